@@ -1,0 +1,123 @@
+"""Futures contracts: tick size, tick value and trading costs.
+
+Source: section 2 of ``docs/environment.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from markets.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One futures contract.
+
+    Attributes:
+        symbol: exchange symbol, upper case.
+        name: full name.
+        tick_size: smallest price change, in points.
+        tick_value_cents: value of one tick of one contract, in cents.
+        slippage_ticks: ticks lost on every market order.
+        commission_cents: commission per side and per contract, in cents.
+        full_size: symbol of the full-size contract that a micro follows, or None.
+
+    Raises:
+        InputError: a value is not positive, or not whole where it must be.
+    """
+
+    symbol: str
+    name: str
+    tick_size: float
+    tick_value_cents: int
+    slippage_ticks: int
+    commission_cents: int
+    full_size: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.symbol or self.symbol != self.symbol.upper():
+            raise InputError(f"contract symbol {self.symbol!r} must be non-empty upper case")
+        if not (np.isfinite(self.tick_size) and self.tick_size > 0):
+            raise InputError(
+                f"contract {self.symbol}: tick_size {self.tick_size} must be a positive number of points"
+            )
+        for field, least in (("tick_value_cents", 1), ("slippage_ticks", 0), ("commission_cents", 0)):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise InputError(
+                    f"contract {self.symbol}: {field} is {value!r}; it must be a whole number, "
+                    f"at least {least}"
+                )
+
+    def with_costs(
+        self, *, slippage_ticks: int | None = None, commission_cents: int | None = None
+    ) -> Contract:
+        """Return this contract with other trading costs; None keeps the present one."""
+        return replace(
+            self,
+            slippage_ticks=self.slippage_ticks if slippage_ticks is None else slippage_ticks,
+            commission_cents=self.commission_cents if commission_cents is None else commission_cents,
+        )
+
+    def snap(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return prices moved to the nearest tick, ``rint(p / tick) * tick``, in float64 points."""
+        return np.rint(np.asarray(points, np.float64) / self.tick_size) * self.tick_size
+
+    def to_ticks(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return prices in points as whole ticks, rounded to the nearest."""
+        return np.rint(np.asarray(points, np.float64) / self.tick_size).astype(np.int64)
+
+    def to_points(self, ticks: ArrayLike) -> NDArray[np.float64]:
+        """Return whole ticks as prices in float64 points."""
+        return np.asarray(ticks, np.float64) * self.tick_size
+
+
+_TABLE: dict[str, Contract] = {
+    contract.symbol: contract
+    for contract in (
+        Contract("ES", "E-mini S&P 500", 0.25, 1250, 1, 250),
+        Contract("NQ", "E-mini Nasdaq-100", 0.25, 500, 1, 250),
+        Contract("YM", "E-mini Dow", 1.0, 500, 2, 250),
+        Contract("RTY", "E-mini Russell 2000", 0.10, 500, 2, 250),
+        Contract("MES", "Micro S&P 500", 0.25, 125, 1, 50, "ES"),
+        Contract("MNQ", "Micro Nasdaq-100", 0.25, 50, 1, 50, "NQ"),
+        Contract("MYM", "Micro Dow", 1.0, 50, 2, 50, "YM"),
+        Contract("M2K", "Micro Russell 2000", 0.10, 50, 2, 50, "RTY"),
+    )
+}
+
+SYMBOLS: tuple[str, ...] = tuple(_TABLE)
+"""The eight built-in symbols, in table order."""
+
+
+def get_contract(symbol: str) -> Contract:
+    """Return the contract registered under ``symbol`` (any case).
+
+    Raises:
+        InputError: no such symbol; the message lists the known ones.
+    """
+    try:
+        return _TABLE[symbol.upper()]
+    except KeyError:
+        raise InputError(
+            f"unknown symbol {symbol!r}: choose one of {', '.join(_TABLE)}, "
+            "or register it with markets.contracts.register_contract"
+        ) from None
+
+
+def register_contract(contract: Contract, *, overwrite: bool = False) -> Contract:
+    """Add a contract to the table and return it.
+
+    Raises:
+        InputError: the symbol is taken and ``overwrite`` is False.
+    """
+    if contract.symbol in _TABLE and not overwrite:
+        raise InputError(
+            f"contract {contract.symbol} is already registered; pass overwrite=True to replace it"
+        )
+    _TABLE[contract.symbol] = contract
+    return contract
