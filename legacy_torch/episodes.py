@@ -1,0 +1,57 @@
+"""Where an episode may start.
+
+Source: sections 3 and 4 of ``docs/environment.md``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from markets.config import EnvConfig
+from markets.errors import InputError
+
+
+def find_starts(
+    features: pd.DataFrame, minute: pd.Series[float], config: EnvConfig, source: str
+) -> NDArray[np.int64]:
+    """Return the indices at which an episode may start, sorted.
+
+    Args:
+        features: the eleven features of T bars, float32; NaN at the top where not yet defined.
+        minute: New York minutes since midnight of the T bars.
+        config: supplies warm-up, window, entry window and ``max_episode_bars``.
+        source: where the bars came from, for the messages.
+
+    Raises:
+        InputError: there is no such index, or a feature is not finite after all have been defined
+            (computed ones always are, short of a volume that no float32 can hold).
+    """
+    count = len(features)
+    finite = np.isfinite(features.to_numpy())
+    defined = finite.all(axis=1)
+    usable_from = config.warmup_bars
+    while usable_from < count and not defined[usable_from]:
+        usable_from += 1
+    holes = np.flatnonzero(~defined[usable_from:])
+    if holes.size:
+        row = usable_from + int(holes[0])
+        name = features.columns[int(np.argmin(finite[row]))]
+        raise InputError(
+            f"{source}: feature {name} is not a finite 32-bit number at {features.index[row]}, though "
+            "it is earlier; repair the file, or let the features be computed"
+        )
+    index = np.arange(count)
+    first = usable_from + config.window_size
+    in_window = (minute >= config.entry_open_minute) & (minute < config.entry_close_minute)
+    fits = (index >= first) & (index + config.max_episode_bars <= count - 1)
+    starts = index[in_window.to_numpy() & fits]
+    if not starts.size:
+        raise InputError(
+            f"{source}: none of the {count} bars of session {config.session!r} can start an episode, "
+            f"which needs {first} bars before it, {config.max_episode_bars} after it and a New York "
+            f"minute from {config.entry_open_minute} to {config.entry_close_minute - 1}; give more "
+            "bars or a smaller max_episode_bars"
+        )
+    return starts.astype(np.int64)
