@@ -1,0 +1,187 @@
+"""The reference's learner: a short real training run, saved, loaded and evaluated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.evaluate import evaluate, first_of_each_day, load_run
+from legacy_torch.train import TrainConfig, train
+from markets import EnvConfig, InputError
+
+CONFIG = EnvConfig.phase1(max_episode_bars=40)
+SMALL = TrainConfig(n_envs=2, n_steps=64, batch_size=48, n_epochs=2, total_timesteps=256, seed=7)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Keep networks this small off the other cores: their threads wait longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def bars(random_bars):
+    return random_bars(2)
+
+
+@pytest.fixture(scope="module")
+def run_folder(bars, tmp_path_factory):
+    """Two environments, each in a process of its own."""
+    folder = tmp_path_factory.mktemp("run") / "deep" / "er"
+    assert train(bars, CONFIG, SMALL, folder, progress=False) == folder
+    return folder
+
+
+def test_a_run_leaves_three_files_and_says_what_they_are(run_folder, bars):
+    assert sorted(path.name for path in run_folder.iterdir()) == [
+        "model.zip",
+        "run.json",
+        "vecnormalize.pkl",
+    ]
+    run = json.loads((run_folder / "run.json").read_text())
+    assert run["data"]["sha256"] == bars.digest
+    assert run["data"]["contract"]["symbol"] == "ES"
+    assert EnvConfig.from_dict(run["env_config"]) == CONFIG
+    assert TrainConfig(**run["train_config"]) == SMALL
+    assert run["timesteps"] == 256
+    assert run["seed"] == 7
+    assert run["interrupted"] is False
+    assert run["steps_per_second"] > 0
+    assert set(run["versions"]) >= {"python", "torch", "stable-baselines3", "sb3-contrib"}
+
+
+def test_a_loaded_policy_has_the_plan_s_network_and_settings(run_folder, bars):
+    model, normalizer, config = load_run(run_folder, bars)
+    assert config == CONFIG
+    extractor = model.policy.mlp_extractor
+    for tower in (extractor.policy_net, extractor.value_net):
+        assert [type(layer) for layer in tower] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU]
+        assert [layer.out_features for layer in tower[::2]] == [256, 256]
+    assert model.policy.optimizer.defaults["eps"] == 1e-5
+    assert (model.n_steps, model.batch_size, model.n_epochs, model.gamma) == (64, 48, 2, 0.99)
+    assert (normalizer.training, normalizer.norm_reward) == (False, False)
+    assert normalizer.obs_rms.count == pytest.approx(2 * 129)  # 128 steps and a reset, of two
+
+
+def test_evaluation_keeps_the_books(run_folder, bars):
+    model, normalizer, config = load_run(run_folder, bars)
+    result = evaluate(model, bars, config, normalizer, starts=[150, 460], deterministic=False)
+    assert result.episodes["start"].tolist() == [150, 460]
+    for curve, episode in zip(result.equity, result.episodes.itertuples(), strict=True):
+        assert len(curve) == episode.steps + 1 <= 41
+        assert curve[0] == 50_000.0
+    assert len(result.trades) > 0
+    by_episode = result.trades.groupby("episode")["pnl"].sum()
+    for number, episode in enumerate(result.episodes.itertuples()):
+        assert episode.total_pnl == pytest.approx(by_episode.get(number, 0.0))
+    assert result.total_pnl == pytest.approx(result.trades["pnl"].sum())
+    assert result.win_rate == np.mean(result.trades["pnl"] > 0)
+
+
+def test_evaluation_takes_the_likeliest_action_through_the_normaliser(run_folder, bars):
+    model, normalizer, config = load_run(run_folder, bars)
+    count = normalizer.obs_rms.count
+    one, other = (evaluate(model, bars, config, normalizer, starts=[200]) for _ in range(2))
+    assert one.episodes.equals(other.episodes)
+    np.testing.assert_array_equal(one.equity[0], other.equity[0])
+    assert normalizer.obs_rms.count == count
+
+    env = TradingEnvPhase1(bars, config)
+    obs, _ = env.reset(options={"start_index": 200})
+    rewards, done = 0.0, False
+    while not done:
+        action, _ = model.predict(
+            normalizer.normalize_obs(obs), action_masks=env.action_masks(), deterministic=True
+        )
+        obs, reward, terminated, truncated, info = env.step(int(action))
+        assert not info["forbidden"]
+        rewards += reward
+        done = terminated or truncated
+    assert one.episodes["reward"].tolist() == [rewards]
+
+
+def test_evaluation_starts_each_day_by_default(bars):
+    env = TradingEnvPhase1(bars, CONFIG)
+    assert first_of_each_day(env).tolist() == [120, 450]
+
+
+def test_no_trade_has_no_win_rate(run_folder, bars):
+    model, normalizer, _ = load_run(run_folder, bars)
+    closed = EnvConfig.phase1(max_episode_bars=40, flat_by_minute=0, trailing_drawdown_dollars=1e5)
+    with np.errstate(all="raise"):
+        result = evaluate(model, bars, closed, normalizer, starts=[])
+    assert np.isnan(result.win_rate)
+
+
+def test_the_same_seed_trains_the_same_weights(bars, tmp_path):
+    settings = TrainConfig(n_envs=1, n_steps=32, batch_size=32, n_epochs=1, total_timesteps=64, seed=3)
+    weights = []
+    for name in ("one", "other"):
+        train(bars, CONFIG, settings, tmp_path / name, progress=False)
+        model, _, _ = load_run(tmp_path / name, bars)
+        weights.append(model.policy.state_dict())
+    for key, value in weights[0].items():
+        assert value.equal(weights[1][key]), key
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill does not deliver Ctrl-C on Windows")
+def test_ctrl_c_saves_and_leaves(bars, tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+
+    def press() -> None:
+        while signal.getsignal(signal.SIGINT) is before:  # until the training listens
+            time.sleep(0.01)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    settings = TrainConfig(n_envs=1, n_steps=64, batch_size=64, n_epochs=1, total_timesteps=10**7)
+    train(bars, CONFIG, settings, tmp_path, progress=True)
+    presser.join()
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["interrupted"] is True
+    assert 0 < run["timesteps"] < 10**6
+    load_run(tmp_path, bars)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "steps/s" in capsys.readouterr().err
+
+
+def test_bad_input(bars, random_bars, tmp_path):
+    with pytest.raises(InputError, match="none of the 450 bars"):
+        train(random_bars(1), EnvConfig.phase1(), SMALL, tmp_path / "none", progress=False)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(InputError, match=r"no run.json, so no finished run"):
+        load_run(tmp_path, bars)
+    with pytest.raises(InputError, match="has a batch of one"):
+        TrainConfig(n_envs=1, n_steps=65, batch_size=64)
+    with pytest.raises(InputError, match="has a batch of one"):
+        TrainConfig(batch_size=1)
+    with pytest.raises(InputError, match="n_envs is 0; it must be a whole number, at least 1"):
+        TrainConfig(n_envs=0)
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "legacy_torch.train", "--symbol", "XX", "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown symbol 'XX'")
+    assert len(done.stderr.splitlines()) == 1
