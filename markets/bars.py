@@ -6,6 +6,7 @@ Source: section 3 of ``docs/environment.md``.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from markets.clock import in_regular_session, new_york_minutes
+from markets.clock import END_NS, FIRST_NS, in_regular_session, new_york_minutes
 from markets.config import Session
 from markets.contracts import Contract
 from markets.errors import InputError
@@ -94,7 +95,10 @@ class Bars:
         index = frame.index
         if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
             raise InputError(f"{source}: timestamps carry no time zone; say which they are in")
-        clean = frame.loc[:, list(COLUMNS)].astype(np.float64)
+        twice = [name for name in COLUMNS if list(frame.columns).count(name) > 1]
+        if twice:
+            raise InputError(f"{source}: more than one column {', '.join(twice)}; keep one of each")
+        clean = _as_numbers(frame, COLUMNS, source)
         clean.index = index.tz_convert("UTC").as_unit("ns").rename("timestamp")
         _check_rows(clean, source)
         prices = clean[list(PRICE_COLUMNS)].to_numpy()
@@ -116,7 +120,8 @@ class Bars:
             )
         clean[list(PRICE_COLUMNS)] = snapped
         if precomputed is not None:
-            precomputed = _check_precomputed(precomputed, clean.index, source)
+            precomputed = _check_precomputed(precomputed, index, source)
+            precomputed.index = clean.index
         return cls(clean, contract, source, precomputed, bar_seconds, count)
 
     def __len__(self) -> int:
@@ -137,8 +142,8 @@ class Bars:
 
     def select(self, keep: NDArray[np.bool_] | slice) -> Bars:
         """Return the bars where ``keep`` (shape (T,), or a slice) says so."""
-        features = None if self.precomputed is None else self.precomputed.loc[self.frame.index[keep]]
-        return replace(self, frame=self.frame.loc[self.frame.index[keep]], precomputed=features)
+        features = None if self.precomputed is None else self.precomputed.iloc[keep]
+        return replace(self, frame=self.frame.iloc[keep], precomputed=features)
 
     @cached_property
     def digest(self) -> str:
@@ -165,7 +170,14 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
 
     index = frame.index
     assert isinstance(index, pd.DatetimeIndex)
-    step = np.diff(index.asi8, prepend=np.iinfo(np.int64).min // 2)
+    # A missing timestamp is the least int64: its step would wrap around, so it is refused first.
+    refuse(np.asarray(index.isna()), "a timestamp is missing", "remove the rows")
+    refuse(
+        (index.asi8 < FIRST_NS) | (index.asi8 >= END_NS),
+        "the time lies outside 1990 to 2059",
+        "mend the timestamps or their unit",
+    )
+    step = np.diff(index.asi8, prepend=0)
     refuse(step <= 0, "time stands still or runs backwards", "sort the rows and drop duplicates")
     values = frame.to_numpy()
     refuse(~np.isfinite(values).all(1), "a value is missing or infinite", "remove or repair the rows")
@@ -179,9 +191,21 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
     refuse(v < 0, "volume is negative", "remove or repair the rows")
 
 
-def _check_precomputed(
-    features: pd.DataFrame, index: pd.DatetimeIndex | pd.Index, source: str
-) -> pd.DataFrame:
+def _as_numbers(frame: pd.DataFrame, names: Sequence[str], source: str) -> pd.DataFrame:
+    """Return columns as float64, refusing the first that holds anything else."""
+    for name in names:
+        try:
+            frame[name].astype(np.float64)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{source}: column {name} holds {frame[name].dtype} values that are not numbers; "
+                "mend or remove them"
+            ) from None
+    return frame.loc[:, list(names)].astype(np.float64)
+
+
+def _check_precomputed(features: pd.DataFrame, index: pd.Index, source: str) -> pd.DataFrame:
+    """Refuse features that are not those of these bars, or are not numbers where they are defined."""
     missing = [name for name in FEATURES if name not in features.columns]
     if missing:
         raise InputError(
@@ -190,6 +214,19 @@ def _check_precomputed(
         )
     if len(features) != len(index):
         raise InputError(f"{source}: {len(features)} feature rows for {len(index)} bars")
-    clean = features.loc[:, list(FEATURES)].astype(np.float64)
-    clean.index = index
+    if not features.index.equals(index):
+        raise InputError(
+            f"{source}: the feature rows carry other timestamps than the bars; give features on the "
+            "bars' own index"
+        )
+    clean = _as_numbers(features, FEATURES, source)
+    defined = np.isfinite(clean.to_numpy())
+    # Features need a history, so NaN may stand at the start of a column, and nowhere else.
+    hole = np.isinf(clean.to_numpy()) | (~defined & np.logical_or.accumulate(defined, axis=0))
+    if hole.any():
+        row, column = np.argwhere(hole)[0]
+        raise InputError(
+            f"{source}: feature {FEATURES[column]} is missing or infinite at {index[row]}, after its "
+            "first value; mend the file, or let the features be computed from its bars"
+        )
     return clean

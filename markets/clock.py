@@ -18,6 +18,11 @@ RTH_FIRST_MINUTE = 570
 RTH_LAST_MINUTE = 1019
 """16:59, the last minute of the regular session."""
 
+FIRST_NS = 631_152_000_000_000_000
+"""1990-01-01 in UTC, in nanoseconds since 1970: from here on the clock is right."""
+END_NS = 2_840_140_800_000_000_000
+"""2060-01-01 in UTC: until here it is."""
+
 _NS_PER_MINUTE = 60_000_000_000
 _MINUTES_PER_DAY = 1440
 

@@ -35,6 +35,8 @@ def _number(owner: object, name: str) -> float:
         isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value),
         f"{name} is {value!r}; it must be a finite number",
     )
+    # One spelling a value, so that equal configurations have equal JSON: 0 for -0.0, 50.0 for 50.
+    object.__setattr__(owner, name, float(value) + 0.0)
     return float(value)
 
 
@@ -155,7 +157,15 @@ class EnvConfig:
     reward: RewardConfig = field(default_factory=RewardConfig)
 
     def __post_init__(self) -> None:
-        _require(self.phase in (1, 2), f"phase is {self.phase!r}; it must be 1 or 2")
+        _require(
+            type(self.phase) is int and self.phase in (1, 2),
+            f"phase is {self.phase!r}; it must be 1 or 2",
+        )
+        for name, kind in (("account", AccountRules), ("reward", RewardConfig)):
+            _require(
+                isinstance(getattr(self, name), kind),
+                f"{name} is {getattr(self, name)!r}; it must be a {kind.__name__}",
+            )
         _require(
             self.session in ("rth", "all"), f"session is {self.session!r}; it must be 'rth' or 'all'"
         )
@@ -230,7 +240,11 @@ class EnvConfig:
         """
         flat = dict(values)
         for part in ("account", "reward"):
-            flat.update(flat.pop(part, {}))
+            inner = flat.pop(part, {})
+            _require(
+                isinstance(inner, Mapping), f"{part} is {inner!r}; it must be a mapping of settings"
+            )
+            flat.update(inner)
         return cls().override(**flat)
 
     def to_json(self) -> str:

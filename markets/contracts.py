@@ -5,6 +5,7 @@ Source: section 2 of ``docs/environment.md``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,12 +40,14 @@ class Contract:
     full_size: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.symbol or self.symbol != self.symbol.upper():
+        if not isinstance(self.symbol, str) or not self.symbol or self.symbol != self.symbol.upper():
             raise InputError(f"contract symbol {self.symbol!r} must be non-empty upper case")
-        if not (np.isfinite(self.tick_size) and self.tick_size > 0):
+        tick = self.tick_size
+        if isinstance(tick, bool) or not isinstance(tick, (int, float)) or not 0 < tick < math.inf:
             raise InputError(
-                f"contract {self.symbol}: tick_size {self.tick_size} must be a positive number of points"
+                f"contract {self.symbol}: tick_size {tick!r} must be a positive number of points"
             )
+        object.__setattr__(self, "tick_size", float(tick))  # one spelling, so one digest of its bars
         for field, least in (("tick_value_cents", 1), ("slippage_ticks", 0), ("commission_cents", 0)):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:

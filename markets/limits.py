@@ -18,8 +18,6 @@ INT32_MAX = 2**31 - 1
 EXACT_IN_FLOAT32 = 2**24
 """Whole numbers up to this are exact in float32; prices in ticks must stay below it."""
 
-MAX_REWARD_DECIMALS = 4
-
 
 def reward_scale(reward: RewardConfig) -> int:
     """Return the power of ten that makes every reward term a whole number.
@@ -45,14 +43,13 @@ def reward_scale(reward: RewardConfig) -> int:
             "trail_win_bonus",
         )
     }
-    for decimals in range(MAX_REWARD_DECIMALS + 1):
-        scale = 10**decimals
+    for scale in (1, 10, 100, 1_000, 10_000):
         if all(term * scale == (term * scale).to_integral_value() for term in terms.values()):
             return scale
     name = max(terms, key=lambda key: -int(terms[key].normalize().as_tuple().exponent))
     raise InputError(
         f"{name} x pnl_divisor is {terms[name]} cents; rewards are exact to "
-        f"{MAX_REWARD_DECIMALS} decimals of a cent, so give {name} fewer decimals"
+        f"four decimals of a cent, so give {name} fewer decimals"
     )
 
 
@@ -84,26 +81,55 @@ def check_int32(bars: Bars, config: EnvConfig) -> None:
     travelled = int((total[span:] - total[:-span]).max())
     ticks = max(travelled, int(high.max() - low.min()))
     per_tick = contract.tick_value_cents * account.contracts
-    costs = 2 * account.contracts * (
-        contract.slippage_ticks * contract.tick_value_cents + contract.commission_cents
+    costs = (
+        2
+        * account.contracts
+        * (contract.slippage_ticks * contract.tick_value_cents + contract.commission_cents)
     )
     worst = (
         ticks * per_tick
         + costs * config.max_episode_bars
         + dollars_to_cents("initial_balance_dollars", account.initial_balance_dollars)
         + dollars_to_cents("trailing_drawdown_dollars", account.trailing_drawdown_dollars)
+        + abs(dollars_to_cents("floor_lock_dollars", account.floor_lock_dollars))
     )
     reward = config.reward
     divisor = dollars_to_cents("pnl_divisor_dollars", reward.pnl_divisor_dollars)
     shaping = divisor * sum(
         abs(getattr(reward, name))
-        for name in ("hold_penalty", "violation_penalty", "invalid_action_penalty", "trail_win_bonus")
+        for name in (
+            "hold_penalty",
+            "patience_reward",
+            "violation_penalty",
+            "invalid_action_penalty",
+            "trail_win_bonus",
+        )
     )
     scaled = (ticks * per_tick + costs + shaping) * reward_scale(reward)
     if max(worst, scaled) > INT32_MAX:
         raise InputError(
             f"{account.contracts} contracts x {ticks} ticks x {contract.tick_value_cents} cents per "
-            f"tick of {contract.symbol} can reach {int(max(worst, scaled))} cents, beyond the "
-            f"{INT32_MAX} that 32 bits hold; use fewer contracts, a shorter episode, or fewer "
-            "decimals in the reward"
+            f"tick of {contract.symbol}, from ${account.initial_balance_dollars:g}, can reach "
+            f"{int(max(worst, scaled))} cents, beyond the {INT32_MAX} that 32 bits hold; use fewer "
+            "contracts, smaller amounts, a shorter episode, or fewer decimals in the reward"
         )
+    farthest = _farthest_distance(bars, config, int(true_range.max()))
+    if farthest + 2 * int(high.max()) > INT32_MAX:
+        raise InputError(
+            f"{bars.source}: a stop or target could lie {farthest:.0f} ticks of {contract.symbol} "
+            f"away, beyond the {INT32_MAX} that 32 bits hold; use smaller sl_atr_mult, tp_sl_ratio or "
+            "trail_atr_mult"
+        )
+
+
+def _farthest_distance(bars: Bars, config: EnvConfig, true_range: int) -> float:
+    """Return the largest distance of stop, target or trail in ticks that these bars could give.
+
+    A mean of true ranges is no larger than the largest of them; features that are used as they are
+    may say anything.
+    """
+    atr = float(max(true_range, 1))
+    if bars.precomputed is not None:
+        atr = max(1.0, float(bars.precomputed["atr"].max()) / bars.contract.tick_size)
+    stop = config.sl_atr_mult * atr + 1.0
+    return max(stop, config.tp_sl_ratio * stop + 1.0, config.trail_atr_mult * atr + 1.0)

@@ -1,0 +1,60 @@
+"""The quality report: what is wrong with a file of bars, what is odd about it, and how to mend it.
+
+A *problem* would poison training, so ``rltrader data check`` refuses the file. A *warning* is worth a
+look. Source: section 3 of ``docs/environment.md``; each finding is described in ``docs/data.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import pandas as pd
+
+from markets.contracts import Contract
+from markets.quality_facts import Facts, Gap, Rows, measure
+from markets.quality_findings import Finding, problems, warnings
+
+__all__ = ["Finding", "Gap", "QualityReport", "inspect"]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport(Facts):
+    """What :func:`inspect` found: the facts, and what follows from them.
+
+    Attributes:
+        problems, warnings: findings, the most important first.
+    """
+
+    problems: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no problem; warnings may be there."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain values, ready for JSON."""
+        return asdict(self) | {"ok": self.ok}
+
+
+def inspect(frame: pd.DataFrame, contract: Contract, source: str) -> QualityReport:
+    """Judge raw rows, as ``read_frame`` returns them, and say how to mend what is wrong.
+
+    The same rows give the same report.
+
+    Args:
+        frame: columns open, high, low, close (points), volume (contracts) on a UTC index, in any order.
+        contract: whose tick grid the prices should be on.
+        source: the file's name, for the report.
+
+    Raises:
+        InputError: there are no rows, or the index has no time zone.
+    """
+    rows = Rows(frame, contract, source)
+    facts = measure(rows, source)
+    values = {item.name: getattr(facts, item.name) for item in fields(Facts)}
+    return QualityReport(
+        **values, problems=tuple(problems(rows)), warnings=tuple(warnings(rows, facts))
+    )

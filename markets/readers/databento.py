@@ -1,0 +1,105 @@
+"""Databento's OHLCV CSV: ``ts_event,rtype,publisher_id,instrument_id,open..volume[,symbol]``.
+
+``ts_event`` is the bar's open in UTC, in nanoseconds or ISO 8601. Prices are decimal, or whole
+numbers of 1e-9 points. A minute without a trade has no row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from markets.bars import COLUMNS, PRICE_COLUMNS
+from markets.errors import InputError
+from markets.readers.table import Options, RawTable, require_columns
+from markets.readers.text import look, parse
+from markets.readers.times import utc_index
+
+RTYPES = {32: "one-second", 33: "one-minute", 34: "one-hour", 35: "one-day"}
+UNDEFINED = 2**63 - 1
+"""What Databento writes for a price that is not there."""
+FIXED_POINT = 1e-9
+"""Points per unit of a fixed-point price."""
+_LARGEST_DISPLAY_PRICE = 10_000_000
+_SHOWN = 6
+
+
+def read(path: Path, options: Options) -> pd.DataFrame:
+    """Return the bars of one instrument on their UTC index; see ``read_frame``."""
+    head = look(path)
+    names = head.names()
+    require_columns(
+        names,
+        ["ts_event", *COLUMNS],
+        head.source,
+        f"a Databento file of bars needs ts_event, {', '.join(COLUMNS)}",
+    )
+    optional = [name for name in ("rtype", "instrument_id", "symbol") if name in names]
+    raw = parse(path, head, names, ["ts_event", *optional, *COLUMNS])
+    _require_short_bars(raw)
+    raw = _one_instrument(raw, options.instrument)
+    index = utc_index(raw, "ts_event", options.timezone)
+    return pd.DataFrame(
+        {name: _prices(raw, name) for name in PRICE_COLUMNS} | {"volume": raw.numbers("volume")},
+        index=index,
+    )
+
+
+def _require_short_bars(raw: RawTable) -> None:
+    if "rtype" not in raw.table.column_names:
+        return
+    found = {int(value) for value in np.unique(raw.numbers("rtype")) if np.isfinite(value)}
+    wrong = found - {32, 33}
+    if wrong or len(found) > 1:
+        kinds = ", ".join(RTYPES.get(kind, f"rtype {kind}") for kind in sorted(found))
+        raise InputError(f"{raw.source} holds {kinds} records; download the schema ohlcv-1m alone")
+
+
+def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
+    """Keep one instrument: the one wanted, or the only one.
+
+    A symbol decides where there is one: a continuous symbol such as ES.c.0 has another instrument id
+    after each roll, and is still one series.
+    """
+    keys = [name for name in ("symbol", "instrument_id") if name in raw.table.column_names]
+    if not keys:
+        return raw
+    for key in keys if wanted is not None else ():
+        chosen = pc.equal(raw.table.column(key).cast(pa.string()), wanted)
+        rows = np.flatnonzero(pc.fill_null(chosen, False).to_numpy())
+        if len(rows):
+            return _take(raw, rows)
+    counts = raw.table.column(keys[0]).cast(pa.string()).value_counts().to_pylist()
+    ranked = sorted(counts, key=lambda item: (-item["counts"], str(item["values"])))
+    listed = ", ".join(f"{item['values']} ({item['counts']} rows)" for item in ranked[:_SHOWN])
+    more = f" and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else ""
+    if wanted is not None:
+        raise InputError(f"{raw.source}: no instrument {wanted!r}; it holds {listed}{more}")
+    if len(ranked) > 1:
+        raise InputError(
+            f"{raw.source} holds {len(ranked)} instruments, {listed}{more}; pick one, for example "
+            f"--instrument {ranked[0]['values']}"
+        )
+    return raw
+
+
+def _take(raw: RawTable, rows: NDArray[np.int64]) -> RawTable:
+    """Return the given rows, still knowing where in the file they stand."""
+    return RawTable(raw.table.take(pa.array(rows)), raw.source, lambda row: raw.where(int(rows[row])))
+
+
+def _prices(raw: RawTable, name: str) -> NDArray[np.float64]:
+    """Return prices in points, whether they are decimal or fixed-point."""
+    column = raw.table.column(name)
+    values = raw.numbers(name)
+    if not pa.types.is_integer(column.type):
+        return values
+    values[pc.equal(column, UNDEFINED).fill_null(False).to_numpy()] = np.nan
+    if np.isfinite(values).any() and np.nanmedian(values) > _LARGEST_DISPLAY_PRICE:
+        return values / round(1 / FIXED_POINT)  # a division by 1e9 rounds once, a product by 1e-9 twice
+    return values

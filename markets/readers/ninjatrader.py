@@ -1,0 +1,53 @@
+"""NinjaTrader's export of minute bars: ``20250902 133100;open;high;low;close;volume``, no header.
+
+NinjaTrader exports in UTC and stamps a bar by its close: the line stamped 133100 is the minute that
+opens at 13:31:00 minus one minute. Each stamp is therefore moved back by a minute. Files of the same
+form from elsewhere may be in another zone; say so with ``timezone``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from markets.bars import COLUMNS
+from markets.errors import InputError
+from markets.readers.table import Options, refuse_instrument
+from markets.readers.text import look, parse
+from markets.readers.times import utc_index
+
+LINE = re.compile(r"\d{8} \d{6};")
+_EXPECTED = "a line is yyyyMMdd HHmmss;open;high;low;close;volume, of minute bars"
+
+
+def read(path: Path, options: Options) -> pd.DataFrame:
+    """Return bars on their UTC index, stamped by their open; see ``read_frame``."""
+    head = look(path)
+    refuse_instrument(options, head.source)
+    names = ["timestamp", *COLUMNS]
+    fields = head.line.count(";") + 1
+    if not LINE.match(head.line) or fields != len(names):
+        raise InputError(
+            f"{head.source}, line {head.number}: {head.line[:40]!r} is not NinjaTrader's form; "
+            f"{_EXPECTED}"
+        )
+    raw = parse(
+        path,
+        head,
+        names,
+        names,
+        header=False,
+        delimiter=";",
+        timestamp_parsers=["%Y%m%d %H%M%S"],
+    )
+    closes = utc_index(raw, "timestamp", options.timezone)
+    within = np.asarray(closes.asi8 % 60_000_000_000 != 0)
+    if within.any():
+        row = int(np.argmax(within))
+        raise InputError(
+            f"{head.source}, {raw.where(row)}: {closes[row]} is not a whole minute; export minute bars"
+        )
+    return raw.frame((closes - pd.Timedelta(minutes=1)).rename("timestamp"), COLUMNS)

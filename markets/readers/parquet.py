@@ -1,0 +1,54 @@
+"""Parquet: the canonical columns, the timestamps in a column or as the pandas index.
+
+Features under their names come along, as in a processed CSV.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from markets.bars import COLUMNS, FEATURES
+from markets.errors import InputError
+from markets.readers.canonical import TIME_NAMES, time_column
+from markets.readers.table import CANONICAL, Options, RawTable, refuse_instrument, require_columns
+from markets.readers.times import utc_index
+
+MAGIC = b"PAR1"
+
+
+def read(path: Path, options: Options) -> pd.DataFrame:
+    """Return bars (and features, where all eleven are there) on their UTC index; see ``read_frame``."""
+    source = path.name
+    refuse_instrument(options, source)
+    try:
+        file = pq.ParquetFile(path)
+        schema = file.schema_arrow
+        lower = [name.lower() for name in schema.names]
+        time = _time_name(schema, lower, source)
+        features = FEATURES if set(FEATURES) <= set(lower) else ()
+        wanted = list(dict.fromkeys([time, *COLUMNS, *features]))
+        require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
+        table = file.read([schema.names[lower.index(name)] for name in wanted])
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
+    if not len(table):
+        raise InputError(f"{source} holds no bars; give a file with at least one")
+    table = table.rename_columns([name.lower() for name in table.column_names])
+    raw = RawTable(table, source, lambda row: f"row {row + 1}")
+    return raw.frame(utc_index(raw, time, options.timezone), [name for name in wanted if name != time])
+
+
+def _time_name(schema: pa.Schema, lower: list[str], source: str) -> str:
+    """Return the lower-case name of the timestamps: a column, else the index that pandas stored."""
+    if not set(TIME_NAMES) & set(lower):
+        stored = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+        names = [name.lower() for name in stored if isinstance(name, str)]
+        if len(names) == 1 and names[0] in lower:
+            return names[0]
+    return time_column(lower, source)

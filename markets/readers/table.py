@@ -1,0 +1,108 @@
+"""A file's columns as read, before anything is made of them, and how to point at one of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from markets.bars import COLUMNS
+from markets.errors import InputError
+
+CANONICAL = ", ".join(("timestamp", *COLUMNS))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a reader is told beside the path.
+
+    Attributes:
+        timezone: zone of timestamps that carry none, such as "America/Chicago"; None for UTC.
+        instrument: the symbol or instrument id to keep, of a file that holds several.
+    """
+
+    timezone: str | None = None
+    instrument: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Columns under lower-case names.
+
+    Attributes:
+        table: the columns, typed as the file's parser inferred them.
+        source: the file's name, for messages.
+        where: words for a row, such as "line 17", from its index in the table.
+    """
+
+    table: pa.Table
+    source: str
+    where: Callable[[int], str]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a column as float64, shape (T,); an empty cell is NaN.
+
+        Raises:
+            InputError: a cell is not a number; the message names its row and column.
+        """
+        column = self.table.column(name)
+        if pa.types.is_null(column.type):
+            return np.full(len(column), np.nan)
+        if not _is_number(column.type):
+            return self._numbers_from_text(name, column)
+        values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
+        return values
+
+    def _numbers_from_text(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float64]:
+        text = pd.Series(
+            [None if cell is None else str(cell) for cell in column.to_pylist()], dtype=object
+        )
+        values = pd.to_numeric(text, errors="coerce")
+        bad = (values.isna() & text.notna()).to_numpy()
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise InputError(
+                f"{self.source}, {self.where(row)}: {name} is {str(text[row])[:40]!r}, which is not a "
+                "number; write numbers with a point and no thousands separators"
+            )
+        return values.to_numpy(np.float64)
+
+    def frame(self, index: pd.DatetimeIndex, names: Iterable[str]) -> pd.DataFrame:
+        """Return the named columns as float64 on an index."""
+        return pd.DataFrame({name: self.numbers(name) for name in names}, index=index)
+
+
+def require_columns(names: list[str], wanted: Iterable[str], source: str, needs: str) -> None:
+    """Refuse a header that lacks a wanted column or has it twice.
+
+    Raises:
+        InputError: naming the columns; ``needs`` completes the sentence with what to give instead.
+    """
+    wanted = list(wanted)
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise InputError(f"{source}: no column {', '.join(missing)}; {needs}")
+    twice = [name for name in wanted if names.count(name) > 1]
+    if twice:
+        raise InputError(
+            f"{source}: the header names {', '.join(twice)} more than once (in any case); remove or "
+            "rename the surplus columns"
+        )
+
+
+def refuse_instrument(options: Options, source: str) -> None:
+    """Refuse the choice of an instrument for a file of a format that holds only one."""
+    if options.instrument is not None:
+        raise InputError(
+            f"{source}: instrument {options.instrument!r} cannot be picked, since only Databento files "
+            "hold several; leave the choice out"
+        )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))

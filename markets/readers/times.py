@@ -1,0 +1,156 @@
+"""Timestamps of any accepted form to UTC.
+
+Source: section 3 of ``docs/environment.md``: UTC, or with an explicit zone.
+"""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from markets.clock import END_NS, FIRST_NS
+from markets.errors import InputError
+from markets.readers.table import RawTable
+
+_NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
+_ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
+_OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return the time zone of that name.
+
+    Raises:
+        InputError: the zone database has no such name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise InputError(
+            f"there is no time zone {name!r}; give a name such as UTC, America/New_York or "
+            "America/Chicago"
+        ) from None
+
+
+def utc_index(raw: RawTable, name: str, timezone: str | None) -> pd.DatetimeIndex:
+    """Return a column of timestamps as a UTC index of nanoseconds named "timestamp".
+
+    Timestamps with an offset, and numbers since 1970 (seconds, milliseconds, microseconds or
+    nanoseconds, told apart by their size), mean what they say. Others are wall time in ``timezone``,
+    or UTC where it is None.
+
+    Raises:
+        InputError: a timestamp is missing, is not understood, lies outside 1990 to 2059, or does
+            not exist (or exists twice) in the zone; the message names its row.
+    """
+    zone = parse_zone(timezone) if timezone is not None else None
+    column = raw.table.column(name)
+    if column.null_count:
+        row = int(np.argmax(column.is_null().to_numpy()))
+        raise InputError(f"{raw.source}, {raw.where(row)}: there is no {name}; remove the row")
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        moments = _from_epoch(raw, name, column.to_numpy())
+    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        moments = _from_arrow(raw, column, zone)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        moments = _from_text(raw, name, column, zone)
+    else:
+        raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {_ACCEPTED}")
+    _require_years(raw, moments)
+    return pd.DatetimeIndex(moments, name="timestamp").tz_localize("UTC")
+
+
+def _from_epoch(
+    raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
+) -> NDArray[np.datetime64]:
+    """Numbers since 1970, all in the unit that puts the first one between 1990 and 2059."""
+    for factor in _NS_PER_UNIT.values():
+        inside = (values >= FIRST_NS // factor) & (values < END_NS // factor)
+        if not inside[0]:
+            continue
+        if not inside.all():
+            row = int(np.argmin(inside))
+            raise InputError(
+                f"{raw.source}, {raw.where(row)}: {name} {values[row]} is not in the unit of the "
+                f"first, {values[0]}; use one unit throughout"
+            )
+        whole = np.floor(values).astype(np.int64)
+        part = np.rint((values - whole) * factor).astype(np.int64)
+        moments: NDArray[np.datetime64] = (whole * factor + part).view("datetime64[ns]")
+        return moments
+    raise InputError(
+        f"{raw.source}, {raw.where(0)}: {name} {values[0]} is no number of {', '.join(_NS_PER_UNIT)} "
+        f"since 1970 within 1990 to 2059; {_ACCEPTED}"
+    )
+
+
+def _from_arrow(
+    raw: RawTable, column: pa.ChunkedArray, zone: ZoneInfo | None
+) -> NDArray[np.datetime64]:
+    aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    try:
+        moments = column.cast(pa.timestamp("ns", "UTC" if aware else None)).to_numpy()
+    except pa.ArrowInvalid:
+        raise InputError(
+            f"{raw.source}: a timestamp lies outside 1990 to 2059; remove the row"
+        ) from None
+    return moments if aware else _localize(raw, pd.DatetimeIndex(moments), zone)
+
+
+def _from_text(
+    raw: RawTable, name: str, column: pa.ChunkedArray, zone: ZoneInfo | None
+) -> NDArray[np.datetime64]:
+    """Text that Arrow did not take for timestamps: other forms of ISO 8601, or a cell that is wrong."""
+    text = pd.Series(column.to_pylist(), dtype=str).str.strip()
+    moments = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
+    bad = moments.isna().to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; {_ACCEPTED}"
+        )
+    aware = (text.str.contains(":") & text.str.contains(_OFFSET)).to_numpy()
+    if aware.any() and not aware.all():
+        row = int(np.argmax(aware != aware[0]))
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {name} {text[row]!r} and the first, {text[0]!r}, differ "
+            "in whether they carry an offset; give all or none one"
+        )
+    naive = pd.DatetimeIndex(moments).as_unit("ns").tz_localize(None)
+    return naive.to_numpy() if aware.all() else _localize(raw, naive, zone)
+
+
+def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> NDArray[np.datetime64]:
+    """Wall time in a zone to UTC; a time that the zone skips or repeats is refused, never guessed."""
+    if zone is None:
+        return naive.to_numpy()
+    aware = naive.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    lost = aware.isna()
+    if lost.any():
+        row = int(np.argmax(lost))
+        skipped = pd.isna(naive[row : row + 1].tz_localize(zone, ambiguous=True, nonexistent="NaT")[0])
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {naive[row]} "
+            f"{'does not exist' if skipped else 'occurs twice'} in {zone.key}, where clocks change "
+            "then; give the zone the file is really in, or timestamps in UTC"
+        )
+    return aware.tz_convert("UTC").tz_localize(None).to_numpy()
+
+
+def _require_years(raw: RawTable, moments: NDArray[np.datetime64]) -> None:
+    ns = moments.astype("datetime64[ns]").view(np.int64)
+    outside = (ns < FIRST_NS) | (ns >= END_NS)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {pd.Timestamp(moments[row])} lies outside 1990 to 2059; "
+            "mend or remove the row"
+        )

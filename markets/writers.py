@@ -1,0 +1,75 @@
+"""Write bars as CSV or Parquet, in the forms that the readers take."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from markets.bars import COLUMNS, FEATURES, PRICE_COLUMNS, Bars
+from markets.errors import InputError
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def write_bars(bars: Bars, path: str | PathLike[str]) -> Path:
+    """Write bars to a file whose suffix, .csv or .parquet, says how; return its path.
+
+    The file is written beside and moved into place, so a reader never sees half of it. Timestamps are
+    UTC with their offset, prices have the decimals of the tick, and the bars that are read back have
+    the same digest. Precomputed features are written too, with the bars' own close and volume.
+
+    Raises:
+        InputError: the suffix is neither, there are no bars, or the file cannot be written there.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: a file of bars ends in {' or '.join(SUFFIXES)}; name it so")
+    if not len(bars):
+        raise InputError(f"{path}: there are no bars to write; make or read at least one")
+    table = _table(bars)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if suffix == ".csv":
+            _write_csv(table, beside)
+        else:
+            pq.write_table(table, beside, compression="zstd")
+        beside.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path} cannot be written ({reason}); choose another place") from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _table(bars: Bars) -> pa.Table:
+    decimals = max(0, -int(Decimal(repr(bars.contract.tick_size)).normalize().as_tuple().exponent))
+    columns = {"timestamp": pa.array(bars.timestamps_ns, pa.timestamp("ns", "UTC"))}
+    for name in COLUMNS:
+        values = bars.frame[name].to_numpy()
+        columns[name] = pa.array(np.round(values, decimals) if name in PRICE_COLUMNS else values)
+    if bars.precomputed is not None:
+        for name in FEATURES:
+            if name not in columns:
+                columns[name] = pa.array(bars.precomputed[name].to_numpy(), from_pandas=True)
+    return pa.table(columns)
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table as CSV whose header has no quotes, and times to the second."""
+    seconds = table.column("timestamp").cast(pa.timestamp("s", "UTC"))
+    with path.open("wb") as file:
+        file.write((",".join(table.column_names) + "\n").encode())
+        arrow_csv.write_csv(
+            table.set_column(0, "timestamp", seconds),
+            file,
+            arrow_csv.WriteOptions(include_header=False, quoting_style="none"),
+        )
