@@ -1,4 +1,4 @@
-"""The command line: ``rltrader COMMAND``. Commands are found through entry points, so no room needs another."""
+"""The command line ``rltrader COMMAND``. Commands are entry points, so no room needs another."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Pairs: what the engine is told of two sides that claim to be the same."""

@@ -1,0 +1,173 @@
+"""Explain a disagreement: the shortest way to it, both values, and whether it looks like rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from parity.engine.compare import Close, compare, ulp_distance
+from parity.engine.generate import shrink
+from parity.engine.pair import Case, Pair
+from parity.engine.record import Recording, record_cases
+from parity.engine.replay import replay
+from parity.engine.verify import Mismatch, diverges, shifted
+
+ROUNDING_ULPS = 4096
+"""A float that is no further off than this was probably computed alike and rounded otherwise."""
+
+NOT_STATE = frozenset({"obs", "masks"})
+
+
+@dataclass(frozen=True)
+class FieldDifference:
+    """One field of one transition on which the sides disagree.
+
+    Attributes:
+        when: "before" the action or "after" it.
+        field: its name, with the place where it is an array.
+        reference, port: the values.
+        ulps: their distance, None for a discrete field.
+    """
+
+    when: str
+    field: str
+    reference: float
+    port: float
+    ulps: int | None
+
+
+@dataclass
+class Divergence:
+    """A disagreement, as small as it could be made.
+
+    Attributes:
+        check, world: where it was seen.
+        lane, step: episode or case, and step, at which it first appeared.
+        mismatch: the number that first disagreed.
+        looks_like: "rounding" or "logic".
+        actions: the shortest sequence of actions that still diverges, from ``state``.
+        state: the injected state from which it diverges; None if only a whole episode shows it.
+        corner: policy, or the boundary the case aims at.
+        differences: all fields that differ in the shortest case.
+        moment: what the pair tells of that moment (the bar, the date).
+        command: a command line that reproduces it.
+    """
+
+    check: str
+    world: str
+    lane: int
+    step: int
+    mismatch: Mismatch
+    looks_like: str
+    actions: list[int]
+    state: dict[str, int] | None
+    corner: str
+    differences: list[FieldDifference]
+    moment: dict[str, Any]
+    command: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self)
+
+
+def looks_like(pair: Pair, mismatch: Mismatch) -> str:
+    """Say whether a mismatch looks like rounding or like logic.
+
+    A discrete field can only differ by logic. A float near its counterpart was probably computed
+    by the same formula in another order.
+    """
+    rule = pair.rules.get(mismatch.field)
+    if not isinstance(rule, Close):
+        return "logic"
+    distance = ulp_distance(np.array(mismatch.reference), np.array(mismatch.port))
+    return "rounding" if int(distance) <= ROUNDING_ULPS else "logic"
+
+
+def state_before(recording: Recording, lane: int, step: int) -> dict[str, int]:
+    """Return the reference's state before a step of a lane, as plain integers."""
+    before = shifted(recording.before, recording.after)
+    return {
+        name: int(value[lane, step])
+        for name, value in before.items()
+        if name not in NOT_STATE and value.ndim == 2
+    }
+
+
+def differences(pair: Pair, case: Case) -> list[FieldDifference]:
+    """Return every field on which the two sides disagree in one case."""
+    recording = record_cases(pair, [case])
+    played = replay(pair, recording)
+    found = []
+    for when, mine, theirs in (
+        ("before", recording.before, played.before),
+        ("after", recording.after, played.after),
+    ):
+        for name, rule in pair.rules.items():
+            if name not in mine:
+                continue
+            bad, _ = compare(rule, mine[name], theirs[name])
+            for where in np.argwhere(bad):
+                place = tuple(where)
+                a, b = float(mine[name][place]), float(theirs[name][place])
+                inner = [int(i) for i in where[1 if when == "before" else 2 :]]
+                ulps = int(ulp_distance(np.array(a), np.array(b))) if isinstance(rule, Close) else None
+                label = name + (f"[{', '.join(map(str, inner))}]" if inner else "")
+                found.append(FieldDifference(when, label, a, b, ulps))
+    return found
+
+
+def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: str) -> Divergence:
+    """Explain a disagreement met in a replayed episode.
+
+    Cutting actions off the front of an episode that starts from a reset gets stuck; injecting the
+    state just before the disagreement gives one action, unless a side hides state.
+    """
+    lane, step = mismatch.lane, max(mismatch.step, 0)
+    world = int(recording.worlds[lane])
+    actions = [int(a) for a in recording.actions[lane, : step + 1]]
+    state: dict[str, int] | None = state_before(recording, lane, step)
+    assert state is not None
+    case = Case(world, state, actions[-1], recording.labels[lane])
+    found: list[FieldDifference] = []
+    if diverges(pair, [case])[0]:
+        actions, found = [case.action], differences(pair, case)
+    else:
+        state = None
+    return Divergence(
+        check=check,
+        world=pair.worlds[world],
+        lane=lane,
+        step=mismatch.step,
+        mismatch=mismatch,
+        looks_like=looks_like(pair, mismatch),
+        actions=actions,
+        state=state,
+        corner=recording.labels[lane],
+        differences=found,
+        moment=pair.describe(world, case.state),
+        command=pair.command(case),
+    )
+
+
+def explain_case(pair: Pair, cases: Sequence[Case], mismatch: Mismatch) -> Divergence:
+    """Explain a disagreement met in a generated case, after shrinking it with Hypothesis."""
+    small = shrink(pair, cases[mismatch.lane], lambda case: bool(diverges(pair, [case])[0]))
+    found = differences(pair, small)
+    return Divergence(
+        check="generated",
+        world=pair.worlds[small.world],
+        lane=mismatch.lane,
+        step=mismatch.step,
+        mismatch=mismatch,
+        looks_like=looks_like(pair, mismatch),
+        actions=[small.action],
+        state=dict(small.state),
+        corner=small.corner,
+        differences=found,
+        moment=pair.describe(small.world, small.state),
+        command=pair.command(small),
+    )

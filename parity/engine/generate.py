@@ -1,0 +1,91 @@
+"""Generated states: many seeded cases to find a fault, Hypothesis to shrink it.
+
+One function of a pair builds a case out of single choices. Given seeded random choices it makes
+tens of thousands of cases in seconds, which are stepped in one batch; given Hypothesis' choices
+the same function lets Hypothesis search for, and shrink to, the smallest case that still fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from parity.engine.pair import Case, Pair
+
+
+class SeededChoices:
+    """Choices from a NumPy generator."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def integer(self, low: int, high: int) -> int:
+        """Return a uniform whole number from low to high, both included."""
+        return int(self._rng.integers(low, high, endpoint=True))
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        """Return a uniformly drawn option."""
+        return options[int(self._rng.integers(len(options)))]
+
+
+class DrawnChoices:
+    """Choices that Hypothesis makes, and simplifies."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self._draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        """Return a whole number from low to high; Hypothesis shrinks towards zero, else towards low."""
+        return int(self._draw(st.integers(low, high)))
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        """Return an option; Hypothesis shrinks towards the first."""
+        return self._draw(st.sampled_from(list(options)))
+
+
+def seeded_cases(pair: Pair, world: int, count: int, rng: np.random.Generator) -> list[Case]:
+    """Return ``count`` cases of one world, reproducible from the generator's state."""
+    choices = SeededChoices(rng)
+    return [pair.case(choices, world) for _ in range(count)]
+
+
+def case_strategy(pair: Pair, world: int) -> st.SearchStrategy[Case]:
+    """Return a Hypothesis strategy of a world's cases."""
+
+    @st.composite
+    def build(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Case:
+        return pair.case(DrawnChoices(draw), world)
+
+    return build()
+
+
+def shrink(pair: Pair, found: Case, fails: Callable[[Case], bool], *, max_examples: int = 3000) -> Case:
+    """Return the smallest case near ``found`` that still fails.
+
+    Hypothesis looks among cases of the same world that aim at the same corner, where failures are
+    dense, and shrinks the first it meets.
+
+    Args:
+        pair: supplies the cases.
+        found: a case that fails.
+        fails: whether a case fails.
+        max_examples: how long to search before keeping ``found``.
+    """
+    alike = case_strategy(pair, found.world).filter(lambda case: case.corner == found.corner)
+    options = settings(
+        max_examples=max_examples,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        return find(alike, fails, settings=options)
+    except NoSuchExample:
+        return found

@@ -1,0 +1,171 @@
+"""Drive the reference and write down everything it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.engine.compare import Array
+from parity.engine.pair import Case, Fields, MutableSide, Pair
+
+
+@dataclass
+class Recording:
+    """N lanes of up to L steps, as arrays.
+
+    Attributes:
+        worlds: int32 (N,).
+        actions: int32 (N, L), 0 after a lane's end.
+        lengths: int32 (N,), steps taken in each lane.
+        before: fields at the beginning of each lane, (N, ...): state, obs, masks.
+        after: fields after each step, (N, L, ...): state, obs, masks, outcome.
+        injected: lanes began in the states of ``before``; else at ``starts``.
+        starts: int32 (N,); the start of each lane where it was not injected.
+        labels: policy or corner of each lane.
+    """
+
+    worlds: NDArray[np.int32]
+    actions: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    before: Fields
+    after: Fields
+    injected: bool
+    starts: NDArray[np.int32]
+    labels: list[str]
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Return which steps were taken: bool (N, L)."""
+        return np.arange(self.actions.shape[1]) < self.lengths[:, None]
+
+    @property
+    def transitions(self) -> int:
+        """Return the number of steps taken in all lanes."""
+        return int(self.lengths.sum())
+
+
+def moment(side: MutableSide, env: object) -> Fields:
+    """Return state and masks of a reference environment."""
+    return {**side.read(env), "masks": side.masks(env)}
+
+
+class _Table:
+    """Grows (N, L, ...) arrays from rows of fields, without knowing the fields beforehand."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.columns: Fields = {}
+
+    def put(self, where: tuple[int, ...], row: Fields) -> None:
+        for name, value in row.items():
+            if name not in self.columns:
+                value = np.asarray(value)
+                self.columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
+            self.columns[name][where] = value
+
+
+def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Generator) -> Recording:
+    """Play whole episodes from seeded starts with the pair's policies in turn.
+
+    Args:
+        pair: the pair; only its reference is driven.
+        world: number of the world.
+        episodes: how many.
+        rng: draws starts and actions.
+    """
+    side, names = pair.reference, list(pair.policies)
+    env = side.make(world)
+    starts = rng.choice(np.asarray(pair.starts[world]), size=episodes).astype(np.int32)
+    # The very last start must be among them: only it runs into the end of the data.
+    starts[-1] = np.max(pair.starts[world])
+    before, after = _Table((episodes,)), _Table((episodes, pair.max_steps))
+    actions = np.zeros((episodes, pair.max_steps), np.int32)
+    lengths = np.zeros(episodes, np.int32)
+    labels = [names[lane % len(names)] for lane in range(episodes)]
+    for lane in range(episodes):
+        policy = pair.policies[labels[lane]]
+        obs = side.reset(env, int(starts[lane]))
+        now = {**moment(side, env), "obs": obs}
+        before.put((lane,), now)
+        for step in range(pair.max_steps):
+            action = policy(rng, now["masks"], now["obs"])
+            outcome = side.step(env, action)
+            now = {**moment(side, env), **outcome}
+            actions[lane, step] = action
+            after.put((lane, step), now)
+            lengths[lane] = step + 1
+            if outcome["terminated"] or outcome["truncated"]:
+                break
+    worlds = np.full(episodes, world, np.int32)
+    return Recording(worlds, actions, lengths, before.columns, after.columns, False, starts, labels)
+
+
+def record_actions(
+    pair: Pair, world: int, starts: NDArray[np.int32], actions: NDArray[np.int32]
+) -> Recording:
+    """Play given actions from given starts.
+
+    Args:
+        pair: the pair; only its reference is driven.
+        world: number of the world.
+        starts: int32 (N,).
+        actions: int32 (N, L); those after an episode's end are not taken.
+    """
+    side = pair.reference
+    env = side.make(world)
+    before, after = _Table(starts.shape), _Table(actions.shape)
+    lengths = np.zeros(len(starts), np.int32)
+    for lane, start in enumerate(starts):
+        obs = side.reset(env, int(start))
+        before.put((lane,), {**moment(side, env), "obs": obs})
+        for step, action in enumerate(actions[lane]):
+            outcome = side.step(env, int(action))
+            after.put((lane, step), {**moment(side, env), **outcome})
+            lengths[lane] = step + 1
+            if outcome["terminated"] or outcome["truncated"]:
+                break
+    worlds = np.full(len(starts), world, np.int32)
+    labels = ["given"] * len(starts)
+    return Recording(worlds, actions, lengths, before.columns, after.columns, False, starts, labels)
+
+
+def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
+    """Inject each case's state into the reference and take its one action.
+
+    Args:
+        pair: the pair; only its reference is driven.
+        cases: any number, of any worlds.
+    """
+    side = pair.reference
+    envs = {world: side.make(world) for world in sorted({case.world for case in cases})}
+    before, after = _Table((len(cases),)), _Table((len(cases), 1))
+    for lane, case in enumerate(cases):
+        env = envs[case.world]
+        side.inject(env, case.state)
+        before.put((lane,), {**moment(side, env), "obs": side.observe(env)})
+        outcome = side.step(env, case.action)
+        after.put((lane, 0), {**moment(side, env), **outcome})
+    count = len(cases)
+    return Recording(
+        worlds=np.array([case.world for case in cases], np.int32),
+        actions=np.array([[case.action] for case in cases], np.int32),
+        lengths=np.ones(count, np.int32),
+        before=before.columns,
+        after=after.columns,
+        injected=True,
+        starts=np.zeros(count, np.int32),
+        labels=[case.corner for case in cases],
+    )
+
+
+def resets_at(pair: Pair, world: int, starts: Array) -> Fields:
+    """Reset the reference at each start and return what it shows, fields of shape (N, ...)."""
+    env = pair.reference.make(world)
+    table = _Table((len(starts),))
+    for lane, start in enumerate(starts):
+        obs = pair.reference.reset(env, int(start))
+        table.put((lane,), {**moment(pair.reference, env), "obs": obs})
+    return table.columns

@@ -1,0 +1,171 @@
+"""What a run of the gate has to say: a verdict with its evidence, as JSON and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jax
+
+from parity.engine.diverge import Divergence
+from parity.engine.verify import CheckResult
+
+SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
+
+VERSIONED = ("jax", "jaxlib", "numpy", "pandas", "gymnasium", "hypothesis")
+"""Packages whose version a verdict depends on, beside Python's."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions a verdict was reached with."""
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+
+
+@dataclass
+class Report:
+    """Everything one run of the gate found.
+
+    Attributes:
+        title: what was compared.
+        seed: of all choices.
+        form: compiled form of the port, in words.
+        worlds: name, source, digest, bars and contract of every set of bars.
+        checks: all results.
+        required: branches that must have been seen.
+        divergences: explanations of disagreements.
+        settings: how the run was asked for.
+        seconds: how long it took.
+    """
+
+    title: str
+    seed: int
+    form: str
+    worlds: Sequence[Mapping[str, Any]]
+    checks: list[CheckResult]
+    required: frozenset[str]
+    divergences: list[Divergence] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def coverage(self) -> Counter[str]:
+        """How often each branch was taken, over all checks."""
+        return sum((check.coverage for check in self.checks), Counter())
+
+    @property
+    def missing(self) -> list[str]:
+        """Required branches that no check took."""
+        return sorted(name for name in self.required if not self.coverage[name])
+
+    @property
+    def verdict(self) -> str:
+        """ "same", "different", or "not enough seen" where a required branch was never taken."""
+        if not all(check.passed for check in self.checks):
+            return DIFFERENT
+        return UNSEEN if self.missing else SAME
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers that head the page."""
+        replays = [check for check in self.checks if check.check == "replay"]
+        generated = [check for check in self.checks if check.check == "generated"]
+
+        def most(name: str) -> int:
+            return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
+
+        return {
+            "episodes": sum(int(check.notes["episodes"]) for check in replays),
+            "replayed_transitions": sum(check.compared for check in replays),
+            "generated_transitions": sum(check.compared for check in generated),
+            "numbers_compared": sum(f.compared for c in self.checks for f in c.fields.values()),
+            "mismatches": sum(check.mismatches for check in self.checks),
+            "failed_checks": sum(not check.passed for check in self.checks),
+            "max_ulps_obs": most("obs"),
+            "max_ulps_reward": most("reward"),
+            "reward_deviation_max": max(
+                (float(check.notes["reward_deviation_max"]) for check in replays), default=0.0
+            ),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        checks = [
+            {
+                **asdict(check),
+                "coverage": dict(check.coverage),
+                "mismatches": check.mismatches,
+                "passed": check.passed,
+            }
+            for check in self.checks
+        ]
+        device = jax.devices()[0]
+        return {
+            "title": self.title,
+            "verdict": self.verdict,
+            "summary": self.summary(),
+            "made": {
+                "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(self.seconds, 1),
+                "seed": self.seed,
+                "form": self.form,
+                "device": f"{device.platform} ({device.device_kind})",
+                "versions": versions(),
+                "settings": dict(self.settings),
+            },
+            "worlds": [dict(world) for world in self.worlds],
+            "checks": checks,
+            "coverage": dict(sorted(self.coverage.items())),
+            "required": sorted(self.required),
+            "missing": self.missing,
+            "divergences": [divergence.to_dict() for divergence in self.divergences],
+        }
+
+    def to_junit(self) -> str:
+        """Return JUnit XML: one test case a check and world, one for coverage."""
+        cases = [(f"{check.check}[{check.world}]", _failure(check)) for check in self.checks]
+        lack = f"never seen: {', '.join(self.missing)}" if self.missing else ""
+        cases.append(("coverage", lack))
+        failures = sum(bool(text) for _, text in cases)
+        suite = ElementTree.Element(
+            "testsuite", name="parity", tests=str(len(cases)), failures=str(failures)
+        )
+        for name, text in cases:
+            case = ElementTree.SubElement(suite, "testcase", classname="parity", name=name)
+            if text:
+                ElementTree.SubElement(case, "failure", message=text)
+        return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _failure(check: CheckResult) -> str:
+    """Return what went wrong with a check in one line, or nothing."""
+    if check.passed:
+        return ""
+    if check.error:
+        return check.error
+    if check.first is None:
+        return f"{check.mismatches} numbers differ"
+    m = check.first
+    where = f"lane {m.lane}, step {m.step}" if m.step >= 0 else f"lane {m.lane}"
+    place = f"{list(m.index)}" if m.index else ""
+    return f"{m.field}{place}: reference {m.reference!r}, port {m.port!r} at {where}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that nothing is ever half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(values, indent=1, allow_nan=True) + "\n")

@@ -1,0 +1,260 @@
+"""Compare the two sides of a pair: replayed episodes, generated states, restarts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.engine.compare import FieldStats, compare
+from parity.engine.generate import seeded_cases
+from parity.engine.pair import Case, Fields, Pair
+from parity.engine.record import Recording, record_cases, record_episodes, resets_at
+from parity.engine.replay import Replay, replay
+
+SHOWN_EPISODES = 6
+"""Equity curves kept for the report."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One number on which the sides disagree.
+
+    Attributes:
+        lane: episode or case.
+        step: step within it; -1 before the first.
+        field: name; ``index`` is the place within it where it is an array.
+        reference, port: the two values.
+    """
+
+    lane: int
+    step: int
+    field: str
+    index: tuple[int, ...]
+    reference: float
+    port: float
+
+
+@dataclass
+class CheckResult:
+    """What one check of one world saw.
+
+    Attributes:
+        check: replay, generated, restart, or a suite's own name.
+        world: name of the world.
+        compared: transitions, resets or rows compared.
+        fields: statistics by field.
+        first: the first disagreement, None if there is none.
+        coverage: how often each branch was taken.
+        notes: further numbers for the report.
+        error: why the check could not be carried out, if it could not.
+    """
+
+    check: str
+    world: str
+    compared: int
+    fields: dict[str, FieldStats] = field(default_factory=dict)
+    first: Mismatch | None = None
+    coverage: Counter[str] = field(default_factory=Counter)
+    notes: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def mismatches(self) -> int:
+        """Numbers on which the sides disagree."""
+        return sum(stats.mismatches for stats in self.fields.values())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing disagreed and the check was carried out."""
+        return self.mismatches == 0 and self.first is None and not self.error
+
+
+def compare_fields(
+    pair_rules: Any, reference: Fields, port: Fields, valid: NDArray[np.bool_]
+) -> tuple[dict[str, FieldStats], list[Mismatch]]:
+    """Compare all fields of two sets of lanes.
+
+    Args:
+        pair_rules: rule by field name.
+        reference, port: fields of shape (N, ...) or (N, L, ...).
+        valid: bool (N,) or (N, L), which of them count.
+
+    Returns:
+        Statistics by field, and the first mismatch of every field in order of lane and step.
+
+    Raises:
+        ValueError: a side reads a field that the other doesn't, or that has no rule.
+    """
+    if set(reference) != set(port) or not set(reference) <= set(pair_rules):
+        odd = sorted((set(reference) ^ set(port)) | (set(reference) - set(pair_rules)))
+        raise ValueError(f"fields without a counterpart or a rule: {', '.join(odd)}")
+    stats, firsts = {}, []
+    for name in reference:
+        a, b = reference[name], port[name]
+        differs, stats[name] = compare(pair_rules[name], a, b, valid)
+        if differs.any():
+            where = tuple(int(i) for i in np.argwhere(differs)[0])
+            step = where[1] if valid.ndim == 2 else -1
+            place = where[valid.ndim :]
+            firsts.append(Mismatch(where[0], step, name, place, float(a[where]), float(b[where])))
+    return stats, firsts
+
+
+def check_recording(pair: Pair, recording: Recording, played: Replay, check: str) -> CheckResult:
+    """Hold a replay against its recording, every field of every step."""
+    world = pair.worlds[int(recording.worlds[0])]
+    lanes = np.ones(len(recording.worlds), bool)
+    try:
+        stats, firsts = compare_fields(pair.rules, recording.before, played.before, lanes)
+        after, more = compare_fields(pair.rules, recording.after, played.after, recording.valid)
+    except ValueError as error:
+        return CheckResult(check, world, recording.transitions, error=str(error))
+    for name, value in after.items():
+        if name in stats:
+            stats[name].merge(value)
+        else:
+            stats[name] = value
+    order = sorted(firsts + more, key=lambda m: (m.lane, m.step))
+    result = CheckResult(check, world, recording.transitions, stats, order[0] if order else None)
+    before = shifted(recording.before, recording.after)
+    taken = recording.valid
+    result.coverage = Counter(
+        pair.coverage(
+            {name: value[taken] for name, value in before.items()},
+            recording.actions[taken],
+            {name: value[taken] for name, value in recording.after.items()},
+        )
+    )
+    return result
+
+
+def shifted(before: Fields, after: Fields) -> Fields:
+    """Return the fields before each step, (N, L, ...): those of ``before``, then of ``after``."""
+    return {
+        name: np.concatenate([first[:, None], after[name][:, :-1]], axis=1)
+        for name, first in before.items()
+    }
+
+
+def check_restarts(pair: Pair, recording: Recording, played: Replay) -> CheckResult:
+    """Hold the port's restarts against the reference's reset at the start the port chose.
+
+    Where an episode ended the port must have restarted, at one of the world's starts, with what
+    the reference shows there; where none ended, it must hand out the final state untouched.
+    """
+    world = int(recording.worlds[0])
+    taken = recording.valid
+    ended = recording.after["terminated"] | recording.after["truncated"]
+    result = CheckResult("restart", pair.worlds[world], int((ended & taken).sum()))
+    wrong = (played.restarted != ended) & taken
+    if wrong.any():
+        lane, step = (int(i) for i in np.argwhere(wrong)[0])
+        values = float(ended[lane, step]), float(played.restarted[lane, step])
+        result.first = Mismatch(lane, step, "restarted", (), *values)
+        return result
+    if not (played.kept | ~taken).all():
+        lane, step = (int(i) for i in np.argwhere(~played.kept & taken)[0])
+        result.first = Mismatch(lane, step, "state handed out without a restart", (), 1.0, 0.0)
+        return result
+    lanes = np.flatnonzero((ended & taken).any(1))
+    restart = {name: value[lanes] for name, value in played.restart.items()}
+    worlds, starts = pair.begun(restart)
+    expected = {name: value.copy() for name, value in restart.items()}
+    for number in np.unique(worlds):
+        here = worlds == number
+        known = np.isin(starts, np.asarray(pair.starts[number])) & here
+        if (known != here).any():
+            bad = int(np.argmax(known != here))
+            result.first = Mismatch(int(lanes[bad]), -1, "restarted at", (), -1.0, float(starts[bad]))
+            return result
+        for name, value in resets_at(pair, int(number), starts[here]).items():
+            expected[name][here] = value
+    every = np.ones(len(lanes), bool)
+    result.fields, firsts = compare_fields(pair.rules, expected, restart, every)
+    result.first = firsts[0] if firsts else None
+    result.coverage["restarts"] = len(lanes)
+    result.notes["distinct_starts"] = len(np.unique(starts))
+    return result
+
+
+def episode_rewards(after: Fields, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the sum of each lane's rewards in float64, (N,)."""
+    return np.asarray((after["reward"].astype(np.float64) * valid).sum(1))
+
+
+def check_replay(pair: Pair, world: int, episodes: int, seed: int) -> list[CheckResult]:
+    """Replay seeded episodes on both sides; return the replay's result and the restarts'."""
+    rng = np.random.default_rng([seed, world, 1])
+    recording = record_episodes(pair, world, episodes, rng)
+    return judge_replay(pair, recording, replay(pair, recording, seed))
+
+
+def judge_replay(pair: Pair, recording: Recording, played: Replay) -> list[CheckResult]:
+    """Compare a replay with its recording: every field, the episodes' rewards, the restarts."""
+    result = check_recording(pair, recording, played, "replay")
+    mine = episode_rewards(recording.after, recording.valid)
+    theirs = episode_rewards(played.after, recording.valid)
+    deviation = np.abs(theirs - mine) / np.maximum(np.abs(mine), 1e-9)
+    result.notes["episodes"] = len(mine)
+    result.notes["reward_deviation_max"] = float(deviation.max())
+    result.notes["reward_deviation_limit"] = pair.max_deviation
+    result.notes["policies"] = dict(Counter(recording.labels))
+    result.notes["curves"] = [
+        _curve(pair, recording, played, lane) for lane in range(min(SHOWN_EPISODES, len(mine)))
+    ]
+    if deviation.max() > pair.max_deviation and result.first is None:
+        lane = int(deviation.argmax())
+        result.first = Mismatch(lane, -1, "episode reward", (), mine[lane], theirs[lane])
+    return [result, check_restarts(pair, recording, played)]
+
+
+def _curve(pair: Pair, recording: Recording, played: Replay, lane: int) -> dict[str, Any]:
+    """Return both sides' curve of one episode: balance, or rewards where there is none."""
+    end = int(recording.lengths[lane])
+    name = "balance" if "balance" in recording.after else "reward"
+    return {
+        "field": name,
+        "policy": recording.labels[lane],
+        "start": int(recording.starts[lane]),
+        "reference": recording.after[name][lane, :end].astype(float).tolist(),
+        "port": played.after[name][lane, :end].astype(float).tolist(),
+    }
+
+
+def check_generated(
+    pair: Pair,
+    world: int,
+    count: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[CheckResult, list[Case]]:
+    """Step generated cases on both sides; return the result and the cases."""
+    cases = seeded_cases(pair, world, count, np.random.default_rng([seed, world, 2]))
+    recording = record_cases(pair, cases)
+    if progress:
+        progress(count)
+    return judge_cases(pair, recording, replay(pair, recording, seed)), cases
+
+
+def judge_cases(pair: Pair, recording: Recording, played: Replay) -> CheckResult:
+    """Compare injected transitions and count the corners they came from."""
+    result = check_recording(pair, recording, played, "generated")
+    result.notes["corners"] = dict(Counter(recording.labels))
+    return result
+
+
+def diverges(pair: Pair, cases: Sequence[Case]) -> NDArray[np.bool_]:
+    """Return which cases the two sides disagree on: bool (N,)."""
+    recording = record_cases(pair, cases)
+    played = replay(pair, recording)
+    bad = np.zeros(len(cases), bool)
+    for mine, theirs in ((recording.before, played.before), (recording.after, played.after)):
+        for name, value in mine.items():
+            differs, _ = compare(pair.rules[name], value, theirs[name])
+            bad |= differs.reshape(len(cases), -1).any(1)
+    return bad

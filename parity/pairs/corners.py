@@ -1,0 +1,207 @@
+"""Generated Phase 1 states that sit on the boundaries of the specification.
+
+Source: sections 4 to 6 of ``docs/environment.md``. Uniformly drawn states miss faults that only show
+on an edge (a price exactly on the stop, equity exactly on the floor), so every case aims at one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
+from markets import EnvConfig
+from markets.config import dollars_to_cents
+from parity.engine.pair import Case, Choices
+
+NEAR = (0, -1, 1)
+"""On the edge, one short of it, one past it."""
+
+BARS = ("any", "last entry minute", "flat by", "entry open", "end of data", "wide", "clock change")
+STAKES = (
+    "plain",
+    "floor if held",
+    "floor if stopped",
+    "floor if reached",
+    "floor if entered",
+    "new high",
+    "lock",
+)
+TRADES = ("flat", "flat", "free", "on the stop", "on the target", "on both", "at entry")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a world's cases are built on.
+
+    Attributes:
+        bars: int32 (T, 8), as the port prepares them.
+        places: by name, the bars (int64) that a kind of case may happen on.
+        tick, slippage: cents of one tick of all contracts; ticks.
+        commission: cents per side of all contracts.
+        initial, drawdown, lock: cents.
+        longest: bars of an episode.
+        actions: number of actions.
+    """
+
+    bars: NDArray[np.int32]
+    places: dict[str, NDArray[np.int64]]
+    tick: int
+    slippage: int
+    commission: int
+    initial: int
+    drawdown: int
+    lock: int
+    longest: int
+    actions: int = 3
+
+
+def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
+    """Find the bars of a market that lie on a boundary.
+
+    Args:
+        market: the prepared market.
+        config: entry window, flat_by, account.
+    """
+    minute = market.bars[:, MINUTE]
+    size = len(minute)
+    first = config.warmup_bars + config.window_size
+    usable = np.zeros(size, bool)
+    usable[first : size - 1] = True
+
+    def near(*edges: int) -> NDArray[np.int64]:
+        hit = np.isin(minute, [edge + by for edge in edges for by in NEAR])
+        return np.flatnonzero(hit & usable)
+
+    span = market.bars[:, HIGH] - market.bars[:, LOW]
+    wide = usable & (span >= np.quantile(span[first:], 0.98))
+    hours = market.timestamps_ns // 3_600_000_000_000
+    offset = (minute - (market.timestamps_ns // 60_000_000_000)) % 1440
+    changed = np.flatnonzero(np.diff(offset, prepend=offset[:1]))
+    days = hours // 24
+    clock = usable & np.isin(days, [days[i] + by for i in changed for by in NEAR])
+    places = {
+        "any": np.flatnonzero(usable),
+        "last entry minute": near(config.entry_close_minute - 1, config.entry_close_minute),
+        "flat by": near(config.flat_by_minute),
+        "entry open": near(config.entry_open_minute),
+        "end of data": np.arange(size - 4, size - 1),
+        "wide": np.flatnonzero(wide),
+        "clock change": np.flatnonzero(clock),
+    }
+    account, contract = config.account, market.contract
+    return Ground(
+        bars=market.bars,
+        places={name: bars for name, bars in places.items() if len(bars)},
+        tick=contract.tick_value_cents * account.contracts,
+        slippage=contract.slippage_ticks,
+        commission=contract.commission_cents * account.contracts,
+        initial=dollars_to_cents("initial_balance_dollars", account.initial_balance_dollars),
+        drawdown=dollars_to_cents("trailing_drawdown_dollars", account.trailing_drawdown_dollars),
+        lock=dollars_to_cents("floor_lock_dollars", account.floor_lock_dollars),
+        longest=config.max_episode_bars,
+    )
+
+
+def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
+    """Build one state and action.
+
+    The account is kept consistent (section 7's first two invariants hold); where the floor must be
+    touched exactly it is the floor that moves.
+    """
+    place = choices.pick([name for name in BARS if name in ground.places])
+    bars = ground.places[place]
+    step = int(bars[choices.integer(0, len(bars) - 1)])
+    row = [int(x) for x in ground.bars[step]]
+    kind = choices.pick(TRADES)
+    trade = _trade(choices, ground, row, step, kind)
+    limit = choices.pick((1, 2, ground.longest, ground.longest - 1, ground.longest // 2))
+    oldest = step - trade["position_entry_step"] if trade["position"] else 0
+    age = max(min(limit, ground.longest) - 1, oldest)
+    wins, losses = choices.integer(0, 20), choices.integer(0, 20)
+    pnl = choices.integer(-20_000, 20_000) * choices.pick((0, 1, 25))
+    is_open = int(trade["position"] != 0)
+    balance = ground.initial + pnl - is_open * ground.commission
+    odd = (ground.actions, -1)  # no actions at all
+    action = choices.pick((0, 0, 0, 1, 2, *odd) if is_open else (0, 1, 2, 1, 2, 1, 2, *odd))
+    stake = choices.pick(STAKES)
+    high, floor = _stake(choices, ground, row, trade, balance, stake)
+    state = {
+        **trade,
+        "step_idx": step,
+        "episode_start": step - age,
+        "balance": balance,
+        "highest_balance": high,
+        "trailing_dd_level": floor,
+        "num_trades": wins + losses + is_open,
+        "winning_trades": wins,
+        "losing_trades": losses,
+        "total_pnl": pnl,
+        "market": world,
+    }
+    return Case(world, state, action, f"{place}; {kind}; {stake}")
+
+
+def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: str) -> dict[str, int]:
+    """Place a trade's stop and target around the bar; all zero when flat."""
+    if kind == "flat":
+        names = ("position", "entry_price", "sl_price", "tp_price", "position_entry_step")
+        return dict.fromkeys(names, 0)
+    side = choices.pick((1, -1))
+    # The bar seen from the trade: the edge that hurts and the edge that helps.
+    worst, best = (row[LOW], row[HIGH]) if side > 0 else (row[HIGH], row[LOW])
+    far = 4 * (row[TARGET] + row[HIGH] - row[LOW] + 2)
+    stop, target = worst - side * far, best + side * far
+    if kind in ("on the stop", "on both"):
+        stop = worst + side * choices.pick(NEAR)
+    if kind in ("on the target", "on both"):
+        target = best + side * choices.pick(NEAR)
+    entry = row[CLOSE] + choices.integer(-row[STOP] - 2, row[STOP] + 2)
+    if kind == "at entry":  # the smallest wins and losses, zero among them
+        stop, entry = worst, worst + side * choices.integer(-3, 3)
+    return {
+        "position": side,
+        "entry_price": entry,
+        "sl_price": stop,
+        "tp_price": target,
+        "position_entry_step": step - choices.pick((1, 2, 30, 60)),
+    }
+
+
+def _stake(
+    choices: Choices,
+    ground: Ground,
+    row: list[int],
+    trade: dict[str, int],
+    balance: int,
+    stake: str,
+) -> tuple[int, int]:
+    """Return the equity high and the floor, in cents, with the edge that ``stake`` names."""
+    side = trade["position"]
+
+    def worth(price: int) -> int:
+        return balance + side * (price - trade["entry_price"]) * ground.tick
+
+    held = worth(row[CLOSE])
+    entered = balance - ground.commission - ground.slippage * ground.tick
+    equity: dict[str, Callable[[], int]] = {
+        "floor if held": lambda: held,
+        "floor if stopped": lambda: worth(trade["sl_price"]) - ground.commission,
+        "floor if reached": lambda: worth(trade["tp_price"]) - ground.commission,
+        "floor if entered": lambda: entered,
+    }
+    locked = ground.initial + ground.lock
+    if stake in equity:
+        floor = equity[stake]() + choices.pick((*NEAR, -ground.commission, ground.commission))
+        return floor + ground.drawdown, floor
+    if stake == "new high":
+        high = held - choices.pick((0, 1, -1, ground.tick))
+        return high, min(high - ground.drawdown, locked)
+    if stake == "lock":
+        high = locked + ground.drawdown + choices.pick((*NEAR, 10 * ground.tick))
+        return high, min(high - ground.drawdown, locked) - choices.pick((0, 1, ground.tick))
+    high = max(ground.initial, held) + choices.pick((0, 1, 40)) * ground.tick
+    return high, min(high - ground.drawdown, locked)

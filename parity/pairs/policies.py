@@ -1,0 +1,43 @@
+"""Seeded ways to choose valid actions in a replay: they reach different parts of the environment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from markets.bars import FEATURES
+from parity.engine.compare import Array
+from parity.engine.pair import Policy
+
+HOLD, BUY, SELL = 0, 1, 2
+_CLOSE = FEATURES.index("close")
+
+
+def uniform(rng: np.random.Generator, masks: Array, obs: Array) -> int:
+    """Draw any allowed action."""
+    return int(rng.choice(np.flatnonzero(masks)))
+
+
+def seldom(rng: np.random.Generator, masks: Array, obs: Array) -> int:
+    """Hold, but for one bar in fifty."""
+    return uniform(rng, masks, obs) if rng.random() < 0.02 else HOLD
+
+
+def always(rng: np.random.Generator, masks: Array, obs: Array) -> int:
+    """Act whenever anything but holding is allowed."""
+    allowed = np.flatnonzero(masks[1:]) + 1
+    return int(rng.choice(allowed)) if len(allowed) else HOLD
+
+
+def contrarian(rng: np.random.Generator, masks: Array, obs: Array) -> int:
+    """Buy below the window's first close and sell above it."""
+    window = obs[: len(obs) // len(FEATURES) * len(FEATURES)].reshape(-1, len(FEATURES))
+    side = BUY if window[-1, _CLOSE] < window[0, _CLOSE] else SELL
+    return side if masks[side] else uniform(rng, masks, obs)
+
+
+POLICIES: dict[str, Policy] = {
+    "uniform": uniform,
+    "seldom": seldom,
+    "always": always,
+    "contrarian": contrarian,
+}

@@ -1,0 +1,152 @@
+"""Two properties no single run can show: nothing looks ahead, and the mirrored market mirrors.
+
+Source: section 7 of ``docs/environment.md``. Each is checked on each side against itself, on bars
+made for the purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from markets import Bars, EnvConfig
+from markets.bars import FEATURES, PRICE_COLUMNS
+from parity.engine.compare import Array, FieldStats
+from parity.engine.pair import Case
+from parity.engine.record import Recording, record_actions, record_cases
+from parity.engine.replay import Replay, replay
+from parity.engine.verify import CheckResult, Mismatch
+from parity.pairs.trading import World, phase1_pair
+
+CUTS = 6
+"""How many bars the future is changed after."""
+
+
+def other_future(bars: Bars, cut: int, seed: int) -> Bars:
+    """Return the same bars up to and with number ``cut``, and different ones after it.
+
+    Prices move by whole ticks and volumes double, so the bars stay valid.
+    """
+    rng = np.random.default_rng([seed, cut])
+    later = slice(cut + 1, None)
+    ticks = {name: bars.contract.to_ticks(bars.frame[name]) for name in PRICE_COLUMNS}
+    steps = rng.integers(-8, 9, len(bars) - cut - 1).cumsum()
+    steps = np.maximum(steps, 1 - ticks["low"][later])
+    volume = bars.frame["volume"].to_numpy(copy=True)
+    volume[later] *= 2.0
+    for price in ticks.values():
+        price[later] += steps
+    columns = {name: bars.contract.to_points(price) for name, price in ticks.items()}
+    frame = pd.DataFrame({**columns, "volume": volume}, index=bars.frame.index)
+    return Bars.from_frame(frame, bars.contract, source=f"{bars.source}, another future")
+
+
+def check_blindness(
+    world: World, config: EnvConfig, cases: Sequence[Case], seed: int
+) -> list[CheckResult]:
+    """Check that a step at t and the market part of its observation see no later bar.
+
+    Cases are stepped on the bars as they are, and on bars that differ after a cut: what happened at
+    or before the cut, and windows that end at it, must not change by a bit.
+
+    Args:
+        world: the bars, already cut to the session.
+        config: the configuration.
+        cases: generated cases of this world.
+        seed: of the other futures.
+    """
+    cases = [replace(case, world=0, state={**case.state, "market": 0}) for case in cases]
+    truth = _both(world, config, cases)
+    window = config.window_size * len(FEATURES)
+    steps = np.array([case.state["step_idx"] for case in cases])
+    results = [CheckResult(f"no look-ahead, {side}", world.name, 0) for side in SIDES]
+    for number in range(CUTS):
+        cut = int(steps[number]) - number % 2  # at the case's own bar, and just before it
+        later = World(world.name, other_future(world.bars, cut, seed), world.options)
+        again = _both(later, config, cases)
+        for result, then, now in zip(results, truth, again, strict=True):
+            sees = steps <= cut + 1  # their windows end at the cut or before
+            acts = steps <= cut
+            result.compared += int(sees.sum())
+            windows = now.before["obs"][:, :window] == then.before["obs"][:, :window]
+            _note(result, "market part of obs", windows, sees)
+            for name, value in now.after.items():
+                if name == "obs":  # its position part looks at the next bar's close
+                    same = value[:, 0, :window] == then.after[name][:, 0, :window]
+                else:
+                    same = value == then.after[name]
+                _note(result, name, same, acts)
+    return results
+
+
+SIDES = ("reference", "port")
+Sides = tuple[Recording | Replay, Recording | Replay]
+
+
+def _both(world: World, config: EnvConfig, cases: Sequence[Case]) -> Sides:
+    pair = phase1_pair([world], config)
+    recording = record_cases(pair, cases)
+    return recording, replay(pair, recording)
+
+
+def _note(result: CheckResult, name: str, same: Array, lanes: Array) -> None:
+    """Count where two runs of one side agree, among the lanes that must."""
+    flat = same.reshape(len(same), -1)[lanes]
+    stats = FieldStats("identical", int(flat.size), int((~flat).sum()))
+    if stats.mismatches and result.first is None:
+        lane = int(np.flatnonzero(lanes)[np.argmin(flat.all(1))])
+        result.first = Mismatch(lane, 0, name, (), 1.0, 0.0)
+    result.fields.setdefault(name, FieldStats("identical")).merge(stats)
+
+
+def mirrored(bars: Bars) -> Bars:
+    """Return bars whose every price move is negated, about the first close."""
+    frame = bars.frame.copy()
+    about = 2.0 * float(frame["close"].iloc[0])
+    for name, source in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
+        frame[name] = about - bars.frame[source]
+    return Bars.from_frame(frame, bars.contract, source=f"{bars.source}, mirrored")
+
+
+NEGATED = frozenset({"position"})
+MIRRORED = (
+    *("position", "balance", "highest_balance", "trailing_dd_level", "total_pnl"),
+    *("num_trades", "winning_trades", "losing_trades", "position_entry_step"),
+    *("trade_pnl", "exit_code", "done_reason", "terminated", "truncated", "reward"),
+)
+
+
+def check_mirror(
+    world: World, config: EnvConfig, recording: Recording, played: Replay
+) -> list[CheckResult]:
+    """Check that negated price moves and swapped actions mirror positions and keep PnL.
+
+    Only exact where the tick is a power of two, so that negating a price rounds nothing.
+
+    Args:
+        world: the bars, already cut to the session.
+        config: the configuration.
+        recording, played: a replay of episodes on this world, both sides.
+    """
+    pair = phase1_pair([World(world.name, mirrored(world.bars), world.options)], config)
+    swapped = np.array([0, 2, 1], np.int32)[recording.actions]
+    mirror = record_actions(pair, 0, recording.starts, swapped)
+    again = replay(pair, mirror)
+    results = []
+    before: Sides = recording, played
+    after: Sides = mirror, again
+    for side, then, now in zip(SIDES, before, after, strict=True):
+        result = CheckResult(f"mirror, {side}", world.name, recording.transitions)
+        if (mirror.lengths != recording.lengths).any():
+            lane = int(np.argmax(mirror.lengths != recording.lengths))
+            lengths = float(recording.lengths[lane]), float(mirror.lengths[lane])
+            result.first = Mismatch(lane, -1, "steps in the episode", (), *lengths)
+        for name in MIRRORED:
+            sign = -1 if name in NEGATED else 1
+            same = now.after[name] * sign == then.after[name]
+            _note(result, name, same[recording.valid][:, None], np.ones(recording.transitions, bool))
+        results.append(result)
+    return results
