@@ -43,7 +43,7 @@ def detect_format(path: str | PathLike[str]) -> str:
     if read_bytes(path, len(parquet.MAGIC)) == parquet.MAGIC:
         return "parquet"
     head = look(path)
-    if ninjatrader.LINE.match(head.line):
+    if ninjatrader.EXPORT.match(head.line):
         return "ninjatrader"
     names = set(head.names())
     if "ts_event" in names:

@@ -99,7 +99,8 @@ def _prices(raw: RawTable, name: str) -> NDArray[np.float64]:
     values = raw.numbers(name)
     if not pa.types.is_integer(column.type):
         return values
-    values[pc.equal(column, UNDEFINED).fill_null(False).to_numpy()] = np.nan
+    undefined = pc.fill_null(pc.equal(column, UNDEFINED), False).to_numpy()
+    values = np.where(undefined, np.nan, values)
     if np.isfinite(values).any() and np.nanmedian(values) > _LARGEST_DISPLAY_PRICE:
         return values / round(1 / FIXED_POINT)  # a division by 1e9 rounds once, a product by 1e-9 twice
     return values

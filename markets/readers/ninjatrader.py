@@ -20,6 +20,8 @@ from markets.readers.text import look, parse
 from markets.readers.times import utc_index
 
 LINE = re.compile(r"\d{8} \d{6};")
+EXPORT = re.compile(r"\d{8}(?: \d{6}(?: \d+)?)?;")
+"""A line of any of its exports: of minutes, and of days and ticks, which are refused."""
 _EXPECTED = "a line is yyyyMMdd HHmmss;open;high;low;close;volume, of minute bars"
 
 

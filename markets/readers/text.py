@@ -36,7 +36,7 @@ class Head:
 
     def names(self) -> list[str]:
         """Return the comma-separated fields in lower case, without surrounding spaces."""
-        return [name.strip().lower() for name in next(csv.reader([self.line]))]
+        return [name.strip().lower() for name in next(csv.reader([self.line], skipinitialspace=True))]
 
 
 def read_bytes(path: Path, count: int | None = None) -> bytes:

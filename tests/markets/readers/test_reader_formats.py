@@ -1,0 +1,255 @@
+"""NinjaTrader, Databento, processed files and Parquet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from markets import InputError
+from markets.bars import FEATURES
+from markets.readers import detect_format, read_bars, read_frame
+
+NINJA = "20250902 133100;6470.25;6472;6470;6471.5;120\n20250902 133200;6471.5;6471.75;6469.25;6470;88\n"
+FIRST = pd.Timestamp("2025-09-02 13:30", tz="UTC")
+
+
+class TestNinjaTrader:
+    def test_stamps_are_utc_closes_and_become_opens(self, save):
+        path = save(NINJA, "ES 09-25.Last.txt")
+        assert detect_format(path) == "ninjatrader"
+        frame = read_frame(path)
+        assert list(frame.index) == [FIRST, FIRST + pd.Timedelta(minutes=1)]
+        assert frame.index.name == "timestamp"
+        assert frame.iloc[0].tolist() == [6470.25, 6472.0, 6470.0, 6471.5, 120.0]
+
+    def test_another_zone_can_be_given(self, save):
+        frame = read_frame(save(NINJA.replace(" 13", " 09")), timezone="America/New_York")
+        assert frame.index[0] == FIRST
+
+    def test_the_last_minute_before_midnight_stays_on_its_day(self, save):
+        frame = read_frame(save("20250903 000000;1;1;1;1;1\n"))
+        assert frame.index[0] == pd.Timestamp("2025-09-02 23:59", tz="UTC")
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (
+                "20250902 133100 0000000;6470.25;6470;6470.5;1\n",
+                r"line 1: '20250902 133100 0000000;6470\.25;6470;647' is not Ninja",
+            ),
+            ("20250902 133100;6470.25;1\n", "line 1: .* is not NinjaTrader's form"),
+            (NINJA + "20250902 133x00;1;1;1;1;1\n", "line 3: timestamp '20250902 133x00' is not"),
+            (NINJA + "20250902 133300;1;1;1\n", "line 3: 4 fields where 6 are expected"),
+            (
+                NINJA + "20250902 133300;6470,25;1;1;1;1\n",
+                "line 3: open is '6470,25', which is not a num",
+            ),
+            (NINJA + "20250902 133330;1;1;1;1;1\n", "line 3: .*13:33:30.* is not a whole minute"),
+            (
+                "20250902;6470.25;6472;6470;6471.5;120\n",
+                "line 1: .* is not NinjaTrader's form; .*minute",
+            ),
+        ],
+    )
+    def test_other_forms_are_refused(self, save, text, words):
+        with pytest.raises(InputError, match=words):
+            read_bars(save(text), "ES")
+
+
+DATABENTO_HEADER = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume"
+NS = 1_756_819_800_000_000_000  # 2025-09-02 13:30 in UTC
+
+
+def databento(*rows: str, symbol: bool = False) -> str:
+    return "\n".join([DATABENTO_HEADER + (",symbol" if symbol else ""), *rows]) + "\n"
+
+
+FIXED = f"{NS},33,1,5602,6470250000000,6472000000000,6470000000000,6471500000000,120"
+DECIMAL = "2025-09-02T13:30:00.000000000Z,33,1,5602,6470.250000000,6472.000000000,6470,6471.5,120"
+
+
+class TestDatabento:
+    @pytest.mark.parametrize("row", [FIXED, DECIMAL, DECIMAL.replace("T", " ").replace("Z", "+00:00")])
+    def test_fixed_point_and_decimal_are_the_same_bar(self, save, row):
+        path = save(databento(row))
+        assert detect_format(path) == "databento"
+        frame = read_frame(path)
+        assert frame.index[0] == FIRST
+        assert frame.iloc[0].tolist() == [6470.25, 6472.0, 6470.0, 6471.5, 120.0]
+        assert len(read_bars(path, "ES")) == 1
+
+    def test_whole_prices_on_display_are_no_fixed_point(self, save):
+        row = f"{NS},33,1,5602,44100,44120,44090,44101,120"
+        assert read_frame(save(databento(row)))["close"].tolist() == [44101.0]
+
+    def test_an_undefined_price_is_missing(self, save):
+        frame = read_frame(save(databento(FIXED, FIXED.replace("6472000000000", str(2**63 - 1)))))
+        assert frame["high"].iloc[0] == 6472.0
+        assert np.isnan(frame["high"].iloc[1])
+
+    def test_several_symbols_must_be_told_apart(self, save):
+        later = FIXED.replace(str(NS), str(NS + 60_000_000_000)).replace("5602", "4916")
+        path = save(databento(FIXED + ",ESU5", FIXED + ",ESZ5", later + ",ESZ5", symbol=True))
+        with pytest.raises(
+            InputError,
+            match=r"holds 2 instruments, ESZ5 \(2 rows\), ESU5 \(1 rows\); pick one, .*--instr",
+        ):
+            read_bars(path, "ES")
+        assert len(read_bars(path, "ES", instrument="ESZ5")) == 2
+        assert len(read_bars(path, "ES", instrument="ESU5")) == 1
+        assert len(read_bars(path, "ES", instrument="4916")) == 1
+        with pytest.raises(InputError, match=r"no instrument 'ESH6'; it holds ESZ5 \(2 rows\)"):
+            read_bars(path, "ES", instrument="ESH6")
+
+    def test_several_ids_without_symbols_too(self, save):
+        path = save(databento(FIXED, FIXED.replace("5602", "4916")))
+        with pytest.raises(InputError, match=r"holds 2 instruments, 4916 \(1 rows\), 5602 \(1 rows\)"):
+            read_frame(path)
+
+    def test_a_continuous_symbol_changes_its_id_at_the_roll(self, save):
+        later = FIXED.replace(str(NS), str(NS + 60_000_000_000)).replace("5602", "4916")
+        assert (
+            len(read_bars(save(databento(FIXED + ",ES.c.0", later + ",ES.c.0", symbol=True)), "ES"))
+            == 2
+        )
+
+    def test_the_line_is_that_of_the_file_after_a_choice(self, save):
+        rows = (FIXED + ",ESU5", FIXED + ",ESZ5", DECIMAL.replace("6472.000000000", "x") + ",ESZ5")
+        with pytest.raises(InputError, match="line 4: high is 'x'"):
+            read_frame(
+                save(
+                    databento(
+                        *(row.replace(str(NS), "2025-09-02T13:30:00Z") for row in rows), symbol=True
+                    )
+                ),
+                instrument="ESZ5",
+            )
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (databento(FIXED.replace(",33,", ",34,")), "holds one-hour records; download .* ohlcv-1m"),
+            (databento(FIXED, FIXED.replace(",33,", ",32,")), "holds one-second, one-minute records"),
+            (databento(FIXED.replace(",33,", ",0,")), "holds rtype 0 records"),
+            ("ts_event,rtype,price\n1,0,5\n", "no column open, high, low, close, volume; a Databento"),
+            (databento(), "holds a header and no bars"),
+        ],
+    )
+    def test_other_records_are_refused(self, save, text, words):
+        with pytest.raises(InputError, match=words):
+            read_frame(save(text))
+
+
+def processed_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return bars with nine feature columns that no computation would give."""
+    table = frame.copy()
+    for place, name in enumerate(FEATURES):
+        if name not in table:
+            table[name] = place + np.arange(len(table)) / 1000
+    return table
+
+
+class TestProcessed:
+    @pytest.fixture
+    def path(self, make_frame, save):
+        return save(processed_frame(make_frame(days=1)).to_csv())
+
+    def test_features_are_recomputed_unless_asked_for(self, path):
+        assert detect_format(path) == "processed"
+        assert read_bars(path, "ES").precomputed is None
+
+    def test_features_are_taken_as_they_are_when_asked_for(self, path, make_frame):
+        bars = read_bars(path, "ES", use_features=True)
+        expected = processed_frame(make_frame(days=1))[list(FEATURES)]
+        assert bars.precomputed is not None
+        assert list(bars.precomputed.columns) == list(FEATURES)
+        assert np.array_equal(bars.precomputed.to_numpy(), expected.to_numpy())
+        assert bars.precomputed.index.equals(bars.frame.index)
+
+    def test_close_and_volume_are_bar_and_feature_at_once(self, path):
+        bars = read_bars(path, "ES", use_features=True)
+        assert bars.precomputed is not None
+        assert np.array_equal(bars.precomputed["close"], bars.frame["close"])
+        assert np.array_equal(bars.precomputed["volume"], bars.frame["volume"])
+
+    def test_a_hole_at_the_start_is_a_warm_up_and_a_later_one_is_refused(self, make_frame, save):
+        table = processed_frame(make_frame(days=1))
+        table.loc[table.index[:13], "rsi"] = np.nan
+        assert read_bars(save(table.to_csv()), "ES", use_features=True).precomputed is not None
+        table.loc[table.index[300], "rsi"] = np.nan
+        with pytest.raises(InputError, match="feature rsi is missing or infinite at 2025-01-06 19:30"):
+            read_bars(save(table.to_csv()), "ES", use_features=True)
+
+    def test_ten_features_are_no_processed_file(self, make_frame, save):
+        path = save(processed_frame(make_frame(days=1)).drop(columns="atr").to_csv())
+        assert detect_format(path) == "csv"
+        with pytest.raises(
+            InputError, match=r"no column atr; a file of bars needs timestamp, .*, and a proc"
+        ):
+            read_frame(path, format="processed")
+
+
+class TestParquet:
+    @pytest.mark.parametrize(
+        "arrange",
+        [
+            pytest.param(lambda frame: frame, id="index"),
+            pytest.param(lambda frame: frame.reset_index(), id="column"),
+            pytest.param(lambda frame: frame.rename_axis(None), id="nameless index"),
+            pytest.param(lambda frame: frame.rename(columns=str.title), id="capitals"),
+            pytest.param(lambda frame: frame.tz_convert("America/Chicago"), id="another zone"),
+            pytest.param(lambda frame: frame.tz_localize(None), id="no zone, so UTC"),
+            pytest.param(lambda frame: frame.astype("float32"), id="float32"),
+            pytest.param(
+                lambda frame: frame.set_axis(frame.index.asi8 // 10**6).rename_axis("time"),
+                id="milliseconds",
+            ),
+            pytest.param(
+                lambda frame: frame.set_axis(frame.index.astype(str)).rename_axis("time"), id="text"
+            ),
+        ],
+    )
+    def test_every_accepted_form_gives_the_same_bars(self, make_frame, tmp_path, arrange):
+        frame = make_frame(days=1)
+        path = tmp_path / "bars.parquet"
+        arrange(frame).to_parquet(path)
+        assert detect_format(path) == "parquet"
+        pd.testing.assert_frame_equal(read_frame(path), frame, check_freq=False)
+        assert len(read_bars(path, "ES")) == 450
+
+    def test_a_zone_for_wall_time(self, make_frame, tmp_path):
+        frame = make_frame(days=1)
+        path = tmp_path / "bars.parquet"
+        frame.tz_convert("America/New_York").tz_localize(None).to_parquet(path)
+        assert read_frame(path, timezone="America/New_York").index.equals(frame.index)
+
+    def test_features_come_along(self, make_frame, tmp_path):
+        path = tmp_path / "bars.parquet"
+        processed_frame(make_frame(days=1)).to_parquet(path)
+        assert read_bars(path, "ES").precomputed is None
+        assert read_bars(path, "ES", use_features=True).precomputed is not None
+
+    def test_what_is_wrong_is_said(self, make_frame, tmp_path):
+        frame = make_frame(days=1)
+        path = tmp_path / "bars.parquet"
+
+        def refused(words: str) -> None:
+            with pytest.raises(InputError, match=words) as caught:
+                read_bars(path, "ES")
+            assert "bars.parquet" in str(caught.value)
+
+        frame.drop(columns="low").to_parquet(path)
+        refused("no column low")
+        frame.reset_index(drop=True).to_parquet(path)
+        refused("no column timestamp")
+        frame.iloc[:0].to_parquet(path)
+        refused("holds no bars")
+        frame.assign(close=[*["6000"] * 9, "x", *["6000"] * 440]).to_parquet(path)
+        refused("row 10: close is 'x', which is not a number")
+        whole = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(frame), whole)
+        path.write_bytes(whole.getvalue().to_pybytes()[:-100])
+        refused("cannot be read as Parquet")

@@ -1,0 +1,193 @@
+"""What makes a frame bars, and what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError, get_contract
+from markets.bars import COLUMNS, FEATURES
+
+ES = get_contract("ES")
+RTY = get_contract("RTY")
+
+
+def bars(frame: pd.DataFrame, **options) -> Bars:
+    return Bars.from_frame(frame, ES, source="made.csv", **options)
+
+
+@pytest.fixture
+def frame(make_frame) -> pd.DataFrame:
+    return make_frame(days=1)
+
+
+def features_of(frame: pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame({name: np.ones(len(frame)) for name in FEATURES}, index=frame.index)
+    table.loc[table.index[:19], "sma_20"] = np.nan
+    return table
+
+
+def test_good_rows_come_through_as_they_are(frame):
+    made = bars(frame)
+    assert len(made) == 450
+    assert list(made.frame.columns) == list(COLUMNS)
+    assert made.frame.index.name == "timestamp"
+    assert str(made.frame.index.dtype) == "datetime64[ns, UTC]"
+    assert made.frame.to_numpy().dtype == np.float64
+    assert (made.snapped, made.bar_seconds, made.precomputed) == (0, 60, None)
+    pd.testing.assert_frame_equal(made.frame, frame, check_freq=False)
+
+
+def test_any_zone_becomes_utc(frame):
+    abroad = frame.set_axis(frame.index.tz_convert("Asia/Tokyo"))
+    assert bars(abroad).digest == bars(frame).digest
+
+
+def test_timestamps_are_nanoseconds_since_1970(frame):
+    # 2025-01-06 09:30 in New York is 14:30 in UTC.
+    assert bars(frame).timestamps_ns[0] == 1_736_173_800_000_000_000
+    assert bars(frame.set_axis(frame.index.as_unit("s"))).timestamps_ns[0] == 1_736_173_800_000_000_000
+
+
+def test_a_few_prices_off_the_grid_are_snapped(frame):
+    frame.loc[frame.index[7], "high"] += 0.1
+    made = bars(frame)
+    assert made.snapped == 1
+    assert made.frame["high"].iloc[7] == frame["high"].iloc[7] - 0.1
+
+
+def test_many_prices_off_the_grid_are_refused_unless_asked_for(frame):
+    frame.loc[frame.index[10:12], "high"] += 0.0625  # 2 of 1800 prices; 1.8 would be the limit
+    with pytest.raises(
+        InputError, match=r"made.csv: 2 of 1800 prices are off the ES grid of 0.25 points"
+    ):
+        bars(frame)
+    assert bars(frame, snap=True).snapped == 2
+
+
+def test_prices_of_a_tenth_are_on_the_grid_however_they_are_written(frame):
+    for column in ("open", "high", "low", "close"):
+        frame[column] = 2000 + np.rint((frame[column] - 6000) * 4) / 10
+    made = Bars.from_frame(frame, RTY, source="made.csv")
+    assert made.snapped == 0
+    assert np.array_equal(made.frame["close"], RTY.snap(frame["close"]))
+
+
+def spoil(frame: pd.DataFrame, row: int, column: str, value: float) -> pd.DataFrame:
+    frame = frame.copy()
+    frame.loc[frame.index[row], column] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("close", np.nan, "a value is missing or infinite in 1 of 450 rows"),
+        ("volume", np.inf, "a value is missing or infinite"),
+        ("low", 0.0, "a price is not positive"),
+        ("low", -6000.0, "a price is not positive"),
+        ("high", 5000.0, "high is below, or low above, another price"),
+        ("low", 7000.0, "high is below, or low above, another price"),
+        ("close", 7000.0, "high is below, or low above, another price"),
+        ("volume", -1.0, "volume is negative"),
+    ],
+)
+@pytest.mark.parametrize("row", [0, 200, 449])
+def test_a_row_that_cannot_be_a_bar_is_refused(frame, row, column, value, words):
+    with pytest.raises(InputError, match=words) as caught:
+        bars(spoil(frame, row, column, value))
+    assert str(frame.index[row]) in str(caught.value)
+
+
+def test_time_must_move_forward(frame):
+    for other in (frame.iloc[[0, 2, 1, 3]], frame.iloc[[0, 1, 1, 2]]):
+        with pytest.raises(InputError, match="time stands still or runs backwards in 1 of 4 rows"):
+            bars(other)
+
+
+@pytest.mark.parametrize("row", [0, 2, 4])
+def test_a_missing_timestamp_is_refused_wherever_it_stands(frame, row):
+    some = frame.iloc[:5]
+    stamps = some.index.to_series()
+    stamps.iloc[row] = pd.NaT
+    with pytest.raises(InputError, match="a timestamp is missing in 1 of 5 rows"):
+        bars(some.set_axis(pd.DatetimeIndex(stamps)))
+
+
+def test_years_that_the_clock_does_not_know_are_refused(frame):
+    with pytest.raises(InputError, match="outside 1990 to 2059"):
+        bars(frame.set_axis(frame.index - pd.Timedelta(days=40 * 365)))
+
+
+def test_what_is_no_frame_of_bars_is_refused(frame):
+    with pytest.raises(InputError, match="no column high, volume; bars need timestamp, open"):
+        bars(frame.drop(columns=["high", "volume"]))
+    with pytest.raises(InputError, match="no time zone"):
+        bars(frame.tz_localize(None))
+    with pytest.raises(InputError, match="no time zone"):
+        bars(frame.reset_index(drop=True))
+    with pytest.raises(InputError, match=r"column close holds .* values that are not numbers"):
+        bars(frame.astype({"close": str}).assign(close="6,000.25"))
+    with pytest.raises(InputError, match="more than one column close"):
+        bars(pd.concat([frame, frame[["close"]]], axis=1))
+
+
+def test_a_price_that_snaps_to_zero_is_refused(frame):
+    with pytest.raises(InputError, match="a price is zero once it is on the ES grid"):
+        bars(frame.assign(open=0.1, high=0.1, low=0.1, close=0.1), snap=True)
+
+
+def test_no_rows_are_bars_too(frame):
+    assert len(bars(frame.iloc[:0])) == 0
+
+
+def test_the_regular_session_keeps_its_450_minutes(make_frame):
+    made = bars(make_frame(days=2, first=540, last=1019))
+    assert len(made) == 2 * 480
+    regular = made.session("rth")
+    assert len(regular) == 2 * 450
+    assert regular.frame.index[0] == pd.Timestamp("2025-01-06 14:30", tz="UTC")
+    assert made.session("all") is made
+
+
+@pytest.mark.parametrize("keep", [slice(3, 6), np.isin(np.arange(450), [3, 4, 5])])
+def test_a_selection_takes_its_features_along(frame, keep):
+    chosen = bars(frame, precomputed=features_of(frame)).select(keep)
+    assert chosen.frame.index.equals(frame.index[3:6])
+    assert chosen.precomputed is not None
+    assert chosen.precomputed.index.equals(frame.index[3:6])
+
+
+def test_the_digest_changes_with_whatever_matters(frame):
+    features = features_of(frame)
+    other = features.copy()
+    other.iloc[40, 3] = 2.0
+    digests = [
+        bars(frame).digest,
+        bars(spoil(frame, 5, "volume", 7.0)).digest,
+        bars(spoil(frame, 5, "high", 6100.0)).digest,
+        bars(frame.set_axis(frame.index + pd.Timedelta(minutes=1))).digest,
+        bars(frame, bar_seconds=1).digest,
+        bars(frame, precomputed=features).digest,
+        bars(frame, precomputed=other).digest,
+        Bars.from_frame(frame, ES.with_costs(slippage_ticks=2), source="made.csv").digest,
+    ]
+    assert len(set(digests)) == len(digests)
+    assert Bars.from_frame(frame, ES, source="elsewhere").digest == digests[0]
+
+
+def test_features_that_are_not_of_these_bars_are_refused(frame):
+    good = features_of(frame)
+    assert bars(frame, precomputed=good).precomputed is not None
+    with pytest.raises(InputError, match="no feature column atr"):
+        bars(frame, precomputed=good.drop(columns="atr"))
+    with pytest.raises(InputError, match="449 feature rows for 450 bars"):
+        bars(frame, precomputed=good.iloc[1:])
+    with pytest.raises(InputError, match="other timestamps than the bars"):
+        bars(frame, precomputed=good.set_axis(good.index + pd.Timedelta(minutes=1)))
+    for value in (np.nan, np.inf):
+        hole = good.copy()
+        hole.loc[hole.index[200], "rsi"] = value
+        with pytest.raises(InputError, match="feature rsi is missing or infinite at 2025-01-06 17:50"):
+            bars(frame, precomputed=hole)

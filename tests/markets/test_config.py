@@ -1,0 +1,130 @@
+"""The configuration against the table of section 4, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from markets import AccountRules, EnvConfig, InputError, RewardConfig
+
+# setting, Phase 1, Phase 2
+PAGE = [
+    ("window_size", 20, 20),
+    ("warmup_bars", 100, 100),
+    ("session", "rth", "rth"),
+    ("initial_balance_dollars", 50_000, 50_000),
+    ("contracts", 1, 1),
+    ("sl_atr_mult", 1.5, 1.5),
+    ("tp_sl_ratio", 3.0, 3.0),
+    ("trail_atr_mult", 1.0, 1.0),
+    ("trailing_drawdown_dollars", 15_000, 2_500),
+    ("floor_lock_dollars", 100, 100),
+    ("entry_open_minute", 570, 570),
+    ("entry_close_minute", 960, 960),
+    ("flat_by_minute", 1019, 1019),
+    ("max_episode_bars", 390, 390),
+    ("hold_penalty", -0.01, -0.01),
+    ("patience_reward", 0.001, 0.001),
+    ("pnl_divisor_dollars", 100, 100),
+    ("violation_penalty", -10, -10),
+    ("invalid_action_penalty", 0, -1),
+    ("trail_win_bonus", 0, 0.5),
+]
+
+
+def value(config: EnvConfig, name: str) -> object:
+    owner = next(part for part in (config, config.account, config.reward) if hasattr(part, name))
+    return getattr(owner, name)
+
+
+@pytest.mark.parametrize(("name", "first", "second"), PAGE)
+def test_the_defaults_are_those_of_the_page(name, first, second):
+    assert value(EnvConfig.phase1(), name) == first
+    assert value(EnvConfig.phase2(), name) == second
+
+
+@pytest.mark.parametrize(("name", "first", "second"), PAGE)
+def test_every_setting_can_be_overridden_by_its_name(name, first, second):
+    other = "all" if name == "session" else second + 1
+    assert value(EnvConfig.phase2(**{name: other}), name) == other
+
+
+def test_an_override_leaves_the_other_settings_of_its_phase():
+    config = EnvConfig.phase2(contracts=3, window_size=30)
+    assert config.account == AccountRules(trailing_drawdown_dollars=2_500, contracts=3)
+    assert config.reward.trail_win_bonus == 0.5
+    assert (config.phase, config.window_size) == (2, 30)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"phase": 3}, "phase is 3"),
+        ({"phase": True}, "phase is True"),
+        ({"phase": 1.0}, "phase is 1.0"),
+        ({"session": "eth"}, "session is 'eth'"),
+        ({"window_size": 0}, "window_size is 0"),
+        ({"window_size": 20.0}, "window_size is 20.0"),
+        ({"warmup_bars": 19}, "warmup_bars is 19; it must be a whole number, at least 20"),
+        ({"max_episode_bars": 0}, "max_episode_bars is 0"),
+        ({"contracts": 0}, "contracts is 0"),
+        ({"contracts": True}, "contracts is True"),
+        ({"sl_atr_mult": 0}, "sl_atr_mult is 0"),
+        ({"tp_sl_ratio": float("nan")}, "tp_sl_ratio is nan; it must be a finite number"),
+        ({"trail_atr_mult": "1"}, "trail_atr_mult is '1'"),
+        ({"entry_open_minute": 960}, r"the entry window 960\.\.960 is empty"),
+        ({"flat_by_minute": 1441}, "a day has 1440 minutes"),
+        ({"initial_balance_dollars": 0}, "initial_balance_dollars is 0"),
+        ({"initial_balance_dollars": 100.001}, "at most two decimals"),
+        ({"trailing_drawdown_dollars": -1}, "trailing_drawdown_dollars is -1"),
+        ({"floor_lock_dollars": -15_000.01}, "the floor would start above its own lock"),
+        ({"pnl_divisor_dollars": 0}, "pnl_divisor_dollars is 0"),
+        ({"pnl_divisor_dollars": 0.001}, "at most two decimals"),
+        ({"hold_penalty": float("inf")}, "hold_penalty is inf"),
+        ({"account": {"contracts": 2}}, "it must be a AccountRules"),
+        (
+            {"windowsize": 5, "fee": 1},
+            "unknown setting fee, windowsize: choose from contracts, .*window",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(change, words):
+    with pytest.raises(InputError, match=words):
+        EnvConfig.phase1(**change)
+
+
+def test_a_floor_lock_at_the_first_floor_is_allowed():
+    assert EnvConfig.phase1(floor_lock_dollars=-15_000).account.floor_lock_dollars == -15_000
+
+
+@pytest.mark.parametrize(
+    "config", [EnvConfig.phase1(), EnvConfig.phase2(contracts=5, hold_penalty=-0.02)]
+)
+def test_json_gives_the_configuration_back(config):
+    assert EnvConfig.from_dict(json.loads(config.to_json())) == config
+    assert EnvConfig.from_dict(config.to_dict()) == config
+
+
+def test_equal_configurations_have_equal_json():
+    whole, broken = (
+        EnvConfig.phase1(initial_balance_dollars=x, tp_sl_ratio=y) for x, y in ((5, 3), (5.0, 3.0))
+    )
+    assert whole == broken
+    assert whole.to_json() == broken.to_json()
+    minus, plus = (RewardConfig(hold_penalty=x) for x in (-0.0, 0.0))
+    assert EnvConfig(reward=minus).to_json() == EnvConfig(reward=plus).to_json()
+
+
+def test_json_is_canonical():
+    text = EnvConfig.phase1().to_json()
+    assert text.startswith(
+        '{"account":{"contracts":1,"floor_lock_dollars":100.0,"initial_balance_dollars":50000.0,'
+    )
+    assert " " not in text
+
+
+@pytest.mark.parametrize("values", [{"account": 5}, {"reward": [1]}, {"nothing": 1}])
+def test_a_dictionary_that_is_no_configuration_is_refused(values):
+    with pytest.raises(InputError):
+        EnvConfig.from_dict(values)

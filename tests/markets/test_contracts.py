@@ -1,0 +1,120 @@
+"""The contract table against section 2, number by number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from markets import SYMBOLS, Contract, InputError, get_contract, register_contract
+from markets.contracts import _TABLE
+
+# symbol, name, tick, dollars a tick, slippage, dollars a side
+PAGE = [
+    ("ES", "E-mini S&P 500", 0.25, 12.50, 1, 2.50),
+    ("NQ", "E-mini Nasdaq-100", 0.25, 5.00, 1, 2.50),
+    ("YM", "E-mini Dow", 1, 5.00, 2, 2.50),
+    ("RTY", "E-mini Russell 2000", 0.10, 5.00, 2, 2.50),
+    ("MES", "Micro S&P 500", 0.25, 1.25, 1, 0.50),
+    ("MNQ", "Micro Nasdaq-100", 0.25, 0.50, 1, 0.50),
+    ("MYM", "Micro Dow", 1, 0.50, 2, 0.50),
+    ("M2K", "Micro Russell 2000", 0.10, 0.50, 2, 0.50),
+]
+
+
+@pytest.mark.parametrize(("symbol", "name", "tick", "value", "slippage", "commission"), PAGE)
+def test_the_table_is_that_of_the_page(symbol, name, tick, value, slippage, commission):
+    contract = get_contract(symbol)
+    assert (contract.name, contract.tick_size, contract.slippage_ticks) == (name, tick, slippage)
+    assert contract.tick_value_cents == round(value * 100)
+    assert contract.commission_cents == round(commission * 100)
+
+
+def test_there_are_eight_and_micros_know_their_full_size():
+    assert SYMBOLS == ("ES", "NQ", "YM", "RTY", "MES", "MNQ", "MYM", "M2K")
+    assert [get_contract(symbol).full_size for symbol in SYMBOLS] == [None] * 4 + [
+        "ES",
+        "NQ",
+        "YM",
+        "RTY",
+    ]
+
+
+def test_a_symbol_is_found_in_any_case():
+    assert get_contract("es") is get_contract("ES")
+
+
+def test_an_unknown_symbol_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"unknown symbol 'CL': choose one of ES, NQ, YM, .*M2K"):
+        get_contract("CL")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"symbol": ""}, "non-empty upper case"),
+        ({"symbol": "es"}, "non-empty upper case"),
+        ({"tick_size": 0.0}, "tick_size 0.0"),
+        ({"tick_size": -0.25}, "tick_size -0.25"),
+        ({"tick_size": float("nan")}, "tick_size nan"),
+        ({"tick_size": float("inf")}, "tick_size inf"),
+        ({"tick_size": "0.25"}, "tick_size '0.25'"),
+        ({"tick_size": True}, "tick_size True"),
+        ({"tick_value_cents": 0}, "tick_value_cents is 0"),
+        ({"tick_value_cents": 12.5}, "tick_value_cents is 12.5"),
+        ({"slippage_ticks": -1}, "slippage_ticks is -1"),
+        ({"commission_cents": True}, "commission_cents is True"),
+    ],
+)
+def test_a_contract_that_cannot_be_is_refused(change, words):
+    values = {
+        "symbol": "CL",
+        "name": "Crude oil",
+        "tick_size": 0.01,
+        "tick_value_cents": 1000,
+        "slippage_ticks": 1,
+        "commission_cents": 250,
+    }
+    with pytest.raises(InputError, match=words):
+        Contract(**{**values, **change})
+
+
+def test_costs_can_be_overridden_one_by_one():
+    es = get_contract("ES")
+    assert es.with_costs() == es
+    assert es.with_costs(slippage_ticks=3).slippage_ticks == 3
+    assert es.with_costs(slippage_ticks=3).commission_cents == 250
+    free = es.with_costs(slippage_ticks=0, commission_cents=0)
+    assert (free.slippage_ticks, free.commission_cents) == (0, 0)
+
+
+def test_snapping_goes_to_the_nearest_tick_and_half_to_even():
+    es = get_contract("ES")
+    # 6000.125 is 24000.5 ticks and goes down, 6000.375 is 24001.5 ticks and goes up: both to even.
+    assert es.snap([6000.1, 6000.125, 6000.2, 6000.375]).tolist() == [6000.0, 6000.0, 6000.25, 6000.5]
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_ticks_and_points_are_each_others_inverse(symbol):
+    contract = get_contract(symbol)
+    ticks = np.arange(0, 200_000, 37)
+    assert np.array_equal(contract.to_ticks(contract.to_points(ticks)), ticks)
+
+
+def test_the_russell_has_ten_ticks_a_point():
+    assert get_contract("RTY").to_ticks([2000.3, 2000.7]).tolist() == [20003, 20007]
+
+
+def test_a_tick_given_as_a_whole_number_is_the_same_contract():
+    one, other = (Contract("ZZ", "Test", tick, 100, 0, 0) for tick in (1, 1.0))
+    assert one == other
+    assert repr(one) == repr(other)
+
+
+def test_another_contract_can_be_registered_once(monkeypatch):
+    monkeypatch.setattr("markets.contracts._TABLE", dict(_TABLE))
+    crude = register_contract(Contract("CL", "Crude oil", 0.01, 1000, 1, 250))
+    assert get_contract("cl") is crude
+    with pytest.raises(InputError, match="CL is already registered"):
+        register_contract(crude)
+    dearer = register_contract(crude.with_costs(commission_cents=300), overwrite=True)
+    assert get_contract("CL") is dearer
