@@ -8,8 +8,8 @@ observation and a step are each one contiguous read per environment.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,8 @@ from markets.limits import EXACT_IN_FLOAT32, check_int32
 HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
 """Columns of ``MarketData.bars``; the last holds the bits of a float32."""
 
-_LAYOUT = 1
+_LAYOUT = 2
+_ARRAYS = ("features", "bars", "starts", "timestamps_ns")
 
 
 @struct.dataclass
@@ -216,7 +217,7 @@ def load(
         raise InputError(f"{source}: no such file; give a file of one-minute bars")
     key = _key(source, contract, config, reader)
     entry = default_cache_dir(cache_dir) / f"{contract.symbol}-{key[:32]}.safetensors"
-    cached = _read_cache(entry, contract)
+    cached = _read_cache(entry, contract, source.name)
     if cached is not None:
         return cached
     prepared = prepare(read_bars(source, contract, **reader), config)
@@ -235,31 +236,41 @@ def _key(path: Path, contract: Contract, config: EnvConfig, reader: dict[str, An
     h.update(repr((_LAYOUT, contract, config.to_json(), sorted(reader.items()))).encode())
     code = (Path(__file__).parent, Path(bars_module.__file__).parent)
     for folder in code:
-        names = ("data_loader.py", "features.py", "bars.py", "clock.py", "readers/*.py")
+        names = ("data_loader.py", "features.py", "bars.py", "clock.py", "contracts.py", "readers/*.py")
         for file_name in sorted(found for name in names for found in folder.glob(name)):
             h.update(file_name.read_bytes())
     return h.hexdigest()
 
 
-def _read_cache(entry: Path, contract: Contract) -> PreparedMarket | None:
+def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket | None:
     if not entry.exists():
         return None
     try:
         with safe_open(entry, framework="numpy") as file:
-            about = json.loads(file.metadata()["rltrader"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return PreparedMarket(**arrays, contract=contract, **about)
+            about = file.metadata()
+            arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+        if about["checksum"] != _checksum(arrays):
+            return None
+        return PreparedMarket(**arrays, contract=contract, source=source, digest=about["digest"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # a damaged entry is made anew
 
 
 def _write_cache(entry: Path, market: PreparedMarket) -> None:
-    names = ("features", "bars", "starts", "timestamps_ns")
-    about = json.dumps({"source": market.source, "digest": market.digest})
+    arrays = {name: getattr(market, name) for name in _ARRAYS}
+    about = {"digest": market.digest, "checksum": _checksum(arrays)}
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         beside = entry.with_suffix(f".{os.getpid()}.tmp")
-        save_file({n: getattr(market, n) for n in names}, beside, metadata={"rltrader": about})
-        os.replace(beside, entry)
-    except OSError:
+        save_file(arrays, beside, metadata=about)
+        beside.replace(entry)
+    except (OSError, SafetensorError):
         return  # a cache that can't be written costs time, nothing else
+
+
+def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
+    """Return a CRC over arrays: safetensors notices a short file, but not a flipped bit."""
+    crc = 0
+    for name in _ARRAYS:
+        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
+    return f"{crc:08x}"

@@ -72,6 +72,11 @@ class EnvState:
     episode_start: jax.Array
     market: jax.Array
 
+    @property
+    def time(self) -> jax.Array:
+        """Bars since the episode started; the name is gymnax's."""
+        return self.step_idx - self.episode_start
+
 
 @struct.dataclass
 class EnvParams:
@@ -112,6 +117,11 @@ class EnvParams:
     def obs_size(self) -> int:
         """Length of a Phase 1 observation: window_size x 11 + 5."""
         return self.window_size * self.market.features.shape[1] + POSITION_FEATURES
+
+    @property
+    def max_steps_in_episode(self) -> jax.Array:
+        """``max_episode_bars``, by the name that gymnax trainers ask for."""
+        return self.max_episode_bars
 
 
 class Outcome(NamedTuple):
@@ -201,6 +211,15 @@ def commission(state: EnvState, params: EnvParams) -> jax.Array:
     return of_market(params.market.commission, state.market) * params.contracts
 
 
+def divide(count: jax.Array, by: jax.Array) -> jax.Array:
+    """Return an int32 count over a positive int32 that all environments share: float32.
+
+    XLA would multiply by the reciprocal of a shared divisor, which rounds twice. The divisor here
+    is never below min(count, 1), but XLA can't know, so it divides.
+    """
+    return count.astype(jnp.float32) / jnp.maximum(by, jnp.minimum(count, 1)).astype(jnp.float32)
+
+
 # Reset
 
 
@@ -274,14 +293,14 @@ def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     def when_open(x: jax.Array, flat: float = 0.0) -> jax.Array:
         return jnp.where(is_open, x, jnp.float32(flat))
 
-    held = real(state.step_idx - state.position_entry_step)
+    held = state.step_idx - state.position_entry_step
     return jnp.stack(
         [
             real(state.position),
             when_open(real(state.entry_price) / real(close), 1.0),
             when_open(real(jnp.abs(state.sl_price - close)) / atr),
             when_open(real(jnp.abs(state.tp_price - close)) / atr),
-            when_open(held / real(params.max_episode_bars)),
+            when_open(divide(held, params.max_episode_bars)),
         ]
     )
 
@@ -303,7 +322,7 @@ def action_masks(state: EnvState, params: EnvParams) -> jax.Array:
 
 
 def is_forbidden(action: jax.Array, masks: jax.Array) -> jax.Array:
-    """Return whether a mask of shape (A,) forbids an action; a number that is no action is forbidden."""
+    """Return whether a mask of shape (A,) forbids an action; one that is no action is forbidden."""
     number = jnp.arange(masks.shape[0], dtype=action.dtype)
     return ~jnp.any(masks & (number == action))
 
@@ -441,12 +460,12 @@ def advance(state: EnvState, action: jax.Array, params: EnvParams) -> tuple[EnvS
         + jnp.where(violation, params.violation_penalty, 0)
         + jnp.where(forbidden, params.invalid_action_penalty, 0)
     )
-    reward = units.astype(jnp.float32) / params.reward_unit.astype(jnp.float32)
+    reward = divide(units, params.reward_unit)
 
     # 9 time
     state = replace(state, step_idx=state.step_idx + 1)
     at_end = state.step_idx >= of_market(params.market.last_bar, state.market)
-    at_limit = state.step_idx - state.episode_start >= params.max_episode_bars
+    at_limit = state.time >= params.max_episode_bars
     done_reason = _first_true(
         (breached, DONE_DRAWDOWN),
         (late, DONE_LATE),

@@ -85,7 +85,7 @@ def relative_strength(close: F64) -> F64:
 
 
 def true_range(high: F64, low: F64, close: F64) -> F64:
-    """Return max(high - low, abs(high - previous close), abs(low - previous close)); the first is high - low."""
+    """Return max(high - low, |high - previous close|, |low - previous close|); first: high - low."""
     out = high - low
     before = close[:-1]
     out[1:] = np.maximum(out[1:], np.maximum(np.abs(high[1:] - before), np.abs(low[1:] - before)))
