@@ -61,7 +61,7 @@ def describe(bars: Bars) -> dict[str, float]:
         "return_sd": _sd(moves[inside]),
         "return_kurtosis_excess": _kurtosis(moves[inside]),
         "return_kurtosis_excess_within_day": _kurtosis(scaled[np.isfinite(scaled)]),
-        "session_sd_median": _median(day_sds),
+        "session_sd_median": _median(day_sds[np.isfinite(day_sds)]),
         "session_sd_log_sd": _sd(np.log(day_sds[day_sds > 0])),
         "return_autocorrelation_1": _autocorrelation(moves, session, 1),
         **{

@@ -163,7 +163,8 @@ def _full_size_chunks(
     profile = model.PROFILES[symbol]
     days = len(dates)
     volatility = model.day_volatility(seed, days)
-    weekend = np.diff(dates, prepend=dates[:1] - 3).astype(np.int64) > 1
+    numbers = dates.astype(np.int64)
+    weekend = np.diff(numbers, prepend=numbers[:1] - 3) > 1
     halt, night = model.overnight_moves(profile, symbol, seed, volatility, weekend)
     regular = _Part("regular", profile, symbol, seed, *model.day_shapes())
     evening = _Part("night", profile, symbol, seed, *model.night_shapes())
