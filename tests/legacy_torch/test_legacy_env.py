@@ -174,9 +174,10 @@ def test_observation_of_a_flat_account_by_hand(scenario):
     [(1, 1, 5000.25, 19, 29), (2, -1, 4999.75, 3, 45)],
 )
 def test_position_features_by_hand(scenario, action, position, entry, stop_ticks, target_ticks):
-    env = scenario([(5002.5, 5000.5, 5002.0)] * 2, tail=8)
+    env = scenario([QUIET, *[(5002.5, 5000.5, 5002.0)] * 2], tail=7)
+    env.step(0)
     obs, *_ = env.step(action)
-    # At bar 22 the close is 5002 and its true range 2.5: the ATR is 28.5/14 points or 57/7 ticks.
+    # At bar 23 the close is 5002 and its true range 2.5: the ATR is 28.5/14 points or 57/7 ticks.
     atr_ticks = 57 / 7
     expected = [position, entry / 5002, stop_ticks / atr_ticks, target_ticks / atr_ticks, 1 / 10]
     np.testing.assert_array_equal(obs[11:], np.array(expected).astype(np.float32))
