@@ -14,7 +14,6 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
-import legacy_torch  # noqa: F401 - registers the environment
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.features import compute_features
 from markets import Bars, EnvConfig, InputError, get_contract
@@ -218,7 +217,7 @@ def test_masks(scenario):
 
 
 def test_gymnasium_makes_it(random_bars):
-    env = gymnasium.make("RLTrader-Phase1-v0", bars=random_bars(2))
+    env = gymnasium.make("legacy_torch:RLTrader-Phase1-v0", bars=random_bars(2))
     obs, _ = env.reset(seed=3)
     assert env.observation_space.contains(obs)
     assert env.observation_space == gymnasium.spaces.Box(-np.inf, np.inf, (225,), np.float32)
@@ -227,7 +226,7 @@ def test_gymnasium_makes_it(random_bars):
 
 
 def test_both_checkers_accept_it(random_bars):
-    made = gymnasium.make("RLTrader-Phase1-v0", bars=random_bars(2), render_mode="ansi")
+    made = gymnasium.make("legacy_torch:RLTrader-Phase1-v0", bars=random_bars(2), render_mode="ansi")
     with warnings.catch_warnings():
         # An observation holds prices and volumes, which have no natural bounds.
         warnings.filterwarnings("ignore", message=".*Box observation space (min|max)imum value is")
