@@ -145,7 +145,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             "second_bars", total, "bars are one second long", "use them to evaluate, minutes to train"
         )
     need = _bars_for_one_episode()
-    if facts.regular_rows < need and usual_step(rows.steps) >= MINUTE:
+    if facts.regular_rows < need and usual_step(rows.steps) != SECOND:
         yield Finding(
             "too_short",
             facts.regular_rows,

@@ -18,7 +18,10 @@ Save = Callable[..., Path]
 def session_frame(
     days: int = 3, first: int = 570, last: int = 1019, start: str = "2025-01-06"
 ) -> pd.DataFrame:
-    """Return calm ES bars of regular sessions on business days: a saw of a few ticks around 6000."""
+    """Return calm ES bars of business days: a saw of a few ticks around 6000.
+
+    Days run from minute ``first`` to ``last``, New York time; -360 is 18:00 of the evening before.
+    """
     stamps = pd.DatetimeIndex([])
     for day in pd.bdate_range(start, periods=days):
         opened = day.tz_localize("America/New_York") + pd.Timedelta(minutes=first)
@@ -27,8 +30,9 @@ def session_frame(
     wave = np.arange(len(stamps)) % 8
     close = 6000 + 0.25 * np.minimum(wave, 8 - wave)
     opened_at = np.concatenate([close[:1], close[:-1]])
-    # The half hours at both ends of the day carry the most volume, as they do.
-    volume = np.where(np.arange(len(stamps)) % (last - first + 1) < 30, 3000.0, 1000.0)
+    # The first half hour after 09:30 carries the most volume, as it does.
+    minute = np.tile(np.arange(first, last + 1), days)
+    volume = np.where((minute >= 570) & (minute < 600), 3000.0, 1000.0)
     return pd.DataFrame(
         {
             "open": opened_at,
@@ -41,7 +45,7 @@ def session_frame(
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_frame() -> MakeFrame:
     return session_frame
 

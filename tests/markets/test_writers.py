@@ -1,0 +1,86 @@
+"""Bars that are written and read back are the same bars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import SYMBOLS, Bars, InputError, get_contract
+from markets.bars import FEATURES
+from markets.readers import detect_format, read_bars
+from markets.writers import write_bars
+
+
+def bars_of(symbol: str, frame: pd.DataFrame, **options) -> Bars:
+    """Return the saw of the shared frame in ticks of another contract, from an odd number of ticks."""
+    contract = get_contract(symbol)
+    prices = frame[["open", "high", "low", "close"]]
+    return Bars.from_frame(
+        frame.assign(**((prices - 6000) * 4 + 20_003).mul(contract.tick_size)),
+        contract,
+        source="made",
+        **options,
+    )
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet", "BARS.CSV"])
+def test_reading_back_gives_the_same_digest(make_frame, tmp_path, symbol, name):
+    bars = bars_of(symbol, make_frame(days=1))
+    path = write_bars(bars, tmp_path / name)
+    assert path == tmp_path / name
+    assert read_bars(path, symbol).digest == bars.digest
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+
+
+def test_the_text_is_plain_and_has_the_decimals_of_the_tick(make_frame, tmp_path):
+    path = write_bars(bars_of("RTY", make_frame(days=1)), tmp_path / "bars.csv")
+    lines = path.read_text().splitlines()
+    assert lines[0] == "timestamp,open,high,low,close,volume"
+    # Ticks 20,003 and one more or less: 2000.3000000000002 in binary, 2000.3 in the file.
+    assert lines[1] == "2025-01-06 14:30:00Z,2000.3,2000.4,2000.2,2000.3,3000"
+    assert len(lines) == 451
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+def test_features_are_kept(make_frame, tmp_path, name):
+    frame = make_frame(days=1)
+    features = pd.DataFrame(
+        {name: np.arange(len(frame)) / 7 for name in FEATURES}, index=frame.index
+    ).assign(close=frame["close"], volume=frame["volume"])
+    features.loc[frame.index[:13], "rsi"] = np.nan
+    bars = Bars.from_frame(frame, get_contract("ES"), source="made", precomputed=features)
+    path = write_bars(bars, tmp_path / name)
+    assert read_bars(path, "ES", use_features=True).digest == bars.digest
+    if name == "bars.csv":
+        assert detect_format(path) == "processed"
+
+
+def test_one_second_bars_are_known_again(make_frame, tmp_path):
+    frame = make_frame(days=1).iloc[:120]
+    seconds = pd.date_range("2025-01-06 14:30", periods=120, freq="s", tz="UTC")
+    bars = Bars.from_frame(frame.set_axis(seconds), get_contract("ES"), source="made", bar_seconds=1)
+    assert read_bars(write_bars(bars, tmp_path / "bars.csv"), "ES").digest == bars.digest
+
+
+def test_a_file_is_replaced_whole(make_frame, tmp_path):
+    path = tmp_path / "bars.csv"
+    path.write_text("what was there before")
+    bars = bars_of("ES", make_frame(days=1))
+    write_bars(bars, path)
+    assert len(read_bars(path, "ES")) == 450
+
+
+def test_what_cannot_be_written_is_refused_and_leaves_nothing(make_frame, tmp_path):
+    bars = bars_of("ES", make_frame(days=1))
+    with pytest.raises(InputError, match=r"bars\.xls: a file of bars ends in \.csv or \.parquet"):
+        write_bars(bars, tmp_path / "bars.xls")
+    with pytest.raises(InputError, match=r"cannot be written \(No such file or directory\)"):
+        write_bars(bars, tmp_path / "nowhere" / "bars.csv")
+    with pytest.raises(InputError, match="there are no bars to write"):
+        write_bars(bars.select(slice(0, 0)), tmp_path / "bars.csv")
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_bars(bars, tmp_path / "folder.parquet")
+    assert [item.name for item in tmp_path.iterdir()] == ["folder.parquet"]
