@@ -368,7 +368,8 @@ def find_exit(state: EnvState, bar: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     The stop is looked at first: a bar that touches both is a loss. Bool scalars.
     """
-    is_long, is_short = state.position > 0, state.position < 0
+    earlier = state.position_entry_step < state.step_idx
+    is_long, is_short = earlier & (state.position > 0), earlier & (state.position < 0)
     stopped = (is_long & (bar[LOW] <= state.sl_price)) | (is_short & (bar[HIGH] >= state.sl_price))
     reached = (is_long & (bar[HIGH] >= state.tp_price)) | (is_short & (bar[LOW] <= state.tp_price))
     return stopped, reached & ~stopped

@@ -228,9 +228,8 @@ def _json(option: str, text: str) -> dict[str, Any]:
 
 
 def _world(options: dict[str, Any], config: EnvConfig) -> Any:
-    from markets.stress import stress_bars
-
     from markets.readers import read_bars
+    from markets.stress import stress_bars
     from markets.synthetic import synthetic_bars
     from parity.pairs.trading import World
 

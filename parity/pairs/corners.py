@@ -167,7 +167,7 @@ def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: st
         "entry_price": entry,
         "sl_price": stop,
         "tp_price": target,
-        "position_entry_step": step - choices.pick((1, 2, 30, 60)),
+        "position_entry_step": step - choices.pick((1, 2, 30, 60, 0)),
     }
 
 

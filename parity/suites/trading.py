@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markets.stress import stress_bars
 
 from jax_port.data_loader import PreparedMarket, prepare
 from markets import SYMBOLS, EnvConfig, get_contract
 from markets.readers import read_bars
+from markets.stress import stress_bars
 from markets.synthetic import synthetic_bars
 from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
