@@ -99,7 +99,12 @@ class Bars:
         if twice:
             raise InputError(f"{source}: more than one column {', '.join(twice)}; keep one of each")
         clean = _as_numbers(frame, COLUMNS, source)
-        clean.index = index.tz_convert("UTC").as_unit("ns").rename("timestamp")
+        try:
+            clean.index = index.tz_convert("UTC").as_unit("ns").rename("timestamp")
+        except pd.errors.OutOfBoundsDatetime:
+            raise InputError(
+                f"{source}: the time lies outside 1990 to 2059; mend the timestamps or their unit"
+            ) from None
         _check_rows(clean, source)
         prices = clean[list(PRICE_COLUMNS)].to_numpy()
         snapped = contract.snap(prices)

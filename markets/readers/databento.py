@@ -75,15 +75,17 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
         if len(rows):
             return _take(raw, rows)
     counts = raw.table.column(keys[0]).cast(pa.string()).value_counts().to_pylist()
-    ranked = sorted(counts, key=lambda item: (-item["counts"], str(item["values"])))
-    listed = ", ".join(f"{item['values']} ({item['counts']} rows)" for item in ranked[:_SHOWN])
+    # Whatever a stray quote made of a symbol, its words stay on one line of the message.
+    names = [(" ".join(str(item["values"]).split())[:20], item["counts"]) for item in counts]
+    ranked = sorted(names, key=lambda item: (-item[1], item[0]))
+    listed = ", ".join(f"{name} ({rows} rows)" for name, rows in ranked[:_SHOWN])
     more = f" and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else ""
     if wanted is not None:
         raise InputError(f"{raw.source}: no instrument {wanted!r}; it holds {listed}{more}")
     if len(ranked) > 1:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instruments, {listed}{more}; pick one, for example "
-            f"--instrument {ranked[0]['values']}"
+            f"--instrument {ranked[0][0]}"
         )
     return raw
 

@@ -53,14 +53,26 @@ class RawTable:
         if pa.types.is_null(column.type):
             return np.full(len(column), np.nan)
         if not _is_number(column.type):
-            return self._numbers_from_text(name, column)
+            return self._numbers_from_text(name)
         values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
         return values
 
-    def _numbers_from_text(self, name: str, column: pa.ChunkedArray) -> NDArray[np.float64]:
-        text = pd.Series(
-            [None if cell is None else str(cell) for cell in column.to_pylist()], dtype=object
-        )
+    def text(self, name: str) -> list[str | None]:
+        """Return a column's cells as text, None for an empty one.
+
+        Raises:
+            InputError: the bytes are not UTF-8.
+        """
+        try:
+            cells = self.table.column(name).to_pylist()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{self.source}: {name} holds text that is not UTF-8; write it again"
+            ) from None
+        return [None if cell is None else str(cell) for cell in cells]
+
+    def _numbers_from_text(self, name: str) -> NDArray[np.float64]:
+        text = pd.Series(self.text(name), dtype=object)
         values = pd.to_numeric(text, errors="coerce")
         bad = (values.isna() & text.notna()).to_numpy()
         if bad.any():

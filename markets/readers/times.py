@@ -61,7 +61,7 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> pd.DatetimeInde
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         moments = _from_arrow(raw, column, zone)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        moments = _from_text(raw, name, column, zone)
+        moments = _from_text(raw, name, zone)
     else:
         raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {_ACCEPTED}")
     _require_years(raw, moments)
@@ -99,17 +99,13 @@ def _from_arrow(
     try:
         moments = column.cast(pa.timestamp("ns", "UTC" if aware else None)).to_numpy()
     except pa.ArrowInvalid:
-        raise InputError(
-            f"{raw.source}: a timestamp lies outside 1990 to 2059; remove the row"
-        ) from None
+        raise _outside(raw) from None
     return moments if aware else _localize(raw, pd.DatetimeIndex(moments), zone)
 
 
-def _from_text(
-    raw: RawTable, name: str, column: pa.ChunkedArray, zone: ZoneInfo | None
-) -> NDArray[np.datetime64]:
+def _from_text(raw: RawTable, name: str, zone: ZoneInfo | None) -> NDArray[np.datetime64]:
     """Text that Arrow did not take for timestamps: other forms of ISO 8601, or a cell that is wrong."""
-    text = pd.Series(column.to_pylist(), dtype=str).str.strip()
+    text = pd.Series(raw.text(name), dtype=str).str.strip()
     moments = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
     bad = moments.isna().to_numpy()
     if bad.any():
@@ -124,7 +120,10 @@ def _from_text(
             f"{raw.source}, {raw.where(row)}: {name} {text[row]!r} and the first, {text[0]!r}, differ "
             "in whether they carry an offset; give all or none one"
         )
-    naive = pd.DatetimeIndex(moments).as_unit("ns").tz_localize(None)
+    try:
+        naive = pd.DatetimeIndex(moments).as_unit("ns").tz_localize(None)
+    except pd.errors.OutOfBoundsDatetime:
+        raise _outside(raw) from None
     return naive.to_numpy() if aware.all() else _localize(raw, naive, zone)
 
 
@@ -143,6 +142,10 @@ def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> 
             "then; give the zone the file is really in, or timestamps in UTC"
         )
     return aware.tz_convert("UTC").tz_localize(None).to_numpy()
+
+
+def _outside(raw: RawTable) -> InputError:
+    return InputError(f"{raw.source}: a timestamp lies outside 1990 to 2059; mend or remove the row")
 
 
 def _require_years(raw: RawTable, moments: NDArray[np.datetime64]) -> None:

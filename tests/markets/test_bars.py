@@ -118,6 +118,8 @@ def test_a_missing_timestamp_is_refused_wherever_it_stands(frame, row):
 def test_years_that_the_clock_does_not_know_are_refused(frame):
     with pytest.raises(InputError, match="outside 1990 to 2059"):
         bars(frame.set_axis(frame.index - pd.Timedelta(days=40 * 365)))
+    with pytest.raises(InputError, match="outside 1990 to 2059"):
+        bars(frame.set_axis(frame.index.as_unit("s") + pd.Timedelta(days=3000 * 365).as_unit("s")))
 
 
 def test_what_is_no_frame_of_bars_is_refused(frame):

@@ -226,6 +226,7 @@ LINE = "2025-09-02 13:34:00,6468.75,6469,6468,6468.5,50\n"
         pytest.param(
             HEADER + "1985-09-02 13:34:00" + LINE[19:], "line 2: .*outside 1990 to 2059", id="1985"
         ),
+        pytest.param(HEADER + "-2025-09-02 13:34:00" + LINE[19:], "outside 1990 to 2059", id="-2025"),
         pytest.param(HEADER + "9999-09-02 13:34:00" + LINE[19:], "outside 1990 to 2059", id="9999"),
     ],
 )

@@ -109,6 +109,12 @@ class TestDatabento:
         with pytest.raises(InputError, match=r"holds 2 instruments, 4916 \(1 rows\), 5602 \(1 rows\)"):
             read_frame(path)
 
+    def test_a_stray_quote_does_not_spill_over_the_message(self, save):
+        path = save(databento(FIXED + ",ESU5", FIXED + ',"ESZ5', FIXED + ',ES"', symbol=True))
+        with pytest.raises(InputError) as caught:
+            read_frame(path)
+        assert "\n" not in str(caught.value)
+
     def test_a_continuous_symbol_changes_its_id_at_the_roll(self, save):
         later = FIXED.replace(str(NS), str(NS + 60_000_000_000)).replace("5602", "4916")
         assert (
