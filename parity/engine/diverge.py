@@ -131,7 +131,7 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
     actions = [int(a) for a in recording.actions[lane, : step + 1]]
     state: dict[str, int] | None = state_before(recording, lane, step)
     assert state is not None
-    case = Case(world, state, actions[-1], recording.labels[lane])
+    case = Case(world, state, actions[-1])
     found: list[FieldDifference] = []
     if diverges(pair, [case])[0]:
         actions, found = [case.action], differences(pair, case)
@@ -166,7 +166,7 @@ def explain_case(pair: Pair, cases: Sequence[Case], mismatch: Mismatch) -> Diver
         looks_like=looks_like(pair, mismatch),
         actions=[small.action],
         state=dict(small.state),
-        corner=small.corner,
+        corner="; ".join(small.corner),
         differences=found,
         moment=pair.describe(small.world, small.state),
         command=pair.command(small),

@@ -32,12 +32,19 @@ class SeededChoices:
         """Return a uniformly drawn option."""
         return options[int(self._rng.integers(len(options)))]
 
+    def aim(self, options: Sequence[str]) -> str:
+        """Return a uniformly drawn option."""
+        return str(self.pick(options))
+
 
 class DrawnChoices:
-    """Choices that Hypothesis makes, and simplifies."""
+    """Choices that Hypothesis makes, and simplifies; the boundaries aimed at may be given."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+    def __init__(
+        self, draw: Callable[[st.SearchStrategy[Any]], Any], aims: Sequence[str] | None = None
+    ) -> None:
         self._draw = draw
+        self._aims = None if aims is None else iter(aims)
 
     def integer(self, low: int, high: int) -> int:
         """Return a whole number from low to high; Hypothesis shrinks towards zero, else towards low."""
@@ -47,6 +54,10 @@ class DrawnChoices:
         """Return an option; Hypothesis shrinks towards the first."""
         return self._draw(st.sampled_from(list(options)))
 
+    def aim(self, options: Sequence[str]) -> str:
+        """Return the given boundary, or any."""
+        return str(self.pick(options)) if self._aims is None else next(self._aims)
+
 
 def seeded_cases(pair: Pair, world: int, count: int, rng: np.random.Generator) -> list[Case]:
     """Return ``count`` cases of one world, reproducible from the generator's state."""
@@ -54,12 +65,12 @@ def seeded_cases(pair: Pair, world: int, count: int, rng: np.random.Generator) -
     return [pair.case(choices, world) for _ in range(count)]
 
 
-def case_strategy(pair: Pair, world: int) -> st.SearchStrategy[Case]:
-    """Return a Hypothesis strategy of a world's cases."""
+def case_strategy(pair: Pair, world: int, aims: Sequence[str] | None = None) -> st.SearchStrategy[Case]:
+    """Return a Hypothesis strategy of a world's cases, of all or of those with the same aims."""
 
     @st.composite
     def build(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Case:
-        return pair.case(DrawnChoices(draw), world)
+        return pair.case(DrawnChoices(draw, aims), world)
 
     return build()
 
@@ -76,7 +87,7 @@ def shrink(pair: Pair, found: Case, fails: Callable[[Case], bool], *, max_exampl
         fails: whether a case fails.
         max_examples: how long to search before keeping ``found``.
     """
-    alike = case_strategy(pair, found.world).filter(lambda case: case.corner == found.corner)
+    alike = case_strategy(pair, found.world, found.corner)
     options = settings(
         max_examples=max_examples,
         database=None,

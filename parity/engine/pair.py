@@ -29,6 +29,10 @@ class Choices(Protocol):
         """Return one of the options; earlier ones are simpler."""
         ...
 
+    def aim(self, options: Sequence[str]) -> str:
+        """Return which boundary to aim at; when shrinking, the one that the failure aimed at."""
+        ...
+
 
 @dataclass(frozen=True)
 class Case:
@@ -38,13 +42,13 @@ class Case:
         world: number of the world (market, level) it happens in.
         state: every field of a state, in common units.
         action: the action taken.
-        corner: which boundary the case aims at, in words.
+        corner: what :meth:`Choices.aim` chose, in order.
     """
 
     world: int
     state: Mapping[str, int]
     action: int
-    corner: str = ""
+    corner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
         after=after.columns,
         injected=True,
         starts=np.zeros(count, np.int32),
-        labels=[case.corner for case in cases],
+        labels=["; ".join(case.corner) for case in cases],
     )
 
 

@@ -112,11 +112,11 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
     The account is kept consistent (section 7's first two invariants hold); where the floor must be
     touched exactly it is the floor that moves.
     """
-    place = choices.pick([name for name in BARS if name in ground.places])
+    place = choices.aim([name for name in BARS if name in ground.places])
     bars = ground.places[place]
     step = int(bars[choices.integer(0, len(bars) - 1)])
     row = [int(x) for x in ground.bars[step]]
-    kind = choices.pick(TRADES)
+    kind = choices.aim(TRADES)
     trade = _trade(choices, ground, row, step, kind)
     limit = choices.pick((1, 2, ground.longest, ground.longest - 1, ground.longest // 2))
     oldest = step - trade["position_entry_step"] if trade["position"] else 0
@@ -127,7 +127,7 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
     balance = ground.initial + pnl - is_open * ground.commission
     odd = (ground.actions, -1)  # no actions at all
     action = choices.pick((0, 0, 0, 1, 2, *odd) if is_open else (0, 1, 2, 1, 2, 1, 2, *odd))
-    stake = choices.pick(STAKES)
+    stake = choices.aim(STAKES)
     high, floor = _stake(choices, ground, row, trade, balance, stake)
     state = {
         **trade,
@@ -142,7 +142,7 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
         "total_pnl": pnl,
         "market": world,
     }
-    return Case(world, state, action, f"{place}; {kind}; {stake}")
+    return Case(world, state, action, (place, kind, stake))
 
 
 def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: str) -> dict[str, int]:

@@ -95,10 +95,10 @@ def walker_pair(
         return BatchStep(observe(after, params), after, observe(final, params), final, outcome)
 
     def case(choices: Choices, world: int) -> Case:
-        corner = choices.pick(("anywhere", "at the wall"))
+        corner = choices.aim(("anywhere", "at the wall"))
         place = choices.integer(-9, 9) if corner == "anywhere" else WALL - 1
         state = {"place": place, "steps": choices.integer(0, LONGEST - 1), "begun": 0}
-        return Case(world, state, choices.integer(0, 1), corner)
+        return Case(world, state, choices.integer(0, 1), (corner,))
 
     def inject(env: Walker, state: Mapping[str, int]) -> None:
         env.place, env.steps, env.begun = (int(state[name]) for name in ("place", "steps", "begun"))
