@@ -1,0 +1,39 @@
+"""The catalogue: faults that someone who writes such a port makes, and that the gate must find.
+
+A fault in ``markets`` would be made by both sides at once and can't be seen by comparing them; the
+tests of ``markets`` hold that room to its page, so it has no mutants here.
+"""
+
+from __future__ import annotations
+
+from parity.mutants.catalog_data import DATA
+from parity.mutants.catalog_episode import EPISODE
+from parity.mutants.catalog_step import STEP
+from parity.mutants.mutant import Mutant
+
+CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA)
+"""Every mutant, in the order of the page."""
+
+EQUIVALENT: tuple[tuple[str, str], ...] = (
+    (
+        "an entry needs the account to be flat now, instead of flat since before the step",
+        "whoever held a position before the step had buy and sell forbidden, so the action is hold",
+    ),
+    (
+        "a forbidden action is not replaced by hold",
+        "an entry also needs the account to have been flat, and what is no action has no side",
+    ),
+    (
+        "the floor at reset without its lock",
+        "a floor_lock below -trailing_drawdown is refused, so the lock never lies below the floor",
+    ),
+    (
+        "liquidation's exit code looked at before the late close's",
+        "a position that was closed late is flat, so there is nothing left to liquidate",
+    ),
+    (
+        "a win counted without asking whether anything closed",
+        "the PnL is 0 where nothing closed, and 0 is no win",
+    ),
+)
+"""Faults left out, since they change nothing that can be reached: (fault, reason)."""

@@ -1,0 +1,446 @@
+"""Faults of a step: section 6 of ``docs/environment.md``, in its order."""
+
+from __future__ import annotations
+
+from parity.mutants.mutant import Mutant
+
+FILE = "jax_port/env_phase1_jax.py"
+
+
+def _fault(id: str, violates: str, old: str, new: str) -> Mutant:
+    return Mutant(id, FILE, old, new, violates)
+
+
+_LEGALITY = """\
+    forbidden = is_forbidden(action, action_masks(state, params))
+    action = jnp.where(forbidden, HOLD, action)
+    was_flat = state.position == 0
+"""
+_EXITING = """\
+    gone = jnp.logical_or(*find_exit(state, bar))
+    later = replace(state, position=jnp.where(gone, 0, state.position))
+    forbidden = is_forbidden(action, action_masks(later, params))
+    action = jnp.where(forbidden, HOLD, action)
+"""
+_LATE = "late = ~was_flat & ~stopped & ~reached & (minute >= params.flat_by)"
+_ENTER = "    state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))\n"
+_MARK = """
+    # 6 mark to market
+    state, breached = mark_to_market(state, params, bar)
+"""
+_LIQUIDATE = """\
+    market_exit = bar[CLOSE] - state.position * slippage
+    state, liquidation_pnl = close_trade(state, params, liquidated, market_exit)
+"""
+_COUNTED = """\
+(closing & (pnl > 0)).astype(jnp.int32),
+        losing_trades=state.losing_trades + (closing & (pnl <= 0)).astype(jnp.int32),
+"""
+_ENDS = """\
+        terminated=violation,
+        truncated=~violation & (at_end | at_limit),
+"""
+_OUTSIDE = "A Phase 1 entry outside the entry window is not forbidden by its mask"
+_EXITS = "6.2 Long: low <= stop, else high >= target; short mirrored"
+_WINDOW = "4. entry window: 570 <= m < 960"
+_CODES = "6.6 Where 3 and 6 both happen, the penalty is taken once, the exit code stays 3"
+
+LEGALITY = (
+    _fault(
+        "mask-after-exit",
+        "6.1 The mask looked at is the one of the state before the step",
+        _LEGALITY,
+        _EXITING + "    was_flat = state.position == 0\n",
+    ),
+    _fault(
+        "reentry-after-stop",
+        "6.4 A position closed in 2 or 3 is not replaced in the same step",
+        _LEGALITY,
+        _EXITING + "    was_flat = (state.position == 0) | gone\n",
+    ),
+    _fault(
+        "odd-action-clipped",
+        "6.1 A number that is no action at all counts as forbidden",
+        _LEGALITY,
+        "    action = jnp.clip(action, 0, NUM_ACTIONS - 1)\n" + _LEGALITY,
+    ),
+    _fault(
+        "odd-action-allowed",
+        "6.1 A number that is no action at all counts as forbidden",
+        "return ~jnp.any(masks & (number == action))",
+        "return jnp.any(~masks & (number == action))",
+    ),
+    _fault(
+        "outside-window-forbidden",
+        f"6.1 {_OUTSIDE}; it does nothing and costs nothing",
+        "    side = (action == BUY)",
+        "    forbidden = forbidden | ((action != HOLD) & ~in_window)\n    side = (action == BUY)",
+    ),
+)
+
+EXITS = (
+    _fault(
+        "target-first",
+        "6.2 The stop is looked at first, so a bar that touches both is a loss",
+        "return stopped, reached & ~stopped",
+        "return stopped & ~reached, reached",
+    ),
+    _fault("stop-long-strict", _EXITS, "(bar[LOW] <= state.sl_price)", "(bar[LOW] < state.sl_price)"),
+    _fault(
+        "stop-short-strict", _EXITS, "(bar[HIGH] >= state.sl_price)", "(bar[HIGH] > state.sl_price)"
+    ),
+    _fault(
+        "target-long-strict", _EXITS, "(bar[HIGH] >= state.tp_price)", "(bar[HIGH] > state.tp_price)"
+    ),
+    _fault(
+        "target-short-strict", _EXITS, "(bar[LOW] <= state.tp_price)", "(bar[LOW] < state.tp_price)"
+    ),
+    _fault(
+        "stop-slips",
+        "6.2 Fill at the stop or target price",
+        "jnp.where(stopped, state.sl_price, jnp.where",
+        "jnp.where(stopped, state.sl_price - state.position * slippage, jnp.where",
+    ),
+    _fault(
+        "target-at-close",
+        "6.2 Fill at the stop or target price",
+        "jnp.where(reached, state.tp_price, market_exit)",
+        "jnp.where(reached, market_exit, market_exit)",
+    ),
+    _fault(
+        "stop-on-entry-bar",
+        "6.2 Stop and target, for a position opened on an earlier bar",
+        _ENTER,
+        _ENTER
+        + "    at_once, _ = find_exit(state, bar)\n"
+        + "    state, early = close_trade(state, params, at_once & was_flat, state.sl_price)\n"
+        + "    exit_pnl = exit_pnl + early\n",
+    ),
+    _fault(
+        "flat-by-1020",
+        "6.3 Still open and m(t) >= flat_by: closed",
+        "(minute >= params.flat_by)",
+        "(minute > params.flat_by)",
+    ),
+    _fault(
+        "flat-by-1018",
+        "6.3 Still open and m(t) >= flat_by: closed",
+        "(minute >= params.flat_by)",
+        "(minute + 1 >= params.flat_by)",
+    ),
+    _fault(
+        "late-though-stopped",
+        "6.3 Still open and m(t) >= flat_by",
+        _LATE,
+        "late = ~was_flat & (minute >= params.flat_by)",
+    ),
+    _fault(
+        "late-goes-on",
+        "6.3 closed at close(t) against slippage, exit code 3, a violation, terminates",
+        "terminated=violation,",
+        "terminated=breached,",
+    ),
+    _fault(
+        "late-unpunished",
+        "6.8 + violation_penalty on a violation",
+        "jnp.where(violation, params.violation_penalty, 0)",
+        "jnp.where(breached, params.violation_penalty, 0)",
+    ),
+    _fault(
+        "late-slips-in-favour",
+        "6.3 closed at close(t) against slippage",
+        "    market_exit = bar[CLOSE] - state.position * slippage\n    price =",
+        "    market_exit = bar[CLOSE] + state.position * slippage\n    price =",
+    ),
+)
+
+ENTRIES = (
+    _fault(
+        "entry-slips-in-favour",
+        "6.4 buy fills at close + slippage, sell at close - slippage",
+        "fill = bar[CLOSE] + side *",
+        "fill = bar[CLOSE] - side *",
+    ),
+    _fault(
+        "entry-end-inclusive",
+        _WINDOW,
+        "(minute < params.entry_close)",
+        "(minute <= params.entry_close)",
+    ),
+    _fault(
+        "entry-open-exclusive", _WINDOW, "(minute >= params.entry_open)", "(minute > params.entry_open)"
+    ),
+    _fault(
+        "entry-window-utc",
+        "3. every rule about the clock uses America/New_York wall time",
+        "    in_window = (minute >=",
+        "    minute = (minute + 300) % 1440\n    in_window = (minute >=",
+    ),
+    _fault(
+        "target-from-close",
+        "6.4 stop and target from stop_ticks(t), target_ticks(t) off the fill",
+        "opened(fill + side * bar[TARGET]",
+        "opened(bar[CLOSE] + side * bar[TARGET]",
+    ),
+    _fault(
+        "stop-of-next-bar",
+        "6.4 stop and target from stop_ticks(t)",
+        "opened(fill - side * bar[STOP]",
+        "opened(fill - side * bar_at(params, state.step_idx + 1)[STOP]",
+    ),
+    _fault(
+        "stop-of-last-bar",
+        "6.4 stop and target from stop_ticks(t)",
+        "opened(fill - side * bar[STOP]",
+        "opened(fill - side * bar_at(params, state.step_idx - 1)[STOP]",
+    ),
+    _fault(
+        "entry-step-next",
+        "5. t - entry index: the entry index is the bar t of the entry",
+        "opened(state.step_idx, state.position_entry_step)",
+        "opened(state.step_idx + 1, state.position_entry_step)",
+    ),
+    _fault(
+        "entry-side-unbooked",
+        "6.4 one side of commission is booked",
+        "balance=state.balance - jnp.where(opening, commission(state, params), 0)",
+        "balance=state.balance",
+    ),
+)
+
+ACCOUNT = (
+    _fault(
+        "breach-at-floor",
+        "6.6 equity < floor; equality is not a breach",
+        "trailing_dd_level=floor), equity < floor",
+        "trailing_dd_level=floor), equity <= floor",
+    ),
+    _fault(
+        "breach-before-floor",
+        "6.6 The high and the floor are moved before the breach is tested",
+        "trailing_dd_level=floor), equity < floor",
+        "trailing_dd_level=floor), equity < state.trailing_dd_level",
+    ),
+    _fault(
+        "high-of-balance",
+        "6.6 The high rises to equity if higher",
+        "jnp.maximum(state.highest_balance, equity)",
+        "jnp.maximum(state.highest_balance, state.balance)",
+    ),
+    _fault(
+        "floor-never-locked",
+        "6.6 floor = min(high - trailing_drawdown, initial + floor_lock)",
+        "    floor = jnp.minimum(highest - params.trailing_drawdown, locked)\n",
+        "    floor = highest - params.trailing_drawdown + 0 * locked\n",
+    ),
+    _fault(
+        "floor-locked-at-initial",
+        "4. the floor stops rising at initial balance + floor_lock",
+        "    locked = params.initial_balance + params.floor_lock\n",
+        "    locked = params.initial_balance\n",
+    ),
+    _fault(
+        "floor-falls",
+        "6.6 floor = min(high - trailing_drawdown, initial + floor_lock), never falling",
+        "    floor = jnp.maximum(state.trailing_dd_level, floor)\n",
+        "    floor = jnp.minimum(equity - params.trailing_drawdown, floor)\n",
+    ),
+    _fault(
+        "marked-before-entry",
+        "6.6 a position opened in this step is marked too",
+        _ENTER + _MARK,
+        _MARK + _ENTER,
+    ),
+    _fault(
+        "marked-at-low",
+        "6.6 equity = balance + position * (close - entry) * tick value * contracts",
+        "open_pnl = state.position * (bar[CLOSE] - state.entry_price)",
+        "open_pnl = state.position * (bar[LOW] - state.entry_price)",
+    ),
+    _fault(
+        "flat-account-safe",
+        "6.6 An account that is already flat breaches all the same",
+        "violation = late | breached",
+        "violation = late | liquidated",
+    ),
+    _fault(
+        "liquidated-without-slippage",
+        "6.6 an open position is liquidated at close(t) against slippage",
+        _LIQUIDATE,
+        _LIQUIDATE.replace(" - state.position * slippage", ""),
+    ),
+    _fault(
+        "liquidation-moves-high",
+        "6.6 Liquidation moves the balance, not the high",
+        _LIQUIDATE,
+        _LIQUIDATE
+        + "    high = jnp.where(liquidated, state.balance, state.highest_balance)\n"
+        + "    state = replace(state, highest_balance=high)\n",
+    ),
+)
+
+BOOKING = (
+    _fault(
+        "commission-once",
+        "6.7 trade PnL = gross - both sides' commission",
+        "gross - 2 * side_cost",
+        "gross - side_cost",
+    ),
+    _fault(
+        "commission-one-contract",
+        "2. n contracts pay n commissions on each side",
+        "of_market(params.market.commission, state.market) * params.contracts",
+        "of_market(params.market.commission, state.market)",
+    ),
+    _fault(
+        "commission-of-market-0",
+        "2. commission per side, by contract",
+        "of_market(params.market.commission, state.market)",
+        "params.market.commission[0]",
+    ),
+    _fault(
+        "tick-value-of-market-0",
+        "2. tick value, by contract",
+        "of_market(params.market.tick_value, state.market)",
+        "params.market.tick_value[0]",
+    ),
+    _fault(
+        "zero-is-a-win",
+        "6.7 a win is PnL > 0, everything else a loss",
+        _COUNTED,
+        _COUNTED.replace("pnl > 0", "pnl >= 0").replace("pnl <= 0", "pnl < 0"),
+    ),
+    _fault(
+        "win-before-commission",
+        "6.7 a win is PnL > 0, and PnL is after both sides' commission",
+        _COUNTED,
+        _COUNTED.replace("pnl > 0", "gross > 0").replace("pnl <= 0", "gross <= 0"),
+    ),
+    _fault(
+        "target-left-behind",
+        "6.7 Closing clears entry, stop, target, entry index",
+        "tp_price=cleared(state.tp_price)",
+        "tp_price=state.tp_price",
+    ),
+    _fault(
+        "entry-side-booked-twice",
+        "6.7 balance gets gross - exit side (the entry side was booked on entry)",
+        "jnp.where(closing, gross - side_cost, 0)",
+        "pnl",
+    ),
+)
+
+REWARD = (
+    _fault(
+        "reward-before-commission",
+        "6.8 PnL of a trade closed in this step, after both sides' commission",
+        "        trade_pnl * params.cent_reward\n",
+        "        (trade_pnl + 2 * commission(state, params) * closed.astype(jnp.int32))"
+        " * params.cent_reward\n",
+    ),
+    _fault(
+        "patience-on-closing-bar",
+        "6.8 + patience_reward if flat at the end and nothing closed",
+        "jnp.where(is_open | closed, 0, params.patience_reward)",
+        "jnp.where(is_open, 0, params.patience_reward)",
+    ),
+    _fault(
+        "hold-penalty-while-flat",
+        "6.8 + hold_penalty if open at the end of the step",
+        "jnp.where(is_open, params.hold_penalty, 0)",
+        "params.hold_penalty",
+    ),
+    _fault(
+        "hold-penalty-as-of-before",
+        "6.8 + hold_penalty if open at the end of the step",
+        "jnp.where(is_open, params.hold_penalty, 0)",
+        "jnp.where(was_flat, 0, params.hold_penalty)",
+    ),
+    _fault(
+        "violation-twice",
+        "6.6 Where 3 and 6 both happen, the penalty is taken once",
+        "jnp.where(violation, params.violation_penalty, 0)",
+        "(late.astype(jnp.int32) + breached.astype(jnp.int32)) * params.violation_penalty",
+    ),
+    _fault(
+        "forbidden-for-free",
+        "6.1 An action that the mask forbids costs invalid_action_penalty",
+        "jnp.where(forbidden, params.invalid_action_penalty, 0)",
+        "jnp.where(forbidden, 0, 0)",
+    ),
+    _fault(
+        "liquidated-at-once-not-closed",
+        "6.8 A trade that is opened and liquidated within one step counts as closed in it",
+        "closed = closing | liquidated",
+        "closed = closing | (liquidated & ~was_flat)",
+    ),
+)
+
+TIME = (
+    _fault(
+        "end-of-data-early",
+        "6.9 Truncated when t + 1 = T - 1",
+        "at_end = state.step_idx >= of",
+        "at_end = state.step_idx + 1 >= of",
+    ),
+    _fault(
+        "end-of-data-late",
+        "6.9 Truncated when t + 1 = T - 1",
+        "at_end = state.step_idx >= of",
+        "at_end = state.step_idx > of",
+    ),
+    _fault(
+        "bar-limit-late",
+        "6.9 bars since the start reach max_episode_bars",
+        "at_limit = state.time >= params",
+        "at_limit = state.time > params",
+    ),
+    _fault(
+        "both-ends-at-once",
+        "6.9 A step that terminates is never also truncated",
+        "truncated=~violation & (at_end | at_limit)",
+        "truncated=at_end | at_limit",
+    ),
+    _fault(
+        "truncation-terminates",
+        "6.9 Truncated, unless terminated, when t + 1 = T - 1 or bars since the start reach the limit",
+        _ENDS,
+        _ENDS.replace("=violation", "=violation | at_end | at_limit").replace(
+            "~violation", "late & ~late"
+        ),
+    ),
+    _fault(
+        "termination-truncates",
+        "6.3, 6.6 a violation, terminates",
+        _ENDS,
+        _ENDS.replace("=violation", "=late & ~late").replace("~violation & (", "violation | ("),
+    ),
+    _fault(
+        "late-before-drawdown",
+        "6.6 the exit code stays 3 and the done reason is drawdown",
+        "        (breached, DONE_DRAWDOWN),\n        (late, DONE_LATE),\n",
+        "        (late, DONE_LATE),\n        (breached, DONE_DRAWDOWN),\n",
+    ),
+    _fault(
+        "limit-before-end",
+        "6.9 Where the end of data and the bar limit fall together the reason is end of data",
+        "        (at_end, DONE_END_OF_DATA),\n        (at_limit, DONE_BAR_LIMIT),\n",
+        "        (at_limit, DONE_BAR_LIMIT),\n        (at_end, DONE_END_OF_DATA),\n",
+    ),
+    _fault(
+        "code-4-over-3",
+        _CODES,
+        "        (stopped, EXIT_STOP), (reached, EXIT_TARGET), (late, EXIT_LATE),",
+        "        (breached & late, EXIT_DRAWDOWN), (stopped, EXIT_STOP), (reached, EXIT_TARGET),"
+        " (late, EXIT_LATE),",
+    ),
+    _fault(
+        "code-4-while-flat",
+        "6.6 an account that is already flat breaches: the exit code stays that of the close",
+        "(liquidated, EXIT_DRAWDOWN)",
+        "(breached, EXIT_DRAWDOWN)",
+    ),
+)
+
+STEP = (*LEGALITY, *EXITS, *ENTRIES, *ACCOUNT, *BOOKING, *REWARD, *TIME)
+"""Every fault of a step."""

@@ -1,0 +1,152 @@
+"""Try one port: ``python -P -m parity.mutants.child MATERIAL RESULT``, in a process of its own.
+
+The port that is imported is the first on ``PYTHONPATH``. It is held against what the reference did by
+the gate's own judges. Exit code 0: no judge objects; 1: one does; anything else: it did not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jax_port
+from jax_port.data_loader import PreparedMarket, prepare
+from parity.engine.compare import Array
+from parity.engine.pair import Pair
+from parity.engine.record import Recording
+from parity.engine.replay import Replay, replay
+from parity.engine.report import write_json
+from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.mutants.material import Ground, Played, load
+from parity.pairs.trading import phase1_pair
+from parity.suites.data import judge_data
+from parity.suites.draws import check_resets, check_restart_draws
+from parity.suites.invariants import check_account
+
+
+class Findings:
+    """Results of the judges, and digests of every array that the port put out."""
+
+    def __init__(self) -> None:
+        self.checks: list[tuple[str, CheckResult]] = []
+        self.outputs: dict[str, str] = {}
+
+    def put(self, name: str, value: Array) -> None:
+        """Note an output's dtype, shape and bits."""
+        value = np.ascontiguousarray(value)
+        about = f"{value.dtype}{value.shape}".encode()
+        self.outputs[name] = hashlib.sha256(about + value.tobytes()).hexdigest()
+
+    def judge(self, bed: str, *results: CheckResult) -> None:
+        """Note what judges said."""
+        self.checks += [(bed, result) for result in results]
+
+    @property
+    def killed(self) -> bool:
+        """Whether a judge objected."""
+        return any(not result.passed for _, result in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "port": str(Path(str(jax_port.__file__)).parent),
+            "outputs": self.outputs,
+            "checks": [
+                {
+                    "bed": bed,
+                    "world": result.world,
+                    "check": result.check,
+                    "compared": result.compared,
+                    "passed": result.passed,
+                    "mismatches": result.mismatches,
+                    "field": _field(result),
+                }
+                for bed, result in self.checks
+            ],
+            "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+        }
+
+
+def _field(result: CheckResult) -> str:
+    """Return what disagreed first, in words; empty if nothing did."""
+    if result.error:
+        return result.error
+    return result.first.field if result.first else ""
+
+
+def try_port(grounds: list[Ground], everything: bool) -> Findings:
+    """Hold the port against the recordings.
+
+    Args:
+        grounds: beds in the order in which to try them.
+        everything: go on after the first bed on which a judge objects.
+    """
+    found = Findings()
+    prepared = [[prepare(world.bars, bed.config) for world in bed.worlds] for bed in grounds]
+    for bed, markets in zip(grounds, prepared, strict=True):
+        for world, market, played in zip(bed.worlds, markets, bed.played, strict=True):
+            _put_market(found, f"{bed.name}/{world.name}", market)
+            found.judge(bed.name, judge_data(world.name, played.data, market))
+    for bed, markets in zip(grounds, prepared, strict=True):
+        if found.killed and not everything:
+            break  # compiling costs seconds and the verdict stands
+        pair = phase1_pair(bed.worlds, bed.config, markets)
+        for world, played in zip(bed.worlds, bed.played, strict=True):
+            _try_world(found, bed, pair, world.name, played)
+        if everything or (bed is grounds[0] and not found.killed):
+            first = bed.played[0].transitions
+            found.judge(bed.name, check_restart_draws(pair, first), check_resets(pair))
+    return found
+
+
+def _try_world(found: Findings, bed: Ground, pair: Pair, name: str, played: Played) -> None:
+    index = int(played.episodes.worlds[0])
+    contract = bed.worlds[index].bars.contract
+    again = replay(pair, played.episodes)
+    found.judge(bed.name, *judge_replay(pair, played.episodes, again))
+    sides = check_account(played.episodes, again, name, bed.config, contract)
+    found.judge(bed.name, *(result for result in sides if result.check.endswith("port")))
+    stepped = replay(pair, played.transitions)
+    found.judge(bed.name, judge_cases(pair, played.transitions, stepped))
+    _put_replay(found, f"{bed.name}/{name}/episodes", played.episodes, again)
+    _put_replay(found, f"{bed.name}/{name}/cases", played.transitions, stepped)
+
+
+def _put_market(found: Findings, name: str, market: PreparedMarket) -> None:
+    for field in ("features", "bars", "starts"):
+        found.put(f"{name}/{field}", getattr(market, field))
+
+
+def _put_replay(found: Findings, name: str, recording: Recording, played: Replay) -> None:
+    taken = recording.valid
+    for field, value in played.before.items():
+        found.put(f"{name}/before/{field}", value)
+    for field, value in played.after.items():
+        found.put(f"{name}/after/{field}", value[taken])
+    for field, value in played.restart.items():
+        found.put(f"{name}/restart/{field}", value)
+    found.put(f"{name}/restarted", played.restarted[taken])
+    found.put(f"{name}/kept", played.kept[taken])
+
+
+def main() -> None:
+    """Read the arguments, try the port, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("material", type=Path)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("--all", action="store_true", help="go on after the first bed that objects")
+    given = parser.parse_args()
+    found = try_port(load(given.material), given.all)
+    write_json(given.result, found.to_dict())
+    sys.exit(1 if found.killed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What mutants are tried on: the gate's own beds, smaller, with what the reference did on them.
+
+The reference is driven once. Its recordings and its bars lie in a folder, without pickle, for the
+processes that try one mutant each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from markets import Bars, Contract, EnvConfig
+from markets.bars import COLUMNS, FEATURES
+from parity.engine.pair import Fields
+from parity.engine.record import Recording
+from parity.engine.report import write_json
+from parity.pairs.trading import World, phase1_pair
+from parity.suites.data import reference_data
+from parity.suites.trading import Bed, Request, beds, record_world
+
+REQUEST = Request(symbols=("ES", "RTY"), days=4)
+"""Two contracts of one batch, with different ticks, tick values and slippages."""
+
+AMOUNT = {"odd settings": (12, 1500), "symbols": (6, 1000), "all hours": (4, 500), "stress": (4, 500)}
+"""By bed, in the order in which they are tried: episodes and cases of each of its worlds."""
+
+_ARRAYS = ("worlds", "actions", "lengths", "starts")
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the reference did on one world.
+
+    Attributes:
+        data: what it prepared of every bar, fields of shape (T,).
+        episodes: whole episodes.
+        transitions: generated cases.
+    """
+
+    data: Fields
+    episodes: Recording
+    transitions: Recording
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One bed with what the reference did on each of its worlds."""
+
+    name: str
+    worlds: tuple[World, ...]
+    config: EnvConfig
+    played: tuple[Played, ...]
+
+
+def small_beds(seed: int) -> list[Bed]:
+    """Return the gate's beds in the order of :data:`AMOUNT`, cut down to its amounts."""
+    by_name = {bed.name: bed for bed in beds(replace(REQUEST, seed=seed))}
+    return [
+        replace(by_name[name], episodes=episodes, cases=cases)
+        for name, (episodes, cases) in AMOUNT.items()
+    ]
+
+
+def make(folder: Path, only: Iterator[Bed] | list[Bed] | None = None, seed: int = 0) -> None:
+    """Drive the reference and write everything a child needs.
+
+    Args:
+        folder: an empty folder.
+        only: beds to use instead of :func:`small_beds`.
+        seed: of bars, episodes and cases.
+    """
+    for number, bed in enumerate(small_beds(seed) if only is None else only):
+        pair = phase1_pair(bed.worlds, bed.config)
+        place = folder / f"bed-{number}"
+        place.mkdir(parents=True)
+        for index, world in enumerate(bed.worlds):
+            recorded = record_world(bed, pair, index, seed)
+            _write_bars(place / f"{index}-bars.parquet", world.bars)
+            save_file(reference_data(world, bed.config), place / f"{index}-data.safetensors")
+            _write_recording(place / f"{index}-episodes.safetensors", recorded.episodes)
+            _write_recording(place / f"{index}-cases.safetensors", recorded.transitions)
+        about = {
+            "name": bed.name,
+            "config": bed.config.to_dict(),
+            "worlds": [
+                {
+                    "name": world.name,
+                    "contract": asdict(world.bars.contract),
+                    "source": world.bars.source,
+                    "processed": world.bars.precomputed is not None,
+                }
+                for world in bed.worlds
+            ],
+        }
+        write_json(place / "bed.json", about)
+
+
+def load(folder: Path) -> list[Ground]:
+    """Read what :func:`make` wrote, in its order."""
+    return [_load_bed(place) for place in sorted(folder.glob("bed-*"))]
+
+
+def _load_bed(place: Path) -> Ground:
+    about = json.loads((place / "bed.json").read_text(encoding="utf-8"))
+    worlds, played = [], []
+    for index, world in enumerate(about["worlds"]):
+        bars = _read_bars(place / f"{index}-bars.parquet", world)
+        worlds.append(World(world["name"], bars, ""))
+        played.append(
+            Played(
+                data=_read(place / f"{index}-data.safetensors")[0],
+                episodes=_read_recording(place / f"{index}-episodes.safetensors"),
+                transitions=_read_recording(place / f"{index}-cases.safetensors"),
+            )
+        )
+    config = EnvConfig.from_dict(about["config"])
+    return Ground(about["name"], tuple(worlds), config, tuple(played))
+
+
+def _write_bars(path: Path, bars: Bars) -> None:
+    table = bars.frame
+    if bars.precomputed is not None:
+        table = table.join(bars.precomputed.add_prefix("feature "))
+    table.to_parquet(path)
+
+
+def _read_bars(path: Path, about: dict[str, Any]) -> Bars:
+    table = pd.read_parquet(path)
+    features = None
+    if about["processed"]:
+        features = table[[f"feature {name}" for name in FEATURES]].set_axis(list(FEATURES), axis=1)
+    contract = Contract(**about["contract"])
+    frame = table[list(COLUMNS)]
+    return Bars.from_frame(frame, contract, source=about["source"], precomputed=features)
+
+
+def _write_recording(path: Path, recording: Recording) -> None:
+    arrays = {
+        **{name: getattr(recording, name) for name in _ARRAYS},
+        **{f"before.{name}": value for name, value in recording.before.items()},
+        **{f"after.{name}": value for name, value in recording.after.items()},
+    }
+    about = {"injected": str(int(recording.injected)), "labels": json.dumps(recording.labels)}
+    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, about)
+
+
+def _read_recording(path: Path) -> Recording:
+    arrays, about = _read(path)
+
+    def part(prefix: str) -> Fields:
+        return {
+            name.removeprefix(prefix): value
+            for name, value in arrays.items()
+            if name.startswith(prefix)
+        }
+
+    return Recording(
+        **{name: arrays[name] for name in _ARRAYS},
+        before=part("before."),
+        after=part("after."),
+        injected=about["injected"] == "1",
+        labels=json.loads(about["labels"]),
+    )
+
+
+def _read(path: Path) -> tuple[Fields, dict[str, str]]:
+    with safe_open(path, framework="numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -1,0 +1,60 @@
+"""A mutant: one small fault of the port, as a change of its text."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from markets import InputError
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault that the gate must find.
+
+    Attributes:
+        id: short name, unique in the catalogue.
+        file: path of the file relative to the folder that holds the packages.
+        old: exact text that occurs once in the file.
+        new: text in its place.
+        violates: the sentence of ``docs/environment.md`` it breaks, with its section.
+    """
+
+    id: str
+    file: str
+    old: str
+    new: str
+    violates: str
+
+    def apply(self, text: str) -> str:
+        """Return a file's text with the fault in it.
+
+        Raises:
+            InputError: the snippet does not occur exactly once, or the result is no Python.
+        """
+        found = text.count(self.old)
+        if found != 1:
+            raise InputError(
+                f"mutant {self.id}: its snippet occurs {found} times in {self.file}, not once; mend "
+                "the mutant in parity/mutants"
+            )
+        changed = text.replace(self.old, self.new)
+        try:
+            same = ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text))
+        except SyntaxError as error:
+            raise InputError(f"mutant {self.id}: {self.file} would not parse ({error.msg})") from None
+        if same:
+            raise InputError(f"mutant {self.id}: it does not change the code of {self.file}")
+        return changed
+
+    def check(self, root: Path) -> None:
+        """Refuse a mutant that does not apply to the sources under ``root``.
+
+        Raises:
+            InputError: the file is not there, or as for :meth:`apply`.
+        """
+        file = root / self.file
+        if not file.is_file():
+            raise InputError(f"mutant {self.id}: no file {self.file}")
+        self.apply(file.read_text(encoding="utf-8"))
