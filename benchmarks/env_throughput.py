@@ -21,9 +21,7 @@ from benchmarks.measure import Rival, Timing, surroundings, take_turns, write_js
 from jax_port.data_loader import load, prepare, stack
 from jax_port.env_phase1_jax import make_params
 from markets import Bars, EnvConfig, InputError, get_contract
-from markets.readers import read_bars
 from markets.synthetic import synthetic_bars
-from markets.writers import write_bars
 
 SCHEMA = 1
 FORMS: tuple[Form, ...] = ("obs", "parts", "none")
@@ -64,7 +62,7 @@ def main(
     if quick:
         days, envs, steps, rounds, seconds_per_row = 4, 32, 4, 2, 0.02
     try:
-        bars = read_bars(data, symbol) if data else synthetic_bars(symbol, days=days, seed=seed)
+        bars = _read(data, symbol) if data else synthetic_bars(symbol, days=days, seed=seed)
         report = measure(
             bars,
             EnvConfig.phase1(),
@@ -84,6 +82,12 @@ def main(
     show(report, Console())
     if out is not None:
         write_json(out, report)
+
+
+def _read(path: Path, symbol: str) -> Bars:
+    from markets.readers import read_bars
+
+    return read_bars(path, symbol)
 
 
 def measure(
@@ -174,6 +178,8 @@ def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:
         Bars, the file's and the cache's bytes, the seconds of the first load, and the seconds of
         five loads from the cache.
     """
+    from markets.writers import write_bars
+
     contract, config = get_contract(symbol), EnvConfig.phase1()
     with tempfile.TemporaryDirectory() as folder:
         path = write_bars(synthetic_bars(symbol, days=days, seed=seed), Path(folder) / "bars.csv")

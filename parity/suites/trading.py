@@ -7,7 +7,6 @@ worker processes while the port replays what is already recorded.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jax_port.data_loader import PreparedMarket, prepare
 from markets import SYMBOLS, EnvConfig, get_contract
-from markets.readers import read_bars
 from markets.stress import stress_bars
 from markets.synthetic import synthetic_bars
 from parity.engine.diverge import Divergence, explain_case, explain_replay
@@ -114,6 +113,8 @@ def beds(request: Request) -> Iterator[Bed]:
     """Yield what a request compares on: the file, the symbols, and bars made to be hostile."""
     seed = request.seed
     if request.data is not None:
+        from markets.readers import read_bars
+
         bars = read_bars(request.data, request.symbol, **request.reader)
         world = World(
             f"{request.symbol} file", bars, f"--data {request.data} --symbol {request.symbol}"
@@ -172,6 +173,7 @@ _WORKER: dict[str, tuple[Bed, Pair]] = {}
 
 
 def _start_worker(request: Request) -> None:
+    jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
     for bed in beds(request):
         _WORKER[bed.name] = bed, phase1_pair(bed.worlds, bed.config)
 
@@ -302,8 +304,6 @@ class _Reference:
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: dict[tuple[str, int], Future[Recorded]] = {}
         if request.workers:
-            # Workers must not fight for the accelerator, nor inherit JAX's threads.
-            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
             self._pool = ProcessPoolExecutor(
                 request.workers,
                 mp_context=multiprocessing.get_context("spawn"),
