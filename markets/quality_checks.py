@@ -240,5 +240,5 @@ def spikes(ns: Ints, prices: Floats, tick_size: float) -> tuple[Flags, Flags]:
 def too_few_trades(prices: Floats, volume: Floats) -> Flags:
     """Return the bars with fewer contracts than different prices, which no trading can produce."""
     ordered = np.sort(prices, axis=1)
-    different = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
+    different = 1 + (ordered[:, 1:] > ordered[:, :-1]).sum(axis=1)
     return np.asarray((volume > 0) & (volume < different))

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from markets import Bars, InputError, get_contract
@@ -331,6 +331,7 @@ CELLS = st.one_of(
 )
 
 
+@example(cells=[(0, 0, np.inf), (0, 1, np.inf)], rows=[], shift=0)
 @settings(max_examples=150, deadline=None)
 @given(
     cells=st.lists(st.tuples(st.integers(0, 29), st.integers(0, 4), CELLS), max_size=3),
