@@ -80,9 +80,9 @@ def rollout(
 
 
 PORT_NAMES: dict[Form, str] = {
-    "obs": "port, observations",
-    "parts": "port, observations in two parts",
-    "none": "port, no observations",
+    "obs": "port, obs",
+    "parts": "port, obs in 2 parts",
+    "none": "port, no obs",
 }
 
 
@@ -137,7 +137,7 @@ class PortRival:
 class LegacyRival:
     """The reference, one environment in a plain loop."""
 
-    name, envs = "reference, one environment", 1
+    name, envs = "reference", 1
 
     def __init__(self, bars: Bars, config: EnvConfig, *, steps: int, seed: int) -> None:
         self._bars, self._config, self._steps, self._seed = bars, config, steps, seed

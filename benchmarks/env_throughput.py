@@ -201,6 +201,14 @@ def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:
         }
 
 
+def short(rate: float) -> str:
+    """Return a number with three figures and its unit, such as "3.41M"."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if rate >= unit:
+            return f"{rate / unit:.3g}{name}"
+    return f"{rate:.3g}"
+
+
 def show(report: dict[str, Any], console: Console) -> None:
     """Print a report as a table."""
     around, data = report["surroundings"], report["data"]
@@ -210,7 +218,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         f"{data['device_bytes'] / 2**20:.1f} MiB on {device['kind']}; {around['cpu']}, "
         f"{around['cores']} cores; jax {around['versions']['jax']}"
     )
-    table = Table("rival", "envs", "steps/s (median)", "quartiles", "port is faster by", "prepared in")
+    table = Table("rival", "envs", "steps/s", "quartiles", "port", "ready in")
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in report["rows"]:
@@ -220,12 +229,13 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_row(
             row["name"],
             f"{row['envs']:,}",
-            f"{speed['median']:,.0f}",
-            f"{low:,.0f} - {high:,.0f}",
+            short(speed["median"]),
+            f"{short(low)} - {short(high)}",
             f"{ratio:,.0f}x" if ratio else "",
             f"{row['prepare_seconds']:.2f} s",
         )
     console.print(table)
+    console.print("steps/s: medians; port: how many times faster the port with observations is.")
     if "loading" in report:
         loading = report["loading"]
         console.print(

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.env_rivals import random_valid_actions, rollout
-from benchmarks.env_throughput import main
+from benchmarks.env_throughput import main, short
 from benchmarks.measure import take_turns
 from jax_port import env_phase1_jax as env
 from jax_port.data_loader import prepare, stack
@@ -35,10 +35,10 @@ def test_the_report(tmp_path: Path) -> None:
     assert report["benchmark"] == "env_throughput"
     names = [row["name"] for row in report["rows"]]
     assert names == [
-        "port, observations",
-        "port, observations in two parts",
-        "port, no observations",
-        "reference, one environment",
+        "port, obs",
+        "port, obs in 2 parts",
+        "port, no obs",
+        "reference",
         "reference, DummyVecEnv(2)",
         "reference, SubprocVecEnv(2)",
     ]
@@ -112,6 +112,13 @@ def test_the_forms_hand_out_the_same_observations(params: env.EnvParams) -> None
     np.testing.assert_array_equal(whole[1], joined)
     observe = jax.jit(jax.vmap(env.observe, in_axes=(0, None)))
     np.testing.assert_array_equal(whole[1], observe(whole[0], params))
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(3_412_345.0, "3.41M"), (26e6, "26M"), (4049.0, "4.05k"), (12.0, "12")]
+)
+def test_rates_are_short(rate: float, text: str) -> None:
+    assert short(rate) == text
 
 
 def test_rivals_take_turns() -> None:
