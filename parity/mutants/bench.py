@@ -18,9 +18,9 @@ from parity.mutants.mutant import Mutant
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The folder that holds the packages."""
 
-PACKAGE = "jax_port"
+PACKAGES = ("markets", "legacy_torch", "jax_port", "parity")
+PORT = "jax_port"
 PATIENCE_S = 600
-DID_NOT_RUN = "does not run"
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,30 @@ class Trial:
         return [check for check in self.checks if not check["passed"]]
 
 
-def environment(port: Path, cache: Path) -> dict[str, str]:
+def snapshot(folder: Path) -> None:
+    """Copy our packages into a folder, so that nobody's edits reach a run that has begun."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+
+
+def environment(port: Path, sources: Path, cache: Path) -> dict[str, str]:
     """Return a child's environment: this port first, the rest of ours behind it, on the CPU.
 
-    Compiled code is kept in ``cache`` under a hash of the program itself, so that a fault can't be
-    answered from it. The gate's own settings apply, not those of whoever calls.
+    Compiled code is kept in ``cache`` under a hash of the program itself, so a fault can't be answered
+    from it. Nothing is optimised, which halves the time to compile; the gate itself certifies the
+    form that a trainer runs, and the control shows that this one agrees too.
+
+    Args:
+        port: holds the port's package, with or without a fault.
+        sources: from :func:`snapshot`.
+        cache: where compiled code is kept.
     """
     ours = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     return {
         **ours,
-        "PYTHONPATH": os.pathsep.join((str(port), str(ROOT))),
+        "PYTHONPATH": os.pathsep.join((str(port), str(sources))),
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -63,45 +77,67 @@ def environment(port: Path, cache: Path) -> dict[str, str]:
     }
 
 
-def copy_port(folder: Path, mutant: Mutant | None) -> None:
-    """Write the port's package into a folder, with a fault if one is given."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=ignored)
-    if mutant is not None:
-        file = folder / mutant.file
-        file.write_text(mutant.apply(file.read_text(encoding="utf-8")), encoding="utf-8")
+@dataclass(frozen=True)
+class Bench:
+    """A folder in which ports are tried: material, sources, and a folder for each port.
 
-
-def attempt(material: Path, folder: Path, mutant: Mutant | None) -> Trial:
-    """Copy the port, put the fault in, and hold it against the recordings in a new process.
-
-    Args:
-        material: from :func:`parity.mutants.material.make`.
-        folder: not yet there; it holds the copy and the result.
-        mutant: the fault; without one everything is tried, to the end.
+    Attributes:
+        folder: holds everything.
     """
-    copy_port(folder, mutant)
-    result = folder / "result.json"
-    # Without -P the present folder would come first, and with it perhaps another port.
-    command = [sys.executable, "-P", "-m", "parity.mutants.child", str(material), str(result)]
-    began = time.perf_counter()
-    try:
-        done = subprocess.run(
-            command + ([] if mutant else ["--all"]),
-            cwd=folder,
-            env=environment(folder, material.parent / "compiled"),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Trial(error=f"no answer within {PATIENCE_S} s", seconds=PATIENCE_S)
-    seconds = time.perf_counter() - began
-    if done.returncode not in (0, 1) or not result.is_file():
-        said = done.stderr.strip().splitlines()
-        return Trial(error=said[-1] if said else f"exit code {done.returncode}", seconds=seconds)
-    found = json.loads(result.read_text(encoding="utf-8"))
-    if Path(found["port"]).resolve() != (folder / PACKAGE).resolve():
-        return Trial(error=f"the child ran {found['port']}, not the copy", seconds=seconds)
-    return Trial(found["checks"], found["outputs"], "", seconds, found["cpu_seconds"])
+
+    folder: Path
+
+    @property
+    def material(self) -> Path:
+        """Where :func:`parity.mutants.material.make` has written."""
+        return self.folder / "material"
+
+    @property
+    def sources(self) -> Path:
+        """Where :func:`snapshot` has written."""
+        return self.folder / "sources"
+
+    def attempt(self, mutant: Mutant | None) -> Trial:
+        """Copy the port, put a fault in, and hold it against the recordings in a new process.
+
+        Args:
+            mutant: the fault; without one everything is tried, to the end.
+        """
+        place = self.folder / ("control" if mutant is None else f"mutant-{mutant.id}")
+        shutil.copytree(self.sources / PORT, place / PORT)
+        if mutant is not None:
+            file = place / mutant.file
+            file.write_text(mutant.apply(file.read_text(encoding="utf-8")), encoding="utf-8")
+        return self.try_port(place, everything=mutant is None)
+
+    def try_port(self, place: Path, *, everything: bool) -> Trial:
+        """Hold the port in a folder against the recordings.
+
+        Args:
+            place: holds the port's package; the result is written there too.
+            everything: go on after the first bed on which a judge objects.
+        """
+        result = place / "result.json"
+        # Without -P the present folder would come first, and with it perhaps another port.
+        command = [sys.executable, "-P", "-m", "parity.mutants.child", str(self.material), str(result)]
+        began = time.perf_counter()
+        try:
+            done = subprocess.run(
+                [*command, "--all"] if everything else command,
+                cwd=place,
+                env=environment(place, self.sources, self.folder / "compiled"),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Trial(error=f"no answer within {PATIENCE_S} s", seconds=PATIENCE_S)
+        seconds = time.perf_counter() - began
+        if done.returncode not in (0, 1) or not result.is_file():
+            said = done.stderr.strip().splitlines()
+            return Trial(error=said[-1] if said else f"exit code {done.returncode}", seconds=seconds)
+        found = json.loads(result.read_text(encoding="utf-8"))
+        if Path(found["port"]).resolve() != (place / PORT).resolve():
+            return Trial(error=f"the child ran {found['port']}, not the copy", seconds=seconds)
+        return Trial(found["checks"], found["outputs"], "", seconds, found["cpu_seconds"])

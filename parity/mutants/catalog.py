@@ -24,6 +24,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "an entry also needs the account to have been flat, and what is no action has no side",
     ),
     (
+        "the breach tested before the high and the floor are moved",
+        "the floor only moves with a new high, and equity at its high lies trailing_drawdown above it",
+    ),
+    (
         "the floor at reset without its lock",
         "a floor_lock below -trailing_drawdown is refused, so the lock never lies below the floor",
     ),

@@ -110,9 +110,15 @@ EXITS = (
     _fault(
         "stop-on-entry-bar",
         "6.2 Stop and target, for a position opened on an earlier bar",
+        "earlier = state.position_entry_step < state.step_idx",
+        "earlier = state.position_entry_step <= state.step_idx",
+    ),
+    _fault(
+        "stop-after-entry",
+        "6.2 Stop and target, for a position opened on an earlier bar",
         _ENTER,
         _ENTER
-        + "    at_once, _ = find_exit(state, bar)\n"
+        + "    at_once, _ = find_exit(replace(state, position_entry_step=state.step_idx - 1), bar)\n"
         + "    state, early = close_trade(state, params, at_once & was_flat, state.sl_price)\n"
         + "    exit_pnl = exit_pnl + early\n",
     ),
@@ -214,12 +220,6 @@ ACCOUNT = (
         "6.6 equity < floor; equality is not a breach",
         "trailing_dd_level=floor), equity < floor",
         "trailing_dd_level=floor), equity <= floor",
-    ),
-    _fault(
-        "breach-before-floor",
-        "6.6 The high and the floor are moved before the breach is tested",
-        "trailing_dd_level=floor), equity < floor",
-        "trailing_dd_level=floor), equity < state.trailing_dd_level",
     ),
     _fault(
         "high-of-balance",

@@ -26,8 +26,9 @@ from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.mutants.material import Ground, Played, load
 from parity.pairs.trading import phase1_pair
 from parity.suites.data import judge_data
-from parity.suites.draws import check_resets, check_restart_draws
+from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account
+from parity.suites.processed import processed
 
 
 class Findings:
@@ -89,21 +90,30 @@ def try_port(grounds: list[Ground], everything: bool) -> Findings:
         everything: go on after the first bed on which a judge objects.
     """
     found = Findings()
-    prepared = [[prepare(world.bars, bed.config) for world in bed.worlds] for bed in grounds]
-    for bed, markets in zip(grounds, prepared, strict=True):
-        for world, market, played in zip(bed.worlds, markets, bed.played, strict=True):
-            _put_market(found, f"{bed.name}/{world.name}", market)
-            found.judge(bed.name, judge_data(world.name, played.data, market))
+    # Data first: it needs nothing compiled, and a port that fails it fails.
+    prepared = [_try_data(found, bed) for bed in grounds]
     for bed, markets in zip(grounds, prepared, strict=True):
         if found.killed and not everything:
-            break  # compiling costs seconds and the verdict stands
+            break
         pair = phase1_pair(bed.worlds, bed.config, markets)
         for world, played in zip(bed.worlds, bed.played, strict=True):
             _try_world(found, bed, pair, world.name, played)
-        if everything or (bed is grounds[0] and not found.killed):
-            first = bed.played[0].transitions
-            found.judge(bed.name, check_restart_draws(pair, first), check_resets(pair))
+        if bed is grounds[0] and (everything or not found.killed):
+            found.judge(bed.name, *check_draws(pair, bed.played[0].transitions))
     return found
+
+
+def _try_data(found: Findings, bed: Ground) -> list[PreparedMarket]:
+    """Judge what the port prepares of a bed's bars, and of the first as a processed file."""
+    markets = [prepare(world.bars, bed.config) for world in bed.worlds]
+    for world, market, played in zip(bed.worlds, markets, bed.played, strict=True):
+        _put_market(found, f"{bed.name}/{world.name}", market)
+        found.judge(bed.name, judge_data(world.name, played.data, market))
+    carrying = processed(bed.worlds[0])
+    market = prepare(carrying.bars, bed.config)
+    _put_market(found, f"{bed.name}/{carrying.name}", market)
+    found.judge(bed.name, judge_data(carrying.name, bed.played[0].processed, market))
+    return markets
 
 
 def _try_world(found: Findings, bed: Ground, pair: Pair, name: str, played: Played) -> None:

@@ -7,7 +7,7 @@ processes that try one mutant each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from markets import Bars, Contract, EnvConfig
-from markets.bars import COLUMNS, FEATURES
 from parity.engine.pair import Fields
 from parity.engine.record import Recording
 from parity.engine.report import write_json
 from parity.pairs.trading import World, phase1_pair
 from parity.suites.data import reference_data
+from parity.suites.processed import processed
 from parity.suites.trading import Bed, Request, beds, record_world
 
-REQUEST = Request(symbols=("ES", "RTY"), days=4)
-"""Two contracts of one batch, with different ticks, tick values and slippages."""
+REQUEST = Request(symbols=("ES", "M2K"), days=4)
+"""Two contracts of one batch that differ in tick, tick value, slippage and commission."""
 
 AMOUNT = {"odd settings": (12, 1500), "symbols": (6, 1000), "all hours": (4, 500), "stress": (4, 500)}
 """By bed, in the order in which they are tried: episodes and cases of each of its worlds."""
@@ -41,11 +41,13 @@ class Played:
 
     Attributes:
         data: what it prepared of every bar, fields of shape (T,).
+        processed: likewise, where the bars carry features of their own.
         episodes: whole episodes.
         transitions: generated cases.
     """
 
     data: Fields
+    processed: Fields
     episodes: Recording
     transitions: Recording
 
@@ -69,7 +71,7 @@ def small_beds(seed: int) -> list[Bed]:
     ]
 
 
-def make(folder: Path, only: Iterator[Bed] | list[Bed] | None = None, seed: int = 0) -> None:
+def make(folder: Path, only: Sequence[Bed] | None = None, seed: int = 0) -> None:
     """Drive the reference and write everything a child needs.
 
     Args:
@@ -83,8 +85,9 @@ def make(folder: Path, only: Iterator[Bed] | list[Bed] | None = None, seed: int 
         place.mkdir(parents=True)
         for index, world in enumerate(bed.worlds):
             recorded = record_world(bed, pair, index, seed)
-            _write_bars(place / f"{index}-bars.parquet", world.bars)
-            save_file(reference_data(world, bed.config), place / f"{index}-data.safetensors")
+            world.bars.frame.to_parquet(place / f"{index}-bars.parquet")
+            for kind, on in (("data", world), ("processed", processed(world))):
+                save_file(reference_data(on, bed.config), place / f"{index}-{kind}.safetensors")
             _write_recording(place / f"{index}-episodes.safetensors", recorded.episodes)
             _write_recording(place / f"{index}-cases.safetensors", recorded.transitions)
         about = {
@@ -95,7 +98,6 @@ def make(folder: Path, only: Iterator[Bed] | list[Bed] | None = None, seed: int 
                     "name": world.name,
                     "contract": asdict(world.bars.contract),
                     "source": world.bars.source,
-                    "processed": world.bars.precomputed is not None,
                 }
                 for world in bed.worlds
             ],
@@ -117,6 +119,7 @@ def _load_bed(place: Path) -> Ground:
         played.append(
             Played(
                 data=_read(place / f"{index}-data.safetensors")[0],
+                processed=_read(place / f"{index}-processed.safetensors")[0],
                 episodes=_read_recording(place / f"{index}-episodes.safetensors"),
                 transitions=_read_recording(place / f"{index}-cases.safetensors"),
             )
@@ -125,21 +128,9 @@ def _load_bed(place: Path) -> Ground:
     return Ground(about["name"], tuple(worlds), config, tuple(played))
 
 
-def _write_bars(path: Path, bars: Bars) -> None:
-    table = bars.frame
-    if bars.precomputed is not None:
-        table = table.join(bars.precomputed.add_prefix("feature "))
-    table.to_parquet(path)
-
-
 def _read_bars(path: Path, about: dict[str, Any]) -> Bars:
-    table = pd.read_parquet(path)
-    features = None
-    if about["processed"]:
-        features = table[[f"feature {name}" for name in FEATURES]].set_axis(list(FEATURES), axis=1)
     contract = Contract(**about["contract"])
-    frame = table[list(COLUMNS)]
-    return Bars.from_frame(frame, contract, source=about["source"], precomputed=features)
+    return Bars.from_frame(pd.read_parquet(path), contract, source=about["source"])
 
 
 def _write_recording(path: Path, recording: Recording) -> None:
@@ -173,4 +164,5 @@ def _read_recording(path: Path) -> Recording:
 
 def _read(path: Path) -> tuple[Fields, dict[str, str]]:
     with safe_open(path, framework="numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        names = file.keys()
+        return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

@@ -30,7 +30,9 @@ from parity.engine.report import Report
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.pairs.trading import World, phase1_pair
 from parity.suites.data import check_data
+from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account, check_forbidden
+from parity.suites.processed import processed
 from parity.suites.symmetry import check_blindness, check_mirror
 
 MODULES = ("parity.suites.trading", "jax_port.env_phase1_jax", "legacy_torch.env_phase1")
@@ -133,8 +135,13 @@ def beds(request: Request) -> Iterator[Bed]:
     properties = request.data is None
     yield Bed("symbols", synthetic, config, request.episodes, request.cases, properties)
     few, some = max(request.episodes // 5, 4), max(request.cases // 10, 200)
+    # These bars include the nights, so that the session has something to cut away.
     stress = tuple(
-        World(f"{s} stress", stress_bars(s, seed=seed), f"--stress rth --symbol {s} --seed {seed}")
+        World(
+            f"{s} stress",
+            stress_bars(s, seed=seed, session="all"),
+            f"--stress all --symbol {s} --seed {seed}",
+        )
         for s in ("ES", "RTY")
     )
     yield Bed("stress", stress, config, few, some)
@@ -220,6 +227,13 @@ def check_properties(bed: Bed, recorded: Recorded, seed: int) -> list[CheckResul
     return results + check_mirror(world, bed.config, episodes, replay(pair, episodes, seed))
 
 
+def check_once(bed: Bed, pair: Pair, recorded: Recorded, seed: int) -> list[CheckResult]:
+    """Check what one world shows for all of a bed: fair draws, and that a processed file is used."""
+    world = processed(bed.worlds[0])
+    data = check_data(world, bed.config, prepare(world.bars, bed.config))
+    return [*check_draws(pair, recorded.transitions, seed), data]
+
+
 def select(recording: Recording, lanes: slice) -> Recording:
     """Return some lanes of a recording, of a bed's first world."""
 
@@ -262,6 +276,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                 judged = judge_world(bed, pair, market, number, recorded, request.seed)
                 report.checks += judged.checks
                 report.divergences += judged.divergences
+                if number == 0:
+                    report.checks += check_once(bed, pair, recorded, request.seed)
                 if bed.properties and number == 0:
                     report.checks += check_properties(bed, recorded, request.seed)
                 world = bed.worlds[number]

@@ -1,0 +1,290 @@
+"""Mutation: put each fault of the catalogue into the port and see that the gate finds it.
+
+``rltrader parity mutation`` and ``python -m parity.mutants.run``. A fault counts as found only if it
+changed some output of the port and one of the gate's judges objected; a crash is no finding.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from markets import InputError
+from parity.mutants.bench import ROOT, Bench, Trial, snapshot
+from parity.mutants.catalog import CATALOG, EQUIVALENT
+from parity.mutants.mutant import Mutant
+
+OUT = Path("reports/mutation")
+KILLED, SURVIVED, UNCHANGED, CRASHED = "killed", "survived", "changed nothing", "did not run"
+WORDS = {
+    "invariants, port": "invariants",
+    "restart draws": "draws",
+    "reset draws": "draws",
+}
+"""Shorter names of checks, for the table."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one mutant.
+
+    Attributes:
+        id, file, violates: the mutant's.
+        outcome: killed, survived, changed nothing, or did not run.
+        changed, outputs: output arrays that it changed by a bit, and output arrays compared.
+        killed_by: checks that objected, in the order in which they first did.
+        bed, world, field: where the first objection was, and to what.
+        error: why it did not run.
+        seconds, cpu_seconds: wall time and processor time.
+    """
+
+    id: str
+    file: str
+    violates: str
+    outcome: str
+    changed: int
+    outputs: int
+    killed_by: Sequence[str]
+    bed: str
+    world: str
+    field: str
+    error: str
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run over some mutants.
+
+    Attributes:
+        verdicts: in the order of the catalogue.
+        control: about the unchanged port: output arrays, transitions compared, seconds.
+        seconds: of the whole run.
+        jobs: mutants tried at a time.
+    """
+
+    verdicts: Sequence[Verdict]
+    control: dict[str, Any]
+    seconds: float
+    jobs: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether every mutant was applied and killed."""
+        return all(verdict.outcome == KILLED for verdict in self.verdicts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        outcomes = [verdict.outcome for verdict in self.verdicts]
+        return {
+            "passed": self.passed,
+            "summary": {
+                "mutants": len(outcomes),
+                **{name: outcomes.count(name) for name in (KILLED, SURVIVED, UNCHANGED, CRASHED)},
+                "seconds": round(self.seconds, 1),
+                "cpu_seconds": round(sum(v.cpu_seconds for v in self.verdicts), 1),
+                "jobs": self.jobs,
+            },
+            "control": self.control,
+            "mutants": [asdict(verdict) for verdict in self.verdicts],
+            "equivalent": [{"fault": fault, "reason": reason} for fault, reason in EQUIVALENT],
+        }
+
+
+class ControlFailed(Exception):
+    """The unchanged port does not pass, so nothing that a mutant does would mean anything."""
+
+
+def choose(only: Sequence[str]) -> list[Mutant]:
+    """Return the mutants of these ids, all if none are given, each checked to apply.
+
+    Raises:
+        InputError: an id is unknown, or a mutant no longer fits its file.
+    """
+    known = {mutant.id: mutant for mutant in CATALOG}
+    if unknown := [name for name in only if name not in known]:
+        raise InputError(
+            f"no mutant {', '.join(unknown)}; the ids are in reports/mutation/mutation.json and in "
+            "parity/mutants"
+        )
+    chosen = [known[name] for name in dict.fromkeys(only)] if only else list(CATALOG)
+    for mutant in chosen:
+        mutant.check(ROOT)
+    return chosen
+
+
+def pass_control(bench: Bench) -> Trial:
+    """Return what the unchanged port puts out.
+
+    Raises:
+        ControlFailed: it does not run or does not pass.
+    """
+    control = bench.attempt(None)
+    if control.error:
+        raise ControlFailed(f"the unchanged port does not run: {control.error}")
+    if control.objections:
+        first = control.objections[0]
+        raise ControlFailed(
+            f"the unchanged port fails {first['check']} on {first['world']}: {first['field']}"
+        )
+    return control
+
+
+def run(
+    chosen: Sequence[Mutant],
+    jobs: int,
+    folder: Path,
+    tell: Callable[[str], None] = lambda text: None,
+    prepare: Callable[[Path], None] | None = None,
+) -> Session:
+    """Try mutants, a few at a time, each in a process of its own.
+
+    Args:
+        chosen: from :func:`choose`.
+        jobs: how many at a time.
+        folder: empty; it is filled with material, copies and results.
+        tell: told what was done, once for the material, once for the control and once a mutant.
+        prepare: writes the material; the whole of it by default.
+
+    Raises:
+        ControlFailed: the unchanged port does not run or does not pass.
+    """
+    from parity.mutants.material import make
+
+    began = time.perf_counter()
+    bench = Bench(folder)
+    snapshot(bench.sources)
+    (prepare or make)(bench.material)
+    tell("reference recorded")
+    control = pass_control(bench)
+    tell("control passed")
+
+    def attempt(mutant: Mutant) -> Verdict:
+        trial = bench.attempt(mutant)
+        same = sum(control.outputs.get(name) == digest for name, digest in trial.outputs.items())
+        changed = len(trial.outputs) - same
+        objections = trial.objections
+        first = objections[0] if objections else {"bed": "", "world": "", "field": ""}
+        if trial.error:
+            outcome = CRASHED
+        elif not changed:
+            outcome = UNCHANGED
+        else:
+            outcome = KILLED if objections else SURVIVED
+        names = [WORDS.get(check["check"], check["check"]) for check in objections]
+        return Verdict(
+            id=mutant.id,
+            file=mutant.file,
+            violates=mutant.violates,
+            outcome=outcome,
+            changed=changed,
+            outputs=len(trial.outputs),
+            killed_by=list(dict.fromkeys(names)),
+            bed=first["bed"],
+            world=first["world"],
+            field=first["field"],
+            error=trial.error,
+            seconds=round(trial.seconds, 1),
+            cpu_seconds=trial.cpu_seconds,
+        )
+
+    found: dict[str, Verdict] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(attempt, mutant) for mutant in chosen]
+        for done in as_completed(waiting):
+            verdict = done.result()
+            found[verdict.id] = verdict
+            tell(f"{verdict.id}: {verdict.outcome}")
+    about = {
+        "outputs": len(control.outputs),
+        "checks": len(control.checks),
+        "compared": sum(check["compared"] for check in control.checks),
+        "seconds": round(control.seconds, 1),
+        "cpu_seconds": control.cpu_seconds,
+    }
+    verdicts = [found[mutant.id] for mutant in chosen]
+    return Session(verdicts, about, time.perf_counter() - began, jobs)
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="ID", help="Try only this mutant; may be repeated.")
+@click.option("--jobs", default=2, show_default=True, help="Mutants tried at a time.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
+    """Plant faults in the port, one at a time, and see that the gate finds each; write mutation.json.
+
+    Exit code 0 means that every fault was found, 1 that one was not (or that the unchanged port does
+    not pass), 2 bad input.
+    """
+    from parity.engine.report import write_json
+
+    if jobs < 1:
+        raise InputError(f"--jobs is {jobs}; it must be at least 1")
+    chosen = choose(only)
+    console = Console()
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[done]}"),
+    )
+    with tempfile.TemporaryDirectory(prefix="rltrader-mutants-") as folder:
+        try:
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task("mutation", total=len(chosen) + 2, done="recording the reference")
+                session = run(
+                    chosen, jobs, Path(folder), lambda text: bar.update(task, advance=1, done=text)
+                )
+        except ControlFailed as error:
+            console.print(f"[bold red]{error}[/]")
+            raise SystemExit(1) from None
+    write_json(out / "mutation.json", session.to_dict())
+    show(console, session)
+    console.print(f"[dim]{out / 'mutation.json'}[/]")
+    if not session.passed:
+        raise SystemExit(1)
+
+
+def show(console: Console, session: Session) -> None:
+    """Print the table of mutants and the verdict."""
+    table = Table("mutant", "sentence violated", "changed", "found by", "first seen in", box=None)
+    for verdict in session.verdicts:
+        found = ", ".join(verdict.killed_by) or f"[bold red]{verdict.outcome}[/]"
+        where = f"{verdict.field} ({verdict.bed})" if verdict.field else verdict.error
+        changed = f"{verdict.changed} of {verdict.outputs}"
+        table.add_row(verdict.id, verdict.violates, changed, found, where)
+    console.print(table)
+    values = session.to_dict()["summary"]
+    bad = {name: values[name] for name in (SURVIVED, UNCHANGED, CRASHED) if values[name]}
+    colour = "green" if session.passed else "red"
+    rest = "".join(f", {count} {name}" for name, count in bad.items())
+    console.print(
+        f"[bold {colour}]{values[KILLED]} of {values['mutants']} killed{rest}[/] in "
+        f"{values['seconds']} s ({values['cpu_seconds']} s of processor time)"
+    )
+
+
+def main() -> None:
+    """Run the command; bad input prints one sentence and exits with code 2."""
+    try:
+        mutation()
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
