@@ -99,7 +99,10 @@ def try_port(grounds: list[Ground], everything: bool) -> Findings:
         for world, played in zip(bed.worlds, bed.played, strict=True):
             _try_world(found, bed, pair, world.name, played)
         if bed is grounds[0] and (everything or not found.killed):
-            found.judge(bed.name, *check_draws(pair, bed.played[0].transitions))
+            for result in check_draws(pair, bed.played[0].transitions):
+                found.judge(bed.name, result)
+                drawn = result.notes.get("draws_of_a_start", [])
+                found.put(f"{bed.name}/{result.check}", np.array(drawn, np.int64))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from jax_port import env_phase1_jax as port
 from parity.engine.compare import Array, FieldStats
@@ -17,8 +17,8 @@ from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording, resets_at
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
 
-PER_START = 48
-"""Draws for each start there is; a fair draw leaves one of 10,000 starts out once in 1e17 runs."""
+PER_START = 96
+"""Draws for each start there is: enough that a start drawn never, or twice too often, stands out."""
 
 CHANCE = 1e-9
 """How unlikely the most uncommon count may be before the draws are unfair, over all starts."""
@@ -119,8 +119,9 @@ def judge_draws(pair: Pair, check: str, fields: Fields) -> CheckResult:
             return result
         counts.append(np.bincount(place, minlength=len(known)))
     seen = np.concatenate(counts)
-    chance = stats.binom(len(starts), 1.0 / len(seen))
-    rare = np.minimum(chance.cdf(seen), chance.sf(seen - 1)) * len(seen)
+    share, draws = 1.0 / len(seen), len(starts)
+    fewer, more = special.bdtr(seen, draws, share), special.bdtrc(seen - 1, draws, share)
+    rare = np.minimum(fewer, np.where(seen > 0, more, 1.0)) * len(seen)
     result = CheckResult(check, " and ".join(pair.worlds), len(starts))
     unfair = rare < CHANCE
     result.fields["draws of a start"] = FieldStats("by chance", len(seen), int(unfair.sum()))
