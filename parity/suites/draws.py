@@ -23,23 +23,18 @@ PER_START = 96
 CHANCE = 1e-9
 """How unlikely the most uncommon count may be before the draws are unfair, over all starts."""
 
-MOST_STARTS = 20_000
-"""Where there are more, a frequency says no more than it does where there are fewer, and costs more."""
-
 SHOWN = 64
 """Resets that are held against the reference's own."""
 
 
 def check_draws(pair: Pair, recording: Recording, seed: int = 0) -> list[CheckResult]:
-    """Check the draws of restarts and of first resets; nothing where :data:`MOST_STARTS` is passed.
+    """Check the draws of restarts and of first resets.
 
     Args:
         pair: the pair; its port is driven, and its reference reset at some of the starts.
         recording: injected cases, some of which end an episode.
         seed: of the draws.
     """
-    if _count(pair) > MOST_STARTS:
-        return []
     return [check_restart_draws(pair, recording, seed), check_resets(pair, seed)]
 
 
