@@ -15,6 +15,7 @@ import gymnasium as gym
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from jax_port import env_phase1_jax as env
@@ -95,12 +96,22 @@ class PortRival:
         envs: environments stepped at once.
         steps: steps in one scan.
         seed: seed of restarts and actions.
+        devices: devices over which the environments are split evenly; 1 leaves them on the first.
     """
 
-    def __init__(self, params: EnvParams, form: Form, *, envs: int, steps: int, seed: int) -> None:
+    def __init__(
+        self, params: EnvParams, form: Form, *, envs: int, steps: int, seed: int, devices: int = 1
+    ) -> None:
         self.name, self.envs = PORT_NAMES[form], envs
         self._params, self._form, self._steps = params, form, steps
         self._key = jax.random.key(seed)
+        self._split: NamedSharding | None = None
+        if devices > 1:
+            self.name = f"{self.name}, split over {devices} devices"
+            mesh = jax.make_mesh((devices,), ("env",), axis_types=(AxisType.Auto,))
+            self._split = NamedSharding(mesh, PartitionSpec("env"))
+            self._whole = NamedSharding(mesh, PartitionSpec())
+            self._params = jax.device_put(params, self._whole)
 
     def prepare(self) -> float:
         """Reset, compile ahead of time, and return the seconds of the compilation."""
@@ -111,8 +122,12 @@ class PortRival:
             state,
             jax.jit(observe_as, static_argnums=0)(self._form, state, obs, self._params),
         )
+        ends: dict[str, Any] = {}
+        if self._split is not None:
+            self._carry = jax.device_put(self._carry, self._split)
+            ends["out_shardings"] = (self._split, self._split, self._whole)
         start = time.perf_counter()
-        lowered = jax.jit(rollout, static_argnums=3).lower(
+        lowered = jax.jit(rollout, static_argnums=3, **ends).lower(
             self._keys(), self._carry, self._params, self._form
         )
         self._compiled = lowered.compile()
@@ -131,7 +146,8 @@ class PortRival:
 
     def _keys(self) -> jax.Array:
         self._key, key = jax.random.split(self._key)
-        return jax.random.split(key, (self._steps, 2))
+        keys = jax.random.split(key, (self._steps, 2))
+        return keys if self._split is None else jax.device_put(keys, self._whole)
 
 
 class LegacyRival:

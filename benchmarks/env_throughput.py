@@ -7,12 +7,15 @@ What is measured is described in :mod:`benchmarks.env_rivals`, and how in :mod:`
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import click
+import jax
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +28,7 @@ from markets.synthetic import synthetic_bars
 
 SCHEMA = 1
 FORMS: tuple[Form, ...] = ("obs", "parts", "none")
+SPLIT_FORMS: tuple[Form, ...] = ("obs", "none")
 FIVE_YEARS = 1260
 """Trading days."""
 
@@ -42,6 +46,12 @@ FIVE_YEARS = 1260
     "--legacy/--no-legacy", default=True, show_default=True, help="Measure the reference too."
 )
 @click.option("--loading/--no-loading", default=False, help="Time loading five years of one market.")
+@click.option(
+    "--host-devices",
+    default=os.cpu_count() or 1,
+    show_default=True,
+    help="On a CPU, split over as many.",
+)
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
 def main(
@@ -55,12 +65,15 @@ def main(
     seed: int,
     legacy: bool,
     loading: bool,
+    host_devices: int,
     quick: bool,
     out: Path | None,
 ) -> None:
     """Measure steps per second of the port and of the reference."""
     if quick:
         days, envs, steps, rounds, seconds_per_row = 4, 32, 4, 2, 0.02
+    with contextlib.suppress(RuntimeError):  # JAX has been used already and keeps what it has
+        jax.config.update("jax_num_cpu_devices", host_devices)
     try:
         bars = _read(data, symbol) if data else synthetic_bars(symbol, days=days, seed=seed)
         report = measure(
@@ -121,6 +134,12 @@ def measure(
     rivals: list[Rival] = [
         PortRival(params, form, envs=envs, steps=steps, seed=seed) for form in FORMS
     ]  # fmt: skip
+    devices = jax.device_count()
+    if devices > 1 and envs % devices == 0:
+        rivals += [
+            PortRival(params, form, envs=envs, steps=steps, seed=seed, devices=devices)
+            for form in SPLIT_FORMS
+        ]
     if legacy:
         rivals.append(LegacyRival(bars, config, steps=10 * steps, seed=seed))
         sizes = [(2, True), *((size, False) for size in workers)]
