@@ -38,7 +38,7 @@ FIVE_YEARS = 1260
 @click.option("--symbol", default="ES", show_default=True, help="Contract of the bars.")
 @click.option("--days", default=250, show_default=True, help="Days of synthetic bars.")
 @click.option("--envs", default=10_000, show_default=True, help="Environments of the port.")
-@click.option("--steps", default=100, show_default=True, help="Steps in one scan of the port.")
+@click.option("--steps", default=400, show_default=True, help="Steps in one scan of the port.")
 @click.option("--rounds", default=7, show_default=True, help="Samples per rival.")
 @click.option("--seconds-per-row", default=10.0, show_default=True, help="Measuring time per rival.")
 @click.option("--seed", default=0, show_default=True, help="Seed of bars, restarts and actions.")
@@ -141,7 +141,7 @@ def measure(
             for form in SPLIT_FORMS
         ]
     if legacy:
-        rivals.append(LegacyRival(bars, config, steps=10 * steps, seed=seed))
+        rivals.append(LegacyRival(bars, config, steps=4 * steps, seed=seed))
         sizes = [(2, True), *((size, False) for size in workers)]
         rivals += [
             VecRival(bars, config, workers=size, in_process=inside, steps=steps, seed=seed)
