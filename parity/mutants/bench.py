@@ -83,6 +83,7 @@ def environment(port: Path, sources: Path, cache: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join((str(port), str(sources))),
         "XLA_FLAGS": compiler_flags(),
         "JAX_PLATFORMS": "cpu",
+        "JAX_TRACEBACK_FILTERING": "off",  # so that the last line names the error
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
