@@ -1,0 +1,144 @@
+"""A trained policy as one file, and what it decides.
+
+``policy-K.safetensors`` holds agent K's weights by layer name and its observation statistics in
+float64; the header's JSON holds the network's shape, the environment's configuration and what the
+policy was made from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from jax_port.env_phase1_jax import NUM_ACTIONS
+from jax_port.networks import ActorCritic, masked_log_probs, mode
+from jax_port.normalize import RunningMoments, Scale, normalize, scale_of
+from jax_port.ppo import Params
+from jax_port.settings import NetworkSpec
+from markets import EnvConfig, InputError
+
+FORMAT = 1
+_STATISTICS = ("mean", "var", "count")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A network with its weights and the scale of what it sees.
+
+    Attributes:
+        spec: shape of the network.
+        params: weights, a Flax pytree of float32 arrays.
+        statistics: mean (D,), var (D,) and count () of raw observations, float64 NumPy arrays.
+        config: rules of the environment it was trained in.
+        about: what it was made from: versions, data, settings, seed, certificate.
+    """
+
+    spec: NetworkSpec
+    params: Params
+    statistics: Mapping[str, NDArray[np.float64]]
+    config: EnvConfig
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> ActorCritic:
+        """The Flax module of the weights, in float32."""
+        return make_network(self.spec)
+
+    @property
+    def scale(self) -> Scale:
+        """What observations are normalised with."""
+        with jax.enable_x64(True):
+            found = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}
+        return scale_of(RunningMoments(**found))
+
+
+def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_ACTIONS) -> ActorCritic:
+    """Return the Flax module of a shape; ``dtype`` is that of its matrix products."""
+    return ActorCritic(num_actions, spec.pi, spec.vf, spec.activation, dtype)
+
+
+def decide(
+    network: ActorCritic, params: Params, scale: Scale, obs: jax.Array, masks: jax.Array
+) -> jax.Array:
+    """Return the likeliest allowed action of each raw observation: int32 (N,).
+
+    Args:
+        network: from :func:`make_network`.
+        params: its weights.
+        scale: of the observations.
+        obs: float32 (N, D), as the environment gives them.
+        masks: bool (N, A).
+    """
+    out: Any = network.apply(params, normalize(scale, obs))
+    return mode(masked_log_probs(out[0], masks))
+
+
+def save_policy(path: Path, policy: Policy) -> None:
+    """Write a policy beside its place and rename it."""
+    arrays = {
+        f"{layer}.{kind}": np.ascontiguousarray(value, np.float32)
+        for layer, kinds in policy.params["params"].items()
+        for kind, value in kinds.items()
+    }
+    arrays |= {
+        f"statistics.{name}": np.asarray(policy.statistics[name], np.float64) for name in _STATISTICS
+    }
+    about = {
+        "format": FORMAT,
+        "network": asdict(policy.spec),
+        "env_config": policy.config.to_dict(),
+        "made": dict(policy.about),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    save_file(arrays, beside, metadata={"rltrader": json.dumps(about, sort_keys=True)})
+    beside.replace(path)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read what :func:`save_policy` wrote.
+
+    Raises:
+        InputError: there is no such file, it is damaged, or it is not a policy of this format.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["rltrader"])
+            names = file.keys()
+            arrays = {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a policy of this program ({type(error).__name__}); copy it again, or train "
+            "it anew"
+        ) from None
+    if about.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: policy format {about.get('format')!r} is not {FORMAT}; use the version that "
+            "wrote it, or train it anew"
+        )
+    statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
+    layers: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for name, value in arrays.items():
+        layer, kind = name.rsplit(".", 1)
+        layers.setdefault(layer, {})[kind] = value
+    shape = about["network"]
+    return Policy(
+        spec=NetworkSpec(tuple(shape["pi"]), tuple(shape["vf"]), shape["activation"]),
+        params={"params": layers},
+        statistics=statistics,
+        config=EnvConfig.from_dict(about["env_config"]),
+        about=about["made"],
+    )
