@@ -273,11 +273,16 @@ def reset(key: jax.Array, params: EnvParams) -> tuple[jax.Array, EnvState]:
 # Observation and mask
 
 
-def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
-    """Return the market part: the window_size bars before the present one, float32, (window, 11)."""
+def window_at(step_idx: jax.Array, params: EnvParams) -> jax.Array:
+    """Return the window_size bars before bar ``step_idx`` (int32 scalar): float32, (window, 11)."""
     features = params.market.features
-    oldest = (state.step_idx - params.window_size, jnp.int32(0))
+    oldest = (step_idx - params.window_size, jnp.int32(0))
     return jax.lax.dynamic_slice(features, oldest, (params.window_size, features.shape[1]))
+
+
+def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
+    """Return the market part of an observation: float32, (window, 11)."""
+    return window_at(state.step_idx, params)
 
 
 def observe_position(state: EnvState, params: EnvParams) -> jax.Array:

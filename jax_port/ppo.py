@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from jax_port import adam
 from jax_port.networks import entropy, log_prob, masked_log_probs
 
 Params = Any
@@ -26,7 +27,6 @@ Apply = Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
 OFF = float("inf")
 """Value of ``clip_range_vf`` or ``target_kl`` that switches it off."""
 
-ADAM_EPS = 1e-5
 CLIP_EPS = 1e-6
 ADVANTAGE_EPS = 1e-8
 
@@ -128,15 +128,12 @@ class TrainState(NamedTuple):
     """Weights and Adam's moments."""
 
     params: Params
-    opt_state: optax.OptState
-
-
-_ADAM = optax.scale_by_adam(b1=0.9, b2=0.999, eps=ADAM_EPS)
+    opt_state: optax.ScaleByAdamState
 
 
 def init_train_state(params: Params) -> TrainState:
     """Return weights with fresh moments."""
-    return TrainState(params, _ADAM.init(params))
+    return TrainState(params, adam.init(params))
 
 
 def gae(
@@ -252,10 +249,7 @@ def minibatch_step(
     grads, terms = jax.grad(ppo_loss, has_aux=True)(state.params, apply, batch, hyper)
     stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
     grads = clip_gradients(grads, hyper.max_grad_norm)
-    with jax.numpy_dtype_promotion("standard"):  # optax raises a float to an integer power
-        direction, opt_state = _ADAM.update(grads, state.opt_state)
-    params = jax.tree.map(lambda p, d: p - hyper.learning_rate * d, state.params, direction)
-    moved = TrainState(params, opt_state)
+    moved = TrainState(*adam.update(state.params, grads, state.opt_state, hyper.learning_rate))
     kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, moved)
     return kept, stopped, StepRecord(terms, ~stopped)
 

@@ -120,9 +120,7 @@ class TrainSettings:
                 "choose fewer environments or steps"
             )
         if self.precision not in PRECISIONS:
-            raise InputError(
-                f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}"
-            )
+            raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
 
     @property
     def rollout_size(self) -> int:

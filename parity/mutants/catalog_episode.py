@@ -12,7 +12,7 @@ def _fault(id: str, violates: str, old: str, new: str, file: str = ENV) -> Mutan
     return Mutant(id, file, old, new, violates)
 
 
-_OLDEST = "oldest = (state.step_idx - params.window_size, jnp.int32(0))"
+_OLDEST = "oldest = (step_idx - params.window_size, jnp.int32(0))"
 _BARS = "5. At index t the observation is bars t-20 .. t-1, oldest first"
 _STOP = "5. |stop - close(t)| in ticks / atr_ticks(t)"
 _FRESH = "6. the observation after a step is taken at the new t; environments restart by themselves"
