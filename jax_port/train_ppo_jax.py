@@ -7,6 +7,7 @@ their learner's numbers, are trained side by side; each is what it would be alon
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -89,6 +90,9 @@ class Layout(NamedTuple):
     split: Share = lambda x: x
 
 
+ONE_DEVICE = Layout()
+
+
 def apply_of(settings: TrainSettings) -> Apply:
     """Return the network as a function (weights, obs) -> (logits, values)."""
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
@@ -125,7 +129,7 @@ def update(
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
-    layout: Layout = Layout(),  # noqa: B008
+    layout: Layout = ONE_DEVICE,
 ) -> tuple[Agent, Metrics]:
     """Collect one rollout and learn from it for several epochs.
 
@@ -176,7 +180,7 @@ def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) ->
         return hyper
     done = (updates + 1).astype(jnp.float32) * (settings.rollout_size / settings.total_timesteps)
     left = jnp.maximum(1.0 - done, 0.0)
-    return hyper.replace(learning_rate=hyper.learning_rate * left, clip_range=hyper.clip_range * left)
+    return replace(hyper, learning_rate=hyper.learning_rate * left, clip_range=hyper.clip_range * left)
 
 
 def permutations(key: jax.Array, settings: TrainSettings) -> jax.Array:
@@ -255,7 +259,8 @@ def make_train(
     settings: TrainSettings,
     updates_per_call: int,
     agents: int,
-    layout: Layout = Layout(),  # noqa: B008
+    layout: Layout = ONE_DEVICE,
+    places: Agent | None = None,
 ) -> Callable[[Agent, HyperParams, EnvParams], tuple[Agent, Metrics]]:
     """Return the compiled program: several updates of several agents in one call.
 
@@ -263,7 +268,8 @@ def make_train(
         settings: sizes and network.
         updates_per_call: K.
         agents: A, side by side.
-        layout: over devices.
+        layout: of minibatches and buffers over devices.
+        places: sharding of every leaf of the agents, where there are several devices.
 
     Returns:
         A function (agents with leading axis A, hyperparameters likewise, environment parameters) ->
@@ -275,8 +281,9 @@ def make_train(
 
     def every(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
         if agents == 1:  # a batch of one matrix product is slower than the product
-            first = jax.tree.map(lambda x: x[0], (agent, hyper))
-            return jax.tree.map(lambda x: x[None], one(*first, params))
+            lone = jax.tree.map(lambda x: x[0], agent)
+            numbers = jax.tree.map(lambda x: x[0], hyper)
+            return jax.tree.map(lambda x: x[None], one(lone, numbers, params))
         return jax.vmap(one, in_axes=(0, 0, None))(agent, hyper, params)
 
     def train(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
@@ -286,4 +293,4 @@ def make_train(
         with jax.default_matmul_precision(PRECISION[settings.precision]):
             return jax.lax.scan(body, agent, length=updates_per_call)
 
-    return jax.jit(train, donate_argnums=0)
+    return jax.jit(train, donate_argnums=0, out_shardings=None if places is None else (places, None))

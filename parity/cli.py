@@ -13,16 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from markets import EnvConfig, InputError, get_contract
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder that holds the packages."""
-
-CERTIFICATE = Path("reports/parity/certificate.json")
+from parity.admission import CERTIFICATE, ROOT
+from parity.mutants.run import mutation
 
 
 @click.group()
 def parity() -> None:
     """Prove that the port is the reference."""
+
+
+parity.add_command(mutation)
 
 
 @parity.command()
@@ -149,20 +149,9 @@ def _why(check: dict[str, Any]) -> str:
 @click.argument("certificate", type=click.Path(path_type=Path), default=CERTIFICATE)
 def verify(certificate: Path) -> None:
     """Say whether a certificate still fits the code at hand, and why not (exit code 2)."""
-    from parity.engine.certificate import CertificateError, misfits, read
-    from parity.suites.trading import MODULES
+    from parity.admission import admit
 
-    try:
-        found = read(certificate)
-    except CertificateError as error:
-        raise InputError(str(error)) from None
-    reasons = misfits(found, ROOT, MODULES)
-    if reasons:
-        more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
-        raise InputError(
-            f"{certificate} does not fit the code at hand: {'; '.join(reasons[:5])}{more}; make a new "
-            "one with `rltrader parity run`"
-        )
+    found = admit(certificate)
     made = found["made"]
     click.echo(
         f"{certificate} fits: verdict {found['verdict']!r}, {len(found['sources'])} source files, "
