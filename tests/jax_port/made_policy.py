@@ -1,0 +1,32 @@
+"""A policy that trades, for tests: random weights, an action head that takes sides, real statistics."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_port.data_loader import PreparedMarket
+from jax_port.policy import Policy, make_network
+from jax_port.settings import NetworkSpec
+from markets import EnvConfig
+
+SPEC = NetworkSpec((16, 16), (8,))
+
+
+def make_policy(
+    market: PreparedMarket, config: EnvConfig, *, seed: int = 0, spread: float = 100.0, **about: object
+) -> Policy:
+    """Return a policy whose logits are ``spread`` times as far apart as a fresh network's."""
+    size = config.window_size * 11 + 5
+    fresh = make_network(SPEC).init(jax.random.key(seed), jnp.zeros(size))
+    params = jax.tree.map(np.array, fresh)
+    params["params"]["action_head"]["kernel"] *= spread
+    bars = market.features[config.warmup_bars :].astype(np.float64)
+    position = ([0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1e-6, 4.0, 40.0, 0.1])
+    mean, var = (
+        np.concatenate([np.tile(of_bars, config.window_size), of_position])
+        for of_bars, of_position in zip((bars.mean(0), bars.var(0)), position, strict=True)
+    )
+    statistics = {"mean": mean, "var": var, "count": np.array(1000.0)}
+    return Policy(SPEC, params, statistics, config, about)
