@@ -95,7 +95,7 @@ def synthetic_bars(
     if session not in ("rth", "all"):
         raise InputError(f'session is {session!r}; choose "rth" or "all"')
     check_seed(seed)
-    dates = _business_days(start, days)
+    dates = business_days(start, days)
     profile = model.PROFILES[full_size]
     chunks = list(
         _full_size_chunks(full_size, seed, dates, session, profile.level / contract.tick_size)
@@ -143,7 +143,12 @@ def synthetic_markets(
     }
 
 
-def _business_days(start: str, days: int) -> NDArray[np.datetime64]:
+def business_days(start: str, days: int) -> NDArray[np.datetime64]:
+    """Return so many business days from a date on ("YYYY-MM-DD"), within 1990 to 2059: shape (days,).
+
+    Raises:
+        InputError: they are no such days.
+    """
     if isinstance(days, bool) or not isinstance(days, int) or days < 1:
         raise InputError(f"days is {days!r}; it must be a whole number, at least 1")
     try:
