@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from markets.config import Session
 from markets.contracts import SYMBOLS, get_contract
 from markets.errors import InputError
 from markets.quality import inspect
@@ -83,24 +84,39 @@ def check(
     help="09:30 to 16:59 New York time, or the night too.",
 )
 @click.option(
+    "--pattern",
+    type=float,
+    metavar="STRENGTH",
+    help="Plant signals that foretell a drift of this strength, 0 to 2; 0 is the same without an edge.",
+)
+@click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="File to write: .csv or .parquet."
 )
 @click.option(
     "--seconds", is_flag=True, help="Write the same days in one-second bars too, to NAME_1s.SUFFIX."
 )
 def synthetic(
-    symbol: str, days: int, seed: int, start: str, session: str, out: Path, seconds: bool
+    symbol: str,
+    days: int,
+    seed: int,
+    start: str,
+    session: str,
+    pattern: float | None,
+    out: Path,
+    seconds: bool,
 ) -> None:
     """Make seeded synthetic bars, for trying things without market data."""
+    from markets.pattern import pattern_bars
     from markets.synthetic import second_bars, synthetic_bars
 
-    bars = synthetic_bars(
-        get_contract(symbol).symbol,
-        days=days,
-        seed=seed,
-        start=start,
-        session="all" if session == "all" else "rth",
-    )
+    name = get_contract(symbol).symbol
+    if pattern is None:
+        kept: Session = "all" if session == "all" else "rth"
+        bars = synthetic_bars(name, days=days, seed=seed, start=start, session=kept)
+    elif session == "all":
+        raise InputError("the pattern market has no nights; leave --session all away")
+    else:
+        bars = pattern_bars(name, days=days, seed=seed, start=start, strength=pattern)
     written = [(write_bars(bars, out), bars)]
     if seconds:
         fine = second_bars(bars, seed=seed)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 import rltrader
 from markets import InputError
 from markets.cli import data
+from markets.pattern import pattern_bars
 from markets.readers import read_bars
 
 HEADER = "timestamp,open,high,low,close,volume\n"
@@ -123,6 +124,19 @@ def test_synthetic_bars_are_made_checked_and_made_again(tmp_path, name):
     first = path.read_bytes()
     run(*arguments)
     assert path.read_bytes() == first
+
+
+def test_pattern_bars_are_made_with_and_without_an_edge(tmp_path):
+    path = tmp_path / "made.csv"
+    arguments = ("synthetic", "--symbol", "MES", "--days", 2, "--seed", 7, "--out", path)
+    for strength in (1.0, 0.0):
+        result = run(*arguments, "--pattern", strength)
+        assert result.exit_code == 0, result.output
+        made = pattern_bars("MES", days=2, seed=7, strength=strength)
+        assert read_bars(path, "MES").digest == made.digest
+    assert run("check", path, "--symbol", "MES").exit_code == 0
+    assert "no nights" in str(run(*arguments, "--pattern", 1, "--session", "all").exception)
+    assert "strength is 3.0" in str(run(*arguments, "--pattern", 3).exception)
 
 
 def test_synthetic_seconds_lie_beside_their_minutes(tmp_path):
