@@ -223,10 +223,13 @@ class StepRecord(NamedTuple):
 
     Attributes:
         terms: of its loss.
+        gradients: like the weights, before clipping. A program that does not return them does not
+            keep them.
         applied: bool; False where target_kl had ended the update.
     """
 
     terms: LossTerms
+    gradients: Params
     applied: jax.Array
 
 
@@ -248,10 +251,10 @@ def minibatch_step(
     assert batch.obs.shape[0] > 1, "a minibatch of one has no standard deviation"
     grads, terms = jax.grad(ppo_loss, has_aux=True)(state.params, apply, batch, hyper)
     stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
-    grads = clip_gradients(grads, hyper.max_grad_norm)
-    moved = TrainState(*adam.update(state.params, grads, state.opt_state, hyper.learning_rate))
+    clipped = clip_gradients(grads, hyper.max_grad_norm)
+    moved = TrainState(*adam.update(state.params, clipped, state.opt_state, hyper.learning_rate))
     kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, moved)
-    return kept, stopped, StepRecord(terms, ~stopped)
+    return kept, stopped, StepRecord(terms, grads, ~stopped)
 
 
 def run_epochs(

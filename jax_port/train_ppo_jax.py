@@ -74,6 +74,25 @@ class Metrics(NamedTuple):
     learning_rate: jax.Array
 
 
+class Trace(NamedTuple):
+    """What an update went through, for whoever judges it.
+
+    Attributes:
+        rollout: T steps of N environments.
+        last_values: float32 (N,), of the observations after them.
+        advantages, returns: float32 (T, N).
+        orders: int32 (E, M), the transitions' order in each epoch.
+        records: of every minibatch, leading axes (E, minibatches per epoch).
+    """
+
+    rollout: Rollout
+    last_values: jax.Array
+    advantages: jax.Array
+    returns: jax.Array
+    orders: jax.Array
+    records: StepRecord
+
+
 Share = Callable[[Any], Any]
 """Constrain a minibatch's or a buffer's layout over devices; the identity on one device."""
 
@@ -140,6 +159,18 @@ def update(
         settings: sizes; static.
         layout: over devices; static.
     """
+    agent, metrics, _ = traced_update(agent, hyper, params, settings, layout)
+    return agent, metrics
+
+
+def traced_update(
+    agent: Agent,
+    hyper: HyperParams,
+    params: EnvParams,
+    settings: TrainSettings,
+    layout: Layout = ONE_DEVICE,
+) -> tuple[Agent, Metrics, Trace]:
+    """Do what :func:`update` does, and also return all that happened on the way."""
     apply = apply_of(settings)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
@@ -166,7 +197,8 @@ def update(
     orders = permutations(order_key, settings)
     learner, records = run_epochs(agent.learner, orders, take, settings.batch_size, apply, hyper)
     metrics = summarize(records, ends, rollout, returns, hyper)
-    return Agent(learner, actor, agent.key, agent.updates + 1), metrics
+    trace = Trace(rollout, last_values, advantages, returns, orders, records)
+    return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace
 
 
 def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) -> HyperParams:
