@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from markets import InputError
+
+_PARSING = threading.Lock()
+"""Python 3.11 loses count of its recursion where two threads make syntax trees at once."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Mutant:
             )
         changed = text.replace(self.old, self.new)
         try:
-            same = ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text))
+            with _PARSING:
+                same = ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text))
         except SyntaxError as error:
             raise InputError(f"mutant {self.id}: {self.file} would not parse ({error.msg})") from None
         if same:
