@@ -1,8 +1,13 @@
 """Settings that hold for every test."""
 
 import os
+from pathlib import Path
 
 # Two readings of one page are compared here, so nothing may be promoted or broadcast in silence.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+# What one process compiled, another need not: tests start children, and run twice.
+_COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "compiled"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
