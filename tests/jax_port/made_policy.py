@@ -15,13 +15,19 @@ SPEC = NetworkSpec((16, 16), (8,))
 
 
 def make_policy(
-    market: PreparedMarket, config: EnvConfig, *, seed: int = 0, spread: float = 100.0, **about: object
+    market: PreparedMarket, config: EnvConfig, *, seed: int = 0, spread: float = 1.0, **about: object
 ) -> Policy:
-    """Return a policy whose logits are ``spread`` times as far apart as a fresh network's."""
+    """Return a policy with normal weights and logits about ``spread`` apart; NumPy compiles nothing."""
     size = config.window_size * 11 + 5
-    fresh = make_network(SPEC).init(jax.random.key(seed), jnp.zeros(size))
-    params = jax.tree.map(np.array, fresh)
-    params["params"]["action_head"]["kernel"] *= spread
+    rng = np.random.default_rng(seed)
+
+    def fill(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        scale = (2 / leaf.shape[0]) ** 0.5 if leaf.ndim == 2 else 0.0
+        return (scale * rng.normal(size=leaf.shape)).astype(np.float32)
+
+    shapes = jax.eval_shape(make_network(SPEC).init, jax.random.key(0), jnp.zeros(size))
+    params = jax.tree.map(fill, shapes)
+    params["params"]["action_head"]["kernel"] *= np.float32(spread)
     bars = market.features[config.warmup_bars :].astype(np.float64)
     position = ([0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1e-6, 4.0, 40.0, 0.1])
     mean, var = (
@@ -30,3 +36,10 @@ def make_policy(
     )
     statistics = {"mean": mean, "var": var, "count": np.array(1000.0)}
     return Policy(SPEC, params, statistics, config, about)
+
+
+def one_action_policy(market: PreparedMarket, config: EnvConfig, action: int) -> Policy:
+    """Return a policy that wants the same action at every bar, whatever it sees."""
+    policy = make_policy(market, config, spread=0.0)
+    policy.params["params"]["action_head"]["bias"][action] = 1.0
+    return policy

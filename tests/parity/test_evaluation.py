@@ -24,10 +24,10 @@ from markets.synthetic import synthetic_bars
 from tests.jax_port.made_policy import make_policy
 
 CONFIGS: dict[str, dict[str, Any]] = {
-    "wide floor": {"max_episode_bars": 150},
-    "narrow floor": {"max_episode_bars": 150, "trailing_drawdown_dollars": 250.0, "contracts": 2},
-    "every entry is liquidated at once": {"trailing_drawdown_dollars": 10.0},
-    "short episodes": {"max_episode_bars": 45, "tp_sl_ratio": 1.0},
+    "wide floor": {"max_episode_bars": 75},
+    "narrow floor": {"max_episode_bars": 75, "trailing_drawdown_dollars": 250.0, "contracts": 2},
+    "every entry is liquidated at once": {"max_episode_bars": 75, "trailing_drawdown_dollars": 10.0},
+    "wide stops, near targets": {"max_episode_bars": 75, "sl_atr_mult": 5.0, "tp_sl_ratio": 0.3},
 }
 CLEAR = 1e-4
 """A decision with a larger lead over the next action can't depend on how a sum was rounded."""
@@ -44,7 +44,8 @@ class World:
         self.env = TradingEnvPhase1(self.bars, self.config)
         assert self.env.valid_starts.tolist() == self.market.starts.tolist()
         daily = legacy.first_of_each_day(self.env)
-        self.rows = np.union1d(daily, self.env.valid_starts[60::150])
+        late = daily[1:] - 70  # twenty minutes to four
+        self.rows = np.unique([*daily, *late, *self.env.valid_starts[60::200]])
         self.daily = np.isin(self.rows, daily)
 
     def actions(self) -> list[list[int]]:

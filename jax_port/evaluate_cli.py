@@ -1,0 +1,133 @@
+"""``rltrader evaluate``: what a trained policy makes on bars that it has not seen."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from markets import InputError, get_contract
+
+SHORTEST_BAR_NS = 60_000_000_000
+WIDTH = 100
+"""Columns of a summary that goes to a file or a pipe, and most columns of one on a screen."""
+
+
+@click.command()
+@click.argument("policy", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@click.option("--symbol", required=True, help="Contract of the file.")
+@click.option("--format", "format_", help="Format of the file; detected by default.")
+@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
+@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
+@click.option("--from", "first", metavar="DATE", help="First New York date to trade; 2025-10-01.")
+@click.option("--to", "last", metavar="DATE", help="Last New York date to trade.")
+@click.option(
+    "--starts",
+    type=click.Choice(["daily", "all"]),
+    default="daily",
+    show_default=True,
+    help="List the trades of one episode a day, or of the episodes from every start.",
+)
+@click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+def evaluate(policy: Path, out: Path, **options: Any) -> None:
+    """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
+
+    Both are always played: an episode from every start, for the mean, and one a day, for the equity
+    curve. Exit code 2 means bad input, or a range that the policy was trained on.
+    """
+    from jax_port import held_out
+    from jax_port.data_loader import load
+    from jax_port.evaluate import check_policy
+    from jax_port.evaluate import evaluate as play
+    from jax_port.evaluation_report import to_values, write
+    from jax_port.policy import load_policy
+
+    first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
+    contract = get_contract(options["symbol"])
+    found = load_policy(policy)
+    check_policy(found)
+    names = {"format": options["format_"], "timezone": options["timezone"]}
+    reader = {name: value for name, value in names.items() if value}
+    if options["snap"]:
+        reader["snap"] = True
+    market = load(options["data"], contract, found.config, **reader)
+    _check_minutes(market)
+    rows = held_out.starts_within(market, found.config, first, last)
+    relation = held_out.relate(market, found.config, rows, found.about)
+    if not options["allow_overlap"]:
+        held_out.require_held_out(relation, market)
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("[bold]evaluating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("episodes"),
+        TimeElapsedColumn(),
+    )
+    began = time.perf_counter()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=len(rows))
+        result = play(
+            found,
+            market,
+            rows=rows,
+            trades_of=options["starts"],
+            on_batch=lambda count: bar.update(task, advance=count),
+        )
+    seconds = round(time.perf_counter() - began, 1)
+    values = to_values(result, found, policy, market, options["data"], relation, (first, last), seconds)
+    write(out, values, result)
+    _show(values, out)
+
+
+def _date(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{name} {text!r} is no date; write it as 2025-10-01") from None
+
+
+def _check_minutes(market: Any) -> None:
+    import numpy as np
+
+    steps = np.diff(market.timestamps_ns)
+    if len(steps) and steps.min() < SHORTEST_BAR_NS:
+        raise InputError(
+            f"{market.source}: bars are {steps.min() / 1e9:g} seconds apart; give one-minute bars"
+        )
+
+
+def _show(values: dict[str, Any], out: Path) -> None:
+    from jax_port.evaluation_page import pills, tiles
+
+    console = Console(highlight=False)
+    if not console.is_terminal or console.width > WIDTH:
+        console.width = WIDTH
+    data = values["data"]
+    table = Table(
+        title=f"{data['symbol']}, {data['first']} to {data['last']}",
+        show_header=False,
+        box=None,
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim")
+    for tile in tiles(values["performance"]):
+        table.add_row(tile["label"], tile["value"], tile["below"])
+    console.print(table)
+    styles = {"good": "green", "warn": "yellow", "bad": "red"}
+    for tone, words in pills(values):
+        console.print(words, style=styles[tone], markup=False)
+    console.print(f"page and tables: {out}", markup=False)

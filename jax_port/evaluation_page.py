@@ -1,0 +1,173 @@
+"""An evaluation as one self-contained page: numbers first, then plots and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from jax_port import evaluation_plots as plots
+from jax_port.evaluate import Evaluation
+from jax_port.evaluation_plots import money
+from jax_port.held_out import BEFORE, HELD_OUT, OTHER_MARKET
+from jax_port.performance import below_peak, chain, daily
+
+DASH = "–"
+
+
+def render(values: Mapping[str, Any], result: Evaluation) -> str:
+    """Return the page.
+
+    Args:
+        values: what :func:`jax_port.evaluation_report.to_values` returns.
+        result: the evaluation itself, for the curve and the histogram.
+
+    Returns:
+        HTML that asks for nothing outside itself.
+    """
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("jax_port"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    env.filters.update(money=show_money, percent=show_percent, number=show_number)
+    curve = chain(result.equity)
+    days = daily(result)
+    first = np.flatnonzero(result.equity["step"].to_numpy() == 0)
+    performance = values["performance"]
+    trades = performance["trades"]
+    return env.get_template("evaluation.html.j2").render(
+        v=values,
+        account=performance["account"],
+        starts=performance["starts"],
+        trades=trades,
+        tiles=tiles(performance),
+        pills=pills(values),
+        days=days.to_dict("records"),
+        equity=plots.equity_plot(curve / 100, list(days["day"]), first),
+        drawdown=int(below_peak(curve).max()) / 100,
+        histogram=plots.pnl_histogram(
+            result.episodes["pnl"].to_numpy(), performance["starts"]["mean_pnl"]
+        ),
+        hours=plots.hour_plot(trades["by_hour"]),
+        exits=plots.exit_plot(trades["by_exit"]),
+    )
+
+
+def tiles(performance: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the numbers that head the page: label, value and the words below it."""
+    account, starts, trades = (performance[name] for name in ("account", "starts", "trades"))
+    of = "an episode a day" if trades["of"] == "daily" else "episodes from every start"
+    mean_range = (
+        f"95%: {show_money(starts['mean_low'], 0)} to {show_money(starts['mean_high'], 0)}; "
+        if starts["mean_low"] is not None
+        else ""
+    )
+    parts = (
+        f"closed {show_money(account['closed_pnl'])}, still open {show_money(account['open_pnl'])}; "
+        if account["open_pnl"]
+        else ""
+    )
+    return [
+        {
+            "label": "Total PnL",
+            "value": show_money(account["pnl"]),
+            "below": f"{parts}one episode a day, {_count(account['days'], 'day')}",
+        },
+        {
+            "label": "Mean PnL of an episode",
+            "value": show_money(starts["mean_pnl"]),
+            "below": f"{mean_range}{_count(starts['episodes'], 'start')} "
+            f"of {_count(starts['days'], 'day')}",
+        },
+        {
+            "label": "Max drawdown",
+            "value": show_money(account["max_drawdown"]),
+            "below": "of the daily equity curve, at every bar's close",
+        },
+        {
+            "label": "Sharpe per day",
+            "value": show_number(account["sharpe_day"]),
+            "below": f"{show_number(account['sharpe_year'])} a year (× √252)",
+        },
+        {
+            "label": "Winning days",
+            "value": show_percent(account["winning_days"]),
+            "below": f"from {show_money(account['worst_day'])} to {show_money(account['best_day'])}",
+        },
+        {
+            "label": "Win rate",
+            "value": show_percent(trades["win_rate"]),
+            "below": f"{_count(trades['trades'], 'trade')}, {of}",
+        },
+        {
+            "label": "Profit factor",
+            "value": show_number(trades["profit_factor"]),
+            "below": f"{show_money(trades['expectancy'])} a trade",
+        },
+        {
+            "label": "Exposure",
+            "value": show_percent(account["exposure"]),
+            "below": f"of bars in a position; {show_number(trades['mean_bars'], 1)} bars a trade",
+        },
+    ]
+
+
+def pills(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (tone, words) on the range and on the proof of parity."""
+    status, training = values["held_out"]["status"], values["held_out"]["training"]
+    if status == HELD_OUT:
+        found = [("good", f"held out: {training['last']} was the last day of training")]
+    elif status == BEFORE:
+        found = [("warn", f"before the training data, {training['first']} to {training['last']}")]
+    elif status == OTHER_MARKET:
+        found = [("good", status)]
+    elif training is None:
+        found = [("warn", "training data: unknown")]
+    else:
+        found = [("bad", f"{status}, {training['first']} to {training['last']}")]
+    certificate = values["certificate"]
+    if isinstance(certificate, Mapping):
+        good = certificate.get("verdict") == "same"
+        made = certificate.get("made")
+        when = str(made.get("when", "") if isinstance(made, Mapping) else made or "")[:10]
+        words = f"parity at training: {certificate.get('verdict', 'unknown')}"
+        found.append(("good" if good else "bad", f"{words}, {when}" if when else words))
+    elif certificate == "ungated":
+        found.append(("warn", "ungated: trained without proof of parity"))
+    else:
+        found.append(("warn", "parity certificate: unknown"))
+    return found
+
+
+def show_money(value: float | None, places: int = 2) -> str:
+    """Return dollars for reading, a dash for none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    if places == 0:
+        return f"{'−' if round(value) < 0 else ''}${abs(value):,.0f}"
+    return money(value)
+
+
+def show_percent(share: float | None) -> str:
+    """Return a share for reading, a dash for none."""
+    return DASH if share is None or not math.isfinite(share) else f"{share:.1%}"
+
+
+def show_number(value: float | None, places: int = 2) -> str:
+    """Return a number for reading, a dash for none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = f"{value:,.{places}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
