@@ -59,15 +59,17 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
             low.fill_between(worst, -below[worst], color=PAINT["loss"], alpha=0.35, linewidth=0)
             low.plot(worst, -below[worst], color=PAINT["loss"], linewidth=0.7)
             end = max(len(curve) - 1, 1)
-            for axes, ticks in ((top, 5), (low, 3)):
+            for axes, count in ((top, 5), (low, 3)):
                 axes.set_xlim(-0.004 * end, 1.004 * end)
-                axes.yaxis.set_major_locator(MaxNLocator(ticks))
+                axes.yaxis.set_major_locator(MaxNLocator(count))
                 axes.yaxis.set_major_formatter(FuncFormatter(dollars))
-            low.set_ylim(top=0)
-            places, labels = _date_ticks(days, first, 10 if name == "wide" else 4)
-            top.set_xticks(places)
+            low.set_ylim(-max(1.05 * float(below.max()), 100.0), 0)
+            ticks = _date_ticks(days, first, 10 if name == "wide" else 4)
+            # A label is centred on its day's first bar, so one near the edge would stick out.
+            shown = {place: label for place, label in ticks.items() if place <= 0.94 * end}
+            top.set_xticks(list(shown))
             top.xaxis.set_major_formatter(NullFormatter())
-            low.set_xticks(places, labels, ha="left")
+            low.set_xticks(list(shown), list(shown.values()))
             said = (
                 f"equity of the account from {dollars(curve[0])} to {dollars(curve[-1])}, "
                 f"at most {dollars(float(below.max()))} below its peak"
@@ -88,14 +90,13 @@ def thin(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.int
     return np.unique(np.minimum(found, count - 1))
 
 
-def _date_ticks(
-    days: Sequence[Any], first: NDArray[np.int64], most: int
-) -> tuple[list[int], list[str]]:
+def _date_ticks(days: Sequence[Any], first: NDArray[np.int64], most: int) -> dict[int, str]:
+    """Return labels by place in the curve, at most ``most``."""
     every = -(-len(days) // most)
     stamps = [pd.Timestamp(day) for day in days][::every]
     long = (stamps[-1] - stamps[0]).days > 330
     labels = [f"{stamp:%b %Y}" if long else f"{stamp.day} {stamp:%b}" for stamp in stamps]
-    return [int(place) for place in first[::every]], labels
+    return dict(zip(first[::every].tolist(), labels, strict=True))
 
 
 def pnl_histogram(pnl: NDArray[np.float64], mean: float) -> Markup:
