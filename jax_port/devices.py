@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jax_port.rollout import Actor
@@ -70,9 +71,21 @@ def agent_shardings(mesh: Mesh, agent: Agent) -> Agent:
     )
 
 
+def spread(tree: Any, places: Any) -> Any:
+    """Return a tree of host values, the same in every process, as device arrays at their places."""
+
+    def one(value: Any, place: NamedSharding) -> jax.Array:
+        host = np.asarray(value)
+        return jax.make_array_from_callback(host.shape, place, lambda index: host[index])
+
+    with jax.enable_x64(True):  # else float64 statistics would be cut to float32
+        return jax.tree.map(one, tree, places)
+
+
 def everywhere(mesh: Mesh, tree: Any) -> Any:
     """Return a tree of host values with a copy on every device."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    whole = NamedSharding(mesh, PartitionSpec())
+    return spread(tree, jax.tree.map(lambda _: whole, tree))
 
 
 def to_host(mesh: Mesh, tree: Any) -> Any:

@@ -29,6 +29,7 @@ from jax_port.devices import (
     everywhere,
     make_layout,
     make_mesh,
+    spread,
     to_host,
 )
 from jax_port.env_phase1_jax import EnvParams
@@ -219,8 +220,9 @@ def go_on(
         finally:
             if log:
                 log.close()
+        last = to_host(mesh, agent)  # all processes take part
         if main:
-            write_policies(plan, folder, to_host(mesh, agent), facts, done)
+            write_policies(plan, folder, last, facts, done)
     return True
 
 
@@ -243,8 +245,7 @@ class _Runner:
         found = checkpoints.latest(shape)
         if found is None:
             return jax.jit(fresh, out_shardings=self._places)(seeds, self._params), 0
-        with jax.enable_x64(True):  # the statistics are float64 and stay so
-            return jax.device_put(found[1], self._places), found[0]
+        return spread(found[1], self._places), found[0]
 
     def call(self, agent: Agent, done: int) -> tuple[Agent, list[Record], int]:
         """Make the next updates: agents, their records, and how many updates."""
