@@ -1,0 +1,195 @@
+"""How many training steps a second, end to end: the port against MaskablePPO, in one interleaved run.
+
+    python -m benchmarks.train_throughput [--epochs 1,4,10] [--json OUT]
+
+Who trains is described in :mod:`benchmarks.train_rivals`, how it is timed in :mod:`benchmarks.measure`.
+On an accelerator, ``--no-legacy --envs 65536 --batch-size 262144 --precisions float32,tf32,bf16`` shows
+what it can do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.env_rivals import PortRival, VecRival
+from benchmarks.env_throughput import short
+from benchmarks.measure import Rival, Timing, surroundings, take_turns, write_json
+from benchmarks.train_rivals import (
+    PortTrainer,
+    ReferenceTrainer,
+    flops_per_step,
+    matrix_rate,
+    reference_settings,
+)
+from jax_port.data_loader import prepare, stack
+from jax_port.env_phase1_jax import NUM_ACTIONS, make_params
+from jax_port.settings import TrainSettings
+from markets import Bars, EnvConfig, InputError
+from markets.synthetic import synthetic_bars
+
+SCHEMA = 1
+TWO_MILLION = 2_000_000
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="File of bars; synthetic bars without.")
+@click.option("--symbol", default="ES", show_default=True)
+@click.option("--days", default=60, show_default=True, help="Days of synthetic bars.")
+@click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
+@click.option("--envs", default=1024, show_default=True, help="Environments of the port.")
+@click.option("--n-steps", default=32, show_default=True, help="Steps in a rollout of the port.")
+@click.option("--batch-size", default=8192, show_default=True, help="The port's minibatch.")
+@click.option("--precisions", default="float32", show_default=True)
+@click.option("--workers", default="2,4", show_default=True, help="Processes of the reference.")
+@click.option("--batches", default="512,4096", show_default=True, help="The reference's minibatches.")
+@click.option("--rollout", default=8192, show_default=True, help="Steps in the reference's rollout.")
+@click.option("--rounds", default=3, show_default=True, help="Samples per rival.")
+@click.option("--seconds-per-row", default=12.0, show_default=True)
+@click.option("--legacy/--no-legacy", default=True, show_default=True)
+@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+def main(out: Path | None, quick: bool, **options: Any) -> None:
+    """Measure training steps per second of the port and of the reference."""
+    if quick:
+        options |= {"days": 4, "epochs": "1", "envs": 16, "n_steps": 8, "batch_size": 64}
+        options |= {"workers": "2", "batches": "32", "rollout": 64, "rounds": 2}
+        options |= {"seconds_per_row": 0.02}
+    try:
+        if options["data"]:
+            from markets.readers import read_bars
+
+            bars = read_bars(options["data"], options["symbol"])
+        else:
+            bars = synthetic_bars(options["symbol"], days=options["days"], seed=0)
+        report = measure(bars, EnvConfig.phase1(), options)
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None
+    show(report, Console())
+    if out is not None:
+        write_json(out, report)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{text!r}: give whole numbers with commas, such as 1,4,10") from None
+
+
+def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str, Any]:
+    """Run all rivals on the same bars and return the report."""
+    prepared = prepare(bars, config)
+    params = make_params(stack([prepared]), config)
+    rivals: list[Rival] = []
+    meaning: dict[str, dict[str, Any]] = {}
+
+    def add(rival: Rival, **about: Any) -> None:
+        rivals.append(rival)
+        meaning[rival.name] = about
+
+    for epochs in _numbers(options["epochs"]):
+        for precision in options["precisions"].split(","):
+            settings = TrainSettings(
+                n_envs=options["envs"],
+                n_steps=options["n_steps"],
+                batch_size=options["batch_size"],
+                n_epochs=epochs,
+                precision=precision,
+            )
+            flops = flops_per_step(settings, params.obs_size, NUM_ACTIONS)
+            add(PortTrainer(params, settings), side="port", epochs=epochs, flops_per_step=flops)
+        for workers in _numbers(options["workers"]) if options["legacy"] else ():
+            for batch in _numbers(options["batches"]):
+                theirs = reference_settings(epochs, workers, batch, options["rollout"])
+                add(ReferenceTrainer(bars, config, theirs), side="reference", epochs=epochs)
+    stepping = PortRival(params, "obs", envs=options["envs"], steps=options["n_steps"], seed=0)
+    add(stepping, side="port", epochs=None)
+    if options["legacy"]:
+        for workers in _numbers(options["workers"]):
+            bare = VecRival(bars, config, workers=workers, in_process=False, steps=400, seed=0)
+            add(bare, side="reference", epochs=None)
+    around, rates = surroundings(), matrix_rate()
+    try:
+        timings = take_turns(
+            rivals, rounds=options["rounds"], seconds_per_row=options["seconds_per_row"]
+        )
+    finally:
+        for rival in rivals:
+            rival.close()
+    rows = [{**timing.to_dict(), **meaning[timing.name]} for timing in timings]
+    for row in rows:
+        if "flops_per_step" in row:
+            row["flops"] = row["flops_per_step"] * row["steps_per_second"]["median"]
+    return {
+        "schema": SCHEMA,
+        "benchmark": "train_throughput",
+        "surroundings": around,
+        "matrix_flops": rates,
+        "data": {"source": bars.source, "bars": len(prepared), "digest": prepared.digest},
+        "settings": {name: str(value) for name, value in options.items()},
+        "rows": rows,
+        "ratios": ratios(timings, meaning),
+    }
+
+
+def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return, by epochs, the port's best rate over the reference's best, medians over medians."""
+    found: dict[str, float] = {}
+    for epochs in dict.fromkeys(about["epochs"] for about in meaning.values()):
+        best = {
+            side: max(
+                (
+                    timing.median
+                    for timing in timings
+                    if meaning[timing.name]["side"] == side and meaning[timing.name]["epochs"] == epochs
+                ),
+                default=0.0,
+            )
+            for side in ("port", "reference")
+        }
+        if best["reference"]:
+            name = "environment alone" if epochs is None else f"{epochs} epochs"
+            found[name] = best["port"] / best["reference"]
+    return found
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print a report as a table."""
+    around, rates = report["surroundings"], report["matrix_flops"]
+    console.print(
+        f"{report['data']['bars']:,} bars ({report['data']['source']}); {around['cpu']}, "
+        f"{around['cores']} cores; {around['device']['kind']}; jax {around['versions']['jax']}; "
+        f"matrix products: XLA {rates['xla'] / 1e9:,.0f}, torch {rates['torch'] / 1e9:,.0f} GFLOP/s"
+    )
+    table = Table("trainer", "envs", "steps/s", "quartiles", "dense GFLOP/s", "2M steps in")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in report["rows"]:
+        speed = row["steps_per_second"]
+        low, high = speed["quartiles"]
+        seconds = TWO_MILLION / speed["median"]
+        table.add_row(
+            row["name"],
+            f"{row['envs']:,}",
+            short(speed["median"]),
+            f"{short(low)} - {short(high)}",
+            f"{row['flops'] / 1e9:,.0f}" if "flops" in row else "",
+            f"{seconds:,.1f} s" if row["epochs"] else "",
+        )
+    console.print(table)
+    for name, ratio in report["ratios"].items():
+        console.print(f"port over reference, {name}: [bold]{ratio:,.1f}x[/]")
+    if jax.default_backend() == "cpu":
+        console.print("[dim]dense GFLOP/s counts every product; what is skipped counts as done[/]")
+
+
+if __name__ == "__main__":
+    main()
