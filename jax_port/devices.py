@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jax_port.rollout import Actor
-from jax_port.train_ppo_jax import Agent, Layout
+from jax_port.train_ppo_jax import ONE_DEVICE, Agent, Layout
 from markets import InputError
 
 AXIS = "env"
@@ -41,7 +41,7 @@ def check_split(mesh: Mesh, n_envs: int) -> None:
 def make_layout(mesh: Mesh) -> Layout:
     """Return how minibatches and buffers lie on a mesh."""
     if mesh.size == 1:
-        return Layout()
+        return ONE_DEVICE
     whole = NamedSharding(mesh, PartitionSpec())
 
     def split(x: jax.Array) -> jax.Array:

@@ -3,13 +3,18 @@
 Source: sections 1 and 4 to 6 of ``docs/environment.md``. Prices are int32 ticks and money is int32
 cents, so a step has nothing to round; the reward is an integer divided once. Every function here is
 written for one environment and batched with ``vmap``; ``batch_*`` are the forms a trainer runs.
+
+:mod:`jax_port.env_phase2_jax` is made of these functions: it gives ``advance`` another mask and
+something to do with an open position, and everything that restarts another :class:`Phase`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +31,7 @@ from jax_port.data_loader import (
     MarketData,
 )
 from jax_port.random_bits import below, spread_bits
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.config import dollars_to_cents
 from markets.limits import reward_scale
 
@@ -95,6 +100,9 @@ class EnvParams:
         window_size: bars in an observation; static.
     """
 
+    phase: ClassVar[int] = 1
+    position_features: ClassVar[int] = POSITION_FEATURES
+
     market: MarketData
     initial_balance: jax.Array
     trailing_drawdown: jax.Array
@@ -115,8 +123,8 @@ class EnvParams:
 
     @property
     def obs_size(self) -> int:
-        """Length of a Phase 1 observation: window_size x 11 + 5."""
-        return self.window_size * self.market.features.shape[1] + POSITION_FEATURES
+        """Length of an observation: window_size x 11 + 5, in Phase 2 + 8."""
+        return self.window_size * self.market.features.shape[1] + self.position_features
 
     @property
     def max_steps_in_episode(self) -> jax.Array:
@@ -147,16 +155,23 @@ class Outcome(NamedTuple):
     forbidden: jax.Array
 
 
-def make_params(market: MarketData, config: EnvConfig) -> EnvParams:
+def make_params(market: MarketData, config: EnvConfig, kind: type[EnvParams] = EnvParams) -> EnvParams:
     """Turn a configuration into integers on the device.
 
     Args:
         market: from :func:`jax_port.data_loader.stack`, prepared with the same configuration.
         config: account, reward, entry window and episode length.
+        kind: what to make.
 
     Raises:
-        InputError: a reward term is not a whole number of reward units.
+        InputError: a configuration of another phase, or a reward term that is not a whole number of
+            reward units.
     """
+    if config.phase != kind.phase:
+        raise InputError(
+            f"the environment of phase {kind.phase} was given a configuration of phase {config.phase}; "
+            f"use EnvConfig.phase{kind.phase}()"
+        )
     account, reward = config.account, config.reward
     scale = reward_scale(reward)
     unit = dollars_to_cents("pnl_divisor_dollars", reward.pnl_divisor_dollars) * scale
@@ -167,7 +182,7 @@ def make_params(market: MarketData, config: EnvConfig) -> EnvParams:
     def term(value: float) -> jax.Array:
         return jnp.int32(int(Decimal(repr(float(value))) * unit))
 
-    return EnvParams(
+    return kind(
         market=market,
         initial_balance=cents("initial_balance_dollars"),
         trailing_drawdown=cents("trailing_drawdown_dollars"),
@@ -260,16 +275,6 @@ def reset_at(start: jax.Array, params: EnvParams) -> EnvState:
     )
 
 
-def reset(key: jax.Array, params: EnvParams) -> tuple[jax.Array, EnvState]:
-    """Start an episode at a uniformly drawn start.
-
-    Returns:
-        obs float32, shape (params.obs_size,), and the state.
-    """
-    state = reset_at(draw_start(jax.random.bits(key), params), params)
-    return observe(state, params), state
-
-
 # Observation and mask
 
 
@@ -310,10 +315,14 @@ def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     )
 
 
-def observe(state: EnvState, params: EnvParams) -> jax.Array:
+Look = Callable[[Any, Any], jax.Array]
+"""(state, params) -> an array."""
+
+
+def observe(state: EnvState, params: EnvParams, position: Look = observe_position) -> jax.Array:
     """Return the observation: window, oldest bar first, then position; float32, (obs_size,)."""
     window = observe_window(state, params)
-    return jnp.concatenate([window.reshape(-1), observe_position(state, params)])
+    return jnp.concatenate([window.reshape(-1), position(state, params)])
 
 
 def action_masks(state: EnvState, params: EnvParams) -> jax.Array:
@@ -415,38 +424,65 @@ def mark_to_market(state: EnvState, params: EnvParams, bar: jax.Array) -> tuple[
     return replace(state, highest_balance=highest, trailing_dd_level=floor), equity < floor
 
 
-def advance(state: EnvState, action: jax.Array, params: EnvParams) -> tuple[EnvState, Outcome]:
+def in_entry_window(params: EnvParams, bar: jax.Array) -> jax.Array:
+    """Return whether a trade may be opened on a bar: bool scalar (section 4)."""
+    minute = bar[MINUTE]
+    return (minute >= params.entry_open) & (minute < params.entry_close)
+
+
+Manage = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
+"""(state, params, bar, action) -> the state after 6.4 and 6.5 of an open position, and the int32
+reward units that a trade closed in this step earns if it won."""
+
+
+def leave_alone(
+    state: EnvState, params: EnvParams, bar: jax.Array, action: jax.Array
+) -> tuple[EnvState, jax.Array]:
+    """Do nothing with an open position, as Phase 1 does."""
+    del params, bar, action
+    return state, jnp.int32(0)
+
+
+def advance(
+    state: EnvState,
+    action: jax.Array,
+    params: EnvParams,
+    masks: Look = action_masks,
+    manage: Manage = leave_alone,
+) -> tuple[EnvState, Outcome]:
     """Move one bar forward, without restarting.
 
     Args:
         state: the state at bar t.
         action: integer scalar; 0 hold, 1 buy, 2 sell.
         params: configuration and bars.
+        masks: which actions are allowed.
+        manage: what becomes of an open position between entry and mark to market.
 
     Returns:
         The state at bar t + 1 and what happened on the way.
     """
     bar = bar_at(params, state.step_idx)
-    minute = bar[MINUTE]
     slippage = of_market(params.market.slippage, state.market)
 
     # 1 legality
-    forbidden = is_forbidden(action, action_masks(state, params))
+    forbidden = is_forbidden(action, masks(state, params))
     action = jnp.where(forbidden, HOLD, action)
     was_flat = state.position == 0
 
     # 2 stop and target, 3 flat by 16:59
     stopped, reached = find_exit(state, bar)
-    late = ~was_flat & ~stopped & ~reached & (minute >= params.flat_by)
+    late = ~was_flat & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)
     market_exit = bar[CLOSE] - state.position * slippage
     price = jnp.where(stopped, state.sl_price, jnp.where(reached, state.tp_price, market_exit))
     closing = stopped | reached | late
     state, exit_pnl = close_trade(state, params, closing, price)
 
-    # 4 action
-    in_window = (minute >= params.entry_open) & (minute < params.entry_close)
+    # 4 action, 5 trailing
+    in_window = in_entry_window(params, bar)
     side = (action == BUY).astype(jnp.int32) - (action == SELL).astype(jnp.int32)
     state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))
+    state, win_bonus = manage(state, params, bar, action)
 
     # 6 mark to market
     state, breached = mark_to_market(state, params, bar)
@@ -465,6 +501,7 @@ def advance(state: EnvState, action: jax.Array, params: EnvParams) -> tuple[EnvS
         + jnp.where(is_open | closed, 0, params.patience_reward)
         + jnp.where(violation, params.violation_penalty, 0)
         + jnp.where(forbidden, params.invalid_action_penalty, 0)
+        + jnp.where(trade_pnl > 0, win_bonus, 0)
     )
     reward = divide(units, params.reward_unit)
 
@@ -505,6 +542,33 @@ def _first_true(*cases: tuple[jax.Array, int]) -> jax.Array:
 # One step that restarts by itself
 
 
+class Phase(NamedTuple):
+    """What makes a phase. The functions are for one environment; ``EnvParams`` come last.
+
+    Attributes:
+        number: 1 or 2.
+        num_actions: size of the mask.
+        make_params: (market, config) -> parameters.
+        reset_at: (start, params) -> state.
+        observe_position: (state, params) -> float32 (params.position_features,).
+        observe: (state, params) -> float32 (params.obs_size,).
+        action_masks: (state, params) -> bool (num_actions,).
+        advance: (state, action, params) -> state and :class:`Outcome`.
+    """
+
+    number: int
+    num_actions: int
+    make_params: Callable[[MarketData, EnvConfig], EnvParams]
+    reset_at: Callable[[jax.Array, Any], Any]
+    observe_position: Look
+    observe: Look
+    action_masks: Look
+    advance: Callable[[Any, jax.Array, Any], tuple[Any, Outcome]]
+
+
+PHASE_1 = Phase(1, NUM_ACTIONS, make_params, reset_at, observe_position, observe, action_masks, advance)
+
+
 class Transition(NamedTuple):
     """One step of an environment that restarts itself when an episode ends.
 
@@ -524,39 +588,55 @@ class Transition(NamedTuple):
 
 
 def step_or_restart(
-    bits: jax.Array, state: EnvState, action: jax.Array, params: EnvParams
+    bits: jax.Array, state: EnvState, action: jax.Array, params: EnvParams, phase: Phase = PHASE_1
 ) -> Transition:
     """Step, and where the episode ended start another at a start drawn from 32 random bits.
 
     Whatever part of the result a jitted caller doesn't use is never computed; an unused
     ``final_obs`` costs nothing.
     """
-    final_state, outcome = advance(state, action, params)
+    final_state, outcome = phase.advance(state, action, params)
     done = outcome.terminated | outcome.truncated
-    fresh = reset_at(draw_start(bits, params), params)
+    fresh = phase.reset_at(draw_start(bits, params), params)
     following = jax.tree.map(lambda new, old: jnp.where(done, new, old), fresh, final_state)
     return Transition(
-        obs=observe(following, params),
+        obs=phase.observe(following, params),
         state=following,
         outcome=outcome,
-        final_obs=observe(final_state, params),
+        final_obs=phase.observe(final_state, params),
         final_state=final_state,
     )
 
 
-def step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> Transition:
+def reset(key: jax.Array, params: EnvParams, phase: Phase = PHASE_1) -> tuple[jax.Array, EnvState]:
+    """Start an episode at a uniformly drawn start.
+
+    Returns:
+        obs float32, shape (params.obs_size,), and the state.
+    """
+    state = phase.reset_at(draw_start(jax.random.bits(key), params), params)
+    return phase.observe(state, params), state
+
+
+def step(
+    key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams, phase: Phase = PHASE_1
+) -> Transition:
     """Step one environment; see :func:`step_or_restart`."""
-    return step_or_restart(jax.random.bits(key), state, action, params)
+    return step_or_restart(jax.random.bits(key), state, action, params, phase)
 
 
-def batch_reset(key: jax.Array, params: EnvParams, num_envs: int) -> tuple[jax.Array, EnvState]:
+def batch_reset(
+    key: jax.Array, params: EnvParams, num_envs: int, phase: Phase = PHASE_1
+) -> tuple[jax.Array, EnvState]:
     """Reset ``num_envs`` environments from one key: obs (N, obs_size), and states with leaves (N,)."""
     start = draw_start(spread_bits(key, num_envs), params)
-    state = jax.vmap(reset_at, in_axes=(0, None))(start, params)
-    return jax.vmap(observe, in_axes=(0, None))(state, params), state
+    state = jax.vmap(phase.reset_at, in_axes=(0, None))(start, params)
+    return jax.vmap(phase.observe, in_axes=(0, None))(state, params), state
 
 
-def batch_step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> Transition:
+def batch_step(
+    key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams, phase: Phase = PHASE_1
+) -> Transition:
     """Step N environments from one key.
 
     Args:
@@ -564,17 +644,19 @@ def batch_step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvPa
         state: leaves of shape (N,).
         action: integers, shape (N,).
         params: shared by all.
+        phase: the environment; static.
 
     Returns:
         A transition whose leaves have a leading axis of N.
     """
     bits = spread_bits(key, action.shape[0])
-    return jax.vmap(step_or_restart, in_axes=(0, 0, 0, None))(bits, state, action, params)
+    one = partial(step_or_restart, phase=phase)
+    return jax.vmap(one, in_axes=(0, 0, 0, None))(bits, state, action, params)
 
 
-def batch_action_masks(state: EnvState, params: EnvParams) -> jax.Array:
-    """Return the masks of N environments: bool, shape (N, 3)."""
-    return jax.vmap(action_masks, in_axes=(0, None))(state, params)
+def batch_action_masks(state: EnvState, params: EnvParams, phase: Phase = PHASE_1) -> jax.Array:
+    """Return the masks of N environments: bool, shape (N, 3), in Phase 2 (N, 6)."""
+    return jax.vmap(phase.action_masks, in_axes=(0, None))(state, params)
 
 
 # For people

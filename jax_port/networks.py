@@ -7,10 +7,13 @@ so that no weight's place depends on the order of construction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+Part = Literal["both", "policy", "value"]
 
 FORBIDDEN_LOGIT = -1e8
 """What MaskablePPO puts in place of a forbidden logit. Minus infinity would give NaN gradients."""
@@ -48,13 +51,23 @@ class ActorCritic(nn.Module):
     dtype: jnp.dtype | None = None
 
     @nn.compact
-    def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return logits (..., num_actions) and values (...,), float32, of normalised obs (..., D)."""
-        logits = self._tower(obs, self.pi, "policy")
-        values = self._tower(obs, self.vf, "value")
-        logits = _dense(self.num_actions, 0.01, self.dtype, "action_head")(logits)
-        values = _dense(1, 1.0, self.dtype, "value_head")(values)
-        return logits.astype(jnp.float32), values[..., 0].astype(jnp.float32)
+    def __call__(self, obs: jax.Array, part: Part = "both") -> Any:
+        """Return logits (..., num_actions) and values (...,), float32, of normalised obs (..., D).
+
+        Args:
+            obs: float32 (..., D).
+            part: "policy" gives the logits alone, "value" the values; the other tower is not run.
+        """
+        logits = values = None
+        if part != "value":
+            hidden = self._tower(obs, self.pi, "policy")
+            logits = _dense(self.num_actions, 0.01, self.dtype, "action_head")(hidden)
+            logits = logits.astype(jnp.float32)
+        if part != "policy":
+            hidden = self._tower(obs, self.vf, "value")
+            values = _dense(1, 1.0, self.dtype, "value_head")(hidden)
+            values = values[..., 0].astype(jnp.float32)
+        return (logits, values) if part == "both" else (values if logits is None else logits)
 
     def _tower(self, x: jax.Array, sizes: Sequence[int], name: str) -> jax.Array:
         act = ACTIVATIONS[self.activation]

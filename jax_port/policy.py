@@ -80,8 +80,8 @@ def decide(
         obs: float32 (N, D), as the environment gives them.
         masks: bool (N, A).
     """
-    out: Any = network.apply(params, normalize(scale, obs))
-    return mode(masked_log_probs(out[0], masks))
+    logits: Any = network.apply(params, normalize(scale, obs), part="policy")
+    return mode(masked_log_probs(logits, masks))
 
 
 def save_policy(path: Path, policy: Policy) -> None:

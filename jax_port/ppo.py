@@ -1,4 +1,4 @@
-"""MaskablePPO's arithmetic: advantages, loss, clipping, Adam, one update.
+"""MaskablePPO's arithmetic: loss, gradients, clipping, one update of several epochs.
 
 Source: sb3-contrib's ``MaskablePPO.train`` (2.9), Schulman et al. 2017 (arXiv:1707.06347) and 2016
 (arXiv:1506.02438). Where the library differs from the papers, the library is followed, update for
@@ -16,19 +16,36 @@ import optax
 from flax import struct
 
 from jax_port import adam
+from jax_port.advantages import standardize
 from jax_port.networks import entropy, log_prob, masked_log_probs
 
 Params = Any
 """Weights of the network, a pytree."""
 
-Apply = Callable[[Params, jax.Array], tuple[jax.Array, jax.Array]]
-"""(weights, normalised obs (B, D)) -> logits (B, A), values (B,)."""
+
+class Network(NamedTuple):
+    """The two towers as functions of weights and normalised observations (B, D).
+
+    Attributes:
+        policy: to logits (B, A).
+        value: to values (B,).
+    """
+
+    policy: Callable[[Params, jax.Array], jax.Array]
+    value: Callable[[Params, jax.Array], jax.Array]
+
+
+Take = Callable[[jax.Array], "Batch"]
+"""Numbers (B,) of transitions -> the transitions, advantages not yet standardised."""
 
 OFF = float("inf")
 """Value of ``clip_range_vf`` or ``target_kl`` that switches it off."""
 
 CLIP_EPS = 1e-6
-ADVANTAGE_EPS = 1e-8
+
+CHUNKS = 8
+CHUNKED_FROM = 1024
+"""A minibatch of at least so many transitions is given to the policy in so many chunks at most."""
 
 
 @struct.dataclass
@@ -136,79 +153,131 @@ def init_train_state(params: Params) -> TrainState:
     return TrainState(params, adam.init(params))
 
 
-def gae(
-    rewards: jax.Array,
-    values: jax.Array,
-    episode_starts: jax.Array,
-    last_values: jax.Array,
-    last_dones: jax.Array,
-    hyper: HyperParams,
-) -> tuple[jax.Array, jax.Array]:
-    """Return advantages and returns, float32 (T, N).
+def value_loss(params: Params, network: Network, batch: Batch, hyper: HyperParams) -> jax.Array:
+    """Return mean((R - V)^2), without a factor of one half.
 
-    delta_t = r_t + gamma V_{t+1} n_t - V_t,  A_t = delta_t + gamma lambda n_t A_{t+1}, where n_t is 0
-    if an episode begins at t + 1. Truncation cuts too: what it lost was added to r_t beforehand.
-    Returns are A + V.
+    When value clipping is on, V is the clipped value alone, with no maximum.
+    """
+    values = network.value(params, batch.obs)
+    near = jnp.clip(values - batch.values, -hyper.clip_range_vf, hyper.clip_range_vf)
+    predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)
+    return jnp.mean(jnp.square(batch.returns - predicted))
+
+
+class PolicySums(NamedTuple):
+    """The policy's terms, summed over transitions: names as in :class:`LossTerms`."""
+
+    policy_loss: jax.Array
+    entropy_loss: jax.Array
+    approx_kl: jax.Array
+    clip_fraction: jax.Array
+
+
+def policy_sums(
+    params: Params,
+    network: Network,
+    batch: Batch,
+    advantages: jax.Array,
+    counted: jax.Array,
+    hyper: HyperParams,
+) -> tuple[jax.Array, PolicySums]:
+    """Return the policy's part of the loss, summed over transitions, and its terms.
+
+    -sum(min(A r, A clip(r, 1 - c, 1 + c))) - ent_coef sum(H).
 
     Args:
-        rewards: float32 (T, N), with gamma V(terminal observation) added where truncated.
-        values: float32 (T, N).
-        episode_starts: bool (T, N), whether step t is the first of an episode.
-        last_values: float32 (N,), of the observation after the last step.
-        last_dones: bool (N,), whether the last step ended an episode.
-        hyper: gamma and gae_lambda.
+        params, network: weights and towers.
+        batch: some transitions of a minibatch.
+        advantages: float32 (B,), theirs, standardised over the whole minibatch.
+        counted: bool (B,), False where a transition only fills up the batch.
+        hyper: clip_range and ent_coef.
     """
-    assert rewards.shape == values.shape == episode_starts.shape, (rewards.shape, values.shape)
-    following = jnp.concatenate([values[1:], last_values[None]])
-    goes_on = 1.0 - jnp.concatenate([episode_starts[1:], last_dones[None]]).astype(jnp.float32)
-
-    def body(advantage: jax.Array, step: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
-        reward, value, after, on = step
-        delta = reward + hyper.gamma * after * on - value
-        advantage = delta + hyper.gamma * hyper.gae_lambda * on * advantage
-        return advantage, advantage
-
-    steps = (rewards, values, following, goes_on)
-    _, advantages = jax.lax.scan(body, jnp.zeros_like(last_values), steps, reverse=True)
-    return advantages, advantages + values
-
-
-def standardize(advantages: jax.Array) -> jax.Array:
-    """Return (A - mean) / (sd + 1e-8) with the sample deviation (ddof 1), over one minibatch."""
-    centred = advantages - jnp.mean(advantages)
-    spread = jnp.sqrt(jnp.sum(jnp.square(centred)) / (advantages.shape[0] - 1))
-    return centred / (spread + ADVANTAGE_EPS)
-
-
-def ppo_loss(
-    params: Params, apply: Apply, batch: Batch, hyper: HyperParams
-) -> tuple[jax.Array, LossTerms]:
-    """Return MaskablePPO's loss of one minibatch, and its terms.
-
-    -mean(min(A r, A clip(r, 1 - c, 1 + c))) - ent_coef mean(H) + vf_coef mean((R - V)^2), without a
-    factor of one half. When value clipping is on, V is the clipped value alone, with no maximum.
-    """
-    logits, values = apply(params, batch.obs)
-    log_probs = masked_log_probs(logits, batch.masks)
-    advantages = standardize(batch.advantages)
+    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)
     change = log_prob(log_probs, batch.actions) - batch.log_probs
     ratio = jnp.exp(change)
     clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)
-    policy_loss = -jnp.mean(jnp.minimum(advantages * ratio, advantages * clipped))
-    near = jnp.clip(values - batch.values, -hyper.clip_range_vf, hyper.clip_range_vf)
-    predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)
-    value_loss = jnp.mean(jnp.square(batch.returns - predicted))
-    entropy_loss = -jnp.mean(entropy(log_probs, batch.masks))
-    loss = policy_loss + hyper.ent_coef * entropy_loss + hyper.vf_coef * value_loss
-    terms = LossTerms(
-        loss=loss,
-        policy_loss=policy_loss,
-        value_loss=value_loss,
-        entropy_loss=entropy_loss,
-        approx_kl=jnp.mean(ratio - 1.0 - change),
-        clip_fraction=jnp.mean((jnp.abs(ratio - 1.0) > hyper.clip_range).astype(jnp.float32)),
+
+    def total(x: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(counted, x, 0.0))
+
+    sums = PolicySums(
+        policy_loss=-total(jnp.minimum(advantages * ratio, advantages * clipped)),
+        entropy_loss=-total(entropy(log_probs, batch.masks)),
+        approx_kl=total(ratio - 1.0 - change),
+        clip_fraction=total((jnp.abs(ratio - 1.0) > hyper.clip_range).astype(jnp.float32)),
     )
-    return loss, jax.tree.map(jax.lax.stop_gradient, terms)
+    loss = sums.policy_loss + hyper.ent_coef * sums.entropy_loss
+    return loss, jax.tree.map(jax.lax.stop_gradient, sums)
+
+
+def choices_first(masks: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the rows of masks (B, A) that leave a choice, in order, then the others; and their count.
+
+    Where the mask leaves one action, its probability is one whatever the weights, so the policy need
+    not be asked: no gradient, no entropy, a ratio of one.
+    """
+    forced = jnp.sum(masks.astype(jnp.int32), axis=1) <= 1
+    return jnp.argsort(forced, stable=True).astype(jnp.int32), jnp.sum((~forced).astype(jnp.int32))
+
+
+def chunk_size(size: int) -> int:
+    """Return how many rows to hand the policy at a time: an eighth of many, all of few."""
+    return -(-size // CHUNKS) if size >= CHUNKED_FROM else size
+
+
+def policy_gradients(
+    params: Params,
+    network: Network,
+    numbers: jax.Array,
+    take: Take,
+    batch: Batch,
+    hyper: HyperParams,
+) -> tuple[Params, PolicySums]:
+    """Return the policy's gradients and terms, means over a minibatch.
+
+    Only transitions that left a choice go through the network, a chunk at a time; a forced one
+    contributes its advantage to the loss and nothing to the gradients.
+
+    Args:
+        params, network: weights and towers.
+        numbers: int32 (B,), of the minibatch's transitions.
+        take: their source.
+        batch: all of them.
+        hyper: clip_range and ent_coef.
+    """
+    size = batch.actions.shape[0]
+    chunk = chunk_size(size)
+    advantages = standardize(batch.advantages)
+    order, count = choices_first(batch.masks)
+    forced = jnp.arange(size, dtype=jnp.int32) >= count
+    order = jnp.pad(order, (0, -size % chunk))
+
+    def body(number: jax.Array, carry: tuple[Params, PolicySums]) -> tuple[Params, PolicySums]:
+        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
+        counted = number * chunk + jnp.arange(chunk, dtype=jnp.int32) < count
+        found = jax.grad(policy_sums, has_aux=True)(
+            params, network, take(numbers[rows]), advantages[rows], counted, hyper
+        )
+        return jax.tree.map(jnp.add, carry, found)
+
+    nothing = PolicySums(*(jnp.zeros((), jnp.float32) for _ in PolicySums._fields))
+    start = (jax.tree.map(jnp.zeros_like, params), nothing)
+    grads, sums = jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
+    of_forced = jnp.sum(jnp.where(forced, advantages[order[:size]], 0.0))
+    sums = sums._replace(policy_loss=sums.policy_loss - of_forced)
+    return jax.tree.map(lambda x: x / size, (grads, sums))
+
+
+def ppo_gradients(
+    params: Params, network: Network, numbers: jax.Array, take: Take, hyper: HyperParams
+) -> tuple[Params, LossTerms]:
+    """Return the gradients of MaskablePPO's loss of one minibatch, before clipping, and its terms."""
+    batch = take(numbers)
+    value, of_value = jax.value_and_grad(value_loss)(params, network, batch, hyper)
+    of_policy, means = policy_gradients(params, network, numbers, take, batch, hyper)
+    grads = jax.tree.map(lambda p, v: p + hyper.vf_coef * v, of_policy, of_value)
+    loss = means.policy_loss + hyper.ent_coef * means.entropy_loss + hyper.vf_coef * value
+    return grads, LossTerms(loss=loss, value_loss=value, **means._asdict())
 
 
 def clip_gradients(grads: Params, max_norm: jax.Array) -> Params:
@@ -234,22 +303,28 @@ class StepRecord(NamedTuple):
 
 
 def minibatch_step(
-    state: TrainState, stopped: jax.Array, batch: Batch, apply: Apply, hyper: HyperParams
+    state: TrainState,
+    stopped: jax.Array,
+    numbers: jax.Array,
+    take: Take,
+    network: Network,
+    hyper: HyperParams,
 ) -> tuple[TrainState, jax.Array, StepRecord]:
     """Take one gradient step, unless the update has stopped or its KL estimate stops it here.
 
     Args:
         state: weights and moments.
         stopped: bool scalar, whether target_kl has ended this update.
-        batch: at least two transitions, since a single one has no deviation.
-        apply: the network.
+        numbers: int32 (B,), at least two transitions, since a single one has no deviation.
+        take: their source.
+        network: the towers.
         hyper: the rest.
 
     Returns:
         The state after, whether the update has stopped, and a record.
     """
-    assert batch.obs.shape[0] > 1, "a minibatch of one has no standard deviation"
-    grads, terms = jax.grad(ppo_loss, has_aux=True)(state.params, apply, batch, hyper)
+    assert numbers.shape[0] > 1, "a minibatch of one has no standard deviation"
+    grads, terms = ppo_gradients(state.params, network, numbers, take, hyper)
     stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
     clipped = clip_gradients(grads, hyper.max_grad_norm)
     moved = TrainState(*adam.update(state.params, clipped, state.opt_state, hyper.learning_rate))
@@ -260,9 +335,9 @@ def minibatch_step(
 def run_epochs(
     state: TrainState,
     permutations: jax.Array,
-    take: Callable[[jax.Array], Batch],
+    take: Take,
     batch_size: int,
-    apply: Apply,
+    network: Network,
     hyper: HyperParams,
 ) -> tuple[TrainState, StepRecord]:
     """Take all minibatch steps of one update.
@@ -272,9 +347,9 @@ def run_epochs(
     Args:
         state: weights and moments.
         permutations: int32 (E, M), one order of the M transitions per epoch.
-        take: numbers (B,) -> their transitions, advantages not yet standardised.
+        take: their source.
         batch_size: transitions in a full minibatch.
-        apply: the network.
+        network: the towers.
         hyper: the rest.
 
     Returns:
@@ -286,7 +361,7 @@ def run_epochs(
 
     def step(carry: tuple[TrainState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
         state, stopped = carry
-        state, stopped, record = minibatch_step(state, stopped, take(numbers), apply, hyper)
+        state, stopped, record = minibatch_step(state, stopped, numbers, take, network, hyper)
         return (state, stopped), record
 
     def epoch(carry: tuple[TrainState, jax.Array], order: jax.Array) -> tuple[Any, StepRecord]:

@@ -27,7 +27,7 @@ from jax_port.normalize import (
     scale_of,
     update_moments,
 )
-from jax_port.ppo import Apply, Params
+from jax_port.ppo import Network, Params, choices_first, chunk_size
 
 BOOTSTRAP_CHUNK = 1024
 """Truncated transitions that are valued at a time."""
@@ -133,22 +133,24 @@ def collect(
     actor: Actor,
     key: jax.Array,
     weights: Params,
-    apply: Apply,
+    network: Network,
     params: EnvParams,
     num_steps: int,
     gamma: jax.Array,
     norm_reward: bool = True,
+    sparse: bool = True,
 ) -> tuple[Actor, Rollout, jax.Array, Ends]:
     """Step N environments T times.
 
     Args:
         actor: where they stand.
         key: for actions and restarts.
-        weights, apply: the policy.
+        weights, network: the policy.
         params: of the environment.
         num_steps: T.
         gamma: float32 discount, of the reward normaliser and of truncation's value.
         norm_reward: scale rewards; static.
+        sparse: ask the policy only where the mask leaves a choice; static.
 
     Returns:
         The actor after, the rollout, the values (N,) of the observations after it, and sums.
@@ -162,7 +164,8 @@ def collect(
         position = jax.vmap(env.observe_position, in_axes=(0, None))(state, params)
         obs = rebuild(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params)
-        logits, values = apply(weights, obs)
+        values = network.value(weights, obs)
+        logits = logits_of(network, weights, obs, masks, sparse)
         log_probs = masked_log_probs(logits, masks)
         action = sample(act_key, log_probs)
         moved = env.batch_step(restart_key, state, action, params)
@@ -185,16 +188,40 @@ def collect(
     starts = actor.episode_start
     actor, (rollout, cut, ends) = jax.lax.scan(body, actor, jax.random.split(key, num_steps))
     first = jnp.concatenate([starts[None], rollout.episode_starts[:-1]])
-    lost = gamma * value_of_cut(cut, weights, apply, params)
+    lost = gamma * value_of_cut(cut, weights, network, params)
     rollout = rollout._replace(
         episode_starts=first,
         rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
     )
     position = jax.vmap(env.observe_position, in_axes=(0, None))(actor.env_state, params)
     obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)
-    _, last_values = apply(weights, obs)
+    last_values = network.value(weights, obs)
     assert last_values.shape == (num_envs,)
     return actor, rollout, last_values, jax.tree.map(lambda x: jnp.sum(x, axis=0), ends)
+
+
+def logits_of(
+    network: Network, weights: Params, obs: jax.Array, masks: jax.Array, sparse: bool
+) -> jax.Array:
+    """Return logits, float32 (N, A); with ``sparse`` zeros where the mask leaves one action.
+
+    Such an action has probability one whatever its logit. Which rows are computed together may move
+    the last bit of the others.
+    """
+    size = obs.shape[0]
+    chunk = chunk_size(size)
+    if not sparse or chunk == size:
+        return network.policy(weights, obs)
+    order, count = choices_first(masks)
+    order = jnp.pad(order, (0, -size % chunk), constant_values=size)
+
+    def body(number: jax.Array, logits: jax.Array) -> jax.Array:
+        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
+        some = network.policy(weights, obs[jnp.minimum(rows, size - 1)])
+        return logits.at[rows].set(some, mode="drop")
+
+    start = jnp.zeros(masks.shape, jnp.float32)
+    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
 
 
 class _Cut(NamedTuple):
@@ -206,7 +233,7 @@ class _Cut(NamedTuple):
     scale: Scale
 
 
-def value_of_cut(cut: _Cut, weights: Params, apply: Apply, params: EnvParams) -> jax.Array:
+def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams) -> jax.Array:
     """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
 
     Truncations are rare, so they are gathered and valued a chunk at a time.
@@ -228,7 +255,7 @@ def value_of_cut(cut: _Cut, weights: Params, apply: Apply, params: EnvParams) ->
         here = jax.lax.dynamic_slice(where, (done,), (chunk,))
         some = jnp.minimum(here, size - 1)
         scale = jax.tree.map(lambda x: x[some // envs], cut.scale)
-        _, values = apply(weights, rebuild(step_idx[some], position[some], scale, params))
+        values = network.value(weights, rebuild(step_idx[some], position[some], scale, params))
         return done + chunk, found.at[here].set(values, mode="drop")
 
     start = (jnp.int32(0), jnp.zeros(size, jnp.float32))

@@ -14,15 +14,16 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jax_port.advantages import gae
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.policy import make_network
 from jax_port.ppo import (
-    Apply,
     Batch,
     HyperParams,
+    Network,
     StepRecord,
+    Take,
     TrainState,
-    gae,
     init_train_state,
     run_epochs,
 )
@@ -112,16 +113,20 @@ class Layout(NamedTuple):
 ONE_DEVICE = Layout()
 
 
-def apply_of(settings: TrainSettings) -> Apply:
-    """Return the network as a function (weights, obs) -> (logits, values)."""
+def network_of(settings: TrainSettings) -> Network:
+    """Return the towers as functions of (weights, obs)."""
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
     network = make_network(settings.network, dtype)
 
-    def apply(weights: Any, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        out: Any = network.apply(weights, obs)
-        return out[0], out[1]
+    def policy(weights: Any, obs: jax.Array) -> jax.Array:
+        logits: Any = network.apply(weights, obs, part="policy")
+        return logits
 
-    return apply
+    def value(weights: Any, obs: jax.Array) -> jax.Array:
+        values: Any = network.apply(weights, obs, part="value")
+        return values
+
+    return Network(policy, value)
 
 
 def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
@@ -171,18 +176,19 @@ def traced_update(
     layout: Layout = ONE_DEVICE,
 ) -> tuple[Agent, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
-    apply = apply_of(settings)
+    network = network_of(settings)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
     actor, rollout, last_values, ends = collect(
         agent.actor,
         collect_key,
         agent.learner.params,
-        apply,
+        network,
         params,
         settings.n_steps,
         hyper.gamma,
         settings.norm_reward,
+        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
     )
     advantages, returns = gae(
         rollout.rewards,
@@ -190,12 +196,13 @@ def traced_update(
         rollout.episode_starts,
         last_values,
         actor.episode_start,
-        hyper,
+        hyper.gamma,
+        hyper.gae_lambda,
     )
     hyper = annealed(hyper, agent.updates, settings)
     take = batches(rollout, advantages, returns, params, layout)
     orders = permutations(order_key, settings)
-    learner, records = run_epochs(agent.learner, orders, take, settings.batch_size, apply, hyper)
+    learner, records = run_epochs(agent.learner, orders, take, settings.batch_size, network, hyper)
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
     return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace
@@ -228,7 +235,7 @@ def batches(
     returns: jax.Array,
     params: EnvParams,
     layout: Layout,
-) -> Callable[[jax.Array], Batch]:
+) -> Take:
     """Return what turns numbers of transitions (B,) into a minibatch.
 
     Transitions are numbered environment by environment, as in SB3's buffer. Observations are rebuilt
