@@ -501,7 +501,7 @@ def advance(
         + jnp.where(is_open | closed, 0, params.patience_reward)
         + jnp.where(violation, params.violation_penalty, 0)
         + jnp.where(forbidden, params.invalid_action_penalty, 0)
-        + jnp.where(trade_pnl > 0, win_bonus, 0)
+        + (trade_pnl > 0).astype(jnp.int32) * win_bonus
     )
     reward = divide(units, params.reward_unit)
 

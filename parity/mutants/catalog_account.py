@@ -12,6 +12,7 @@ def _fault(id: str, violates: str, old: str, new: str) -> Mutant:
 
 
 _ENTER = "    state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))\n"
+_MANAGE = "    state, win_bonus = manage(state, params, bar, action)\n"
 _MARK = """
     # 6 mark to market
     state, breached = mark_to_market(state, params, bar)
@@ -59,8 +60,8 @@ ACCOUNT = (
     _fault(
         "marked-before-entry",
         "6.6 a position opened in this step is marked too",
-        _ENTER + _MARK,
-        _MARK + _ENTER,
+        _ENTER + _MANAGE + _MARK,
+        _MARK + _ENTER + _MANAGE,
     ),
     _fault(
         "marked-at-low",

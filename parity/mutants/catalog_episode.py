@@ -114,14 +114,14 @@ RESTARTS = (
     _fault(
         "final-obs-of-new-episode",
         "6. restart by themselves and hand out the last observation of the old episode",
-        "final_obs=observe(final_state, params)",
-        "final_obs=observe(following, params)",
+        "final_obs=phase.observe(final_state, params)",
+        "final_obs=phase.observe(following, params)",
     ),
     _fault(
         "next-obs-of-old-episode",
         _FRESH,
-        "obs=observe(following, params)",
-        "obs=observe(final_state, params)",
+        "        obs=phase.observe(following, params)",
+        "        obs=phase.observe(final_state, params)",
     ),
     _fault(
         "no-restart-when-truncated",

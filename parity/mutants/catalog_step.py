@@ -13,17 +13,17 @@ def _fault(id: str, violates: str, old: str, new: str) -> Mutant:
 
 
 _LEGALITY = """\
-    forbidden = is_forbidden(action, action_masks(state, params))
+    forbidden = is_forbidden(action, masks(state, params))
     action = jnp.where(forbidden, HOLD, action)
     was_flat = state.position == 0
 """
 _EXITING = """\
     gone = jnp.logical_or(*find_exit(state, bar))
     later = replace(state, position=jnp.where(gone, 0, state.position))
-    forbidden = is_forbidden(action, action_masks(later, params))
+    forbidden = is_forbidden(action, masks(later, params))
     action = jnp.where(forbidden, HOLD, action)
 """
-_LATE = "late = ~was_flat & ~stopped & ~reached & (minute >= params.flat_by)"
+_LATE = "late = ~was_flat & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)"
 _ENTER = "    state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))\n"
 _ENDS = """\
         terminated=violation,
@@ -114,20 +114,20 @@ EXITS = (
     _fault(
         "flat-by-1020",
         "6.3 Still open and m(t) >= flat_by: closed",
-        "(minute >= params.flat_by)",
-        "(minute > params.flat_by)",
+        "(bar[MINUTE] >= params.flat_by)",
+        "(bar[MINUTE] > params.flat_by)",
     ),
     _fault(
         "flat-by-1018",
         "6.3 Still open and m(t) >= flat_by: closed",
-        "(minute >= params.flat_by)",
-        "(minute + 1 >= params.flat_by)",
+        "(bar[MINUTE] >= params.flat_by)",
+        "(bar[MINUTE] + 1 >= params.flat_by)",
     ),
     _fault(
         "late-though-stopped",
         "6.3 Still open and m(t) >= flat_by",
         _LATE,
-        "late = ~was_flat & (minute >= params.flat_by)",
+        "late = ~was_flat & (bar[MINUTE] >= params.flat_by)",
     ),
     _fault(
         "late-goes-on",
@@ -168,8 +168,8 @@ ENTRIES = (
     _fault(
         "entry-window-utc",
         "3. every rule about the clock uses America/New_York wall time",
-        "    in_window = (minute >=",
-        "    minute = (minute + 300) % 1440\n    in_window = (minute >=",
+        "    minute = bar[MINUTE]\n",
+        "    minute = (bar[MINUTE] + 300) % 1440\n",
     ),
     _fault(
         "target-from-close",
