@@ -548,6 +548,7 @@ class Phase(NamedTuple):
     Attributes:
         number: 1 or 2.
         num_actions: size of the mask.
+        position_features: of an observation, beside its window.
         make_params: (market, config) -> parameters.
         reset_at: (start, params) -> state.
         observe_position: (state, params) -> float32 (params.position_features,).
@@ -558,6 +559,7 @@ class Phase(NamedTuple):
 
     number: int
     num_actions: int
+    position_features: int
     make_params: Callable[[MarketData, EnvConfig], EnvParams]
     reset_at: Callable[[jax.Array, Any], Any]
     observe_position: Look
@@ -566,7 +568,17 @@ class Phase(NamedTuple):
     advance: Callable[[Any, jax.Array, Any], tuple[Any, Outcome]]
 
 
-PHASE_1 = Phase(1, NUM_ACTIONS, make_params, reset_at, observe_position, observe, action_masks, advance)
+PHASE_1 = Phase(
+    1,
+    NUM_ACTIONS,
+    POSITION_FEATURES,
+    make_params,
+    reset_at,
+    observe_position,
+    observe,
+    action_masks,
+    advance,
+)
 
 
 class Transition(NamedTuple):

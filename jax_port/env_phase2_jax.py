@@ -22,7 +22,7 @@ from markets import EnvConfig
 HOLD, BUY, SELL = phase1.HOLD, phase1.BUY, phase1.SELL
 BREAK_EVEN, TRAIL_ON, TRAIL_OFF = 3, 4, 5
 NUM_ACTIONS = 6
-FLAGS = 3
+POSITION_FEATURES = phase1.POSITION_FEATURES + 3
 
 
 @struct.dataclass
@@ -41,7 +41,7 @@ class EnvParams(phase1.EnvParams):
     """Phase 1's parameters, of another kind: an observation is three flags longer."""
 
     phase: ClassVar[int] = 2
-    position_features: ClassVar[int] = phase1.POSITION_FEATURES + FLAGS
+    position_features: ClassVar[int] = POSITION_FEATURES
 
 
 def make_params(market: MarketData, config: EnvConfig) -> phase1.EnvParams:
@@ -143,7 +143,17 @@ def advance(state: EnvState, action: jax.Array, params: EnvParams) -> tuple[EnvS
     return replace(after, trailing=after.trailing & (after.position != 0)), outcome
 
 
-PHASE_2 = Phase(2, NUM_ACTIONS, make_params, reset_at, observe_position, observe, action_masks, advance)
+PHASE_2 = Phase(
+    2,
+    NUM_ACTIONS,
+    POSITION_FEATURES,
+    make_params,
+    reset_at,
+    observe_position,
+    observe,
+    action_masks,
+    advance,
+)
 
 reset = partial(phase1.reset, phase=PHASE_2)
 step_or_restart = partial(phase1.step_or_restart, phase=PHASE_2)

@@ -8,7 +8,7 @@ section 6 is written here a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from jax_port import env_phase1_jax as phase1
 from jax_port.data_loader import CLOSE
-from jax_port.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.env_phase1_jax import EnvParams, EnvState, Phase
 from jax_port.networks import ActorCritic
 from jax_port.normalize import Scale
+from jax_port.phases import phase_of
 from jax_port.policy import Policy, decide
 from jax_port.ppo import Params
 
@@ -30,18 +31,6 @@ LANES = 2048
 """Episodes that are played together."""
 ROUND_TO = 64
 """Fewer episodes than lanes are padded to a multiple of this."""
-
-
-class Rules(NamedTuple):
-    """An environment's pure functions, each for one environment; all take ``EnvParams`` last."""
-
-    reset_at: Callable[[jax.Array, EnvParams], EnvState]
-    observe: Callable[[EnvState, EnvParams], jax.Array]
-    action_masks: Callable[[EnvState, EnvParams], jax.Array]
-    advance: Callable[[EnvState, jax.Array, EnvParams], tuple[EnvState, Outcome]]
-
-
-PHASE1 = Rules(phase1.reset_at, phase1.observe, phase1.action_masks, phase1.advance)
 
 
 @struct.dataclass
@@ -128,7 +117,6 @@ def play(
     starts: NDArray[np.int64],
     recorded: int,
     *,
-    rules: Rules = PHASE1,
     lanes: int = LANES,
 ) -> Iterator[tuple[Episodes, Steps | None]]:
     """Play an episode from every start, a batch at a time and in order.
@@ -137,11 +125,10 @@ def play(
 
     Args:
         policy: network, weights and the scale of what it sees.
-        params: rules and bars.
+        params: rules and bars; their phase is the environment's.
         starts: numbers of starts in ``params.market.starts``, at least one.
         recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
             the device.
-        rules: the environment.
         lanes: episodes in a batch.
 
     Yields:
@@ -155,7 +142,7 @@ def play(
         batch = starts[first : first + width]
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
-            ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, rules, length)
+            ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
         kept = None
         if first < recorded:
             kept = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
@@ -185,29 +172,29 @@ def _episodes(ends: Lane, count: int) -> Episodes:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 5, 6))
+@partial(jax.jit, static_argnums=(0, 5))
 def _play(
     network: ActorCritic,
     weights: Params,
     scale: Scale,
     starts: jax.Array,
     params: EnvParams,
-    rules: Rules,
     length: int,
 ) -> tuple[Lane, Steps]:
-    lanes = jax.vmap(partial(_begin, rules), in_axes=(0, None))(starts, params)
+    phase = phase_of(params)
+    lanes = jax.vmap(partial(_begin, phase), in_axes=(0, None))(starts, params)
 
     def one_step(lanes: Lane, _: None) -> tuple[Lane, Steps]:
-        obs = jax.vmap(rules.observe, in_axes=(0, None))(lanes.state, params)
-        masks = jax.vmap(rules.action_masks, in_axes=(0, None))(lanes.state, params)
+        obs = jax.vmap(phase.observe, in_axes=(0, None))(lanes.state, params)
+        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(lanes.state, params)
         actions = decide(network, weights, scale, obs, masks)
-        return jax.vmap(partial(_follow, rules), in_axes=(0, 0, None))(lanes, actions, params)
+        return jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
 
     return jax.lax.scan(one_step, lanes, None, length=length)
 
 
-def _begin(rules: Rules, start: jax.Array, params: EnvParams) -> Lane:
-    state = rules.reset_at(start, params)
+def _begin(phase: Phase, start: jax.Array, params: EnvParams) -> Lane:
+    state = phase.reset_at(start, params)
     zero = jnp.zeros_like(start)
     return Lane(
         state=state,
@@ -223,10 +210,10 @@ def _begin(rules: Rules, start: jax.Array, params: EnvParams) -> Lane:
     )
 
 
-def _follow(rules: Rules, lane: Lane, action: jax.Array, params: EnvParams) -> tuple[Lane, Steps]:
+def _follow(phase: Phase, lane: Lane, action: jax.Array, params: EnvParams) -> tuple[Lane, Steps]:
     """Take one step of one lane and tell what it did."""
     before = lane.state
-    after, outcome = rules.advance(before, action, params)
+    after, outcome = phase.advance(before, action, params)
     bar = phase1.bar_at(params, before.step_idx)
     open_ticks = after.position * (bar[CLOSE] - after.entry_price)
     equity = after.balance + open_ticks * phase1.tick_value(after, params)

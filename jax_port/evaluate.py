@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jax_port.data_loader import PreparedMarket, stack
-from jax_port.env_phase1_jax import NUM_ACTIONS, make_params
-from jax_port.episodes import LANES, PHASE1, Episodes, Rules, Steps, play
+from jax_port.episodes import LANES, Episodes, Steps, play
+from jax_port.phases import phase_of
 from jax_port.policy import Policy
 from markets import Contract, InputError
+from markets.bars import FEATURES
 from markets.clock import new_york_dates
 
 Starts = Literal["daily", "all"]
@@ -70,7 +71,6 @@ def evaluate(
     *,
     rows: NDArray[np.integer[Any]] | Sequence[int] | None = None,
     trades_of: Starts = "daily",
-    rules: Rules = PHASE1,
     lanes: int = LANES,
     on_batch: Callable[[int], None] | None = None,
 ) -> Evaluation:
@@ -85,7 +85,6 @@ def evaluate(
         rows: bars to start at, from ``market.starts``; all of them by default.
         trades_of: list the trades of the daily episodes, in which nothing happens twice, or those of
             all, which overlap.
-        rules: the environment.
         lanes: episodes played together.
         on_batch: called after each batch with its number of episodes.
 
@@ -106,14 +105,12 @@ def evaluate(
     daily = first_of_each_day(market, rows)
     chosen = daily if trades_of == "daily" else np.ones(len(rows), bool)
     order = np.argsort(~chosen, kind="stable")  # batches whose steps are wanted come first
-    params = make_params(stack([market]), policy.config)
+    params = phase_of(policy.config).make_params(stack([market]), policy.config)
     batches: list[Episodes] = []
     trades: list[pd.DataFrame] = []
     equity: list[pd.DataFrame] = []
     begun = 0
-    for ends, steps in play(
-        policy, params, numbers[order], int(chosen.sum()), rules=rules, lanes=lanes
-    ):
+    for ends, steps in play(policy, params, numbers[order], int(chosen.sum()), lanes=lanes):
         episode = order[begun : begun + len(ends.row)]
         if steps is not None:
             trades.append(_trades(ends, steps, episode, chosen, market))
@@ -144,13 +141,8 @@ def check_policy(policy: Policy) -> None:
     Raises:
         InputError: naming both sizes.
     """
-    config = policy.config
-    if config.phase != 1:
-        raise InputError(
-            f"the policy is for phase {config.phase}; the port evaluates phase 1, so give a policy of "
-            "phase 1"
-        )
-    size = config.window_size * 11 + 5
+    config, phase = policy.config, phase_of(policy.config)
+    size = config.window_size * len(FEATURES) + phase.position_features
     layers = policy.params["params"]
     seen = {
         "statistics are": policy.statistics["mean"].shape[0],
@@ -160,12 +152,13 @@ def check_policy(policy: Policy) -> None:
         if found != size:
             raise InputError(
                 f"the policy's {what} for {found} numbers, but its window_size of {config.window_size} "
-                f"gives observations of {size}; train it anew"
+                f"in phase {phase.number} gives observations of {size}; train it anew"
             )
     actions = layers["action_head"]["kernel"].shape[1]
-    if actions != NUM_ACTIONS:
+    if actions != phase.num_actions:
         raise InputError(
-            f"the policy's network has {actions} actions, and phase 1 has {NUM_ACTIONS}; train it anew"
+            f"the policy's network has {actions} actions, and phase {phase.number} has "
+            f"{phase.num_actions}; train it anew"
         )
 
 

@@ -24,6 +24,7 @@ from safetensors.numpy import save_file
 from jax_port.env_phase1_jax import NUM_ACTIONS
 from jax_port.networks import ActorCritic, masked_log_probs, mode
 from jax_port.normalize import RunningMoments, Scale, normalize, scale_of
+from jax_port.phases import phase_of
 from jax_port.ppo import Params
 from jax_port.settings import NetworkSpec
 from markets import EnvConfig, InputError
@@ -53,7 +54,7 @@ class Policy:
     @property
     def network(self) -> ActorCritic:
         """The Flax module of the weights, in float32."""
-        return make_network(self.spec)
+        return make_network(self.spec, num_actions=phase_of(self.config).num_actions)
 
     @property
     def scale(self) -> Scale:

@@ -27,6 +27,7 @@ from jax_port.normalize import (
     scale_of,
     update_moments,
 )
+from jax_port.phases import phase_of
 from jax_port.ppo import Network, Params, choices_first, chunk_size
 
 BOOTSTRAP_CHUNK = 1024
@@ -104,7 +105,7 @@ class Ends(NamedTuple):
 
 def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
     """Reset N environments; their first observations enter the statistics, as VecNormalize's do."""
-    obs, state = env.batch_reset(key, params, num_envs)
+    obs, state = env.batch_reset(key, params, num_envs, phase_of(params))
     return Actor(
         env_state=state,
         moments=update_moments(init_moments((obs.shape[1],)), obs),
@@ -156,19 +157,23 @@ def collect(
         The actor after, the rollout, the values (N,) of the observations after it, and sums.
     """
     num_envs = actor.episode_start.shape[0]
+    phase = phase_of(params)
+
+    def look(state: EnvState) -> jax.Array:
+        return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
 
     def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, _Cut, Ends]]:
         act_key, restart_key = jax.random.split(key)
         state = actor.env_state
         scale = scale_of(actor.moments)
-        position = jax.vmap(env.observe_position, in_axes=(0, None))(state, params)
+        position = look(state)
         obs = rebuild(state.step_idx, position, scale, params)
-        masks = env.batch_action_masks(state, params)
+        masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
         logits = logits_of(network, weights, obs, masks, sparse)
         log_probs = masked_log_probs(logits, masks)
         action = sample(act_key, log_probs)
-        moved = env.batch_step(restart_key, state, action, params)
+        moved = env.batch_step(restart_key, state, action, params, phase)
         actor, reward, ends = _account(actor, moved, gamma, norm_reward)
         step = Rollout(
             step_idx=state.step_idx,
@@ -181,7 +186,7 @@ def collect(
             episode_starts=actor.episode_start,
             scales=scale,
         )
-        after = jax.vmap(env.observe_position, in_axes=(0, None))(moved.final_state, params)
+        after = look(moved.final_state)
         cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
         return actor, (step, cut, ends._replace(actions=_count(action, masks.shape[1])))
 
@@ -193,7 +198,7 @@ def collect(
         episode_starts=first,
         rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
     )
-    position = jax.vmap(env.observe_position, in_axes=(0, None))(actor.env_state, params)
+    position = look(actor.env_state)
     obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)
     last_values = network.value(weights, obs)
     assert last_values.shape == (num_envs,)

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port.advantages import gae
-from jax_port.env_phase1_jax import EnvParams
+from jax_port.env_phase1_jax import NUM_ACTIONS, EnvParams
+from jax_port.phases import phase_of
 from jax_port.policy import make_network
 from jax_port.ppo import (
     Batch,
@@ -113,10 +114,10 @@ class Layout(NamedTuple):
 ONE_DEVICE = Layout()
 
 
-def network_of(settings: TrainSettings) -> Network:
+def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
     """Return the towers as functions of (weights, obs)."""
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
-    network = make_network(settings.network, dtype)
+    network = make_network(settings.network, dtype, num_actions)
 
     def policy(weights: Any, obs: jax.Array) -> jax.Array:
         logits: Any = network.apply(weights, obs, part="policy")
@@ -138,7 +139,7 @@ def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> A
         settings: sizes and network.
     """
     weights_key, reset_key, key = jax.random.split(jax.random.key(seed), 3)
-    network = make_network(settings.network)
+    network = make_network(settings.network, num_actions=phase_of(params).num_actions)
     weights = network.init(weights_key, jnp.zeros((1, params.obs_size), jnp.float32))
     return Agent(
         learner=init_train_state(weights),
@@ -176,7 +177,7 @@ def traced_update(
     layout: Layout = ONE_DEVICE,
 ) -> tuple[Agent, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
-    network = network_of(settings)
+    network = network_of(settings, phase_of(params).num_actions)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
     actor, rollout, last_values, ends = collect(

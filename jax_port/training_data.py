@@ -12,7 +12,8 @@ import numpy as np
 
 from jax_port import data_loader
 from jax_port.data_loader import PreparedMarket
-from jax_port.env_phase1_jax import EnvParams, make_params
+from jax_port.env_phase1_jax import EnvParams
+from jax_port.phases import phase_of
 from markets import Bars, EnvConfig, InputError, get_contract
 from markets.clock import new_york_dates
 
@@ -86,7 +87,7 @@ class TrainingData:
             prepared, facts = self._prepare(source, config)
             markets.append(prepared)
             about.append(facts)
-        return make_params(data_loader.stack(markets), config), about
+        return phase_of(config).make_params(data_loader.stack(markets), config), about
 
     def _prepare(self, source: Source, config: EnvConfig) -> tuple[PreparedMarket, dict[str, Any]]:
         contract = get_contract(source.symbol)

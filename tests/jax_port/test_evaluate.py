@@ -149,9 +149,11 @@ def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket)
     with pytest.raises(InputError, match="no start was given"):
         evaluate(policy, market, rows=[])
     narrow = replace(policy, config=CONFIG.override(window_size=10))
-    with pytest.raises(InputError, match=r"225 numbers.*window_size of 10 gives observations of 115"):
+    with pytest.raises(
+        InputError, match=r"225 numbers.*window_size of 10 in phase 1 gives observations of 115"
+    ):
         evaluate(narrow, market)
-    with pytest.raises(InputError, match="phase 2"):
+    with pytest.raises(InputError, match="in phase 2 gives observations of 228"):
         evaluate(replace(policy, config=EnvConfig.phase2()), market)
     head = policy.params["params"]["action_head"]
     six = {"kernel": np.tile(head["kernel"], 2), "bias": np.tile(head["bias"], 2)}
