@@ -15,6 +15,7 @@ import pytest
 
 from jax_port import env_phase1_jax as env
 from jax_port.data_loader import prepare, stack
+from jax_port.phases import PHASES, phase_of
 from markets import Bars, Contract, EnvConfig, get_contract
 from markets.clock import new_york_to_utc_ns
 from markets.synthetic import synthetic_bars
@@ -62,8 +63,8 @@ class Step:
         return np.asarray(getattr(part, name)).item()
 
 
-_advance = jax.jit(env.advance)
-_reset_at = jax.jit(env.reset_at)
+_advance = {number: jax.jit(phase.advance) for number, phase in PHASES.items()}
+_reset_at = {number: jax.jit(phase.reset_at) for number, phase in PHASES.items()}
 
 
 @dataclass
@@ -75,16 +76,19 @@ class World:
 
     def reset(self, **changes: int) -> env.EnvState:
         """Return the state at bar 22, with fields replaced."""
-        state = _reset_at(jnp.int32(0), self.params)
+        state = _reset_at[self.params.phase](jnp.int32(0), self.params)
         assert int(state.step_idx) == FIRST
-        return state.replace(**{name: jnp.int32(value) for name, value in changes.items()})
+        typed = {
+            name: jnp.asarray(value, getattr(state, name).dtype) for name, value in changes.items()
+        }
+        return state.replace(**typed)
 
     def play(self, *actions: int, state: env.EnvState | None = None) -> list[Step]:
         """Take actions one after another and return every step."""
         state = self.reset() if state is None else state
         steps = []
         for action in actions:
-            state, outcome = _advance(state, np.int32(action), self.params)
+            state, outcome = _advance[self.params.phase](state, np.int32(action), self.params)
             steps.append(Step(state, outcome))
         return steps
 
@@ -108,6 +112,7 @@ def world() -> Callable[..., World]:
         contract: Contract | None = None,
         minute: int = 570,
         rows: int = ROWS,
+        phase: int = 1,
         **config: Any,
     ) -> World:
         script = [TAME] * FIRST + list(bars)
@@ -122,20 +127,21 @@ def world() -> Callable[..., World]:
             **config,
         }
         made = bars_from_ticks(full, contract=contract, first_minute=minute - FIRST)
-        return World(make_params_of(made, EnvConfig.phase1(**settings)), made)
+        configure = EnvConfig.phase1 if phase == 1 else EnvConfig.phase2
+        return World(make_params_of(made, configure(**settings)), made)
 
     return make
 
 
 def make_params_of(bars: Bars, config: EnvConfig) -> env.EnvParams:
-    return env.make_params(stack([prepare(bars, config)]), config)
+    return phase_of(config).make_params(stack([prepare(bars, config)]), config)
 
 
 @cache
 def _small_market(symbols: tuple[str, ...], **config: Any) -> env.EnvParams:
-    settings = EnvConfig.phase1(**config)
+    settings = EnvConfig.phase1().override(**config)
     markets = [prepare(synthetic_bars(name, days=3, seed=7), settings) for name in symbols]
-    return env.make_params(stack(markets), settings)
+    return phase_of(settings).make_params(stack(markets), settings)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
 from markets import Bars, EnvConfig, get_contract
 
 LEAD = 21
@@ -50,6 +51,7 @@ def scenario() -> Callable[..., TradingEnvPhase1]:
         symbol: str = "ES",
         price: float = 5000.0,
         tail: int = 5,
+        phase: int = 1,
         **overrides: Any,
     ) -> TradingEnvPhase1:
         contract = get_contract(symbol)
@@ -65,8 +67,10 @@ def scenario() -> Callable[..., TradingEnvPhase1]:
         stamps = [*range(minute - LEAD, minute), *times[: 1 + len(after)]]
         frame = _frame([*[quiet] * LEAD, first or quiet, *after], stamps)
         settings: dict[str, Any] = {"warmup_bars": 20, "window_size": 1, "max_episode_bars": len(after)}
-        config = EnvConfig.phase1(**(settings | overrides))
-        env = TradingEnvPhase1(Bars.from_frame(frame, contract, source="scenario"), config)
+        configure = EnvConfig.phase1 if phase == 1 else EnvConfig.phase2
+        kind = TradingEnvPhase1 if phase == 1 else TradingEnvPhase2
+        config = configure(**(settings | overrides))
+        env = kind(Bars.from_frame(frame, contract, source="scenario"), config)
         env.reset(options={"start_index": LEAD})
         return env
 
