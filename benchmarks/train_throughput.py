@@ -44,7 +44,7 @@ TWO_MILLION = 2_000_000
 @click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
 @click.option("--envs", default=1024, show_default=True, help="Environments of the port.")
 @click.option("--n-steps", default=32, show_default=True, help="Steps in a rollout of the port.")
-@click.option("--batch-size", default=8192, show_default=True, help="The port's minibatch.")
+@click.option("--batch-size", default=2048, show_default=True, help="The port's minibatch.")
 @click.option("--precisions", default="float32", show_default=True)
 @click.option("--workers", default="2,4", show_default=True, help="Processes of the reference.")
 @click.option("--batches", default="512,4096", show_default=True, help="The reference's minibatches.")

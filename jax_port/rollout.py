@@ -208,10 +208,9 @@ def collect(
 def logits_of(
     network: Network, weights: Params, obs: jax.Array, masks: jax.Array, sparse: bool
 ) -> jax.Array:
-    """Return logits, float32 (N, A); with ``sparse`` zeros where the mask leaves one action.
+    """Return logits, float32 (N, A); with ``sparse`` some are zero where the mask leaves one action.
 
-    Such an action has probability one whatever its logit. Which rows are computed together may move
-    the last bit of the others.
+    Such an action has probability one whatever its logit.
     """
     size = obs.shape[0]
     chunk = chunk_size(size)

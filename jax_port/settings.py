@@ -81,7 +81,7 @@ class TrainSettings:
 
     n_envs: int = 1024
     n_steps: int = 128
-    batch_size: int = 8192
+    batch_size: int = 4096
     n_epochs: int = 4
     total_timesteps: int = 2_000_000
     learning_rate: float = 3e-4

@@ -49,6 +49,7 @@ def run(out: Path, **options: Any) -> None:
     from parity.engine.page import render
     from parity.engine.report import SAME, write_json, write_text
     from parity.pairs.trading import RULES
+    from parity.suites.learner_judge import LIMITS
     from parity.suites.trading import MODULES, count_worlds
     from parity.suites.trading import run as run_gate
 
@@ -68,6 +69,7 @@ def run(out: Path, **options: Any) -> None:
         )
     values = report.to_dict()
     tolerances = {name: rule.describe() for name, rule in RULES.items()}
+    tolerances |= {f"learner: {name}": f"relative error up to {x:g}" for name, x in LIMITS.items()}
     write_text(out / "report.html", render(values))
     write_json(out / "parity.json", values)
     write_text(out / "junit.xml", report.to_junit())
@@ -116,6 +118,14 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
         ),
         ("episode reward deviation", f"{summary['reward_deviation_max']:.2%} (limit 5%)"),
         (
+            "learner",
+            ", ".join(
+                f"{name} {summary['relative_errors'][name]['largest']:.1e}"
+                for name in ("gradients", "weights")
+                if name in summary["relative_errors"]
+            ),
+        ),
+        (
             "branches seen",
             f"{len(values['required']) - len(values['missing'])} of {len(values['required'])}",
         ),
@@ -138,8 +148,13 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
 
 def _why(check: dict[str, Any]) -> str:
     first = check["first"]
-    if check["error"] or first is None:
-        return check["error"] or f"{check['mismatches']} numbers differ"
+    if check["error"]:
+        return str(check["error"])
+    if first is None:
+        for name, found in check["measures"].items():
+            if not found["error"] <= found["limit"]:
+                return f"{name}: error {found['error']:.2g}, {found['limit']:g} allowed"
+        return f"{check['mismatches']} numbers differ"
     place = f"{list(first['index'])}" if first["index"] else ""
     values = f"reference {first['reference']:g}, port {first['port']:g}"
     return f"{first['field']}{place} at lane {first['lane']}, step {first['step']}: {values}"

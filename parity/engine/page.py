@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,18 @@ import numpy as np
 from parity.engine.compare import FAR, FieldStats, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
-from parity.engine.words import percent, plain, runs, short, show, signed, tolerance_of, ulps, unit_of
+from parity.engine.words import (
+    exponent,
+    percent,
+    plain,
+    runs,
+    short,
+    show,
+    signed,
+    tolerance_of,
+    ulps,
+    unit_of,
+)
 
 Values = Mapping[str, Any]
 
@@ -25,6 +37,7 @@ ABOUT = {
     "replay": "episodes recorded on the reference, replayed on the port, every field of every step",
     "restart": "where the port restarts an episode, against the reference reset at the same start",
     "generated": "single steps from injected states that aim at boundaries",
+    "learner": "rollouts and updates, in every number on the way",
 }
 """The engine's own checks in words; a suite's checks go by their names."""
 
@@ -51,6 +64,7 @@ def render(report: Values) -> str:
         undefined=jinja2.StrictUndefined,
     )
     env.filters.update(show=show, signed=signed, ulps=ulps, runs=runs, plain=plain)
+    env.filters.update(exponent=exponent, exceeds=exceeds)
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
     units = {field["name"]: unit_of(field["stats"].rule) for field in fields}
@@ -74,6 +88,7 @@ def render(report: Values) -> str:
         units=units,
         world_columns=_columns(report["worlds"]),
         tallies=_tallies(report["checks"]),
+        measured=_measured(report["checks"]),
         plots=plots,
         curves_kept=kept,
         looks_like=LOOKS_LIKE,
@@ -98,6 +113,7 @@ def tiles(report: Values) -> list[dict[str, Any]]:
     ]
     deviation = float(summary["reward_deviation_max"])
     distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
+    nearest = _nearest(checks)
     return [
         {
             "label": "Transitions compared",
@@ -129,6 +145,7 @@ def tiles(report: Values) -> list[dict[str, Any]]:
             else "no episodes replayed",
             "bad": bool(limits) and not deviation <= min(limits),
         },
+        *([nearest] if nearest else []),
         {
             "label": "Branches covered",
             "value": f"{required - missing:,} of {required:,}" if required else "–",
@@ -138,6 +155,24 @@ def tiles(report: Values) -> list[dict[str, Any]]:
     ]
 
 
+def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
+    """Return the tile of the relative error that comes nearest to its limit, if any was measured."""
+    found = [
+        (measure["error"] / measure["limit"], name, measure, check)
+        for check in checks
+        for name, measure in check["measures"].items()
+    ]
+    if not found:
+        return None
+    share, name, measure, check = max(found, key=lambda one: (math.isnan(one[0]), one[0]))
+    return {
+        "label": "Relative error nearest its limit",
+        "value": exponent(measure["error"]),
+        "below": f"{name}, {check['world']}; {exponent(measure['limit'])} allowed",
+        "bad": not share <= 1,
+    }
+
+
 def _brief_ulps(distance: int) -> str:
     """Return a distance short enough for the head of the page."""
     return ulps(distance) if distance < 10**6 or distance >= FAR else short(distance)
@@ -145,7 +180,7 @@ def _brief_ulps(distance: int) -> str:
 
 def _lane(check: str) -> str:
     """Return what a lane of a check is called."""
-    return "case" if check == "generated" else "episode"
+    return {"generated": "case", "learner": "update"}.get(check.partition(",")[0], "episode")
 
 
 def _place(name: str, index: Iterable[int]) -> str:
@@ -156,12 +191,19 @@ def _place(name: str, index: Iterable[int]) -> str:
 def _check(check: Values) -> dict[str, Any]:
     """Return a check with what its row in the table says."""
     stats = list(check["fields"].values())
+    far = [(name, measure) for name, measure in check["measures"].items() if exceeds(measure)]
     first, why = check["first"], check["error"]
     if first and not why:
         at = f", step {first['step']:,}" if first["step"] >= 0 else ""
         why = (
             f"{_place(first['field'], first['index'])}: reference {show(first['reference'])}, "
             f"port {show(first['port'])} at {_lane(check['check'])} {first['lane']:,}{at}"
+        )
+    elif far and not why:
+        name, measure = far[0]
+        why = (
+            f"{name}: relative error {measure['error']:.2g}, {measure['limit']:g} allowed, at "
+            f"{measure['where']}"
         )
     notes = {}
     for name, value in check["notes"].items():
@@ -171,7 +213,7 @@ def _check(check: Values) -> dict[str, Any]:
             notes[plain(name)] = show(value)
     return {
         **check,
-        "numbers": sum(field["compared"] for field in stats),
+        "numbers": sum(one["compared"] for one in (*stats, *check["measures"].values())),
         "max_ulps": max((field["max_ulps"] for field in stats), default=0),
         "why": why or ("" if check["passed"] else f"{check['mismatches']:,} numbers differ"),
         "facts": notes,
@@ -209,6 +251,30 @@ def aggregate(checks: Sequence[Values]) -> list[dict[str, Any]]:
         {"name": name, "stats": stats, "tolerance": tolerance_of(rule)}
         for (name, rule), stats in merged.items()
     ]
+
+
+def exceeds(measure: Values) -> bool:
+    """Return whether an error is beyond its limit; one that is not a number is."""
+    return not measure["error"] <= measure["limit"]
+
+
+def _measured(checks: Sequence[Values]) -> list[dict[str, Any]]:
+    """Return a table for each kind of check that measures: what, limit, and each world's error."""
+    kinds = dict.fromkeys(check["check"] for check in checks if check["measures"])
+    tables = []
+    for kind in kinds:
+        held = [check for check in checks if check["check"] == kind and check["measures"]]
+        names = dict.fromkeys(name for check in held for name in check["measures"])
+        rows = [
+            {
+                "name": name,
+                "limit": next(c["measures"][name]["limit"] for c in held if name in c["measures"]),
+                "cells": [check["measures"].get(name) for check in held],
+            }
+            for name in names
+        ]
+        tables.append({"name": kind, "worlds": [check["world"] for check in held], "rows": rows})
+    return tables
 
 
 def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import jax
 
 from parity.engine.diverge import Divergence
+from parity.engine.measure import Measure
 from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -78,6 +79,12 @@ class Report:
         replays = [check for check in self.checks if check.check == "replay"]
         generated = [check for check in self.checks if check.check == "generated"]
 
+        largest: dict[str, Measure] = {}
+        for check in self.checks:
+            for name, measure in check.measures.items():
+                known = largest.get(name)
+                largest[name] = measure if known is None else known.merge(measure)
+
         def most(name: str) -> int:
             return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
 
@@ -85,7 +92,7 @@ class Report:
             "episodes": sum(int(check.notes["episodes"]) for check in replays),
             "replayed_transitions": sum(check.compared for check in replays),
             "generated_transitions": sum(check.compared for check in generated),
-            "numbers_compared": sum(f.compared for c in self.checks for f in c.fields.values()),
+            "numbers_compared": sum(check.numbers for check in self.checks),
             "mismatches": sum(check.mismatches for check in self.checks),
             "failed_checks": sum(not check.passed for check in self.checks),
             "max_ulps_obs": most("obs"),
@@ -93,6 +100,10 @@ class Report:
             "reward_deviation_max": max(
                 (float(check.notes["reward_deviation_max"]) for check in replays), default=0.0
             ),
+            "relative_errors": {
+                name: {"largest": measure.error, "limit": measure.limit}
+                for name, measure in largest.items()
+            },
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +162,12 @@ def _failure(check: CheckResult) -> str:
     if check.error:
         return check.error
     if check.first is None:
-        return f"{check.mismatches} numbers differ"
+        far = [name for name, measure in check.measures.items() if not measure.passed]
+        if not far:
+            return f"{check.mismatches} numbers differ"
+        measure = check.measures[far[0]]
+        more = f", and {len(far) - 1} more" if len(far) > 1 else ""
+        return f"{far[0]}: error {measure.error:.2g}, {measure.limit:g} allowed{more} ({measure.where})"
     m = check.first
     where = f"lane {m.lane}, step {m.step}" if m.step >= 0 else f"lane {m.lane}"
     place = f"{list(m.index)}" if m.index else ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from parity.engine.compare import FieldStats, compare
 from parity.engine.generate import seeded_cases
+from parity.engine.measure import Measure
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes, resets_at
 from parity.engine.replay import Replay, replay
@@ -52,6 +53,7 @@ class CheckResult:
         coverage: how often each branch was taken.
         notes: further numbers for the report.
         error: why the check could not be carried out, if it could not.
+        measures: errors by what was compared, where the sides may round differently.
     """
 
     check: str
@@ -62,11 +64,19 @@ class CheckResult:
     coverage: Counter[str] = field(default_factory=Counter)
     notes: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    measures: dict[str, Measure] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers compared."""
+        fields = sum(stats.compared for stats in self.fields.values())
+        return fields + sum(measure.compared for measure in self.measures.values())
 
     @property
     def mismatches(self) -> int:
-        """Numbers on which the sides disagree."""
-        return sum(stats.mismatches for stats in self.fields.values())
+        """Numbers on which the sides disagree, and measures beyond their limits."""
+        far = sum(not measure.passed for measure in self.measures.values())
+        return sum(stats.mismatches for stats in self.fields.values()) + far
 
     @property
     def passed(self) -> bool:

@@ -71,6 +71,13 @@ def percent(share: float) -> str:
     return f"{100 * share:,.2f}%" if math.isfinite(share) else _show_float(share)
 
 
+def exponent(number: float) -> str:
+    """Return a small number with two digits and its power of ten."""
+    if not math.isfinite(number) or number == 0:
+        return _show_float(number)
+    return f"{number:.1e}".replace("e-0", "e-").replace("e+0", "e+")
+
+
 def plain(name: str) -> str:
     """Return a name in code as words."""
     return str(name).replace("_", " ")

@@ -1,18 +1,21 @@
-"""Generated Phase 1 states that sit on the boundaries of the specification.
+"""Generated states that sit on the boundaries of the specification.
 
 Source: sections 4 to 6 of ``docs/environment.md``. Uniformly drawn states miss faults that only show
-on an edge (a price exactly on the stop, equity exactly on the floor), so every case aims at one.
+on an edge (a price exactly on the stop, equity exactly on the floor), so every case aims at one. What
+Phase 2 adds is in :mod:`parity.pairs.corners_phase2`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
+from jax_port.phases import phase_of
 from markets import EnvConfig
 from markets.config import dollars_to_cents
 from parity.engine.pair import Case, Choices
@@ -56,7 +59,7 @@ class Ground:
     drawdown: int
     lock: int
     longest: int
-    actions: int = 3
+    actions: int
 
 
 def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
@@ -103,10 +106,40 @@ def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
         drawdown=dollars_to_cents("trailing_drawdown_dollars", account.trailing_drawdown_dollars),
         lock=dollars_to_cents("floor_lock_dollars", account.floor_lock_dollars),
         longest=config.max_episode_bars,
+        actions=phase_of(config).num_actions,
     )
 
 
-def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
+class Scene(NamedTuple):
+    """A trade on a bar, or none, and what may be done about it.
+
+    Attributes:
+        trade: the state's fields that a trade is made of.
+        actions: to choose from.
+        corners: what was aimed at.
+    """
+
+    trade: dict[str, int]
+    actions: tuple[int, ...]
+    corners: tuple[str, ...]
+
+
+SetScene = Callable[[Choices, Ground, list[int], int], Scene]
+"""(choices, ground, the bar's row, its number) -> a scene."""
+
+
+def phase1_scene(choices: Choices, ground: Ground, row: list[int], step: int) -> Scene:
+    """Place a trade, or none, and offer Phase 1's actions."""
+    kind = choices.aim(TRADES)
+    trade = _trade(choices, ground, row, step, kind)
+    odd = (ground.actions, -1)  # no actions at all
+    actions = (0, 0, 0, 1, 2, *odd) if trade["position"] else (0, 1, 2, 1, 2, 1, 2, *odd)
+    return Scene(trade, actions, (kind,))
+
+
+def build_case(
+    choices: Choices, ground: Ground, world: int, set_scene: SetScene = phase1_scene
+) -> Case:
     """Build one state and action.
 
     The account is kept consistent (section 7's first two invariants hold); where the floor must be
@@ -116,8 +149,7 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
     bars = ground.places[place]
     step = int(bars[choices.integer(0, len(bars) - 1)])
     row = [int(x) for x in ground.bars[step]]
-    kind = choices.aim(TRADES)
-    trade = _trade(choices, ground, row, step, kind)
+    trade, actions, corners = set_scene(choices, ground, row, step)
     limit = choices.pick((1, 2, ground.longest, ground.longest - 1, ground.longest // 2))
     oldest = step - trade["position_entry_step"] if trade["position"] else 0
     age = max(min(limit, ground.longest) - 1, oldest)
@@ -125,8 +157,7 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
     pnl = choices.integer(-20_000, 20_000) * choices.pick((0, 1, 25))
     is_open = int(trade["position"] != 0)
     balance = ground.initial + pnl - is_open * ground.commission
-    odd = (ground.actions, -1)  # no actions at all
-    action = choices.pick((0, 0, 0, 1, 2, *odd) if is_open else (0, 1, 2, 1, 2, 1, 2, *odd))
+    action = choices.pick(actions)
     stake = choices.aim(STAKES)
     high, floor = _stake(choices, ground, row, trade, balance, stake)
     state = {
@@ -142,7 +173,7 @@ def phase1_case(choices: Choices, ground: Ground, world: int) -> Case:
         "total_pnl": pnl,
         "market": world,
     }
-    return Case(world, state, action, (place, kind, stake))
+    return Case(world, state, action, (place, *corners, stake))
 
 
 def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ from markets.bars import FEATURES
 from parity.engine.compare import Array
 from parity.engine.pair import Policy
 
-HOLD, BUY, SELL = 0, 1, 2
+HOLD, BUY, SELL, BREAK_EVEN, TRAIL_ON = range(5)
 _CLOSE = FEATURES.index("close")
 
 
@@ -35,9 +35,21 @@ def contrarian(rng: np.random.Generator, masks: Array, obs: Array) -> int:
     return side if masks[side] else uniform(rng, masks, obs)
 
 
+def manager(rng: np.random.Generator, masks: Array, obs: Array) -> int:
+    """Enter as the contrarian does; move to break-even and trail as soon as may be, and never back."""
+    for action in (BREAK_EVEN, TRAIL_ON):
+        if masks[action]:
+            return action
+    return contrarian(rng, masks, obs) if masks[BUY] else HOLD
+
+
 POLICIES: dict[str, Policy] = {
     "uniform": uniform,
     "seldom": seldom,
     "always": always,
     "contrarian": contrarian,
 }
+"""Phase 1's, by name."""
+
+PHASE2_POLICIES: dict[str, Policy] = {**POLICIES, "manager": manager}
+"""Phase 2's, by name."""

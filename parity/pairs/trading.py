@@ -1,10 +1,14 @@
-"""The trading environments of Phase 1 as a pair: Gymnasium in points and dollars, JAX in integers."""
+"""The trading environments as pairs: Gymnasium in points and dollars, JAX in integers.
+
+A pair is of the phase that its configuration names; what the phases differ in is in :data:`KINDS`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any
 
 import jax
@@ -12,18 +16,40 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port import env_phase1_jax as port
+from jax_port import env_phase2_jax as port2
 from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare, stack
+from jax_port.phases import phase_of
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
 from markets import Bars, EnvConfig
 from parity.engine.compare import Array, Close, Equal, Rule
-from parity.engine.pair import BatchStep, Case, Choices, Fields, FunctionalSide, MutableSide, Pair
-from parity.pairs.corners import phase1_case, survey
-from parity.pairs.policies import POLICIES
+from parity.engine.pair import (
+    BatchStep,
+    Case,
+    Choices,
+    Fields,
+    FunctionalSide,
+    MutableSide,
+    Pair,
+    Policy,
+)
+from parity.pairs.branches import (
+    PHASE1_REQUIRED,
+    PHASE2_REQUIRED,
+    Coverage,
+    phase1_coverage,
+    phase2_coverage,
+)
+from parity.pairs.corners import SetScene, build_case, phase1_scene, survey
+from parity.pairs.corners_phase2 import phase2_scene
+from parity.pairs.policies import PHASE2_POLICIES, POLICIES
 
 PRICES = ("entry_price", "sl_price", "tp_price")
 MONEY = ("balance", "highest_balance", "trailing_dd_level", "total_pnl")
 COUNTS = ("position", "num_trades", "winning_trades", "losing_trades")
 BARS = ("step_idx", "episode_start", "position_entry_step")
+FLAGS = ("trailing",)
+"""State of Phase 2 alone."""
 
 RULES: dict[str, Rule] = {
     **{name: Equal("ticks") for name in PRICES},
@@ -32,16 +58,13 @@ RULES: dict[str, Rule] = {
     **{name: Equal("bars") for name in BARS},
     **{
         name: Equal()
-        for name in ("market", "masks", "terminated", "truncated", "violation", "forbidden")
+        for name in ("market", "masks", "terminated", "truncated", "violation", "forbidden", *FLAGS)
     },
     "exit_code": Equal(),
     "done_reason": Equal(),
     "reward": Close(ulps=4),
     "obs": Close(ulps=4),
 }
-
-EXITS = ("none", "stop", "target", "late close", "drawdown")
-REASONS = ("running", "drawdown", "late close", "end of data", "bar limit")
 
 
 @dataclass(frozen=True)
@@ -59,23 +82,67 @@ class World:
     options: str
 
 
-class _Reference(TradingEnvPhase1):
-    """The reference, told which world it stands in."""
+@dataclass(frozen=True)
+class Kind:
+    """What the phases differ in, for a pair.
 
-    market = 0
+    Attributes:
+        environment: of the reference.
+        state: of the port.
+        flags: state that this phase adds.
+        policies, set_scene, coverage, required: how to drive it, and what must be seen.
+    """
+
+    environment: type[TradingEnvPhase1]
+    state: type[port.EnvState]
+    flags: tuple[str, ...]
+    policies: Mapping[str, Policy]
+    set_scene: SetScene
+    coverage: Coverage
+    required: frozenset[str]
+
+
+KINDS = {
+    1: Kind(
+        TradingEnvPhase1,
+        port.EnvState,
+        (),
+        POLICIES,
+        phase1_scene,
+        phase1_coverage,
+        PHASE1_REQUIRED,
+    ),
+    2: Kind(
+        TradingEnvPhase2,
+        port2.EnvState,
+        FLAGS,
+        PHASE2_POLICIES,
+        phase2_scene,
+        phase2_coverage,
+        PHASE2_REQUIRED,
+    ),
+}
+"""By phase."""
+
+
+def make_reference(world: World, config: EnvConfig) -> TradingEnvPhase1:
+    """Return the reference of the configuration's phase on a world's bars."""
+    return KINDS[config.phase].environment(world.bars, config)
 
 
 def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
-    def make(world: int) -> _Reference:
-        env = _Reference(worlds[world].bars, config)
-        env.market = world
+    flags = KINDS[config.phase].flags
+
+    def make(world: int) -> TradingEnvPhase1:
+        env = make_reference(worlds[world], config)
+        vars(env)["market"] = world
         return env
 
-    def reset(env: _Reference, start: int) -> Array:
+    def reset(env: TradingEnvPhase1, start: int) -> Array:
         obs, _ = env.reset(options={"start_index": start})
         return obs
 
-    def inject(env: _Reference, state: Mapping[str, int]) -> None:
+    def inject(env: TradingEnvPhase1, state: Mapping[str, int]) -> None:
         # In the reference's own types: points and dollars in float64, as its arithmetic makes them.
         for name in (*COUNTS, *BARS):
             setattr(env, name, int(state[name]))
@@ -83,16 +150,19 @@ def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
             setattr(env, name, float(round(state[name]) * env.tick_size))
         for name in MONEY:
             setattr(env, name, round(state[name] / 100, 2))
+        for name in flags:
+            setattr(env, name, bool(state[name]))
         env.trade_history = []
 
-    def read(env: _Reference) -> Fields:
+    def read(env: TradingEnvPhase1) -> Fields:
         ticks = {name: round(getattr(env, name) / env.tick_size) for name in PRICES}
         cents = {name: round(getattr(env, name) * 100) for name in MONEY}
         plain = {name: getattr(env, name) for name in (*COUNTS, *BARS)}
-        whole = {**plain, **ticks, **cents, "market": env.market}
-        return {name: np.int32(value) for name, value in whole.items()}
+        whole = {**plain, **ticks, **cents, "market": vars(env)["market"]}
+        held = {name: np.bool_(getattr(env, name)) for name in flags}
+        return {**{name: np.int32(value) for name, value in whole.items()}, **held}
 
-    def step(env: _Reference, action: int) -> Fields:
+    def step(env: TradingEnvPhase1, action: int) -> Fields:
         obs, reward, terminated, truncated, info = env.step(action)
         return {
             "obs": obs,
@@ -124,7 +194,8 @@ def _begin(worlds: jax.Array, starts: jax.Array, params: port.EnvParams) -> port
     def number(row: jax.Array) -> jax.Array:
         return jnp.argmax(market.starts[:, 0] == row).astype(jnp.int32)
 
-    return jax.vmap(port.reset_at, in_axes=(0, None))(jax.vmap(number)(rows), params)
+    reset_at = phase_of(params).reset_at
+    return jax.vmap(reset_at, in_axes=(0, None))(jax.vmap(number)(rows), params)
 
 
 def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: port.EnvParams) -> port.EnvState:
@@ -132,15 +203,15 @@ def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: port.EnvPar
     held = fields["position"] != 0
     rows = {name: fields[name] + first for name in ("step_idx", "episode_start")}
     entry = jnp.where(held, fields["position_entry_step"] + first, 0)
-    return port.EnvState(**{**fields, **rows, "position_entry_step": entry, "market": worlds})
+    state = KINDS[params.phase].state
+    return state(**{**fields, **rows, "position_entry_step": entry, "market": worlds})
 
 
 def _read(state: port.EnvState, params: port.EnvParams) -> dict[str, jax.Array]:
     first = params.market.first_bar[state.market]
     held = state.position != 0
-    same = {name: getattr(state, name) for name in (*PRICES, *MONEY, *COUNTS, "market")}
     return {
-        **same,
+        **{item.name: getattr(state, item.name) for item in fields_of(state)},
         "step_idx": state.step_idx - first,
         "episode_start": state.episode_start - first,
         "position_entry_step": jnp.where(
@@ -150,11 +221,16 @@ def _read(state: port.EnvState, params: port.EnvParams) -> dict[str, jax.Array]:
 
 
 def _step(key: jax.Array, state: port.EnvState, action: jax.Array, params: port.EnvParams) -> BatchStep:
-    out = port.batch_step(key, state, action, params)
+    out = port.batch_step(key, state, action, params, phase_of(params))
     return BatchStep(out.obs, out.state, out.final_obs, out.final_state, out.outcome._asdict())
 
 
-_observe = jax.vmap(port.observe, in_axes=(0, None))
+def _observe(state: port.EnvState, params: port.EnvParams) -> jax.Array:
+    return jax.vmap(phase_of(params).observe, in_axes=(0, None))(state, params)
+
+
+def _masks(state: port.EnvState, params: port.EnvParams) -> jax.Array:
+    return port.batch_action_masks(state, params, phase_of(params))
 
 
 def _port(params: port.EnvParams) -> FunctionalSide:
@@ -164,64 +240,16 @@ def _port(params: port.EnvParams) -> FunctionalSide:
         inject=_inject,
         step=_step,
         observe=_observe,
-        masks=port.batch_action_masks,
+        masks=_masks,
         read=_read,
         form="batch_step, jitted in one lax.scan, parameters and market data as arguments, float32",
     )
 
 
-def coverage(before: Fields, actions: Array, after: Fields) -> dict[str, int]:
-    """Count the branches of the specification that transitions took.
-
-    Args:
-        before, after: fields of N transitions, (N, ...).
-        actions: int (N,).
-    """
-    seen: dict[str, int] = {}
-    for code, name in enumerate(EXITS):
-        seen[f"exit: {name}"] = int((after["exit_code"] == code).sum())
-    for code, name in enumerate(REASONS):
-        seen[f"done: {name}"] = int((after["done_reason"] == code).sum())
-    patterns, counts = np.unique(before["masks"], axis=0, return_counts=True)
-    for pattern, count in zip(patterns, counts, strict=True):
-        bits = "".join("1" if allowed else "0" for allowed in pattern)
-        seen[f"mask: {bits}"] = int(count)
-    opened = (before["position"] == 0) & (after["num_trades"] > before["num_trades"])
-    tried = (before["position"] == 0) & np.isin(actions, (1, 2))
-    won = after["winning_trades"] > before["winning_trades"]
-    lost = after["losing_trades"] > before["losing_trades"]
-    seen["entry: long"] = int((opened & (actions == 1)).sum())
-    seen["entry: short"] = int((opened & (actions == 2)).sum())
-    seen["entry: outside the window"] = int((tried & ~opened).sum())
-    seen["trade: won"] = int(won.sum())
-    seen["trade: lost"] = int(lost.sum())
-    seen["action: forbidden"] = int(after["forbidden"].sum())
-    seen["floor: rose"] = int((after["trailing_dd_level"] > before["trailing_dd_level"]).sum())
-    seen["late close and drawdown at once"] = int(
-        ((after["exit_code"] == 3) & (after["done_reason"] == 1)).sum()
-    )
-    seen["drawdown while flat"] = int(
-        ((after["done_reason"] == 1) & np.isin(after["exit_code"], (0, 1, 2))).sum()
-    )
-    seen["opened and liquidated in one step"] = int((opened & (after["exit_code"] == 4)).sum())
-    return seen
-
-
-REQUIRED = frozenset(
-    [
-        *(f"exit: {name}" for name in EXITS),
-        *(f"done: {name}" for name in REASONS),
-        *(f"mask: {bits}" for bits in ("100", "111")),
-        *("entry: long", "entry: short", "entry: outside the window", "trade: won", "trade: lost"),
-        *("action: forbidden", "floor: rose", "late close and drawdown at once", "drawdown while flat"),
-    ]
-)
-
-
-def phase1_pair(
+def trading_pair(
     worlds: Sequence[World], config: EnvConfig, prepared: Sequence[PreparedMarket] | None = None
 ) -> Pair:
-    """Declare the Phase 1 environments as a pair over one or more worlds.
+    """Declare the environments of the configuration's phase as a pair over one or more worlds.
 
     Args:
         worlds: bars by name; every one becomes a market of the same batch on the port's side.
@@ -230,9 +258,10 @@ def phase1_pair(
     """
     markets = list(prepared) if prepared else [prepare(world.bars, config) for world in worlds]
     grounds = [survey(market, config) for market in markets]
+    kind, phase = KINDS[config.phase], phase_of(config)
 
     def case(choices: Choices, world: int) -> Case:
-        return phase1_case(choices, grounds[world], world)
+        return build_case(choices, grounds[world], world, kind.set_scene)
 
     def describe(world: int, state: Mapping[str, int]) -> dict[str, Any]:
         market, step = markets[world], int(state["step_idx"])
@@ -259,18 +288,18 @@ def phase1_pair(
         return f"rltrader parity case {options}{extra} --action {case.action} --state '{state}'"
 
     return Pair(
-        name="trading environment, Phase 1",
+        name=f"trading environment, Phase {phase.number}",
         worlds=[world.name for world in worlds],
         reference=_reference(worlds, config),
-        port=_port(port.make_params(stack(markets), config)),
+        port=_port(phase.make_params(stack(markets), config)),
         rules=RULES,
         starts=[market.starts for market in markets],
         begun=lambda fields: (fields["market"], fields["step_idx"]),
         max_steps=config.max_episode_bars,
-        policies=POLICIES,
+        policies=kind.policies,
         case=case,
-        coverage=coverage,
-        required=REQUIRED,
+        coverage=kind.coverage,
+        required=kind.required,
         describe=describe,
         command=command,
     )

@@ -1,299 +1,232 @@
-"""Learner parity: one update of sb3-contrib's MaskablePPO, repeated by the port on the same rollout.
+"""Learner parity: the trainer's own program against sb3-contrib's MaskablePPO, end to end.
 
-Weights alone are a weak gate (a wrong deviation moves them by 3e-6 while it moves gradients by
-3e-3), so loss terms, raw gradients, Adam's moments and weights are all compared, in relative terms.
+The port goes first. Then the real MaskablePPO collects rollouts on the reference environment, and
+trains on them, with the actions, starts and minibatches that the port drew; and every number of both
+is compared after every update. Source: ``docs/learner.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from sb3_contrib import MaskablePPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import configure_logger
 
-from jax_port.networks import ActorCritic
-from jax_port.ppo import (
-    Apply,
-    Batch,
-    HyperParams,
-    TrainState,
-    gae,
-    hyper_params,
-    init_train_state,
-    ppo_loss,
-    run_epochs,
+from jax_port.env_phase1_jax import EnvParams
+from jax_port.normalize import Scale
+from jax_port.policy import decide, make_network
+from parity.engine.compare import Array, Equal
+from parity.engine.pair import Fields
+from parity.engine.verify import CheckResult, Mismatch, compare_fields
+from parity.suites.learner_cases import LearnerCase, learner_cases
+from parity.suites.learner_judge import judge_end, judge_updates
+from parity.suites.learner_port import PortRun, make_params, run_port, run_trainer
+
+TRAINED_TOGETHER = 2
+"""Cases, from the first, that the trainer's program trains side by side."""
+
+TRIES = 6
+"""Seeds tried until no decision hangs on rounding; about one in ten does."""
+
+CHANCE = 6.0
+"""Deviations by which an action may be drawn too often or too seldom."""
+
+REQUIRED = frozenset(
+    f"learner: {name}"
+    for name in (
+        "terminated",
+        "truncated, value added",
+        "forbidden action",
+        "observation clipped",
+        "ended on a rollout's last step",
+        "went on after a rollout's last step",
+        "ratio clipped",
+        "value clipped",
+        "norm clipped",
+        "norm not clipped",
+        "partial minibatch",
+        "stopped by target_kl",
+        "rate annealed",
+        "reward not normalised",
+    )
 )
+"""What must have happened, or the comparison has not seen enough."""
 
-F32 = NDArray[np.float32]
-Weights = dict[str, F32]
-
-LAYERS = {
-    "policy_0": "mlp_extractor.policy_net.0",
-    "policy_1": "mlp_extractor.policy_net.2",
-    "value_0": "mlp_extractor.value_net.0",
-    "value_1": "mlp_extractor.value_net.2",
-    "action_head": "action_net",
-    "value_head": "value_net",
-}
-"""The port's layer by torch's module."""
+STEPS = 1.0, -1.0, 0.5
+NEAR = 1e-9
+"""A difference of logits too small to make one probability differ from another in float32."""
 
 
-def to_flax(weights: Mapping[str, F32]) -> dict[str, Any]:
-    """Return torch's weights as the port's: kernels are transposed."""
-    return {
-        "params": {
-            ours: {
-                "kernel": jnp.asarray(weights[f"{theirs}.weight"].T),
-                "bias": jnp.asarray(weights[f"{theirs}.bias"]),
-            }
-            for ours, theirs in LAYERS.items()
-        }
-    }
-
-
-def to_torch(params: Mapping[str, Any]) -> Weights:
-    """Return the port's weights, gradients or moments under torch's names."""
-    found: Weights = {}
-    for ours, theirs in LAYERS.items():
-        found[f"{theirs}.weight"] = np.asarray(params["params"][ours]["kernel"]).T
-        found[f"{theirs}.bias"] = np.asarray(params["params"][ours]["bias"])
-    return found
-
-
-@dataclass
-class Update:
-    """One update of the reference, written down.
+class LearnerRun:
+    """One case driven on both sides.
 
     Attributes:
-        before, after: weights.
-        rollout: float32 arrays (T, N, ...): obs, actions, masks, log_probs, values, rewards,
-            episode_starts, advantages, returns; and last_values, last_dones (N,).
-        permutations: int (E, M).
-        gradients: of every minibatch, before clipping.
-        first_moment, second_moment: Adam's, after the update.
-        losses: means over all minibatches, by SB3's names.
-        steps: gradient steps taken.
+        case: as it was compared, with the seed that was found.
+        weights: before training, by torch's names.
+        params: the port's environment.
+        port: what the port did and drew.
+        updates: what the reference did with it.
+        coverage: how often each thing happened.
+        decisions: likeliest actions by the reference, of :func:`decision_cases`.
     """
 
-    before: Weights
-    rollout: dict[str, NDArray[Any]]
-    permutations: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    after: Weights = field(default_factory=dict)
-    gradients: list[Weights] = field(default_factory=list)
-    first_moment: Weights = field(default_factory=dict)
-    second_moment: Weights = field(default_factory=dict)
-    losses: dict[str, float] = field(default_factory=dict)
+    def __init__(self, case: LearnerCase) -> None:
+        """Drive both sides, with the case's seed or the first one after it that can be compared.
 
-    @property
-    def steps(self) -> int:
-        """Gradient steps that were taken."""
-        return len(self.gradients)
+        Where a decision of the reference lies within rounding (a ratio on the edge of its clip
+        range, say), two right programs may decide differently, and all that follows differs. Such a
+        seed says nothing; whether it is one is told by the reference alone.
+
+        Raises:
+            ArithmeticError: no seed can be compared.
+        """
+        from parity.suites.learner_reference import Reference
+
+        self.params: EnvParams = make_params(case)
+        for seed in range(case.settings.seed, case.settings.seed + TRIES):
+            self.case = replace(case, settings=case.settings.override(seed=seed))
+            reference = Reference(self.case)
+            self.weights: Fields = reference.weights
+            self.port: PortRun = run_port(self.case, self.weights, self.params)
+            done = reference.learn(self.port.draws)
+            if done.margin >= 1:
+                self.updates: Sequence[Fields] = done.updates
+                self.coverage = coverage_of(self.case, done.updates, done.coverage)
+                self.decisions: Array = reference.decide(*decision_cases())
+                return
+        raise ArithmeticError(f"{case.name}: {TRIES} seeds in a row hang on rounding")
 
 
-class _Silent(BaseCallback):
-    def _on_step(self) -> bool:
-        return True
-
-
-def _weights(policy: torch.nn.Module) -> Weights:
-    names = [name for name, _ in policy.named_parameters()]
-    state = policy.state_dict()
-    return {name: state[name].detach().numpy().copy() for name in names}
-
-
-def record_update(model: MaskablePPO, spread: float = 30.0) -> Update:
-    """Collect one rollout with a model, train on it, and write everything down.
+def check_learner(seed: int = 0) -> Iterator[CheckResult]:
+    """Yield the results of all cases, and of the trainer's program on the first ones together.
 
     Args:
-        model: fresh, on its environment; it is trained by one update.
-        spread: factor on the action head, so that logits differ as they do late in training.
+        seed: of weights, environments and draws.
     """
-    with torch.no_grad():
-        model.policy.action_net.weight.mul_(spread)  # type: ignore[operator]
-    model.set_logger(configure_logger(0, None, "", False))
-    total, callback = model._setup_learn(model.n_steps * model.n_envs, _Silent())
-    last: dict[str, Any] = {}
-    compute = model.rollout_buffer.compute_returns_and_advantage
-
-    def keep(last_values: torch.Tensor, dones: NDArray[np.bool_]) -> None:
-        last.update(last_values=last_values.numpy().reshape(-1).copy(), last_dones=dones.copy())
-        compute(last_values, dones)
-
-    buffer = model.rollout_buffer
-    env = model.get_env()
-    assert env is not None
-    with patch.object(buffer, "compute_returns_and_advantage", keep):
-        model.collect_rollouts(env, callback, buffer, model.n_steps, use_masking=True)
-    names = ("actions", "log_probs", "values", "rewards", "episode_starts", "advantages", "returns")
-    rollout = {name: getattr(buffer, name).copy() for name in names}
-    rollout["obs"] = buffer.observations.copy()
-    rollout["masks"] = buffer.action_masks.reshape(*rollout["rewards"].shape, -1) > 0.5
-    rollout["actions"] = rollout["actions"].reshape(rollout["rewards"].shape).astype(np.int32)
-    update = Update(_weights(model.policy), {**rollout, **last})
-    model._update_current_progress_remaining(model.num_timesteps, total)
-    with _watching(model, update):
-        model.train()
-    update.after = _weights(model.policy)
-    named = dict(model.policy.named_parameters())
-    for name, moments in (("first_moment", "exp_avg"), ("second_moment", "exp_avg_sq")):
-        found = {key: model.policy.optimizer.state[p][moments].numpy() for key, p in named.items()}
-        setattr(update, name, found)
-    logger: Logger = model.logger
-    update.losses = {
-        key.removeprefix("train/"): float(value)
-        for key, value in logger.name_to_value.items()
-        if key.startswith("train/")
-    }
-    return update
+    runs = []
+    for case in learner_cases(seed):
+        run = LearnerRun(case)
+        result = judge_updates(run.case, run.updates, run.port.updates)
+        result.coverage = run.coverage
+        result.notes["updates"] = len(run.updates)
+        result.notes["gradient_steps"] = sum(int(table["gradient steps"]) for table in run.updates)
+        result.notes["seed"] = run.case.settings.seed
+        yield result
+        yield check_drawn(run.case, run.port)
+        runs.append(run)
+    yield check_decisions(runs[0].case, runs[0].decisions)
+    yield from check_trainer(runs[:TRAINED_TOGETHER])
 
 
-def _gradient(parameter: torch.nn.Parameter) -> F32:
-    assert parameter.grad is not None
-    return parameter.grad.numpy().copy()
+def count_checks() -> int:
+    """Return how many results :func:`check_learner` yields."""
+    return 2 * len(learner_cases()) + 1 + TRAINED_TOGETHER
 
 
-@contextmanager
-def _watching(model: MaskablePPO, update: Update) -> Iterator[None]:
-    """Write down the minibatches' order and their raw gradients while a model trains."""
-    orders: list[NDArray[np.int64]] = []
-    permute, clip = np.random.permutation, torch.nn.utils.clip_grad_norm_
-
-    def permutation(size: int) -> NDArray[np.int64]:
-        orders.append(permute(size))
-        return orders[-1]
-
-    def clipping(parameters: Any, max_norm: float, *rest: Any, **more: Any) -> torch.Tensor:
-        named = model.policy.named_parameters()
-        update.gradients.append({name: _gradient(p) for name, p in named})
-        return clip(parameters, max_norm, *rest, **more)
-
-    orders_kept = patch("numpy.random.permutation", permutation)
-    with orders_kept, patch("torch.nn.utils.clip_grad_norm_", clipping):
-        yield
-    update.permutations = np.stack(orders)
+def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:
+    """Check where the trainer's own program leads to: all updates of several agents in one call."""
+    cases = [run.case for run in runs]
+    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params)
+    return [judge_end(run.case, run.updates[-1], end) for run, end in zip(runs, ends, strict=True)]
 
 
-def settings_of(model: MaskablePPO) -> HyperParams:
-    """Return a model's present hyperparameters as the port's."""
-    left = model._current_progress_remaining
-    schedules: Any = model  # floats when constructed, functions of the remaining progress since
-    clip_vf = None if model.clip_range_vf is None else float(schedules.clip_range_vf(left))
-    return hyper_params(
-        learning_rate=float(model.lr_schedule(left)),
-        gamma=model.gamma,
-        gae_lambda=model.gae_lambda,
-        clip_range=float(schedules.clip_range(left)),
-        clip_range_vf=clip_vf,
-        ent_coef=model.ent_coef,
-        vf_coef=model.vf_coef,
-        max_grad_norm=model.max_grad_norm,
-        target_kl=model.target_kl,
+def coverage_of(case: LearnerCase, updates: Sequence[Fields], seen: Counter[str]) -> Counter[str]:
+    """Return how often each thing happened in a case, under the report's names."""
+    rates = {float(table["learning rate"]) for table in updates}
+    counts = Counter(seen)
+    counts["rate annealed"] += len(rates) - 1
+    if not case.settings.norm_reward:
+        counts["reward not normalised"] += sum(table["rewards"].size for table in updates)
+    return Counter({f"learner: {name}": count for name, count in counts.items() if count})
+
+
+def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
+    """Check what no comparison can: that minibatches are shuffled, and actions drawn as they should.
+
+    Every order holds every transition once and none is used twice; no forbidden action is taken; each
+    action, and likely actions on the whole, are taken as often as probabilities say.
+    """
+    orders = run.draws.orders.reshape(-1, run.draws.orders.shape[-1])
+    result = CheckResult("learner draws", case.name, run.draws.actions.size + orders.size)
+    whole = np.arange(orders.shape[1])
+    bad = (np.sort(orders, axis=1) != whole).any(1)
+    if bad.any():
+        result.first = Mismatch(int(bad.argmax()), -1, "an order with every transition", (), 1.0, 0.0)
+        return result
+    different = len(np.unique(orders, axis=0))
+    if different != len(orders):
+        counts = float(len(orders)), float(different)
+        result.first = Mismatch(0, -1, "different orders", (), *counts)
+        return result
+    actions, probabilities, masks = (
+        np.stack([table[name] for table in run.updates])
+        for name in ("actions", "probabilities", "masks")
     )
+    allowed = np.take_along_axis(masks, actions[..., None].astype(np.int64), -1)
+    if not allowed.all():
+        place = tuple(int(i) for i in np.argwhere(~allowed)[0])
+        result.first = Mismatch(place[0], place[1], "action allowed", place[2:3], 1.0, 0.0)
+        return result
+    chance = np.maximum(probabilities.astype(np.float64), 1e-30)
+    told = {f"action {number}": np.eye(chance.shape[-1])[number] for number in range(chance.shape[-1])}
+    for name, told_by in {**told, "likely actions": np.log(chance)}.items():
+        weight = np.broadcast_to(told_by, chance.shape)
+        taken = np.take_along_axis(weight, actions[..., None].astype(np.int64), -1).sum()
+        mean = (chance * weight).sum(-1)
+        spread = np.sqrt(np.maximum((chance * weight**2).sum(-1) - mean**2, 0).sum() + 1e-12)
+        off = float((taken - mean.sum()) / spread)
+        result.notes[f"{name}, deviations"] = round(off, 2)
+        if not abs(off) < CHANCE and result.first is None:
+            result.first = Mismatch(0, -1, f"frequency of {name}", (), float(mean.sum()), float(taken))
+    return result
 
 
-def relative(ours: Mapping[str, F32], theirs: Mapping[str, F32]) -> float:
-    """Return the largest |a - b| / |b| over tensors, in Euclidean norms."""
-    return max(
-        float(np.linalg.norm(ours[name] - value) / max(float(np.linalg.norm(value)), 1e-30))
-        for name, value in theirs.items()
-    )
+def decision_cases() -> tuple[Array, Array]:
+    """Return logits float32 (M, 3) and masks bool (M, 3) among which the likeliest is to be chosen.
+
+    Some logits differ by too little to make their probabilities differ, and then the first counts;
+    some of the largest are forbidden; the rest are told apart easily.
+    """
+    logits, masks = [], []
+    near = [(0.0, NEAR, -5.0), (0.0, 2 * NEAR, NEAR), (-5.0, 0.0, NEAR), (NEAR, -5.0, 2 * NEAR)]
+    plain = [(a, b, c) for a in STEPS for b in STEPS for c in STEPS]
+    for row in (*near, *plain, (3.0, 9.0, 3.0001), (9.0, 3.0, 3.0 + 1e-9)):
+        for mask in ((True, True, True), (True, False, True), (False, True, True)):
+            logits.append(row)
+            masks.append(mask)
+    return np.array(logits, np.float32), np.array(masks)
 
 
-def compare_update(
-    update: Update, network: ActorCritic, hyper: HyperParams, batch_size: int
-) -> dict[str, float]:
-    """Repeat an update in the port and return the largest relative errors, by what was compared."""
-    kept = update.rollout
-    with jax.default_matmul_precision("highest"):
-        advantages, returns = jax.jit(gae)(
-            kept["rewards"],
-            kept["values"],
-            kept["episode_starts"] > 0.5,
-            kept["last_values"],
-            kept["last_dones"],
-            hyper,
-        )
-        flat = _flatten(kept, advantages, returns)
+def port_decisions(case: LearnerCase) -> Array:
+    """Return the port's likeliest actions of :func:`decision_cases`: int64 (M,).
 
-        def take(numbers: jax.Array) -> Batch:
-            return jax.tree.map(lambda x: x[numbers], flat)
+    The weights are zero, so that the logits are the action head's biases to the bit.
+    """
+    settings = case.settings
+    logits, masks = decision_cases()
+    network = make_network(settings.network)
+    shapes: Any = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, 4), jnp.float32))
+    params: Any = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    scale = Scale(jnp.zeros(4), jnp.zeros(4), jnp.ones(4))
 
-        state = init_train_state(to_flax(update.before))
-        order = jnp.asarray(update.permutations.astype(np.int32))
-        first = take(order[0, :batch_size])
-        grads, terms = jax.jit(jax.grad(ppo_loss, has_aux=True), static_argnums=1)(
-            state.params, _apply(network), first, hyper
-        )
-        final, records = _epochs(state, order, flat, batch_size, network, hyper)
-    terms = records.terms
-    applied = np.asarray(records.applied)
-    scale = float(np.abs(kept["advantages"]).max())
-    names = {"policy_gradient_loss": "policy_loss", "value_loss": "value_loss"}
-    names |= {"entropy_loss": "entropy_loss"}
-    seen = np.arange(applied.size) <= applied.sum()  # SB3 counts the step that stopped it too
-    losses = {
-        theirs: float(np.asarray(getattr(terms, ours)).reshape(-1)[seen].mean())
-        for theirs, ours in names.items()
-    }
-    adam = final.opt_state
-    return {
-        "advantages": float(np.abs(np.asarray(advantages) - kept["advantages"]).max()) / scale,
-        "returns": float(np.abs(np.asarray(returns) - kept["returns"]).max()) / scale,
-        "first gradients": relative(to_torch(grads), update.gradients[0]),
-        **{
-            name: abs(value - update.losses[name]) / max(abs(update.losses[name]), 1e-3)
-            for name, value in losses.items()
-        },
-        "first moment": relative(to_torch(adam.mu), update.first_moment),
-        "second moment": relative(to_torch(adam.nu), update.second_moment),
-        "weights": relative(to_torch(final.params), update.after),
-        "steps": abs(float(applied.sum()) - update.steps),
-    }
+    def likeliest(bias: jax.Array, mask: jax.Array) -> jax.Array:
+        head = {**params["params"]["action_head"], "bias": bias}
+        weights = {"params": {**params["params"], "action_head": head}}
+        return decide(network, weights, scale, jnp.zeros((1, 4)), mask[None])[0]
+
+    chosen = jax.jit(jax.vmap(likeliest))(jnp.asarray(logits), jnp.asarray(masks))
+    return np.asarray(chosen).astype(np.int64)
 
 
-def _flatten(kept: Mapping[str, NDArray[Any]], advantages: jax.Array, returns: jax.Array) -> Batch:
-    """Return the rollout as one batch in SB3's order: environment by environment."""
-
-    def flat(x: Any) -> jax.Array:
-        x = jnp.asarray(x)
-        return jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:])
-
-    fields = ("obs", "actions", "masks", "log_probs", "values")
-    kept_fields = {name: flat(kept[name]) for name in fields}
-    return Batch(**kept_fields, advantages=flat(advantages), returns=flat(returns))
-
-
-def _apply(network: ActorCritic) -> Apply:
-    def apply(params: Any, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        out: Any = network.apply(params, obs)
-        return out[0], out[1]
-
-    return apply
-
-
-def _epochs(
-    state: TrainState,
-    order: jax.Array,
-    flat: Batch,
-    batch_size: int,
-    network: ActorCritic,
-    hyper: HyperParams,
-) -> Any:
-    def run(state: TrainState, order: jax.Array, flat: Batch, hyper: HyperParams) -> Any:
-        def take(numbers: jax.Array) -> Batch:
-            return jax.tree.map(lambda x: x[numbers], flat)
-
-        return run_epochs(state, order, take, batch_size, _apply(network), hyper)
-
-    return jax.jit(run)(state, order, flat, hyper)
+def check_decisions(case: LearnerCase, reference: Array) -> CheckResult:
+    """Check which action counts as likeliest, on near ties and under masks."""
+    ours: Fields = {"likeliest action": port_decisions(case)}
+    theirs: Fields = {"likeliest action": reference}
+    rules = {"likeliest action": Equal()}
+    stats, firsts = compare_fields(rules, theirs, ours, np.ones(len(reference), bool))
+    first = firsts[0] if firsts else None
+    return CheckResult("learner decisions", "near ties", len(reference), stats, first)

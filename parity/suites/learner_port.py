@@ -120,7 +120,23 @@ def traced_program(settings: TrainSettings) -> Any:
         with jax.default_matmul_precision(PRECISION[settings.precision]):
             return traced_update(agent, hyper, params, settings)
 
-    return jax.jit(run)
+    # Compiling is nearly all of the time. The form that the trainer compiles is compared by itself.
+    return jax.jit(run, compiler_options=quick_compiler())
+
+
+@cache
+def quick_compiler() -> dict[str, bool | int] | None:
+    """Return options with which XLA soon has a program for the CPU, as far as it knows them."""
+    if jax.default_backend() != "cpu":
+        return None
+    plain: dict[str, bool | int] = {"xla_backend_optimization_level": 0}
+    for options in ({**plain, "xla_cpu_use_fusion_emitters": False}, plain):
+        try:
+            jax.jit(jnp.negative, compiler_options=options).lower(0.0).compile()
+        except jax.errors.JaxRuntimeError:
+            continue
+        return options
+    return None
 
 
 def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> Agent:

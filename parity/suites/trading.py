@@ -32,10 +32,18 @@ from parity.pairs.trading import World, phase1_pair
 from parity.suites.data import check_data
 from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account, check_forbidden
+from parity.suites.learner import REQUIRED as LEARNER_REQUIRED
+from parity.suites.learner import check_learner, count_checks
 from parity.suites.processed import processed
 from parity.suites.symmetry import check_blindness, check_mirror
 
-MODULES = ("parity.suites.trading", "jax_port.env_phase1_jax", "legacy_torch.env_phase1")
+MODULES = (
+    "parity.suites.trading",
+    "parity.suites.learner",
+    "jax_port.env_phase1_jax",
+    "jax_port.train_ppo_jax",
+    "legacy_torch.env_phase1",
+)
 """What the verdict depends on: these and everything of ours that they import."""
 
 Progress = Callable[[str, int], None]
@@ -77,6 +85,7 @@ class Request:
         seed: of everything that is drawn.
         symbols: which synthetic symbols.
         workers: processes that drive the reference; 0 drives it in this one.
+        learner: also compare the learners. Without them too little is seen for a verdict of "same".
     """
 
     data: Path | None = None
@@ -88,6 +97,7 @@ class Request:
     seed: int = 0
     symbols: tuple[str, ...] = SYMBOLS
     workers: int = 2
+    learner: bool = True
 
 
 def odd_config() -> EnvConfig:
@@ -260,7 +270,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
     Args:
         request: on what, and how much.
-        progress: told after every world.
+        progress: told after every world, and after every check of the learner.
 
     Raises:
         InputError: the file can't be read or used.
@@ -273,7 +283,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
             markets = [prepare(world.bars, bed.config) for world in bed.worlds]
             pair = phase1_pair(bed.worlds, bed.config, markets)
             if report is None:
-                report = Report(pair.name, request.seed, pair.port.form, [], [], pair.required)
+                required = pair.required | LEARNER_REQUIRED
+                report = Report(pair.name, request.seed, pair.port.form, [], [], required)
             for number, market in enumerate(markets):
                 recorded = reference.record(bed, pair, number)
                 judged = judge_world(bed, pair, market, number, recorded, request.seed)
@@ -289,6 +300,11 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                     done = recorded.episodes.transitions + recorded.transitions.transitions
                     progress(world.name, done)
     assert report is not None
+    if request.learner:
+        for result in check_learner(request.seed):
+            report.checks.append(result)
+            if progress:
+                progress(f"{result.check}, {result.world}", result.compared)
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,
@@ -300,8 +316,9 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
 
 def count_worlds(request: Request) -> int:
-    """Return how many worlds a request compares on, without making their bars."""
-    return (request.data is not None) + len(request.symbols) + 4
+    """Return how often a run of the gate tells its progress, without making any bars."""
+    worlds = (request.data is not None) + len(request.symbols) + 4
+    return worlds + (count_checks() if request.learner else 0)
 
 
 def _about(world: World, market: PreparedMarket, bed: Bed) -> dict[str, Any]:

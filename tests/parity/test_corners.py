@@ -14,8 +14,8 @@ from parity.engine.diverge import explain_case
 from parity.engine.generate import SeededChoices, case_strategy, seeded_cases
 from parity.engine.pair import Case, Pair
 from parity.engine.verify import check_generated, diverges
-from parity.pairs.corners import phase1_case, survey
-from parity.pairs.trading import REQUIRED, World, phase1_pair
+from parity.pairs.corners import build_case, survey
+from parity.pairs.trading import REQUIRED, World, trading_pair
 
 CONFIG = EnvConfig.phase1()
 
@@ -28,12 +28,12 @@ def market() -> PreparedMarket:
 @pytest.fixture(scope="module")
 def cases(market: PreparedMarket) -> list[Case]:
     choices, ground = SeededChoices(np.random.default_rng(0)), survey(market, CONFIG)
-    return [phase1_case(choices, ground, 0) for _ in range(4000)]
+    return [build_case(choices, ground, 0) for _ in range(4000)]
 
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    return phase1_pair([World("ES", stress_bars("ES", seed=3), "--stress rth --seed 3")], CONFIG)
+    return trading_pair([World("ES", stress_bars("ES", seed=3), "--stress rth --seed 3")], CONFIG)
 
 
 def test_every_accounts_books_balance(cases: list[Case]) -> None:

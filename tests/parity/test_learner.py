@@ -1,132 +1,184 @@
-"""The port's update against sb3-contrib's, on rollouts with ends, forbidden actions and clipping."""
+"""The trainer's updates against MaskablePPO's, and that faults of a learner do not pass for the same.
 
-from unittest.mock import patch
+All traps of ``docs/learner.md`` are planted by ``nox -s mutation``; here a few show that the judge bites.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from sb3_contrib import MaskablePPO
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from jax_port.networks import ActorCritic
-from legacy_torch.env_phase1 import TradingEnvPhase1
-from markets import EnvConfig
-from markets.synthetic import synthetic_bars
-from parity.suites.learner import Update, compare_update, record_update, settings_of, to_flax, to_torch
-
-LIMITS = {
-    **dict.fromkeys(("advantages", "returns"), 1e-6),
-    **dict.fromkeys(("first gradients", "value_loss", "entropy_loss"), 1e-5),
-    **dict.fromkeys(("policy_gradient_loss", "weights", "second moment"), 3e-5),
-    "first moment": 1e-4,
-    "steps": 0.0,
-}
-"""About three times what an honest port was seen to reach; the traps are 10 times further off."""
-
-SETTINGS = {
-    "one step": {"n_epochs": 1, "batch_size": 256},
-    "clipping, partial batch": {
-        "n_epochs": 3,
-        "batch_size": 50,
-        "clip_range": 0.02,
-        "clip_range_vf": 0.05,
-        "ent_coef": 0.01,
-        "max_grad_norm": 0.3,
-    },
-    "stopped by target_kl": {
-        "n_epochs": 4,
-        "batch_size": 50,
-        "target_kl": 0.002,
-        "learning_rate": 1e-3,
-    },
-}
-NETWORK = ActorCritic(3, (32, 32), (32, 32))
-
-
-def _record(name: str) -> tuple[MaskablePPO, Update]:
-    bars = synthetic_bars("ES", days=6, seed=0)
-    config = EnvConfig.phase1(max_episode_bars=23, trailing_drawdown_dollars=400.0)
-    env = VecNormalize(DummyVecEnv([lambda: TradingEnvPhase1(bars, config)] * 4))
-    towers = {"pi": [32, 32], "vf": [32, 32]}
-    policy = {"net_arch": towers, "activation_fn": torch.nn.ReLU}
-    model = MaskablePPO("MlpPolicy", env, n_steps=64, seed=0, policy_kwargs=policy, **SETTINGS[name])
-    return model, record_update(model)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+from jax_port.settings import NetworkSpec, TrainSettings
+from parity.engine.verify import CheckResult
+from parity.suites import learner_port
+from parity.suites.learner import (
+    REQUIRED,
+    LearnerRun,
+    check_decisions,
+    check_drawn,
+    decision_cases,
+)
+from parity.suites.learner_cases import LearnerCase, learner_cases, small_cases
+from parity.suites.learner_judge import LIMITS, Reach, judge_updates, reach_of
+from parity.suites.learner_port import PortRun, run_port, to_flax, to_torch, traced_program
 
 
 @pytest.fixture(scope="module")
-def clipped() -> tuple[MaskablePPO, Update]:
-    return _record("clipping, partial batch")
+def clipping() -> LearnerRun:
+    return LearnerRun(small_cases()[0])
 
 
-def _errors(model: MaskablePPO, update: Update) -> dict[str, float]:
-    return compare_update(update, NETWORK, settings_of(model), model.batch_size)
+def judged(run: LearnerRun, port: PortRun) -> CheckResult:
+    reach = reach_of(run.port.draws, port.draws)
+    return judge_updates(run.case, run.updates, port.updates, reach)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_one_update_is_the_same(name: str) -> None:
-    model, update = _record(name)
-    errors = _errors(model, update)
-    assert {key: value for key, value in errors.items() if value > LIMITS[key]} == {}
+def test_three_updates_are_the_same_in_every_number(clipping: LearnerRun) -> None:
+    result = judge_updates(clipping.case, clipping.updates, clipping.port.updates)
+    assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
+    assert set(result.measures) == set(LIMITS)
+    assert {"masks", "episode_starts", "terminations", "truncations"} <= set(result.fields)
+    assert {"gradient steps", "adam steps"} <= set(result.fields)
+    # Three updates of three epochs of 184 transitions: three batches of 50 and one of 34.
+    assert [int(table["gradient steps"]) for table in clipping.updates] == [12, 12, 12]
+    assert result.compared == 3 * 184
+    assert result.fields["masks"].compared == 3 * 184 * 3
+    assert check_drawn(clipping.case, clipping.port).passed
 
 
-def test_the_recorded_rollout_is_worth_comparing_on(clipped: tuple[MaskablePPO, Update]) -> None:
-    _, update = clipped
-    assert update.rollout["episode_starts"][1:].sum() >= 4
-    assert not update.rollout["masks"].all()
-    assert update.losses["clip_fraction"] > 0.01
-    assert update.steps == 18  # 256 transitions in five batches of 50 and one of 6, three times
+def test_the_reference_takes_the_port_s_draws(clipping: LearnerRun) -> None:
+    for mine, theirs in zip(clipping.port.updates, clipping.updates, strict=True):
+        np.testing.assert_array_equal(mine["actions"], theirs["actions"])
+        assert theirs["obs"].shape == (46, 4, 225)
+    drawn = clipping.port.draws
+    starts = (drawn.starts >= 0).sum()
+    ended = sum(int(t["terminations"] + t["truncations"]) for t in clipping.updates)
+    # Four first resets, and a restart after every end; a start between two rollouts is told twice.
+    assert starts == 4 + ended
 
 
-def _ddof_zero(advantages: jax.Array) -> jax.Array:
+def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
+    here = {f"learner: {name}" for name in ("stopped by target_kl", "reward not normalised")}
+    assert set(clipping.coverage) >= REQUIRED - here
+    settings = [case.settings for case in learner_cases()]
+    assert settings[1].target_kl is not None
+    assert not settings[2].norm_reward
+    assert settings[2].network == NetworkSpec((256, 256), (256, 256), "relu")
+    assert settings[3].n_envs >= 1024
+    assert all(case.settings.override(seed=7) for case in small_cases(7))
+
+
+def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:
+    logits, masks = decision_cases()
+    result = check_decisions(clipping.case, clipping.decisions)
+    assert result.passed, result.first
+    assert result.compared == len(logits) == len(masks)
+    raw = np.where(masks, logits, -np.inf).argmax(1)
+    assert (raw != clipping.decisions).sum() >= 4  # where two logits differ and two probabilities don't
+    assert clipping.decisions[0] == 0
+    assert raw[0] == 1
+
+
+def faulty_deviation(advantages: jax.Array) -> jax.Array:
     return (advantages - jnp.mean(advantages)) / (jnp.std(advantages) + 1e-8)
 
 
-def _unmasked_entropy(log_probs: jax.Array, masks: jax.Array) -> jax.Array:
-    return -jnp.sum(jnp.exp(log_probs) * jnp.maximum(log_probs, -20.0), axis=-1) * 1.001
-
-
-def _clip_each(grads: object, max_norm: jax.Array) -> object:
-    return jax.tree.map(
-        lambda g: g * jnp.minimum(1.0, max_norm / jnp.linalg.norm(g.reshape(-1))), grads
-    )
-
-
-TRAPS: dict[str, tuple[str, object]] = {
-    "population deviation of advantages": ("standardize", _ddof_zero),
-    "another entropy": ("entropy", _unmasked_entropy),
-    "a norm for each tensor": ("clip_gradients", _clip_each),
-    "Adam's epsilon of the default": ("adam.EPS", 1e-8),
+FAULTS: dict[str, tuple[str, Callable[..., jax.Array] | float]] = {
+    "a population's deviation of advantages": ("jax_port.ppo.standardize", faulty_deviation),
+    "torch's own epsilon of Adam": ("jax_port.adam.EPS", 1e-8),
 }
 
 
-@pytest.mark.parametrize("trap", TRAPS)
-def test_a_trap_is_found(trap: str, clipped: tuple[MaskablePPO, Update]) -> None:
-    model, update = clipped
-    name, fault = TRAPS[trap]
-    with patch(f"jax_port.ppo.{name}", fault):
-        errors = _errors(model, update)
-    assert any(value > LIMITS[key] for key, value in errors.items()), errors
+@pytest.fixture
+def compiled_anew() -> Iterator[None]:
+    traced_program.cache_clear()
+    yield
+    traced_program.cache_clear()
 
 
-def test_other_hyperparameters_are_found(clipped: tuple[MaskablePPO, Update]) -> None:
-    model, update = clipped
-    for name, factor in (("gae_lambda", 0.99), ("clip_range_vf", 1.1), ("vf_coef", 1.01)):
-        hyper = settings_of(model)
-        hyper = hyper.replace(**{name: getattr(hyper, name) * factor})
-        errors = compare_update(update, NETWORK, hyper, model.batch_size)
-        assert any(value > LIMITS[key] for key, value in errors.items()), (name, errors)
+@pytest.mark.usefixtures("compiled_anew")
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found(name: str, clipping: LearnerRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[name])
+    result = judged(clipping, run_port(clipping.case, clipping.weights, clipping.params))
+    assert result.measures["observations"].passed
+    assert not result.measures["gradients"].passed or not result.measures["weights"].passed
 
 
-def test_weights_go_there_and_back(clipped: tuple[MaskablePPO, Update]) -> None:
-    _, update = clipped
-    back = to_torch(to_flax(update.before))
-    assert back.keys() == update.before.keys()
-    for name, value in update.before.items():
+def test_other_numbers_are_found(clipping: LearnerRun) -> None:
+    for name, factor in (("gae_lambda", 0.999), ("clip_range_vf", 1.02), ("vf_coef", 1.0002)):
+        value = getattr(clipping.case.settings, name) * factor
+        settings = clipping.case.settings.override(**{name: value})
+        case = replace(clipping.case, settings=settings)
+        result = judged(clipping, run_port(case, clipping.weights, clipping.params))
+        assert not result.passed, name
+
+
+def test_drawn_sees_a_stale_order_and_a_biased_or_forbidden_action(clipping: LearnerRun) -> None:
+    drawn, updates = clipping.port.draws, clipping.port.updates
+    stale = drawn._replace(orders=np.repeat(drawn.orders[:, :1], drawn.orders.shape[1], axis=1))
+    result = check_drawn(clipping.case, PortRun(updates, stale))
+    assert result.first is not None
+    assert result.first.field == "different orders"
+    twice = drawn.orders.copy()
+    twice[1, 2, 0] = twice[1, 2, 1]
+    result = check_drawn(clipping.case, PortRun(updates, drawn._replace(orders=twice)))
+    assert result.first is not None
+    assert (result.first.field, result.first.lane) == ("an order with every transition", 5)
+
+    likeliest = [{**t, "actions": t["probabilities"].argmax(-1)} for t in updates]
+    result = check_drawn(clipping.case, PortRun(likeliest, drawn))
+    assert result.first is not None
+    assert result.first.field == "frequency of likely actions"
+    forbidden = [{**t, "actions": t["masks"].argmin(-1)} for t in updates]
+    result = check_drawn(clipping.case, PortRun(forbidden, drawn))
+    assert result.first is not None
+    assert result.first.field == "action allowed"
+
+
+def test_how_far_two_runs_drew_the_same(clipping: LearnerRun) -> None:
+    drawn = clipping.port.draws
+    assert reach_of(drawn, drawn) == Reach(3, 0, True)
+    actions = drawn.actions.copy()
+    actions[1, 5, 2] ^= 1
+    assert reach_of(drawn, drawn._replace(actions=actions)) == Reach(1, 5, True)
+    orders = drawn.orders.copy()
+    orders[2, 0] = orders[2, 0, ::-1]
+    assert reach_of(drawn, drawn._replace(orders=orders)) == Reach(2, 46, False)
+    starts = drawn.starts.copy()
+    place = np.argwhere(starts >= 0)[-1]
+    starts[tuple(place)] += 1
+    assert reach_of(drawn, drawn._replace(starts=starts)).updates < 3
+
+
+def test_a_number_that_is_none_is_no_agreement(clipping: LearnerRun) -> None:
+    first = {**clipping.port.updates[0]}
+    first["advantages"] = np.full_like(first["advantages"], np.nan)
+    port = [first, *clipping.port.updates[1:]]
+    result = judge_updates(clipping.case, clipping.updates, port)
+    assert not result.measures["advantages"].passed
+
+
+def test_weights_go_there_and_back(clipping: LearnerRun) -> None:
+    back = to_torch(to_flax(clipping.weights, clipping.case.settings))
+    assert back.keys() == clipping.weights.keys()
+    for name, value in clipping.weights.items():
         np.testing.assert_array_equal(back[name], value)
+
+
+def test_a_case_goes_through_json() -> None:
+    for case in learner_cases(3):
+        assert LearnerCase.from_about(case.about()) == case
+    assert isinstance(learner_cases()[0].settings, TrainSettings)
+
+
+def test_a_program_is_compiled_once_for_numbers_that_are_its_arguments() -> None:
+    first, second, *_ = (case.settings for case in learner_cases())
+    assert learner_port.program_settings(first) == learner_port.program_settings(second)
+    assert Counter(map(learner_port.program_settings, (first, second))).most_common(1)[0][1] == 2
