@@ -1,6 +1,6 @@
 """The trainer's updates against MaskablePPO's, and that faults of a learner do not pass for the same.
 
-All traps of ``docs/learner.md`` are planted by ``nox -s mutation``; here a few show that the judge bites.
+``nox -s mutation`` plants all traps of ``docs/learner.md``; here two show that the judge bites.
 """
 
 from __future__ import annotations
