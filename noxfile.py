@@ -48,6 +48,13 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
+def parity_learning(session: nox.Session) -> None:
+    """Train both learners on many seeds and compare how they learn; takes an hour and more."""
+    install(session)
+    session.run("python", "-m", "parity.learning.run", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Plant every fault of the catalogue and show that the gate finds it."""
     install(session)
@@ -66,3 +73,10 @@ def throughput(session: nox.Session) -> None:
     """Measure both environments' steps per second in one run."""
     install(session)
     session.run("python", "-m", "benchmarks.env_throughput", *session.posargs)
+
+
+@nox.session
+def train_throughput(session: nox.Session) -> None:
+    """Measure both trainers' steps per second in one run."""
+    install(session)
+    session.run("python", "-m", "benchmarks.train_throughput", *session.posargs)

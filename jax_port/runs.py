@@ -162,11 +162,20 @@ def start(plan: Plan, folder: Path) -> None:
     Raises:
         InputError: there is a run already.
     """
+    refuse_occupied(folder)
+    write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with()})
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        InputError: naming it.
+    """
     if (folder / RUN).exists():
         raise InputError(
             f"{folder}: there is a run here already; go on with --resume, or choose another folder"
         )
-    write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with()})
 
 
 def go_on(
@@ -174,6 +183,8 @@ def go_on(
     folder: Path,
     tell: Tell = lambda updates, records: None,
     stop: Callable[[], bool] = lambda: False,
+    *,
+    begin: bool = False,
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -182,6 +193,7 @@ def go_on(
         folder: of the run; only the first process writes.
         tell: told after every call of the program.
         stop: asked after every call; True saves and leaves.
+        begin: write ``run.json`` first, once everything else was found to be in order.
 
     Returns:
         Whether the run is finished.
@@ -191,13 +203,15 @@ def go_on(
     """
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
+    main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
+    if begin and main:
+        start(plan, folder)
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
     runner = _Runner(plan, mesh, params, hyper)
-    main = jax.process_index() == 0
     with Checkpoints(folder, identity) as checkpoints:
         agent, done = runner.begin(checkpoints)
         tell(done, [])

@@ -117,27 +117,17 @@ def train(out: Path | None, resume: bool, distributed: bool, **options: Any) -> 
             pass_gate(options["certificate"], options["ungated"])
     else:
         plan = _plan(options)
-        _begin(plan, out)
+        runs.refuse_occupied(out)
     console = Console(stderr=True)
     if plan.certificate == UNGATED:
         console.print("[yellow]ungated: no proof of parity; every artifact will say so[/]")
     with _bar(console, plan) as (tell, _), _on_interrupt() as stopped:
-        finished = runs.go_on(plan, out, tell, stopped)
+        finished = runs.go_on(plan, out, tell, stopped, begin=not resume)
     if not finished:
         console.print(f"stopped and saved; go on with: rltrader train --out {out} --resume")
         raise SystemExit(STOPPED)
     count = len(plan.agents)
     click.echo(f"{count} {'policy' if count == 1 else 'policies'} trained; saved in {out}")
-
-
-def _begin(plan: Any, out: Path) -> None:
-    """Write ``run.json`` in the first process alone."""
-    import jax
-
-    from jax_port import runs
-
-    if jax.process_index() == 0:
-        runs.start(plan, out)
 
 
 def _plan(options: dict[str, Any]) -> Any:
