@@ -189,10 +189,10 @@ def case(state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
-    from parity.pairs.trading import phase1_pair
+    from parity.pairs.trading import trading_pair
 
     settings = EnvConfig.phase1() if config is None else EnvConfig.from_dict(_json("--config", config))
-    pair = phase1_pair([_world(options, settings)], settings)
+    pair = trading_pair([_world(options, settings)], settings)
     fields = {**_json("--state", state), "market": 0}
     needed = set(pair.rules) & set(pair.reference.read(_fresh(pair)))
     if missing := sorted(needed - set(fields)):

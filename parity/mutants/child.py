@@ -24,7 +24,7 @@ from parity.engine.replay import Replay, replay
 from parity.engine.report import write_json
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.mutants.material import Ground, Played, load
-from parity.pairs.trading import phase1_pair
+from parity.pairs.trading import trading_pair
 from parity.suites.data import judge_data
 from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account
@@ -95,7 +95,7 @@ def try_port(grounds: list[Ground], everything: bool) -> Findings:
     for bed, markets in zip(grounds, prepared, strict=True):
         if found.killed and not everything:
             break
-        pair = phase1_pair(bed.worlds, bed.config, markets)
+        pair = trading_pair(bed.worlds, bed.config, markets)
         for world, played in zip(bed.worlds, bed.played, strict=True):
             _try_world(found, bed, pair, world.name, played)
         if bed is grounds[0] and (everything or not found.killed):

@@ -21,7 +21,7 @@ from markets import Bars, Contract, EnvConfig
 from parity.engine.pair import Fields
 from parity.engine.record import Recording
 from parity.engine.report import write_json
-from parity.pairs.trading import World, phase1_pair
+from parity.pairs.trading import World, trading_pair
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
 from parity.suites.trading import Bed, Request, beds, record_world
@@ -80,7 +80,7 @@ def make(folder: Path, only: Sequence[Bed] | None = None, seed: int = 0) -> None
         seed: of bars, episodes and cases.
     """
     for number, bed in enumerate(small_beds(seed) if only is None else only):
-        pair = phase1_pair(bed.worlds, bed.config)
+        pair = trading_pair(bed.worlds, bed.config)
         place = folder / f"bed-{number}"
         place.mkdir(parents=True)
         for index, world in enumerate(bed.worlds):

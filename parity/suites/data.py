@@ -10,13 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from jax_port.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, TRAIL, PreparedMarket
-from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import EnvConfig
 from markets.bars import FEATURES
 from parity.engine.compare import Close, Equal, Rule
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, compare_fields
-from parity.pairs.trading import World
+from parity.pairs.trading import World, make_reference
 
 TICKS = {"high": HIGH, "low": LOW, "close_ticks": CLOSE}
 DISTANCES = {"stop_ticks": STOP, "target_ticks": TARGET, "trail_ticks": TRAIL}
@@ -32,7 +31,7 @@ RULES: Mapping[str, Rule] = {
 
 def reference_data(world: World, config: EnvConfig) -> Fields:
     """Return what the reference prepares of every bar, fields of shape (T,)."""
-    env = TradingEnvPhase1(world.bars, config)
+    env = make_reference(world, config)
     contract = world.bars.contract
     frame = env.df
     starts = np.zeros(len(frame), bool)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from jax_port import env_phase1_jax as port
+from jax_port.phases import phase_of
 from parity.engine.compare import Array, FieldStats
 from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording, resets_at
@@ -67,8 +68,8 @@ def check_restart_draws(pair: Pair, recording: Recording, seed: int = 0) -> Chec
 def check_resets(pair: Pair, seed: int = 0) -> CheckResult:
     """Check a trainer's first reset: its draws, and what it shows against the reference's reset."""
     params, count = pair.port.params, PER_START * _count(pair)
-    draw = jax.jit(port.batch_reset, static_argnums=2)
-    obs, state = draw(jax.random.key(seed), params, count)
+    draw = jax.jit(port.batch_reset, static_argnums=(2, 3))
+    obs, state = draw(jax.random.key(seed), params, count, phase_of(params))
     fields = {name: np.asarray(x) for name, x in pair.port.read(state, params).items()}
     result = judge_draws(pair, "reset draws", fields)
     if not result.passed:

@@ -18,6 +18,7 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases
 from parity.engine.replay import Replay, replay
 from parity.engine.verify import CheckResult, Mismatch, compare_fields, shifted
+from parity.pairs.trading import FLAGS
 
 Broken = dict[str, NDArray[np.bool_]]
 
@@ -44,7 +45,9 @@ def account(before: Fields, after: Fields, config: EnvConfig, contract: Contract
     )
     moved = (after["sl_price"] - before["sl_price"]) * after["position"]
     numbers = np.stack([np.isfinite(after["reward"]), np.isfinite(after["obs"]).all(-1)]).all(0)
+    flags = {f"{name} only while open": after[name] & ~is_open for name in FLAGS if name in after}
     return {
+        **flags,
         "balance = initial + total_pnl - entry commission": (
             after["balance"] != initial + after["total_pnl"] - is_open * entry_side
         ),

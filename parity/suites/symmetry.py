@@ -19,7 +19,7 @@ from parity.engine.pair import Case
 from parity.engine.record import Recording, record_actions, record_cases
 from parity.engine.replay import Replay, replay
 from parity.engine.verify import CheckResult, Mismatch
-from parity.pairs.trading import World, phase1_pair
+from parity.pairs.trading import FLAGS, World, trading_pair
 
 CUTS = 6
 """How many bars the future is changed after."""
@@ -73,12 +73,16 @@ def check_blindness(
             result.compared += int(sees.sum())
             windows = now.before["obs"][:, :window] == then.before["obs"][:, :window]
             _note(result, "market part of obs", windows, sees)
+            _note(result, "masks", now.before["masks"] == then.before["masks"], acts)
             for name, value in now.after.items():
+                before_cut = acts
                 if name == "obs":  # its position part looks at the next bar's close
                     same = value[:, 0, :window] == then.after[name][:, 0, :window]
                 else:
                     same = value == then.after[name]
-                _note(result, name, same, acts)
+                if name == "masks":  # a mask of Phase 2 looks at the next bar's close too
+                    before_cut = steps < cut
+                _note(result, name, same, before_cut)
     return results
 
 
@@ -87,7 +91,7 @@ Sides = tuple[Recording | Replay, Recording | Replay]
 
 
 def _both(world: World, config: EnvConfig, cases: Sequence[Case]) -> Sides:
-    pair = phase1_pair([world], config)
+    pair = trading_pair([world], config)
     recording = record_cases(pair, cases)
     return recording, replay(pair, recording)
 
@@ -131,8 +135,8 @@ def check_mirror(
         config: the configuration.
         recording, played: a replay of episodes on this world, both sides.
     """
-    pair = phase1_pair([World(world.name, mirrored(world.bars), world.options)], config)
-    swapped = np.array([0, 2, 1], np.int32)[recording.actions]
+    pair = trading_pair([World(world.name, mirrored(world.bars), world.options)], config)
+    swapped = np.array([0, 2, 1, 3, 4, 5], np.int32)[recording.actions]
     mirror = record_actions(pair, 0, recording.starts, swapped)
     again = replay(pair, mirror)
     results = []
@@ -144,7 +148,7 @@ def check_mirror(
             lane = int(np.argmax(mirror.lengths != recording.lengths))
             lengths = float(recording.lengths[lane]), float(mirror.lengths[lane])
             result.first = Mismatch(lane, -1, "steps in the episode", (), *lengths)
-        for name in MIRRORED:
+        for name in (*MIRRORED, *(flag for flag in FLAGS if flag in then.after)):
             sign = -1 if name in NEGATED else 1
             same = now.after[name] * sign == then.after[name]
             _note(result, name, same[recording.valid][:, None], np.ones(recording.transitions, bool))

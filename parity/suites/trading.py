@@ -28,7 +28,7 @@ from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
-from parity.pairs.trading import World, phase1_pair
+from parity.pairs.trading import World, trading_pair
 from parity.suites.data import check_data
 from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account, check_forbidden
@@ -195,7 +195,7 @@ _WORKER: dict[str, tuple[Bed, Pair]] = {}
 def _start_worker(request: Request) -> None:
     jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
     for bed in beds(request):
-        _WORKER[bed.name] = bed, phase1_pair(bed.worlds, bed.config)
+        _WORKER[bed.name] = bed, trading_pair(bed.worlds, bed.config)
 
 
 def _record_in_worker(bed: str, world: int, seed: int) -> Recorded:
@@ -235,7 +235,7 @@ def check_properties(bed: Bed, recorded: Recorded, seed: int) -> list[CheckResul
     world = replace(bed.worlds[0], bars=bed.worlds[0].bars.session(bed.config.session))
     few = slice(0, 20)
     episodes = select(recorded.episodes, few)
-    pair = phase1_pair([world], bed.config)
+    pair = trading_pair([world], bed.config)
     results = check_blindness(world, bed.config, recorded.cases[:400], seed)
     return results + check_mirror(world, bed.config, episodes, replay(pair, episodes, seed))
 
@@ -281,7 +281,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     with _Reference(request, grounds) as reference:
         for bed in grounds:
             markets = [prepare(world.bars, bed.config) for world in bed.worlds]
-            pair = phase1_pair(bed.worlds, bed.config, markets)
+            pair = trading_pair(bed.worlds, bed.config, markets)
             if report is None:
                 required = pair.required | LEARNER_REQUIRED
                 report = Report(pair.name, request.seed, pair.port.form, [], [], required)

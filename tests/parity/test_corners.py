@@ -14,8 +14,9 @@ from parity.engine.diverge import explain_case
 from parity.engine.generate import SeededChoices, case_strategy, seeded_cases
 from parity.engine.pair import Case, Pair
 from parity.engine.verify import check_generated, diverges
+from parity.pairs.branches import PHASE1_REQUIRED
 from parity.pairs.corners import build_case, survey
-from parity.pairs.trading import REQUIRED, World, trading_pair
+from parity.pairs.trading import World, trading_pair
 
 CONFIG = EnvConfig.phase1()
 
@@ -77,8 +78,7 @@ def test_the_clocks_edges_are_visited(market: PreparedMarket, cases: list[Case])
 def test_generated_cases_take_every_required_branch(pair: Pair) -> None:
     result, _ = check_generated(pair, 0, 4000, seed=0)
     assert result.passed, result.first
-    reachable = REQUIRED - {"action: forbidden"} | {"action: forbidden"}
-    assert [name for name in sorted(reachable) if not result.coverage[name]] == []
+    assert [name for name in sorted(PHASE1_REQUIRED) if not result.coverage[name]] == []
 
 
 def test_a_market_whose_slippage_has_the_wrong_sign_is_found_and_shrunk(pair: Pair) -> None:

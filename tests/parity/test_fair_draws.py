@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jax_port.data_loader import prepare
 from parity.engine.pair import Fields, Pair
 from parity.mutants.material import small_beds
-from parity.pairs.trading import phase1_pair
+from parity.pairs.trading import trading_pair
 from parity.suites.draws import PER_START, judge_draws
 from parity.suites.processed import processed
 
@@ -21,7 +21,7 @@ from parity.suites.processed import processed
 def pair() -> Pair:
     bed = small_beds(seed=0)[1]
     assert len(bed.worlds) == 2
-    return phase1_pair(bed.worlds, bed.config)
+    return trading_pair(bed.worlds, bed.config)
 
 
 def drawn(pair: Pair, choose: Callable[[NDArray[np.int64], int], NDArray[np.int64]]) -> Fields:
