@@ -2,8 +2,9 @@
 
     python -m benchmarks.accelerator --out reports/accelerator
 
-Runs the environment's throughput over growing numbers of environments, and the parity gate with the
-port on the accelerator and the reference on the CPU, and writes what both write, with one summary.
+Runs the environment's throughput over growing numbers of environments, training in every precision,
+and the parity gate with the port on the accelerator and the reference on the CPU, and writes what each
+writes, with one summary.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from benchmarks.measure import write_json
 from markets import InputError
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-LIMIT_SECONDS = 280
+LIMIT_SECONDS = 180
 """Longest that one part may take."""
 
 
@@ -60,6 +61,11 @@ def main(out: Path, workers: int, quick: bool) -> None:
         arguments = ["benchmarks.env_throughput", *options, "--json", str(report)]
         parts[report.stem] = _run(arguments, LIMIT_SECONDS)
         click.echo(parts[report.stem]["said"])
+    sizes = ["--envs", "65536", "--n-steps", "32", "--batch-size", "131072", "--epochs", "1,4"]
+    training = ["benchmarks.train_throughput", "--no-legacy", "--precisions", "float32,tf32,bf16"]
+    training += ["--quick"] if quick else sizes
+    parts["training"] = _run([*training, "--json", str(out / "training.json")], LIMIT_SECONDS)
+    click.echo(parts["training"]["said"])
     small = ["--episodes", "4", "--cases", "200", "--days", "3", "--symbols", "ES"] if quick else []
     gate = ["rltrader", "parity", "run", "--workers", str(0 if quick else workers), *small]
     parts["parity"] = _run([*gate, "--out", str(out / "parity")], LIMIT_SECONDS)

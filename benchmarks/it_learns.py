@@ -1,0 +1,193 @@
+"""Does it learn? Agents on a market with a planted edge, and on the same market without it.
+
+    python -m benchmarks.it_learns --out reports/it_learns
+
+Agents of several seeds are trained from scratch and judged by their likeliest actions on bars of
+another seed, next to random, always-long and never-trade policies and an oracle that knows the pattern.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import surroundings, write_json
+from jax_port import env_phase1_jax as env
+from jax_port.data_loader import PreparedMarket, prepare, stack
+from jax_port.env_phase1_jax import EnvParams, EnvState
+from jax_port.episodes import play
+from jax_port.policy import Policy
+from jax_port.ppo import hyper_params
+from jax_port.settings import RATES, NetworkSpec, Precision, TrainSettings
+from jax_port.train_ppo_jax import Agent, init_agent, make_train
+from markets import Bars, EnvConfig
+from markets.pattern import oracle_signals, pattern_bars
+
+SCHEMA = 1
+CONFIG = EnvConfig.phase1()
+SETTINGS = TrainSettings(
+    n_envs=64,
+    n_steps=128,
+    batch_size=1024,
+    n_epochs=4,
+    learning_rate=1e-3,
+    total_timesteps=1_000_000,
+    network=NetworkSpec((64, 64), (64, 64)),
+)
+TRAINED_ON, JUDGED_ON = 1, 99
+"""Seeds of the bars."""
+
+Actions = Callable[[jax.Array, EnvState], jax.Array]
+"""(bits, states with leaves (N,)) -> actions (N,)."""
+
+
+def train(bars: Bars, settings: TrainSettings, agents: int) -> tuple[Agent, NDArray[np.float64], float]:
+    """Train agents from scratch: host agents (A, ...), mean PnL of training episodes in dollars
+    (updates, A), and seconds without compilation."""
+    params = env.make_params(stack([prepare(bars, CONFIG)]), CONFIG)
+    seeds = jnp.arange(agents, dtype=jnp.int32)
+    fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
+    agent = fresh(seeds, params, settings)
+    one = hyper_params(**{name: getattr(settings, name) for name in RATES})
+    hyper = jax.tree.map(lambda x: jnp.broadcast_to(x, (agents,)), one)
+    program = make_train(settings, 1, agents)
+    curve, began = [], time.perf_counter()
+    for number in range(settings.num_updates):
+        agent, metrics = program(agent, hyper, params)
+        ends = metrics.ends
+        curve.append(np.asarray(ends.pnl / jnp.maximum(ends.episodes, 1).astype(jnp.float32))[0] / 100)
+        if number == 0:
+            began = time.perf_counter()
+    return jax.tree.map(np.asarray, agent), np.array(curve, np.float64), time.perf_counter() - began
+
+
+def judge(agent: Agent, number: int, market: PreparedMarket, params: EnvParams, starts: Any) -> float:
+    """Return the mean PnL of an agent's episodes in dollars, from given starts."""
+    one = jax.tree.map(lambda x: x[number], agent)
+    moments = one.actor.moments
+    policy = Policy(
+        spec=SETTINGS.network,
+        params=one.learner.params,
+        statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
+        config=CONFIG,
+    )
+    pnl = np.concatenate([episodes.pnl for episodes, _ in play(policy, params, starts, 0)])
+    return float(np.mean(pnl)) / 100
+
+
+def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
+    """Return the mean PnL of episodes in dollars, from given starts, of a policy that is a function."""
+
+    @jax.jit
+    def run(starts: jax.Array, params: EnvParams) -> jax.Array:
+        state = jax.vmap(env.reset_at, in_axes=(0, None))(starts, params)
+
+        def body(carry: tuple[EnvState, jax.Array], key: jax.Array) -> Any:
+            state, done = carry
+            allowed = env.batch_action_masks(state, params)
+            wanted = actions(key, state)
+            chosen = jnp.where(jnp.take_along_axis(allowed, wanted[:, None], axis=1)[:, 0], wanted, 0)
+            moved, outcome = jax.vmap(env.advance, in_axes=(0, 0, None))(state, chosen, params)
+            kept = jax.tree.map(lambda old, new: jnp.where(done, old, new), state, moved)
+            return (kept, done | outcome.terminated | outcome.truncated), None
+
+        keys = jax.random.split(jax.random.key(0), CONFIG.max_episode_bars)
+        (state, _), _ = jax.lax.scan(body, (state, jnp.zeros(len(starts), bool)), keys)
+        return jnp.mean(state.total_pnl.astype(jnp.float32))
+
+    return float(run(jnp.asarray(starts), params)) / 100
+
+
+def baselines(bars: Bars, params: EnvParams, starts: Any) -> dict[str, float]:
+    """Return the mean PnL of an episode in dollars of the policies that learn nothing."""
+    signals = jnp.asarray(oracle_signals(bars.session(CONFIG.session)).astype(np.int32))
+
+    def same(action: int) -> Actions:
+        return lambda key, state: jnp.full(state.position.shape, action, jnp.int32)
+
+    def at_random(key: jax.Array, state: EnvState) -> jax.Array:
+        return jax.random.randint(key, state.position.shape, 0, env.NUM_ACTIONS)
+
+    policies: dict[str, Actions] = {
+        "oracle": lambda key, state: signals[state.step_idx],
+        "never trades": same(env.HOLD),
+        "always long": same(env.BUY),
+        "random": at_random,
+    }
+    return {name: follow(actions, params, starts) for name, actions in policies.items()}
+
+
+@click.command()
+@click.option("--agents", default=4, show_default=True, help="Seeds of each kind.")
+@click.option("--steps", default=SETTINGS.total_timesteps, show_default=True)
+@click.option("--days", default=250, show_default=True, help="Days trained on.")
+@click.option("--starts", default=2000, show_default=True, help="Episodes judged by.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/it_learns"))
+def main(agents: int, steps: int, days: int, starts: int, out: Path) -> None:
+    """Train with and without an edge, in float32 and bf16, and compare with what learns nothing."""
+    console, rows = Console(), []
+    kinds: tuple[tuple[Precision, float], ...] = (("float32", 1.0), ("bf16", 1.0), ("float32", 0.0))
+    for precision, strength in kinds:
+        settings = replace(SETTINGS, total_timesteps=steps, precision=precision)
+        bars = pattern_bars("ES", days=days, seed=TRAINED_ON, strength=strength)
+        agent, curve, seconds = train(bars, settings, agents)
+        unseen = pattern_bars("ES", days=max(days // 4, 4), seed=JUDGED_ON, strength=strength)
+        market = prepare(unseen, CONFIG)
+        params = env.make_params(stack([market]), CONFIG)
+        chosen = np.random.default_rng(0).choice(len(market.starts), min(starts, len(market.starts)))
+        chosen = np.sort(chosen).astype(np.int32)
+        earned = [judge(agent, number, market, params, chosen) for number in range(agents)]
+        rows.append(
+            {
+                "strength": strength,
+                "precision": precision,
+                "agents_pnl_dollars": earned,
+                "baselines_pnl_dollars": baselines(unseen, params, chosen),
+                "training_pnl_dollars": curve.round(2).tolist(),
+                "seconds": seconds,
+            }
+        )
+        show(rows[-1], console)
+    report = {
+        "schema": SCHEMA,
+        "benchmark": "it_learns",
+        "surroundings": surroundings(),
+        "settings": {**SETTINGS.to_dict(), "total_timesteps": steps, "agents": agents, "days": days},
+        "rows": rows,
+    }
+    console.print(f"[dim]{write_json(out / 'it_learns.json', report)}[/]")
+
+
+def show(row: dict[str, Any], console: Console) -> None:
+    """Print one kind of market."""
+    earned, others = row["agents_pnl_dollars"], row["baselines_pnl_dollars"]
+    table = Table(title=f"strength {row['strength']:g}, {row['precision']}", title_style="bold")
+    table.add_column("policy")
+    table.add_column("PnL of an episode", justify="right")
+    table.add_column("of the oracle's", justify="right")
+
+    def add(name: str, dollars: float) -> None:
+        oracle = others["oracle"]
+        share = f"{dollars / oracle:.0%}" if oracle > 0 else ""
+        table.add_row(name, f"${dollars:,.0f}", share)
+
+    for number, dollars in enumerate(earned):
+        add(f"agent {number}", dollars)
+    for name, dollars in others.items():
+        add(name, dollars)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
