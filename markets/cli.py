@@ -44,6 +44,7 @@ def data() -> None:
 )
 @click.option("--tz", "timezone", help="Zone of timestamps without an offset; UTC otherwise.")
 @click.option("--instrument", help="Symbol or id to look at, of a Databento file with several.")
+@click.option("--snap", is_flag=True, help="Prices off the grid will be moved to it: only warn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(
     file: Path,
@@ -51,6 +52,7 @@ def check(
     file_format: str | None,
     timezone: str | None,
     instrument: str | None,
+    snap: bool,
     as_json: bool,
 ) -> None:
     """Report what is wrong with FILE and how to mend it.
@@ -60,7 +62,7 @@ def check(
     contract = get_contract(symbol)
     file_format = file_format or detect_format(file)
     frame = read_frame(file, format=file_format, timezone=timezone, instrument=instrument)
-    report = inspect(frame, contract, file.name)
+    report = inspect(frame, contract, file.name, snap=snap)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:

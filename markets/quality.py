@@ -6,7 +6,7 @@ look. Source: section 3 of ``docs/environment.md``; each finding is described in
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -39,7 +39,9 @@ class QualityReport(Facts):
         return asdict(self) | {"ok": self.ok}
 
 
-def inspect(frame: pd.DataFrame, contract: Contract, source: str) -> QualityReport:
+def inspect(
+    frame: pd.DataFrame, contract: Contract, source: str, *, snap: bool = False
+) -> QualityReport:
     """Judge raw rows, as ``read_frame`` returns them, and say how to mend what is wrong.
 
     The same rows give the same report.
@@ -48,6 +50,7 @@ def inspect(frame: pd.DataFrame, contract: Contract, source: str) -> QualityRepo
         frame: columns open, high, low, close (points), volume (contracts) on a UTC index, in any order.
         contract: whose tick grid the prices should be on.
         source: the file's name, for the report.
+        snap: prices off the grid will be moved to it, so they are a warning only.
 
     Raises:
         InputError: there are no rows, or the index has no time zone.
@@ -55,6 +58,14 @@ def inspect(frame: pd.DataFrame, contract: Contract, source: str) -> QualityRepo
     rows = Rows(frame, contract, source)
     facts = measure(rows, source)
     values = {item.name: getattr(facts, item.name) for item in fields(Facts)}
-    return QualityReport(
-        **values, problems=tuple(problems(rows)), warnings=tuple(warnings(rows, facts))
-    )
+    bad, odd = list(problems(rows)), list(warnings(rows, facts))
+    if snap:
+        odd += [
+            replace(found, mend="do nothing: they are snapped") for found in bad if _off_grid(found)
+        ]
+        bad = [found for found in bad if not _off_grid(found)]
+    return QualityReport(**values, problems=tuple(bad), warnings=tuple(odd))
+
+
+def _off_grid(found: Finding) -> bool:
+    return found.kind == "off_grid"

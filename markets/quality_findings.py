@@ -96,7 +96,7 @@ def problems(rows: Rows) -> Iterator[Finding]:
             off,
             f"{off:,} of {rows.prices.size:,} prices are off the {rows.contract.symbol} grid of "
             f"{rows.contract.tick_size:g} points (first {rows.first(rows.off_grid.any(axis=1))})",
-            "pass the right symbol, or ask for snapping with --snap where the file is read",
+            "pass the right symbol, or ask for snapping with --snap",
         )
     yield from _clock_problems(rows)
 

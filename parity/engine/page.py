@@ -140,7 +140,7 @@ def tiles(report: Values) -> list[dict[str, Any]]:
         {
             "label": "Episode reward deviation",
             "value": percent(deviation) if limits else "–",
-            "below": f"at most; the limit is ±{100 * min(limits):g}%"
+            "below": f"at most {deviation:.1g} of it; the limit is ±{100 * min(limits):g}%"
             if limits
             else "no episodes replayed",
             "bad": bool(limits) and not deviation <= min(limits),

@@ -61,6 +61,15 @@ def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad):
     )
 
 
+def test_prices_off_the_grid_only_warn_where_they_will_be_snapped(make_frame, save):
+    path = save(make_frame(days=3).assign(high=lambda f: f["high"] + 0.1).to_csv())
+    assert "ask for snapping with --snap" in str(run("check", path, "--symbol", "ES").exception)
+    result = run("check", path, "--symbol", "ES", "--snap")
+    assert result.exit_code == 0
+    assert "Fit to train on, with 1 warning." in result.output
+    assert "do nothing: they are snapped" in " ".join(result.output.split())
+
+
 def test_warnings_alone_pass(make_frame, save):
     path = save(make_frame(days=3).drop(index=make_frame(days=3).index[5:9]).to_csv())
     result = run("check", path, "--symbol", "ES")
