@@ -81,7 +81,7 @@ def run(out: Path, **options: Any) -> None:
 
 def _request(options: dict[str, Any]) -> Any:
     from markets import SYMBOLS
-    from parity.suites.trading import Request
+    from parity.suites.beds import Request
 
     for name, least in (("episodes", 4), ("cases", 200), ("days", 2), ("workers", 0)):
         if options[name] < least:

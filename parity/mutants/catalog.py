@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from parity.mutants.catalog_data import DATA
 from parity.mutants.catalog_episode import EPISODE
+from parity.mutants.catalog_phase2 import PHASE2
 from parity.mutants.catalog_step import STEP
 from parity.mutants.mutant import Mutant
 
-CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA)
+CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2)
 """Every mutant, in the order of the page."""
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
@@ -38,6 +39,18 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
         "a win counted without asking whether anything closed",
         "the PnL is 0 where nothing closed, and 0 is no win",
+    ),
+    (
+        "a trail that also moves the stop to where it is",
+        "a candidate that equals the stop moves nothing",
+    ),
+    (
+        "break-even carried out on a trade that has just been closed",
+        "its entry and its side are cleared to 0, and so is the stop they make",
+    ),
+    (
+        "masks of break-even and trailing that don't ask whether the position is open",
+        "a flat account has neither a profit nor trailing",
     ),
 )
 """Faults left out, since they change nothing that can be reached: (fault, reason)."""

@@ -92,13 +92,14 @@ def try_port(grounds: list[Ground], everything: bool) -> Findings:
     found = Findings()
     # Data first: it needs nothing compiled, and a port that fails it fails.
     prepared = [_try_data(found, bed) for bed in grounds]
+    firsts = {bed.config.phase: bed.name for bed in reversed(grounds)}.values()
     for bed, markets in zip(grounds, prepared, strict=True):
         if found.killed and not everything:
             break
         pair = trading_pair(bed.worlds, bed.config, markets)
         for world, played in zip(bed.worlds, bed.played, strict=True):
             _try_world(found, bed, pair, world.name, played)
-        if bed is grounds[0] and (everything or not found.killed):
+        if bed.name in firsts and (everything or not found.killed):
             for result in check_draws(pair, bed.played[0].transitions):
                 found.judge(bed.name, result)
                 drawn = result.notes.get("draws_of_a_start", [])
@@ -154,9 +155,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("material", type=Path)
     parser.add_argument("result", type=Path)
+    parser.add_argument("--phase", type=int, default=1, help="whose beds come first")
     parser.add_argument("--all", action="store_true", help="go on after the first bed that objects")
     given = parser.parse_args()
-    found = try_port(load(given.material), given.all)
+    grounds = sorted(load(given.material), key=lambda bed: bed.config.phase != given.phase)
+    found = try_port(grounds, given.all)
     write_json(given.result, found.to_dict())
     sys.exit(1 if found.killed else 0)
 

@@ -22,14 +22,22 @@ from parity.engine.pair import Fields
 from parity.engine.record import Recording
 from parity.engine.report import write_json
 from parity.pairs.trading import World, trading_pair
+from parity.suites.beds import Bed, Request, beds
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
-from parity.suites.trading import Bed, Request, beds, record_world
+from parity.suites.trading import record_world
 
 REQUEST = Request(symbols=("ES", "M2K"), days=4)
 """Two contracts of one batch that differ in tick, tick value, slippage and commission."""
 
-AMOUNT = {"odd settings": (12, 1500), "symbols": (6, 1000), "all hours": (4, 500), "stress": (4, 500)}
+AMOUNT = {
+    "odd settings": (12, 1500),
+    "symbols": (6, 1000),
+    "all hours": (4, 500),
+    "stress": (4, 500),
+    "odd settings, phase 2": (10, 2000),
+    "symbols, phase 2": (5, 1500),
+}
 """By bed, in the order in which they are tried: episodes and cases of each of its worlds."""
 
 _ARRAYS = ("worlds", "actions", "lengths", "starts")

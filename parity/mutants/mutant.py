@@ -23,6 +23,7 @@ class Mutant:
         old: exact text that occurs once in the file.
         new: text in its place.
         violates: the sentence of ``docs/environment.md`` it breaks, with its section.
+        phase: whose beds it is tried on first.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Mutant:
     old: str
     new: str
     violates: str
+    phase: int = 1
 
     def apply(self, text: str) -> str:
         """Return a file's text with the fault in it.

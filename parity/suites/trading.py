@@ -1,26 +1,23 @@
 """The trading gate: what is compared on which bars, and how much of it.
 
-Source: ``docs/environment.md``, all of Phase 1. The reference is the slow side, so it is recorded in
-worker processes while the port replays what is already recorded.
+Source: ``docs/environment.md``. The reference is the slow side, so it is recorded in worker processes
+while the port replays what is already recorded.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import jax
 import numpy as np
 
 from jax_port.data_loader import PreparedMarket, prepare
-from markets import SYMBOLS, EnvConfig, get_contract
-from markets.stress import stress_bars
-from markets.synthetic import synthetic_bars
 from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Case, Fields, Pair
@@ -29,6 +26,7 @@ from parity.engine.replay import replay
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.pairs.trading import World, trading_pair
+from parity.suites.beds import Bed, Request, beds, count_worlds_of
 from parity.suites.data import check_data
 from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account, check_forbidden
@@ -40,137 +38,16 @@ from parity.suites.symmetry import check_blindness, check_mirror
 MODULES = (
     "parity.suites.trading",
     "parity.suites.learner",
-    "jax_port.env_phase1_jax",
+    "jax_port.env_phase2_jax",
     "jax_port.train_ppo_jax",
-    "legacy_torch.env_phase1",
+    "legacy_torch.env_phase2",
 )
 """What the verdict depends on: these and everything of ours that they import."""
 
+TITLE = "trading environments, Phases 1 and 2"
+
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
-
-
-@dataclass(frozen=True)
-class Bed:
-    """Bars and a configuration to compare on, and how much.
-
-    Attributes:
-        name: for reports; worlds carry it.
-        worlds: the bars.
-        config: the configuration.
-        episodes, cases: per world.
-        properties: also check look-ahead and the mirror.
-        draws: also check that starts are drawn fairly; one bed is enough.
-    """
-
-    name: str
-    worlds: tuple[World, ...]
-    config: EnvConfig
-    episodes: int
-    cases: int
-    properties: bool = False
-    draws: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """How a run of the gate is asked for.
-
-    Attributes:
-        data: file of bars; None for synthetic bars alone.
-        symbol: contract of the file.
-        reader: options of the reader.
-        episodes, cases: per world, for the file and for each of the eight symbols.
-        days: synthetic days per symbol.
-        seed: of everything that is drawn.
-        symbols: which synthetic symbols.
-        workers: processes that drive the reference; 0 drives it in this one.
-        learner: also compare the learners. Without them too little is seen for a verdict of "same".
-    """
-
-    data: Path | None = None
-    symbol: str = "ES"
-    reader: dict[str, Any] = field(default_factory=dict)
-    episodes: int = 100
-    cases: int = 20_000
-    days: int = 6
-    seed: int = 0
-    symbols: tuple[str, ...] = SYMBOLS
-    workers: int = 2
-    learner: bool = True
-
-
-def odd_config() -> EnvConfig:
-    """Return a configuration in which nothing has its default value, so no default hides a fault."""
-    return EnvConfig.phase1(
-        window_size=7,
-        warmup_bars=40,
-        sl_atr_mult=0.9,
-        tp_sl_ratio=1.3,
-        entry_open_minute=600,
-        entry_close_minute=900,
-        flat_by_minute=1000,
-        max_episode_bars=90,
-        initial_balance_dollars=25_000.0,
-        trailing_drawdown_dollars=1_500.0,
-        floor_lock_dollars=250.0,
-        contracts=3,
-        hold_penalty=-0.02,
-        patience_reward=0.003,
-        pnl_divisor_dollars=50.0,
-        violation_penalty=-7.5,
-        invalid_action_penalty=-0.25,
-    )
-
-
-def beds(request: Request) -> Iterator[Bed]:
-    """Yield what a request compares on: the file, the symbols, and bars made to be hostile."""
-    seed = request.seed
-    if request.data is not None:
-        from markets.readers import read_bars
-
-        bars = read_bars(request.data, request.symbol, **request.reader)
-        world = World(
-            f"{request.symbol} file", bars, f"--data {request.data} --symbol {request.symbol}"
-        )
-        config = EnvConfig.phase1()
-        yield Bed("file", (world,), config, request.episodes, request.cases, properties=True)
-    synthetic = tuple(
-        World(
-            f"{symbol} synthetic",
-            synthetic_bars(symbol, days=request.days, seed=seed),
-            f"--synthetic {request.days} --symbol {symbol} --seed {seed}",
-        )
-        for symbol in request.symbols
-    )
-    config = EnvConfig.phase1()
-    properties = request.data is None
-    yield Bed("symbols", synthetic, config, request.episodes, request.cases, properties)
-    few, some = max(request.episodes // 5, 4), max(request.cases // 10, 200)
-    # These bars include the nights, so that the session has something to cut away.
-    stress = tuple(
-        World(
-            f"{s} stress",
-            stress_bars(s, seed=seed, session="all"),
-            f"--stress all --symbol {s} --seed {seed}",
-        )
-        for s in ("ES", "RTY")
-    )
-    yield Bed("stress", stress, config, few, some)
-    overnight = stress_bars("NQ", seed=seed, session="all")
-    yield Bed(
-        "all hours",
-        (World("NQ stress, all hours", overnight, f"--stress all --symbol NQ --seed {seed}"),),
-        EnvConfig.phase1(session="all"),
-        few,
-        some,
-    )
-    # One tick of profit pays both commissions exactly: only here is a trade's PnL ever zero.
-    even = replace(get_contract("ES"), commission_cents=625, slippage_ticks=3)
-    bars = replace(stress_bars("ES", seed=seed + 1), contract=even)
-    options = f"--stress rth --symbol ES --seed {seed + 1} --commission 625 --slippage 3"
-    odd = (World("ES odd settings", bars, options),)
-    yield Bed("odd settings", odd, odd_config(), few, some, draws=True)
 
 
 @dataclass
@@ -189,17 +66,21 @@ def record_world(bed: Bed, pair: Pair, world: int, seed: int) -> Recorded:
     return Recorded(episodes, cases, record_cases(pair, cases))
 
 
-_WORKER: dict[str, tuple[Bed, Pair]] = {}
+_BEDS: dict[str, Bed] = {}
 
 
 def _start_worker(request: Request) -> None:
     jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
-    for bed in beds(request):
-        _WORKER[bed.name] = bed, trading_pair(bed.worlds, bed.config)
+    _BEDS.update({bed.name: bed for bed in beds(request)})
+
+
+@cache
+def _pair_of(bed: str) -> Pair:
+    return trading_pair(_BEDS[bed].worlds, _BEDS[bed].config)
 
 
 def _record_in_worker(bed: str, world: int, seed: int) -> Recorded:
-    return record_world(*_WORKER[bed], world, seed)
+    return record_world(_BEDS[bed], _pair_of(bed), world, seed)
 
 
 @dataclass
@@ -283,8 +164,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
             markets = [prepare(world.bars, bed.config) for world in bed.worlds]
             pair = trading_pair(bed.worlds, bed.config, markets)
             if report is None:
-                required = pair.required | LEARNER_REQUIRED
-                report = Report(pair.name, request.seed, pair.port.form, [], [], required)
+                report = Report(TITLE, request.seed, pair.port.form, [], [], LEARNER_REQUIRED)
+            report.required |= pair.required
             for number, market in enumerate(markets):
                 recorded = reference.record(bed, pair, number)
                 judged = judge_world(bed, pair, market, number, recorded, request.seed)
@@ -317,8 +198,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
 def count_worlds(request: Request) -> int:
     """Return how often a run of the gate tells its progress, without making any bars."""
-    worlds = (request.data is not None) + len(request.symbols) + 4
-    return worlds + (count_checks() if request.learner else 0)
+    return count_worlds_of(request) + (count_checks() if request.learner else 0)
 
 
 def _about(world: World, market: PreparedMarket, bed: Bed) -> dict[str, Any]:

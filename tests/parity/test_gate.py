@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from markets import InputError
 from parity.cli import parity
 from parity.engine.report import SAME
-from parity.suites.trading import Request, run
+from parity.suites.beds import Request
+from parity.suites.trading import run
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
 SMALL = ["--episodes", "4", "--cases", "300", "--days", "3", "--symbols", "ES,MNQ", "--workers", "0"]
