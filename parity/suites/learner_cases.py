@@ -69,9 +69,20 @@ class LearnerCase:
 def short_episodes() -> EnvConfig:
     """Return rules under which episodes soon end in both ways: by a breach, and by the bar limit.
 
-    Two limits make a rollout, so that episodes also end on a rollout's last step.
+    Phase 2, whose masks leave some actions and forbid others. Two limits make a rollout, so that
+    episodes also end on a rollout's last step.
     """
-    return EnvConfig.phase1(max_episode_bars=LIMIT, trailing_drawdown_dollars=700.0)
+    return EnvConfig.phase2(max_episode_bars=LIMIT, trailing_drawdown_dollars=700.0)
+
+
+def shortest_episodes() -> EnvConfig:
+    """Return rules under which half of all steps are truncated, and a breach is dear.
+
+    The few breaches' rewards are more than ten deviations.
+    """
+    return EnvConfig.phase1(
+        max_episode_bars=2, trailing_drawdown_dollars=700.0, violation_penalty=-100.0
+    )
 
 
 def quiet_rewards() -> EnvConfig:
@@ -97,8 +108,8 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
     The first two differ only in numbers that are arguments of the compiled program, and run in it side
     by side; their last minibatch is a partial one, and their rates fall after every rollout. The third
     is the network that users train, where rewards, values and gradients are small. The last has so
-    many environments and so large minibatches that the port handles them in chunks. Where much is
-    computed the network has no corners, of which rounding could choose a side.
+    many environments, truncations and transitions a minibatch that the port takes them in chunks.
+    Where much is computed the network has no corners, of which rounding could choose a side.
     """
     shape = TrainSettings(
         n_envs=4,
@@ -138,7 +149,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
         LearnerCase("clipping", clipping, 3),
         LearnerCase("target_kl", stopped, 3),
         LearnerCase("quiet", quiet, 2, quiet_rewards(), 1.0, QUIET),
-        LearnerCase("wide", wide, 1),
+        LearnerCase("wide", wide, 1, shortest_episodes()),
     ]
 
 

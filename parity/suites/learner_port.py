@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port import env_phase1_jax as env
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.networks import masked_log_probs
+from jax_port.phases import phase_of
 from jax_port.ppo import HyperParams, hyper_params, init_train_state
 from jax_port.rollout import rebuild
 from jax_port.settings import RATES, TrainSettings
@@ -98,7 +98,8 @@ def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, 
 
 def make_params(case: LearnerCase) -> EnvParams:
     """Return the port's environment of a case."""
-    return env.make_params(stack([prepare(case.bars, case.config)]), case.config)
+    market = stack([prepare(case.bars, case.config)])
+    return phase_of(case.config).make_params(market, case.config)
 
 
 def hyper_of(settings: TrainSettings) -> HyperParams:
@@ -260,7 +261,8 @@ def _observations(rollout: Any, params: EnvParams) -> jax.Array:
 
 def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:
     """Return every action's probability at every step, float32 (T, N, A)."""
-    logits = network_of(case.settings).policy(weights, jnp.asarray(table["obs"]))
+    network = network_of(case.settings, phase_of(case.config).num_actions)
+    logits = network.policy(weights, jnp.asarray(table["obs"]))
     return np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(table["masks"]))))
 
 

@@ -26,6 +26,7 @@ from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.suites.learner_cases import LearnerCase
@@ -40,18 +41,29 @@ ROUNDING = 2e-6
 """How far apart two right programs may be in what a decision hangs on: about ten times what is seen."""
 
 
-class LedEnv(TradingEnvPhase1):
+class AstrayError(Exception):
+    """The two sides do not restart at the same steps, so the port's draws lead nowhere."""
+
+
+class _Led(TradingEnvPhase1):
     """The reference, whose episodes begin where it is told."""
 
-    def __init__(self, *args: Any) -> None:
-        self.starts: deque[int] = deque()
-        super().__init__(*args)
+    starts: deque[int]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin at the next bar of the queue."""
+        if not self.starts:
+            raise AstrayError("the reference's episodes end where the port's go on")
         return super().reset(seed=seed, options={"start_index": self.starts.popleft()})
+
+
+class _LedPhase2(_Led, TradingEnvPhase2):
+    """The reference of Phase 2, likewise."""
+
+
+ENVIRONMENTS = {1: _Led, 2: _LedPhase2}
 
 
 @dataclass
@@ -81,7 +93,7 @@ class Reference:
     def __init__(self, case: LearnerCase) -> None:
         settings = case.settings
         self.case = case
-        first = LedEnv(case.bars, case.config)
+        first = ENVIRONMENTS[case.config.phase](case.bars, case.config)
         # Copies share the bars and their features, which nobody changes.
         self._envs = [copy(first) for _ in range(settings.n_envs)]
         normalizer = VecNormalize(
@@ -278,6 +290,8 @@ class _Watch(BaseCallback):
         self.run.margin = min(self.run.margin, *(float(margin) for margin in margins))
 
     def _on_step(self) -> bool:
+        rewards = self.locals["rewards"]  # the value of what truncation cut off is yet to be added
+        self.run.coverage["reward clipped"] += int((np.abs(rewards) >= 10).sum())
         for done, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
             if done:
                 self._ends["truncated" if info["TimeLimit.truncated"] else "terminated"] += 1

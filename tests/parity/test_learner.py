@@ -48,14 +48,14 @@ def test_three_updates_are_the_same_in_every_number(clipping: LearnerRun) -> Non
     # Three updates of three epochs of 184 transitions: three batches of 50 and one of 34.
     assert [int(table["gradient steps"]) for table in clipping.updates] == [12, 12, 12]
     assert result.compared == 3 * 184
-    assert result.fields["masks"].compared == 3 * 184 * 3
+    assert result.fields["masks"].compared == 3 * 184 * 6
     assert check_drawn(clipping.case, clipping.port).passed
 
 
 def test_the_reference_takes_the_port_s_draws(clipping: LearnerRun) -> None:
     for mine, theirs in zip(clipping.port.updates, clipping.updates, strict=True):
         np.testing.assert_array_equal(mine["actions"], theirs["actions"])
-        assert theirs["obs"].shape == (46, 4, 225)
+        assert theirs["obs"].shape == (46, 4, 228)
     drawn = clipping.port.draws
     starts = (drawn.starts >= 0).sum()
     ended = sum(int(t["terminations"] + t["truncations"]) for t in clipping.updates)
@@ -64,7 +64,10 @@ def test_the_reference_takes_the_port_s_draws(clipping: LearnerRun) -> None:
 
 
 def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
-    here = {f"learner: {name}" for name in ("stopped by target_kl", "reward not normalised")}
+    here = {
+        f"learner: {name}"
+        for name in ("stopped by target_kl", "reward not normalised", "reward clipped")
+    }
     assert set(clipping.coverage) >= REQUIRED - here
     settings = [case.settings for case in learner_cases()]
     assert settings[1].target_kl is not None
@@ -75,7 +78,7 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
 
 
 def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:
-    logits, masks = decision_cases()
+    logits, masks = decision_cases(clipping.case)
     result = check_decisions(clipping.case, clipping.decisions)
     assert result.passed, result.first
     assert result.compared == len(logits) == len(masks)
