@@ -121,21 +121,25 @@ class Bench:
         if mutant is not None:
             file = place / mutant.file
             file.write_text(mutant.apply(file.read_text(encoding="utf-8")), encoding="utf-8")
-        phase = 1 if mutant is None else mutant.phase
-        return self.try_port(place, everything=mutant is None, phase=phase)
+        if mutant is None:
+            return self.try_port(place, everything=True)
+        return self.try_port(place, everything=False, phase=mutant.phase, learner=mutant.learner)
 
-    def try_port(self, place: Path, *, everything: bool, phase: int = 1) -> Trial:
+    def try_port(
+        self, place: Path, *, everything: bool, phase: int = 1, learner: bool = False
+    ) -> Trial:
         """Hold the port in a folder against the recordings.
 
         Args:
             place: holds the port's package; the result is written there too.
             everything: go on after the first bed on which a judge objects.
             phase: whose beds come first.
+            learner: try the learner before the environments.
         """
         result = place / "result.json"
         # Without -P the present folder would come first, and with it perhaps another port.
         command = [sys.executable, "-P", "-m", "parity.mutants.child", str(self.material), str(result)]
-        command += ["--phase", str(phase)]
+        command += ["--phase", str(phase), *(["--learner"] if learner else [])]
         began = time.perf_counter()
         try:
             done = subprocess.run(

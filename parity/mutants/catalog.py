@@ -9,11 +9,13 @@ from __future__ import annotations
 from parity.mutants.catalog_data import DATA
 from parity.mutants.catalog_episode import EPISODE
 from parity.mutants.catalog_phase2 import PHASE2
+from parity.mutants.catalog_rollout import ROLLOUTS
 from parity.mutants.catalog_step import STEP
+from parity.mutants.catalog_update import UPDATES
 from parity.mutants.mutant import Mutant
 
-CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2)
-"""Every mutant, in the order of the page."""
+CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *ROLLOUTS, *UPDATES)
+"""Every mutant, in the order of the pages."""
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
@@ -51,6 +53,14 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
         "masks of break-even and trailing that don't ask whether the position is open",
         "a flat account has neither a profit nor trailing",
+    ),
+    (
+        "the entropy's sum taken over forbidden actions too, with the masked probabilities",
+        "a forbidden action's probability is exactly zero in float32, and so is its gradient",
+    ),
+    (
+        "advantages standardised over the rollout, and again in each minibatch",
+        "what is standardised does not depend on the scale and the offset it came with",
     ),
 )
 """Faults left out, since they change nothing that can be reached: (fault, reason)."""

@@ -23,6 +23,7 @@ from parity.engine.record import Recording
 from parity.engine.replay import Replay, replay
 from parity.engine.report import write_json
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.mutants.learner import load_learner, try_learner
 from parity.mutants.material import Ground, Played, load
 from parity.pairs.trading import trading_pair
 from parity.suites.data import judge_data
@@ -79,17 +80,18 @@ def _field(result: CheckResult) -> str:
     """Return what disagreed first, in words; empty if nothing did."""
     if result.error:
         return result.error
-    return result.first.field if result.first else ""
+    far = [name for name, measure in result.measures.items() if not measure.passed]
+    return result.first.field if result.first else "".join(far[:1])
 
 
-def try_port(grounds: list[Ground], everything: bool) -> Findings:
-    """Hold the port against the recordings.
+def try_environments(found: Findings, grounds: list[Ground], everything: bool) -> None:
+    """Hold the port's environments against the recordings.
 
     Args:
+        found: where to put what judges say and what the port put out.
         grounds: beds in the order in which to try them.
         everything: go on after the first bed on which a judge objects.
     """
-    found = Findings()
     # Data first: it needs nothing compiled, and a port that fails it fails.
     prepared = [_try_data(found, bed) for bed in grounds]
     firsts = {bed.config.phase: bed.name for bed in reversed(grounds)}.values()
@@ -104,6 +106,27 @@ def try_port(grounds: list[Ground], everything: bool) -> Findings:
                 found.judge(bed.name, result)
                 drawn = result.notes.get("draws_of_a_start", [])
                 found.put(f"{bed.name}/{result.check}", np.array(drawn, np.int64))
+
+
+def try_port(material: Path, everything: bool, phase: int = 1, learner: bool = False) -> Findings:
+    """Hold the port against all recordings.
+
+    Args:
+        material: folder of the recordings.
+        everything: go on after the first objection.
+        phase: whose beds come first.
+        learner: try the learner before the environments.
+    """
+    found = Findings()
+    grounds = sorted(load(material), key=lambda bed: bed.config.phase != phase)
+    learnt = load_learner(material)
+    for on_learner in (learner, not learner):
+        if found.killed and not everything:
+            break
+        if on_learner:
+            try_learner(found, learnt, everything)
+        else:
+            try_environments(found, grounds, everything)
     return found
 
 
@@ -157,9 +180,9 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--phase", type=int, default=1, help="whose beds come first")
     parser.add_argument("--all", action="store_true", help="go on after the first bed that objects")
+    parser.add_argument("--learner", action="store_true", help="try the learner first")
     given = parser.parse_args()
-    grounds = sorted(load(given.material), key=lambda bed: bed.config.phase != given.phase)
-    found = try_port(grounds, given.all)
+    found = try_port(given.material, given.all, given.phase, given.learner)
     write_json(given.result, found.to_dict())
     sys.exit(1 if found.killed else 0)
 

@@ -69,7 +69,7 @@ def make_learner(folder: Path, seed: int = 0) -> None:
                 for name, value in table.items()
             },
         }
-        recorded = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        recorded = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         save_file(recorded, place / "recorded.safetensors")
         write_json(place / "case.json", {"case": run.case.about(), "updates": len(run.updates)})
 

@@ -13,6 +13,10 @@ _PARSING = threading.Lock()
 """Python 3.11 loses count of its recursion where two threads make syntax trees at once."""
 
 
+LEARNER = "learner "
+"""What the sentence of a fault of the learner begins with, before its section."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One fault that the gate must find.
@@ -22,7 +26,8 @@ class Mutant:
         file: path of the file relative to the folder that holds the packages.
         old: exact text that occurs once in the file.
         new: text in its place.
-        violates: the sentence of ``docs/environment.md`` it breaks, with its section.
+        violates: the sentence of ``docs/environment.md`` it breaks, with its section; or of
+            ``docs/learner.md``, and then it begins with :data:`LEARNER`.
         phase: whose beds it is tried on first.
     """
 
@@ -32,6 +37,11 @@ class Mutant:
     new: str
     violates: str
     phase: int = 1
+
+    @property
+    def learner(self) -> bool:
+        """Whether it is tried on the learner's recordings first."""
+        return self.violates.startswith(LEARNER)
 
     def apply(self, text: str) -> str:
         """Return a file's text with the fault in it.

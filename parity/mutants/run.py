@@ -142,6 +142,15 @@ def pass_control(bench: Bench) -> Trial:
     return control
 
 
+def make_all(folder: Path) -> None:
+    """Drive the reference's environments and its learner, and write everything a child needs."""
+    from parity.mutants.learner import make_learner
+    from parity.mutants.material import make
+
+    make(folder)
+    make_learner(folder)
+
+
 def run(
     chosen: Sequence[Mutant],
     jobs: int,
@@ -161,12 +170,10 @@ def run(
     Raises:
         ControlFailed: the unchanged port does not run or does not pass.
     """
-    from parity.mutants.material import make
-
     began = time.perf_counter()
     bench = Bench(folder)
     snapshot(bench.sources)
-    (prepare or make)(bench.material)
+    (prepare or make_all)(bench.material)
     tell("reference recorded")
     control = pass_control(bench)
     tell("control passed")
