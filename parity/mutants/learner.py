@@ -48,14 +48,15 @@ class Learnt:
     decisions: Array
 
 
-def make_learner(folder: Path, seed: int = 0) -> None:
+def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: int = 0) -> None:
     """Drive both learners and write what a child needs.
 
     Args:
         folder: of the material.
+        only: cases to use instead of :func:`parity.suites.learner_cases.small_cases`.
         seed: of weights, environments and draws.
     """
-    for number, case in enumerate(small_cases(seed)):
+    for number, case in enumerate(small_cases(seed) if only is None else only):
         run = LearnerRun(case)
         place = folder / f"learner-{number}"
         place.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from markets import InputError
 from parity.mutants import nightly, run
 from parity.mutants.bench import PORT, ROOT
 from parity.mutants.catalog import CATALOG, EQUIVALENT
+from parity.mutants.learner import load_learner, make_learner
 from parity.mutants.material import load, make, small_beds
-from parity.mutants.mutant import Mutant
+from parity.mutants.mutant import LEARNER, Mutant
+from parity.suites.learner_cases import small_cases
 
 BY_ID = {mutant.id: mutant for mutant in CATALOG}
 
 
 def test_the_catalogue_is_large_and_its_ids_are_unique() -> None:
-    assert len(CATALOG) >= 50
+    assert len(CATALOG) >= 150
+    assert sum(mutant.learner for mutant in CATALOG) >= 40
     assert len(BY_ID) == len(CATALOG)
     assert all(fault and reason for fault, reason in EQUIVALENT)
 
@@ -34,7 +38,10 @@ def test_every_mutant_fits_the_port(mutant: Mutant) -> None:
     changed = mutant.apply(text)
     ast.parse(changed)
     assert changed != text
-    assert mutant.violates[0] in "1234567"  # a section of the page
+    page = "learner.md" if mutant.learner else "environment.md"
+    section = mutant.violates.removeprefix(LEARNER).split(".")[0].split(" ")[0]
+    headings = re.findall(r"^## (\d+)\.", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
+    assert section in headings
 
 
 def test_no_two_mutants_make_the_same_change() -> None:
@@ -114,6 +121,21 @@ def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path
     assert ground.config == small_beds(seed=0)[0].config
     assert ground.worlds[0].bars.digest == small_beds(seed=0)[0].worlds[0].bars.digest
     assert len(ground.played[0].transitions.labels) == 400
+
+
+def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) -> None:
+    first = small_cases()[0]
+    halved = BY_ID["value-loss-halved"]
+    idle = replace(halved, id="idle", new=halved.old.replace("return ", "return 1.0 * "))
+    chosen = [halved, idle]
+    session = run.run(chosen, 1, tmp_path, prepare=lambda folder: make_learner(folder, [first]))
+    found, unchanged = session.verdicts
+    assert (found.outcome, found.killed_by, found.bed) == (run.KILLED, ["learner"], "learner")
+    assert found.field in ("value loss", "gradients", "last loss")
+    assert (unchanged.outcome, unchanged.changed) == (run.UNCHANGED, 0)
+    (learnt,) = load_learner(tmp_path / "material")
+    assert learnt.case == first
+    assert [int(table["gradient steps"]) for table in learnt.updates] == [12, 12, 12]
 
 
 def test_nothing_is_tried_where_the_control_does_not_run(tmp_path: Path) -> None:
