@@ -57,11 +57,16 @@ class Policy:
         return make_network(self.spec, num_actions=phase_of(self.config).num_actions)
 
     @property
-    def scale(self) -> Scale:
-        """What observations are normalised with."""
+    def moments(self) -> RunningMoments:
+        """Statistics of raw observations, on the device."""
         with jax.enable_x64(True):
             found = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}
-        return scale_of(RunningMoments(**found))
+        return RunningMoments(**found)
+
+    @property
+    def scale(self) -> Scale:
+        """What observations are normalised with."""
+        return scale_of(self.moments)
 
 
 def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_ACTIONS) -> ActorCritic:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -33,12 +34,13 @@ from jax_port.devices import (
     to_host,
 )
 from jax_port.env_phase1_jax import EnvParams
-from jax_port.policy import Policy, save_policy
+from jax_port.policy import Policy, load_policy, save_policy
 from jax_port.ppo import HyperParams, hyper_params
 from jax_port.settings import RATES, TrainSettings, check_rate
 from jax_port.train_ppo_jax import Agent, Metrics, init_agent, make_train
 from jax_port.training_data import TrainingData
 from jax_port.training_log import Record, TrainingLog, records_of
+from jax_port.transfer import begin_with, check_shapes, extend
 from markets import EnvConfig, InputError
 
 FORMAT = 1
@@ -61,6 +63,7 @@ class Plan:
         updates_per_call: updates in one call of the compiled program.
         checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
         certificate: from :func:`jax_port.gate.pass_gate`.
+        initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
     """
 
     settings: TrainSettings
@@ -70,6 +73,7 @@ class Plan:
     updates_per_call: int = 1
     checkpoint_every: int = 20
     certificate: dict[str, Any] | str = field(default_factory=dict)
+    initial: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("updates_per_call", "checkpoint_every"):
@@ -116,6 +120,7 @@ class Plan:
             "updates_per_call": self.updates_per_call,
             "checkpoint_every": self.checkpoint_every,
             "certificate": self.certificate,
+            "initial": dict(self.initial),
         }
 
     @classmethod
@@ -129,7 +134,25 @@ class Plan:
             updates_per_call=values["updates_per_call"],
             checkpoint_every=values["checkpoint_every"],
             certificate=values["certificate"],
+            initial=values["initial"],
         )
+
+    def initial_policy(self) -> Policy | None:
+        """Return the policy that agents begin with, in the run's own phase; None for none.
+
+        Raises:
+            InputError: it is gone or has changed, or does not fit the run.
+        """
+        if not self.initial:
+            return None
+        path = Path(self.initial["path"])
+        policy = load_policy(path)
+        if file_digest(path) != self.initial["sha256"]:
+            raise InputError(f"{path}: this is not the file the run began with; put that one back")
+        check_shapes(policy, self.settings.network)
+        if policy.config.phase == self.config.phase:
+            return policy
+        return extend(policy, self.config)
 
 
 def read_plan(folder: Path) -> Plan:
@@ -205,6 +228,7 @@ def go_on(
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
+    plan.initial_policy()  # refused here, before anything is written
     if begin and main:
         start(plan, folder)
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
@@ -254,11 +278,16 @@ class _Runner:
         def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
             return jax.vmap(init_agent, in_axes=(0, None, None))(seeds, params, self._plan.settings)
 
+        def begun(seeds: jax.Array, params: EnvParams) -> Agent:
+            policy = self._plan.initial_policy()
+            agent = fresh(seeds, params)
+            return agent if policy is None else begin_with(agent, policy, params)
+
         shape = jax.eval_shape(fresh, seeds, self._params)
         self._places = agent_shardings(self._mesh, shape)
         found = checkpoints.latest(shape)
         if found is None:
-            return jax.jit(fresh, out_shardings=self._places)(seeds, self._params), 0
+            return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0
         return spread(found[1], self._places), found[0]
 
     def call(self, agent: Agent, done: int) -> tuple[Agent, list[Record], int]:
@@ -293,12 +322,18 @@ def write_policies(
                 "data": facts[0] if len(facts) == 1 else list(facts),
                 "settings": {**plan.settings.to_dict(), **plan.agents[number], "seed": seed},
                 "certificate": plan.certificate,
+                "initial": plan.initial,
                 "updates": updates,
                 "steps": updates * plan.settings.rollout_size,
             },
         )
         save_policy(folder / f"policy-{number}.safetensors", policy)
     write_json(folder / FINISHED, {"updates": updates, "policies": len(plan.seeds)})
+
+
+def file_digest(path: Path) -> str:
+    """Return a file's SHA-256, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def made_with() -> dict[str, Any]:

@@ -76,6 +76,10 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
 @click.option("--from", "first", default="", help="First New York date to train on.")
 @click.option("--to", "last", default="", help="Last New York date to train on.")
+@click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
+@click.option(
+    "--from-policy", "initial", help="Policy file to begin with; one of phase 1 may start phase 2."
+)
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
 @click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
@@ -98,7 +102,7 @@ def train(out: Path | None, resume: bool, distributed: bool, **options: Any) -> 
     """
     if out is None:
         raise InputError("no --out; name the folder that the run is to be written to")
-    given = {name for name, value in options.items() if value and name not in ("certificate",)}
+    given = {name for name, value in options.items() if value and name not in ("certificate", "phase")}
     if distributed:
         import jax
 
@@ -163,15 +167,29 @@ def _plan(options: dict[str, Any]) -> Any:
     )
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
     certificate = pass_gate(options["certificate"], options["ungated"])
+    base = EnvConfig.phase2() if options["phase"] == "2" else EnvConfig.phase1()
     return Plan(
         settings=settings,
         data=data,
-        config=EnvConfig.phase1().override(**_pairs(options["overrides"])),
+        config=base.override(**_pairs(options["overrides"])),
         agents=_agents(options["seeds"], options["sweep"]),
         updates_per_call=calls,
         checkpoint_every=options["checkpoint_every"],
         certificate=certificate,
+        initial=_initial(options["initial"]),
     )
+
+
+def _initial(text: str | None) -> dict[str, str]:
+    """Return a policy file's place and digest; a run's folder stands for its first policy."""
+    from jax_port.runs import file_digest
+
+    if not text:
+        return {}
+    path = Path(text) / "policy-0.safetensors" if Path(text).is_dir() else Path(text)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
+    return {"path": str(path.absolute()), "sha256": file_digest(path)}
 
 
 def _sizes(name: str, text: str) -> tuple[int, ...]:

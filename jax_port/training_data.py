@@ -99,6 +99,7 @@ class TrainingData:
         dates = new_york_dates(market.timestamps_ns)
         facts = {
             "symbol": contract.symbol,
+            "kind": source.kind,
             "source": market.source,
             "sha256": market.digest,
             "bars": len(market),
