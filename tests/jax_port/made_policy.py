@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.data_loader import PreparedMarket
+from jax_port.phases import phase_of
 from jax_port.policy import Policy, make_network
 from jax_port.settings import NetworkSpec
 from markets import EnvConfig
@@ -18,18 +19,21 @@ def make_policy(
     market: PreparedMarket, config: EnvConfig, *, seed: int = 0, spread: float = 1.0, **about: object
 ) -> Policy:
     """Return a policy with normal weights and logits about ``spread`` apart; NumPy compiles nothing."""
-    size = config.window_size * 11 + 5
+    phase = phase_of(config)
+    size = config.window_size * 11 + phase.position_features
     rng = np.random.default_rng(seed)
 
     def fill(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
         scale = (2 / leaf.shape[0]) ** 0.5 if leaf.ndim == 2 else 0.0
         return (scale * rng.normal(size=leaf.shape)).astype(np.float32)
 
-    shapes = jax.eval_shape(make_network(SPEC).init, jax.random.key(0), jnp.zeros(size))
+    network = make_network(SPEC, num_actions=phase.num_actions)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(size))
     params = jax.tree.map(fill, shapes)
     params["params"]["action_head"]["kernel"] *= np.float32(spread)
     bars = market.features[config.warmup_bars :].astype(np.float64)
-    position = ([0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1e-6, 4.0, 40.0, 0.1])
+    flags = [0.5] * (phase.position_features - 5)
+    position = ([0.0, 1.0, 0.0, 0.0, 0.0, *flags], [1.0, 1e-6, 4.0, 40.0, 0.1, *flags])
     mean, var = (
         np.concatenate([np.tile(of_bars, config.window_size), of_position])
         for of_bars, of_position in zip((bars.mean(0), bars.var(0)), position, strict=True)
