@@ -1,7 +1,7 @@
 """What the gate compares on: bars, a configuration and an amount, for each phase.
 
-Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols in full
-in Phase 1 and in part in Phase 2, whose account and data are Phase 1's.
+Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols by half in
+Phase 1 and by a quarter in Phase 2, whose account and data are Phase 1's.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Request:
         data: file of bars; None for synthetic bars alone.
         symbol: contract of the file.
         reader: options of the reader.
-        episodes, cases: per world, for the file in both phases and for each of the symbols in Phase 1.
+        episodes, cases: in full, of the file in each phase.
         days: synthetic days per symbol.
         seed: of everything that is drawn.
         symbols: which synthetic symbols.
@@ -151,10 +151,11 @@ def _worlds(request: Request) -> _Worlds:
 
 def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
     config, full = EnvConfig.phase1(), (request.episodes, request.cases)
+    half = max(request.episodes // 2, 4), max(request.cases // 2, 200)
     few = max(request.episodes // 5, 4), max(request.cases // 10, 200)
     if worlds.file:
         yield Bed("file", worlds.file, config, *full, properties=True)
-    yield Bed("symbols", worlds.symbols, config, *full, properties=not worlds.file)
+    yield Bed("symbols", worlds.symbols, config, *half, properties=not worlds.file)
     yield Bed("stress", worlds.stress, config, *few)
     yield Bed("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
     yield Bed("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, draws=True)
@@ -163,7 +164,7 @@ def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
 def _phase2_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
     """Yield the file in full, and hostile bars of all hours with odd settings, for what is new."""
     config, full = EnvConfig.phase2(), (request.episodes, request.cases)
-    some = max(request.episodes // 5, 5), max(request.cases // 5, 400)
+    some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
     if worlds.file:
         yield Bed("file, phase 2", _named(worlds.file), config, *full, properties=True)
     yield Bed("symbols, phase 2", _named(worlds.symbols), config, *some, properties=not worlds.file)
