@@ -30,7 +30,8 @@ from markets import InputError
 from parity.mutants.bench import PORT, Bench, snapshot
 from parity.mutants.run import OUT, ControlFailed, pass_control
 
-MODULES = ("jax_port/env_phase1_jax.py", "jax_port/features.py")
+PHASE2 = "jax_port/env_phase2_jax.py"
+MODULES = ("jax_port/env_phase1_jax.py", PHASE2, "jax_port/features.py")
 KILLED, SURVIVED, CRASHED = "killed", "survived", "did not run"
 
 _CONFIG = """\
@@ -157,7 +158,7 @@ def attempt(bench: Bench, control: dict[str, str], tool: str, number: int, spot:
     after = (place / spot.file).read_text(encoding="utf-8")
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
     diff = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-    trial = bench.try_port(place, everything=False)
+    trial = bench.try_port(place, everything=False, phase=2 if spot.file == PHASE2 else 1)
     objections = trial.objections
     outcome = CRASHED if trial.error else KILLED if objections else SURVIVED
     first = f"{objections[0]['check']}: {objections[0]['field']}" if objections else trial.error
