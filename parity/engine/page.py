@@ -38,6 +38,9 @@ ABOUT = {
     "restart": "where the port restarts an episode, against the reference reset at the same start",
     "generated": "single steps from injected states that aim at boundaries",
     "learner": "rollouts and updates, in every number on the way",
+    "learner draws": "orders of minibatches, and actions against their probabilities",
+    "learner decisions": "the likeliest action, on near ties and under masks",
+    "learner, trainer's program": "where several updates in one call lead to",
 }
 """The engine's own checks in words; a suite's checks go by their names."""
 
@@ -166,9 +169,9 @@ def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
         return None
     share, name, measure, check = max(found, key=lambda one: (math.isnan(one[0]), one[0]))
     return {
-        "label": "Relative error nearest its limit",
+        "label": "Nearest to its limit",
         "value": exponent(measure["error"]),
-        "below": f"{name}, {check['world']}; {exponent(measure['limit'])} allowed",
+        "below": f"{exponent(measure['limit'])} allowed: {name}, {check['world']}",
         "bad": not share <= 1,
     }
 

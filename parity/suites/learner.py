@@ -33,7 +33,7 @@ TRAINED_TOGETHER = 2
 TRIES = 6
 """Seeds tried until no decision hangs on rounding; about one in ten does."""
 
-CHANCE = 6.0
+CHANCE = 5.0
 """Deviations by which an action may be drawn too often or too seldom."""
 
 REQUIRED = frozenset(
@@ -189,7 +189,8 @@ def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
         mean = (chance * weight).sum(-1)
         spread = np.sqrt(np.maximum((chance * weight**2).sum(-1) - mean**2, 0).sum() + 1e-12)
         off = float((taken - mean.sum()) / spread)
-        result.notes[f"{name}, deviations"] = round(off, 2)
+        if abs(off) >= abs(result.notes.get("deviations", 0.0)):
+            result.notes.update(deviations=round(off, 2), of=name)
         if not abs(off) < CHANCE and result.first is None:
             result.first = Mismatch(0, -1, f"frequency of {name}", (), float(mean.sum()), float(taken))
     return result

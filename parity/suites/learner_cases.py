@@ -72,7 +72,7 @@ def short_episodes() -> EnvConfig:
     Phase 2, whose masks leave some actions and forbid others. Two limits make a rollout, so that
     episodes also end on a rollout's last step.
     """
-    return EnvConfig.phase2(max_episode_bars=LIMIT, trailing_drawdown_dollars=700.0)
+    return EnvConfig.phase2(max_episode_bars=LIMIT, trailing_drawdown_dollars=300.0)
 
 
 def shortest_episodes() -> EnvConfig:
@@ -149,7 +149,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
         LearnerCase("clipping", clipping, 3),
         LearnerCase("target_kl", stopped, 3),
         LearnerCase("quiet", quiet, 2, quiet_rewards(), 1.0, QUIET),
-        LearnerCase("wide", wide, 1, shortest_episodes()),
+        LearnerCase("wide", wide, 1, shortest_episodes(), 4 * SPREAD),
     ]
 
 

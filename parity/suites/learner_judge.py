@@ -41,7 +41,7 @@ LIMITS: Mapping[str, float] = {
     "gradients": 0.0001,
     "first moments": 3e-5,
     "second moments": 2.5e-5,
-    "weights": 4e-5,
+    "weights": 1e-5,
 }
 """Largest relative error allowed of each thing compared: a few times what an honest port reaches."""
 
@@ -63,6 +63,9 @@ The policy's loss is a mean of standardised advantages, whose size is one, that 
 
 SHARE = 0.01
 """A tensor's length counts as at least this share of all gradients', or moments'."""
+
+WEIGHT_SHARE = 0.001
+"""Likewise of all weights'; a single bias may be near zero while it is moved by rounding."""
 
 WHEN_TRAINED = ("gradient steps", "adam steps")
 AT_ROLLOUTS_END = ("terminations", "truncations")
@@ -222,7 +225,7 @@ class _Judge:
     def tables(self, number: int, theirs: Fields, ours: Fields, parts: Sequence[str]) -> None:
         """Compare tables of tensors."""
         for part in parts:
-            share = 0.0 if part == "weights" else SHARE
+            share = WEIGHT_SHARE if part == "weights" else SHARE
             where = f"update {number + 1}, "
             mine, other = _part(theirs, part), _part(ours, part)
             self._add(part, measure_table(mine, other, LIMITS[part], share, where))
@@ -249,8 +252,12 @@ class _Judge:
         self._add(name, Measure(error, LIMITS[name], compared, where))
 
     def _add(self, name: str, measure: Measure) -> None:
-        known = self._result.measures.get(name)
-        self._result.measures[name] = measure if known is None else known.merge(measure)
+        measures = self._result.measures
+        known = measures.get(name)
+        measures[name] = measure if known is None else known.merge(measure)
+        if not measure.passed and all(one.passed for key, one in measures.items() if key != name):
+            # What first went wrong comes first; the rest follows from it.
+            self._result.measures = {name: measures[name], **measures}
 
 
 def _part(table: Fields, part: str) -> dict[str, Array]:

@@ -44,7 +44,7 @@ MODULES = (
 )
 """What the verdict depends on: these and everything of ours that they import."""
 
-TITLE = "trading environments, Phases 1 and 2"
+TITLE = "trading environments, Phases 1 and 2, and the learner"
 
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
