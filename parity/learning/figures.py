@@ -34,10 +34,11 @@ def curves_plot(report: Values) -> Markup:
         for name in ("random", "good"):
             axes.axhline(yardstick[name], color=COLOURS["muted"], linewidth=0.8, dashes=(4, 3))
             axes.text(
-                0.01,
+                0.01 if name == "good" else 0.99,  # where the curves aren't
                 yardstick[name],
                 f"{name} policy",
                 transform=axes.get_yaxis_transform(),
+                ha="left" if name == "good" else "right",
                 va="bottom" if name == "good" else "top",
                 fontsize=7,
                 color=COLOURS["muted"],

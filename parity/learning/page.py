@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -136,7 +136,8 @@ def choices(design: Values) -> dict[str, dict[str, Any]]:
             "bars in an episode": design["config"]["max_episode_bars"],
         },
         "Learner": {
-            "network": f"{network['pi']} and {network['vf']}, {network['activation']}",
+            "network": f"policy {sizes(network['pi'])}, value {sizes(network['vf'])}, "
+            f"{network['activation']}",
             **settings,
         },
         "Test": {
@@ -152,3 +153,8 @@ def choices(design: Values) -> dict[str, dict[str, Any]]:
             ),
         },
     }
+
+
+def sizes(tower: Sequence[int]) -> str:
+    """Return a tower's hidden sizes for reading."""
+    return "-".join(map(str, tower))
