@@ -157,13 +157,16 @@ class _Judge:
         for name in ("masks", "episode_starts"):
             self.equal(number, name, theirs, ours, shown)
         self.equal(number, "actions", theirs, ours, steps)
+        same = theirs["actions"] == ours["actions"]
         for what, name, count in (
             ("observations", "obs", shown),
             ("values", "values", shown),
-            ("log probabilities", "log_probs", steps),
+            ("log probabilities", "log_probs", shown),
             ("rewards", "rewards", steps),
         ):
             a, b = theirs[name][:count], ours[name][:count]
+            if name == "log_probs":  # of the same action; not all need be in the last of these steps
+                a, b = a[same[:count]], b[same[:count]]
             self._put(what, relative_error(a, b), a.size, where)
         self._result.compared += steps * theirs["rewards"].shape[1]
         if steps < length:
