@@ -76,16 +76,14 @@ def code_of(arm: str) -> str:
 
 def _meaning(source: str) -> str:
     """Return a source file's syntax tree as text, without docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.dump(_WithoutTexts().visit(ast.parse(source)))
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+class _WithoutTexts(ast.NodeTransformer):
+    """Drops statements that are nothing but a constant."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
 
 
 def write_row(folder: Path, row: Mapping[str, Any]) -> None:
