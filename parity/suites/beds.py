@@ -1,7 +1,7 @@
 """What the gate compares on: bars, a configuration and an amount, for each phase.
 
-Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols by half in
-Phase 1 and by a quarter in Phase 2, whose account and data are Phase 1's.
+Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols by half
+in Phase 1 and by a quarter in Phase 2, whose account and data are Phase 1's.
 """
 
 from __future__ import annotations
