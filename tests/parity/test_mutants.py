@@ -131,7 +131,7 @@ def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) 
     session = run.run(chosen, 1, tmp_path, prepare=lambda folder: make_learner(folder, [first]))
     found, unchanged = session.verdicts
     assert (found.outcome, found.killed_by, found.bed) == (run.KILLED, ["learner"], "learner")
-    assert found.field in ("value loss", "gradients", "last loss")
+    assert found.field in ("policy loss", "value loss", "gradients", "last loss")
     assert (unchanged.outcome, unchanged.changed) == (run.UNCHANGED, 0)
     (learnt,) = load_learner(tmp_path / "material")
     assert learnt.case == first
