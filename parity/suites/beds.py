@@ -1,7 +1,7 @@
 """What the gate compares on: bars, a configuration and an amount, for each phase.
 
-Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols by half
-in Phase 1 and by a quarter in Phase 2, whose account and data are Phase 1's.
+Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols in full
+in Phase 1 and by half in Phase 2, whose account and data are Phase 1's.
 """
 
 from __future__ import annotations
@@ -151,11 +151,10 @@ def _worlds(request: Request) -> _Worlds:
 
 def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
     config, full = EnvConfig.phase1(), (request.episodes, request.cases)
-    half = max(request.episodes // 2, 4), max(request.cases // 2, 200)
     few = max(request.episodes // 5, 4), max(request.cases // 10, 200)
     if worlds.file:
         yield Bed("file", worlds.file, config, *full, properties=True)
-    yield Bed("symbols", worlds.symbols, config, *half, properties=not worlds.file)
+    yield Bed("symbols", worlds.symbols, config, *full, properties=not worlds.file)
     yield Bed("stress", worlds.stress, config, *few)
     yield Bed("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
     yield Bed("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, draws=True)
@@ -164,10 +163,11 @@ def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
 def _phase2_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
     """Yield the file in full, and hostile bars of all hours with odd settings, for what is new."""
     config, full = EnvConfig.phase2(), (request.episodes, request.cases)
+    half = max(request.episodes // 2, 5), max(request.cases // 2, 400)
     some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
     if worlds.file:
         yield Bed("file, phase 2", _named(worlds.file), config, *full, properties=True)
-    yield Bed("symbols, phase 2", _named(worlds.symbols), config, *some, properties=not worlds.file)
+    yield Bed("symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file)
     odd = EnvConfig.phase2(**ODD, trail_atr_mult=0.6, trail_win_bonus=0.35)
     yield Bed("odd settings, phase 2", _named(worlds.odd), odd, *some, draws=True)
 

@@ -106,7 +106,8 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
     """Return the cases; ``seed`` is that of weights, environments and draws.
 
     The first two differ only in numbers that are arguments of the compiled program, and run in it side
-    by side; their last minibatch is a partial one, and their rates fall after every rollout. The third
+    by side; their last minibatch is a partial one, and their rates fall after every rollout. The second
+    stops within an epoch, and the next epoch's first minibatch alone would not have stopped it. The third
     is the network that users train, where rewards, values and gradients are small. The last has so
     many environments, truncations and transitions a minibatch that the port takes them in chunks.
     Where much is computed the network has no corners, of which rounding could choose a side.
@@ -131,7 +132,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
         vf_coef=0.7,
         max_grad_norm=0.6,
     )
-    stopped = shape.override(learning_rate=2e-3, max_grad_norm=5.0, target_kl=0.002)
+    stopped = shape.override(learning_rate=4e-3, max_grad_norm=5.0, target_kl=0.002)
     quiet = shape.override(
         n_steps=24,
         batch_size=48,

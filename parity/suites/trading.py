@@ -151,7 +151,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
     Args:
         request: on what, and how much.
-        progress: told after every world, and after every check of the learner.
+        progress: told after every check of the learner, and after every world.
 
     Raises:
         InputError: the file can't be read or used.
@@ -160,6 +160,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     grounds = list(beds(request))
     report: Report | None = None
     with _Reference(request, grounds) as reference:
+        learnt = _check_learner(request, progress)  # while the workers record
         for bed in grounds:
             markets = [prepare(world.bars, bed.config) for world in bed.worlds]
             pair = trading_pair(bed.worlds, bed.config, markets)
@@ -181,11 +182,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                     done = recorded.episodes.transitions + recorded.transitions.transitions
                     progress(world.name, done)
     assert report is not None
-    if request.learner:
-        for result in check_learner(request.seed):
-            report.checks.append(result)
-            if progress:
-                progress(f"{result.check}, {result.world}", result.compared)
+    report.checks += learnt
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,
@@ -194,6 +191,15 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     }
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _check_learner(request: Request, progress: Progress | None) -> list[CheckResult]:
+    results = []
+    for result in check_learner(request.seed) if request.learner else ():
+        results.append(result)
+        if progress:
+            progress(f"{result.check}, {result.world}", result.compared)
+    return results
 
 
 def count_worlds(request: Request) -> int:
