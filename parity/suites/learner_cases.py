@@ -107,9 +107,9 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
 
     The first two differ only in numbers that are arguments of the compiled program, and run in it side
     by side; their last minibatch is a partial one, and their rates fall after every rollout. The second
-    stops within an epoch, and the next epoch's first minibatch alone would not have stopped it. The third
-    is the network that users train, where rewards, values and gradients are small. The last has so
-    many environments, truncations and transitions a minibatch that the port takes them in chunks.
+    stops within an epoch, and the next epoch's first minibatch alone would not have stopped it. The
+    third is the network that users train, where rewards, values and gradients are small. The last has
+    so many environments, truncations and transitions a minibatch that the port takes them in chunks.
     Where much is computed the network has no corners, of which rounding could choose a side.
     """
     shape = TrainSettings(
