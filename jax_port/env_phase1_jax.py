@@ -12,227 +12,98 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 
-from jax_port.data_loader import (
-    ATR,
-    CLOSE,
-    HIGH,
-    LOW,
-    MINUTE,
-    STOP,
-    TARGET,
-    MarketData,
+from jax_port.account import close_trade, enter, find_exit, mark_to_market
+from jax_port.data_loader import ATR, CLOSE, MINUTE, MarketData
+from jax_port.env_state import (
+    DONE_BAR_LIMIT,
+    DONE_DRAWDOWN,
+    DONE_END_OF_DATA,
+    DONE_LATE,
+    EXIT_DRAWDOWN,
+    EXIT_LATE,
+    EXIT_NONE,
+    EXIT_STOP,
+    EXIT_TARGET,
+    POSITION_FEATURES,
+    RUNNING,
+    EnvParams,
+    EnvState,
+    Outcome,
+    bar_at,
+    commission,
+    divide,
+    make_params,
+    of_market,
+    tick_value,
 )
 from jax_port.random_bits import below, spread_bits
-from markets import EnvConfig, InputError
-from markets.config import dollars_to_cents
-from markets.limits import reward_scale
+from markets import EnvConfig
+
+__all__ = [
+    "BUY",
+    "DONE_BAR_LIMIT",
+    "DONE_DRAWDOWN",
+    "DONE_END_OF_DATA",
+    "DONE_LATE",
+    "EXIT_DRAWDOWN",
+    "EXIT_LATE",
+    "EXIT_NONE",
+    "EXIT_STOP",
+    "EXIT_TARGET",
+    "HOLD",
+    "NUM_ACTIONS",
+    "PHASE_1",
+    "POSITION_FEATURES",
+    "RUNNING",
+    "SELL",
+    "Advance",
+    "EnvParams",
+    "EnvState",
+    "Look",
+    "Manage",
+    "Outcome",
+    "Phase",
+    "Transition",
+    "Watch",
+    "action_masks",
+    "advance",
+    "bar_at",
+    "batch_action_masks",
+    "batch_reset",
+    "batch_step",
+    "close_trade",
+    "commission",
+    "divide",
+    "draw_start",
+    "enter",
+    "find_exit",
+    "in_entry_window",
+    "is_forbidden",
+    "leave_alone",
+    "look_away",
+    "make_params",
+    "mark_to_market",
+    "observe",
+    "observe_position",
+    "observe_window",
+    "of_market",
+    "reset",
+    "reset_at",
+    "step",
+    "step_or_restart",
+    "tick_value",
+    "view",
+    "window_at",
+]
 
 HOLD, BUY, SELL = 0, 1, 2
 NUM_ACTIONS = 3
-POSITION_FEATURES = 5
-
-EXIT_NONE, EXIT_STOP, EXIT_TARGET, EXIT_LATE, EXIT_DRAWDOWN = range(5)
-RUNNING, DONE_DRAWDOWN, DONE_LATE, DONE_END_OF_DATA, DONE_BAR_LIMIT = range(5)
-
-
-@struct.dataclass
-class EnvState:
-    """Everything an episode remembers. All leaves are int32 scalars.
-
-    Attributes:
-        step_idx: row of the present bar in ``MarketData``.
-        position: -1, 0 or 1.
-        entry_price, sl_price, tp_price: ticks; 0 when flat.
-        position_entry_step: row of the bar on which the trade was opened; 0 when flat.
-        balance: cents.
-        highest_balance: highest equity seen, cents.
-        trailing_dd_level: the drawdown floor, cents.
-        num_trades, winning_trades, losing_trades: counts.
-        total_pnl: cents, after commission, of closed trades.
-        episode_start: row of the bar at which the episode started.
-        market: which market of ``MarketData`` the episode is in.
-    """
-
-    step_idx: jax.Array
-    position: jax.Array
-    entry_price: jax.Array
-    sl_price: jax.Array
-    tp_price: jax.Array
-    position_entry_step: jax.Array
-    balance: jax.Array
-    highest_balance: jax.Array
-    trailing_dd_level: jax.Array
-    num_trades: jax.Array
-    winning_trades: jax.Array
-    losing_trades: jax.Array
-    total_pnl: jax.Array
-    episode_start: jax.Array
-    market: jax.Array
-
-    @property
-    def time(self) -> jax.Array:
-        """Bars since the episode started; the name is gymnax's."""
-        return self.step_idx - self.episode_start
-
-
-@struct.dataclass
-class EnvParams:
-    """Configuration and data as a pytree, so that all of it but the window can be vmapped.
-
-    Attributes:
-        market: the bars.
-        initial_balance, trailing_drawdown, floor_lock: int32 cents.
-        contracts: int32, whole contracts per trade.
-        entry_open, entry_close, flat_by: int32 New York minutes.
-        max_episode_bars: int32 bars.
-        reward_unit: int32; reward terms are whole multiples of 1 / reward_unit.
-        cent_reward: int32; reward_unit's share of one cent of PnL.
-        hold_penalty, patience_reward, violation_penalty, invalid_action_penalty, trail_win_bonus:
-            int32 multiples of 1 / reward_unit.
-        window_size: bars in an observation; static.
-    """
-
-    phase: ClassVar[int] = 1
-    position_features: ClassVar[int] = POSITION_FEATURES
-
-    market: MarketData
-    initial_balance: jax.Array
-    trailing_drawdown: jax.Array
-    floor_lock: jax.Array
-    contracts: jax.Array
-    entry_open: jax.Array
-    entry_close: jax.Array
-    flat_by: jax.Array
-    max_episode_bars: jax.Array
-    reward_unit: jax.Array
-    cent_reward: jax.Array
-    hold_penalty: jax.Array
-    patience_reward: jax.Array
-    violation_penalty: jax.Array
-    invalid_action_penalty: jax.Array
-    trail_win_bonus: jax.Array
-    window_size: int = struct.field(pytree_node=False, default=20)
-
-    @property
-    def obs_size(self) -> int:
-        """Length of an observation: window_size x 11 + 5, in Phase 2 + 8."""
-        return self.window_size * self.market.features.shape[1] + self.position_features
-
-    @property
-    def max_steps_in_episode(self) -> jax.Array:
-        """``max_episode_bars``, by the name that gymnax trainers ask for."""
-        return self.max_episode_bars
-
-
-class Outcome(NamedTuple):
-    """What a step did beside moving the state. Scalars.
-
-    Attributes:
-        reward: float32.
-        terminated, truncated: bool.
-        exit_code: int32; 0 none, 1 stop, 2 target, 3 late close, 4 drawdown.
-        done_reason: int32; 0 running, 1 drawdown, 2 late close, 3 end of data, 4 bar limit.
-        trade_pnl: int32 cents of the trade closed in this step, after both commissions; 0 if none.
-        violation: bool, a rule of the account was broken.
-        forbidden: bool, the mask forbade the action.
-    """
-
-    reward: jax.Array
-    terminated: jax.Array
-    truncated: jax.Array
-    exit_code: jax.Array
-    done_reason: jax.Array
-    trade_pnl: jax.Array
-    violation: jax.Array
-    forbidden: jax.Array
-
-
-def make_params(market: MarketData, config: EnvConfig, kind: type[EnvParams] = EnvParams) -> EnvParams:
-    """Turn a configuration into integers on the device.
-
-    Args:
-        market: from :func:`jax_port.data_loader.stack`, prepared with the same configuration.
-        config: account, reward, entry window and episode length.
-        kind: what to make.
-
-    Raises:
-        InputError: a configuration of another phase, or a reward term that is not a whole number of
-            reward units.
-    """
-    if config.phase != kind.phase:
-        raise InputError(
-            f"the environment of phase {kind.phase} was given a configuration of phase {config.phase}; "
-            f"use EnvConfig.phase{kind.phase}()"
-        )
-    account, reward = config.account, config.reward
-    scale = reward_scale(reward)
-    unit = dollars_to_cents("pnl_divisor_dollars", reward.pnl_divisor_dollars) * scale
-
-    def cents(name: str) -> jax.Array:
-        return jnp.int32(dollars_to_cents(name, getattr(account, name)))
-
-    def term(value: float) -> jax.Array:
-        return jnp.int32(int(Decimal(repr(float(value))) * unit))
-
-    return kind(
-        market=market,
-        initial_balance=cents("initial_balance_dollars"),
-        trailing_drawdown=cents("trailing_drawdown_dollars"),
-        floor_lock=cents("floor_lock_dollars"),
-        contracts=jnp.int32(account.contracts),
-        entry_open=jnp.int32(config.entry_open_minute),
-        entry_close=jnp.int32(config.entry_close_minute),
-        flat_by=jnp.int32(config.flat_by_minute),
-        max_episode_bars=jnp.int32(config.max_episode_bars),
-        reward_unit=jnp.int32(unit),
-        cent_reward=jnp.int32(scale),
-        hold_penalty=term(reward.hold_penalty),
-        patience_reward=term(reward.patience_reward),
-        violation_penalty=term(reward.violation_penalty),
-        invalid_action_penalty=term(reward.invalid_action_penalty),
-        trail_win_bonus=term(reward.trail_win_bonus),
-        window_size=config.window_size,
-    )
-
-
-# Reading the market
-
-
-def bar_at(params: EnvParams, step_idx: jax.Array) -> jax.Array:
-    """Return what a step reads of a bar: int32, shape (8,), columns as in ``MarketData.bars``."""
-    return jax.lax.dynamic_index_in_dim(params.market.bars, step_idx, keepdims=False)
-
-
-def of_market(table: jax.Array, market: jax.Array) -> jax.Array:
-    """Return a market's entry of a table of shape (M,); with one market there is nothing to look up."""
-    return table[0] if table.shape[0] == 1 else table[market]
-
-
-def tick_value(state: EnvState, params: EnvParams) -> jax.Array:
-    """Return cents that one tick is worth to the whole position."""
-    return of_market(params.market.tick_value, state.market) * params.contracts
-
-
-def commission(state: EnvState, params: EnvParams) -> jax.Array:
-    """Return cents of one side's commission on all contracts."""
-    return of_market(params.market.commission, state.market) * params.contracts
-
-
-def divide(count: jax.Array, by: jax.Array) -> jax.Array:
-    """Return an int32 count over a positive int32 that all environments share: float32.
-
-    XLA would multiply by the reciprocal of a shared divisor, which rounds twice. The divisor here
-    is never below min(count, 1), but XLA can't know, so it divides.
-    """
-    return count.astype(jnp.float32) / jnp.maximum(by, jnp.minimum(count, 1)).astype(jnp.float32)
 
 
 # Reset
@@ -341,89 +212,6 @@ def is_forbidden(action: jax.Array, masks: jax.Array) -> jax.Array:
     return ~jnp.any(masks & (number == action))
 
 
-def close_trade(
-    state: EnvState, params: EnvParams, closing: jax.Array, price: jax.Array
-) -> tuple[EnvState, jax.Array]:
-    """Close the trade where ``closing`` says so: book it, count it and clear it (6.7).
-
-    Args:
-        state: with an open trade wherever ``closing`` is True.
-        params: configuration and bars.
-        closing: bool scalar.
-        price: fill, int32 ticks.
-
-    Returns:
-        The state after, and the trade's PnL in int32 cents, 0 where nothing closed.
-    """
-    side_cost = commission(state, params)
-    gross = state.position * (price - state.entry_price) * tick_value(state, params)
-    pnl = jnp.where(closing, gross - 2 * side_cost, 0)
-
-    def cleared(value: jax.Array) -> jax.Array:
-        return jnp.where(closing, 0, value)
-
-    after = replace(
-        state,
-        position=cleared(state.position),
-        entry_price=cleared(state.entry_price),
-        sl_price=cleared(state.sl_price),
-        tp_price=cleared(state.tp_price),
-        position_entry_step=cleared(state.position_entry_step),
-        balance=state.balance + jnp.where(closing, gross - side_cost, 0),
-        winning_trades=state.winning_trades + (closing & (pnl > 0)).astype(jnp.int32),
-        losing_trades=state.losing_trades + (closing & (pnl <= 0)).astype(jnp.int32),
-        total_pnl=state.total_pnl + pnl,
-    )
-    return after, pnl
-
-
-def find_exit(state: EnvState, bar: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return whether the bar reaches the stop, and whether it reaches the target instead (6.2).
-
-    The stop is looked at first: a bar that touches both is a loss. Bool scalars.
-    """
-    earlier = state.position_entry_step < state.step_idx
-    is_long, is_short = earlier & (state.position > 0), earlier & (state.position < 0)
-    stopped = (is_long & (bar[LOW] <= state.sl_price)) | (is_short & (bar[HIGH] >= state.sl_price))
-    reached = (is_long & (bar[HIGH] >= state.tp_price)) | (is_short & (bar[LOW] <= state.tp_price))
-    return stopped, reached & ~stopped
-
-
-def enter(state: EnvState, params: EnvParams, bar: jax.Array, side: jax.Array) -> EnvState:
-    """Open a trade of ``side`` (int32: 1 buy, -1 sell, 0 none) at the close plus slippage (6.4)."""
-    opening = side != 0
-    fill = bar[CLOSE] + side * of_market(params.market.slippage, state.market)
-
-    def opened(new: jax.Array, old: jax.Array) -> jax.Array:
-        return jnp.where(opening, new, old)
-
-    return replace(
-        state,
-        position=opened(side, state.position),
-        entry_price=opened(fill, state.entry_price),
-        sl_price=opened(fill - side * bar[STOP], state.sl_price),
-        tp_price=opened(fill + side * bar[TARGET], state.tp_price),
-        position_entry_step=opened(state.step_idx, state.position_entry_step),
-        balance=state.balance - jnp.where(opening, commission(state, params), 0),
-        num_trades=state.num_trades + opening.astype(jnp.int32),
-    )
-
-
-def mark_to_market(state: EnvState, params: EnvParams, bar: jax.Array) -> tuple[EnvState, jax.Array]:
-    """Raise the high and the floor to the present equity and test the floor (6.6).
-
-    Returns:
-        The state with its new high and floor, and whether equity is below the floor (bool).
-    """
-    open_pnl = state.position * (bar[CLOSE] - state.entry_price) * tick_value(state, params)
-    equity = state.balance + open_pnl
-    highest = jnp.maximum(state.highest_balance, equity)
-    locked = params.initial_balance + params.floor_lock
-    floor = jnp.minimum(highest - params.trailing_drawdown, locked)
-    floor = jnp.maximum(state.trailing_dd_level, floor)
-    return replace(state, highest_balance=highest, trailing_dd_level=floor), equity < floor
-
-
 def in_entry_window(params: EnvParams, bar: jax.Array) -> jax.Array:
     """Return whether a trade may be opened on a bar: bool scalar (section 4)."""
     minute = bar[MINUTE]
@@ -443,12 +231,26 @@ def leave_alone(
     return state, jnp.int32(0)
 
 
+Watch = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
+"""(state, params, bar) -> the state at the bar's end, before it is traded, whether the position was
+liquidated on the way (bool), and the int32 cents that it came to."""
+
+
+def look_away(
+    state: EnvState, params: EnvParams, bar: jax.Array
+) -> tuple[EnvState, jax.Array, jax.Array]:
+    """Look at the account at the close alone, as training does."""
+    del params, bar
+    return state, jnp.bool_(False), jnp.int32(0)
+
+
 def advance(
     state: EnvState,
     action: jax.Array,
     params: EnvParams,
     masks: Look = action_masks,
     manage: Manage = leave_alone,
+    watch: Watch = look_away,
 ) -> tuple[EnvState, Outcome]:
     """Move one bar forward, without restarting.
 
@@ -458,6 +260,7 @@ def advance(
         params: configuration and bars.
         masks: which actions are allowed.
         manage: what becomes of an open position between entry and mark to market.
+        watch: what an open position meets within the bar.
 
     Returns:
         The state at bar t + 1 and what happened on the way.
@@ -470,9 +273,12 @@ def advance(
     action = jnp.where(forbidden, HOLD, action)
     was_flat = state.position == 0
 
+    # section 8, in evaluation
+    state, broken, broken_pnl = watch(state, params, bar)
+
     # 2 stop and target, 3 flat by 16:59
     stopped, reached = find_exit(state, bar)
-    late = ~was_flat & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)
+    late = ~was_flat & ~broken & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)
     market_exit = bar[CLOSE] - state.position * slippage
     price = jnp.where(stopped, state.sl_price, jnp.where(reached, state.tp_price, market_exit))
     closing = stopped | reached | late
@@ -486,12 +292,13 @@ def advance(
 
     # 6 mark to market
     state, breached = mark_to_market(state, params, bar)
-    liquidated = breached & (state.position != 0)
+    held = breached & (state.position != 0)
     market_exit = bar[CLOSE] - state.position * slippage
-    state, liquidation_pnl = close_trade(state, params, liquidated, market_exit)
+    state, liquidation_pnl = close_trade(state, params, held, market_exit)
+    liquidated = held | broken
 
     # 8 reward: a whole number of reward units, divided once
-    trade_pnl = exit_pnl + liquidation_pnl
+    trade_pnl = broken_pnl + exit_pnl + liquidation_pnl
     closed = closing | liquidated
     is_open = state.position != 0
     violation = late | breached
@@ -542,6 +349,15 @@ def _first_true(*cases: tuple[jax.Array, int]) -> jax.Array:
 # One step that restarts by itself
 
 
+class Advance(Protocol):
+    """:func:`advance`, of either phase."""
+
+    def __call__(
+        self, state: Any, action: jax.Array, params: Any, *, watch: Watch = look_away
+    ) -> tuple[Any, Outcome]:
+        """Move one bar forward."""
+
+
 class Phase(NamedTuple):
     """What makes a phase. The functions are for one environment; ``EnvParams`` come last.
 
@@ -554,7 +370,8 @@ class Phase(NamedTuple):
         observe_position: (state, params) -> float32 (params.position_features,).
         observe: (state, params) -> float32 (params.obs_size,).
         action_masks: (state, params) -> bool (num_actions,).
-        advance: (state, action, params) -> state and :class:`Outcome`.
+        advance: (state, action, params) -> state and :class:`Outcome`; ``watch`` as in
+            :func:`advance`.
     """
 
     number: int
@@ -565,7 +382,7 @@ class Phase(NamedTuple):
     observe_position: Look
     observe: Look
     action_masks: Look
-    advance: Callable[[Any, jax.Array, Any], tuple[Any, Outcome]]
+    advance: Advance
 
 
 PHASE_1 = Phase(

@@ -16,7 +16,7 @@ from flax import struct
 
 from jax_port import env_phase1_jax as phase1
 from jax_port.data_loader import CLOSE, TRAIL, MarketData
-from jax_port.env_phase1_jax import Outcome, Phase
+from jax_port.env_phase1_jax import Outcome, Phase, Watch, bar_at, look_away
 from markets import EnvConfig
 
 HOLD, BUY, SELL = phase1.HOLD, phase1.BUY, phase1.SELL
@@ -71,7 +71,7 @@ def at_break_even(state: EnvState) -> jax.Array:
 
 def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     """Return the eight position features, float32: Phase 1's five and three flags."""
-    bar = phase1.bar_at(params, state.step_idx)
+    bar = bar_at(params, state.step_idx)
     flags = jnp.stack([can_enter(state, params, bar), at_break_even(state), state.trailing])
     return jnp.concatenate([phase1.observe_position(state, params), flags.astype(jnp.float32)])
 
@@ -86,7 +86,7 @@ def action_masks(state: EnvState, params: EnvParams) -> jax.Array:
 
     Hold, buy, sell, stop to break-even, trailing on, trailing off.
     """
-    bar = phase1.bar_at(params, state.step_idx)
+    bar = bar_at(params, state.step_idx)
     entry = can_enter(state, params, bar)
     is_open = state.position != 0
     profit = state.position * (bar[CLOSE] - state.entry_price) > 0
@@ -136,9 +136,11 @@ def manage(
     return replace(state, sl_price=stop, trailing=trailing), bonus
 
 
-def advance(state: EnvState, action: jax.Array, params: EnvParams) -> tuple[EnvState, Outcome]:
+def advance(
+    state: EnvState, action: jax.Array, params: EnvParams, watch: Watch = look_away
+) -> tuple[EnvState, Outcome]:
     """Move one bar forward, without restarting; see Phase 1's."""
-    after, outcome = phase1.advance(state, action, params, action_masks, manage)
+    after, outcome = phase1.advance(state, action, params, action_masks, manage, watch)
     assert isinstance(after, EnvState)
     return replace(after, trailing=after.trailing & (after.position != 0)), outcome
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from jax_port.env_phase1_jax import PHASE_1, EnvParams, Phase
+from jax_port.env_phase1_jax import PHASE_1, Phase
 from jax_port.env_phase2_jax import PHASE_2
+from jax_port.env_state import EnvParams
+from jax_port.seconds import with_seconds
 from markets import EnvConfig
 
 PHASES = {1: PHASE_1, 2: PHASE_2}
@@ -11,5 +13,10 @@ PHASES = {1: PHASE_1, 2: PHASE_2}
 
 
 def phase_of(owner: EnvConfig | EnvParams) -> Phase:
-    """Return the phase of a configuration, or of parameters made from one (known when tracing)."""
-    return PHASES[owner.phase]
+    """Return the phase of a configuration, or of parameters made from one (known when tracing).
+
+    Parameters with seconds have an environment that looks at every second.
+    """
+    phase = PHASES[owner.phase]
+    seconds = isinstance(owner, EnvParams) and owner.seconds is not None
+    return with_seconds(phase) if seconds else phase

@@ -243,18 +243,25 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
             return number, False
         return HOLD, True
 
-    def _check_exits(self, bar: pd.Series[float], outcome: Outcome) -> None:
-        """Close at the stop, else at the target, if the bar reaches it. The stop is looked at first."""
+    def _exit_reached(self, bar: pd.Series[float]) -> ExitCode:
+        """Say which of stop and target the bar reaches. The stop is looked at first."""
         if self.position == 0 or self.position_entry_step >= self.step_idx:
-            return
+            return ExitCode.NONE
         if self.position > 0:
             stopped, on_target = bar["low"] <= self.sl_price, bar["high"] >= self.tp_price
         else:
             stopped, on_target = bar["high"] >= self.sl_price, bar["low"] <= self.tp_price
         if stopped:
-            self._close(self.sl_price, ExitCode.STOP, outcome)
-        elif on_target:
-            self._close(self.tp_price, ExitCode.TARGET, outcome)
+            return ExitCode.STOP
+        return ExitCode.TARGET if on_target else ExitCode.NONE
+
+    def _check_exits(self, bar: pd.Series[float], outcome: Outcome) -> None:
+        """Close at the stop, or at the target, if the bar reaches it."""
+        reached = self._exit_reached(bar)
+        if reached == ExitCode.STOP:
+            self._close(self.sl_price, reached, outcome)
+        elif reached == ExitCode.TARGET:
+            self._close(self.tp_price, reached, outcome)
 
     def _check_late(self, bar: pd.Series[float], outcome: Outcome) -> None:
         """Close what is still open once everything must be flat."""
@@ -316,14 +323,22 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _mark_to_market(self, bar: pd.Series[float], outcome: Outcome) -> None:
         """Raise the high and the floor, then hold the equity against the floor."""
-        outcome.equity = to_cent(self.balance + self._gross(bar["close"]))
-        self.highest_balance = max(self.highest_balance, outcome.equity)
-        self.trailing_dd_level = max(self.trailing_dd_level, self._floor_below(self.highest_balance))
+        outcome.equity = self._equity_at(bar["close"])
+        self._raise_high(outcome.equity)
         if outcome.equity < self.trailing_dd_level:
             if self.position != 0:
                 self._close(self._market_price(bar, -self.position), ExitCode.LIQUIDATED, outcome)
             outcome.violation = True
             outcome.done_reason = DoneReason.DRAWDOWN
+
+    def _equity_at(self, price: float) -> float:
+        """Return the account's worth in dollars with the open trade, if any, at a price in points."""
+        return to_cent(self.balance + self._gross(price))
+
+    def _raise_high(self, equity: float) -> None:
+        """Raise the high to an equity in dollars, and the floor with it; neither ever falls."""
+        self.highest_balance = max(self.highest_balance, equity)
+        self.trailing_dd_level = max(self.trailing_dd_level, self._floor_below(self.highest_balance))
 
     def _floor_below(self, high: float) -> float:
         account = self.config.account

@@ -182,6 +182,7 @@ def verify(certificate: Path) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of synthetic or hostile bars.")
 @click.option("--commission", type=int, help="Cents per side, instead of the contract's.")
 @click.option("--slippage", type=int, help="Ticks, instead of the contract's.")
+@click.option("--seconds", type=int, help="Look at every second, of bars made with this seed.")
 @click.option("--config", help="Configuration as JSON; Phase 1 defaults otherwise.")
 @click.option("--state", required=True, help="State fields in ticks and cents, as JSON.")
 @click.option("--action", required=True, type=int)
@@ -235,6 +236,7 @@ def _world(options: dict[str, Any], config: EnvConfig) -> Any:
     from markets.readers import read_bars
     from markets.stress import stress_bars
     from markets.synthetic import synthetic_bars
+    from parity.pairs.seconds import gappy_seconds
     from parity.pairs.trading import World
 
     symbol, seed = options["symbol"], options["seed"]
@@ -247,4 +249,6 @@ def _world(options: dict[str, Any], config: EnvConfig) -> Any:
     contract = bars.contract.with_costs(
         slippage_ticks=options["slippage"], commission_cents=options["commission"]
     )
-    return World(symbol, replace(bars, contract=contract), "")
+    bars = replace(bars, contract=contract)
+    fine = None if options["seconds"] is None else gappy_seconds(bars, options["seconds"])
+    return World(symbol, bars, "", fine)

@@ -10,11 +10,12 @@ from parity.mutants.catalog_data import DATA
 from parity.mutants.catalog_episode import EPISODE
 from parity.mutants.catalog_phase2 import PHASE2
 from parity.mutants.catalog_rollout import ROLLOUTS
+from parity.mutants.catalog_seconds import SECONDS
 from parity.mutants.catalog_step import STEP
 from parity.mutants.catalog_update import UPDATES
 from parity.mutants.mutant import Mutant
 
-CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *ROLLOUTS, *UPDATES)
+CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES)
 """Every mutant, in the order of the pages."""
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (
@@ -53,6 +54,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
         "masks of break-even and trailing that don't ask whether the position is open",
         "a flat account has neither a profit nor trailing",
+    ),
+    (
+        "a second's stop looked for without asking whether the minute was stopped",
+        "seconds lie within their minute's prices, so one that reaches the stop is of such a minute",
     ),
     (
         "the entropy's sum taken over forbidden actions too, with the masked probabilities",

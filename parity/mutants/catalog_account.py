@@ -5,10 +5,12 @@ from __future__ import annotations
 from parity.mutants.mutant import Mutant
 
 FILE = "jax_port/env_phase1_jax.py"
+ACCOUNT_FILE = "jax_port/account.py"
+STATE_FILE = "jax_port/env_state.py"
 
 
-def _fault(id: str, violates: str, old: str, new: str) -> Mutant:
-    return Mutant(id, FILE, old, new, violates)
+def _fault(id: str, violates: str, old: str, new: str, file: str = FILE) -> Mutant:
+    return Mutant(id, file, old, new, violates)
 
 
 _ENTER = "    state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))\n"
@@ -19,7 +21,7 @@ _MARK = """
 """
 _LIQUIDATE = """\
     market_exit = bar[CLOSE] - state.position * slippage
-    state, liquidation_pnl = close_trade(state, params, liquidated, market_exit)
+    state, liquidation_pnl = close_trade(state, params, held, market_exit)
 """
 _COUNTED = """\
 (closing & (pnl > 0)).astype(jnp.int32),
@@ -30,32 +32,37 @@ ACCOUNT = (
     _fault(
         "breach-at-floor",
         "6.6 equity < floor; equality is not a breach",
-        "trailing_dd_level=floor), equity < floor",
-        "trailing_dd_level=floor), equity <= floor",
+        "return state, equity < state.trailing_dd_level",
+        "return state, equity <= state.trailing_dd_level",
+        ACCOUNT_FILE,
     ),
     _fault(
         "high-of-balance",
         "6.6 The high rises to equity if higher",
         "jnp.maximum(state.highest_balance, equity)",
         "jnp.maximum(state.highest_balance, state.balance)",
+        ACCOUNT_FILE,
     ),
     _fault(
         "floor-never-locked",
         "6.6 floor = min(high - trailing_drawdown, initial + floor_lock)",
         "    floor = jnp.minimum(highest - params.trailing_drawdown, locked)\n",
         "    floor = highest - params.trailing_drawdown + 0 * locked\n",
+        ACCOUNT_FILE,
     ),
     _fault(
         "floor-locked-at-initial",
         "4. the floor stops rising at initial balance + floor_lock",
         "    locked = params.initial_balance + params.floor_lock\n",
         "    locked = params.initial_balance\n",
+        ACCOUNT_FILE,
     ),
     _fault(
         "floor-falls",
         "6.6 floor = min(high - trailing_drawdown, initial + floor_lock), never falling",
         "    floor = jnp.maximum(state.trailing_dd_level, floor)\n",
         "    floor = jnp.minimum(equity - params.trailing_drawdown, floor)\n",
+        ACCOUNT_FILE,
     ),
     _fault(
         "marked-before-entry",
@@ -66,8 +73,9 @@ ACCOUNT = (
     _fault(
         "marked-at-low",
         "6.6 equity = balance + position * (close - entry) * tick value * contracts",
-        "open_pnl = state.position * (bar[CLOSE] - state.entry_price)",
-        "open_pnl = state.position * (bar[LOW] - state.entry_price)",
+        "equity_at(state, params, bar[CLOSE])",
+        "equity_at(state, params, bar[LOW])",
+        ACCOUNT_FILE,
     ),
     _fault(
         "flat-account-safe",
@@ -86,7 +94,7 @@ ACCOUNT = (
         "6.6 Liquidation moves the balance, not the high",
         _LIQUIDATE,
         _LIQUIDATE
-        + "    high = jnp.where(liquidated, state.balance, state.highest_balance)\n"
+        + "    high = jnp.where(held, state.balance, state.highest_balance)\n"
         + "    state = replace(state, highest_balance=high)\n",
     ),
 )
@@ -97,48 +105,56 @@ BOOKING = (
         "6.7 trade PnL = gross - both sides' commission",
         "gross - 2 * side_cost",
         "gross - side_cost",
+        ACCOUNT_FILE,
     ),
     _fault(
         "commission-one-contract",
         "2. n contracts pay n commissions on each side",
         "of_market(params.market.commission, state.market) * params.contracts",
         "of_market(params.market.commission, state.market)",
+        STATE_FILE,
     ),
     _fault(
         "commission-of-market-0",
         "2. commission per side, by contract",
         "of_market(params.market.commission, state.market)",
         "params.market.commission[0]",
+        STATE_FILE,
     ),
     _fault(
         "tick-value-of-market-0",
         "2. tick value, by contract",
         "of_market(params.market.tick_value, state.market)",
         "params.market.tick_value[0]",
+        STATE_FILE,
     ),
     _fault(
         "zero-is-a-win",
         "6.7 a win is PnL > 0, everything else a loss",
         _COUNTED,
         _COUNTED.replace("pnl > 0", "pnl >= 0").replace("pnl <= 0", "pnl < 0"),
+        ACCOUNT_FILE,
     ),
     _fault(
         "win-before-commission",
         "6.7 a win is PnL > 0, and PnL is after both sides' commission",
         _COUNTED,
         _COUNTED.replace("pnl > 0", "gross > 0").replace("pnl <= 0", "gross <= 0"),
+        ACCOUNT_FILE,
     ),
     _fault(
         "target-left-behind",
         "6.7 Closing clears entry, stop, target, entry index",
         "tp_price=cleared(state.tp_price)",
         "tp_price=state.tp_price",
+        ACCOUNT_FILE,
     ),
     _fault(
         "entry-side-booked-twice",
         "6.7 balance gets gross - exit side (the entry side was booked on entry)",
         "jnp.where(closing, gross - side_cost, 0)",
         "pnl",
+        ACCOUNT_FILE,
     ),
 )
 

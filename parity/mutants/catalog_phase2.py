@@ -5,6 +5,7 @@ from __future__ import annotations
 from parity.mutants.mutant import Mutant
 
 PHASE1 = "jax_port/env_phase1_jax.py"
+STATE = "jax_port/env_state.py"
 FILE = "jax_port/env_phase2_jax.py"
 
 
@@ -23,7 +24,7 @@ _CANDIDATE = "candidate = bar[CLOSE] - state.position * bar[TRAIL]"
 _FOLLOW = "    stop = jnp.where(is_open & trailing & better, candidate, stop)\n"
 _BONUS = "    bonus = jnp.where(trailing, params.trail_win_bonus, 0)\n"
 _MANAGED = "    return replace(state, sl_price=stop, trailing=trailing), bonus\n"
-_ADVANCE = "    after, outcome = phase1.advance(state, action, params, action_masks, manage)\n"
+_ADVANCE = "    after, outcome = phase1.advance(state, action, params, action_masks, manage, watch)\n"
 _PARAMS = "    return phase1.make_params(market, config, EnvParams)\n"
 _WON = "(trade_pnl > 0).astype(jnp.int32) * win_bonus"
 
@@ -116,8 +117,8 @@ FLAGS = (
     _fault(
         "p2-flags-of-last-bar",
         _THREE,
-        "    bar = phase1.bar_at(params, state.step_idx)\n    flags",
-        "    bar = phase1.bar_at(params, state.step_idx - 1)\n    flags",
+        "    bar = bar_at(params, state.step_idx)\n    flags",
+        "    bar = bar_at(params, state.step_idx - 1)\n    flags",
     ),
 )
 
@@ -146,7 +147,7 @@ STOPS = (
         "p2-trail-of-next-bar",
         "6.5 trail_ticks(t), and 7. nothing depends on a bar after t",
         _CANDIDATE,
-        _CANDIDATE.replace("bar[TRAIL]", "phase1.bar_at(params, state.step_idx + 1)[TRAIL]"),
+        _CANDIDATE.replace("bar[TRAIL]", "bar_at(params, state.step_idx + 1)[TRAIL]"),
     ),
     _fault("p2-trail-both-ways", _FAVOUR, _FOLLOW, _FOLLOW.replace(" & better", "")),
     _fault("p2-trail-backwards", _FAVOUR, "(candidate - stop) > 0", "(candidate - stop) < 0"),
@@ -166,7 +167,7 @@ STOPS = (
         "p2-trail-before-exit",
         _NEXT,
         _ADVANCE,
-        "    bar = phase1.bar_at(params, state.step_idx)\n"
+        "    bar = bar_at(params, state.step_idx)\n"
         "    state, _ = manage(state, params, bar, jnp.int32(HOLD))\n" + _ADVANCE,
     ),
     _fault(
@@ -213,7 +214,7 @@ REWARDS = (
         _WIN,
         "trail_win_bonus=term(reward.trail_win_bonus)",
         "trail_win_bonus=jnp.int32(100 * reward.trail_win_bonus)",
-        PHASE1,
+        STATE,
     ),
 )
 

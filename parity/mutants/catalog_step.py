@@ -6,10 +6,11 @@ from parity.mutants.catalog_account import ACCOUNT, BOOKING, REWARD
 from parity.mutants.mutant import Mutant
 
 FILE = "jax_port/env_phase1_jax.py"
+ACCOUNT_FILE = "jax_port/account.py"
 
 
-def _fault(id: str, violates: str, old: str, new: str) -> Mutant:
-    return Mutant(id, FILE, old, new, violates)
+def _fault(id: str, violates: str, old: str, new: str, file: str = FILE) -> Mutant:
+    return Mutant(id, file, old, new, violates)
 
 
 _LEGALITY = """\
@@ -23,7 +24,7 @@ _EXITING = """\
     forbidden = is_forbidden(action, masks(later, params))
     action = jnp.where(forbidden, HOLD, action)
 """
-_LATE = "late = ~was_flat & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)"
+_LATE = "late = ~was_flat & ~broken & ~stopped & ~reached & (bar[MINUTE] >= params.flat_by)"
 _ENTER = "    state = enter(state, params, bar, jnp.where(was_flat & in_window, side, 0))\n"
 _ENDS = """\
         terminated=violation,
@@ -73,16 +74,35 @@ EXITS = (
         "6.2 The stop is looked at first, so a bar that touches both is a loss",
         "return stopped, reached & ~stopped",
         "return stopped & ~reached, reached",
-    ),
-    _fault("stop-long-strict", _EXITS, "(bar[LOW] <= state.sl_price)", "(bar[LOW] < state.sl_price)"),
-    _fault(
-        "stop-short-strict", _EXITS, "(bar[HIGH] >= state.sl_price)", "(bar[HIGH] > state.sl_price)"
+        ACCOUNT_FILE,
     ),
     _fault(
-        "target-long-strict", _EXITS, "(bar[HIGH] >= state.tp_price)", "(bar[HIGH] > state.tp_price)"
+        "stop-long-strict",
+        _EXITS,
+        "(bar[LOW] <= state.sl_price)",
+        "(bar[LOW] < state.sl_price)",
+        ACCOUNT_FILE,
     ),
     _fault(
-        "target-short-strict", _EXITS, "(bar[LOW] <= state.tp_price)", "(bar[LOW] < state.tp_price)"
+        "stop-short-strict",
+        _EXITS,
+        "(bar[HIGH] >= state.sl_price)",
+        "(bar[HIGH] > state.sl_price)",
+        ACCOUNT_FILE,
+    ),
+    _fault(
+        "target-long-strict",
+        _EXITS,
+        "(bar[HIGH] >= state.tp_price)",
+        "(bar[HIGH] > state.tp_price)",
+        ACCOUNT_FILE,
+    ),
+    _fault(
+        "target-short-strict",
+        _EXITS,
+        "(bar[LOW] <= state.tp_price)",
+        "(bar[LOW] < state.tp_price)",
+        ACCOUNT_FILE,
     ),
     _fault(
         "stop-slips",
@@ -101,6 +121,7 @@ EXITS = (
         "6.2 Stop and target, for a position opened on an earlier bar",
         "earlier = state.position_entry_step < state.step_idx",
         "earlier = state.position_entry_step <= state.step_idx",
+        ACCOUNT_FILE,
     ),
     _fault(
         "stop-after-entry",
@@ -127,7 +148,7 @@ EXITS = (
         "late-though-stopped",
         "6.3 Still open and m(t) >= flat_by",
         _LATE,
-        "late = ~was_flat & (bar[MINUTE] >= params.flat_by)",
+        "late = ~was_flat & ~broken & (bar[MINUTE] >= params.flat_by)",
     ),
     _fault(
         "late-goes-on",
@@ -155,6 +176,7 @@ ENTRIES = (
         "6.4 buy fills at close + slippage, sell at close - slippage",
         "fill = bar[CLOSE] + side *",
         "fill = bar[CLOSE] - side *",
+        ACCOUNT_FILE,
     ),
     _fault(
         "entry-end-inclusive",
@@ -176,30 +198,35 @@ ENTRIES = (
         "6.4 stop and target from stop_ticks(t), target_ticks(t) off the fill",
         "opened(fill + side * bar[TARGET]",
         "opened(bar[CLOSE] + side * bar[TARGET]",
+        ACCOUNT_FILE,
     ),
     _fault(
         "stop-of-next-bar",
         "6.4 stop and target from stop_ticks(t)",
         "opened(fill - side * bar[STOP]",
         "opened(fill - side * bar_at(params, state.step_idx + 1)[STOP]",
+        ACCOUNT_FILE,
     ),
     _fault(
         "stop-of-last-bar",
         "6.4 stop and target from stop_ticks(t)",
         "opened(fill - side * bar[STOP]",
         "opened(fill - side * bar_at(params, state.step_idx - 1)[STOP]",
+        ACCOUNT_FILE,
     ),
     _fault(
         "entry-step-next",
         "5. t - entry index: the entry index is the bar t of the entry",
         "opened(state.step_idx, state.position_entry_step)",
         "opened(state.step_idx + 1, state.position_entry_step)",
+        ACCOUNT_FILE,
     ),
     _fault(
         "entry-side-unbooked",
         "6.4 one side of commission is booked",
         "balance=state.balance - jnp.where(opening, commission(state, params), 0)",
         "balance=state.balance",
+        ACCOUNT_FILE,
     ),
 )
 

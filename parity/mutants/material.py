@@ -37,6 +37,7 @@ AMOUNT = {
     "stress": (4, 500),
     "odd settings, phase 2": (10, 2000),
     "symbols, phase 2": (5, 1500),
+    "seconds, phase 2": (6, 1500),
 }
 """By bed, in the order in which they are tried: episodes and cases of each of its worlds."""
 
@@ -94,6 +95,8 @@ def make(folder: Path, only: Sequence[Bed] | None = None, seed: int = 0) -> None
         for index, world in enumerate(bed.worlds):
             recorded = record_world(bed, pair, index, seed)
             world.bars.frame.to_parquet(place / f"{index}-bars.parquet")
+            if world.seconds is not None:
+                world.seconds.frame.to_parquet(place / f"{index}-seconds.parquet")
             for kind, on in (("data", world), ("processed", processed(world))):
                 save_file(reference_data(on, bed.config), place / f"{index}-{kind}.safetensors")
             _write_recording(place / f"{index}-episodes.safetensors", recorded.episodes)
@@ -123,7 +126,9 @@ def _load_bed(place: Path) -> Ground:
     worlds, played = [], []
     for index, world in enumerate(about["worlds"]):
         bars = _read_bars(place / f"{index}-bars.parquet", world)
-        worlds.append(World(world["name"], bars, ""))
+        fine = place / f"{index}-seconds.parquet"
+        seconds = _read_bars(fine, world, bar_seconds=1) if fine.exists() else None
+        worlds.append(World(world["name"], bars, "", seconds))
         played.append(
             Played(
                 data=_read(place / f"{index}-data.safetensors")[0],
@@ -136,9 +141,10 @@ def _load_bed(place: Path) -> Ground:
     return Ground(about["name"], tuple(worlds), config, tuple(played))
 
 
-def _read_bars(path: Path, about: dict[str, Any]) -> Bars:
+def _read_bars(path: Path, about: dict[str, Any], bar_seconds: int = 60) -> Bars:
     contract = Contract(**about["contract"])
-    return Bars.from_frame(pd.read_parquet(path), contract, source=about["source"])
+    frame = pd.read_parquet(path)
+    return Bars.from_frame(frame, contract, source=about["source"], bar_seconds=bar_seconds)
 
 
 def _write_recording(path: Path, recording: Recording) -> None:

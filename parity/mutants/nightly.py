@@ -31,7 +31,13 @@ from parity.mutants.bench import PORT, Bench, snapshot
 from parity.mutants.run import OUT, ControlFailed, pass_control
 
 PHASE2 = "jax_port/env_phase2_jax.py"
-MODULES = ("jax_port/env_phase1_jax.py", PHASE2, "jax_port/features.py")
+MODULES = (
+    "jax_port/env_phase1_jax.py",
+    "jax_port/account.py",
+    PHASE2,
+    "jax_port/seconds.py",
+    "jax_port/features.py",
+)
 KILLED, SURVIVED, CRASHED = "killed", "survived", "did not run"
 
 _CONFIG = """\

@@ -19,8 +19,10 @@ from jax_port import env_phase1_jax as port
 from jax_port import env_phase2_jax as port2
 from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare, stack
 from jax_port.phases import phase_of
+from jax_port.seconds_loader import prepare_seconds, stack_seconds
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
 from parity.engine.compare import Array, Close, Equal, Rule
 from parity.engine.pair import (
@@ -43,6 +45,8 @@ from parity.pairs.branches import (
 from parity.pairs.corners import SetScene, build_case, phase1_scene, survey
 from parity.pairs.corners_phase2 import phase2_scene
 from parity.pairs.policies import PHASE2_POLICIES, POLICIES
+from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
+from parity.pairs.seconds import seconds_case, seconds_coverage
 
 PRICES = ("entry_price", "sl_price", "tp_price")
 MONEY = ("balance", "highest_balance", "trailing_dd_level", "total_pnl")
@@ -75,11 +79,13 @@ class World:
         name: for reports.
         bars: the bars, before the session is applied.
         options: options of ``rltrader parity case`` that name these bars.
+        seconds: one-second bars, if the account is to be looked at every second.
     """
 
     name: str
     bars: Bars
     options: str
+    seconds: Bars | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,9 @@ KINDS = {
 
 
 def make_reference(world: World, config: EnvConfig) -> TradingEnvPhase1:
-    """Return the reference of the configuration's phase on a world's bars."""
+    """Return the reference of the configuration's phase on a world's bars, and seconds."""
+    if world.seconds is not None:
+        return SECONDS_ENVIRONMENTS[config.phase](world.bars, world.seconds, config)
     return KINDS[config.phase].environment(world.bars, config)
 
 
@@ -252,7 +260,8 @@ def trading_pair(
     """Declare the environments of the configuration's phase as a pair over one or more worlds.
 
     Args:
-        worlds: bars by name; every one becomes a market of the same batch on the port's side.
+        worlds: bars by name; every one becomes a market of the same batch on the port's side. All
+            come with seconds, or none.
         config: shared by all worlds.
         prepared: the worlds' prepared markets, if they are at hand.
     """
@@ -260,8 +269,21 @@ def trading_pair(
     grounds = [survey(market, config) for market in markets]
     kind, phase = KINDS[config.phase], phase_of(config)
 
+    params = phase.make_params(stack(markets), config)
+    coverage, required = kind.coverage, kind.required
+    seconds = [
+        prepare_seconds(world.bars, world.seconds, config)
+        for world in worlds
+        if world.seconds is not None
+    ]
+    if seconds:
+        params = params.replace(seconds=stack_seconds(seconds))  # type: ignore[attr-defined]
+        coverage = seconds_coverage(markets, seconds, config, coverage)
+        required = SECONDS_REQUIRED
+
     def case(choices: Choices, world: int) -> Case:
-        return build_case(choices, grounds[world], world, kind.set_scene)
+        built = build_case(choices, grounds[world], world, kind.set_scene)
+        return seconds_case(choices, built, grounds[world], seconds[world]) if seconds else built
 
     def describe(world: int, state: Mapping[str, int]) -> dict[str, Any]:
         market, step = markets[world], int(state["step_idx"])
@@ -288,18 +310,18 @@ def trading_pair(
         return f"rltrader parity case {options}{extra} --action {case.action} --state '{state}'"
 
     return Pair(
-        name=f"trading environment, Phase {phase.number}",
+        name=f"trading environment, Phase {phase.number}{', every second' if seconds else ''}",
         worlds=[world.name for world in worlds],
         reference=_reference(worlds, config),
-        port=_port(phase.make_params(stack(markets), config)),
+        port=_port(params),
         rules=RULES,
         starts=[market.starts for market in markets],
         begun=lambda fields: (fields["market"], fields["step_idx"]),
         max_steps=config.max_episode_bars,
         policies=kind.policies,
         case=case,
-        coverage=kind.coverage,
-        required=kind.required,
+        coverage=coverage,
+        required=required,
         describe=describe,
         command=command,
     )

@@ -14,6 +14,7 @@ from typing import Any
 from markets import SYMBOLS, EnvConfig, get_contract
 from markets.stress import stress_bars
 from markets.synthetic import synthetic_bars
+from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World
 
 
@@ -90,16 +91,17 @@ ODD: dict[str, Any] = {
 
 
 def beds(request: Request) -> Iterator[Bed]:
-    """Yield what a request compares on: Phase 1 first, then Phase 2."""
+    """Yield what a request compares on: Phase 1 first, then Phase 2, then both by the second."""
     grounds = _worlds(request)
     yield from _phase1_beds(request, grounds)
     yield from _phase2_beds(request, grounds)
+    yield from _seconds_beds(request, grounds)
 
 
 def count_worlds_of(request: Request) -> int:
     """Return how many worlds all beds have, without making their bars."""
     each = (request.data is not None) + len(request.symbols)
-    return 2 * each + 4 + 1
+    return 2 * each + 4 + 1 + 2 * 2
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,24 @@ def _phase2_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
     yield Bed("symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file)
     odd = EnvConfig.phase2(**ODD, trail_atr_mult=0.6, trail_win_bonus=0.35)
     yield Bed("odd settings, phase 2", _named(worlds.odd), odd, *some, draws=True)
+
+
+def _seconds_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+    """Yield both phases with seconds, on an account so small that a minute's way can break it."""
+    some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
+    grounds = tuple(
+        replace(
+            world,
+            name=f"{world.name}, seconds",
+            seconds=gappy_seconds(world.bars, request.seed),
+            options=f"{world.options} --seconds {request.seed}",
+        )
+        for world in (*worlds.symbols[:1], *worlds.odd)
+    )
+    small = {**ODD, "trailing_drawdown_dollars": 300.0}
+    yield Bed("seconds", grounds, EnvConfig.phase1(**small), *some)
+    odd = EnvConfig.phase2(**small, trail_atr_mult=0.6, trail_win_bonus=0.35)
+    yield Bed("seconds, phase 2", _named(grounds), odd, *some)
 
 
 def _named(worlds: tuple[World, ...]) -> tuple[World, ...]:

@@ -1,0 +1,61 @@
+"""Seconds are laid beside the minutes they belong to, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from markets import Bars, InputError, get_contract
+from markets.seconds import seconds_of
+from markets.synthetic import second_bars, synthetic_bars
+
+MINUTES = synthetic_bars("ES", days=1, seed=4)
+SECONDS = second_bars(MINUTES, seed=4)
+
+
+def _only(keep: np.ndarray) -> Bars:
+    return SECONDS.select(keep)
+
+
+def test_every_minute_has_its_own_seconds() -> None:
+    found = seconds_of(MINUTES, SECONDS)
+    assert found.first.tolist() == list(range(0, 60 * len(MINUTES) + 1, 60))
+    assert found.minutes_without == 0
+    assert found.high.reshape(-1, 60).max(1).tolist() == MINUTES.frame["high"].tolist()
+    assert found.low.reshape(-1, 60).min(1).tolist() == MINUTES.frame["low"].tolist()
+
+
+def test_missing_seconds_leave_the_others_in_their_minute() -> None:
+    keep = np.ones(len(SECONDS), bool)
+    keep[[60, 61, 119]] = False  # three of the second minute
+    keep[180:240] = False  # all of the fourth
+    found = seconds_of(MINUTES, _only(keep))
+    assert np.diff(found.first)[:5].tolist() == [60, 57, 60, 0, 60]
+    assert found.minutes_without == 1
+    rest = SECONDS.frame["low"].to_numpy()[62:119]
+    assert found.low[found.first[1] : found.first[2]].tolist() == rest.tolist()
+
+
+def test_seconds_of_no_minute_are_left_out() -> None:
+    some = MINUTES.select(np.arange(len(MINUTES)) % 2 == 1)
+    found = seconds_of(some, SECONDS)
+    assert np.diff(found.first).tolist() == [60] * len(some)
+    assert found.high[:60].tolist() == SECONDS.frame["high"].tolist()[60:120]
+
+
+def test_what_does_not_belong_is_refused() -> None:
+    with pytest.raises(InputError, match="bars of 60 s; give one-second bars"):
+        seconds_of(MINUTES, MINUTES)
+    with pytest.raises(InputError, match="bars of 1 s; give one-minute bars"):
+        seconds_of(SECONDS, SECONDS)
+    with pytest.raises(InputError, match="seconds of NQ beside minutes of ES"):
+        seconds_of(MINUTES, replace(SECONDS, contract=get_contract("NQ")))
+    other_day = synthetic_bars("ES", days=1, seed=4, start="2025-02-03")
+    with pytest.raises(InputError, match="no second lies within a minute"):
+        seconds_of(other_day, SECONDS)
+    frame = SECONDS.frame.copy()
+    frame.iloc[75, frame.columns.get_loc("high")] = MINUTES.frame["high"].iloc[1] + 0.25
+    with pytest.raises(InputError, match=r"1 seconds lie outside .* first at 2025-01-06 14:31:15"):
+        seconds_of(MINUTES, replace(SECONDS, frame=frame))
