@@ -1,0 +1,131 @@
+"""Write a policy as a bundle: one folder that PyTorch, SB3, ONNX and NinjaTrader take as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jax_port.evaluate import check_policy
+from jax_port.export import torch_policy
+from jax_port.export.golden import GOLDEN, make_golden, to_text
+from jax_port.export.layers import to_torch
+from jax_port.export.manifest import MANIFEST, contract_of, describe
+from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
+from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
+from jax_port.policy import Policy, load_policy, save_policy
+from jax_port.runs import file_digest
+from markets import InputError
+
+POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"
+FILES = (POLICY, STATE, MODULE, PROGRAM, ONNX, MODEL, NORMALIZER, GOLDEN)
+PACKAGES = ("jax", "flax", "numpy", "torch", "stable-baselines3", "sb3-contrib", "onnx", "onnxscript")
+
+Tell = Callable[[str], None]
+
+
+def find_policy(path: Path, agent: int | None = None) -> Path:
+    """Return a policy file: the path itself, or an agent's in the folder of a run.
+
+    Raises:
+        InputError: there is none, or several and none was chosen.
+    """
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("policy-*.safetensors"))
+    if not found:
+        raise InputError(
+            f"{path}: no policy here; give the folder of a finished run, or one of its policy files"
+        )
+    if agent is None and len(found) > 1:
+        raise InputError(f"{path}: {len(found)} policies here; choose one with --agent, from 0")
+    return path / f"policy-{agent or 0}.safetensors"
+
+
+def export(source: Path, to: Path, symbol: str | None = None, tell: Tell = lambda what: None) -> dict[str, Any]:
+    """Write a policy file as a bundle and return its manifest.
+
+    All files are written into a folder beside the place and renamed together.
+
+    Args:
+        source: a policy file.
+        to: the bundle's folder; must not exist, or be empty.
+        symbol: contract to trade; by default that of the training data.
+        tell: told the name of each file before it is written.
+
+    Raises:
+        InputError: the policy can't be read, fits no contract, or the place is taken.
+    """
+    policy = load_policy(source)
+    check_policy(policy)
+    contract = contract_of(policy, symbol)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise InputError(f"{to}: there is something here already; choose another --to")
+    manifest = describe(policy, contract, {"file": source.name, "sha256": file_digest(source)})
+    beside = to.with_name(f".{to.name}.{os.getpid()}.tmp")
+    try:
+        beside.mkdir(parents=True)
+        for name, write in _writers(policy, manifest, source).items():
+            tell(name)
+            write(beside / name)
+        manifest["exported_with"] = _versions()
+        manifest["files"] = {name: file_digest(beside / name) for name in FILES}
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        (beside / MANIFEST).write_text(text, encoding="utf-8")
+        if to.exists():
+            to.rmdir()
+        beside.replace(to)
+    except OSError as error:
+        raise InputError(f"{to}: cannot be written ({error.strerror or error}); choose another --to") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
+
+
+def make_module(policy: Policy, manifest: dict[str, Any]) -> torch_policy.TradingPolicy:
+    """Return a policy as the torch module of a bundle, in float32."""
+    module = torch_policy.from_manifest(manifest)
+    module.load_state_dict(state_of(policy), strict=True)
+    return module.eval()
+
+
+def state_of(policy: Policy) -> dict[str, torch.Tensor]:
+    """Return weights and statistics as a plain state dict, by layer names."""
+    statistics = {f"statistics.{name}": torch.tensor(value) for name, value in policy.statistics.items()}
+    return {**{name: torch.tensor(x) for name, x in to_torch(policy.params).items()}, **statistics}
+
+
+def _writers(policy: Policy, manifest: dict[str, Any], source: Path) -> dict[str, Callable[[Path], object]]:
+    """Return what writes each file of a bundle, by name."""
+    module = make_module(policy, manifest)
+    contract = contract_of(policy, manifest["contract"]["symbol"])
+
+    def write_golden(path: Path) -> None:
+        path.write_text(to_text(make_golden(policy, contract)), encoding="utf-8")
+
+    return {
+        POLICY: lambda path: save_policy(path, policy),
+        STATE: lambda path: torch.save(state_of(policy), path),
+        MODULE: lambda path: shutil.copyfile(torch_policy.__file__, path),
+        PROGRAM: lambda path: save_program(module, path),
+        ONNX: lambda path: save_onnx(module, path),
+        MODEL: lambda path: save_sb3(policy, path.parent),  # and NORMALIZER
+        GOLDEN: write_golden,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,142 @@
+"""The names and places of weights here, in PyTorch and in Stable-Baselines3.
+
+Every weight goes by its layer's name, never by the order in which something was built. A Flax kernel
+is (in, out); torch's weight is its transpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.policy import Policy
+from jax_port.settings import NetworkSpec
+from markets import InputError
+
+Weights = dict[str, NDArray[np.float32]]
+
+ACTION_HEAD, VALUE_HEAD = "action_head", "value_head"
+SB3_HEADS = {ACTION_HEAD: "action_net", VALUE_HEAD: "value_net"}
+
+
+def towers(spec: NetworkSpec) -> dict[str, list[str]]:
+    """Return the layers of the policy's and of the value's tower by name, input first, head last."""
+    return {
+        "policy": [*(f"policy_{n}" for n in range(len(spec.pi))), ACTION_HEAD],
+        "value": [*(f"value_{n}" for n in range(len(spec.vf))), VALUE_HEAD],
+    }
+
+
+def layer_names(spec: NetworkSpec) -> list[str]:
+    """Return all layers' names, the policy's tower first."""
+    return [name for tower in towers(spec).values() for name in tower]
+
+
+def sb3_layer(name: str) -> str:
+    """Return SB3's name of a layer: ``policy_1`` is its policy tower's third module."""
+    if name in SB3_HEADS:
+        return SB3_HEADS[name]
+    tower, number = name.rsplit("_", 1)
+    return f"mlp_extractor.{tower}_net.{2 * int(number)}"
+
+
+def to_torch(params: Mapping[str, Any]) -> Weights:
+    """Return Flax weights as torch's, by our layers' names: ``NAME.weight`` (out, in), ``NAME.bias``."""
+    found: Weights = {}
+    for name, kinds in params["params"].items():
+        found[f"{name}.weight"] = np.ascontiguousarray(np.asarray(kinds["kernel"], np.float32).T)
+        found[f"{name}.bias"] = np.asarray(kinds["bias"], np.float32)
+    return found
+
+
+def to_flax(weights: Mapping[str, NDArray[Any]], spec: NetworkSpec) -> dict[str, Any]:
+    """Return what :func:`to_torch` gave as Flax weights.
+
+    Raises:
+        InputError: a layer is missing, there is one more, or a shape does not fit.
+    """
+    wanted = {f"{name}.{kind}" for name in layer_names(spec) for kind in ("weight", "bias")}
+    if wanted != set(weights):
+        odd = sorted(wanted ^ set(weights))
+        raise InputError(
+            f"the weights do not fit the network: {', '.join(odd[:4])} is missing or too much; give "
+            "the weights of a policy with the same layers"
+        )
+    layers = {
+        name: {
+            "kernel": np.ascontiguousarray(np.asarray(weights[f"{name}.weight"], np.float32).T),
+            "bias": np.asarray(weights[f"{name}.bias"], np.float32),
+        }
+        for name in layer_names(spec)
+    }
+    _check_shapes(layers, spec)
+    return {"params": layers}
+
+
+def to_sb3(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return weights under SB3's names."""
+    return {_renamed(name, sb3_layer): value for name, value in weights.items()}
+
+
+def from_sb3(weights: Mapping[str, Any], spec: NetworkSpec) -> dict[str, Any]:
+    """Return weights under our names.
+
+    Raises:
+        InputError: there is a weight that an MlpPolicy of this shape does not have.
+    """
+    ours = {sb3_layer(name): name for name in layer_names(spec)}
+    for name in weights:
+        if name.rsplit(".", 1)[0] not in ours:
+            raise InputError(
+                f"{name}: this weight has no place in two plain towers; give a MaskablePPO with MlpPolicy "
+                "and no feature extractor of its own"
+            )
+    return {_renamed(name, ours.__getitem__): value for name, value in weights.items()}
+
+
+def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
+    """Return the network's shape as SB3's weights show it."""
+
+    def sizes(tower: str) -> tuple[int, ...]:
+        found, number = [], 0
+        while (name := f"mlp_extractor.{tower}_net.{2 * number}.weight") in weights:
+            found.append(int(weights[name].shape[0]))
+            number += 1
+        return tuple(found)
+
+    return NetworkSpec(sizes("policy"), sizes("value"), activation)
+
+
+def same_bits(one: Policy, other: Policy) -> list[str]:
+    """Return the names of weights and statistics whose bits differ; none means identical."""
+    left, right = ({**to_torch(p.params), **dict(p.statistics)} for p in (one, other))
+    names = sorted(set(left) | set(right))
+    return [
+        name
+        for name in names
+        if name not in left
+        or name not in right
+        or left[name].shape != right[name].shape
+        or np.asarray(left[name]).tobytes() != np.asarray(right[name]).tobytes()
+    ]
+
+
+def _renamed(name: str, rename: Any) -> str:
+    layer, kind = name.rsplit(".", 1)
+    return f"{rename(layer)}.{kind}"
+
+
+def _check_shapes(layers: Mapping[str, Mapping[str, NDArray[Any]]], spec: NetworkSpec) -> None:
+    for names in towers(spec).values():
+        size = layers[names[0]]["kernel"].shape[0]
+        for name in names:
+            kernel, bias = layers[name]["kernel"], layers[name]["bias"]
+            if kernel.ndim != 2 or kernel.shape[0] != size or bias.shape != kernel.shape[1:]:
+                raise InputError(
+                    f"layer {name} is {kernel.shape} with a bias of {bias.shape}, and {size} numbers "
+                    "come in; give weights that fit each other"
+                )
+            size = kernel.shape[1]

@@ -1,0 +1,141 @@
+"""What a bundle says of itself: everything that is needed to decide as the trained policy does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jax_port.export.layers import towers
+from jax_port.networks import FORBIDDEN_LOGIT
+from jax_port.normalize import CLIP, EPSILON
+from jax_port.phases import phase_of
+from jax_port.policy import Policy
+from markets import Contract, InputError, get_contract
+from markets.bars import FEATURES
+
+KIND = "rltrader bundle"
+VERSION = 1
+MANIFEST = "manifest.json"
+
+ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
+POSITION = (
+    "position",
+    "entry_ratio",
+    "stop_distance",
+    "target_distance",
+    "time_in_position",
+    "can_enter",
+    "at_break_even",
+    "trailing",
+)
+MASKS = {
+    1: ("always", "flat", "flat"),
+    2: (
+        "always",
+        "flat and in the entry window",
+        "flat and in the entry window",
+        "open, in profit at the close, stop not yet at break-even",
+        "open, in profit at the close, stop at break-even or past it, not trailing",
+        "open and trailing",
+    ),
+}
+UNGATED = "ungated"
+
+
+def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a bundle's manifest, ready for JSON, but for its list of files.
+
+    Args:
+        policy: what is exported.
+        contract: what it trades.
+        source: where the policy came from: file and SHA-256.
+    """
+    phase, config = phase_of(policy.config), policy.config
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "phase": phase.number,
+        "actions": list(ACTIONS[: phase.num_actions]),
+        "observation": {
+            "size": config.window_size * len(FEATURES) + phase.position_features,
+            "window": config.window_size,
+            "features": list(FEATURES),
+            "position": list(POSITION[: phase.position_features]),
+            "order": "bars t-window to t-1, oldest first, each with its features; then position at t",
+        },
+        "normalizer": {
+            "formula": "clip((x - mean) / sqrt(var + epsilon), -clip, clip)",
+            "epsilon": EPSILON,
+            "clip": CLIP,
+            "count": float(policy.statistics["count"]),
+            "mean": policy.statistics["mean"].tolist(),
+            "var": policy.statistics["var"].tolist(),
+        },
+        "network": {
+            "activation": policy.spec.activation,
+            "kernel": "NAME.kernel (in, out), row by row; out = in . kernel + NAME.bias; float32",
+            **{tower: _layers(policy, names) for tower, names in towers(policy.spec).items()},
+        },
+        "masks": {"forbidden_logit": FORBIDDEN_LOGIT, "allowed_when": list(MASKS[phase.number])},
+        "contract": asdict(contract),
+        "env_config": config.to_dict(),
+        "certificate": policy.about.get("certificate") or UNGATED,
+        "source": dict(source),
+        "made": dict(policy.about),
+    }
+
+
+def _layers(policy: Policy, names: list[str]) -> list[dict[str, Any]]:
+    layers = policy.params["params"]
+    shapes = {name: layers[name]["kernel"].shape for name in names}
+    return [{"name": name, "in": int(shape[0]), "out": int(shape[1])} for name, shape in shapes.items()]
+
+
+def contract_of(policy: Policy, symbol: str | None) -> Contract:
+    """Return what a policy trades: the symbol given, else that of its training data.
+
+    Raises:
+        InputError: none is given, and training data are not known or of several contracts.
+    """
+    if symbol:
+        return get_contract(symbol)
+    data = policy.about.get("data")
+    entries = data if isinstance(data, list) else [data]
+    symbols = {
+        str(entry["symbol"]) for entry in entries if isinstance(entry, Mapping) and "symbol" in entry
+    }
+    if len(symbols) != 1:
+        found = (
+            f"was trained on {', '.join(sorted(symbols))}" if symbols else "does not say its contract"
+        )
+        raise InputError(f"the policy {found}; say with --symbol which contract it is to trade")
+    return get_contract(symbols.pop())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a bundle's manifest.
+
+    Raises:
+        InputError: there is none, or it is of another kind or version.
+    """
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        kind, version = found["kind"], found["version"]
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no bundle here; give a folder that `rltrader export` wrote"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not a readable manifest ({type(error).__name__}); export the policy anew"
+        ) from None
+    if (kind, version) != (KIND, VERSION):
+        raise InputError(
+            f"{path}: {kind!r} version {version!r} is not {KIND!r} version {VERSION}; use the version of "
+            "this program that wrote it, or export the policy anew"
+        )
+    return dict(found)

@@ -1,0 +1,81 @@
+"""Every step of a decision by name, as the port's own code computes it, in 64 and in 32 bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.export.layers import layer_names
+from jax_port.networks import masked_log_probs, mode
+from jax_port.normalize import EPSILON, Scale, normalize
+from jax_port.policy import Policy, make_network
+
+Stages = dict[str, NDArray[Any]]
+
+
+def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> Stages:
+    """Return all stages in float64, from the port's own module and formulas.
+
+    Layers are taken before their activation, by name, and before the module casts its output down.
+
+    Args:
+        policy: network, weights, statistics.
+        obs: (N, D), raw.
+        masks: (N, A).
+
+    Returns:
+        "standardised", "clipped", each layer's output, "action" (int).
+    """
+    with jax.enable_x64(True):
+        wide = jnp.asarray(obs, jnp.float64)
+        mean, var = (jnp.asarray(policy.statistics[name], jnp.float64) for name in ("mean", "var"))
+        spread = jnp.sqrt(var + EPSILON)
+        scale = Scale(mean, jnp.zeros_like(mean), 1.0 / spread)
+        clipped = normalize(scale, wide)
+        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), policy.params)
+        network = make_network(policy.spec, jnp.float64, len(masks[0]))
+        _, inner = network.apply(params, clipped, capture_intermediates=True, mutable=["intermediates"])
+        found = _layers(inner, policy)
+        return {
+            "standardised": np.asarray((wide - mean[None]) / spread[None]),
+            "clipped": np.asarray(clipped),
+            **found,
+            "action": np.asarray(mode(masked_log_probs(jnp.asarray(found["action_head"]), jnp.asarray(masks)))),
+        }
+
+
+def in_float32(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> Stages:
+    """Return all stages but "standardised" as the port decides: in float32, compiled, in one batch."""
+    with jax.default_matmul_precision("highest"):
+        clipped, inner, action = jax.jit(_decide, static_argnums=0)(
+            policy.network,
+            jax.tree.map(jnp.asarray, policy.params),
+            policy.scale,
+            jnp.asarray(obs),
+            jnp.asarray(masks),
+        )
+    return {"clipped": np.asarray(clipped), **_layers(inner, policy), "action": np.asarray(action)}
+
+
+def _decide(network: Any, params: Any, scale: Scale, obs: jax.Array, masks: jax.Array) -> Any:
+    clipped = normalize(scale, obs)
+    (logits, _), inner = network.apply(
+        params, clipped, capture_intermediates=True, mutable=["intermediates"]
+    )
+    return clipped, inner, mode(masked_log_probs(logits, masks))
+
+
+def _layers(inner: Any, policy: Policy) -> Stages:
+    layers = inner["intermediates"]
+    return {name: np.asarray(layers[name]["__call__"][0]) for name in layer_names(policy.spec)}
+
+
+def lead(logits: NDArray[np.float64], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how far the best allowed logit lies above the next one, (N,); infinite where it is alone."""
+    allowed = np.where(masks, logits, -np.inf)
+    best = np.sort(allowed, axis=1)
+    return best[:, -1] - best[:, -2]

@@ -1,0 +1,164 @@
+"""A trained trading policy as a PyTorch module; needs torch and nothing else.
+
+A bundle carries a copy of this file, so that whoever takes it home needs no other code:
+
+    from torch_policy import load
+    policy = load("bundle")
+    actions, logits = policy(obs, masks)
+
+Observations come raw; the module normalises and clips them itself. Layers are named, and their
+names are those of ``policy.safetensors``, whose kernels are these weights transposed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+FORBIDDEN_LOGIT = -1e8
+
+
+class Statistics(nn.Module):
+    """Mean (D,), variance (D,) and count () of raw observations, float64."""
+
+    mean: Tensor
+    var: Tensor
+    count: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("var", torch.ones(size, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+
+class TradingPolicy(nn.Module):
+    """Normalise, clip, two towers, masked argmax.
+
+    Args:
+        observations: D, numbers in an observation.
+        actions: A.
+        pi, vf: hidden sizes of the policy's and the value's tower.
+        activation: "relu" or "tanh".
+        epsilon: added to the variance, under the root.
+        clip: normalised observations are kept within plus and minus this.
+    """
+
+    def __init__(
+        self,
+        observations: int,
+        actions: int,
+        pi: Sequence[int],
+        vf: Sequence[int],
+        activation: str,
+        epsilon: float = 1e-8,
+        clip: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.epsilon, self.clip = epsilon, clip
+        self.activation = activation
+        self.statistics = Statistics(observations)
+        self.policy_layers = self._tower("policy", observations, pi)
+        self.value_layers = self._tower("value", observations, vf)
+        self.action_head = nn.Linear(pi[-1], actions)
+        self.value_head = nn.Linear(vf[-1], 1)
+
+    def _tower(self, name: str, size: int, hidden: Sequence[int]) -> list[str]:
+        names = []
+        for number, width in enumerate(hidden):
+            names.append(f"{name}_{number}")
+            self.add_module(names[-1], nn.Linear(size, width))
+            size = width
+        return names
+
+    def standardize(self, obs: Tensor) -> Tensor:
+        """Return (obs - mean) / sqrt(var + epsilon), float64 (N, D), before clipping."""
+        spread = torch.sqrt(self.statistics.var + self.epsilon)
+        return (obs.to(torch.float64) - self.statistics.mean) / spread
+
+    def normalize(self, obs: Tensor) -> Tensor:
+        """Return what the towers see, (N, D) in the weights' type: standardised and clipped."""
+        clipped = torch.clamp(self.standardize(obs), -self.clip, self.clip)
+        return clipped.to(self.action_head.weight.dtype)
+
+    def run_tower(self, names: Sequence[str], head: str, seen: Tensor) -> dict[str, Tensor]:
+        """Return the output of each hidden layer, before its activation, and of the head."""
+        act, found = ACTIVATIONS[self.activation], {}
+        for name in names:
+            found[name] = self.get_submodule(name)(seen)
+            seen = act(found[name])
+        found[head] = self.get_submodule(head)(seen)
+        return found
+
+    def logits(self, obs: Tensor) -> Tensor:
+        """Return logits (N, A) of raw observations (N, D)."""
+        return self.run_tower(self.policy_layers, "action_head", self.normalize(obs))["action_head"]
+
+    def values(self, obs: Tensor) -> Tensor:
+        """Return the value (N,) of raw observations (N, D)."""
+        return self.run_tower(self.value_layers, "value_head", self.normalize(obs))["value_head"][
+            ..., 0
+        ]
+
+    def choose(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Return the likeliest allowed action, int64 (N,), the first of equals, as MaskablePPO does.
+
+        Args:
+            logits: (N, A).
+            masks: bool (N, A), at least one True in each row.
+        """
+        normal = torch.log_softmax(logits, -1)
+        masked = torch.where(masks, normal, torch.full_like(normal, FORBIDDEN_LOGIT))
+        return torch.argmax(torch.exp(torch.log_softmax(masked, -1)), -1)
+
+    def forward(self, obs: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions int64 (N,) and logits (N, A).
+
+        Args:
+            obs: float32 (N, D), raw.
+            masks: bool (N, A).
+        """
+        logits = self.logits(obs)
+        return self.choose(logits, masks), logits
+
+    def stages(self, obs: Tensor, masks: Tensor) -> dict[str, Tensor]:
+        """Return every step of a decision by name, in order, for whoever looks for a difference."""
+        seen = self.normalize(obs)
+        policy = self.run_tower(self.policy_layers, "action_head", seen)
+        value = self.run_tower(self.value_layers, "value_head", seen)
+        return {
+            "standardised": self.standardize(obs),
+            "clipped": seen,
+            **policy,
+            **value,
+            "action": self.choose(policy["action_head"], masks),
+        }
+
+
+def from_manifest(manifest: Mapping[str, Any]) -> TradingPolicy:
+    """Return a module with fresh weights in the shape that a bundle's manifest states."""
+    network, normalizer = manifest["network"], manifest["normalizer"]
+    return TradingPolicy(
+        observations=manifest["observation"]["size"],
+        actions=len(manifest["actions"]),
+        pi=[layer["out"] for layer in network["policy"][:-1]],
+        vf=[layer["out"] for layer in network["value"][:-1]],
+        activation=network["activation"],
+        epsilon=normalizer["epsilon"],
+        clip=normalizer["clip"],
+    )
+
+
+def load(folder: str | Path) -> TradingPolicy:
+    """Return the policy of a bundle, in float32 and ready to decide."""
+    manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
+    policy = from_manifest(manifest)
+    weights = torch.load(Path(folder, "policy.pt"), weights_only=True, map_location="cpu")
+    policy.load_state_dict(weights, strict=True)
+    return policy.eval()
