@@ -38,7 +38,7 @@ NOTE = "rltrader"
 """Attribute in which both files carry what they were made from."""
 
 
-class _Spaces(gymnasium.Env[NDArray[np.float32], np.int64]):
+class Spaces(gymnasium.Env[NDArray[np.float32], np.int64]):
     """What SB3 asks of an environment before it has one: its spaces."""
 
     def __init__(self, observations: int, actions: int) -> None:
@@ -59,7 +59,7 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     size = policy.statistics["mean"].shape[0]
     actions = phase_of(policy.config).num_actions
     normalizer = VecNormalize(
-        DummyVecEnv([lambda: _Spaces(size, actions)]),
+        DummyVecEnv([lambda: Spaces(size, actions)]),
         clip_obs=CLIP,
         epsilon=EPSILON,
         gamma=rates["gamma"],
