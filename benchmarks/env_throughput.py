@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.env_rivals import Form, LegacyRival, PortRival, VecRival
-from benchmarks.measure import Rival, Timing, surroundings, take_turns, write_json
+from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from jax_port.data_loader import load, prepare, stack
 from jax_port.env_phase1_jax import make_params
 from markets import Bars, EnvConfig, InputError, get_contract
@@ -92,7 +92,7 @@ def main(
     except InputError as error:
         click.echo(str(error), err=True)
         raise SystemExit(2) from None
-    show(report, Console())
+    show(report, wide_console())
     if out is not None:
         write_json(out, report)
 

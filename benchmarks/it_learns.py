@@ -8,7 +8,6 @@ another seed, next to random, always-long and never-trade policies and an oracle
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,72 +17,30 @@ import click
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import surroundings, write_json
+from benchmarks.measure import surroundings, wide_console, write_json
+from benchmarks.pattern_agents import (
+    SETTINGS,
+    Unseen,
+    fresh_agents,
+    judge,
+    make_params,
+    make_unseen,
+    policy_of,
+    train,
+)
 from jax_port import env_phase1_jax as env
-from jax_port.data_loader import PreparedMarket, prepare, stack
 from jax_port.env_phase1_jax import EnvParams, EnvState
-from jax_port.episodes import play
-from jax_port.policy import Policy
-from jax_port.ppo import hyper_params
-from jax_port.settings import RATES, NetworkSpec, Precision, TrainSettings
-from jax_port.train_ppo_jax import Agent, init_agent, make_train
-from markets import Bars, EnvConfig
-from markets.pattern import oracle_signals, pattern_bars
+from jax_port.settings import Precision
+from markets import EnvConfig
+from markets.pattern import oracle_signals
 
 SCHEMA = 1
 CONFIG = EnvConfig.phase1()
-SETTINGS = TrainSettings(
-    n_envs=64,
-    n_steps=128,
-    batch_size=1024,
-    n_epochs=4,
-    learning_rate=1e-3,
-    total_timesteps=1_000_000,
-    network=NetworkSpec((64, 64), (64, 64)),
-)
-TRAINED_ON, JUDGED_ON = 1, 99
-"""Seeds of the bars."""
-
 Actions = Callable[[jax.Array, EnvState], jax.Array]
 """(bits, states with leaves (N,)) -> actions (N,)."""
-
-
-def train(bars: Bars, settings: TrainSettings, agents: int) -> tuple[Agent, NDArray[np.float64], float]:
-    """Train agents from scratch: host agents (A, ...), mean PnL of training episodes in dollars
-    (updates, A), and seconds without compilation."""
-    params = env.make_params(stack([prepare(bars, CONFIG)]), CONFIG)
-    seeds = jnp.arange(agents, dtype=jnp.int32)
-    fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
-    agent = fresh(seeds, params, settings)
-    one = hyper_params(**{name: getattr(settings, name) for name in RATES})
-    hyper = jax.tree.map(lambda x: jnp.broadcast_to(x, (agents,)), one)
-    program = make_train(settings, 1, agents)
-    curve, began = [], time.perf_counter()
-    for number in range(settings.num_updates):
-        agent, metrics = program(agent, hyper, params)
-        ends = metrics.ends
-        curve.append(np.asarray(ends.pnl / jnp.maximum(ends.episodes, 1).astype(jnp.float32))[0] / 100)
-        if number == 0:
-            began = time.perf_counter()
-    return jax.tree.map(np.asarray, agent), np.array(curve, np.float64), time.perf_counter() - began
-
-
-def judge(agent: Agent, number: int, market: PreparedMarket, params: EnvParams, starts: Any) -> float:
-    """Return the mean PnL of an agent's episodes in dollars, from given starts."""
-    one = jax.tree.map(lambda x: x[number], agent)
-    moments = one.actor.moments
-    policy = Policy(
-        spec=SETTINGS.network,
-        params=one.learner.params,
-        statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
-        config=CONFIG,
-    )
-    pnl = np.concatenate([episodes.pnl for episodes, _ in play(policy, params, starts, 0)])
-    return float(np.mean(pnl)) / 100
 
 
 def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
@@ -109,9 +66,9 @@ def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
     return float(run(jnp.asarray(starts), params)) / 100
 
 
-def baselines(bars: Bars, params: EnvParams, starts: Any) -> dict[str, float]:
+def baselines(unseen: Unseen) -> dict[str, float]:
     """Return the mean PnL of an episode in dollars of the policies that learn nothing."""
-    signals = jnp.asarray(oracle_signals(bars.session(CONFIG.session)).astype(np.int32))
+    signals = jnp.asarray(oracle_signals(unseen.bars.session(CONFIG.session)).astype(np.int32))
 
     def same(action: int) -> Actions:
         return lambda key, state: jnp.full(state.position.shape, action, jnp.int32)
@@ -125,7 +82,7 @@ def baselines(bars: Bars, params: EnvParams, starts: Any) -> dict[str, float]:
         "always long": same(env.BUY),
         "random": at_random,
     }
-    return {name: follow(actions, params, starts) for name, actions in policies.items()}
+    return {name: follow(actions, unseen.params, unseen.starts) for name, actions in policies.items()}
 
 
 @click.command()
@@ -136,24 +93,22 @@ def baselines(bars: Bars, params: EnvParams, starts: Any) -> dict[str, float]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/it_learns"))
 def main(agents: int, steps: int, days: int, starts: int, out: Path) -> None:
     """Train with and without an edge, in float32 and bf16, and compare with what learns nothing."""
-    console, rows = Console(), []
+    console, rows = wide_console(), []
     kinds: tuple[tuple[Precision, float], ...] = (("float32", 1.0), ("bf16", 1.0), ("float32", 0.0))
     for precision, strength in kinds:
         settings = replace(SETTINGS, total_timesteps=steps, precision=precision)
-        bars = pattern_bars("ES", days=days, seed=TRAINED_ON, strength=strength)
-        agent, curve, seconds = train(bars, settings, agents)
-        unseen = pattern_bars("ES", days=max(days // 4, 4), seed=JUDGED_ON, strength=strength)
-        market = prepare(unseen, CONFIG)
-        params = env.make_params(stack([market]), CONFIG)
-        chosen = np.random.default_rng(0).choice(len(market.starts), min(starts, len(market.starts)))
-        chosen = np.sort(chosen).astype(np.int32)
-        earned = [judge(agent, number, market, params, chosen) for number in range(agents)]
+        params = make_params(CONFIG, days, strength)
+        fresh = fresh_agents(params, settings, agents)
+        agent, curve, seconds = train(fresh, params, settings, settings.num_updates)
+        unseen = make_unseen(CONFIG, days, strength, starts)
+        policies = [policy_of(agent, number, CONFIG, settings.network) for number in range(agents)]
+        earned = [judge(policy, unseen) for policy in policies]
         rows.append(
             {
                 "strength": strength,
                 "precision": precision,
                 "agents_pnl_dollars": earned,
-                "baselines_pnl_dollars": baselines(unseen, params, chosen),
+                "baselines_pnl_dollars": baselines(unseen),
                 "training_pnl_dollars": curve.round(2).tolist(),
                 "seconds": seconds,
             }

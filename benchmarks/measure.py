@@ -15,8 +15,11 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+from rich.console import Console
 
 PACKAGES = ("jax", "jaxlib", "numpy", "gymnasium", "stable-baselines3", "torch")
+WIDTH = 130
+"""Columns of a table that goes to a file or a pipe."""
 FLAGS = ("jax_enable_x64", "jax_default_matmul_precision")
 
 
@@ -132,6 +135,12 @@ def cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def wide_console() -> Console:
+    """Return a console that leaves tables their width where nobody's screen limits it."""
+    shown = Console()
+    return shown if shown.is_terminal else Console(width=WIDTH)
 
 
 def write_json(path: str | Path, report: Mapping[str, Any]) -> Path:

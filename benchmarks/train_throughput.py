@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.env_rivals import PortRival, VecRival
 from benchmarks.env_throughput import short
-from benchmarks.measure import Rival, Timing, surroundings, take_turns, write_json
+from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.train_rivals import (
     PortTrainer,
     ReferenceTrainer,
@@ -71,7 +71,7 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
     except InputError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
-    show(report, Console())
+    show(report, wide_console())
     if out is not None:
         write_json(out, report)
 

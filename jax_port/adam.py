@@ -28,7 +28,11 @@ def init(params: Any) -> optax.ScaleByAdamState:
 
 
 def update(
-    params: Any, grads: Any, state: optax.ScaleByAdamState, learning_rate: jax.Array
+    params: Any,
+    grads: Any,
+    state: optax.ScaleByAdamState,
+    learning_rate: jax.Array,
+    factors: Any = None,
 ) -> tuple[Any, optax.ScaleByAdamState]:
     """Take one step: m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
     p = p - (lr / (1 - b1^t)) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
@@ -38,13 +42,18 @@ def update(
         grads: like them.
         state: moments before.
         learning_rate: float32 scalar.
+        factors: of the learning rate, a tree like the weights; one everywhere by default.
     """
     count = state.count + 1
     mu = jax.tree.map(lambda m, g: m + (1 - BETA_1) * (g - m), state.mu, grads)
     nu = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, state.nu, grads)
     step = learning_rate / _correction(BETA_1, count)
     root = jnp.sqrt(_correction(BETA_2, count))
-    moved = jax.tree.map(lambda p, m, v: p - step * (m / (jnp.sqrt(v) / root + EPS)), params, mu, nu)
+    if factors is None:
+        factors = jax.tree.map(lambda p: jnp.float32(1), params)
+    moved = jax.tree.map(
+        lambda p, m, v, f: p - step * f * (m / (jnp.sqrt(v) / root + EPS)), params, mu, nu, factors
+    )
     return moved, optax.ScaleByAdamState(count, mu, nu)
 
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jax_port import adam
+from jax_port import adam, layer_rates
 from jax_port.advantages import standardize
+from jax_port.layer_rates import LayerRates
 from jax_port.networks import entropy, log_prob, masked_log_probs
 
 Params = Any
@@ -309,6 +310,7 @@ def minibatch_step(
     take: Take,
     network: Network,
     hyper: HyperParams,
+    rates: LayerRates = (),
 ) -> tuple[TrainState, jax.Array, StepRecord]:
     """Take one gradient step, unless the update has stopped or its KL estimate stops it here.
 
@@ -319,15 +321,20 @@ def minibatch_step(
         take: their source.
         network: the towers.
         hyper: the rest.
+        rates: of layers that learn slower, or not at all.
 
     Returns:
         The state after, whether the update has stopped, and a record.
     """
     assert numbers.shape[0] > 1, "a minibatch of one has no standard deviation"
     grads, terms = ppo_gradients(state.params, network, numbers, take, hyper)
+    factors = layer_rates.factors(state.params, rates) if rates else None
+    grads = layer_rates.without_frozen(grads, rates) if rates else grads
     stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
     clipped = clip_gradients(grads, hyper.max_grad_norm)
-    moved = TrainState(*adam.update(state.params, clipped, state.opt_state, hyper.learning_rate))
+    moved = TrainState(
+        *adam.update(state.params, clipped, state.opt_state, hyper.learning_rate, factors)
+    )
     kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, moved)
     return kept, stopped, StepRecord(terms, grads, ~stopped)
 
@@ -339,6 +346,7 @@ def run_epochs(
     batch_size: int,
     network: Network,
     hyper: HyperParams,
+    rates: LayerRates = (),
 ) -> tuple[TrainState, StepRecord]:
     """Take all minibatch steps of one update.
 
@@ -351,6 +359,7 @@ def run_epochs(
         batch_size: transitions in a full minibatch.
         network: the towers.
         hyper: the rest.
+        rates: of layers that learn slower, or not at all; static.
 
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
@@ -361,7 +370,7 @@ def run_epochs(
 
     def step(carry: tuple[TrainState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
         state, stopped = carry
-        state, stopped, record = minibatch_step(state, stopped, numbers, take, network, hyper)
+        state, stopped, record = minibatch_step(state, stopped, numbers, take, network, hyper, rates)
         return (state, stopped), record
 
     def epoch(carry: tuple[TrainState, jax.Array], order: jax.Array) -> tuple[Any, StepRecord]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+from jax_port.layer_rates import LayerRates, checked, layer_names
 from jax_port.networks import ACTIVATIONS
 from markets import InputError
 
@@ -77,6 +78,8 @@ class TrainSettings:
         network: the actor-critic.
         precision: of matrix products: "float32", "tf32" where the device has it, or "bf16" with
             float32 sums. Weights are float32 always.
+        layer_rates: factors on the learning rate of single layers, such as ("policy_0", 0.1); a
+            factor of zero freezes the layer.
     """
 
     n_envs: int = 1024
@@ -99,6 +102,7 @@ class TrainSettings:
     seed: int = 0
     network: NetworkSpec = field(default_factory=NetworkSpec)
     precision: Precision = "float32"
+    layer_rates: LayerRates = ()
 
     def __post_init__(self) -> None:
         for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "total_timesteps"):
@@ -121,6 +125,8 @@ class TrainSettings:
             )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        names = layer_names(self.network.pi, self.network.vf)
+        object.__setattr__(self, "layer_rates", checked(self.layer_rates, names))
 
     @property
     def rollout_size(self) -> int:

@@ -74,11 +74,17 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--format", "file_format", help="Format of the files; detected by default.")
 @click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
 @click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
-@click.option("--from", "first", default="", help="First New York date to train on.")
+@click.option(
+    "--from", "first", default="", help="First New York date to train on, or as --from-policy."
+)
 @click.option("--to", "last", default="", help="Last New York date to train on.")
 @click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
 @click.option(
     "--from-policy", "initial", help="Policy file to begin with; one of phase 1 may start phase 2."
+)
+@click.option("--freeze", multiple=True, metavar="LAYER", help="Layer that keeps its weights.")
+@click.option(
+    "--layer-rate", "layer_rates", multiple=True, metavar="LAYER=X", help="Factor on its learning rate."
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
@@ -143,6 +149,7 @@ def _plan(options: dict[str, Any]) -> Any:
     from jax_port.runs import Plan
     from jax_port.settings import TrainSettings
 
+    first, initial = _first_and_policy(options["first"], options["initial"])
     names = ("format", "timezone")
     reader = dict(zip(names, (options["file_format"], options["timezone"]), strict=True))
     reader = {name: value for name, value in reader.items() if value}
@@ -153,7 +160,10 @@ def _plan(options: dict[str, Any]) -> Any:
         if options[tower]:
             chosen[tower] = _sizes(tower, options[tower])
     settings = TrainSettings().override(
-        **chosen, anneal=options["anneal"], norm_reward=not options["no_norm_reward"]
+        **chosen,
+        anneal=options["anneal"],
+        norm_reward=not options["no_norm_reward"],
+        layer_rates=_layer_rates(options["layer_rates"], options["freeze"]),
     )
     data = training_data.from_options(
         options["files"],
@@ -162,7 +172,7 @@ def _plan(options: dict[str, Any]) -> Any:
         options["pattern"],
         options["data_seed"],
         reader,
-        options["first"],
+        first,
         options["last"],
     )
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
@@ -176,8 +186,29 @@ def _plan(options: dict[str, Any]) -> Any:
         updates_per_call=calls,
         checkpoint_every=options["checkpoint_every"],
         certificate=certificate,
-        initial=_initial(options["initial"]),
+        initial=_initial(initial),
     )
+
+
+def _first_and_policy(first: str, policy: str | None) -> tuple[str, str | None]:
+    """Return --from as a date and as a policy to begin with: a run or a policy file is no date."""
+    if not first or not Path(first).exists():
+        return first, policy
+    if policy:
+        raise InputError("--from and --from-policy both name a policy; give it once")
+    return "", first
+
+
+def _layer_rates(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[str, float]]:
+    """Return LAYER=X texts and frozen layers as pairs."""
+    found = [(name, 0.0) for name in frozen]
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            found.append((name, float(value)))
+        except ValueError:
+            raise InputError(f"--layer-rate {text}: give LAYER=X, such as policy_0=0.1") from None
+    return found
 
 
 def _initial(text: str | None) -> dict[str, str]:

@@ -203,7 +203,8 @@ def traced_update(
     hyper = annealed(hyper, agent.updates, settings)
     take = batches(rollout, advantages, returns, params, layout)
     orders = permutations(order_key, settings)
-    learner, records = run_epochs(agent.learner, orders, take, settings.batch_size, network, hyper)
+    size, rates = settings.batch_size, settings.layer_rates
+    learner, records = run_epochs(agent.learner, orders, take, size, network, hyper, rates)
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
     return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace

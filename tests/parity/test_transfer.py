@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.layer_rates import layer_names
 from jax_port.networks import masked_log_probs
 from jax_port.policy import Policy, load_policy, save_policy
 from jax_port.settings import NetworkSpec
@@ -122,8 +123,11 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
     start, run = tmp_path / "policy-0.safetensors", tmp_path / "run"
     save_policy(start, policy)
     sizes = ["--envs", "8", "--n-steps", "8", "--batch-size", "32", "--steps", "64", "--epochs", "1"]
-    options = ["--phase", "2", "--from-policy", str(tmp_path), "--synthetic", "3", "--ungated"]
-    towers = ["--pi", "16,16", "--vf", "16,16", "--learning-rate", "0"]
+    options = ["--phase", "2", "--from", str(tmp_path), "--synthetic", "3", "--ungated"]
+    towers = ["--pi", "16,16", "--vf", "16,16"]
+    kept = [name for name in layer_names((16, 16), (16, 16)) if name != "value_head"]
+    towers += [part for name in kept for part in ("--freeze", name)]
+    towers += ["--layer-rate", "value_head=0.5"]
     made = CliRunner().invoke(
         train, [*options, *sizes, *towers, "--out", str(run)], catch_exceptions=False
     )
@@ -132,12 +136,19 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
     assert end.config.phase == 2
     assert end.statistics["count"] == pytest.approx(float(policy.statistics["count"]) + 8 + 64)
     expected = extend(policy, end.config).params["params"]
-    for layer, kinds in end.params["params"].items():  # a learning rate of nought moves nothing
+    for layer, kinds in end.params["params"].items():
         for kind, value in kinds.items():
-            np.testing.assert_array_equal(value, expected[layer][kind])
+            moved = np.abs(value - expected[layer][kind]).max()
+            assert (moved > 0) == (layer == "value_head"), layer
     assert len(end.about["initial"]["sha256"]) == 64
     assert json.loads((run / "run.json").read_text())["plan"]["initial"]["path"] == str(start)
     wrong = CliRunner().invoke(train, [*options, *sizes, "--out", str(tmp_path / "x")])
+    unknown = CliRunner().invoke(
+        train, [*options, *sizes, "--freeze", "tower", "--out", str(tmp_path / "x")]
+    )
+    assert "no layer 'tower' to give a rate" in str(unknown.exception)
+    twice = ["--from-policy", str(start), *sizes, "--out", str(tmp_path / "x")]
+    assert "give it once" in str(CliRunner().invoke(train, [*options, *twice]).exception)
     assert "give the run the policy's with --pi, --vf and --activation" in str(wrong.exception)
     assert not (tmp_path / "x").exists()
 
