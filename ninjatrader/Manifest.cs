@@ -1,0 +1,150 @@
+// What a bundle says of itself. A manifest that is not understood to the last word is refused: a strategy
+// that guesses trades something else than what was trained.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace RLTrader
+{
+    /// <summary>One layer of a tower: name, numbers in, numbers out.</summary>
+    public sealed class LayerShape
+    {
+        public string Name;
+        public int In, Out;
+    }
+
+    /// <summary>The numbers and names of manifest.json that this code needs.</summary>
+    public sealed class Manifest
+    {
+        public const string Kind = "rltrader bundle";
+        public const int Version = 1;
+
+        public static readonly string[] KnownFeatures =
+        {
+            "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open", "min_to_close"
+        };
+
+        public static readonly string[] KnownPosition =
+        {
+            "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter", "at_break_even", "trailing"
+        };
+
+        public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };
+
+        public string Folder, Activation, Symbol, Certificate, Session;
+        public int Phase, Size, Window, PositionFeatures, Actions;
+        public double Epsilon, Clip, ForbiddenLogit;
+        public double[] Mean, Var;
+        public LayerShape[] Policy, Value;
+        public double TickSize, StopMultiple, TargetRatio, TrailMultiple;
+        public int Contracts, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
+
+        /// <summary>Read and check a bundle's manifest, and that its policy is the one it was written for.</summary>
+        public static Manifest Load(string folder)
+        {
+            string path = Path.Combine(folder, "manifest.json");
+            if (!File.Exists(path))
+                throw new BundleException(path + ": no bundle here; give a folder that `rltrader export` wrote");
+            object root = Json.Parse(File.ReadAllText(path, Encoding.UTF8));
+            Require(Json.Text(root, "kind") == Kind && Json.Whole(root, "version") == Version,
+                path, "it is not \"" + Kind + "\" version " + Version.ToString(CultureInfo.InvariantCulture));
+            Manifest m = new Manifest();
+            m.Folder = folder;
+            m.Phase = Json.Whole(root, "phase");
+            Require(m.Phase == 1 || m.Phase == 2, path, "phase " + m.Phase.ToString(CultureInfo.InvariantCulture) + " is not known");
+            m.PositionFeatures = m.Phase == 1 ? 5 : 8;
+            m.Actions = m.Phase == 1 ? 3 : 6;
+            ReadObservation(m, Json.Get(root, "observation"), path);
+            RequireNames(Json.Texts(root, "actions"), KnownActions.Take(m.Actions), path, "actions");
+            ReadNetwork(m, root, path);
+            ReadRules(m, root, path);
+            object certificate = Json.Get(root, "certificate");
+            m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
+            string said = Json.Text(Json.Get(root, "files"), "policy.safetensors");
+            Require(Digest(Path.Combine(folder, "policy.safetensors")) == said, path, "policy.safetensors is not the file it was written for");
+            return m;
+        }
+
+        private static void ReadObservation(Manifest m, object part, string path)
+        {
+            m.Size = Json.Whole(part, "size");
+            m.Window = Json.Whole(part, "window");
+            RequireNames(Json.Texts(part, "features"), KnownFeatures, path, "feature order");
+            RequireNames(Json.Texts(part, "position"), KnownPosition.Take(m.PositionFeatures), path, "position features");
+            Require(m.Window > 0 && m.Size == m.Window * KnownFeatures.Length + m.PositionFeatures, path, "the observation's size does not add up");
+        }
+
+        private static void ReadNetwork(Manifest m, object root, string path)
+        {
+            object normalizer = Json.Get(root, "normalizer"), network = Json.Get(root, "network");
+            m.Epsilon = Json.Number(normalizer, "epsilon");
+            m.Clip = Json.Number(normalizer, "clip");
+            m.Mean = Json.Numbers(normalizer, "mean");
+            m.Var = Json.Numbers(normalizer, "var");
+            Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path, "statistics are not as long as the observation");
+            Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
+            m.Activation = Json.Text(network, "activation");
+            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation + " is not known");
+            m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
+            m.Policy = Tower(network, "policy", m.Size, m.Actions, path);
+            m.Value = Tower(network, "value", m.Size, 1, path);
+        }
+
+        private static LayerShape[] Tower(object network, string name, int size, int last, string path)
+        {
+            List<LayerShape> layers = new List<LayerShape>();
+            foreach (object entry in Json.Array(network, name))
+            {
+                LayerShape layer = new LayerShape { Name = Json.Text(entry, "name"), In = Json.Whole(entry, "in"), Out = Json.Whole(entry, "out") };
+                Require(layer.In == size, path, "layer " + layer.Name + " does not follow the one before it");
+                size = layer.Out;
+                layers.Add(layer);
+            }
+            Require(layers.Count > 0 && size == last, path, "the " + name + " tower ends in another size");
+            return layers.ToArray();
+        }
+
+        private static void ReadRules(Manifest m, object root, string path)
+        {
+            object config = Json.Get(root, "env_config"), contract = Json.Get(root, "contract");
+            Require(Json.Whole(config, "phase") == m.Phase, path, "phase and env_config differ");
+            Require(Json.Whole(config, "window_size") == m.Window, path, "window and env_config differ");
+            m.Session = Json.Text(config, "session");
+            Require(m.Session == "rth" || m.Session == "all", path, "session " + m.Session + " is not known");
+            m.WarmupBars = Json.Whole(config, "warmup_bars");
+            m.EntryOpen = Json.Whole(config, "entry_open_minute");
+            m.EntryClose = Json.Whole(config, "entry_close_minute");
+            m.FlatBy = Json.Whole(config, "flat_by_minute");
+            m.MaxEpisodeBars = Json.Whole(config, "max_episode_bars");
+            m.StopMultiple = Json.Number(config, "sl_atr_mult");
+            m.TargetRatio = Json.Number(config, "tp_sl_ratio");
+            m.TrailMultiple = Json.Number(config, "trail_atr_mult");
+            m.Contracts = Json.Whole(Json.Get(config, "account"), "contracts");
+            m.Symbol = Json.Text(contract, "symbol");
+            m.TickSize = Json.Number(contract, "tick_size");
+            Require(m.TickSize > 0, path, "tick_size must be above zero");
+        }
+
+        private static void Require(bool ok, string path, string what)
+        {
+            if (!ok) throw new BundleException(path + ": " + what + "; use the version of this code that fits, or export the policy anew");
+        }
+
+        private static void RequireNames(string[] found, IEnumerable<string> known, string path, string what)
+        {
+            Require(found.SequenceEqual(known), path, what + " is " + string.Join(", ", found) + " and not " + string.Join(", ", known));
+        }
+
+        private static string Digest(string path)
+        {
+            if (!File.Exists(path)) throw new BundleException(path + ": no such file; copy the whole bundle");
+            using (SHA256 hash = SHA256.Create())
+            using (FileStream file = File.OpenRead(path))
+                return string.Concat(hash.ComputeHash(file).Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));
+        }
+    }
+}
