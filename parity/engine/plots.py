@@ -53,7 +53,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def _svg(figure: Figure, name: str, label: str) -> Markup:
+def to_svg(figure: Figure, name: str, label: str) -> Markup:
     """Return a figure as SVG to stand in HTML: colours from the page, ids of its own, no header."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -69,7 +69,7 @@ def _svg(figure: Figure, name: str, label: str) -> Markup:
     return Markup(head.sub(lambda _: f'<svg role="img" aria-label="{escape(label)}"', text, count=1))
 
 
-def _axes(figure: Figure, box: tuple[float, float, float, float], grid: str = "y") -> Axes:
+def plain_axes(figure: Figure, box: tuple[float, float, float, float], grid: str = "y") -> Axes:
     """Return bare axes with a faint grid."""
     axes = figure.add_axes(box)
     axes.spines[:].set_visible(False)
@@ -99,7 +99,10 @@ def curve_plot(number: int, curve: Values, units: Mapping[str, str]) -> dict[str
     marker = "o" if len(mine) == 1 else ""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.1, 2.15))
-        top, low = _axes(figure, (0.175, 0.36, 0.815, 0.61)), _axes(figure, (0.175, 0.1, 0.815, 0.17))
+        top, low = (
+            plain_axes(figure, (0.175, 0.36, 0.815, 0.61)),
+            plain_axes(figure, (0.175, 0.1, 0.815, 0.17)),
+        )
         top.plot(
             steps,
             mine,
@@ -125,7 +128,7 @@ def curve_plot(number: int, curve: Values, units: Mapping[str, str]) -> dict[str
         low.xaxis.set_major_formatter(FuncFormatter(_tick))
         what = f"{name} ({unit})" if unit else name
         label = f"{what} of an episode on both sides and their difference, at most {_tick(largest)}"
-        svg = _svg(figure, f"curve{number}", label)
+        svg = to_svg(figure, f"curve{number}", label)
     return {**curve, "svg": svg, "what": what, "unit": unit, "largest": largest, "unequal": unequal}
 
 
@@ -148,7 +151,7 @@ def ulp_plots(fields: Sequence[Values]) -> list[dict[str, Any]]:
         colours = [COLOURS["bad" if limit is not None and low > limit else "bar"] for low in lows]
         with matplotlib.rc_context(STYLE):
             figure = Figure(figsize=(3.1, 2.0))
-            axes = _axes(figure, (0.1, 0.19, 0.89, 0.78))
+            axes = plain_axes(figure, (0.1, 0.19, 0.89, 0.78))
             axes.set_yscale("log")
             axes.set_ylim(0.5, 6 * max(counts))
             axes.bar(range(len(counts)), counts, 0.72, color=colours)
@@ -177,7 +180,7 @@ def ulp_plots(fields: Sequence[Values]) -> list[dict[str, Any]]:
             axes.set_xlabel("ulps apart")
             most = ulps(stats.max_ulps)
             label = f"distances of {field['name']} in ulps: {stats.compared:,} numbers, at most {most}"
-            plots.append({**field, "svg": _svg(figure, f"ulps{number}", label)})
+            plots.append({**field, "svg": to_svg(figure, f"ulps{number}", label)})
     return plots
 
 
@@ -201,7 +204,7 @@ def coverage_plots(report: Values) -> list[Markup]:
         with matplotlib.rc_context(STYLE):
             inches = 0.26 * height + 0.3
             figure = Figure(figsize=(3.1, inches))
-            axes = _axes(figure, (0.01, 0.23 / inches, 0.98, 1 - 0.25 / inches), "x")
+            axes = plain_axes(figure, (0.01, 0.23 / inches, 0.98, 1 - 0.25 / inches), "x")
             axes.set_xscale("log")
             axes.set_xlim(0.5, 1.6 * most)
             axes.set_ylim(height - 0.25, -0.85)
@@ -221,5 +224,7 @@ def coverage_plots(report: Values) -> list[Markup]:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
             told = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
-            plots.append(_svg(figure, f"coverage{number}", f"how often each branch was taken: {told}"))
+            plots.append(
+                to_svg(figure, f"coverage{number}", f"how often each branch was taken: {told}")
+            )
     return plots

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from parity.engine.plots import COLOURS, STYLE, _axes, _svg
+from parity.engine.plots import COLOURS, STYLE, plain_axes, to_svg
 from parity.learning.design import ARMS, PER_STEPS
 from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 
@@ -30,7 +30,7 @@ def curves_plot(report: Values) -> Markup:
     settings, yardstick = report["design"]["settings"], report["yardstick"]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 3.0))
-        axes = _axes(figure, (0.065, 0.14, 0.925, 0.83))
+        axes = plain_axes(figure, (0.065, 0.14, 0.925, 0.83))
         for name in ("random", "good"):
             axes.axhline(yardstick[name], color=COLOURS["muted"], linewidth=0.8, dashes=(4, 3))
             axes.text(
@@ -55,14 +55,14 @@ def curves_plot(report: Values) -> Markup:
         axes.set_xlim(0, settings["total_timesteps"] / 1_000)
         axes.xaxis.set_major_locator(MaxNLocator(8))
         axes.set_xlabel("thousand steps")
-        return _svg(figure, "curves", f"learning curves of both arms, {UNIT}, against steps")
+        return to_svg(figure, "curves", f"learning curves of both arms, {UNIT}, against steps")
 
 
 def areas_plot(report: Values) -> Markup:
     """Draw every seed's area as a dot, with each arm's mean."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.75))
-        axes = _axes(figure, (0.125, 0.24, 0.865, 0.73), "x")
+        axes = plain_axes(figure, (0.125, 0.24, 0.865, 0.73), "x")
         for row, arm in enumerate(ARMS):
             areas = np.sort(np.array(report["arms"][arm]["areas"]))
             if not areas.size:
@@ -75,7 +75,7 @@ def areas_plot(report: Values) -> Markup:
         axes.set_yticks(range(len(ARMS)), [NAMES[arm] for arm in ARMS])
         axes.set_xlabel(UNIT)
         told = ", ".join(f"{NAMES[a]} {len(report['arms'][a]['areas'])} seeds" for a in ARMS)
-        return _svg(figure, "areas", f"areas under the learning curves: {told}")
+        return to_svg(figure, "areas", f"areas under the learning curves: {told}")
 
 
 def interval_plot(report: Values) -> Markup:
@@ -85,7 +85,7 @@ def interval_plot(report: Values) -> Markup:
     reach = 1.25 * max(margin, abs(low), abs(high))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.15))
-        axes = _axes(figure, (0.02, 0.36, 0.96, 0.6), "")
+        axes = plain_axes(figure, (0.02, 0.36, 0.96, 0.6), "")
         axes.axvspan(-margin, margin, color=COLOURS["line"], alpha=0.6, linewidth=0)
         axes.axvline(0, color=COLOURS["muted"], linewidth=0.7, dashes=(3, 2))
         for edge, side in ((-margin, "right"), (margin, "left")):
@@ -102,4 +102,4 @@ def interval_plot(report: Values) -> Markup:
         axes.set_yticks([])
         axes.set_xlabel(f"port minus MaskablePPO, {UNIT}")
         label = f"difference {test['difference']:+.4f}, interval {low:+.4f} to {high:+.4f}"
-        return _svg(figure, "interval", f"{label}, margin {margin:.4f}")
+        return to_svg(figure, "interval", f"{label}, margin {margin:.4f}")
