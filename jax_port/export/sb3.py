@@ -172,10 +172,14 @@ def _activation(data: Mapping[str, Any], path: Path) -> str:
 
 
 class _Shell(dict[Any, Any]):
-    """Stands for every class that a pickle names and that is not an array: it holds, and does nothing."""
+    """Stands for every class in a pickle that is not an array: it holds a state, and does nothing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):  # a random generator's is a tuple
+            self.__dict__.update(state)
 
 
 class _Reader(pickle.Unpickler):

@@ -73,7 +73,10 @@ class Gauge:
             self.rows += len(left)
             self.bad += len(left)
             self.share = float("inf")
-            self.first = self.first or {"expected": f"shape {left.shape}", "found": f"shape {right.shape}"}
+            self.first = self.first or {
+                "expected": f"shape {left.shape}",
+                "found": f"shape {right.shape}",
+            }
             return self
         if not left.size:
             return self
@@ -142,7 +145,12 @@ class Board:
         return self._gauges.setdefault((hop, stage), Gauge(hop, stage, limit))
 
     def stages(
-        self, hop: str, expected: Mapping[str, Any], found: Mapping[str, Any], names: Iterable[str], limit: Limit
+        self,
+        hop: str,
+        expected: Mapping[str, Any],
+        found: Mapping[str, Any],
+        names: Iterable[str],
+        limit: Limit,
     ) -> None:
         """Compare stages by name, in order; "action" must be equal."""
         for name in names:

@@ -77,9 +77,7 @@ def onnx_session(folder: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        str(folder / ONNX), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(str(folder / ONNX), options, providers=["CPUExecutionProvider"])
 
 
 def onnx(folder: Path) -> Side:
@@ -93,7 +91,9 @@ def onnx(folder: Path) -> Side:
     return decide
 
 
-def load_sb3(folder: Path, make_env: Callable[[], Any] | None = None) -> tuple[MaskablePPO, VecNormalize]:
+def load_sb3(
+    folder: Path, make_env: Callable[[], Any] | None = None
+) -> tuple[MaskablePPO, VecNormalize]:
     """Return what SB3 makes of a bundle's two files; the normaliser no longer learns.
 
     Args:
