@@ -1,7 +1,7 @@
 """Play whole episodes with a policy that takes its likeliest action, thousands at a time.
 
-Source: sections 4 to 6 of ``docs/environment.md``. One jitted scan over the steps of an episode steps
-a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
+Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
+steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
 done stands still. What a step did is told from the state before and after ``advance``, so nothing of
 section 6 is written here a second time.
 """
@@ -60,7 +60,7 @@ class Lane:
 
 
 class Steps(NamedTuple):
-    """What every step did, shape (T, N); all zero once an episode is done, but for equity.
+    """What every step did, shape (T, N); all zero once an episode is done, but for the last five.
 
     Attributes:
         action: int8.
@@ -70,6 +70,9 @@ class Steps(NamedTuple):
         entry_price, exit_price: int32 ticks, of the closed trade.
         pnl: int32 cents of the closed trade, after both commissions.
         equity: int32 cents after the step.
+        position: int8, after the step: -1, 0 or 1.
+        held_price, sl_price, tp_price: int32 ticks, the open trade's entry, stop and target after the
+            step, so those of the next bar; 0 when flat.
     """
 
     action: Any
@@ -80,6 +83,10 @@ class Steps(NamedTuple):
     exit_price: Any
     pnl: Any
     equity: Any
+    position: Any
+    held_price: Any
+    sl_price: Any
+    tp_price: Any
 
 
 class Episodes(NamedTuple):
@@ -125,7 +132,7 @@ def play(
 
     Args:
         policy: network, weights and the scale of what it sees.
-        params: rules and bars; their phase is the environment's.
+        params: rules and bars; their phase is the environment's, by the second where they hold seconds.
         starts: numbers of starts in ``params.market.starts``, at least one.
         recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
             the device.
@@ -252,6 +259,10 @@ def _follow(phase: Phase, lane: Lane, action: jax.Array, params: EnvParams) -> t
         exit_price=of_closed(trade.entry_price + gained),
         pnl=of_closed(outcome.trade_pnl),
         equity=following.equity,
+        position=following.state.position.astype(jnp.int8),
+        held_price=following.state.entry_price,
+        sl_price=following.state.sl_price,
+        tp_price=following.state.tp_price,
     )
 
 

@@ -2,13 +2,15 @@
 
 Source: section 4 of ``docs/environment.md`` for where episodes start; the trades table is the
 reference's, column by column. A trade's PnL is booked when it closes; what is still open when an
-episode is cut off by its bar limit is marked at the last close and shown apart.
+episode is cut off by its bar limit is marked at the last close and shown apart. With one-second bars
+the account is held to its floor in every second (section 8); :mod:`jax_port.evaluate_seconds` sets
+both verdicts side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -17,9 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jax_port.data_loader import PreparedMarket, stack
+from jax_port.env_state import EnvParams
 from jax_port.episodes import LANES, Episodes, Steps, play
 from jax_port.phases import phase_of
 from jax_port.policy import Policy
+from jax_port.seconds_loader import PreparedSeconds, stack_seconds
 from markets import Contract, InputError
 from markets.bars import FEATURES
 from markets.clock import new_york_dates
@@ -55,7 +59,8 @@ class Evaluation:
         trades: one row a closed trade, columns ``TRADE_COLUMNS``: of the daily episodes, or of all;
             side is "long" or "short", prices in points, pnl in dollars after both commissions.
         equity: of the daily episodes, one row at the start (step 0) and one after each step: episode,
-            step, time (of the bar that the step traded), equity (dollars).
+            step, time (of the bar that the step traded), equity (dollars), position (-1, 0 or 1), and
+            the open trade's entry, stop and target (points, for the next bar; NaN when flat).
         trades_of: which episodes the trades table covers.
     """
 
@@ -71,6 +76,7 @@ def evaluate(
     *,
     rows: NDArray[np.integer[Any]] | Sequence[int] | None = None,
     trades_of: Starts = "daily",
+    seconds: PreparedSeconds | None = None,
     lanes: int = LANES,
     on_batch: Callable[[int], None] | None = None,
 ) -> Evaluation:
@@ -85,11 +91,13 @@ def evaluate(
         rows: bars to start at, from ``market.starts``; all of them by default.
         trades_of: list the trades of the daily episodes, in which nothing happens twice, or those of
             all, which overlap.
+        seconds: of the market's bars; None looks at the account once a minute, at the close.
         lanes: episodes played together.
         on_batch: called after each batch with its number of episodes.
 
     Raises:
-        InputError: no start, a bar at which no episode may start, or a policy for other observations.
+        InputError: no start, a bar at which no episode may start, a policy for other observations, or
+            seconds of other bars.
     """
     check_policy(policy)
     rows = market.starts if rows is None else np.unique(np.asarray(rows, np.int64))
@@ -105,7 +113,7 @@ def evaluate(
     daily = first_of_each_day(market, rows)
     chosen = daily if trades_of == "daily" else np.ones(len(rows), bool)
     order = np.argsort(~chosen, kind="stable")  # batches whose steps are wanted come first
-    params = phase_of(policy.config).make_params(stack([market]), policy.config)
+    params = _params(policy, market, seconds)
     batches: list[Episodes] = []
     trades: list[pd.DataFrame] = []
     equity: list[pd.DataFrame] = []
@@ -127,6 +135,14 @@ def evaluate(
         _joined(equity, ["episode", "step"]),
         trades_of,
     )
+
+
+def _params(policy: Policy, market: PreparedMarket, seconds: PreparedSeconds | None) -> EnvParams:
+    params = phase_of(policy.config).make_params(stack([market]), policy.config)
+    if seconds is None:
+        return params
+    check_seconds(seconds, market)
+    return replace(params, seconds=stack_seconds([seconds]))
 
 
 def first_of_each_day(market: PreparedMarket, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
@@ -159,6 +175,19 @@ def check_policy(policy: Policy) -> None:
         raise InputError(
             f"the policy's network has {actions} actions, and phase {phase.number} has "
             f"{phase.num_actions}; train it anew"
+        )
+
+
+def check_seconds(seconds: PreparedSeconds, market: PreparedMarket) -> None:
+    """Refuse seconds that were laid beside other bars.
+
+    Raises:
+        InputError: naming both lengths.
+    """
+    if len(seconds.high) != len(market):
+        raise InputError(
+            f"{seconds.source}: seconds of {len(seconds.high)} minutes beside the {len(market)} bars "
+            f"of {market.source}; prepare both from the same bars"
         )
 
 
@@ -228,18 +257,28 @@ def _equity(
     market: PreparedMarket,
     policy: Policy,
 ) -> pd.DataFrame:
-    """Return the equity of a batch's daily episodes at the start and after each step."""
+    """Return the account of a batch's daily episodes at the start and after each step."""
     lanes = np.flatnonzero(daily[episode])
     counts = ends.steps[lanes] + 1
     lane = np.repeat(lanes, counts)
     step = np.arange(len(lane)) - np.repeat(np.cumsum(counts) - counts, counts)
-    after = steps.equity[np.maximum(step - 1, 0), lane]
+    begins, taken = step == 0, np.maximum(step - 1, 0)
+    position = np.where(begins, 0, steps.position[taken, lane])
+
+    def level(ticks: Any) -> NDArray[np.float64]:
+        points = market.contract.to_points(ticks[taken, lane])
+        return np.where(position == 0, np.nan, points)
+
     return pd.DataFrame(
         {
             "episode": episode[lane],
             "step": step,
-            "time": _times(market, ends.row[lane] + np.maximum(step - 1, 0)),
-            "equity": np.where(step == 0, _initial_cents(policy), after) / 100,
+            "time": _times(market, ends.row[lane] + taken),
+            "equity": np.where(begins, _initial_cents(policy), steps.equity[taken, lane]) / 100,
+            "position": position.astype(np.int64),
+            "entry": level(steps.held_price),
+            "stop": level(steps.sl_price),
+            "target": level(steps.tp_price),
         }
     )
 

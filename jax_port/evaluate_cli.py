@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from markets import InputError, get_contract
+from markets import Contract, EnvConfig, InputError, get_contract
+
+if TYPE_CHECKING:
+    from jax_port.seconds_loader import PreparedSeconds
 
 SHORTEST_BAR_NS = 60_000_000_000
 WIDTH = 100
@@ -22,8 +25,13 @@ WIDTH = 100
 @click.command()
 @click.argument("policy", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@click.option(
+    "--seconds",
+    type=click.Path(path_type=Path),
+    help="One-second bars of the same days: also judge the account in every second.",
+)
 @click.option("--symbol", required=True, help="Contract of the file.")
-@click.option("--format", "format_", help="Format of the file; detected by default.")
+@click.option("--format", "format_", help="Format of the files; detected by default.")
 @click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
 @click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
 @click.option("--from", "first", metavar="DATE", help="First New York date to trade; 2025-10-01.")
@@ -37,16 +45,19 @@ WIDTH = 100
 )
 @click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
-def evaluate(policy: Path, out: Path, **options: Any) -> None:
+def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> None:
     """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
 
     Both are always played: an episode from every start, for the mean, and one a day, for the equity
-    curve. Exit code 2 means bad input, or a range that the policy was trained on.
+    curve. With --seconds both are played a second time, with the drawdown looked at in every second
+    instead of at every minute's close. Exit code 2 means bad input, or a range that the policy was
+    trained on.
     """
     from jax_port import held_out
     from jax_port.data_loader import load
     from jax_port.evaluate import check_policy
     from jax_port.evaluate import evaluate as play
+    from jax_port.evaluate_seconds import evaluate_both
     from jax_port.evaluation_report import to_values, write
     from jax_port.policy import load_policy
 
@@ -64,28 +75,56 @@ def evaluate(policy: Path, out: Path, **options: Any) -> None:
     relation = held_out.relate(market, found.config, rows, found.about)
     if not options["allow_overlap"]:
         held_out.require_held_out(relation, market)
-    console = Console(stderr=True)
-    columns = (
+    fine = None
+    if seconds is not None:
+        fine = _load_seconds(seconds, options["data"], contract, found.config, reader)
+    asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"]}
+    began = time.perf_counter()
+    with _progress() as bar:
+        task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
+        asked["on_batch"] = lambda count: bar.update(task, advance=count)
+        both = None if fine is None else evaluate_both(found, market, fine, **asked)
+        result = play(found, market, **asked) if both is None else both.minute
+    took = round(time.perf_counter() - began, 1)
+    values = to_values(
+        result,
+        found,
+        policy,
+        market,
+        options["data"],
+        relation,
+        (first, last),
+        took,
+        verdicts=both,
+        seconds_path=seconds,
+    )
+    write(out, values, result, market, both)
+    _show(values, out)
+
+
+def _load_seconds(
+    path: Path, data: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]
+) -> PreparedSeconds:
+    """Read one-second bars as the minutes were read, and lay them beside these."""
+    from jax_port.seconds_loader import prepare_seconds
+    from markets.readers import read_bars
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a file of one-second bars as --seconds")
+    minutes = read_bars(data, contract, **reader)
+    return prepare_seconds(minutes, read_bars(path, contract, **reader), config)
+
+
+def _progress() -> Progress:
+    return Progress(
         TextColumn("[bold]evaluating"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("episodes"),
         TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
-    began = time.perf_counter()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=len(rows))
-        result = play(
-            found,
-            market,
-            rows=rows,
-            trades_of=options["starts"],
-            on_batch=lambda count: bar.update(task, advance=count),
-        )
-    seconds = round(time.perf_counter() - began, 1)
-    values = to_values(result, found, policy, market, options["data"], relation, (first, last), seconds)
-    write(out, values, result)
-    _show(values, out)
 
 
 def _date(name: str, text: str | None) -> date | None:
@@ -127,7 +166,27 @@ def _show(values: dict[str, Any], out: Path) -> None:
     for tile in tiles(values["performance"]):
         table.add_row(tile["label"], tile["value"], tile["below"])
     console.print(table)
+    if values["seconds"]:
+        console.print(_both_verdicts(values["seconds"]))
     styles = {"good": "green", "warn": "yellow", "bad": "red"}
     for tone, words in pills(values):
         console.print(words, style=styles[tone], markup=False)
     console.print(f"page and tables: {out}", markup=False)
+
+
+def _both_verdicts(seconds: dict[str, Any]) -> Table:
+    from jax_port.evaluation_verdicts import coverage, verdict_rows
+
+    table = Table(
+        title=f"every second: {coverage(seconds)}",
+        box=None,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+    )
+    table.add_column("")
+    for name in ("at the close", "every second", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in verdict_rows(seconds):
+        table.add_row(row["label"], row["minute"], row["second"], row["difference"])
+    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,20 +9,22 @@ import jinja2
 import numpy as np
 
 from jax_port import evaluation_plots as plots
+from jax_port import evaluation_verdicts as verdicts
+from jax_port.data_loader import PreparedMarket
+from jax_port.episode_plots import caption, choose, episode_plot
 from jax_port.evaluate import Evaluation
-from jax_port.evaluation_plots import money
+from jax_port.evaluation_words import count, show_money, show_number, show_percent
 from jax_port.held_out import BEFORE, HELD_OUT, OTHER_MARKET
 from jax_port.performance import below_peak, chain, daily
 
-DASH = "–"
 
-
-def render(values: Mapping[str, Any], result: Evaluation) -> str:
+def render(values: Mapping[str, Any], result: Evaluation, market: PreparedMarket) -> str:
     """Return the page.
 
     Args:
         values: what :func:`jax_port.evaluation_report.to_values` returns.
-        result: the evaluation itself, for the curve and the histogram.
+        result: the evaluation itself, for the curve, the histogram and single episodes.
+        market: the bars, for single episodes.
 
     Returns:
         HTML that asks for nothing outside itself.
@@ -41,6 +42,8 @@ def render(values: Mapping[str, Any], result: Evaluation) -> str:
     first = np.flatnonzero(result.equity["step"].to_numpy() == 0)
     performance = values["performance"]
     trades = performance["trades"]
+    common, traces = choose(result, market)
+    seconds = values["seconds"]
     return env.get_template("evaluation.html.j2").render(
         v=values,
         account=performance["account"],
@@ -56,6 +59,12 @@ def render(values: Mapping[str, Any], result: Evaluation) -> str:
         ),
         hours=plots.hour_plot(trades["by_hour"]),
         exits=plots.exit_plot(trades["by_exit"]),
+        common=common,
+        episodes=[(*caption(trace), episode_plot(trace)) for trace in traces],
+        seconds=seconds,
+        verdicts=seconds and verdicts.verdict_rows(seconds),
+        differing=seconds and verdicts.episode_rows(seconds),
+        covered=seconds and verdicts.coverage(seconds),
     )
 
 
@@ -77,13 +86,13 @@ def tiles(performance: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "label": "Total PnL",
             "value": show_money(account["pnl"]),
-            "below": f"{parts}one episode a day, {_count(account['days'], 'day')}",
+            "below": f"{parts}one episode a day, {count(account['days'], 'day')}",
         },
         {
             "label": "Mean PnL of an episode",
             "value": show_money(starts["mean_pnl"]),
-            "below": f"{mean_range}{_count(starts['episodes'], 'start')} "
-            f"of {_count(starts['days'], 'day')}",
+            "below": f"{mean_range}{count(starts['episodes'], 'start')} "
+            f"of {count(starts['days'], 'day')}",
         },
         {
             "label": "Max drawdown",
@@ -103,7 +112,7 @@ def tiles(performance: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "label": "Win rate",
             "value": show_percent(trades["win_rate"]),
-            "below": f"{_count(trades['trades'], 'trade')}, {of}",
+            "below": f"{count(trades['trades'], 'trade')}, {of}",
         },
         {
             "label": "Profit factor",
@@ -119,7 +128,7 @@ def tiles(performance: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def pills(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (tone, words) on the range and on the proof of parity."""
+    """Return (tone, words) on the range, the proof of parity and, where asked, every second."""
     status, training = values["held_out"]["status"], values["held_out"]["training"]
     if status == HELD_OUT:
         found = [("good", f"held out: {training['last']} was the last day of training")]
@@ -142,32 +151,6 @@ def pills(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("warn", "ungated: trained without proof of parity"))
     else:
         found.append(("warn", "parity certificate: unknown"))
+    if values["seconds"]:
+        found.append(verdicts.verdict_pill(values))
     return found
-
-
-def show_money(value: float | None, places: int = 2) -> str:
-    """Return dollars for reading, a dash for none."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    if places == 0:
-        return f"{'−' if round(value) < 0 else ''}${abs(value):,.0f}"
-    return money(value)
-
-
-def show_percent(share: float | None) -> str:
-    """Return a share for reading, a dash for none."""
-    return DASH if share is None or not math.isfinite(share) else f"{share:.1%}"
-
-
-def show_number(value: float | None, places: int = 2) -> str:
-    """Return a number for reading, a dash for none."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    if isinstance(value, int):
-        return f"{value:,}"
-    text = f"{value:,.{places}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

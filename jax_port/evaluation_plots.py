@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-INKS = ("ink", "muted", "line", "curve", "bar", "loss")
+from jax_port.evaluation_words import money
+
+INKS = ("ink", "muted", "line", "curve", "bar", "loss", "card")
 PAINT = {name: f"#00fe{number:02x}" for number, name in enumerate(INKS, 1)}
 """Figures are painted in these; the page's own variables take their place."""
 
@@ -48,11 +50,11 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
     below = np.maximum.accumulate(curve) - curve
     parts = []
     for name, width, height, size in (("wide", 6.6, 2.5, 5.6), ("phone", SMALL, 2.9, 7.5)):
-        with matplotlib.rc_context(_style(size)):
+        with matplotlib.rc_context(style(size)):
             figure = Figure(figsize=(width, height))
             left = 7 * size / 72 / width
-            top = _axes(figure, (left, 0.38, 0.995 - left, 0.59))
-            low = _axes(figure, (left, 0.09, 0.995 - left, 0.23))
+            top = axes_in(figure, (left, 0.38, 0.995 - left, 0.59))
+            low = axes_in(figure, (left, 0.09, 0.995 - left, 0.23))
             top.axhline(curve[0], color=PAINT["muted"], linewidth=0.6, dashes=(3, 2))
             top.plot(kept, curve[kept], color=PAINT["curve"], linewidth=1.0)
             worst = thin(-below)
@@ -74,7 +76,7 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
                 f"equity of the account from {dollars(curve[0])} to {dollars(curve[-1])}, "
                 f"at most {dollars(float(below.max()))} below its peak"
             )
-            parts.append(_svg(figure, name, said, f"for-{name}"))
+            parts.append(svg(figure, name, said, f"for-{name}"))
     return Markup("").join(parts)
 
 
@@ -103,9 +105,9 @@ def pnl_histogram(pnl: NDArray[np.float64], mean: float) -> Markup:
     """Draw how many episodes made how much (dollars)."""
     bins = min(MOST_BINS, max(1, len(np.histogram_bin_edges(pnl, "auto")) - 1))
     counts, edges = np.histogram(pnl, bins)
-    with matplotlib.rc_context(_style(7.5)):
+    with matplotlib.rc_context(style(7.5)):
         figure = Figure(figsize=(SMALL, 2.1))
-        axes = _axes(figure, (0.125, 0.13, 0.85, 0.83))
+        axes = axes_in(figure, (0.125, 0.13, 0.85, 0.83))
         centres = (edges[:-1] + edges[1:]) / 2
         axes.bar(centres, counts, 0.9 * np.diff(edges), color=_by_sign(centres))
         axes.axvline(mean, color=PAINT["ink"], linewidth=0.9)
@@ -125,7 +127,7 @@ def pnl_histogram(pnl: NDArray[np.float64], mean: float) -> Markup:
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         said = f"PnL of {len(pnl):,} episodes, {money(pnl.min())} to {money(pnl.max())}"
-        return _svg(figure, "histogram", f"{said}, mean {money(mean)}")
+        return svg(figure, "histogram", f"{said}, mean {money(mean)}")
 
 
 def hour_plot(by_hour: Mapping[str, Mapping[str, Any]]) -> Markup | None:
@@ -133,9 +135,9 @@ def hour_plot(by_hour: Mapping[str, Mapping[str, Any]]) -> Markup | None:
     if not by_hour:
         return None
     pnl = np.array([row["pnl"] for row in by_hour.values()])
-    with matplotlib.rc_context(_style(7.5)):
+    with matplotlib.rc_context(style(7.5)):
         figure = Figure(figsize=(SMALL, 2.1))
-        axes = _axes(figure, (0.16, 0.13, 0.82, 0.84))
+        axes = axes_in(figure, (0.16, 0.13, 0.82, 0.84))
         places = np.arange(len(pnl))
         axes.bar(places, pnl, 0.72, color=_by_sign(pnl))
         axes.axhline(0, color=PAINT["muted"], linewidth=0.7)
@@ -145,7 +147,7 @@ def hour_plot(by_hour: Mapping[str, Mapping[str, Any]]) -> Markup | None:
         axes.yaxis.set_major_formatter(FuncFormatter(dollars))
         axes.margins(y=0.08)
         told = ", ".join(f"{hour}h {money(row['pnl'])}" for hour, row in by_hour.items())
-        return _svg(figure, "hours", f"PnL by New York hour of entry: {told}")
+        return svg(figure, "hours", f"PnL by New York hour of entry: {told}")
 
 
 def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
@@ -153,9 +155,9 @@ def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
     counts = [row["trades"] for row in by_exit.values()]
     if not sum(counts):
         return None
-    with matplotlib.rc_context(_style(7.5)):
+    with matplotlib.rc_context(style(7.5)):
         figure = Figure(figsize=(SMALL, 2.1))
-        axes = _axes(figure, (0.02, 0.02, 0.96, 0.96), "")
+        axes = axes_in(figure, (0.02, 0.02, 0.96, 0.96), "")
         places = np.arange(len(counts))
         axes.barh(places, [max(counts)] * len(counts), 0.24, color=PAINT["line"])
         axes.barh(places, counts, 0.24, color=PAINT["bar"])
@@ -171,19 +173,15 @@ def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
         axes.set_xticks([])
         axes.set_yticks([])
         told = ", ".join(f"{name} {row['trades']:,}" for name, row in by_exit.items())
-        return _svg(figure, "exits", f"how trades were closed: {told}")
-
-
-def money(value: float) -> str:
-    """Return dollars to the cent, with a true minus sign."""
-    return f"{'−' if round(value, 2) < 0 else ''}${abs(value):,.2f}"
+        return svg(figure, "exits", f"how trades were closed: {told}")
 
 
 def _by_sign(values: NDArray[np.float64]) -> list[str]:
     return [PAINT["loss" if value < 0 else "bar"] for value in values]
 
 
-def _style(size: float) -> dict[Any, Any]:
+def style(size: float) -> dict[Any, Any]:
+    """Return what a figure is drawn under; ``size`` of its text in points."""
     return {
         "svg.fonttype": "none",
         "svg.hashsalt": "evaluation",
@@ -197,7 +195,8 @@ def _style(size: float) -> dict[Any, Any]:
     }
 
 
-def _axes(figure: Figure, box: tuple[float, float, float, float], grid: str = "y") -> Axes:
+def axes_in(figure: Figure, box: tuple[float, float, float, float], grid: str = "y") -> Axes:
+    """Return axes without a frame in a box of left, bottom, width and height, shares of the figure."""
     axes = figure.add_axes(box)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=2)
@@ -207,7 +206,7 @@ def _axes(figure: Figure, box: tuple[float, float, float, float], grid: str = "y
     return axes
 
 
-def _svg(figure: Figure, name: str, label: str, css: str = "") -> Markup:
+def svg(figure: Figure, name: str, label: str, css: str = "") -> Markup:
     """Return a figure to stand in HTML: no header, ids of its own, colours by name."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

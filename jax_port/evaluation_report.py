@@ -13,6 +13,7 @@ from typing import Any
 
 from jax_port.data_loader import PreparedMarket
 from jax_port.evaluate import Evaluation
+from jax_port.evaluate_seconds import Verdicts, compare, side_by_side
 from jax_port.evaluation_page import render
 from jax_port.held_out import UNKNOWN, Relation
 from jax_port.performance import summarize
@@ -29,6 +30,8 @@ FILES = (
     "evaluation.json",
     "report.html",
 )
+SECONDS_FILES = ("seconds_episodes.parquet", "seconds_trades.parquet")
+"""Written where the seconds were given, and else removed: they would be of another evaluation."""
 
 
 def to_values(
@@ -40,6 +43,8 @@ def to_values(
     relation: Relation,
     asked: tuple[date | None, date | None],
     seconds: float,
+    verdicts: Verdicts | None = None,
+    seconds_path: Path | None = None,
 ) -> dict[str, Any]:
     """Return all numbers and where they come from, as plain values; NaN is None.
 
@@ -50,8 +55,15 @@ def to_values(
         relation: how the range stands to the training data.
         asked: --from and --to.
         seconds: that the episodes took.
+        verdicts, seconds_path: both verdicts and the file of one-second bars, where one was given;
+            ``result`` is then the minute's.
     """
     first, last = asked
+    performance = summarize(result)
+    by_second = None
+    if verdicts is not None and seconds_path is not None:
+        by_second = compare(verdicts, side_by_side(verdicts), performance)
+        by_second["file_sha256"] = file_digest(seconds_path)
     values = {
         "format": FORMAT,
         "units": "money in US dollars, prices in points, time in UTC, days and hours in New York",
@@ -90,7 +102,8 @@ def to_values(
             "trading_days_between": relation.trading_days_between,
         },
         "certificate": policy.about.get("certificate") or UNKNOWN,
-        "performance": summarize(result),
+        "performance": performance,
+        "seconds": by_second,
     }
     return dict(plain(values))
 
@@ -106,20 +119,33 @@ def plain(values: Any) -> Any:
     return values
 
 
-def write(folder: Path, values: Mapping[str, Any], result: Evaluation) -> None:
+def write(
+    folder: Path,
+    values: Mapping[str, Any],
+    result: Evaluation,
+    market: PreparedMarket,
+    verdicts: Verdicts | None = None,
+) -> None:
     """Write :data:`FILES` into a folder, each beside its place and then renamed.
+
+    With both verdicts :data:`SECONDS_FILES` too.
 
     Raises:
         InputError: the folder cannot be written to.
     """
+    tables = {"trades": result.trades, "episodes": result.episodes, "equity": result.equity}
+    if verdicts is not None:
+        tables["seconds_episodes"] = side_by_side(verdicts)
+        tables["seconds_trades"] = verdicts.second.trades
+    page = render(values, result, market)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tables = {"trades": result.trades, "episodes": result.episodes, "equity": result.equity}
         for name, table in tables.items():
             _beside(folder / f"{name}.parquet", table.to_parquet)
+        for name in SECONDS_FILES if verdicts is None else ():
+            (folder / name).unlink(missing_ok=True)
         _beside(folder / "trades.csv", lambda path: result.trades.to_csv(path, index=False))
         write_json(folder / "evaluation.json", dict(values))
-        page = render(values, result)
         _beside(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
     except OSError as error:
         raise InputError(

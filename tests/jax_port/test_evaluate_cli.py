@@ -18,7 +18,7 @@ from jax_port.data_loader import PreparedMarket, prepare
 from jax_port.env_phase1_jax import HOLD
 from jax_port.evaluate_cli import evaluate
 from jax_port.evaluation_plots import thin
-from jax_port.evaluation_report import FILES
+from jax_port.evaluation_report import FILES, SECONDS_FILES
 from jax_port.policy import Policy, save_policy
 from markets import EnvConfig, InputError
 from markets.synthetic import second_bars, synthetic_bars
@@ -48,6 +48,17 @@ def market() -> PreparedMarket:
 @pytest.fixture(scope="module")
 def bars_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bars(BARS, tmp_path_factory.mktemp("bars") / "ES.csv")
+
+
+@pytest.fixture(scope="module")
+def seconds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every second of the bars, without those of 09:45 on the first day and all of the last day."""
+    fine = second_bars(BARS, seed=5)
+    minute = np.arange(len(fine)) // 60
+    return write_bars(
+        fine.select((minute < 3 * 450) & (minute != 15)),
+        tmp_path_factory.mktemp("seconds") / "ES_1s.parquet",
+    )
 
 
 @pytest.fixture
@@ -146,7 +157,9 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> N
     assert f"${abs(found['account']['pnl']):,.2f}" in page.text
     assert "nan" not in re.sub("[a-z]nan|nan[a-z]", "", page.text.lower())
     assert "#00fe" not in page.raw
-    assert page.raw.count("<svg") == 5
+    assert page.raw.count('role="img"') == 5 + 2 * 2  # two days over price, each wide and for a phone
+    assert "Every second" not in page.text
+    assert values["seconds"] is None
     assert "Win rate" in done.output
     assert "held out" in done.output
 
@@ -234,6 +247,98 @@ def test_one_second_bars_are_refused(run: Run, market: PreparedMarket, tmp_path:
     done = run(make_policy(market, CONFIG), data=path)
     assert isinstance(done.exception, InputError)
     assert "bars are 1 seconds apart; give one-minute bars" in str(done.exception)
+
+
+SMALL = EnvConfig.phase2(max_episode_bars=60, trailing_drawdown_dollars=200.0)
+
+
+def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
+    policy = make_policy(prepare(BARS, SMALL), SMALL, seed=3)
+    given = ("--from", "2025-01-03", "--seconds", str(seconds_file))
+    done = run(policy, *given)
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {*FILES, *SECONDS_FILES}
+    values = read_json(out / "evaluation.json")
+    found = values["seconds"]
+    assert found["source"] == "ES_1s.parquet"
+    assert len(found["sha256"]) == len(found["file_sha256"]) == 64
+    # Of each of three days all minutes but the last, until which no start's sixty bars reach.
+    assert (found["minutes"], found["minutes_without"]) == (3 * 449, 449)
+    assert found["minute"]["pnl"] == values["performance"]["account"]["pnl"]
+    assert found["second"]["pnl"] == found["performance"]["account"]["pnl"]
+    difference = found["second"]["mean_pnl"] - found["minute"]["mean_pnl"]
+    assert found["difference"]["mean_pnl"] == pytest.approx(difference, abs=0.005)
+    assert found["difference"]["episodes_broken"] > 0
+
+    table = pd.read_parquet(out / "seconds_episodes.parquet")
+    episodes = pd.read_parquet(out / "episodes.parquet")
+    assert table["pnl_minute"].tolist() == episodes["pnl"].tolist()
+    assert found["differ"]["starts"] == table["differs"].sum() > 10
+    assert found["differ"]["starts"] < len(table)
+    assert not table.loc[table["start"] >= 3 * 450, "differs"].any()  # no second on that day
+    listed = found["episodes"]
+    order = [(not row["daily"], row["episode"]) for row in listed]
+    assert order == sorted(order)
+    trades = pd.read_parquet(out / "seconds_trades.parquet")
+    assert len(trades) == found["second"]["trades"]
+    assert trades["pnl"].sum() == found["performance"]["account"]["closed_pnl"]
+
+    page = Page(out / "report.html")
+    assert "Every second" in page.text
+    assert "449 of 1,347 minutes that could be traded have none" in page.text
+    assert "in which a stop was moved" in page.text
+    assert "Episodes with another verdict" in page.text
+    assert f"{found['differ']['starts']:,} of {len(table):,} starts" in page.text
+    assert "every second" in done.output
+    assert "episodes ended by drawdown" in done.output
+
+    # Without seconds the folder keeps nothing of them.
+    assert run(policy, "--from", "2025-01-06").exit_code == 0
+    assert {path.name for path in out.iterdir()} == set(FILES)
+
+
+def test_seconds_that_change_nothing(
+    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path
+) -> None:
+    policy = make_policy(market, CONFIG, seed=1)
+    assert run(policy, "--to", "2025-01-02", "--seconds", str(seconds_file)).exit_code == 0
+    found = read_json(tmp_path / "out" / "evaluation.json")["seconds"]
+    assert (found["differ"], found["episodes"]) == ({"starts": 0, "daily": 0}, [])
+    page = Page(tmp_path / "out" / "report.html")
+    assert "every second: the same verdict on every episode" in page.text
+    assert "Episodes with another verdict" not in page.text
+
+
+def test_seconds_that_cannot_be_used(
+    run: Run, market: PreparedMarket, bars_file: Path, seconds_file: Path, tmp_path: Path
+) -> None:
+    fine = second_bars(BARS.select(slice(0, 450)), seed=5)
+    other = second_bars(synthetic_bars("NQ", days=1, seed=5, start="2025-01-02"), seed=5)
+    later = second_bars(synthetic_bars("ES", days=1, seed=5, start="2025-02-03"), seed=5)
+    frame = fine.frame.copy()
+    frame.iloc[7_000, :4] += 40.0
+    beyond = type(fine).from_frame(frame, fine.contract, source="x", bar_seconds=1)
+    files = {
+        name: write_bars(bars.select(slice(0, 9_000)), tmp_path / f"{name}_1s.parquet")
+        for name, bars in {"other": other, "later": later, "beyond": beyond}.items()
+    }
+    cases = [
+        (bars_file, "", "ES.csv: bars of 60 s; give one-second bars as the seconds"),
+        (files["other"], "", "seconds lie outside their minute's prices in ES.csv, first at"),
+        (files["later"], "", "no second lies within a minute of ES.csv; give seconds of the same"),
+        (files["beyond"], "", "beyond_1s.parquet: 1 seconds lie outside their minute's prices"),
+        (seconds_file, "2025-01-07", "no second lies within the bars of ES.csv that the episodes can"),
+        (tmp_path / "nowhere.csv", "", "nowhere.csv: no such file; give a file of one-second bars"),
+    ]
+    policy = make_policy(market, CONFIG)
+    for path, first, words in cases:
+        asked = ("--from", first) if first else ()
+        done = run(policy, "--seconds", str(path), *asked)
+        assert isinstance(done.exception, InputError), done.output
+        assert words in str(done.exception)
+        assert "\n" not in str(done.exception)
+        assert not (tmp_path / "out").exists()
 
 
 def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
