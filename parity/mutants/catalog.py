@@ -60,6 +60,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "seconds lie within their minute's prices, so one that reaches the stop is of such a minute",
     ),
     (
+        "the floor that a minute's seconds have raised not handed on, but only the high",
+        "the mark to market that follows raises the floor to what belongs to the high",
+    ),
+    (
         "the entropy's sum taken over forbidden actions too, with the masked probabilities",
         "a forbidden action's probability is exactly zero in float32, and so is its gradient",
     ),

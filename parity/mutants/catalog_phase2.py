@@ -72,7 +72,7 @@ MASKS = (
         "p2-profit-at-high",
         "5. profit = position * (close(t) - entry) > 0",
         _PROFIT,
-        _PROFIT.replace("CLOSE", "phase1.HIGH"),
+        _PROFIT.replace("CLOSE", "0"),
     ),
     _fault("p2-break-even-strict", _AT_BE, "(locked_in >= 0)", "(locked_in > 0)"),
     _fault(
@@ -141,8 +141,8 @@ STOPS = (
     ),
     _fault("p2-trail-up-only", _TRAIL, _CANDIDATE, _CANDIDATE.replace("state.position * ", "")),
     _fault("p2-trail-beyond-close", _TRAIL, _CANDIDATE, _CANDIDATE.replace(" - ", " + ")),
-    _fault("p2-trail-by-stop", _TRAIL, _CANDIDATE, _CANDIDATE.replace("TRAIL", "phase1.STOP")),
-    _fault("p2-trail-from-high", _TRAIL, _CANDIDATE, _CANDIDATE.replace("CLOSE", "phase1.HIGH")),
+    _fault("p2-trail-by-stop", _TRAIL, _CANDIDATE, _CANDIDATE.replace("TRAIL", "3")),
+    _fault("p2-trail-from-high", _TRAIL, _CANDIDATE, _CANDIDATE.replace("CLOSE", "0")),
     _fault(
         "p2-trail-of-next-bar",
         "6.5 trail_ticks(t), and 7. nothing depends on a bar after t",

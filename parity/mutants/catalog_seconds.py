@@ -77,7 +77,6 @@ SECONDS: tuple[Mutant, ...] = (
         "state.position != 0",
     ),
     _fault("high-not-kept", _BEST, _KEPT, "trailing_dd_level=minute.floor)\n    after"),
-    _fault("floor-not-kept", _BEST, _KEPT, "highest_balance=minute.highest)\n    after"),
     _fault(
         "padding-counts",
         "8. a second without a trade has no bar",

@@ -204,14 +204,14 @@ ENTRIES = (
         "stop-of-next-bar",
         "6.4 stop and target from stop_ticks(t)",
         "opened(fill - side * bar[STOP]",
-        "opened(fill - side * bar_at(params, state.step_idx + 1)[STOP]",
+        "opened(fill - side * params.market.bars[state.step_idx + 1, STOP]",
         ACCOUNT_FILE,
     ),
     _fault(
         "stop-of-last-bar",
         "6.4 stop and target from stop_ticks(t)",
         "opened(fill - side * bar[STOP]",
-        "opened(fill - side * bar_at(params, state.step_idx - 1)[STOP]",
+        "opened(fill - side * params.market.bars[state.step_idx - 1, STOP]",
         ACCOUNT_FILE,
     ),
     _fault(
