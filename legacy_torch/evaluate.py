@@ -1,4 +1,7 @@
-"""Evaluate a trained policy of the reference over given starts."""
+"""Evaluate a trained policy of the reference over given starts, by the minute or by the second.
+
+Source: section 8 of ``docs/environment.md`` for the seconds.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,15 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecNormalize
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from legacy_torch.train import MODEL_FILE, NORMALIZER_FILE, RUN_FILE, make_vec_env
 from markets.bars import Bars
 from markets.config import EnvConfig
 from markets.errors import InputError
+
+ENVIRONMENTS: dict[int, type[TradingEnvPhase1]] = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
+"""By phase."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ def evaluate(
     vecnormalize: VecNormalize | None = None,
     starts: Sequence[int] | NDArray[np.int64] | None = None,
     deterministic: bool = True,
+    seconds: Bars | None = None,
 ) -> EvaluationResult:
     """Run a policy from each start to the end of its episode.
 
@@ -78,11 +87,14 @@ def evaluate(
         vecnormalize: statistics that observations are normalised with; they are not updated.
         starts: indices to start at; None takes the first possible one of each New York day.
         deterministic: take the likeliest action instead of sampling.
+        seconds: one-second bars of the same market, to hold the account to its floor in every second;
+            None looks at it once a minute, at the close.
 
     Raises:
-        InputError: the bars cannot be traded under these rules, or a start is not possible.
+        InputError: the bars cannot be traded under these rules, a start is not possible, or the
+            seconds do not belong to the bars.
     """
-    env = TradingEnvPhase1(bars, config)
+    env = make_environment(bars, config, seconds)
     if starts is None:
         starts = first_of_each_day(env)
     episodes: list[dict[str, object]] = []
@@ -116,6 +128,62 @@ def evaluate(
     return EvaluationResult(
         pd.DataFrame(episodes), pd.DataFrame(trades, columns=list(TRADE_COLUMNS)), equity
     )
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The same policy on the same starts, looked at once a minute and in every second.
+
+    Attributes:
+        minute, second: episode by episode of the same starts.
+    """
+
+    minute: EvaluationResult
+    second: EvaluationResult
+
+    @property
+    def difference(self) -> float:
+        """What the second's verdict makes more than the minute's, in dollars of closed trades."""
+        return round(self.second.total_pnl - self.minute.total_pnl, 2)
+
+    @property
+    def differing(self) -> NDArray[np.int64]:
+        """Numbers of the episodes whose end, length or PnL differ."""
+        names = ["done_reason", "steps", "total_pnl"]
+        unequal = self.minute.episodes[names].to_numpy() != self.second.episodes[names].to_numpy()
+        return np.flatnonzero(unequal.any(axis=1))
+
+
+def evaluate_both(
+    model: MaskablePPO,
+    bars: Bars,
+    seconds: Bars,
+    config: EnvConfig,
+    vecnormalize: VecNormalize | None = None,
+    starts: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Verdicts:
+    """Run a policy from each start twice, by the minute and by the second.
+
+    It takes its likeliest action, so that nothing but the seconds can make a difference.
+
+    Args:
+        seconds: one-second bars of the same market.
+        model, bars, config, vecnormalize, starts: as for :func:`evaluate`.
+
+    Raises:
+        InputError: as for :func:`evaluate`.
+    """
+    minute, second = (
+        evaluate(model, bars, config, vecnormalize, starts, seconds=of) for of in (None, seconds)
+    )
+    return Verdicts(minute, second)
+
+
+def make_environment(bars: Bars, config: EnvConfig, seconds: Bars | None = None) -> TradingEnvPhase1:
+    """Return the environment of a configuration's phase, by the second where seconds are given."""
+    if seconds is None:
+        return ENVIRONMENTS[config.phase](bars, config)
+    return SECONDS_ENVIRONMENTS[config.phase](bars, seconds, config)
 
 
 def first_of_each_day(env: TradingEnvPhase1) -> NDArray[np.int64]:
