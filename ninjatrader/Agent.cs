@@ -22,6 +22,11 @@ namespace RLTrader
         /// <summary>The mask of the last decision.</summary>
         public bool[] Mask { get; private set; }
 
+        /// <summary>The bar of the last decision and that bar's distances in ticks: a fill may come later.</summary>
+        public int DecisionBar { get; private set; }
+        public int StopTicks { get; private set; }
+        public int TargetTicks { get; private set; }
+
         /// <summary>Take a finished bar; false where the session does not keep it.</summary>
         public bool OnBar(DateTime openUtc, double high, double low, double close, double volume)
         {
@@ -35,13 +40,16 @@ namespace RLTrader
             Stream.CopyWindow(Observation);
             Position.Write(Observation, Stream);
             Mask = Position.Mask(Stream);
+            DecisionBar = Stream.Count - 1;
+            StopTicks = Stream.StopTicks;
+            TargetTicks = Stream.TargetTicks;
             return Policy.Decide(Observation, Mask);
         }
 
-        /// <summary>An entry decided on the newest bar was filled at a price in points.</summary>
+        /// <summary>The entry of the last decision was filled at a price in points.</summary>
         public void Entered(int side, double points)
         {
-            Position.Entered(side, Stream.ToTicks(points), Stream.Count - 1, Stream.StopTicks, Stream.TargetTicks);
+            Position.Entered(side, Stream.ToTicks(points), DecisionBar, StopTicks, TargetTicks);
         }
 
         /// <summary>Carry out an action on the open trade and move a trailing stop.</summary>

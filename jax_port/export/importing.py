@@ -1,0 +1,90 @@
+"""Weights in: what PyTorch or SB3 users hold, as a policy file of the port."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import torch
+
+from jax_port.evaluate import check_policy
+from jax_port.export import sb3
+from jax_port.export.bundle import STATE
+from jax_port.export.layers import to_flax
+from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
+from jax_port.policy import Policy
+from jax_port.runs import file_digest
+from jax_port.settings import NetworkSpec
+from markets import EnvConfig, InputError
+
+REFERENCE_MODEL, REFERENCE_RUN = "model.zip", "run.json"
+"""What a run of the reference's trainer holds beside its normaliser."""
+
+
+def read_policy(
+    source: Path, normalizer: Path | None = None, config: EnvConfig | None = None
+) -> Policy:
+    """Return what a file or folder holds as a policy. Nothing in it is run.
+
+    Args:
+        source: a MaskablePPO zip, a state dict ``.pt`` beside a bundle's manifest, a bundle, or a run of
+            the reference's trainer.
+        normalizer: SB3's normaliser, by default ``vecnormalize.pkl`` beside the zip.
+        config: rules of the environment, where the files do not say them.
+
+    Raises:
+        InputError: it can't be read, or does not fit the rules.
+    """
+    if source.is_dir():
+        source, config = _of_folder(source, config)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file; give a MaskablePPO zip, a policy.pt or a bundle")
+    if source.suffix == ".pt":
+        policy = _read_state(source)
+    else:
+        policy = sb3.load_sb3(source, normalizer or source.with_name(sb3.NORMALIZER), config)
+    check_policy(policy)
+    return policy
+
+
+def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig | None]:
+    """Return the file of a folder that holds the weights, and the rules if it says them."""
+    if (folder / MANIFEST).is_file():
+        return folder / STATE, config
+    run = folder / REFERENCE_RUN
+    if not (folder / REFERENCE_MODEL).is_file() or not run.is_file():
+        raise InputError(f"{folder}: neither a bundle nor a run of MaskablePPO; give the model's zip itself")
+    try:
+        said = json.loads(run.read_text(encoding="utf-8"))["env_config"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{run}: does not say its environment; give the model's zip and --phase") from None
+    return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(said)
+
+
+def _read_state(path: Path) -> Policy:
+    """Return a state dict as a policy; the manifest beside it says its shape and rules."""
+    manifest = read_manifest(path.parent)
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        arrays = {name: value.numpy() for name, value in state.items()}
+        statistics = {name: arrays.pop(f"statistics.{name}") for name in ("mean", "var", "count")}
+        network = manifest["network"]
+        spec = NetworkSpec(
+            tuple(layer["out"] for layer in network["policy"][:-1]),
+            tuple(layer["out"] for layer in network["value"][:-1]),
+            network["activation"],
+        )
+    except (RuntimeError, EOFError, KeyError, AttributeError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"{path}: not a state dict of a bundle ({type(error).__name__}); save it with "
+            "torch.save(policy.state_dict(), ...)"
+        ) from None
+    imported = {"from": path.name, "sha256": file_digest(path)}
+    # Weights may have been trained further, so the proof of the run they came from does not hold for them.
+    unchanged = manifest["files"].get(path.name) == imported["sha256"]
+    made = dict(manifest["made"])
+    about = {**made} if unchanged else {"certificate": UNGATED, "ancestor": made}
+    return Policy(
+        spec, to_flax(arrays, spec), statistics, EnvConfig.from_dict(manifest["env_config"]), {**about, "imported": imported}
+    )
