@@ -63,7 +63,7 @@ def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
         (state, _), _ = jax.lax.scan(body, (state, jnp.zeros(len(starts), bool)), keys)
         return jnp.mean(state.total_pnl.astype(jnp.float32))
 
-    return float(run(jnp.asarray(starts), params)) / 100
+    return float(run(jnp.asarray(starts, jnp.int32), params)) / 100
 
 
 def baselines(unseen: Unseen) -> dict[str, float]:

@@ -47,13 +47,13 @@ class Unseen:
         config: rules.
         bars: before the session is applied.
         params: of the environment on them.
-        starts: int32 (S,), numbers of starts, the same for every agent.
+        starts: int64 (S,), numbers of starts, the same for every agent.
     """
 
     config: EnvConfig
     bars: Bars
     params: EnvParams
-    starts: NDArray[np.int32]
+    starts: NDArray[np.int64]
 
 
 def make_params(config: EnvConfig, days: int, strength: float) -> EnvParams:
@@ -68,7 +68,7 @@ def make_unseen(config: EnvConfig, days: int, strength: float, starts: int) -> U
     market = prepare(bars, config)
     params = phase_of(config).make_params(stack([market]), config)
     chosen = np.random.default_rng(0).choice(len(market.starts), min(starts, len(market.starts)))
-    return Unseen(config, bars, params, np.sort(chosen).astype(np.int32))
+    return Unseen(config, bars, params, np.sort(chosen).astype(np.int64))
 
 
 def fresh_agents(params: EnvParams, settings: TrainSettings, count: int) -> Agent:
@@ -114,7 +114,7 @@ def train(
 def policy_of(agent: Agent, number: int, config: EnvConfig, spec: NetworkSpec) -> Policy:
     """Return one agent's policy, on the host."""
     one: Agent = jax.tree.map(lambda x: np.asarray(x[number]), agent)
-    moments = one.actor.moments
+    moments: Any = one.actor.moments  # on the host by now
     return Policy(
         spec=spec,
         params=one.learner.params,

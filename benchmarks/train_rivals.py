@@ -50,7 +50,8 @@ class PortTrainer:
 
     def __init__(self, params: EnvParams, settings: TrainSettings, agents: int = 1) -> None:
         several = f", {agents} agents" if agents > 1 else ""
-        self.name = f"port, {settings.n_epochs} epochs, {settings.precision}{several}"
+        phase = "" if params.phase == 1 else f", phase {params.phase}"
+        self.name = f"port{phase}, {settings.n_epochs} epochs, {settings.precision}{several}"
         self.envs = settings.n_envs * agents
         self._params, self._settings, self._agents = params, settings, agents
         self._agents_now: Agent | None = None

@@ -29,6 +29,7 @@ from benchmarks.train_rivals import (
 )
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import NUM_ACTIONS, make_params
+from jax_port.env_phase2_jax import PHASE_2
 from jax_port.settings import TrainSettings
 from markets import Bars, EnvConfig, InputError
 from markets.synthetic import synthetic_bars
@@ -87,6 +88,8 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
     """Run all rivals on the same bars and return the report."""
     prepared = prepare(bars, config)
     params = make_params(stack([prepared]), config)
+    config2 = EnvConfig.phase2()
+    params2 = PHASE_2.make_params(stack([prepare(bars, config2)]), config2)
     rivals: list[Rival] = []
     meaning: dict[str, dict[str, Any]] = {}
 
@@ -105,6 +108,9 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
             )
             flops = flops_per_step(settings, params.obs_size, NUM_ACTIONS)
             add(PortTrainer(params, settings), side="port", epochs=epochs, flops_per_step=flops)
+            flops = flops_per_step(settings, params2.obs_size, PHASE_2.num_actions)
+            second = PortTrainer(params2, settings)
+            add(second, side="port, phase 2", epochs=epochs, flops_per_step=flops)
         for workers in _numbers(options["workers"]) if options["legacy"] else ():
             for batch in _numbers(options["batches"]):
                 theirs = reference_settings(epochs, workers, batch, options["rollout"])
@@ -140,7 +146,8 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
 
 
 def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return, by epochs, the port's best rate over the reference's best, medians over medians."""
+    """Return, by epochs, the port's best rate over the reference's best, medians over medians, and
+    Phase 2's over Phase 1's."""
     found: dict[str, float] = {}
     for epochs in dict.fromkeys(about["epochs"] for about in meaning.values()):
         best = {
@@ -152,11 +159,13 @@ def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[st
                 ),
                 default=0.0,
             )
-            for side in ("port", "reference")
+            for side in ("port", "reference", "port, phase 2")
         }
         if best["reference"]:
             name = "environment alone" if epochs is None else f"{epochs} epochs"
             found[name] = best["port"] / best["reference"]
+        if best["port, phase 2"]:
+            found[f"phase 2 over phase 1, {epochs} epochs"] = best["port, phase 2"] / best["port"]
     return found
 
 
@@ -186,7 +195,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
     for name, ratio in report["ratios"].items():
-        console.print(f"port over reference, {name}: [bold]{ratio:,.1f}x[/]")
+        whose = "" if name.startswith("phase") else "port over reference, "
+        console.print(f"{whose}{name}: [bold]{ratio:,.2f}x[/]")
     if jax.default_backend() == "cpu":
         console.print("[dim]dense GFLOP/s counts every product; what is skipped counts as done[/]")
 

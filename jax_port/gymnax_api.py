@@ -1,13 +1,14 @@
-"""The Phase 1 environment behind gymnax's interface, for trainers written against gymnax.
+"""Both environments behind gymnax's interface, for trainers written against gymnax.
 
 Source: sections 5 and 6 of ``docs/environment.md``. Nothing is decided here: every method hands over
-to the pure functions of :mod:`jax_port.env_phase1_jax`. No other file of the port needs gymnax.
+to the pure functions of the phase. No other file of the port needs gymnax.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +16,14 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
 from jax_port import env_phase1_jax as env
-from jax_port.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.env_phase1_jax import PHASE_1, EnvParams, EnvState, Outcome, Phase
+from jax_port.env_phase2_jax import PHASE_2
+from jax_port.env_phase2_jax import EnvState as Phase2State
+from markets import InputError
 from markets.limits import EXACT_IN_FLOAT32, INT32_MAX
 
-_reset = jax.jit(env.reset)
-_step = jax.jit(env.step)
+_reset = {phase.number: jax.jit(partial(env.reset, phase=phase)) for phase in (PHASE_1, PHASE_2)}
+_step = {phase.number: jax.jit(partial(env.step, phase=phase)) for phase in (PHASE_1, PHASE_2)}
 
 
 class StepResult(NamedTuple):
@@ -50,9 +54,20 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
 
     Give ``params`` to ``reset`` and ``step`` inside your own ``jit``: left out, they become
     constants of the compiled program, bars and all.
+
+    Raises:
+        InputError: parameters of the other phase.
     """
 
+    phase: ClassVar[Phase] = PHASE_1
+    state_type: ClassVar[type[EnvState]] = EnvState
+
     def __init__(self, params: EnvParams) -> None:
+        if params.phase != self.phase.number:
+            raise InputError(
+                f"{type(self).__name__} was given parameters of phase {params.phase}; make them with "
+                f"jax_port.env_phase{self.phase.number}_jax.make_params"
+            )
         self._params = params
 
     @property
@@ -62,14 +77,14 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
 
     @property
     def num_actions(self) -> int:
-        """Three: hold, buy, sell."""
-        return env.NUM_ACTIONS
+        """Three: hold, buy, sell; in Phase 2 six."""
+        return self.phase.num_actions
 
     # gymnax's two outer methods
 
     def reset(self, key: jax.Array, params: EnvParams | None = None) -> tuple[jax.Array, EnvState]:
         """Start an episode at a uniformly drawn start: obs (obs_size,) and state."""
-        return _reset(key, self._or_default(params))
+        return _reset[self.phase.number](key, self._or_default(params))
 
     def step(
         self,
@@ -83,7 +98,8 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
         Unlike gymnax's own ``step`` it makes one observation, not two, unless the caller uses
         ``info["final_observation"]``, and it draws random bits once.
         """
-        moved = _step(key, state, jnp.asarray(action, jnp.int32), self._or_default(params))
+        step = _step[self.phase.number]
+        moved = step(key, state, jnp.asarray(action, jnp.int32), self._or_default(params))
         outcome = moved.outcome
         info = {**_info(outcome), "final_observation": moved.final_obs}
         return StepResult(
@@ -94,26 +110,27 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
 
     def reset_env(self, key: jax.Array, params: EnvParams) -> tuple[jax.Array, EnvState]:
         """Start an episode at a uniformly drawn start."""
-        return env.reset(key, params)
+        return env.reset(key, params, self.phase)
 
     def step_env(
         self, key: jax.Array, state: EnvState, action: int | jax.Array, params: EnvParams
     ) -> tuple[jax.Array, EnvState, jax.Array, jax.Array, dict[str, jax.Array]]:
         """Step without restarting: obs, state, reward, terminated, info. Uses no randomness."""
         del key
-        after, outcome = env.advance(state, jnp.asarray(action, jnp.int32), params)
-        return env.observe(after, params), after, outcome.reward, outcome.terminated, _info(outcome)
+        after, outcome = self.phase.advance(state, jnp.asarray(action, jnp.int32), params)
+        obs = self.phase.observe(after, params)
+        return obs, after, outcome.reward, outcome.terminated, _info(outcome)
 
     def get_obs(
         self, state: EnvState, params: EnvParams | None = None, key: jax.Array | None = None
     ) -> jax.Array:
         """Return the observation of a state: float32, shape (obs_size,)."""
         del key
-        return env.observe(state, self._or_default(params))
+        return self.phase.observe(state, self._or_default(params))
 
     def action_masks(self, state: EnvState, params: EnvParams | None = None) -> jax.Array:
-        """Return which of hold, buy, sell are allowed: bool, shape (3,)."""
-        return env.action_masks(state, self._or_default(params))
+        """Return which actions are allowed: bool, shape (num_actions,)."""
+        return self.phase.action_masks(state, self._or_default(params))
 
     def is_terminated(self, state: EnvState, params: EnvParams) -> jax.Array:
         """Return whether a state lies below its drawdown floor (bool).
@@ -136,9 +153,9 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
     # Spaces
 
     def action_space(self, params: EnvParams | None = None) -> spaces.Discrete:
-        """Three actions, int32."""
+        """``num_actions`` actions, int32."""
         del params
-        return spaces.Discrete(env.NUM_ACTIONS)
+        return spaces.Discrete(self.num_actions)
 
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Unbounded float32 of shape (obs_size,); observations are always finite."""
@@ -146,7 +163,7 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
         return spaces.Box(-jnp.inf, jnp.inf, (size,), jnp.float32)
 
     def state_space(self, params: EnvParams | None = None) -> spaces.Dict:
-        """One int32 box a field of ``EnvState``, as tight as the arrays' shapes allow."""
+        """One box a field of the state, int32 or bool, as tight as the arrays' shapes allow."""
         market = self._or_default(params).market
         rows, price = (0, len(market.bars) - 1), (0, EXACT_IN_FLOAT32)
         bounds = {
@@ -163,15 +180,22 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
             "market": (0, market.num_markets - 1),
         }
         money = (-INT32_MAX, INT32_MAX)
-        return spaces.Dict(
-            {
-                item.name: spaces.Box(*bounds.get(item.name, money), (), jnp.int32)
-                for item in fields(EnvState)
-            }
-        )
+        boxes = {
+            item.name: spaces.Box(*bounds.get(item.name, money), (), jnp.int32)
+            for item in fields(EnvState)
+        }
+        flags = {item.name for item in fields(self.state_type)} - boxes.keys()
+        return spaces.Dict({**boxes, **{name: spaces.Box(0, 1, (), jnp.bool_) for name in flags}})
 
     def _or_default(self, params: EnvParams | None) -> EnvParams:
         return self._params if params is None else params
+
+
+class TradingPhase2(TradingPhase1):
+    """Hold, buy, sell, stop to break-even, trailing on and off, as a gymnax environment."""
+
+    phase: ClassVar[Phase] = PHASE_2
+    state_type: ClassVar[type[EnvState]] = Phase2State
 
 
 class FiveValueStep:

@@ -13,9 +13,11 @@ def test_every_rival_trains_and_the_report_says_all(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--quick", "--json", str(out)])
     assert result.exit_code == 0, result.output
     report = json.loads(out.read_text())
-    assert [row["side"] for row in report["rows"]] == ["port", "reference", "port", "reference"]
+    sides = ["port", "port, phase 2", "reference", "port", "reference"]
+    assert [row["side"] for row in report["rows"]] == sides
     assert all(row["steps_per_second"]["median"] > 0 for row in report["rows"])
-    assert set(report["ratios"]) == {"1 epochs", "environment alone"}
+    ratios = {"1 epochs", "environment alone", "phase 2 over phase 1, 1 epochs"}
+    assert set(report["ratios"]) == ratios
 
 
 def test_flops_are_counted_product_by_product() -> None:

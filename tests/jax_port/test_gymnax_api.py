@@ -16,8 +16,10 @@ import pytest
 from gymnax.environments.environment import Environment
 
 from jax_port import env_phase1_jax as env
+from jax_port import env_phase2_jax as phase2
 from jax_port.env_phase1_jax import BUY, HOLD, EnvParams, EnvState
-from jax_port.gymnax_api import FiveValueStep, TradingPhase1
+from jax_port.gymnax_api import FiveValueStep, TradingPhase1, TradingPhase2
+from markets import InputError
 
 MakeWorld = Callable[..., Any]
 
@@ -128,6 +130,33 @@ def test_is_terminated_knows_a_breach(world: MakeWorld) -> None:
     assert not bool(trading.is_terminated(w.reset(), w.params))
     assert float(trading.discount(step.state, w.params)) == 0.0
     assert float(trading.discount(w.reset(), w.params)) == 1.0
+
+
+def test_phase_2_is_its_own_functions(world: MakeWorld) -> None:
+    w = world([4000, 4020, 4030], phase=2)
+    params, key = w.params, jax.random.key(1)
+    trading = TradingPhase2(params)
+    assert (trading.num_actions, trading.action_space().n) == (6, 6)
+    obs, state = trading.reset(key, params)
+    assert obs.shape == trading.observation_space(params).shape == (2 * 11 + 8,)
+    assert isinstance(state, phase2.EnvState)
+    state = w.reset()
+    for action in (BUY, phase2.BREAK_EVEN, phase2.TRAIL_ON):
+        assert bool(trading.action_masks(state, params)[action])
+        obs, after, reward, *_ = trading.step(key, state, action, params)
+        moved = jax.jit(phase2.step)(key, state, jnp.int32(action), params)
+        assert_equal_trees((obs, after, reward), (moved.obs, moved.state, moved.outcome.reward))
+        state = after
+    assert bool(state.trailing)
+    with jax.numpy_dtype_promotion("standard"):  # gymnax compares a flag with whole numbers
+        assert bool(trading.state_space(params).contains(state))
+
+
+def test_parameters_of_the_other_phase_are_refused(world: MakeWorld) -> None:
+    with pytest.raises(InputError, match=r"TradingPhase2 was given parameters of phase 1; make them"):
+        TradingPhase2(world().params)
+    with pytest.raises(InputError, match=r"jax_port.env_phase1_jax.make_params"):
+        TradingPhase1(world(phase=2).params)
 
 
 def test_the_mask(world: MakeWorld) -> None:
