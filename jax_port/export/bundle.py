@@ -49,7 +49,9 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
     return path / f"policy-{agent or 0}.safetensors"
 
 
-def export(source: Path, to: Path, symbol: str | None = None, tell: Tell = lambda what: None) -> dict[str, Any]:
+def export(
+    source: Path, to: Path, symbol: str | None = None, tell: Tell = lambda what: None
+) -> dict[str, Any]:
     """Write a policy file as a bundle and return its manifest.
 
     All files are written into a folder beside the place and renamed together.
@@ -83,7 +85,9 @@ def export(source: Path, to: Path, symbol: str | None = None, tell: Tell = lambd
             to.rmdir()
         beside.replace(to)
     except OSError as error:
-        raise InputError(f"{to}: cannot be written ({error.strerror or error}); choose another --to") from None
+        raise InputError(
+            f"{to}: cannot be written ({error.strerror or error}); choose another --to"
+        ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return manifest
@@ -98,11 +102,15 @@ def make_module(policy: Policy, manifest: dict[str, Any]) -> torch_policy.Tradin
 
 def state_of(policy: Policy) -> dict[str, torch.Tensor]:
     """Return weights and statistics as a plain state dict, by layer names."""
-    statistics = {f"statistics.{name}": torch.tensor(value) for name, value in policy.statistics.items()}
+    statistics = {
+        f"statistics.{name}": torch.tensor(value) for name, value in policy.statistics.items()
+    }
     return {**{name: torch.tensor(x) for name, x in to_torch(policy.params).items()}, **statistics}
 
 
-def _writers(policy: Policy, manifest: dict[str, Any], source: Path) -> dict[str, Callable[[Path], object]]:
+def _writers(
+    policy: Policy, manifest: dict[str, Any], source: Path
+) -> dict[str, Callable[[Path], object]]:
     """Return what writes each file of a bundle, by name."""
     module = make_module(policy, manifest)
     contract = contract_of(policy, manifest["contract"]["symbol"])

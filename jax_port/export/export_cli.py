@@ -63,16 +63,24 @@ def bundle(source: Path, to: Path, agent: int | None, symbol: str | None) -> Non
         )
     if manifest["certificate"] == "ungated":
         console.print("[yellow]ungated: trained without proof of parity, and the manifest says so[/]")
-    click.echo(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")
+    click.echo(
+        f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}"
+    )
 
 
 @click.command("import")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="Policy file to write.")
-@click.option("--vecnormalize", type=click.Path(path_type=Path), help="SB3's normaliser; beside SOURCE by default.")
+@click.option(
+    "--vecnormalize",
+    type=click.Path(path_type=Path),
+    help="SB3's normaliser; beside SOURCE by default.",
+)
 @click.option("--phase", type=click.Choice(["1", "2"]), help="Of a model that does not say so itself.")
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
-def import_(source: Path, to: Path, vecnormalize: Path | None, phase: str | None, overrides: tuple[str, ...]) -> None:
+def import_(
+    source: Path, to: Path, vecnormalize: Path | None, phase: str | None, overrides: tuple[str, ...]
+) -> None:
     """Read SOURCE as a policy file: a MaskablePPO zip, a bundle's policy.pt, a bundle or an SB3 run.
 
     Nothing that a file holds is run. Exit code 2 means bad input.
@@ -87,8 +95,12 @@ def import_(source: Path, to: Path, vecnormalize: Path | None, phase: str | None
     try:
         save_policy(to, policy)
     except OSError as error:
-        raise InputError(f"{to}: cannot be written ({error.strerror or error}); choose another --to") from None
-    click.echo(f"phase {policy.config.phase} policy, {policy.spec.activation}, pi {policy.spec.pi}; saved as {to}")
+        raise InputError(
+            f"{to}: cannot be written ({error.strerror or error}); choose another --to"
+        ) from None
+    click.echo(
+        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}; saved as {to}"
+    )
 
 
 def _config(phase: str | None, overrides: tuple[str, ...]) -> EnvConfig | None:

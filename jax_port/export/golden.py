@@ -1,7 +1,7 @@
 """``golden.json``: raw bars and what the policy makes of them, for any consumer to check itself with.
 
-Bars are synthetic, of every hour, so that a consumer must cut the session itself. Episodes list what was
-done and filled at each bar, so that it can follow the position; cases say what it must see and decide
+Bars are synthetic, of every hour, so that a consumer must cut the session itself. Episodes list what
+was done and filled at each bar, so that it can follow the position; cases say what it must see and decide
 at a few hundred of these steps. Prices are points, times UTC bar opens in seconds since 1970.
 """
 
@@ -44,7 +44,9 @@ def golden_bars(policy: Policy, contract: Contract, seed: int = 1) -> Bars:
     return Bars.from_frame(frame, contract, source=f"{bars.source} as {contract.symbol}")
 
 
-def make_golden(policy: Policy, contract: Contract, cases: int = CASES, seed: int = 1) -> dict[str, Any]:
+def make_golden(
+    policy: Policy, contract: Contract, cases: int = CASES, seed: int = 1
+) -> dict[str, Any]:
     """Return golden values, ready for JSON.
 
     Args:
@@ -63,8 +65,8 @@ def make_golden(policy: Policy, contract: Contract, cases: int = CASES, seed: in
     chosen = steps[np.sort(rng.choice(len(steps), min(cases, len(steps)), replace=False))]
     frame = bars.frame
     return {
-        "about": "bars are stamped by their open; a decision at a bar is taken at its close, from the bars "
-        "before it and the position at it; logits are computed in 64-bit floats",
+        "about": "bars are stamped by their open; a decision at a bar is taken at its close, from the "
+        "bars before it and the position at it; logits are computed in 64-bit floats",
         "source": bars.source,
         "bars": {
             "time": (bars.timestamps_ns // 1_000_000_000).tolist(),

@@ -28,8 +28,8 @@ def read_policy(
     """Return what a file or folder holds as a policy. Nothing in it is run.
 
     Args:
-        source: a MaskablePPO zip, a state dict ``.pt`` beside a bundle's manifest, a bundle, or a run of
-            the reference's trainer.
+        source: a MaskablePPO zip, a state dict ``.pt`` beside a bundle's manifest, a bundle, or a run
+            of the reference's trainer.
         normalizer: SB3's normaliser, by default ``vecnormalize.pkl`` beside the zip.
         config: rules of the environment, where the files do not say them.
 
@@ -54,11 +54,15 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
         return folder / STATE, config
     run = folder / REFERENCE_RUN
     if not (folder / REFERENCE_MODEL).is_file() or not run.is_file():
-        raise InputError(f"{folder}: neither a bundle nor a run of MaskablePPO; give the model's zip itself")
+        raise InputError(
+            f"{folder}: neither a bundle nor a run of MaskablePPO; give the model's zip itself"
+        )
     try:
         said = json.loads(run.read_text(encoding="utf-8"))["env_config"]
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{run}: does not say its environment; give the model's zip and --phase") from None
+        raise InputError(
+            f"{run}: does not say its environment; give the model's zip and --phase"
+        ) from None
     return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(said)
 
 
@@ -81,10 +85,14 @@ def _read_state(path: Path) -> Policy:
             "torch.save(policy.state_dict(), ...)"
         ) from None
     imported = {"from": path.name, "sha256": file_digest(path)}
-    # Weights may have been trained further, so the proof of the run they came from does not hold for them.
+    # Weights may have been trained further; the proof of the run they came from is not theirs.
     unchanged = manifest["files"].get(path.name) == imported["sha256"]
     made = dict(manifest["made"])
     about = {**made} if unchanged else {"certificate": UNGATED, "ancestor": made}
     return Policy(
-        spec, to_flax(arrays, spec), statistics, EnvConfig.from_dict(manifest["env_config"]), {**about, "imported": imported}
+        spec,
+        to_flax(arrays, spec),
+        statistics,
+        EnvConfig.from_dict(manifest["env_config"]),
+        {**about, "imported": imported},
     )

@@ -44,7 +44,7 @@ def sb3_layer(name: str) -> str:
 
 
 def to_torch(params: Mapping[str, Any]) -> Weights:
-    """Return Flax weights as torch's, by our layers' names: ``NAME.weight`` (out, in), ``NAME.bias``."""
+    """Return Flax weights as torch's, by our layers' names: NAME.weight (out, in), NAME.bias."""
     found: Weights = {}
     for name, kinds in params["params"].items():
         found[f"{name}.weight"] = np.ascontiguousarray(np.asarray(kinds["kernel"], np.float32).T)
@@ -91,8 +91,8 @@ def from_sb3(weights: Mapping[str, Any], spec: NetworkSpec) -> dict[str, Any]:
     for name in weights:
         if name.rsplit(".", 1)[0] not in ours:
             raise InputError(
-                f"{name}: this weight has no place in two plain towers; give a MaskablePPO with MlpPolicy "
-                "and no feature extractor of its own"
+                f"{name}: this weight has no place in two plain towers; give a MaskablePPO with "
+                "MlpPolicy and no feature extractor of its own"
             )
     return {_renamed(name, ours.__getitem__): value for name, value in weights.items()}
 
@@ -112,7 +112,11 @@ def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
 
 def same_bits(one: Policy, other: Policy) -> list[str]:
     """Return the names of weights and statistics whose bits differ; none means identical."""
-    left, right = ({**to_torch(p.params), **dict(p.statistics)} for p in (one, other))
+
+    def arrays(policy: Policy) -> dict[str, NDArray[Any]]:
+        return {**to_torch(policy.params), **policy.statistics}
+
+    left, right = arrays(one), arrays(other)
     names = sorted(set(left) | set(right))
     return [
         name

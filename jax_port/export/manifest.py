@@ -135,7 +135,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from None
     if (kind, version) != (KIND, VERSION):
         raise InputError(
-            f"{path}: {kind!r} version {version!r} is not {KIND!r} version {VERSION}; use the version of "
-            "this program that wrote it, or export the policy anew"
+            f"{path}: {kind!r} version {version!r} is not {KIND!r} version {VERSION}; use the version "
+            "of this program that wrote it, or export the policy anew"
         )
     return dict(found)

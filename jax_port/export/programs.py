@@ -71,7 +71,7 @@ def save_onnx(module: TradingPolicy, path: Path) -> None:
             _example(module),
             path,
             dynamo=True,
-            external_data=False,  # by default weights go into a second file, and one alone does not load
+            external_data=False,  # else weights go into a second file, and one alone does not load
             dynamic_shapes=_free_batch(),
             input_names=["obs", "masks"],
             output_names=["actions", "logits"],

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jax_port import env_phase1_jax as phase1
 from jax_port.data_loader import PreparedMarket, stack
 from jax_port.env_phase1_jax import EnvParams, EnvState
 from jax_port.networks import ActorCritic
@@ -84,6 +85,11 @@ def record(
     return Recording(*(np.asarray(leaf) for leaf in found))
 
 
+def _enter(params: EnvParams, state: EnvState, side: jax.Array) -> EnvState:
+    """Return a state with the trade that is opened at its bar; side 0 opens none."""
+    return phase1.enter(state, params, phase1.bar_at(params, state.step_idx), side)
+
+
 @partial(jax.jit, static_argnums=(0, 7))
 def _play(
     network: ActorCritic,
@@ -108,6 +114,9 @@ def _play(
         taken = jnp.where(jax.random.uniform(for_whether, wanted.shape) < explore, any_allowed, wanted)
         after, outcome = jax.vmap(phase.advance, in_axes=(0, 0, None))(state, taken, params)
         opened = ~done & (after.num_trades > state.num_trades)
+        side = jnp.where(opened, jnp.where(taken == phase1.BUY, 1, -1), 0)
+        # A trade that is opened and liquidated within one step leaves no trace in the state after it.
+        trade = jax.vmap(partial(_enter, params))(state, side)
         moved = jax.tree.map(lambda old, new: jnp.where(done, old, new), state, after)
 
         def of_opened(value: jax.Array) -> jax.Array:
@@ -120,11 +129,11 @@ def _play(
             masks=masks,
             wanted=wanted,
             taken=taken,
-            entered=of_opened(jnp.where(taken == 1, 1, -1)).astype(jnp.int8),
+            entered=side.astype(jnp.int8),
             exited=~done & (outcome.exit_code > 0),
-            entry=of_opened(after.entry_price),
-            stop=of_opened(after.sl_price),
-            target=of_opened(after.tp_price),
+            entry=of_opened(trade.entry_price),
+            stop=of_opened(trade.sl_price),
+            target=of_opened(trade.tp_price),
         )
         return (moved, done | outcome.terminated | outcome.truncated), seen
 

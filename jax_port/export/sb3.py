@@ -113,12 +113,13 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
             is another, or the rules are not known.
     """
     data, state = _read_zip(model)
-    note = data.get(NOTE) if isinstance(data.get(NOTE), Mapping) else {}
+    found = data.get(NOTE)
+    note: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     if config is None:
         if not note:
             raise InputError(
-                f"{model}: does not say which environment it is for; say so with --phase, and --set for "
-                "what differs from its defaults"
+                f"{model}: does not say which environment it is for; say so with --phase, and --set "
+                "for what differs from its defaults"
             )
         config = EnvConfig.from_dict(note["env_config"])
     spec = sb3_spec(state, _activation(data, model))
@@ -156,7 +157,7 @@ def _read_zip(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         state = torch.load(tensors, weights_only=True, map_location="cpu")
     except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"{path}: not a model of SB3 ({type(error).__name__}); give a file that MaskablePPO.save wrote"
+            f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
         ) from None
     return data, dict(state)
 
@@ -210,12 +211,12 @@ def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
         used, clip, epsilon = bool(found["norm_obs"]), float(found["clip_obs"]), float(found["epsilon"])
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give the file that "
+            f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give what "
             "VecNormalize.save wrote"
         ) from None
     if not used or (clip, epsilon) != (CLIP, EPSILON):
         raise InputError(
-            f"{path}: normalises with clip_obs {clip:g}, epsilon {epsilon:g}, norm_obs {used}; policies here "
-            f"use {CLIP:g}, {EPSILON:g} and True, so train it with these"
+            f"{path}: normalises with clip_obs {clip:g}, epsilon {epsilon:g}, norm_obs {used}; policies "
+            f"here use {CLIP:g}, {EPSILON:g} and True, so train it with these"
         )
     return numbers

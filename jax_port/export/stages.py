@@ -44,7 +44,9 @@ def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_
             "standardised": np.asarray((wide - mean[None]) / spread[None]),
             "clipped": np.asarray(clipped),
             **found,
-            "action": np.asarray(mode(masked_log_probs(jnp.asarray(found["action_head"]), jnp.asarray(masks)))),
+            "action": np.asarray(
+                mode(masked_log_probs(jnp.asarray(found["action_head"]), jnp.asarray(masks)))
+            ),
         }
 
 
@@ -75,7 +77,7 @@ def _layers(inner: Any, policy: Policy) -> Stages:
 
 
 def lead(logits: NDArray[np.float64], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how far the best allowed logit lies above the next one, (N,); infinite where it is alone."""
+    """Return how far the best allowed logit lies above the next, (N,); infinite where it is alone."""
     allowed = np.where(masks, logits, -np.inf)
     best = np.sort(allowed, axis=1)
     return best[:, -1] - best[:, -2]

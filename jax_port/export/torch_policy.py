@@ -40,7 +40,7 @@ class Statistics(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Statistics:
         # ``.float()`` and ``.to(dtype)`` must not round what raw prices are centred with.
         exact = dict(self.named_buffers())
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, value in exact.items():
             setattr(self, name, value.to(getattr(self, name).device))
         return self

@@ -4,24 +4,34 @@
 //   mono check.exe features BUNDLE IN OUT    features of a file of bars, in binary
 //   mono check.exe clock BUNDLE IN OUT       New York minutes of UTC times, in binary
 //   mono check.exe latency BUNDLE COUNT      microseconds of single decisions, as JSON
+// A first argument --culture=de-DE does it under that culture, which must not change a number.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Text;
+using System.Threading;
 
 namespace RLTrader
 {
     public static class Check
     {
         private const double FeatureLimit = 1e-9, ObservationLimit = 1e-6, LogitLimit = 1e-6;
+        private const string CultureFlag = "--culture=";
         private static readonly DateTime Epoch = new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
         public static int Main(string[] args)
         {
             try
             {
+                if (args.Length > 0 && args[0].StartsWith(CultureFlag, StringComparison.Ordinal))
+                {
+                    Thread.CurrentThread.CurrentCulture = new CultureInfo(args[0].Substring(CultureFlag.Length));
+                    Console.Error.WriteLine((1.5).ToString()); // the culture's own spelling, to show that it is in force
+                    args = args.Skip(1).ToArray();
+                }
                 if (args.Length >= 2 && args[0] == "golden") return Golden(args[1]);
                 if (args.Length == 4 && args[0] == "decide") return Decide(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "features") return StreamFile(args[1], args[2], args[3]);

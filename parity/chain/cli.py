@@ -17,7 +17,11 @@ OUT = Path("reports/export")
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="File of one-minute bars; synthetic ones by default.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="File of one-minute bars; synthetic ones by default.",
+)
 @click.option("--symbol", help="Contract of the file; by default the bundle's.")
 @click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
 @click.option("--observations", type=click.IntRange(min=1), default=100_000, show_default=True)
@@ -51,7 +55,9 @@ def verify(folder: Path, out: Path, **options: Any) -> None:
         write_text(out / "chain.json", json.dumps(report, indent=1) + "\n")
         write_text(out / "chain.html", render(report))
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error}); choose another --out") from None
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror or error}); choose another --out"
+        ) from None
     _show(report, out)
     if report["verdict"] != "same":
         raise SystemExit(1)
@@ -66,16 +72,25 @@ def _show(report: dict[str, Any], out: Path) -> None:
         table.add_column(name, justify="left" if name == "hop" else "right")
     for hop in by_hop(report):
         style = "" if hop["passed"] else "red"
-        table.add_row(hop["hop"], str(hop["stages"]), f"{hop['rows']:,}", hop["largest"], hop["share"], style=style)
+        table.add_row(
+            hop["hop"],
+            str(hop["stages"]),
+            f"{hop['rows']:,}",
+            hop["largest"],
+            hop["share"],
+            style=style,
+        )
     console.print(table)
     actions, replay = report["actions"], report["replay"]
     console.print(
         f"actions: {actions['compared']:,} compared, {actions['near_ties']} near-ties, "
         f"{actions['near_ties_decided_differently']} of them decided differently"
     )
-    console.print(f"replay: {replay['episodes']} episodes, {replay['trades']} trades, PnL {replay['pnl_dollars']}")
+    console.print(
+        f"replay: {replay['episodes']} episodes, {replay['trades']} trades, PnL {replay['pnl_dollars']}"
+    )
     if report["csharp"] != "checked":
-        console.print(report["csharp"], style="yellow")
+        console.print(f"C#: {report['csharp']}", style="yellow", markup=False)
     if report["verdict"] == "same":
         console.print("every hop is the same", style="green")
     else:

@@ -21,7 +21,7 @@ SOURCES = Path(__file__).resolve().parents[2] / "ninjatrader"
 STRATEGY = "RLTraderStrategy.cs"
 """Needs NinjaTrader's own libraries, so it is not part of the checker."""
 MISSING = (
-    "C# was not checked: mcs and mono are not installed; on Debian and Ubuntu: "
+    "not checked, since mcs and mono are not installed; on Debian and Ubuntu: "
     "apt-get install --no-install-recommends mono-mcs mono-runtime"
 )
 SECONDS = 600

@@ -83,8 +83,8 @@ class Gauge:
         one, other = left.astype(np.float64), right.astype(np.float64)
         apart = np.abs(other - one)
         allowed = self.limit.allowed(one)
-        wrong = ~(apart <= allowed)
-        wrong_rows: NDArray[np.bool_] = wrong.reshape(len(one), -1).any(axis=1)
+        wrong: NDArray[np.bool_] = np.logical_not(apart <= allowed)
+        wrong_rows = np.atleast_1d(wrong.reshape(len(one), -1).any(axis=1))
         if wrong.any() and not self.first:
             place = np.argwhere(wrong)[0]
             self.first = {

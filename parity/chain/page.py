@@ -11,7 +11,7 @@ Values = Mapping[str, Any]
 
 
 def render(report: Values) -> str:
-    """Return the page of a report of :func:`parity.chain.verify.verify`; it asks for nothing outside."""
+    """Return the page of a report of :func:`parity.chain.verify.verify`; asks for nothing outside."""
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("parity.chain"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Whole episodes: the exported MaskablePPO in the reference's environment against the port's evaluation."""
+"""Whole episodes: the exported MaskablePPO in the reference against the port's evaluation."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ def pytorch(folder: Path, dtype: torch.dtype) -> Side:
 
 
 def scaled_pytorch(folder: Path, factor: float) -> Side:
-    """Return ``policy.pt`` in float32 with the action head multiplied, for logits that lie far apart."""
+    """Return ``policy.pt`` in float32 with its action head multiplied, for logits far apart."""
     module = torch_policy.load(folder)
     with torch.no_grad():
-        module.action_head.weight *= factor
-        module.action_head.bias *= factor
+        for weight in module.action_head.parameters():
+            weight.mul_(factor)
 
     def run(obs: Obs, masks: Masks) -> Stages:
         with torch.no_grad():
@@ -104,7 +104,8 @@ def load_sb3(
     if make_env is None:
         from jax_port.export.sb3 import Spaces
 
-        size, actions = model.observation_space.shape[0], int(model.action_space.n)
+        spaces: Any = model.observation_space, model.action_space
+        size, actions = spaces[0].shape[0], int(spaces[1].n)
         normalizer = VecNormalize.load(
             str(folder / NORMALIZER), DummyVecEnv([lambda: Spaces(size, actions)])
         )
@@ -135,7 +136,7 @@ def sb3(folder: Path, policy: Policy, dtype: torch.dtype) -> Side:
 
     def run(obs: Obs, masks: Masks) -> Stages:
         wide = dtype == torch.float64
-        clipped = normalizer.normalize_obs(obs.astype(np.float64) if wide else obs)
+        clipped: Any = normalizer.normalize_obs(obs.astype(np.float64) if wide else obs)
         if wide:  # SB3 casts to float32; its formula again, in the statistics' own precision
             clipped = np.clip(
                 (obs.astype(np.float64) - moments.mean) / np.sqrt(moments.var + normalizer.epsilon),

@@ -34,14 +34,20 @@ def some_observations(phase: int, count: int = 64) -> tuple[np.ndarray, np.ndarr
 def test_the_manifest_says_all(phase: int) -> None:
     manifest, policy = read_manifest(bundle(phase)), made_policy(phase)
     assert manifest["network"]["activation"] == policy.spec.activation
-    assert [layer["name"] for layer in manifest["network"]["policy"]] == ["policy_0", "policy_1", "action_head"]
+    assert [layer["name"] for layer in manifest["network"]["policy"]] == [
+        "policy_0",
+        "policy_1",
+        "action_head",
+    ]
     assert manifest["normalizer"]["mean"] == policy.statistics["mean"].tolist()
     assert (manifest["normalizer"]["epsilon"], manifest["normalizer"]["clip"]) == (1e-8, 10.0)
     assert manifest["certificate"] == "ungated"
     assert manifest["contract"]["symbol"] == "ES"
     assert len(manifest["actions"]) == len(manifest["masks"]["allowed_when"]) == (3, 6)[phase - 1]
     assert set(manifest["files"]) == set(FILES)
-    assert all(file_digest(bundle(phase) / name) == digest for name, digest in manifest["files"].items())
+    assert all(
+        file_digest(bundle(phase) / name) == digest for name, digest in manifest["files"].items()
+    )
     assert {path.name for path in bundle(phase).iterdir()} == {*FILES, "manifest.json"}
 
 
@@ -56,7 +62,9 @@ def test_every_program_decides_as_the_port(phase: int) -> None:
         given = obs[:rows], masks[:rows]
         of_onnx = session.run(["actions", "logits"], dict(zip(("obs", "masks"), given, strict=True)))
         with torch.no_grad():
-            of_program, of_state = ([x.numpy() for x in run(*map(torch.tensor, given))] for run in (program, state))
+            of_program, of_state = (
+                [x.numpy() for x in run(*map(torch.tensor, given))] for run in (program, state)
+            )
         for action, logits in (of_onnx, of_program, of_state):
             assert action.dtype == np.int64
             assert action.tolist() == ours["action"][:rows].tolist()
@@ -73,7 +81,11 @@ def test_the_module_in_the_bundle_needs_torch_alone(tmp_path: Path) -> None:
         "print(tuple(actions.shape), tuple(logits.shape))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(bundle(1))], capture_output=True, text=True, cwd=tmp_path, check=True
+        [sys.executable, "-c", code, str(bundle(1))],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
     )
     assert done.stdout.strip() == "(2,) (2, 3)"
 

@@ -24,8 +24,8 @@ from markets import EnvConfig, InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
 
-@pytest.mark.parametrize("phase", (1, 2))
-@pytest.mark.parametrize("name", ("", "maskable_ppo.zip", "policy.pt"))
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("name", ["", "maskable_ppo.zip", "policy.pt"])
 def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
     back = read_policy(bundle(phase) / name)
     assert same_bits(made_policy(phase), back) == []
