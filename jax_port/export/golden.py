@@ -1,8 +1,8 @@
 """``golden.json``: raw bars and what the policy makes of them, for any consumer to check itself with.
 
 Bars are synthetic, of every hour, so that a consumer must cut the session itself. Episodes list what
-was done and filled at each bar, so that it can follow the position; cases say what it must see and decide
-at a few hundred of these steps. Prices are points, times UTC bar opens in seconds since 1970.
+was done and filled at each bar, so that it can follow the position; cases say what it must see and
+decide at a few hundred of these steps. Prices are points, times UTC bar opens in seconds since 1970.
 """
 
 from __future__ import annotations

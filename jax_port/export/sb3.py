@@ -216,7 +216,7 @@ def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
         ) from None
     if not used or (clip, epsilon) != (CLIP, EPSILON):
         raise InputError(
-            f"{path}: normalises with clip_obs {clip:g}, epsilon {epsilon:g}, norm_obs {used}; policies "
-            f"here use {CLIP:g}, {EPSILON:g} and True, so train it with these"
+            f"{path}: normalises with clip_obs {clip:g}, epsilon {epsilon:g}, norm_obs {used}; "
+            f"policies here use {CLIP:g}, {EPSILON:g} and True, so train it with these"
         )
     return numbers
