@@ -48,6 +48,13 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
+def export_parity(session: nox.Session) -> None:
+    """Train a short policy of each phase, export both and verify every hop; takes ten minutes."""
+    install(session, "export")
+    session.run("python", "-m", "parity.chain.run", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def parity_learning(session: nox.Session) -> None:
     """Train both learners on many seeds and compare how they learn; takes an hour and more."""
     install(session)

@@ -12,17 +12,25 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.export import bundle as exporter
 from jax_port.export import golden, manifest, sb3
+from jax_port.export.importing import read_policy
 from jax_port.export.layers import to_torch
+from jax_port.export.stages import in_float32, in_float64, lead
 from jax_port.export.torch_policy import TradingPolicy
 from jax_port.policy import Policy, save_policy
+from legacy_torch import train as reference
+from legacy_torch.evaluate import load_run
 from markets import InputError
 from parity.chain.cli import verify as verify_command
 from parity.chain.csharp import available
 from parity.chain.gauges import EQUAL, Board, Gauge, Limit
 from parity.chain.page import render
+from parity.chain.replay import ENVIRONMENTS
 from parity.chain.verify import Request, verify
 from tests.jax_port import made_policy as making
 from tests.jax_port.export.made_bundle import bars, bundle, made_policy
@@ -235,3 +243,48 @@ def test_a_planted_fault_is_named(
     baked = {g["hop"] for g in report["hops"] if not g["passed"]}
     if in_code:
         assert {"PyTorch program (.pt2)", "ONNX Runtime"} <= baked
+
+
+# What a user does with it
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_sb3_goes_on_training(phase: int) -> None:
+    """The zip opens on the reference's environment, learns, and its statistics move on."""
+    env = DummyVecEnv([lambda: Monitor(ENVIRONMENTS[phase](bars(), made_policy(phase).config))])
+    normalizer = VecNormalize.load(str(bundle(phase) / sb3.NORMALIZER), env)
+    count = normalizer.obs_rms.count
+    model = MaskablePPO.load(
+        bundle(phase) / sb3.MODEL, env=normalizer, device="cpu", n_steps=32, batch_size=16, n_epochs=1
+    )
+    before = {name: value.clone() for name, value in model.policy.state_dict().items()}
+    model.learn(64)
+    assert normalizer.obs_rms.count == count + 65  # 64 steps and a reset
+    moved = [name for name, value in model.policy.state_dict().items() if not value.equal(before[name])]
+    assert len(moved) == len(before)
+    assert (model.gamma, model.ent_coef) == (0.99, 0.01)
+    assert model.policy.activation_fn is torch.nn.ReLU
+
+
+def test_a_run_of_the_reference_comes_in(tmp_path: Path) -> None:
+    """What ``legacy_torch.train`` saved is read with its own rules, and decides as it did."""
+    config = made_policy(1).config
+    reference.train(
+        bars(),
+        config,
+        reference.TrainConfig(n_envs=1, n_steps=32, batch_size=16, n_epochs=1, total_timesteps=32),
+        tmp_path,
+        progress=False,
+    )
+    policy = read_policy(tmp_path)
+    assert policy.config == config
+    model, normalizer, _ = load_run(tmp_path, bars())
+    cases = json.loads((bundle(1) / "golden.json").read_text())["cases"]
+    obs = np.array([case["observation"] for case in cases], np.float32)
+    masks = np.array([case["mask"] for case in cases])
+    theirs, _ = model.predict(
+        np.asarray(normalizer.normalize_obs(obs)), action_masks=masks, deterministic=True
+    )
+    clear = lead(in_float64(policy, obs, masks)["action_head"], masks) > 1e-5
+    assert clear.mean() > 0.9
+    assert in_float32(policy, obs, masks)["action"][clear].tolist() == theirs[clear].tolist()
