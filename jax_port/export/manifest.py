@@ -13,6 +13,7 @@ from jax_port.networks import FORBIDDEN_LOGIT
 from jax_port.normalize import CLIP, EPSILON
 from jax_port.phases import phase_of
 from jax_port.policy import Policy
+from jax_port.runs import file_digest
 from markets import Contract, InputError, get_contract
 from markets.bars import FEATURES
 
@@ -42,6 +43,10 @@ MASKS = {
         "open and trailing",
     ),
 }
+PARTS = (
+    *("phase", "actions", "observation", "normalizer", "network", "masks"),
+    *("contract", "env_config", "certificate", "source", "made", "files"),
+)
 UNGATED = "ungated"
 
 
@@ -125,6 +130,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         kind, version = found["kind"], found["version"]
+        missing = [name for name in PARTS if name not in found] if version == VERSION else []
     except FileNotFoundError:
         raise InputError(
             f"{path}: no bundle here; give a folder that `rltrader export` wrote"
@@ -138,4 +144,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: {kind!r} version {version!r} is not {KIND!r} version {VERSION}; use the version "
             "of this program that wrote it, or export the policy anew"
         )
+    if missing:
+        raise InputError(f"{path}: no {', '.join(missing)}; export the policy anew")
     return dict(found)
+
+
+def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse a bundle with a file that is not the one its manifest was written for.
+
+    Raises:
+        InputError: naming the file.
+    """
+    for name, digest in sorted(manifest["files"].items()):
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; copy the whole bundle")
+        if file_digest(path) != digest:
+            raise InputError(
+                f"{path}: not the file that {MANIFEST} was written for; copy the bundle again, or "
+                "export the policy anew"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from jax_port.export.layers import layer_names
 from jax_port.networks import masked_log_probs, mode
 from jax_port.normalize import EPSILON, Scale, normalize
-from jax_port.policy import Policy, make_network
+from jax_port.policy import Policy, decide, make_network
 
 Stages = dict[str, NDArray[Any]]
 
@@ -53,22 +54,22 @@ def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_
 def in_float32(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> Stages:
     """Return all stages but "standardised" as the port decides: in float32, compiled, in one batch."""
     with jax.default_matmul_precision("highest"):
-        clipped, inner, action = jax.jit(_decide, static_argnums=0)(
-            policy.network,
-            jax.tree.map(jnp.asarray, policy.params),
-            policy.scale,
-            jnp.asarray(obs),
-            jnp.asarray(masks),
-        )
+        weights = jax.tree.map(jnp.asarray, policy.params)
+        given = policy.network, weights, policy.scale, jnp.asarray(obs)
+        clipped, inner = _look_inside(*given)
+        action = _decide(*given, jnp.asarray(masks))
     return {"clipped": np.asarray(clipped), **_layers(inner, policy), "action": np.asarray(action)}
 
 
-def _decide(network: Any, params: Any, scale: Scale, obs: jax.Array, masks: jax.Array) -> Any:
+_decide = jax.jit(decide, static_argnums=0)
+"""The very function that evaluation runs."""
+
+
+@partial(jax.jit, static_argnums=0)
+def _look_inside(network: Any, params: Any, scale: Scale, obs: jax.Array) -> Any:
     clipped = normalize(scale, obs)
-    (logits, _), inner = network.apply(
-        params, clipped, capture_intermediates=True, mutable=["intermediates"]
-    )
-    return clipped, inner, mode(masked_log_probs(logits, masks))
+    _, inner = network.apply(params, clipped, capture_intermediates=True, mutable=["intermediates"])
+    return clipped, inner
 
 
 def _layers(inner: Any, policy: Policy) -> Stages:

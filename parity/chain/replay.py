@@ -19,6 +19,8 @@ from parity.chain.sides import load_sb3
 
 HOP = "replay in the reference's environment"
 ENVIRONMENTS = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
+REWARD = Limit(1e-5, 1e-6)
+"""The port's rewards are float32, so a sum of some hundred of them is off by as many roundings."""
 EPISODE_COLUMNS = ("steps", "trades", "wins", "pnl", "done_reason")
 
 
@@ -44,9 +46,7 @@ def replay(
     theirs, trades = _play(folder, policy, bars, rows)
     for column in EPISODE_COLUMNS:
         board.at(HOP, f"episode: {column}").update(ours.episodes[column], theirs[column])
-    board.at(HOP, "episode: reward", Limit(1e-6, 1e-6)).update(
-        ours.episodes["reward"], theirs["reward"]
-    )
+    board.at(HOP, "episode: reward", REWARD).update(ours.episodes["reward"], theirs["reward"])
     board.at(HOP, "number of trades").update([len(ours.trades)], [len(trades)])
     for column in TRADE_COLUMNS:
         board.at(HOP, f"trade: {column}", EQUAL).update(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -97,6 +98,17 @@ def test_the_command_writes_both_reports(tmp_path: Path) -> None:
 def test_no_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no bundle here"):
         verify(Request(tmp_path))
+
+
+def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle(1), folder)
+    (folder / "policy.onnx").write_bytes(b"cut off")
+    with pytest.raises(InputError, match=r"policy\.onnx: not the file"):
+        verify(Request(folder, bars()))
+    (folder / "policy.onnx").unlink()
+    with pytest.raises(InputError, match=r"policy\.onnx: no such file"):
+        verify(Request(folder, bars()))
 
 
 # Gauges
