@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.env_rivals import Form, LegacyRival, PortRival, VecRival
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.numpy_env import NumpyRival
 from jax_port.data_loader import load, prepare, stack
 from jax_port.env_phase1_jax import make_params
 from markets import Bars, EnvConfig, InputError, get_contract
@@ -140,6 +141,7 @@ def measure(
             PortRival(params, form, envs=envs, steps=steps, seed=seed, devices=devices)
             for form in SPLIT_FORMS
         ]
+    rivals.append(NumpyRival(prepared, config, envs=envs, steps=max(steps // 10, 1), seed=seed))
     if legacy:
         rivals.append(LegacyRival(bars, config, steps=4 * steps, seed=seed))
         sizes = [(2, True), *((size, False) for size in workers)]
@@ -180,9 +182,9 @@ def measure(
 
 
 def ratios(timings: list[Timing]) -> dict[str, float]:
-    """Return the port with observations over each form of the reference, medians over medians."""
+    """Return the port with observations over every other program, medians over medians."""
     port, *others = timings
-    reference = [timing for timing in others if timing.name.startswith("reference")]
+    reference = [timing for timing in others if not timing.name.startswith("port")]
     best = [timing for timing in reference if "Subproc" in timing.name]
     result = {timing.name: port.median / timing.median for timing in reference}
     if best:

@@ -7,6 +7,7 @@ copied out of one contiguous array. The parity engine compares it with the refer
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -223,6 +224,42 @@ class NumpyEnvs:
         s["step_idx"][rows] = s["episode_start"][rows] = start
         s["balance"][rows] = s["highest_balance"][rows] = rules["initial"]
         s["trailing_dd_level"][rows] = min(rules["initial"] - rules["drawdown"], rules["locked"])
+
+
+class NumpyRival:
+    """:class:`NumpyEnvs` in the throughput benchmark, with random valid actions.
+
+    Args:
+        market, config: as for :class:`NumpyEnvs`.
+        envs: environments.
+        steps: steps of all of them in one portion.
+        seed: of starts and actions.
+    """
+
+    def __init__(
+        self, market: PreparedMarket, config: EnvConfig, *, envs: int, steps: int, seed: int
+    ) -> None:
+        self.name, self.envs = "NumPy, obs", envs
+        self._market, self._config, self._steps, self._seed = market, config, steps, seed
+
+    def prepare(self) -> float:
+        """Lay out the market and reset."""
+        began = time.perf_counter()
+        self._envs = NumpyEnvs(self._market, self._config, self.envs, self._seed)
+        self._envs.reset()
+        self._rng = np.random.default_rng(self._seed)
+        return time.perf_counter() - began
+
+    def run(self) -> int:
+        """Take a portion of steps."""
+        for _ in range(self._steps):
+            drawn = self._rng.integers(HOLD, SELL + 1, self.envs, np.int32)
+            self._envs.step(np.where(self._envs.state["position"] == 0, drawn, HOLD))
+        return self._steps * self.envs
+
+    def close(self) -> None:
+        """Forget the arrays."""
+        del self._envs
 
 
 def _rules(config: EnvConfig) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from markets.synthetic import synthetic_bars
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(main, ["--quick", *arguments])
+    result = CliRunner().invoke(main, ["--quick", "--host-devices", "1", *arguments])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -38,6 +38,7 @@ def test_the_report(tmp_path: Path) -> None:
         "port, obs",
         "port, obs in 2 parts",
         "port, no obs",
+        "NumPy, obs",
         "reference",
         "reference, DummyVecEnv(2)",
         "reference, SubprocVecEnv(2)",
@@ -48,7 +49,7 @@ def test_the_report(tmp_path: Path) -> None:
         assert min(speed["samples"]) > 0
         assert speed["quartiles"][0] <= speed["median"] <= speed["quartiles"][1]
         assert row["prepare_seconds"] > 0
-    assert [row["envs"] for row in report["rows"]] == [32, 32, 32, 1, 2, 2]
+    assert [row["envs"] for row in report["rows"]] == [32, 32, 32, 32, 1, 2, 2]
     assert set(report["ratios"]) == {*names[3:], "reference, best SubprocVecEnv"}
     bars = synthetic_bars("ES", days=4, seed=0)
     assert report["data"]["digest"] == prepare(bars, EnvConfig.phase1()).digest
@@ -70,8 +71,8 @@ def test_without_the_reference(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     run("--no-legacy", "--json", str(out))
     report = json.loads(out.read_text())
-    assert len(report["rows"]) == 3
-    assert report["ratios"] == {}
+    assert len(report["rows"]) == 4
+    assert set(report["ratios"]) == {"NumPy, obs"}
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
