@@ -2,7 +2,8 @@
 
 Bars are synthetic, of every hour, so that a consumer must cut the session itself. Episodes list what
 was done and filled at each bar, so that it can follow the position; cases say what it must see and
-decide at a few hundred of these steps. Prices are points, times UTC bar opens in seconds since 1970.
+decide at a few hundred of these steps. Market data rarely reaches the clip, so a few more observations
+are made to. Prices are points, times UTC bar opens in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jax_port.data_loader import PreparedMarket, prepare
 from jax_port.export.record import Recording, record
 from jax_port.export.stages import in_float64
 from jax_port.features import compute_features, compute_ticks
+from jax_port.normalize import CLIP, EPSILON
 from jax_port.policy import Policy
 from markets import SYMBOLS, Bars, Contract
 from markets.synthetic import synthetic_bars
@@ -24,6 +26,8 @@ from markets.synthetic import synthetic_bars
 GOLDEN = "golden.json"
 CASES = 300
 """Steps at which everything is stated."""
+FAR = 30
+"""Observations with numbers beyond the clip."""
 EPISODES = 8
 EXPLORE = 0.15
 RTH_BARS = 450
@@ -75,6 +79,7 @@ def make_golden(
         "features": _features(bars, policy, rng),
         "episodes": [_episode(seen, market, number) for number in range(len(starts))],
         "cases": _cases(policy, seen, chosen),
+        "far": _far(policy, seen, chosen, rng),
     }
 
 
@@ -124,16 +129,38 @@ def _episode(seen: Recording, market: PreparedMarket, number: int) -> list[dict[
 
 def _cases(policy: Policy, seen: Recording, chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
     episodes, steps = chosen.T
-    obs, masks = seen.obs[steps, episodes], seen.masks[steps, episodes]
+    stated = _stated(policy, seen.obs[steps, episodes], seen.masks[steps, episodes])
+    return [
+        {
+            **case,
+            "episode": int(episodes[n]),
+            "step": int(steps[n]),
+            "action": int(seen.wanted[steps[n], episodes[n]]),
+        }
+        for n, case in enumerate(stated)
+    ]
+
+
+def _far(
+    policy: Policy, seen: Recording, chosen: NDArray[np.int64], rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Return observations in which one number in eight lies beyond the clip, and their decisions."""
+    episodes, steps = chosen[:FAR].T
+    obs = seen.obs[steps, episodes].astype(np.float64)
+    spread = np.sqrt(policy.statistics["var"] + EPSILON)
+    away = rng.choice([-1.0, 1.0], obs.shape) * rng.uniform(1.1 * CLIP, 3 * CLIP, obs.shape) * spread
+    far = np.where(rng.random(obs.shape) < 1 / 8, policy.statistics["mean"] + away, obs)
+    return _stated(policy, far.astype(np.float32), seen.masks[steps, episodes])
+
+
+def _stated(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> list[dict[str, Any]]:
     exact = in_float64(policy, obs, masks)
     return [
         {
-            "episode": int(episodes[n]),
-            "step": int(steps[n]),
             "observation": [float(str(x)) for x in obs[n]],  # as few digits as bring the float32 back
             "mask": masks[n].tolist(),
             "logits": exact["action_head"][n].tolist(),
-            "action": int(seen.wanted[steps[n], episodes[n]]),
+            "action": int(exact["action"][n]),
         }
-        for n in range(len(chosen))
+        for n in range(len(obs))
     ]

@@ -58,8 +58,9 @@ namespace RLTrader
                 cases[Json.Whole(entry, "episode") * 1000000L + Json.Whole(entry, "step")] = entry;
             for (int number = 0; number < episodes.Count; number++)
                 CheckEpisode(folder, golden, (List<object>)episodes[number], number, cases, tally);
+            CheckFar(folder, golden, tally);
             Console.WriteLine(tally.ToJson());
-            bool good = tally.Worst("features") <= 1 && tally.Worst("observation") <= 1 && tally.Worst("logits") <= 1
+            bool good = tally.Worst("features") <= 1 && tally.Worst("observation") <= 1 && tally.Worst("logits") <= 1 && tally.Worst("far_logits") <= 1 && tally.Counts["far"] > 0
                 && tally.Counts["distances_differ"] == 0 && tally.Counts["masks_differ"] == 0 && tally.Counts["actions_differ"] == 0
                 && tally.Counts["cases"] == cases.Count && tally.Counts["features"] > 0;
             return good ? 0 : 1;
@@ -127,6 +128,23 @@ namespace RLTrader
                 tally.Measure("logits", Manifest.KnownActions[i], logits[i], agent.Policy.Logits[i], LogitLimit, LogitLimit);
             tally.Count("masks_differ", same ? 0 : 1);
             tally.Count("cases", 1);
+        }
+
+        // Market data rarely reaches the clip; these observations are made to.
+        private static void CheckFar(string folder, object golden, Tally tally)
+        {
+            PolicyRunner runner = new PolicyRunner(folder);
+            foreach (object entry in Json.Array(golden, "far"))
+            {
+                float[] observation = Array.ConvertAll(Json.Numbers(entry, "observation"), x => (float)x);
+                bool[] mask = Json.Array(entry, "mask").ConvertAll(x => (bool)x).ToArray();
+                int action = runner.Decide(observation, mask);
+                double[] logits = Json.Numbers(entry, "logits");
+                for (int i = 0; i < logits.Length; i++)
+                    tally.Measure("far_logits", Manifest.KnownActions[i], logits[i], runner.Logits[i], LogitLimit, LogitLimit);
+                tally.Count("far", 1);
+                tally.Count("actions_differ", action == Json.Whole(entry, "action") ? 0 : 1);
+            }
         }
 
         private static int Decide(string folder, string input, string output)
@@ -225,7 +243,7 @@ namespace RLTrader
         {
             public readonly Dictionary<string, long> Counts = new Dictionary<string, long>
             {
-                { "features", 0 }, { "distances_differ", 0 }, { "decisions", 0 }, { "actions_differ", 0 }, { "cases", 0 }, { "masks_differ", 0 }
+                { "features", 0 }, { "distances_differ", 0 }, { "decisions", 0 }, { "actions_differ", 0 }, { "cases", 0 }, { "masks_differ", 0 }, { "far", 0 }
             };
             private readonly Dictionary<string, double> apart = new Dictionary<string, double>();
             private readonly Dictionary<string, double> shares = new Dictionary<string, double>();

@@ -11,6 +11,7 @@ import pandas as pd
 
 from jax_port.export.golden import GOLDEN
 from jax_port.export.stages import in_float64
+from jax_port.normalize import CLIP
 from jax_port.policy import Policy
 from legacy_torch.features import add_features
 from markets import Bars, Contract
@@ -22,6 +23,9 @@ from parity.chain.replay import ENVIRONMENTS
 GOLDEN_HOP = "golden.json against the reference"
 CSHARP_HOP = "C# from raw bars"
 DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
+MEASURED = {"features": "features", "observation": "cases", "logits": "cases", "far_logits": "far"}
+"""What the checker measures, and what it counts of each."""
+FROM_BARS = Limit(1e-6, 1e-6)
 OBSERVED = Limit(1e-9, 4 * 2.0**-23)
 """Observations are float32: a few units in the last place."""
 
@@ -97,15 +101,22 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
     board.at(GOLDEN_HOP, "action_head", FLOAT64).update(exact["action_head"], logits)
     actions = np.array([case["action"] for *_, case in seen])
     board.at(GOLDEN_HOP, "action").update(exact["action"], actions)
+    far = golden["far"]
+    obs = np.array([case["observation"] for case in far], np.float32)
+    exact = in_float64(policy, obs, np.array([case["mask"] for case in far]))
+    clipped = (np.abs(exact["clipped"]) == CLIP).any(axis=1)
+    board.at(GOLDEN_HOP, "beyond the clip").update(np.ones(len(far), bool), clipped)
+    logits = np.array([case["logits"] for case in far])
+    board.at(GOLDEN_HOP, "beyond the clip: action_head", FLOAT64).update(exact["action_head"], logits)
+    actions = np.array([case["action"] for case in far])
+    board.at(GOLDEN_HOP, "beyond the clip: action").update(exact["action"], actions)
 
 
 def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:
     """Let the checker go from golden.json's raw bars to actions, and take down what it measured."""
     found = checker.golden()
-    for stage, count in (("features", "features"), ("observation", "cases"), ("logits", "cases")):
-        gauge = board.at(
-            CSHARP_HOP, stage, Limit(1e-9, 1e-9) if stage == "features" else Limit(1e-6, 1e-6)
-        )
+    for stage, count in MEASURED.items():
+        gauge = board.at(CSHARP_HOP, stage, FEATURE if stage == "features" else FROM_BARS)
         gauge.rows = found[count]
         gauge.worst = found.get(f"{stage}_difference", float("inf"))
         gauge.share = found.get(f"{stage}_share_of_limit", float("inf"))
