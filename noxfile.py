@@ -27,7 +27,9 @@ def install(session: nox.Session, *extras: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     install(session, "test")
-    session.run("pytest", "-n", "2", "--dist", "loadfile", "--durations", "25", *session.posargs, env=ON_CPU)
+    session.run(
+        "pytest", "-n", "2", "--dist", "loadfile", "--durations", "25", *session.posargs, env=ON_CPU
+    )
 
 
 @nox.session
