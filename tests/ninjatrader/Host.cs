@@ -1,6 +1,8 @@
 // Plays NinjaTrader for the strategy on a bundle's golden bars, filling orders by the rules of section 6 of
 // docs/environment.md, and prints every closed trade: side, entry and exit with time and price.
-//   mono host.exe BUNDLE CHART_SYMBOL
+//   mono host.exe BUNDLE CHART_SYMBOL fill       every order is filled
+//   mono host.exe BUNDLE CHART_SYMBOL reject     every entry is rejected; prints how many were sent
+//   mono host.exe BUNDLE CHART_SYMBOL foreign    the account holds a position of someone else; likewise
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -17,9 +19,12 @@ namespace RLTrader
         private static double tick, slippage, entry, stop, target;
         private static int side;
         private static long entered;
+        private static string mode;
+        private static int entries;
 
         public static int Main(string[] args)
         {
+            mode = args[2];
             object manifest = Json.Parse(File.ReadAllText(Path.Combine(args[0], "manifest.json")));
             object bars = Json.Get(Json.Parse(File.ReadAllText(Path.Combine(args[0], "golden.json"))), "bars");
             object contract = Json.Get(manifest, "contract");
@@ -31,6 +36,7 @@ namespace RLTrader
             strategy.TickSize = tick;
             strategy.Instrument.MasterInstrument.Name = args[1];
             strategy.ToState(State.DataLoaded);
+            if (mode == "foreign") strategy.Position.MarketPosition = MarketPosition.Long;
             double[] time = Json.Numbers(bars, "time"), high = Json.Numbers(bars, "high"), low = Json.Numbers(bars, "low");
             double[] close = Json.Numbers(bars, "close"), volume = Json.Numbers(bars, "volume");
             for (int i = 0; i < time.Length; i++)
@@ -40,6 +46,7 @@ namespace RLTrader
                 strategy.Show(Epoch.AddSeconds(time[i] + 60), high[i], low[i], close[i], volume[i]); // stamped by its end
                 for (int n = seen; n < strategy.Calls.Count; n++) Obey(strategy, strategy.Calls[n], (long)time[i], close[i]);
             }
+            if (mode != "fill") Console.WriteLine(entries);
             foreach (string call in strategy.Calls)
                 if (call.StartsWith("log", StringComparison.Ordinal)) Console.Error.WriteLine(call);
             return 0;
@@ -59,6 +66,12 @@ namespace RLTrader
             if (words[0] == "stop" && words[1] == "Price") stop = Number(words[2]);
             if (words[0] == "exit") Close(strategy, time, close - side * slippage);
             if (words[0] != "enter") return;
+            entries++;
+            if (mode == "reject")
+            {
+                strategy.Ordered("RLTrader", OrderState.Rejected);
+                return;
+            }
             if (side != 0) throw new InvalidOperationException("an entry while a trade is open would reverse it");
             side = words[1] == "long" ? 1 : -1;
             entry = close + side * slippage;

@@ -103,6 +103,11 @@ namespace NinjaTrader.NinjaScript.Strategies
             OnBarUpdate();
         }
 
+        public void Ordered(string name, OrderState state)
+        {
+            OnOrderUpdate(new Order { Name = name }, 0, 0, 0, 0, 0, state, Time[0], ErrorCode.NoError, "");
+        }
+
         protected void Log(string message, LogLevel level) { Calls.Add("log " + level + " " + message); }
         protected void SetStopLoss(string signal, CalculationMode mode, double value, bool simulated) { Calls.Add("stop " + mode + " " + Text(value)); }
         protected void SetProfitTarget(string signal, CalculationMode mode, double value) { Calls.Add("target " + mode + " " + Text(value)); }

@@ -176,6 +176,14 @@ def test_golden_values_that_differ_are_found(program: Path, tmp_path: Path) -> N
     assert found["masks_differ"] == 1
 
 
+def run_host(host: Path, folder: Path, symbol: str = "ES", mode: str = "fill") -> tuple[list[str], str]:
+    """Return what the host prints, line by line, and what the strategy logged."""
+    done = subprocess.run(
+        ["mono", str(host), str(folder), symbol, mode], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines(), done.stderr
+
+
 @pytest.mark.parametrize("phase", [1, 2])
 def test_the_strategy_trades_what_the_port_trades(host: Path, phase: int) -> None:
     """Under a host that fills by the environment's rules, trade for trade and price for price."""
@@ -184,10 +192,8 @@ def test_the_strategy_trades_what_the_port_trades(host: Path, phase: int) -> Non
     start = int(market.starts[market.starts >= PRELOAD - 1][0])
     assert start == PRELOAD - 1  # the first bar on which the strategy may decide
     ours = evaluate(policy, market, rows=[start], trades_of="all", lanes=64)
-    done = subprocess.run(
-        ["mono", str(host), str(bundle(phase)), "ES"], capture_output=True, text=True, check=True
-    )
-    assert "Alert" not in done.stderr
+    lines, log = run_host(host, bundle(phase))
+    assert "Alert" not in log
     trades = ours.trades
     wanted = [
         [
@@ -197,23 +203,29 @@ def test_the_strategy_trades_what_the_port_trades(host: Path, phase: int) -> Non
         ]
         for row in trades.itertuples()
     ]
-    found = [[float(x) for x in line.split(",")] for line in done.stdout.splitlines()]
+    found = [[float(x) for x in line.split(",")] for line in lines]
     assert len(wanted) > 3
     assert found[: len(wanted)] == wanted
 
 
 def test_the_strategy_refuses_another_market(host: Path) -> None:
-    done = subprocess.run(
-        ["mono", str(host), str(bundle(1)), "NQ"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == ""
-    assert "the policy trades ES and this chart is NQ" in done.stderr
+    lines, log = run_host(host, bundle(1), "NQ")
+    assert lines == []
+    assert "the policy trades ES and this chart is NQ" in log
 
 
 def test_the_strategy_does_not_trade_without_a_bundle(host: Path, tmp_path: Path) -> None:
-    folder = spoilt(tmp_path, {"version": 2})
-    done = subprocess.run(
-        ["mono", str(host), str(folder), "ES"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == ""
-    assert "version 1" in done.stderr
+    lines, log = run_host(host, spoilt(tmp_path, {"version": 2}))
+    assert lines == []
+    assert "version 1" in log
+
+
+def test_a_rejected_entry_does_not_stop_the_strategy(host: Path) -> None:
+    lines, _ = run_host(host, bundle(1), mode="reject")
+    assert int(lines[0]) > 10
+
+
+def test_nothing_is_done_to_a_position_of_someone_else(host: Path) -> None:
+    lines, log = run_host(host, bundle(1), mode="foreign")
+    assert lines == ["0"]
+    assert "holds another position" in log
