@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from markets import InputError
 
-SLOWER, FASTER, SAME, UNCLEAR = "slower", "faster", "same", "unclear"
 Verdict = Literal["slower", "faster", "same", "unclear"]
 RESAMPLES = 4000
 
@@ -62,7 +61,7 @@ class Comparison:
     @property
     def regressed(self) -> bool:
         """Whether a row is slower, or gone."""
-        return bool(self.missing) or any(change.verdict == SLOWER for change in self.changes)
+        return bool(self.missing) or any(change.verdict == "slower" for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -150,13 +149,13 @@ def change_of(
 
     ratio = float(np.median(after) / np.median(before))
     low, high = (float(x) for x in np.percentile(medians(after) / medians(before), (2.5, 97.5)))
-    verdict: Verdict = UNCLEAR
+    verdict: Verdict = "unclear"
     if high < 1 - margin:
-        verdict = SLOWER
+        verdict = "slower"
     elif low > 1 + margin:
-        verdict = FASTER
+        verdict = "faster"
     elif low >= 1 - margin and high <= 1 + margin:
-        verdict = SAME
+        verdict = "same"
     return Change(name, float(np.median(before)), float(np.median(after)), ratio, low, high, verdict)
 
 
