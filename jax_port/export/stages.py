@@ -39,8 +39,7 @@ def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_
         clipped = normalize(scale, wide)
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), policy.params)
         network = make_network(policy.spec, jnp.float64, len(masks[0]))
-        _, inner = network.apply(params, clipped, capture_intermediates=True, mutable=["intermediates"])
-        found = _layers(inner, policy)
+        found = _layers(_run(network, params, clipped), policy)
         return {
             "standardised": np.asarray((wide - mean[None]) / spread[None]),
             "clipped": np.asarray(clipped),
@@ -66,10 +65,15 @@ _decide = jax.jit(decide, static_argnums=0)
 
 
 @partial(jax.jit, static_argnums=0)
+def _run(network: Any, params: Any, clipped: jax.Array) -> Any:
+    _, inner = network.apply(params, clipped, capture_intermediates=True, mutable=["intermediates"])
+    return inner
+
+
+@partial(jax.jit, static_argnums=0)
 def _look_inside(network: Any, params: Any, scale: Scale, obs: jax.Array) -> Any:
     clipped = normalize(scale, obs)
-    _, inner = network.apply(params, clipped, capture_intermediates=True, mutable=["intermediates"])
-    return clipped, inner
+    return clipped, _run(network, params, clipped)
 
 
 def _layers(inner: Any, policy: Policy) -> Stages:
