@@ -73,7 +73,7 @@ class TrainSettings:
         max_grad_norm: gradients are scaled down to this norm.
         target_kl: an update ends above 1.5 times this; None for never.
         anneal: lower the learning rate and the clip range linearly to zero.
-        norm_obs, norm_reward: normalise observations and rewards, as VecNormalize does.
+        norm_reward: normalise rewards, as VecNormalize does; observations always are.
         seed: of weights, sampling and environments of the first agent; the next has the next seed.
         network: the actor-critic.
         precision: of matrix products: "float32", "tf32" where the device has it, or "bf16" with
@@ -97,7 +97,6 @@ class TrainSettings:
     max_grad_norm: float = 0.5
     target_kl: float | None = None
     anneal: bool = False
-    norm_obs: bool = True
     norm_reward: bool = True
     seed: int = 0
     network: NetworkSpec = field(default_factory=NetworkSpec)

@@ -32,7 +32,6 @@ def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
     make = partial(copy.copy, _environment(design))
     normalizer = VecNormalize(
         DummyVecEnv([make] * settings.n_envs),
-        norm_obs=settings.norm_obs,
         norm_reward=settings.norm_reward,
         gamma=settings.gamma,
     )
