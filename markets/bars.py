@@ -140,10 +140,22 @@ class Bars:
         return index.as_unit("ns").asi8
 
     def session(self, session: Session) -> Bars:
-        """Return the bars that a session keeps: all, or 09:30 to 16:59 New York time ("rth")."""
+        """Return the bars that a session keeps: all, or 09:30 to 16:59 New York time ("rth").
+
+        Raises:
+            InputError: it keeps none of them.
+        """
         if session == "all":
             return self
-        return self.select(in_regular_session(new_york_minutes(self.timestamps_ns)))
+        kept = in_regular_session(new_york_minutes(self.timestamps_ns))
+        if len(kept) and not kept.any():
+            first, last = self.frame.index[0], self.frame.index[-1]
+            raise InputError(
+                f"{self.source}: none of its {len(kept)} bars, {first} to {last}, lies between 09:30 and "
+                "16:59 in New York; give bars of the regular session, or say with --tz in which zone "
+                "the timestamps are"
+            )
+        return self.select(kept)
 
     def select(self, keep: NDArray[np.bool_] | slice) -> Bars:
         """Return the bars where ``keep`` (shape (T,), or a slice) says so."""

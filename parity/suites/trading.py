@@ -159,10 +159,11 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     began = time.perf_counter()
     grounds = list(beds(request))
     report: Report | None = None
+    # All bars first: what can't be used is refused before anything is begun.
+    prepared = [[prepare(world.bars, bed.config) for world in bed.worlds] for bed in grounds]
     with _Reference(request, grounds) as reference:
         learnt = _check_learner(request, progress)  # while the workers record
-        for bed in grounds:
-            markets = [prepare(world.bars, bed.config) for world in bed.worlds]
+        for bed, markets in zip(grounds, prepared, strict=True):
             pair = trading_pair(bed.worlds, bed.config, markets)
             if report is None:
                 report = Report(TITLE, request.seed, pair.port.form, [], [], LEARNER_REQUIRED)

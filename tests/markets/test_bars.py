@@ -8,6 +8,8 @@ import pytest
 
 from markets import Bars, InputError, get_contract
 from markets.bars import COLUMNS, FEATURES
+from markets.clock import new_york_minutes
+from markets.stress import stress_bars
 
 ES = get_contract("ES")
 RTY = get_contract("RTY")
@@ -193,3 +195,12 @@ def test_features_that_are_not_of_these_bars_are_refused(frame):
         hole.loc[hole.index[200], "rsi"] = value
         with pytest.raises(InputError, match="feature rsi is missing or infinite at 2025-01-06 17:50"):
             bars(frame, precomputed=hole)
+
+
+def test_a_session_that_keeps_nothing_is_refused() -> None:
+    whole = stress_bars("ES", seed=1, days=4, session="all")
+    night = whole.select(new_york_minutes(whole.timestamps_ns) < 560)
+    assert len(night) > 100
+    with pytest.raises(InputError, match=r"none of its \d+ bars, .* lies between 09:30 and 16:59"):
+        night.session("rth")
+    assert night.session("all") is night
