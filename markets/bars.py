@@ -151,9 +151,9 @@ class Bars:
         if len(kept) and not kept.any():
             first, last = self.frame.index[0], self.frame.index[-1]
             raise InputError(
-                f"{self.source}: none of its {len(kept)} bars, {first} to {last}, lies between 09:30 and "
-                "16:59 in New York; give bars of the regular session, or say with --tz in which zone "
-                "the timestamps are"
+                f"{self.source}: none of its {len(kept)} bars, {first} to {last}, lies between 09:30 "
+                "and 16:59 in New York; give bars of the regular session, or say with --tz in which "
+                "zone the timestamps are"
             )
         return self.select(kept)
 
