@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import entry_points
 
 import click
@@ -34,13 +33,9 @@ def app() -> None:
 
 def main() -> None:
     """Run the command line; bad input prints one sentence and exits with code 2."""
-    from markets.errors import InputError
+    from markets.errors import run_command
 
-    try:
-        app()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_command(app)
 
 
 if __name__ == "__main__":

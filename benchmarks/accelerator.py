@@ -21,6 +21,7 @@ import click
 
 from benchmarks.measure import write_json
 from markets import InputError
+from markets.errors import run_command
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT_SECONDS = 180
@@ -77,8 +78,4 @@ def main(out: Path, workers: int, quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
+    run_command(main)

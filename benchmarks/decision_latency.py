@@ -31,6 +31,7 @@ from jax_port.export.manifest import read_manifest
 from jax_port.export.programs import PROGRAM
 from jax_port.policy import decide, load_policy
 from markets import InputError
+from markets.errors import run_command
 from parity.chain.csharp import MISSING, Checker, available, compile_checker
 from parity.chain.sides import load_sb3, onnx_session
 
@@ -177,8 +178,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
+    run_command(main)

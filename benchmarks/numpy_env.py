@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from jax_port.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
+from jax_port.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket, stack
 from jax_port.env_phase1_jax import make_params
 from markets import EnvConfig
 
@@ -80,7 +80,7 @@ class NumpyEnvs:
         self._tick = np.int32(contract.tick_value_cents * contracts)
         self._commission = np.int32(contract.commission_cents * contracts)
         self._slippage = np.int32(contract.slippage_ticks)
-        self._rules = _rules(config)
+        self._rules = _rules(market, config)
 
     def reset(self) -> NDArray[np.float32]:
         """Start every environment anew and return observations (N, D)."""
@@ -262,9 +262,9 @@ class NumpyRival:
         del self._envs
 
 
-def _rules(config: EnvConfig) -> dict[str, Any]:
+def _rules(market: PreparedMarket, config: EnvConfig) -> dict[str, Any]:
     """Return the configuration in whole cents, minutes, bars and units of reward."""
-    params = make_params(None, config)  # type: ignore[arg-type]
+    params = make_params(stack([market]), config)
     names = {
         "initial": params.initial_balance,
         "drawdown": params.trailing_drawdown,

@@ -39,6 +39,7 @@ from jax_port.settings import TrainSettings
 from jax_port.train_ppo_jax import Agent
 from jax_port.transfer import begin_with, extend
 from markets import EnvConfig, InputError
+from markets.errors import run_command
 
 SCHEMA = 1
 PHASE_1, PHASE_2 = EnvConfig.phase1(), EnvConfig.phase2()
@@ -187,4 +188,4 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

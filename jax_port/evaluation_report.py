@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from jax_port.evaluation_page import render
 from jax_port.held_out import UNKNOWN, Relation
 from jax_port.performance import summarize
 from jax_port.policy import Policy
-from jax_port.runs import made_with, write_json
+from jax_port.runs import file_digest, made_with, write_json
 from markets import InputError
 
 FORMAT = 1
@@ -160,9 +159,3 @@ def _beside(path: Path, write_to: Callable[[Path], object]) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

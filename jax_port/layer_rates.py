@@ -20,12 +20,6 @@ LayerRates = tuple[tuple[str, float], ...]
 """(layer, factor on the learning rate); layers that are not named have a factor of one."""
 
 
-def layer_names(pi: Sequence[int], vf: Sequence[int]) -> tuple[str, ...]:
-    """Return the layers' names of a network with these hidden sizes, inputs first."""
-    towers = (*(f"policy_{n}" for n in range(len(pi))), *(f"value_{n}" for n in range(len(vf))))
-    return (*towers, "action_head", "value_head")
-
-
 def checked(rates: Any, names: Sequence[str]) -> LayerRates:
     """Return rates as sorted pairs.
 

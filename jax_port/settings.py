@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from jax_port.layer_rates import LayerRates, checked, layer_names
+from jax_port.layer_rates import LayerRates, checked
 from jax_port.networks import ACTIVATIONS
 from markets import InputError
 
@@ -51,6 +51,20 @@ class NetworkSpec:
             raise InputError(
                 f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}"
             )
+
+    @property
+    def towers(self) -> dict[str, tuple[str, ...]]:
+        """Names of the policy's and of the value's layers, input first, head last."""
+        return {
+            "policy": (*(f"policy_{n}" for n in range(len(self.pi))), "action_head"),
+            "value": (*(f"value_{n}" for n in range(len(self.vf))), "value_head"),
+        }
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of all layers, hidden ones first."""
+        policy, value = self.towers.values()
+        return (*policy[:-1], *value[:-1], policy[-1], value[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +138,7 @@ class TrainSettings:
             )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-        names = layer_names(self.network.pi, self.network.vf)
-        object.__setattr__(self, "layer_rates", checked(self.layer_rates, names))
+        object.__setattr__(self, "layer_rates", checked(self.layer_rates, self.network.layers))
 
     @property
     def rollout_size(self) -> int:

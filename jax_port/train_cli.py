@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from markets import EnvConfig, InputError
+from markets import InputError
 
 CERTIFICATE = Path("reports/parity/certificate.json")
 STOPPED = 130
@@ -145,6 +144,7 @@ def _plan(options: dict[str, Any]) -> Any:
     import jax
 
     from jax_port import training_data
+    from jax_port.environment_options import environment
     from jax_port.gate import pass_gate
     from jax_port.runs import Plan
     from jax_port.settings import TrainSettings
@@ -177,11 +177,10 @@ def _plan(options: dict[str, Any]) -> Any:
     )
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
     certificate = pass_gate(options["certificate"], options["ungated"])
-    base = EnvConfig.phase2() if options["phase"] == "2" else EnvConfig.phase1()
     return Plan(
         settings=settings,
         data=data,
-        config=base.override(**_pairs(options["overrides"])),
+        config=environment(options["phase"], options["overrides"]),
         agents=_agents(options["seeds"], options["sweep"]),
         updates_per_call=calls,
         checkpoint_every=options["checkpoint_every"],
@@ -228,20 +227,6 @@ def _sizes(name: str, text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"--{name} is {text!r}; give sizes such as 256,256") from None
-
-
-def _pairs(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return NAME=VALUE texts as settings; values are read as JSON where they are JSON."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--set {text}: give NAME=VALUE, such as max_episode_bars=120")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
 
 
 def _agents(seeds: int | None, sweep: Path | None) -> tuple[dict[str, Any], ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import platform
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ from torch import nn
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets.bars import Bars
 from markets.config import EnvConfig
-from markets.errors import InputError
+from markets.errors import InputError, run_command
 
 MODEL_FILE = "model.zip"
 NORMALIZER_FILE = "vecnormalize.pkl"
@@ -294,11 +293,7 @@ def command(
 
 def main() -> None:
     """Run the command; bad input prints one sentence and exits with code 2."""
-    try:
-        command()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_command(command)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -108,15 +107,6 @@ def _config(phase: str | None, overrides: tuple[str, ...]) -> EnvConfig | None:
         if overrides:
             raise InputError("--set changes the rules of a phase; say with --phase which")
         return None
-    import json
+    from jax_port.environment_options import environment
 
-    values: dict[str, Any] = {}
-    for text in overrides:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--set {text}: give NAME=VALUE, such as max_episode_bars=120")
-        try:
-            values[name] = json.loads(value)
-        except ValueError:
-            values[name] = value
-    return (EnvConfig.phase2() if phase == "2" else EnvConfig.phase1()).override(**values)
+    return environment(phase, overrides)

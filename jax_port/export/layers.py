@@ -18,21 +18,12 @@ from markets import InputError
 
 Weights = dict[str, NDArray[np.float32]]
 
-ACTION_HEAD, VALUE_HEAD = "action_head", "value_head"
-SB3_HEADS = {ACTION_HEAD: "action_net", VALUE_HEAD: "value_net"}
-
-
-def towers(spec: NetworkSpec) -> dict[str, list[str]]:
-    """Return the layers of the policy's and of the value's tower by name, input first, head last."""
-    return {
-        "policy": [*(f"policy_{n}" for n in range(len(spec.pi))), ACTION_HEAD],
-        "value": [*(f"value_{n}" for n in range(len(spec.vf))), VALUE_HEAD],
-    }
+SB3_HEADS = {"action_head": "action_net", "value_head": "value_net"}
 
 
 def layer_names(spec: NetworkSpec) -> list[str]:
-    """Return all layers' names, the policy's tower first."""
-    return [name for tower in towers(spec).values() for name in tower]
+    """Return all layers' names, tower by tower, the policy's first."""
+    return [name for tower in spec.towers.values() for name in tower]
 
 
 def sb3_layer(name: str) -> str:
@@ -134,7 +125,7 @@ def _renamed(name: str, rename: Any) -> str:
 
 
 def _check_shapes(layers: Mapping[str, Mapping[str, NDArray[Any]]], spec: NetworkSpec) -> None:
-    for names in towers(spec).values():
+    for names in spec.towers.values():
         size = layers[names[0]]["kernel"].shape[0]
         for name in names:
             kernel, bias = layers[name]["kernel"], layers[name]["bias"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jax_port.export.layers import towers
 from jax_port.networks import FORBIDDEN_LOGIT
 from jax_port.normalize import CLIP, EPSILON
 from jax_port.phases import phase_of
@@ -82,7 +81,7 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
         "network": {
             "activation": policy.spec.activation,
             "kernel": "NAME.kernel (in, out), row by row; out = in . kernel + NAME.bias; float32",
-            **{tower: _layers(policy, names) for tower, names in towers(policy.spec).items()},
+            **{tower: _layers(policy, names) for tower, names in policy.spec.towers.items()},
         },
         "masks": {"forbidden_logit": FORBIDDEN_LOGIT, "allowed_when": list(MASKS[phase.number])},
         "contract": asdict(contract),
@@ -93,7 +92,7 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
     }
 
 
-def _layers(policy: Policy, names: list[str]) -> list[dict[str, Any]]:
+def _layers(policy: Policy, names: Sequence[str]) -> list[dict[str, Any]]:
     layers = policy.params["params"]
     shapes = {name: layers[name]["kernel"].shape for name in names}
     return [{"name": name, "in": int(shape[0]), "out": int(shape[1])} for name, shape in shapes.items()]

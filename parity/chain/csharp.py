@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.export.layers import towers
+from jax_port.export.layers import layer_names
 from jax_port.policy import Policy
 from markets import Bars, InputError
 from parity.chain.sides import Masks, Obs, Side, Stages
@@ -87,7 +87,7 @@ class Checker:
     def side(self, policy: Policy) -> Side:
         """Return the policy runner as a side that tells every stage in float64."""
         layers = policy.params["params"]
-        names = [name for tower in towers(policy.spec).values() for name in tower]
+        names = layer_names(policy.spec)
         size = policy.statistics["mean"].shape[0]
         widths = {
             "standardised": size,

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
+from parity.engine.html import templates
 
 Values = Mapping[str, Any]
 
 
 def render(report: Values) -> str:
     """Return the page of a report of :func:`parity.chain.verify.verify`; asks for nothing outside."""
-    env = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.chain"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    env.filters.update(small=small, share=share)
+    env = templates("parity.chain", small=small, share=share)
     return env.get_template("chain.html.j2").render(report=report, hops=by_hop(report))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from markets import InputError
+from markets.errors import run_command
 
 OUT = Path("reports/export")
 SYNTHETIC_DAYS = 30
@@ -56,8 +56,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
+    run_command(main)

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from parity.engine.compare import FAR, FieldStats, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
+from parity.engine.html import templates
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 from parity.engine.words import (
     exponent,
@@ -59,15 +59,16 @@ def render(report: Values) -> str:
     Returns:
         HTML that asks for nothing outside itself.
     """
-    env = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.engine"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+    env = templates(
+        "parity.engine",
+        show=show,
+        signed=signed,
+        ulps=ulps,
+        runs=runs,
+        plain=plain,
+        exponent=exponent,
+        exceeds=exceeds,
     )
-    env.filters.update(show=show, signed=signed, ulps=ulps, runs=runs, plain=plain)
-    env.filters.update(exponent=exponent, exceeds=exceeds)
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
     units = {field["name"]: unit_of(field["stats"].rule) for field in fields}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-
+from parity.engine.html import templates
 from parity.engine.words import plain, show
 from parity.learning.design import ARMS
 from parity.learning.figures import NAMES, UNIT, areas_plot, curves_plot, interval_plot
@@ -39,14 +38,7 @@ def render(report: Values) -> str:
     Returns:
         HTML that asks for nothing outside itself.
     """
-    env = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.learning"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    env.filters.update(show=show, plain=plain)
+    env = templates("parity.learning", show=show, plain=plain)
     design, test = report["design"], report["test"]
     tone, sign, headline = HEADLINES[report["verdict"]]
     return env.get_template("learning.html.j2").render(

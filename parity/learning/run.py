@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from markets import InputError
+from markets.errors import run_command
 from parity.engine.report import write_json, write_text
 from parity.learning.design import ARMS, DESIGN, Design
 from parity.learning.rows import Row, missing, read_rows, train_row, write_row
@@ -163,11 +163,7 @@ def show(console: Console, report: Values, out: Path) -> None:
 
 def main() -> None:
     """Run the command; bad input prints one sentence and exits with code 2."""
-    try:
-        command()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_command(command)
 
 
 if __name__ == "__main__":

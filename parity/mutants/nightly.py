@@ -27,6 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from markets import InputError
+from markets.errors import run_command
 from parity.mutants.bench import PORT, Bench, snapshot
 from parity.mutants.run import OUT, ControlFailed, pass_control
 
@@ -279,11 +280,7 @@ def show(console: Console, fates: Sequence[Fate], possible: int) -> None:
 
 def main() -> None:
     """Run the command; bad input prints one sentence and exits with code 2."""
-    try:
-        nightly()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_command(nightly)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ changed some output of the port and one of the gate's judges objected; a crash i
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from markets import InputError
+from markets.errors import run_command
 from parity.mutants.bench import ROOT, Bench, Trial, snapshot
 from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.mutant import Mutant
@@ -286,11 +286,7 @@ def show(console: Console, session: Session) -> None:
 
 def main() -> None:
     """Run the command; bad input prints one sentence and exits with code 2."""
-    try:
-        mutation()
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_command(mutation)
 
 
 if __name__ == "__main__":

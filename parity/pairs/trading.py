@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from typing import Any
 
@@ -277,7 +277,7 @@ def trading_pair(
         if world.seconds is not None
     ]
     if seconds:
-        params = params.replace(seconds=stack_seconds(seconds))  # type: ignore[attr-defined]
+        params = replace(params, seconds=stack_seconds(seconds))
         coverage = seconds_coverage(markets, seconds, config, coverage)
         required = SECONDS_REQUIRED
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams
+from jax_port.export.layers import sb3_layer
 from jax_port.networks import masked_log_probs
 from jax_port.phases import phase_of
 from jax_port.ppo import HyperParams, hyper_params, init_train_state
@@ -36,8 +37,6 @@ from jax_port.train_ppo_jax import (
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.suites.learner_cases import LearnerCase
-
-HEADS = {"action_head": "action_net", "value_head": "value_net"}
 
 
 class Draws(NamedTuple):
@@ -63,35 +62,24 @@ class PortRun:
     draws: Draws
 
 
-def torch_layer(ours: str) -> str:
-    """Return torch's name of one of the port's layers: ``policy_1`` is its tower's third module."""
-    if ours in HEADS:
-        return HEADS[ours]
-    tower, number = ours.rsplit("_", 1)
-    return f"mlp_extractor.{tower}_net.{2 * int(number)}"
-
-
 def to_torch(params: Mapping[str, Any]) -> Fields:
     """Return the port's weights, gradients or moments under torch's names: kernels are transposed."""
     found: Fields = {}
     for ours, kinds in params["params"].items():
-        found[f"{torch_layer(ours)}.weight"] = np.swapaxes(np.asarray(kinds["kernel"]), -1, -2)
-        found[f"{torch_layer(ours)}.bias"] = np.asarray(kinds["bias"])
+        found[f"{sb3_layer(ours)}.weight"] = np.swapaxes(np.asarray(kinds["kernel"]), -1, -2)
+        found[f"{sb3_layer(ours)}.bias"] = np.asarray(kinds["bias"])
     return found
 
 
 def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, Any]:
     """Return torch's weights as the port's, for the network of these settings."""
-    network = settings.network
-    towers = (("policy", network.pi), ("value", network.vf))
-    layers = [f"{name}_{number}" for name, sizes in towers for number in range(len(sizes))]
     return {
         "params": {
             ours: {
-                "kernel": jnp.asarray(weights[f"{torch_layer(ours)}.weight"].T),
-                "bias": jnp.asarray(weights[f"{torch_layer(ours)}.bias"]),
+                "kernel": jnp.asarray(weights[f"{sb3_layer(ours)}.weight"].T),
+                "bias": jnp.asarray(weights[f"{sb3_layer(ours)}.bias"]),
             }
-            for ours in (*layers, *HEADS)
+            for ours in settings.network.layers
         }
     }
 

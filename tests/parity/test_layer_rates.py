@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from jax_port import adam
-from jax_port.layer_rates import factors, layer_names, without_frozen
+from jax_port.layer_rates import factors, without_frozen
 from jax_port.ppo import clip_gradients
 from jax_port.settings import NetworkSpec, TrainSettings
 from markets import InputError
 
-NAMES = layer_names((8,), (8,))
+NAMES = NetworkSpec((8,), (8,)).layers
 RATES = (("policy_0", 0.0), ("value_head", 0.25))
 RATE, NORM, STEPS = 1e-2, 0.5, 20
 

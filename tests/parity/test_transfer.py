@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from jax_port.layer_rates import layer_names
 from jax_port.networks import masked_log_probs
 from jax_port.policy import Policy, load_policy, save_policy
 from jax_port.settings import NetworkSpec
@@ -125,7 +124,7 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
     sizes = ["--envs", "8", "--n-steps", "8", "--batch-size", "32", "--steps", "64", "--epochs", "1"]
     options = ["--phase", "2", "--from", str(tmp_path), "--synthetic", "3", "--ungated"]
     towers = ["--pi", "16,16", "--vf", "16,16"]
-    kept = [name for name in layer_names((16, 16), (16, 16)) if name != "value_head"]
+    kept = [name for name in SPEC.layers if name != "value_head"]
     towers += [part for name in kept for part in ("--freeze", name)]
     towers += ["--layer-rate", "value_head=0.5"]
     made = CliRunner().invoke(
