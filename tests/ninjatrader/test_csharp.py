@@ -13,7 +13,9 @@ import pytest
 
 from jax_port.data_loader import prepare
 from jax_port.evaluate import evaluate
+from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
+from jax_port.policy import save_policy
 from jax_port.runs import file_digest
 from markets import Bars, InputError, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
@@ -152,6 +154,19 @@ def test_statistics_of_another_run_are_refused(program: Path, tmp_path: Path) ->
     mean = [x + 1 for x in json.loads((bundle(1) / "manifest.json").read_text())["normalizer"]["mean"]]
     with pytest.raises(InputError, match=r"statistics\.mean is not what the manifest says"):
         checker(program, tmp_path, spoilt(tmp_path, {"normalizer.mean": mean})).golden()
+
+
+def test_a_decimal_that_mono_misreads_is_accepted(program: Path, tmp_path: Path) -> None:
+    """Mono and .NET Framework read 3.811717386639214 one unit in the last place off."""
+    policy = made_policy(1)
+    variance = np.array(policy.statistics["var"])
+    variance[:2] = 3.811717386639214, 29053.33143214345
+    save_policy(
+        tmp_path / "policy.safetensors",
+        replace(policy, statistics={**policy.statistics, "var": variance}),
+    )
+    export(tmp_path / "policy.safetensors", tmp_path / "out")
+    assert checker(program, tmp_path, tmp_path / "out").golden()["actions_differ"] == 0
 
 
 def test_another_policy_file_is_refused(program: Path, tmp_path: Path) -> None:
