@@ -89,6 +89,10 @@ def _show(report: dict[str, Any], out: Path) -> None:
     console.print(
         f"replay: {replay['episodes']} episodes, {replay['trades']} trades, PnL {replay['pnl_dollars']}"
     )
+    if not replay["trades"]:
+        console.print("the policy takes no trade, so none was compared", style="yellow")
+    if isinstance(report["day"], str):
+        console.print(f"C#: {report['day']}", style="yellow", markup=False)
     if report["csharp"] != "checked":
         console.print(f"C#: {report['csharp']}", style="yellow", markup=False)
     if report["verdict"] == "same":

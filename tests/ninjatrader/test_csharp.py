@@ -36,7 +36,7 @@ PRELOAD = 300
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_checker(tmp_path_factory.mktemp("mono") / "check.exe")
+    return compile_checker(tmp_path_factory.mktemp("mono") / "ParityCheck.exe")
 
 
 @pytest.fixture(scope="module")
