@@ -1,8 +1,8 @@
-"""A whole day of raw bars and what the policy does on it, for the C# checker: on Mono, or at NinjaTrader's.
+"""A whole day of raw bars and what the policy does on it, for the C# checker on any machine.
 
 The reference's environment says what is seen, allowed and filled; the port says, in float64, what the
-policy makes of it. The file is of :mod:`jax_port.export.golden`'s form, but for its bars, which stay in a
-CSV of their own as market data come: ``timestamp,open,high,low,close,volume``, stamped by their open in UTC.
+policy makes of it. The file is of :mod:`jax_port.export.golden`'s form, but for its bars, which stay in
+a CSV as market data come: ``timestamp,open,high,low,close,volume``, stamped by their open in UTC.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def make_day(policy: Policy, bars: Bars, date: str | None = None) -> dict[str, A
         at = start + len(episode)
     table = add_features(kept.frame, kept.contract.tick_size, policy.config)
     return {
-        "about": "bars are in a file of their own, stamped by their open; a decision at a bar is taken at "
-        "its close, from the bars before it and the position at it; logits are computed in 64-bit floats",
+        "about": "bars are in a file of their own, stamped by their open; a decision at a bar is taken "
+        "at its close, from the bars before it and the position at it; logits are in 64-bit floats",
         "source": bars.source,
         "day": str(np.datetime64(int(dates[first]), "D")),
         "features": [
@@ -76,7 +76,7 @@ def make_day(policy: Policy, bars: Bars, date: str | None = None) -> dict[str, A
 
 
 def to_csv(bars: Bars, end: int | None = None) -> str:
-    """Return bars as the CSV that the checker reads, up to a bar's open in UTC seconds if one is given."""
+    """Return bars as the CSV that the checker reads, up to a bar's open in UTC seconds if given."""
     frame = bars.frame if end is None else bars.frame[bars.timestamps_ns <= end * 1_000_000_000]
     index = frame.index
     assert isinstance(index, pd.DatetimeIndex)
@@ -103,8 +103,8 @@ def _choose(env: Any, dates: Any, date: str | None) -> tuple[int, int]:
             found.append((len(rows), int(own[0]), int(rows[-1])))
     if not found:
         raise InputError(
-            f"{env.bars.source}: {date or 'no day'} can be played from beginning to end; give a day with "
-            f"at least {PRELOAD} bars of the session before it and another day after it"
+            f"{env.bars.source}: {f'{date} can not' if date else 'no day can'} be played from beginning "
+            f"to end; it needs {PRELOAD} bars of the session before it and another day after it"
         )
     most = max(found)[0]
     _, first, last = [entry for entry in found if entry[0] == most][-1]

@@ -81,7 +81,7 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
     policy = load_policy(folder / POLICY)
     check_policy(policy)
     contract = _contract(folder, manifest)
-    bars = request.bars if request.bars is not None else _synthetic(contract)
+    bars = bars_for(folder, manifest, request.bars)
     if request.need_csharp and not available():
         raise InputError(MISSING)
     market = prepare(bars, policy.config)
@@ -100,7 +100,11 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
             try:
                 compare_csharp_golden(board, checker)
                 compare_stream(board, checker, policy, bars)
-                day = stated if isinstance(stated, str) else compare_csharp_day(board, checker, bars, stated)
+                day = (
+                    stated
+                    if isinstance(stated, str)
+                    else compare_csharp_day(board, checker, bars, stated)
+                )
             except InputError as error:
                 _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
                 checker = None
@@ -171,6 +175,23 @@ def _day(policy: Policy, bars: Bars) -> dict[str, Any] | str:
         return make_day(policy, bars)
     except InputError as error:
         return f"not checked over a whole day: {error}"
+
+
+def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
+    """Return bars of a bundle's contract: those given, else synthetic ones.
+
+    Raises:
+        InputError: those given are of another contract, or there are no synthetic ones of it.
+    """
+    contract = _contract(folder, manifest)
+    if bars is None:
+        return _synthetic(contract)
+    if (bars.contract.symbol, bars.contract.tick_size) != (contract.symbol, contract.tick_size):
+        raise InputError(
+            f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; give "
+            "bars of its contract, or export the policy with another --symbol"
+        )
+    return bars
 
 
 def _contract(folder: Path, manifest: dict[str, Any]) -> Contract:
