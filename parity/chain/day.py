@@ -103,8 +103,8 @@ def _choose(env: Any, dates: Any, date: str | None) -> tuple[int, int]:
             found.append((len(rows), int(own[0]), int(rows[-1])))
     if not found:
         raise InputError(
-            f"{env.bars.source}: {f'{date} can not' if date else 'no day can'} be played from beginning "
-            f"to end; it needs {PRELOAD} bars of the session before it and another day after it"
+            f"{env.bars.source}: {date or 'any day'} can't be played from beginning to end; it needs "
+            f"{PRELOAD} bars of the session before it, and another day after it"
         )
     most = max(found)[0]
     _, first, last = [entry for entry in found if entry[0] == most][-1]

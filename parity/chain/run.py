@@ -1,8 +1,8 @@
 """Train a policy of each phase, export both and verify both: ``python -m parity.chain.run``.
 
-The training is short and ungated: it is the way out that is proved here, not what was learnt. It is done
-on a market with a planted edge, unless bars are given, so that the policies soon trade. Phase 2 begins
-with Phase 1's weights, as it would in earnest.
+The training is short and ungated: it is the way out that is proved here, not what was learnt. It is
+done on a market with a planted edge, unless bars are given, so that the policies soon trade. Phase 2
+begins with Phase 1's weights, as it would in earnest.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(data: Path | None, symbol: str, steps: int, hidden: str, out: Path, **o
         raise SystemExit(1)
 
 
-READING = {"format": "format_", "tz": "timezone"}
+READING: dict[str, str] = {"format": "format_", "tz": "timezone"}
 """Options that say how the bars are read, and the names under which they come."""
 
 

@@ -188,8 +188,8 @@ def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
         return _synthetic(contract)
     if (bars.contract.symbol, bars.contract.tick_size) != (contract.symbol, contract.tick_size):
         raise InputError(
-            f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; give "
-            "bars of its contract, or export the policy with another --symbol"
+            f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; "
+            "give bars of its contract, or export the policy with another --symbol"
         )
     return bars
 
