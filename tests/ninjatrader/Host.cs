@@ -1,6 +1,6 @@
 // Plays NinjaTrader for the strategy on a bundle's golden bars, filling orders by the rules of section 6 of
 // docs/environment.md, and prints every closed trade: side, entry and exit with time and price.
-//   mono host.exe BUNDLE CHART_SYMBOL fill [LOG_FOLDER [BARS]]   every order is filled
+//   mono host.exe BUNDLE CHART_SYMBOL fill USER_FOLDER [BARS]   every order is filled
 //   mono host.exe BUNDLE CHART_SYMBOL slip ...      entries are filled one tick worse than that
 //   mono host.exe BUNDLE CHART_SYMBOL early ...     what is open at 16:59 is closed by the host, in that minute
 //   mono host.exe BUNDLE CHART_SYMBOL live ...      the account is a broker's; live-allowed lets it trade
@@ -45,8 +45,7 @@ namespace RLTrader
             RLTraderStrategy strategy = new RLTraderStrategy();
             strategy.ToState(State.SetDefaults);
             strategy.BundleFolder = args[0];
-            if (args.Length > 3) strategy.LogFolder = args[3];
-            else NinjaTrader.Core.Globals.UserDataDir = Path.GetTempPath();
+            NinjaTrader.Core.Globals.UserDataDir = args[3]; // the log's default place is below it
             strategy.TickSize = tick;
             strategy.Instrument.MasterInstrument.Name = args[1];
             if (mode.StartsWith("live", StringComparison.Ordinal)) strategy.Account.Provider = Provider.Rithmic;
