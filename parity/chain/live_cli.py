@@ -1,4 +1,4 @@
-"""``rltrader replay``: a live strategy's decision log, held against what offline makes of the same bars."""
+"""``rltrader replay``: a live strategy's decision log, held against offline on the same bars."""
 
 from __future__ import annotations
 
@@ -74,17 +74,23 @@ def _show(report: dict[str, Any]) -> None:
         console.print(text, style=style, markup=False)
 
     compared, fills, first = report["compared"], report["fills"], report["first"]
+    largest = report["largest"]
     if report["log"]["last_line_cut_off"]:
         say("the log's last line was cut off and is left out, as after a crash", "yellow")
     say(
         f"compared: {compared['bars']:,} bars, {compared['decisions']:,} decisions, "
-        f"{compared['fills']:,} fills; largest distance of a feature {report['largest']['feature']:.2g}, "
-        f"of a logit {report['largest'].get('logits', 0.0):.2g}, of a fill {fills['largest_ticks']:g} ticks"
+        f"{compared['fills']:,} fills; largest distances: feature {largest['feature']:.2g}, "
+        f"logit {largest.get('logits', 0.0):.2g}, fill {fills['largest_ticks']:g} ticks"
     )
     if first is None:
         say("live and offline agree", "green")
         return
     say(f"first difference: {words(first)}", "red")
+    if (first["bar"], first["stage"]) == (0, "bar"):
+        say(
+            "the very first bar differs: is it a file of the same contract? If its times carry no zone, "
+            "say its zone with --tz"
+        )
     other = report["first_beside_fills"]
     if first["stage"] == "fill":
         say(

@@ -1,4 +1,4 @@
-"""Follow a log's fills bar by bar: what was held at each, and which fills the rules would not have made.
+"""Follow a log's fills bar by bar: what was held, and which fills the rules would not have made.
 
 The position always follows what the host filled, so that one tick of slippage does not make every later
 bar differ.
@@ -23,7 +23,7 @@ REASONS = {
 """Why a trade was closed, by the name that NinjaTrader or the strategy gives the order."""
 
 BAR, FEATURE, EXIT, OBSERVATION, MASK, LOGITS, ACTION, ENTRY = range(8)
-"""Causal order within a bar: an exit comes before what is seen at its close, an order's fill after it."""
+"""Causal order within a bar: an exit comes before what is seen at its close, an order's fill after."""
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,7 @@ class _Walk:
     def _price(self, bar: int, order: int, name: str, points: float, ticks: int) -> None:
         tick = self.offline.contract.tick_size
         apart = abs(points / tick - ticks)
-        apart = (
-            apart if apart > 1e-6 else 0.0
-        )  # prices in points are not whole numbers of ticks to the last bit
+        apart = apart if apart > 1e-6 else 0.0  # points over a tick are whole but for rounding
         self.found.fills.append((bar, apart))
         if apart > self.fill_ticks:
             price = f"price of the {name}, in points"

@@ -126,7 +126,8 @@ def read_log(path: Path) -> LiveLog:
             _take(entry, header, bars, between)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"{path}, line {number}: not a line of a decision log ({_why(error)}); copy the file again"
+                f"{path}, line {number}: not a line of a decision log ({_why(error)}); copy the file "
+                "again"
             ) from None
     if not bars:
         raise InputError(f"{path}: it holds no bar; let the strategy run and give a later log")
@@ -155,8 +156,8 @@ def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
         raise InputError(f"{path}: no header of a decision log in its first line; give the whole file")
     if header.get("version") != VERSION:
         raise InputError(
-            f"{path}: version {header.get('version')!r} of the log is not {VERSION}; use the version of "
-            "this program that the strategy came with"
+            f"{path}: version {header.get('version')!r} of the log is not {VERSION}; use the version "
+            "of this program that the strategy came with"
         )
     phase = header.get("phase")
     missing = [name for name, kind in HEADER.items() if not isinstance(header.get(name), kind)]
@@ -172,8 +173,8 @@ def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
     for name, names in own.items():
         if header.get(name) != names:
             raise InputError(
-                f"{path}: its {name} are not {', '.join(names)}; use the version of this program that the "
-                "strategy came with"
+                f"{path}: its {name} are not {', '.join(names)}; use the version of this program that "
+                "the strategy came with"
             )
     return header
 

@@ -62,8 +62,9 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract]:
         raise InputError(f"{path}: not the file that {MANIFEST} was written for; copy the bundle again")
     if digest != log.header["policy_sha256"]:
         raise InputError(
-            f"{log.path}: made by another policy than {path} (SHA-256 {log.header['policy_sha256'][:12]} "
-            f"and {digest[:12]}); give the strategy's own bundle with --bundle"
+            f"{log.path}: made by another policy than {path} (SHA-256 "
+            f"{log.header['policy_sha256'][:12]} and {digest[:12]}); give the strategy's own bundle with "
+            "--bundle"
         )
     try:
         contract = Contract(**manifest["contract"])

@@ -31,7 +31,7 @@ GIVEN = Limit(0.0, 1e-12)
 
 Numbers = NDArray[Any]
 Stage = tuple[int, str, Limit, Sequence[str], Numbers, Numbers, Numbers]
-"""Place in the causal order, name, limit, names of values, rows, and what live and offline have there."""
+"""Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
 
 
 def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
     first = differences[0] if differences else None
     if first is None and not len(rows):
         raise InputError(
-            f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing to "
-            "compare; give a log of a later time"
+            f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing "
+            "to compare; give a log of a later time"
         )
     other = next((found for found in differences if found.stage != "fill"), None)
     end = len(offline) if other is None else other.bar
@@ -107,50 +107,27 @@ def _stages(
         return [int(getattr(held, name)) for name in HELD]
 
     held = np.array([whole(trade) for trade in followed.held], np.int64).reshape(size, len(HELD))
+    at = live_fills
+    minutes = log.minute[:size, None], offline.minute[:, None]
+    features = log.features[:size], offline.features
     found: list[Stage] = [
-        (live_fills.BAR, "bar", GIVEN, COLUMNS, every, log.ohlcv[:size], offline.bars),
-        _equal(
-            live_fills.BAR, "bar", ("minute",), every, log.minute[:size, None], offline.minute[:, None]
-        ),
-        (
-            live_fills.FEATURE,
-            "feature",
-            FEATURE_LIMIT,
-            FEATURES,
-            every,
-            log.features[:size],
-            offline.features,
-        ),
-        _equal(
-            live_fills.FEATURE, "feature", DISTANCES, every, log.distances[:size], offline.distances
-        ),
-        _equal(live_fills.OBSERVATION, "observation", HELD, every, log.held[:size], held),
+        (at.BAR, "bar", GIVEN, COLUMNS, every, log.ohlcv[:size], offline.bars),
+        (at.BAR, "bar", EQUAL, ("minute",), every, *minutes),
+        (at.FEATURE, "feature", FEATURE_LIMIT, FEATURES, every, *features),
+        (at.FEATURE, "feature", EQUAL, DISTANCES, every, log.distances[:size], offline.distances),
+        (at.OBSERVATION, "observation", EQUAL, HELD, every, log.held[:size], held),
     ]
     if seen is not None:
-        at, names = live_fills, ACTIONS[:actions]
+        names = ACTIONS[:actions]
+        observed = log.observed[rows], seen.observed
+        taken = log.action[rows, None], seen.action[:, None]
         found += [
-            (
-                at.OBSERVATION,
-                "observation",
-                OBSERVED,
-                POSITION[:position],
-                rows,
-                log.observed[rows],
-                seen.observed,
-            ),
-            _equal(at.MASK, "mask", names, rows, log.mask[rows], seen.mask),
+            (at.OBSERVATION, "observation", OBSERVED, POSITION[:position], rows, *observed),
+            (at.MASK, "mask", EQUAL, names, rows, log.mask[rows], seen.mask),
             (at.LOGITS, "logits", FLOAT32, names, rows, log.logits[rows], seen.logits),
-            _equal(
-                at.ACTION, "action", ("action",), rows, log.action[rows, None], seen.action[:, None]
-            ),
+            (at.ACTION, "action", EQUAL, ("action",), rows, *taken),
         ]
     return found
-
-
-def _equal(
-    order: int, stage: str, names: Sequence[str], rows: Numbers, live: Numbers, offline: Numbers
-) -> Stage:
-    return order, stage, EQUAL, names, rows, live, offline
 
 
 def _gauge(stage: Stage, end: int) -> Gauge:

@@ -1,4 +1,4 @@
-"""The strategy itself, compiled with stubs and a host that plays NinjaTrader, and logs that it wrote."""
+"""The strategy, compiled with stubs and a host that plays NinjaTrader, and the logs that it writes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scratch() -> Path:
 
 @cache
 def host(file: str = "", right: str = "", wrong: str = "") -> Path:
-    """Return strategy, stubs and host compiled as C# 5; with a fault planted in a file, if one is named."""
+    """Return strategy, stubs and host compiled as C# 5, with a fault in a file if one is named."""
     out = scratch() / f"host-{abs(hash((file, right, wrong)))}.exe"
     sources = [*library(), SOURCES / STRATEGY, HERE / "Stubs.cs", HERE / "Host.cs"]
     if file:
@@ -69,7 +69,7 @@ def run_host(
 def config_of(phase: int) -> EnvConfig:
     """Return the phase's rules with an early end of the day, so that some trades are closed for it."""
     config = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
-    return replace(config, entry_close_minute=935, flat_by_minute=938)
+    return replace(config, entry_close_minute=935, flat_by_minute=935)
 
 
 @cache

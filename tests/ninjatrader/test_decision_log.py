@@ -1,4 +1,4 @@
-"""What the strategy writes down, whom it trades for, and that a log which can't be written changes nothing."""
+"""What the strategy writes down, for which accounts it trades, and a log that can't be written."""
 
 from __future__ import annotations
 
