@@ -88,8 +88,8 @@ def _show(report: dict[str, Any]) -> None:
     say(f"first difference: {words(first)}", "red")
     if (first["bar"], first["stage"]) == (0, "bar"):
         say(
-            "the very first bar differs: is it a file of the same contract? If its times carry no zone, "
-            "say its zone with --tz"
+            "the very first bar differs: is it a file of the same contract? If its times carry no "
+            "zone, say its zone with --tz"
         )
     other = report["first_beside_fills"]
     if first["stage"] == "fill":

@@ -121,14 +121,10 @@ class _Walk:
         if self.leaving is not None:
             if self.held.side:
                 price = self.offline.market_price(self.leaving, -self.held.side)
-                self._differ(
-                    self.leaving, ENTRY, "exit", "nothing", self._words(-self.held.side, price)
-                )
+                self._missing_exit(self.leaving, ENTRY, price, LATE)
             self.leaving = None
         elif self.held.side and (expected := self.offline.exit_price(t, self.held)):
-            self._differ(
-                t, EXIT, "exit", "nothing", self._words(-self.held.side, expected[1], expected[0])
-            )
+            self._missing_exit(t, EXIT, expected[1], expected[0])
 
     def decide(self, t: int) -> None:
         """Compare whether something is decided at a bar, then do what live did."""
@@ -167,10 +163,8 @@ class _Walk:
             self.sent = self.sent or sent
         sent.quantity += fill.quantity
         sent.points += fill.quantity * fill.price
-        price = sent.points / sent.quantity
-        self.held = self.offline.entered(
-            sent.bar, sent.side, round(price / self.offline.contract.tick_size)
-        )
+        ticks = round(sent.points / sent.quantity / self.offline.contract.tick_size)
+        self.held = self.offline.entered(sent.bar, sent.side, ticks)
         self.quantity += fill.quantity
         if not sent.told:
             self._check_entry(sent, self._words_of(fill))
@@ -212,6 +206,10 @@ class _Walk:
         if apart > self.fill_ticks:
             price = f"price of the {name}, in points"
             self._differ(bar, order, price, points, ticks * tick, apart * tick, self.fill_ticks * tick)
+
+    def _missing_exit(self, bar: int, order: int, price: int, why: str) -> None:
+        rules = self._words(-self.held.side, price, why, self.quantity)
+        self._differ(bar, order, "exit", "nothing", rules)
 
     def _differ(self, bar: int, order: int, name: str, *values: Any) -> None:
         self.found.differences.append(Difference(bar, order, "fill", name, *values))

@@ -207,7 +207,7 @@ def _take(
 def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
     position, actions = len(header["position"]), len(header["actions"])
     skipped = entry.get("skipped")
-    nothing = {
+    nothing: dict[str, Any] = {
         "observed": [None] * position,
         "mask": [False] * actions,
         "logits": [None] * actions,

@@ -63,8 +63,8 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract]:
     if digest != log.header["policy_sha256"]:
         raise InputError(
             f"{log.path}: made by another policy than {path} (SHA-256 "
-            f"{log.header['policy_sha256'][:12]} and {digest[:12]}); give the strategy's own bundle with "
-            "--bundle"
+            f"{log.header['policy_sha256'][:12]} and {digest[:12]}); give the strategy's own bundle "
+            "with --bundle"
         )
     try:
         contract = Contract(**manifest["contract"])
@@ -164,8 +164,9 @@ class Offline:
         """Return the trade that is opened on a bar, at the rules' own price or at a fill in ticks."""
         after = _enter(self._state(t, Held()), self._params, np.int32(side))
         moved = 0 if fill is None else fill - int(after.entry_price)
-        prices = (int(x) + moved for x in (after.entry_price, after.sl_price, after.tp_price))
-        return Held(side, *prices, entry_bar=t)
+        prices = after.entry_price, after.sl_price, after.tp_price
+        entry, stop, target = (int(price) + moved for price in prices)
+        return Held(side, entry, stop, target, entry_bar=t)
 
     def exit_price(self, t: int, held: Held) -> tuple[str, int] | None:
         """Return why and at how many ticks an earlier bar's trade is closed within a bar, or None."""

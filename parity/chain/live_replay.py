@@ -154,11 +154,12 @@ def _first(stage: Stage) -> Difference | None:
     if name == "action":
         one, other = (ACTIONS[int(x)] for x in (one, other))
         return Difference(int(rows[row]), order, name, "action", one, other)
-    whole = limit is EQUAL
-    values = [bool(x) if name == "mask" else int(x) if whole else float(x) for x in (one, other)]
+    kind = bool if name == "mask" else int if limit is EQUAL else float
     apart = abs(float(one) - float(other))
     allowed = float(limit.allowed(np.abs(np.array(float(other)))))
-    return Difference(int(rows[row]), order, name, names[column], *values, apart, allowed)
+    return Difference(
+        int(rows[row]), order, name, names[column], kind(one), kind(other), apart, allowed
+    )
 
 
 def _told(found: Difference | None, log: LiveLog) -> dict[str, Any] | None:

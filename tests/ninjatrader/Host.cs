@@ -2,6 +2,7 @@
 // docs/environment.md, and prints every closed trade: side, entry and exit with time and price.
 //   mono host.exe BUNDLE CHART_SYMBOL fill USER_FOLDER [BARS]   every order is filled
 //   mono host.exe BUNDLE CHART_SYMBOL slip ...      entries are filled one tick worse than that
+//   mono host.exe BUNDLE CHART_SYMBOL parts ...     two contracts come one tick too high and one tick too low
 //   mono host.exe BUNDLE CHART_SYMBOL early ...     what is open at 16:59 is closed by the host, in that minute
 //   mono host.exe BUNDLE CHART_SYMBOL live ...      the account is a broker's; live-allowed lets it trade
 //   mono host.exe BUNDLE CHART_SYMBOL reject ...    every entry is rejected; prints how many were sent
@@ -98,7 +99,13 @@ namespace RLTrader
             target = entry + side * Last(strategy.Calls, "target Ticks ") * tick;
             MarketPosition held = side > 0 ? MarketPosition.Long : MarketPosition.Short;
             quantity = int.Parse(words[2], CultureInfo.InvariantCulture);
-            strategy.Executed("RLTrader", entry, quantity, held, entered);
+            if (mode == "parts")
+            {
+                strategy.Executed("RLTrader", entry + tick, 1, held, entered);
+                strategy.Moved(entry + tick, 1, held);
+                strategy.Executed("RLTrader", entry - tick, 1, held, entered);
+            }
+            else strategy.Executed("RLTrader", entry, quantity, held, entered);
             strategy.Moved(entry, quantity, held);
         }
 

@@ -57,11 +57,26 @@ def run_host(
     mode: str = "fill",
     *rest: str,
     culture: str = "",
+    kilobytes: int = 0,
     program: Path | None = None,
 ) -> tuple[list[str], str]:
-    """Return what the host prints, line by line, and what the strategy told NinjaTrader's log."""
+    """Return what the host prints, line by line, and what the strategy told NinjaTrader's log.
+
+    Args:
+        user_folder: stands for NinjaTrader's own folder.
+        folder: the bundle.
+        symbol: of the chart.
+        mode: see Host.cs.
+        rest: a file of bars; by default the bundle's golden ones.
+        culture: such as de-DE.
+        program: what to run; by default the strategy as it is.
+        kilobytes: no file may grow beyond, as on a full disk; 0 is no limit.
+    """
     flags = [f"--culture={culture}"] if culture else []
     command = ["mono", str(program or host()), *flags, str(folder), symbol, mode, str(user_folder)]
+    if kilobytes:
+        limit = f"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""
+        command = ["bash", "-c", limit, "bash", *command]
     done = subprocess.run([*command, *rest], capture_output=True, text=True, check=True)
     return done.stdout.splitlines(), done.stderr
 
@@ -94,10 +109,11 @@ def live_files() -> tuple[Path, Path]:
 
 
 @cache
-def live_bundle(phase: int) -> Path:
+def live_bundle(phase: int, contracts: int = 1) -> Path:
     """Return what the strategy needs of the bundle of a made policy: the policy and its manifest."""
-    folder, config = scratch() / f"live{phase}", config_of(phase)
-    folder.mkdir()
+    folder, config = scratch() / f"live{phase}-{contracts}", config_of(phase)
+    config = replace(config, account=replace(config.account, contracts=contracts))
+    folder.mkdir(exist_ok=True)
     policy = make_policy(prepare(live_bars(), config), config, seed=3, data={"symbol": "ES"})
     save_policy(folder / POLICY, policy)
     manifest = describe(policy, get_contract("ES"), {"file": POLICY})
@@ -107,9 +123,9 @@ def live_bundle(phase: int) -> Path:
 
 
 @cache
-def live_log(phase: int, mode: str = "fill", program: Path | None = None) -> Path:
+def live_log(phase: int, mode: str = "fill", program: Path | None = None, contracts: int = 1) -> Path:
     """Return the log that the strategy writes over these bars; tests must not change it."""
     user = Path(tempfile.mkdtemp(dir=scratch()))
-    run_host(user, live_bundle(phase), "ES", mode, str(live_files()[1]), program=program)
+    run_host(user, live_bundle(phase, contracts), "ES", mode, str(live_files()[1]), program=program)
     (log,) = (user / "rltrader").glob("*.jsonl")
     return log

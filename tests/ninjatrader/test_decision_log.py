@@ -47,6 +47,22 @@ def test_a_log_that_cannot_be_written_does_not_stop_trading(tmp_path: Path) -> N
     assert "trading goes on without it" in told
 
 
+def test_a_disk_that_fills_up_does_not_stop_trading(tmp_path: Path) -> None:
+    bars = str(live_files()[1])
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "fill", bars, kilobytes=400)
+    (tmp_path / "other").mkdir()
+    logged, _ = run_host(tmp_path / "other", live_bundle(1), "ES", "fill", bars)
+    # Mono itself prints a line about the error that it doesn't know.
+    assert [line for line in trades if "w32error" not in line] == logged != []
+    assert told.count("the decision log can't be written") == 1
+    (cut,) = (tmp_path / "rltrader").glob("*.jsonl")
+    (whole,) = (tmp_path / "other" / "rltrader").glob("*.jsonl")
+    log = read_log(cut)
+    assert cut.stat().st_size == 400 * 1024
+    assert log.torn
+    assert 300 < len(log) < len(read_log(whole))
+
+
 def test_a_live_account_is_refused(tmp_path: Path) -> None:
     trades, told = run_host(tmp_path, live_bundle(1), "ES", "live", str(live_files()[1]))
     assert trades == []

@@ -1,4 +1,4 @@
-"""Logs that the strategy wrote, replayed: they agree, and a fault of each stage is found where it is."""
+"""Logs that the strategy wrote, replayed: they agree, and a fault of every stage is found."""
 
 from __future__ import annotations
 
@@ -287,6 +287,16 @@ def test_slippage_is_told_apart_from_everything_else() -> None:
     assert found["fills"]["largest_ticks"] == 1
     assert "all else agrees" in run(log).output
     assert report(log, 0, "--fill-ticks", "1")["verdict"] == "same"
+
+
+def test_an_entry_in_parts_counts_at_its_average_price() -> None:
+    """Two contracts, one filled a tick too high and one a tick too low."""
+    log = live_log(1, "parts", contracts=2)
+    fills = [fill for between in read_log(log).between for fill in between.fills]
+    assert [fill.quantity for fill in fills[:3]] == [1, 1, 2]
+    found = report(log, 0)
+    assert found["compared"]["fills"] > 100
+    assert found["fills"]["largest_ticks"] == 0
 
 
 def test_a_session_close_counts_as_flat_by() -> None:
