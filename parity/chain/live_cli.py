@@ -94,7 +94,7 @@ def _show(report: dict[str, Any]) -> None:
     other = report["first_beside_fills"]
     if first["stage"] == "fill":
         say(
-            f"{fills['differ']} fills differ before "
+            f"fills that differ: {fills['differ']} before "
             + ("the log ends; all else agrees" if other is None else "something else does")
             + "; the position follows the log's fills"
         )

@@ -66,6 +66,7 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
         )
     other = next((found for found in differences if found.stage != "fill"), None)
     end = len(offline) if other is None else other.bar
+    before = differences if other is None else differences[: differences.index(other)]
     ticks = [apart for bar, apart in followed.fills if bar < end]
     return {
         "verdict": "same" if first is None else "different",
@@ -78,7 +79,7 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
         },
         "largest": {stage[1]: _largest(stage, end) for stage in stages if stage[2] is not EQUAL},
         "fills": {
-            "differ": len([f for f in followed.differences if f.stage == "fill" and f.bar < end]),
+            "differ": len(before),
             "price_apart": sum(x > 0 for x in ticks),
             "largest_ticks": max(ticks, default=0.0),
             "allowed_ticks": fill_ticks,
