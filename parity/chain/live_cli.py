@@ -16,7 +16,9 @@ from markets import InputError
 @click.argument("log", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
 @click.option(
-    "--bundle", type=click.Path(path_type=Path), help="The strategy's; by default the log's own folder."
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="The strategy's; by default the folder that the log names.",
 )
 @click.option("--format", "format_", help="Format of the file; detected by default.")
 @click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
