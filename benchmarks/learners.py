@@ -1,7 +1,7 @@
 """Trainers that can begin anew and be asked what they would do, and how what they do is judged.
 
-All are judged alike: their likeliest actions, in the port's environment, from the same starts. An action
-that the environment forbids does there what it does in training: it becomes hold.
+All are judged alike: their likeliest actions, in the port's environment, from the same starts. An
+action that the environment forbids does there what it does in training: it becomes hold.
 """
 
 from __future__ import annotations
@@ -114,9 +114,7 @@ def judged(greedy: Greedy, unseen: Unseen) -> float:
 
 
 @partial(jax.jit, static_argnums=(0, 4))
-def _play(
-    choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, length: int
-) -> jax.Array:
+def _play(choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, length: int) -> jax.Array:
     phase = phase_of(params)
 
     def body(carry: Any, _: None) -> Any:
@@ -137,7 +135,9 @@ def vec_scale(normalizer: VecNormalize) -> Scale:
     """Return the scale of a ``VecNormalize``'s observations."""
     seen = normalizer.obs_rms
     with jax.enable_x64(True):
-        moments = RunningMoments(*(jnp.asarray(x, jnp.float64) for x in (seen.mean, seen.var, seen.count)))
+        moments = RunningMoments(
+            *(jnp.asarray(x, jnp.float64) for x in (seen.mean, seen.var, seen.count))
+        )
     return scale_of(moments)
 
 

@@ -23,7 +23,9 @@ def _reset(key: jax.Array, params: EnvParams, num_envs: int) -> tuple[jax.Array,
 
 
 @jax.jit
-def _step(key: jax.Array, number: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> Any:
+def _step(
+    key: jax.Array, number: jax.Array, state: EnvState, action: jax.Array, params: EnvParams
+) -> Any:
     key = jax.random.fold_in(key, number)
     moved = batch_step(key, state, action, params, phase_of(params))
     ends = moved.outcome

@@ -63,19 +63,20 @@ class RejaxRival:
                 agent_kwargs={"hidden_layer_sizes": settings.network.pi, "activation": "relu"},
             )
             self._choose = _chooser(self._algorithm)
+            first = self._algorithm.init_state(jax.random.key(settings.seed))
+            # Its reward statistics begin as whole numbers and go on as float32.
+            rewards = first.rew_rms_state.replace(mean=jnp.float32(0.0), var=jnp.float32(1.0))
+            self._first = jax.tree.map(_strong, first.replace(rew_rms_state=rewards))
             self.begin()
-            program = jax.jit(lambda algorithm, state: algorithm.train_iteration(state), donate_argnums=1)
+            program = jax.jit(
+                lambda algorithm, state: algorithm.train_iteration(state), donate_argnums=1
+            )
             self._update = program.lower(self._algorithm, self._state).compile()
         return time.perf_counter() - began
 
     def begin(self) -> None:
-        """Start again from the seed."""
-        with lenient():
-            fresh = self._algorithm.init_state(jax.random.key(self._settings.seed))
-            # Its reward statistics begin as whole numbers and go on as float32.
-            rewards = fresh.rew_rms_state.replace(mean=jnp.float32(0.0), var=jnp.float32(1.0))
-            fresh = fresh.replace(rew_rms_state=rewards)
-            self._state = jax.block_until_ready(jax.tree.map(_strong, fresh))
+        """Start again from the first state; a second one would be of another class."""
+        self._state = jax.block_until_ready(jax.tree.map(jnp.copy, self._first))
 
     def run(self) -> int:
         """Make one update."""
@@ -90,13 +91,15 @@ class RejaxRival:
 
     def close(self) -> None:
         """Forget the device arrays."""
-        self._state = None
+        self._state = self._first = None
 
 
 def _strong(leaf: Any) -> jax.Array:
     """Return an array of a fixed dtype: rejax begins with Python's numbers and goes on with arrays."""
     array = jnp.asarray(leaf)
-    return array if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else array.astype(array.dtype)
+    return (
+        array if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else array.astype(array.dtype)
+    )
 
 
 def _chooser(algorithm: Any) -> Any:
