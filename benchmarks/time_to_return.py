@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -187,6 +188,7 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
         "surroundings": surroundings(),
         "plan": asdict(plan),
         "rows": rows,
+        "ahead": ahead(rows),
     }
     show(rows, console)
     if out is not None:
@@ -207,6 +209,33 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
     reference = replace(reference_settings(*sizes), learning_rate=options["learning_rate"])
     same = {name: options[name] for name in ("days", "starts", "share", "limit_seconds", "every")}
     return Plan(**same, settings=settings, reference=reference)
+
+
+def ahead(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, by trainer, how many times as long as the port it took: medians over seeds.
+
+    A run that did not get there counts as long as its limit, so where the median is such a run the
+    ratio is the least it can be (``at_least``). Trainers that failed are left out.
+    """
+    seconds: dict[str, list[tuple[float, bool]]] = {}
+    for row in rows:
+        if "error" not in row:
+            late = row["seconds"] is None
+            took = row["limit_seconds"] if late else row["seconds"]
+            seconds.setdefault(row["trainer"], []).append((took, late))
+    ours = seconds.pop("port", [])
+    if not ours or any(late for _, late in ours):
+        return {}
+    base = median(took for took, _ in ours)
+    if not base:  # untrained it was good enough
+        return {}
+    return {
+        name: {
+            "ratio": median(took for took, _ in runs) / base,
+            "at_least": sum(late for _, late in runs) * 2 >= len(runs),
+        }
+        for name, runs in seconds.items()
+    }
 
 
 def said(row: Mapping[str, Any]) -> str:
@@ -243,6 +272,9 @@ def show(rows: list[dict[str, Any]], console: Console) -> None:
             f"{used:,.0f} of {row['limit_seconds']:,.0f} s",
         )
     console.print(table)
+    for name, ratio in ahead(rows).items():
+        more = "at least " if ratio["at_least"] else ""
+        console.print(f"{name} took {more}[bold]{ratio['ratio']:,.2f}x[/] as long as the port")
     for row in rows:
         if "error" in row:
             console.print(said(row), style="red", markup=False)

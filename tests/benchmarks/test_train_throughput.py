@@ -10,7 +10,7 @@ from jax_port.settings import NetworkSpec, TrainSettings
 
 def test_every_rival_trains_and_the_report_says_all(tmp_path: Path) -> None:
     out = tmp_path / "train.json"
-    result = CliRunner().invoke(main, ["--quick", "--json", str(out)])
+    result = CliRunner().invoke(main, ["--quick", "--rivals", "none", "--json", str(out)])
     assert result.exit_code == 0, result.output
     report = json.loads(out.read_text())
     sides = ["port", "port, phase 2", "reference", "port", "reference"]
@@ -18,6 +18,7 @@ def test_every_rival_trains_and_the_report_says_all(tmp_path: Path) -> None:
     assert all(row["steps_per_second"]["median"] > 0 for row in report["rows"])
     ratios = {"1 epochs", "environment alone", "phase 2 over phase 1, 1 epochs"}
     assert set(report["ratios"]) == ratios
+    assert report["ahead"] == {}
 
 
 def test_flops_are_counted_product_by_product() -> None:
