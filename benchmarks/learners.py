@@ -165,6 +165,7 @@ class PortLearner:
         self.name, self.envs = title("port", settings), settings.n_envs
         self._params, self._config, self._settings = params, config, settings
         self._choose = _decide_with(settings.network, phase_of(params).num_actions)
+        self._fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
         self._agent: Agent | None = None
 
     def prepare(self) -> float:
@@ -173,7 +174,6 @@ class PortLearner:
         settings = self._settings
         numbers = hyper_params(**{name: getattr(settings, name) for name in RATES})
         self._hyper = jax.tree.map(lambda x: x[None], numbers)
-        self._fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
         self._train = make_train(settings, 1, 1)
         self.begin()
         self.run()

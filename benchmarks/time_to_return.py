@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.it_learns import baselines
+from benchmarks.it_learns import oracle_pnl
 from benchmarks.learners import Learner, PortLearner, ReferenceLearner, judged
 from benchmarks.measure import sentence, surroundings, wide_console, write_json
 from benchmarks.pattern_agents import TRAINED_ON, make_params, make_unseen
@@ -88,7 +88,7 @@ def run_row(name: str, plan: Plan, seed: int) -> dict[str, Any]:
     learner: Learner | None = None
     try:
         unseen = make_unseen(CONFIG, plan.days, 1.0, plan.starts)
-        oracle = baselines(unseen)["oracle"]
+        oracle = oracle_pnl(unseen)
         row |= {"oracle_return": oracle, "target_return": plan.share * oracle}
         learner = make_learner(name, plan, seed)
         row |= {"name": learner.name, "masks": learner.masks, "note": learner.note}
@@ -158,6 +158,7 @@ def alone(name: str, plan: Plan, seed: int) -> dict[str, Any]:
 @click.option("--n-steps", default=128, type=int, help="Steps in a rollout, of all but MaskablePPO.")
 @click.option("--batch-size", default=1024, type=int, help="Minibatch, of all but MaskablePPO.")
 @click.option("--epochs", default=4, type=int)
+@click.option("--hidden", default=256, type=int, help="Width of both towers, of all but MaskablePPO.")
 @click.option("--learning-rate", default=1e-3, type=float)
 @click.option("--workers", default=8, type=int, help="Processes of MaskablePPO.")
 @click.option(
@@ -170,7 +171,7 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure wall time to a fixed return on the market with the planted pattern."""
     if quick:
         options |= {"days": 4, "starts": 64, "limit_seconds": 0.05, "every": 0.02}
-        options |= {"envs": 8, "n_steps": 16, "batch_size": 64, "epochs": 1}
+        options |= {"envs": 8, "n_steps": 16, "batch_size": 64, "epochs": 1, "hidden": 16}
         options |= {"workers": 1, "rollout": 64, "reference_batch": 32}
     names = options["trainers"].split(",")
     for name in names:
@@ -203,7 +204,7 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
         batch_size=options["batch_size"],
         n_epochs=options["epochs"],
         learning_rate=options["learning_rate"],
-        network=NetworkSpec((256, 256), (256, 256)),
+        network=NetworkSpec((options["hidden"],) * 2, (options["hidden"],) * 2),
     )
     sizes = (options["epochs"], options["workers"], options["reference_batch"], options["rollout"])
     reference = replace(reference_settings(*sizes), learning_rate=options["learning_rate"])

@@ -40,7 +40,7 @@ from markets.synthetic import synthetic_bars
 
 SCHEMA = 1
 TWO_MILLION = 2_000_000
-RIVAL_LAYOUTS = "256x128x4096"
+RIVAL_LAYOUTS = "2048x16x4096"
 
 
 @click.command()

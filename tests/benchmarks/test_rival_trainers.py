@@ -1,21 +1,16 @@
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from benchmarks.compare import read_report
 from benchmarks.learners import Learner, PortLearner, ReferenceLearner, judged
 from benchmarks.measure import Timing, take_turns
 from benchmarks.pattern_agents import Unseen, judge, make_params, make_unseen, policy_of
 from benchmarks.port_vec_env import PortVecEnv
+from benchmarks.rival_purejaxrl import PureJaxRlRival
 from benchmarks.rival_trainers import RIVALS, ahead, layouts, rival_names
-from benchmarks.train_throughput import main
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
@@ -24,10 +19,10 @@ from markets.pattern import pattern_bars
 
 CONFIG = EnvConfig.phase1()
 SETTINGS = TrainSettings(
-    n_envs=8,
-    n_steps=16,
-    batch_size=32,
-    n_epochs=2,
+    n_envs=64,
+    n_steps=32,
+    batch_size=256,
+    n_epochs=4,
     learning_rate=1e-3,
     network=NetworkSpec((16,), (16,)),
 )
@@ -43,11 +38,6 @@ def _unseen() -> Unseen:
     return make_unseen(CONFIG, 4, 1.0, 64)
 
 
-def _needs(name: str) -> None:
-    if name == "sbx":
-        pytest.importorskip("sbx", reason="SBX comes with the extra `benchmark`")
-
-
 def _leaves(learner: Learner) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(learner.greedy().weights)]
 
@@ -56,10 +46,11 @@ def _same(some: list[np.ndarray], others: list[np.ndarray]) -> list[bool]:
     return [np.array_equal(one, other) for one, other in zip(some, others, strict=True)]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what SBX and rejax import
 @pytest.mark.parametrize("name", RIVALS)
 def test_a_rival_learns_and_can_begin_anew(name: str) -> None:
-    _needs(name)
+    """Trading blindly costs and holding does not, so a policy soon earns more than untrained."""
+    if name == "sbx":
+        pytest.importorskip("sbx", reason="SBX comes with the extra `benchmark`")
     rival = RIVALS[name](_params(), SETTINGS)
     assert not rival.masks
     assert "no masks" in rival.name
@@ -68,45 +59,33 @@ def test_a_rival_learns_and_can_begin_anew(name: str) -> None:
     rival.begin()
     first = _leaves(rival)
     earned = judged(rival.greedy(), _unseen())
-    assert [rival.run() for _ in range(3)] == [8 * 16] * 3
+    for _ in range(30):
+        assert rival.run() == 64 * 32
     after = _leaves(rival)
     assert not any(_same(first, after))
     assert all(np.isfinite(leaf).all() for leaf in after)
-    assert judged(rival.greedy(), _unseen()) != earned
+    assert judged(rival.greedy(), _unseen()) > earned + 50
+    if isinstance(rival, PureJaxRlRival):
+        assert np.isfinite(rival.loss)
     rival.begin()
     assert all(_same(first, _leaves(rival)))
     assert judged(rival.greedy(), _unseen()) == earned
     rival.close()
 
 
-def test_the_purejaxrl_style_learns_what_pays() -> None:
-    """Trading blindly costs and holding does not, so a policy soon earns more than untrained."""
-    settings = replace(SETTINGS, n_envs=64, n_steps=32, batch_size=256, n_epochs=4)
-    rival = RIVALS["purejaxrl"](_params(), settings)
-    rival.prepare()
-    earned = judged(rival.greedy(), _unseen())
-    for _ in range(30):
-        rival.run()
-    assert np.isfinite(rival.loss)  # type: ignore[attr-defined]
-    assert judged(rival.greedy(), _unseen()) > earned + 50
-
-
 def test_the_port_is_judged_as_elsewhere() -> None:
     learner = PortLearner(_params(), CONFIG, SETTINGS)
-    learner.prepare()
     learner.begin()
-    first = _leaves(learner)
-    learner.run()
-    assert not any(_same(first, _leaves(learner)))
+    assert learner._agent is not None
     policy = policy_of(learner._agent, 0, CONFIG, SETTINGS.network)
-    assert judged(learner.greedy(), _unseen()) == judge(policy, _unseen())
-    learner.begin()
-    assert all(_same(first, _leaves(learner)))
+    earned = judged(learner.greedy(), _unseen())
+    assert earned == judge(policy, _unseen())
+    assert earned != 0
 
 
 def test_the_reference_decides_the_same_with_its_weights_carried_over() -> None:
     bars = pattern_bars("ES", days=4, seed=1, strength=1.0)
-    settings = replace(TrainConfig(), n_envs=1, n_steps=64, batch_size=32, n_epochs=1)
+    settings = replace(TrainConfig(), n_envs=1, n_steps=64, batch_size=32, learning_rate=1e-5)
     learner = ReferenceLearner(bars, CONFIG, settings)
     learner.prepare()
     first = _leaves(learner)
@@ -221,7 +200,7 @@ def test_ratios_are_paired_round_by_round() -> None:
 def test_portions_are_ours_and_those_named() -> None:
     assert layouts("", SETTINGS) == [SETTINGS]
     others = replace(SETTINGS, n_envs=4, n_steps=2, batch_size=8)
-    assert layouts("4x2x8,8x16x32", SETTINGS) == [SETTINGS, others]
+    assert layouts("4x2x8,64x32x256", SETTINGS) == [SETTINGS, others]
     with pytest.raises(InputError, match="'4x2': give environments, steps and minibatch"):
         layouts("4x2", SETTINGS)
 
@@ -231,43 +210,3 @@ def test_rivals_are_known_by_name() -> None:
     assert rival_names("sbx,rejax") == ["sbx", "rejax"]
     with pytest.raises(InputError, match="'trl' is no rival; choose from purejaxrl, rejax, sbx"):
         rival_names("trl")
-
-
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what puts a rival into the list that can't be imported."""
-
-    def plant() -> None:
-        class Missing(Script):
-            masks, note = False, "no masks"
-
-            def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
-                super().__init__("missing, no masks")
-
-            def prepare(self) -> float:
-                import no_such_package
-
-                return float(no_such_package.seconds)
-
-        monkeypatch.setitem(RIVALS, "sbx", Missing)  # type: ignore[misc]
-
-    return plant
-
-
-def test_a_rival_that_cannot_be_imported_is_a_row_of_the_report(
-    broken: Callable[[], None], tmp_path: Path
-) -> None:
-    broken()
-    out = tmp_path / "train.json"
-    options = ["--quick", "--no-legacy", "--rivals", "purejaxrl,sbx", "--json", str(out)]
-    result = CliRunner().invoke(main, options, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert "missing, no masks failed: ModuleNotFoundError: No module named" in result.output
-    assert "ahead of purejaxrl, 1 epochs: " in result.output
-    report = json.loads(out.read_text())
-    rows = {row["name"]: row for row in report["rows"] if row["side"] == "rival"}
-    assert len(rows) == 2
-    assert rows["missing, no masks"]["error"].startswith("ModuleNotFoundError")
-    assert "steps_per_second" not in rows["missing, no masks"]
-    assert list(report["ahead"]) == ["ahead of purejaxrl, 1 epochs"]
-    assert "missing, no masks" not in {row["name"] for row in read_report(out)["rows"]}

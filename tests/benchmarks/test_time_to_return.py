@@ -23,6 +23,7 @@ TINY: dict[str, Any] = {
     "n_steps": 16,
     "batch_size": 64,
     "epochs": 1,
+    "hidden": 16,
     "learning_rate": 1e-3,
     "workers": 1,
     "rollout": 64,
@@ -67,7 +68,7 @@ def _row(monkeypatch: pytest.MonkeyPatch, plan: Plan, **kind: int) -> tuple[dict
         return 100.0 * greedy.weights
 
     monkeypatch.setattr(time_to_return, "make_unseen", lambda *args: None)
-    monkeypatch.setattr(time_to_return, "baselines", lambda unseen: {"oracle": 800.0})
+    monkeypatch.setattr(time_to_return, "oracle_pnl", lambda unseen: 800.0)
     monkeypatch.setattr(time_to_return, "make_learner", lambda *args: learner)
     monkeypatch.setattr(time_to_return, "judged", earned)
     monkeypatch.setattr(time_to_return.time, "perf_counter", lambda: clock[0])
@@ -132,7 +133,8 @@ def test_seconds_are_compared_by_medians() -> None:
     assert ahead(rows[3:]) == {}
 
 
-def test_ours_and_a_rival_run_end_to_end(tmp_path: Path) -> None:
+def test_ours_and_a_rival_run_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_to_return, "alone", run_row)  # in this process, which has imported all
     out = tmp_path / "time.json"
     options = ["--quick", "--trainers", "port,purejaxrl", "--json", str(out)]
     result = CliRunner().invoke(command, options, catch_exceptions=False)
@@ -144,6 +146,7 @@ def test_ours_and_a_rival_run_end_to_end(tmp_path: Path) -> None:
         assert row["compile_seconds"] > 0
         assert row["curve"][0][:2] == [0.0, 0]
         assert row["curve"][-1][1] == row["steps"] > 0
+        assert row["curve"][0][2] != row["curve"][-1][2]
         assert row["target_return"] == row["oracle_return"] / 2 > 100
 
 
