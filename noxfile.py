@@ -115,6 +115,13 @@ def throughput(session: nox.Session) -> None:
 
 @nox.session
 def train_throughput(session: nox.Session) -> None:
-    """Measure both trainers' steps per second in one run."""
-    install(session)
+    """Measure steps per second of both trainers and of three others in one run."""
+    install(session, "benchmark")
     session.run("python", "-m", "benchmarks.train_throughput", *session.posargs)
+
+
+@nox.session
+def time_to_return(session: nox.Session) -> None:
+    """Measure how long each trainer takes to a fixed return."""
+    install(session, "benchmark")
+    session.run("python", "-m", "benchmarks.time_to_return", *session.posargs)
