@@ -304,7 +304,7 @@ def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:
 
 def short(rate: float) -> str:
     """Return a number with three figures and its unit, such as "3.41M"."""
-    for unit, name in ((1e6, "M"), (1e3, "k")):
+    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if rate >= unit:
             return f"{rate / unit:.3g}{name}"
     return f"{rate:.3g}"
