@@ -150,7 +150,7 @@ def main(folder: Path, decisions: int, rounds: int, path: Path | None) -> None:
                 samples[name] += measure(run, obs, masks, decisions)[0]
             if checker is not None:
                 samples["C# under Mono"] += checker.latency(decisions)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "decisions": len(times),
@@ -162,6 +162,7 @@ def main(folder: Path, decisions: int, rounds: int, path: Path | None) -> None:
     _show(rows)
     if checker is None:
         click.echo(f"C#: {MISSING}")
+        rows.append({"name": "C# under Mono", "error": MISSING})
     if path is not None:
         network = manifest["network"]
         report = {"schema": 1, "benchmark": "decision_latency", "network": network, "rows": rows}

@@ -1,4 +1,4 @@
-"""Who runs in the throughput benchmark: the port in three forms, the reference in three forms.
+"""Who runs in the throughput benchmark: the port and the reference in three forms each, CartPole.
 
 All take random valid actions: any of hold, buy, sell when flat, hold when a position is open. All
 restart by themselves. The reference's actions are chosen from the observation's position feature,
@@ -97,7 +97,12 @@ class PortRival:
         steps: steps in one scan.
         seed: seed of restarts and actions.
         devices: devices over which the environments are split evenly; 1 leaves them on the first.
+
+    Attributes:
+        compiled: the program, once prepared. It consumes the carry, as a trainer's loop does.
     """
+
+    compiled: Any
 
     def __init__(
         self, params: EnvParams, form: Form, *, envs: int, steps: int, seed: int, devices: int = 1
@@ -127,27 +132,81 @@ class PortRival:
             self._carry = jax.device_put(self._carry, self._split)
             ends["out_shardings"] = (self._split, self._split, self._whole)
         start = time.perf_counter()
-        lowered = jax.jit(rollout, static_argnums=3, **ends).lower(
-            self._keys(), self._carry, self._params, self._form
-        )
-        self._compiled = lowered.compile()
+        program = jax.jit(rollout, static_argnums=3, donate_argnums=1, **ends)
+        lowered = program.lower(self._keys(), self._carry, self._params, self._form)
+        self.compiled = lowered.compile()
         return time.perf_counter() - start
 
     def run(self) -> int:
         """Run one scan."""
-        *carry, total = self._compiled(self._keys(), self._carry, self._params)
+        *carry, total = self.compiled(self._keys(), self._carry, self._params)
         self._carry = jax.block_until_ready(tuple(carry))
         assert np.isfinite(total)
         return self.envs * self._steps
 
     def close(self) -> None:
         """Forget the device arrays."""
-        del self._carry, self._compiled
+        for name in ("_carry", "compiled"):
+            self.__dict__.pop(name, None)
 
     def _keys(self) -> jax.Array:
         self._key, key = jax.random.split(self._key)
         keys = jax.random.split(key, (self._steps, 2))
         return keys if self._split is None else jax.device_put(keys, self._whole)
+
+
+class CartPoleRival:
+    """Gymnax's bare CartPole-v1 in the same loop, for scale: an environment that reads no data.
+
+    Args:
+        envs: environments stepped at once.
+        steps: steps in one scan.
+        seed: seed of restarts and actions.
+    """
+
+    name = "gymnax CartPole, obs"
+
+    def __init__(self, *, envs: int, steps: int, seed: int) -> None:
+        self.envs, self._steps = envs, steps
+        self._key = jax.random.key(seed)
+
+    def prepare(self) -> float:
+        """Reset, compile ahead of time, and return the seconds of the compilation."""
+        import gymnax
+
+        pole, params = gymnax.make("CartPole-v1")
+        self._key, key = jax.random.split(self._key)
+        reset = jax.jit(jax.vmap(pole.reset, in_axes=(0, None)))
+        obs, state = reset(jax.random.split(key, self.envs), params)
+        # A fresh state holds Python numbers, which a scan would see change their type.
+        state = jax.tree.map(lambda x: jnp.asarray(x, jnp.asarray(x).dtype), state)
+        self._carry = (obs, state, jnp.zeros(self.envs, jnp.float32))
+
+        def body(carry: Any, key: jax.Array) -> Any:
+            _, state, total = carry
+            act, move = jax.random.split(key)
+            action = jax.random.randint(act, (self.envs,), 0, 2)
+            step = jax.vmap(pole.step, in_axes=(0, 0, 0, None))
+            obs, state, reward, *_ = step(jax.random.split(move, self.envs), state, action, params)
+            return (obs, state, total + reward), None
+
+        def run(key: jax.Array, carry: Any) -> Any:
+            return jax.lax.scan(body, carry, jax.random.split(key, self._steps))[0]
+
+        start = time.perf_counter()
+        self._compiled = jax.jit(run, donate_argnums=1).lower(key, self._carry).compile()
+        return time.perf_counter() - start
+
+    def run(self) -> int:
+        """Run one scan."""
+        self._key, key = jax.random.split(self._key)
+        self._carry = jax.block_until_ready(self._compiled(key, self._carry))
+        return self.envs * self._steps
+
+    def close(self) -> None:
+        """Forget the device arrays."""
+        for name in ("_carry", "_compiled"):
+            self.__dict__.pop(name, None)
 
 
 class LegacyRival:
@@ -226,7 +285,13 @@ class VecRival:
 
     def close(self) -> None:
         """End the workers."""
-        self._vec.close()
+        if "_vec" in self.__dict__:
+            self._vec.close()
+
+    @property
+    def processes(self) -> list[int]:
+        """Process ids of the workers, once prepared; none with ``DummyVecEnv``."""
+        return [process.pid for process in getattr(self._vec, "processes", ())]
 
 
 def _valid(drawn: NDArray[np.int64], obs: Any) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """How many environment steps a second: the port against the reference, in one interleaved run.
 
     python -m benchmarks.env_throughput [--data FILE --symbol ES] [--envs 10000] [--json OUT]
+    python -m benchmarks.env_throughput --sizes 1,10,100,1000,10000,100000,1000000
 
 What is measured is described in :mod:`benchmarks.env_rivals`, and how in :mod:`benchmarks.measure`.
 """
@@ -19,19 +20,24 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.env_rivals import Form, LegacyRival, PortRival, VecRival
+from benchmarks.env_rivals import CartPoleRival, Form, LegacyRival, PortRival, VecRival
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
+from benchmarks.spread import median_of, paired
 from jax_port.data_loader import load, prepare, stack
 from jax_port.env_phase1_jax import make_params
 from markets import Bars, EnvConfig, InputError, get_contract
 from markets.synthetic import synthetic_bars
 
-SCHEMA = 1
+SCHEMA = 2
 FORMS: tuple[Form, ...] = ("obs", "parts", "none")
 SPLIT_FORMS: tuple[Form, ...] = ("obs", "none")
 FIVE_YEARS = 1260
 """Trading days."""
+NUMPY_ENVS = 1_000
+"""Environments whose observations a core's cache holds: the size that suits NumPy best."""
+MIN_STEPS, MAX_STEPS = 8, 4_000
+"""Steps in one scan, over sizes: as many transitions in each, where these bounds allow."""
 
 
 @click.command()
@@ -39,6 +45,8 @@ FIVE_YEARS = 1260
 @click.option("--symbol", default="ES", show_default=True, help="Contract of the bars.")
 @click.option("--days", default=250, show_default=True, help="Days of synthetic bars.")
 @click.option("--envs", default=10_000, show_default=True, help="Environments of the port.")
+@click.option("--sizes", default="", help="More numbers of environments of the port, with commas.")
+@click.option("--workers", default="2,4,8", show_default=True, help="Sizes of SubprocVecEnv.")
 @click.option("--steps", default=400, show_default=True, help="Steps in one scan of the port.")
 @click.option("--rounds", default=7, show_default=True, help="Samples per rival.")
 @click.option("--seconds-per-row", default=10.0, show_default=True, help="Measuring time per rival.")
@@ -60,6 +68,8 @@ def main(
     symbol: str,
     days: int,
     envs: int,
+    sizes: str,
+    workers: str,
     steps: int,
     rounds: int,
     seconds_per_row: float,
@@ -73,6 +83,7 @@ def main(
     """Measure steps per second of the port and of the reference."""
     if quick:
         days, envs, steps, rounds, seconds_per_row = 4, 32, 4, 2, 0.02
+        sizes, workers = "1,64" if sizes else "", "2"
     with contextlib.suppress(RuntimeError):  # JAX has been used already and keeps what it has
         jax.config.update("jax_num_cpu_devices", host_devices)
     try:
@@ -86,7 +97,8 @@ def main(
             seconds_per_row=seconds_per_row,
             seed=seed,
             legacy=legacy,
-            workers=(2,) if quick else (2, 4),
+            workers=numbers(workers),
+            sizes=numbers(sizes),
         )
         if loading:
             report["loading"] = time_loading(symbol, days if quick else FIVE_YEARS, seed)
@@ -96,6 +108,21 @@ def main(
     show(report, wide_console())
     if out is not None:
         write_json(out, report)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return the whole numbers above zero of a list such as "1,4,10".
+
+    Raises:
+        InputError: it is no such list.
+    """
+    try:
+        found = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = (0,)
+    if any(number < 1 for number in found):
+        raise InputError(f"{text!r}: give whole numbers above zero with commas, such as 1,4,10")
+    return found
 
 
 def _read(path: Path, symbol: str) -> Bars:
@@ -115,6 +142,7 @@ def measure(
     seed: int,
     legacy: bool,
     workers: tuple[int, ...],
+    sizes: tuple[int, ...] = (),
 ) -> dict[str, Any]:
     """Run all rivals on the same bars and return the report.
 
@@ -128,33 +156,59 @@ def measure(
         seed: of restarts and actions.
         legacy: measure the reference too.
         workers: sizes of ``SubprocVecEnv`` to try; the best of them is compared.
+        sizes: further numbers of environments of the port, with and without observations.
     """
     prepared = prepare(bars, config)
     market = stack([prepared])
     params = make_params(market, config)
-    rivals: list[Rival] = [
-        PortRival(params, form, envs=envs, steps=steps, seed=seed) for form in FORMS
-    ]  # fmt: skip
+    rivals: list[Rival] = []
+    meaning: dict[str, dict[str, Any]] = {}
+    skipped: list[dict[str, Any]] = []
+
+    def add(rival: Rival, side: str, **about: Any) -> None:
+        rivals.append(rival)
+        meaning[rival.name] = {"side": side, **about}
+
+    def port(form: Form, size: int, devices: int = 1) -> PortRival:
+        long = steps if size == envs else steps_for(size, envs * steps)
+        return PortRival(params, form, envs=size, steps=long, seed=seed, devices=devices)
+
+    for form in FORMS:
+        add(port(form, envs), "port", form=form, devices=1)
     devices = jax.device_count()
     if devices > 1 and envs % devices == 0:
-        rivals += [
-            PortRival(params, form, envs=envs, steps=steps, seed=seed, devices=devices)
-            for form in SPLIT_FORMS
-        ]
-    rivals.append(NumpyRival(prepared, config, envs=envs, steps=max(steps // 10, 1), seed=seed))
+        for form in SPLIT_FORMS:
+            add(port(form, envs, devices), "port", form=form, devices=devices)
+    free = free_bytes()
+    for size in dict.fromkeys(sizes):
+        for form in SPLIT_FORMS if size != envs else ():
+            rival = port(form, size)
+            rival.name += f", {size:,} environment{'s' if size > 1 else ''}"
+            need = bytes_in_loop(size, params.obs_size if form == "obs" else 0)
+            if free is not None and need > free:
+                why = f"left out: it needs {need / 2**30:.1f} GiB, and {free / 2**30:.1f} are free"
+                about = {"side": "port", "form": form, "devices": 1, "error": why}
+                skipped.append({"name": rival.name, "envs": size, **about})
+                continue
+            free = None if free is None else free - need
+            add(rival, "port", form=form, devices=1)
+    for size in dict.fromkeys((envs, min(NUMPY_ENVS, envs))):
+        few = max(steps // 10 * envs // size, 1)
+        numpy = NumpyRival(prepared, config, envs=size, steps=few, seed=seed)
+        numpy.name += "" if size == envs else f", {size:,} environments"
+        add(numpy, "NumPy", form="obs")
+    add(CartPoleRival(envs=envs, steps=steps, seed=seed), "CartPole", form="obs")
     if legacy:
-        rivals.append(LegacyRival(bars, config, steps=4 * steps, seed=seed))
-        sizes = [(2, True), *((size, False) for size in workers)]
-        rivals += [
-            VecRival(bars, config, workers=size, in_process=inside, steps=steps, seed=seed)
-            for size, inside in sizes
-        ]
+        add(LegacyRival(bars, config, steps=4 * steps, seed=seed), "reference", form="obs")
+        for size, inside in [(2, True), *((size, False) for size in workers)]:
+            vec = VecRival(bars, config, workers=size, in_process=inside, steps=steps, seed=seed)
+            add(vec, "reference", form="obs")
     before = surroundings()
     try:
         timings = take_turns(rivals, rounds=rounds, seconds_per_row=seconds_per_row)
     finally:
-        for rival in rivals:
-            rival.close()
+        for one in rivals:
+            one.close()
     return {
         "schema": SCHEMA,
         "benchmark": "env_throughput",
@@ -171,25 +225,51 @@ def measure(
         "settings": {
             "seed": seed,
             "envs": envs,
+            "sizes": list(sizes),
             "steps": steps,
             "rounds": rounds,
             "seconds_per_row": seconds_per_row,
+            "precision": "float32 observations and rewards, int32 state",
             "config": config.to_dict(),
         },
-        "rows": [timing.to_dict() for timing in timings],
+        "rows": [*({**timing.to_dict(), **meaning[timing.name]} for timing in timings), *skipped],
         "ratios": ratios(timings),
     }
 
 
-def ratios(timings: list[Timing]) -> dict[str, float]:
-    """Return the port with observations over every other program, medians over medians."""
+def steps_for(envs: int, transitions: int) -> int:
+    """Return the steps of a scan that makes about so many transitions."""
+    return min(max(transitions // envs, MIN_STEPS), MAX_STEPS)
+
+
+def bytes_in_loop(envs: int, obs_size: int) -> int:
+    """Return what a scan holds at most: two copies of the observations and three of the state."""
+    return envs * (2 * 4 * obs_size + 3 * 64)
+
+
+def free_bytes() -> int | None:
+    """Return the free memory of the default device, on a CPU the machine's; None if unreadable."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats["bytes_in_use"])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kib = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return kib[0] * 1024 if kib else None
+
+
+def ratios(timings: list[Timing]) -> dict[str, dict[str, Any]]:
+    """Return the port with observations over every other program: the spread of the rounds' ratios."""
     port, *others = timings
-    reference = [timing for timing in others if not timing.name.startswith("port")]
-    best = [timing for timing in reference if "Subproc" in timing.name]
-    result = {timing.name: port.median / timing.median for timing in reference}
+    rivals = [timing for timing in others if not timing.name.startswith("port") and timing.samples]
+    best = [timing for timing in rivals if "Subproc" in timing.name]
+    named = {timing.name: timing for timing in rivals}
     if best:
-        result["reference, best SubprocVecEnv"] = port.median / max(t.median for t in best)
-    return result
+        named["reference, best SubprocVecEnv"] = max(best, key=lambda timing: timing.median)
+    found = {name: paired(port.samples, timing.samples) for name, timing in named.items()}
+    return {name: ratio for name, ratio in found.items() if ratio}
 
 
 def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:
@@ -224,7 +304,7 @@ def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:
 
 def short(rate: float) -> str:
     """Return a number with three figures and its unit, such as "3.41M"."""
-    for unit, name in ((1e6, "M"), (1e3, "k")):
+    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if rate >= unit:
             return f"{rate / unit:.3g}{name}"
     return f"{rate:.3g}"
@@ -244,9 +324,12 @@ def show(report: dict[str, Any], console: Console) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in report["rows"]:
+        if median_of(row) is None:
+            table.add_row(row["name"], f"{row['envs']:,}", row["error"], style="yellow")
+            continue
         speed = row["steps_per_second"]
         low, high = speed["quartiles"]
-        ratio = report["ratios"].get(row["name"])
+        ratio = report["ratios"].get(row["name"], {}).get("median")
         table.add_row(
             row["name"],
             f"{row['envs']:,}",
@@ -256,7 +339,10 @@ def show(report: dict[str, Any], console: Console) -> None:
             f"{row['prepare_seconds']:.2f} s",
         )
     console.print(table)
-    console.print("steps/s: medians; port: how many times faster the port with observations is.")
+    console.print(
+        "steps/s: medians; port: how many times faster the port with observations is, the median of "
+        "the rounds' ratios."
+    )
     if "loading" in report:
         loading = report["loading"]
         console.print(

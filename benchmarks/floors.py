@@ -1,0 +1,324 @@
+"""What the hardware allows: a step's bytes and operations counted, the machine measured, the shares.
+
+    python -m benchmarks.floors [--envs 10000] [--json OUT]
+
+The machine's own rates (a large copy, a copy in the cache, gathered windows, a matrix product) take
+turns with the rivals, so a share compares numbers of the same minute. What a step moves is counted from
+the arrays' shapes: what must be read and written if nothing is touched twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.env_rivals import LegacyRival, PortRival, VecRival
+from benchmarks.env_throughput import short
+from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.numpy_env import NumpyRival
+from benchmarks.spread import median_of, paired
+from benchmarks.train_rivals import PortTrainer, ReferenceTrainer, flops_per_step, reference_settings
+from jax_port import env_phase1_jax as env
+from jax_port.data_loader import PreparedMarket, prepare, stack
+from jax_port.env_phase1_jax import EnvParams, make_params
+from jax_port.settings import TrainSettings
+from markets import EnvConfig
+from markets.errors import run_command
+from markets.synthetic import synthetic_bars
+
+SCHEMA = 1
+LARGE = 256 * 2**20
+"""Bytes of a copied array that no cache holds."""
+PRODUCT = 8192
+"""Rows of the left factor; the right one is (256, 256), as in the networks."""
+WORD = 4
+
+
+class Work:
+    """Something whose rate the hardware sets.
+
+    Args:
+        name: of the row.
+        make: returns the work, ready to be called; a call ends when the work is done.
+        amount: bytes, operations or windows in one call.
+    """
+
+    envs = 1
+
+    def __init__(self, name: str, make: Callable[[], Callable[[], object]], amount: int) -> None:
+        self.name, self._make, self._amount = name, make, amount
+
+    def prepare(self) -> float:
+        """Allocate and compile."""
+        began = time.perf_counter()
+        self._work = self._make()
+        self._work()
+        return time.perf_counter() - began
+
+    def run(self) -> int:
+        """Do it once and return its amount."""
+        self._work()
+        return self._amount
+
+    def close(self) -> None:
+        """Forget the arrays."""
+        self.__dict__.pop("_work", None)
+
+
+def xla_copy(size: int) -> Callable[[], Callable[[], object]]:
+    """Return a maker of a copy of ``size`` bytes on the default device."""
+
+    def make() -> Callable[[], object]:
+        array = jnp.zeros(size // WORD, jnp.float32)
+        copy = jax.jit(lambda x: x + 1)
+        return lambda: copy(array).block_until_ready()
+
+    return make
+
+
+def numpy_copy(size: int) -> Callable[[], Callable[[], object]]:
+    """Return a maker of a copy of ``size`` bytes on one thread."""
+
+    def make() -> Callable[[], object]:
+        source, target = np.zeros(size // WORD, np.float32), np.ones(size // WORD, np.float32)
+        return lambda: np.copyto(target, source)
+
+    return make
+
+
+def xla_gather(params: EnvParams, envs: int) -> Callable[[], Callable[[], object]]:
+    """Return a maker of the windows of ``envs`` random bars: (envs, 220) float32."""
+
+    def make() -> Callable[[], object]:
+        rows = jnp.asarray(_some_bars(params, envs))
+
+        def windows(rows: jax.Array, params: EnvParams) -> jax.Array:
+            return jax.vmap(env.window_at, in_axes=(0, None))(rows, params).reshape(envs, -1)
+
+        gather = jax.jit(windows)
+        return lambda: gather(rows, params).block_until_ready()
+
+    return make
+
+
+def numpy_gather(market: PreparedMarket, params: EnvParams, envs: int) -> Callable[[], Any]:
+    """Return a maker of the same windows on one thread."""
+
+    def make() -> Callable[[], object]:
+        size, width = params.window_size, market.features.shape[1]
+        flat = np.ascontiguousarray(market.features)
+        windows = np.lib.stride_tricks.as_strided(
+            flat, (len(flat) - size + 1, size * width), flat.strides, writeable=False
+        )
+        rows = _some_bars(params, envs) - size
+        target = np.empty((envs, size * width), np.float32)
+
+        def work() -> None:
+            target[:] = windows[rows]
+
+        return work
+
+    return make
+
+
+def _some_bars(params: EnvParams, envs: int) -> Any:
+    last = int(params.market.features.shape[0]) - 1
+    low = int(params.market.starts[0, 0])
+    return np.random.default_rng(0).integers(low, last, envs, np.int32)
+
+
+def product(library: str) -> Callable[[], Callable[[], object]]:
+    """Return a maker of a (8192, 256) x (256, 256) product in "xla" or "torch"."""
+
+    def make() -> Callable[[], object]:
+        if library == "torch":
+            left, right = torch.ones(PRODUCT, 256), torch.ones(256, 256)
+            return lambda: torch.mm(left, right)
+        one, other = jnp.ones((PRODUCT, 256), jnp.float32), jnp.ones((256, 256), jnp.float32)
+        multiply = jax.jit(jnp.matmul)
+        return lambda: multiply(one, other).block_until_ready()
+
+    return make
+
+
+@click.command()
+@click.option("--symbol", default="ES", show_default=True)
+@click.option("--days", default=250, show_default=True, help="Days of synthetic bars.")
+@click.option("--envs", default=10_000, show_default=True, help="Environments of the port.")
+@click.option("--train-envs", default=1024, show_default=True)
+@click.option("--n-steps", default=32, show_default=True)
+@click.option("--batch-size", default=2048, show_default=True)
+@click.option("--workers", default=8, show_default=True, help="Of the reference.")
+@click.option("--rounds", default=5, show_default=True, help="Samples per row.")
+@click.option("--seconds-per-row", default=8.0, show_default=True, help="Measuring time per row.")
+@click.option("--legacy/--no-legacy", default=True, show_default=True)
+@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+def main(out: Path | None, quick: bool, **options: Any) -> None:
+    """Measure the machine and both sides, and the shares attained."""
+    if quick:
+        options |= {"days": 4, "envs": 32, "train_envs": 16, "n_steps": 8, "batch_size": 64}
+        options |= {"workers": 2, "rounds": 2, "seconds_per_row": 0.02}
+    report = measure(options, 2**20 if quick else LARGE)
+    show(report, wide_console())
+    if out is not None:
+        write_json(out, report)
+
+
+def count_bytes(params: EnvParams) -> dict[str, int]:
+    """Return the bytes of one environment's step by what they are, counted from shapes."""
+    state = jax.eval_shape(lambda: env.reset_at(jnp.int32(0), params))
+    width = params.market.features.shape[1]
+    return {
+        "state, read": sum(WORD for _ in jax.tree.leaves(state)),
+        "state, written": sum(WORD for _ in jax.tree.leaves(state)),
+        "market row, read": WORD * params.market.bars.shape[1],
+        "reward, summed": 2 * WORD,
+        "window, read": WORD * params.window_size * width,
+        "observation, written": WORD * params.obs_size,
+    }
+
+
+def xla_count(params: EnvParams, envs: int) -> dict[str, float]:
+    """Return what XLA counts for one step of one environment, observation included."""
+    shapes = jax.eval_shape(lambda key: env.batch_reset(key, params, envs), jax.random.key(0))
+    action = jax.ShapeDtypeStruct((envs,), jnp.int32)
+    step = jax.jit(lambda key, state, action, params: env.batch_step(key, state, action, params)[:3])
+    cost = step.lower(jax.random.key(0), shapes[1], action, params).compile().cost_analysis() or {}
+    names = {"flops": "flops", "bytes accessed": "bytes"}
+    return {word: float(cost[name]) / envs for name, word in names.items() if name in cost}
+
+
+def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
+    """Return the report."""
+    config, envs = EnvConfig.phase1(), options["envs"]
+    bars = synthetic_bars(options["symbol"], days=options["days"], seed=0)
+    prepared = prepare(bars, config)
+    params = make_params(stack([prepared]), config)
+    counted = count_bytes(params)
+    looking = sum(counted.values())
+    blind = looking - counted["window, read"] - counted["observation, written"]
+    fits = envs * counted["observation, written"]
+    rivals: list[Rival] = []
+    units: dict[str, str] = {}
+    floors: list[tuple[str, float, str, str]] = []
+
+    def add(rival: Rival, unit: str) -> str:
+        rivals.append(rival)
+        units[rival.name] = unit
+        return rival.name
+
+    def machine(name: str, make: Callable[[], Callable[[], object]], amount: int, unit: str) -> str:
+        return add(Work(name, make, amount), unit)
+
+    copy = machine("large copy, XLA", xla_copy(large), 2 * large, "bytes/s")
+    near = machine(f"copy of {fits / 2**20:.2g} MiB, XLA", xla_copy(fits), 2 * fits, "bytes/s")
+    gather = machine("windows gathered, XLA", xla_gather(params, envs), envs, "windows/s")
+    multiply = machine("matrix product, XLA", product("xla"), 2 * PRODUCT * 256 * 256, "flop/s")
+    copy_np = machine("large copy, NumPy", numpy_copy(large), 2 * large, "bytes/s")
+    taken = machine("windows copied, NumPy", numpy_gather(prepared, params, envs), envs, "windows/s")
+    multiply_torch = machine("matrix product, torch", product("torch"), 2 * PRODUCT * 256**2, "flop/s")
+    bare = add(PortRival(params, "none", envs=envs, steps=400, seed=0), "steps/s")
+    whole = add(PortRival(params, "obs", envs=envs, steps=200, seed=0), "steps/s")
+    rows = add(NumpyRival(prepared, config, envs=envs, steps=20, seed=0), "steps/s")
+    floors += [
+        (bare, blind, copy, "bytes of a step without observations, against the large copy"),
+        (whole, looking, copy, "bytes of a step with observations, against the large copy"),
+        (whole, looking, near, "the same, against a copy that is as large as all observations"),
+        (whole, 1, gather, "windows, against gathering windows and nothing else"),
+        (rows, looking, copy_np, "bytes of a step, against NumPy's large copy"),
+        (rows, 1, taken, "windows, against copying windows and nothing else"),
+    ]
+    for epochs in (1,) if large != LARGE else (1, 4):
+        settings = TrainSettings(
+            n_envs=options["train_envs"],
+            n_steps=options["n_steps"],
+            batch_size=options["batch_size"],
+            n_epochs=epochs,
+        )
+        flops = flops_per_step(settings, params.obs_size, env.NUM_ACTIONS)
+        trainer = add(PortTrainer(params, settings), "steps/s")
+        said = f"operations of {epochs} epoch{'s' if epochs > 1 else ''}, against the matrix product"
+        floors.append((trainer, flops, multiply, said))
+        if options["legacy"] and epochs == (1 if large != LARGE else 4):
+            size = options["train_envs"] * options["n_steps"] // 4
+            theirs = reference_settings(epochs, options["workers"], options["batch_size"], size)
+            name = add(ReferenceTrainer(bars, config, theirs), "steps/s")
+            floors.append((name, flops, multiply_torch, said))
+    if options["legacy"]:
+        one = add(LegacyRival(bars, config, steps=1000, seed=0), "steps/s")
+        vec = VecRival(bars, config, workers=options["workers"], in_process=False, steps=200, seed=0)
+        many = add(vec, "steps/s")
+        floors += [(n, looking, copy_np, "bytes of a step, against NumPy's copy") for n in (one, many)]
+    around = surroundings()
+    try:
+        timings = take_turns(
+            rivals, rounds=options["rounds"], seconds_per_row=options["seconds_per_row"]
+        )
+    finally:
+        for rival in rivals:
+            rival.close()
+    return {
+        "schema": SCHEMA,
+        "benchmark": "floors",
+        "surroundings": around,
+        "settings": {name: str(value) for name, value in options.items()},
+        "bytes_per_step": counted,
+        "xla_per_step": xla_count(params, envs),
+        "rows": [row_of(timing, units[timing.name]) for timing in timings],
+        "floors": attained(floors, {timing.name: timing for timing in timings}),
+    }
+
+
+def row_of(timing: Timing, unit: str) -> dict[str, Any]:
+    """Return a timing as a row whose rate has a unit of its own."""
+    row = timing.to_dict()
+    if "steps_per_second" in row:
+        row["rate"] = row.pop("steps_per_second")
+    return {**row, "unit": unit}
+
+
+def attained(
+    floors: list[tuple[str, float, str, str]], timings: dict[str, Timing]
+) -> list[dict[str, Any]]:
+    """Return the shares: what each rival's steps need a second, over what the machine gave."""
+    found = []
+    for name, per_step, floor, words in floors:
+        ratio = paired(timings[name].samples, timings[floor].samples)
+        share = ratio and {
+            "median": per_step * ratio["median"],
+            "quartiles": [per_step * x for x in ratio["quartiles"]],
+        }
+        about = {"rival": name, "floor": floor, "per_step": per_step, "words": words}
+        found.append({**about, "share": share})
+    return found
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print a report as two tables."""
+    table = Table("row", "rate", "unit", box=None)
+    for row in report["rows"]:
+        median = median_of(row)
+        said = row.get("error", "") if median is None else short(median)
+        table.add_row(row["name"], said, row["unit"])
+    console.print(table)
+    table = Table("rival", "share", "of", box=None)
+    for floor in report["floors"]:
+        share = floor["share"]
+        said = "failed" if share is None else f"{share['median']:.3%}"
+        table.add_row(floor["rival"], said, floor["words"])
+    console.print(table)
+
+
+if __name__ == "__main__":
+    run_command(main)
