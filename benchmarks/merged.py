@@ -71,12 +71,15 @@ def _merge_row(rows: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
 
 def pair_rows(above: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the spread of above / below over the rounds that both have; None if there are none."""
-    one: Mapping[str, Any]
-    other: Mapping[str, Any]
-    one, other = (next((row[key] for key in RATES if key in row), {}) for row in (above, below))
-    first, second = (row.get("blocks") or [row.get("samples", [])] for row in (one, other))
+    first, second = _blocks(above), _blocks(below)
     pairs = [(a, b) for a, b in zip(first, second, strict=False) if a and len(a) == len(b)]
     return paired([x for a, _ in pairs for x in a], [x for _, b in pairs for x in b])
+
+
+def _blocks(row: Mapping[str, Any]) -> list[Any]:
+    """Return a row's samples by block; one block where it was not merged."""
+    rates = next((row[key] for key in RATES if key in row), {})
+    return list(rates.get("blocks") or [rates.get("samples", [])])
 
 
 def _share(floor: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any] | None:
