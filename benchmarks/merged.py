@@ -78,7 +78,7 @@ def pair_rows(above: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, A
 
 def _blocks(row: Mapping[str, Any]) -> list[Any]:
     """Return a row's samples by block; one block where it was not merged."""
-    rates = next((row[key] for key in RATES if key in row), {})
+    rates: Mapping[str, Any] = next((row[key] for key in RATES if key in row), {})
     return list(rates.get("blocks") or [rates.get("samples", [])])
 
 
