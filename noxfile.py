@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -42,18 +44,45 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
 
 
+def keep_code(session: nox.Session, *command: str) -> None:
+    """Run a command; exit code 2, bad input, stays 2, where nox would make it 1."""
+    try:
+        session.run(*command, env=ON_CPU)
+    except CommandFailed as error:
+        if getattr(error, "return_code", None) == 2:
+            raise SystemExit(2) from None
+        raise
+
+
+def reading(arguments: list[str]) -> list[str]:
+    """Return those of the gate's arguments that say which bars to read, and how."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--data", "--symbol", "--format", "--tz"):
+        parser.add_argument(name)
+    parser.add_argument("--snap", action="store_true")
+    found = vars(parser.parse_known_args(arguments)[0])
+    snap = ["--snap"] if found.pop("snap") else []
+    return [f"--{name}={value}" for name, value in found.items() if value] + snap
+
+
 @nox.session
 def parity(session: nox.Session) -> None:
-    """Run the parity gate; arguments go to ``rltrader parity run`` (--data FILE --symbol ES)."""
-    install(session)
-    session.run("rltrader", "parity", "run", *session.posargs, env=ON_CPU)
+    """Run the parity gate, then the export chain on a short training of small networks.
+
+    Arguments go to ``rltrader parity run`` (--data FILE --symbol ES); those about the file to both.
+    """
+    install(session, "export")
+    keep_code(session, "rltrader", "parity", "run", *session.posargs)
+    if "--help" not in session.posargs:
+        chain = ("python", "-m", "parity.chain.run", "--hidden", "64,64")
+        keep_code(session, *chain, *reading(session.posargs))
 
 
 @nox.session
 def export_parity(session: nox.Session) -> None:
-    """Train a short policy of each phase, export both and verify every hop; takes ten minutes."""
+    """Train a short policy of each phase with the plan's network, export both and verify every hop."""
     install(session, "export")
-    session.run("python", "-m", "parity.chain.run", *session.posargs, env=ON_CPU)
+    keep_code(session, "python", "-m", "parity.chain.run", *session.posargs)
 
 
 @nox.session
@@ -86,6 +115,13 @@ def throughput(session: nox.Session) -> None:
 
 @nox.session
 def train_throughput(session: nox.Session) -> None:
-    """Measure both trainers' steps per second in one run."""
-    install(session)
+    """Measure steps per second of both trainers and of three others in one run."""
+    install(session, "benchmark")
     session.run("python", "-m", "benchmarks.train_throughput", *session.posargs)
+
+
+@nox.session
+def time_to_return(session: nox.Session) -> None:
+    """Measure how long each trainer takes to a fixed return."""
+    install(session, "benchmark")
+    session.run("python", "-m", "benchmarks.time_to_return", *session.posargs)

@@ -64,7 +64,8 @@ def main(out: Path, workers: int, quick: bool) -> None:
         click.echo(parts[report.stem]["said"])
     sizes = ["--envs", "65536", "--n-steps", "32", "--batch-size", "131072", "--epochs", "1,4"]
     sizes += ["--precisions", "float32,tf32,bf16"]
-    training = ["benchmarks.train_throughput", "--no-legacy", *(["--quick"] if quick else sizes)]
+    training = ["benchmarks.train_throughput", "--no-legacy", "--rivals", "none"]
+    training += ["--quick"] if quick else sizes
     parts["training"] = _run([*training, "--json", str(out / "training.json")], LIMIT_SECONDS)
     click.echo(parts["training"]["said"])
     small = ["--episodes", "4", "--cases", "200", "--days", "3", "--symbols", "ES"] if quick else []

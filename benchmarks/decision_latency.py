@@ -143,7 +143,7 @@ def main(folder: Path, decisions: int, rounds: int, path: Path | None) -> None:
         checker = None
         if available():
             place = Path(scratch)
-            checker = Checker(compile_checker(place / "check.exe"), folder, place)
+            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
             samples["C# under Mono"] = []
         for _ in range(rounds):
             for name, run in rivals.items():

@@ -66,9 +66,14 @@ def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
     return float(run(jnp.asarray(starts, jnp.int32), params)) / 100
 
 
+def oracle_pnl(unseen: Unseen) -> float:
+    """Return the mean PnL of an episode in dollars of one who knows the pattern."""
+    signals = jnp.asarray(oracle_signals(unseen.bars.session(CONFIG.session)).astype(np.int32))
+    return follow(lambda key, state: signals[state.step_idx], unseen.params, unseen.starts)
+
+
 def baselines(unseen: Unseen) -> dict[str, float]:
     """Return the mean PnL of an episode in dollars of the policies that learn nothing."""
-    signals = jnp.asarray(oracle_signals(unseen.bars.session(CONFIG.session)).astype(np.int32))
 
     def same(action: int) -> Actions:
         return lambda key, state: jnp.full(state.position.shape, action, jnp.int32)
@@ -77,12 +82,14 @@ def baselines(unseen: Unseen) -> dict[str, float]:
         return jax.random.randint(key, state.position.shape, 0, env.NUM_ACTIONS)
 
     policies: dict[str, Actions] = {
-        "oracle": lambda key, state: signals[state.step_idx],
         "never trades": same(env.HOLD),
         "always long": same(env.BUY),
         "random": at_random,
     }
-    return {name: follow(actions, unseen.params, unseen.starts) for name, actions in policies.items()}
+    learnt_nothing = {
+        name: follow(actions, unseen.params, unseen.starts) for name, actions in policies.items()
+    }
+    return {"oracle": oracle_pnl(unseen), **learnt_nothing}
 
 
 @click.command()

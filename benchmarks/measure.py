@@ -7,8 +7,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,12 +47,20 @@ class Rival(Protocol):
 
 @dataclass
 class Timing:
-    """One rival's samples, in steps of single environments per second, one sample a round."""
+    """One rival's samples, in steps of single environments per second, one sample a round.
+
+    Attributes:
+        name, envs: the rival's.
+        prepare_seconds: what its preparation took.
+        samples: none where it failed.
+        error: why it failed, in one sentence; None where it did not.
+    """
 
     name: str
     envs: int
     prepare_seconds: float
     samples: list[float] = field(default_factory=list)
+    error: str | None = None
 
     @property
     def median(self) -> float:
@@ -59,7 +68,9 @@ class Timing:
         return float(np.median(self.samples))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
+        """Return plain values, ready for JSON; of a rival that failed, only who and why."""
+        if self.error is not None:
+            return {"name": self.name, "envs": self.envs, "error": self.error}
         low, high = np.percentile(self.samples, (25, 75))
         return {
             "name": self.name,
@@ -73,7 +84,13 @@ class Timing:
         }
 
 
-def take_turns(rivals: Sequence[Rival], *, rounds: int, seconds_per_row: float) -> list[Timing]:
+def take_turns(
+    rivals: Sequence[Rival],
+    *,
+    rounds: int,
+    seconds_per_row: float,
+    may_fail: Collection[Rival] = (),
+) -> list[Timing]:
     """Measure rivals in rounds, in each of which every rival runs once.
 
     Interleaving lets a disturbance of the machine fall on all of them alike. Every rival is
@@ -83,15 +100,39 @@ def take_turns(rivals: Sequence[Rival], *, rounds: int, seconds_per_row: float) 
         rivals: at least one.
         rounds: samples per rival.
         seconds_per_row: seconds of measuring per rival, over all rounds.
+        may_fail: rivals of whom an exception is a result; it ends their turns.
     """
-    timings = [Timing(rival.name, rival.envs, rival.prepare()) for rival in rivals]
-    for rival in rivals:
-        rival.run()
+    forgiven = {id(rival) for rival in may_fail}
+    timings = [Timing(rival.name, rival.envs, 0.0) for rival in rivals]
+
+    def attempt(at: int, work: Callable[[], float]) -> float | None:
+        if timings[at].error is not None:
+            return None
+        try:
+            return work()
+        except Exception as error:
+            if id(rivals[at]) not in forgiven:
+                raise
+            timings[at].error = sentence(error)
+            return None
+
+    for at, rival in enumerate(rivals):
+        timings[at].prepare_seconds = attempt(at, rival.prepare) or 0.0
+    for at, rival in enumerate(rivals):
+        attempt(at, rival.run)
     for number in range(rounds):
         # The order turns, so that nobody always follows the same neighbour.
         for at in np.roll(np.arange(len(rivals)), -number).tolist():
-            timings[at].samples.append(_rate(rivals[at].run, seconds_per_row / rounds))
+            rate = attempt(at, partial(_rate, rivals[at].run, seconds_per_row / rounds))
+            if rate is not None:
+                timings[at].samples.append(rate)
     return timings
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception's kind and the first line of what it says, cut at 200 characters."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}"[:200] if said else type(error).__name__
 
 
 def _rate(run: Callable[[], int], seconds: float) -> float:

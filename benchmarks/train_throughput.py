@@ -1,14 +1,16 @@
-"""How many training steps a second, end to end: the port against MaskablePPO, in one interleaved run.
+"""How many training steps a second, end to end: the port, MaskablePPO and others, in one run.
 
-    python -m benchmarks.train_throughput [--epochs 1,4,10] [--json OUT]
+    python -m benchmarks.train_throughput [--epochs 1,4,10] [--rivals purejaxrl,rejax,sbx] [--json OUT]
 
-Who trains is described in :mod:`benchmarks.train_rivals`, how it is timed in :mod:`benchmarks.measure`.
+Who trains is described in :mod:`benchmarks.train_rivals` and :mod:`benchmarks.rival_trainers`, how it
+is timed in :mod:`benchmarks.measure`; they take turns. A rival that fails is a row that says why.
 On an accelerator, ``--no-legacy --envs 65536 --batch-size 262144 --precisions float32,tf32,bf16`` shows
 what it can do.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from rich.table import Table
 
 from benchmarks.env_rivals import PortRival, VecRival
 from benchmarks.env_throughput import short
+from benchmarks.learners import Learner
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.rival_trainers import RIVALS, ahead, layouts, rival_names
 from benchmarks.train_rivals import (
     PortTrainer,
     ReferenceTrainer,
@@ -36,6 +40,7 @@ from markets.synthetic import synthetic_bars
 
 SCHEMA = 1
 TWO_MILLION = 2_000_000
+RIVAL_LAYOUTS = "2048x16x4096"
 
 
 @click.command()
@@ -53,6 +58,13 @@ TWO_MILLION = 2_000_000
 @click.option("--rounds", default=3, show_default=True, help="Samples per rival.")
 @click.option("--seconds-per-row", default=12.0, show_default=True)
 @click.option("--legacy/--no-legacy", default=True, show_default=True)
+@click.option("--rivals", default=",".join(RIVALS), show_default=True, help="Or none.")
+@click.option(
+    "--rival-layouts",
+    default=RIVAL_LAYOUTS,
+    show_default=True,
+    help="Portions that rivals are given beside the port's own.",
+)
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
 def main(out: Path | None, quick: bool, **options: Any) -> None:
@@ -60,7 +72,7 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
     if quick:
         options |= {"days": 4, "epochs": "1", "envs": 16, "n_steps": 8, "batch_size": 64}
         options |= {"workers": "2", "batches": "32", "rollout": 64, "rounds": 2}
-        options |= {"seconds_per_row": 0.02}
+        options |= {"seconds_per_row": 0.02, "rival_layouts": ""}
     try:
         if options["data"]:
             from markets.readers import read_bars
@@ -91,9 +103,10 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
     config2 = EnvConfig.phase2()
     params2 = PHASE_2.make_params(stack([prepare(bars, config2)]), config2)
     rivals: list[Rival] = []
+    others: list[Learner] = []
     meaning: dict[str, dict[str, Any]] = {}
 
-    def add(rival: Rival, **about: Any) -> None:
+    def add(rival: Rival, /, **about: Any) -> None:
         rivals.append(rival)
         meaning[rival.name] = about
 
@@ -111,6 +124,13 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
             flops = flops_per_step(settings, params2.obs_size, PHASE_2.num_actions)
             second = PortTrainer(params2, settings)
             add(second, side="port, phase 2", epochs=epochs, flops_per_step=flops)
+        ours = replace(settings, precision="float32")
+        for name in rival_names(options["rivals"]):
+            for portions in layouts(options["rival_layouts"], ours):
+                others.append(RIVALS[name](params, portions))
+                about = {"rival": name, "masks": others[-1].masks, "note": others[-1].note}
+                about["flops_per_step"] = flops_per_step(portions, params.obs_size, NUM_ACTIONS)
+                add(others[-1], side="rival", epochs=epochs, **about)
         for workers in _numbers(options["workers"]) if options["legacy"] else ():
             for batch in _numbers(options["batches"]):
                 theirs = reference_settings(epochs, workers, batch, options["rollout"])
@@ -124,14 +144,17 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
     around, rates = surroundings(), matrix_rate()
     try:
         timings = take_turns(
-            rivals, rounds=options["rounds"], seconds_per_row=options["seconds_per_row"]
+            rivals,
+            rounds=options["rounds"],
+            seconds_per_row=options["seconds_per_row"],
+            may_fail=others,
         )
     finally:
         for rival in rivals:
             rival.close()
     rows = [{**timing.to_dict(), **meaning[timing.name]} for timing in timings]
     for row in rows:
-        if "flops_per_step" in row:
+        if "flops_per_step" in row and "error" not in row:
             row["flops"] = row["flops_per_step"] * row["steps_per_second"]["median"]
     return {
         "schema": SCHEMA,
@@ -142,6 +165,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
         "settings": {name: str(value) for name, value in options.items()},
         "rows": rows,
         "ratios": ratios(timings, meaning),
+        "ahead": ahead(timings, meaning),
     }
 
 
@@ -182,6 +206,9 @@ def show(report: dict[str, Any], console: Console) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in report["rows"]:
+        if "error" in row:
+            table.add_row(row["name"], f"{row['envs']:,}", "[red]failed[/]")
+            continue
         speed = row["steps_per_second"]
         low, high = speed["quartiles"]
         seconds = TWO_MILLION / speed["median"]
@@ -194,9 +221,15 @@ def show(report: dict[str, Any], console: Console) -> None:
             f"{seconds:,.1f} s" if row["epochs"] else "",
         )
     console.print(table)
+    for row in report["rows"]:
+        if "error" in row:
+            console.print(f"{row['name']} failed: {row['error']}", style="red", markup=False)
     for name, ratio in report["ratios"].items():
         whose = "" if name.startswith("phase") else "port over reference, "
         console.print(f"{whose}{name}: [bold]{ratio:,.2f}x[/]")
+    for name, ratio in report["ahead"].items():
+        low, high = ratio["quartiles"]
+        console.print(f"{name}: [bold]{ratio['median']:,.2f}x[/] ({low:,.2f} - {high:,.2f})")
     if jax.default_backend() == "cpu":
         console.print("[dim]dense GFLOP/s counts every product; what is skipped counts as done[/]")
 

@@ -43,7 +43,7 @@ namespace RLTrader
 
         public static bool Has(object owner, string name)
         {
-            return ((Dictionary<string, object>)owner).ContainsKey(name);
+            return Cast<Dictionary<string, object>>(owner, "the owner of " + name).ContainsKey(name);
         }
 
         public static string Text(object owner, string name) { return Cast<string>(Get(owner, name), name); }
@@ -68,12 +68,18 @@ namespace RLTrader
             return Array(owner, name).ConvertAll(x => Cast<string>(x, name)).ToArray();
         }
 
+        public static bool[] Flags(object owner, string name)
+        {
+            return Array(owner, name).ConvertAll(x => Cast<bool>(x, name)).ToArray();
+        }
+
         public static double[] Numbers(object owner, string name)
         {
             return Array(owner, name).ConvertAll(x => Cast<double>(x, name)).ToArray();
         }
 
-        private static T Cast<T>(object value, string name)
+        /// <summary>Return a value as what it must be, or throw with its name.</summary>
+        public static T Cast<T>(object value, string name)
         {
             if (!(value is T)) throw new BundleException("\"" + name + "\" is of another kind than expected; export the policy anew");
             return (T)value;
@@ -142,8 +148,10 @@ namespace RLTrader
                     if (known >= 0) c = "\n\r\t\b\f"[known];
                     else if (c == 'u')
                     {
+                        int code;
                         if (at + 4 > text.Length) break;
-                        c = (char)int.Parse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out code)) throw Error("no character code");
+                        c = (char)code;
                         at += 4;
                     }
                 }
@@ -159,7 +167,7 @@ namespace RLTrader
             while (at < text.Length && "+-.0123456789eE".IndexOf(text[at]) >= 0) at++;
             double number;
             string part = text.Substring(from, at - from);
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number))
+            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number) || double.IsInfinity(number))
                 throw Error("no value");
             return number;
         }

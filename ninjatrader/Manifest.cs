@@ -35,7 +35,7 @@ namespace RLTrader
 
         public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };
 
-        public string Folder, Activation, Symbol, Certificate, Session;
+        public string Folder, Activation, Symbol, Certificate, Session, PolicyDigest;
         public int Phase, Size, Window, PositionFeatures, Actions;
         public double Epsilon, Clip, ForbiddenLogit;
         public double[] Mean, Var;
@@ -64,8 +64,8 @@ namespace RLTrader
             ReadRules(m, root, path);
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
-            string said = Json.Text(Json.Get(root, "files"), "policy.safetensors");
-            Require(Digest(Path.Combine(folder, "policy.safetensors")) == said, path, "policy.safetensors is not the file it was written for");
+            m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
+            Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path, "policy.safetensors is not the file it was written for");
             return m;
         }
 

@@ -16,6 +16,9 @@ namespace RLTrader
             public double[] Bias;
         }
 
+        // Mono and .NET Framework read one decimal in some thousands a unit in the last place off.
+        private const double Reading = 1e-15;
+
         public readonly Manifest Manifest;
 
         /// <summary>(obs - mean) / sqrt(var + epsilon) of the last decision.</summary>
@@ -142,7 +145,7 @@ namespace RLTrader
         {
             double[] found = Take(tensors, name, path).Values;
             bool same = found.Length == said.Length;
-            for (int i = 0; same && i < found.Length; i++) same = found[i] == said[i];
+            for (int i = 0; same && i < found.Length; i++) same = Math.Abs(found[i] - said[i]) <= Reading * Math.Abs(found[i]);
             if (!same) throw new BundleException(path + ": " + name + " is not what the manifest says; export the policy anew");
             return found;
         }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from jax_port.export.layers import layer_names
 from jax_port.policy import Policy
 from markets import Bars, InputError
+from parity.chain.day import BARS, DAY, last_time, to_csv
 from parity.chain.sides import Masks, Obs, Side, Stages
 
 SOURCES = Path(__file__).resolve().parents[2] / "ninjatrader"
@@ -37,6 +38,11 @@ def library() -> list[Path]:
     return sorted(path for path in SOURCES.glob("*.cs") if path.name != STRATEGY)
 
 
+def checker_sources() -> list[Path]:
+    """Return the sources of the console program that checks a bundle, in a fixed order."""
+    return [*library(), *sorted((SOURCES / "check").glob("*.cs"))]
+
+
 def compile_checker(out: Path) -> Path:
     """Compile the checker as C# 5, warnings being errors, and return its path.
 
@@ -45,8 +51,7 @@ def compile_checker(out: Path) -> Path:
     """
     if not available():
         raise InputError(MISSING)
-    sources = [*library(), SOURCES / "check" / "Check.cs"]
-    _run(["mcs", "-langversion:5", "-warnaserror", f"-out:{out}", *map(str, sources)])
+    _run(["mcs", "-langversion:5", "-warnaserror", f"-out:{out}", *map(str, checker_sources())])
     return out
 
 
@@ -61,15 +66,24 @@ class Checker:
         text = self._call("golden", may_fail=True)
         return dict(json.loads(text))
 
-    def features(self, bars: Bars) -> NDArray[np.float64]:
-        """Return features of every bar of the session and its three distances: (T, 14)."""
-        given, made = self._scratch / "bars.csv", self._scratch / "features.bin"
-        frame = bars.frame
-        columns = [frame[name].to_numpy() for name in ("high", "low", "close", "volume")]
-        seconds = bars.timestamps_ns // 1_000_000_000
-        with given.open("w", encoding="ascii") as file:
-            for time, *numbers in zip(seconds.tolist(), *(c.tolist() for c in columns), strict=True):
-                file.write(f"{time},{','.join(map(repr, numbers))}\n")
+    def day(self, bars: Bars, day: dict[str, Any]) -> dict[str, Any]:
+        """Return what the checker says of a whole day of raw bars, see :mod:`parity.chain.day`."""
+        given, said = self._scratch / BARS, self._scratch / DAY
+        given.write_text(to_csv(bars, last_time(day)), encoding="ascii")
+        said.write_text(json.dumps(day), encoding="utf-8")
+        return dict(json.loads(self._call("golden", str(given), str(said), may_fail=True)))
+
+    def features(self, bars: Bars | Path) -> NDArray[np.float64]:
+        """Return features of every bar of the session and its three distances: (T, 14).
+
+        Args:
+            bars: written as a raw bar file first, or such a file itself.
+        """
+        given, made = self._scratch / BARS, self._scratch / "features.bin"
+        if isinstance(bars, Path):
+            given = bars
+        else:
+            given.write_text(to_csv(bars), encoding="ascii")
         self._call("features", str(given), str(made))
         return np.fromfile(made, np.float64).reshape(-1, 14)
 

@@ -29,7 +29,14 @@ OUTER = ("action_head", "action")
 
 @dataclass
 class Actions:
-    """Decisions compared: how many, how many of them near-ties, and which differed there."""
+    """Decisions compared: how many, how many of them near-ties, and what was decided there.
+
+    Attributes:
+        compared: observations.
+        near_ties: those whose two best allowed logits lie within :data:`NEAR_TIE`.
+        differing_ties: near-ties that some file decides otherwise than the port.
+        examples: near-ties to show, those that are decided otherwise first.
+    """
 
     compared: int = 0
     near_ties: int = 0
@@ -43,7 +50,7 @@ class Actions:
             "near_tie_below": NEAR_TIE,
             "near_ties": self.near_ties,
             "near_ties_decided_differently": self.differing_ties,
-            "examples": self.examples,
+            "examples": sorted(self.examples, key=lambda tie: not tie["otherwise"])[:SHOWN],
         }
 
 
@@ -103,17 +110,18 @@ def compare_decisions(
                 board.at("JAX float32 against float64", "action_head", LOGITS32).update(
                     exact["action_head"], ours["action_head"]
                 )
+            decided = {}
             for hop, (side, every) in narrow.items():
                 names = tuple(name for name in every if not far or name in ("clipped", "action"))
                 found = side(part.obs, part.masks)
-                _count(actions, hop, part, ties, exact, ours["action"], found["action"])
+                decided[hop] = found["action"]
                 clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
                 board.stages(hop, ours, clear, names, FLOAT32)
             if csharp is not None and actions.compared < csharp_least:
                 found = csharp(part.obs, part.masks)
                 board.stages("C#", exact_torch, found, stages, FLOAT64)
             actions.compared += len(part)
-            actions.near_ties += int(ties.sum())
+            _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
             _spread(board, folder, policy, batch)
         first = False
@@ -121,20 +129,21 @@ def compare_decisions(
     return actions
 
 
-def _count(
-    actions: Actions, hop: str, part: Batch, ties: Any, exact: Any, ours: Any, found: Any
+def _note_ties(
+    actions: Actions, part: Batch, ties: Any, exact: Any, ours: Any, decided: dict[str, Any]
 ) -> None:
-    """Write down near-ties that a file decides in another way than the port."""
-    for row in np.flatnonzero(ties & (ours != found)):
-        actions.differing_ties += 1
-        if len(actions.examples) < SHOWN:
+    """Count near-ties and write down what each file decides there."""
+    for row in np.flatnonzero(ties):
+        otherwise = {hop: int(found[row]) for hop, found in decided.items() if found[row] != ours[row]}
+        actions.near_ties += 1
+        actions.differing_ties += bool(otherwise)
+        if sum(bool(tie["otherwise"]) == bool(otherwise) for tie in actions.examples) < SHOWN:
             actions.examples.append(
                 {
-                    "hop": hop,
                     "logits": exact["action_head"][row].tolist(),
                     "mask": part.masks[row].tolist(),
                     "jax": int(ours[row]),
-                    "found": int(found[row]),
+                    "otherwise": otherwise,
                 }
             )
 

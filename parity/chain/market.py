@@ -17,12 +17,13 @@ from legacy_torch.features import add_features
 from markets import Bars, Contract
 from markets.bars import FEATURES
 from parity.chain.csharp import Checker
+from parity.chain.day import DISTANCES
 from parity.chain.gauges import EQUAL, FEATURE, FLOAT64, Board, Limit
 from parity.chain.replay import ENVIRONMENTS
 
 GOLDEN_HOP = "golden.json against the reference"
 CSHARP_HOP = "C# from raw bars"
-DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
+DAY_HOP = "C# over a whole day of bars"
 MEASURED = {"features": "features", "observation": "cases", "logits": "cases", "far_logits": "far"}
 """What the checker measures, and what it counts of each."""
 FROM_BARS = Limit(1e-6, 1e-6)
@@ -115,8 +116,42 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
 def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:
     """Let the checker go from golden.json's raw bars to actions, and take down what it measured."""
     found = checker.golden()
-    for stage, count in MEASURED.items():
-        gauge = board.at(CSHARP_HOP, stage, FEATURE if stage == "features" else FROM_BARS)
+    _take_down(board, CSHARP_HOP, found, MEASURED)
+    return found
+
+
+def compare_csharp_day(
+    board: Board, checker: Checker, bars: Bars, day: dict[str, Any]
+) -> dict[str, Any]:
+    """Let the checker go through a whole day of raw bars, every bar of it stated.
+
+    Args:
+        board: is told every distance.
+        checker: of the bundle.
+        bars: the market, before its session is cut.
+        day: what :func:`parity.chain.day.make_day` says of one of its days.
+
+    Returns:
+        The day, its bars, decisions, and how many trades were opened.
+    """
+    found = checker.day(bars, day)
+    measured = {name: count for name, count in MEASURED.items() if count != "far"}
+    _take_down(board, DAY_HOP, found, measured)
+    stated = {"features": "features", "decisions": "cases"}  # every bar, every step
+    for count, name in stated.items():
+        board.at(DAY_HOP, f"{count} made").update([len(day[name])], [found[count]])
+    steps = [step for episode in day["episodes"] for step in episode]
+    return {
+        "day": day["day"],
+        "bars": len(day["features"]),
+        "decisions": len(steps),
+        "trades": sum("entered" in step for step in steps),
+    }
+
+
+def _take_down(board: Board, hop: str, found: dict[str, Any], measured: dict[str, str]) -> None:
+    for stage, count in measured.items():
+        gauge = board.at(hop, stage, FEATURE if stage == "features" else FROM_BARS)
         gauge.rows = found[count]
         gauge.worst = found.get(f"{stage}_difference", float("inf"))
         gauge.share = found.get(f"{stage}_share_of_limit", float("inf"))
@@ -131,10 +166,9 @@ def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:
         ("mask", "masks_differ", "cases"),
         ("action", "actions_differ", "decisions"),
     ):
-        gauge = board.at(CSHARP_HOP, stage, EQUAL)
+        gauge = board.at(hop, stage, EQUAL)
         gauge.rows, gauge.bad = found[count], found[differ]
         gauge.worst = gauge.share = float(found[differ] > 0)
-    return found
 
 
 def compare_stream(board: Board, checker: Checker, policy: Policy, bars: Bars) -> None:

@@ -48,7 +48,8 @@ def replay(
         board.at(HOP, f"episode: {column}").update(ours.episodes[column], theirs[column])
     board.at(HOP, "episode: reward", REWARD).update(ours.episodes["reward"], theirs["reward"])
     board.at(HOP, "number of trades").update([len(ours.trades)], [len(trades)])
-    for column in TRADE_COLUMNS:
+    # A policy that never trades has no trades to compare; their number is, and so are its episodes.
+    for column in TRADE_COLUMNS if len(ours.trades) or len(trades) else ():
         board.at(HOP, f"trade: {column}", EQUAL).update(
             _numbers(ours.trades[column]), _numbers(trades[column])
         )

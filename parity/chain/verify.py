@@ -22,9 +22,15 @@ from jax_port.runs import file_digest, made_with
 from markets import SYMBOLS, Bars, Contract, InputError
 from markets.synthetic import synthetic_bars
 from parity.chain.csharp import MISSING, Checker, available, compile_checker
+from parity.chain.day import make_day
 from parity.chain.decisions import compare_decisions
 from parity.chain.gauges import Board
-from parity.chain.market import compare_csharp_golden, compare_golden, compare_stream
+from parity.chain.market import (
+    compare_csharp_day,
+    compare_csharp_golden,
+    compare_golden,
+    compare_stream,
+)
 from parity.chain.replay import replay
 
 OBSERVATIONS = 100_000
@@ -75,7 +81,7 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
     policy = load_policy(folder / POLICY)
     check_policy(policy)
     contract = _contract(folder, manifest)
-    bars = request.bars if request.bars is not None else _synthetic(contract)
+    bars = bars_for(folder, manifest, request.bars)
     if request.need_csharp and not available():
         raise InputError(MISSING)
     market = prepare(bars, policy.config)
@@ -85,14 +91,20 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
     tell("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
     with tempfile.TemporaryDirectory() as scratch:
-        checker = None
+        checker, day = None, None
         if available():
             tell("C# from raw bars")
             place = Path(scratch)
-            checker = Checker(compile_checker(place / "check.exe"), folder, place)
+            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
+            stated = _day(policy, bars)
             try:
                 compare_csharp_golden(board, checker)
                 compare_stream(board, checker, policy, bars)
+                day = (
+                    stated
+                    if isinstance(stated, str)
+                    else compare_csharp_day(board, checker, bars, stated)
+                )
             except InputError as error:
                 _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
                 checker = None
@@ -120,6 +132,7 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         },
         "data": {"source": bars.source, "sha256": bars.digest, "bars": len(bars)},
         "golden": golden,
+        "day": day,
         "actions": actions.to_dict(),
         "replay": played,
         "csharp": "checked" if checker is not None else "refused" if available() else MISSING,
@@ -154,6 +167,31 @@ def _equal(board: Board, hop: str, stage: str, expected: Any, found: Any) -> Non
     if expected != found:
         gauge.bad, gauge.share, gauge.worst = 1, float("inf"), float("inf")
         gauge.first = {"expected": str(expected)[:400], "found": str(found)[:400]}
+
+
+def _day(policy: Policy, bars: Bars) -> dict[str, Any] | str:
+    """Return a day for the C# checker, or why the bars hold none."""
+    try:
+        return make_day(policy, bars)
+    except InputError as error:
+        return f"not checked over a whole day: {error}"
+
+
+def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
+    """Return bars of a bundle's contract: those given, else synthetic ones.
+
+    Raises:
+        InputError: those given are of another contract, or there are no synthetic ones of it.
+    """
+    contract = _contract(folder, manifest)
+    if bars is None:
+        return _synthetic(contract)
+    if (bars.contract.symbol, bars.contract.tick_size) != (contract.symbol, contract.tick_size):
+        raise InputError(
+            f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; "
+            "give bars of its contract, or export the policy with another --symbol"
+        )
+    return bars
 
 
 def _contract(folder: Path, manifest: dict[str, Any]) -> Contract:

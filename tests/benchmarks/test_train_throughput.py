@@ -1,23 +1,59 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from benchmarks.compare import read_report
+from benchmarks.rival_trainers import RIVALS
 from benchmarks.train_rivals import flops_per_step
 from benchmarks.train_throughput import main
 from jax_port.settings import NetworkSpec, TrainSettings
 
 
-def test_every_rival_trains_and_the_report_says_all(tmp_path: Path) -> None:
+class Missing:
+    """A rival that can't be imported."""
+
+    name, envs, masks, note = "missing, no masks", 16, False, "no masks"
+
+    def __init__(self, *args: object) -> None:
+        pass
+
+    def prepare(self) -> float:
+        import no_such_package
+
+        return float(no_such_package.seconds)
+
+    def run(self) -> int:
+        raise AssertionError("it was never prepared")
+
+    def close(self) -> None:
+        pass
+
+
+def test_every_rival_trains_and_the_report_says_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RIVALS, "sbx", Missing)  # type: ignore[misc]
     out = tmp_path / "train.json"
-    result = CliRunner().invoke(main, ["--quick", "--json", str(out)])
+    options = ["--quick", "--rivals", "purejaxrl,sbx", "--json", str(out)]
+    result = CliRunner().invoke(main, options)
     assert result.exit_code == 0, result.output
     report = json.loads(out.read_text())
-    sides = ["port", "port, phase 2", "reference", "port", "reference"]
+    sides = ["port", "port, phase 2", "rival", "rival", "reference", "port", "reference"]
     assert [row["side"] for row in report["rows"]] == sides
-    assert all(row["steps_per_second"]["median"] > 0 for row in report["rows"])
+    sound = [row for row in report["rows"] if "error" not in row]
+    assert all(row["steps_per_second"]["median"] > 0 for row in sound)
     ratios = {"1 epochs", "environment alone", "phase 2 over phase 1, 1 epochs"}
     assert set(report["ratios"]) == ratios
+    # Who failed is a row that says why, has no ratio, and is no row to compare.
+    (failed,) = (row for row in report["rows"] if "error" in row)
+    assert failed["name"] == "missing, no masks"
+    assert failed["error"].startswith("ModuleNotFoundError: No module named")
+    assert f"missing, no masks failed: {failed['error']}" in result.output
+    assert list(report["ahead"]) == ["ahead of purejaxrl, 1 epochs"]
+    assert "ahead of purejaxrl, 1 epochs: " in result.output
+    assert [row["name"] for row in read_report(out)["rows"]] == [row["name"] for row in sound]
 
 
 def test_flops_are_counted_product_by_product() -> None:

@@ -19,6 +19,7 @@ namespace NinjaTrader.Core
     public static class Globals
     {
         public static readonly Options GeneralOptions = new Options();
+        public static string UserDataDir = ".";
         public sealed class Options { public TimeZoneInfo TimeZoneInfo = TimeZoneInfo.Utc; }
     }
 }
@@ -29,10 +30,17 @@ namespace NinjaTrader.Cbi
     public enum OrderState { Working, Filled, Rejected, Cancelled }
     public enum ErrorCode { NoError }
     public enum LogLevel { Information, Warning, Error, Alert }
+    public enum Provider { Simulator, Playback, Rithmic }
+    public sealed class Account { public Provider Provider; }
     public sealed class Order { public string Name; }
+    public sealed class Execution { public Order Order; }
     public sealed class Position { public MarketPosition MarketPosition; }
     public sealed class MasterInstrument { public string Name; }
-    public sealed class Instrument { public MasterInstrument MasterInstrument = new MasterInstrument(); }
+    public sealed class Instrument
+    {
+        public MasterInstrument MasterInstrument = new MasterInstrument();
+        public string FullName { get { return MasterInstrument.Name + " 12-26"; } }
+    }
 }
 
 namespace NinjaTrader.Data
@@ -71,18 +79,21 @@ namespace NinjaTrader.NinjaScript.Strategies
         public EntryHandling EntryHandling;
         public StopTargetHandling StopTargetHandling;
         public StartBehavior StartBehavior;
-        public bool IsExitOnSessionCloseStrategy;
+        public bool IsExitOnSessionCloseStrategy, IsInStrategyAnalyzer;
         public int EntriesPerDirection, ExitOnSessionCloseSeconds, BarsRequiredToTrade, BarsInProgress;
         public double TickSize;
         public readonly BarsPeriod BarsPeriod = new BarsPeriod();
         public readonly Instrument Instrument = new Instrument();
         public readonly Position Position = new Position();
+        public Account Account = new Account();
         public readonly DateTime[] Time = new DateTime[1];
-        public readonly double[] High = new double[1], Low = new double[1], Close = new double[1], Volume = new double[1];
+        public readonly double[] Open = new double[1], High = new double[1], Low = new double[1], Close = new double[1], Volume = new double[1];
 
         protected abstract void OnStateChange();
         protected abstract void OnBarUpdate();
         protected abstract void OnPositionUpdate(Position position, double averagePrice, int quantity, MarketPosition marketPosition);
+        protected abstract void OnExecutionUpdate(Execution execution, string executionId, double price, int quantity,
+            MarketPosition marketPosition, string orderId, DateTime time);
         protected abstract void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity, int filled,
             double averageFillPrice, OrderState orderState, DateTime time, ErrorCode error, string comment);
 
@@ -93,9 +104,15 @@ namespace NinjaTrader.NinjaScript.Strategies
             OnPositionUpdate(Position, price, quantity, side);
         }
 
-        public void Show(DateTime end, double high, double low, double close, double volume)
+        public void Executed(string order, double price, int quantity, MarketPosition side, DateTime time)
+        {
+            OnExecutionUpdate(new Execution { Order = new Order { Name = order } }, "", price, quantity, side, "", time);
+        }
+
+        public void Show(DateTime end, double open, double high, double low, double close, double volume)
         {
             Time[0] = end;
+            Open[0] = open;
             High[0] = high;
             Low[0] = low;
             Close[0] = close;
@@ -113,8 +130,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         protected void SetProfitTarget(string signal, CalculationMode mode, double value) { Calls.Add("target " + mode + " " + Text(value)); }
         protected void EnterLong(int quantity, string signal) { Calls.Add("enter long " + quantity); }
         protected void EnterShort(int quantity, string signal) { Calls.Add("enter short " + quantity); }
-        protected void ExitLong(string signal) { Calls.Add("exit long"); }
-        protected void ExitShort(string signal) { Calls.Add("exit short"); }
+        protected void ExitLong(string signal, string entry) { Calls.Add("exit long " + signal); }
+        protected void ExitShort(string signal, string entry) { Calls.Add("exit short " + signal); }
 
         private static string Text(double value) { return value.ToString("R", System.Globalization.CultureInfo.InvariantCulture); }
     }

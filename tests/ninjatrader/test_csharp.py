@@ -13,38 +13,30 @@ import pytest
 
 from jax_port.data_loader import prepare
 from jax_port.evaluate import evaluate
+from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
+from jax_port.policy import save_policy
 from jax_port.runs import file_digest
 from markets import Bars, InputError, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
 from markets.config import Session
 from markets.readers import read_bars
 from markets.stress import stress_bars
-from parity.chain.csharp import MISSING, SOURCES, Checker, available, compile_checker, library
+from parity.chain.csharp import MISSING, Checker, available, compile_checker
 from parity.chain.gauges import Board
 from parity.chain.market import compare_stream
 from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.ninjatrader.hosting import run_host
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
-HERE = Path(__file__).parent
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
 PRELOAD = 300
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_checker(tmp_path_factory.mktemp("mono") / "check.exe")
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the strategy with the stubs and the host that plays NinjaTrader, compiled as C# 5."""
-    out = tmp_path_factory.mktemp("mono") / "host.exe"
-    sources = [*library(), SOURCES / "RLTraderStrategy.cs", HERE / "Stubs.cs", HERE / "Host.cs"]
-    flags = ["-langversion:5", "-warnaserror", "-nowarn:0649"]
-    subprocess.run(["mcs", *flags, f"-out:{out}", *map(str, sources)], check=True)
-    return out
+    return compile_checker(tmp_path_factory.mktemp("mono") / "ParityCheck.exe")
 
 
 def checker(program: Path, tmp_path: Path, folder: Path | None = None) -> Checker:
@@ -154,6 +146,19 @@ def test_statistics_of_another_run_are_refused(program: Path, tmp_path: Path) ->
         checker(program, tmp_path, spoilt(tmp_path, {"normalizer.mean": mean})).golden()
 
 
+def test_a_decimal_that_mono_misreads_is_accepted(program: Path, tmp_path: Path) -> None:
+    """Mono and .NET Framework read 3.811717386639214 one unit in the last place off."""
+    policy = made_policy(1)
+    variance = np.array(policy.statistics["var"])
+    variance[:2] = 3.811717386639214, 29053.33143214345
+    save_policy(
+        tmp_path / "policy.safetensors",
+        replace(policy, statistics={**policy.statistics, "var": variance}),
+    )
+    export(tmp_path / "policy.safetensors", tmp_path / "out")
+    assert checker(program, tmp_path, tmp_path / "out").golden()["actions_differ"] == 0
+
+
 def test_another_policy_file_is_refused(program: Path, tmp_path: Path) -> None:
     folder = spoilt(tmp_path, {})
     policy = folder / "policy.safetensors"
@@ -176,23 +181,15 @@ def test_golden_values_that_differ_are_found(program: Path, tmp_path: Path) -> N
     assert found["masks_differ"] == 1
 
 
-def run_host(host: Path, folder: Path, symbol: str = "ES", mode: str = "fill") -> tuple[list[str], str]:
-    """Return what the host prints, line by line, and what the strategy logged."""
-    done = subprocess.run(
-        ["mono", str(host), str(folder), symbol, mode], capture_output=True, text=True, check=True
-    )
-    return done.stdout.splitlines(), done.stderr
-
-
 @pytest.mark.parametrize("phase", [1, 2])
-def test_the_strategy_trades_what_the_port_trades(host: Path, phase: int) -> None:
+def test_the_strategy_trades_what_the_port_trades(tmp_path: Path, phase: int) -> None:
     """Under a host that fills by the environment's rules, trade for trade and price for price."""
     policy = made_policy(phase)
     market = prepare(golden_bars(policy, get_contract("ES")), policy.config)
     start = int(market.starts[market.starts >= PRELOAD - 1][0])
     assert start == PRELOAD - 1  # the first bar on which the strategy may decide
     ours = evaluate(policy, market, rows=[start], trades_of="all", lanes=64)
-    lines, log = run_host(host, bundle(phase))
+    lines, log = run_host(tmp_path, bundle(phase))
     assert "Alert" not in log
     trades = ours.trades
     wanted = [
@@ -208,24 +205,24 @@ def test_the_strategy_trades_what_the_port_trades(host: Path, phase: int) -> Non
     assert found[: len(wanted)] == wanted
 
 
-def test_the_strategy_refuses_another_market(host: Path) -> None:
-    lines, log = run_host(host, bundle(1), "NQ")
+def test_the_strategy_refuses_another_market(tmp_path: Path) -> None:
+    lines, log = run_host(tmp_path, bundle(1), "NQ")
     assert lines == []
     assert "the policy trades ES and this chart is NQ" in log
 
 
-def test_the_strategy_does_not_trade_without_a_bundle(host: Path, tmp_path: Path) -> None:
-    lines, log = run_host(host, spoilt(tmp_path, {"version": 2}))
+def test_the_strategy_does_not_trade_without_a_bundle(tmp_path: Path) -> None:
+    lines, log = run_host(tmp_path, spoilt(tmp_path, {"version": 2}))
     assert lines == []
     assert "version 1" in log
 
 
-def test_a_rejected_entry_does_not_stop_the_strategy(host: Path) -> None:
-    lines, _ = run_host(host, bundle(1), mode="reject")
+def test_a_rejected_entry_does_not_stop_the_strategy(tmp_path: Path) -> None:
+    lines, _ = run_host(tmp_path, bundle(1), mode="reject")
     assert int(lines[0]) > 10
 
 
-def test_nothing_is_done_to_a_position_of_someone_else(host: Path) -> None:
-    lines, log = run_host(host, bundle(1), mode="foreign")
+def test_nothing_is_done_to_a_position_of_someone_else(tmp_path: Path) -> None:
+    lines, log = run_host(tmp_path, bundle(1), mode="foreign")
     assert lines == ["0"]
     assert "holds another position" in log

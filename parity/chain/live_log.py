@@ -1,0 +1,247 @@
+"""The decision log of ``ninjatrader/DecisionLog.cs``, read back: what a live strategy saw and did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.export.manifest import ACTIONS, POSITION
+from markets import InputError
+from markets.bars import COLUMNS, FEATURES
+
+KIND = "rltrader decisions"
+VERSION = 1
+ENTRY_ORDER = "RLTrader"
+DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
+HELD = ("side", "entry", "stop", "target", "entry_bar", "trailing")
+HEADER: dict[str, type] = {
+    **dict.fromkeys(("bundle", "policy_sha256", "symbol", "session"), str),
+    **dict.fromkeys(("phase", "window", "preload", "contracts"), int),
+}
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A fill as the host told it.
+
+    Attributes:
+        time: UTC, as written.
+        side: 1 bought, -1 sold.
+        quantity: contracts.
+        price: points.
+        order: the name of the order, which says why.
+    """
+
+    time: str
+    side: int
+    quantity: int
+    price: float
+    order: str
+
+
+@dataclass
+class Between:
+    """What the host told between two bars: fills, and names of orders that ended without one."""
+
+    fills: list[Fill] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LiveLog:
+    """A strategy's bars, T of them, and what it made of each.
+
+    Attributes:
+        path: the file.
+        header: what made it.
+        torn: whether the last line was cut off and left out.
+        time_ns: int64 (T,), bar opens in UTC.
+        ohlcv: float64 (T, 5), as the host gave them.
+        minute: int64 (T,), in New York.
+        features: float64 (T, 11); NaN where none was defined.
+        distances: int64 (T, 3) ticks: stop, target, trail.
+        held: int64 (T, 6), the position before the decision, by the names of :data:`HELD`; prices
+            are ticks.
+        skipped: T reasons why nothing was decided; None where something was.
+        observed: float64 (T, 5 or 8), the position's part of the observation; NaN where none was made.
+        mask: bool (T, A).
+        logits: float64 (T, A); NaN where nothing was decided.
+        action: int64 (T,); -1 where nothing was decided.
+        between: T + 1 entries; number t lies between the lines of bars t - 1 and t.
+    """
+
+    path: Path
+    header: Mapping[str, Any]
+    torn: bool
+    time_ns: NDArray[np.int64]
+    ohlcv: NDArray[np.float64]
+    minute: NDArray[np.int64]
+    features: NDArray[np.float64]
+    distances: NDArray[np.int64]
+    held: NDArray[np.int64]
+    skipped: list[str | None]
+    observed: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    logits: NDArray[np.float64]
+    action: NDArray[np.int64]
+    between: list[Between]
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Which bars something was decided on, (T,)."""
+        return self.action >= 0
+
+
+def read_log(path: Path) -> LiveLog:
+    """Read a decision log. A last line that was cut off, as a crash leaves it, is left out.
+
+    Raises:
+        InputError: there is no such file, it is no such log or of another version, or a line in its
+            midst can't be read; names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: can't be read ({_why(error)}); give a decision log") from None
+    torn = bool(lines.pop())  # a whole file ends with a line's end
+    if torn and not lines:
+        raise InputError(
+            f"{path}: its first line is cut off, so nothing says what made it; it is no use"
+        )
+    entries = [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+    header = _header(path, entries)
+    bars: list[dict[str, Any]] = []
+    between = [Between()]
+    for number, entry in enumerate(entries[1:], 2):
+        try:
+            _take(entry, header, bars, between)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"{path}, line {number}: not a line of a decision log ({_why(error)}); copy the file "
+                "again"
+            ) from None
+    if not bars:
+        raise InputError(f"{path}: it holds no bar; let the strategy run and give a later log")
+    columns = {name: np.array([bar[name] for bar in bars]) for name in bars[0] if name != "skipped"}
+    return LiveLog(
+        path, header, torn, skipped=[bar["skipped"] for bar in bars], between=between, **columns
+    )
+
+
+def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
+        what = "not a decision log" if number == 1 else "not a JSON object"
+        raise InputError(
+            f"{path}, line {number}: {what}; give the file that the strategy wrote, unchanged"
+        )
+    return entry
+
+
+def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    header = entries[0] if entries else {}
+    if header.get("kind") != KIND:
+        raise InputError(f"{path}: no header of a decision log in its first line; give the whole file")
+    if header.get("version") != VERSION:
+        raise InputError(
+            f"{path}: version {header.get('version')!r} of the log is not {VERSION}; use the version "
+            "of this program that the strategy came with"
+        )
+    phase = header.get("phase")
+    missing = [name for name, kind in HEADER.items() if not isinstance(header.get(name), kind)]
+    if missing or phase not in (1, 2):
+        raise InputError(
+            f"{path}: its header says no {', '.join(missing) or 'phase'}; copy the file again"
+        )
+    own = {
+        "features": list(FEATURES),
+        "position": list(POSITION[: 5 if phase == 1 else 8]),
+        "actions": list(ACTIONS[: 3 if phase == 1 else 6]),
+    }
+    for name, names in own.items():
+        if header.get(name) != names:
+            raise InputError(
+                f"{path}: its {name} are not {', '.join(names)}; use the version of this program that "
+                "the strategy came with"
+            )
+    return header
+
+
+def _take(
+    entry: dict[str, Any], header: Mapping[str, Any], bars: list[dict[str, Any]], between: list[Between]
+) -> None:
+    """Add a line to what was read so far."""
+    event = entry["event"]
+    if event == "fill":
+        side, quantity = int(entry["side"]), int(entry["quantity"])
+        if side not in (-1, 1) or quantity < 1:
+            raise ValueError("a fill has side 1 or -1 and a quantity")
+        fill = Fill(str(entry["time"]), side, quantity, float(entry["price"]), str(entry["order"]))
+        between[-1].fills.append(fill)
+    elif event == "ended":
+        between[-1].ended.append(str(entry["order"]))
+    elif event == "bar":
+        bar = _bar(entry, header)
+        if entry["number"] != len(bars):
+            raise ValueError(f"bar {len(bars)} is missing")
+        if bars and bar["time_ns"] <= bars[-1]["time_ns"]:
+            raise ValueError("time stands still or runs backwards")
+        bars.append(bar)
+        between.append(Between())
+    else:
+        raise ValueError(f"{event!r} is no event")
+
+
+def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    position, actions = len(header["position"]), len(header["actions"])
+    skipped = entry.get("skipped")
+    nothing: dict[str, Any] = {
+        "observed": [None] * position,
+        "mask": [False] * actions,
+        "logits": [None] * actions,
+        "action": -1,
+    }
+    made = entry if skipped is None else nothing
+    mask = np.array(made["mask"], np.bool_)
+    action = int(made["action"])
+    if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
+        raise ValueError(f"a mask of {actions} and one of {actions} actions are needed")
+    return {
+        "time_ns": np.datetime64(str(entry["time"]).removesuffix("Z"), "ns").astype(np.int64),
+        "ohlcv": _numbers(entry["ohlcv"], len(COLUMNS)),
+        "minute": int(entry["minute"]),
+        "features": _numbers(entry["features"], len(FEATURES)),
+        "distances": np.array([int(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64),
+        "held": np.array([int(entry[name]) for name in HELD], np.int64),
+        "skipped": None if skipped is None else str(skipped),
+        "observed": _numbers(made["observed"], position),
+        "mask": mask,
+        "logits": _numbers(made["logits"], actions),
+        "action": action,
+    }
+
+
+def _numbers(values: Any, count: int) -> NDArray[np.float64]:
+    """Return numbers as float64, null as NaN."""
+    found = np.array([np.nan if x is None else float(x) for x in values], np.float64)
+    if found.shape != (count,):
+        raise ValueError(f"{count} numbers are needed where there are {len(found)}")
+    return found
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]}"
+    return getattr(error, "strerror", None) or str(error)

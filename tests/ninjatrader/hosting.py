@@ -1,0 +1,131 @@
+"""The strategy, compiled with stubs and a host that plays NinjaTrader, and the logs that it writes."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from jax_port.data_loader import prepare
+from jax_port.export.bundle import POLICY
+from jax_port.export.manifest import MANIFEST, describe
+from jax_port.policy import save_policy
+from jax_port.runs import file_digest
+from markets import Bars, EnvConfig, get_contract
+from markets.readers import read_bars
+from markets.synthetic import synthetic_bars
+from parity.chain.csharp import SOURCES, STRATEGY, library
+from tests.jax_port.made_policy import make_policy
+
+HERE = Path(__file__).parent
+REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
+FROM, TO = "2025-09-02", "2025-09-06"
+
+
+@cache
+def scratch() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="hosting-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def host(file: str = "", right: str = "", wrong: str = "") -> Path:
+    """Return strategy, stubs and host compiled as C# 5, with a fault in a file if one is named."""
+    out = scratch() / f"host-{abs(hash((file, right, wrong)))}.exe"
+    sources = [*library(), SOURCES / STRATEGY, HERE / "Stubs.cs", HERE / "Host.cs"]
+    if file:
+        text = (SOURCES / file).read_text(encoding="utf-8")
+        assert text.count(right) == 1
+        spoilt = out.with_suffix(".cs")
+        spoilt.write_text(text.replace(right, wrong), encoding="utf-8")
+        sources = [spoilt if path.name == file else path for path in sources]
+    flags = ["-langversion:5", "-warnaserror", "-nowarn:0649"]
+    subprocess.run(["mcs", *flags, f"-out:{out}", *map(str, sources)], check=True)
+    return out
+
+
+def run_host(
+    user_folder: Path,
+    folder: Path,
+    symbol: str = "ES",
+    mode: str = "fill",
+    *rest: str,
+    culture: str = "",
+    kilobytes: int = 0,
+    program: Path | None = None,
+) -> tuple[list[str], str]:
+    """Return what the host prints, line by line, and what the strategy told NinjaTrader's log.
+
+    Args:
+        user_folder: stands for NinjaTrader's own folder.
+        folder: the bundle.
+        symbol: of the chart.
+        mode: see Host.cs.
+        rest: a file of bars; by default the bundle's golden ones.
+        culture: such as de-DE.
+        program: what to run; by default the strategy as it is.
+        kilobytes: no file may grow beyond, as on a full disk; 0 is no limit.
+    """
+    flags = [f"--culture={culture}"] if culture else []
+    command = ["mono", str(program or host()), *flags, str(folder), symbol, mode, str(user_folder)]
+    if kilobytes:
+        limit = f"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""
+        command = ["bash", "-c", limit, "bash", *command]
+    done = subprocess.run([*command, *rest], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines(), done.stderr
+
+
+def config_of(phase: int) -> EnvConfig:
+    """Return the phase's rules with an early end of the day, so that some trades are closed for it."""
+    config = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
+    return replace(config, entry_close_minute=935, flat_by_minute=935)
+
+
+@cache
+def live_bars() -> Bars:
+    """Return four days of bars, nights included: real ones where there are any, else synthetic."""
+    if not REAL.is_file():
+        return synthetic_bars("ES", days=4, seed=5, session="all")
+    bars = read_bars(REAL, get_contract("ES"))
+    index = bars.frame.index
+    return bars.select((index >= FROM) & (index < TO))
+
+
+@cache
+def live_files() -> tuple[Path, Path]:
+    """Return these bars as a file for ``--data`` and as one for the host."""
+    frame, data, fed = live_bars().frame, scratch() / "bars.csv", scratch() / "fed.csv"
+    frame.to_csv(data)
+    seconds = live_bars().timestamps_ns // 1_000_000_000
+    rows = zip(seconds.tolist(), frame.to_numpy().tolist(), strict=True)
+    fed.write_text("".join(f"{time},{','.join(map(repr, row))}\n" for time, row in rows))
+    return data, fed
+
+
+@cache
+def live_bundle(phase: int, contracts: int = 1) -> Path:
+    """Return what the strategy needs of the bundle of a made policy: the policy and its manifest."""
+    folder, config = scratch() / f"live{phase}-{contracts}", config_of(phase)
+    config = replace(config, account=replace(config.account, contracts=contracts))
+    folder.mkdir(exist_ok=True)
+    policy = make_policy(prepare(live_bars(), config), config, seed=3, data={"symbol": "ES"})
+    save_policy(folder / POLICY, policy)
+    manifest = describe(policy, get_contract("ES"), {"file": POLICY})
+    manifest["files"] = {POLICY: file_digest(folder / POLICY)}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+@cache
+def live_log(phase: int, mode: str = "fill", program: Path | None = None, contracts: int = 1) -> Path:
+    """Return the log that the strategy writes over these bars; tests must not change it."""
+    user = Path(tempfile.mkdtemp(dir=scratch()))
+    run_host(user, live_bundle(phase, contracts), "ES", mode, str(live_files()[1]), program=program)
+    (log,) = (user / "rltrader").glob("*.jsonl")
+    return log

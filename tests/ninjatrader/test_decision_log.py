@@ -1,0 +1,78 @@
+"""What the strategy writes down, for which accounts it trades, and a log that can't be written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parity.chain.csharp import MISSING, available
+from parity.chain.live_log import read_log
+from tests.ninjatrader.hosting import live_bars, live_bundle, live_files, live_log, run_host
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_every_bar_and_every_fill_is_written(phase: int) -> None:
+    log = read_log(live_log(phase))
+    assert len(log) == len(live_bars().session("rth"))
+    assert not log.torn
+    fills = [fill for between in log.between for fill in between.fills]
+    assert {fill.order for fill in fills} == {"RLTrader", "Stop loss", "Profit target", "RLTrader flat"}
+    assert log.decided.sum() > 1000
+    assert {"warming up", "closed on this bar", "flat by"} <= set(log.skipped)
+    assert set(log.action.tolist()) == set(range(-1, 3 if phase == 1 else 6))
+
+
+def test_the_log_is_the_same_under_another_culture(tmp_path: Path) -> None:
+    run_host(tmp_path, live_bundle(2), "ES", "fill", str(live_files()[1]), culture="de-DE")
+    (german,) = (tmp_path / "rltrader").glob("*.jsonl")
+    lines = [path.read_text(encoding="utf-8").splitlines() for path in (german, live_log(2))]
+    assert len(lines[0]) > 1000
+    assert lines[0][1:] == lines[1][1:]
+    headers = [json.loads(found[0]) for found in lines]
+    assert {name for name in headers[0] if headers[0][name] != headers[1][name]} <= {"opened"}
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_trading(tmp_path: Path) -> None:
+    (tmp_path / "rltrader").write_text("a file where the folder would be")
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "fill", str(live_files()[1]))
+    (tmp_path / "other").mkdir()
+    logged, _ = run_host(tmp_path / "other", live_bundle(1), "ES", "fill", str(live_files()[1]))
+    assert trades == logged != []
+    assert told.count("Alert") == 1
+    assert "the decision log can't be written" in told
+    assert "trading goes on without it" in told
+
+
+def test_a_disk_that_fills_up_does_not_stop_trading(tmp_path: Path) -> None:
+    bars = str(live_files()[1])
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "fill", bars, kilobytes=400)
+    (tmp_path / "other").mkdir()
+    logged, _ = run_host(tmp_path / "other", live_bundle(1), "ES", "fill", bars)
+    # Mono itself prints a line about the error that it doesn't know.
+    assert [line for line in trades if "w32error" not in line] == logged != []
+    assert told.count("the decision log can't be written") == 1
+    (cut,) = (tmp_path / "rltrader").glob("*.jsonl")
+    (whole,) = (tmp_path / "other" / "rltrader").glob("*.jsonl")
+    log = read_log(cut)
+    assert cut.stat().st_size == 400 * 1024
+    assert log.torn
+    assert 300 < len(log) < len(read_log(whole))
+
+
+def test_a_live_account_is_refused(tmp_path: Path) -> None:
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "live", str(live_files()[1]))
+    assert trades == []
+    assert "log Alert RLTrader: this account is not a simulation" in told
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_a_live_account_is_traded_where_that_is_allowed(tmp_path: Path) -> None:
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "live-allowed", str(live_files()[1]))
+    assert len(trades) > 10
+    assert "Alert" not in told
+    (log,) = (tmp_path / "rltrader").glob("*.jsonl")
+    assert read_log(log).header["provider"] == "Rithmic"
