@@ -91,9 +91,6 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        # A rival that failed has no speed to compare; who had one before is gone.
-        if "rows" in found:
-            found["rows"] = [row for row in found["rows"] if "error" not in row]
         found["benchmark"], found["schema"], found["surroundings"]["versions"]
         measured_of(found)
     except FileNotFoundError:

@@ -205,7 +205,9 @@ def measure(
             add(vec, "reference", form="obs")
     before = surroundings()
     try:
-        timings = take_turns(rivals, rounds=rounds, seconds_per_row=seconds_per_row)
+        timings = take_turns(
+            rivals, rounds=rounds, seconds_per_row=seconds_per_row, may_fail=rivals[1:]
+        )
     finally:
         for one in rivals:
             one.close()
@@ -263,13 +265,12 @@ def free_bytes() -> int | None:
 def ratios(timings: list[Timing]) -> dict[str, dict[str, Any]]:
     """Return the port with observations over every other program: the spread of the rounds' ratios."""
     port, *others = timings
-    rivals = [timing for timing in others if not timing.name.startswith("port") and timing.samples]
+    rivals = [t for t in others if not t.name.startswith("port") and t.error is None]
     best = [timing for timing in rivals if "Subproc" in timing.name]
     named = {timing.name: timing for timing in rivals}
     if best:
         named["reference, best SubprocVecEnv"] = max(best, key=lambda timing: timing.median)
-    found = {name: paired(port.samples, timing.samples) for name, timing in named.items()}
-    return {name: ratio for name, ratio in found.items() if ratio}
+    return {name: paired(port.samples, timing.samples) for name, timing in named.items()}
 
 
 def time_loading(symbol: str, days: int, seed: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from benchmarks.env_rivals import LegacyRival, PortRival, VecRival
 from benchmarks.env_throughput import short
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
-from benchmarks.spread import median_of, paired
+from benchmarks.spread import median_of, paired, scaled
 from benchmarks.train_rivals import PortTrainer, ReferenceTrainer, flops_per_step, reference_settings
 from jax_port import env_phase1_jax as env
 from jax_port.data_loader import PreparedMarket, prepare, stack
@@ -263,7 +263,10 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
     around = surroundings()
     try:
         timings = take_turns(
-            rivals, rounds=options["rounds"], seconds_per_row=options["seconds_per_row"]
+            rivals,
+            rounds=options["rounds"],
+            seconds_per_row=options["seconds_per_row"],
+            may_fail=rivals,
         )
     finally:
         for rival in rivals:
@@ -294,11 +297,10 @@ def attained(
     """Return the shares: what each rival's steps need a second, over what the machine gave."""
     found = []
     for name, per_step, floor, words in floors:
-        ratio = paired(timings[name].samples, timings[floor].samples)
-        share = ratio and {
-            "median": per_step * ratio["median"],
-            "quartiles": [per_step * x for x in ratio["quartiles"]],
-        }
+        rival, machine = timings[name], timings[floor]
+        share = None
+        if rival.error is None and machine.error is None:
+            share = scaled(paired(rival.samples, machine.samples), per_step)
         about = {"rival": name, "floor": floor, "per_step": per_step, "words": words}
         found.append({**about, "share": share})
     return found

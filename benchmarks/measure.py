@@ -135,16 +135,6 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}"[:200] if said else type(error).__name__
 
 
-def paired(ours: Timing, theirs: Timing) -> dict[str, Any]:
-    """Return ours over theirs, round by round: ``rounds``, their median and quartiles.
-
-    What slows the machine in a round slows both, so ratios scatter less than rates.
-    """
-    rounds = [one / other for one, other in zip(ours.samples, theirs.samples, strict=True)]
-    low, median, high = (float(x) for x in np.percentile(rounds, (25, 50, 75)))
-    return {"median": median, "quartiles": [low, high], "rounds": rounds}
-
-
 def _rate(run: Callable[[], int], seconds: float) -> float:
     steps, start = 0, time.perf_counter()
     while True:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.spread import paired, spread
+from benchmarks.spread import paired, scaled, spread
 
 RATES = ("steps_per_second", "rate")
 
@@ -23,6 +23,8 @@ def merge(reports: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
         block keeps what the others measured, and its error.
     """
     there = [report for report in reports if report is not None]
+    if len(reports) == 1:
+        return dict(there[0])
     merged: dict[str, Any] = {key: value for key, value in there[0].items() if key != "ratios"}
     names = dict.fromkeys(row["name"] for report in there for row in report["rows"])
     by_block = [
@@ -57,9 +59,7 @@ def _merge_row(rows: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
                 for row in rows
             ]
             samples = [sample for block in blocks for sample in block]
-            about = spread(samples)
-            del about["rounds"]
-            merged[key] = {**about, "samples": samples, "blocks": blocks}
+            merged[key] = {**spread(samples), "samples": samples, "blocks": blocks}
     if "prepare_seconds" in merged:
         merged["prepare_seconds"] = float(np.median([row["prepare_seconds"] for row in good]))
     if "median_us" in merged:
@@ -73,6 +73,8 @@ def pair_rows(above: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, A
     """Return the spread of above / below over the rounds that both have; None if there are none."""
     first, second = _blocks(above), _blocks(below)
     pairs = [(a, b) for a, b in zip(first, second, strict=False) if a and len(a) == len(b)]
+    if not pairs:
+        return None
     return paired([x for a, _ in pairs for x in a], [x for _, b in pairs for x in b])
 
 
@@ -84,11 +86,7 @@ def _blocks(row: Mapping[str, Any]) -> list[Any]:
 
 def _share(floor: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any] | None:
     ratio = pair_rows(rows[floor["rival"]], rows[floor["floor"]])
-    if ratio is None:
-        return None
-    scale = floor["per_step"]
-    quartiles = [scale * x for x in ratio["quartiles"]]
-    return {"median": scale * ratio["median"], "quartiles": quartiles}
+    return None if ratio is None else scaled(ratio, floor["per_step"])
 
 
 def _gather(key: str, reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

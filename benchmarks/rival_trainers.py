@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.learners import Learner
-from benchmarks.measure import Timing, paired
+from benchmarks.measure import Timing
 from benchmarks.rival_purejaxrl import PureJaxRlRival
 from benchmarks.rival_rejax import RejaxRival
 from benchmarks.rival_sbx import SbxRival
+from benchmarks.spread import paired
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.settings import TrainSettings
 from markets import InputError
@@ -87,6 +88,6 @@ def ahead(
             ratios[f"ahead of {rival}, {epochs} epochs"] = {
                 "ours": ours.name,
                 "theirs": theirs.name,
-                **paired(ours, theirs),
+                **paired(ours.samples, theirs.samples),
             }
     return ratios

@@ -177,7 +177,10 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
         add(over_data, "environment over data", {"environments": envs, "days": count})
     try:
         timings = take_turns(
-            rivals, rounds=options["rounds"], seconds_per_row=options["seconds_per_row"]
+            rivals,
+            rounds=options["rounds"],
+            seconds_per_row=options["seconds_per_row"],
+            may_fail=rivals,
         )
     finally:
         for each in rivals:

@@ -133,7 +133,8 @@ def _rows(report: Mapping[str, Any], section: str) -> Iterator[Measured]:
         elif "median_us" in row:
             yield Measured(section, name, "microseconds", "less", blocks_of(row, "median_us"))
         elif "seconds" in row and "best_return" in row:
-            if row["seconds"] is not None:
+            if row["seconds"]:  # else it did not get there, or was there untrained
+                name = f"{name}, seed {row['seed']}" if "seed" in row else name
                 yield Measured(section, name, "seconds", "less", _positive([[row["seconds"]]]))
         else:
             raise ValueError(f"row {name!r} holds nothing that is known")

@@ -11,18 +11,22 @@ import numpy as np
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Return the median and the quartiles of at least one number, ready for JSON."""
     low, median, high = (float(x) for x in np.percentile(values, (25, 50, 75)))
-    return {"median": median, "quartiles": [low, high], "rounds": len(values)}
+    return {"median": median, "quartiles": [low, high]}
 
 
-def paired(above: Sequence[float], below: Sequence[float]) -> dict[str, Any] | None:
-    """Return the spread of above / below, round by round.
+def paired(above: Sequence[float], below: Sequence[float]) -> dict[str, Any]:
+    """Return above over below, round by round: ``rounds``, their median and quartiles.
 
-    Both ran in every round, so what slowed the machine in one slowed both. None where a round of either
-    is missing: such samples are no pairs.
+    What slows the machine in a round slows both, so ratios scatter less than rates. Both must have the
+    same rounds, at least one.
     """
-    if not above or len(above) != len(below):
-        return None
-    return spread([one / other for one, other in zip(above, below, strict=True)])
+    rounds = [one / other for one, other in zip(above, below, strict=True)]
+    return {**spread(rounds), "rounds": rounds}
+
+
+def scaled(ratio: Mapping[str, Any], by: float) -> dict[str, Any]:
+    """Return a ratio's median and quartiles times a number."""
+    return {"median": by * ratio["median"], "quartiles": [by * x for x in ratio["quartiles"]]}
 
 
 def samples_of(row: Mapping[str, Any]) -> list[float]:
