@@ -133,7 +133,7 @@ def _play(choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, le
 
 def vec_scale(normalizer: VecNormalize) -> Scale:
     """Return the scale of a ``VecNormalize``'s observations."""
-    seen = normalizer.obs_rms
+    seen: Any = normalizer.obs_rms  # one, since observations are no dictionaries
     with jax.enable_x64(True):
         moments = RunningMoments(
             *(jnp.asarray(x, jnp.float64) for x in (seen.mean, seen.var, seen.count))
@@ -145,7 +145,8 @@ def _decide_with(spec: NetworkSpec, num_actions: int) -> Choose:
     network = make_network(spec, num_actions=num_actions)
 
     def choose(weights: Any, obs: jax.Array, masks: jax.Array) -> jax.Array:
-        return decide(network, *weights, obs, masks)
+        params, scale = weights
+        return decide(network, params, scale, obs, masks)
 
     return choose
 
@@ -186,6 +187,7 @@ class PortLearner:
 
     def run(self) -> int:
         """Make one update."""
+        assert self._agent is not None
         self._agent, metrics = self._train(self._agent, self._hyper, self._params)
         jax.block_until_ready((self._agent, metrics))
         return self._settings.rollout_size
@@ -225,9 +227,10 @@ class ReferenceLearner:
         began = time.perf_counter()
         self._workers = make_vec_env(self._bars, self._config, self._settings.n_envs)
         self.begin()
-        network = self._model.policy.net_arch
+        network: Any = self._model.policy.net_arch
+        actions: Any = self._model.action_space
         self._spec = NetworkSpec(tuple(network["pi"]), tuple(network["vf"]))
-        self._choose = _decide_with(self._spec, int(self._model.action_space.n))
+        self._choose = _decide_with(self._spec, int(actions.n))
         return time.perf_counter() - began
 
     def begin(self) -> None:

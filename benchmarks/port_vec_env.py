@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -89,9 +88,7 @@ class PortVecEnv(VecEnv):
         """Refuse: the environments are rows of arrays, not objects."""
         raise AttributeError(attr_name)
 
-    def env_method(
-        self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any
-    ) -> Sequence[Any]:
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
         """Refuse, likewise."""
         raise AttributeError(method_name)
 

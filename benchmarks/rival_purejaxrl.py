@@ -17,6 +17,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from flax import struct
 from flax.training.train_state import TrainState
 
 from benchmarks.learners import Greedy, lenient, minibatches, title
@@ -48,7 +49,8 @@ class ActorCritic(nn.Module):
         return tower(self.pi, self.num_actions, 0.01), tower(self.vf, 1, 1.0)[:, 0]
 
 
-class Moments(NamedTuple):
+@struct.dataclass
+class Moments:
     """Running mean and variance, float32, as PureJaxRL's wrappers keep them; count begins at 1e-4."""
 
     mean: jax.Array
@@ -112,6 +114,10 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
     optimiser = optax.chain(optax.clip_by_global_norm(settings.max_grad_norm), adam)
     clip = settings.clip_range
 
+    def both(weights: Any, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        out: Any = network.apply(weights, obs)
+        return out
+
     def begin(key: jax.Array, params: EnvParams) -> Runner:
         weights_key, reset_key, key = jax.random.split(key, 3)
         obs, state = reset(jax.random.split(reset_key, settings.n_envs), params)
@@ -124,7 +130,7 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
 
     def act(runner: Runner, params: EnvParams) -> tuple[Runner, Transition]:
         key, action_key, step_key = jax.random.split(runner.key, 3)
-        logits, value = network.apply(runner.train.params, runner.obs)
+        logits, value = both(runner.train.params, runner.obs)
         action = jax.random.categorical(action_key, logits).astype(jnp.int32)
         keys = jax.random.split(step_key, settings.n_envs)
         obs, state, reward, done, _ = step(keys, runner.env_state, action, params)
@@ -151,7 +157,7 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
 
     def loss_of(weights: Any, batch: tuple[Transition, jax.Array, jax.Array]) -> jax.Array:
         steps, advantage, target = batch
-        logits, value = network.apply(weights, steps.obs)
+        logits, value = both(weights, steps.obs)
         log_probs = jax.nn.log_softmax(logits)
         near = steps.value + jnp.clip(value - steps.value, -clip, clip)
         worse = jnp.maximum(jnp.square(value - target), jnp.square(near - target))
@@ -168,7 +174,7 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
 
     def update(runner: Runner, params: EnvParams) -> tuple[Runner, jax.Array]:
         runner, steps = jax.lax.scan(lambda r, _: act(r, params), runner, length=settings.n_steps)
-        _, last_value = network.apply(runner.train.params, runner.obs)
+        _, last_value = both(runner.train.params, runner.obs)
         gained = advantages(steps, last_value)
         whole = jax.tree.map(
             lambda x: x.reshape(settings.rollout_size, *x.shape[2:]),

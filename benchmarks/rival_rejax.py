@@ -97,9 +97,7 @@ class RejaxRival:
 def _strong(leaf: Any) -> jax.Array:
     """Return an array of a fixed dtype: rejax begins with Python's numbers and goes on with arrays."""
     array = jnp.asarray(leaf)
-    return (
-        array if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key) else array.astype(array.dtype)
-    )
+    return array if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else array.astype(array.dtype)
 
 
 def _chooser(algorithm: Any) -> Any:
