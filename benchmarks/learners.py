@@ -133,7 +133,7 @@ def _play(choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, le
 
 def vec_scale(normalizer: VecNormalize) -> Scale:
     """Return the scale of a ``VecNormalize``'s observations."""
-    seen: Any = normalizer.obs_rms
+    seen: Any = normalizer.obs_rms  # one, since observations are no dictionaries
     with jax.enable_x64(True):
         moments = RunningMoments(
             *(jnp.asarray(x, jnp.float64) for x in (seen.mean, seen.var, seen.count))

@@ -114,6 +114,10 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
     optimiser = optax.chain(optax.clip_by_global_norm(settings.max_grad_norm), adam)
     clip = settings.clip_range
 
+    def both(weights: Any, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        out: Any = network.apply(weights, obs)
+        return out
+
     def begin(key: jax.Array, params: EnvParams) -> Runner:
         weights_key, reset_key, key = jax.random.split(key, 3)
         obs, state = reset(jax.random.split(reset_key, settings.n_envs), params)
