@@ -74,7 +74,7 @@ def parity(session: nox.Session) -> None:
     install(session, "export")
     keep_code(session, "rltrader", "parity", "run", *session.posargs)
     if "--help" not in session.posargs:
-        chain = ("python", "-m", "parity.chain.run", "--hidden", "64,64")
+        chain = ("python", "-m", "parity.chain.run", "--hidden", "64,64", "--episodes", "10")
         keep_code(session, *chain, *reading(session.posargs))
 
 

@@ -122,10 +122,10 @@ def load_policy(path: Path) -> Policy:
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["rltrader"])
+            about = dict(json.loads((file.metadata() or {})["rltrader"]))
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: not a policy of this program ({type(error).__name__}); copy it again, or train "
             "it anew"
@@ -135,16 +135,59 @@ def load_policy(path: Path) -> Policy:
             f"{path}: policy format {about.get('format')!r} is not {FORMAT}; use the version that "
             "wrote it, or train it anew"
         )
-    statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
-    layers: dict[str, dict[str, NDArray[np.float32]]] = {}
-    for name, value in arrays.items():
-        layer, kind = name.rsplit(".", 1)
-        layers.setdefault(layer, {})[kind] = value
-    shape = about["network"]
-    return Policy(
-        spec=NetworkSpec(tuple(shape["pi"]), tuple(shape["vf"]), shape["activation"]),
-        params={"params": layers},
-        statistics=statistics,
-        config=EnvConfig.from_dict(about["env_config"]),
-        about=about["made"],
-    )
+    try:
+        shape, config, made = about["network"], dict(about["env_config"]), dict(about["made"])
+        spec = NetworkSpec(tuple(shape["pi"]), tuple(shape["vf"]), shape["activation"])
+        wanted = [name for tower in spec.towers.values() for name in tower]
+        statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
+        layers = {
+            name: {kind: arrays.pop(f"{name}.{kind}") for kind in ("kernel", "bias")} for name in wanted
+        }
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: damaged ({type(error).__name__}: {error}); copy it again, or train it anew"
+        ) from None
+    if arrays:
+        raise InputError(
+            f"{path}: {sorted(arrays)[0]} is no weight of its network; copy it again, or train it anew"
+        )
+    _check_numbers(path, statistics, layers)
+    policy = Policy(spec, {"params": layers}, statistics, EnvConfig.from_dict(config), made)
+    _check_shapes(path, policy)
+    return policy
+
+
+def _check_numbers(
+    path: Path,
+    statistics: Mapping[str, NDArray[Any]],
+    layers: Mapping[str, Mapping[str, NDArray[Any]]],
+) -> None:
+    """Refuse what is no number, and a variance below zero."""
+    arrays = {f"statistics.{name}": value for name, value in statistics.items()}
+    for layer, kinds in layers.items():
+        arrays |= {f"{layer}.{kind}": value for kind, value in kinds.items()}
+    bad = [name for name, value in arrays.items() if not np.isfinite(value).all()]
+    if (statistics["var"] < 0).any():
+        bad.append("statistics.var")
+    if bad:
+        raise InputError(
+            f"{path}: {bad[0]} holds what is no number, or a variance below zero; go back to an "
+            "earlier checkpoint, or train it anew"
+        )
+
+
+def _check_shapes(path: Path, policy: Policy) -> None:
+    """Refuse statistics and layers that do not fit each other."""
+    size, layers = policy.statistics["mean"].shape, policy.params["params"]
+    bad = [] if len(size) == 1 and policy.statistics["var"].shape == size else ["statistics.var"]
+    for tower in policy.spec.towers.values():
+        width = size
+        for name in tower:
+            kernel, bias = layers[name]["kernel"].shape, layers[name]["bias"].shape
+            if kernel != (*width, *bias):
+                bad.append(name)
+            width = bias
+    if bad:
+        raise InputError(
+            f"{path}: {bad[0]} does not fit what comes before it; copy it again, or train it anew"
+        )

@@ -130,13 +130,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         kind, version = found["kind"], found["version"]
         missing = [name for name in PARTS if name not in found] if version == VERSION else []
+        if version == VERSION and not missing:
+            _check_form(found)
     except FileNotFoundError:
         raise InputError(
             f"{path}: no bundle here; give a folder that `rltrader export` wrote"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a readable manifest ({type(error).__name__}); export the policy anew"
+            f"{path}: not a readable manifest ({type(error).__name__}: {error}); export the policy anew"
         ) from None
     if (kind, version) != (KIND, VERSION):
         raise InputError(
@@ -146,6 +148,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if missing:
         raise InputError(f"{path}: no {', '.join(missing)}; export the policy anew")
     return dict(found)
+
+
+def _check_form(found: Mapping[str, Any]) -> None:
+    """Touch all that is read out of a manifest, so that what is missing is missed here."""
+    network, normalizer = found["network"], found["normalizer"]
+    for layer in (*network["policy"], *network["value"]):
+        str(layer["name"]), int(layer["in"]), int(layer["out"])
+    str(network["activation"]), int(found["observation"]["size"]), len(found["actions"])
+    for name in ("epsilon", "clip"):
+        float(normalizer[name])
+    for name in ("mean", "var"):
+        [float(x) for x in normalizer[name]]
+    for name in ("contract", "env_config", "source", "made", "files"):
+        found[name].items()
 
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:

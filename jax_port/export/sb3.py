@@ -121,7 +121,12 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
                 f"{model}: does not say which environment it is for; say so with --phase, and --set "
                 "for what differs from its defaults"
             )
-        config = EnvConfig.from_dict(note["env_config"])
+        try:
+            config = EnvConfig.from_dict(note["env_config"])
+        except (KeyError, TypeError):
+            raise InputError(
+                f"{model}: its note of the environment is damaged; say with --phase which it is for"
+            ) from None
     spec = sb3_spec(state, _activation(data, model))
     weights = {name: value.numpy() for name, value in from_sb3(state, spec).items()}
     policy = Policy(spec, to_flax(weights, spec), read_statistics(normalizer), config)
@@ -154,12 +159,20 @@ def _read_zip(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read("data"))
             tensors = io.BytesIO(archive.read("policy.pth"))
-        state = torch.load(tensors, weights_only=True, map_location="cpu")
-    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        state = dict(torch.load(tensors, weights_only=True, map_location="cpu"))
+        finite = {name: bool(torch.isfinite(value).all()) for name, value in state.items()}
+        data = dict(data)
+    except (
+        *(zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, OSError),
+        pickle.UnpicklingError,
+    ) as error:
         raise InputError(
             f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
         ) from None
-    return data, dict(state)
+    if not all(finite.values()):
+        name = next(name for name, good in finite.items() if not good)
+        raise InputError(f"{path}: {name} holds what is no number; give an earlier model of the run")
+    return data, state
 
 
 def _activation(data: Mapping[str, Any], path: Path) -> str:

@@ -14,7 +14,7 @@ from jax_port.export.stages import in_float64
 from jax_port.normalize import CLIP
 from jax_port.policy import Policy
 from legacy_torch.features import add_features
-from markets import Bars, Contract
+from markets import Bars, Contract, InputError
 from markets.bars import FEATURES
 from parity.chain.csharp import Checker
 from parity.chain.day import DISTANCES
@@ -37,7 +37,7 @@ def compare_golden(board: Board, folder: Path, policy: Policy, contract: Contrac
     Returns:
         How many bars, features, decisions and cases it holds.
     """
-    golden = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
+    golden = _read_golden(folder / GOLDEN)
     bars = golden_bars(golden, contract)
     kept = bars.session(policy.config.session)
     table = add_features(kept.frame, contract.tick_size, policy.config)
@@ -58,6 +58,22 @@ def compare_golden(board: Board, folder: Path, policy: Policy, contract: Contrac
         "decisions": sum(len(episode) for episode in golden["episodes"]),
         "cases": len(golden["cases"]),
     }
+
+
+def _read_golden(path: Path) -> dict[str, Any]:
+    """Return golden values, or refuse what is none."""
+    try:
+        golden = json.loads(path.read_text(encoding="utf-8"))
+        missing = [
+            name for name in ("bars", "features", "episodes", "cases", "far") if not golden[name]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no golden values ({type(error).__name__}: {error}); export the policy anew"
+        ) from None
+    if missing:
+        raise InputError(f"{path}: {missing[0]} is empty; export the policy anew")
+    return dict(golden)
 
 
 def golden_bars(golden: dict[str, Any], contract: Contract) -> Bars:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.export import torch_policy
+from jax_port.export.bundle import STATE
 from jax_port.export.layers import layer_names, sb3_layer
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER
@@ -25,9 +27,28 @@ Stages = dict[str, NDArray[Any]]
 Side = Callable[[Obs, Masks], Stages]
 
 
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Say which file of a bundle does not load; each library raises errors of its own for that."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: does not load ({type(error).__name__}: {words}); export the policy anew"
+        ) from None
+
+
+def _module(folder: Path) -> torch_policy.TradingPolicy:
+    with _opening(folder / STATE):
+        return torch_policy.load(folder)
+
+
 def pytorch(folder: Path, dtype: torch.dtype) -> Side:
     """Return ``policy.pt`` in the module of a bundle, in a type of weights."""
-    module = torch_policy.load(folder).to(dtype)
+    module = _module(folder).to(dtype)
 
     def run(obs: Obs, masks: Masks) -> Stages:
         with torch.no_grad():
@@ -39,7 +60,7 @@ def pytorch(folder: Path, dtype: torch.dtype) -> Side:
 
 def scaled_pytorch(folder: Path, factor: float) -> Side:
     """Return ``policy.pt`` in float32 with its action head multiplied, for logits far apart."""
-    module = torch_policy.load(folder)
+    module = _module(folder)
     with torch.no_grad():
         for weight in module.action_head.parameters():
             weight.mul_(factor)
@@ -54,7 +75,8 @@ def scaled_pytorch(folder: Path, factor: float) -> Side:
 
 def program(folder: Path) -> Side:
     """Return ``policy.pt2``; it tells logits and action."""
-    run = torch.export.load(folder / PROGRAM).module()
+    with _opening(folder / PROGRAM):
+        run = torch.export.load(folder / PROGRAM).module()
 
     def decide(obs: Obs, masks: Masks) -> Stages:
         with torch.no_grad():
@@ -77,7 +99,10 @@ def onnx_session(folder: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(folder / ONNX), options, providers=["CPUExecutionProvider"])
+    with _opening(folder / ONNX):
+        return onnxruntime.InferenceSession(
+            str(folder / ONNX), options, providers=["CPUExecutionProvider"]
+        )
 
 
 def onnx(folder: Path) -> Side:
@@ -100,16 +125,18 @@ def load_sb3(
         folder: the bundle.
         make_env: makes the environment that SB3 insists on; by default one of the model's own spaces.
     """
-    model = MaskablePPO.load(folder / MODEL, device="cpu")
+    with _opening(folder / MODEL):
+        model = MaskablePPO.load(folder / MODEL, device="cpu")
     if make_env is None:
         from jax_port.export.sb3 import Spaces
 
         spaces: Any = model.observation_space, model.action_space
         size, actions = spaces[0].shape[0], int(spaces[1].n)
-        normalizer = VecNormalize.load(
-            str(folder / NORMALIZER), DummyVecEnv([lambda: Spaces(size, actions)])
-        )
-    else:
+
+        def make_env() -> Any:
+            return Spaces(size, actions)
+
+    with _opening(folder / NORMALIZER):
         normalizer = VecNormalize.load(str(folder / NORMALIZER), DummyVecEnv([make_env]))
     normalizer.training = False
     normalizer.norm_reward = False

@@ -13,7 +13,7 @@ from typing import Any
 from jax_port.data_loader import prepare
 from jax_port.evaluate import check_policy
 from jax_port.export import torch_policy
-from jax_port.export.bundle import MODULE, POLICY
+from jax_port.export.bundle import FILES, MODULE, POLICY
 from jax_port.export.layers import same_bits
 from jax_port.export.manifest import check_files, describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
@@ -146,6 +146,7 @@ def compare_files(
 ) -> None:
     """Compare what the manifest states with the policy, and the round trip through SB3, bit for bit."""
     hop = "files"
+    _equal(board, hop, "files listed", sorted(FILES), sorted(manifest["files"]))
     own = Path(torch_policy.__file__).read_bytes()
     _equal(board, hop, f"{MODULE} is this version's", True, (folder / MODULE).read_bytes() == own)
     stated = json.loads(json.dumps(describe(policy, contract, manifest["source"])))
