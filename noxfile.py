@@ -125,3 +125,10 @@ def time_to_return(session: nox.Session) -> None:
     """Measure how long each trainer takes to a fixed return."""
     install(session, "benchmark")
     session.run("python", "-m", "benchmarks.time_to_return", *session.posargs)
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Measure everything in one run and write one page; arguments go to ``benchmarks.report``."""
+    install(session, "benchmark")
+    session.run("python", "-m", "benchmarks.report", *session.posargs)

@@ -128,10 +128,6 @@ def make_programs(network: ActorCritic, env: FiveValueStep, settings: TrainSetti
         quiet = jnp.zeros(settings.n_envs)
         return Runner(train, state, moments.scaled(obs), moments, Moments.new(()), quiet, key)
 
-    def both(weights: Any, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        made: Any = network.apply(weights, obs)
-        return made[0], made[1]
-
     def act(runner: Runner, params: EnvParams) -> tuple[Runner, Transition]:
         key, action_key, step_key = jax.random.split(runner.key, 3)
         logits, value = both(runner.train.params, runner.obs)
