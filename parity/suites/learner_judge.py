@@ -41,7 +41,7 @@ LIMITS: Mapping[str, float] = {
     "gradients": 0.0001,
     "first moments": 3e-5,
     "second moments": 2.5e-5,
-    "weights": 1e-5,
+    "weights": 3e-5,
 }
 """Largest relative error allowed of each thing compared: a few times what an honest port reaches."""
 

@@ -31,7 +31,7 @@ def test_the_report(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report.json"
     text = run("--loading", "--json", str(out))
     report = json.loads(out.read_text())
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["benchmark"] == "env_throughput"
     names = [row["name"] for row in report["rows"]]
     assert names == [
@@ -39,6 +39,7 @@ def test_the_report(tmp_path: Path) -> None:
         "port, obs in 2 parts",
         "port, no obs",
         "NumPy, obs",
+        "gymnax CartPole, obs",
         "reference",
         "reference, DummyVecEnv(2)",
         "reference, SubprocVecEnv(2)",
@@ -49,7 +50,7 @@ def test_the_report(tmp_path: Path) -> None:
         assert min(speed["samples"]) > 0
         assert speed["quartiles"][0] <= speed["median"] <= speed["quartiles"][1]
         assert row["prepare_seconds"] > 0
-    assert [row["envs"] for row in report["rows"]] == [32, 32, 32, 32, 1, 2, 2]
+    assert [row["envs"] for row in report["rows"]] == [32, 32, 32, 32, 32, 1, 2, 2]
     assert set(report["ratios"]) == {*names[3:], "reference, best SubprocVecEnv"}
     bars = synthetic_bars("ES", days=4, seed=0)
     assert report["data"]["digest"] == prepare(bars, EnvConfig.phase1()).digest
@@ -71,8 +72,8 @@ def test_without_the_reference(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     run("--no-legacy", "--json", str(out))
     report = json.loads(out.read_text())
-    assert len(report["rows"]) == 4
-    assert set(report["ratios"]) == {"NumPy, obs"}
+    assert len(report["rows"]) == 5
+    assert set(report["ratios"]) == {"NumPy, obs", "gymnax CartPole, obs"}
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:

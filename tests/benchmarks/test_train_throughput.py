@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from benchmarks.compare import read_report
 from benchmarks.rival_trainers import RIVALS
+from benchmarks.sections import measured_of
 from benchmarks.train_rivals import flops_per_step
 from benchmarks.train_throughput import main
 from jax_port.settings import NetworkSpec, TrainSettings
@@ -53,7 +54,7 @@ def test_every_rival_trains_and_the_report_says_all(
     assert f"missing, no masks failed: {failed['error']}" in result.output
     assert list(report["ahead"]) == ["ahead of purejaxrl, 1 epochs"]
     assert "ahead of purejaxrl, 1 epochs: " in result.output
-    assert [row["name"] for row in read_report(out)["rows"]] == [row["name"] for row in sound]
+    assert [row.name for row in measured_of(read_report(out))] == [row["name"] for row in sound]
 
 
 def test_flops_are_counted_product_by_product() -> None:
