@@ -204,13 +204,7 @@ def measure(
             vec = VecRival(bars, config, workers=size, in_process=inside, steps=steps, seed=seed)
             add(vec, "reference", form="obs")
     before = surroundings()
-    try:
-        timings = take_turns(
-            rivals, rounds=rounds, seconds_per_row=seconds_per_row, may_fail=rivals[1:]
-        )
-    finally:
-        for one in rivals:
-            one.close()
+    timings = take_turns(rivals, rounds=rounds, seconds_per_row=seconds_per_row, may_fail=rivals[1:])
     return {
         "schema": SCHEMA,
         "benchmark": "env_throughput",

@@ -261,16 +261,12 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
         many = add(vec, "steps/s")
         floors += [(n, looking, copy_np, "bytes of a step, against NumPy's copy") for n in (one, many)]
     around = surroundings()
-    try:
-        timings = take_turns(
-            rivals,
-            rounds=options["rounds"],
-            seconds_per_row=options["seconds_per_row"],
-            may_fail=rivals,
-        )
-    finally:
-        for rival in rivals:
-            rival.close()
+    timings = take_turns(
+        rivals,
+        rounds=options["rounds"],
+        seconds_per_row=options["seconds_per_row"],
+        may_fail=rivals,
+    )
     return {
         "schema": SCHEMA,
         "benchmark": "floors",

@@ -94,7 +94,8 @@ def take_turns(
     """Measure rivals in rounds, in each of which every rival runs once.
 
     Interleaving lets a disturbance of the machine fall on all of them alike. Every rival is
-    prepared, and run once unmeasured, before the first round.
+    prepared, and run once unmeasured, before the first round. All are closed at the end, whatever
+    happens.
 
     Args:
         rivals: at least one.
@@ -116,16 +117,20 @@ def take_turns(
             timings[at].error = sentence(error)
             return None
 
-    for at, rival in enumerate(rivals):
-        timings[at].prepare_seconds = attempt(at, rival.prepare) or 0.0
-    for at, rival in enumerate(rivals):
-        attempt(at, rival.run)
-    for number in range(rounds):
-        # The order turns, so that nobody always follows the same neighbour.
-        for at in np.roll(np.arange(len(rivals)), -number).tolist():
-            rate = attempt(at, partial(_rate, rivals[at].run, seconds_per_row / rounds))
-            if rate is not None:
-                timings[at].samples.append(rate)
+    try:
+        for at, rival in enumerate(rivals):
+            timings[at].prepare_seconds = attempt(at, rival.prepare) or 0.0
+        for at, rival in enumerate(rivals):
+            attempt(at, rival.run)
+        for number in range(rounds):
+            # The order turns, so that nobody always follows the same neighbour.
+            for at in np.roll(np.arange(len(rivals)), -number).tolist():
+                rate = attempt(at, partial(_rate, rivals[at].run, seconds_per_row / rounds))
+                if rate is not None:
+                    timings[at].samples.append(rate)
+    finally:
+        for rival in rivals:
+            rival.close()
     return timings
 
 

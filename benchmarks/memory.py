@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.env_rivals import Form, LegacyRival, PortRival, VecRival
 from benchmarks.env_throughput import numbers
-from benchmarks.measure import Rival, surroundings, wide_console, write_json
+from benchmarks.measure import Rival, sentence, surroundings, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
 from benchmarks.processes import used
 from benchmarks.train_rivals import PortTrainer, ReferenceTrainer, reference_settings
@@ -165,7 +165,7 @@ def loop_row(params: EnvParams, form: Form, envs: int) -> dict[str, Any]:
             rival.prepare()
         return row | planned(rivals[0].compiled, rivals[1].compiled, envs)
     except Exception as error:  # a rival that fails is a row that says so
-        return {**row, "error": f"{type(error).__name__}: {error}"}
+        return {**row, "error": sentence(error)}
     finally:
         for rival in rivals:
             rival.close()
@@ -181,7 +181,7 @@ def trainer_row(params: EnvParams, settings: TrainSettings) -> dict[str, Any]:
         small, large = (_update(params, size) for size in sizes)
         return row | planned(small, large, settings.n_envs)
     except Exception as error:  # a rival that fails is a row that says so
-        return {**row, "error": f"{type(error).__name__}: {error}"}
+        return {**row, "error": sentence(error)}
 
 
 def _update(params: EnvParams, settings: TrainSettings) -> Any:
@@ -223,7 +223,7 @@ def utilisation(rival: Rival, seconds: float) -> dict[str, Any]:
                 steps += rival.run()
         return {"name": rival.name, "envs": rival.envs, "steps": steps, **use.to_dict()}
     except Exception as error:  # a rival that fails is a row that says so
-        return {"name": rival.name, "envs": rival.envs, "error": f"{type(error).__name__}: {error}"}
+        return {"name": rival.name, "envs": rival.envs, "error": sentence(error)}
     finally:
         rival.close()
 

@@ -178,44 +178,33 @@ def rate_bar(row: Values) -> dict[str, Any]:
 
 def memory_plot(report: Values) -> Markup:
     """Draw bytes per environment and per market on a logarithmic axis."""
-    rows = [
-        {
-            "label": row["name"],
-            "side": row["side"],
-            "value": row.get("bytes"),
-            "error": row.get("error", ""),
-        }
-        for row in report["rows"]
-    ]
+    rows = [_bar(row, row["side"], "bytes") for row in report["rows"]]
     return bars_plot("memory", rows, "bytes per environment, or of a market", size_words)
 
 
 def busy_plot(report: Values) -> Markup:
     """Draw the share of all cores that each rival keeps busy."""
-    rows = [
-        {
-            "label": row["name"],
-            "side": row["side"],
-            "value": row.get("cpu_share"),
-            "error": row.get("error", ""),
-        }
-        for row in report["utilisation"]
-    ]
+    rows = [_bar(row, row["side"], "cpu_share") for row in report["utilisation"]]
     return bars_plot("busy", rows, "share of all cores", lambda share: f"{share:.0%}", log=False)
 
 
 def latency_plot(report: Values) -> Markup:
     """Draw the median latency of one decision."""
     rows = [
-        {
-            "label": row["name"],
-            "side": "reference" if row["name"].startswith("MaskablePPO") else "port",
-            "value": row.get("median_us"),
-            "error": row.get("error", ""),
-        }
+        _bar(row, "reference" if row["name"].startswith("MaskablePPO") else "port", "median_us")
         for row in sorted(report["rows"], key=lambda row: float(row.get("median_us", np.inf)))
     ]
     return bars_plot("latency", rows, "microseconds, median", lambda value: f"{value:,.0f} µs")
+
+
+def _bar(row: Values, side: str, key: str) -> dict[str, Any]:
+    """Return the bar of a row with one number, or with an error."""
+    return {
+        "label": row["name"],
+        "side": side,
+        "value": row.get(key),
+        "error": row.get("error", ""),
+    }
 
 
 def floors_plot(report: Values) -> Markup:

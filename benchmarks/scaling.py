@@ -175,16 +175,12 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
     for count, market_params in markets.items():
         over_data = PortRival(market_params, "obs", envs=envs, steps=200, seed=0)
         add(over_data, "environment over data", {"environments": envs, "days": count})
-    try:
-        timings = take_turns(
-            rivals,
-            rounds=options["rounds"],
-            seconds_per_row=options["seconds_per_row"],
-            may_fail=rivals,
-        )
-    finally:
-        for each in rivals:
-            each.close()
+    timings = take_turns(
+        rivals,
+        rounds=options["rounds"],
+        seconds_per_row=options["seconds_per_row"],
+        may_fail=rivals,
+    )
     return {
         "schema": SCHEMA,
         "benchmark": "scaling",

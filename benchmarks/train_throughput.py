@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.env_rivals import PortRival, VecRival
-from benchmarks.env_throughput import short
+from benchmarks.env_throughput import numbers, short
 from benchmarks.learners import Learner
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.rival_trainers import RIVALS, ahead, layouts, rival_names
@@ -89,13 +89,6 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
         write_json(out, report)
 
 
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"{text!r}: give whole numbers with commas, such as 1,4,10") from None
-
-
 def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str, Any]:
     """Run all rivals on the same bars and return the report."""
     prepared = prepare(bars, config)
@@ -110,7 +103,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
         rivals.append(rival)
         meaning[rival.name] = about
 
-    for epochs in _numbers(options["epochs"]):
+    for epochs in numbers(options["epochs"]):
         for precision in options["precisions"].split(","):
             settings = TrainSettings(
                 n_envs=options["envs"],
@@ -131,27 +124,23 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
                 about = {"rival": name, "masks": others[-1].masks, "note": others[-1].note}
                 about["flops_per_step"] = flops_per_step(portions, params.obs_size, NUM_ACTIONS)
                 add(others[-1], side="rival", epochs=epochs, **about)
-        for workers in _numbers(options["workers"]) if options["legacy"] else ():
-            for batch in _numbers(options["batches"]):
+        for workers in numbers(options["workers"]) if options["legacy"] else ():
+            for batch in numbers(options["batches"]):
                 theirs = reference_settings(epochs, workers, batch, options["rollout"])
                 add(ReferenceTrainer(bars, config, theirs), side="reference", epochs=epochs)
     stepping = PortRival(params, "obs", envs=options["envs"], steps=options["n_steps"], seed=0)
     add(stepping, side="port", epochs=None)
     if options["legacy"]:
-        for workers in _numbers(options["workers"]):
+        for workers in numbers(options["workers"]):
             bare = VecRival(bars, config, workers=workers, in_process=False, steps=400, seed=0)
             add(bare, side="reference", epochs=None)
     around, rates = surroundings(), matrix_rate()
-    try:
-        timings = take_turns(
-            rivals,
-            rounds=options["rounds"],
-            seconds_per_row=options["seconds_per_row"],
-            may_fail=others,
-        )
-    finally:
-        for rival in rivals:
-            rival.close()
+    timings = take_turns(
+        rivals,
+        rounds=options["rounds"],
+        seconds_per_row=options["seconds_per_row"],
+        may_fail=others,
+    )
     rows = [{**timing.to_dict(), **meaning[timing.name]} for timing in timings]
     for row in rows:
         if "flops_per_step" in row and "error" not in row:

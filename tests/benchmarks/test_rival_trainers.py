@@ -133,7 +133,7 @@ class Script:
     envs = 1
 
     def __init__(self, name: str, fails_at: int | None = None) -> None:
-        self.name, self._left = name, fails_at
+        self.name, self._left, self.closed = name, fails_at, False
 
     def prepare(self) -> float:
         return self._count(1.0)
@@ -142,7 +142,7 @@ class Script:
         return int(self._count(10))
 
     def close(self) -> None:
-        """Nothing to give back."""
+        self.closed = True
 
     def _count(self, value: float) -> float:
         if self._left == 0:
@@ -161,8 +161,10 @@ def test_a_rival_that_fails_is_a_row_and_the_others_go_on(fails_at: int) -> None
         "envs": 1,
         "error": "RuntimeError: no more memory",
     }
+    unforgiven = Script("ours", fails_at)
     with pytest.raises(RuntimeError, match="no more memory"):
-        take_turns([Script("ours", fails_at)], rounds=3, seconds_per_row=0.0)
+        take_turns([unforgiven], rounds=3, seconds_per_row=0.0)
+    assert all(rival.closed for rival in (*rivals, unforgiven))
 
 
 def _timing(name: str, *samples: float, error: str | None = None) -> Timing:
