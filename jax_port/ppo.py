@@ -17,6 +17,7 @@ from flax import struct
 
 from jax_port import adam, layer_rates
 from jax_port.advantages import standardize
+from jax_port.chunks import choices_first, chunk_size, in_chunks, value_chunk_size
 from jax_port.layer_rates import LayerRates
 from jax_port.networks import entropy, log_prob, masked_log_probs
 
@@ -43,10 +44,6 @@ OFF = float("inf")
 """Value of ``clip_range_vf`` or ``target_kl`` that switches it off."""
 
 CLIP_EPS = 1e-6
-
-CHUNKS = 8
-CHUNKED_FROM = 1024
-"""A minibatch of at least so many transitions is given to the policy in so many chunks at most."""
 
 
 @struct.dataclass
@@ -154,15 +151,24 @@ def init_train_state(params: Params) -> TrainState:
     return TrainState(params, adam.init(params))
 
 
-def value_loss(params: Params, network: Network, batch: Batch, hyper: HyperParams) -> jax.Array:
-    """Return mean((R - V)^2), without a factor of one half.
+def value_sum(
+    params: Params, network: Network, batch: Batch, counted: jax.Array, hyper: HyperParams
+) -> jax.Array:
+    """Return sum((R - V)^2), without a factor of one half.
 
     When value clipping is on, V is the clipped value alone, with no maximum.
+
+    Args:
+        params, network: weights and towers.
+        batch: some transitions of a minibatch.
+        counted: bool (B,), False where a transition only fills up the batch.
+        hyper: clip_range_vf.
     """
     values = network.value(params, batch.obs)
     near = jnp.clip(values - batch.values, -hyper.clip_range_vf, hyper.clip_range_vf)
     predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)
-    return jnp.mean(jnp.square(batch.returns - predicted))
+    squares = jnp.square(batch.returns - predicted)
+    return jnp.sum(jnp.where(counted, squares, 0.0))
 
 
 class PolicySums(NamedTuple):
@@ -211,19 +217,24 @@ def policy_sums(
     return loss, jax.tree.map(jax.lax.stop_gradient, sums)
 
 
-def choices_first(masks: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the rows of masks (B, A) that leave a choice, in order, then the others; and their count.
+def value_gradients(
+    params: Params, network: Network, numbers: jax.Array, take: Take, hyper: HyperParams
+) -> tuple[Params, jax.Array]:
+    """Return the gradients of the value loss, mean((R - V)^2) of a minibatch, and the loss.
 
-    Where the mask leaves one action, its probability is one whatever the weights, so the policy need
-    not be asked: no gradient, no entropy, a ratio of one.
+    Args:
+        params, network: weights and towers.
+        numbers: int32 (B,), of the minibatch's transitions.
+        take: their source.
+        hyper: clip_range_vf.
     """
-    forced = jnp.sum(masks.astype(jnp.int32), axis=1) <= 1
-    return jnp.argsort(forced, stable=True).astype(jnp.int32), jnp.sum((~forced).astype(jnp.int32))
+    size = numbers.shape[0]
 
+    def of(rows: jax.Array, counted: jax.Array) -> tuple[jax.Array, Params]:
+        return jax.value_and_grad(value_sum)(params, network, take(numbers[rows]), counted, hyper)
 
-def chunk_size(size: int) -> int:
-    """Return how many rows to hand the policy at a time: an eighth of many, all of few."""
-    return -(-size // CHUNKS) if size >= CHUNKED_FROM else size
+    loss, grads = in_chunks(of, jnp.arange(size, dtype=jnp.int32), size, value_chunk_size(size))
+    return jax.tree.map(lambda x: x / size, grads), loss / size
 
 
 def policy_gradients(
@@ -247,24 +258,18 @@ def policy_gradients(
         hyper: clip_range and ent_coef.
     """
     size = batch.actions.shape[0]
-    chunk = chunk_size(size)
     advantages = standardize(batch.advantages)
     order, count = choices_first(batch.masks)
     forced = jnp.arange(size, dtype=jnp.int32) >= count
-    order = jnp.pad(order, (0, -size % chunk))
 
-    def body(number: jax.Array, carry: tuple[Params, PolicySums]) -> tuple[Params, PolicySums]:
-        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
-        counted = number * chunk + jnp.arange(chunk, dtype=jnp.int32) < count
-        found = jax.grad(policy_sums, has_aux=True)(
-            params, network, take(numbers[rows]), advantages[rows], counted, hyper
+    def of(rows: jax.Array, counted: jax.Array) -> tuple[Params, PolicySums]:
+        some = take(numbers[rows])
+        return jax.grad(policy_sums, has_aux=True)(
+            params, network, some, advantages[rows], counted, hyper
         )
-        return jax.tree.map(jnp.add, carry, found)
 
-    nothing = PolicySums(*(jnp.zeros((), jnp.float32) for _ in PolicySums._fields))
-    start = (jax.tree.map(jnp.zeros_like, params), nothing)
-    grads, sums = jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
-    of_forced = jnp.sum(jnp.where(forced, advantages[order[:size]], 0.0))
+    grads, sums = in_chunks(of, order, count, chunk_size(size))
+    of_forced = jnp.sum(jnp.where(forced, advantages[order], 0.0))
     sums = sums._replace(policy_loss=sums.policy_loss - of_forced)
     return jax.tree.map(lambda x: x / size, (grads, sums))
 
@@ -274,7 +279,7 @@ def ppo_gradients(
 ) -> tuple[Params, LossTerms]:
     """Return the gradients of MaskablePPO's loss of one minibatch, before clipping, and its terms."""
     batch = take(numbers)
-    value, of_value = jax.value_and_grad(value_loss)(params, network, batch, hyper)
+    of_value, value = value_gradients(params, network, numbers, take, hyper)
     of_policy, means = policy_gradients(params, network, numbers, take, batch, hyper)
     grads = jax.tree.map(lambda p, v: p + hyper.vf_coef * v, of_policy, of_value)
     loss = means.policy_loss + hyper.ent_coef * means.entropy_loss + hyper.vf_coef * value

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port import env_phase1_jax as env
+from jax_port.chunks import choices_first, chunk_size
 from jax_port.env_phase1_jax import EnvParams, EnvState, Outcome
 from jax_port.networks import log_prob, masked_log_probs, sample
 from jax_port.normalize import (
@@ -28,7 +29,7 @@ from jax_port.normalize import (
     update_moments,
 )
 from jax_port.phases import phase_of
-from jax_port.ppo import Network, Params, choices_first, chunk_size
+from jax_port.ppo import Network, Params
 
 BOOTSTRAP_CHUNK = 1024
 """Truncated transitions that are valued at a time."""

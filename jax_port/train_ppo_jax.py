@@ -30,6 +30,7 @@ from jax_port.ppo import (
 )
 from jax_port.rollout import Actor, Ends, Rollout, collect, init_actor, rebuild
 from jax_port.settings import TrainSettings
+from jax_port.towers import policy_layers, tower, value_layers
 
 PRECISION = {"float32": "highest", "tf32": "default", "bf16": "default"}
 """JAX's name for how float32 matrix products are made."""
@@ -115,9 +116,18 @@ ONE_DEVICE = Layout()
 
 
 def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
-    """Return the towers as functions of (weights, obs)."""
+    """Return the towers as functions of (weights, obs).
+
+    On a CPU they are :func:`jax_port.towers.tower`'s, which differ from flax's own in rounding.
+    """
+    spec = settings.network
+    if jax.default_backend() == "cpu" and settings.precision == "float32":
+        return Network(
+            policy=lambda w, obs: tower(policy_layers(w, spec), obs, spec.activation),
+            value=lambda w, obs: tower(value_layers(w, spec), obs, spec.activation)[..., 0],
+        )
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
-    network = make_network(settings.network, dtype, num_actions)
+    network = make_network(spec, dtype, num_actions)
 
     def policy(weights: Any, obs: jax.Array) -> jax.Array:
         logits: Any = network.apply(weights, obs, part="policy")
@@ -227,12 +237,17 @@ def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) ->
 def permutations(key: jax.Array, settings: TrainSettings) -> jax.Array:
     """Return one order of the rollout's transitions per epoch: int32 (E, M).
 
-    Each is made by one sort of random words; ``jax.random.permutation`` sorts twice, lest two equal
-    words keep two of millions in order.
+    Each is made by one sort of random words with the numbers in their low halves: words alone sort
+    six times as fast on a CPU as words that carry numbers along. ``jax.random.permutation`` sorts
+    twice, lest two equal words keep two of millions in order.
     """
     shape = (settings.n_epochs, settings.rollout_size)
-    numbers = jax.lax.broadcasted_iota(jnp.int32, shape, 1)
-    return jax.lax.sort_key_val(jax.random.bits(key, shape), numbers, dimension=1)[1]
+    words = jax.random.bits(key, shape)
+    with jax.enable_x64(True):
+        numbers = jax.lax.broadcasted_iota(jnp.uint64, shape, 1)
+        packed = (words.astype(jnp.uint64) << jnp.uint64(32)) | numbers
+        low = jnp.uint64(2**32 - 1)
+        return (jax.lax.sort(packed, dimension=1) & low).astype(jnp.int32)
 
 
 def batches(

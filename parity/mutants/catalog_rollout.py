@@ -7,6 +7,7 @@ from parity.mutants.mutant import Mutant
 NETWORKS = "jax_port/networks.py"
 POLICY = "jax_port/policy.py"
 ROLLOUT = "jax_port/rollout.py"
+TOWERS = "jax_port/towers.py"
 NORMALIZE = "jax_port/normalize.py"
 
 _ONCE = "learner 2. the result is normalised again"
@@ -25,10 +26,11 @@ _ZERO = "learner 12. G becomes zero where an episode ended, in either way, after
 NETWORK = (
     Mutant(
         "tower-first-layer-linear",
-        NETWORKS,
-        '            x = act(_dense(size, 2**0.5, self.dtype, f"{name}_{number}")(x))\n',
-        '            x = _dense(size, 2**0.5, self.dtype, f"{name}_{number}")(x)\n'
-        "            x = act(x) if number else x\n",
+        TOWERS,
+        "    for kernel, bias in layers[:-1]:\n        x = act(x @ kernel + bias[None])\n",
+        "    for number, (kernel, bias) in enumerate(layers[:-1]):\n"
+        "        x = x @ kernel + bias[None]\n"
+        "        x = act(x) if number else x\n",
         "learner 1. Every hidden layer is followed by the activation",
     ),
     Mutant(

@@ -7,7 +7,9 @@ from parity.mutants.mutant import Mutant
 ADVANTAGES = "jax_port/advantages.py"
 PPO = "jax_port/ppo.py"
 ADAM = "jax_port/adam.py"
+CHUNKS = "jax_port/chunks.py"
 TRAIN = "jax_port/train_ppo_jax.py"
+TOWERS = "jax_port/towers.py"
 
 _NEXT = "learner 4. n is 0 if an episode begins at the next step"
 _LAST = "learner 4. n is 0 after the last step if that step ended an episode"
@@ -18,6 +20,7 @@ _NUMBERED = "learner 5. Transitions are numbered environment by environment"
 _POLICY = "learner 6. -mean(min(A rho, A clip(rho, 1 - c, 1 + c)))"
 _EVERY = "learner 6. over all transitions of the minibatch, those with one allowed action too"
 _VALUE = "learner 6. V is the old value plus the clipped change, alone: no maximum is taken"
+_GRADIENT = "learner 6. Gradients are those of the loss"
 _NORM = "learner 7. multiplied by min(1, limit / (norm + 1e-6))"
 _BETAS = "learner 8. Betas 0.9 and 0.999"
 _CORRECTED = "learner 8. both moments bias-corrected, counted over all updates"
@@ -107,8 +110,8 @@ MINIBATCHES = (
     Mutant(
         "order-of-first-epoch-again",
         TRAIN,
-        "jax.random.bits(key, shape), numbers, dimension=1",
-        "jnp.broadcast_to(jax.random.bits(key, shape[1:]), shape), numbers, dimension=1",
+        "    words = jax.random.bits(key, shape)\n",
+        "    words = jnp.broadcast_to(jax.random.bits(key, shape[1:]), shape)\n",
         _ORDER,
     ),
     Mutant(
@@ -121,8 +124,8 @@ MINIBATCHES = (
     Mutant(
         "order-as-collected",
         TRAIN,
-        "    return jax.lax.sort_key_val(jax.random.bits(key, shape), numbers, dimension=1)[1]\n",
-        "    return numbers + jnp.zeros_like(jax.random.bits(key, shape), jnp.int32)\n",
+        "(jax.lax.sort(packed, dimension=1) & low)",
+        "(packed & low)",
         _ORDER,
     ),
     Mutant(
@@ -200,7 +203,7 @@ LOSS = (
     ),
     Mutant(
         "rest-of-choices-left-out",
-        PPO,
+        CHUNKS,
         "jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)",
         "jax.lax.fori_loop(0, jnp.maximum(count // chunk, 1), body, start)",
         _EVERY,
@@ -224,16 +227,16 @@ LOSS = (
     Mutant(
         "value-loss-halved",
         PPO,
-        "    return jnp.mean(jnp.square(batch.returns - predicted))\n",
-        "    return 0.5 * jnp.mean(jnp.square(batch.returns - predicted))\n",
+        "    squares = jnp.square(batch.returns - predicted)\n",
+        "    squares = 0.5 * jnp.square(batch.returns - predicted)\n",
         "learner 6. without a factor of one half",
     ),
     Mutant(
         "value-clip-with-maximum",
         PPO,
-        "    return jnp.mean(jnp.square(batch.returns - predicted))\n",
-        "    plain = jnp.square(batch.returns - values)\n"
-        "    return jnp.mean(jnp.maximum(jnp.square(batch.returns - predicted), plain))\n",
+        "    squares = jnp.square(batch.returns - predicted)\n",
+        "    squares = jnp.square(batch.returns - predicted)\n"
+        "    squares = jnp.maximum(squares, jnp.square(batch.returns - values))\n",
         _VALUE,
     ),
     Mutant(
@@ -249,6 +252,34 @@ LOSS = (
         "lambda p, v: p + hyper.vf_coef * v",
         "lambda p, v: p + v",
         "learner 6. Plus vf_coef times the mean",
+    ),
+    Mutant(
+        "slope-left-out",
+        TOWERS,
+        "            g = g * _slope(hidden[number], activation)\n",
+        "            g = g * 1.0\n",
+        _GRADIENT,
+    ),
+    Mutant(
+        "slope-of-tanh-not-squared",
+        TOWERS,
+        "    return 1.0 - jnp.square(given)\n",
+        "    return 1.0 - jnp.abs(given)\n",
+        _GRADIENT,
+    ),
+    Mutant(
+        "bias-gradient-mean",
+        TOWERS,
+        "jnp.sum(g, axis=1)",
+        "jnp.mean(g, axis=1)",
+        _GRADIENT,
+    ),
+    Mutant(
+        "gradient-of-layer-above",
+        TOWERS,
+        "            of_kernel = _barrier(_product(hidden[number - 1], g, (1, 1)))\n",
+        "            of_kernel = _barrier(_product(jnp.abs(hidden[number - 1]) ** 0.5, g, (1, 1)))\n",
+        _GRADIENT,
     ),
     Mutant(
         "norm-of-each-tensor",

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port import chunks, ppo
 from jax_port import env_phase1_jax as env
-from jax_port import ppo
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.normalize import normalize, scale_of
-from jax_port.ppo import choices_first, hyper_params, ppo_gradients
+from jax_port.ppo import hyper_params, ppo_gradients
 from jax_port.rollout import collect, logits_of, rebuild
 from jax_port.settings import TrainSettings
 from jax_port.train_ppo_jax import (
@@ -51,18 +51,11 @@ def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent:
     np.testing.assert_array_equal(rebuilt, normalize(scale, obs))
 
 
-def test_choices_come_first_and_in_order() -> None:
-    masks = jnp.array([[1, 0, 0], [1, 1, 1], [0, 0, 1], [1, 1, 0], [1, 0, 0]], bool)
-    order, count = choices_first(masks)
-    assert order.tolist() == [1, 3, 0, 2, 4]
-    assert int(count) == 2
-
-
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
 def test_skipping_forced_moves_changes_nothing(
     params: EnvParams, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chunks of the choices against the whole minibatch at once: equal but for rounding."""
+    """Portions, the value's too, against the whole minibatch at once: equal but for rounding."""
     network = network_of(SETTINGS)
     weights = network_weights(params)
     size, key = 1100, jax.random.key(1)
@@ -88,7 +81,8 @@ def test_skipping_forced_moves_changes_nothing(
         return ppo_gradients(weights, network, numbers, take, hyper_params(ent_coef=0.01))
 
     chunked = jax.jit(gradients)()
-    monkeypatch.setattr(ppo, "CHUNKED_FROM", 10_000)
+    monkeypatch.setattr(chunks, "CHUNKED_FROM", 10_000)
+    monkeypatch.setattr(chunks, "VALUE_CHUNK", 10_000)
     whole = jax.jit(lambda: gradients())()
     for ours, theirs in zip(jax.tree.leaves(chunked), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-7)
@@ -107,7 +101,7 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     dense = logits_of(network, weights, obs, masks, sparse=False)
     np.testing.assert_allclose(sparse[free], dense[free], rtol=1e-5, atol=1e-6)
     asked = int(jnp.any(sparse != 0.0, axis=1).sum())  # whole chunks, so a few more than the choices
-    assert int(free.sum()) <= asked < int(free.sum()) + ppo.chunk_size(1500)
+    assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
 
 
 def test_a_forced_move_has_probability_one(params: EnvParams, agent: Agent) -> None:

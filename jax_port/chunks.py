@@ -1,0 +1,70 @@
+"""A minibatch a few rows at a time: only those that matter, and as many as a cache holds.
+
+What is summed over rows does not depend on the portions but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+CHUNKS = 8
+MIN_CHUNK, CHUNKED_FROM = 256, 1024
+"""A minibatch of at least CHUNKED_FROM transitions is given to the policy in so many chunks at most,
+none smaller than MIN_CHUNK, where products become slow."""
+
+VALUE_CHUNK = 1024
+"""Transitions given to the value tower at a time on a CPU."""
+
+
+def choices_first(masks: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the rows of masks (B, A) that leave a choice, in order, then the others; and their count.
+
+    Where the mask leaves one action, its probability is one whatever the weights, so the policy need
+    not be asked: no gradient, no entropy, a ratio of one.
+    """
+    forced = jnp.sum(masks.astype(jnp.int32), axis=1) <= 1
+    so_far = jnp.cumsum((~forced).astype(jnp.int32))
+    count = so_far[-1]
+    row = jnp.arange(forced.shape[0], dtype=jnp.int32)
+    place = jnp.where(forced, count + row - so_far, so_far - 1)  # a sort takes four times as long
+    return jnp.zeros_like(row).at[place].set(row, unique_indices=True), count
+
+
+def chunk_size(size: int) -> int:
+    """Return how many rows to hand the policy at a time: an eighth of many, all of few."""
+    return max(MIN_CHUNK, -(-size // CHUNKS)) if size >= CHUNKED_FROM else size
+
+
+def value_chunk_size(size: int) -> int:
+    """Return how many rows to hand the value tower at a time: what a CPU's cache holds, else all."""
+    return min(size, VALUE_CHUNK) if jax.default_backend() == "cpu" else size
+
+
+def in_chunks(
+    of: Callable[[jax.Array, jax.Array], Any], order: jax.Array, count: jax.Array | int, chunk: int
+) -> Any:
+    """Return the sum of of(rows, counted) over the first ``count`` rows, some at a time.
+
+    Args:
+        of: rows, int32 (chunk,), and which of them count, bool (chunk,) -> a pytree of sums.
+        order: int32 (B,), rows.
+        count: how many of them; chunks beyond are not asked for.
+        chunk: rows at a time.
+    """
+    size = order.shape[0]
+    order = jnp.pad(order, (0, -size % chunk))
+
+    def one(number: jax.Array | int) -> Any:
+        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
+        return of(rows, number * chunk + jnp.arange(chunk, dtype=jnp.int32) < count)
+
+    def body(number: jax.Array, carry: Any) -> Any:
+        return jax.tree.map(jnp.add, carry, one(number))
+
+    shapes = jax.eval_shape(one, 0)
+    start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
