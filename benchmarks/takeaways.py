@@ -92,6 +92,8 @@ def _floors(report: Values) -> str:
     top = max(ours, key=lambda floor: float(floor["share"]["median"]))
     first = f"Nearest to what the machine allows is {top['rival']}: {top['share']['median']:.0%} of its"
     first += f" {top['words']}"
+    if top["share"]["median"] > 1:
+        first += ", so that floor was measured too low, or not all that it counts was done"
     if not theirs:
         return f"{first}. The reference was not measured here."
     low = max(theirs, key=lambda floor: float(floor["share"]["median"]))
