@@ -115,8 +115,9 @@ def _scaling(report: Values) -> str:
     seconds = [sum(row["seconds"]) / len(row["seconds"]) for row in report["compile"]]
     second = "Compile time was not measured"
     if seconds:
-        second = f"Compiling takes {min(seconds):.2f} to {max(seconds):.2f} s, whatever the number of"
-        second += " environments and steps"
+        sizes = {axis: [row[axis] for row in report["compile"]] for axis in ("environments", "steps")}
+        ends = [f"{min(found):,} to {max(found):,} {axis}" for axis, found in sizes.items()]
+        second = f"Compiling takes {min(seconds):.2f} to {max(seconds):.2f} s over {' and '.join(ends)}"
     return f"{first}. {second}."
 
 
