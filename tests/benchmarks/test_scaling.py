@@ -10,20 +10,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from benchmarks import scaling
 from benchmarks.compare import read_report
-from benchmarks.scaling import DeviceTrainer, compile_times, fitting, main, training_points
+from benchmarks.scaling import compile_times, fitting, main, training_points
 from benchmarks.sections import measured_of
 from benchmarks.takeaways import takeaway
 from benchmarks.train_rivals import PortTrainer
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams, make_params
-from jax_port.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic import synthetic_bars
 from tests.benchmarks.refused import refusal
@@ -153,20 +151,6 @@ def test_compile_times_are_never_those_of_a_look_up(params: EnvParams, tmp_path:
         jax.jit(lambda x: 3 * x)(jnp.arange(7))
         assert list(tmp_path.iterdir()) != []  # else nothing would ever be looked up
     assert (row["environments"], row["steps"]) == (4, 2)
-
-
-def test_a_trainer_over_devices_is_the_trainer(params: EnvParams) -> None:
-    settings = TrainSettings(n_envs=32, n_steps=8, batch_size=64)
-    plain, spread = PortTrainer(params, settings), DeviceTrainer(params, settings, jax.device_count())
-    plain.prepare()
-    spread.prepare()
-    assert plain.run() == spread.run() == 32 * 8
-    assert plain._agents_now is not None
-    ours, theirs = (jax.tree.leaves(x.learner.params) for x in (plain._agents_now, spread._agent))
-    for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-    spread.close()
-    assert not hasattr(spread, "_agent")
 
 
 def test_the_sentences_say_what_was_measured() -> None:
