@@ -42,6 +42,12 @@ LARGE = 256 * 2**20
 PRODUCT = 8192
 """Rows of the left factor; the right one is (256, 256), as in the networks."""
 WORD = 4
+SEEN = ("next market row, read", "window, read", "observation, written")
+"""What a step moves only if it hands out its observation."""
+ABOVE_ONE = (
+    "A share above 100% is none: its floor was measured at too small a size, or part of what it counts "
+    "was left out, as the port's trainer leaves out the products of forced moves."
+)
 
 
 class Work:
@@ -154,16 +160,29 @@ def product(library: str) -> Callable[[], Callable[[], object]]:
 @click.command()
 @click.option("--symbol", default="ES", show_default=True)
 @click.option("--days", default=250, show_default=True, help="Days of synthetic bars.")
-@click.option("--envs", default=10_000, show_default=True, help="Environments of the port.")
+@click.option(
+    "--envs",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Environments of the port.",
+)
 @click.option("--train-envs", default=1024, show_default=True)
 @click.option("--n-steps", default=32, show_default=True)
 @click.option("--batch-size", default=2048, show_default=True)
-@click.option("--workers", default=8, show_default=True, help="Of the reference.")
-@click.option("--rounds", default=5, show_default=True, help="Samples per row.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=8, show_default=True, help="Of the reference."
+)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Samples per row.")
 @click.option("--seconds-per-row", default=8.0, show_default=True, help="Measuring time per row.")
 @click.option("--legacy/--no-legacy", default=True, show_default=True)
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report to this file.",
+)
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure the machine and both sides, and the shares attained."""
     if quick:
@@ -176,27 +195,43 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
 
 
 def count_bytes(params: EnvParams) -> dict[str, int]:
-    """Return the bytes of one environment's step by what they are, counted from shapes."""
-    state = jax.eval_shape(lambda: env.reset_at(jnp.int32(0), params))
-    width = params.market.features.shape[1]
+    """Return the bytes of one environment's step by what they are, counted from shapes.
+
+    The position features look at the bar that the step leads to, so an observation takes a second row
+    of the market.
+    """
+    leaves = jax.tree.leaves(jax.eval_shape(lambda: env.reset_at(jnp.int32(0), params)))
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    width, row = params.market.features.shape[1], WORD * params.market.bars.shape[1]
     return {
-        "state, read": sum(WORD for _ in jax.tree.leaves(state)),
-        "state, written": sum(WORD for _ in jax.tree.leaves(state)),
-        "market row, read": WORD * params.market.bars.shape[1],
+        "state, read": state,
+        "state, written": state,
+        "market row, read": row,
         "reward, summed": 2 * WORD,
+        "next market row, read": row,
         "window, read": WORD * params.window_size * width,
         "observation, written": WORD * params.obs_size,
     }
 
 
 def xla_count(params: EnvParams, envs: int) -> dict[str, float]:
-    """Return what XLA counts for one step of one environment, observation included."""
-    shapes = jax.eval_shape(lambda key: env.batch_reset(key, params, envs), jax.random.key(0))
-    action = jax.ShapeDtypeStruct((envs,), jnp.int32)
+    """Return what XLA counts for one step of one environment, observation included.
+
+    Returns:
+        "flops", those on integers included, and "bytes", what its kernels read and write one after
+        another: how much more for 2 ``envs`` than for ``envs``, since XLA counts the whole market, too.
+    """
     step = jax.jit(lambda key, state, action, params: env.batch_step(key, state, action, params)[:3])
-    cost = step.lower(jax.random.key(0), shapes[1], action, params).compile().cost_analysis() or {}
+
+    def cost(envs: int) -> dict[str, float]:
+        _, state = jax.eval_shape(lambda key: env.batch_reset(key, params, envs), jax.random.key(0))
+        action = jax.ShapeDtypeStruct((envs,), jnp.int32)
+        lowered = step.lower(jax.random.key(0), state, action, params)
+        return lowered.compile().cost_analysis() or {}
+
+    one, two = cost(envs), cost(2 * envs)
     names = {"flops": "flops", "bytes accessed": "bytes"}
-    return {word: float(cost[name]) / envs for name, word in names.items() if name in cost}
+    return {word: (two[name] - one[name]) / envs for name, word in names.items() if name in one}
 
 
 def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
@@ -207,8 +242,9 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
     params = make_params(stack([prepared]), config)
     counted = count_bytes(params)
     looking = sum(counted.values())
-    blind = looking - counted["window, read"] - counted["observation, written"]
+    blind = looking - sum(counted[name] for name in SEEN)
     fits = envs * counted["observation, written"]
+    mebibytes = f"{fits / 2**20:.2g}" if fits < 10 * 2**20 else f"{fits / 2**20:,.0f}"
     rivals: list[Rival] = []
     units: dict[str, str] = {}
     floors: list[tuple[str, float, str, str]] = []
@@ -222,7 +258,7 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
         return add(Work(name, make, amount), unit)
 
     copy = machine("large copy, XLA", xla_copy(large), 2 * large, "bytes/s")
-    near = machine(f"copy of {fits / 2**20:.2g} MiB, XLA", xla_copy(fits), 2 * fits, "bytes/s")
+    near = machine(f"copy of {mebibytes} MiB, XLA", xla_copy(fits), 2 * fits, "bytes/s")
     gather = machine("windows gathered, XLA", xla_gather(params, envs), envs, "windows/s")
     multiply = machine("matrix product, XLA", product("xla"), 2 * PRODUCT * 256 * 256, "flop/s")
     copy_np = machine("large copy, NumPy", numpy_copy(large), 2 * large, "bytes/s")
@@ -239,7 +275,7 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
         (rows, looking, copy_np, "bytes of a step, against NumPy's large copy"),
         (rows, 1, taken, "windows, against copying windows and nothing else"),
     ]
-    for epochs in (1,) if large != LARGE else (1, 4):
+    for epochs in (1, 4) if large == LARGE else (4,):
         settings = TrainSettings(
             n_envs=options["train_envs"],
             n_steps=options["n_steps"],
@@ -248,9 +284,10 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
         )
         flops = flops_per_step(settings, params.obs_size, env.NUM_ACTIONS)
         trainer = add(PortTrainer(params, settings), "steps/s")
-        said = f"operations of {epochs} epoch{'s' if epochs > 1 else ''}, against the matrix product"
+        said = f"operations of {epochs} epoch{'s' if epochs > 1 else ''} if none is left out"
+        said += ", against the matrix product"
         floors.append((trainer, flops, multiply, said))
-        if options["legacy"] and epochs == (1 if large != LARGE else 4):
+        if options["legacy"] and epochs == 4:
             size = options["train_envs"] * options["n_steps"] // 4
             theirs = reference_settings(epochs, options["workers"], options["batch_size"], size)
             name = add(ReferenceTrainer(bars, config, theirs), "steps/s")
@@ -259,7 +296,10 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
         one = add(LegacyRival(bars, config, steps=1000, seed=0), "steps/s")
         vec = VecRival(bars, config, workers=options["workers"], in_process=False, steps=200, seed=0)
         many = add(vec, "steps/s")
-        floors += [(n, looking, copy_np, "bytes of a step, against NumPy's copy") for n in (one, many)]
+        floors += [
+            (name, looking, copy_np, "bytes of a step, against NumPy's large copy")
+            for name in (one, many)
+        ]
     around = surroundings()
     timings = take_turns(
         rivals,
@@ -316,6 +356,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         said = "failed" if share is None else f"{share['median']:.3%}"
         table.add_row(floor["rival"], said, floor["words"])
     console.print(table)
+    if any(floor["share"] and floor["share"]["median"] > 1 for floor in report["floors"]):
+        console.print(ABOVE_ONE)
 
 
 if __name__ == "__main__":

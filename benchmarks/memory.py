@@ -37,11 +37,13 @@ from jax_port.env_phase1_jax import EnvParams, make_params
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, TrainSettings
 from jax_port.train_ppo_jax import init_agent, make_train
-from markets import Bars, EnvConfig
+from markets import Bars, EnvConfig, InputError
 from markets.errors import run_command
 from markets.synthetic import synthetic_bars
 
 SCHEMA = 1
+SHORT = 1.0
+"""Seconds below which CPU seconds, which the system gives in hundredths, say little."""
 FORMS: dict[Form, str] = {"obs": "with observations", "none": "without observations"}
 
 
@@ -53,7 +55,12 @@ FORMS: dict[Form, str] = {"obs": "with observations", "none": "without observati
 @click.option("--seconds-per-row", default=10.0, show_default=True, help="Of each rival's utilisation.")
 @click.option("--legacy/--no-legacy", default=True, show_default=True)
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report to this file.",
+)
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure memory and utilisation of both sides."""
     if quick:
@@ -68,19 +75,24 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
 
 
 def measure(bars: Bars, config: EnvConfig, options: dict[str, Any], quick: bool) -> dict[str, Any]:
-    """Return the report of both sides on the same bars."""
+    """Return the report of both sides on the same bars.
+
+    Raises:
+        InputError: there are too few bars, or a list of sizes is none.
+    """
+    sizes, workers = (_some(name, options[name]) for name in ("sizes", "workers"))
+    prepared = prepare(bars, config)
     around = surroundings()
     rows = []
     if options["legacy"]:
         rows += reference_rows(options["symbol"], options["days"], options["workers"])
-    prepared = prepare(bars, config)
     params = make_params(stack([prepared]), config)
-    for size in numbers(options["sizes"]):
+    for size in sizes:
         rows += [loop_row(params, form, size) for form in FORMS]
     settings = TrainSettings(n_envs=16, n_steps=8, batch_size=64) if quick else TrainSettings()
     rows.append(trainer_row(params, settings))
     rows += market_rows(bars, params, len(prepared))
-    size = max(numbers(options["sizes"])) if quick else 10_000
+    size = max(sizes) if quick else 10_000
     rivals: list[tuple[str, Rival]] = [
         ("port", PortRival(params, "obs", envs=size, steps=100, seed=0)),
         ("port", PortRival(params, "none", envs=size, steps=400, seed=0)),
@@ -93,7 +105,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any], quick: bool)
         rivals.append(("port", split))
     if options["legacy"]:
         rivals.append(("reference", LegacyRival(bars, config, steps=500, seed=0)))
-        many = max(numbers(options["workers"]))
+        many = max(workers)
         vec = VecRival(bars, config, workers=many, in_process=False, steps=200, seed=0)
         theirs = reference_settings(
             1 if quick else 4, many, 64 if quick else 512, 64 if quick else 4096
@@ -110,6 +122,13 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any], quick: bool)
             {"side": side, **utilisation(rival, options["seconds_per_row"])} for side, rival in rivals
         ],
     }
+
+
+def _some(name: str, text: str) -> tuple[int, ...]:
+    found = numbers(text)
+    if not found:
+        raise InputError(f"--{name} is empty; give whole numbers above zero with commas")
+    return found
 
 
 def _row(name: str, side: str, per: str, **about: Any) -> dict[str, Any]:
@@ -138,6 +157,13 @@ def planned(small: Any, large: Any, envs: int) -> dict[str, Any]:
     Args:
         small, large: programs compiled for ``envs`` and for twice as many environments.
         envs: environments.
+
+    Returns:
+        Bytes per environment, in all ("bytes") and by what they are ("parts"); ``envs``; and the bytes
+        that are there once for all ("shared").
+
+    Raises:
+        ValueError: the larger program is planned no more bytes than the smaller.
     """
 
     def parts(compiled: Any) -> dict[str, int]:
@@ -152,6 +178,8 @@ def planned(small: Any, large: Any, envs: int) -> dict[str, Any]:
     one, two = parts(small), parts(large)
     each = {name: (two[name] - one[name]) / envs for name in one}
     total = sum(each.values())
+    if total <= 0:
+        raise ValueError(f"XLA plans no more bytes for {2 * envs:,} environments than for {envs:,}")
     return {"bytes": total, "parts": each, "envs": envs, "shared": sum(one.values()) - envs * total}
 
 
@@ -232,7 +260,7 @@ def size_words(size: float) -> str:
     """Return bytes for reading, such as "1.9 KiB"."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if size >= unit:
-            return f"{size / unit:.3g} {name}" if size / unit < 1000 else f"{size / unit:,.0f} {name}"
+            return f"{size / unit:.3g} {name}" if size / unit < 999.5 else f"{size / unit:,.0f} {name}"
     return f"{size:.0f} B"
 
 
@@ -251,6 +279,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         gpu = row["gpu_reason"] if row["gpu_share"] is None else f"{row['gpu_share']:.0%}"
         table.add_row(row["name"], f"{row['cpu_share']:.0%} of {row['cores']} cores", gpu)
     console.print(table)
+    if any(row.get("wall_seconds", SHORT) < SHORT for row in report["utilisation"]):
+        console.print(f"Shares of less than {SHORT:g} s are rough: CPU time is read in hundredths.")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Use:
     """What was used while something ran.
 
     Attributes:
-        wall_seconds: how long it ran.
+        wall_seconds: how long it ran, readings of CPU seconds included.
         cpu_seconds: of this process and its children.
         cores: that this process may use.
         gpu_share: of the time in which a kernel ran on the GPU, 0 to 1; None if not readable.
@@ -88,12 +88,13 @@ def used() -> Iterator[Use]:
     """Measure what a block of code uses; the numbers are there when it ends."""
     use = Use(cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     watcher = _watch_gpu()
-    cpu, wall = tree_cpu_seconds(), time.perf_counter()
+    # Readings take CPU time themselves: they lie within the wall time, else a share could exceed one.
+    wall, cpu = time.perf_counter(), tree_cpu_seconds()
     try:
         yield use
     finally:
-        use.wall_seconds = time.perf_counter() - wall
         use.cpu_seconds = tree_cpu_seconds() - cpu
+        use.wall_seconds = time.perf_counter() - wall
         if isinstance(watcher, str):
             use.gpu_reason = watcher
         else:

@@ -39,6 +39,8 @@ def in_process_row(bars: Bars, config: EnvConfig) -> dict[str, Any]:
     after = pss_bytes(os.getpid())
     if before is None or after is None:
         return {**row, "error": UNREADABLE}
+    if after <= before:
+        return {**row, "error": "the process did not grow: it had room to spare"}
     return {**row, "bytes": (after - before) / IN_PROCESS}
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import jax
 import jax.numpy as jnp
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +34,7 @@ from jax_port.env_phase1_jax import EnvParams, make_params
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, TrainSettings
 from jax_port.train_ppo_jax import init_agent, make_train
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.errors import run_command
 from markets.synthetic import synthetic_bars
 
@@ -49,10 +51,10 @@ FULL = {
 }
 QUICK = {
     "train_envs": "16,32",
-    "n_steps": "4",
-    "batches": "32",
+    "n_steps": "8",
+    "batches": "64",
     "devices": "1,2",
-    "days": "4,6",
+    "days": "2,4",
     "compile_envs": "1,16",
     "compile_steps": "2",
 }
@@ -102,7 +104,13 @@ class DeviceTrainer:
 
 @click.command()
 @click.option("--symbol", default="ES", show_default=True)
-@click.option("--envs", default=10_000, show_default=True, help="Environments without training.")
+@click.option(
+    "--envs",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Environments without training.",
+)
 @click.option("--train-envs", default=FULL["train_envs"], show_default=True)
 @click.option("--n-steps", default=FULL["n_steps"], show_default=True, help="Lengths of a rollout.")
 @click.option("--batches", default=FULL["batches"], show_default=True, help="Sizes of a minibatch.")
@@ -110,10 +118,17 @@ class DeviceTrainer:
 @click.option("--days", default=FULL["days"], show_default=True, help="Lengths of synthetic data.")
 @click.option("--compile-envs", default=FULL["compile_envs"], show_default=True)
 @click.option("--compile-steps", default=FULL["compile_steps"], show_default=True)
-@click.option("--rounds", default=3, show_default=True, help="Samples per point.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Samples per point."
+)
 @click.option("--seconds-per-row", default=6.0, show_default=True, help="Measuring time per point.")
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report to this file.",
+)
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure how the port's speed and compile time change with its sizes."""
     if quick:
@@ -127,12 +142,21 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
 
 
 def measure(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of all points."""
+    """Return the report of all points.
+
+    Raises:
+        InputError: an axis has no values, or values that can't be used.
+    """
     lists = {name: numbers(options[name]) for name in FULL}
+    for name, values in lists.items():
+        if not values:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is empty; give whole numbers above zero with commas")
     days = lists["days"]
     config = EnvConfig.phase1()
     markets = {}
     loading = []
+    prepare(synthetic_bars(options["symbol"], days=days[0], seed=0), config)  # the first is slower
     for count in days:
         bars = synthetic_bars(options["symbol"], days=count, seed=0)
         began = time.perf_counter()
@@ -147,16 +171,21 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
     around = surroundings()
     rivals: list[Rival] = []
     meaning: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, dict[str, Any]] = {}
 
     def add(rival: Rival, what: str, axes: dict[str, int]) -> None:
-        rival.name = f"{what}, {', '.join(f'{value:,} {name}' for name, value in axes.items())}"
+        rival.name = name_of(what, axes)
         if rival.name not in meaning:
             rivals.append(rival)
             meaning[rival.name] = {"what": what, "axes": axes}
 
     for name, base, moved in training_points(lists):
         sizes = base | moved
-        if sizes["minibatch"] > sizes["environments"] * sizes["steps"]:
+        rollout = sizes["environments"] * sizes["steps"]
+        if sizes["minibatch"] > rollout:
+            why = f"left out: its rollout has {rollout:,} steps, fewer than a minibatch"
+            row = {"name": name_of("training", sizes), "envs": sizes["environments"], "error": why}
+            left_out[name_of("training", sizes)] = {**row, "what": "training", "axes": sizes}
             continue
         settings = TrainSettings(
             n_envs=sizes["environments"], n_steps=sizes["steps"], batch_size=sizes["minibatch"]
@@ -186,10 +215,18 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
         "benchmark": "scaling",
         "surroundings": around,
         "settings": {name: str(value) for name, value in options.items()},
-        "rows": [{**timing.to_dict(), **meaning[timing.name]} for timing in timings],
+        "rows": [
+            *({**timing.to_dict(), **meaning[timing.name]} for timing in timings),
+            *left_out.values(),
+        ],
         "compile": compile_times(params, lists["compile_envs"], lists["compile_steps"]),
         "loading": loading,
     }
+
+
+def name_of(what: str, axes: dict[str, int]) -> str:
+    """Return the name of a point's row, such as "training, 32 environments, 8 steps"."""
+    return f"{what}, {', '.join(f'{value:,} {name}' for name, value in axes.items())}"
 
 
 def training_points(
@@ -223,15 +260,30 @@ def compile_times(
     """Return XLA's seconds for the environment's loop, over sizes and over scan lengths."""
     points = [(size, lengths[0]) for size in sizes] + [(sizes[0], length) for length in lengths]
     rows = []
-    for envs, steps in dict.fromkeys(points):
-        seconds = []
-        for _ in range(COMPILE_REPEATS):
-            jax.clear_caches()  # else the second time is a look-up
-            rival = PortRival(params, "obs", envs=envs, steps=steps, seed=0)
-            seconds.append(rival.prepare())
-            rival.close()
-        rows.append({"environments": envs, "steps": steps, "seconds": seconds})
+    with nothing_kept():
+        for envs, steps in dict.fromkeys(points):
+            seconds = []
+            for _ in range(COMPILE_REPEATS):
+                jax.clear_caches()  # else the second time is a look-up
+                rival = PortRival(params, "obs", envs=envs, steps=steps, seed=0)
+                seconds.append(rival.prepare())
+                rival.close()
+            rows.append({"environments": envs, "steps": steps, "seconds": seconds})
     return rows
+
+
+@contextlib.contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Neither read nor write the folder of compiled programs that JAX may have been given."""
+    name = "jax_enable_compilation_cache"
+    before = getattr(jax.config, name)
+    jax.config.update(name, False)
+    reset_cache()  # JAX asks for the setting only once
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
+        reset_cache()
 
 
 def show(report: dict[str, Any], console: Console) -> None:

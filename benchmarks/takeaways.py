@@ -92,6 +92,8 @@ def _floors(report: Values) -> str:
     top = max(ours, key=lambda floor: float(floor["share"]["median"]))
     first = f"Nearest to what the machine allows is {top['rival']}: {top['share']['median']:.0%} of its"
     first += f" {top['words']}"
+    if top["share"]["median"] > 1:
+        first += ", so that floor was measured too low, or not all that it counts was done"
     if not theirs:
         return f"{first}. The reference was not measured here."
     low = max(theirs, key=lambda floor: float(floor["share"]["median"]))
@@ -113,8 +115,9 @@ def _scaling(report: Values) -> str:
     seconds = [sum(row["seconds"]) / len(row["seconds"]) for row in report["compile"]]
     second = "Compile time was not measured"
     if seconds:
-        second = f"Compiling takes {min(seconds):.2f} to {max(seconds):.2f} s, whatever the number of"
-        second += " environments and steps"
+        sizes = {axis: [row[axis] for row in report["compile"]] for axis in ("environments", "steps")}
+        ends = [f"{min(found):,} to {max(found):,} {axis}" for axis, found in sizes.items()]
+        second = f"Compiling takes {min(seconds):.2f} to {max(seconds):.2f} s over {' and '.join(ends)}"
     return f"{first}. {second}."
 
 
