@@ -169,7 +169,7 @@ def product(library: str) -> Callable[[], Callable[[], object]]:
 )
 @click.option("--train-envs", default=1024, show_default=True)
 @click.option("--n-steps", default=32, show_default=True)
-@click.option("--batch-size", default=2048, show_default=True)
+@click.option("--batch-size", default=8192, show_default=True)
 @click.option(
     "--workers", type=click.IntRange(1), default=8, show_default=True, help="Of the reference."
 )

@@ -48,7 +48,7 @@ SECTIONS: tuple[Section, ...] = (
         "train",
         "Training steps",
         "benchmarks.train_throughput",
-        ("--epochs", "1,4", "--workers", "2,8", "--rounds", "2"),
+        ("--epochs", "1,4", "--workers", "2,8", "--batches", "4096", "--rounds", "2"),
         8.0,
         minutes=10.0,
     ),

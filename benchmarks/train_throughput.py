@@ -34,6 +34,7 @@ from benchmarks.train_rivals import (
 from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import NUM_ACTIONS, make_params
 from jax_port.env_phase2_jax import PHASE_2
+from jax_port.phases import phase_of
 from jax_port.settings import TrainSettings
 from markets import Bars, EnvConfig, InputError
 from markets.synthetic import synthetic_bars
@@ -50,7 +51,14 @@ RIVAL_LAYOUTS = "2048x16x4096"
 @click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
 @click.option("--envs", default=1024, show_default=True, help="Environments of the port.")
 @click.option("--n-steps", default=32, show_default=True, help="Steps in a rollout of the port.")
-@click.option("--batch-size", default=2048, show_default=True, help="The port's minibatch.")
+@click.option("--batch-size", default=8192, show_default=True, help="The port's minibatch.")
+@click.option(
+    "--trained",
+    default=0,
+    type=click.IntRange(min=0),
+    show_default=True,
+    help="Also measure the port's agents after so many steps of training.",
+)
 @click.option("--precisions", default="float32", show_default=True)
 @click.option("--workers", default="2,4", show_default=True, help="Processes of the reference.")
 @click.option("--batches", default="512,4096", show_default=True, help="The reference's minibatches.")
@@ -112,11 +120,11 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
                 n_epochs=epochs,
                 precision=precision,
             )
-            flops = flops_per_step(settings, params.obs_size, NUM_ACTIONS)
-            add(PortTrainer(params, settings), side="port", epochs=epochs, flops_per_step=flops)
-            flops = flops_per_step(settings, params2.obs_size, PHASE_2.num_actions)
-            second = PortTrainer(params2, settings)
-            add(second, side="port, phase 2", epochs=epochs, flops_per_step=flops)
+            for trained in sorted({0, options["trained"]}):
+                for given, side in ((params, "port"), (params2, "port, phase 2")):
+                    flops = flops_per_step(settings, given.obs_size, phase_of(given).num_actions)
+                    one = PortTrainer(given, settings, trained=trained)
+                    add(one, side=side, epochs=epochs, trained=trained, flops_per_step=flops)
         ours = replace(settings, precision="float32")
         for name in rival_names(options["rivals"]):
             for portions in layouts(options["rival_layouts"], ours):
@@ -160,25 +168,31 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
 
 def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return, by epochs, the port's best rate over the reference's best, medians over medians, and
-    Phase 2's over Phase 1's."""
+    Phase 2's over Phase 1's; the same of agents that had learnt for a while."""
     found: dict[str, float] = {}
+
+    def best(side: str, epochs: int | None, trained: int = 0) -> float:
+        wanted = (side, epochs, trained)
+        return max(
+            (
+                timing.median
+                for timing in timings
+                if wanted
+                == tuple(meaning[timing.name].get(k, 0) for k in ("side", "epochs", "trained"))
+            ),
+            default=0.0,
+        )
+
     for epochs in dict.fromkeys(about["epochs"] for about in meaning.values()):
-        best = {
-            side: max(
-                (
-                    timing.median
-                    for timing in timings
-                    if meaning[timing.name]["side"] == side and meaning[timing.name]["epochs"] == epochs
-                ),
-                default=0.0,
-            )
-            for side in ("port", "reference", "port, phase 2")
-        }
-        if best["reference"]:
-            name = "environment alone" if epochs is None else f"{epochs} epochs"
-            found[name] = best["port"] / best["reference"]
-        if best["port, phase 2"]:
-            found[f"phase 2 over phase 1, {epochs} epochs"] = best["port, phase 2"] / best["port"]
+        reference = best("reference", epochs)
+        for trained in sorted({about.get("trained", 0) for about in meaning.values()}):
+            port, second = (best(side, epochs, trained) for side in ("port", "port, phase 2"))
+            after = f", after {trained:,} steps" if trained else ""
+            if port and reference:
+                name = "environment alone" if epochs is None else f"{epochs} epochs"
+                found[name + after] = port / reference
+            if port and second:
+                found[f"phase 2 over phase 1, {epochs} epochs{after}"] = second / port
     return found
 
 

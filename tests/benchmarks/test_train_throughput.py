@@ -67,3 +67,15 @@ def test_bad_numbers_are_named() -> None:
     result = CliRunner().invoke(main, ["--epochs", "four"])
     assert result.exit_code == 2
     assert "'four': give whole numbers" in result.output
+
+
+def test_agents_that_have_learnt_have_rows_and_ratios_of_their_own(tmp_path: Path) -> None:
+    out = tmp_path / "train.json"
+    options = ["--quick", "--rivals", "none", "--no-legacy", "--trained", "300", "--json", str(out)]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text())
+    assert [row.get("trained") for row in report["rows"]] == [0, 0, 300, 300, None]
+    assert report["rows"][2]["name"].endswith(", after 300 steps")
+    both = {"phase 2 over phase 1, 1 epochs", "phase 2 over phase 1, 1 epochs, after 300 steps"}
+    assert set(report["ratios"]) == both
