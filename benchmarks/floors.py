@@ -82,12 +82,19 @@ class Work:
 
 
 def xla_copy(size: int) -> Callable[[], Callable[[], object]]:
-    """Return a maker of a copy of ``size`` bytes on the default device."""
+    """Return a maker of work that reads and writes ``size`` bytes on the default device, in place.
+
+    A copy into fresh memory would measure how fast the system hands out pages.
+    """
 
     def make() -> Callable[[], object]:
-        array = jnp.zeros(size // WORD, jnp.float32)
-        copy = jax.jit(lambda x: x + 1)
-        return lambda: copy(array).block_until_ready()
+        held = [jnp.zeros(size // WORD, jnp.float32)]
+        add = jax.jit(lambda x: x + 1, donate_argnums=0)
+
+        def work() -> None:
+            held[0] = add(held[0]).block_until_ready()
+
+        return work
 
     return make
 
@@ -96,7 +103,8 @@ def numpy_copy(size: int) -> Callable[[], Callable[[], object]]:
     """Return a maker of a copy of ``size`` bytes on one thread."""
 
     def make() -> Callable[[], object]:
-        source, target = np.zeros(size // WORD, np.float32), np.ones(size // WORD, np.float32)
+        # Ones, since pages of zeros that were never written are all one page, which a cache holds.
+        source, target = np.ones(size // WORD, np.float32), np.ones(size // WORD, np.float32)
         return lambda: np.copyto(target, source)
 
     return make
