@@ -78,12 +78,10 @@ def envs_plot(report: Values) -> Markup:
             ink = INKS[row["side"]]
             axes.plot([row["envs"]], np.array([median_of(row)], float), "s", color=ink, markersize=5)
         named: dict[str, Any] = {}
-        for row in flat:  # only the best of each kind is named, to leave room
-            kind = row["name"].partition("(")[0].split(", 1,")[0]
-            if kind not in named or (median_of(row) or 0) > (median_of(named[kind]) or 0):
-                named[kind] = row
-        for row in named.values():
-            _beside(axes, row["envs"], median_of(row) or 0, row["name"], COLOURS["muted"])
+        for row in sorted(flat, key=lambda row: float(row["envs"])):  # the last of a kind has room
+            named[row["name"].partition("(")[0].split(", 1,")[0]] = row
+        for kind, row in named.items():
+            _beside(axes, row["envs"], median_of(row) or 0, kind, COLOURS["muted"])
         axes.grid(axis="x", color=COLOURS["line"], linewidth=0.6)
         for which in ("x", "y"):
             _log_ticks(axes, which)
@@ -112,7 +110,7 @@ def bars_plot(
     with matplotlib.rc_context(STYLE):
         inches = ROW * len(rows) + 0.42
         figure = Figure(figsize=(WIDE, inches))
-        axes = plain_axes(figure, (0.43, 0.36 / inches, 0.47, 1 - 0.38 / inches), "x")
+        axes = plain_axes(figure, (0.47, 0.36 / inches, 0.43, 1 - 0.38 / inches), "x")
         if log and values:
             axes.set_xscale("log")
             start = 10 ** np.floor(np.log10(min(values)) - 0.2)

@@ -48,7 +48,7 @@ SECTIONS: tuple[Section, ...] = (
         "train",
         "Training steps",
         "benchmarks.train_throughput",
-        ("--epochs", "1,4", "--workers", "2,8", "--batches", "4096", "--rounds", "2"),
+        ("--epochs", "1,4", "--workers", "2,8", "--batches", "8192", "--rounds", "2"),
         8.0,
         minutes=10.0,
     ),
@@ -60,8 +60,9 @@ SECTIONS: tuple[Section, ...] = (
         "time_to_return",
         "Time to a fixed return",
         "benchmarks.time_to_return",
+        ("--limit-seconds", "300"),
         blocks=False,
-        minutes=60.0,
+        minutes=30.0,
     ),
 )
 """In the order in which they run within a block."""

@@ -10,6 +10,7 @@ what it can do.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,23 @@ def main(out: Path | None, quick: bool, **options: Any) -> None:
         write_json(out, report)
 
 
+class Watched(PortTrainer):
+    """The port's trainer, which remembers how long its first steps took.
+
+    Attributes:
+        first_seconds: of all updates before it is measured but the first, which compiles.
+    """
+
+    first_seconds = 0.0
+
+    def prepare(self) -> float:
+        """Make the agents, compile, and train for as many steps as were asked for."""
+        began = time.perf_counter()
+        took = super().prepare()
+        self.first_seconds = time.perf_counter() - began - took
+        return took
+
+
 def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str, Any]:
     """Run all rivals on the same bars and return the report."""
     prepared = prepare(bars, config)
@@ -123,7 +141,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
             for trained in sorted({0, options["trained"]}):
                 for given, side in ((params, "port"), (params2, "port, phase 2")):
                     flops = flops_per_step(settings, given.obs_size, phase_of(given).num_actions)
-                    one = PortTrainer(given, settings, trained=trained)
+                    one = Watched(given, settings, trained=trained)
                     add(one, side=side, epochs=epochs, trained=trained, flops_per_step=flops)
         ours = replace(settings, precision="float32")
         for name in rival_names(options["rivals"]):
@@ -150,7 +168,10 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
         may_fail=others,
     )
     rows = [{**timing.to_dict(), **meaning[timing.name]} for timing in timings]
+    first = {rival.name: getattr(rival, "first_seconds", 0.0) for rival in rivals}
     for row in rows:
+        if row.get("trained") and "error" not in row:
+            row["first_seconds"] = first[row["name"]]
         if "flops_per_step" in row and "error" not in row:
             row["flops"] = row["flops_per_step"] * row["steps_per_second"]["median"]
     return {
@@ -161,7 +182,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
         "data": {"source": bars.source, "bars": len(prepared), "digest": prepared.digest},
         "settings": {name: str(value) for name, value in options.items()},
         "rows": rows,
-        "ratios": ratios(timings, meaning),
+        "ratios": {**ratios(timings, meaning), **from_the_start(rows)},
         "ahead": ahead(timings, meaning),
     }
 
@@ -194,6 +215,20 @@ def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[st
             if port and second:
                 found[f"phase 2 over phase 1, {epochs} epochs{after}"] = second / port
     return found
+
+
+def from_the_start(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return, by epochs, Phase 2's speed over Phase 1's in the first steps of training, all of them."""
+    seconds: dict[tuple[int, int], dict[str, float]] = {}
+    for row in rows:
+        if row.get("first_seconds"):
+            of = seconds.setdefault((row["epochs"], row["trained"]), {})
+            of[row["side"]] = min(row["first_seconds"], of.get(row["side"], float("inf")))
+    return {
+        f"phase 2 over phase 1, {epochs} epochs, the first {steps:,} steps": of["port"] / second
+        for (epochs, steps), of in seconds.items()
+        if (second := of.get("port, phase 2"))
+    }
 
 
 def show(report: dict[str, Any], console: Console) -> None:

@@ -126,7 +126,7 @@ def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path
 def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) -> None:
     first = small_cases()[0]
     halved = BY_ID["value-loss-halved"]
-    idle = replace(halved, id="idle", new=halved.old.replace("return ", "return 1.0 * "))
+    idle = replace(halved, id="idle", new=halved.old.replace("squares = ", "squares = 1.0 * "))
     chosen = [halved, idle]
     session = run.run(chosen, 1, tmp_path, prepare=lambda folder: make_learner(folder, [first]))
     found, unchanged = session.verdicts
