@@ -74,15 +74,17 @@ def _barrier(x: jax.Array) -> jax.Array:
 
 def _forward(layers: Layers, x: jax.Array, activation: str) -> tuple[jax.Array, Kept]:
     act = ACTIVATIONS[activation]
-    hidden: list[jax.Array] = []
-    for number, (kernel, bias) in enumerate(layers):
-        across = _barrier(kernel.T)
-        wide = _product(across, hidden[-1], (1, 0)) if hidden else _product(across, x, (1, 1))
-        wide = wide + bias[:, None]
-        if number == len(layers) - 1:
-            return wide.T, (layers, x, tuple(hidden))
-        hidden.append(act(wide))
-    raise AssertionError("a tower has at least its head")
+
+    def layer(number: int, given: jax.Array) -> jax.Array:
+        kernel, bias = layers[number]
+        inputs = 0 if number else 1  # x alone lies (B, features)
+        return _product(_barrier(kernel.T), given, (1, inputs)) + bias[:, None]
+
+    wide, hidden = x, []
+    for number in range(len(layers) - 1):
+        wide = act(layer(number, wide))
+        hidden.append(wide)
+    return layer(len(layers) - 1, wide).T, (layers, x, tuple(hidden))
 
 
 def _slope(given: jax.Array, activation: str) -> jax.Array:
