@@ -43,6 +43,7 @@ from jax_port.env_state import (
     tick_value,
 )
 from jax_port.random_bits import below, spread_bits
+from jax_port.rows import row_at
 from markets import EnvConfig
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "make_params",
     "mark_to_market",
     "observe",
+    "observe_at",
     "observe_position",
     "observe_window",
     "of_market",
@@ -149,11 +151,22 @@ def reset_at(start: jax.Array, params: EnvParams) -> EnvState:
 # Observation and mask
 
 
+def observe_at(step_idx: jax.Array, position: jax.Array, params: EnvParams) -> jax.Array:
+    """Return what an account sees before bar ``step_idx`` (int32 scalar): float32, (220 + P,).
+
+    Args:
+        step_idx: a bar of a market, so that at least one follows the window.
+        position: float32 (P,), the position features.
+        params: configuration and bars.
+    """
+    oldest = step_idx - params.window_size
+    return row_at(params.market.features, oldest, position, params.window_size)
+
+
 def window_at(step_idx: jax.Array, params: EnvParams) -> jax.Array:
     """Return the window_size bars before bar ``step_idx`` (int32 scalar): float32, (window, 11)."""
-    features = params.market.features
-    oldest = (step_idx - params.window_size, jnp.int32(0))
-    return jax.lax.dynamic_slice(features, oldest, (params.window_size, features.shape[1]))
+    alone = observe_at(step_idx, jnp.zeros(0, jnp.float32), params)
+    return alone.reshape(params.window_size, -1)
 
 
 def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
@@ -192,8 +205,7 @@ Look = Callable[[Any, Any], jax.Array]
 
 def observe(state: EnvState, params: EnvParams, position: Look = observe_position) -> jax.Array:
     """Return the observation: window, oldest bar first, then position; float32, (obs_size,)."""
-    window = observe_window(state, params)
-    return jnp.concatenate([window.reshape(-1), position(state, params)])
+    return observe_at(state.step_idx, position(state, params), params)
 
 
 def action_masks(state: EnvState, params: EnvParams) -> jax.Array:

@@ -126,9 +126,7 @@ def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvP
         params: holds the market.
     """
     assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
-    window = jax.vmap(env.window_at, in_axes=(0, None))(step_idx, params)
-    raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
-    return normalize(scale, raw)
+    return normalize(scale, jax.vmap(env.observe_at, in_axes=(0, 0, None))(step_idx, position, params))
 
 
 def collect(

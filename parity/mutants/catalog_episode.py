@@ -6,13 +6,20 @@ from parity.mutants.mutant import Mutant
 
 ENV = "jax_port/env_phase1_jax.py"
 LOADER = "jax_port/data_loader.py"
+ROWS = "jax_port/rows.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = ENV) -> Mutant:
     return Mutant(id, file, old, new, violates)
 
 
-_OLDEST = "oldest = (step_idx - params.window_size, jnp.int32(0))"
+_OLDEST = "oldest = step_idx - params.window_size\n"
+_ROW = "    return row_at(params.market.features, oldest, position, params.window_size)\n"
+_NEWEST_FIRST = (
+    "    window = row_at(params.market.features, oldest, position[:0], params.window_size)\n"
+    "    window = window.reshape(params.window_size, -1)[::-1]\n"
+    "    return jnp.concatenate([window.reshape(-1), position])\n"
+)
 _BARS = "5. At index t the observation is bars t-20 .. t-1, oldest first"
 _STOP = "5. |stop - close(t)| in ticks / atr_ticks(t)"
 _FRESH = "6. the observation after a step is taken at the new t; environments restart by themselves"
@@ -33,7 +40,22 @@ def _keep(name: str) -> str:
 OBSERVATION = (
     _fault("window-with-present-bar", _BARS, _OLDEST, _OLDEST.replace("_size", "_size + 1", 1)),
     _fault("window-one-bar-old", _BARS, _OLDEST, _OLDEST.replace("_size", "_size - 1", 1)),
-    _fault("window-newest-first", _BARS, "[window.reshape(-1),", "[window[::-1].reshape(-1),"),
+    _fault("window-newest-first", _BARS, _ROW, _NEWEST_FIRST),
+    _fault("window-one-number-late", _BARS, "(oldest * features)", "(oldest * features + 1)", ROWS),
+    _fault(
+        "position-from-the-end",
+        "5. The position features in order: position, entry/close, stop, target, bars held",
+        "enumerate(tails.T)",
+        "enumerate(tails.T[::-1])",
+        ROWS,
+    ),
+    _fault(
+        "position-before-its-place",
+        "5. The window and then the position features: none of one lies over the other",
+        "(0, width + number)",
+        "(0, width - 1 + number)",
+        ROWS,
+    ),
     _fault(
         "position-of-last-bar",
         "5. entry/close(t): position features look at the present bar",
