@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from benchmarks.measure import write_json
+from benchmarks.options import quick_option
 from markets import InputError
 from markets.errors import run_command
 
@@ -48,7 +49,7 @@ def _run(arguments: list[str], limit: float) -> dict[str, Any]:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/accelerator"))
 @click.option("--workers", default=max((os.cpu_count() or 4) - 4, 1), help="Drive the reference.")
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
+@quick_option
 def main(out: Path, workers: int, quick: bool) -> None:
     """Measure throughput and run the gate on the default device."""
     if out.is_file():

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import surroundings, write_json
+from benchmarks.options import json_option
 from jax_port.export import torch_policy
 from jax_port.export.bundle import POLICY
 from jax_port.export.golden import GOLDEN
@@ -127,8 +128,8 @@ def golden_cases(folder: Path) -> tuple[Any, Any, list[int]]:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--decisions", default=2000, show_default=True, help="Of each rival, in each round.")
 @click.option("--rounds", default=5, show_default=True)
-@click.option("--json", "path", type=click.Path(path_type=Path), help="Write the report here.")
-def main(folder: Path, decisions: int, rounds: int, path: Path | None) -> None:
+@json_option
+def main(folder: Path, decisions: int, rounds: int, out: Path | None) -> None:
     """Measure the latency of single decisions of the bundle FOLDER."""
     manifest = read_manifest(folder)
     torch.set_num_threads(1)
@@ -163,10 +164,10 @@ def main(folder: Path, decisions: int, rounds: int, path: Path | None) -> None:
     if checker is None:
         click.echo(f"C#: {MISSING}")
         rows.append({"name": "C# under Mono", "error": MISSING})
-    if path is not None:
+    if out is not None:
         network = manifest["network"]
         report = {"schema": 1, "benchmark": "decision_latency", "network": network, "rows": rows}
-        write_json(path, {**report, "phase": manifest["phase"], "surroundings": surroundings()})
+        write_json(out, {**report, "phase": manifest["phase"], "surroundings": surroundings()})
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ from rich.table import Table
 from benchmarks.env_rivals import CartPoleRival, Form, LegacyRival, PortRival, VecRival
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
+from benchmarks.options import json_option, quick_option
 from benchmarks.spread import median_of, paired
 from jax_port.data_loader import load, prepare, stack
 from jax_port.env_phase1_jax import make_params
@@ -61,8 +62,8 @@ MIN_STEPS, MAX_STEPS = 8, 4_000
     show_default=True,
     help="On a CPU, split over as many.",
 )
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@quick_option
+@json_option
 def main(
     data: Path | None,
     symbol: str,

@@ -26,6 +26,7 @@ from benchmarks.env_rivals import LegacyRival, PortRival, VecRival
 from benchmarks.env_throughput import short
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
+from benchmarks.options import json_option, quick_option
 from benchmarks.spread import median_of, paired, scaled
 from benchmarks.train_rivals import PortTrainer, ReferenceTrainer, flops_per_step, reference_settings
 from jax_port import env_phase1_jax as env
@@ -184,13 +185,8 @@ def product(library: str) -> Callable[[], Callable[[], object]]:
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Samples per row.")
 @click.option("--seconds-per-row", default=8.0, show_default=True, help="Measuring time per row.")
 @click.option("--legacy/--no-legacy", default=True, show_default=True)
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file.",
-)
+@quick_option
+@json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure the machine and both sides, and the shares attained."""
     if quick:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.decision_latency import main as decision_latency
+from benchmarks.options import json_option, quick_option
 from jax_port.data_loader import prepare
 from jax_port.export.bundle import export
 from jax_port.policy import Policy, make_network, save_policy
@@ -47,8 +48,8 @@ def made_policy(seed: int = 0) -> Policy:
 @click.command()
 @click.option("--decisions", default=2000, show_default=True, help="Of each rival, in each round.")
 @click.option("--rounds", default=5, show_default=True)
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@quick_option
+@json_option
 def main(decisions: int, rounds: int, quick: bool, out: Path | None) -> None:
     """Measure single decisions of a policy with the plan's network."""
     if quick:

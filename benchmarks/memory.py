@@ -30,6 +30,7 @@ from benchmarks.env_rivals import Form, LegacyRival, PortRival, VecRival
 from benchmarks.env_throughput import numbers
 from benchmarks.measure import Rival, sentence, surroundings, wide_console, write_json
 from benchmarks.numpy_env import NumpyRival
+from benchmarks.options import json_option, quick_option
 from benchmarks.processes import used
 from benchmarks.train_rivals import PortTrainer, ReferenceTrainer, reference_settings
 from jax_port.data_loader import prepare, stack
@@ -54,13 +55,8 @@ FORMS: dict[Form, str] = {"obs": "with observations", "none": "without observati
 @click.option("--workers", default="2,4,8", show_default=True, help="Sizes of SubprocVecEnv.")
 @click.option("--seconds-per-row", default=10.0, show_default=True, help="Of each rival's utilisation.")
 @click.option("--legacy/--no-legacy", default=True, show_default=True)
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file.",
-)
+@quick_option
+@json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure memory and utilisation of both sides."""
     if quick:

@@ -29,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.measure import PACKAGES, cpu_model, write_json
 from benchmarks.merged import merge
+from benchmarks.options import quick_option
 from benchmarks.sections import REPORT, SECTIONS, Section
 from markets import InputError
 from markets.errors import run_command
@@ -219,7 +220,7 @@ def paths_of(section: Section, out: Path, blocks: int) -> list[Path]:
     default=FULL_MINUTES,
     help="About as long, on two cores; time to a return comes on top.",
 )
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
+@quick_option
 @click.option("--fresh", is_flag=True, help="Run again what has been run.")
 @click.option("--page-only", is_flag=True, help="Run nothing, make the page of what is there.")
 def main(

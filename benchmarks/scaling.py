@@ -26,6 +26,7 @@ from rich.table import Table
 from benchmarks.env_rivals import PortRival
 from benchmarks.env_throughput import numbers, short
 from benchmarks.measure import Rival, surroundings, take_turns, wide_console, write_json
+from benchmarks.options import json_option, quick_option
 from benchmarks.spread import median_of
 from benchmarks.train_rivals import PortTrainer
 from jax_port.data_loader import prepare, stack
@@ -122,13 +123,8 @@ class DeviceTrainer:
     "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Samples per point."
 )
 @click.option("--seconds-per-row", default=6.0, show_default=True, help="Measuring time per point.")
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option(
-    "--json",
-    "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file.",
-)
+@quick_option
+@json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure how the port's speed and compile time change with its sizes."""
     if quick:

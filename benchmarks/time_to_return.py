@@ -26,6 +26,7 @@ from rich.table import Table
 from benchmarks.it_learns import oracle_pnl
 from benchmarks.learners import Learner, PortLearner, ReferenceLearner, judged
 from benchmarks.measure import sentence, surroundings, wide_console, write_json
+from benchmarks.options import json_option, quick_option
 from benchmarks.pattern_agents import TRAINED_ON, make_params, make_unseen
 from benchmarks.rival_trainers import RIVALS
 from benchmarks.train_rivals import reference_settings
@@ -165,8 +166,8 @@ def alone(name: str, plan: Plan, seed: int) -> dict[str, Any]:
     "--rollout", default=8192, type=int, help="Steps in MaskablePPO's rollout, of all workers."
 )
 @click.option("--reference-batch", default=512, type=int, help="MaskablePPO's minibatch.")
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@quick_option
+@json_option
 def command(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure wall time to a fixed return on the market with the planted pattern."""
     if quick:

@@ -24,6 +24,7 @@ from benchmarks.env_rivals import PortRival, VecRival
 from benchmarks.env_throughput import numbers, short
 from benchmarks.learners import Learner
 from benchmarks.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.options import json_option, quick_option
 from benchmarks.rival_trainers import RIVALS, ahead, layouts, rival_names
 from benchmarks.train_rivals import (
     PortTrainer,
@@ -74,8 +75,8 @@ RIVAL_LAYOUTS = "2048x16x4096"
     show_default=True,
     help="Portions that rivals are given beside the port's own.",
 )
-@click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
-@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the report to this file.")
+@quick_option
+@json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure training steps per second of the port and of the reference."""
     if quick:

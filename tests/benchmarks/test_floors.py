@@ -25,7 +25,6 @@ from jax_port.networks import ActorCritic
 from jax_port.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic import synthetic_bars
-from tests.benchmarks.refused import refusal
 
 BYTES = {
     "state, read": 60,  # 15 int32
@@ -183,22 +182,3 @@ def test_a_share_above_one_is_not_passed_over_and_a_failure_is_none() -> None:
     assert share is None
     assert "failed" in text
     assert "No share could be computed" in sentence
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--symbol", "XX"), "unknown symbol 'XX'"),
-        (("--days", "1"), "no episode can start in its 450 rth bars"),
-        (("--envs", "0"), "'--envs': 0 is not in the range"),
-        (("--workers", "0"), "'--workers': 0 is not in the range"),
-        (("--rounds", "0"), "'--rounds': 0 is not in the range"),
-        (("--train-envs", "0"), "n_envs is 0; it must be a whole number"),
-        (("--batch-size", "1"), "a batch of one, whose advantages cannot be normalised"),
-        (("--json", "."), "is a directory"),
-    ],
-)
-def test_bad_options_are_one_sentence(
-    options: tuple[str, str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert message in refusal(main, capsys, "--days", "4", *options)

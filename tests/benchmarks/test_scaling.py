@@ -24,7 +24,6 @@ from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams, make_params
 from markets import EnvConfig
 from markets.synthetic import synthetic_bars
-from tests.benchmarks.refused import refusal
 
 TRAINED = "training, 32 environments, 8 steps, 64 minibatch"
 FAILED = "training, 16 environments, 8 steps, 64 minibatch"
@@ -168,23 +167,3 @@ def test_the_sentences_say_what_was_measured() -> None:
         "4 devices step environments 3 times (3 to 3) as fast as one. Compiling takes 1.50 to 40.00 s "
         "over 1 to 1,000 environments and 10 to 10 steps."
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--symbol", "XX"), "unknown symbol 'XX'"),
-        (("--days", "1"), "no episode can start in its 450 rth bars"),
-        (("--days", ""), "--days is empty"),
-        (("--compile-envs", ""), "--compile-envs is empty"),
-        (("--train-envs", "8,-1"), "'8,-1': give whole numbers above zero"),
-        (("--batches", "1"), "a batch of one, whose advantages cannot be normalised"),
-        (("--envs", "0"), "'--envs': 0 is not in the range"),
-        (("--rounds", "0"), "'--rounds': 0 is not in the range"),
-        (("--json", "."), "is a directory"),
-    ],
-)
-def test_bad_options_are_one_sentence(
-    options: tuple[str, str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert message in refusal(main, capsys, "--days", "4", *options)
