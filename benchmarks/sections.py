@@ -60,7 +60,7 @@ SECTIONS: tuple[Section, ...] = (
         "time_to_return",
         "Time to a fixed return",
         "benchmarks.time_to_return",
-        ("--limit-seconds", "300"),
+        ("--limit-seconds", "300", "--seeds", "3"),
         blocks=False,
         minutes=30.0,
     ),
