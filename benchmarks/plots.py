@@ -226,13 +226,14 @@ def percent(share: float) -> str:
 
 
 def return_plot(report: Values) -> Markup:
-    """Draw return over seconds of training, one curve a trainer."""
+    """Draw return over seconds of training: a curve for every seed, a kind of line for a trainer."""
     dashes: list[Any] = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDE, 3.3))
         axes = plain_axes(figure, (0.085, 0.12, 0.9, 0.85))
         names = list(dict.fromkeys(row["name"] for row in report["rows"]))
         drawn = [row for row in report["rows"] if row["curve"]]
+        lines: dict[str, Any] = {}
         shortest = [p[0] for row in drawn for p in row["curve"] if p[0] > 0]
         for row in drawn:
             at = names.index(row["name"])
@@ -240,11 +241,15 @@ def return_plot(report: Values) -> Markup:
             ink = INKS["port" if ours else "reference" if theirs else "rival"]
             style = dashes[0] if ours or theirs else dashes[at % len(dashes)]
             points = np.array(row["curve"], float)
-            axes.plot(
+            (line,) = axes.plot(
                 points[:, 0], points[:, 2], color=ink, linewidth=2.0 if ours else 1.5, linestyle=style
             )
             axes.plot(points[-1:, 0], points[-1:, 2], "o", color=ink, markersize=3.5)
-            _beside(axes, points[-1, 0], points[-1, 2], row["name"], COLOURS["muted"])
+            lines.setdefault(row["name"], line)
+        # All end at the return to reach, where there is no room for so many names.
+        axes.legend(
+            lines.values(), lines, loc="lower right", frameon=False, fontsize=7, handlelength=3.5
+        )
         if shortest and max(shortest) > 20 * min(shortest):
             axes.set_xscale("symlog", linthresh=max(min(shortest), 1e-3))
         for target in {row["target_return"] for row in drawn if row.get("target_return") is not None}:

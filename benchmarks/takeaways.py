@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -157,19 +159,31 @@ def _memory(report: Values) -> str:
 
 
 def _time_to_return(report: Values) -> str:
-    rows = [row for row in report["rows"] if not row.get("error")]
-    there = sorted((row for row in rows if row["seconds"] is not None), key=lambda row: row["seconds"])
+    took: dict[str, list[float]] = {}
+    for row in report["rows"]:
+        if not row.get("error"):
+            late = row["seconds"] is None
+            took.setdefault(row["name"], []).append(math.inf if late else float(row["seconds"]))
+    middle = {name: statistics.median_high(runs) for name, runs in took.items()}
+    there = sorted((name for name in took if middle[name] < math.inf), key=middle.__getitem__)
     if not there:
         return "No trainer reached the return within its limit. The curves show how far each came."
-    first = f"{there[0]['name']} is first, after {duration(there[0]['seconds'])} of training"
-    late = [row["name"] for row in rows if row["seconds"] is None]
-    if len(there) > 1:
-        last = there[-1]
-        second = f"{last['name']} is the last to get there, after {duration(last['seconds'])}"
-    else:
-        second = "Nobody else got there"
-    if late and len(there) > 1:
-        second += f", and {len(late)} did not within the limit"
+    runs = took[there[0]]
+    several = len(runs) > 1
+    first = f"{there[0]} is first, after {duration(middle[there[0]])} of training"
+    if several:
+        ends = [duration(end) if end < math.inf else "never" for end in (min(runs), max(runs))]
+        first += f", the median of {len(runs)} seeds ({ends[0]} to {ends[1]})"
+    if len(there) == 1:
+        return f"{first}. Nobody else got there."
+    second = f"{there[-1]} is the last to get there, after {duration(middle[there[-1]])}"
+    missing = len(took) - len(there)
+    if missing:
+        second += f", and {missing} did not within the limit"
+    if several:
+        before = [name for name in there[1:] if min(took[name]) < max(runs)]
+        if before:
+            second += f". With some seed {' and '.join(before)} came before the slowest of the first"
     return f"{first}. {second}."
 
 

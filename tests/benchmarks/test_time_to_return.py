@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from benchmarks import time_to_return
 from benchmarks.learners import Greedy
 from benchmarks.pattern_agents import Unseen
+from benchmarks.takeaways import takeaway
 from benchmarks.time_to_return import Plan, ahead, alone, command, make_plan, run_row
 from markets import InputError
 
@@ -166,3 +167,27 @@ def test_a_process_that_dies_is_a_row() -> None:
 def test_an_unknown_trainer_is_named() -> None:
     with pytest.raises(InputError, match="'trl' is no trainer; choose from port, maskable"):
         CliRunner().invoke(command, ["--trainers", "trl"], catch_exceptions=False)
+
+
+def test_the_sentence_of_the_page_takes_medians_over_seeds() -> None:
+    def runs(name: str, *seconds: float | None) -> list[dict[str, Any]]:
+        return [{"name": name, "seconds": took} for took in seconds]
+
+    def said(*rows: list[dict[str, Any]]) -> str:
+        return takeaway("time_to_return", {"rows": [row for found in rows for row in found]})
+
+    port, quick = runs("port", 5.0, 6.0, 3.0), runs("quick", 9.0, 5.5, 7.0)
+    assert said(runs("port", 5.0), runs("slow", 9.0), runs("lost", None)) == (
+        "port is first, after 5 s of training. slow is the last to get there, after 9 s, and 1 did "
+        "not within the limit."
+    )
+    assert said(port, quick, runs("lost", None, 4.0, None)) == (
+        "port is first, after 5 s of training, the median of 3 seeds (3 s to 6 s). quick is the last "
+        "to get there, after 7 s, and 1 did not within the limit. With some seed quick came before the "
+        "slowest of the first."
+    )
+    assert said(port) == (
+        "port is first, after 5 s of training, the median of 3 seeds (3 s to 6 s). Nobody else "
+        "got there."
+    )
+    assert said(runs("port", None)).startswith("No trainer reached the return")
