@@ -27,7 +27,7 @@ from jax_port.phases import phase_of
 from jax_port.policy import decide, make_network
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.train_ppo_jax import Agent, init_agent, make_train
+from jax_port.train_ppo_jax import Agent, init_agents, make_train
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig, InputError
 
@@ -166,7 +166,7 @@ class PortLearner:
         self.name, self.envs = title("port", settings), settings.n_envs
         self._params, self._config, self._settings = params, config, settings
         self._choose = _decide_with(settings.network, phase_of(params).num_actions)
-        self._fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
+        self._fresh = jax.jit(init_agents, static_argnums=2)
         self._agent: Agent | None = None
 
     def prepare(self) -> float:

@@ -37,7 +37,7 @@ from jax_port.data_loader import prepare, stack
 from jax_port.env_phase1_jax import EnvParams, make_params
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, TrainSettings
-from jax_port.train_ppo_jax import init_agent, make_train
+from jax_port.train_ppo_jax import init_agents, make_train
 from markets import Bars, EnvConfig, InputError
 from markets.errors import run_command
 from markets.synthetic import synthetic_bars
@@ -212,7 +212,7 @@ def _update(params: EnvParams, settings: TrainSettings) -> Any:
     """Return the compiled program of one update of one agent."""
     one = hyper_params(**{rate: getattr(settings, rate) for rate in RATES})
     hyper = jax.tree.map(lambda x: x[None], one)
-    fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
+    fresh = jax.jit(init_agents, static_argnums=2)
     agents = fresh(jnp.arange(1, dtype=jnp.int32), params, settings)
     program: Any = make_train(settings, 1, 1)
     return program.lower(agents, hyper, params).compile()

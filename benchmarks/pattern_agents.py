@@ -19,7 +19,7 @@ from jax_port.phases import phase_of
 from jax_port.policy import Policy
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.train_ppo_jax import Agent, init_agent, make_train
+from jax_port.train_ppo_jax import Agent, init_agents, make_train
 from markets import Bars, EnvConfig
 from markets.pattern import pattern_bars
 
@@ -74,8 +74,7 @@ def make_unseen(config: EnvConfig, days: int, strength: float, starts: int) -> U
 def fresh_agents(params: EnvParams, settings: TrainSettings, count: int) -> Agent:
     """Return agents with leaves (A, ...), of the seeds 0 to A - 1."""
     seeds = jnp.arange(count, dtype=jnp.int32)
-    fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
-    agents: Agent = fresh(seeds, params, settings)
+    agents: Agent = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
     return agents
 
 

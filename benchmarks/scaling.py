@@ -34,7 +34,7 @@ from jax_port.devices import AXIS, agent_shardings, make_layout
 from jax_port.env_phase1_jax import EnvParams, make_params
 from jax_port.ppo import hyper_params
 from jax_port.settings import RATES, TrainSettings
-from jax_port.train_ppo_jax import init_agent, make_train
+from jax_port.train_ppo_jax import init_agents, make_train
 from markets import EnvConfig, InputError
 from markets.errors import run_command
 from markets.synthetic import synthetic_bars
@@ -83,7 +83,7 @@ class DeviceTrainer:
         whole = NamedSharding(mesh, PartitionSpec())
         self._hyper = jax.device_put(jax.tree.map(lambda x: x[None], one), whole)
         self._params = jax.device_put(self._params, whole)
-        fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
+        fresh = jax.jit(init_agents, static_argnums=2)
         agent = fresh(jnp.arange(1, dtype=jnp.int32), self._params, settings)
         places = agent_shardings(mesh, agent)
         with jax.enable_x64(True):  # else float64 statistics would be cut to float32

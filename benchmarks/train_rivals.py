@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from jax_port.env_phase1_jax import EnvParams
 from jax_port.ppo import HyperParams, hyper_params
 from jax_port.settings import RATES, TrainSettings
-from jax_port.train_ppo_jax import Agent, init_agent, make_train
+from jax_port.train_ppo_jax import Agent, init_agents, make_train
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig
 
@@ -69,7 +69,7 @@ class PortTrainer:
         one = hyper_params(**{name: getattr(settings, name) for name in RATES})
         self._hyper: HyperParams = jax.tree.map(lambda x: jnp.broadcast_to(x, (count,)), one)
         seeds = jnp.arange(count, dtype=jnp.int32)
-        fresh = jax.jit(jax.vmap(init_agent, in_axes=(0, None, None)), static_argnums=2)
+        fresh = jax.jit(init_agents, static_argnums=2)
         self._agents_now = fresh(seeds, self._params, settings)
         self._train = make_train(settings, 1, count)
         self.run()

@@ -37,7 +37,7 @@ from jax_port.env_phase1_jax import EnvParams
 from jax_port.policy import Policy, load_policy, save_policy
 from jax_port.ppo import HyperParams, hyper_params
 from jax_port.settings import RATES, TrainSettings, check_rate
-from jax_port.train_ppo_jax import Agent, Metrics, init_agent, make_train
+from jax_port.train_ppo_jax import Agent, Metrics, init_agents, make_train
 from jax_port.training_data import TrainingData
 from jax_port.training_log import Record, TrainingLog, records_of
 from jax_port.transfer import begin_with, check_shapes, extend
@@ -276,7 +276,7 @@ class _Runner:
         seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
 
         def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
-            return jax.vmap(init_agent, in_axes=(0, None, None))(seeds, params, self._plan.settings)
+            return init_agents(seeds, params, self._plan.settings)
 
         def begun(seeds: jax.Array, params: EnvParams) -> Agent:
             policy = self._plan.initial_policy()

@@ -159,6 +159,17 @@ def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> A
     )
 
 
+def init_agents(seeds: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+    """Return the agents of seeds (A,), leaves (A, ...), each as :func:`init_agent` makes it.
+
+    One after another, not by ``vmap``: orthogonal weights take QR decompositions, and jaxlib's batched
+    ones can wait for each other for ever on a CPU of two cores. Each lends its thread to wait for
+    parts of its batch that wait for a thread.
+    """
+    agents: Agent = jax.lax.map(lambda seed: init_agent(seed, params, settings), seeds)
+    return agents
+
+
 def update(
     agent: Agent,
     hyper: HyperParams,

@@ -86,7 +86,7 @@ def begin_with(agent: Agent, policy: Policy, params: EnvParams) -> Agent:
     First observations enter the statistics, as they do where VecNormalize is loaded and reset.
 
     Args:
-        agent: from :func:`jax_port.train_ppo_jax.init_agent`, vmapped.
+        agent: from :func:`jax_port.train_ppo_jax.init_agents`.
         policy: of the environment's phase.
         params: of the environment.
     """

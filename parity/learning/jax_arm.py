@@ -14,7 +14,7 @@ from jax_port import data_loader
 from jax_port.env_phase1_jax import EnvParams, make_params
 from jax_port.ppo import HyperParams, hyper_params
 from jax_port.settings import RATES, TrainSettings
-from jax_port.train_ppo_jax import Agent, init_agent, make_train
+from jax_port.train_ppo_jax import Agent, init_agents, make_train
 from parity.learning.design import PER_STEPS, Design
 
 
@@ -54,7 +54,7 @@ def environment(design: Design) -> EnvParams:
 @lru_cache(maxsize=1)
 def _programs(settings: TrainSettings) -> tuple[Any, Any]:
     def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
-        return jax.vmap(init_agent, in_axes=(0, None, None))(seeds, params, settings)
+        return init_agents(seeds, params, settings)
 
     return jax.jit(fresh), make_train(settings, updates_per_call=1, agents=1)
 

@@ -1,5 +1,6 @@
 """The trainer's parts: what is rebuilt, what is skipped and what is shuffled."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -21,6 +22,7 @@ from jax_port.train_ppo_jax import (
     annealed,
     batches,
     init_agent,
+    init_agents,
     make_train,
     network_of,
     permutations,
@@ -160,10 +162,32 @@ def test_annealing_counts_the_rollout_and_ends_at_zero() -> None:
     assert annealed(hyper, jnp.int32(1), SETTINGS) is hyper
 
 
+def test_agents_of_several_seeds_are_those_of_each(params: EnvParams) -> None:
+    seeds = jnp.array([5, 0, 3], jnp.int32)
+    agents = jax.jit(init_agents, static_argnums=2)(seeds, params, SETTINGS)
+    for number, seed in enumerate(seeds):
+        alone = jax.jit(init_agent, static_argnums=2)(seed, params, SETTINGS)
+        for ours, its in zip(jax.tree.leaves(agents), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_array_equal(ours[number], its)
+
+
+def test_no_decomposition_is_batched_where_agents_begin(params: EnvParams) -> None:
+    """Two batched ones can wait for each other for ever on two cores."""
+
+    def shapes(fresh: Callable[..., Agent]) -> set[int]:
+        lowered = jax.jit(fresh).lower(jnp.arange(3, dtype=jnp.int32)).as_text()
+        calls = [line for line in lowered.splitlines() if "custom_call @lapack_sgeqrf" in line]
+        assert calls
+        return {line.rpartition("-> (tensor<")[2].partition(">")[0].count("x") for line in calls}
+
+    assert shapes(lambda seeds: init_agents(seeds, params, SETTINGS)) == {2}
+    assert shapes(jax.vmap(lambda seed: init_agent(seed, params, SETTINGS))) == {3}
+
+
 def test_several_updates_in_one_call_are_the_same_as_one_by_one(params: EnvParams) -> None:
     def fresh() -> Agent:
         seeds = jnp.arange(1, dtype=jnp.int32)
-        return jax.jit(jax.vmap(lambda s: init_agent(s, params, SETTINGS)))(seeds)
+        return jax.jit(init_agents, static_argnums=2)(seeds, params, SETTINGS)
 
     hyper = jax.tree.map(lambda x: x[None], hyper_params())
     together, metrics = make_train(SETTINGS, 3, 1)(fresh(), hyper, params)
@@ -179,7 +203,7 @@ def test_several_updates_in_one_call_are_the_same_as_one_by_one(params: EnvParam
 def test_bf16_keeps_float32_weights(params: EnvParams) -> None:
     settings = replace(SETTINGS, precision="bf16")
     seeds = jnp.arange(1, dtype=jnp.int32)
-    agent = jax.jit(jax.vmap(lambda s: init_agent(s, params, settings)))(seeds)
+    agent = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
     hyper = jax.tree.map(lambda x: x[None], hyper_params())
     agent, metrics = make_train(settings, 1, 1)(agent, hyper, params)
     assert {leaf.dtype for leaf in jax.tree.leaves(agent.learner.params)} == {jnp.dtype("float32")}
