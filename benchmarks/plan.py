@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.env_throughput import short
 from benchmarks.memory import size_words
+from benchmarks.merged import pair_rows
 from benchmarks.sections import SECTIONS
 from benchmarks.spread import median_of
 
@@ -24,7 +25,8 @@ def plan_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
         For each: metric, plan_now, plan_target, legacy, port (words), ratio (how many times better the
-        port is, or None), met (True, False, or None where it was not measured), how, command.
+        port is, of speeds the median of the rounds' own ratios, or None), met (True, False, or None
+        where it was not measured), how, command.
     """
     env, train, memory = (_rows(report, name) for name in ("env", "train", "memory"))
     return [
@@ -73,6 +75,11 @@ def _ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
+def _gain(above: Mapping[str, Any] | None, below: Mapping[str, Any] | None) -> float | None:
+    ratio = pair_rows(above, below) if above and below else None
+    return None if ratio is None else float(ratio["median"])
+
+
 def looking(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the port's rows that write whole observations."""
     return [row for row in rows if row.get("side") == "port" and row.get("form") == "obs"]
@@ -93,24 +100,24 @@ def _env_steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
         how,
         legacy=_per_second(legacy),
         port=_per_second(port),
-        ratio=_ratio(port, legacy),
+        ratio=_gain(new, old),
         met=None if port is None else port >= 2_000_000,
     )
 
 
 def _at_size(rows: list[dict[str, Any]], envs: int, target: int) -> dict[str, Any]:
-    one = best(row for row in looking(rows) if row["envs"] == envs and row.get("devices", 1) == 1)
-    port = _rate(one)
-    legacy = _rate(best(row for row in rows if "SubprocVecEnv" in row["name"]))
+    old = best(row for row in rows if "SubprocVecEnv" in row["name"])
+    new = best(row for row in looking(rows) if row["envs"] == envs and row.get("devices", 1) == 1)
+    port = _rate(new)
     return _row(
         f"{envs // 1000}k environments",
         "",
         f"> {target // 1000}k steps/s",
         "env",
         f"the port with observations at {envs:,} environments, one device; best SubprocVecEnv",
-        legacy=_per_second(legacy),
+        legacy=_per_second(_rate(old)),
         port=_per_second(port),
-        ratio=_ratio(port, legacy),
+        ratio=_gain(new, old),
         met=None if port is None else port > target,
     )
 
@@ -119,9 +126,8 @@ def _training(rows: list[dict[str, Any]]) -> dict[str, Any]:
     there = sorted({row["epochs"] for row in rows if row.get("epochs") and median_of(row)})
     epochs = EPOCHS if EPOCHS in there or not there else there[0]
     same = [row for row in rows if row.get("epochs") == epochs]
-    legacy, port = (
-        _rate(best(row for row in same if row["side"] == side)) for side in ("reference", "port")
-    )
+    old, new = (best(row for row in same if row["side"] == side) for side in ("reference", "port"))
+    legacy, port = _rate(old), _rate(new)
     words = [NOT_MEASURED if rate is None else duration(TWO_MILLION / rate) for rate in (legacy, port)]
     return _row(
         "Training, 2 million steps",
@@ -131,7 +137,7 @@ def _training(rows: list[dict[str, Any]]) -> dict[str, Any]:
         f"2,000,000 over the best rate of each side at {epochs} epochs, 225-(256, 256) twice",
         legacy=words[0],
         port=words[1],
-        ratio=_ratio(port, legacy),
+        ratio=_gain(new, old),
         met=None if port is None else TWO_MILLION / port <= 30 * 60,
     )
 

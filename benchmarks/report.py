@@ -68,11 +68,20 @@ def digest_of(command: Sequence[str]) -> str:
     """Return a SHA-256 over a command, the code it imports, the machine and the versions."""
     about = {
         "command": list(command),
-        "code": code_of(command[0]),
+        "code": code_digest(command[0]),
         "machine": [cpu_model(), os.cpu_count(), os.environ.get("XLA_FLAGS", "")],
         "platforms": os.environ.get("JAX_PLATFORMS", ""),
         "versions": [sys.version, *(version(name) for name in PACKAGES)],
     }
+    return _sha256(about)
+
+
+def code_digest(module: str) -> str:
+    """Return a SHA-256 over the code a module imports."""
+    return _sha256(code_of(module))
+
+
+def _sha256(about: object) -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
@@ -85,7 +94,8 @@ def run_block(command: Sequence[str], out: Path, limit: float) -> dict[str, Any]
         limit: seconds after which it is stopped.
 
     Returns:
-        command, digest, when, exit_code (None if stopped), seconds, and the end of what it said.
+        command, digest, code (its digest alone), when, exit_code (None if stopped), seconds, and the
+        end of what it said.
     """
     digest = digest_of(command)
     out.unlink(missing_ok=True)
@@ -114,6 +124,7 @@ def run_block(command: Sequence[str], out: Path, limit: float) -> dict[str, Any]
     record = {
         "command": list(command),
         "digest": digest,
+        "code": code_digest(command[0]),
         "when": when,
         "exit_code": code,
         "seconds": time.perf_counter() - began,
@@ -188,7 +199,9 @@ def gather(sections: Sequence[Section], out: Path, blocks: int, made: dict[str, 
             "title": section.title,
             "status": status if any(runs) else "not run",
             "runs": [
-                {**run, "stale": run["digest"] != digest_of(run["command"])} for run in runs if run
+                {**run, "stale": run.get("code") != code_digest(run["command"][0])}
+                for run in runs
+                if run
             ],
             "report": merge(reports) if there else None,
         }

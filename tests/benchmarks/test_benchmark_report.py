@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks import report
 from benchmarks.compare import compare, read_report
+from benchmarks.plan import plan_rows
 from benchmarks.report import main
 from benchmarks.sections import SECTIONS
 from markets import InputError
@@ -53,6 +54,35 @@ def test_what_has_run_is_not_run_again(folder: Path) -> None:
     (run,) = found["sections"]["latency"]["runs"]
     assert not run["stale"]
     assert found["made"]["seconds"] < run["seconds"]  # the second call made only the page anew
+
+
+def test_only_code_that_has_changed_makes_a_run_stale(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale() -> bool:
+        made = report.gather([LATENCY], folder, 1, {})
+        (run,) = made["sections"]["latency"]["runs"]
+        return bool(run["stale"])
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu,other")
+    assert not stale()
+    monkeypatch.setattr(report, "code_of", lambda module: {module: "another"})
+    assert stale()
+
+
+def test_the_plans_gains_are_medians_of_the_rounds_own_ratios() -> None:
+    def row(name: str, side: str, samples: list[float], **about: object) -> dict[str, object]:
+        return {"name": name, "side": side, "steps_per_second": {"samples": samples}, **about}
+
+    rows = [
+        row("reference, SubprocVecEnv(2)", "reference", [1.0, 2.0, 4.0]),
+        row("port, obs", "port", [40.0, 10.0, 20.0], form="obs", envs=10_000, devices=1),
+    ]
+    found = plan_rows({"sections": {"env": {"report": {"rows": rows}}}})
+    gains = {one["metric"]: one["ratio"] for one in found}
+    assert gains["10k environments"] == 5.0  # of 40, 5 and 5; that of the medians is 10
+    assert gains["Environment steps a second"] == 5.0
+    assert gains["1k environments"] is None
 
 
 def test_a_report_is_the_same_as_itself(folder: Path) -> None:
