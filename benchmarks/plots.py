@@ -81,9 +81,9 @@ def envs_plot(report: Values) -> Markup:
         for row in sorted(flat, key=lambda row: float(row["envs"])):  # the last of a kind has room
             named[row["name"].partition("(")[0].split(", 1,")[0]] = row
         for kind, row in named.items():
-            # CartPole is about as fast as the port, whose line would run through its name.
-            below = 9 if row["side"] == "CartPole" else 0
-            _beside(axes, row["envs"], median_of(row) or 0, kind, COLOURS["muted"], below)
+            # CartPole is about as fast as the port, whose line would run through a name beside it.
+            name = _below if row["side"] == "CartPole" else _beside
+            name(axes, row["envs"], median_of(row) or 0, kind, COLOURS["muted"])
         axes.grid(axis="x", color=COLOURS["line"], linewidth=0.6)
         for which in ("x", "y"):
             _log_ticks(axes, which)
@@ -92,9 +92,14 @@ def envs_plot(report: Values) -> Markup:
         return to_svg(figure, "envs", f"steps a second over environments: {said}")
 
 
-def _beside(axes: Axes, x: float, y: float, words: str, ink: str, below: int = 0) -> None:
-    at = (6, -below)
-    axes.annotate(words, (x, y), at, textcoords="offset points", va="center", fontsize=7, color=ink)
+def _beside(axes: Axes, x: float, y: float, words: str, ink: str) -> None:
+    axes.annotate(words, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=7, color=ink)
+
+
+def _below(axes: Axes, x: float, y: float, words: str, ink: str) -> None:
+    axes.annotate(
+        words, (x, y), (0, -7), textcoords="offset points", va="top", ha="center", fontsize=7, color=ink
+    )
 
 
 def bars_plot(
