@@ -80,13 +80,18 @@ def _gain(above: Mapping[str, Any] | None, below: Mapping[str, Any] | None) -> f
     return None if ratio is None else float(ratio["median"])
 
 
+def best_vectorised(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the fastest ``SubprocVecEnv`` of the reference; None if none was measured."""
+    return best(row for row in rows if "SubprocVecEnv" in row["name"])
+
+
 def looking(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the port's rows that write whole observations."""
     return [row for row in rows if row.get("side") == "port" and row.get("form") == "obs"]
 
 
 def _env_steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    old = best(row for row in rows if "SubprocVecEnv" in row["name"])
+    old = best_vectorised(rows)
     new = best(looking(rows))
     legacy, port = _rate(old), _rate(new)
     how = "best SubprocVecEnv; the port's best, (N, 225) observations written in every step"
@@ -106,7 +111,7 @@ def _env_steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _at_size(rows: list[dict[str, Any]], envs: int, target: int) -> dict[str, Any]:
-    old = best(row for row in rows if "SubprocVecEnv" in row["name"])
+    old = best_vectorised(rows)
     new = best(row for row in looking(rows) if row["envs"] == envs and row.get("devices", 1) == 1)
     port = _rate(new)
     return _row(

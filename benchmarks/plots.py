@@ -33,6 +33,9 @@ WIDE = 7.2
 """Inches of a plot as wide as the page."""
 ROW = 0.2
 """Inches of one bar and its gap."""
+BESIDE: Values = {"xytext": (6, 0), "va": "center"}
+BELOW: Values = {"xytext": (0, -7), "va": "top", "ha": "center"}
+"""Where the name of a point stands."""
 
 
 def _log_ticks(axes: Axes, which: str, words: Any = short) -> None:
@@ -72,7 +75,7 @@ def envs_plot(report: Values) -> Markup:
             axes.plot(
                 sizes, np.array(medians, float), color=ink, linewidth=1.6, marker="o", markersize=3.5
             )
-            _beside(axes, sizes[-1], medians[-1], words, ink)
+            _label(axes, sizes[-1], medians[-1], words, ink)
         flat = [row for row in rows if row.get("side") in ("NumPy", "CartPole", "reference")]
         for row in flat:
             ink = INKS[row["side"]]
@@ -82,8 +85,8 @@ def envs_plot(report: Values) -> Markup:
             named[row["name"].partition("(")[0].split(", 1,")[0]] = row
         for kind, row in named.items():
             # CartPole is about as fast as the port, whose line would run through a name beside it.
-            name = _below if row["side"] == "CartPole" else _beside
-            name(axes, row["envs"], median_of(row) or 0, kind, COLOURS["muted"])
+            placed = BELOW if row["side"] == "CartPole" else BESIDE
+            _label(axes, row["envs"], median_of(row) or 0, kind, COLOURS["muted"], placed)
         axes.grid(axis="x", color=COLOURS["line"], linewidth=0.6)
         for which in ("x", "y"):
             _log_ticks(axes, which)
@@ -92,14 +95,10 @@ def envs_plot(report: Values) -> Markup:
         return to_svg(figure, "envs", f"steps a second over environments: {said}")
 
 
-def _beside(axes: Axes, x: float, y: float, words: str, ink: str) -> None:
-    axes.annotate(words, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=7, color=ink)
-
-
-def _below(axes: Axes, x: float, y: float, words: str, ink: str) -> None:
-    axes.annotate(
-        words, (x, y), (0, -7), textcoords="offset points", va="top", ha="center", fontsize=7, color=ink
-    )
+def _label(
+    axes: Axes, x: float, y: float, words: str, ink: str, placed: Mapping[str, Any] = BESIDE
+) -> None:
+    axes.annotate(words, (x, y), textcoords="offset points", fontsize=7, color=ink, **placed)
 
 
 def bars_plot(

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.env_throughput import short
 from benchmarks.memory import size_words
 from benchmarks.merged import pair_rows
-from benchmarks.plan import best, duration, looking
+from benchmarks.plan import best, best_vectorised, duration, looking
 from benchmarks.spread import median_of
 
 Values = Mapping[str, Any]
@@ -40,7 +40,7 @@ def base_row(rows: Sequence[Values]) -> Values | None:
 
 def _env(report: Values) -> str:
     rows = report["rows"]
-    base, vec = base_row(rows), best(row for row in rows if "SubprocVecEnv" in row["name"])
+    base, vec = base_row(rows), best_vectorised(rows)
     if base is None:
         return "The port's own row failed. See the table for why."
     first = (
