@@ -54,7 +54,7 @@ def test_other_code_is_named(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
     _change(certificate, sources={**sources, "jax_port/ppo/update.py": "0" * 64})
     with pytest.raises(
-        InputError, match=r"jax_port/ppo\.py has changed; .*rltrader parity run.*--ungated"
+        InputError, match=r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated"
     ):
         pass_gate(admit, certificate, ungated=False)
 
