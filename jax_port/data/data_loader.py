@@ -111,16 +111,16 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
     Raises:
         InputError: no bar can start an episode, or the worst case leaves int32.
     """
-    kept = bars.session(config.session)
-    check_int32(kept, config)
-    wide = compute_features(kept)
-    ticks = compute_ticks(kept, wide, config)
+    session_bars = bars.session(config.session)
+    check_int32(session_bars, config)
+    wide = compute_features(session_bars)
+    ticks = compute_ticks(session_bars, wide, config)
     starts = valid_starts(wide, ticks.minute, config)
     if not len(starts):
         need = config.warmup_bars + config.window_size + config.max_episode_bars + 1
         raise InputError(
-            f"{bars.source}: no episode can start in its {len(kept)} {config.session} bars; one needs "
-            f"{need} bars ({config.warmup_bars} to warm up, {config.window_size} in the window, "
+            f"{bars.source}: no episode can start in its {len(session_bars)} {config.session} bars; one "
+            f"needs {need} bars ({config.warmup_bars} to warm up, {config.window_size} in the window, "
             f"{config.max_episode_bars} to trade) and a bar in the entry window, so give more bars "
             "or a shorter max_episode_bars"
         )
@@ -130,15 +130,16 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
         row, column = np.argwhere(~np.isfinite(used))[0]
         raise InputError(
             f"{bars.source}: feature {FEATURES[column]} of bar "
-            f"{kept.frame.index[config.warmup_bars + row]} is not a finite float32; repair the file"
+            f"{session_bars.frame.index[config.warmup_bars + row]} is not a finite float32; "
+            "repair the file"
         )
     rows = np.stack([*ticks[:-1], ticks.atr.view(np.int32)], axis=1)
-    digest = hashlib.sha256(f"{kept.digest}{config.to_json()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{session_bars.digest}{config.to_json()}".encode()).hexdigest()
     return PreparedMarket(
         features=narrow,
         bars=np.ascontiguousarray(rows),
         starts=starts,
-        timestamps_ns=kept.timestamps_ns,
+        timestamps_ns=session_bars.timestamps_ns,
         contract=bars.contract,
         source=bars.source,
         digest=digest,

@@ -150,10 +150,10 @@ def play(
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
             ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
-        kept = None
+        batch_steps = None
         if first < recorded:
-            kept = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
-        yield _episodes(ends, len(batch)), kept
+            batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
+        yield _episodes(ends, len(batch)), batch_steps
 
 
 def _episodes(ends: Lane, count: int) -> Episodes:

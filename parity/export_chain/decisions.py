@@ -113,13 +113,16 @@ def compare_decisions(
             decided = {}
             for hop, (side, every) in narrow.items():
                 names = tuple(name for name in every if not far or name in ("clipped", "action"))
-                found = side(part.obs, part.masks)
-                decided[hop] = found["action"]
-                clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
+                stages_of_side = side(part.obs, part.masks)
+                decided[hop] = stages_of_side["action"]
+                clear = {
+                    **stages_of_side,
+                    "action": np.where(ties, ours["action"], stages_of_side["action"]),
+                }
                 board.stages(hop, ours, clear, names, FLOAT32)
             if csharp is not None and actions.compared < csharp_least:
-                found = csharp(part.obs, part.masks)
-                board.stages("C#", exact_torch, found, stages, FLOAT64)
+                stages_of_side = csharp(part.obs, part.masks)
+                board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64)
             actions.compared += len(part)
             _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
@@ -134,7 +137,11 @@ def _note_ties(
 ) -> None:
     """Count near-ties and write down what each file decides there."""
     for row in np.flatnonzero(ties):
-        otherwise = {hop: int(found[row]) for hop, found in decided.items() if found[row] != ours[row]}
+        otherwise = {
+            hop: int(stages_of_side[row])
+            for hop, stages_of_side in decided.items()
+            if stages_of_side[row] != ours[row]
+        }
         actions.near_ties += 1
         actions.differing_ties += bool(otherwise)
         if sum(bool(tie["otherwise"]) == bool(otherwise) for tie in actions.examples) < SHOWN:
@@ -157,8 +164,8 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
     layers["action_head"] = {kind: np.asarray(x) * np.float32(factor) for kind, x in head.items()}
     apart = replace(policy, params={"params": layers})
     ours = in_float32(apart, batch.obs, batch.masks)
-    found = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
+    stages_of_side = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
     exact = in_float64(apart, batch.obs, batch.masks)
     ties = lead(exact["action_head"], batch.masks) < NEAR_TIE
-    clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
+    clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
     board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32)

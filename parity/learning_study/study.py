@@ -40,12 +40,12 @@ def judge(design: Design, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     test, verdict = None, TOO_FEW
     first, second = (arms[arm]["areas"] for arm in ARMS)
     if min(len(first), len(second)) >= 2:
-        found = equivalence(
+        result = equivalence(
             first, second, margin=yardstick["margin"], alpha=design.alpha, planned=design.seeds
         )
-        verdict = found.verdict
+        verdict = result.verdict
         test = {
-            **found.to_dict(),
+            **result.to_dict(),
             "iqm_difference": float(iqm(second) - iqm(first)),
             "iqm_interval": list(bootstrap_iqm_difference(first, second, LEVEL)),
             "sd_to_margin": max(arms[arm]["sd"] for arm in ARMS) / yardstick["margin"],
@@ -113,8 +113,8 @@ def describe_arm(rows: Sequence[Row], code: str) -> dict[str, Any]:
 
 def distinct(versions: Any) -> list[dict[str, str]]:
     """Return the different sets of versions, in order of appearance."""
-    found: list[dict[str, str]] = []
+    unique: list[dict[str, str]] = []
     for each in versions:
-        if each not in found:
-            found.append(each)
-    return found
+        if each not in unique:
+            unique.append(each)
+    return unique

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, TRAIL
 from parity.engine.pair import Choices
-from parity.pairs.corners import NEAR, Ground, Scene, phase1_scene
+from parity.pairs.corners import NEAR, MarketSurvey, Scene, phase1_scene
 
 MANAGED = (
     "as in Phase 1",
@@ -19,9 +19,9 @@ MANAGED = (
 )
 
 
-def phase2_scene(choices: Choices, ground: Ground, row: list[int], step: int) -> Scene:
+def phase2_scene(choices: Choices, survey: MarketSurvey, row: list[int], step: int) -> Scene:
     """Place a trade, or none, with its stop near its entry or near a trail's candidate."""
-    trade, actions, corners = phase1_scene(choices, ground, row, step)
+    trade, actions, corners = phase1_scene(choices, survey, row, step)
     if not trade["position"]:
         return Scene({**trade, "trailing": 0}, (*actions, 3, 4, 5), (*corners, "flat"))
     managed = choices.aim(MANAGED)

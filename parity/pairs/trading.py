@@ -24,7 +24,7 @@ from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
-from parity.engine.compare import Array, Close, Equal, Rule
+from parity.engine.compare import Array, Tolerance, close, exact
 from parity.engine.pair import (
     BatchStep,
     Case,
@@ -42,7 +42,7 @@ from parity.pairs.branches import (
     phase1_coverage,
     phase2_coverage,
 )
-from parity.pairs.corners import SetScene, build_case, phase1_scene, survey
+from parity.pairs.corners import SetScene, build_case, phase1_scene, survey_market
 from parity.pairs.corners_phase2 import phase2_scene
 from parity.pairs.policies import PHASE2_POLICIES, POLICIES
 from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
@@ -55,19 +55,19 @@ BARS = ("step_idx", "episode_start", "position_entry_step")
 FLAGS = ("trailing",)
 """State of Phase 2 alone."""
 
-RULES: dict[str, Rule] = {
-    **{name: Equal("ticks") for name in PRICES},
-    **{name: Equal("cents") for name in (*MONEY, "trade_pnl")},
-    **{name: Equal() for name in COUNTS},
-    **{name: Equal("bars") for name in BARS},
+RULES: dict[str, Tolerance] = {
+    **{name: exact("ticks") for name in PRICES},
+    **{name: exact("cents") for name in (*MONEY, "trade_pnl")},
+    **{name: exact() for name in COUNTS},
+    **{name: exact("bars") for name in BARS},
     **{
-        name: Equal()
+        name: exact()
         for name in ("market", "masks", "terminated", "truncated", "violation", "forbidden", *FLAGS)
     },
-    "exit_code": Equal(),
-    "done_reason": Equal(),
-    "reward": Close(ulps=4),
-    "obs": Close(ulps=4),
+    "exit_code": exact(),
+    "done_reason": exact(),
+    "reward": close(ulps=4),
+    "obs": close(ulps=4),
 }
 
 
@@ -266,7 +266,7 @@ def trading_pair(
         prepared: the worlds' prepared markets, if they are at hand.
     """
     markets = list(prepared) if prepared else [prepare(world.bars, config) for world in worlds]
-    grounds = [survey(market, config) for market in markets]
+    surveys = [survey_market(market, config) for market in markets]
     kind, phase = KINDS[config.phase], phase_of(config)
 
     params = phase.make_params(stack(markets), config)
@@ -282,8 +282,8 @@ def trading_pair(
         required = SECONDS_REQUIRED
 
     def case(choices: Choices, world: int) -> Case:
-        built = build_case(choices, grounds[world], world, kind.set_scene)
-        return seconds_case(choices, built, grounds[world], seconds[world]) if seconds else built
+        built = build_case(choices, surveys[world], world, kind.set_scene)
+        return seconds_case(choices, built, surveys[world], seconds[world]) if seconds else built
 
     def describe(world: int, state: Mapping[str, int]) -> dict[str, Any]:
         market, step = markets[world], int(state["step_idx"])
