@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from foundation.errors import run_command
 from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
@@ -119,10 +120,10 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
     if not len(starts):
         need = config.warmup_bars + config.window_size + config.max_episode_bars + 1
         raise InputError(
-            f"{bars.source}: no episode can start in its {len(session_bars)} {config.session} bars; one "
-            f"needs {need} bars ({config.warmup_bars} to warm up, {config.window_size} in the window, "
-            f"{config.max_episode_bars} to trade) and a bar in the entry window, so give more bars "
-            "or a shorter max_episode_bars"
+            f"{bars.source}: no episode can start in its {len(session_bars)} {config.session} bars; "
+            f"one needs {need} bars ({config.warmup_bars} to warm up, {config.window_size} in the "
+            f"window, {config.max_episode_bars} to trade) and a bar in the entry window, so give more "
+            "bars or a shorter max_episode_bars"
         )
     narrow = wide.astype(np.float32)
     used = narrow[config.warmup_bars :]
@@ -278,3 +279,14 @@ def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
     for name in _ARRAYS:
         crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
     return f"{crc:08x}"
+
+
+def main() -> None:
+    """Load markets and print their arrays, memory and device; bad input exits with code 2."""
+    from jax_port.data.demonstration import show_markets
+
+    run_command(show_markets)
+
+
+if __name__ == "__main__":
+    main()

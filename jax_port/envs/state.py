@@ -42,6 +42,9 @@ class EnvState:
         market: which market of ``MarketData`` the episode is in.
     """
 
+    flags: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are bool scalars instead."""
+
     step_idx: jax.Array
     position: jax.Array
     entry_price: jax.Array

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.state import EnvParams, EnvState
 from markets.synthetic.pattern import oracle_signals
 from parity.learning_study.design import PER_STEPS, Design
 from parity.learning_study.jax_arm import environment

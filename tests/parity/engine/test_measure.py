@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,8 +43,8 @@ def test_a_table_has_the_error_of_its_worst_tensor() -> None:
 def test_the_larger_error_stands_and_what_is_no_number_stands_for_good() -> None:
     low, high = of_error(0.1, 0.5, 2, "low"), of_error(0.2, 0.5, 3, "high")
     none = of_error(math.nan, 0.5, 1, "none")
-    assert low.merge(high) == of_error(0.2, 0.5, 5, "high") == high.merge(low)
-    for merged in (low.merge(none), none.merge(low)):
+    assert replace(low).merge(high) == of_error(0.2, 0.5, 5, "high") == replace(high).merge(low)
+    for merged in (replace(low).merge(none), replace(none).merge(low)):
         assert math.isnan(merged.error)
         assert (merged.where, merged.passed, merged.compared) == ("none", False, 3)
     assert not of_error(math.inf, 0.5, 1).passed
