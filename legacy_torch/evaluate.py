@@ -1,4 +1,4 @@
-"""Evaluate a trained policy of the reference over given starts, by the minute or by the second.
+"""Evaluation of the reference's policies over given starts, by the minute or by the second.
 
 Source: section 8 of ``docs/environment.md`` for the seconds.
 """

@@ -1,4 +1,4 @@
-"""Which starts a range of dates leaves, and whether the range was kept from training."""
+"""Held-out data: which starts a range of dates leaves, and whether it was kept from training."""
 
 from __future__ import annotations
 

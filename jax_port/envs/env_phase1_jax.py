@@ -1,4 +1,4 @@
-"""The Phase 1 environment as pure functions: hold, buy, sell.
+"""The Phase 1 trading environment as pure functions: hold, buy, sell.
 
 Source: sections 1 and 4 to 6 of ``docs/environment.md``. Prices are int32 ticks and money is int32
 cents, so a step has nothing to round; the reward is an integer divided once. Every function here is

@@ -1,4 +1,4 @@
-"""The Phase 2 environment: Phase 1's pure functions, and three ways to manage an open position.
+"""The Phase 2 trading environment: Phase 1, and three ways to manage an open position.
 
 Source: sections 4 to 6 of ``docs/environment.md``. Only what Phase 2 adds is written here; a step, its
 restarts and its batches are :mod:`jax_port.envs.env_phase1_jax`'s.

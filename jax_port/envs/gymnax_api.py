@@ -1,4 +1,4 @@
-"""Both environments behind gymnax's interface, for trainers written against gymnax.
+"""Gymnax interface of both environments, for trainers written against gymnax.
 
 Source: sections 5 and 6 of ``docs/environment.md``. Nothing is decided here: every method hands over
 to the pure functions of the phase. No other file of the port needs gymnax.

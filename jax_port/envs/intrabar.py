@@ -1,4 +1,4 @@
-"""Hold an account to its floor in every second of a minute, not only at its close.
+"""Drawdown floor at one-second resolution: an account held to it in every second of a minute.
 
 Source: section 8 of ``docs/environment.md``. For evaluation alone: nobody trains on seconds.
 """

@@ -1,4 +1,4 @@
-"""What a phase of the environment is made of: its functions, and the types of those that vary.
+"""A phase of the environment: its functions, and the types of those that vary.
 
 Source: sections 4 to 6 and 8 of ``docs/environment.md``. The functions are for one environment; batches
 are made with ``vmap``.

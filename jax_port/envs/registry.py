@@ -1,4 +1,4 @@
-"""The phases there are, and which of them a configuration or a set of parameters belongs to."""
+"""Registry of phases, and which of them a configuration or a set of parameters belongs to."""
 
 from __future__ import annotations
 

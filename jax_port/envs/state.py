@@ -1,4 +1,4 @@
-"""What an episode remembers, the rules it is played by, and what a step reads of the market.
+"""State, parameters and outcome of an environment, and what a step reads of the market.
 
 Source: sections 1 and 4 of ``docs/environment.md``. Prices are int32 ticks and money is int32 cents.
 """

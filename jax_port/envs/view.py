@@ -1,4 +1,4 @@
-"""A state as people read it, in points and dollars; nothing here takes part in a step."""
+"""A state in points and dollars, as people read it; nothing here takes part in a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Play whole episodes with a policy that takes its likeliest action, thousands at a time.
+"""Whole episodes of a policy that takes its likeliest action, thousands at a time.
 
 Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
 steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is

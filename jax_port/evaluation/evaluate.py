@@ -1,4 +1,4 @@
-"""Evaluate a policy: an episode from every start, and one a day as an account would live it.
+"""Evaluation of a policy: an episode from every start, and one a day as an account would live it.
 
 Source: section 4 of ``docs/environment.md`` for where episodes start; the trades table is the
 reference's, column by column. A trade's PnL is booked when it closes; what is still open when an

@@ -1,4 +1,4 @@
-"""The certificate: what was proven, with what, about exactly which source files."""
+"""Parity certificate: what was proven, with what, about exactly which source files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Explain a disagreement: the shortest way to it, both values, and whether it looks like rounding."""
+"""Divergence reports: the shortest way to a disagreement, both values, and rounding or logic."""
 
 from __future__ import annotations
 

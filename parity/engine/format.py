@@ -1,4 +1,4 @@
-"""Numbers and rules in words, for the report's page."""
+"""Formatting of numbers and tolerances as text, for the report's page."""
 
 from __future__ import annotations
 

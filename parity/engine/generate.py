@@ -1,4 +1,4 @@
-"""Generated states: many seeded cases to find a fault, Hypothesis to shrink it.
+"""Generated test cases: many seeded states to find a fault, Hypothesis to shrink it.
 
 One function of a pair builds a case out of single choices. Given seeded random choices it makes
 tens of thousands of cases in seconds, which are stepped in one batch; given Hypothesis' choices

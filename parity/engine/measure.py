@@ -1,4 +1,4 @@
-"""Agreement of two programs that round differently: one relative error for a whole tensor.
+"""Relative error of tensors, for two programs that round differently.
 
 Where thousands of sums lie between two numbers, units in the last place say little. A tensor's error
 is the Euclidean length of the difference over that of the reference's tensor.

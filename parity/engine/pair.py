@@ -1,4 +1,4 @@
-"""What a pair declares: how to drive each side, how to read it, and which fields must agree how.
+"""Declaration of a pair: how to drive and read each side, and by which tolerance fields must agree.
 
 A pair is data about where to look. Logic of what is compared belongs to either side, never here.
 """

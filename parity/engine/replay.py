@@ -1,4 +1,4 @@
-"""Drive the port through what the reference did, batched and jitted as a trainer runs it."""
+"""Replay on the port of what the reference did, batched and jitted as a trainer runs it."""
 
 from __future__ import annotations
 

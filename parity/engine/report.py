@@ -1,4 +1,4 @@
-"""What a run of the gate has to say: a verdict with its evidence, as JSON and JUnit XML."""
+"""Parity report: the verdict with its evidence, as JSON and JUnit XML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the two sides of a pair: replayed episodes, generated states, restarts."""
+"""Parity checks of a pair: replayed episodes, generated states, restarts."""
 
 from __future__ import annotations
 

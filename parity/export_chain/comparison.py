@@ -1,4 +1,4 @@
-"""Comparisons by hop and stage: what was compared, how far it came apart, and where first."""
+"""Comparisons by hop and stage of the export chain: how far each came apart, and where first."""
 
 from __future__ import annotations
 

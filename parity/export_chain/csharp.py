@@ -1,4 +1,4 @@
-"""The C# side: compiled by Mono, asked by way of files."""
+"""C# side of the export chain: compiled by Mono, driven by way of files."""
 
 from __future__ import annotations
 

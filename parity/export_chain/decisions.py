@@ -1,4 +1,4 @@
-"""From observation to action: every exported file against the port, stage by stage."""
+"""Decisions of every exported file against the port's, stage by stage from observation to action."""
 
 from __future__ import annotations
 
@@ -110,16 +110,7 @@ def compare_decisions(
                 board.at("JAX float32 against float64", "action_head", LOGITS32).update(
                     exact["action_head"], ours["action_head"]
                 )
-            decided = {}
-            for hop, (side, every) in narrow.items():
-                names = tuple(name for name in every if not far or name in ("clipped", "action"))
-                stages_of_side = side(part.obs, part.masks)
-                decided[hop] = stages_of_side["action"]
-                clear = {
-                    **stages_of_side,
-                    "action": np.where(ties, ours["action"], stages_of_side["action"]),
-                }
-                board.stages(hop, ours, clear, names, FLOAT32)
+            decided = _compare_narrow(board, narrow, part, ours, ties, far)
             if csharp is not None and actions.compared < csharp_least:
                 stages_of_side = csharp(part.obs, part.masks)
                 board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64)
@@ -130,6 +121,25 @@ def compare_decisions(
         first = False
         on_batch(len(batch))
     return actions
+
+
+def _compare_narrow(
+    board: Board,
+    narrow: dict[str, tuple[sides.Side, tuple[str, ...]]],
+    part: Batch,
+    ours: Any,
+    ties: Any,
+    far: bool,
+) -> dict[str, Any]:
+    """Compare the float32 files with the port, near-ties aside, and return what each decided."""
+    decided = {}
+    for hop, (side, every) in narrow.items():
+        names = tuple(name for name in every if not far or name in ("clipped", "action"))
+        stages = side(part.obs, part.masks)
+        decided[hop] = stages["action"]
+        clear = {**stages, "action": np.where(ties, ours["action"], stages["action"])}
+        board.stages(hop, ours, clear, names, FLOAT32)
+    return decided
 
 
 def _note_ties(

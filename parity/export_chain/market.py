@@ -1,4 +1,4 @@
-"""From raw bars to observation: golden values and streamed features against the reference."""
+"""Golden values and C# features, from raw bars to observation, against the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observations to decide on: of real episodes, of positions of all kinds, and beyond the clip."""
+"""Observations for the export chain: of real episodes, of all positions, and beyond the clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole episodes: the exported MaskablePPO in the reference against the port's evaluation."""
+"""Whole episodes of the exported MaskablePPO in the reference, against the port's evaluation."""
 
 from __future__ import annotations
 

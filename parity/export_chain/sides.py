@@ -1,4 +1,4 @@
-"""The exported files as a user loads them, each asked for the stages of the same decisions."""
+"""Exported files as a user loads them: each as a function from observations to stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verify a bundle: the whole chain from raw bars to action, every hop measured."""
+"""Verification of an exported bundle: the whole chain from raw bars to action, every hop measured."""
 
 from __future__ import annotations
 
@@ -94,20 +94,7 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         checker, day = None, None
         if available():
             on_progress("C# from raw bars")
-            place = Path(scratch)
-            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
-            stated = _day(policy, bars)
-            try:
-                compare_csharp_golden(board, checker)
-                compare_stream(board, checker, policy, bars)
-                day = (
-                    stated
-                    if isinstance(stated, str)
-                    else compare_csharp_day(board, checker, bars, stated)
-                )
-            except InputError as error:
-                _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
-                checker = None
+            checker, day = _check_csharp(board, folder, Path(scratch), policy, bars)
         on_progress("decisions")
         actions = compare_decisions(
             board,
@@ -139,6 +126,23 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         "hops": [comparison.to_dict() for comparison in board.comparisons],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
     }
+
+
+def _check_csharp(
+    board: Board, folder: Path, scratch: Path, policy: Policy, bars: Bars
+) -> tuple[Checker | None, dict[str, Any] | str | None]:
+    """Return the compiled checker, None where it refuses the bundle, and what it saw of a whole day."""
+    checker = Checker(compile_checker(scratch / "ParityCheck.exe"), folder, scratch)
+    stated = _day(policy, bars)
+    try:
+        compare_csharp_golden(board, checker)
+        compare_stream(board, checker, policy, bars)
+        if isinstance(stated, str):
+            return checker, stated
+        return checker, compare_csharp_day(board, checker, bars, stated)
+    except InputError as error:
+        _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
+        return None, None
 
 
 def compare_files(

@@ -1,4 +1,4 @@
-"""One file a trained seed: ``rows-ARM/SEED.json`` in the study's folder, whole or not there."""
+"""Rows of the study: one file a trained seed, ``rows-ARM/SEED.json``, whole or not there."""
 
 from __future__ import annotations
 

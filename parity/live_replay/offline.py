@@ -1,4 +1,4 @@
-"""The offline side of a replay: a log's bars out of a file, and the port's rules on them."""
+"""Offline side of a live replay: a log's bars out of a file, and the port's rules on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay a live strategy's decision log offline: the first bar, and the stage, at which both disagree.
+"""Live replay: the first bar, and the stage, at which a decision log and the port disagree.
 
 Offline is the port on the bars of a file: its features, observation, masks and network in float64. Only
 fills are taken from the log.

@@ -1,4 +1,4 @@
-"""Try one port: ``python -P -m parity.mutants.child RECORDINGS RESULT``, in a process of its own.
+"""Mutant runner, one port: ``python -P -m parity.mutants.child RECORDINGS RESULT`` in its own process.
 
 The port that is imported is the first on ``PYTHONPATH``. It is held against what the reference did by
 the gate's own judges. Exit code 0: no judge objects; 1: one does; anything else: it did not run.

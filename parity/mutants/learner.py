@@ -1,4 +1,4 @@
-"""Learners as mutants are tried on them: recorded once, then any port is held against the recording.
+"""Learner recordings for mutants: recorded once, then any port is held against them.
 
 A port with a fault soon takes other actions than the sound one did. It is compared up to there: what a
 policy saw, and all updates before.

@@ -1,4 +1,4 @@
-"""Nightly: let a general mutation tool loose on the port, and list what the gate let pass.
+"""Nightly mutation testing: a general tool changes the port, and what the gate let pass is listed.
 
 ``python -m parity.mutants.nightly``. Whoever writes both a gate and its catalogue of faults flatters
 himself, so cosmic-ray (``pip install cosmic-ray``) makes faults of its own. Many are no faults at all

@@ -1,4 +1,4 @@
-"""What mutants are tried on: the gate's own scenarios, smaller, with what the reference did on them.
+"""Recordings for mutants: the gate's scenarios, smaller, with what the reference did on them.
 
 The reference is driven once. Its recordings and its bars lie in a folder, without pickle, for the
 processes that try one mutant each.

@@ -1,4 +1,4 @@
-"""Mutation: put each fault of the catalogue into the port and see that the gate finds it.
+"""Mutation testing: put each fault of the catalogue into the port and see that the gate finds it.
 
 ``rltrader parity mutation`` and ``python -m parity.mutants.run``. A fault counts as found only if it
 changed some output of the port and one of the gate's judges objected; a crash is no finding.

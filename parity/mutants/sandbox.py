@@ -1,4 +1,4 @@
-"""Try ports in processes of their own: copy the package, put a fault in, run the child."""
+"""Sandbox for mutants: copy the port, put a fault in, try it in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The branches of the specification that transitions take, and those that a gate must have counts.
+"""Branch coverage: which branches of the specification transitions take, and which a gate must see.
 
 Source: sections 5 and 6 of ``docs/environment.md``.
 """

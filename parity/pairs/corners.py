@@ -1,4 +1,4 @@
-"""Generated states that sit on the boundaries of the specification.
+"""Boundary states: generated states that sit on the edges of the specification.
 
 Source: sections 4 to 6 of ``docs/environment.md``. Uniformly drawn states miss faults that only show
 on an edge (a price exactly on the stop, equity exactly on the floor), so every case aims at one. What

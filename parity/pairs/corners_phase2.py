@@ -1,4 +1,4 @@
-"""Generated Phase 2 states: where a stop can be moved, where it may not be, and where it trails.
+"""Boundary states of Phase 2: where a stop can be moved, where it may not be, where it trails.
 
 Source: sections 5 and 6 of ``docs/environment.md``. A case is Phase 1's with its trade rearranged.
 """

@@ -1,4 +1,4 @@
-"""What one-second bars add to a pair: states on the edges of seconds, and what must be seen.
+"""One-second bars in a pair: states on the edges of seconds, and the branches that only they take.
 
 Source: section 8 of ``docs/environment.md``.
 """

@@ -1,4 +1,4 @@
-"""Fair draws: every start is drawn as often as chance allows, and each leads to its own episode.
+"""Distribution of starts: every start is drawn as often as chance allows, and leads to its own episode.
 
 Source: section 4 of ``docs/environment.md`` ("a reset draws one uniformly"). A draw belongs to either
 side's own generator, so there is nothing to compare it with; its frequencies are held to the page.

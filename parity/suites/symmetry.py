@@ -1,4 +1,4 @@
-"""Two properties no single run can show: nothing looks ahead, and the mirrored market mirrors.
+"""No look-ahead, and mirror symmetry: two properties that no single run can show.
 
 Source: section 7 of ``docs/environment.md``. Each is checked on each side against itself, on bars
 made for the purpose.

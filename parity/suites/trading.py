@@ -1,4 +1,4 @@
-"""The trading gate: what is compared on which bars, and how much of it.
+"""The trading gate: runs every scenario and check, and collects one report.
 
 Source: ``docs/environment.md``. The reference is the slow side, so it is recorded in worker processes
 while the port replays what is already recorded.
