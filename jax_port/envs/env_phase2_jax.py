@@ -35,9 +35,12 @@ class EnvState(env_state.EnvState):
         trailing: bool, the stop of the open trade follows the close; False when flat.
     """
 
-    flags: ClassVar[frozenset[str]] = frozenset({"trailing"})
-
     trailing: jax.Array
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Names of the fields that are bool scalars instead."""
+        return frozenset({"trailing"})
 
 
 @struct.dataclass

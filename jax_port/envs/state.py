@@ -42,9 +42,6 @@ class EnvState:
         market: which market of ``MarketData`` the episode is in.
     """
 
-    flags: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are bool scalars instead."""
-
     step_idx: jax.Array
     position: jax.Array
     entry_price: jax.Array
@@ -60,6 +57,11 @@ class EnvState:
     total_pnl: jax.Array
     episode_start: jax.Array
     market: jax.Array
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Names of the fields that are bool scalars instead; none in Phase 1."""
+        return frozenset()
 
     @property
     def time(self) -> jax.Array:
