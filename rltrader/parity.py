@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.progress import progress_bar
 from markets import EnvConfig, InputError, get_contract
 from parity.admission import CERTIFICATE
 from parity.mutants.run import mutation
@@ -56,17 +56,10 @@ def run(out: Path, **options: Any) -> None:
 
     request = _request(options)
     console = Console()
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[world]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("parity", total=count_worlds(request), world="starting")
+    with progress_bar(console) as bar:
+        task = bar.add_task("parity", total=count_worlds(request), done="starting")
         report = run_gate(
-            request, lambda world, count: bar.update(task, advance=1, world=f"{world}: {count:,} steps")
+            request, lambda world, count: bar.update(task, advance=1, done=f"{world}: {count:,} steps")
         )
     values = report.to_dict()
     tolerances = {name: rule.describe() for name, rule in RULES.items()}

@@ -20,8 +20,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from benchmarks.baselines.pattern_agents import Unseen, policy_of
 from benchmarks.harness.measure import Rival
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.export.layers import from_sb3, to_flax
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import torch
 from stable_baselines3.common.vec_env import VecNormalize
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
 from jax_port.ppo.update import HyperParams, hyper_params

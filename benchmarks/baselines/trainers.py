@@ -12,7 +12,7 @@ from benchmarks.baselines.rejax_ppo import RejaxRival
 from benchmarks.baselines.sbx_ppo import SbxRival
 from benchmarks.harness.measure import Timing
 from benchmarks.harness.statistics import paired
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from markets import InputError
 

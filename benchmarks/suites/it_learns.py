@@ -32,7 +32,7 @@ from benchmarks.baselines.pattern_agents import (
 )
 from benchmarks.harness.measure import surroundings, wide_console, write_json
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import Precision
 from markets import EnvConfig
 from markets.synthetic.pattern import oracle_signals

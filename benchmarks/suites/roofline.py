@@ -37,7 +37,9 @@ from benchmarks.suites.env_throughput import short
 from foundation.errors import run_command
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.observation import window_at
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -123,7 +125,7 @@ def xla_gather(params: EnvParams, envs: int) -> Callable[[], Callable[[], object
         rows = jnp.asarray(_some_bars(params, envs))
 
         def windows(rows: jax.Array, params: EnvParams) -> jax.Array:
-            return jax.vmap(env.window_at, in_axes=(0, None))(rows, params).reshape(envs, -1)
+            return jax.vmap(window_at, in_axes=(0, None))(rows, params).reshape(envs, -1)
 
         gather = jax.jit(windows)
         return lambda: gather(rows, params).block_until_ready()

@@ -31,7 +31,8 @@ from benchmarks.harness.statistics import median_of
 from benchmarks.suites.env_throughput import numbers, short
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
 from jax_port.ppo.train_ppo_jax import init_agents, make_train

@@ -35,7 +35,7 @@ from benchmarks.baselines.pattern_agents import (
 )
 from benchmarks.harness.measure import surroundings, wide_console, write_json
 from foundation.errors import run_command
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent
 from jax_port.ppo.transfer import begin_with, extend

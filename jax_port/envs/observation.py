@@ -1,4 +1,4 @@
-"""An observation as one row: bars out of the market's table, then what belongs to one account.
+"""Observations: a window of the market's bars, then what belongs to one account, as one row.
 
 Joining the two parts of many rows costs a CPU more than reading the bars: the window is written once
 for itself and once more beside its tail. So on a CPU a batch of rows is read a few numbers too wide,
@@ -12,6 +12,31 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
+
+from jax_port.envs.state import EnvParams, EnvState
+
+
+def observe_at(step_idx: jax.Array, position: jax.Array, params: EnvParams) -> jax.Array:
+    """Return what an account sees before bar ``step_idx`` (int32 scalar): float32, (220 + P,).
+
+    Args:
+        step_idx: a bar of a market, so that at least one follows the window.
+        position: float32 (P,), the position features.
+        params: configuration and bars.
+    """
+    oldest = step_idx - params.window_size
+    return row_at(params.market.features, oldest, position, params.window_size)
+
+
+def window_at(step_idx: jax.Array, params: EnvParams) -> jax.Array:
+    """Return the window_size bars before bar ``step_idx`` (int32 scalar): float32, (window, 11)."""
+    alone = observe_at(step_idx, jnp.zeros(0, jnp.float32), params)
+    return alone.reshape(params.window_size, -1)
+
+
+def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
+    """Return the market part of an observation: float32, (window, 11)."""
+    return window_at(state.step_idx, params)
 
 
 def row_at(table: jax.Array, oldest: jax.Array, tail: jax.Array, bars: int) -> jax.Array:

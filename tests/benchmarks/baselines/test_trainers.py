@@ -11,7 +11,7 @@ from benchmarks.baselines.port_vec_env import PortVecEnv
 from benchmarks.baselines.purejaxrl_style import PureJaxRlRival
 from benchmarks.baselines.trainers import RIVALS, ahead, layouts, rival_names
 from benchmarks.harness.measure import Timing, take_turns
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
 from markets import EnvConfig, InputError
