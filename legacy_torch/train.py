@@ -1,13 +1,11 @@
 """Train the reference with MaskablePPO: ``python -m legacy_torch.train --symbol ES --out DIR``.
 
 A run's folder holds ``model.zip`` and ``vecnormalize.pkl``, in the formats of sb3-contrib and SB3, and
-``run.json``, which says what they were made from and is written last.
+``run.json``, which says what they were made from; they appear together.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import signal
 import threading
 import time
@@ -15,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from torch import nn
 
 from foundation.errors import InputError, run_command
+from foundation.files import atomic_folder, write_json
+from foundation.provenance import versions
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets.bars import Bars
 from markets.config import EnvConfig
@@ -234,7 +233,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return what a run was made from, ready for JSON."""
     return {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": versions(PACKAGES),
         "data": {
             "source": bars.source,
             "sha256": bars.digest,
@@ -252,17 +251,11 @@ def describe(
 
 
 def save_run(out_dir: Path, model: MaskablePPO, normalizer: VecNormalize, run: dict[str, Any]) -> None:
-    """Write the three files beside their places, then move them there, ``run.json`` last."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    partial_model = out_dir / ("partial-" + MODEL_FILE)
-    partial_normalizer = out_dir / ("partial-" + NORMALIZER_FILE)
-    partial_run = out_dir / ("partial-" + RUN_FILE)
-    model.save(partial_model)
-    normalizer.save(str(partial_normalizer))
-    partial_run.write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial_model.replace(out_dir / MODEL_FILE)
-    partial_normalizer.replace(out_dir / NORMALIZER_FILE)
-    partial_run.replace(out_dir / RUN_FILE)
+    """Write the three files into a folder, all of them or none."""
+    with atomic_folder(out_dir, replaces=(MODEL_FILE, NORMALIZER_FILE, RUN_FILE)) as made:
+        model.save(made / MODEL_FILE)
+        normalizer.save(str(made / NORMALIZER_FILE))
+        write_json(made / RUN_FILE, run)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

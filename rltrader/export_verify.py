@@ -45,7 +45,7 @@ def verify(folder: Path, out: Path, **options: Any) -> None:
 
     Exit code 0 means the same, 1 a divergence, 2 bad input.
     """
-    from parity.engine.report import write_text
+    from foundation.files import write_text
     from parity.export_chain.page import render
     from parity.export_chain.verify import Request
     from parity.export_chain.verify import verify as run
@@ -79,10 +79,10 @@ def day(folder: Path, date: str | None, to: Path, **options: Any) -> None:
     ``ParityCheck.exe golden BUNDLE bars.csv day.json`` then says on any machine whether its C# does the
     same. Exit code 2 means bad input.
     """
+    from foundation.files import write_text
     from jax_port.export.bundle import POLICY
     from jax_port.export.manifest import check_files, read_manifest
     from jax_port.ppo.policy import load_policy
-    from parity.engine.report import write_text
     from parity.export_chain.day import BARS, DAY, last_time, make_day, to_csv
     from parity.export_chain.verify import bars_for
 

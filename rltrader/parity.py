@@ -46,9 +46,10 @@ def run(out: Path, **options: Any) -> None:
 
     Exit code 0 means the same, 1 a divergence or too little seen, 2 bad input.
     """
+    from foundation.files import write_json, write_text
     from parity.engine.certificate import issue
     from parity.engine.page import render
-    from parity.engine.report import SAME, write_json, write_text
+    from parity.engine.report import SAME
     from parity.learner.judge import LIMITS
     from parity.pairs.trading import RULES
     from parity.suites.trading import MODULES, count_worlds

@@ -214,7 +214,7 @@ def _layer_rates(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[
 
 def _initial(text: str | None) -> dict[str, str]:
     """Return a policy file's place and digest; a run's folder stands for its first policy."""
-    from jax_port.runs.run import file_digest
+    from foundation.files import file_digest
 
     if not text:
         return {}

@@ -21,8 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from foundation.errors import run_command
+from foundation.files import write_json, write_text
 from markets import InputError
-from parity.engine.report import write_json, write_text
 from parity.learning_study.design import ARMS, DESIGN, Design
 from parity.learning_study.rows import Row, missing, read_rows, train_row, write_row
 from parity.learning_study.statistics import EQUIVALENT

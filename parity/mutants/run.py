@@ -236,7 +236,7 @@ def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
     Exit code 0 means that every fault was found, 1 that one was not (or that the unchanged port does
     not pass), 2 bad input.
     """
-    from parity.engine.report import write_json
+    from foundation.files import write_json
 
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; it must be at least 1")
