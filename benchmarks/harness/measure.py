@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Protocol
 
 import jax
 import numpy as np
 from rich.console import Console
 
+from foundation import provenance
+
 PACKAGES = ("jax", "jaxlib", "numpy", "gymnasium", "stable-baselines3", "torch")
 WIDTH = 130
 """Columns of a table that goes to a file or a pipe."""
-FLAGS = ("jax_enable_x64", "jax_default_matmul_precision")
 
 
 class Rival(Protocol):
@@ -149,51 +144,12 @@ def _rate(run: Callable[[], int], seconds: float) -> float:
             return steps / elapsed
 
 
-def surroundings() -> dict[str, Any]:
+def machine_info() -> dict[str, Any]:
     """Return what a number depends on: machine, device, versions, flags."""
-    device = jax.devices()[0]
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "python": sys.version.split()[0],
-        "versions": {name: version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
-        "device": {
-            "platform": device.platform,
-            "kind": device.device_kind,
-            "count": jax.device_count(),
-        },
-        "flags": {
-            "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-            **{name: getattr(jax.config, name) for name in FLAGS},
-        },
-    }
-
-
-def cpu_model() -> str:
-    """Return the processor's name as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return provenance.machine_info(PACKAGES, jax.devices(), jax.config)
 
 
 def wide_console() -> Console:
     """Return a console that leaves tables their width where nobody's screen limits it."""
     shown = Console()
     return shown if shown.is_terminal else Console(width=WIDTH)
-
-
-def write_json(path: str | Path, report: Mapping[str, Any]) -> Path:
-    """Write a report beside its place and move it there."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    beside.write_text(json.dumps(report, indent=2) + "\n")
-    beside.replace(target)
-    return target

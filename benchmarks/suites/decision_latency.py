@@ -23,9 +23,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness.measure import surroundings, write_json
+from benchmarks.harness.measure import machine_info
 from benchmarks.harness.options import json_option
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.export import torch_policy
 from jax_port.export.bundle import POLICY
 from jax_port.export.golden import GOLDEN
@@ -167,7 +168,7 @@ def main(folder: Path, decisions: int, rounds: int, out: Path | None) -> None:
     if out is not None:
         network = manifest["network"]
         report = {"schema": 1, "benchmark": "decision_latency", "network": network, "rows": rows}
-        write_json(out, {**report, "phase": manifest["phase"], "surroundings": surroundings()})
+        write_json(out, {**report, "phase": manifest["phase"], "surroundings": machine_info()})
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

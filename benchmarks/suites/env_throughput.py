@@ -23,9 +23,10 @@ from rich.table import Table
 
 from benchmarks.baselines.environments import CartPoleRival, Form, LegacyRival, PortRival, VecRival
 from benchmarks.baselines.numpy_env import NumpyRival
-from benchmarks.harness.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.harness.measure import Rival, Timing, machine_info, take_turns, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.harness.statistics import median_of, paired
+from foundation.files import write_json
 from jax_port.data.data_loader import load, prepare, stack
 from jax_port.envs.env_phase1_jax import make_params
 from markets import Bars, EnvConfig, InputError, get_contract
@@ -205,7 +206,7 @@ def measure(
         for size, inside in [(2, True), *((size, False) for size in workers)]:
             vec = VecRival(bars, config, workers=size, in_process=inside, steps=steps, seed=seed)
             add(vec, "reference", form="obs")
-    before = surroundings()
+    before = machine_info()
     timings = take_turns(rivals, rounds=rounds, seconds_per_row=seconds_per_row, may_fail=rivals[1:])
     return {
         "schema": SCHEMA,

@@ -30,7 +30,8 @@ from benchmarks.baselines.pattern_agents import (
     policy_of,
     train,
 )
-from benchmarks.harness.measure import surroundings, wide_console, write_json
+from benchmarks.harness.measure import machine_info, wide_console
+from foundation.files import write_json
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import Precision
@@ -124,7 +125,7 @@ def main(agents: int, steps: int, days: int, starts: int, out: Path) -> None:
     report = {
         "schema": SCHEMA,
         "benchmark": "it_learns",
-        "surroundings": surroundings(),
+        "surroundings": machine_info(),
         "settings": {**SETTINGS.to_dict(), "total_timesteps": steps, "agents": agents, "days": days},
         "rows": rows,
     }

@@ -29,11 +29,12 @@ from rich.table import Table
 from benchmarks.baselines.environments import Form, LegacyRival, PortRival, VecRival
 from benchmarks.baselines.numpy_env import NumpyRival
 from benchmarks.baselines.port_and_sb3 import PortTrainer, ReferenceTrainer, reference_settings
-from benchmarks.harness.measure import Rival, sentence, surroundings, wide_console, write_json
+from benchmarks.harness.measure import Rival, machine_info, sentence, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.harness.processes import used
 from benchmarks.suites.env_throughput import numbers
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import make_params
 from jax_port.envs.state import EnvParams
@@ -79,7 +80,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any], quick: bool)
     """
     sizes, workers = (_some(name, options[name]) for name in ("sizes", "workers"))
     prepared = prepare(bars, config)
-    around = surroundings()
+    around = machine_info()
     rows = []
     if options["legacy"]:
         rows += reference_rows(options["symbol"], options["days"], options["workers"])

@@ -30,11 +30,12 @@ from benchmarks.baselines.port_and_sb3 import (
     flops_per_step,
     reference_settings,
 )
-from benchmarks.harness.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.harness.measure import Rival, Timing, machine_info, take_turns, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.harness.statistics import median_of, paired, scaled
 from benchmarks.suites.env_throughput import short
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import make_params
@@ -311,7 +312,7 @@ def measure(options: dict[str, Any], large: int = LARGE) -> dict[str, Any]:
             (name, looking, copy_np, "bytes of a step, against NumPy's large copy")
             for name in (one, many)
         ]
-    around = surroundings()
+    around = machine_info()
     timings = take_turns(
         rivals,
         rounds=options["rounds"],

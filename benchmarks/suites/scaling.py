@@ -25,11 +25,12 @@ from rich.table import Table
 
 from benchmarks.baselines.environments import PortRival
 from benchmarks.baselines.port_and_sb3 import PortTrainer
-from benchmarks.harness.measure import Rival, surroundings, take_turns, wide_console, write_json
+from benchmarks.harness.measure import Rival, machine_info, take_turns, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.harness.statistics import median_of
 from benchmarks.suites.env_throughput import numbers, short
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import make_params
 from jax_port.envs.state import EnvParams
@@ -165,7 +166,7 @@ def measure(options: dict[str, Any]) -> dict[str, Any]:
         loading.append({"days": count, **size, "prepare_seconds": seconds})
     middle = days[len(days) // 2]
     params = markets[middle]
-    around = surroundings()
+    around = machine_info()
     rivals: list[Rival] = []
     meaning: dict[str, dict[str, Any]] = {}
     left_out: dict[str, dict[str, Any]] = {}

@@ -28,10 +28,11 @@ from benchmarks.baselines.learners import Learner, PortLearner, ReferenceLearner
 from benchmarks.baselines.pattern_agents import TRAINED_ON, make_params, make_unseen
 from benchmarks.baselines.port_and_sb3 import reference_settings
 from benchmarks.baselines.trainers import RIVALS
-from benchmarks.harness.measure import sentence, surroundings, wide_console, write_json
+from benchmarks.harness.measure import machine_info, sentence, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.suites.it_learns import oracle_pnl
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
 from markets import EnvConfig, InputError
@@ -188,7 +189,7 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
     report = {
         "schema": SCHEMA,
         "benchmark": "time_to_return",
-        "surroundings": surroundings(),
+        "surroundings": machine_info(),
         "plan": asdict(plan),
         "rows": rows,
         "ahead": ahead(rows),

@@ -33,9 +33,10 @@ from benchmarks.baselines.port_and_sb3 import (
     reference_settings,
 )
 from benchmarks.baselines.trainers import RIVALS, ahead, layouts, rival_names
-from benchmarks.harness.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
+from benchmarks.harness.measure import Rival, Timing, machine_info, take_turns, wide_console
 from benchmarks.harness.options import json_option, quick_option
 from benchmarks.suites.env_throughput import numbers, short
+from foundation.files import write_json
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS, make_params
 from jax_port.envs.env_phase2_jax import PHASE_2
@@ -164,7 +165,7 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
         for workers in numbers(options["workers"]):
             bare = VecRival(bars, config, workers=workers, in_process=False, steps=400, seed=0)
             add(bare, side="reference", epochs=None)
-    around, rates = surroundings(), matrix_rate()
+    around, rates = machine_info(), matrix_rate()
     timings = take_turns(
         rivals,
         rounds=options["rounds"],

@@ -33,8 +33,9 @@ from benchmarks.baselines.pattern_agents import (
     policy_of,
     train,
 )
-from benchmarks.harness.measure import surroundings, wide_console, write_json
+from benchmarks.harness.measure import machine_info, wide_console
 from foundation.errors import run_command
+from foundation.files import write_json
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent
@@ -153,7 +154,7 @@ def main(agents: int, first: int, second: int, days: int, starts: int, points: i
     report = {
         "schema": SCHEMA,
         "benchmark": "transfer_gain",
-        "surroundings": surroundings(),
+        "surroundings": machine_info(),
         "settings": {
             **SETTINGS.to_dict(),
             "agents": agents,

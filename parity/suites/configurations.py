@@ -194,7 +194,7 @@ def draw_configurations(seed: int) -> list[Configuration]:
     rng = np.random.default_rng([seed, 16])
     orders = {name: rng.permutation(len(kinds)) for name, kinds in {**SHAPES, **VALUES}.items()}
     markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
-    drawn = []
+    drawn: list[Any] = []
     for phase in (1, 2):
         for group in range(GROUPS):
             number = (phase - 1) * GROUPS + group
