@@ -1,7 +1,7 @@
 """What a GPU would run, seen by compiling for one that is not there; timed where one is.
 
-    python -m benchmarks.gpu_program [--card h100,h200,rtx4090] [--precision bf16,tf32,float32]
-                                     [--phase 1,2] [--what environment,training] [--json OUT] [--html OUT]
+    python -m benchmarks.gpu_program [--card h100,h200,rtx4090] [--phase 1,2]
+        [--what environment,training] [--precision bf16,tf32,float32] [--json OUT] [--html OUT]
 
 Needs JAX's CUDA plugin: ``pip install 'jax[cuda12]'``, or ``nox -s gpu_program``.
 """
@@ -19,8 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.gpu_program.cards import CARDS
 from benchmarks.gpu_program.model import UNKNOWN_TRIPS
-from markets import InputError
-from markets.errors import run_command
+from foundation.errors import InputError, run_command
 
 SUBJECTS = ("environment", "training")
 
@@ -66,15 +65,15 @@ def chosen(text: str, among: Sequence[str], option: str) -> list[str]:
 def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) -> None:
     """Show what a GPU would run, and how long by a simple model; where one is there, time it."""
     os.environ.setdefault("JAX_PLATFORMS", "" if Path("/dev/nvidia0").exists() else "cpu")
-    from benchmarks.gpu_program.look import look
     from benchmarks.gpu_program.report import html_section, show, show_kernels, to_json
-    from benchmarks.measure import wide_console, write_json
+    from benchmarks.gpu_program.runner import report_all
+    from benchmarks.harness.measure import wide_console, write_json
 
     cards = chosen(options["card"], tuple(CARDS), "--card")
     precisions = chosen(options["precision"], ("bf16", "tf32", "float32"), "--precision")
     phases = [int(name) for name in chosen(options["phase"], ("1", "2"), "--phase")]
     what = chosen(options["what"], SUBJECTS, "--what")
-    reports = look(cards, precisions, phases, what, options, hlo)
+    reports = report_all(cards, precisions, phases, what, options, hlo)
     console = wide_console()
     show(reports, console)
     if options["kernels"]:

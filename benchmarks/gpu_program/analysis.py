@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ class Part:
             "host_loops": list(self.host_loops),
             "kinds": self.kinds,
             **self.cost.to_dict(),
-            "list": [kernel_row(block.name, one) for block in self.block.walk() for one in block.kernels],
+            "list": [
+                kernel_row(block.name, one) for block in self.block.walk() for one in block.kernels
+            ],
         }
 
 
@@ -132,7 +134,7 @@ def analyse(
     text: str,
     steps: int,
     card: Card,
-    parts: dict[str, Callable[[Block], Block | None]],
+    parts: Mapping[str, Callable[[Block], Block | None]],
     unknown_trips: int = UNKNOWN_TRIPS,
     heaviest: int = 20,
 ) -> Report:
@@ -148,14 +150,14 @@ def analyse(
         heaviest: source lines to list.
     """
     program = program_of(hlo.parse(text))
-    found = [(part, find(program)) for part, find in parts.items()]
-    missing = [part for part, block in found if block is None]
+    blocks = [(part, find(program)) for part, find in parts.items()]
+    missing = [part for part, block in blocks if block is None]
     return Report(
         name=name,
         card=card.name,
         steps=steps,
         whole=part_of("whole", program, card, unknown_trips),
-        parts=[part_of(part, block, card, unknown_trips) for part, block in found if block],
+        parts=[part_of(part, block, card, unknown_trips) for part, block in blocks if block],
         heaviest=heaviest_lines(program, card, unknown_trips)[:heaviest],
         notes=[f"no loop that turns as often as a {part} does" for part in missing],
     )

@@ -169,7 +169,8 @@ class Module:
             file = re.search(r'source_file="([^"]*)"', one.attributes)
             line = re.search(r"source_line=(\d+)", one.attributes)
             return [Line(file.group(1), int(line.group(1)))] if file and line else []
-        places, at = [], int(match.group(1))
+        places: list[Line] = []
+        at = int(match.group(1))
         while at in self.frames and len(places) < 200:
             place, at = self.frames[at]
             places.append(place)
@@ -191,7 +192,9 @@ def parse(text: str) -> Module:
         if line in TABLES:
             table = line
         elif inside is None and table and (row := TABLE_ROW.match(line)):
-            tables[table][int(row.group(1))] = row.group(2) if row.group(2) is not None else row.group(3)
+            tables[table][int(row.group(1))] = next(
+                text for text in row.groups()[1:] if text is not None
+            )
         elif inside is None and (header := HEADER.match(line)):
             inside = Computation(header.group(2), bool(header.group(1)))
             module.computations[inside.name] = inside

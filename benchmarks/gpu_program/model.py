@@ -1,9 +1,9 @@
 """How long a compiled program should take on a card, and what it waits for.
 
-Kernels are launched one after another, and a launch takes some microseconds whatever the kernel does; a
-value that the host must read stops it for longer. A block takes the larger of its launches and its work,
-and its work is its bytes over the bandwidth plus its matrix products over their rate. Caches, autotuned
-products and command buffers are left out.
+Kernels are launched one after another, and a launch takes some microseconds whatever the kernel does;
+a value that the host must read stops it for longer. A block takes the larger of its launches and its
+work, and its work is its bytes over the bandwidth plus its matrix products over their rate. Caches,
+autotuned products and command buffers are left out.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def cost(block: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> Cost:
     own_bytes = moved / card.bandwidth
     own_products = sum(count / card.rates[name] for name, count in flops.items())
     launches, reads, total = float(len(block.kernels)), 0.0, sum(flops.values())
-    terms = [own_launch, own_bytes, own_products, 0.0]
+    launch_seconds, byte_seconds, product_seconds = own_launch, own_bytes, own_products
+    read_seconds = 0.0
     seconds = max(own_launch, own_bytes + own_products)
     for inner in block.inside:
         one = cost(inner, card, unknown_trips)
@@ -92,8 +93,19 @@ def cost(block: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> Cost:
         reads += trips * one.host_reads + asked
         moved += trips * one.bytes
         total += trips * one.flops
-        alone = (one.launch_seconds, one.byte_seconds, one.product_seconds, one.read_seconds)
-        terms = [sum_ + trips * term for sum_, term in zip(terms, alone, strict=True)]
-        terms[3] += asked * READ_SECONDS
+        launch_seconds += trips * one.launch_seconds
+        byte_seconds += trips * one.byte_seconds
+        product_seconds += trips * one.product_seconds
+        read_seconds += trips * one.read_seconds + asked * READ_SECONDS
         seconds += trips * one.seconds + asked * READ_SECONDS
-    return Cost(launches, reads, moved, total, *terms, seconds)
+    return Cost(
+        launches=launches,
+        host_reads=reads,
+        bytes=moved,
+        flops=total,
+        launch_seconds=launch_seconds,
+        byte_seconds=byte_seconds,
+        product_seconds=product_seconds,
+        read_seconds=read_seconds,
+        seconds=seconds,
+    )

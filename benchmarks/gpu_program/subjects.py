@@ -1,7 +1,7 @@
 """The programs that are looked at: the environment in each form, and a whole update of the trainer.
 
-This is the one module here that knows the port's own modules. A rollout's step and a minibatch are loops
-inside the update, found by how often they turn.
+This is the one module here that knows the port's own modules. A rollout's step and a minibatch are
+loops inside the update, found by how often they turn.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from markets.synthetic.bars import synthetic_bars
 
 from benchmarks.gpu_program.kernels import Block
-from jax_port import env_phase1_jax as env
-from jax_port.data_loader import prepare, stack
-from jax_port.env_phase1_jax import EnvParams
-from jax_port.phases import PHASES
-from jax_port.ppo import hyper_params
-from jax_port.random_bits import below, spread_bits
-from jax_port.settings import RATES, TrainSettings
-from jax_port.train_ppo_jax import init_agents, make_train
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.registry import PHASES
+from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agents, make_train
+from jax_port.ppo.update import hyper_params
 from markets import EnvConfig
-from markets.synthetic import synthetic_bars
 
 Form = Literal["observations", "window and position apart", "no observations"]
 FORMS: tuple[Form, ...] = ("observations", "window and position apart", "no observations")
@@ -167,15 +167,15 @@ def find_part(program: Block, turns: tuple[int, ...]) -> Block | None:
         program: of a whole update.
         turns: the numbers that are looked for; loops around it count with theirs.
     """
-    seen: list[Block] = []
+    matching: list[Block] = []
 
     def visit(block: Block, times: int) -> None:
         for inner in block.inside:
             if inner.trips is None or inner.is_branch:
                 continue
             if times * inner.trips in turns:
-                seen.append(inner)
+                matching.append(inner)
             visit(inner, times * inner.trips)
 
     visit(program, 1)
-    return max(seen, key=lambda block: sum(1 for _ in block.all_kernels()), default=None)
+    return max(matching, key=lambda block: sum(1 for _ in block.all_kernels()), default=None)

@@ -18,7 +18,7 @@ import jax
 from jax.experimental import topologies
 
 from benchmarks.gpu_program.cards import Card
-from markets import InputError
+from foundation.errors import InputError
 
 MISSING = (
     "no CUDA compiler: JAX's CUDA plugin is not installed; install 'jax[cuda12]' in a virtual "
@@ -48,7 +48,7 @@ class Compiled:
 @contextmanager
 def traced_for_gpu() -> Iterator[None]:
     """Tell code that asks ``jax.default_backend()`` while it is traced that it will run on a GPU."""
-    with mock.patch.object(jax, "default_backend", lambda: "gpu"):
+    with mock.patch.object(jax, "default_backend", return_value="gpu"):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Compile the asked programs for the asked cards, report each, and time it where the card is there."""
+"""Compile programs for cards, report each, and time it where the card is there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ import jax
 
 from benchmarks.gpu_program.analysis import Report, analyse
 from benchmarks.gpu_program.cards import CARDS, Card, card_of
-from benchmarks.gpu_program.subjects import FORMS, Subject, environment, find_part, training_settings, update
+from benchmarks.gpu_program.subjects import (
+    FORMS,
+    Subject,
+    environment,
+    find_part,
+    training_settings,
+    update,
+)
 from benchmarks.gpu_program.target import compile_for
-from markets import InputError
+from foundation.errors import InputError
 
 
-def look(
+def report_all(
     cards: Sequence[str],
     precisions: Sequence[str],
     phases: Sequence[int],
@@ -44,7 +51,7 @@ def look(
     for subject in subjects(precisions, phases, what, options):
         for name in cards:
             report = report_of(subject, CARDS[name], options["unknown_trips"], hlo)
-            click.echo(said(report), err=True)
+            click.echo(progress_line(report), err=True)
             reports.append(report)
     return reports
 
@@ -53,10 +60,10 @@ def subjects(
     precisions: Sequence[str], phases: Sequence[int], what: Sequence[str], options: Mapping[str, Any]
 ) -> list[Subject]:
     """Return the programs that were asked for."""
-    found = []
+    programs: list[Subject] = []
     for phase in phases:
         if "environment" in what:
-            found += [environment(form, phase, options["envs"], options["days"]) for form in FORMS]
+            programs += [environment(form, phase, options["envs"], options["days"]) for form in FORMS]
         for precision in precisions if "training" in what else ():
             sizes = {
                 "n_envs": options["envs"],
@@ -66,8 +73,8 @@ def subjects(
                 "precision": precision,
             }
             settings = training_settings({**sizes, **named(options["overrides"])})
-            found.append(update(settings, phase, options["days"]))
-    return found
+            programs.append(update(settings, phase, options["days"]))
+    return programs
 
 
 def named(texts: Sequence[str]) -> dict[str, Any]:
@@ -122,7 +129,7 @@ def timed(subject: Subject, seconds: float = 2.0) -> float:
     return sorted(samples[1:])[len(samples[1:]) // 2]
 
 
-def said(report: Report) -> str:
+def progress_line(report: Report) -> str:
     """Return a line of progress."""
     counts = ", ".join(
         f"{part.kernels} kernels a {part.name}"
