@@ -66,7 +66,7 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
         if params.phase != self.phase.number:
             raise InputError(
                 f"{type(self).__name__} was given parameters of phase {params.phase}; make them with "
-                f"jax_port.env_phase{self.phase.number}_jax.make_params"
+                f"jax_port.envs.env_phase{self.phase.number}_jax.make_params"
             )
         self._params = params
 

@@ -57,9 +57,18 @@ def test_the_certificate_names_both_sides_and_fits(made: Path) -> None:
         *("legacy_torch/env_phase1.py", "legacy_torch/features.py", "markets/clock.py"),
         *("parity/engine/compare.py", "parity/pairs/corners.py", "parity/suites/trading.py"),
     }
-    needed |= {f"jax_port/{name}.py" for name in ("train_ppo_jax", "ppo", "adam", "advantages")}
-    needed |= {f"jax_port/{name}.py" for name in ("rollout", "normalize", "networks", "policy")}
-    needed |= {f"parity/suites/learner{name}.py" for name in ("", "_judge", "_port", "_reference")}
+    ppo = (
+        "train_ppo_jax",
+        "update",
+        "adam",
+        "gae",
+        "rollout",
+        "running_statistics",
+        "networks",
+        "policy",
+    )
+    needed |= {f"jax_port/ppo/{name}.py" for name in ppo}
+    needed |= {f"parity/learner/{name}.py" for name in ("suite", "judge", "port", "reference")}
     assert needed <= set(certificate["sources"])
     assert certificate["tolerances"]["learner: gradients"] == "relative error up to 0.0001"
     seen = certificate["counts"]["relative_errors"]["gradients"]
