@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from markets.synthetic.bars import synthetic_bars
 
 from benchmarks.gpu_program.kernels import Block
 from jax_port.data.data_loader import prepare, stack
@@ -25,6 +24,7 @@ from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from jax_port.ppo.update import hyper_params
 from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
 
 Form = Literal["observations", "window and position apart", "no observations"]
 FORMS: tuple[Form, ...] = ("observations", "window and position apart", "no observations")

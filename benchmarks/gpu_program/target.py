@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from unittest import mock
 
@@ -43,6 +44,12 @@ class Compiled:
     temporary_bytes: int
     argument_bytes: int
     output_bytes: int
+
+
+def has_compiler() -> bool:
+    """Return whether JAX's CUDA plugin is installed: a compiler, with or without a card."""
+    names = (f"jax_plugins.xla_cuda{version}" for version in (12, 13))
+    return find_spec("jax_plugins") is not None and any(find_spec(name) for name in names)
 
 
 @contextmanager
