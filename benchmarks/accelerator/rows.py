@@ -1,4 +1,4 @@
-"""A measured program as a row of the report: speed, memory, how busy the card was, and the model's word."""
+"""A measured program as a row of a report: speed, memory, how busy the card was, the model's speed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from benchmarks.accelerator.recorder import Part, Recorder
 from benchmarks.accelerator.rows import line_of, measure
 from benchmarks.accelerator.utilisation import Monitor
 from benchmarks.gpu_program.cards import Card
-from benchmarks.gpu_program.prepared import Prepared, prepare_all, same_bits
+from benchmarks.gpu_program.prepared import Options, Prepared, prepare_all, same_bits
 from benchmarks.gpu_program.report import seconds as time_text
 from benchmarks.gpu_program.report import short
 from benchmarks.gpu_program.subjects import Form, environment, training_settings, update
@@ -23,16 +23,16 @@ MOST_CALLS = 100
 """Two million steps are measured where they take no more calls than this."""
 
 ALL_COMMANDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,COLLECTIVES"
-COMMAND_BUFFERS: dict[str, dict[str, bool | int | str]] = {
+COMMAND_BUFFERS: dict[str, Options] = {
     "none": {"xla_gpu_enable_command_buffer": ""},
-    "from one kernel on": {"xla_gpu_graph_min_graph_size": 1},
+    "from one kernel on": {"xla_gpu_graph_min_graph_size": "1"},
     "loops too": {
         "xla_gpu_enable_command_buffer": f"{ALL_COMMANDS},WHILE,CONDITIONAL",
-        "xla_gpu_graph_min_graph_size": 1,
+        "xla_gpu_graph_min_graph_size": "1",
     },
     "loops too, unrolled": {
         "xla_gpu_enable_command_buffer": f"{ALL_COMMANDS},WHILE,CONDITIONAL",
-        "xla_gpu_graph_min_graph_size": 1,
+        "xla_gpu_graph_min_graph_size": "1",
         "xla_gpu_command_buffer_unroll_loops": True,
     },
 }
@@ -137,12 +137,12 @@ def measure_training(bench: Bench) -> dict[Layout, Prepared]:
     Returns:
         The programs with the best sizes, by layout.
     """
-    sizes, best, kept = bench.sizes, None, {}
+    sizes, best = bench.sizes, None
+    kept: dict[Layout, Prepared] = {}
+    epochs, precision = sizes.epochs[0], sizes.precisions[0]
     with bench.recorder.part("training, search of sizes", needs=60) as part:
         if part.enough:
-            layouts = [
-                Layout(*layout, sizes.epochs[0], sizes.precisions[0]) for layout in sizes.layouts
-            ]
+            layouts = [Layout(*layout, epochs, precision) for layout in sizes.layouts]
             rates = _train(bench, part, layouts, kept)
             best = max(rates, key=lambda layout: rates[layout], default=None)
             part.note(best=None if best is None else best.__dict__)
@@ -150,10 +150,9 @@ def measure_training(bench: Bench) -> dict[Layout, Prepared]:
     with bench.recorder.part("training", needs=60) as part:
         if not part.enough:
             return kept
-        base = best or Layout(*sizes.layouts[0], sizes.epochs[0], sizes.precisions[0])
-        wanted = [
-            replace(base, n_epochs=n, precision=p) for p in sizes.precisions for n in sizes.epochs
-        ]
+        base = best or Layout(*sizes.layouts[0], epochs, precision)
+        pairs = [(precision, n) for precision in sizes.precisions for n in sizes.epochs]
+        wanted = [replace(base, precision=precision, n_epochs=n) for precision, n in pairs]
         _train(bench, part, [layout for layout in wanted if layout not in kept], kept)
     return kept
 

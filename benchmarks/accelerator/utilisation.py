@@ -17,7 +17,7 @@ EVERY_MS = 200
 
 
 class Monitor:
-    """Reads the first card's state five times a second until it is closed; nothing where there is none."""
+    """Reads the first card's state five times a second until closed; nothing where there is none."""
 
     def __init__(self) -> None:
         self._samples: list[tuple[float, tuple[float, ...]]] = []

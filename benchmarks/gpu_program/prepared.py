@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from benchmarks.gpu_program.model import UNKNOWN_TRIPS
 from benchmarks.gpu_program.subjects import Subject, find_part
 from benchmarks.harness.measure import sentence
 
-Options = Mapping[str, bool | int | str]
+Options = dict[str, str | bool]
 """The compiler's options by name, such as ``xla_gpu_enable_command_buffer``."""
 
 
@@ -89,7 +89,7 @@ def prepare(subject: Subject, options: Options | None = None) -> Prepared:
     began = time.perf_counter()
     lowered = jax.jit(subject.function, donate_argnums=subject.donate).lower(*arguments)
     traced = time.perf_counter()
-    compiled = lowered.compile(compiler_options=None if options is None else dict(options))
+    compiled = lowered.compile(compiler_options=options)
     return Prepared(
         subject=subject,
         compiled=compiled,
