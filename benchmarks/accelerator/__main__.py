@@ -4,9 +4,10 @@
 
 What matters most comes first, and every row is in ``accelerator.json`` as soon as it is known, so a
 run that is cut off still counts: the environment with and without observations, training in three
-precisions with the best of some sizes, time to half of what the oracle makes, the gate with the port
-on the accelerator, and command buffers. Each row has its memory, how busy the card was, and what the
-model of :mod:`benchmarks.gpu_program` expected. ``--quick`` shows on any device that it runs.
+precisions with the best of some sizes, a profile, time to half of what the oracle makes, command
+buffers, and the gate with the port on the accelerator. Each row has its memory, how busy the card was,
+and what the model of :mod:`benchmarks.gpu_program` expected. ``--quick`` shows on any device that it
+runs.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ if TYPE_CHECKING:  # importing it imports JAX, which takes seconds that count
     from benchmarks.accelerator.recorder import Recorder
 
 WORKERS = max((os.cpu_count() or 4) - 4, 1)
-PARTS = ("environment", "training", "return", "gate", "buffers")
+PARTS = ("environment", "training", "profile", "return", "buffers", "gate")
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/accelerator"))
 @click.option("--budget", default=340.0, type=click.FloatRange(min=0.0), help="Seconds for everything.")
-@click.option("--parts", default=",".join(PARTS), help="What to measure.")
+@click.option(
+    "--parts", default=",".join(PARTS), help="What to measure; a profile and buffers need training."
+)
 @click.option("--workers", default=WORKERS, help="Processes that drive the gate's reference.")
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that it runs, measures nothing.")
 def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> None:
@@ -69,6 +72,7 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
         Sizes,
         measure_environment,
         measure_training,
+        profile_training,
         try_command_buffers,
     )
     from benchmarks.accelerator.utilisation import Monitor
@@ -85,12 +89,14 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
             if "environment" in wanted:
                 measure_environment(bench)
             programs = measure_training(bench) if "training" in wanted else {}
+            if "profile" in wanted and "training" in wanted:
+                profile_training(bench, programs, out)
             if "return" in wanted:
                 measure_return(bench, quick)
+            if "buffers" in wanted and "training" in wanted:
+                try_command_buffers(bench, programs)
             if "gate" in wanted:
                 run_gate(bench, out / "parity", workers, quick)
-            if "buffers" in wanted:
-                try_command_buffers(bench, programs)
         finally:
             monitor.close()
 

@@ -105,7 +105,11 @@ class Part:
         self.rows.append(dict(row))
         self._recorder._write()
         if line:
-            click.echo(f"{self._recorder.elapsed:6.1f} s    {line}")
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        click.echo(f"{self._recorder.elapsed:6.1f} s    {line}")
 
     def note(self, **values: Any) -> None:
         """Write values beside the rows."""

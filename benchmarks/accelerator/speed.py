@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
 
+from benchmarks.accelerator.profile import profile
 from benchmarks.accelerator.recorder import Part, Recorder
 from benchmarks.accelerator.rows import line_of, measure
 from benchmarks.accelerator.utilisation import Monitor
@@ -22,6 +24,7 @@ TWO_MILLION = 2_000_000
 MOST_CALLS = 100
 """Two million steps are measured where they take no more calls than this."""
 
+HLO_FILE = "training_hlo.txt"
 ALL_COMMANDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,COLLECTIVES"
 COMMAND_BUFFERS: dict[str, Options] = {
     "none": {"xla_gpu_enable_command_buffer": ""},
@@ -219,11 +222,9 @@ def try_command_buffers(bench: Bench, programs: dict[Layout, Prepared]) -> None:
         programs: of :func:`measure_training`; the one of the search is tried.
     """
     with bench.recorder.part("command buffers", needs=60) as part:
-        wanted = (bench.sizes.precisions[0], bench.sizes.epochs[0])
-        layouts = [layout for layout in programs if (layout.precision, layout.n_epochs) == wanted]
-        if not part.enough or not layouts:
+        plain = _searched(bench, programs)
+        if not part.enough or plain is None:
             return
-        plain = programs[layouts[0]]
         plain.begin()
         weights = jax.device_get(plain.run()[0].learner)
         part.add({"name": "the compiler's own", "speed": _speed(plain, bench), "same_bits": True})
@@ -239,6 +240,39 @@ def try_command_buffers(bench: Bench, programs: dict[Layout, Prepared]) -> None:
             bits = "the same bits" if same else "OTHER bits"
             part.add(row, f"{name}: {short(rate)} steps/s, {bits}")
             program.arguments.clear()
+
+
+def profile_training(bench: Bench, programs: dict[Layout, Prepared], out: Path) -> None:
+    """Profile the search's best program, and keep its compiled text beside the report.
+
+    Args:
+        bench: where rows go.
+        programs: of :func:`measure_training`.
+        out: folder for the text.
+    """
+    with bench.recorder.part("profile", needs=20) as part:
+        program = _searched(bench, programs)
+        if not part.enough or program is None:
+            return
+        (out / HLO_FILE).write_text(program.compiled.as_text())
+        program.begin()
+        seen = profile(program, bench.card)
+        part.note(**{key: value for key, value in seen.items() if key != "kernels"})
+        for row in seen["kernels"]:
+            part.add(row)
+        if seen["launches"]:
+            share = seen["busy_seconds"] / seen["wall_seconds"]
+            part.say(
+                f"{seen['launches']:,} kernels in {time_text(seen['wall_seconds'])}, one running "
+                f"{100 * share:.0f} % of it"
+            )
+        program.arguments.clear()
+
+
+def _searched(bench: Bench, programs: dict[Layout, Prepared]) -> Prepared | None:
+    """Return the program that the search found best, None where there was none."""
+    wanted = (bench.sizes.precisions[0], bench.sizes.epochs[0])
+    return next((p for key, p in programs.items() if (key.precision, key.n_epochs) == wanted), None)
 
 
 def _speed(program: Prepared, bench: Bench) -> float:

@@ -17,9 +17,10 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
         "environment",
         "training, search of sizes",
         "training",
+        "profile",
         "time to half of the oracle's return",
-        "parity gate",
         "command buffers",
+        "parity gate",
     ]
     assert not [name for name, part in parts.items() if "error" in part]
     forms = {(row["phase"], row["form"]) for row in parts["environment"]["rows"]}
@@ -30,6 +31,8 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
     assert parts["training, search of sizes"]["best"]["precision"] == "bf16"
     assert [row["precision"] for row in parts["training"]["rows"]] == ["float32"]
     assert parts["parity gate"]["rows"][0]["verdict"] == "the same"
+    assert parts["profile"]["launches"] > 0
+    assert "ENTRY" in (tmp_path / "training_hlo.txt").read_text()
     assert all(row["same_bits"] for row in parts["command buffers"]["rows"])
     assert json.loads((tmp_path / "parity" / "certificate.json").read_text())["verdict"] == "same"
 
