@@ -238,7 +238,8 @@ def _kind_of_fusion(module: Module, fused: Computation, one: Instruction) -> Kin
         return "scatter"
     if opcodes & {"sort"}:
         return "sort"
-    if "kind=kInput" in one.attributes or any(r.opcode.startswith("reduce") for r in results):
+    summed = "kind=kInput" in one.attributes and "reduce" in opcodes  # an input fusion may only join
+    if summed or any(result.opcode.startswith("reduce") for result in results):
         return "reduction"
     if all(result.opcode == "dynamic-update-slice" for result in results):
         return "write of a row"
