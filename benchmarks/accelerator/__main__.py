@@ -3,11 +3,11 @@
     python -m benchmarks.accelerator [--out FOLDER] [--budget SECONDS] [--parts environment,...]
 
 What matters most comes first, and every row is in ``accelerator.json`` as soon as it is known, so a
-run that is cut off still counts: the environment with and without observations, training in three
-precisions with the best of some sizes, a profile, time to half of what the oracle makes, command
-buffers, and the gate with the port on the accelerator. Each row has its memory, how busy the card was,
-and what the model of :mod:`benchmarks.gpu_program` expected. ``--quick`` shows on any device that it
-runs.
+run that is cut off still counts: the card's own rates, the environment with and without observations,
+training in three precisions with the best of some sizes, a profile, time to half of what the oracle
+makes, command buffers, and the gate with the port on the accelerator. Each row has its memory, how busy
+the card was, and what the model of :mod:`benchmarks.gpu_program` expected. ``--quick`` shows on any
+device that it runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # importing it imports JAX, which takes seconds that count
     from benchmarks.accelerator.recorder import Recorder
 
 WORKERS = max((os.cpu_count() or 4) - 4, 1)
-PARTS = ("environment", "training", "profile", "return", "buffers", "gate")
+PARTS = ("card", "environment", "training", "profile", "return", "buffers", "gate")
 
 
 @click.command(context_settings={"show_default": True})
@@ -64,6 +64,7 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
     """Measure the parts in the order of what matters most."""
     import jax
 
+    from benchmarks.accelerator.ceilings import measure_card
     from benchmarks.accelerator.learning import measure_return, run_gate
     from benchmarks.accelerator.rows import card_here
     from benchmarks.accelerator.speed import (
@@ -86,6 +87,8 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
             jax.config.update("jax_compilation_cache_dir", cache)
         try:
             bench = Bench(recorder, monitor, card_here(), QUICK if quick else Sizes())
+            if "card" in wanted:
+                measure_card(bench, quick)
             if "environment" in wanted:
                 measure_environment(bench)
             programs = measure_training(bench) if "training" in wanted else {}

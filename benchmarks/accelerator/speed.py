@@ -124,7 +124,7 @@ def measure_environment(bench: Bench) -> None:
             environment(form, phase, envs, sizes.days, max(16, min(512, sizes.transitions // envs)))
             for phase, form, envs in cases
         ]
-        programs = _prepared(part, prepare_all(subjects), [subject.name for subject in subjects])
+        programs = prepared_or_row(part, prepare_all(subjects), [subject.name for subject in subjects])
         for (phase, form, _), program in zip(cases, programs, strict=True):
             if program is not None:
                 row = measure(
@@ -166,7 +166,7 @@ def _train(
     """Compile and time some layouts; return their steps per second, and keep their programs."""
     rates = {}
     subjects = [update(layout.settings(), 1, bench.sizes.days) for layout in layouts]
-    ready = _prepared(part, prepare_all(subjects), [subject.name for subject in subjects])
+    ready = prepared_or_row(part, prepare_all(subjects), [subject.name for subject in subjects])
     for layout, program in zip(layouts, ready, strict=True):
         if program is None:
             continue
@@ -200,7 +200,7 @@ def _device_memory() -> dict[str, int]:
     return {name: int(stats[name]) for name in names if name in stats}
 
 
-def _prepared(
+def prepared_or_row(
     part: Part, programs: Sequence[Prepared | str], names: Sequence[str]
 ) -> list[Prepared | None]:
     """Return the programs that could be compiled; the others become rows."""
@@ -230,7 +230,7 @@ def try_command_buffers(bench: Bench, programs: dict[Layout, Prepared]) -> None:
         part.add({"name": "the compiler's own", "speed": _speed(plain, bench), "same_bits": True})
         names = bench.sizes.command_buffers
         ready = prepare_all([plain.subject] * len(names), [COMMAND_BUFFERS[name] for name in names])
-        for name, program in zip(names, _prepared(part, ready, names), strict=True):
+        for name, program in zip(names, prepared_or_row(part, ready, names), strict=True):
             if program is None:
                 continue
             program.begin()

@@ -26,7 +26,7 @@ class Monitor:
         if tool is None:
             return
         query = f"--query-gpu={','.join(FIELDS)}"
-        command = [tool, "-i", "0", query, "--format=csv,noheader,nounits", f"-lms={EVERY_MS}"]
+        command = [tool, "-i", "0", query, "--format=csv,noheader,nounits", f"--loop-ms={EVERY_MS}"]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

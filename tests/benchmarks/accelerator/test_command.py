@@ -14,6 +14,7 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "accelerator.json").read_text())
     parts = report["parts"]
     assert list(parts) == [
+        "card",
         "environment",
         "training, search of sizes",
         "training",
@@ -23,6 +24,8 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
         "parity gate",
     ]
     assert not [name for name, part in parts.items() if "error" in part]
+    assert all(row.get("seconds", 1) > 0 or row["name"] == "host read" for row in parts["card"]["rows"])
+    assert len(parts["card"]["rows"]) == 9
     forms = {(row["phase"], row["form"]) for row in parts["environment"]["rows"]}
     assert forms == {(p, f) for p in (1, 2) for f in ("observations", "no observations")}
     for row in parts["environment"]["rows"] + parts["training"]["rows"]:
