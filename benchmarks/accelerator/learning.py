@@ -25,7 +25,7 @@ PLAN: dict[str, Any] = {
     "batch_size": 8192,
     "epochs": 4,
     "hidden": 256,
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-3,
     "workers": 1,
     "rollout": 64,
     "reference_batch": 32,
