@@ -24,6 +24,8 @@ TWO_MILLION = 2_000_000
 MOST_CALLS = 100
 """Two million steps are measured where they take no more calls than this."""
 
+SHOWN = 12
+"""Kernels of a profile that are printed; more are in the report."""
 HLO_FILE = "training_hlo.txt"
 ALL_COMMANDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,DYNAMIC_SLICE_FUSION,COLLECTIVES"
 COMMAND_BUFFERS: dict[str, Options] = {
@@ -265,6 +267,12 @@ def profile_training(bench: Bench, programs: dict[Layout, Prepared], out: Path) 
             part.say(
                 f"{seen['launches']:,} kernels in {time_text(seen['wall_seconds'])}, one running "
                 f"{100 * share:.0f} % of it"
+            )
+        for row in seen["kernels"][:SHOWN]:
+            model = f", model {time_text(row['model_seconds'])}" if "model_seconds" in row else ""
+            part.say(
+                f"  {time_text(row['seconds'])}{model}, {row['launches']:,} launches: {row['where']} "
+                f"({row['kind']})"
             )
         program.arguments.clear()
 
