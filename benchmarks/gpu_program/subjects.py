@@ -137,7 +137,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         days: of the market.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1)
+    train = make_train(settings, 1, 1, form="gpu")
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)

@@ -1,0 +1,62 @@
+"""The actor-critic as the GPU's form of the trainer uses it: weights packed, both networks in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jax_port.ppo.fast import stacked_mlp as stacked
+from jax_port.ppo.policy import make_network
+from jax_port.ppo.settings import TrainSettings
+
+Packed = Any
+"""Weights as products read them, a pytree of float32 arrays."""
+
+
+class GpuNetwork(NamedTuple):
+    """Functions of an actor-critic.
+
+    Attributes:
+        pack: the network's weights, or a tree like them, to :data:`Packed`.
+        unpack: back.
+        inputs: normalised observations float32 (B, D) to input rows.
+        rounded: packed weights in the precision of the products, for :attr:`infer`.
+        infer: (rounded weights, input rows) to logits and values, float32 (B, A + 1).
+        apply: (packed weights, input rows) to the same, with gradients for the weights.
+    """
+
+    pack: Callable[[Any], Packed]
+    unpack: Callable[[Packed], Any]
+    inputs: Callable[[jax.Array], jax.Array]
+    rounded: Callable[[Packed], Packed]
+    infer: Callable[[Packed, jax.Array], jax.Array]
+    apply: Callable[[Packed, jax.Array], jax.Array]
+
+
+def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> GpuNetwork:
+    """Return the network of these settings; side by side where its two halves have the same sizes."""
+    spec = settings.network
+    dtype = jnp.bfloat16 if settings.precision == "bf16" else jnp.float32
+    if not stacked.can_stack(spec):
+        module = make_network(spec, dtype, num_actions)
+
+        def both(params: Packed, x: jax.Array) -> jax.Array:
+            logits, values = module.apply(params, x)
+            return jnp.concatenate([logits, values[:, None]], axis=1)
+
+        def same(x: Any) -> Any:
+            return x
+
+        return GpuNetwork(same, same, same, same, both, both)
+    act = spec.activation
+    return GpuNetwork(
+        pack=lambda params: stacked.stack(params, spec),
+        unpack=lambda packed: stacked.unstack(packed, spec, obs_size),
+        inputs=lambda obs: stacked.as_inputs(obs, dtype),
+        rounded=lambda packed: stacked.in_precision(packed, dtype),
+        infer=lambda weights, x: stacked.outputs(weights, x, act)[0],
+        apply=lambda packed, x: stacked.stacked_mlp(packed, x, act),
+    )

@@ -1,0 +1,251 @@
+"""Minibatches in few kernels each: :func:`jax_port.ppo.update.run_epochs` for a GPU.
+
+A minibatch there is some thirty kernels and asks nothing of the host. Transitions are shuffled once an
+epoch, as rows of 32-bit words; weights, moments and gradients are one vector each; the loss is computed
+an array for each action; and all transitions go through both networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.ppo import adam
+from jax_port.ppo import layer_lr as layer_rates
+from jax_port.ppo.fast.columns import columns_of, entropy, log_prob, masked_log_probs
+from jax_port.ppo.fast.gpu_network import GpuNetwork
+from jax_port.ppo.fast.gpu_rollout import as_real, as_word, raw_observations
+from jax_port.ppo.gae import ADVANTAGE_EPS
+from jax_port.ppo.layer_lr import LayerRates
+from jax_port.ppo.rollout import Rollout
+from jax_port.ppo.running_statistics import Scale, normalize
+from jax_port.ppo.update import (
+    HyperParams,
+    LossTerms,
+    StepRecord,
+    TrainState,
+    clip_gradients,
+    predicted_values,
+)
+
+Split = Callable[[Any], Any]
+"""Constrain rows of a minibatch to lie divided over devices."""
+
+STEP, FLAGS, TIME, LOG_PROB, VALUE, ADVANTAGE, RETURN, POSITION = range(8)
+"""Words of a transition; position features are the last."""
+MASK = 8
+"""First bit of the mask in the word of flags, above the action."""
+
+
+class Vectors(NamedTuple):
+    """Weights, Adam's moments and its count, each weight's place the same in all: float32 (W,)."""
+
+    weights: jax.Array
+    first: jax.Array
+    second: jax.Array
+    count: jax.Array
+
+
+class Standard(NamedTuple):
+    """Mean and sample deviation of a minibatch's advantages, float32 scalars."""
+
+    mean: jax.Array
+    deviation: jax.Array
+
+
+def as_table(rollout: Rollout, advantages: jax.Array, returns: jax.Array) -> jax.Array:
+    """Return transitions as rows of words, environment by environment: int32 (N T, 7 + P)."""
+    steps, envs = rollout.step_idx.shape
+    flags = rollout.actions.astype(jnp.int32)
+    for number in range(rollout.masks.shape[-1]):
+        flags |= rollout.masks[..., number].astype(jnp.int32) << (MASK + number)
+    time = jnp.broadcast_to(jnp.arange(steps, dtype=jnp.int32)[:, None], (steps, envs))
+    position = (as_word(rollout.position[..., n]) for n in range(rollout.position.shape[-1]))
+    reals = (rollout.log_probs, rollout.values, advantages, returns)
+    words = [rollout.step_idx, flags, time, *(as_word(x) for x in reals), *position]
+    return jnp.stack([word.T for word in words], axis=-1).reshape(steps * envs, -1)
+
+
+def standard_of(advantages: jax.Array) -> Standard:
+    """Return mean and sample deviation over the last axis, of a minibatch or several."""
+    mean = jnp.mean(advantages, axis=-1)
+    centred = advantages - mean[..., None]
+    return Standard(
+        mean, jnp.sqrt(jnp.sum(jnp.square(centred), axis=-1) / (advantages.shape[-1] - 1))
+    )
+
+
+def losses(
+    out: jax.Array, rows: jax.Array, standard: Standard, hyper: HyperParams, num_actions: int
+) -> tuple[jax.Array, LossTerms]:
+    """Return MaskablePPO's loss of a minibatch, and its terms.
+
+    Args:
+        out: float32 (B, A + 1), logits and values.
+        rows: int32 (B, 7 + P), transitions.
+        standard: of their advantages.
+        hyper: coefficients and clip ranges.
+        num_actions: A.
+    """
+    *logits, values = columns_of(out)
+    flags = rows[:, FLAGS]
+    action = flags & 0xFF
+    masks = [(flags >> (MASK + n) & 1).astype(bool) for n in range(num_actions)]
+    old_log_prob, old_value, advantage, returns = (
+        as_real(rows[:, n]) for n in (LOG_PROB, VALUE, ADVANTAGE, RETURN)
+    )
+    advantage = (advantage - standard.mean) / (standard.deviation + ADVANTAGE_EPS)
+    log_probs = masked_log_probs(logits, masks)
+    change = log_prob(log_probs, action) - old_log_prob
+    ratio = jnp.exp(change)
+    clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)
+    each = jnp.stack(  # summed in one kernel
+        [
+            -jnp.minimum(advantage * ratio, advantage * clipped),
+            jnp.square(returns - predicted_values(values, old_value, hyper)),
+            -entropy(log_probs, masks),
+            ratio - 1.0 - change,
+            (jnp.abs(ratio - 1.0) > hyper.clip_range).astype(jnp.float32),
+        ]
+    )
+    policy, value, negative_entropy, kl, fraction = jnp.sum(each, axis=1) / out.shape[0]
+    loss = policy + hyper.ent_coef * negative_entropy + hyper.vf_coef * value
+    terms = LossTerms(loss, policy, value, negative_entropy, kl, fraction)
+    return loss, jax.tree.map(jax.lax.stop_gradient, terms)
+
+
+def inputs_of(
+    rows: jax.Array, scales: Scale, network: GpuNetwork, params: EnvParams
+) -> jax.Array:
+    """Return the input rows of transitions; their observations are made anew."""
+    position = as_real(rows[:, POSITION:])
+    scale = jax.tree.map(lambda x: x[rows[:, TIME]], scales)
+    return network.inputs(normalize(scale, raw_observations(rows[:, STEP], position, params)))
+
+
+def run_epochs(
+    state: TrainState,
+    permutations: jax.Array,
+    rollout: Rollout,
+    advantages: jax.Array,
+    returns: jax.Array,
+    params: EnvParams,
+    batch_size: int,
+    network: GpuNetwork,
+    hyper: HyperParams,
+    rates: LayerRates = (),
+    whole: Split = lambda x: x,
+    split: Split = lambda x: x,
+) -> tuple[TrainState, StepRecord]:
+    """Take all minibatch steps of one update; see :func:`jax_port.ppo.update.run_epochs`.
+
+    Args:
+        state: weights and moments.
+        permutations: int32 (E, M), one order of the M transitions per epoch.
+        rollout, advantages, returns: of the transitions.
+        params: of the environment.
+        batch_size: transitions in a full minibatch.
+        network: the actor-critic.
+        hyper: the rest.
+        rates: of layers that learn slower, or not at all; static.
+        whole, split: of buffers and of minibatches over devices.
+
+    Returns:
+        The state after, and records with leading axes (E, minibatches per epoch).
+    """
+    size, num_actions = permutations.shape[1], rollout.masks.shape[-1]
+    full, rest = divmod(size, batch_size)
+    assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
+    table = whole(as_table(rollout, advantages, returns))
+    scales = whole(rollout.scales)
+    vectors, unravel = _as_vectors(state, network)
+    factors, learning = _rates(state.params, network, rates)
+
+    def step(
+        carry: tuple[Vectors, jax.Array], batch: tuple[jax.Array, Standard]
+    ) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        (vectors, stopped), (rows, standard) = carry, batch
+        rows = split(rows)
+        x = split(inputs_of(rows, scales, network, params))
+        packed = unravel(vectors.weights)
+        out, back = jax.vjp(lambda weights: network.apply(weights, x), packed)
+        of_out, terms = jax.grad(losses, has_aux=True)(out, rows, standard, hyper, num_actions)
+        grads = _flat(back(of_out)[0])
+        if learning is not None:
+            grads = jnp.where(learning, grads, 0.0)
+        stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
+        moved = _moved(vectors, clip_gradients(grads, hyper.max_grad_norm), hyper, factors)
+        kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), vectors, moved)
+        record = jnp.stack([*terms, (~stopped).astype(jnp.float32)])
+        return (kept, stopped), (record, grads)
+
+    def epoch(carry: tuple[Vectors, jax.Array], order: jax.Array) -> tuple[Any, Any]:
+        records = []
+        shuffled = table[order]
+        gains = as_real(shuffled[:, ADVANTAGE])
+        if full:
+            rows = shuffled[: full * batch_size].reshape(full, batch_size, -1)
+            standards = standard_of(gains[: full * batch_size].reshape(full, batch_size))
+            carry, record = jax.lax.scan(step, carry, (rows, standards))
+            records.append(record)
+        if rest:
+            start = full * batch_size
+            carry, record = step(carry, (shuffled[start:], standard_of(gains[start:])))
+            records.append(jax.tree.map(lambda x: x[None], record))
+        return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
+
+    start = (vectors, jnp.zeros((), bool))
+    (vectors, _), (numbers, grads) = jax.lax.scan(epoch, start, permutations)
+    *terms, applied = (numbers[..., n] for n in range(numbers.shape[-1]))
+
+    def tree_of(vector: jax.Array) -> Any:
+        return network.unpack(unravel(vector))
+
+    learner = TrainState(
+        tree_of(vectors.weights),
+        optax.ScaleByAdamState(vectors.count, tree_of(vectors.first), tree_of(vectors.second)),
+    )
+    each = jax.vmap(jax.vmap(tree_of))(grads)
+    return learner, StepRecord(LossTerms(*terms), each, applied > 0.5)
+
+
+def _flat(tree: Any) -> jax.Array:
+    """Return all numbers of a tree in one vector."""
+    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(tree)])
+
+
+def _as_vectors(
+    state: TrainState, network: GpuNetwork
+) -> tuple[Vectors, Callable[[jax.Array], Any]]:
+    """Return weights and moments as vectors, and what makes packed weights of a vector."""
+    weights, unravel = ravel_pytree(network.pack(state.params))
+    moments = (_flat(network.pack(x)) for x in (state.opt_state.mu, state.opt_state.nu))
+    return Vectors(weights, *moments, state.opt_state.count), unravel
+
+
+def _rates(
+    params: Any, network: GpuNetwork, rates: LayerRates
+) -> tuple[jax.Array | None, jax.Array | None]:
+    """Return each weight's factor on the learning rate, and whether it learns; None for all alike."""
+    if not rates:
+        return None, None
+    every = jax.tree.map(
+        lambda x, factor: jnp.full(x.shape, factor), params, layer_rates.factors(params, rates)
+    )
+    factors = _flat(network.pack(every))
+    return factors, factors != 0
+
+
+def _moved(
+    vectors: Vectors, grads: jax.Array, hyper: HyperParams, factors: jax.Array | None
+) -> Vectors:
+    """Take one step of Adam."""
+    moments = optax.ScaleByAdamState(vectors.count, vectors.first, vectors.second)
+    weights, after = adam.update(vectors.weights, grads, moments, hyper.learning_rate, factors)
+    return Vectors(weights, after.mu, after.nu, after.count)
