@@ -81,15 +81,24 @@ def _merged(
         return RunningMoments(moments.mean + delta * (size / total), spread / total, total)
 
 
-def update_moments_in_one_pass(moments: RunningMoments, batch: jax.Array) -> RunningMoments:
-    """Do what :func:`update_moments` does, reading the batch once: sums about the present mean.
+def update_moments_in_one_pass(
+    moments: RunningMoments, batch: jax.Array, again: jax.Array
+) -> RunningMoments:
+    """Do what :func:`update_moments` does with sums about the present mean.
 
     In float64 the difference of the two sums loses nothing that counts, since the present mean is near.
+
+    Args:
+        moments: before.
+        batch: (N, ...).
+        again: the same numbers, made a second time. Where making them is cheaper than writing and
+            reading them, each sum is one kernel with what makes its numbers.
     """
     with jax.enable_x64(True):
-        away = batch.astype(jnp.float64) - moments.mean[None]
         size = jnp.float64(batch.shape[0])
-        delta, square = jnp.sum(away, axis=0) / size, jnp.sum(away * away, axis=0) / size
+        delta = jnp.sum(batch.astype(jnp.float64) - moments.mean[None], axis=0) / size
+        away = again.astype(jnp.float64) - moments.mean[None]
+        square = jnp.sum(away * away, axis=0) / size
         return _merged(moments, delta, square - delta * delta, size)
 
 

@@ -25,6 +25,7 @@ class GpuNetwork(NamedTuple):
         inputs: normalised observations float32 (B, D) to input rows.
         rounded: packed weights in the precision of the products, for :attr:`infer`.
         infer: (rounded weights, input rows) to logits and values, float32 (B, A + 1).
+        line: numbers in a line, where all weights are put into one array.
         apply: (packed weights, input rows) to the same, with gradients for the weights.
     """
 
@@ -33,6 +34,7 @@ class GpuNetwork(NamedTuple):
     inputs: Callable[[jax.Array], jax.Array]
     rounded: Callable[[Packed], Packed]
     infer: Callable[[Packed, jax.Array], jax.Array]
+    line: int
     apply: Callable[[Packed, jax.Array], jax.Array]
 
 
@@ -50,7 +52,7 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
         def same(x: Any) -> Any:
             return x
 
-        return GpuNetwork(same, same, same, same, both, both)
+        return GpuNetwork(same, same, same, same, both, spec.vf[-1], both)
     act = spec.activation
     return GpuNetwork(
         pack=lambda params: stacked.stack(params, spec),
@@ -58,5 +60,6 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
         inputs=lambda obs: stacked.as_inputs(obs, dtype),
         rounded=lambda packed: stacked.in_precision(packed, dtype),
         infer=lambda weights, x: stacked.outputs(weights, x, act)[0],
+        line=spec.pi[-1],
         apply=lambda packed, x: stacked.stacked_mlp(packed, x, act),
     )

@@ -7,7 +7,8 @@ the log's sums taken, when the rollout is done.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,11 +48,10 @@ class Sums(NamedTuple):
     wins: jax.Array
 
 
-class Carry(NamedTuple):
-    """What goes on from one step to the next."""
+class Account(NamedTuple):
+    """What goes on from one step to the next in every environment, leaves (N,)."""
 
     state: EnvState
-    moments: RunningMoments
     episode_reward: jax.Array
     sums: Sums
 
@@ -96,8 +96,14 @@ def collect(
         in_axes=(0, 0, 0, None),
     )
 
-    def body(carry: Carry, words: jax.Array) -> tuple[Carry, tuple[jax.Array, Scale]]:
-        state, scale = carry.state, scale_of(carry.moments)
+    start = Account(actor.env_state, actor.episode_reward, _no_sums(num_envs))
+    packed_start, unpack = as_rows(start)
+
+    def body(
+        carry: tuple[jax.Array, RunningMoments], words: jax.Array
+    ) -> tuple[tuple[jax.Array, RunningMoments], tuple[jax.Array, jax.Array]]:
+        account, moments = unpack(carry[0]), carry[1]
+        state, scale = account.state, scale_of(moments)
         position = observe(state, params)
         obs = normalize(scale, raw_observations(state.step_idx, position, params))
         out = network.infer(weights, network.inputs(obs))
@@ -108,34 +114,39 @@ def collect(
         moved = act_and_restart(spread_words(words[2:], num_envs), state, action, params)
         outcome, final = moved.outcome, moved.final_state
         done = outcome.terminated | outcome.truncated
-        total = carry.episode_reward + outcome.reward
+        total = account.episode_reward + outcome.reward
         after = observe(moved.state, params)
-        seen = raw_observations(moved.state.step_idx, after, params)
+        # The barrier keeps the compiler from making the observations once, for both sums, in memory.
+        bars = (moved.state.step_idx, jax.lax.optimization_barrier(moved.state.step_idx))
+        seen = (raw_observations(bar, after, params) for bar in bars)
         flags = action | outcome.done_reason << REASON
         flags |= outcome.truncated.astype(jnp.int32) << TRUNCATED | done.astype(jnp.int32) << DONE
         for number, mask in enumerate(masks):
             flags |= mask.astype(jnp.int32) << (MASK + number)
         reals = [log_prob(log_probs, action), values, outcome.reward]
         reals += columns_of(position) + columns_of(observe(final, params))
-        row = jnp.stack([state.step_idx, flags, *(as_word(x) for x in reals)])
-        carry = Carry(
+        account = Account(
             state=moved.state,
-            moments=update_moments_in_one_pass(carry.moments, seen),
             episode_reward=jnp.where(done, 0.0, total),
-            sums=_added(carry.sums, done, total, final),
+            sums=_added(account.sums, done, total, final),
         )
-        return carry, (row, scale)
+        step = [state.step_idx, flags, *(as_word(x) for x in reals)]
+        both = jnp.concatenate([as_rows(account)[0], jnp.stack(step)])  # written by one kernel
+        both = jax.lax.optimization_barrier(both)
+        rows, row = both[: packed_start.shape[0]], both[packed_start.shape[0] :]
+        moments = update_moments_in_one_pass(moments, *seen)
+        return (rows, moments), (row, jnp.stack(scale))
 
-    start = Carry(actor.env_state, actor.moments, actor.episode_reward, _no_sums(num_envs))
     words = jax.random.bits(key, (num_steps, 4))
-    carry, (rows, scales) = jax.lax.scan(body, start, words)
+    (last, moments), (rows, stacked_scales) = jax.lax.scan(body, (packed_start, actor.moments), words)
+    account, scales = unpack(last), Scale(*(stacked_scales[:, n] for n in range(len(Scale._fields))))
     step_idx, flags = rows[:, 0], rows[:, 1]
     log_probs, values, rewards, *features = (as_real(rows[:, n]) for n in range(2, rows.shape[1]))
     dones = (flags >> DONE & 1).astype(bool)
     returns = actor.rewards
     if norm_reward:
         returns, rewards = normalize_rewards(returns, rewards, dones, gamma)
-    after = scale_of(carry.moments)
+    after = scale_of(moments)
     cut = Cut(
         truncated=(flags >> TRUNCATED & 1).astype(bool),
         step_idx=step_idx + 1,
@@ -160,7 +171,7 @@ def collect(
         episode_starts=jnp.concatenate([actor.episode_start[None], dones[:-1]]),
         scales=scales,
     )
-    actor = Actor(carry.state, carry.moments, returns, dones[-1], carry.episode_reward)
+    actor = Actor(account.state, moments, returns, dones[-1], account.episode_reward)
     position = observe(actor.env_state, params)
     raw = raw_observations(actor.env_state.step_idx, position, params)
     last_values = value.value(weights, normalize(after, raw))
@@ -170,7 +181,7 @@ def collect(
         episodes=jnp.sum(reasons),
         reasons=reasons,
         actions=count_codes(rollout.actions.reshape(-1), phase.num_actions),
-        **{name: jnp.sum(x) for name, x in carry.sums._asdict().items()},
+        **{name: jnp.sum(x) for name, x in account.sums._asdict().items()},
     )
     return actor, rollout, last_values, ends
 
@@ -183,6 +194,21 @@ def as_word(x: jax.Array) -> jax.Array:
 def as_real(words: jax.Array) -> jax.Array:
     """Return what :func:`as_word` was given."""
     return jax.lax.bitcast_convert_type(words, jnp.float32)
+
+
+def as_rows(tree: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
+    """Return a tree of arrays (N,) of at most 32 bits as words (leaves, N), and what undoes it."""
+    leaves, shape = jax.tree.flatten(tree)
+    dtypes = [leaf.dtype for leaf in leaves]
+
+    def back(rows: jax.Array) -> Any:
+        return shape.unflatten(
+            as_real(row) if dtype == jnp.float32 else row.astype(dtype)
+            for row, dtype in zip(rows, dtypes, strict=True)
+        )
+
+    words = [as_word(x) if x.dtype == jnp.float32 else x.astype(jnp.int32) for x in leaves]
+    return jnp.stack(words), back
 
 
 def _no_sums(num_envs: int) -> Sums:

@@ -1,7 +1,7 @@
 """Minibatches in few kernels each: :func:`jax_port.ppo.update.run_epochs` for a GPU.
 
 A minibatch there is some thirty kernels and asks nothing of the host. Transitions are shuffled once an
-epoch, as rows of 32-bit words; weights, moments and gradients are one vector each; the loss is computed
+epoch, as rows of 32-bit words; weights, moments and gradients are one array each; the loss is computed
 an array for each action; and all transitions go through both networks.
 """
 
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.flatten_util import ravel_pytree
 
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo import adam
@@ -44,7 +43,7 @@ MASK = 8
 
 
 class Vectors(NamedTuple):
-    """Weights, Adam's moments and its count, each weight's place the same in all: float32 (W,)."""
+    """Weights, Adam's moments and its count, each weight's place the same in all: float32 (R, L)."""
 
     weights: jax.Array
     first: jax.Array
@@ -164,7 +163,9 @@ def run_epochs(
     assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
     table = whole(as_table(rollout, advantages, returns))
     scales = whole(rollout.scales)
-    vectors, unravel = _as_vectors(state, network)
+    like, length = jax.eval_shape(network.pack, state.params), network.line
+    trees = (state.params, state.opt_state.mu, state.opt_state.nu)
+    vectors = Vectors(*(lines_of(network.pack(x), length) for x in trees), state.opt_state.count)
     factors, learning = _rates(state.params, network, rates)
 
     def step(
@@ -173,10 +174,10 @@ def run_epochs(
         (vectors, stopped), (rows, standard) = carry, batch
         rows = split(rows)
         x = split(inputs_of(rows, scales, network, params))
-        packed = unravel(vectors.weights)
+        packed = tree_from(vectors.weights, like)
         out, back = jax.vjp(lambda weights: network.apply(weights, x), packed)
         of_out, terms = jax.grad(losses, has_aux=True)(out, rows, standard, hyper, num_actions)
-        grads = _flat(back(of_out)[0])
+        grads = lines_of(back(of_out)[0], length)
         if learning is not None:
             grads = jnp.where(learning, grads, 0.0)
         stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
@@ -205,7 +206,7 @@ def run_epochs(
     *terms, applied = (numbers[..., n] for n in range(numbers.shape[-1]))
 
     def tree_of(vector: jax.Array) -> Any:
-        return network.unpack(unravel(vector))
+        return network.unpack(tree_from(vector, like))
 
     learner = TrainState(
         tree_of(vectors.weights),
@@ -215,18 +216,29 @@ def run_epochs(
     return learner, StepRecord(LossTerms(*terms), each, applied > 0.5)
 
 
-def _flat(tree: Any) -> jax.Array:
-    """Return all numbers of a tree in one vector."""
-    return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(tree)])
+def lines_of(tree: Any, length: int) -> jax.Array:
+    """Return a tree's numbers as lines (R, L), each leaf begun on a line of its own and zeros after it."""
+
+    def lines(leaf: jax.Array) -> jax.Array:
+        flat = leaf.reshape(-1)
+        return jnp.pad(flat, (0, -flat.size % length)).reshape(-1, length)
+
+    return jnp.concatenate([lines(leaf) for leaf in jax.tree.leaves(tree)])
 
 
-def _as_vectors(
-    state: TrainState, network: GpuNetwork
-) -> tuple[Vectors, Callable[[jax.Array], Any]]:
-    """Return weights and moments as vectors, and what makes packed weights of a vector."""
-    weights, unravel = ravel_pytree(network.pack(state.params))
-    moments = (_flat(network.pack(x)) for x in (state.opt_state.mu, state.opt_state.nu))
-    return Vectors(weights, *moments, state.opt_state.count), unravel
+def tree_from(lines: jax.Array, like: Any) -> Any:
+    """Return what :func:`lines_of` was given; a leaf that is whole lines is not reshaped.
+
+    The compiler joins a bias with the product before it only where no reshape lies between.
+    """
+    leaves, shape = jax.tree.flatten(like)
+    length, begin, parts = lines.shape[1], 0, []
+    for leaf in leaves:
+        end = begin + -(-leaf.size // length)
+        part = lines[begin:end]
+        parts.append(part if part.shape == leaf.shape else part.reshape(-1)[: leaf.size].reshape(leaf.shape))
+        begin = end
+    return shape.unflatten(parts)
 
 
 def _rates(
@@ -238,7 +250,7 @@ def _rates(
     every = jax.tree.map(
         lambda x, factor: jnp.full(x.shape, factor), params, layer_rates.factors(params, rates)
     )
-    factors = _flat(network.pack(every))
+    factors = lines_of(network.pack(every), network.line)
     return factors, factors != 0
 
 
