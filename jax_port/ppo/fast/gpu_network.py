@@ -23,10 +23,12 @@ class GpuNetwork(NamedTuple):
         pack: the network's weights, or a tree like them, to :data:`Packed`.
         unpack: back.
         inputs: normalised observations float32 (B, D) to input rows.
-        rounded: packed weights in the precision of the products, for :attr:`infer`.
+        rounded: packed weights in the precision of the products.
         infer: (rounded weights, input rows) to logits and values, float32 (B, A + 1).
+        forward: the same, and what :attr:`backward` needs.
+        backward: (rounded weights, input rows, what forward kept, gradients of the outputs) to those of
+            the packed weights, float32.
         line: numbers in a line, where all weights are put into one array.
-        apply: (packed weights, input rows) to the same, with gradients for the weights.
     """
 
     pack: Callable[[Any], Packed]
@@ -34,8 +36,9 @@ class GpuNetwork(NamedTuple):
     inputs: Callable[[jax.Array], jax.Array]
     rounded: Callable[[Packed], Packed]
     infer: Callable[[Packed, jax.Array], jax.Array]
+    forward: Callable[[Packed, jax.Array], tuple[jax.Array, Any]]
+    backward: Callable[[Packed, jax.Array, Any, jax.Array], Packed]
     line: int
-    apply: Callable[[Packed, jax.Array], jax.Array]
 
 
 def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> GpuNetwork:
@@ -49,10 +52,17 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
             logits, values = module.apply(params, x)
             return jnp.concatenate([logits, values[:, None]], axis=1)
 
+        def forward(params: Packed, x: jax.Array) -> tuple[jax.Array, Any]:
+            return jax.vjp(lambda params: both(params, x), params)
+
+        def backward(params: Packed, x: jax.Array, back: Any, out: jax.Array) -> Packed:
+            del params, x
+            return back(out)[0]
+
         def same(x: Any) -> Any:
             return x
 
-        return GpuNetwork(same, same, same, same, both, spec.vf[-1], both)
+        return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1])
     act = spec.activation
     return GpuNetwork(
         pack=lambda params: stacked.stack(params, spec),
@@ -60,6 +70,7 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
         inputs=lambda obs: stacked.as_inputs(obs, dtype),
         rounded=lambda packed: stacked.in_precision(packed, dtype),
         infer=lambda weights, x: stacked.outputs(weights, x, act)[0],
+        forward=lambda weights, x: stacked.outputs(weights, x, act),
+        backward=lambda weights, x, kept, out: stacked.gradients(weights, x, kept, out, act),
         line=spec.pi[-1],
-        apply=lambda packed, x: stacked.stacked_mlp(packed, x, act),
     )

@@ -51,6 +51,21 @@ class Vectors(NamedTuple):
     count: jax.Array
 
 
+class Carry(NamedTuple):
+    """What goes on from one minibatch to the next.
+
+    Attributes:
+        vectors: weights and moments.
+        weights: the same, packed, as products take them. Made at a step's end: the compiler joins a
+            bias with the product before it only where it meets it as it is, not cut out of something.
+        stopped: bool, whether target_kl has ended the update.
+    """
+
+    vectors: Vectors
+    weights: Any
+    stopped: jax.Array
+
+
 class Standard(NamedTuple):
     """Mean and sample deviation of a minibatch's advantages, float32 scalars."""
 
@@ -168,25 +183,25 @@ def run_epochs(
     vectors = Vectors(*(lines_of(network.pack(x), length) for x in trees), state.opt_state.count)
     factors, learning = _rates(state.params, network, rates)
 
-    def step(
-        carry: tuple[Vectors, jax.Array], batch: tuple[jax.Array, Standard]
-    ) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        (vectors, stopped), (rows, standard) = carry, batch
+    def rounded(vectors: Vectors) -> Any:
+        return network.rounded(tree_from(vectors.weights, like))
+
+    def step(carry: Carry, batch: tuple[jax.Array, Standard]) -> tuple[Carry, Any]:
+        (vectors, weights, stopped), (rows, standard) = carry, batch
         rows = split(rows)
         x = split(inputs_of(rows, scales, network, params))
-        packed = tree_from(vectors.weights, like)
-        out, back = jax.vjp(lambda weights: network.apply(weights, x), packed)
+        out, saved = network.forward(weights, x)
         of_out, terms = jax.grad(losses, has_aux=True)(out, rows, standard, hyper, num_actions)
-        grads = lines_of(back(of_out)[0], length)
+        grads = lines_of(network.backward(weights, x, saved, of_out), length)
         if learning is not None:
             grads = jnp.where(learning, grads, 0.0)
         stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
         moved = _moved(vectors, clip_gradients(grads, hyper.max_grad_norm), hyper, factors)
         kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), vectors, moved)
         record = jnp.stack([*terms, (~stopped).astype(jnp.float32)])
-        return (kept, stopped), (record, grads)
+        return Carry(kept, rounded(kept), stopped), (record, grads)
 
-    def epoch(carry: tuple[Vectors, jax.Array], order: jax.Array) -> tuple[Any, Any]:
+    def epoch(carry: Carry, order: jax.Array) -> tuple[Carry, Any]:
         records = []
         shuffled = table[order]
         gains = as_real(shuffled[:, ADVANTAGE])
@@ -201,8 +216,8 @@ def run_epochs(
             records.append(jax.tree.map(lambda x: x[None], record))
         return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
 
-    start = (vectors, jnp.zeros((), bool))
-    (vectors, _), (numbers, grads) = jax.lax.scan(epoch, start, permutations)
+    start = Carry(vectors, rounded(vectors), jnp.zeros((), bool))
+    (vectors, _, _), (numbers, grads) = jax.lax.scan(epoch, start, permutations)
     *terms, applied = (numbers[..., n] for n in range(numbers.shape[-1]))
 
     def tree_of(vector: jax.Array) -> Any:
@@ -227,16 +242,14 @@ def lines_of(tree: Any, length: int) -> jax.Array:
 
 
 def tree_from(lines: jax.Array, like: Any) -> Any:
-    """Return what :func:`lines_of` was given; a leaf that is whole lines is not reshaped.
-
-    The compiler joins a bias with the product before it only where no reshape lies between.
-    """
+    """Return what :func:`lines_of` was given."""
     leaves, shape = jax.tree.flatten(like)
     length, begin, parts = lines.shape[1], 0, []
     for leaf in leaves:
-        end = begin + -(-leaf.size // length)
+        end = begin - (-leaf.size // length)
         part = lines[begin:end]
-        parts.append(part if part.shape == leaf.shape else part.reshape(-1)[: leaf.size].reshape(leaf.shape))
+        whole = part.shape == leaf.shape
+        parts.append(part if whole else part.reshape(-1)[: leaf.size].reshape(leaf.shape))
         begin = end
     return shape.unflatten(parts)
 

@@ -9,7 +9,6 @@ the precision of the products, and every bias, activation and rounding is part o
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -108,24 +107,18 @@ def in_precision(stacked: Stacked, dtype: Any) -> Stacked:
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def stacked_mlp(stacked: Stacked, x: jax.Array, activation: str) -> jax.Array:
-    """Return logits and values, float32 (B, A + 1), of input rows (B, D').
-
-    Products are made in the precision of the rows, summed in float32.
-
-    Args:
-        stacked: float32 weights.
-        x: from :func:`as_inputs`.
-        activation: "relu" or "tanh".
-    """
-    return outputs(in_precision(stacked, x.dtype), x, activation)[0]
-
-
 def outputs(
     weights: Stacked, x: jax.Array, activation: str
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Return logits and values, and what each hidden layer gave, (B, 2 H), given rounded weights."""
+    """Return logits and values, float32 (B, A + 1), and what each hidden layer gave, (B, 2 H).
+
+    Products are summed in float32.
+
+    Args:
+        weights: from :func:`in_precision`.
+        x: from :func:`as_inputs`, in the same precision.
+        activation: "relu" or "tanh".
+    """
     act = ACTIVATIONS[activation]
     given = act(_dot(x, weights.first)).astype(x.dtype)
     kept = [given]
@@ -136,14 +129,16 @@ def outputs(
     return _dot(given, weights.head) + weights.bias, tuple(kept)
 
 
-def _forward(stacked: Stacked, x: jax.Array, activation: str) -> tuple[jax.Array, Any]:
-    weights = in_precision(stacked, x.dtype)
-    out, kept = outputs(weights, x, activation)
-    return out, (weights, x, kept)
+def gradients(
+    weights: Stacked, x: jax.Array, kept: tuple[jax.Array, ...], out: jax.Array, activation: str
+) -> Stacked:
+    """Return the weights' gradients, float32.
 
-
-def _backward(activation: str, saved: Any, out: jax.Array) -> tuple[Stacked, None]:
-    weights, x, kept = saved
+    Args:
+        weights, x, activation: as :func:`outputs` was given them.
+        kept: what hidden layers gave.
+        out: float32 (B, A + 1), gradients of the outputs.
+    """
     wide = out.astype(x.dtype)
     head = _own_blocks(jnp.einsum("bi,bj->ij", kept[-1], wide, preferred_element_type=jnp.float32))
     g = _through_heads(wide, weights.head) * _slope(_pairs(kept[-1]), activation)
@@ -157,10 +152,7 @@ def _backward(activation: str, saved: Any, out: jax.Array) -> tuple[Stacked, Non
         g = g * _slope(below, activation)
     flat = g.reshape(x.shape[0], -1)
     first = jnp.einsum("bi,bj->ij", x, flat, preferred_element_type=jnp.float32)
-    return Stacked(first, tuple(reversed(hidden)), head, jnp.sum(out, axis=0)), None
-
-
-stacked_mlp.defvjp(_forward, _backward)
+    return Stacked(first, tuple(reversed(hidden)), head, jnp.sum(out, axis=0))
 
 
 def _pairs(x: jax.Array) -> jax.Array:
