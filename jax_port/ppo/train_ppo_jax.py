@@ -241,8 +241,8 @@ def _collected(
     """Collect a rollout in a form of the program."""
     weights, actions = agent.learner.params, phase_of(params).num_actions
     steps, scaled = settings.n_steps, settings.norm_reward
-    if form == "gpu":
-        network = gpu_network(settings, actions, params.obs_size)
+    if form != "cpu":
+        network = gpu_network(settings, actions, params.obs_size, form)
         packed = network.pack(weights)
         return gpu_rollout.collect(
             agent.actor, key, packed, network, params, steps, hyper.gamma, scaled
@@ -274,7 +274,7 @@ def _trained(
 ) -> tuple[TrainState, StepRecord]:
     """Learn from a rollout in a form of the program."""
     size, rates, actions = settings.batch_size, settings.layer_rates, phase_of(params).num_actions
-    if form == "gpu":
+    if form != "cpu":
         return gpu_update.run_epochs(
             learner,
             orders,
@@ -283,7 +283,7 @@ def _trained(
             returns,
             params,
             size,
-            gpu_network(settings, actions, params.obs_size),
+            gpu_network(settings, actions, params.obs_size, form),
             hyper,
             rates,
             layout.whole,

@@ -152,16 +152,16 @@ def init_train_state(params: Params) -> TrainState:
     return TrainState(params, adam.init(params))
 
 
-def predicted_values(values: jax.Array, before: jax.Array, hyper: HyperParams) -> jax.Array:
+def predicted_values(values: jax.Array, before: jax.Array, clip_range: jax.Array) -> jax.Array:
     """Return what the value loss compares with returns, (B,): values, or the clipped ones alone.
 
     Args:
         values: float32 (B,).
         before: float32 (B,), when the actions were taken.
-        hyper: clip_range_vf.
+        clip_range: float32 scalar; :data:`OFF` for none.
     """
-    near = jnp.clip(values - before, -hyper.clip_range_vf, hyper.clip_range_vf)
-    return jnp.where(jnp.isfinite(hyper.clip_range_vf), before + near, values)
+    near = jnp.clip(values - before, -clip_range, clip_range)
+    return jnp.where(jnp.isfinite(clip_range), before + near, values)
 
 
 def value_sum(
@@ -178,7 +178,7 @@ def value_sum(
         hyper: clip_range_vf.
     """
     values = network.value(params, batch.obs)
-    squares = jnp.square(batch.returns - predicted_values(values, batch.values, hyper))
+    squares = jnp.square(batch.returns - predicted_values(values, batch.values, hyper.clip_range_vf))
     return jnp.sum(jnp.where(counted, squares, 0.0))
 
 

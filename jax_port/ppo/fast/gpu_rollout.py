@@ -19,6 +19,7 @@ from jax_port.envs.fast_rng import spread_words
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.fast.columns import columns_of, log_prob, masked_log_probs, sample
 from jax_port.ppo.fast.gpu_network import GpuNetwork, Packed
+from jax_port.ppo.fast.row_losses import MASK, as_real, as_word
 from jax_port.ppo.rollout import Actor, Cut, Ends, Rollout, count_codes, value_of_cut
 from jax_port.ppo.running_statistics import (
     RunningMoments,
@@ -33,8 +34,8 @@ from jax_port.ppo.update import Network
 BOOTSTRAP_ROWS = 32_768
 """Truncated transitions that are valued at a time; a rollout seldom has more."""
 
-MASK, REASON, TRUNCATED, DONE = 8, 16, 24, 25
-"""First bits of what a step's word of flags holds beside the action."""
+REASON, TRUNCATED, DONE = 16, 24, 25
+"""First bits of what a step's word of flags holds beside the action and the mask."""
 
 
 class Sums(NamedTuple):
@@ -184,16 +185,6 @@ def collect(
         **{name: jnp.sum(x) for name, x in account.sums._asdict().items()},
     )
     return actor, rollout, last_values, ends
-
-
-def as_word(x: jax.Array) -> jax.Array:
-    """Return the bits of float32 numbers as int32."""
-    return jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32)
-
-
-def as_real(words: jax.Array) -> jax.Array:
-    """Return what :func:`as_word` was given."""
-    return jax.lax.bitcast_convert_type(words, jnp.float32)
 
 
 def as_rows(tree: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:

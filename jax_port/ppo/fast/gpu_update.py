@@ -17,10 +17,22 @@ import optax
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo import adam
 from jax_port.ppo import layer_lr as layer_rates
-from jax_port.ppo.fast.columns import columns_of, entropy, log_prob, masked_log_probs
+from jax_port.ppo.fast.columns import columns_of
 from jax_port.ppo.fast.gpu_network import GpuNetwork
-from jax_port.ppo.fast.gpu_rollout import as_real, as_word, raw_observations
-from jax_port.ppo.gae import ADVANTAGE_EPS
+from jax_port.ppo.fast.gpu_rollout import raw_observations
+from jax_port.ppo.fast.row_losses import (
+    ADVANTAGE,
+    MASK,
+    POSITION,
+    STEP,
+    TIME,
+    Numbers,
+    RowTerms,
+    as_real,
+    as_word,
+    numbers_of,
+    row_gradients,
+)
 from jax_port.ppo.layer_lr import LayerRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
@@ -30,17 +42,10 @@ from jax_port.ppo.update import (
     StepRecord,
     TrainState,
     clip_gradients,
-    predicted_values,
 )
 
 Split = Callable[[Any], Any]
 """Constrain rows of a minibatch to lie divided over devices."""
-
-STEP, FLAGS, TIME, LOG_PROB, VALUE, ADVANTAGE, RETURN, POSITION = range(8)
-"""Words of a transition; position features are the last."""
-MASK = 8
-"""First bit of the mask in the word of flags, above the action."""
-
 
 class Vectors(NamedTuple):
     """Weights, Adam's moments and its count, each weight's place the same in all: float32 (R, L)."""
@@ -95,43 +100,34 @@ def standard_of(advantages: jax.Array) -> Standard:
     )
 
 
-def losses(
-    out: jax.Array, rows: jax.Array, standard: Standard, hyper: HyperParams, num_actions: int
-) -> tuple[jax.Array, LossTerms]:
-    """Return MaskablePPO's loss of a minibatch, and its terms.
+def gradients_of(
+    weights: Any, x: jax.Array, rows: jax.Array, numbers: Numbers, network: GpuNetwork
+) -> tuple[Any, LossTerms]:
+    """Return the gradients of a minibatch's loss for packed weights, float32, and the loss's terms.
 
     Args:
-        out: float32 (B, A + 1), logits and values.
-        rows: int32 (B, 7 + P), transitions.
-        standard: of their advantages.
-        hyper: coefficients and clip ranges.
-        num_actions: A.
+        weights: packed, in the precision of the products.
+        x: input rows (B, D').
+        rows: int32 (B, 7 + P), the transitions.
+        numbers: of the minibatch.
+        network: the actor-critic.
     """
-    *logits, values = columns_of(out)
-    flags = rows[:, FLAGS]
-    action = flags & 0xFF
-    masks = [(flags >> (MASK + n) & 1).astype(bool) for n in range(num_actions)]
-    old_log_prob, old_value, advantage, returns = (
-        as_real(rows[:, n]) for n in (LOG_PROB, VALUE, ADVANTAGE, RETURN)
-    )
-    advantage = (advantage - standard.mean) / (standard.deviation + ADVANTAGE_EPS)
-    log_probs = masked_log_probs(logits, masks)
-    change = log_prob(log_probs, action) - old_log_prob
-    ratio = jnp.exp(change)
-    clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)
-    each = jnp.stack(  # summed in one kernel
-        [
-            -jnp.minimum(advantage * ratio, advantage * clipped),
-            jnp.square(returns - predicted_values(values, old_value, hyper)),
-            -entropy(log_probs, masks),
-            ratio - 1.0 - change,
-            (jnp.abs(ratio - 1.0) > hyper.clip_range).astype(jnp.float32),
-        ]
-    )
-    policy, value, negative_entropy, kl, fraction = jnp.sum(each, axis=1) / out.shape[0]
-    loss = policy + hyper.ent_coef * negative_entropy + hyper.vf_coef * value
-    terms = LossTerms(loss, policy, value, negative_entropy, kl, fraction)
-    return loss, jax.tree.map(jax.lax.stop_gradient, terms)
+    size = rows.shape[0]
+    done = network.fused(weights, x, rows, numbers)
+    if done is not None:
+        return done[0], terms_of(jnp.stack(done[1]) / size, numbers)
+    out, saved = network.forward(weights, x)
+    of_out, each = row_gradients(columns_of(out), columns_of(rows), numbers)
+    grads = network.backward(weights, x, saved, jnp.stack(of_out, axis=1) / size)
+    means = jnp.sum(jnp.stack(each), axis=1) / size  # one kernel for all
+    return grads, terms_of(means, numbers)
+
+
+def terms_of(means: jax.Array, numbers: Numbers) -> LossTerms:
+    """Return a minibatch's terms from the means (5,) of its transitions' terms."""
+    terms = RowTerms(*means)
+    loss = terms.policy_loss + numbers.ent_coef * terms.entropy_loss
+    return LossTerms(loss=loss + numbers.vf_coef * terms.value_loss, **terms._asdict())
 
 
 def inputs_of(
@@ -173,7 +169,7 @@ def run_epochs(
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
-    size, num_actions = permutations.shape[1], rollout.masks.shape[-1]
+    size = permutations.shape[1]
     full, rest = divmod(size, batch_size)
     assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
     table = whole(as_table(rollout, advantages, returns))
@@ -190,9 +186,8 @@ def run_epochs(
         (vectors, weights, stopped), (rows, standard) = carry, batch
         rows = split(rows)
         x = split(inputs_of(rows, scales, network, params))
-        out, saved = network.forward(weights, x)
-        of_out, terms = jax.grad(losses, has_aux=True)(out, rows, standard, hyper, num_actions)
-        grads = lines_of(network.backward(weights, x, saved, of_out), length)
+        grads, terms = gradients_of(weights, x, rows, numbers_of(*standard, hyper), network)
+        grads = lines_of(grads, length)
         if learning is not None:
             grads = jnp.where(learning, grads, 0.0)
         stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)

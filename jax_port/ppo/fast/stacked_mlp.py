@@ -123,10 +123,10 @@ def outputs(
     given = act(_dot(x, weights.first)).astype(x.dtype)
     kept = [given]
     for kernel, bias in weights.hidden:
-        wide = _dot_pairs(_pairs(given), kernel, "bki,kij->bkj") + bias
+        wide = _dot_pairs(_pairs(given), kernel, "bki,kij->bkj") + bias[None]
         given = act(wide).astype(x.dtype).reshape(x.shape[0], -1)
         kept.append(given)
-    return _dot(given, weights.head) + weights.bias, tuple(kept)
+    return _dot(given, weights.head) + weights.bias[None], tuple(kept)
 
 
 def gradients(
