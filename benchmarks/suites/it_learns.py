@@ -22,11 +22,11 @@ from rich.table import Table
 
 from benchmarks.baselines.pattern_agents import (
     SETTINGS,
-    Unseen,
+    HeldOutMarket,
     fresh_agents,
     judge,
     make_params,
-    make_unseen,
+    make_held_out,
     policy_of,
     train,
 )
@@ -66,13 +66,13 @@ def follow(actions: Actions, params: EnvParams, starts: Any) -> float:
     return float(run(jnp.asarray(starts, jnp.int32), params)) / 100
 
 
-def oracle_pnl(unseen: Unseen) -> float:
+def oracle_pnl(held_out: HeldOutMarket) -> float:
     """Return the mean PnL of an episode in dollars of one who knows the pattern."""
-    signals = jnp.asarray(oracle_signals(unseen.bars.session(CONFIG.session)).astype(np.int32))
-    return follow(lambda key, state: signals[state.step_idx], unseen.params, unseen.starts)
+    signals = jnp.asarray(oracle_signals(held_out.bars.session(CONFIG.session)).astype(np.int32))
+    return follow(lambda key, state: signals[state.step_idx], held_out.params, held_out.starts)
 
 
-def baselines(unseen: Unseen) -> dict[str, float]:
+def baselines(held_out: HeldOutMarket) -> dict[str, float]:
     """Return the mean PnL of an episode in dollars of the policies that learn nothing."""
 
     def same(action: int) -> Actions:
@@ -87,9 +87,9 @@ def baselines(unseen: Unseen) -> dict[str, float]:
         "random": at_random,
     }
     learnt_nothing = {
-        name: follow(actions, unseen.params, unseen.starts) for name, actions in policies.items()
+        name: follow(actions, held_out.params, held_out.starts) for name, actions in policies.items()
     }
-    return {"oracle": oracle_pnl(unseen), **learnt_nothing}
+    return {"oracle": oracle_pnl(held_out), **learnt_nothing}
 
 
 @click.command()
@@ -107,15 +107,15 @@ def main(agents: int, steps: int, days: int, starts: int, out: Path) -> None:
         params = make_params(CONFIG, days, strength)
         fresh = fresh_agents(params, settings, agents)
         agent, curve, seconds = train(fresh, params, settings, settings.num_updates)
-        unseen = make_unseen(CONFIG, days, strength, starts)
+        held_out = make_held_out(CONFIG, days, strength, starts)
         policies = [policy_of(agent, number, CONFIG, settings.network) for number in range(agents)]
-        earned = [judge(policy, unseen) for policy in policies]
+        earned = [policy_return(policy, held_out) for policy in policies]
         rows.append(
             {
                 "strength": strength,
                 "precision": precision,
                 "agents_pnl_dollars": earned,
-                "baselines_pnl_dollars": baselines(unseen),
+                "baselines_pnl_dollars": baselines(held_out),
                 "training_pnl_dollars": curve.round(2).tolist(),
                 "seconds": seconds,
             }

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baselines.learners import Learner, PortLearner, ReferenceLearner, judged
-from benchmarks.baselines.pattern_agents import TRAINED_ON, make_params, make_unseen
+from benchmarks.baselines.pattern_agents import TRAINED_ON, make_params, make_held_out
 from benchmarks.baselines.port_and_sb3 import reference_settings
 from benchmarks.baselines.trainers import RIVALS
 from benchmarks.harness.measure import sentence, surroundings, wide_console, write_json
@@ -89,8 +89,8 @@ def run_row(name: str, plan: Plan, seed: int) -> dict[str, Any]:
     row = blank(name, plan, seed)
     learner: Learner | None = None
     try:
-        unseen = make_unseen(CONFIG, plan.days, 1.0, plan.starts)
-        oracle = oracle_pnl(unseen)
+        held_out = make_held_out(CONFIG, plan.days, 1.0, plan.starts)
+        oracle = oracle_pnl(held_out)
         row |= {"oracle_return": oracle, "target_return": plan.share * oracle}
         learner = make_learner(name, plan, seed)
         row |= {"name": learner.name, "masks": learner.masks, "note": learner.note}
@@ -99,7 +99,7 @@ def run_row(name: str, plan: Plan, seed: int) -> dict[str, Any]:
         seconds, due = 0.0, 0.0
         while True:
             if seconds >= due:
-                earned = judged(learner.greedy(), unseen)
+                earned = judged(learner.greedy(), held_out)
                 row["curve"].append([seconds, row["steps"], earned])
                 row["best_return"] = max(point[2] for point in row["curve"])
                 if earned >= row["target_return"]:

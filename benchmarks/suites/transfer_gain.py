@@ -25,11 +25,11 @@ from rich.table import Table
 
 from benchmarks.baselines.pattern_agents import (
     SETTINGS,
-    Unseen,
+    HeldOutMarket,
     fresh_agents,
     judge,
     make_params,
-    make_unseen,
+    make_held_out,
     policy_of,
     train,
 )
@@ -49,8 +49,8 @@ Curve = NDArray[np.float64]
 class _Judge:
     """Judges all agents now and then while they are trained."""
 
-    def __init__(self, unseen: Unseen, settings: TrainSettings, every: int) -> None:
-        self._unseen, self._settings, self._every = unseen, settings, every
+    def __init__(self, held_out: HeldOutMarket, settings: TrainSettings, every: int) -> None:
+        self._held_out, self._settings, self._every = held_out, settings, every
         self.updates: list[int] = []
         self.earned: list[list[float]] = []
 
@@ -58,10 +58,10 @@ class _Judge:
         if updates % self._every:
             return
         count = agent.updates.shape[0]
-        config, spec = self._unseen.config, self._settings.network
+        config, spec = self._held_out.config, self._settings.network
         policies = [policy_of(agent, number, config, spec) for number in range(count)]
         self.updates.append(updates)
-        self.earned.append([judge(policy, self._unseen) for policy in policies])
+        self.earned.append([policy_return(policy, self._held_out) for policy in policies])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values: steps, and the PnL of each agent at each of them in dollars."""
@@ -138,13 +138,13 @@ def main(agents: int, first: int, second: int, days: int, starts: int, points: i
 
         settings = replace(SETTINGS, total_timesteps=before * size)
         world = make_params(PHASE_1, days, 1.0)
-        taught = _Judge(make_unseen(PHASE_1, days, 1.0, starts), settings, before)
+        taught = _Judge(make_held_out(PHASE_1, days, 1.0, starts), settings, before)
         teachers, _, _ = train(
             fresh_agents(world, settings, agents), world, settings, before, tell(taught)
         )
         settings = replace(SETTINGS, total_timesteps=(before + after) * size)
-        world, unseen = make_params(PHASE_2, days, 1.0), make_unseen(PHASE_2, days, 1.0, starts)
-        transferred, scratch = (_Judge(unseen, settings, every) for _ in range(2))
+        world, held_out = make_params(PHASE_2, days, 1.0), make_held_out(PHASE_2, days, 1.0, starts)
+        transferred, scratch = (_Judge(held_out, settings, every) for _ in range(2))
         fresh = fresh_agents(world, settings, agents)
         pupils = begin_with_each(fresh, teachers, world, settings.network)
         train(pupils, world, settings, after, tell(transferred))
