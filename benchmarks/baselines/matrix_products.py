@@ -47,7 +47,7 @@ def make_product(library: Library) -> Callable[[], object]:
 
 def product_rates(repeats: int = 20) -> dict[str, float]:
     """Return the fastest rate of the product in operations a second, by library."""
-    rates = {}
+    rates: dict[str, float] = {}
     libraries: tuple[Library, ...] = ("xla", "torch")
     for library in libraries:
         multiply, fastest = make_product(library), float("inf")

@@ -71,7 +71,11 @@ def make_held_out(config: EnvConfig, days: int, strength: float, starts: int) ->
 
 
 def train(
-    agent: Agent, params: EnvParams, settings: TrainSettings, updates: int, on_update: OnUpdate | None = None
+    agent: Agent,
+    params: EnvParams,
+    settings: TrainSettings,
+    updates: int,
+    on_update: OnUpdate | None = None,
 ) -> tuple[Agent, NDArray[np.float64], float]:
     """Make updates of all agents at once.
 
@@ -103,5 +107,7 @@ def train(
 
 def policy_return(policy: Policy, held_out: HeldOutMarket) -> float:
     """Return the mean PnL of a policy's episodes in dollars, likeliest actions."""
-    parts: list[Any] = [episodes.pnl for episodes, _ in play(policy, held_out.params, held_out.starts, 0)]
+    parts: list[Any] = [
+        episodes.pnl for episodes, _ in play(policy, held_out.params, held_out.starts, 0)
+    ]
     return float(np.mean(np.concatenate(parts))) / 100

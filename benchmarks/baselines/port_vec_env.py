@@ -1,4 +1,4 @@
-"""Stable-Baselines3's ``VecEnv`` over the port's environments: N of them, one compiled step, NumPy outside."""
+"""Stable-Baselines3's ``VecEnv`` over the port's environments: one compiled step, NumPy outside."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ GAE_UNROLL = 16
 
 
 class ActorCritic(nn.Module):
-    """Separate policy and value networks with ReLU: logits (N, num_actions) and values (N,) of observations (N, D)."""
+    """Separate policy and value networks with ReLU, for observations (N, D)."""
 
     num_actions: int
     pi: tuple[int, ...]
@@ -38,7 +38,7 @@ class ActorCritic(nn.Module):
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return logits and values."""
+        """Return logits (N, num_actions) and values (N,)."""
 
         def mlp(sizes: tuple[int, ...], outputs: int, gain: float) -> jax.Array:
             x = obs
@@ -101,7 +101,7 @@ class Runner(NamedTuple):
 
 @dataclass(frozen=True)
 class Ppo:
-    """The algorithm for one network, environment and settings; its methods are traced by ``jax.jit``."""
+    """PPO for one network, environment and settings; its methods are traced by ``jax.jit``."""
 
     network: ActorCritic
     env: FiveValueStep

@@ -25,7 +25,7 @@ class RejaxTrainer:
 
     Args:
         params: of the environment.
-        settings: sizes, network, numbers and the seed; policy and value network have the policy's sizes.
+        settings: sizes, network, numbers and the seed; the value network has the policy's sizes.
     """
 
     masks = False

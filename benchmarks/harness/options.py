@@ -85,7 +85,10 @@ def numbers(text: str, option: str = "") -> tuple[int, ...]:
 
 
 def use_host_devices(count: int | None = None) -> None:
-    """Make JAX's CPU backend offer several devices, all cores by default; without effect once it runs."""
+    """Make JAX's CPU backend offer several devices, by default as many as cores.
+
+    Without effect once JAX has been used.
+    """
     with contextlib.suppress(RuntimeError):  # JAX has been used already and keeps what it has
         jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
 

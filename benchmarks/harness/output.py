@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+R = TypeVar("R")
 WIDTH = 130
 """Columns of a table that goes to a file or a pipe."""
 
@@ -56,6 +59,13 @@ def numeric_table(*columns: str, words: int = 1) -> Table:
     for column in table.columns[words:]:
         column.justify = "right"
     return table
+
+
+def publish(report: R, show: Callable[[R, Console], None], out: Path | None) -> None:
+    """Print a report, and write it to a file if one is given."""
+    show(report, wide_console())
+    if out is not None:
+        write_json(out, report)
 
 
 def write_json(path: str | Path, report: object) -> Path:

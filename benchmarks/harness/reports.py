@@ -54,8 +54,9 @@ class Report(
     settings: dict[str, str] = {}
 
 
-
-class MarketData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class MarketData(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """Bars that were measured on.
 
     Attributes:
@@ -289,8 +290,8 @@ def decode(kind: type[T], path: Path) -> T:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: not a benchmark report of format {SCHEMA}: {error}; give benchmarks.json, or what "
-            "`--json FILE` of one benchmark wrote, of this version"
+            f"{path}: not a benchmark report of format {SCHEMA} ({error}); give benchmarks.json, or "
+            "what `--json FILE` of one benchmark wrote"
         ) from None
 
 

@@ -6,11 +6,10 @@ Every row is written with its ``kind``. A row that could not be measured keeps w
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
-from benchmarks.harness.measure import Timing
 from benchmarks.harness.statistics import Samples, Summary
 
 Side = Literal["port", "port, phase 2", "reference", "NumPy", "CartPole", "baseline", "machine"]
@@ -197,7 +196,7 @@ class UtilisationRow(Row, frozen=True, kw_only=True, tag="utilisation"):
 
 
 class ReturnPoint(msgspec.Struct, frozen=True, array_like=True):
-    """One judgement of a policy while it is trained: seconds of training, steps made, dollars earned."""
+    """Judgement of a policy while it is trained: seconds of training, steps made, dollars earned."""
 
     seconds: float
     steps: int
@@ -257,9 +256,6 @@ class ShareRow(Row, frozen=True, kw_only=True, tag="attained share"):
     share: Summary | None = None
 
 
-R = TypeVar("R", bound=RateRow)
-
-
 class CompileRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """XLA's compile time of the environment's loop: seconds of every repeat, over sizes."""
 
@@ -275,14 +271,3 @@ class LoadingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     bars: int
     device_bytes: int
     prepare_seconds: float
-
-
-def with_timing(row: R, timing: Timing) -> R:
-    """Return a row with what was measured, or with the error."""
-    failed = timing.error is not None
-    return msgspec.structs.replace(
-        row,
-        error=timing.error,
-        prepare_seconds=None if failed else timing.prepare_seconds,
-        rate=timing.rate,
-    )

@@ -85,10 +85,12 @@ def paired_ratio(numerator: Samples | None, denominator: Samples | None) -> Pair
     if numerator is None or denominator is None:
         return None
     pairs = zip(numerator.blocks, denominator.blocks, strict=False)
-    both = [(above, below) for above, below in pairs if above and len(above) == len(below)]
+    both = [(one, other) for one, other in pairs if one and len(one) == len(other)]
     if not both:
         return None
-    return ratio_of_rounds([x for above, _ in both for x in above], [x for _, below in both for x in below])
+    above = [sample for block, _ in both for sample in block]
+    below = [sample for _, block in both for sample in block]
+    return ratio_of_rounds(above, below)
 
 
 def scaled(ratio: Summary, factor: float) -> Summary:
