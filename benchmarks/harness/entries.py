@@ -31,10 +31,12 @@ class Entry(Generic[R_co]):
     may_fail: bool = False
 
 
-def environment_entry(workload: Workload, side: Side, **fields: Any) -> Entry[EnvironmentRow]:
+def environment_entry(
+    workload: Workload, side: Side, *, may_fail: bool = False, **fields: Any
+) -> Entry[EnvironmentRow]:
     """Return an entry of an environment without training; ``fields`` are its row's."""
     row = EnvironmentRow(name=workload.name, envs=workload.envs, unit=STEPS, side=side, **fields)
-    return Entry(workload, row)
+    return Entry(workload, row, may_fail)
 
 
 def training_entry(
