@@ -9,7 +9,6 @@ code it imports, or the machine have changed. A section that fails is a notice o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -19,7 +18,6 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.harness.measure import PACKAGES, cpu_model, write_json
+from benchmarks.harness.measure import PACKAGES
 from benchmarks.harness.options import quick_option
 from benchmarks.report.merge import merge
 from benchmarks.report.sections import REPORT, SECTIONS, Section
 from foundation.errors import run_command
+from foundation.files import json_digest, write_json, write_text
 from foundation.import_closure import PACKAGES_ROOT, digests
+from foundation.provenance import cpu_model, now, versions
 from markets import InputError
-from parity.engine.report import write_text
 
 SCHEMA = 1
 OUT = Path("reports/benchmarks")
@@ -70,18 +69,14 @@ def digest_of(command: Sequence[str]) -> str:
         "code": code_digest(command[0]),
         "machine": [cpu_model(), os.cpu_count(), os.environ.get("XLA_FLAGS", "")],
         "platforms": os.environ.get("JAX_PLATFORMS", ""),
-        "versions": [sys.version, *(version(name) for name in PACKAGES)],
+        "versions": [sys.version, versions(PACKAGES)],
     }
-    return _sha256(about)
+    return json_digest(about)
 
 
 def code_digest(module: str) -> str:
     """Return a SHA-256 over the code a module imports."""
-    return _sha256(code_of(module))
-
-
-def _sha256(about: object) -> str:
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    return json_digest(code_of(module))
 
 
 def run_block(command: Sequence[str], out: Path, limit: float) -> dict[str, Any]:
@@ -99,7 +94,7 @@ def run_block(command: Sequence[str], out: Path, limit: float) -> dict[str, Any]
     digest = digest_of(command)
     out.unlink(missing_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    began, when = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    began, when = time.perf_counter(), now()
     # A session of its own, so that its workers end with it.
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "--json", str(out)],
@@ -251,7 +246,7 @@ def main(
     if not page_only:
         run_all(console, sections, out, blocks, minutes, quick, fresh)
     made = {
-        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "when": now(),
         "command": again(out, names, blocks, minutes, quick),
         "seconds": time.perf_counter() - began,
         "quick": quick,

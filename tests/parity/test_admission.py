@@ -46,15 +46,15 @@ def test_a_fitting_certificate_lets_pass_and_is_kept_in_brief(certificate: Path)
 
 def test_the_trainer_itself_is_among_the_sources(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
-    for name in ("train_ppo_jax", "rollout", "ppo", "adam", "advantages", "normalize", "networks"):
-        assert f"jax_port/{name}.py" in sources
+    for name in ("train_ppo_jax", "rollout", "update", "adam", "gae", "running_statistics", "networks"):
+        assert f"jax_port/ppo/{name}.py" in sources
 
 
 def test_other_code_is_named(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
     _change(certificate, sources={**sources, "jax_port/ppo/update.py": "0" * 64})
     with pytest.raises(
-        InputError, match=r"jax_port/ppo\.py has changed; .*rltrader parity run.*--ungated"
+        InputError, match=r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated"
     ):
         pass_gate(admit, certificate, ungated=False)
 
@@ -96,7 +96,8 @@ BAD = {
     "setting": (["--synthetic", "3", "--out", "x", "--set", "windw=3"], "unknown setting windw"),
     "sizes": (["--synthetic", "3", "--out", "x", "--pi", "64;64"], "give sizes such as 256,256"),
     "precision": (["--synthetic", "3", "--out", "x", "--precision", "fp8"], "choose one of float32"),
-    "file": (["--data", "none.csv", "--out", "x"], r"none\.csv: no such file"),
+    "file": (["--data", "none.csv", "--symbol", "ES", "--out", "x"], r"none\.csv: no such file"),
+    "no symbol": (["--data", "none.csv", "--out", "x"], r"none\.csv: say with --symbol"),
     "symbol": (["--data", "none.csv", "--symbol", "QQ", "--out", "x"], "QQ"),
     "symbols": (
         ["--data", "a", "--data", "b", "--symbol", "ES", "--out", "x"],
@@ -139,4 +140,4 @@ def test_a_sweep_is_one_agent_a_row(tmp_path: Path) -> None:
     twice = CliRunner().invoke(train, [*options, *sizes])
     assert "there is a run here already" in str(twice.exception)
     mixed = CliRunner().invoke(train, ["--out", str(run), "--resume", "--epochs", "3"])
-    assert "leave out n_epochs" in str(mixed.exception)
+    assert "leave out --epochs" in str(mixed.exception)
