@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +9,8 @@ from typing import TypeVar
 import msgspec
 from rich.console import Console
 from rich.table import Table
+
+from foundation.files import write_json
 
 R = TypeVar("R")
 WIDTH = 130
@@ -65,14 +66,9 @@ def publish(report: R, show: Callable[[R, Console], None], out: Path | None) -> 
     """Print a report, and write it to a file if one is given."""
     show(report, wide_console())
     if out is not None:
-        write_json(out, report)
+        write_report(out, report)
 
 
-def write_json(path: str | Path, report: object) -> Path:
-    """Write a report, typed or plain, to a temporary file in the same folder and rename it."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    temporary.replace(target)
-    return target
+def write_report(path: Path, report: object) -> Path:
+    """Write a typed report as JSON, replacing the file in one step."""
+    return write_json(path, msgspec.to_builtins(report), indent=2)

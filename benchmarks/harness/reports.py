@@ -7,7 +7,7 @@ what is read can be used without a question.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -27,8 +27,8 @@ from benchmarks.harness.rows import (
 )
 from benchmarks.harness.statistics import PairedRatio
 from foundation.errors import InputError
+from foundation.json_reading import read_json
 
-T = TypeVar("T")
 SCHEMA = 3
 """Version of the format, of all benchmarks."""
 
@@ -274,34 +274,18 @@ class MergedReport(Report, frozen=True, kw_only=True, tag="report"):
 AnyReport = SectionReport | MergedReport
 
 
-def decode(kind: type[T], path: Path) -> T:
-    """Read a JSON file as a declared type.
-
-    Raises:
-        InputError: there is no such file, it is of another version, or not of that type.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give a JSON report of a benchmark") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: not a benchmark report of format {SCHEMA} ({error}); give benchmarks.json, or "
-            "what `--json FILE` of one benchmark wrote"
-        ) from None
-
-
 def read_report(path: Path) -> AnyReport:
     """Read a report that a benchmark wrote, or a merged one.
 
     Raises:
         InputError: there is none, or it is not one.
     """
-    report: AnyReport = decode(AnyReport, path)  # type: ignore[arg-type]
+    report: AnyReport = read_json(
+        path,
+        AnyReport,  # type: ignore[arg-type]
+        what=f"benchmark report of format {SCHEMA}",
+        mend="give benchmarks.json, or what `--json FILE` of one benchmark wrote",
+    )
     if report.schema != SCHEMA:
         raise InputError(
             f"{path}: its format is {report.schema}, and this version reads {SCHEMA}; measure again"

@@ -30,7 +30,7 @@ from benchmarks.baselines.pattern_agents import (
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.options import as_text, days_option
-from benchmarks.harness.output import numeric_table, wide_console, write_json
+from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
 from foundation.errors import run_command
@@ -145,7 +145,7 @@ def main(out: Path, **options: int) -> None:
         trainer_settings=base.to_dict(),
         rows=tuple(rows),
     )
-    console.print(f"[dim]{write_json(out / 'it_learns.json', report)}[/]")
+    console.print(f"[dim]{write_report(out / 'it_learns.json', report)}[/]")
 
 
 def learn(settings: TrainSettings, strength: float, options: dict[str, int]) -> LearningRow:

@@ -35,7 +35,7 @@ from benchmarks.baselines.pattern_agents import (
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.options import as_text, days_option
-from benchmarks.harness.output import numeric_table, wide_console, write_json
+from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
 from jax_port.envs.env_phase1_jax import EnvParams
@@ -161,7 +161,7 @@ def main(out: Path, **options: int) -> None:
     console = wide_console()
     report = measure(options)
     show(report, console)
-    console.print(f"[dim]{write_json(out / 'transfer_gain.json', report)}[/]")
+    console.print(f"[dim]{write_report(out / 'transfer_gain.json', report)}[/]")
 
 
 def measure(options: dict[str, int]) -> TransferReport:
