@@ -67,7 +67,8 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     os.environ.setdefault("JAX_PLATFORMS", "" if Path("/dev/nvidia0").exists() else "cpu")
     from benchmarks.gpu_program.report import html_section, show, show_kernels, to_json
     from benchmarks.gpu_program.runner import report_all
-    from benchmarks.harness.measure import wide_console, write_json
+    from benchmarks.harness.output import wide_console
+    from foundation.files import write_json
 
     cards = chosen(options["card"], tuple(CARDS), "--card")
     precisions = chosen(options["precision"], ("bf16", "tf32", "float32"), "--precision")

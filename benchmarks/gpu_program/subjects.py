@@ -18,9 +18,10 @@ import jax.numpy as jnp
 from benchmarks.gpu_program.kernels import Block
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from jax_port.ppo.update import hyper_params
@@ -89,7 +90,7 @@ def environment(
         if form == "observations":
             return obs
         if form == "window and position apart":
-            window = jax.vmap(env.observe_window, in_axes=(0, None))(state, params)
+            window = jax.vmap(observe_window, in_axes=(0, None))(state, params)
             return window, jax.vmap(rules.observe_position, in_axes=(0, None))(state, params)
         return ()
 
@@ -146,7 +147,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         days: of the market.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form=os.environ.get("TRIALFORM","gpu"))
+    train = make_train(settings, 1, 1, form=os.environ.get("TRIALFORM", "gpu"))
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo import adam
 from jax_port.ppo import layer_lr as layer_rates
 from jax_port.ppo.fast.columns import columns_of
@@ -46,6 +46,7 @@ from jax_port.ppo.update import (
 
 Split = Callable[[Any], Any]
 """Constrain rows of a minibatch to lie divided over devices."""
+
 
 class Vectors(NamedTuple):
     """Weights, Adam's moments and its count, each weight's place the same in all: float32 (R, L)."""
@@ -95,9 +96,7 @@ def standard_of(advantages: jax.Array) -> Standard:
     """Return mean and sample deviation over the last axis, of a minibatch or several."""
     mean = jnp.mean(advantages, axis=-1)
     centred = advantages - mean[..., None]
-    return Standard(
-        mean, jnp.sqrt(jnp.sum(jnp.square(centred), axis=-1) / (advantages.shape[-1] - 1))
-    )
+    return Standard(mean, jnp.sqrt(jnp.sum(jnp.square(centred), axis=-1) / (advantages.shape[-1] - 1)))
 
 
 def gradients_of(
@@ -130,9 +129,7 @@ def terms_of(means: jax.Array, numbers: Numbers) -> LossTerms:
     return LossTerms(loss=loss + numbers.vf_coef * terms.value_loss, **terms._asdict())
 
 
-def inputs_of(
-    rows: jax.Array, scales: Scale, network: GpuNetwork, params: EnvParams
-) -> jax.Array:
+def inputs_of(rows: jax.Array, scales: Scale, network: GpuNetwork, params: EnvParams) -> jax.Array:
     """Return the input rows of transitions; their observations are made anew."""
     position = as_real(rows[:, POSITION:])
     scale = jax.tree.map(lambda x: x[rows[:, TIME]], scales)

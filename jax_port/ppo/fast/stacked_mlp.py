@@ -107,9 +107,7 @@ def in_precision(stacked: Stacked, dtype: Any) -> Stacked:
     )
 
 
-def outputs(
-    weights: Stacked, x: jax.Array, activation: str
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def outputs(weights: Stacked, x: jax.Array, activation: str) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Return logits and values, float32 (B, A + 1), and what each hidden layer gave, (B, 2 H).
 
     Products are summed in float32.
