@@ -122,8 +122,8 @@ ONE_DEVICE = Layout()
 def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
     """Return the towers as functions of (weights, obs).
 
-    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own in
-    rounding.
+    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own
+    in rounding.
     """
     spec = settings.network
     if form == "cpu" and settings.precision == "float32":

@@ -1,7 +1,7 @@
 """The masked categorical distribution, an array for each action, as one pass over a batch.
 
-The definition is :mod:`jax_port.ppo.networks`'s, whose last axis is the action. Summing over so short an
-axis costs a GPU a kernel each time; sums of a few arrays cost none.
+The definition is :mod:`jax_port.ppo.networks`'s, whose last axis is the action. Summing over so short
+an axis costs a GPU a kernel each time; sums of a few arrays cost none.
 """
 
 from __future__ import annotations
