@@ -76,6 +76,9 @@ def gpu_network(
 
         return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1], unfused)
     act = spec.activation
+    # Full float32 is for comparisons, where a GPU has no fast products for the kernel to use.
+    fast = form == "gpu fused" and settings.precision != "float32"
+    takes_kernel = fast or form == "gpu fused, interpreted"
 
     def fused(
         weights: Packed, x: jax.Array, rows: jax.Array, numbers: Numbers
@@ -94,5 +97,5 @@ def gpu_network(
         forward=lambda weights, x: stacked.outputs(weights, x, act),
         backward=lambda weights, x, kept, out: stacked.gradients(weights, x, kept, out, act),
         line=spec.pi[-1],
-        fused=fused if form.startswith("gpu fused") and settings.precision != "float32" else unfused,
+        fused=fused if takes_kernel else unfused,
     )
