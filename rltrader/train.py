@@ -83,7 +83,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--freeze", multiple=True, metavar="LAYER", help="Layer that keeps its weights.")
 @click.option(
-    "--layer-rate", "layer_rates", multiple=True, metavar="LAYER=X", help="Factor on its learning rate."
+    "--layer-rate", "layer_lr", multiple=True, metavar="LAYER=X", help="Factor on its learning rate."
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
@@ -165,7 +165,7 @@ def _plan(options: dict[str, Any]) -> Any:
         **chosen,
         anneal=options["anneal"],
         norm_reward=not options["no_norm_reward"],
-        layer_rates=_layer_rates(options["layer_rates"], options["freeze"]),
+        layer_lr=_layer_rates(options["layer_lr"], options["freeze"]),
     )
     data = training_data.from_options(
         options["files"],

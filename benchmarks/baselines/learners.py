@@ -26,7 +26,7 @@ from jax_port.export.layers import from_sb3, to_flax
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
 from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.update import hyper_params
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig, InputError
@@ -167,7 +167,7 @@ class PortLearner:
         self._params, self._config, self._settings = params, config, settings
         self._choose = _decide_with(settings.network, phase_of(params).num_actions)
         self._fresh = jax.jit(init_agents, static_argnums=2)
-        self._agent: Agent | None = None
+        self._agent: TrainState | None = None
 
     def prepare(self) -> float:
         """Make an agent, compile, and make one update."""

@@ -18,7 +18,7 @@ from jax_port.envs.registry import phase_of
 from jax_port.evaluation.episodes import play
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.update import hyper_params
 from markets import Bars, EnvConfig
 from markets.synthetic.pattern import pattern_bars
@@ -35,7 +35,7 @@ SETTINGS = TrainSettings(
 TRAINED_ON, JUDGED_ON = 1, 99
 """Seeds of the bars."""
 
-Tell = Callable[[int, Agent], None]
+Tell = Callable[[int, TrainState], None]
 """(updates made, agents with leaves (A, ...)) -> nothing."""
 
 
@@ -71,16 +71,20 @@ def make_unseen(config: EnvConfig, days: int, strength: float, starts: int) -> U
     return Unseen(config, bars, params, np.sort(chosen).astype(np.int64))
 
 
-def fresh_agents(params: EnvParams, settings: TrainSettings, count: int) -> Agent:
+def fresh_agents(params: EnvParams, settings: TrainSettings, count: int) -> TrainState:
     """Return agents with leaves (A, ...), of the seeds 0 to A - 1."""
     seeds = jnp.arange(count, dtype=jnp.int32)
-    agents: Agent = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
+    agents: TrainState = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
     return agents
 
 
 def train(
-    agent: Agent, params: EnvParams, settings: TrainSettings, updates: int, tell: Tell | None = None
-) -> tuple[Agent, NDArray[np.float64], float]:
+    agent: TrainState,
+    params: EnvParams,
+    settings: TrainSettings,
+    updates: int,
+    tell: Tell | None = None,
+) -> tuple[TrainState, NDArray[np.float64], float]:
     """Make updates of all agents at once.
 
     Args:
@@ -110,9 +114,9 @@ def train(
     return agent, np.array(curve, np.float64), time.perf_counter() - began
 
 
-def policy_of(agent: Agent, number: int, config: EnvConfig, spec: NetworkSpec) -> Policy:
+def policy_of(agent: TrainState, number: int, config: EnvConfig, spec: NetworkSpec) -> Policy:
     """Return one agent's policy, on the host."""
-    one: Agent = jax.tree.map(lambda x: np.asarray(x[number]), agent)
+    one: TrainState = jax.tree.map(lambda x: np.asarray(x[number]), agent)
     moments: Any = one.actor.moments  # on the host by now
     return Policy(
         spec=spec,

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.update import HyperParams, hyper_params
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig
@@ -60,7 +60,7 @@ class PortTrainer:
         self._before = -(-trained // settings.rollout_size)
         self.envs = settings.n_envs * agents
         self._params, self._settings, self._agents = params, settings, agents
-        self._agents_now: Agent | None = None
+        self._agents_now: TrainState | None = None
 
     def prepare(self) -> float:
         """Make the agents and compile."""

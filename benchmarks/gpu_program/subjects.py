@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.registry import PHASES
+from jax_port.ppo.fast.form import Form
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from jax_port.ppo.update import hyper_params
@@ -138,7 +139,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         days: of the market.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form=os.environ.get("TRIALFORM","gpu"))
+    train = make_train(settings, 1, 1, form=cast(Form, os.environ.get("TRIALFORM", "gpu")))
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)

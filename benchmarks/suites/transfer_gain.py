@@ -37,7 +37,7 @@ from benchmarks.harness.measure import surroundings, wide_console, write_json
 from foundation.errors import run_command
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent
+from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.ppo.transfer import begin_with, extend
 from markets import EnvConfig, InputError
 
@@ -54,7 +54,7 @@ class _Judge:
         self.updates: list[int] = []
         self.earned: list[list[float]] = []
 
-    def __call__(self, updates: int, agent: Agent) -> None:
+    def __call__(self, updates: int, agent: TrainState) -> None:
         if updates % self._every:
             return
         count = agent.updates.shape[0]
@@ -69,14 +69,16 @@ class _Judge:
         return {"steps": [n * size for n in self.updates], "pnl_dollars": self.earned}
 
 
-def begin_with_each(agent: Agent, teachers: Agent, params: EnvParams, spec: Any) -> Agent:
+def begin_with_each(
+    agent: TrainState, teachers: TrainState, params: EnvParams, spec: Any
+) -> TrainState:
     """Return fresh Phase 2 agents (A, ...), each with the weights and statistics of its own teacher."""
     begun = []
     for number in range(agent.updates.shape[0]):
         policy = extend(policy_of(teachers, number, PHASE_1, spec), PHASE_2)
         begun.append(begin_with(jax.tree.map(lambda x, n=number: x[n : n + 1], agent), policy, params))
     with jax.enable_x64(True):  # the statistics are float64 and stay so
-        joined: Agent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
+        joined: TrainState = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
     return joined
 
 
@@ -130,7 +132,7 @@ def main(agents: int, first: int, second: int, days: int, starts: int, points: i
         task = bar.add_task("training", total=2 * before + 2 * after)
 
         def tell(judged: _Judge) -> Any:
-            def told(updates: int, agent: Agent) -> None:
+            def told(updates: int, agent: TrainState) -> None:
                 judged(updates, agent)
                 bar.advance(task)
 

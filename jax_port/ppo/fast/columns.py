@@ -1,7 +1,7 @@
 """The masked categorical distribution, an array for each action, as one pass over a batch.
 
-The definition is :mod:`jax_port.ppo.networks`'s, whose last axis is the action. Summing over so short an
-axis costs a GPU a kernel each time; sums of a few arrays cost none.
+The definition is :mod:`jax_port.ppo.networks`'s, whose last axis is the action. Summing over so short
+an axis costs a GPU a kernel each time; sums of a few arrays cost none.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def _log_softmax(logits: Columns) -> list[jax.Array]:
 def masked_log_probs(logits: Columns, masks: Columns) -> list[jax.Array]:
     """Return :func:`jax_port.ppo.networks.masked_log_probs` of logits and masks, float32 (N,) each."""
     normal = _log_softmax(logits)
-    return _log_softmax(
-        [jnp.where(m, x, FORBIDDEN_LOGIT) for x, m in zip(normal, masks, strict=True)]
-    )
+    return _log_softmax([jnp.where(m, x, FORBIDDEN_LOGIT) for x, m in zip(normal, masks, strict=True)])
 
 
 def log_prob(log_probs: Columns, action: jax.Array) -> jax.Array:

@@ -1,9 +1,9 @@
-"""The actor-critic as the GPU's form of the trainer uses it: weights packed, both networks in one call."""
+"""The actor-critic as the GPU's form of the trainer uses it: weights packed, one call for both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ def gpu_network(
         module = make_network(spec, dtype, num_actions)
 
         def both(params: Packed, x: jax.Array) -> jax.Array:
-            logits, values = module.apply(params, x)
+            logits, values = cast(Any, module.apply(params, x))
             return jnp.concatenate([logits, values[:, None]], axis=1)
 
         def forward(params: Packed, x: jax.Array) -> tuple[jax.Array, Any]:

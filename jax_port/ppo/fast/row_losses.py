@@ -92,9 +92,7 @@ def row_terms(outputs: Columns, words: Columns, numbers: Numbers) -> RowTerms:
     clipped = jnp.minimum(jnp.maximum(ratio, low), high)
     return RowTerms(
         policy_loss=-jnp.minimum(advantage * ratio, advantage * clipped),
-        value_loss=jnp.square(
-            returns - predicted_values(values, old_value, numbers.clip_range_vf)
-        ),
+        value_loss=jnp.square(returns - predicted_values(values, old_value, numbers.clip_range_vf)),
         entropy_loss=-entropy(log_probs, masks),
         approx_kl=ratio - 1.0 - change,
         clip_fraction=jnp.where(jnp.abs(ratio - 1.0) > numbers.clip_range, 1.0, 0.0),

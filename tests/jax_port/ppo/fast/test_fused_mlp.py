@@ -78,4 +78,6 @@ def test_what_the_kernel_does_not_take() -> None:
     assert not fused_mlp.can_fuse(weights, ROWS + 1, "relu")
     assert not fused_mlp.can_fuse(weights, ROWS, "tanh")
     assert not fused_mlp.can_fuse(weights._replace(hidden=()), ROWS, "relu")
-    assert not fused_mlp.can_fuse(weights._replace(first=jnp.zeros((DEEP + 64, 2 * WIDE))), ROWS, "relu")
+    assert not fused_mlp.can_fuse(
+        weights._replace(first=jnp.zeros((DEEP + 64, 2 * WIDE))), ROWS, "relu"
+    )
