@@ -6,11 +6,10 @@ loops inside the update, found by how often they turn.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +20,17 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.registry import PHASES
-from jax_port.ppo.fast.form import Form
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from jax_port.ppo.update import hyper_params
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
+fresh_agents = jax.jit(init_agents, static_argnums=2)
 Form = Literal["observations", "window and position apart", "no observations"]
 FORMS: tuple[Form, ...] = ("observations", "window and position apart", "no observations")
 ENVIRONMENT_STEPS = 32
-"""Steps in one scan of the environment."""
+"""Steps in one scan of the environment, unless told."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Subject:
         function: arguments -> results.
         arguments: makes them; under ``jax.eval_shape`` their shapes.
         donate: arguments whose memory results may take.
+        envs: environments stepped together.
         steps: single environments' steps that one call makes.
         parts: names of loops inside, and the turns they are found by.
     """
@@ -51,6 +51,7 @@ class Subject:
     function: Callable[..., Any]
     arguments: Callable[[], tuple[Any, ...]]
     donate: tuple[int, ...]
+    envs: int
     steps: int
     parts: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -68,7 +69,9 @@ def market_params(phase: int, days: int) -> EnvParams:
     return PHASES[phase].make_params(stack([prepare(bars, config)]), config)
 
 
-def environment(form: Form, phase: int, envs: int, days: int) -> Subject:
+def environment(
+    form: Form, phase: int, envs: int, days: int, steps: int = ENVIRONMENT_STEPS
+) -> Subject:
     """Return the environment's loop: random valid actions, restarts, observations in a form.
 
     Args:
@@ -76,6 +79,7 @@ def environment(form: Form, phase: int, envs: int, days: int) -> Subject:
         phase: 1 or 2.
         envs: environments stepped together.
         days: of the market.
+        steps: in one scan.
     """
     params = market_params(phase, days)
     rules = PHASES[phase]
@@ -106,19 +110,21 @@ def environment(form: Form, phase: int, envs: int, days: int) -> Subject:
         (state, obs, total), _ = jax.lax.scan(body, (*carry, total), keys)
         return (state, obs), total.sum()
 
+    @jax.jit
+    def start(key: jax.Array, params: EnvParams) -> tuple[Any, Any]:
+        obs, state = env.batch_reset(key, params, envs, rules)
+        return state, see(state, obs, params)
+
     def arguments() -> tuple[Any, ...]:
         key, reset = jax.random.split(jax.random.key(0))
-        obs, state = env.batch_reset(reset, params, envs, rules)
-        keys = jax.random.key_data(jax.random.split(key, (ENVIRONMENT_STEPS, 2)))
-        return keys, (state, see(state, obs, params)), params
+        keys = jax.random.key_data(jax.random.split(key, (steps, 2)))
+        return keys, start(reset, params), params
 
     def of_words(words: jax.Array, carry: tuple[Any, Any], params: EnvParams) -> Any:
         return run(jax.random.wrap_key_data(words), carry, params)
 
     name = f"environment, phase {phase}, {form}"
-    return Subject(
-        name, of_words, arguments, (1,), envs * ENVIRONMENT_STEPS, {"step": (ENVIRONMENT_STEPS,)}
-    )
+    return Subject(name, of_words, arguments, (1,), envs, envs * steps, {"step": (steps,)})
 
 
 def training_settings(values: dict[str, Any]) -> TrainSettings:
@@ -139,7 +145,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         days: of the market.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form=cast(Form, os.environ.get("TRIALFORM", "gpu")))
+    train = make_train(settings, 1, 1, form="gpu fused")
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)
@@ -147,7 +153,9 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
     def arguments() -> tuple[Any, ...]:
         one = hyper_params(**{name: getattr(settings, name) for name in RATES})
         hyper = jax.tree.map(lambda x: jnp.broadcast_to(x, (1,)), one)
-        return init_agents(jnp.zeros(1, jnp.int32), params, settings), hyper, params
+        # Fresh agents depend on no more of the settings, so more than one program starts with them.
+        plain = TrainSettings(n_envs=settings.n_envs, network=settings.network)
+        return fresh_agents(jnp.zeros(1, jnp.int32), params, plain), hyper, params
 
     minibatches = -(-settings.rollout_size // settings.batch_size)
     full = settings.rollout_size // settings.batch_size
@@ -157,6 +165,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         run,
         arguments,
         (0,),
+        settings.n_envs,
         settings.rollout_size,
         {"rollout step": (settings.n_steps,), "minibatch": turns},
     )
