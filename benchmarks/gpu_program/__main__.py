@@ -74,15 +74,16 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     phases = [int(name) for name in chosen(options["phase"], ("1", "2"), "--phase")]
     what = chosen(options["what"], SUBJECTS, "--what")
     reports = report_all(cards, precisions, phases, what, options, hlo)
-    console = wide_console()
-    show(reports, console)
+    values = to_json(reports, {key: str(value) for key, value in options.items()})
+    programs, console = values["programs"], wide_console()
+    show(programs, console)
     if options["kernels"]:
-        show_kernels(reports, console)
+        show_kernels(programs, console)
     if out is not None:
-        write_json(out, to_json(reports, {key: str(value) for key, value in options.items()}))
+        write_json(out, values)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(html_section(reports) + "\n")
+        html.write_text(html_section(programs) + "\n")
 
 
 if __name__ == "__main__":

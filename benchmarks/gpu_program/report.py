@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import escape
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gpu_program.analysis import Heavy, Part, Report, where
+from benchmarks.gpu_program.analysis import Report
 from benchmarks.gpu_program.model import LAUNCH_SECONDS, READ_SECONDS
 
 SCHEMA = 1
@@ -46,93 +46,91 @@ def seconds(value: float) -> str:
     return f"{value / 1e-6:.3g} µs"
 
 
-def row_of(part: Part) -> tuple[str, ...]:
+def row_of(part: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a part's cells, its name left out."""
-    loops = ", ".join(str(kernels) for kernels in part.host_loops)
-    cost = part.cost
+    loops = ", ".join(str(kernels) for kernels in part["host_loops"])
     return (
-        str(part.kernels),
-        f"{len(part.host_loops)} (of {loops})" if part.host_loops else "0",
-        f"{cost.launches:,.0f}",
-        short(cost.bytes, "B"),
-        short(cost.flops, "FLOP") if cost.flops else "",
-        seconds(cost.seconds),
-        cost.wall,
+        str(part["kernels"]),
+        f"{len(part['host_loops'])} (of {loops})" if loops else "0",
+        f"{part['launches']:,.0f}",
+        short(part["bytes"], "B"),
+        short(part["flops"], "FLOP") if part["flops"] else "",
+        seconds(part["seconds"]),
+        part["wall"],
     )
 
 
-def rows_of(report: Report) -> list[tuple[str, ...]]:
-    """Return the cells of a report: the whole program, then its parts."""
-    return [
-        (name, *row_of(part))
-        for name, part in (
-            (report.name, report.whole),
-            *((f"  one {part.name}", part) for part in report.parts),
-        )
-    ]
+def rows_of(program: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the cells of a program: the whole, then one turn of its parts."""
+    whole = (f"{program['name']}, {program['card']}", *row_of(program["whole"]))
+    return [whole, *((f"  one {part['name']}", *row_of(part)) for part in program["parts"])]
 
 
-def heavy_row(heavy: Heavy, whole_seconds: float) -> tuple[str, ...]:
+def heavy_row(heavy: Mapping[str, Any], whole_seconds: float) -> tuple[str, ...]:
     """Return the cells of a source line."""
     return (
-        heavy.where,
-        heavy.kind,
-        f"{heavy.launches:,.0f}",
-        short(heavy.bytes, "B"),
-        short(heavy.flops, "FLOP") if heavy.flops else "",
-        f"{100 * heavy.seconds / whole_seconds:.1f} %",
+        heavy["where"],
+        heavy["kind"],
+        f"{heavy['launches']:,.0f}",
+        short(heavy["bytes"], "B"),
+        short(heavy["flops"], "FLOP") if heavy["flops"] else "",
+        f"{100 * heavy['seconds'] / whole_seconds:.1f} %",
     )
 
 
-def speed_of(report: Report) -> str:
+def speed_of(program: Mapping[str, Any]) -> str:
     """Return one sentence: what the model expects, and what was measured."""
-    text = f"{report.name} on {report.card}: {short(report.steps_per_second)} steps/s by the model"
-    if report.measured_seconds:
-        ratio = report.measured_seconds / report.whole.cost.seconds
-        rate = short(report.steps / report.measured_seconds)
+    expected = short(program["model_steps_per_second"])
+    text = f"{program['name']} on {program['card']}: {expected} steps/s by the model"
+    if program["measured_steps_per_second"]:
+        ratio = program["measured_over_model_seconds"]
+        rate = short(program["measured_steps_per_second"])
         text += f", {rate} measured ({ratio:.2f} times the model's time)"
-    return "; ".join([text, *report.notes])
+    return "; ".join([text, *program["notes"]])
 
 
-def show(reports: Sequence[Report], console: Console, heaviest: bool = True) -> None:
+def show(programs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print tables: all programs, then each one's heaviest source lines."""
     table = Table(*COLUMNS, title="compiled programs, one turn each")
     table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:
         column.justify = "right"
-    for report in reports:
-        for cells in rows_of(report):
+    for program in programs:
+        for cells in rows_of(program):
             table.add_row(*cells)
         table.add_section()
     console.print(table)
-    for report in reports:
-        console.print(speed_of(report), highlight=False)
-    for report in reports if heaviest else ():
-        heavy = Table(*HEAVY_COLUMNS, title=f"{report.name}, {report.card}: heaviest source lines")
+    for program in programs:
+        console.print(speed_of(program), highlight=False)
+    for program in programs:
+        title = f"{program['name']}, {program['card']}: heaviest source lines"
+        heavy = Table(*HEAVY_COLUMNS, title=title)
         for column in heavy.columns[2:]:
             column.justify = "right"
-        for line in report.heaviest:
-            heavy.add_row(*heavy_row(line, report.whole.cost.seconds))
+        for line in program["heaviest"]:
+            heavy.add_row(*heavy_row(line, program["whole"]["seconds"]))
         console.print(heavy)
 
 
-def show_kernels(reports: Sequence[Report], console: Console) -> None:
+def show_kernels(programs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print every kernel of every part in the order in which they run, a loop inside after its own."""
-    for report in reports:
-        for part in report.parts:
-            console.print(f"\n{report.name}, {report.card}, one {part.name}:", highlight=False)
-            for block in part.block.walk():
-                turns = "turns as the host reads" if block.host_reads else f"{block.trips} turns"
-                console.print(f"  {block.name}, {turns}, {len(block.kernels)} kernels")
-                for kernel in block.kernels:
-                    products = short(sum(kernel.flops.values()), "FLOP") if kernel.flops else ""
-                    console.print(
-                        f"    {kernel.kind:15} {short(kernel.read_bytes, 'B'):>9} in "
-                        f"{short(kernel.written_bytes, 'B'):>9} out {products:>11}  {where(kernel)}  "
-                        f"[dim]{kernel.name}[/]",
-                        highlight=False,
-                        soft_wrap=True,
-                    )
+    for program in programs:
+        for part in program["parts"]:
+            console.print(f"\n{program['name']}, {program['card']}, one {part['name']}:")
+            loop = ""
+            for kernel in part["list"]:
+                if kernel["loop"] != loop:
+                    loop = kernel["loop"]
+                    console.print(f"  {loop}", highlight=False)
+                products = sum(kernel["flops"].values())
+                console.print(
+                    f"    {kernel['kind']:15} {short(kernel['read_bytes'], 'B'):>9} in "
+                    f"{short(kernel['written_bytes'], 'B'):>9} out "
+                    f"{short(products, 'FLOP') if products else '':>11}  {kernel['where']}  "
+                    f"[dim]{kernel['name']}[/]",
+                    highlight=False,
+                    soft_wrap=True,
+                )
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -144,23 +142,24 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def html_section(reports: Sequence[Report]) -> str:
-    """Return a section for a page: tables, what the model expects, heaviest lines folded away."""
+def html_section(programs: Sequence[Mapping[str, Any]]) -> str:
+    """Return a section for a page: tables, what the model expects, heaviest lines folded away.
+
+    Args:
+        programs: those of :func:`to_json`'s values.
+    """
     parts = [
         "<section id='gpu-program'><h2>What a GPU would run</h2>",
         "<p>Compiled by XLA for each card's description, without a card. Kernels are what one turn "
         f"launches; the model gives each {LAUNCH_SECONDS * 1e6:.0f} µs and each value that the host "
         f"must read {READ_SECONDS * 1e6:.0f} µs, and takes bytes and products at the card's rates.</p>",
-        html_table(
-            ("card", *COLUMNS),
-            [(report.card, *cells) for report in reports for cells in rows_of(report)],
-        ),
-        "<ul>" + "".join(f"<li>{escape(speed_of(report))}</li>" for report in reports) + "</ul>",
+        html_table(COLUMNS, [cells for program in programs for cells in rows_of(program)]),
+        "<ul>" + "".join(f"<li>{escape(speed_of(program))}</li>" for program in programs) + "</ul>",
     ]
-    for report in reports:
-        rows = [heavy_row(line, report.whole.cost.seconds) for line in report.heaviest]
+    for program in programs:
+        rows = [heavy_row(line, program["whole"]["seconds"]) for line in program["heaviest"]]
         parts.append(
-            f"<details><summary>{escape(report.name)}, {escape(report.card)}: heaviest source lines"
-            f"</summary>{html_table(HEAVY_COLUMNS, rows)}</details>"
+            f"<details><summary>{escape(program['name'])}, {escape(program['card'])}: heaviest source "
+            f"lines</summary>{html_table(HEAVY_COLUMNS, rows)}</details>"
         )
     return "\n".join([*parts, "</section>"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ import jax
 
 from benchmarks.gpu_program.analysis import Report, analyse
 from benchmarks.gpu_program.cards import CARDS, Card, card_of
+from benchmarks.gpu_program.prepared import prepare
 from benchmarks.gpu_program.subjects import (
     FORMS,
     Subject,
@@ -103,30 +104,21 @@ def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None
         name = f"{card.name}_{subject.name}".replace(" ", "_").replace(",", "")
         (hlo / f"{name}.txt").write_text(compiled.text)
     parts = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
-    report = analyse(subject.name, compiled.text, subject.steps, card, parts, unknown_trips)
+    report = analyse(
+        subject.name,
+        compiled.text,
+        subject.steps,
+        card,
+        parts,
+        unknown_trips,
+        own=compiled.own_kernels,
+    )
     report.compile_seconds = compiled.seconds
     report.temporary_bytes = compiled.temporary_bytes
     device = jax.devices()[0]
     if device.platform == "gpu" and card_of(device.device_kind) is card:
-        report.measured_seconds = timed(subject)
+        report.measured_seconds = median(prepare(subject).timed(2.0))
     return report
-
-
-def timed(subject: Subject, seconds: float = 2.0) -> float:
-    """Return the seconds of one call on the default device: the median of those in ``seconds``."""
-    program = jax.jit(subject.function, donate_argnums=subject.donate)
-    arguments = list(subject.arguments())
-    samples: list[float] = []
-    began = time.perf_counter()
-    while len(samples) < 3 or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
-        result = jax.block_until_ready(program(*arguments))
-        samples.append(time.perf_counter() - start)
-        for number in subject.donate:  # what was given away is the first of the results
-            arguments[number] = result[0]
-        if len(samples) == 1:  # the first compiles
-            began = time.perf_counter()
-    return sorted(samples[1:])[len(samples[1:]) // 2]
 
 
 def progress_line(report: Report) -> str:

@@ -98,6 +98,7 @@ ENTRY %main (a: f32[8,32], b: f32[32,16]) -> (f32[8,16], s8[100]) {
     (kernel,) = program_of(parse(text)).kernels
     assert kernel.kind == "product"
     assert kernel.flops == {"float32": 2.0 * 8 * 16 * 32}
+    assert kernel.written_bytes == 8 * 16 * 4  # not the scratch
 
 
 def test_a_radix_sort_goes_over_its_keys_once_a_byte() -> None:

@@ -84,7 +84,7 @@ def test_a_report_as_json_and_as_a_section(program: str) -> None:
     assert values["measured_steps_per_second"] is None
     report.measured_seconds = 2 * report.whole.cost.seconds
     assert report.to_dict()["measured_over_model_seconds"] == pytest.approx(2.0)
-    section = html_section([report])
+    section = html_section([report.to_dict()])
     assert "the &lt;program&gt;" in section
     assert "2.00 times" in section
 
