@@ -11,7 +11,7 @@ from benchmarks.baselines.port_agents import agents_hyper, fresh_agents, policy_
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, make_train
 from markets import EnvConfig
 
 
@@ -40,7 +40,7 @@ class PortTrainer:
         self.first_seconds = 0.0
         self._updates_before = -(-trained // settings.rollout_size)
         self._params, self._settings, self._count = params, settings, agents
-        self._agents: Agent | None = None
+        self._agents: TrainState | None = None
 
     def prepare(self) -> float:
         """Make the agents, compile, and make one update; return the seconds of these."""

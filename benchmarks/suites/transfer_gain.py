@@ -39,7 +39,7 @@ from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.train_ppo_jax import Agent
+from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.ppo.transfer import begin_with, extend
 from markets import EnvConfig, InputError
 
@@ -98,7 +98,7 @@ class _Judge:
         self._updates: list[int] = []
         self._earned: list[tuple[float, ...]] = []
 
-    def __call__(self, updates: int, agent: Agent) -> None:
+    def __call__(self, updates: int, agent: TrainState) -> None:
         if updates % self._every:
             return
         config = self._held_out.config
@@ -116,14 +116,16 @@ class _Judge:
         return Curve(steps=steps, pnl_dollars=tuple(self._earned))
 
 
-def begin_with_each(agent: Agent, teachers: Agent, params: EnvParams, spec: Any) -> Agent:
+def begin_with_each(
+    agent: TrainState, teachers: TrainState, params: EnvParams, spec: Any
+) -> TrainState:
     """Return fresh Phase 2 agents (A, ...), each with the weights and statistics of its own teacher."""
     begun = []
     for number in range(agent.updates.shape[0]):
         policy = extend(policy_of(teachers, number, PHASE_1, spec), PHASE_2)
         begun.append(begin_with(jax.tree.map(lambda x, n=number: x[n : n + 1], agent), policy, params))
     with jax.enable_x64(True):  # the statistics are float64 and stay so
-        joined: Agent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
+        joined: TrainState = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
     return joined
 
 
@@ -174,8 +176,8 @@ def measure(options: dict[str, int]) -> TransferReport:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=2 * before + 2 * after)
 
-        def watched(judge: _Judge) -> Callable[[int, Agent], None]:
-            def on_update(updates: int, agent: Agent) -> None:
+        def watched(judge: _Judge) -> Callable[[int, TrainState], None]:
+            def on_update(updates: int, agent: TrainState) -> None:
                 judge(updates, agent)
                 bar.advance(task)
 
