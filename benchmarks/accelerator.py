@@ -65,7 +65,7 @@ def main(out: Path, workers: int, quick: bool) -> None:
         click.echo(parts[report.stem]["said"])
     sizes = ["--envs", "65536", "--n-steps", "32", "--batch-size", "131072", "--epochs", "1,4"]
     sizes += ["--precisions", "float32,tf32,bf16"]
-    training = ["benchmarks.suites.train_throughput", "--no-legacy", "--rivals", "none"]
+    training = ["benchmarks.suites.train_throughput", "--no-legacy", "--baselines", "none"]
     training += ["--quick"] if quick else sizes
     parts["training"] = _run([*training, "--json", str(out / "training.json")], LIMIT_SECONDS)
     click.echo(parts["training"]["said"])
