@@ -9,7 +9,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from benchmarks.baselines.environments import forget
 from benchmarks.baselines.port_agents import agents_hyper, fresh_agents
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
 from jax_port.ppo.train_ppo_jax import make_train

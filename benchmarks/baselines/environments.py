@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.rows import Form
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
 from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.observation import observe_window
+from jax_port.envs.state import POSITION_FEATURES, EnvParams, EnvState
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import Bars, EnvConfig
 
-POSITION = -env.POSITION_FEATURES
+POSITION = -POSITION_FEATURES
 """Where the observation holds the position: -1, 0 or 1."""
 
 
@@ -48,7 +49,7 @@ def observe_as(form: Form, state: EnvState, obs: jax.Array, params: EnvParams) -
     if form == "obs":
         return obs
     if form == "parts":
-        window = jax.vmap(env.observe_window, in_axes=(0, None))(state, params)
+        window = jax.vmap(observe_window, in_axes=(0, None))(state, params)
         return window, jax.vmap(env.observe_position, in_axes=(0, None))(state, params)
     return ()
 

@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.baselines.pattern_agents import HeldOutMarket
 from benchmarks.harness.measure import Workload
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings

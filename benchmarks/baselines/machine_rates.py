@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.baselines.environments import forget
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.observation import window_at
+from jax_port.envs.state import EnvParams
 
 WORD = 4
 """Bytes of a float32 or int32."""
@@ -89,7 +89,7 @@ def xla_gather(params: EnvParams, envs: int) -> MakeWork:
         rows = jnp.asarray(_some_bars(params, envs))
 
         def windows(rows: jax.Array, params: EnvParams) -> jax.Array:
-            return jax.vmap(env.window_at, in_axes=(0, None))(rows, params).reshape(envs, -1)
+            return jax.vmap(window_at, in_axes=(0, None))(rows, params).reshape(envs, -1)
 
         gather = jax.jit(windows)
         return lambda: gather(rows, params).block_until_ready()

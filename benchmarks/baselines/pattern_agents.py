@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.baselines.port_agents import agents_hyper
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.evaluation.episodes import play
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import NetworkSpec, TrainSettings

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent, init_agents

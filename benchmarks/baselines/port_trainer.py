@@ -8,8 +8,8 @@ import jax
 
 from benchmarks.baselines.learners import Greedy, chooser_of, title
 from benchmarks.baselines.port_agents import agents_hyper, fresh_agents, policy_of
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent, make_train
 from markets import EnvConfig

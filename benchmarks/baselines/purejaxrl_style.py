@@ -21,8 +21,8 @@ from flax import struct
 from flax.training.train_state import TrainState
 
 from benchmarks.baselines.learners import Greedy, lenient, minibatches, title
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import TrainSettings
 
 ADAM_EPSILON = 1e-5

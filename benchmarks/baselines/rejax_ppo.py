@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.baselines.learners import Greedy, lenient, minibatches, title
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 
 

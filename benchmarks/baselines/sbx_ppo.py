@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.baselines.learners import Greedy, lenient, title, vec_scale
 from benchmarks.baselines.port_vec_env import PortVecEnv
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.running_statistics import normalize
 from jax_port.ppo.settings import TrainSettings
 from parity.learner.sb3_settings import sb3_arguments

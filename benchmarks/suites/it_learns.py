@@ -35,7 +35,7 @@ from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
 from foundation.errors import run_command
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import Precision, TrainSettings
 from markets import EnvConfig
 from markets.synthetic.pattern import oracle_signals

@@ -49,7 +49,7 @@ from benchmarks.harness.processes import watch_utilisation
 from benchmarks.harness.reports import SCHEMA, MemoryReport
 from benchmarks.harness.rows import Form, MemoryRow, Side, UtilisationRow
 from foundation.errors import run_command
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import make_train
 from legacy_torch.train import TrainConfig

@@ -54,7 +54,7 @@ from benchmarks.harness.rows import EnvironmentRow, MachineRow, RateRow, ShareRo
 from benchmarks.harness.statistics import paired_ratio, scaled
 from foundation.errors import run_command
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 
 LARGE = 256 * 2**20

@@ -44,7 +44,8 @@ from benchmarks.harness.reports import SCHEMA, ScalingReport
 from benchmarks.harness.rows import CompileRow, Form, LoadingRow, ScalingRow
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars

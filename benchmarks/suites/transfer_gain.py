@@ -38,7 +38,7 @@ from benchmarks.harness.options import as_text, days_option
 from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.train_ppo_jax import Agent
 from jax_port.ppo.transfer import begin_with, extend
 from markets import EnvConfig, InputError

@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 
 from foundation import provenance
 from foundation.files import file_digest, write_json
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings, check_rate
 from jax_port.ppo.sharding import (

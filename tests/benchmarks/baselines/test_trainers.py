@@ -21,7 +21,7 @@ from benchmarks.baselines.reference_trainer import ReferenceLearner
 from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layouts
 from benchmarks.harness.entries import Entry, measure_entries
 from benchmarks.harness.rows import EnvironmentRow
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
 from markets import EnvConfig, InputError
