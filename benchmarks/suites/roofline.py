@@ -21,16 +21,18 @@ from rich.console import Console
 
 from benchmarks.baselines.environments import PortWorkload, ReferenceWorkload, VecEnvWorkload
 from benchmarks.baselines.machine_rates import (
+    PRODUCT_FLOPS,
     WORD,
     MachineWorkload,
     MakeWork,
+    flops_per_step,
+    make_product,
     numpy_copy,
     numpy_gather,
     xla_copy,
     xla_gather,
 )
 from benchmarks.baselines.market import Market, make_market, read_or_generate
-from benchmarks.baselines.matrix_products import PRODUCT_FLOPS, flops_per_step, make_product
 from benchmarks.baselines.numpy_env import NumpyWorkload
 from benchmarks.baselines.port_trainer import PortTrainer
 from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings

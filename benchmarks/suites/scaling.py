@@ -21,9 +21,8 @@ from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from msgspec.structs import replace
 from rich.console import Console
 
-from benchmarks.baselines.device_trainer import DeviceTrainer
 from benchmarks.baselines.environments import PortWorkload
-from benchmarks.baselines.port_trainer import PortTrainer
+from benchmarks.baselines.port_trainer import DeviceTrainer, PortTrainer
 from benchmarks.harness import options as cli
 from benchmarks.harness.entries import STEPS, Entry, measure_entries
 from benchmarks.harness.machine_info import machine_info

@@ -23,8 +23,8 @@ from msgspec.structs import replace as replace_fields
 from rich.console import Console
 
 from benchmarks.baselines.environments import PortWorkload, VecEnvWorkload
+from benchmarks.baselines.machine_rates import flops_per_step, product_rates
 from benchmarks.baselines.market import Market, make_market, read_or_generate
-from benchmarks.baselines.matrix_products import flops_per_step, product_rates
 from benchmarks.baselines.port_trainer import PortTrainer
 from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings
 from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layouts

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from rich.console import Console
 
-from benchmarks.baselines.matrix_products import flops_per_step
+from benchmarks.baselines.machine_rates import flops_per_step
 from benchmarks.harness.reports import RooflineReport, read_report
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, ShareRow
 from benchmarks.harness.statistics import Samples

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.baselines.matrix_products import flops_per_step
+from benchmarks.baselines.machine_rates import flops_per_step
 from benchmarks.baselines.trainers import BASELINES
 from benchmarks.harness.reports import TrainReport, read_report
 from benchmarks.harness.rows import Side, TrainingRow
