@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -148,8 +149,11 @@ LIMITED = (
 )
 """Fields that one configuration each of a phase has near the int32 limit."""
 
+TRIES = 50
 GROUPS, EACH = 3, 3
 """Groups of equal shapes in a phase, and configurations in a group."""
+
+COUNT = 2 * GROUPS * EACH
 
 CONTRACTS = ("ES", "RTY", "MYM")
 
@@ -185,16 +189,28 @@ class Configuration:
         raise KeyError(name)
 
 
+@cache
 def draw_configurations(seed: int) -> list[Configuration]:
     """Return the configurations of a seed: both phases, every field with every kind of value.
 
     Args:
         seed: of all values, and of the bars.
+
+    Raises:
+        ArithmeticError: no try has every kind; not one seed of the first thousand takes many.
     """
-    rng = np.random.default_rng([seed, 16])
+    for attempt in range(TRIES):
+        drawn = _draw_all(seed, attempt)
+        if not REQUIRED - set(coverage_of(drawn)):
+            return drawn
+    raise ArithmeticError(f"seed {seed}: {TRIES} draws in a row lack a kind of value")
+
+
+def _draw_all(seed: int, attempt: int) -> list[Configuration]:
+    rng = np.random.default_rng([seed, 16, attempt])
     orders = {name: rng.permutation(len(kinds)) for name, kinds in {**SHAPES, **VALUES}.items()}
     markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
-    drawn = []
+    drawn: list[Configuration] = []
     for phase in (1, 2):
         for group in range(GROUPS):
             number = (phase - 1) * GROUPS + group
@@ -226,7 +242,7 @@ def _draw(
     """Return one configuration: fields in turn, each left as it is where its value can't be had."""
     settings: dict[str, Any] = {name: value for name, (_, value) in shape.items()}
     kinds = {"phase": str(phase), **{name: kind for name, (kind, _) in shape.items()}}
-    for name in rng.permutation(sorted(VALUES)):
+    for name in map(str, rng.permutation(sorted(VALUES))):
         kind, value = _pick(rng, VALUES[name], orders[name], number)
         if name == aim or not _allowed(phase, {**settings, name: value}, bars):
             continue
@@ -291,8 +307,7 @@ def report_configurations(drawn: Sequence[Configuration]) -> CheckResult:
     """Return what was drawn, for the report: coverage by field and kind, and every value."""
     result = CheckResult("configurations", "all fields of EnvConfig", len(drawn))
     result.coverage = coverage_of(drawn)
-    names = sorted({name for one in drawn for name in one.kinds})
-    for name in names:
+    for name in sorted({name for one in drawn for name in one.kinds}):
         values = {one.value(name) for one in drawn}
         result.notes[name] = ", ".join(
             f"{value:g}" if isinstance(value, float) else str(value)

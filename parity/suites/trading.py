@@ -28,6 +28,8 @@ from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
+from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
+from parity.suites.configurations import draw_configurations, report_configurations
 from parity.suites.data import check_data
 from parity.suites.invariants import check_account, check_forbidden
 from parity.suites.processed import processed
@@ -171,7 +173,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
         for scenario, markets in zip(scenarios, prepared, strict=True):
             pair = trading_pair(scenario.worlds, scenario.config, markets)
             if report is None:
-                report = Report(TITLE, request.seed, pair.port.form, [], [], LEARNER_REQUIRED)
+                required = LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED
+                report = Report(TITLE, request.seed, pair.port.form, [], [], required)
             report.required |= pair.required
             for number, market in enumerate(markets):
                 recorded = reference.record(scenario, pair, number)
@@ -189,6 +192,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                     progress(world.name, done)
     assert report is not None
     report.checks += learnt
+    if request.configurations:
+        report.checks.append(report_configurations(draw_configurations(request.seed)))
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,
