@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from markets import Bars, EnvConfig, InputError
+from markets.config import Session
 from markets.limits import check_int32
 from markets.synthetic.stress import stress_bars
 from parity.engine.verify import CheckResult
@@ -26,6 +27,10 @@ from parity.pairs.trading import World
 Rng = np.random.Generator
 Draw = Callable[[Rng], Any]
 Kinds = Mapping[str, Draw]
+
+SESSIONS: tuple[Session, ...] = ("rth", "all")
+Sessions = Mapping[Session, Bars]
+"""The same bars, cut to each session."""
 
 LEAST, ONE, NEGATIVE, BEYOND, LARGE, SMALL = (
     "least",
@@ -199,17 +204,18 @@ def draw_configurations(seed: int) -> list[Configuration]:
     Raises:
         ArithmeticError: no try has every kind; not one seed of the first thousand takes many.
     """
+    markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
+    by_session = [{name: bars.session(name) for name in SESSIONS} for bars in markets]
     for attempt in range(TRIES):
-        drawn = _draw_all(seed, attempt)
+        drawn = _draw_all(seed, attempt, by_session)
         if not REQUIRED - set(coverage_of(drawn)):
             return drawn
     raise ArithmeticError(f"seed {seed}: {TRIES} draws in a row lack a kind of value")
 
 
-def _draw_all(seed: int, attempt: int) -> list[Configuration]:
+def _draw_all(seed: int, attempt: int, markets: Sequence[Sessions]) -> list[Configuration]:
     rng = np.random.default_rng([seed, 16, attempt])
     orders = {name: rng.permutation(len(kinds)) for name, kinds in {**SHAPES, **VALUES}.items()}
-    markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
     drawn: list[Configuration] = []
     for phase in (1, 2):
         for group in range(GROUPS):
@@ -235,7 +241,7 @@ def _draw(
     number: int,
     phase: int,
     shape: Mapping[str, tuple[str, Any]],
-    bars: Bars,
+    bars: Sessions,
     orders: Mapping[str, Any],
     aim: str,
 ) -> Configuration:
@@ -248,17 +254,17 @@ def _draw(
             continue
         settings[name], kinds[name] = value, kind
     settings[aim], kinds[aim] = _near_limit(phase, settings, bars, aim), LIMIT
-    config, bars = _made(phase, settings, bars)
-    contract = bars.contract
+    config, priced = _made(phase, settings, bars)
+    contract = priced.contract
     options = (
         f"--stress all --symbol {contract.symbol} --seed {seed} "
         f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
     )
     name = f"configuration {number + 1}"
-    return Configuration(name, config, World(f"{contract.symbol} {name}", bars, options), kinds)
+    return Configuration(name, config, World(f"{contract.symbol} {name}", priced, options), kinds)
 
 
-def _made(phase: int, settings: Mapping[str, Any], bars: Bars) -> tuple[EnvConfig, Bars]:
+def _made(phase: int, settings: Mapping[str, Any], bars: Sessions) -> tuple[EnvConfig, Bars]:
     """Return the configuration, and the bars with the contract's costs.
 
     Raises:
@@ -267,12 +273,12 @@ def _made(phase: int, settings: Mapping[str, Any], bars: Bars) -> tuple[EnvConfi
     make = EnvConfig.phase1 if phase == 1 else EnvConfig.phase2
     config = make(**{name: value for name, value in settings.items() if name not in COSTS})
     costs = {name: settings[name] for name in COSTS if name in settings}
-    priced = replace(bars, contract=replace(bars.contract, **costs))
-    check_int32(priced.session(config.session), config)
-    return config, priced
+    contract = replace(bars["all"].contract, **costs)
+    check_int32(replace(bars[config.session], contract=contract), config)
+    return config, replace(bars["all"], contract=contract)
 
 
-def _allowed(phase: int, settings: Mapping[str, Any], bars: Bars) -> bool:
+def _allowed(phase: int, settings: Mapping[str, Any], bars: Sessions) -> bool:
     try:
         _made(phase, settings, bars)
     except InputError:
@@ -280,7 +286,7 @@ def _allowed(phase: int, settings: Mapping[str, Any], bars: Bars) -> bool:
     return True
 
 
-def _near_limit(phase: int, settings: Mapping[str, Any], bars: Bars, name: str) -> Any:
+def _near_limit(phase: int, settings: Mapping[str, Any], bars: Sessions, name: str) -> Any:
     """Return a field's largest value that leaves int32 a little room, found by halving."""
     unit = 1 if name == "contracts" else 0.01
     sign = -1 if name == "violation_penalty" else 1

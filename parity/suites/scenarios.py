@@ -71,6 +71,9 @@ class Request:
     learner: bool = True
 
 
+MARKETS = 11
+"""In one batch: more than there are symbols, so that no table ends at the eighth."""
+
 ODD: dict[str, Any] = {
     "window_size": 7,
     "warmup_bars": 40,
@@ -99,6 +102,7 @@ def make_scenarios(request: Request) -> Iterator[Scenario]:
     yield from _phase1_scenarios(request, worlds)
     yield from _phase2_scenarios(request, worlds)
     yield from _seconds_scenarios(request, worlds)
+    yield _many_markets(request)
     if request.configurations:
         yield from _drawn_scenarios(request)
 
@@ -106,7 +110,7 @@ def make_scenarios(request: Request) -> Iterator[Scenario]:
 def count_worlds_of(request: Request) -> int:
     """Return how many worlds all scenarios have, without making their bars."""
     each = (request.data is not None) + len(request.symbols)
-    return 2 * each + 4 + 1 + 2 * 2 + request.configurations * COUNT
+    return 2 * each + 4 + 1 + 2 * 2 + MARKETS + request.configurations * COUNT
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,24 @@ def _seconds_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     yield Scenario("seconds", with_seconds, EnvConfig.phase1(**small), *some)
     odd = EnvConfig.phase2(**small, trail_atr_mult=0.6, trail_win_bonus=0.35)
     yield Scenario("seconds, phase 2", _named(with_seconds), odd, *some)
+
+
+def _many_markets(request: Request) -> Scenario:
+    """Return more markets in one batch than there are symbols, no two with the same costs."""
+    worlds = []
+    for number in range(MARKETS):
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        bars = synthetic_bars(symbol, days=2, seed=request.seed + number)
+        contract = bars.contract.with_costs(slippage_ticks=number % 4, commission_cents=53 * number)
+        options = (
+            f"--synthetic 2 --symbol {symbol} --seed {request.seed + number} "
+            f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
+        )
+        priced = replace(bars, contract=contract)
+        worlds.append(World(f"market {number + 1}, {symbol}", priced, options))
+    config = EnvConfig.phase1(max_episode_bars=40)
+    some = max(min(request.episodes // 20, 5), 4), max(min(request.cases // 100, 200), 100)
+    return Scenario("many markets", tuple(worlds), config, *some)
 
 
 def _drawn_scenarios(request: Request) -> Iterator[Scenario]:

@@ -24,7 +24,7 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
-from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
@@ -47,6 +47,9 @@ MODULES = (
 """What the verdict depends on: these and everything of ours that they import."""
 
 TITLE = "trading environments, Phases 1 and 2, and the learner"
+
+AFTER_CASES, RESTARTS = "restart after a generated case", 200
+"""Name of a check, and how many restarts of a world it holds against a reset of the reference."""
 
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
@@ -107,7 +110,8 @@ def judge_world(
     generated = judge_cases(pair, recorded.transitions, stepped)
     if generated.first is not None:
         divergences.append(explain_case(pair, recorded.cases, generated.first))
-    checks += [generated, check_data(place, scenario.config, market)]
+    again = check_restarts(pair, recorded.transitions, stepped, AFTER_CASES, RESTARTS)
+    checks += [generated, again, check_data(place, scenario.config, market)]
     checks += check_account(recorded.episodes, played, place.name, scenario.config, place.bars.contract)
     checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped)
     return Judged(checks, divergences)
