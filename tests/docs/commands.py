@@ -21,8 +21,10 @@ import click
 from tests.docs.pages import ROOT, Fault, Page
 from tests.docs.paths import PACKAGES
 
-FOREIGN = {"cd", "git", "mcs", "mono", "apt-get", "pre-commit", "ruff", "mypy", "lint-imports", "codespell",
-           "pytest", "mkdocs", "xdg-open", "source", "grep", "ls", "nvidia-smi", "unzip"}  # fmt: skip
+FOREIGN = set(
+    "apt-get cd codespell git grep lint-imports ls mcs mkdocs mono mypy nvidia-smi pre-commit pytest ruff source "
+    "unzip xdg-open".split()
+)
 """Other programs that pages call; their options are not checked."""
 FOREIGN_MODULES = {"pip", "venv", "build", "pytest", "mkdocs"}
 FOREIGN_OPTIONS = {"--import-mode", "--durations"}

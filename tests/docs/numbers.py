@@ -3,16 +3,17 @@
 A page gives a report a short name, and puts a comment after each number that comes from it::
 
     <!-- report bench: reports/reference/benchmarks_cpu2/benchmarks.json -->
-    It trains at 48.0 k<!-- bench sections.train.report.rows[name=port, 4 epochs].steps_per_second.median -->
+    It trains at 48.0 k<!-- bench sections.train.report.rows[name=port].rate.median --> steps a second.
 
-``<!-- code NAME -->`` takes the number from a function of :mod:`tests.docs.facts` instead. The number must
-be the report's, rounded to the digits that are shown. In a section that names a report
-every number that looks measured needs such a comment; ``<!-- given -->`` after a number says that it was
-chosen, not measured.
+``<!-- code NAME -->`` takes the number from a function of :mod:`tests.docs.facts` instead. The
+number must be the report's, rounded to the digits that are shown. In a section that names a report every number that looks measured needs
+such a comment; ``<!-- given -->`` after a number says that it was chosen, not measured, and
+``<!-- measured apart -->`` before a paragraph that its numbers are in no report.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import operator
 import re
@@ -50,7 +51,11 @@ def report(path: str) -> Any:
 
 
 def lookup(value: Any, path: str) -> Any:
-    """Return what a path such as ``rows[name=port, obs].rate.median`` leads to; ``[*]`` gives a list."""
+    """Return what a path such as ``rows[name=port, obs].rate.median`` leads to.
+
+    ``[*]`` gives a list over all entries, ``[hop=C#;*]`` over those that fit; ``[a=1;b=2]`` is the one
+    entry that fits both, and ``a|b`` the first of two keys that is there.
+    """
     for step in re.findall(r"\[[^\]]*\]|[^.\[]+", path):
         if step == "[*]":
             rest = path[path.index("[*]") + 3 :].lstrip(".")
@@ -58,9 +63,12 @@ def lookup(value: Any, path: str) -> Any:
             return [lookup(item, rest) if rest else item for item in items]
         if step.startswith("["):
             inner = step[1:-1]
-            name, equals, wanted = inner.partition("=")
-            if equals:
-                fitting = [row for row in value if str(row.get(name)) == wanted]
+            if "=" in inner:
+                conditions = [part.split("=", 1) for part in inner.split(";") if part != "*"]
+                fitting = [row for row in value if all(str(row.get(k)) == w for k, w in conditions)]
+                if inner.endswith(";*"):
+                    rest = path[path.index(step) + len(step) :].lstrip(".")
+                    return [lookup(row, rest) if rest else row for row in fitting]
                 if len(fitting) != 1:
                     raise KeyError(f"{len(fitting)} rows with {inner}")
                 value = fitting[0]
@@ -72,7 +80,7 @@ def lookup(value: Any, path: str) -> Any:
 
 
 def evaluate(expression: str, reports: dict[str, str]) -> float:
-    """Return the value of ``NAME path``, of ``max NAME path[*]``, and of such terms joined by * / + -."""
+    """Return the value of ``NAME path``, ``max NAME path[*]``, or such terms joined by * / + -."""
     terms = re.split(r"\s([*/+-])\s(?![^\[]*\])", expression.strip())
     result = _term(terms[0], reports)
     for sign, term in zip(terms[1::2], terms[2::2], strict=True):
@@ -142,11 +150,12 @@ def _blank(match: re.Match[str]) -> str:
 def _unmarked(page: Page, prose: str) -> Iterator[Fault]:
     """Yield numbers without a comment in sections that speak of a committed report."""
     starts = [0, *(match.start() for match in re.finditer(r"^#+ ", prose, re.MULTILINE)), len(prose)]
-    for begin, end in zip(starts, starts[1:], strict=False):
+    for begin, end in itertools.pairwise(starts):
         section = prose[begin:end]
-        if "reports/reference/" not in section or "<!-- numbers: elsewhere -->" in section:
+        if "reports/reference/" not in re.sub(r"<!--.*?-->", "", section, flags=re.DOTALL):
             continue
-        cleaned = re.sub(r"`[^`]*`|\]\([^)]*\)", lambda m: "x" * len(m[0]), section)
+        cleaned = re.sub(r"<!-- measured apart -->.*?(?:\n\s*\n|\Z)", _same_length, section, flags=re.DOTALL)
+        cleaned = re.sub(r"`[^`]*`|\]\([^)]*\)", _same_length, cleaned)
         cleaned = re.sub(r"<!--.*?-->", lambda m: MARK * len(m[0]), cleaned, flags=re.DOTALL)
         cleaned = re.sub(
             r"^(#+ .*|\|[^|\n]*\|(?=.*\|$)|\|[-| :]+\|$)", _same_length, cleaned, flags=re.M
@@ -160,7 +169,7 @@ def _unmarked(page: Page, prose: str) -> Iterator[Fault]:
 
 
 def _same_length(match: re.Match[str]) -> str:
-    return "x" * len(match[0])
+    return re.sub(r"[^\n]", "x", match[0])
 
 
 def _looks_measured(match: re.Match[str]) -> bool:

@@ -116,7 +116,7 @@ def _resolves(dotted: str) -> bool:
 
 
 def check_links(page: Page, others: dict[str, Page]) -> Iterator[Fault]:
-    """Yield a fault for every link to a file that is not there or to a heading that it does not have."""
+    """Yield a fault for every link to a file or a heading that is not there."""
     for line, target in page.links:
         if re.match(r"[a-z]+:", target):
             continue

@@ -61,7 +61,8 @@ def _step(code: str, page: Page, line: int) -> str:
 def _shell(code: str, page: Page, block: Block, expected: str) -> str:
     return (
         "import subprocess\n"
-        f"done = subprocess.run(['bash', '-euo', 'pipefail', '-c', {code!r}], capture_output=True, text=True)\n"
+        f"command = ['bash', '-euo', 'pipefail', '-c', {code!r}]\n"
+        "done = subprocess.run(command, capture_output=True, text=True)\n"
         "print(done.stdout + done.stderr)\n"
         f"assert done.returncode == 0, '{page.name}:{block.line}: exit code ' + str(done.returncode)\n"
         f"assert {expected!r} in done.stdout + done.stderr, "
@@ -83,6 +84,7 @@ def run(page: Page) -> Iterator[Fault]:
             shim.chmod(0o755)
         path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "PATH": path}
+        environment["RLTRADER_CACHE"] = str(Path(folder) / "cache")
         environment.pop("JAX_NUMPY_RANK_PROMOTION", None)
         environment.pop("JAX_NUMPY_DTYPE_PROMOTION", None)
         done = subprocess.run(

@@ -35,7 +35,8 @@ def test_a_wrong_path_or_name_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "`ninjatrader/check/ParityCheck.cs`, `check/ParityCheck.cs`, `jax_port/ppo/`, `parity/mutants/catalog*.py`",
+        "`ninjatrader/check/ParityCheck.cs`, `check/ParityCheck.cs`, `jax_port/ppo/`",
+        "`parity/mutants/catalog*.py`",
         "`reports/parity/certificate.json` is written by a run, `manifest.json` too.",
         "`jax_port.data.data_loader.load`, `markets.EnvConfig.phase1`, `parity.json`, `run.json`",
         "`position`, `jax.devices()`, `and/or`, `a/b`",
@@ -46,7 +47,10 @@ def test_right_paths_and_names_pass(text: str) -> None:
 
 
 def test_a_link_to_a_missing_file_or_heading_is_found() -> None:
-    text = "[a](parity.md) [b](paritie.md) [c](parity.md#the-verdict) [d](parity.md#no-such-thing) [e](#here)\n\n# Here\n"
+    text = (
+        "[a](parity.md) [b](paritie.md) [c](parity.md#the-verdict) [d](parity.md#no-such-thing) "
+        "[e](#here)\n\n# Here\n"
+    )
     faults = list(paths.check_links(page(text), {}))
     assert [fault.text.split(":")[0] for fault in faults] == [
         "link to paritie.md",
@@ -151,7 +155,10 @@ def test_a_number_of_the_code_is_computed() -> None:
 
 
 def test_a_number_beside_a_report_must_be_tied_to_it() -> None:
-    text = "# Measured\n\nFrom `reports/reference/x.json`: 16 million<!-- given --> and 42 million.\n\n# Else\n\n3 million\n"
+    text = (
+        "# Measured\n\nFrom `reports/reference/x.json`: 16 million<!-- given --> and 42 million.\n\n"
+        "<!-- measured apart -->\n17 million.\n\n# Else\n\n3 million\n"
+    )
     found = list(numbers.check_page(page(text)))
     assert [fault.text.split(":")[0] for fault in found] == ["42 million"]
 
