@@ -59,7 +59,7 @@ def measure_return(bench: Bench, quick: bool) -> None:
             part.add(msgspec.to_builtins(row), line)
             if bench.recorder.left < 20:
                 break
-        reached = [row["seconds"] for row in part.rows if row["seconds"] is not None]
+        reached = [row["seconds"] for row in part.rows if row.get("seconds") is not None]
         part.note(median_seconds=median(reached) if reached else None)
 
 
