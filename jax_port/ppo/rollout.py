@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.envs.observation import window_at
+from jax_port.envs.phase import Transition
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState, Outcome
 from jax_port.ppo.fast.microbatch import choices_first, chunk_size
 from jax_port.ppo.networks import log_prob, masked_log_probs, sample
 from jax_port.ppo.running_statistics import (
@@ -126,7 +128,7 @@ def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvP
         params: holds the market.
     """
     assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
-    window = jax.vmap(env.window_at, in_axes=(0, None))(step_idx, params)
+    window = jax.vmap(window_at, in_axes=(0, None))(step_idx, params)
     # Joined, unlike a batch that is handed out (jax_port/envs/observation.py): the joining is one loop
     # with the scaling, and training on two cores an eighth faster for it.
     raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
@@ -165,7 +167,7 @@ def collect(
     def look(state: EnvState) -> jax.Array:
         return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
 
-    def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, _Cut, Ends]]:
+    def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, Cut, Ends]]:
         act_key, restart_key = jax.random.split(key)
         state = actor.env_state
         scale = scale_of(actor.moments)
@@ -190,8 +192,8 @@ def collect(
             scales=scale,
         )
         after = look(moved.final_state)
-        cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
-        return actor, (step, cut, ends._replace(actions=_count(action, masks.shape[1])))
+        cut = Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
+        return actor, (step, cut, ends._replace(actions=count_codes(action, masks.shape[1])))
 
     starts = actor.episode_start
     actor, (rollout, cut, ends) = jax.lax.scan(body, actor, jax.random.split(key, num_steps))
@@ -231,7 +233,7 @@ def logits_of(
     return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """Where episodes were truncated and what they led to, leaves (T, N, ...), scales (T, D)."""
 
     truncated: jax.Array
@@ -240,14 +242,16 @@ class _Cut(NamedTuple):
     scale: Scale
 
 
-def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams) -> jax.Array:
+def value_of_cut(
+    cut: Cut, weights: Params, network: Network, params: EnvParams, rows: int = BOOTSTRAP_CHUNK
+) -> jax.Array:
     """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
 
-    Truncations are rare, so they are gathered and valued a chunk at a time.
+    Truncations are rare, so they are gathered and valued some ``rows`` at a time.
     """
     steps, envs = cut.truncated.shape
     size = steps * envs
-    chunk = min(BOOTSTRAP_CHUNK, size)
+    chunk = min(rows, size)
     flags = cut.truncated.reshape(-1)
     count = jnp.sum(flags.astype(jnp.int32))
     (where,) = jnp.nonzero(flags, size=size, fill_value=size)
@@ -271,7 +275,7 @@ def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams
 
 
 def _account(
-    actor: Actor, moved: env.Transition, gamma: jax.Array, norm_reward: bool
+    actor: Actor, moved: Transition, gamma: jax.Array, norm_reward: bool
 ) -> tuple[Actor, jax.Array, Ends]:
     """Take one step's rewards, ends and observations into account: actor, rewards (N,), sums."""
     outcome: Outcome = moved.outcome
@@ -297,7 +301,7 @@ def _account(
         drawdown=of_ended(real(final.highest_balance - final.balance)),
         trades=of_ended(final.num_trades),
         wins=of_ended(final.winning_trades),
-        reasons=_count(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
+        reasons=count_codes(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
         actions=jnp.zeros(0, jnp.int32),
     )
     after = Actor(
@@ -310,7 +314,7 @@ def _account(
     return after, reward, ends
 
 
-def _count(codes: jax.Array, kinds: int) -> jax.Array:
+def count_codes(codes: jax.Array, kinds: int) -> jax.Array:
     """Return how often each of 0 .. kinds - 1 occurs: int32 (kinds,)."""
     hits = codes[:, None] == jnp.arange(kinds, dtype=codes.dtype)[None, :]
     return jnp.sum(hits.astype(jnp.int32), axis=0)

@@ -14,9 +14,13 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, EnvParams
+from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast import gpu_rollout, gpu_update
 from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
+from jax_port.ppo.fast.form import Form, default_form
+from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.gae import gae
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.rollout import Actor, Ends, Rollout, collect, init_actor, rebuild
@@ -115,14 +119,14 @@ class Layout(NamedTuple):
 ONE_DEVICE = Layout()
 
 
-def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
+def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
     """Return the towers as functions of (weights, obs).
 
-    On a CPU they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own in
-    rounding.
+    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own
+    in rounding.
     """
     spec = settings.network
-    if jax.default_backend() == "cpu" and settings.precision == "float32":
+    if form == "cpu" and settings.precision == "float32":
         return Network(
             policy=lambda w, obs: tower(policy_layers(w, spec), obs, spec.activation),
             value=lambda w, obs: tower(value_layers(w, spec), obs, spec.activation)[..., 0],
@@ -177,6 +181,7 @@ def update(
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
+    form: Form = "cpu",
 ) -> tuple[Agent, Metrics]:
     """Collect one rollout and learn from it for several epochs.
 
@@ -186,8 +191,9 @@ def update(
         params: of the environment.
         settings: sizes; static.
         layout: over devices; static.
+        form: of the program; static.
     """
-    agent, metrics, _ = traced_update(agent, hyper, params, settings, layout)
+    agent, metrics, _ = traced_update(agent, hyper, params, settings, layout, form)
     return agent, metrics
 
 
@@ -197,21 +203,13 @@ def traced_update(
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
+    form: Form = "cpu",
 ) -> tuple[Agent, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
-    network = network_of(settings, phase_of(params).num_actions)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
-    actor, rollout, last_values, ends = collect(
-        agent.actor,
-        collect_key,
-        agent.learner.params,
-        network,
-        params,
-        settings.n_steps,
-        hyper.gamma,
-        settings.norm_reward,
-        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
+    actor, rollout, last_values, ends = _collected(
+        agent, collect_key, hyper, params, settings, layout, form
     )
     advantages, returns = gae(
         rollout.rewards,
@@ -223,13 +221,77 @@ def traced_update(
         hyper.gae_lambda,
     )
     hyper = annealed(hyper, agent.updates, settings)
-    take = batches(rollout, advantages, returns, params, layout)
     orders = permutations(order_key, settings)
-    size, rates = settings.batch_size, settings.layer_rates
-    learner, records = run_epochs(agent.learner, orders, take, size, network, hyper, rates)
+    learner, records = _trained(
+        agent.learner, orders, rollout, advantages, returns, hyper, params, settings, layout, form
+    )
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
     return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace
+
+
+def _collected(
+    agent: Agent,
+    key: jax.Array,
+    hyper: HyperParams,
+    params: EnvParams,
+    settings: TrainSettings,
+    layout: Layout,
+    form: Form,
+) -> tuple[Actor, Rollout, jax.Array, Ends]:
+    """Collect a rollout in a form of the program."""
+    weights, actions = agent.learner.params, phase_of(params).num_actions
+    steps, scaled = settings.n_steps, settings.norm_reward
+    if form != "cpu":
+        network = gpu_network(settings, actions, params.obs_size, form)
+        packed = network.pack(weights)
+        return gpu_rollout.collect(
+            agent.actor, key, packed, network, params, steps, hyper.gamma, scaled
+        )
+    return collect(
+        agent.actor,
+        key,
+        weights,
+        network_of(settings, actions),
+        params,
+        steps,
+        hyper.gamma,
+        scaled,
+        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
+    )
+
+
+def _trained(
+    learner: TrainState,
+    orders: jax.Array,
+    rollout: Rollout,
+    advantages: jax.Array,
+    returns: jax.Array,
+    hyper: HyperParams,
+    params: EnvParams,
+    settings: TrainSettings,
+    layout: Layout,
+    form: Form,
+) -> tuple[TrainState, StepRecord]:
+    """Learn from a rollout in a form of the program."""
+    size, rates, actions = settings.batch_size, settings.layer_rates, phase_of(params).num_actions
+    if form != "cpu":
+        return gpu_update.run_epochs(
+            learner,
+            orders,
+            rollout,
+            advantages,
+            returns,
+            params,
+            size,
+            gpu_network(settings, actions, params.obs_size, form),
+            hyper,
+            rates,
+            layout.whole,
+            layout.split,
+        )
+    take = batches(rollout, advantages, returns, params, layout)
+    return run_epochs(learner, orders, take, size, network_of(settings, actions), hyper, rates)
 
 
 def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) -> HyperParams:
@@ -333,6 +395,7 @@ def make_train(
     agents: int,
     layout: Layout = ONE_DEVICE,
     places: Agent | None = None,
+    form: Form | None = None,
 ) -> Callable[[Agent, HyperParams, EnvParams], tuple[Agent, Metrics]]:
     """Return the compiled program: several updates of several agents in one call.
 
@@ -342,14 +405,17 @@ def make_train(
         agents: A, side by side.
         layout: of minibatches and buffers over devices.
         places: sharding of every leaf of the agents, where there are several devices.
+        form: of the program; by default the one for JAX's default device.
 
     Returns:
         A function (agents with leading axis A, hyperparameters likewise, environment parameters) ->
         (agents, metrics with leading axes (K, A)). The agents given are consumed.
     """
 
+    chosen = form or default_form()
+
     def one(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
-        return update(agent, hyper, params, settings, layout)
+        return update(agent, hyper, params, settings, layout, chosen)
 
     def every(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
         if agents == 1:  # a batch of one matrix product is slower than the product

@@ -152,6 +152,18 @@ def init_train_state(params: Params) -> TrainState:
     return TrainState(params, adam.init(params))
 
 
+def predicted_values(values: jax.Array, before: jax.Array, clip_range: jax.Array) -> jax.Array:
+    """Return what the value loss compares with returns, (B,): values, or the clipped ones alone.
+
+    Args:
+        values: float32 (B,).
+        before: float32 (B,), when the actions were taken.
+        clip_range: float32 scalar; :data:`OFF` for none.
+    """
+    near = jnp.clip(values - before, -clip_range, clip_range)
+    return jnp.where(jnp.isfinite(clip_range), before + near, values)
+
+
 def value_sum(
     params: Params, network: Network, batch: Batch, counted: jax.Array, hyper: HyperParams
 ) -> jax.Array:
@@ -166,9 +178,7 @@ def value_sum(
         hyper: clip_range_vf.
     """
     values = network.value(params, batch.obs)
-    near = jnp.clip(values - batch.values, -hyper.clip_range_vf, hyper.clip_range_vf)
-    predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)
-    squares = jnp.square(batch.returns - predicted)
+    squares = jnp.square(batch.returns - predicted_values(values, batch.values, hyper.clip_range_vf))
     return jnp.sum(jnp.where(counted, squares, 0.0))
 
 

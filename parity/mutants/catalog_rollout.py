@@ -117,17 +117,17 @@ COLLECT = (
     Mutant(
         "cut-valued-on-termination",
         ROLLOUT,
-        "cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after,",
-        "cut = _Cut(actor.episode_start, moved.final_state.step_idx, after,",
+        "cut = Cut(moved.outcome.truncated, moved.final_state.step_idx, after,",
+        "cut = Cut(actor.episode_start, moved.final_state.step_idx, after,",
         "learner 3. and not where it is terminated",
     ),
     Mutant(
         "cut-valued-at-next-episode",
         ROLLOUT,
         "        after = look(moved.final_state)\n"
-        "        cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx,",
+        "        cut = Cut(moved.outcome.truncated, moved.final_state.step_idx,",
         "        after = look(moved.state)\n"
-        "        cut = _Cut(moved.outcome.truncated, moved.state.step_idx,",
+        "        cut = Cut(moved.outcome.truncated, moved.state.step_idx,",
         "learner 3. The terminal observation is the old episode's last",
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""What the gate compares on: bars, a configuration and an amount, for each phase.
+"""Scenarios of the gate: bars, a configuration and how many episodes and cases, for each phase.
 
 Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols in full
 in Phase 1 and by half in Phase 2, whose account and data are Phase 1's.
@@ -19,7 +19,7 @@ from parity.pairs.trading import World
 
 
 @dataclass(frozen=True)
-class Bed:
+class Scenario:
     """Bars and a configuration to compare on, and how much.
 
     Attributes:
@@ -28,7 +28,7 @@ class Bed:
         config: the configuration.
         episodes, cases: per world.
         properties: also check look-ahead and the mirror.
-        draws: also check that starts are drawn fairly; one bed a phase is enough.
+        start_distribution: also check that starts are drawn fairly; one scenario a phase is enough.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Bed:
     episodes: int
     cases: int
     properties: bool = False
-    draws: bool = False
+    start_distribution: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ ODD: dict[str, Any] = {
 """Settings none of which has its default value, so that no default hides a fault."""
 
 
-def beds(request: Request) -> Iterator[Bed]:
+def make_scenarios(request: Request) -> Iterator[Scenario]:
     """Yield what a request compares on: Phase 1 first, then Phase 2, then both by the second."""
-    grounds = _worlds(request)
-    yield from _phase1_beds(request, grounds)
-    yield from _phase2_beds(request, grounds)
-    yield from _seconds_beds(request, grounds)
+    worlds = _worlds(request)
+    yield from _phase1_scenarios(request, worlds)
+    yield from _phase2_scenarios(request, worlds)
+    yield from _seconds_scenarios(request, worlds)
 
 
 def count_worlds_of(request: Request) -> int:
-    """Return how many worlds all beds have, without making their bars."""
+    """Return how many worlds all scenarios have, without making their bars."""
     each = (request.data is not None) + len(request.symbols)
     return 2 * each + 4 + 1 + 2 * 2
 
@@ -151,33 +151,35 @@ def _worlds(request: Request) -> _Worlds:
     return _Worlds(file, symbols, stress, (nights,), (odd,))
 
 
-def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _phase1_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     config, full = EnvConfig.phase1(), (request.episodes, request.cases)
     few = max(request.episodes // 5, 4), max(request.cases // 10, 200)
     if worlds.file:
-        yield Bed("file", worlds.file, config, *full, properties=True)
-    yield Bed("symbols", worlds.symbols, config, *full, properties=not worlds.file)
-    yield Bed("stress", worlds.stress, config, *few)
-    yield Bed("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
-    yield Bed("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, draws=True)
+        yield Scenario("file", worlds.file, config, *full, properties=True)
+    yield Scenario("symbols", worlds.symbols, config, *full, properties=not worlds.file)
+    yield Scenario("stress", worlds.stress, config, *few)
+    yield Scenario("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
+    yield Scenario("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, start_distribution=True)
 
 
-def _phase2_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _phase2_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     """Yield the file in full, and hostile bars of all hours with odd settings, for what is new."""
     config, full = EnvConfig.phase2(), (request.episodes, request.cases)
     half = max(request.episodes // 2, 5), max(request.cases // 2, 400)
     some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
     if worlds.file:
-        yield Bed("file, phase 2", _named(worlds.file), config, *full, properties=True)
-    yield Bed("symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file)
+        yield Scenario("file, phase 2", _named(worlds.file), config, *full, properties=True)
+    yield Scenario(
+        "symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file
+    )
     odd = EnvConfig.phase2(**ODD, trail_atr_mult=0.6, trail_win_bonus=0.35)
-    yield Bed("odd settings, phase 2", _named(worlds.odd), odd, *some, draws=True)
+    yield Scenario("odd settings, phase 2", _named(worlds.odd), odd, *some, start_distribution=True)
 
 
-def _seconds_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _seconds_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     """Yield both phases with seconds, on an account so small that a minute's way can break it."""
     some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
-    grounds = tuple(
+    with_seconds = tuple(
         replace(
             world,
             name=f"{world.name}, seconds",
@@ -187,9 +189,9 @@ def _seconds_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
         for world in (*worlds.symbols[:1], *worlds.odd)
     )
     small = {**ODD, "trailing_drawdown_dollars": 300.0}
-    yield Bed("seconds", grounds, EnvConfig.phase1(**small), *some)
+    yield Scenario("seconds", with_seconds, EnvConfig.phase1(**small), *some)
     odd = EnvConfig.phase2(**small, trail_atr_mult=0.6, trail_win_bonus=0.35)
-    yield Bed("seconds, phase 2", _named(grounds), odd, *some)
+    yield Scenario("seconds, phase 2", _named(with_seconds), odd, *some)
 
 
 def _named(worlds: tuple[World, ...]) -> tuple[World, ...]:

@@ -17,6 +17,7 @@ from benchmarks.harness.measure import take_turns
 from benchmarks.suites.env_throughput import main, short
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -84,12 +85,12 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def params() -> env.EnvParams:
+def params() -> EnvParams:
     config = EnvConfig.phase1()
     return env.make_params(stack([prepare(synthetic_bars("ES", days=4, seed=0), config)]), config)
 
 
-def test_actions_are_valid_and_random(params: env.EnvParams) -> None:
+def test_actions_are_valid_and_random(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 3000)
     state = state.replace(position=jnp.arange(3000, dtype=jnp.int32) % 3 - 1)
     actions = np.asarray(random_valid_actions(jax.random.key(1), state))
@@ -98,7 +99,7 @@ def test_actions_are_valid_and_random(params: env.EnvParams) -> None:
     assert (np.bincount(actions[flat], minlength=3) > 250).all()
 
 
-def test_the_forms_hand_out_the_same_observations(params: env.EnvParams) -> None:
+def test_the_forms_hand_out_the_same_observations(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 8)
     keys = jax.random.split(jax.random.key(1), (20, 2))
     obs = jnp.zeros((8, params.obs_size), jnp.float32)

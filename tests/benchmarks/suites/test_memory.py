@@ -19,6 +19,7 @@ from benchmarks.report.takeaways import takeaway
 from benchmarks.suites.memory import loop_row, main, planned, size_words
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -29,7 +30,7 @@ TICK = 0.01
 
 
 @pytest.fixture(scope="module")
-def params() -> env.EnvParams:
+def params() -> EnvParams:
     config = EnvConfig.phase1()
     return env.make_params(stack([prepare(synthetic_bars("ES", days=4, seed=0), config)]), config)
 
@@ -70,7 +71,7 @@ def test_programs_that_do_not_grow_are_refused() -> None:
         planned(small, small, 64)
 
 
-def test_a_loop_that_keeps_its_carry_is_seen(params: env.EnvParams) -> None:
+def test_a_loop_that_keeps_its_carry_is_seen(params: EnvParams) -> None:
     # Planted: the rival's own loop, but for its giving up of the carry.
     def compiled(envs: int) -> Any:
         _, state = jax.eval_shape(lambda: env.batch_reset(jax.random.key(0), params, envs))
@@ -83,7 +84,7 @@ def test_a_loop_that_keeps_its_carry_is_seen(params: env.EnvParams) -> None:
     assert found["parts"]["results"] == STATE
 
 
-def test_a_loop_that_fails_is_a_row_that_says_so(params: env.EnvParams) -> None:
+def test_a_loop_that_fails_is_a_row_that_says_so(params: EnvParams) -> None:
     row = loop_row(replace(params, window_size=10**6), "obs", 32)
     assert row["name"] == "port, with observations, 32 environments"
     assert row["error"]
@@ -92,7 +93,7 @@ def test_a_loop_that_fails_is_a_row_that_says_so(params: env.EnvParams) -> None:
     assert said == "The port's loop could not be compiled. See the table for why."
 
 
-def test_bytes_of_the_report(quick: Any, params: env.EnvParams) -> None:
+def test_bytes_of_the_report(quick: Any, params: EnvParams) -> None:
     report, text, out = quick
     assert (report["schema"], report["benchmark"]) == (1, "memory")
     rows = {row["name"]: row for row in report["rows"]}

@@ -20,7 +20,8 @@ from benchmarks.report.sections import measured_of
 from benchmarks.report.takeaways import takeaway
 from benchmarks.suites.roofline import ABOVE_ONE, attained, count_bytes, main, show, xla_count
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, EnvParams, make_params
+from jax_port.envs.env_phase1_jax import NUM_ACTIONS, make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.networks import ActorCritic
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig

@@ -21,7 +21,8 @@ from benchmarks.report.takeaways import takeaway
 from benchmarks.suites import scaling
 from benchmarks.suites.scaling import compile_times, fitting, main, training_points
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
