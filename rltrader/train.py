@@ -50,7 +50,7 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
 )
 @click.option("--freeze", multiple=True, metavar="LAYER", help="Layer that keeps its weights.")
 @click.option(
-    "--layer-rate", "layer_rates", multiple=True, metavar="LAYER=X", help="Factor on its learning rate."
+    "--layer-rate", "layer_factors", multiple=True, metavar="LAYER=X", help="Factor on its own rate."
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")

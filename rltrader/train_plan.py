@@ -41,7 +41,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
         if options[part]:
             chosen[part] = hidden_sizes(part, options[part])
     settings = TrainSettings().override(
-        **chosen, layer_rates=_layer_rates(options["layer_rates"], options["freeze"])
+        **chosen, layer_rates=_layer_rates(options["layer_factors"], options["freeze"])
     )
     data = _data(bars, options, first)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)

@@ -10,6 +10,7 @@ import jax
 
 from jax_port.data.data_loader import MarketData
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.phase import Transition
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState
 from markets import EnvConfig
@@ -34,7 +35,7 @@ def batch_reset(key: jax.Array, params: EnvParams, num_envs: int) -> tuple[jax.A
     return env.batch_reset(key, params, num_envs, phase_of(params))
 
 
-def batch_step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> env.Transition:
+def batch_step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> Transition:
     """Step every environment once, and start those anew whose episode ended.
 
     Args:

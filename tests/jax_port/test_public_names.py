@@ -16,6 +16,7 @@ import pytest
 import jax_port
 from jax_port import data
 from jax_port.envs import env_phase1_jax as phase1
+from jax_port.envs.phase import Transition
 from jax_port.envs.registry import PHASES
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -84,5 +85,5 @@ def test_the_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     names: dict[str, object] = {}
     exec(block.replace("10_000", "64"), names)
     out = names["out"]
-    assert isinstance(out, phase1.Transition)
+    assert isinstance(out, Transition)
     assert out.obs.shape == (64, 225)

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from benchmarks.baselines.port_and_sb3 import flops_per_step
 from click.testing import CliRunner
 from rich.console import Console
 
-from benchmarks.baselines.port_and_sb3 import flops_per_step
 from benchmarks.harness.measure import Timing
 from benchmarks.report.compare import read_report
 from benchmarks.report.sections import measured_of

@@ -11,10 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from benchmarks.baselines.port_and_sb3 import PortTrainer
 from click.testing import CliRunner
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
-from benchmarks.baselines.port_and_sb3 import PortTrainer
 from benchmarks.report.compare import read_report
 from benchmarks.report.sections import measured_of
 from benchmarks.report.takeaways import takeaway
