@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from foundation.errors import InputError
@@ -17,7 +16,7 @@ from foundation.import_closure import PACKAGES_ROOT
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
 from rltrader.bar_options import DEFAULT_SYMBOL, BarOptions, bar_options
-from rltrader.consoles import progress_bar
+from rltrader.consoles import progress_bar, report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 
 COMMANDS = {
@@ -61,7 +60,7 @@ def run(bars: BarOptions, export_chain: bool, out: Path, **options: Any) -> None
     from parity.suites.trading import run as run_gate
 
     request = _request(bars, options)
-    console = Console()
+    console = report_console()
     with progress_bar("parity", "{task.fields[world]}", console=console) as bar:
         task = bar.add_task("", total=count_worlds(request), world="starting")
         report = run_gate(
@@ -140,15 +139,14 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
     for check in values["checks"]:
         if not check["passed"]:
             what = f"{check['check']} on {check['world']}: {_why(check)}"
-            console.print(f"[red]failed[/] {escape(what)}")
+            console.print(f"failed: {what}", style="red")
     if values["missing"]:
-        console.print(f"[red]never seen[/] {escape(', '.join(values['missing']))}")
+        console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for found in values["divergences"]:
         console.print(f"looks like {found['looks_like']}; reproduce with:", style="yellow")
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
-    page = escape(str(out / "report.html"))
-    console.print(f"[bold {colour}]verdict: {values['verdict']}[/]   {page}")
+    console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
 
 
 def _why(check: dict[str, Any]) -> str:
@@ -173,7 +171,7 @@ def verify(certificate: Path) -> None:
 
     found = admit(certificate)
     made = found["made"]
-    click.echo(
+    say(
         f"{certificate} fits: verdict {found['verdict']!r}, {len(found['sources'])} source files, "
         f"made {made['when']} on {made['device']}"
     )
@@ -206,11 +204,11 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
     if not 1 <= int(fields["step_idx"]) < length - 1:
         raise InputError(f"--state names bar {fields['step_idx']}; these bars allow 1 to {length - 2}")
     found = differences(pair, Case(0, fields, action))
-    console = Console()
+    console = report_console()
     for name, value in pair.describe(0, fields).items():
-        console.print(f"[dim]{name:>16}[/] {value}")
+        console.print(f"{name:>16} {value}")
     if not found:
-        console.print("[green]both sides agree[/]")
+        console.print("both sides agree", style="green")
         return
     table = Table("when", "field", "reference", "port", "ulps")
     for row in found:
