@@ -31,8 +31,9 @@ def printable(text: str) -> str:
 def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
-    Bad input prints one sentence and exits with code 2. Whatever else is raised prints one sentence
-    too, leaves the traceback in a file that the sentence names, and exits with code 70.
+    Bad input, and a file that the system does not let us use, print one sentence and exit with code 2.
+    Whatever else is raised prints one sentence too, leaves the traceback in a file that the sentence
+    names, and exits with code 70.
     """
     try:
         command()
@@ -40,6 +41,10 @@ def run_command(command: Callable[[], object]) -> None:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            where = f"{error.filename}: {error.strerror}; give a file or folder that can be used"
+            print(f"error: {printable(where)}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         sys.exit(UNEXPECTED)
 

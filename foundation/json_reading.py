@@ -7,6 +7,7 @@ The types are msgspec's structs, or plain ones such as ``dict[str, Any]``.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -32,51 +33,48 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|(?<![0-9.eE+-])-?[0-9]{20,}(?
 _PLACE = re.compile(r"(.*?)(?: - at `(?:key in )?\$?(.*)`)?", re.DOTALL)
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True):
+class Struct(msgspec.Struct):
     """The base of a declared JSON object; names that are not declared are passed over."""
 
 
-def read_json(
-    path: Path,
-    kind: type[T],
-    *,
-    what: str,
-    mend: str,
-    absent: str = "",
-    most_bytes: int = MOST_BYTES,
-) -> T:
-    """Read a JSON file as a declared type.
+@dataclass(frozen=True)
+class Artifact:
+    """A kind of JSON file, in the words of messages.
 
-    Args:
-        path: the file.
-        kind: what it must hold.
-        what: the artifact, in words: "not a readable ``what``".
+    Attributes:
+        what: its name, as in "not a readable certificate".
         mend: what to do about a damaged one.
         absent: what to say where there is no file; by default that, and ``mend``.
-        most_bytes: a larger file is not read.
+        most_bytes: a larger one is not read.
+    """
+
+    what: str
+    mend: str
+    absent: str = ""
+    most_bytes: int = MOST_BYTES
+
+    def damaged(self, where: object, reason: str) -> InputError:
+        """Return the error that says where one is damaged, why, and what to do."""
+        return InputError(f"{where}: not a readable {self.what} ({reason}); {self.mend}")
+
+
+def read_json(path: Path, kind: type[T], artifact: Artifact) -> T:
+    """Read a JSON file as a declared type.
 
     Raises:
         InputError: there is no file, it is too large, or it does not hold what was declared.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(most_bytes + 1)
+            data = file.read(artifact.most_bytes + 1)
     except FileNotFoundError:
-        raise InputError(f"{path}: {absent or f'no such file; {mend}'}") from None
+        raise InputError(f"{path}: {artifact.absent or f'no such file; {artifact.mend}'}") from None
     except OSError as error:
-        raise InputError(f"{path}: not a readable {what} ({error.strerror or error}); {mend}") from None
-    return decode_json(data, kind, where=str(path), what=what, mend=mend, most_bytes=most_bytes)
+        raise artifact.damaged(path, error.strerror or str(error)) from None
+    return decode_json(data, kind, artifact, where=path)
 
 
-def decode_json(
-    data: bytes | str,
-    kind: type[T],
-    *,
-    where: str,
-    what: str,
-    mend: str,
-    most_bytes: int = MOST_BYTES,
-) -> T:
+def decode_json(data: bytes | str, kind: type[T], artifact: Artifact, *, where: object) -> T:
     """Return JSON text as a declared type; ``where`` names it in messages.
 
     Raises:
@@ -84,8 +82,8 @@ def decode_json(
     """
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     try:
-        if len(raw) > most_bytes:
-            raise ValueError(f"larger than {most_bytes:,} bytes")
+        if len(raw) > artifact.most_bytes:
+            raise ValueError(f"larger than {artifact.most_bytes:,} bytes")
         found = msgspec.json.decode(raw, type=kind)
         _check_tokens(raw)
         return found
@@ -93,10 +91,10 @@ def decode_json(
         reason = "nested too deeply"
     except (ValueError, msgspec.DecodeError) as error:
         reason = explain(error)
-    raise InputError(f"{where}: not a readable {what} ({reason}); {mend}")
+    raise artifact.damaged(where, reason)
 
 
-def convert(values: Any, kind: type[T], *, where: str, what: str, mend: str) -> T:
+def convert(values: Any, kind: type[T], artifact: Artifact, *, where: object) -> T:
     """Return plain values, read before, as a declared type.
 
     Raises:
@@ -105,7 +103,7 @@ def convert(values: Any, kind: type[T], *, where: str, what: str, mend: str) -> 
     try:
         return msgspec.convert(values, type=kind)
     except (ValueError, msgspec.ValidationError) as error:
-        raise InputError(f"{where}: not a readable {what} ({explain(error)}); {mend}") from None
+        raise artifact.damaged(where, explain(error)) from None
 
 
 def explain(error: Exception) -> str:

@@ -6,7 +6,6 @@ Source: section 4 of ``docs/environment.md``. All classes are frozen and validat
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
@@ -14,6 +13,16 @@ from typing import Any, Literal
 from foundation.errors import InputError
 
 Session = Literal["rth", "all"]
+
+
+MOST_WHOLE = 2**31 - 1
+MOST_NUMBER = 1e12
+"""Beyond this no amount or factor makes sense, and cents would no longer be exact in 64 bits."""
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _require(ok: bool, message: str) -> None:
@@ -24,16 +33,18 @@ def _require(ok: bool, message: str) -> None:
 def _whole(owner: object, name: str, least: int) -> None:
     value = getattr(owner, name)
     _require(
-        isinstance(value, int) and not isinstance(value, bool) and value >= least,
-        f"{name} is {value!r}; it must be a whole number, at least {least}",
+        isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST_WHOLE,
+        f"{name} is {_short(value)}; it must be a whole number from {least} to {MOST_WHOLE}",
     )
 
 
 def _number(owner: object, name: str) -> float:
     value = getattr(owner, name)
     _require(
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value),
-        f"{name} is {value!r}; it must be a finite number",
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and -MOST_NUMBER <= value <= MOST_NUMBER,
+        f"{name} is {_short(value)}; it must be a finite number, at most {MOST_NUMBER:,.0f} either way",
     )
     # One spelling a value, so that equal configurations have equal JSON: 0 for -0.0, 50.0 for 50.
     object.__setattr__(owner, name, float(value) + 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 from foundation.files import file_digest
 from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
-from parity.engine.certificate import CertificateError, misfits, read
+from parity.engine.certificate import misfits, read
 
 CERTIFICATE = Path("reports/parity/certificate.json")
 """Where ``rltrader parity run`` leaves it."""
@@ -26,10 +26,7 @@ def admit(path: Path = CERTIFICATE) -> dict[str, Any]:
     """
     from parity.suites.trading import MODULES
 
-    try:
-        found = read(path)
-    except CertificateError as error:
-        raise InputError(str(error)) from None
+    found = read(path)
     reasons = misfits(found, PACKAGES_ROOT, MODULES)
     if reasons:
         more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from rltrader.consoles import report_console
+
 STYLES = {
     "slower": "bold red",
     "worse": "bold red",
@@ -34,7 +36,7 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     Takes two reports of one benchmark, or two benchmarks.json. Exit code 0 means that nothing got
     slower, 1 that something did or is gone, 2 bad input.
     """
-    from benchmarks.harness.output import numeric_table, short, wide_console
+    from benchmarks.harness.output import WIDTH, numeric_table, short
     from benchmarks.harness.reports import read_report
     from benchmarks.report.compare import compare as compare_reports
 
@@ -42,7 +44,7 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(comparison.to_dict(), indent=2))
         raise SystemExit(1 if comparison.regressed else 0)
-    console = wide_console()
+    console = report_console(WIDTH)
     table = numeric_table("row", "before", "after", "ratio", "interval", "verdict")
     table.columns[0].no_wrap = False
     for change in comparison.changes:
@@ -61,7 +63,7 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
         table.add_row(name, "", "", "", "", "new")
     console.print(table)
     for name, (one, two) in comparison.different.items():
-        console.print(f"{name} differs: {one} and {two}", style="yellow", markup=False)
+        console.print(f"{name} differs: {one} and {two}", style="yellow")
     counts = Counter(change.verdict for change in comparison.changes if not change.machine)
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     console.print(

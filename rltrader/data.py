@@ -16,7 +16,7 @@ from markets.quality.inspection import inspect
 from markets.readers import detect_format, read_frame
 from markets.writers import write_bars
 from rltrader.bar_options import BarOptions, bar_options
-from rltrader.consoles import report_console
+from rltrader.consoles import report_console, say
 
 
 @click.group()
@@ -104,7 +104,7 @@ def synthetic(
         written.append((write_bars(fine, out.with_stem(f"{out.stem}_1s")), fine))
     for path, made in written:
         length = "minute" if made.bar_seconds == 60 else "second"
-        click.echo(f"{path}: {len(made):,} one-{length} bars, sha256 {made.digest[:16]}")
+        say(f"{path}: {len(made):,} one-{length} bars, sha256 {made.digest[:16]}")
 
 
 @data.command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from foundation.json_reading import Artifact, decode_json
 from markets import EnvConfig, InputError
+
+ANY = Artifact("JSON", "")
 
 
 def environment(phase: str, overrides: Sequence[str]) -> EnvConfig:
@@ -19,13 +21,13 @@ def environment(phase: str, overrides: Sequence[str]) -> EnvConfig:
     Raises:
         InputError: a text is no NAME=VALUE, a name is unknown or a value is not valid.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--set {text}: give NAME=VALUE, such as max_episode_bars=120")
         try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return (EnvConfig.phase2() if phase == "2" else EnvConfig.phase1()).override(**found)
+            values[name] = decode_json(value, object, ANY, where=text)
+        except InputError:
+            values[name] = value  # a word
+    return (EnvConfig.phase2() if phase == "2" else EnvConfig.phase1()).override(**values)

@@ -146,8 +146,8 @@ def _show(values: dict[str, Any], out: Path) -> None:
         console.print(_both_verdicts(values["seconds"]))
     styles = {"good": "green", "warn": "yellow", "bad": "red"}
     for tone, words in pills(values):
-        console.print(words, style=styles[tone], markup=False)
-    console.print(f"page and tables: {out}", markup=False)
+        console.print(words, style=styles[tone])
+    console.print(f"page and tables: {out}")
 
 
 def _both_verdicts(seconds: dict[str, Any]) -> Table:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 
 BUNDLE = "bundle"
@@ -50,13 +50,13 @@ def bundle(source: Path, to: Path, agent: int | None, symbol: str | None) -> Non
     from jax_port.export.bundle import export as write
     from jax_port.export.bundle import find_policy
 
-    console = Console(stderr=True)
+    console = report_console(stderr=True)
     with console.status("exporting") as status:
         manifest = write(
             find_policy(source, agent), to, symbol, lambda name: status.update(f"writing {name}")
         )
     if manifest["certificate"] == "ungated":
-        console.print("[yellow]ungated: trained without proof of parity, and the manifest says so[/]")
-    click.echo(
-        f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}"
-    )
+        console.print(
+            "ungated: trained without proof of parity, and the manifest says so", style="yellow"
+        )
+    say(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")

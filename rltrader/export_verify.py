@@ -15,7 +15,7 @@ from rich.table import Table
 
 from markets import Bars, InputError, get_contract
 from rltrader.bar_options import BarOptions, bar_options
-from rltrader.consoles import report_console
+from rltrader.consoles import report_console, say
 
 OUT = Path("reports/export")
 LIMITED = "RLTRADER_LIMITED_PROCESS"
@@ -80,7 +80,7 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
     market = bars_for(folder, manifest, _bars(folder, bars))
     made = make_day(load_policy(folder / POLICY), market, date)
     write_day(to, market, made)
-    click.echo(f"{made['day']}: {len(made['features'])} bars; {to / BARS} and {to / DAY}")
+    say(f"{made['day']}: {len(made['features'])} bars; {to / BARS} and {to / DAY}")
 
 
 def _in_limited_process() -> int:
@@ -142,11 +142,11 @@ def show(report: dict[str, Any], out: Path) -> None:
     if not replay["trades"]:
         console.print("the policy takes no trade, so none was compared", style="yellow")
     if isinstance(report["day"], str):
-        console.print(f"C#: {report['day']}", style="yellow", markup=False)
+        console.print(f"C#: {report['day']}", style="yellow")
     if report["csharp"] != "checked":
-        console.print(f"C#: {report['csharp']}", style="yellow", markup=False)
+        console.print(f"C#: {report['csharp']}", style="yellow")
     if report["verdict"] == "same":
         console.print("every hop is the same", style="green")
     else:
-        console.print(f"different: {report['first_divergence']}", style="red", markup=False)
-    console.print(f"page: {out / PAGE}", markup=False)
+        console.print(f"different: {report['first_divergence']}", style="red")
+    console.print(f"page: {out / PAGE}")

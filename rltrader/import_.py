@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foundation.errors import InputError
+from rltrader.consoles import say
 from rltrader.environment_options import environment
 
 
@@ -38,6 +39,4 @@ def import_(
     config = None if phase is None else environment(phase, overrides)
     policy = read_policy(source, vecnormalize, config)
     save_policy(to, policy)
-    click.echo(
-        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}; saved as {to}"
-    )
+    say(f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}; saved as {to}")

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from foundation.errors import InputError
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.json_reading import Artifact, Int32, decode_json
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
 from rltrader.bar_options import DEFAULT_SYMBOL, BarOptions, bar_options
-from rltrader.consoles import progress_bar
+from rltrader.consoles import progress_bar, report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
+
+T = TypeVar("T")
 
 COMMANDS = {
     "mutation": Lazy(
@@ -61,7 +62,7 @@ def run(bars: BarOptions, export_chain: bool, out: Path, **options: Any) -> None
     from parity.suites.trading import run as run_gate
 
     request = _request(bars, options)
-    console = Console()
+    console = report_console()
     with progress_bar("parity", "{task.fields[world]}", console=console) as bar:
         task = bar.add_task("", total=count_worlds(request), world="starting")
         report = run_gate(
@@ -140,15 +141,14 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
     for check in values["checks"]:
         if not check["passed"]:
             what = f"{check['check']} on {check['world']}: {_why(check)}"
-            console.print(f"[red]failed[/] {escape(what)}")
+            console.print(f"failed: {what}", style="red")
     if values["missing"]:
-        console.print(f"[red]never seen[/] {escape(', '.join(values['missing']))}")
+        console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for found in values["divergences"]:
         console.print(f"looks like {found['looks_like']}; reproduce with:", style="yellow")
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
-    page = escape(str(out / "report.html"))
-    console.print(f"[bold {colour}]verdict: {values['verdict']}[/]   {page}")
+    console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
 
 
 def _why(check: dict[str, Any]) -> str:
@@ -173,7 +173,7 @@ def verify(certificate: Path) -> None:
 
     found = admit(certificate)
     made = found["made"]
-    click.echo(
+    say(
         f"{certificate} fits: verdict {found['verdict']!r}, {len(found['sources'])} source files, "
         f"made {made['when']} on {made['device']}"
     )
@@ -186,19 +186,25 @@ def verify(certificate: Path) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of synthetic or hostile bars.")
 @click.option("--commission", type=int, help="Cents per side, instead of the contract's.")
 @click.option("--slippage", type=int, help="Ticks, instead of the contract's.")
-@click.option("--seconds", type=int, help="Look at every second, of bars made with this seed.")
+@click.option(
+    "--seconds", type=click.IntRange(min=0), help="Look at every second, of bars made with this seed."
+)
 @click.option("--config", help="Configuration as JSON; Phase 1 defaults otherwise.")
 @click.option("--state", required=True, help="State fields in ticks and cents, as JSON.")
-@click.option("--action", required=True, type=int)
+@click.option("--action", required=True, type=click.IntRange(-(2**31), 2**31 - 1))
 def case(bars: BarOptions, state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
     from parity.pairs.trading import trading_pair
 
-    settings = EnvConfig.phase1() if config is None else EnvConfig.from_dict(_json("--config", config))
+    settings = (
+        EnvConfig.phase1()
+        if config is None
+        else EnvConfig.from_dict(_json("--config", config, dict[str, Any]))
+    )
     pair = trading_pair([_world(bars, options)], settings)
-    fields = {**_json("--state", state), "market": 0}
+    fields = {**_json("--state", state, dict[str, Int32 | bool]), "market": 0}
     needed = set(pair.rules) & set(pair.reference.read(_fresh(pair)))
     if missing := sorted(needed - set(fields)):
         raise InputError(f"--state lacks {', '.join(missing)}; give every field of the state")
@@ -206,11 +212,11 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
     if not 1 <= int(fields["step_idx"]) < length - 1:
         raise InputError(f"--state names bar {fields['step_idx']}; these bars allow 1 to {length - 2}")
     found = differences(pair, Case(0, fields, action))
-    console = Console()
+    console = report_console()
     for name, value in pair.describe(0, fields).items():
-        console.print(f"[dim]{name:>16}[/] {value}")
+        console.print(f"{name:>16} {value}")
     if not found:
-        console.print("[green]both sides agree[/]")
+        console.print("both sides agree", style="green")
         return
     table = Table("when", "field", "reference", "port", "ulps")
     for row in found:
@@ -226,14 +232,9 @@ def _fresh(pair: Any) -> Any:
     return env
 
 
-def _json(option: str, text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{option} is not JSON ({error}); quote it as a JSON object") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{option} must be a JSON object of names and numbers")
-    return found
+def _json(option: str, text: str, kind: type[T]) -> T:
+    artifact = Artifact("JSON object", "give names and whole numbers, in quotes")
+    return decode_json(text, kind, artifact, where=option)
 
 
 def _world(given: BarOptions, options: dict[str, Any]) -> Any:

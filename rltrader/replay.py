@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from foundation.errors import InputError
 from rltrader.bar_options import BarOptions, bar_options
+from rltrader.consoles import report_console
 
 
 @click.command()
@@ -58,10 +58,10 @@ def replay(log: Path, bars: BarOptions, bundle: Path | None, fill_ticks: float, 
 def _show(report: dict[str, Any]) -> None:
     from parity.live_replay.replay import words
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = report_console(soft_wrap=True)
 
     def say(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False)
+        console.print(text, style=style)
 
     compared, fills, first = report["compared"], report["fills"], report["first"]
     largest = report["largest"]

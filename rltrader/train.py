@@ -23,6 +23,7 @@ from foundation.errors import InputError
 from foundation.signals import stop_on_signal
 from parity.admission import CERTIFICATE
 from rltrader.bar_options import BarOptions, bar_options
+from rltrader.consoles import report_console, say
 from rltrader.train_plan import make_plan
 from rltrader.training_options import settings_options
 
@@ -50,7 +51,7 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
 )
 @click.option("--freeze", multiple=True, metavar="LAYER", help="Layer that keeps its weights.")
 @click.option(
-    "--layer-rate", "layer_rates", multiple=True, metavar="LAYER=X", help="Factor on its learning rate."
+    "--layer-rate", "layer_factors", multiple=True, metavar="LAYER=X", help="Factor on its own rate."
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
@@ -94,9 +95,9 @@ def train(
     else:
         plan = make_plan(bars, options)
         runs.refuse_occupied(out)
-    console = Console(stderr=True)
+    console = report_console(stderr=True)
     if plan.certificate == UNGATED:
-        console.print("[yellow]ungated: no proof of parity; every artifact will say so[/]")
+        console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
     with progress(console, plan) as tell, stop_on_signal() as stopped:
         finished = runs.go_on(plan, out, tell, stopped, begin=not resume)
     if not finished:
@@ -105,7 +106,7 @@ def train(
         )
         raise SystemExit(stopped.exit_code)
     count = len(plan.agents)
-    click.echo(f"{count} {'policy' if count == 1 else 'policies'} trained; saved in {out}")
+    say(f"{count} {'policy' if count == 1 else 'policies'} trained; saved in {out}")
 
 
 def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Plan:

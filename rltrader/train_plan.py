@@ -41,7 +41,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
         if options[part]:
             chosen[part] = hidden_sizes(part, options[part])
     settings = TrainSettings().override(
-        **chosen, layer_rates=_layer_rates(options["layer_rates"], options["freeze"])
+        **chosen, layer_lr=_layer_lr(options["layer_factors"], options["freeze"])
     )
     data = _data(bars, options, first)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
@@ -109,7 +109,7 @@ def _first_and_policy(first: str, policy: str | None) -> tuple[str, str | None]:
     return "", first
 
 
-def _layer_rates(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[str, float]]:
+def _layer_lr(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[str, float]]:
     """Return LAYER=X texts and frozen layers as pairs."""
     rates = [(name, 0.0) for name in frozen]
     for text in given:

@@ -28,7 +28,7 @@ from benchmarks.harness.rows import (
 )
 from benchmarks.harness.statistics import PairedRatio
 from foundation.errors import InputError
-from foundation.json_reading import read_json
+from foundation.json_reading import Artifact, read_json
 
 SCHEMA = 3
 """Version of the format, of all benchmarks."""
@@ -264,6 +264,10 @@ class MergedReport(Report, frozen=True, kw_only=True, tag="report"):
 
 
 AnyReport = SectionReport | MergedReport
+REPORT_FILE = Artifact(
+    f"benchmark report of format {SCHEMA}",
+    "give benchmarks.json, or what `--json FILE` of one benchmark wrote",
+)
 
 
 def read_report(path: Path) -> AnyReport:
@@ -272,12 +276,7 @@ def read_report(path: Path) -> AnyReport:
     Raises:
         InputError: there is none, or it is not one.
     """
-    report: AnyReport = read_json(
-        path,
-        AnyReport,  # type: ignore[arg-type]
-        what=f"benchmark report of format {SCHEMA}",
-        mend="give benchmarks.json, or what `--json FILE` of one benchmark wrote",
-    )
+    report: AnyReport = read_json(path, AnyReport, REPORT_FILE)  # type: ignore[arg-type]
     if report.schema != SCHEMA:
         raise InputError(
             f"{path}: its format is {report.schema}, and this version reads {SCHEMA}; measure again"

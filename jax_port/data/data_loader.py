@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,9 +23,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from foundation.errors import run_command
 from foundation.files import WriteError, json_digest, write_bytes
 from foundation.import_closure import PACKAGES_ROOT, digests
+from jax_port.data.array_digest import array_digest
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
 from markets.bars import FEATURES
@@ -35,7 +34,7 @@ from markets.limits import EXACT_IN_FLOAT32, check_int32
 HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
 """Columns of ``MarketData.bars``; the last holds the bits of a float32."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 _ARRAYS = ("features", "bars", "starts", "timestamps_ns")
 
 
@@ -255,7 +254,7 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
         with safe_open(entry, framework="numpy") as file:
             about = file.metadata()
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-        if about["checksum"] != _checksum(arrays):
+        if about["checksum"] != _checksum(arrays, about["digest"]):
             return None
         return PreparedMarket(**arrays, contract=contract, source=source, digest=about["digest"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
@@ -264,27 +263,13 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
 
 def _write_cache(entry: Path, market: PreparedMarket) -> None:
     arrays = {name: getattr(market, name) for name in _ARRAYS}
-    about = {"digest": market.digest, "checksum": _checksum(arrays)}
+    about = {"digest": market.digest, "checksum": _checksum(arrays, market.digest)}
     try:
         write_bytes(entry, save(arrays, metadata=about))
     except WriteError:
         return  # a cache that can't be written costs time, nothing else
 
 
-def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
-    """Return a CRC over arrays: safetensors notices a short file, but not a flipped bit."""
-    crc = 0
-    for name in _ARRAYS:
-        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
-    return f"{crc:08x}"
-
-
-def main() -> None:
-    """Load markets and print their arrays, memory and device; bad input exits with code 2."""
-    from jax_port.data.demonstration import show_markets
-
-    run_command(show_markets)
-
-
-if __name__ == "__main__":
-    main()
+def _checksum(arrays: Mapping[str, NDArray[Any]], digest: str) -> str:
+    """Return a digest over all that an entry holds; safetensors itself notices no flipped bit."""
+    return json_digest([_LAYOUT, digest, array_digest(arrays)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from foundation.files import file_digest
+from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
 from jax_port.export.bundle import STATE
@@ -20,6 +21,10 @@ from markets import EnvConfig, InputError
 
 REFERENCE_MODEL, REFERENCE_RUN = "model.zip", "run.json"
 """What a run of the reference's trainer holds beside its normaliser."""
+
+
+class _ReferenceRun(Struct):
+    env_config: dict[str, Any]
 
 
 def read_policy(
@@ -57,13 +62,9 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
         raise InputError(
             f"{folder}: neither a bundle nor a run of MaskablePPO; give the model's zip itself"
         )
-    try:
-        said = json.loads(run.read_text(encoding="utf-8"))["env_config"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{run}: does not say its environment; give the model's zip and --phase"
-        ) from None
-    return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(said)
+    artifact = Artifact("run of the reference's trainer", "give the model's zip and --phase")
+    values = read_json(run, _ReferenceRun, artifact)
+    return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(values.env_config)
 
 
 def _read_state(path: Path) -> Policy:

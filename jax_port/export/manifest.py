@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
 
 from foundation.files import file_digest
+from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import FORBIDDEN_LOGIT
 from jax_port.ppo.policy import Policy
@@ -42,11 +44,67 @@ MASKS = {
         "open and trailing",
     ),
 }
-PARTS = (
-    *("phase", "actions", "observation", "normalizer", "network", "masks"),
-    *("contract", "env_config", "certificate", "source", "made", "files"),
-)
 UNGATED = "ungated"
+MANIFEST_FILE = Artifact(
+    "manifest",
+    "export the policy anew",
+    absent="no bundle here; give a folder that `rltrader export` wrote",
+    most_bytes=8 * 1024 * 1024,
+)
+
+
+class _Header(Struct):
+    kind: str
+    version: Int32
+
+
+class _Layer(Struct):
+    name: str
+    rows: Count = field(name="in")
+    columns: Count = field(name="out")
+
+
+class _Network(Struct):
+    activation: str
+    policy: Annotated[list[_Layer], Meta(min_length=1)]
+    value: Annotated[list[_Layer], Meta(min_length=1)]
+
+
+class _Observation(Struct):
+    size: Count
+    window: Count
+    features: list[str]
+    position: list[str]
+
+
+class _Normalizer(Struct):
+    epsilon: float
+    clip: float
+    count: float
+    mean: list[float]
+    var: list[float]
+
+
+class _Source(Struct):
+    file: str
+    sha256: str
+
+
+class _Manifest(Struct):
+    """What everybody who reads a manifest may count on."""
+
+    phase: Literal[1, 2]
+    actions: list[str]
+    observation: _Observation
+    normalizer: _Normalizer
+    network: _Network
+    masks: dict[str, Any]
+    contract: Contract
+    env_config: dict[str, Any]
+    certificate: dict[str, Any] | str
+    source: _Source
+    made: dict[str, Any]
+    files: dict[str, str]
 
 
 def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,45 +181,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Return a bundle's manifest.
 
     Raises:
-        InputError: there is none, or it is of another kind or version.
+        InputError: there is none, it is damaged, or it is of another kind or version.
     """
     path = folder / MANIFEST
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        kind, version = found["kind"], found["version"]
-        missing = [name for name in PARTS if name not in found] if version == VERSION else []
-        if version == VERSION and not missing:
-            _check_form(found)
-    except FileNotFoundError:
+    values = read_json(path, dict[str, Any], MANIFEST_FILE)
+    header = convert(values, _Header, MANIFEST_FILE, where=path)
+    if (header.kind, header.version) != (KIND, VERSION):
         raise InputError(
-            f"{path}: no bundle here; give a folder that `rltrader export` wrote"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a readable manifest ({type(error).__name__}: {error}); export the policy anew"
-        ) from None
-    if (kind, version) != (KIND, VERSION):
-        raise InputError(
-            f"{path}: {kind!r} version {version!r} is not {KIND!r} version {VERSION}; use the version "
-            "of this program that wrote it, or export the policy anew"
+            f"{path}: {header.kind!r} version {header.version!r} is not {KIND!r} version {VERSION}; "
+            "use the version of this program that wrote it, or export the policy anew"
         )
-    if missing:
-        raise InputError(f"{path}: no {', '.join(missing)}; export the policy anew")
-    return dict(found)
-
-
-def _check_form(found: Mapping[str, Any]) -> None:
-    """Touch all that is read out of a manifest, so that what is missing is missed here."""
-    network, normalizer = found["network"], found["normalizer"]
-    for layer in (*network["policy"], *network["value"]):
-        str(layer["name"]), int(layer["in"]), int(layer["out"])
-    str(network["activation"]), int(found["observation"]["size"]), len(found["actions"])
-    for name in ("epsilon", "clip"):
-        float(normalizer[name])
-    for name in ("mean", "var"):
-        [float(x) for x in normalizer[name]]
-    for name in ("contract", "env_config", "source", "made", "files"):
-        found[name].items()
+    convert(values, _Manifest, MANIFEST_FILE, where=path)
+    return values
 
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -58,10 +58,8 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     Rates are the run's own. Rollouts are SB3-sized (2048 steps, batches of 512), since the run's count
     on a thousand environments.
     """
-    learnt = policy.about.get("settings") or {}
-    settings = {name: learnt[name] for name in (*RATES, "n_epochs") if name in learnt}
-    plain = TrainSettings()
-    rates = {name: settings.get(name, getattr(plain, name)) for name in (*RATES, "n_epochs")}
+    settings = _settings_of(policy)
+    rates = {name: getattr(settings, name) for name in (*RATES, "n_epochs")}
     size = policy.statistics["mean"].shape[0]
     actions = phase_of(policy.config).num_actions
     normalizer = VecNormalize(
@@ -75,7 +73,7 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
         normalizer,
         n_steps=2048,
         batch_size=512,
-        seed=int(learnt.get("seed", 0)),
+        seed=settings.seed,
         policy_kwargs={
             "net_arch": {"pi": list(policy.spec.pi), "vf": list(policy.spec.vf)},
             "activation_fn": ACTIVATIONS[policy.spec.activation],
@@ -97,6 +95,18 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     setattr(model, NOTE, note)
     setattr(normalizer, NOTE, note)
     return model, normalizer
+
+
+def _settings_of(policy: Policy) -> TrainSettings:
+    """Return what a policy says it was trained with, as far as SB3's trainer has it too."""
+    found = policy.about.get("settings") or {}
+    if not isinstance(found, Mapping):
+        raise InputError("the policy's settings are not names and values; train it anew")
+    names = (*RATES, "n_epochs", "seed")
+    try:
+        return TrainSettings().override(**{name: found[name] for name in names if name in found})
+    except InputError as error:
+        raise InputError(f"the policy's settings cannot be used: {error}; train it anew") from None
 
 
 def save_sb3(policy: Policy, folder: Path) -> None:

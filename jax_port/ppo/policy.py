@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from foundation.files import write_bytes
+from foundation.files import json_digest, write_bytes
+from foundation.json_reading import Artifact, Count, Int32, Struct, decode_json
+from jax_port.data.array_digest import array_digest
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import ActorCritic, masked_log_probs, mode
@@ -29,8 +31,31 @@ from jax_port.ppo.settings import NetworkSpec
 from jax_port.ppo.update import Params
 from markets import EnvConfig, InputError
 
-FORMAT = 1
+FORMAT = 2
+OLDER = 1
+"""Files of this format carry no checksum, and are read still."""
 _STATISTICS = ("mean", "var", "count")
+MEND = "copy it again, or train it anew"
+HEADER = Artifact("policy of this program", MEND)
+
+
+class _Format(Struct):
+    format: Int32
+
+
+class _Network(Struct):
+    pi: list[Count]
+    vf: list[Count]
+    activation: str
+
+
+class _Header(Struct):
+    """What the header of a policy's file says of it."""
+
+    network: _Network
+    env_config: dict[str, Any]
+    made: dict[str, Any]
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +135,13 @@ def save_policy(path: Path, policy: Policy) -> None:
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
     }
+    about["checksum"] = _checksum(arrays, about)
     write_bytes(path, save(arrays, metadata={"rltrader": json.dumps(about, sort_keys=True)}))
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> str:
+    """Return a SHA-256 over a policy's numbers and all else that its header says, in hex."""
+    return json_digest({**about, "checksum": array_digest(arrays)})
 
 
 def load_policy(path: Path) -> Policy:
@@ -123,37 +154,41 @@ def load_policy(path: Path) -> Policy:
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = dict(json.loads((file.metadata() or {})["rltrader"]))
+            header = (file.metadata() or {})["rltrader"]
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise InputError(
-            f"{path}: not a policy of this program ({type(error).__name__}); copy it again, or train "
-            "it anew"
+            f"{path}: not a policy of this program ({type(error).__name__}); {MEND}"
         ) from None
-    if about.get("format") != FORMAT:
+    version = decode_json(header, _Format, HEADER, where=path).format
+    if version not in (FORMAT, OLDER):
         raise InputError(
-            f"{path}: policy format {about.get('format')!r} is not {FORMAT}; use the version that "
-            "wrote it, or train it anew"
+            f"{path}: policy format {version!r} is not {FORMAT}; use the version that wrote it, or "
+            "train it anew"
         )
+    about = decode_json(header, _Header, HEADER, where=path)
+    if version == FORMAT and about.checksum != _checksum(arrays, json.loads(header)):
+        raise InputError(f"{path}: damaged (its checksum differs); {MEND}")
     try:
-        shape, config, made = about["network"], dict(about["env_config"]), dict(about["made"])
-        spec = NetworkSpec(tuple(shape["pi"]), tuple(shape["vf"]), shape["activation"])
-        wanted = [name for tower in spec.towers.values() for name in tower]
+        spec = NetworkSpec(tuple(about.network.pi), tuple(about.network.vf), about.network.activation)
+        config = EnvConfig.from_dict(about.env_config)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    wanted = [name for tower in spec.towers.values() for name in tower]
+    try:
         statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
         layers = {
             name: {kind: arrays.pop(f"{name}.{kind}") for kind in ("kernel", "bias")} for name in wanted
         }
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: damaged ({type(error).__name__}: {error}); copy it again, or train it anew"
-        ) from None
+    except KeyError as error:
+        raise InputError(f"{path}: damaged ({error} is missing); {MEND}") from None
     if arrays:
         raise InputError(
             f"{path}: {sorted(arrays)[0]} is no weight of its network; copy it again, or train it anew"
         )
     _check_numbers(path, statistics, layers)
-    policy = Policy(spec, {"params": layers}, statistics, EnvConfig.from_dict(config), made)
+    policy = Policy(spec, {"params": layers}, statistics, config, about.made)
     _check_shapes(path, policy)
     return policy
 

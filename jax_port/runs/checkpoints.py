@@ -64,7 +64,12 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=KEPT, enable_async_checkpointing=False, create=True
         )
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        try:
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+        except OSError:
+            raise
+        except Exception as error:  # of its own files, in its own kinds
+            raise _damaged(self.folder, type(error).__name__) from None
 
     def save(self, updates: int, tree: Any) -> None:
         """Write a checkpoint of host arrays after so many updates, unless it is there already."""

@@ -7,20 +7,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from msgspec import Meta
 
 from foundation import provenance
 from foundation.files import file_digest, write_json
+from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings, check_rate
@@ -37,13 +38,52 @@ from jax_port.ppo.train_ppo_jax import Metrics, TrainState, init_agents, make_tr
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
 from jax_port.ppo.update import HyperParams, hyper_params
 from jax_port.runs.checkpoints import Checkpoints, identity_of
-from jax_port.runs.training_data import TrainingData
+from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import Record, TrainingLog, records_of
 from markets import EnvConfig, InputError
 
 FORMAT = 1
 RUN, FINISHED = "run.json", "finished.json"
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax", "orbax-checkpoint")
+
+RUN_FILE = Artifact(
+    "run",
+    "start the run anew in another folder",
+    absent="no run here; give the folder of a run that `rltrader train` began",
+    most_bytes=8 * 1024 * 1024,
+)
+
+
+class _Format(Struct):
+    format: Int32
+
+
+class _Versioned(Struct):
+    plan: _Format
+
+
+class _Data(Struct):
+    sources: Annotated[list[Source], Meta(min_length=1)]
+    first: str
+    last: str
+
+
+class _PlanValues(Struct):
+    settings: dict[str, Any]
+    data: _Data
+    env_config: dict[str, Any]
+    agents: list[dict[str, int | float | None]]
+    updates_per_call: Count
+    checkpoint_every: Count
+    certificate: dict[str, Any] | str
+    initial: dict[str, str]
+
+
+class _RunFile(Struct):
+    """What ``run.json`` must hold to be gone on with."""
+
+    plan: _PlanValues
+
 
 Tell = Callable[[int, list[Record]], None]
 """(updates made, records since the last call)."""
@@ -160,21 +200,15 @@ def read_plan(folder: Path) -> Plan:
         InputError: there is none, or it is damaged.
     """
     path = folder / RUN
+    values = read_json(path, dict[str, dict[str, Any]], RUN_FILE)
+    version = convert(values, _Versioned, RUN_FILE, where=path).plan.format
+    if version != FORMAT:
+        raise InputError(f"{path}: format {version} is not {FORMAT}; {RUN_FILE.mend}")
+    convert(values, _RunFile, RUN_FILE, where=path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["plan"]["format"] != FORMAT:
-            raise InputError(f"{path}: format {values['plan']['format']} is not {FORMAT}")
         return Plan.from_dict(values["plan"])
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no run here; give the folder of a run that `rltrader train` began"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path}: not a readable run ({type(error).__name__}); start the run anew in another folder"
-        ) from None
+    except (TypeError, ValueError, AttributeError) as error:  # settings have no declared types
+        raise RUN_FILE.damaged(path, str(error)) from None
 
 
 def start(plan: Plan, folder: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from foundation.files import write_text
+from foundation.errors import InputError
+from foundation.files import write_bytes
+from foundation.json_reading import Artifact, Count, Struct, decode_json
 from jax_port.ppo.train_ppo_jax import Metrics
 
 LOG = "log.jsonl"
@@ -19,6 +21,8 @@ REASONS = ("drawdown", "late_close", "end_of_data", "bar_limit")
 ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
 
 Record = dict[str, Any]
+T = TypeVar("T")
+LINE = Artifact("line of a run's log", "go on with --resume")
 
 
 def records_of(metrics: Metrics, first_update: int, rollout_size: int, seconds: float) -> list[Record]:
@@ -138,23 +142,42 @@ def _group(name: str) -> str:
     return "rollout" if name.startswith(("episode", "win", "trades")) else "train"
 
 
+class _Line(Struct):
+    update: Count
+    agent: Count
+
+
 def _cut_off(path: Path, after: int) -> None:
-    """Drop lines of updates after one, and a torn last line."""
+    """Drop lines of updates after one, and all from the first that is damaged or cut off."""
     if not path.exists():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            record = json.loads(line)
-        except ValueError:
+            record = _decode(line, _Line, path, number)
+        except InputError:
             break
-        if record["update"] > after:
+        if record.update > after:
             break
-        kept.append(line + "\n")
-    write_text(path, "".join(kept))
+        kept.append(line + b"\n")
+    write_bytes(path, b"".join(kept))
+
+
+def _decode(line: bytes, kind: type[T], path: Path, number: int) -> T:
+    return decode_json(line, kind, LINE, where=f"{path}, line {number}")
 
 
 def read_log(folder: Path) -> list[Record]:
-    """Return a run's records."""
-    text = (folder / LOG).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    """Return a run's records.
+
+    Raises:
+        InputError: there is no log, or a line of it is damaged; names the line.
+    """
+    path = folder / LOG
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give the folder of a run") from None
+    for number, line in enumerate(lines, 1):
+        _decode(line, _Line, path, number)
+    return [_decode(line, dict[str, Any], path, number) for number, line in enumerate(lines, 1)]

@@ -7,6 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from foundation.errors import printable
 from markets.contracts import Contract
 from markets.quality.facts import FULL_DAY_BARS, HALF_DAY_BARS
 from markets.quality.inspection import Finding, QualityReport
@@ -40,7 +41,7 @@ def show(report: QualityReport, contract: Contract, file_format: str, console: C
     console.print(
         Panel(
             Group(*parts),
-            title=f"{report.symbol}  {report.source}",
+            title=Text(printable(f"{report.symbol}  {report.source}")),
             border_style=colour,
             padding=(1, 2),
         )

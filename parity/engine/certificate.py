@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.errors import InputError
 from foundation.import_closure import digests
+from foundation.json_reading import Artifact, Int32, Struct, convert, read_json
 from parity.engine.report import SAME, versions
 
 FORMAT = 1
@@ -16,7 +17,35 @@ BINDING_VERSIONS = ("python", "jax", "jaxlib", "numpy")
 """A change of one of these can change a bit of the port, so it voids a certificate."""
 
 
-class CertificateError(ValueError):
+MEND = "make a new one with `rltrader parity run`"
+CERTIFICATE_FILE = Artifact(
+    "certificate",
+    MEND,
+    absent="there is no certificate here; make one with `rltrader parity run`",
+    most_bytes=8 * 1024 * 1024,
+)
+
+
+class _Format(Struct):
+    format: Int32
+
+
+class _Made(Struct):
+    when: str
+    device: str
+    versions: dict[str, str]
+
+
+class _Certificate(Struct):
+    """What a certificate must hold to be held against the code at hand."""
+
+    verdict: str
+    made: _Made
+    sources: dict[str, str]
+    counts: dict[str, Any] | None = None
+
+
+class CertificateError(InputError):
     """A certificate that can't be read; the message says where and what to do."""
 
 
@@ -53,27 +82,14 @@ def read(path: Path) -> dict[str, Any]:
         CertificateError: there is none, or it is not a certificate of this format.
     """
     try:
-        certificate = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CertificateError(
-            f"{path}: there is no certificate here; make one with `rltrader parity run`"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CertificateError(
-            f"{path}: not a readable certificate ({type(error).__name__}); make one with "
-            "`rltrader parity run`"
-        ) from None
-    needed = ("verdict", "sources", "made")
-    if not isinstance(certificate, dict) or any(key not in certificate for key in needed):
-        raise CertificateError(
-            f"{path}: this JSON is no certificate; make one with `rltrader parity run`"
-        )
-    if certificate.get("format") != FORMAT:
-        raise CertificateError(
-            f"{path}: certificate format {certificate.get('format')!r} is not {FORMAT}; make a new "
-            "one with `rltrader parity run`"
-        )
-    return certificate
+        values = read_json(path, dict[str, Any], CERTIFICATE_FILE)
+        version = convert(values, _Format, CERTIFICATE_FILE, where=path).format
+        if version != FORMAT:
+            raise InputError(f"{path}: certificate format {version!r} is not {FORMAT}; {MEND}")
+        convert(values, _Certificate, CERTIFICATE_FILE, where=path)
+    except InputError as error:
+        raise CertificateError(str(error)) from None
+    return values
 
 
 def misfits(certificate: Mapping[str, Any], root: Path, modules: Iterable[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from jax_port.export.golden import GOLDEN
+from jax_port.export.golden_file import Golden, GoldenCase, read_golden
 from jax_port.export.stages import in_float64
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP
 from legacy_torch.features import add_features
 from markets import Bars, Contract, InputError
-from markets.bars import FEATURES
+from markets.bars import COLUMNS, FEATURES
 from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board
 from parity.export_chain.csharp import Checker
@@ -38,49 +38,42 @@ def compare_golden(board: Board, folder: Path, policy: Policy, contract: Contrac
     Returns:
         How many bars, features, decisions and cases it holds.
     """
-    golden = _read_golden(folder / GOLDEN)
+    golden = read_golden(folder, policy)
     bars = golden_bars(golden, contract)
     session_bars = bars.session(policy.config.session)
     table = add_features(session_bars.frame, contract.tick_size, policy.config)
-    stated = golden["features"]
-    at = session_bars.frame.index.get_indexer(_index([entry["time"] for entry in stated]))
-    values = np.array([entry["values"] for entry in stated])
+    stated = golden.features
+    at = session_bars.frame.index.get_indexer(_index([entry.time for entry in stated]))
+    if (at < 0).any():
+        raise InputError(
+            f"{folder / GOLDEN}: features[{int(np.argmin(at))}] is of a bar outside the session; "
+            "export the policy anew"
+        )
+    values = np.array([entry.values for entry in stated])
     for number, name in enumerate(FEATURES):
         theirs = table[name].to_numpy(np.float64)[at]
         board.at(GOLDEN_HOP, f"features: {name}", FEATURE).update(theirs, values[:, number])
     for name in DISTANCES:
         board.at(GOLDEN_HOP, name).update(
-            table[name].to_numpy()[at], np.array([entry[name] for entry in stated])
+            table[name].to_numpy()[at], np.array([getattr(entry, name) for entry in stated])
         )
     _follow(board, golden, policy, bars)
     return {
         "bars": len(bars),
         "features": len(stated),
-        "decisions": sum(len(episode) for episode in golden["episodes"]),
-        "cases": len(golden["cases"]),
+        "decisions": sum(len(episode) for episode in golden.episodes),
+        "cases": len(golden.cases),
     }
 
 
-def _read_golden(path: Path) -> dict[str, Any]:
-    """Return golden values, or refuse what is none."""
-    try:
-        golden = json.loads(path.read_text(encoding="utf-8"))
-        missing = [
-            name for name in ("bars", "features", "episodes", "cases", "far") if not golden[name]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: no golden values ({type(error).__name__}: {error}); export the policy anew"
-        ) from None
-    if missing:
-        raise InputError(f"{path}: {missing[0]} is empty; export the policy anew")
-    return dict(golden)
+def golden_bars(golden: Golden, contract: Contract) -> Bars:
+    """Return the raw bars of golden values.
 
-
-def golden_bars(golden: dict[str, Any], contract: Contract) -> Bars:
-    """Return the raw bars of golden values."""
-    columns = {name: values for name, values in golden["bars"].items() if name != "time"}
-    frame = pd.DataFrame(columns, index=_index(golden["bars"]["time"]))
+    Raises:
+        InputError: they can't be bars of the contract.
+    """
+    columns = {name: np.array(getattr(golden.bars, name)) for name in COLUMNS}
+    frame = pd.DataFrame(columns, index=_index(golden.bars.time))
     return Bars.from_frame(frame, contract, source=GOLDEN)
 
 
@@ -88,45 +81,45 @@ def _index(seconds: list[int]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(seconds, np.int64) * 1_000_000_000, tz="UTC", name="timestamp")
 
 
-def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) -> None:
+def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
     """Step the reference with what was taken; compare observations, masks, fills, logits, actions."""
     env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
-    cases = {(case["episode"], case["step"]): case for case in golden["cases"]}
-    decisions: list[tuple[Any, Any, dict[str, Any]]] = []
+    cases = {(case.episode, case.step): case for case in golden.cases}
+    decisions: list[tuple[Any, Any, GoldenCase]] = []
     entries, closings = [], []
-    for number, episode in enumerate(golden["episodes"]):
-        start = env.df.index.get_indexer(_index([episode[0]["time"]]))[0]
+    for number, episode in enumerate(golden.episodes):
+        start = env.df.index.get_indexer(_index([episode[0].time]))[0]
         obs, _ = env.reset(options={"start_index": int(start)})
         for place, step in enumerate(episode):
             mask, trades, closed = env.action_masks(), env.num_trades, len(env.trade_history)
             if (number, place) in cases:
                 decisions.append((obs, mask, cases[number, place]))
-            obs, *_ = env.step(step["taken"])
+            obs, *_ = env.step(step.taken)
             opened = env.num_trades > trades
             filled = env.entry_price or (env.trade_history[-1]["entry_price"] if opened else 0.0)
-            stated = step.get("entered", {"price": 0.0})["price"]
-            entries.append((filled if opened else 0.0, stated))
-            closings.append((len(env.trade_history) > closed, step.get("exited", False)))
+            price = 0.0 if step.entered is None else step.entered.price
+            entries.append((filled if opened else 0.0, price))
+            closings.append((len(env.trade_history) > closed, step.exited))
     for name, pairs in (("entries", entries), ("exits", closings)):
         board.at(GOLDEN_HOP, name).update(*np.array(pairs, np.float64).T)
     theirs = np.array([obs for obs, _, _ in decisions])
-    stated = np.array([case["observation"] for *_, case in decisions], np.float32)
-    masks = np.array([case["mask"] for *_, case in decisions])
+    stated = np.array([case.observation for *_, case in decisions], np.float32)
+    masks = np.array([case.mask for *_, case in decisions])
     board.at(GOLDEN_HOP, "observation", OBSERVED).update(theirs, stated)
     board.at(GOLDEN_HOP, "mask").update(np.array([mask for _, mask, _ in decisions]), masks)
     exact = in_float64(policy, stated, masks)
-    logits = np.array([case["logits"] for *_, case in decisions])
+    logits = np.array([case.logits for *_, case in decisions])
     board.at(GOLDEN_HOP, "action_head", FLOAT64).update(exact["action_head"], logits)
-    actions = np.array([case["action"] for *_, case in decisions])
+    actions = np.array([case.action for *_, case in decisions])
     board.at(GOLDEN_HOP, "action").update(exact["action"], actions)
-    far = golden["far"]
-    obs = np.array([case["observation"] for case in far], np.float32)
-    exact = in_float64(policy, obs, np.array([case["mask"] for case in far]))
+    far = golden.far
+    obs = np.array([case.observation for case in far], np.float32)
+    exact = in_float64(policy, obs, np.array([case.mask for case in far]))
     clipped = (np.abs(exact["clipped"]) == CLIP).any(axis=1)
     board.at(GOLDEN_HOP, "beyond the clip").update(np.ones(len(far), bool), clipped)
-    logits = np.array([case["logits"] for case in far])
+    logits = np.array([case.logits for case in far])
     board.at(GOLDEN_HOP, "beyond the clip: action_head", FLOAT64).update(exact["action_head"], logits)
-    actions = np.array([case["action"] for case in far])
+    actions = np.array([case.action for case in far])
     board.at(GOLDEN_HOP, "beyond the clip: action").update(exact["action"], actions)
 
 

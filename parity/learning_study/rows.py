@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import math
 import platform
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from foundation import provenance
 from foundation.files import json_digest, write_json
 from foundation.import_closure import PACKAGES_ROOT, closure
+from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
 from markets import InputError
 from parity.learning_study.design import ARMS, FORMAT, Design
 
@@ -103,23 +103,30 @@ def read_rows(folder: Path, design: Design) -> dict[str, list[Row]]:
     return rows_by_arm
 
 
+ROW_FILE = Artifact("row", "delete it and run the study again")
+
+
+class _RowFields(Struct):
+    format: Int32
+    design: str
+    arm: str
+    seed: Count
+    curve: list[float]
+    seconds: float
+    code: str
+    versions: dict[str, str]
+
+
 def read_row(path: Path, design: Design, arm: str) -> Row:
     """Return one row.
 
     Raises:
         InputError: it is damaged, or of another design.
     """
-    try:
-        row: Row = json.loads(path.read_text(encoding="utf-8"))
-        good = (
-            (row["arm"], row["seed"]) == (arm, int(path.stem))
-            and all(math.isfinite(number) for number in row["curve"])
-            and all(name in row for name in ("design", "code", "versions", "seconds"))
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        good = False
-    if not good:
-        raise InputError(f"{path}: not a readable row; delete it and run the study again")
+    row: Row = read_json(path, dict[str, Any], ROW_FILE)
+    fields = convert(row, _RowFields, ROW_FILE, where=path)
+    if (fields.arm, fields.seed) != (arm, int(path.stem)):
+        raise ROW_FILE.damaged(path, "of another arm or seed")
     if row["design"] != design.digest or row["format"] != FORMAT:
         raise InputError(
             f"{path}: this row is of design {str(row['design'])[:12]}, not of {design.digest[:12]}; "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from foundation.errors import InputError
-from foundation.json_reading import Count, Int32, Struct, convert, decode_json, read_json
+from foundation.json_reading import Artifact, Count, Int32, Struct, convert, decode_json, read_json
 
 
 class Inner(Struct):
@@ -25,7 +26,7 @@ class Outer(Struct):
 
 
 GOOD = {"name": "x", "parts": [{"size": 1, "values": [1, 2.5]}]}
-WORDS = {"what": "thing", "mend": "make it anew"}
+THING = Artifact("thing", "make it anew")
 
 
 def part(**values: Any) -> str:
@@ -33,7 +34,7 @@ def part(**values: Any) -> str:
 
 
 def read(path: Path, **options: Any) -> Outer:
-    return read_json(path, Outer, **WORDS, **options)
+    return read_json(path, Outer, replace(THING, **options))
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 def test_brackets_in_strings_do_not_count() -> None:
     text = json.dumps({**GOOD, "rest": ["[" * 100, '\\"[[[' * 50, "1" * 40]})
-    assert decode_json(text, Outer, where="x", **WORDS).name == "x"
+    assert decode_json(text, Outer, THING, where="x").name == "x"
 
 
 def test_a_file_that_is_missing_a_folder_or_too_large(tmp_path: Path) -> None:
@@ -106,6 +107,6 @@ def test_a_file_that_is_missing_a_folder_or_too_large(tmp_path: Path) -> None:
 
 
 def test_values_that_were_read_before() -> None:
-    assert convert(GOOD, Outer, where="x", **WORDS).parts[0].size == 1
+    assert convert(GOOD, Outer, THING, where="x").parts[0].size == 1
     with pytest.raises(InputError, match=r"x: not a readable thing \(parts: expected array, got int\)"):
-        convert({**GOOD, "parts": 3}, Outer, where="x", **WORDS)
+        convert({**GOOD, "parts": 3}, Outer, THING, where="x")

@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_written(run: Run, market: PreparedMarket, tmp_p
     (tmp_path / "out").write_text("a file stands here")
     done = run(make_policy(market, CONFIG), "--to", "2025-01-02")
     assert isinstance(done.exception, InputError)
-    assert "choose another --out" in str(done.exception)
+    assert "choose another place" in str(done.exception)
 
 
 def test_one_second_bars_are_refused(run: Run, market: PreparedMarket, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "no space left")
 
     monkeypatch.setattr("jax_port.export.bundle.save_program", fail)
-    with pytest.raises(InputError, match="no space left"):
+    with pytest.raises(InputError, match="the disk is full"):
         export(bundle(1) / "policy.safetensors", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

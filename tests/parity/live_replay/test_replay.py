@@ -405,7 +405,7 @@ def test_a_missing_file_and_a_broken_line_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_in_another_zone_is_not_the_logs() -> None:
-    done = run(live_log(1), "--tz", "America/New_York", data=zoneless())
+    done = run(live_log(1), "--tz", "America/New_York", "--accept-problems", data=zoneless())
     assert done.exit_code == 1
     assert "number 0: bar" in done.output
     assert "say its zone with --tz" in done.output

@@ -1,0 +1,175 @@
+"""Damaged policies, manifests and golden values: refused by name, or read as what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save
+
+from jax_port.export.golden_file import read_golden
+from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
+from jax_port.export.sb3 import make_sb3
+from jax_port.ppo.policy import Policy, load_policy, save_policy
+from markets import InputError
+from tests.damage import damaged, damaged_bytes, refusal
+from tests.jax_port.export.made_bundle import made_policy
+
+
+def manifest() -> dict[str, Any]:
+    policy = made_policy(2)
+    made = describe(policy, contract_of(policy, "ES"), {"file": "p", "sha256": "0"})
+    made["files"] = {"policy.safetensors": "0"}
+    made["normalizer"] |= {"mean": [0.0, 1.0], "var": [1.0, 2.0]}
+    return dict(json.loads(json.dumps(made)))
+
+
+def test_a_manifest_with_one_value_damaged_is_refused_by_name_or_read(tmp_path: Path) -> None:
+    path, refused = tmp_path / MANIFEST, 0
+    for what, made in damaged(manifest()):
+        path.write_text(json.dumps(made))
+        sentence = refusal(lambda: read_manifest(tmp_path))
+        if sentence is None:
+            assert read_manifest(tmp_path) == made, what
+        else:
+            assert sentence.startswith(f"{path}: "), what
+            refused += 1
+    assert refused > 300
+    path.write_text(json.dumps(manifest()))
+    assert read_manifest(tmp_path) == manifest()
+
+
+def test_a_manifest_of_damaged_bytes_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / MANIFEST
+    for data in damaged_bytes(json.dumps(manifest()).encode()):
+        path.write_bytes(data)
+        sentence = refusal(lambda: read_manifest(tmp_path))
+        assert sentence is None or sentence.startswith(f"{path}: ")
+
+
+def golden() -> dict[str, Any]:
+    size = made_policy(1).statistics["mean"].shape[0]
+    decision = {"observation": [0.5] * size, "mask": [True] * 3, "logits": [0.0] * 3, "action": 0}
+    prices = {name: [100.0, 100.25] for name in ("open", "high", "low", "close", "volume")}
+    steps = [{"time": 60, "wanted": 1, "taken": 1, "entered": {"side": 1, "price": 100.0}}]
+    steps.append({"time": 120, "wanted": 0, "taken": 0, "exited": True})
+    ticks = {"stop_ticks": 4, "target_ticks": 8, "trail_ticks": 4}
+    return {
+        "about": "made",
+        "source": "made",
+        "bars": {"time": [60, 120], **prices},
+        "features": [{"time": 60, "values": [0.0] * 11, **ticks}],
+        "episodes": [steps],
+        "cases": [{**decision, "episode": 0, "step": 1}],
+        "far": [decision],
+    }
+
+
+def test_golden_values_with_one_value_damaged_are_refused_by_name_or_have_the_right_sizes(
+    tmp_path: Path,
+) -> None:
+    path, policy, refused = tmp_path / "golden.json", made_policy(1), 0
+    path.write_text(json.dumps(golden()))
+    assert len(read_golden(tmp_path, policy).cases) == 1
+    for what, made in damaged(golden()):
+        path.write_text(json.dumps(made))
+        sentence = refusal(lambda: read_golden(tmp_path, policy))
+        if sentence is not None:
+            assert sentence.startswith(f"{path}: "), what
+            refused += 1
+        else:
+            found = read_golden(tmp_path, policy)
+            assert len(found.bars.time) == len(found.bars.close)
+            assert np.isfinite([one.logits for one in found.cases]).all()
+    assert refused > 300
+
+
+def policy_file(folder: Path) -> Path:
+    path = folder / "policy.safetensors"
+    save_policy(path, made_policy(1))
+    return path
+
+
+def test_a_policy_with_any_byte_changed_is_refused_by_name(tmp_path: Path) -> None:
+    path = policy_file(tmp_path)
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(data[:8], "little")
+    places = [*range(8), *rng.integers(8, header, 150), *rng.integers(header, len(data), 50)]
+    for at in places:
+        changed = bytearray(data)
+        changed[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bytes(changed))
+        sentence = refusal(lambda: load_policy(path))
+        if sentence is None:
+            same(load_policy(path), made_policy(1))  # white space of the header, say
+        else:
+            assert str(path) in sentence
+    path.write_bytes(data)
+    same(load_policy(path), made_policy(1))
+
+
+def same(one: Policy, other: Policy) -> None:
+    assert one.config == other.config
+    assert one.spec == other.spec
+    assert dict(one.about) == dict(other.about)
+    for layer, kinds in other.params["params"].items():
+        for kind, value in kinds.items():
+            np.testing.assert_array_equal(one.params["params"][layer][kind], value)
+
+
+def rewrite(path: Path, about: object) -> None:
+    text = about if isinstance(about, str) else json.dumps(about)
+    path.write_bytes(save(load_file(path), metadata={"rltrader": text}))
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    whole = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return dict(json.loads(whole["__metadata__"]["rltrader"]))
+
+
+def test_a_policy_of_the_older_format_carries_no_checksum_and_is_read(tmp_path: Path) -> None:
+    path = policy_file(tmp_path)
+    about = header_of(path)
+    del about["checksum"]
+    rewrite(path, {**about, "format": 1})
+    same(load_policy(path), made_policy(1))
+    rewrite(path, {**about, "format": 2})
+    with pytest.raises(InputError, match="its checksum differs"):
+        load_policy(path)
+    rewrite(path, {**about, "format": 3})
+    with pytest.raises(InputError, match="policy format 3 is not 2"):
+        load_policy(path)
+
+
+def test_a_header_with_one_value_damaged_is_refused_by_name_or_read(tmp_path: Path) -> None:
+    path, refused = policy_file(tmp_path), 0
+    about = {**header_of(path), "format": 1}  # of which no checksum is asked
+    for what, made in damaged(about):
+        rewrite(path, made)
+        sentence = refusal(lambda: load_policy(path))
+        if sentence is not None:
+            assert str(path) in sentence, what
+            refused += 1
+    assert refused > 300
+    for text in ("", "[]", "[" * 100_000, '"\\ud800"', "9" * 5000):
+        rewrite(path, text)
+        with pytest.raises(InputError, match=r"policy\.safetensors: not a readable policy"):
+            load_policy(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [[1], "x", {"learning_rate": [[1, 2], 1]}, {"seed": {}}, {"seed": "2025-01-13"}, {"gamma": 1e308}],
+)
+def test_settings_that_sb3_could_not_use_are_refused(settings: object) -> None:
+    policy = made_policy(1)
+    changed = Policy(
+        policy.spec, policy.params, policy.statistics, policy.config, {"settings": settings}
+    )
+    with pytest.raises(InputError, match="the policy's settings"):
+        make_sb3(changed)

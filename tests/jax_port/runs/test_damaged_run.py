@@ -1,0 +1,76 @@
+"""Damaged files of a run: each is refused by a sentence that names it, or read as what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs.run import FORMAT, RUN, Plan, read_plan
+from jax_port.runs.training_data import Source, TrainingData
+from jax_port.runs.training_log import LOG, TrainingLog, read_log
+from markets import EnvConfig, InputError
+from tests.damage import damaged, damaged_bytes, refusal
+
+PLAN = Plan(
+    settings=TrainSettings(layer_lr=(("policy_0", 0.5),)),
+    data=TrainingData((Source("ES", "bars.csv", reader={"snap": True}),), "2025-01-01", ""),
+    config=EnvConfig.phase2(),
+    agents=({"seed": 3}, {"learning_rate": 0.001}),
+    certificate="ungated",
+    initial={"path": "x", "sha256": "0"},
+)
+
+
+def test_a_run_with_one_value_damaged_is_refused_by_name_or_read_as_it_says(tmp_path: Path) -> None:
+    values = {"plan": PLAN.to_dict(), "made": {}}
+    path = tmp_path / RUN
+    refused = 0
+    for what, made in damaged(json.loads(json.dumps(values))):
+        path.write_text(json.dumps(made))
+        sentence = refusal(lambda: read_plan(tmp_path))
+        if sentence is not None:
+            assert sentence.startswith(f"{path}: "), what
+            refused += 1
+            continue
+        again = json.loads(json.dumps(read_plan(tmp_path).to_dict()))
+        assert set(again) == set(values["plan"]), what
+        assert again["format"] == FORMAT
+    assert refused > 500
+
+
+def test_a_run_of_damaged_bytes_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / RUN
+    good = json.dumps({"plan": PLAN.to_dict(), "made": {}}).encode()
+    for data in damaged_bytes(good):
+        path.write_bytes(data)
+        sentence = refusal(lambda: read_plan(tmp_path))
+        assert sentence is None or sentence.startswith(f"{path}: ")
+
+
+def lines() -> list[bytes]:
+    return [json.dumps({"update": n, "agent": 0, "loss": 0.5}).encode() for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{", b"[]", b'{"agent": 0}', b'{"update": "x", "agent": 0}', b"\xff\xfe{}", b"[" * 100_000],
+)
+def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
+    tmp_path: Path, line: bytes
+) -> None:
+    path = tmp_path / LOG
+    first, _, last = lines()
+    path.write_bytes(b"\n".join([first, line, last, b""]))
+    with pytest.raises(InputError, match=r"log\.jsonl, line 2: not a readable line of a run's log"):
+        read_log(tmp_path)
+    TrainingLog(tmp_path, after=3, agents=1).close()
+    assert path.read_bytes() == first + b"\n"
+    assert read_log(tmp_path) == [{"update": 1, "agent": 0, "loss": 0.5}]
+
+
+def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"log\.jsonl: No such file"):
+        read_log(tmp_path)
