@@ -24,7 +24,12 @@ def spread_bits(key: jax.Array, count: int) -> jax.Array:
     Not for cryptography, and not for numbers that are compared between keys: within one key the
     words are a hash of 0 .. count - 1, all different before the second mix.
     """
-    first, second = jax.random.bits(key, (2,))
+    return spread_words(jax.random.bits(key, (2,)), count)
+
+
+def spread_words(words: jax.Array, count: int) -> jax.Array:
+    """Return ``count`` words of random bits, uint32 (count,), from two random ones, uint32 (2,)."""
+    first, second = words
     return _mix(_mix(jnp.arange(count, dtype=jnp.uint32) + first) + second)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
@@ -18,7 +19,7 @@ from jax_port.export.layers import same_bits
 from jax_port.export.manifest import check_files, describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.runs.run import file_digest, made_with
+from jax_port.runs.run import made_with
 from markets import SYMBOLS, Bars, Contract, InputError
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.comparison import Board
@@ -137,6 +138,18 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
     }
 
 
+def _rebuilt(
+    board: Board, folder: Path, policy: Policy, manifest: dict[str, Any], scratch: Path
+) -> Path:
+    """Make a bundle's running files anew, note which differ, and return the folder they are in."""
+    rebuilt = rebuild(folder, policy, manifest, scratch)
+    for name in RUNNING:
+        same = name not in rebuilt.different
+        words = "the same bytes" if same else "other bytes; --trust loads it all the same"
+        _equal(board, "files", f"{name} is what its weights give", "the same bytes", words)
+    return rebuilt.folder
+
+
 def _check_csharp(
     board: Board, folder: Path, scratch: Path, policy: Policy, bars: Bars
 ) -> tuple[Checker | None, dict[str, Any] | str | None]:
@@ -152,18 +165,6 @@ def _check_csharp(
     except InputError as error:
         _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
         return None, None
-
-
-def _rebuilt(
-    board: Board, folder: Path, policy: Policy, manifest: dict[str, Any], scratch: Path
-) -> Path:
-    """Make a bundle's running files anew, note which differ, and return the folder they are in."""
-    rebuilt = rebuild(folder, policy, manifest, scratch)
-    for name in RUNNING:
-        same = name not in rebuilt.different
-        words = "the same bytes" if same else "other bytes; --trust loads it all the same"
-        _equal(board, "files", f"{name} is what its weights give", "the same bytes", words)
-    return rebuilt.folder
 
 
 def compare_files(

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from foundation.files import write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
 from parity.engine.pair import Pair
 from parity.engine.record import Recording
 from parity.engine.replay import Replay, replay
-from parity.engine.report import write_json
 from parity.engine.verify import check_restarts, judge_cases, judge_replay
 from parity.mutants.findings import Findings
 from parity.mutants.learner import load_learner, try_learner
