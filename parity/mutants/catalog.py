@@ -13,9 +13,10 @@ from parity.mutants.catalog_rollout import ROLLOUTS
 from parity.mutants.catalog_seconds import SECONDS
 from parity.mutants.catalog_step import STEP
 from parity.mutants.catalog_update import UPDATES
+from parity.mutants.catalog_values import VALUES
 from parity.mutants.mutant import Mutant
 
-CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES)
+CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES, *VALUES)
 """Every mutant, in the order of the pages."""
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (

@@ -25,8 +25,12 @@ from parity.pairs.trading import trading_pair
 from parity.suites.data import judge_data
 from parity.suites.invariants import check_account
 from parity.suites.processed import processed
+from parity.suites.randomness import check_environment_draws
+from parity.suites.scale import check_scale
 from parity.suites.start_distribution import check_draws
 from parity.suites.trading import AFTER_CASES, RESTARTS
+
+SEED = 0
 
 
 def try_environments(findings: Findings, scenarios: list[RecordedScenario], everything: bool) -> None:
@@ -51,6 +55,11 @@ def try_environments(findings: Findings, scenarios: list[RecordedScenario], ever
                 findings.judge(scenario.name, result)
                 drawn = result.notes.get("draws_of_a_start", [])
                 findings.put(f"{scenario.name}/{result.check}", np.array(drawn, np.int64))
+    if everything or not findings.killed:
+        result, starts = check_environment_draws(SEED)
+        findings.judge("draws", result, *check_scale(SEED))
+        for name, numbers in starts.items():
+            findings.put(f"draws/{name}", numbers)
 
 
 def try_port(recordings: Path, everything: bool, phase: int = 1, learner: bool = False) -> Findings:

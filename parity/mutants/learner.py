@@ -22,8 +22,9 @@ from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
 from parity.learner.suite import LearnerRun, check_decisions, check_drawn
 from parity.mutants.findings import Findings
+from parity.suites.randomness import check_learner_draws
 
-SCENARIO = "learner"
+SCENARIO, SEED = "learner", 0
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,8 @@ def try_learner(findings: Findings, learners: Sequence[RecordedLearner], everyth
         for index, table in enumerate(run.updates):
             for name, value in table.items():
                 findings.put(f"{SCENARIO}/{one.case.name}/{index}/{name}", np.asarray(value))
+    if everything or not findings.killed:
+        result, drawn = check_learner_draws(SEED)
+        findings.judge(SCENARIO, result)
+        for name, numbers in drawn._asdict().items():
+            findings.put(f"{SCENARIO}/draws/{name}", numbers)

@@ -22,6 +22,7 @@ from markets import Bars, Contract, EnvConfig
 from parity.engine.pair import Fields
 from parity.engine.record import Recording
 from parity.pairs.trading import World, trading_pair
+from parity.suites.configurations import COUNT
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
 from parity.suites.scenarios import Request, Scenario, make_scenarios
@@ -38,6 +39,8 @@ AMOUNT = {
     "odd settings, phase 2": (10, 2000),
     "symbols, phase 2": (5, 1500),
     "seconds, phase 2": (6, 1500),
+    "many markets": (4, 150),
+    **{f"configuration {number + 1}": (4, 150) for number in range(COUNT)},
 }
 """By scenario, in the order in which they are tried: episodes and cases of each of its worlds."""
 

@@ -33,6 +33,8 @@ from parity.suites.configurations import draw_configurations, report_configurati
 from parity.suites.data import check_data
 from parity.suites.invariants import check_account, check_forbidden
 from parity.suites.processed import processed
+from parity.suites.randomness import check_environment_draws, check_key_reuse, check_learner_draws
+from parity.suites.scale import check_scale
 from parity.suites.scenarios import Request, Scenario, count_worlds_of, make_scenarios
 from parity.suites.start_distribution import check_draws
 from parity.suites.symmetry import check_blindness, check_mirror
@@ -195,7 +197,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                     done = recorded.episodes.transitions + recorded.transitions.transitions
                     progress(world.name, done)
     assert report is not None
-    report.checks += learnt
+    report.checks += learnt + _check_randomness(request)
     if request.configurations:
         report.checks.append(report_configurations(draw_configurations(request.seed)))
     report.settings = {
@@ -214,6 +216,15 @@ def _check_learner(request: Request, progress: Progress | None) -> list[CheckRes
         results.append(result)
         if progress:
             progress(f"{result.check}, {result.world}", result.compared)
+    return results
+
+
+def _check_randomness(request: Request) -> list[CheckResult]:
+    """Check what is drawn: independence, sizes as large as the trainer's, keys used once."""
+    results = [check_environment_draws(request.seed)[0], *check_scale(request.seed)]
+    results.append(check_key_reuse(request.seed))
+    if request.learner:
+        results.append(check_learner_draws(request.seed)[0])
     return results
 
 

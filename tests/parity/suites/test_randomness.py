@@ -1,0 +1,150 @@
+"""Independent draws pass; draws that are shared, repeated, shifted or reused don't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from jax_port.envs import env_phase1_jax as env
+from parity.engine.compare import Array
+from parity.suites import scale
+from parity.suites.randomness import (
+    check_environment_draws,
+    check_key_reuse,
+    check_learner_draws,
+    joint_tests,
+    judge,
+    order_tests,
+    pair_tests,
+)
+
+SIZE = 1000
+
+
+def uniform(seed: int, size: int = SIZE) -> Array:
+    return np.random.default_rng(seed).integers(0, size, (64, 128))
+
+
+def passes(drawn: Array, size: int = SIZE) -> bool:
+    return judge("draws", "made", pair_tests("draws", drawn, size), drawn.size).passed
+
+
+@pytest.mark.parametrize("size", [2, 3, 17, SIZE])
+def test_independent_draws_pass(size: int) -> None:
+    assert all(passes(uniform(seed, size), size) for seed in range(10))
+
+
+def halves(drawn: Array) -> Array:
+    return np.concatenate([drawn[:, :64], drawn[:, :64]], axis=1)
+
+
+def every_fourth(drawn: Array) -> Array:
+    return np.tile(drawn[:4], (16, 1))
+
+
+def one_place(drawn: Array) -> Array:
+    return np.full_like(drawn, 7)
+
+
+def neighbours(drawn: Array) -> Array:
+    return (drawn[:, :1] + np.arange(drawn.shape[1])) % SIZE
+
+
+def moving_on(drawn: Array) -> Array:
+    """Each environment draws what the one before it drew a step ago."""
+    return np.stack([np.roll(drawn[0], step) for step in range(len(drawn))])
+
+
+def tenth_shared(drawn: Array) -> Array:
+    some = np.random.default_rng(9).random(drawn.shape) < 0.1
+    return np.where(some, np.roll(drawn, 1, axis=1), drawn)
+
+
+@pytest.mark.parametrize(
+    "spoil", [halves, every_fourth, one_place, neighbours, moving_on, tenth_shared]
+)
+def test_draws_that_hang_together_are_objected_to(spoil: Callable[[Array], Array]) -> None:
+    assert not passes(spoil(uniform(0)))
+
+
+def test_a_draw_must_not_tell_another_at_the_same_place() -> None:
+    first, second = uniform(0, 3), uniform(1)
+    assert judge("draws", "made", joint_tests("both", first, 3, second, SIZE), 1).passed
+    told = (second + first * 100) % SIZE
+    told = np.where(first == 0, second // 2, told)
+    assert not judge("draws", "made", joint_tests("both", first, 3, told, SIZE), 1).passed
+
+
+def test_orders_that_repeat_are_objected_to() -> None:
+    rng = np.random.default_rng(0)
+    orders = np.stack([rng.permutation(512) for _ in range(64)])
+    assert judge("orders", "made", order_tests(orders), 1).passed
+    orders[40] = orders[36]
+    result = judge("orders", "made", order_tests(orders), 1)
+    assert result.first is not None
+    assert result.first.field == "orders 37 and 41: same places"
+
+
+def test_the_ports_draws_pass() -> None:
+    result, drawn = check_environment_draws(5)
+    assert result.passed, result.first
+    assert drawn["restarts of a batch"].shape == (64, 1024)
+    learner, draws = check_learner_draws(5)
+    assert learner.passed, learner.first
+    assert draws.actions.shape == (64, 8, 64)
+    assert set(np.unique(draws.actions)) == {0, 1, 2}
+
+
+def test_keys_are_used_once_and_one_used_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_key_reuse(0).passed
+    plain = env.batch_step
+
+    def twice(key: jax.Array, *rest: Any) -> Any:
+        jax.random.bits(key)
+        return plain(key, *rest)
+
+    monkeypatch.setattr(env, "batch_step", twice)
+    result = check_key_reuse(0)
+    assert not result.passed
+    assert result.error.startswith("batch_step: ")
+    assert "init_agent and update: " in result.error
+
+
+def test_sizes_of_the_trainer_pass() -> None:
+    assert all(result.passed for result in scale.check_scale(1))
+
+
+def test_orders_cut_to_sixteen_bits_are_objected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = scale.permutations
+    monkeypatch.setattr(scale, "permutations", lambda key, settings: plain(key, settings) & 0xFFFF)
+    *_, orders = scale.check_scale(1)
+    assert orders.first is not None
+    assert orders.first.field == "1,024 x 128: every transition once"
+
+
+def test_orders_that_move_little_are_objected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nearly(key: jax.Array, settings: Any) -> Array:
+        return np.tile(np.roll(np.arange(settings.rollout_size), 5), (2, 1))
+
+    monkeypatch.setattr(scale, "permutations", nearly)
+    assert not scale.check_scale(1)[-1].passed
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_words_of_few_environments_are_objected_to(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+    plain = scale.spread_bits
+
+    def cut(key: jax.Array, count: int) -> Array:
+        return np.asarray(plain(key, count))[np.arange(count) % 2**bits]
+
+    monkeypatch.setattr(scale, "spread_bits", cut)
+    assert not scale.check_scale(1)[0].passed
+
+
+def test_draws_below_a_bound_are_whole_number_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "below", lambda bits, bound: (bits >> 16) * bound >> 16)
+    assert not scale.check_scale(1)[1].passed
