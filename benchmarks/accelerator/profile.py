@@ -14,7 +14,7 @@ import jax
 from benchmarks.gpu_program import hlo
 from benchmarks.gpu_program.analysis import where
 from benchmarks.gpu_program.cards import Card
-from benchmarks.gpu_program.kernels import program_of
+from benchmarks.gpu_program.kernels import OwnKernels, program_of
 from benchmarks.gpu_program.model import LAUNCH_SECONDS
 from benchmarks.gpu_program.prepared import Prepared
 
@@ -47,12 +47,14 @@ def profile(program: Prepared, card: Card | None) -> dict[str, Any]:
             jax.profiler.stop_trace()
         (file,) = Path(folder).rglob("*.trace.json.gz")
         events = json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
-    return summary(events, program.compiled.as_text(), card)
+    return summary(events, program.compiled.as_text(), card, program.own_kernels)
 
 
-def summary(events: Iterable[Event], text: str, card: Card | None) -> dict[str, Any]:
+def summary(
+    events: Iterable[Event], text: str, card: Card | None, own: OwnKernels | None = None
+) -> dict[str, Any]:
     """Return what :func:`profile` returns, of a trace's events and the program's HLO."""
-    kernels = {one.name: one for one in program_of(hlo.parse(text)).all_kernels()}
+    kernels = {one.name: one for one in program_of(hlo.parse(text), own).all_kernels()}
     ran = [event for event in kernel_events(list(events)) if event["args"]["hlo_op"] in kernels]
     if not ran:
         return {"launches": 0, "kernels": []}

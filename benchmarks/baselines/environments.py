@@ -174,12 +174,12 @@ class CartPoleWorkload:
         """Reset, compile ahead of time, and return the seconds of the compilation."""
         import gymnax
 
-        from benchmarks.baselines.learners import lenient
+        from benchmarks.baselines.learners import default_promotion
 
         pole, params = gymnax.make("CartPole-v1")
         self._key, key = jax.random.split(self._key)
         reset = jax.jit(jax.vmap(pole.reset, in_axes=(0, None)))
-        with lenient():
+        with default_promotion():
             obs, state = reset(jax.random.split(key, self.envs), params)
         # A fresh state holds Python numbers, which a scan would see change their type.
         state = jax.tree.map(lambda x: jnp.asarray(x, jnp.asarray(x).dtype), state)
@@ -197,7 +197,7 @@ class CartPoleWorkload:
             return jax.lax.scan(body, carry, jax.random.split(key, self._steps))[0]
 
         start = time.perf_counter()
-        with lenient():
+        with default_promotion():
             self._compiled = jax.jit(run, donate_argnums=1).lower(key, self._carry).compile()
         return time.perf_counter() - start
 

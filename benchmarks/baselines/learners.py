@@ -62,7 +62,7 @@ class Learner(Workload, Protocol):
 
 
 @contextmanager
-def lenient() -> Iterator[None]:
+def default_promotion() -> Iterator[None]:
     """Allow JAX's default type promotion and silence warnings, for code of other libraries.
 
     The tests forbid promotion and deprecated names.
@@ -96,6 +96,23 @@ def title(trainer: str, settings: TrainSettings | TrainConfig) -> str:
         f"{trainer}, {settings.n_epochs} epochs, {settings.n_envs} x {settings.n_steps}, "
         f"batch {settings.batch_size}"
     )
+
+
+class BaselineTrainer:
+    """What trainers of other projects have in common.
+
+    Args:
+        params: of the environment.
+        settings: sizes, network, numbers and the seed.
+    """
+
+    label = ""
+    masks = False
+    note = ""
+
+    def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
+        self.name, self.envs = title(self.label, settings), settings.n_envs
+        self._params, self._settings = params, settings
 
 
 def greedy_return(greedy: Greedy, held_out: HeldOutMarket) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.gpu_program import hlo
 from benchmarks.gpu_program.cards import Card
 from benchmarks.gpu_program.hlo import Line
-from benchmarks.gpu_program.kernels import Block, Kernel, program_of
+from benchmarks.gpu_program.kernels import Block, Kernel, OwnKernels, program_of
 from benchmarks.gpu_program.model import LAUNCH_SECONDS, UNKNOWN_TRIPS, Cost, cost
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +137,7 @@ def analyse(
     parts: Mapping[str, Callable[[Block], Block | None]],
     unknown_trips: int = UNKNOWN_TRIPS,
     heaviest: int = 20,
+    own: OwnKernels | None = None,
 ) -> Report:
     """Return the report of a program's scheduled HLO.
 
@@ -148,8 +149,9 @@ def analyse(
         parts: how to find each part in the whole.
         unknown_trips: turns of loops without a known number.
         heaviest: source lines to list.
+        own: operations of Pallas kernels, see :mod:`benchmarks.gpu_program.own_kernels`.
     """
-    program = program_of(hlo.parse(text))
+    program = program_of(hlo.parse(text), own)
     blocks = [(part, find(program)) for part, find in parts.items()]
     missing = [part for part, block in blocks if block is None]
     return Report(

@@ -89,7 +89,10 @@ class Instruction:
         at = self.attributes.find("backend_config={")
         if at < 0:
             return {}
-        value, _ = json.JSONDecoder().raw_decode(self.attributes[at + len("backend_config=") :])
+        try:
+            value, _ = json.JSONDecoder().raw_decode(self.attributes[at + len("backend_config=") :])
+        except ValueError:  # a kernel of our own has its program there
+            return {}
         return value if isinstance(value, dict) else {}
 
     @property

@@ -8,7 +8,7 @@ makes the host read which branch to take.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
@@ -29,6 +29,8 @@ ENDS = {"copy-done", "async-done", "async-update", "send-done", "recv-done"}
 """The ends of what began elsewhere, with those of collectives."""
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 LIBRARY_PRODUCT = re.compile(r'custom_call_target="__(cublas|cublas\$lt|cudnn|triton_gemm)')
+PALLAS = re.compile(r'op_name="[^"]*?([\w.\-]+)/pallas_call')
+OwnKernels = Mapping[str, Mapping[str, float]]
 SLICES = {"slice", "dynamic-slice", "gather"}
 SAME = {"bitcast", "reshape", "copy", "convert"}
 """Instructions inside a fusion through which a parameter or a result is still itself."""
@@ -100,40 +102,49 @@ class Block:
         return [block for one in self.inside for block in one.walk() if block.host_reads]
 
 
-def program_of(module: Module) -> Block:
-    """Return what a program runs."""
+def program_of(module: Module, own: OwnKernels | None = None) -> Block:
+    """Return what a program runs.
+
+    Args:
+        module: the program.
+        own: operations of Pallas kernels, see :mod:`benchmarks.gpu_program.own_kernels`.
+    """
     block = Block("entry")
-    _run(module, module.entry, block)
+    _run(module, module.entry, block, own or {})
     return block
 
 
-def _run(module: Module, computation: Computation, block: Block) -> None:
+def _run(module: Module, computation: Computation, block: Block, own: OwnKernels) -> None:
     """Add what a computation runs to a block."""
     for one in computation:
         stack = tuple(module.stack(one))
         if one.opcode == "while":
             inner = Block(one.name, one.trips, stack=stack)
-            _run(module, module.computations[one.called("body") or ""], inner)
+            _run(module, module.computations[one.called("body") or ""], inner, own)
             if one.trips is None:
-                _run(module, module.computations[one.called("condition") or ""], inner)
+                _run(module, module.computations[one.called("condition") or ""], inner, own)
             block.inside.append(inner)
         elif one.opcode == "conditional":
             branches = []
             for name in one.branches:
                 branches.append(Block(name, is_branch=True, stack=stack))
-                _run(module, module.computations[name], branches[-1])
+                _run(module, module.computations[name], branches[-1], own)
             # One of them runs; the one with most to do stands for all.
             block.inside.append(max(branches, key=lambda b: sum(k.bytes + 1 for k in b.all_kernels())))
         elif one.opcode == "call":
-            _run(module, module.computations[one.called("to_apply") or ""], block)
+            _run(module, module.computations[one.called("to_apply") or ""], block, own)
         elif one.opcode in FREE or one.opcode in ENDS or one.opcode.endswith("-done"):
             continue
         else:
-            block.kernels.append(_kernel(module, computation, one, stack))
+            block.kernels.append(_kernel(module, computation, one, stack, own))
 
 
 def _kernel(
-    module: Module, computation: Computation, one: Instruction, stack: tuple[Line, ...]
+    module: Module,
+    computation: Computation,
+    one: Instruction,
+    stack: tuple[Line, ...],
+    own: OwnKernels,
 ) -> Kernel:
     name = one.called("calls")
     if name is None or name not in module.computations:
@@ -141,7 +152,10 @@ def _kernel(
         written = sum(array.bytes for array in one.arrays)
         flops = _flops(computation, one)
         kind = _kind_of_plain(one)
-        if kind == "product":  # what follows the product in a library's result is its scratch
+        if kind == "other" and (match := PALLAS.search(one.attributes)):
+            flops = dict(own.get(match.group(1), {}))
+            kind = "product" if flops else kind
+        elif kind == "product":  # what follows the product in a library's result is its scratch
             written = one.arrays[0].bytes
         if kind == "sort":  # a radix sort reads and writes all once for each byte of the keys
             passes = max(array.bytes // max(array.size, 1) for array in one.arrays[:1])

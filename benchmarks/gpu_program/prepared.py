@@ -15,7 +15,9 @@ import numpy as np
 
 from benchmarks.gpu_program.analysis import Report, analyse
 from benchmarks.gpu_program.cards import Card
+from benchmarks.gpu_program.kernels import OwnKernels
 from benchmarks.gpu_program.model import UNKNOWN_TRIPS
+from benchmarks.gpu_program.own_kernels import own_kernels
 from benchmarks.gpu_program.subjects import Subject, find_part
 from benchmarks.harness.measure import sentence
 
@@ -32,6 +34,7 @@ class Prepared:
         compiled: runs it; consumes the arguments that the subject gives away.
         arguments: of the next call.
         trace_seconds, compile_seconds: of getting ready.
+        own_kernels: operations of Pallas kernels by name.
     """
 
     subject: Subject
@@ -39,6 +42,7 @@ class Prepared:
     arguments: list[Any]
     trace_seconds: float
     compile_seconds: float
+    own_kernels: OwnKernels
 
     def run(self) -> Any:
         """Make one call to its end; the next goes on from there. Return what it returned."""
@@ -75,7 +79,9 @@ class Prepared:
         subject = self.subject
         parts = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
         text = self.compiled.as_text()
-        return analyse(subject.name, text, subject.steps, card, parts, unknown_trips)
+        return analyse(
+            subject.name, text, subject.steps, card, parts, unknown_trips, own=self.own_kernels
+        )
 
 
 def prepare(subject: Subject, options: Options | None = None) -> Prepared:
@@ -87,7 +93,8 @@ def prepare(subject: Subject, options: Options | None = None) -> Prepared:
     """
     arguments = list(jax.block_until_ready(subject.arguments()))
     began = time.perf_counter()
-    lowered = jax.jit(subject.function, donate_argnums=subject.donate).lower(*arguments)
+    program = jax.jit(subject.function, donate_argnums=subject.donate).trace(*arguments)
+    lowered = program.lower()
     traced = time.perf_counter()
     compiled = lowered.compile(compiler_options=options)
     return Prepared(
@@ -96,6 +103,7 @@ def prepare(subject: Subject, options: Options | None = None) -> Prepared:
         arguments=arguments,
         trace_seconds=traced - began,
         compile_seconds=time.perf_counter() - traced,
+        own_kernels=own_kernels(program.jaxpr),
     )
 
 

@@ -104,7 +104,15 @@ def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None
         name = f"{card.name}_{subject.name}".replace(" ", "_").replace(",", "")
         (hlo / f"{name}.txt").write_text(compiled.text)
     parts = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
-    report = analyse(subject.name, compiled.text, subject.steps, card, parts, unknown_trips)
+    report = analyse(
+        subject.name,
+        compiled.text,
+        subject.steps,
+        card,
+        parts,
+        unknown_trips,
+        own=compiled.own_kernels,
+    )
     report.compile_seconds = compiled.seconds
     report.temporary_bytes = compiled.temporary_bytes
     device = jax.devices()[0]

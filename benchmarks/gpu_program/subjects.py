@@ -6,7 +6,6 @@ loops inside the update, found by how often they turn.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -147,7 +146,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
         days: of the market.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form=os.environ.get("TRIALFORM", "gpu"))
+    train = make_train(settings, 1, 1, form="gpu")
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)

@@ -19,6 +19,8 @@ import jax
 from jax.experimental import topologies
 
 from benchmarks.gpu_program.cards import Card
+from benchmarks.gpu_program.kernels import OwnKernels
+from benchmarks.gpu_program.own_kernels import own_kernels
 from foundation.errors import InputError
 
 MISSING = (
@@ -37,6 +39,8 @@ class Compiled:
         seconds: that compiling took.
         temporary_bytes: device memory beside arguments and results.
         argument_bytes, output_bytes: of arguments and results.
+        own_kernels: operations of Pallas kernels by name, see
+            :mod:`benchmarks.gpu_program.own_kernels`.
     """
 
     text: str
@@ -44,6 +48,7 @@ class Compiled:
     temporary_bytes: int
     argument_bytes: int
     output_bytes: int
+    own_kernels: OwnKernels
 
 
 def has_compiler() -> bool:
@@ -143,4 +148,5 @@ def compile_for(
         temporary_bytes=int(memory.temp_size_in_bytes),
         argument_bytes=int(memory.argument_size_in_bytes),
         output_bytes=int(memory.output_size_in_bytes),
+        own_kernels=own_kernels(traced.jaxpr),
     )

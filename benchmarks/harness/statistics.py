@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.harness.record import Record
 
 RESAMPLES = 4000
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Summary(Record, frozen=True, kw_only=True):
     """Median and quartiles of some numbers, in the unit of those numbers.
 
     Attributes:

@@ -27,9 +27,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.harness import options as cli
 from benchmarks.harness import tree_worker
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import as_text, days_option, json_option, quick_option, rounds_option
 from benchmarks.harness.output import numeric_table, publish, short
 from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
@@ -139,14 +139,14 @@ class TreeProcess:
 
 @click.command()
 @click.argument("other", type=click.Path(path_type=Path))
-@days_option(60)
+@cli.days_option(60)
 @click.option("--envs", default=1024, show_default=True, help="Environments.")
 @click.option("--steps", default=32, show_default=True, help="Steps in a rollout, and in one scan.")
 @click.option("--batch-size", default=8192, show_default=True, help="Steps in a minibatch.")
-@rounds_option(15)
+@cli.rounds_option(15)
 @click.option("--seconds", default=3.0, show_default=True, help="Of each turn, at least.")
-@quick_option
-@json_option
+@cli.quick_option
+@cli.json_option
 def main(other: Path, out: Path | None, quick: bool, **options: Any) -> None:
     """Measure this tree and the checkout OTHER in turns and compare their speeds."""
     if not (other / "jax_port").is_dir():
@@ -171,7 +171,7 @@ def measure(other: Path, options: dict[str, Any]) -> AgainstReport:
     return AgainstReport(
         schema=SCHEMA,
         machine_info=machine_info(),
-        settings=as_text(options),
+        settings=cli.as_text(options),
         this_commit=commit_of(PACKAGES_ROOT),
         other_commit=commit_of(other),
         rows=tuple(rows),

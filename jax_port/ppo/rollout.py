@@ -38,7 +38,7 @@ BOOTSTRAP_CHUNK = 1024
 
 
 @struct.dataclass
-class Actor:
+class RolloutState:
     """What goes on from one rollout to the next, for N environments.
 
     Attributes:
@@ -81,7 +81,7 @@ class Rollout(NamedTuple):
     scales: Scale
 
 
-class Ends(NamedTuple):
+class EpisodeStats(NamedTuple):
     """What a rollout's steps did, summed, for logs: int32 or float32 scalars.
 
     Attributes:
@@ -106,10 +106,10 @@ class Ends(NamedTuple):
     actions: jax.Array
 
 
-def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
+def init_rollout_state(key: jax.Array, params: EnvParams, num_envs: int) -> RolloutState:
     """Reset N environments; their first observations enter the statistics, as VecNormalize's do."""
     obs, state = env.batch_reset(key, params, num_envs, phase_of(params))
-    return Actor(
+    return RolloutState(
         env_state=state,
         moments=update_moments(init_moments((obs.shape[1],)), obs),
         rewards=init_rewards(num_envs),
@@ -118,7 +118,9 @@ def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
     )
 
 
-def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams) -> jax.Array:
+def reconstruct_obs(
+    step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams
+) -> jax.Array:
     """Return observations as the policy saw them: float32 (B, D).
 
     Args:
@@ -136,7 +138,7 @@ def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvP
 
 
 def collect(
-    actor: Actor,
+    actor: RolloutState,
     key: jax.Array,
     weights: Params,
     network: Network,
@@ -145,7 +147,7 @@ def collect(
     gamma: jax.Array,
     norm_reward: bool = True,
     sparse: bool = True,
-) -> tuple[Actor, Rollout, jax.Array, Ends]:
+) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times.
 
     Args:
@@ -167,12 +169,14 @@ def collect(
     def look(state: EnvState) -> jax.Array:
         return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
 
-    def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, Cut, Ends]]:
+    def body(
+        actor: RolloutState, key: jax.Array
+    ) -> tuple[RolloutState, tuple[Rollout, Cut, EpisodeStats]]:
         act_key, restart_key = jax.random.split(key)
         state = actor.env_state
         scale = scale_of(actor.moments)
         position = look(state)
-        obs = rebuild(state.step_idx, position, scale, params)
+        obs = reconstruct_obs(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
         logits = logits_of(network, weights, obs, masks, sparse)
@@ -204,7 +208,7 @@ def collect(
         rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
     )
     position = look(actor.env_state)
-    obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)
+    obs = reconstruct_obs(actor.env_state.step_idx, position, scale_of(actor.moments), params)
     last_values = network.value(weights, obs)
     assert last_values.shape == (num_envs,)
     return actor, rollout, last_values, jax.tree.map(lambda x: jnp.sum(x, axis=0), ends)
@@ -266,7 +270,7 @@ def value_of_cut(
         here = jax.lax.dynamic_slice(where, (done,), (chunk,))
         some = jnp.minimum(here, size - 1)
         scale = jax.tree.map(lambda x: x[some // envs], cut.scale)
-        values = network.value(weights, rebuild(step_idx[some], position[some], scale, params))
+        values = network.value(weights, reconstruct_obs(step_idx[some], position[some], scale, params))
         return done + chunk, found.at[here].set(values, mode="drop")
 
     start = (jnp.int32(0), jnp.zeros(size, jnp.float32))
@@ -275,8 +279,8 @@ def value_of_cut(
 
 
 def _account(
-    actor: Actor, moved: Transition, gamma: jax.Array, norm_reward: bool
-) -> tuple[Actor, jax.Array, Ends]:
+    actor: RolloutState, moved: Transition, gamma: jax.Array, norm_reward: bool
+) -> tuple[RolloutState, jax.Array, EpisodeStats]:
     """Take one step's rewards, ends and observations into account: actor, rewards (N,), sums."""
     outcome: Outcome = moved.outcome
     done = outcome.terminated | outcome.truncated
@@ -293,7 +297,7 @@ def _account(
     def of_ended(x: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(done, x, jnp.zeros_like(x)))
 
-    ends = Ends(
+    ends = EpisodeStats(
         episodes=jnp.sum(done.astype(jnp.int32)),
         reward=of_ended(total),
         pnl=of_ended(real(final.total_pnl)),
@@ -304,7 +308,7 @@ def _account(
         reasons=count_codes(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
         actions=jnp.zeros(0, jnp.int32),
     )
-    after = Actor(
+    after = RolloutState(
         env_state=moved.state,
         moments=moments,
         rewards=rewards,

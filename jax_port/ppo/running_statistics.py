@@ -73,7 +73,7 @@ def update_moments(moments: RunningMoments, batch: jax.Array) -> RunningMoments:
 def _merged(
     moments: RunningMoments, delta: jax.Array, var: jax.Array, size: jax.Array
 ) -> RunningMoments:
-    """Merge a batch of ``size``, whose mean is ``delta`` from the moments' and whose variance is var."""
+    """Merge a batch of ``size`` with a mean ``delta`` from the moments' and a variance ``var``."""
     with jax.enable_x64(True):
         total = moments.count + size
         spread = moments.var * moments.count + var * size

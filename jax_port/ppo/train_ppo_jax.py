@@ -23,16 +23,23 @@ from jax_port.ppo.fast.form import Form, default_form
 from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.gae import gae
 from jax_port.ppo.policy import make_network
-from jax_port.ppo.rollout import Actor, Ends, Rollout, collect, init_actor, rebuild
+from jax_port.ppo.rollout import (
+    EpisodeStats,
+    Rollout,
+    RolloutState,
+    collect,
+    init_rollout_state,
+    reconstruct_obs,
+)
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.update import (
     Batch,
+    GatherFn,
     HyperParams,
+    LearnerState,
     Network,
     StepRecord,
-    Take,
-    TrainState,
-    init_train_state,
+    init_learner_state,
     run_epochs,
 )
 
@@ -41,7 +48,7 @@ PRECISION = {"float32": "highest", "tf32": "default", "bf16": "default"}
 
 
 @struct.dataclass
-class Agent:
+class TrainState:
     """One learner with its environments: all that an update starts from.
 
     Attributes:
@@ -51,8 +58,8 @@ class Agent:
         updates: int32 scalar, updates made.
     """
 
-    learner: TrainState
-    actor: Actor
+    learner: LearnerState
+    actor: RolloutState
     key: jax.Array
     updates: jax.Array
 
@@ -69,7 +76,7 @@ class Metrics(NamedTuple):
         learning_rate: float32, of this update.
     """
 
-    ends: Ends
+    ends: EpisodeStats
     loss: jax.Array
     policy_loss: jax.Array
     value_loss: jax.Array
@@ -122,8 +129,8 @@ ONE_DEVICE = Layout()
 def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
     """Return the towers as functions of (weights, obs).
 
-    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own
-    in rounding.
+    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's
+    own in rounding.
     """
     spec = settings.network
     if form == "cpu" and settings.precision == "float32":
@@ -145,7 +152,7 @@ def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Fo
     return Network(policy, value)
 
 
-def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     """Return a fresh agent: weights drawn, environments reset.
 
     Args:
@@ -156,33 +163,33 @@ def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> A
     weights_key, reset_key, key = jax.random.split(jax.random.key(seed), 3)
     network = make_network(settings.network, num_actions=phase_of(params).num_actions)
     weights = network.init(weights_key, jnp.zeros((1, params.obs_size), jnp.float32))
-    return Agent(
-        learner=init_train_state(weights),
-        actor=init_actor(reset_key, params, settings.n_envs),
+    return TrainState(
+        learner=init_learner_state(weights),
+        actor=init_rollout_state(reset_key, params, settings.n_envs),
         key=jax.random.key_data(key),
         updates=jnp.zeros((), jnp.int32),
     )
 
 
-def init_agents(seeds: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def init_agents(seeds: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     """Return the agents of seeds (A,), leaves (A, ...), each as :func:`init_agent` makes it.
 
     One after another, not by ``vmap``: orthogonal weights take QR decompositions, and jaxlib's batched
     ones can wait for each other for ever on a CPU of two cores. Each lends its thread to wait for
     parts of its batch that wait for a thread.
     """
-    agents: Agent = jax.lax.map(lambda seed: init_agent(seed, params, settings), seeds)
+    agents: TrainState = jax.lax.map(lambda seed: init_agent(seed, params, settings), seeds)
     return agents
 
 
 def update(
-    agent: Agent,
+    agent: TrainState,
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
     form: Form = "cpu",
-) -> tuple[Agent, Metrics]:
+) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it for several epochs.
 
     Args:
@@ -198,13 +205,13 @@ def update(
 
 
 def traced_update(
-    agent: Agent,
+    agent: TrainState,
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
     form: Form = "cpu",
-) -> tuple[Agent, Metrics, Trace]:
+) -> tuple[TrainState, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
@@ -227,18 +234,18 @@ def traced_update(
     )
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
-    return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace
+    return TrainState(learner, actor, agent.key, agent.updates + 1), metrics, trace
 
 
 def _collected(
-    agent: Agent,
+    agent: TrainState,
     key: jax.Array,
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout,
     form: Form,
-) -> tuple[Actor, Rollout, jax.Array, Ends]:
+) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Collect a rollout in a form of the program."""
     weights, actions = agent.learner.params, phase_of(params).num_actions
     steps, scaled = settings.n_steps, settings.norm_reward
@@ -262,7 +269,7 @@ def _collected(
 
 
 def _trained(
-    learner: TrainState,
+    learner: LearnerState,
     orders: jax.Array,
     rollout: Rollout,
     advantages: jax.Array,
@@ -272,9 +279,9 @@ def _trained(
     settings: TrainSettings,
     layout: Layout,
     form: Form,
-) -> tuple[TrainState, StepRecord]:
+) -> tuple[LearnerState, StepRecord]:
     """Learn from a rollout in a form of the program."""
-    size, rates, actions = settings.batch_size, settings.layer_rates, phase_of(params).num_actions
+    size, rates, actions = settings.batch_size, settings.layer_lr, phase_of(params).num_actions
     if form != "cpu":
         return gpu_update.run_epochs(
             learner,
@@ -330,7 +337,7 @@ def batches(
     returns: jax.Array,
     params: EnvParams,
     layout: Layout,
-) -> Take:
+) -> GatherFn:
     """Return what turns numbers of transitions (B,) into a minibatch.
 
     Transitions are numbered environment by environment, as in SB3's buffer. Observations are rebuilt
@@ -350,7 +357,7 @@ def batches(
         some = jax.tree.map(lambda x: x[numbers], table)
         scale = jax.tree.map(lambda x: x[numbers % steps], scales)
         return Batch(
-            obs=layout.split(rebuild(some.step_idx, some.position, scale, params)),
+            obs=layout.split(reconstruct_obs(some.step_idx, some.position, scale, params)),
             actions=some.actions.astype(jnp.int32),
             masks=some.masks,
             log_probs=some.log_probs,
@@ -363,7 +370,7 @@ def batches(
 
 
 def summarize(
-    records: StepRecord, ends: Ends, rollout: Rollout, returns: jax.Array, hyper: HyperParams
+    records: StepRecord, ends: EpisodeStats, rollout: Rollout, returns: jax.Array, hyper: HyperParams
 ) -> Metrics:
     """Return an update's metrics."""
     applied = records.applied.astype(jnp.float32)
@@ -394,9 +401,9 @@ def make_train(
     updates_per_call: int,
     agents: int,
     layout: Layout = ONE_DEVICE,
-    places: Agent | None = None,
+    places: TrainState | None = None,
     form: Form | None = None,
-) -> Callable[[Agent, HyperParams, EnvParams], tuple[Agent, Metrics]]:
+) -> Callable[[TrainState, HyperParams, EnvParams], tuple[TrainState, Metrics]]:
     """Return the compiled program: several updates of several agents in one call.
 
     Args:
@@ -414,18 +421,18 @@ def make_train(
 
     chosen = form or default_form()
 
-    def one(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
+    def one(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
         return update(agent, hyper, params, settings, layout, chosen)
 
-    def every(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
+    def every(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
         if agents == 1:  # a batch of one matrix product is slower than the product
             lone = jax.tree.map(lambda x: x[0], agent)
             numbers = jax.tree.map(lambda x: x[0], hyper)
             return jax.tree.map(lambda x: x[None], one(lone, numbers, params))
         return jax.vmap(one, in_axes=(0, 0, None))(agent, hyper, params)
 
-    def train(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
-        def body(agent: Agent, _: None) -> tuple[Agent, Metrics]:
+    def train(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
+        def body(agent: TrainState, _: None) -> tuple[TrainState, Metrics]:
             return every(agent, hyper, params)
 
         with jax.default_matmul_precision(PRECISION[settings.precision]):

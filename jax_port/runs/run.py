@@ -33,7 +33,7 @@ from jax_port.ppo.sharding import (
     spread,
     to_host,
 )
-from jax_port.ppo.train_ppo_jax import Agent, Metrics, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import Metrics, TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
 from jax_port.ppo.update import HyperParams, hyper_params
 from jax_port.runs.checkpoints import Checkpoints, identity_of
@@ -277,7 +277,7 @@ def require_finite_losses(records: Sequence[Record], folder: Path, saved: int) -
             raise _diverged(record["update"], record["agent"], "loss", folder, saved)
 
 
-def require_finite_weights(agent: Agent, update: int, folder: Path, saved: int) -> None:
+def require_finite_weights(agent: TrainState, update: int, folder: Path, saved: int) -> None:
     """Stop a training with weights that are no numbers, before they are saved.
 
     Args:
@@ -310,14 +310,14 @@ class _Runner:
         self._plan, self._params, self._hyper, self._mesh = plan, params, hyper, mesh
         self._programs: dict[int, Any] = {}
 
-    def begin(self, checkpoints: Checkpoints) -> tuple[Agent, int]:
+    def begin(self, checkpoints: Checkpoints) -> tuple[TrainState, int]:
         """Return the agents of the newest checkpoint, else fresh ones, and the updates they made."""
         seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
 
-        def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
+        def fresh(seeds: jax.Array, params: EnvParams) -> TrainState:
             return init_agents(seeds, params, self._plan.settings)
 
-        def begun(seeds: jax.Array, params: EnvParams) -> Agent:
+        def begun(seeds: jax.Array, params: EnvParams) -> TrainState:
             policy = self._plan.initial_policy()
             agent = fresh(seeds, params)
             return agent if policy is None else begin_with(agent, policy, params)
@@ -329,7 +329,7 @@ class _Runner:
             return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0
         return spread(found[1], self._places), found[0]
 
-    def call(self, agent: Agent, done: int) -> tuple[Agent, list[Record], int]:
+    def call(self, agent: TrainState, done: int) -> tuple[TrainState, list[Record], int]:
         """Make the next updates: agents, their records, and how many updates."""
         settings = self._plan.settings
         count = min(self._plan.updates_per_call, settings.num_updates - done)
@@ -345,7 +345,7 @@ class _Runner:
 
 
 def write_policies(
-    plan: Plan, folder: Path, agent: Agent, facts: Sequence[dict[str, Any]], updates: int
+    plan: Plan, folder: Path, agent: TrainState, facts: Sequence[dict[str, Any]], updates: int
 ) -> None:
     """Write each agent's policy, then ``finished.json``; ``agent`` holds host arrays."""
     for number, seed in enumerate(plan.seeds):

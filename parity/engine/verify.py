@@ -166,16 +166,28 @@ def shifted(before: Fields, after: Fields) -> Fields:
     }
 
 
-def check_restarts(pair: Pair, recording: Recording, played: Replay) -> CheckResult:
+def check_restarts(
+    pair: Pair,
+    recording: Recording,
+    played: Replay,
+    check: str = "restart",
+    most: int | None = None,
+) -> CheckResult:
     """Hold the port's restarts against the reference's reset at the start the port chose.
 
     Where an episode ended the port must have restarted, at one of the world's starts, with what
     the reference shows there; where none ended, it must hand out the final state untouched.
+
+    Args:
+        pair: the pair; its reference is reset.
+        recording, played: what both sides did.
+        check: name of the check.
+        most: how many restarts are held against a reset; all by default.
     """
     world = int(recording.worlds[0])
     taken = recording.valid
     ended = recording.after["terminated"] | recording.after["truncated"]
-    result = CheckResult("restart", pair.worlds[world], int((ended & taken).sum()))
+    result = CheckResult(check, pair.worlds[world], int((ended & taken).sum()))
     wrong = (played.restarted != ended) & taken
     if wrong.any():
         lane, step = (int(i) for i in np.argwhere(wrong)[0])
@@ -186,7 +198,7 @@ def check_restarts(pair: Pair, recording: Recording, played: Replay) -> CheckRes
         lane, step = (int(i) for i in np.argwhere(~played.untouched & taken)[0])
         result.first = Mismatch(lane, step, "state handed out without a restart", (), 1.0, 0.0)
         return result
-    lanes = np.flatnonzero((ended & taken).any(1))
+    lanes = np.flatnonzero((ended & taken).any(1))[:most]
     restart = {name: value[lanes] for name, value in played.restart.items()}
     worlds, starts = pair.begun(restart)
     expected = {name: value.copy() for name, value in restart.items()}

@@ -21,20 +21,20 @@ from jax_port.envs.state import EnvParams
 from jax_port.export.layers import sb3_layer
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.networks import masked_log_probs
-from jax_port.ppo.rollout import rebuild
+from jax_port.ppo.rollout import reconstruct_obs
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import (
     PRECISION,
-    Agent,
     Metrics,
     Trace,
+    TrainState,
     annealed,
     init_agent,
     make_train,
     network_of,
     traced_update,
 )
-from jax_port.ppo.update import HyperParams, hyper_params, init_train_state
+from jax_port.ppo.update import HyperParams, hyper_params, init_learner_state
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
@@ -106,7 +106,9 @@ def program_settings(settings: TrainSettings) -> TrainSettings:
 def traced_program(settings: TrainSettings, form: Form = "cpu") -> Any:
     """Return :func:`jax_port.ppo.train_ppo_jax.traced_update`, compiled, in a form of the program."""
 
-    def run(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics, Trace]:
+    def run(
+        agent: TrainState, hyper: HyperParams, params: EnvParams
+    ) -> tuple[TrainState, Metrics, Trace]:
         with jax.default_matmul_precision(PRECISION[settings.precision]):
             return traced_update(agent, hyper, params, settings, form=form)
 
@@ -129,16 +131,16 @@ def quick_compiler() -> dict[str, bool | int] | None:
     return None
 
 
-def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> Agent:
+def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> TrainState:
     """Return the agent that a run begins with, but for its weights."""
-    agent: Agent = _without_weights(
+    agent: TrainState = _without_weights(
         jnp.int32(case.settings.seed), params, program_settings(case.settings)
     )
-    return replace(agent, learner=init_train_state(to_flax(weights, case.settings)))
+    return replace(agent, learner=init_learner_state(to_flax(weights, case.settings)))
 
 
 @partial(jax.jit, static_argnums=2)
-def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     # Fresh weights are not returned, so they are not even compiled.
     return replace(init_agent(seed, params, settings), learner=None)  # type: ignore[arg-type]
 
@@ -202,7 +204,7 @@ def run_trainer(
 
 
 def _table(
-    case: LearnerCase, number: int, agent: Agent, metrics: Metrics, trace: Trace, params: EnvParams
+    case: LearnerCase, number: int, agent: TrainState, metrics: Metrics, trace: Trace, params: EnvParams
 ) -> Fields:
     """Return one update as a table."""
     rollout, records = trace.rollout, trace.records
@@ -250,7 +252,7 @@ def _rows(x: jax.Array) -> Array:
 @jax.jit
 def _observations(rollout: Any, params: EnvParams) -> jax.Array:
     """Return what the policy saw, float32 (T, N, D)."""
-    return jax.vmap(rebuild, in_axes=(0, 0, 0, None))(
+    return jax.vmap(reconstruct_obs, in_axes=(0, 0, 0, None))(
         rollout.step_idx, rollout.position, rollout.scales, params
     )
 
@@ -262,7 +264,7 @@ def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:
     return np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(table["masks"]))))
 
 
-def _state(agent: Agent) -> Fields:
+def _state(agent: TrainState) -> Fields:
     """Return what an update leaves behind: weights, moments, statistics."""
     moments, rewards = agent.actor.moments, agent.actor.rewards
     adam = agent.learner.opt_state

@@ -198,9 +198,10 @@ COLLECT = (
     Mutant(
         "last-value-scaled-as-before",
         ROLLOUT,
-        "    obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)\n",
+        "    obs = reconstruct_obs(actor.env_state.step_idx, position, scale_of(actor.moments), "
+        "params)\n",
         "    scale = jax.tree.map(lambda x: x[-1], rollout.scales)\n"
-        "    obs = rebuild(actor.env_state.step_idx, position, scale, params)\n",
+        "    obs = reconstruct_obs(actor.env_state.step_idx, position, scale, params)\n",
         "learner 4. the observation that follows it, normalised with the statistics of that moment",
     ),
     Mutant(

@@ -17,7 +17,7 @@ from jax_port.data.data_loader import PreparedMarket, prepare
 from parity.engine.pair import Pair
 from parity.engine.record import Recording
 from parity.engine.replay import Replay, replay
-from parity.engine.verify import judge_cases, judge_replay
+from parity.engine.verify import check_restarts, judge_cases, judge_replay
 from parity.mutants.findings import Findings
 from parity.mutants.learner import load_learner, try_learner
 from parity.mutants.recordings import Played, RecordedScenario, load
@@ -26,6 +26,7 @@ from parity.suites.data import judge_data
 from parity.suites.invariants import check_account
 from parity.suites.processed import processed
 from parity.suites.start_distribution import check_draws
+from parity.suites.trading import AFTER_CASES, RESTARTS
 
 
 def try_environments(findings: Findings, scenarios: list[RecordedScenario], everything: bool) -> None:
@@ -100,6 +101,8 @@ def _try_world(
     findings.judge(scenario.name, *(result for result in accounts if result.check.endswith("port")))
     ported_cases = replay(pair, played.transitions)
     findings.judge(scenario.name, judge_cases(pair, played.transitions, ported_cases))
+    again = check_restarts(pair, played.transitions, ported_cases, AFTER_CASES, RESTARTS)
+    findings.judge(scenario.name, again)
     _put_replay(findings, f"{scenario.name}/{name}/episodes", played.episodes, ported)
     _put_replay(findings, f"{scenario.name}/{name}/cases", played.transitions, ported_cases)
 

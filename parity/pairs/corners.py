@@ -18,6 +18,7 @@ from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, Pr
 from jax_port.envs.registry import phase_of
 from markets import EnvConfig
 from markets.config import dollars_to_cents
+from markets.limits import INT32_MAX
 from parity.engine.pair import Case, Choices
 
 NEAR = (0, -1, 1)
@@ -46,6 +47,7 @@ class MarketSurvey:
         tick, slippage: cents of one tick of all contracts; ticks.
         commission: cents per side of all contracts.
         initial, drawdown, lock: cents.
+        reach: ticks between the highest and the lowest price.
         longest: bars of an episode.
         actions: number of actions.
     """
@@ -58,6 +60,7 @@ class MarketSurvey:
     initial: int
     drawdown: int
     lock: int
+    reach: int
     longest: int
     actions: int
 
@@ -105,6 +108,7 @@ def survey_market(market: PreparedMarket, config: EnvConfig) -> MarketSurvey:
         initial=dollars_to_cents("initial_balance_dollars", account.initial_balance_dollars),
         drawdown=dollars_to_cents("trailing_drawdown_dollars", account.trailing_drawdown_dollars),
         lock=dollars_to_cents("floor_lock_dollars", account.floor_lock_dollars),
+        reach=int(market.bars[:, HIGH].max() - market.bars[:, LOW].min()),
         longest=config.max_episode_bars,
         actions=phase_of(config).num_actions,
     )
@@ -160,6 +164,8 @@ def build_case(
     action = choices.pick(actions)
     stake = choices.aim(STAKES)
     high, floor = _stake(choices, survey, row, trade, balance, stake)
+    if max(abs(high), abs(floor)) > INT32_MAX:  # a stop so far away that no episode gets there
+        high, floor = _stake(choices, survey, row, trade, balance, STAKES[0])
     state = {
         **trade,
         "step_idx": step,
@@ -192,7 +198,8 @@ def _trade(
         stop = worst + side * choices.pick(NEAR)
     if kind in ("on the target", "on both"):
         target = best + side * choices.pick(NEAR)
-    entry = row[CLOSE] + choices.integer(-row[STOP] - 2, row[STOP] + 2)
+    near = min(row[STOP] + 2, survey.reach)  # further from no price of the market
+    entry = row[CLOSE] + choices.integer(-near, near)
     if kind == "at entry":  # the smallest wins and losses, zero among them
         stop, entry = worst, worst + side * choices.integer(-3, 3)
     return {

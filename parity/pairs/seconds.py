@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jax_port.data.data_loader import CLOSE, PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
 from markets import Bars, EnvConfig
+from markets.seconds import SECONDS_IN_MINUTE
 from markets.synthetic.bars import second_bars
 from parity.engine.compare import Array
 from parity.engine.pair import Case, Choices, Fields
@@ -31,17 +32,23 @@ REQUIRED = frozenset(
         "stopped within a minute",
         "on target within a minute",
         "a minute without seconds",
+        "a minute of sixty seconds",
     )
 )
 
 
 def gappy_seconds(bars: Bars, seed: int) -> Bars:
-    """Return one-second bars with holes: every third second is missing, and all of some minutes."""
+    """Return one-second bars with holes: every third second is missing, and all of some minutes.
+
+    A quarter of the minutes are whole, all sixty seconds of them.
+    """
     seconds = second_bars(bars, seed=seed)
     rng = np.random.default_rng([seed, 8])
     present = rng.random(len(seconds)) > 1 / 3
     empty = rng.random(len(bars)) < 0.05
-    return seconds.select(present & ~np.repeat(empty, len(seconds) // len(bars)))
+    whole = rng.random(len(bars)) < 0.25
+    each = len(seconds) // len(bars)
+    return seconds.select((present | np.repeat(whole, each)) & ~np.repeat(empty, each))
 
 
 def seconds_case(choices: Choices, case: Case, survey: MarketSurvey, seconds: PreparedSeconds) -> Case:
@@ -121,6 +128,7 @@ def seconds_coverage(
             "stopped within a minute": held & (code == 1) & (count > 0),
             "on target within a minute": held & (code == 2) & (count > 0),
             "a minute without seconds": held & (count == 0),
+            "a minute of sixty seconds": held & (count == SECONDS_IN_MINUTE),
         }
         minutes = {f"seconds, {name}": n for name, n in plain(before, actions, after).items()}
         return {**minutes, **{f"seconds, {name}": int(hit.sum()) for name, hit in branches.items()}}

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from markets import Bars, EnvConfig, InputError
+from markets.config import Session
 from markets.limits import check_int32
 from markets.synthetic.stress import stress_bars
 from parity.engine.verify import CheckResult
@@ -25,6 +27,10 @@ from parity.pairs.trading import World
 Rng = np.random.Generator
 Draw = Callable[[Rng], Any]
 Kinds = Mapping[str, Draw]
+
+SESSIONS: tuple[Session, ...] = ("rth", "all")
+Sessions = Mapping[Session, Bars]
+"""The same bars, cut to each session."""
 
 LEAST, ONE, NEGATIVE, BEYOND, LARGE, SMALL = (
     "least",
@@ -148,8 +154,11 @@ LIMITED = (
 )
 """Fields that one configuration each of a phase has near the int32 limit."""
 
+TRIES = 50
 GROUPS, EACH = 3, 3
 """Groups of equal shapes in a phase, and configurations in a group."""
+
+COUNT = 2 * GROUPS * EACH
 
 CONTRACTS = ("ES", "RTY", "MYM")
 
@@ -185,16 +194,29 @@ class Configuration:
         raise KeyError(name)
 
 
+@cache
 def draw_configurations(seed: int) -> list[Configuration]:
     """Return the configurations of a seed: both phases, every field with every kind of value.
 
     Args:
         seed: of all values, and of the bars.
+
+    Raises:
+        ArithmeticError: no try has every kind; not one seed of the first thousand takes many.
     """
-    rng = np.random.default_rng([seed, 16])
-    orders = {name: rng.permutation(len(kinds)) for name, kinds in {**SHAPES, **VALUES}.items()}
     markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
-    drawn: list[Any] = []
+    by_session = [{name: bars.session(name) for name in SESSIONS} for bars in markets]
+    for attempt in range(TRIES):
+        drawn = _draw_all(seed, attempt, by_session)
+        if not REQUIRED - set(coverage_of(drawn)):
+            return drawn
+    raise ArithmeticError(f"seed {seed}: {TRIES} draws in a row lack a kind of value")
+
+
+def _draw_all(seed: int, attempt: int, markets: Sequence[Sessions]) -> list[Configuration]:
+    rng = np.random.default_rng([seed, 16, attempt])
+    orders = {name: rng.permutation(len(kinds)) for name, kinds in {**SHAPES, **VALUES}.items()}
+    drawn: list[Configuration] = []
     for phase in (1, 2):
         for group in range(GROUPS):
             number = (phase - 1) * GROUPS + group
@@ -219,30 +241,30 @@ def _draw(
     number: int,
     phase: int,
     shape: Mapping[str, tuple[str, Any]],
-    bars: Bars,
+    bars: Sessions,
     orders: Mapping[str, Any],
     aim: str,
 ) -> Configuration:
     """Return one configuration: fields in turn, each left as it is where its value can't be had."""
     settings: dict[str, Any] = {name: value for name, (_, value) in shape.items()}
     kinds = {"phase": str(phase), **{name: kind for name, (kind, _) in shape.items()}}
-    for name in rng.permutation(sorted(VALUES)):
+    for name in map(str, rng.permutation(sorted(VALUES))):
         kind, value = _pick(rng, VALUES[name], orders[name], number)
         if name == aim or not _allowed(phase, {**settings, name: value}, bars):
             continue
         settings[name], kinds[name] = value, kind
     settings[aim], kinds[aim] = _near_limit(phase, settings, bars, aim), LIMIT
-    config, bars = _made(phase, settings, bars)
-    contract = bars.contract
+    config, priced = _made(phase, settings, bars)
+    contract = priced.contract
     options = (
         f"--stress all --symbol {contract.symbol} --seed {seed} "
         f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
     )
     name = f"configuration {number + 1}"
-    return Configuration(name, config, World(f"{contract.symbol} {name}", bars, options), kinds)
+    return Configuration(name, config, World(f"{contract.symbol} {name}", priced, options), kinds)
 
 
-def _made(phase: int, settings: Mapping[str, Any], bars: Bars) -> tuple[EnvConfig, Bars]:
+def _made(phase: int, settings: Mapping[str, Any], bars: Sessions) -> tuple[EnvConfig, Bars]:
     """Return the configuration, and the bars with the contract's costs.
 
     Raises:
@@ -251,12 +273,12 @@ def _made(phase: int, settings: Mapping[str, Any], bars: Bars) -> tuple[EnvConfi
     make = EnvConfig.phase1 if phase == 1 else EnvConfig.phase2
     config = make(**{name: value for name, value in settings.items() if name not in COSTS})
     costs = {name: settings[name] for name in COSTS if name in settings}
-    priced = replace(bars, contract=replace(bars.contract, **costs))
-    check_int32(priced.session(config.session), config)
-    return config, priced
+    contract = replace(bars["all"].contract, **costs)
+    check_int32(replace(bars[config.session], contract=contract), config)
+    return config, replace(bars["all"], contract=contract)
 
 
-def _allowed(phase: int, settings: Mapping[str, Any], bars: Bars) -> bool:
+def _allowed(phase: int, settings: Mapping[str, Any], bars: Sessions) -> bool:
     try:
         _made(phase, settings, bars)
     except InputError:
@@ -264,7 +286,7 @@ def _allowed(phase: int, settings: Mapping[str, Any], bars: Bars) -> bool:
     return True
 
 
-def _near_limit(phase: int, settings: Mapping[str, Any], bars: Bars, name: str) -> Any:
+def _near_limit(phase: int, settings: Mapping[str, Any], bars: Sessions, name: str) -> Any:
     """Return a field's largest value that leaves int32 a little room, found by halving."""
     unit = 1 if name == "contracts" else 0.01
     sign = -1 if name == "violation_penalty" else 1
@@ -291,8 +313,7 @@ def report_configurations(drawn: Sequence[Configuration]) -> CheckResult:
     """Return what was drawn, for the report: coverage by field and kind, and every value."""
     result = CheckResult("configurations", "all fields of EnvConfig", len(drawn))
     result.coverage = coverage_of(drawn)
-    names = sorted({name for one in drawn for name in one.kinds})
-    for name in names:
+    for name in sorted({name for one in drawn for name in one.kinds}):
         values = {one.value(name) for one in drawn}
         result.notes[name] = ", ".join(
             f"{value:g}" if isinstance(value, float) else str(value)

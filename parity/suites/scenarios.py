@@ -16,6 +16,7 @@ from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.stress import stress_bars
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World
+from parity.suites.configurations import COUNT, draw_configurations
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Request:
         seed: of everything that is drawn.
         symbols: which synthetic symbols.
         workers: processes that drive the reference; 0 drives it in this one.
+        configurations: also compare on drawn configurations.
         learner: also compare the learners. Without them too little is seen for a verdict of "same".
     """
 
@@ -65,8 +67,12 @@ class Request:
     seed: int = 0
     symbols: tuple[str, ...] = SYMBOLS
     workers: int = 2
+    configurations: bool = True
     learner: bool = True
 
+
+MARKETS = 11
+"""In one batch: more than there are symbols, so that no table ends at the eighth."""
 
 ODD: dict[str, Any] = {
     "window_size": 7,
@@ -91,17 +97,20 @@ ODD: dict[str, Any] = {
 
 
 def make_scenarios(request: Request) -> Iterator[Scenario]:
-    """Yield what a request compares on: Phase 1 first, then Phase 2, then both by the second."""
+    """Yield all scenarios of a request: Phase 1, Phase 2, both by the second, drawn configurations."""
     worlds = _worlds(request)
     yield from _phase1_scenarios(request, worlds)
     yield from _phase2_scenarios(request, worlds)
     yield from _seconds_scenarios(request, worlds)
+    yield _many_markets(request)
+    if request.configurations:
+        yield from _drawn_scenarios(request)
 
 
 def count_worlds_of(request: Request) -> int:
     """Return how many worlds all scenarios have, without making their bars."""
     each = (request.data is not None) + len(request.symbols)
-    return 2 * each + 4 + 1 + 2 * 2
+    return 2 * each + 4 + 1 + 2 * 2 + MARKETS + request.configurations * COUNT
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,31 @@ def _seconds_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     yield Scenario("seconds", with_seconds, EnvConfig.phase1(**small), *some)
     odd = EnvConfig.phase2(**small, trail_atr_mult=0.6, trail_win_bonus=0.35)
     yield Scenario("seconds, phase 2", _named(with_seconds), odd, *some)
+
+
+def _many_markets(request: Request) -> Scenario:
+    """Return more markets in one batch than there are symbols, no two with the same costs."""
+    worlds = []
+    for number in range(MARKETS):
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        bars = synthetic_bars(symbol, days=2, seed=request.seed + number)
+        contract = bars.contract.with_costs(slippage_ticks=number % 4, commission_cents=53 * number)
+        options = (
+            f"--synthetic 2 --symbol {symbol} --seed {request.seed + number} "
+            f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
+        )
+        priced = replace(bars, contract=contract)
+        worlds.append(World(f"market {number + 1}, {symbol}", priced, options))
+    config = EnvConfig.phase1(max_episode_bars=40)
+    some = max(min(request.episodes // 20, 5), 4), max(min(request.cases // 100, 200), 100)
+    return Scenario("many markets", tuple(worlds), config, *some)
+
+
+def _drawn_scenarios(request: Request) -> Iterator[Scenario]:
+    """Yield drawn configurations, each with a few episodes and cases."""
+    some = max(min(request.episodes // 20, 5), 4), max(min(request.cases // 80, 250), 100)
+    for drawn in draw_configurations(request.seed):
+        yield Scenario(drawn.name, (drawn.world,), drawn.config, *some)
 
 
 def _named(worlds: tuple[World, ...]) -> tuple[World, ...]:

@@ -24,10 +24,12 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
-from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
+from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
+from parity.suites.configurations import draw_configurations, report_configurations
 from parity.suites.data import check_data
 from parity.suites.invariants import check_account, check_forbidden
 from parity.suites.processed import processed
@@ -45,6 +47,9 @@ MODULES = (
 """What the verdict depends on: these and everything of ours that they import."""
 
 TITLE = "trading environments, Phases 1 and 2, and the learner"
+
+AFTER_CASES, RESTARTS = "restart after a generated case", 200
+"""Name of a check, and how many restarts of a world it holds against a reset of the reference."""
 
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
@@ -105,7 +110,8 @@ def judge_world(
     generated = judge_cases(pair, recorded.transitions, stepped)
     if generated.first is not None:
         divergences.append(explain_case(pair, recorded.cases, generated.first))
-    checks += [generated, check_data(place, scenario.config, market)]
+    again = check_restarts(pair, recorded.transitions, stepped, AFTER_CASES, RESTARTS)
+    checks += [generated, again, check_data(place, scenario.config, market)]
     checks += check_account(recorded.episodes, played, place.name, scenario.config, place.bars.contract)
     checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped)
     return Judged(checks, divergences)
@@ -171,7 +177,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
         for scenario, markets in zip(scenarios, prepared, strict=True):
             pair = trading_pair(scenario.worlds, scenario.config, markets)
             if report is None:
-                report = Report(TITLE, request.seed, pair.port.form, [], [], LEARNER_REQUIRED)
+                required = LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED
+                report = Report(TITLE, request.seed, pair.port.form, [], [], required)
             report.required |= pair.required
             for number, market in enumerate(markets):
                 recorded = reference.record(scenario, pair, number)
@@ -189,6 +196,8 @@ def run(request: Request, progress: Progress | None = None) -> Report:
                     progress(world.name, done)
     assert report is not None
     report.checks += learnt
+    if request.configurations:
+        report.checks.append(report_configurations(draw_configurations(request.seed)))
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,

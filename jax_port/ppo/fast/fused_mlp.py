@@ -1,12 +1,11 @@
 """Both networks, forwards and back to every layer's gradients, in one GPU kernel: Pallas, for ReLU.
 
 XLA writes what every layer gives to memory and reads it again: some 2.4 GB a minibatch of 131,072,
-where
-memory and not arithmetic is what a GPU waits for. Here a program takes some rows through one network
-(the policy's or the value's), the loss and back, with the rows in the chip's own memory. It leaves only
-what the weights' gradients are made of: what the first layer gave, and the gradients at both layers.
-
-:func:`reference` is the same in plain JAX; tests hold the kernel to it.
+where memory and not arithmetic is what a GPU waits for. Here a program takes some rows through one
+network (the policy's or the value's), the loss and back, with the rows in the chip's own memory. It
+leaves only what the weights' gradients are made of: what the first layer gave, and the gradients at
+both layers. The same in plain JAX is :mod:`jax_port.ppo.fast.stacked_mlp` with
+:mod:`jax_port.ppo.fast.row_losses`; tests hold the kernel to it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The actor-critic as the GPU's form of the trainer uses it: weights packed, both networks in one call."""
+"""The actor-critic as the GPU's form of the trainer uses it: weights packed, one call for both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,7 @@ def gpu_network(
         module = make_network(spec, dtype, num_actions)
 
         def both(params: Packed, x: jax.Array) -> jax.Array:
-            logits, values = module.apply(params, x)
+            logits, values = cast(Any, module.apply(params, x))
             return jnp.concatenate([logits, values[:, None]], axis=1)
 
         def forward(params: Packed, x: jax.Array) -> tuple[jax.Array, Any]:
@@ -76,6 +76,9 @@ def gpu_network(
 
         return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1], unfused)
     act = spec.activation
+    # Full float32 is for comparisons, where a GPU has no fast products for the kernel to use.
+    fast = form == "gpu fused" and settings.precision != "float32"
+    takes_kernel = fast or form == "gpu fused, interpreted"
 
     def fused(
         weights: Packed, x: jax.Array, rows: jax.Array, numbers: Numbers
@@ -94,5 +97,5 @@ def gpu_network(
         forward=lambda weights, x: stacked.outputs(weights, x, act),
         backward=lambda weights, x, kept, out: stacked.gradients(weights, x, kept, out, act),
         line=spec.pi[-1],
-        fused=fused if form.startswith("gpu fused") and settings.precision != "float32" else unfused,
+        fused=fused if takes_kernel else unfused,
     )

@@ -8,6 +8,7 @@ the log's sums taken, when the rollout is done.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.fast.columns import columns_of, log_prob, masked_log_probs, sample
 from jax_port.ppo.fast.gpu_network import GpuNetwork, Packed
 from jax_port.ppo.fast.row_losses import MASK, as_real, as_word
-from jax_port.ppo.rollout import Actor, Cut, Ends, Rollout, count_codes, value_of_cut
+from jax_port.ppo.rollout import Cut, EpisodeStats, Rollout, RolloutState, count_codes, value_of_cut
 from jax_port.ppo.running_statistics import (
     RunningMoments,
     Scale,
@@ -39,7 +40,7 @@ REASON, TRUNCATED, DONE = 16, 24, 25
 
 
 class Sums(NamedTuple):
-    """What the ended episodes of each environment came to, (N,); names as in :class:`Ends`."""
+    """What the ended episodes of each environment came to, (N,); names as in :class:`EpisodeStats`."""
 
     reward: jax.Array
     pnl: jax.Array
@@ -68,7 +69,7 @@ def raw_observations(step_idx: jax.Array, position: jax.Array, params: EnvParams
 
 
 def collect(
-    actor: Actor,
+    actor: RolloutState,
     key: jax.Array,
     packed: Packed,
     network: GpuNetwork,
@@ -76,7 +77,7 @@ def collect(
     num_steps: int,
     gamma: jax.Array,
     norm_reward: bool = True,
-) -> tuple[Actor, Rollout, jax.Array, Ends]:
+) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times; arguments and results as of :func:`jax_port.ppo.rollout.collect`.
 
     Args:
@@ -92,10 +93,7 @@ def collect(
     phase = phase_of(params)
     weights = network.rounded(packed)
     observe = jax.vmap(phase.observe_position, in_axes=(0, None))
-    act_and_restart = jax.vmap(
-        lambda bits, state, action, params: env.step_or_restart(bits, state, action, params, phase),
-        in_axes=(0, 0, 0, None),
-    )
+    act_and_restart = jax.vmap(partial(env.step_or_restart, phase=phase), in_axes=(0, 0, 0, None))
 
     start = Account(actor.env_state, actor.episode_reward, _no_sums(num_envs))
     packed_start, unpack = as_rows(start)
@@ -172,13 +170,13 @@ def collect(
         episode_starts=jnp.concatenate([actor.episode_start[None], dones[:-1]]),
         scales=scales,
     )
-    actor = Actor(account.state, moments, returns, dones[-1], account.episode_reward)
+    actor = RolloutState(account.state, moments, returns, dones[-1], account.episode_reward)
     position = observe(actor.env_state, params)
     raw = raw_observations(actor.env_state.step_idx, position, params)
     last_values = value.value(weights, normalize(after, raw))
     reasons = count_codes((flags >> REASON & 0xFF).reshape(-1), 5)
     reasons = reasons * jnp.array([0, 1, 1, 1, 1], jnp.int32)
-    ends = Ends(
+    ends = EpisodeStats(
         episodes=jnp.sum(reasons),
         reasons=reasons,
         actions=count_codes(rollout.actions.reshape(-1), phase.num_actions),
@@ -189,14 +187,15 @@ def collect(
 
 def as_rows(tree: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
     """Return a tree of arrays (N,) of at most 32 bits as words (leaves, N), and what undoes it."""
-    leaves, shape = jax.tree.flatten(tree)
+    leaves, structure = jax.tree.leaves(tree), jax.tree.structure(tree)
     dtypes = [leaf.dtype for leaf in leaves]
 
     def back(rows: jax.Array) -> Any:
-        return shape.unflatten(
+        restored = [
             as_real(row) if dtype == jnp.float32 else row.astype(dtype)
             for row, dtype in zip(rows, dtypes, strict=True)
-        )
+        ]
+        return jax.tree.unflatten(structure, restored)
 
     words = [as_word(x) if x.dtype == jnp.float32 else x.astype(jnp.int32) for x in leaves]
     return jnp.stack(words), back

@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jax_port.envs.state import EnvParams
-from jax_port.ppo import adam
-from jax_port.ppo import layer_lr as layer_rates
+from jax_port.ppo import adam, layer_lr
 from jax_port.ppo.fast.columns import columns_of
 from jax_port.ppo.fast.gpu_network import GpuNetwork
 from jax_port.ppo.fast.gpu_rollout import raw_observations
@@ -33,14 +32,14 @@ from jax_port.ppo.fast.row_losses import (
     numbers_of,
     row_gradients,
 )
-from jax_port.ppo.layer_lr import LayerRates
+from jax_port.ppo.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
 from jax_port.ppo.update import (
     HyperParams,
+    LearnerState,
     LossTerms,
     StepRecord,
-    TrainState,
     clip_gradients,
 )
 
@@ -49,12 +48,12 @@ Split = Callable[[Any], Any]
 
 
 class Vectors(NamedTuple):
-    """Weights, Adam's moments and its count, each weight's place the same in all: float32 (R, L)."""
+    """Weights, Adam's moments, float32 (R, L) with each weight's place the same, and its steps."""
 
     weights: jax.Array
     first: jax.Array
     second: jax.Array
-    count: jax.Array
+    steps: jax.Array
 
 
 class Carry(NamedTuple):
@@ -137,7 +136,7 @@ def inputs_of(rows: jax.Array, scales: Scale, network: GpuNetwork, params: EnvPa
 
 
 def run_epochs(
-    state: TrainState,
+    state: LearnerState,
     permutations: jax.Array,
     rollout: Rollout,
     advantages: jax.Array,
@@ -146,10 +145,10 @@ def run_epochs(
     batch_size: int,
     network: GpuNetwork,
     hyper: HyperParams,
-    rates: LayerRates = (),
+    rates: LayerLearningRates = (),
     whole: Split = lambda x: x,
     split: Split = lambda x: x,
-) -> tuple[TrainState, StepRecord]:
+) -> tuple[LearnerState, StepRecord]:
     """Take all minibatch steps of one update; see :func:`jax_port.ppo.update.run_epochs`.
 
     Args:
@@ -173,13 +172,14 @@ def run_epochs(
     scales = whole(rollout.scales)
     like, length = jax.eval_shape(network.pack, state.params), network.line
     trees = (state.params, state.opt_state.mu, state.opt_state.nu)
-    vectors = Vectors(*(lines_of(network.pack(x), length) for x in trees), state.opt_state.count)
+    weights, first, second = (lines_of(network.pack(x), length) for x in trees)
+    vectors = Vectors(weights, first, second, state.opt_state.count)
     factors, learning = _rates(state.params, network, rates)
 
     def rounded(vectors: Vectors) -> Any:
         return network.rounded(tree_from(vectors.weights, like))
 
-    def step(carry: Carry, batch: tuple[jax.Array, Standard]) -> tuple[Carry, Any]:
+    def step(carry: Any, batch: tuple[jax.Array, Standard]) -> tuple[Any, Any]:
         (vectors, weights, stopped), (rows, standard) = carry, batch
         rows = split(rows)
         x = split(inputs_of(rows, scales, network, params))
@@ -193,7 +193,7 @@ def run_epochs(
         record = jnp.stack([*terms, (~stopped).astype(jnp.float32)])
         return Carry(kept, rounded(kept), stopped), (record, grads)
 
-    def epoch(carry: Carry, order: jax.Array) -> tuple[Carry, Any]:
+    def epoch(carry: Any, order: jax.Array) -> tuple[Any, Any]:
         records = []
         shuffled = table[order]
         gains = as_real(shuffled[:, ADVANTAGE])
@@ -215,16 +215,16 @@ def run_epochs(
     def tree_of(vector: jax.Array) -> Any:
         return network.unpack(tree_from(vector, like))
 
-    learner = TrainState(
+    learner = LearnerState(
         tree_of(vectors.weights),
-        optax.ScaleByAdamState(vectors.count, tree_of(vectors.first), tree_of(vectors.second)),
+        optax.ScaleByAdamState(vectors.steps, tree_of(vectors.first), tree_of(vectors.second)),
     )
     each = jax.vmap(jax.vmap(tree_of))(grads)
     return learner, StepRecord(LossTerms(*terms), each, applied > 0.5)
 
 
 def lines_of(tree: Any, length: int) -> jax.Array:
-    """Return a tree's numbers as lines (R, L), each leaf begun on a line of its own and zeros after it."""
+    """Return a tree's numbers as lines (R, L); each leaf begins a line, and zeros fill its last."""
 
     def lines(leaf: jax.Array) -> jax.Array:
         flat = leaf.reshape(-1)
@@ -235,7 +235,7 @@ def lines_of(tree: Any, length: int) -> jax.Array:
 
 def tree_from(lines: jax.Array, like: Any) -> Any:
     """Return what :func:`lines_of` was given."""
-    leaves, shape = jax.tree.flatten(like)
+    leaves = jax.tree.leaves(like)
     length, begin, parts = lines.shape[1], 0, []
     for leaf in leaves:
         end = begin - (-leaf.size // length)
@@ -243,17 +243,17 @@ def tree_from(lines: jax.Array, like: Any) -> Any:
         whole = part.shape == leaf.shape
         parts.append(part if whole else part.reshape(-1)[: leaf.size].reshape(leaf.shape))
         begin = end
-    return shape.unflatten(parts)
+    return jax.tree.unflatten(jax.tree.structure(like), parts)
 
 
 def _rates(
-    params: Any, network: GpuNetwork, rates: LayerRates
+    params: Any, network: GpuNetwork, rates: LayerLearningRates
 ) -> tuple[jax.Array | None, jax.Array | None]:
     """Return each weight's factor on the learning rate, and whether it learns; None for all alike."""
     if not rates:
         return None, None
     every = jax.tree.map(
-        lambda x, factor: jnp.full(x.shape, factor), params, layer_rates.factors(params, rates)
+        lambda x, factor: jnp.full(x.shape, factor), params, layer_lr.factors(params, rates)
     )
     factors = lines_of(network.pack(every), network.line)
     return factors, factors != 0
@@ -263,6 +263,6 @@ def _moved(
     vectors: Vectors, grads: jax.Array, hyper: HyperParams, factors: jax.Array | None
 ) -> Vectors:
     """Take one step of Adam."""
-    moments = optax.ScaleByAdamState(vectors.count, vectors.first, vectors.second)
+    moments = optax.ScaleByAdamState(vectors.steps, vectors.first, vectors.second)
     weights, after = adam.update(vectors.weights, grads, moments, hyper.learning_rate, factors)
     return Vectors(weights, after.mu, after.nu, after.count)

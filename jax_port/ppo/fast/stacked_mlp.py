@@ -1,11 +1,11 @@
-"""The policy's and the value's layers side by side, so that a GPU makes one product where there were two.
+"""The policy's and the value's layers side by side: one product on a GPU where there were two.
 
 Both networks read the same observation and have the same hidden sizes, so their first layers are one
 matrix (D, 2 H), hidden layers are pairs (2, H, H'), and the two heads are one matrix (2 H, A + 1) with
 zeros where a head does not look. The first layer's bias is a row of its matrix, met by an input that is
 always one: its gradient then comes with the product. What hidden layers give is kept for the way back
-in
-the precision of the products, and every bias, activation and rounding is part of the product before it.
+in the precision of the products, and every bias, activation and rounding is part of the product before
+it.
 """
 
 from __future__ import annotations
