@@ -33,11 +33,41 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def fast(session: nox.Session) -> None:
+    """Run the tests that are not slow, for the inner loop; arguments go to pytest."""
+    install(session, "test")
+    session.run(
+        "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", *session.posargs, env=ON_CPU
+    )
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the examples and the notebook."""
+    install(session, "export", "docs")
+    for script in sorted(Path("examples").glob("*.py")):
+        session.run("python", str(script), env=ON_CPU)
+    for notebook in sorted(Path("examples").glob("*.ipynb")):
+        session.run(
+            "jupyter", "nbconvert", "--execute", "--to", "notebook", "--stdout", str(notebook),
+            env=ON_CPU, silent=True,
+        )  # fmt: skip
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into site/, strictly; arguments go to mkdocs (-d FOLDER)."""
+    install(session, "docs")
+    session.run("mkdocs", "build", *session.posargs, env=ON_CPU | {"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and the direction of imports."""
+    """Check style, spelling, types and the direction of imports."""
     install(session, "test", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
     session.run("mypy")
     session.run("lint-imports")
 

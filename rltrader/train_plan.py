@@ -40,9 +40,8 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     for part in ("pi", "vf"):
         if options[part]:
             chosen[part] = hidden_sizes(part, options[part])
-    settings = TrainSettings().override(
-        **chosen, layer_lr=_layer_lr(options["layer_factors"], options["freeze"])
-    )
+    chosen["layer_lr"] = _layer_lr(options["layer_factors"], options["freeze"])
+    settings = TrainSettings().override(**chosen)
     data = _data(bars, options, first)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
     agents = _agents(options["seeds"], options["sweep"])

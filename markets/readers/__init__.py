@@ -123,7 +123,8 @@ def read_bars(
     everywhere, by the same sentence.
 
     Args:
-        path, format, timezone, instrument, stamped: as for :func:`read_frame`.
+        path: as for :func:`read_frame`, and so are ``format``, ``timezone``, ``instrument`` and
+            ``stamped``.
         symbol: a registered symbol, or a contract.
         snap: move any number of off-grid prices to the grid, see :meth:`Bars.from_frame`.
         use_features: use the eleven features of a processed file as they are, instead of computing
