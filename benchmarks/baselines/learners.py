@@ -25,9 +25,8 @@ from jax_port.envs.registry import phase_of
 from jax_port.export.layers import from_sb3, to_flax
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
-from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
+from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
-from jax_port.ppo.update import hyper_params
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig, InputError
 

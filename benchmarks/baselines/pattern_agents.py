@@ -17,9 +17,8 @@ from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.episodes import play
 from jax_port.ppo.policy import Policy
-from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
+from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
-from jax_port.ppo.update import hyper_params
 from markets import Bars, EnvConfig
 from markets.synthetic.pattern import pattern_bars
 

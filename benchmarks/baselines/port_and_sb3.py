@@ -17,9 +17,8 @@ import torch
 from stable_baselines3.common.vec_env import VecNormalize
 
 from jax_port.envs.env_phase1_jax import EnvParams
-from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
-from jax_port.ppo.update import HyperParams, hyper_params
 from legacy_torch.train import TrainConfig, make_model, make_vec_env
 from markets import Bars, EnvConfig
 

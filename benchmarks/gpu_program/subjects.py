@@ -20,9 +20,8 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.registry import PHASES
-from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
-from jax_port.ppo.update import hyper_params
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 

@@ -32,10 +32,9 @@ from benchmarks.suites.env_throughput import numbers, short
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import EnvParams, make_params
-from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
 from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
-from jax_port.ppo.update import hyper_params
 from markets import EnvConfig, InputError
 from markets.synthetic.bars import synthetic_bars
 

@@ -22,10 +22,9 @@ from jax_port.data.data_loader import CLOSE
 from jax_port.envs import env_phase1_jax as phase1
 from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Phase
 from jax_port.envs.registry import phase_of
-from jax_port.ppo.networks import ActorCritic
+from jax_port.ppo.networks import ActorCritic, Params
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale
-from jax_port.ppo.update import Params
 
 LANES = 2048
 """Episodes that are played together."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from jax_port.ppo.train_ppo_jax import Metrics
+from jax_port.ppo.metrics import Metrics
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
