@@ -113,12 +113,13 @@ def check_learner(seed: int = 0) -> Iterator[CheckResult]:
     Args:
         seed: of weights, environments and draws.
     """
-
     for form, cases in cases_of_forms(seed).items():
         yield from _check_form(form, cases)
 
 
 def _check_form(form: Form, cases: Sequence[LearnerCase]) -> Iterator[CheckResult]:
+    from parity.learner.reference import AstrayError
+
     runs = []
     for case in cases:
         try:

@@ -17,9 +17,9 @@ from jax_port.ppo.running_statistics import (
 def update_moments_in_one_pass(
     moments: RunningMoments, batch: jax.Array, again: jax.Array
 ) -> RunningMoments:
-    """Do what :func:`jax_port.ppo.running_statistics.update_moments` does with sums about the present mean.
+    """Merge a batch into the moments, by sums about the present mean.
 
-    In float64 the difference of the two sums loses nothing that counts, since the present mean is near.
+    The definition is :func:`jax_port.ppo.running_statistics.update_moments`. In float64 the difference of the two sums loses nothing that counts, since the present mean is near.
 
     Args:
         moments: before.
