@@ -19,7 +19,8 @@ def update_moments_in_one_pass(
 ) -> RunningMoments:
     """Merge a batch into the moments, by sums about the present mean.
 
-    The definition is :func:`jax_port.ppo.running_statistics.update_moments`. In float64 the difference of the two sums loses nothing that counts, since the present mean is near.
+    The definition is :func:`jax_port.ppo.running_statistics.update_moments`. In float64 the
+    difference of the two sums loses nothing that counts, since the present mean is near.
 
     Args:
         moments: before.
