@@ -110,6 +110,8 @@ def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
 def _gpu_program(
     settings: TrainSettings, num_actions: int, obs_size: int, layout: Layout, form: Form
 ) -> Program:
+    if layout is not ONE_DEVICE:
+        form = "gpu"  # the compiler can't divide a kernel of our own over devices
     network = gpu_network(settings, num_actions, obs_size, form)
 
     def collected(
