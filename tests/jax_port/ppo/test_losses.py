@@ -1,4 +1,4 @@
-"""The loss and its gradients: the definition, and every way in which a form of the program finds them."""
+"""The loss and its gradients: the definition, and every way in which a program finds them."""
 
 from __future__ import annotations
 
