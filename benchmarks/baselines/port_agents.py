@@ -10,9 +10,8 @@ import numpy as np
 
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy
-from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
+from jax_port.ppo.settings import RATES, HyperParams, NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents
-from jax_port.ppo.update import HyperParams, hyper_params
 from markets import EnvConfig
 
 

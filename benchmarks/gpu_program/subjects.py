@@ -21,9 +21,8 @@ from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
-from jax_port.ppo.update import hyper_params
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 

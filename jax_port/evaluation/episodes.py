@@ -24,10 +24,9 @@ from jax_port.envs.account import enter
 from jax_port.envs.phase import Phase
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
-from jax_port.ppo.networks import ActorCritic
+from jax_port.ppo.networks import ActorCritic, Params
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale
-from jax_port.ppo.update import Params
 
 LANES = 2048
 """Episodes that are played together."""

@@ -15,10 +15,9 @@ from jax_port.envs import env_phase1_jax as phase1
 from jax_port.envs.account import enter
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState, bar_at
-from jax_port.ppo.networks import ActorCritic
+from jax_port.ppo.networks import ActorCritic, Params
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale
-from jax_port.ppo.update import Params
 
 
 class Recording(NamedTuple):

@@ -7,13 +7,29 @@ so that no weight's place depends on the order of construction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 Part = Literal["both", "policy", "value"]
+
+Params = Any
+"""Weights of the network, a pytree."""
+
+
+class Network(NamedTuple):
+    """The policy and the value as functions of weights and normalised observations (B, D).
+
+    Attributes:
+        policy: to logits (B, A).
+        value: to values (B,).
+    """
+
+    policy: Callable[[Params, jax.Array], jax.Array]
+    value: Callable[[Params, jax.Array], jax.Array]
+
 
 FORBIDDEN_LOGIT = -1e8
 """What MaskablePPO puts in place of a forbidden logit. Minus infinity would give NaN gradients."""

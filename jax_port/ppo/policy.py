@@ -25,10 +25,9 @@ from foundation.json_reading import Artifact, Count, Int32, Struct, decode_json
 from jax_port.data.array_digest import array_digest
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
-from jax_port.ppo.networks import ActorCritic, masked_log_probs, mode
+from jax_port.ppo.networks import ActorCritic, Params, masked_log_probs, mode
 from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
 from jax_port.ppo.settings import NetworkSpec
-from jax_port.ppo.update import Params
 from markets import EnvConfig, InputError
 
 FORMAT = 2

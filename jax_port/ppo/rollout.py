@@ -2,11 +2,12 @@
 
 Source: sb3-contrib's ``MaskablePPO.collect_rollouts`` and SB3's ``VecNormalize`` (2.9). What can be
 rebuilt is not stored: the market part of an observation follows from the number of its bar, so a
-transition takes about 70 bytes instead of 950.
+transition takes about 75 bytes instead of 950.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,27 +15,26 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.observation import window_at
 from jax_port.envs.phase import Transition
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState, Outcome
-from jax_port.ppo.fast.microbatch import choices_first, chunk_size
-from jax_port.ppo.networks import log_prob, masked_log_probs, sample
+from jax_port.ppo.fast.bootstrap import Cut, value_of_cut
+from jax_port.ppo.networks import Network, Params, log_prob, masked_log_probs, sample
+from jax_port.ppo.observations import reconstruct_obs
 from jax_port.ppo.running_statistics import (
     RewardNormalizer,
     RunningMoments,
     Scale,
     init_moments,
     init_rewards,
-    normalize,
     normalize_reward,
     scale_of,
     update_moments,
 )
-from jax_port.ppo.update import Network, Params
 
-BOOTSTRAP_CHUNK = 1024
-"""Truncated transitions that are valued at a time."""
+LogitsFn = Callable[[Params, jax.Array, jax.Array], jax.Array]
+"""(weights, observations (N, D), masks (N, A)) -> logits (N, A); any numbers where a mask leaves one
+action, whose probability is one whatever its logit."""
 
 
 @struct.dataclass
@@ -118,25 +118,6 @@ def init_rollout_state(key: jax.Array, params: EnvParams, num_envs: int) -> Roll
     )
 
 
-def reconstruct_obs(
-    step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams
-) -> jax.Array:
-    """Return observations as the policy saw them: float32 (B, D).
-
-    Args:
-        step_idx: int32 (B,), bars.
-        position: float32 (B, P), raw position features.
-        scale: leaves (D,), or (B, D) where each observation has its own.
-        params: holds the market.
-    """
-    assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
-    window = jax.vmap(window_at, in_axes=(0, None))(step_idx, params)
-    # Joined, unlike a batch that is handed out (jax_port/envs/observation.py): the joining is one loop
-    # with the scaling, and training on two cores an eighth faster for it.
-    raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
-    return normalize(scale, raw)
-
-
 def collect(
     actor: RolloutState,
     key: jax.Array,
@@ -146,7 +127,7 @@ def collect(
     num_steps: int,
     gamma: jax.Array,
     norm_reward: bool = True,
-    sparse: bool = True,
+    logits_of: LogitsFn | None = None,
 ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times.
 
@@ -158,13 +139,14 @@ def collect(
         num_steps: T.
         gamma: float32 discount, of the reward normaliser and of truncation's value.
         norm_reward: scale rewards; static.
-        sparse: ask the policy only where the mask leaves a choice; static.
+        logits_of: how to ask the policy; of every observation by default. Static.
 
     Returns:
         The actor after, the rollout, the values (N,) of the observations after it, and sums.
     """
     num_envs = actor.episode_start.shape[0]
     phase = phase_of(params)
+    ask: LogitsFn = logits_of or (lambda weights, obs, masks: network.policy(weights, obs))
 
     def look(state: EnvState) -> jax.Array:
         return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
@@ -179,7 +161,7 @@ def collect(
         obs = reconstruct_obs(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
-        logits = logits_of(network, weights, obs, masks, sparse)
+        logits = ask(weights, obs, masks)
         log_probs = masked_log_probs(logits, masks)
         action = sample(act_key, log_probs)
         moved = env.batch_step(restart_key, state, action, params, phase)
@@ -212,70 +194,6 @@ def collect(
     last_values = network.value(weights, obs)
     assert last_values.shape == (num_envs,)
     return actor, rollout, last_values, jax.tree.map(lambda x: jnp.sum(x, axis=0), ends)
-
-
-def logits_of(
-    network: Network, weights: Params, obs: jax.Array, masks: jax.Array, sparse: bool
-) -> jax.Array:
-    """Return logits, float32 (N, A); with ``sparse`` some are zero where the mask leaves one action.
-
-    Such an action has probability one whatever its logit.
-    """
-    size = obs.shape[0]
-    chunk = chunk_size(size)
-    if not sparse or chunk == size:
-        return network.policy(weights, obs)
-    order, count = choices_first(masks)
-    order = jnp.pad(order, (0, -size % chunk), constant_values=size)
-
-    def body(number: jax.Array, logits: jax.Array) -> jax.Array:
-        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
-        some = network.policy(weights, obs[jnp.minimum(rows, size - 1)])
-        return logits.at[rows].set(some, mode="drop")
-
-    start = jnp.zeros(masks.shape, jnp.float32)
-    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
-
-
-class Cut(NamedTuple):
-    """Where episodes were truncated and what they led to, leaves (T, N, ...), scales (T, D)."""
-
-    truncated: jax.Array
-    step_idx: jax.Array
-    position: jax.Array
-    scale: Scale
-
-
-def value_of_cut(
-    cut: Cut, weights: Params, network: Network, params: EnvParams, rows: int = BOOTSTRAP_CHUNK
-) -> jax.Array:
-    """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
-
-    Truncations are rare, so they are gathered and valued some ``rows`` at a time.
-    """
-    steps, envs = cut.truncated.shape
-    size = steps * envs
-    chunk = min(rows, size)
-    flags = cut.truncated.reshape(-1)
-    count = jnp.sum(flags.astype(jnp.int32))
-    (where,) = jnp.nonzero(flags, size=size, fill_value=size)
-    where = jnp.concatenate([where.astype(jnp.int32), jnp.full(chunk, size, jnp.int32)])
-    step_idx, position = cut.step_idx.reshape(-1), cut.position.reshape(size, -1)
-
-    def more(carry: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return carry[0] < count
-
-    def value(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        done, found = carry
-        here = jax.lax.dynamic_slice(where, (done,), (chunk,))
-        some = jnp.minimum(here, size - 1)
-        scale = jax.tree.map(lambda x: x[some // envs], cut.scale)
-        values = network.value(weights, reconstruct_obs(step_idx[some], position[some], scale, params))
-        return done + chunk, found.at[here].set(values, mode="drop")
-
-    start = (jnp.int32(0), jnp.zeros(size, jnp.float32))
-    _, found = jax.lax.while_loop(more, value, start)
-    return found.reshape(steps, envs)
 
 
 def _account(

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
+from flax import struct
+
 from jax_port.ppo.layer_lr import LayerLearningRates, checked
 from jax_port.ppo.networks import ACTIVATIONS
 from markets import InputError
@@ -14,18 +18,162 @@ from markets import InputError
 Precision = Literal["float32", "tf32", "bf16"]
 PRECISIONS = ("float32", "tf32", "bf16")
 
-RATES = (
-    "learning_rate",
-    "gamma",
-    "gae_lambda",
-    "clip_range",
-    "clip_range_vf",
-    "ent_coef",
-    "vf_coef",
-    "max_grad_norm",
-    "target_kl",
+OFF = float("inf")
+"""Value of ``clip_range_vf`` or ``target_kl`` in the compiled program that switches it off."""
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One setting of the learner: all that is said of it anywhere.
+
+    Attributes:
+        name: MaskablePPO's.
+        default: of :class:`TrainSettings`.
+        help: one line.
+        kind: "count" for a whole number, "number" for a real one, "switch" for a bool.
+        least, most: limits.
+        above: whether the least itself is refused.
+        optional: whether None is allowed, and switches it off.
+        vmapped: whether it is a number inside the compiled program, so that agents may differ in it.
+    """
+
+    name: str
+    default: Any
+    help: str
+    kind: Literal["count", "number", "switch"] = "number"
+    least: float = 0.0
+    most: float = math.inf
+    above: bool = False
+    optional: bool = False
+    vmapped: bool = False
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that the learner can't use.
+
+        Raises:
+            InputError: it is of another kind, not finite, or outside its limits.
+        """
+        if value is None and self.optional:
+            return
+        if self.kind == "switch":
+            if not isinstance(value, bool):
+                raise InputError(f"{self.name} is {value!r}; it must be true or false")
+        elif self.kind == "count":
+            if type(value) is not int or not self.least <= value:
+                raise InputError(
+                    f"{self.name} is {value!r}; it must be a whole number, at least {self.least:g}"
+                )
+        else:
+            self._check_number(value)
+
+    def _check_number(self, value: Any) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise InputError(f"{self.name} is {value!r}; it must be a finite number")
+        if value < self.least or (self.above and value == self.least) or value > self.most:
+            least = f"{'above' if self.above else 'at least'} {self.least:g}"
+            upper = f" and at most {self.most:g}" if math.isfinite(self.most) else ""
+            raise InputError(f"{self.name} is {value!r}; it must be {least}{upper}")
+
+
+def _count(name: str, default: int, about: str) -> Hyperparameter:
+    return Hyperparameter(name, default, about, "count", least=1)
+
+
+HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
+    _count("n_envs", 1024, "Environments of each agent, stepped together."),
+    _count("n_steps", 128, "Steps of each environment in a rollout."),
+    _count("batch_size", 4096, "Transitions in a minibatch."),
+    _count("n_epochs", 4, "Passes over a rollout."),
+    _count("total_timesteps", 2_000_000, "At least so many steps, rounded up to whole rollouts."),
+    Hyperparameter("learning_rate", 3e-4, "Of Adam.", vmapped=True),
+    Hyperparameter(
+        "gamma", 0.99, "Discount, of returns and of the reward normaliser.", most=1.0, vmapped=True
+    ),
+    Hyperparameter("gae_lambda", 0.95, "Of generalised advantage estimation.", most=1.0, vmapped=True),
+    Hyperparameter("clip_range", 0.2, "Of the probability ratio.", above=True, vmapped=True),
+    Hyperparameter(
+        "clip_range_vf",
+        None,
+        "Of the value, about the old one; none by default.",
+        above=True,
+        optional=True,
+        vmapped=True,
+    ),
+    Hyperparameter("ent_coef", 0.01, "Weight of the entropy.", vmapped=True),
+    Hyperparameter("vf_coef", 0.5, "Weight of the value loss.", vmapped=True),
+    Hyperparameter(
+        "max_grad_norm", 0.5, "Gradients are scaled down to this norm.", above=True, vmapped=True
+    ),
+    Hyperparameter(
+        "target_kl",
+        None,
+        "An update ends above 1.5 times this; never by default.",
+        above=True,
+        optional=True,
+        vmapped=True,
+    ),
+    Hyperparameter(
+        "anneal", False, "Lower the learning rate and the clip range linearly to zero.", "switch"
+    ),
+    Hyperparameter(
+        "norm_reward",
+        True,
+        "Normalise rewards, as VecNormalize does; observations always are.",
+        "switch",
+    ),
 )
+"""Every setting of the learner that is a number or a switch, in the order of :class:`TrainSettings`."""
+
+BY_NAME = {one.name: one for one in HYPERPARAMETERS}
+
+RATES = tuple(one.name for one in HYPERPARAMETERS if one.vmapped)
 """Settings that are numbers inside the compiled program, so that agents may differ in them."""
+
+
+@struct.dataclass
+class HyperParams:
+    """The numbers of :data:`RATES` inside the compiled program: float32 scalars, which can be vmapped.
+
+    ``clip_range_vf`` and ``target_kl`` are :data:`OFF` where there is none.
+    """
+
+    learning_rate: jax.Array
+    gamma: jax.Array
+    gae_lambda: jax.Array
+    clip_range: jax.Array
+    clip_range_vf: jax.Array
+    ent_coef: jax.Array
+    vf_coef: jax.Array
+    max_grad_norm: jax.Array
+    target_kl: jax.Array
+
+
+def hyper_params(**values: float | None) -> HyperParams:
+    """Return numbers as arrays; those that are not given have their defaults.
+
+    Raises:
+        InputError: a name is not one of :data:`RATES`.
+    """
+    if unknown := sorted(set(values) - set(RATES)):
+        raise InputError(f"{unknown[0]!r} is no number of the learner; choose from {', '.join(RATES)}")
+    given = {name: values.get(name, BY_NAME[name].default) for name in RATES}
+    return HyperParams(
+        **{name: jnp.float32(OFF if value is None else value) for name, value in given.items()}
+    )
+
+
+def check_rate(name: str, value: float | None) -> None:
+    """Refuse a number that the learner can't use.
+
+    Raises:
+        InputError: it is not finite, is negative, or is above its limit.
+    """
+    BY_NAME[name].check(value)
+
+
+def _default(name: str) -> Any:
+    return BY_NAME[name].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +220,7 @@ class TrainSettings:
     """What a run is trained with; the names are MaskablePPO's. Steps are environment steps.
 
     Attributes:
-        n_envs: environments of each agent, stepped together.
-        n_steps: steps of each environment in a rollout.
-        batch_size: transitions in a minibatch.
-        n_epochs: passes over a rollout.
-        total_timesteps: at least this many steps, rounded up to whole rollouts.
-        learning_rate: of Adam.
-        gamma: discount, of the returns and of the reward normaliser.
-        gae_lambda: of generalised advantage estimation.
-        clip_range: of the probability ratio.
-        clip_range_vf: of the value; None for none.
-        ent_coef: weight of the entropy.
-        vf_coef: weight of the value loss.
-        max_grad_norm: gradients are scaled down to this norm.
-        target_kl: an update ends above 1.5 times this; None for never.
-        anneal: lower the learning rate and the clip range linearly to zero.
-        norm_reward: normalise rewards, as VecNormalize does; observations always are.
+        n_envs, n_steps, ..., norm_reward: as :data:`HYPERPARAMETERS` says.
         seed: of weights, sampling and environments of the first agent; the next has the next seed.
         network: the actor-critic.
         precision: of matrix products: "float32", "tf32" where the device has it, or "bf16" with
@@ -96,36 +229,32 @@ class TrainSettings:
             factor of zero freezes the layer.
     """
 
-    n_envs: int = 1024
-    n_steps: int = 128
-    batch_size: int = 4096
-    n_epochs: int = 4
-    total_timesteps: int = 2_000_000
-    learning_rate: float = 3e-4
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    clip_range: float = 0.2
-    clip_range_vf: float | None = None
-    ent_coef: float = 0.01
-    vf_coef: float = 0.5
-    max_grad_norm: float = 0.5
-    target_kl: float | None = None
-    anneal: bool = False
-    norm_reward: bool = True
+    n_envs: int = _default("n_envs")
+    n_steps: int = _default("n_steps")
+    batch_size: int = _default("batch_size")
+    n_epochs: int = _default("n_epochs")
+    total_timesteps: int = _default("total_timesteps")
+    learning_rate: float = _default("learning_rate")
+    gamma: float = _default("gamma")
+    gae_lambda: float = _default("gae_lambda")
+    clip_range: float = _default("clip_range")
+    clip_range_vf: float | None = _default("clip_range_vf")
+    ent_coef: float = _default("ent_coef")
+    vf_coef: float = _default("vf_coef")
+    max_grad_norm: float = _default("max_grad_norm")
+    target_kl: float | None = _default("target_kl")
+    anneal: bool = _default("anneal")
+    norm_reward: bool = _default("norm_reward")
     seed: int = 0
     network: NetworkSpec = field(default_factory=NetworkSpec)
     precision: Precision = "float32"
     layer_lr: LayerLearningRates = ()
 
     def __post_init__(self) -> None:
-        for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "total_timesteps"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise InputError(f"{name} is {value!r}; it must be a whole number, at least 1")
+        for one in HYPERPARAMETERS:
+            one.check(getattr(self, one.name))
         if type(self.seed) is not int or not 0 <= self.seed < 2**31:
             raise InputError(f"seed is {self.seed!r}; it must be a whole number from 0 to 2^31 - 1")
-        for name in RATES:
-            check_rate(name, getattr(self, name))
         if self.batch_size < 2 or self.rollout_size % self.batch_size == 1:
             raise InputError(
                 f"a rollout of {self.n_envs} x {self.n_steps} steps in batches of {self.batch_size} "
@@ -181,26 +310,3 @@ class TrainSettings:
             network = NetworkSpec(**network)
         shape = {name: overrides.pop(name) for name in inner & set(overrides)}
         return replace(self, network=replace(network, **shape), **overrides)
-
-
-LIMITS = {"gamma": 1.0, "gae_lambda": 1.0}
-OPTIONAL = ("clip_range_vf", "target_kl")
-MAY_BE_ZERO = ("ent_coef", "vf_coef", "learning_rate", "gamma", "gae_lambda")
-
-
-def check_rate(name: str, value: float | None) -> None:
-    """Refuse a number that the learner can't use.
-
-    Raises:
-        InputError: it is not finite, is negative, or is above its limit.
-    """
-    if value is None and name in OPTIONAL:
-        return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or value is None or not math.isfinite(value):
-        raise InputError(f"{name} is {value!r}; it must be a finite number")
-    most = LIMITS.get(name, math.inf)
-    if value < 0 or (value == 0 and name not in MAY_BE_ZERO) or value > most:
-        least = "at least 0" if name in MAY_BE_ZERO else "above 0"
-        upper = f" and at most {most:g}" if math.isfinite(most) else ""
-        raise InputError(f"{name} is {value!r}; it must be {least}{upper}")

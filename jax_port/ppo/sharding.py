@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout
 from jax_port.ppo.rollout import RolloutState
-from jax_port.ppo.train_ppo_jax import ONE_DEVICE, Layout, TrainState
+from jax_port.ppo.train_ppo_jax import TrainState
 from markets import InputError
 
 AXIS = "env"

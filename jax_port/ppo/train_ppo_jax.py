@@ -8,40 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.fast import gpu_rollout, gpu_update
-from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
 from jax_port.ppo.fast.form import Form, default_form
-from jax_port.ppo.fast.gpu_network import gpu_network
+from jax_port.ppo.fast.program import program_of
 from jax_port.ppo.gae import gae
+from jax_port.ppo.metrics import Metrics, summarize
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout, permutations
 from jax_port.ppo.policy import make_network
-from jax_port.ppo.rollout import (
-    EpisodeStats,
-    Rollout,
-    RolloutState,
-    collect,
-    init_rollout_state,
-    reconstruct_obs,
-)
-from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.update import (
-    Batch,
-    GatherFn,
-    HyperParams,
-    LearnerState,
-    Network,
-    StepRecord,
-    init_learner_state,
-    run_epochs,
-)
+from jax_port.ppo.rollout import Rollout, RolloutState, init_rollout_state
+from jax_port.ppo.settings import HyperParams, TrainSettings
+from jax_port.ppo.update import LearnerState, StepRecord, init_learner_state
 
 PRECISION = {"float32": "highest", "tf32": "default", "bf16": "default"}
 """JAX's name for how float32 matrix products are made."""
@@ -64,30 +47,6 @@ class TrainState:
     updates: jax.Array
 
 
-class Metrics(NamedTuple):
-    """What one update did. Scalars but for ``ends``' two arrays.
-
-    Attributes:
-        ends: of the rollout's episodes, summed.
-        loss, policy_loss, value_loss, entropy, approx_kl, clip_fraction: float32, means over the
-            minibatches that were taken.
-        explained_variance: float32, 1 - var(returns - values) / var(returns).
-        minibatches: int32, gradient steps taken.
-        learning_rate: float32, of this update.
-    """
-
-    ends: EpisodeStats
-    loss: jax.Array
-    policy_loss: jax.Array
-    value_loss: jax.Array
-    entropy: jax.Array
-    approx_kl: jax.Array
-    clip_fraction: jax.Array
-    explained_variance: jax.Array
-    minibatches: jax.Array
-    learning_rate: jax.Array
-
-
 class Trace(NamedTuple):
     """What an update went through, for whoever judges it.
 
@@ -105,51 +64,6 @@ class Trace(NamedTuple):
     returns: jax.Array
     orders: jax.Array
     records: StepRecord
-
-
-Share = Callable[[Any], Any]
-"""Constrain a minibatch's or a buffer's layout over devices; the identity on one device."""
-
-
-class Layout(NamedTuple):
-    """How arrays lie on several devices.
-
-    Attributes:
-        whole: for arrays that each device holds all of.
-        split: for arrays whose first axis is divided over devices.
-    """
-
-    whole: Share = lambda x: x
-    split: Share = lambda x: x
-
-
-ONE_DEVICE = Layout()
-
-
-def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
-    """Return the towers as functions of (weights, obs).
-
-    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's
-    own in rounding.
-    """
-    spec = settings.network
-    if form == "cpu" and settings.precision == "float32":
-        return Network(
-            policy=lambda w, obs: tower(policy_layers(w, spec), obs, spec.activation),
-            value=lambda w, obs: tower(value_layers(w, spec), obs, spec.activation)[..., 0],
-        )
-    dtype = jnp.bfloat16 if settings.precision == "bf16" else None
-    network = make_network(spec, dtype, num_actions)
-
-    def policy(weights: Any, obs: jax.Array) -> jax.Array:
-        logits: Any = network.apply(weights, obs, part="policy")
-        return logits
-
-    def value(weights: Any, obs: jax.Array) -> jax.Array:
-        values: Any = network.apply(weights, obs, part="value")
-        return values
-
-    return Network(policy, value)
 
 
 def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
@@ -213,10 +127,11 @@ def traced_update(
     form: Form = "cpu",
 ) -> tuple[TrainState, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
+    program = program_of(form, settings, phase_of(params).num_actions, params.obs_size, layout)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
-    actor, rollout, last_values, ends = _collected(
-        agent, collect_key, hyper, params, settings, layout, form
+    actor, rollout, last_values, ends = program.collect(
+        agent.actor, collect_key, agent.learner.params, params, hyper.gamma
     )
     advantages, returns = gae(
         rollout.rewards,
@@ -229,76 +144,10 @@ def traced_update(
     )
     hyper = annealed(hyper, agent.updates, settings)
     orders = permutations(order_key, settings)
-    learner, records = _trained(
-        agent.learner, orders, rollout, advantages, returns, hyper, params, settings, layout, form
-    )
+    learner, records = program.learn(agent.learner, orders, rollout, advantages, returns, params, hyper)
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
     return TrainState(learner, actor, agent.key, agent.updates + 1), metrics, trace
-
-
-def _collected(
-    agent: TrainState,
-    key: jax.Array,
-    hyper: HyperParams,
-    params: EnvParams,
-    settings: TrainSettings,
-    layout: Layout,
-    form: Form,
-) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
-    """Collect a rollout in a form of the program."""
-    weights, actions = agent.learner.params, phase_of(params).num_actions
-    steps, scaled = settings.n_steps, settings.norm_reward
-    if form != "cpu":
-        network = gpu_network(settings, actions, params.obs_size, form)
-        packed = network.pack(weights)
-        return gpu_rollout.collect(
-            agent.actor, key, packed, network, params, steps, hyper.gamma, scaled
-        )
-    return collect(
-        agent.actor,
-        key,
-        weights,
-        network_of(settings, actions),
-        params,
-        steps,
-        hyper.gamma,
-        scaled,
-        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
-    )
-
-
-def _trained(
-    learner: LearnerState,
-    orders: jax.Array,
-    rollout: Rollout,
-    advantages: jax.Array,
-    returns: jax.Array,
-    hyper: HyperParams,
-    params: EnvParams,
-    settings: TrainSettings,
-    layout: Layout,
-    form: Form,
-) -> tuple[LearnerState, StepRecord]:
-    """Learn from a rollout in a form of the program."""
-    size, rates, actions = settings.batch_size, settings.layer_lr, phase_of(params).num_actions
-    if form != "cpu":
-        return gpu_update.run_epochs(
-            learner,
-            orders,
-            rollout,
-            advantages,
-            returns,
-            params,
-            size,
-            gpu_network(settings, actions, params.obs_size, form),
-            hyper,
-            rates,
-            layout.whole,
-            layout.split,
-        )
-    take = batches(rollout, advantages, returns, params, layout)
-    return run_epochs(learner, orders, take, size, network_of(settings, actions), hyper, rates)
 
 
 def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) -> HyperParams:
@@ -313,87 +162,6 @@ def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) ->
     done = (updates + 1).astype(jnp.float32) * (settings.rollout_size / settings.total_timesteps)
     left = jnp.maximum(1.0 - done, 0.0)
     return replace(hyper, learning_rate=hyper.learning_rate * left, clip_range=hyper.clip_range * left)
-
-
-def permutations(key: jax.Array, settings: TrainSettings) -> jax.Array:
-    """Return one order of the rollout's transitions per epoch: int32 (E, M).
-
-    Each is made by one sort of random words with the numbers in their low halves: words alone sort
-    six times as fast on a CPU as words that carry numbers along. ``jax.random.permutation`` sorts
-    twice, lest two equal words keep two of millions in order.
-    """
-    shape = (settings.n_epochs, settings.rollout_size)
-    words = jax.random.bits(key, shape)
-    with jax.enable_x64(True):
-        numbers = jax.lax.broadcasted_iota(jnp.uint64, shape, 1)
-        packed = (words.astype(jnp.uint64) << jnp.uint64(32)) | numbers
-        low = jnp.uint64(2**32 - 1)
-        return (jax.lax.sort(packed, dimension=1) & low).astype(jnp.int32)
-
-
-def batches(
-    rollout: Rollout,
-    advantages: jax.Array,
-    returns: jax.Array,
-    params: EnvParams,
-    layout: Layout,
-) -> GatherFn:
-    """Return what turns numbers of transitions (B,) into a minibatch.
-
-    Transitions are numbered environment by environment, as in SB3's buffer. Observations are rebuilt
-    for the minibatch alone.
-    """
-    steps = rollout.step_idx.shape[0]
-    scales = layout.whole(rollout.scales)
-
-    def flat(x: jax.Array) -> jax.Array:
-        return layout.whole(jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]))
-
-    kept = rollout._replace(scales=None)  # type: ignore[arg-type]
-    table, advantages, returns = jax.tree.map(flat, (kept, advantages, returns))
-
-    def take(numbers: jax.Array) -> Batch:
-        numbers = layout.split(numbers)
-        some = jax.tree.map(lambda x: x[numbers], table)
-        scale = jax.tree.map(lambda x: x[numbers % steps], scales)
-        return Batch(
-            obs=layout.split(reconstruct_obs(some.step_idx, some.position, scale, params)),
-            actions=some.actions.astype(jnp.int32),
-            masks=some.masks,
-            log_probs=some.log_probs,
-            values=some.values,
-            advantages=advantages[numbers],
-            returns=returns[numbers],
-        )
-
-    return take
-
-
-def summarize(
-    records: StepRecord, ends: EpisodeStats, rollout: Rollout, returns: jax.Array, hyper: HyperParams
-) -> Metrics:
-    """Return an update's metrics."""
-    applied = records.applied.astype(jnp.float32)
-    count = jnp.maximum(jnp.sum(applied), 1.0)
-
-    def mean(x: jax.Array) -> jax.Array:
-        return jnp.sum(x * applied) / count
-
-    terms = records.terms
-    spread = jnp.var(returns)
-    unexplained = jnp.var(returns - rollout.values)
-    return Metrics(
-        ends=ends,
-        loss=mean(terms.loss),
-        policy_loss=mean(terms.policy_loss),
-        value_loss=mean(terms.value_loss),
-        entropy=-mean(terms.entropy_loss),
-        approx_kl=mean(terms.approx_kl),
-        clip_fraction=mean(terms.clip_fraction),
-        explained_variance=1.0 - unexplained / jnp.maximum(spread, 1e-12),
-        minibatches=jnp.sum(records.applied.astype(jnp.int32)),
-        learning_rate=hyper.learning_rate,
-    )
 
 
 def make_train(

@@ -23,8 +23,9 @@ from foundation import provenance
 from foundation.files import file_digest, write_json
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.policy import Policy, load_policy, save_policy
-from jax_port.ppo.settings import RATES, TrainSettings, check_rate
+from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, check_rate, hyper_params
 from jax_port.ppo.sharding import (
     agent_shardings,
     check_split,
@@ -34,9 +35,8 @@ from jax_port.ppo.sharding import (
     spread,
     to_host,
 )
-from jax_port.ppo.train_ppo_jax import Metrics, TrainState, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
-from jax_port.ppo.update import HyperParams, hyper_params
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import Record, TrainingLog, records_of

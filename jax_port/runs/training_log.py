@@ -13,7 +13,7 @@ from tensorboardX import SummaryWriter
 from foundation.errors import InputError
 from foundation.files import write_bytes
 from foundation.json_reading import Artifact, Count, Struct, decode_json
-from jax_port.ppo.train_ppo_jax import Metrics
+from jax_port.ppo.metrics import Metrics
 
 LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"

@@ -20,21 +20,21 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.export.layers import sb3_layer
 from jax_port.ppo.fast.form import Form
+from jax_port.ppo.fast.program import network_of
+from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.networks import masked_log_probs
-from jax_port.ppo.rollout import reconstruct_obs
-from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import (
     PRECISION,
-    Metrics,
     Trace,
     TrainState,
     annealed,
     init_agent,
     make_train,
-    network_of,
     traced_update,
 )
-from jax_port.ppo.update import HyperParams, hyper_params, init_learner_state
+from jax_port.ppo.update import init_learner_state
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase

@@ -113,12 +113,17 @@ def check_learner(seed: int = 0) -> Iterator[CheckResult]:
     Args:
         seed: of weights, environments and draws.
     """
+    for form, cases in cases_of_forms(seed).items():
+        yield from _check_form(form, cases)
+
+
+def _check_form(form: Form, cases: Sequence[LearnerCase]) -> Iterator[CheckResult]:
     from parity.learner.reference import AstrayError
 
     runs = []
-    for case in learner_cases(seed):
+    for case in cases:
         try:
-            run = LearnerRun(case)
+            run = LearnerRun(case, form)
         except (AstrayError, ArithmeticError) as error:
             yield CheckResult("learner", case.name, 0, error=str(error))
             continue
@@ -130,20 +135,44 @@ def check_learner(seed: int = 0) -> Iterator[CheckResult]:
         yield result
         yield check_drawn(run.case, run.port)
         runs.append(run)
-    if len(runs) == len(learner_cases()):
+    if len(runs) < len(cases):
+        return
+    if form == "cpu":
         yield check_decisions(runs[0].case, runs[0].decisions)
+    if len(runs) > TRAINED_TOGETHER:
         yield from check_trainer(runs[:TRAINED_TOGETHER])
+
+
+def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
+    """Return what each form of the trainer's program is compared on, here on whatever device there is.
+
+    The names of the cases say which form it is, but for the CPU's. The kernel of both networks takes
+    minibatches in whole tiles, so its case has other sizes.
+    """
+    clipping, target_kl, quiet, wide = cases = learner_cases(seed)
+    tiles = replace(quiet, settings=quiet.settings.override(batch_size=64))
+    forms: dict[Form, list[LearnerCase]] = {
+        "cpu": cases,
+        "gpu": [clipping, target_kl, wide],
+        "gpu fused, interpreted": [tiles],
+    }
+    return {
+        form: [case if form == "cpu" else replace(case, name=f"{case.name} ({form})") for case in some]
+        for form, some in forms.items()
+    }
 
 
 def count_checks() -> int:
     """Return how many results :func:`check_learner` yields."""
-    return 2 * len(learner_cases()) + 1 + TRAINED_TOGETHER
+    forms = cases_of_forms()
+    together = sum(TRAINED_TOGETHER for cases in forms.values() if len(cases) > TRAINED_TOGETHER)
+    return 2 * sum(map(len, forms.values())) + 1 + together
 
 
 def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:
     """Check where the trainer's own program leads to: all updates of several agents in one call."""
     cases = [run.case for run in runs]
-    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params)
+    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params, runs[0].form)
     return [judge_end(run.case, run.updates[-1], end) for run, end in zip(runs, ends, strict=True)]
 
 

@@ -7,6 +7,8 @@ from parity.mutants.mutant import Mutant
 NETWORKS = "jax_port/ppo/networks.py"
 POLICY = "jax_port/ppo/policy.py"
 ROLLOUT = "jax_port/ppo/rollout.py"
+BOOTSTRAP = "jax_port/ppo/fast/bootstrap.py"
+CHUNKS = "jax_port/ppo/fast/microbatch.py"
 TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
 NORMALIZE = "jax_port/ppo/running_statistics.py"
 
@@ -155,7 +157,7 @@ COLLECT = (
     ),
     Mutant(
         "cut-first-chunk-alone",
-        ROLLOUT,
+        BOOTSTRAP,
         "        return carry[0] < count\n",
         "        return carry[0] < jnp.minimum(count, 1)\n",
         _CUT,
@@ -190,9 +192,9 @@ COLLECT = (
     ),
     Mutant(
         "rest-of-rows-not-asked",
-        ROLLOUT,
-        "    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)\n",
-        "    return jax.lax.fori_loop(0, count // chunk, body, start)\n",
+        CHUNKS,
+        "float32)\n        return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)\n",
+        "float32)\n        return jax.lax.fori_loop(0, count // chunk, body, start)\n",
         _LOG_PROB,
     ),
     Mutant(

@@ -9,6 +9,9 @@ PPO = "jax_port/ppo/update.py"
 ADAM = "jax_port/ppo/adam.py"
 CHUNKS = "jax_port/ppo/fast/microbatch.py"
 TRAIN = "jax_port/ppo/train_ppo_jax.py"
+MINIBATCH = "jax_port/ppo/minibatches.py"
+LOSSES = "jax_port/ppo/losses.py"
+GRADIENTS = "jax_port/ppo/fast/cpu_gradients.py"
 TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
 
 _NEXT = "learner 4. n is 0 if an episode begins at the next step"
@@ -109,7 +112,7 @@ ESTIMATE = (
 MINIBATCHES = (
     Mutant(
         "order-of-first-epoch-again",
-        TRAIN,
+        MINIBATCH,
         "    words = jax.random.bits(key, shape)\n",
         "    words = jnp.broadcast_to(jax.random.bits(key, shape[1:]), shape)\n",
         _ORDER,
@@ -123,21 +126,21 @@ MINIBATCHES = (
     ),
     Mutant(
         "order-as-collected",
-        TRAIN,
+        MINIBATCH,
         "(jax.lax.sort(packed, dimension=1) & low)",
         "(packed & low)",
         _ORDER,
     ),
     Mutant(
         "numbered-step-by-step",
-        TRAIN,
+        MINIBATCH,
         "layout.whole(jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]))",
         "layout.whole(x.reshape(-1, *x.shape[2:]))",
         _NUMBERED,
     ),
     Mutant(
         "scale-of-another-step",
-        TRAIN,
+        MINIBATCH,
         "x[numbers % steps]",
         "x[numbers // steps]",
         "learner 13. normalised observations",
@@ -154,49 +157,49 @@ MINIBATCHES = (
 LOSS = (
     Mutant(
         "ratio-clip-in-logs",
-        PPO,
+        GRADIENTS,
         "jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)",
         "jnp.clip(ratio, 1.0 / (1.0 + hyper.clip_range), 1.0 + hyper.clip_range)",
         _POLICY,
     ),
     Mutant(
         "ratio-clip-below-alone",
-        PPO,
+        GRADIENTS,
         "jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)",
         "jnp.maximum(ratio, 1.0 - hyper.clip_range)",
         _POLICY,
     ),
     Mutant(
         "ratio-clipped-alone",
-        PPO,
+        GRADIENTS,
         "jnp.minimum(advantages * ratio, advantages * clipped)",
         "advantages * clipped",
         _POLICY,
     ),
     Mutant(
         "ratio-greater-counts",
-        PPO,
+        GRADIENTS,
         "jnp.minimum(advantages * ratio, advantages * clipped)",
         "jnp.maximum(advantages * ratio, advantages * clipped)",
         _POLICY,
     ),
     Mutant(
         "mean-over-choices",
-        PPO,
+        GRADIENTS,
         "    return jax.tree.map(lambda x: x / size, (grads, sums))\n",
         "    return jax.tree.map(lambda x: x / jnp.maximum(count, 1), (grads, sums))\n",
         _EVERY,
     ),
     Mutant(
         "forced-moves-left-out",
-        PPO,
+        GRADIENTS,
         "sums._replace(policy_loss=sums.policy_loss - of_forced)",
         "sums._replace(policy_loss=sums.policy_loss - 0.0 * of_forced)",
         _EVERY,
     ),
     Mutant(
         "forced-moves-twice",
-        PPO,
+        GRADIENTS,
         "        return jnp.sum(jnp.where(counted, x, 0.0))\n",
         "        return jnp.sum(x)\n",
         _EVERY,
@@ -204,20 +207,20 @@ LOSS = (
     Mutant(
         "rest-of-choices-left-out",
         CHUNKS,
-        "jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)",
-        "jax.lax.fori_loop(0, jnp.maximum(count // chunk, 1), body, start)",
+        "shapes)\n    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)",
+        "shapes)\n    return jax.lax.fori_loop(0, jnp.maximum(count // chunk, 1), body, start)",
         _EVERY,
     ),
     Mutant(
         "entropy-punished",
-        PPO,
+        GRADIENTS,
         "    loss = sums.policy_loss + hyper.ent_coef * sums.entropy_loss\n",
         "    loss = sums.policy_loss - hyper.ent_coef * sums.entropy_loss\n",
         "learner 6. Minus ent_coef times the mean entropy",
     ),
     Mutant(
         "entropy-unmasked",
-        PPO,
+        GRADIENTS,
         "    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)\n",
         "    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)\n"
         "    plain = jax.nn.log_softmax(network.policy(params, batch.obs))\n"
@@ -226,14 +229,14 @@ LOSS = (
     ),
     Mutant(
         "value-loss-halved",
-        PPO,
+        GRADIENTS,
         "    squares = jnp.square(batch.returns - predicted)\n",
         "    squares = 0.5 * jnp.square(batch.returns - predicted)\n",
         "learner 6. without a factor of one half",
     ),
     Mutant(
         "value-clip-with-maximum",
-        PPO,
+        GRADIENTS,
         "    squares = jnp.square(batch.returns - predicted)\n",
         "    squares = jnp.square(batch.returns - predicted)\n"
         "    squares = jnp.maximum(squares, jnp.square(batch.returns - values))\n",
@@ -241,14 +244,14 @@ LOSS = (
     ),
     Mutant(
         "value-not-clipped",
-        PPO,
-        "    predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)\n",
-        "    predicted = values + 0.0 * near\n",
+        LOSSES,
+        "    return jnp.where(jnp.isfinite(clip_range), before + near, values)\n",
+        "    return values + 0.0 * near\n",
         _VALUE,
     ),
     Mutant(
         "value-weight-left-out",
-        PPO,
+        GRADIENTS,
         "lambda p, v: p + hyper.vf_coef * v",
         "lambda p, v: p + v",
         "learner 6. Plus vf_coef times the mean",
@@ -351,7 +354,7 @@ STEPS = (
     Mutant("kl-factor-one", PPO, "1.5 * hyper.target_kl", "1.0 * hyper.target_kl", _STOP),
     Mutant(
         "kl-first-order",
-        PPO,
+        GRADIENTS,
         "        approx_kl=total(ratio - 1.0 - change),\n",
         "        approx_kl=total(-change),\n",
         "learner 9. mean(exp d - 1 - d)",

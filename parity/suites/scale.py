@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.ppo.minibatches import permutations
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import permutations
 from parity.engine.compare import Array, Comparison
 from parity.engine.verify import CheckResult, Mismatch
 from parity.suites.randomness import Test, binomial_tests, judge

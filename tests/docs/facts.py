@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import make_params
 from jax_port.ppo import rollout
-from jax_port.ppo.update import Network
+from jax_port.ppo.networks import Network
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 

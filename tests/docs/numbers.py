@@ -6,7 +6,8 @@ A page gives a report a short name, and puts a comment after each number that co
     It trains at 48.0 k<!-- bench sections.train.report.rows[name=port].rate.median --> steps a second.
 
 ``<!-- code NAME -->`` takes the number from a function of :mod:`tests.docs.facts` instead. The
-number must be the report's, rounded to the digits that are shown. In a section that names a report every number that looks measured needs
+number must be the report's, rounded to the digits that are shown. In a section that names a report
+every number that looks measured needs
 such a comment; ``<!-- given -->`` after a number says that it was chosen, not measured, and
 ``<!-- measured apart -->`` before a paragraph that its numbers are in no report.
 """
@@ -154,7 +155,9 @@ def _unmarked(page: Page, prose: str) -> Iterator[Fault]:
         section = prose[begin:end]
         if "reports/reference/" not in re.sub(r"<!--.*?-->", "", section, flags=re.DOTALL):
             continue
-        cleaned = re.sub(r"<!-- measured apart -->.*?(?:\n\s*\n|\Z)", _same_length, section, flags=re.DOTALL)
+        cleaned = re.sub(
+            r"<!-- measured apart -->.*?(?:\n\s*\n|\Z)", _same_length, section, flags=re.DOTALL
+        )
         cleaned = re.sub(r"`[^`]*`|\]\([^)]*\)", _same_length, cleaned)
         cleaned = re.sub(r"<!--.*?-->", lambda m: MARK * len(m[0]), cleaned, flags=re.DOTALL)
         cleaned = re.sub(

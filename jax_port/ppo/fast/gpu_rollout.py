@@ -18,19 +18,14 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.fast_rng import spread_words
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState
+from jax_port.ppo.fast.bootstrap import Cut, value_of_cut
 from jax_port.ppo.fast.columns import columns_of, log_prob, masked_log_probs, sample
 from jax_port.ppo.fast.gpu_network import GpuNetwork, Packed
+from jax_port.ppo.fast.gpu_statistics import normalize_rewards, update_moments_in_one_pass
 from jax_port.ppo.fast.row_losses import MASK, as_real, as_word
-from jax_port.ppo.rollout import Cut, EpisodeStats, Rollout, RolloutState, count_codes, value_of_cut
-from jax_port.ppo.running_statistics import (
-    RunningMoments,
-    Scale,
-    normalize,
-    normalize_rewards,
-    scale_of,
-    update_moments_in_one_pass,
-)
-from jax_port.ppo.update import Network
+from jax_port.ppo.networks import Network
+from jax_port.ppo.rollout import EpisodeStats, Rollout, RolloutState, count_codes
+from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
 
 BOOTSTRAP_ROWS = 32_768
 """Truncated transitions that are valued at a time; a rollout seldom has more."""

@@ -33,15 +33,11 @@ from jax_port.ppo.fast.row_losses import (
     row_gradients,
 )
 from jax_port.ppo.layer_lr import LayerLearningRates
+from jax_port.ppo.losses import LossTerms
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
-from jax_port.ppo.update import (
-    HyperParams,
-    LearnerState,
-    LossTerms,
-    StepRecord,
-    clip_gradients,
-)
+from jax_port.ppo.settings import HyperParams
+from jax_port.ppo.update import LearnerState, StepRecord, clip_gradients
 
 Split = Callable[[Any], Any]
 """Constrain rows of a minibatch to lie divided over devices."""

@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_port.ppo.networks import Network, Params
+
 CHUNKS = 8
 MIN_CHUNK, CHUNKED_FROM = 256, 1024
 """A minibatch of at least CHUNKED_FROM transitions is given to the policy in so many chunks at most,
@@ -42,6 +44,31 @@ def chunk_size(size: int) -> int:
 def value_chunk_size(size: int) -> int:
     """Return how many rows to hand the value tower at a time: what a cache holds."""
     return min(size, VALUE_CHUNK)
+
+
+def choices_alone(network: Network) -> Callable[[Params, jax.Array, jax.Array], jax.Array]:
+    """Return logits asked of the policy only where the mask leaves a choice.
+
+    It is a :data:`jax_port.ppo.rollout.LogitsFn`. Elsewhere some logits are zero.
+    """
+
+    def logits_of(weights: Params, obs: jax.Array, masks: jax.Array) -> jax.Array:
+        size = obs.shape[0]
+        chunk = chunk_size(size)
+        if chunk == size:
+            return network.policy(weights, obs)
+        order, count = choices_first(masks)
+        order = jnp.pad(order, (0, -size % chunk), constant_values=size)
+
+        def body(number: jax.Array, logits: jax.Array) -> jax.Array:
+            rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
+            some = network.policy(weights, obs[jnp.minimum(rows, size - 1)])
+            return logits.at[rows].set(some, mode="drop")
+
+        start = jnp.zeros(masks.shape, jnp.float32)
+        return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
+
+    return logits_of
 
 
 def in_chunks(

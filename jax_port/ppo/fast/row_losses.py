@@ -1,6 +1,6 @@
 """MaskablePPO's loss of single transitions, an array for each output: what a kernel can take along.
 
-The definition is :mod:`jax_port.ppo.update`'s; a test holds this to it.
+The definition is :func:`jax_port.ppo.losses.ppo_loss`; a test holds this to it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import jax.numpy as jnp
 
 from jax_port.ppo.fast.columns import Columns, entropy, log_prob, masked_log_probs
 from jax_port.ppo.gae import ADVANTAGE_EPS
-from jax_port.ppo.update import HyperParams, predicted_values
+from jax_port.ppo.losses import clipped_values
+from jax_port.ppo.settings import HyperParams
 
 STEP, FLAGS, TIME, LOG_PROB, VALUE, ADVANTAGE, RETURN, POSITION = range(8)
 """Words of a transition; position features are the last."""
@@ -27,7 +28,7 @@ class Numbers(NamedTuple):
     Attributes:
         mean, deviation: of its advantages; the deviation is the sample's.
         clip_range, clip_range_vf, ent_coef, vf_coef: as in
-            :class:`jax_port.ppo.update.HyperParams`.
+            :class:`jax_port.ppo.settings.HyperParams`.
     """
 
     mean: jax.Array
@@ -92,7 +93,7 @@ def row_terms(outputs: Columns, words: Columns, numbers: Numbers) -> RowTerms:
     clipped = jnp.minimum(jnp.maximum(ratio, low), high)
     return RowTerms(
         policy_loss=-jnp.minimum(advantage * ratio, advantage * clipped),
-        value_loss=jnp.square(returns - predicted_values(values, old_value, numbers.clip_range_vf)),
+        value_loss=jnp.square(returns - clipped_values(values, old_value, numbers.clip_range_vf)),
         entropy_loss=-entropy(log_probs, masks),
         approx_kl=ratio - 1.0 - change,
         clip_fraction=jnp.where(jnp.abs(ratio - 1.0) > numbers.clip_range, 1.0, 0.0),

@@ -13,9 +13,10 @@ from jax_port.data.data_loader import prepare
 from jax_port.envs.registry import PHASES, phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.evaluation.evaluate import evaluate
+from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.rollout import collect
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import init_agent, network_of
+from jax_port.ppo.train_ppo_jax import init_agent
 from markets import Bars, EnvConfig
 from tests.jax_port.made_policy import make_policy
 

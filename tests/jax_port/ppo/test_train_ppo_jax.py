@@ -11,23 +11,17 @@ import pytest
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams
-from jax_port.ppo import update as ppo
 from jax_port.ppo.fast import microbatch as chunks
-from jax_port.ppo.rollout import collect, logits_of, reconstruct_obs
+from jax_port.ppo.fast.cpu_gradients import cpu_gradients
+from jax_port.ppo.fast.program import network_of
+from jax_port.ppo.losses import Batch, LossTerms
+from jax_port.ppo.minibatches import ONE_DEVICE, gather_from, permutations
+from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.rollout import collect
 from jax_port.ppo.running_statistics import normalize, scale_of
-from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import (
-    ONE_DEVICE,
-    TrainState,
-    annealed,
-    batches,
-    init_agent,
-    init_agents,
-    make_train,
-    network_of,
-    permutations,
-)
-from jax_port.ppo.update import hyper_params, ppo_gradients
+from jax_port.ppo.settings import TrainSettings, hyper_params
+from jax_port.ppo.train_ppo_jax import TrainState, annealed, init_agent, init_agents, make_train
+from jax_port.ppo.update import GradientFn, loss_gradients
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -55,10 +49,8 @@ def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
-def test_skipping_forced_moves_changes_nothing(
-    params: EnvParams, share: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Portions, the value's too, against the whole minibatch at once: equal but for rounding."""
+def test_skipping_forced_moves_changes_nothing(params: EnvParams, share: float) -> None:
+    """Portions, the value's too, against the loss's own gradients: equal but for rounding."""
     network = network_of(SETTINGS)
     weights = network_weights(params)
     size, key = 1100, jax.random.key(1)
@@ -66,7 +58,7 @@ def test_skipping_forced_moves_changes_nothing(
     free = jax.random.uniform(keys[0], (size,)) < share
     masks = jnp.stack([jnp.ones(size, bool), free, free], axis=1)
     obs = jax.random.normal(keys[1], (size, params.obs_size))
-    batch = ppo.Batch(
+    batch = Batch(
         obs=obs,
         actions=jnp.where(free, jax.random.randint(keys[2], (size,), 0, 3), 0),
         masks=masks,
@@ -76,17 +68,17 @@ def test_skipping_forced_moves_changes_nothing(
         returns=jax.random.normal(keys[5], (size,)),
     )
 
-    def gradients() -> tuple[object, ppo.LossTerms]:
-        def take(numbers: jax.Array) -> ppo.Batch:
+    def gradients(find: GradientFn) -> tuple[object, LossTerms]:
+        def gather(numbers: jax.Array) -> Batch:
             return jax.tree.map(lambda x: x[numbers], batch)
 
         numbers = jnp.arange(size, dtype=jnp.int32)
-        return ppo_gradients(weights, network, numbers, take, hyper_params(ent_coef=0.01))
+        return find(weights, numbers, gather, hyper_params(ent_coef=0.01))
 
-    chunked = jax.jit(gradients)()
-    monkeypatch.setattr(chunks, "CHUNKED_FROM", 10_000)
-    monkeypatch.setattr(chunks, "VALUE_CHUNK", 10_000)
-    whole = jax.jit(lambda: gradients())()
+    assert chunks.chunk_size(size) < size
+    assert chunks.value_chunk_size(size) < size
+    chunked = jax.jit(lambda: gradients(cpu_gradients(network)))()
+    whole = jax.jit(lambda: gradients(loss_gradients(network)))()
     for ours, theirs in zip(jax.tree.leaves(chunked), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-7)
 
@@ -100,8 +92,8 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     obs = jax.random.normal(jax.random.key(0), (1500, params.obs_size))
     free = jax.random.uniform(jax.random.key(1), (1500,)) < 0.3
     masks = jnp.stack([jnp.ones(1500, bool), free, free], axis=1)
-    sparse = logits_of(network, weights, obs, masks, sparse=True)
-    dense = logits_of(network, weights, obs, masks, sparse=False)
+    sparse = chunks.choices_alone(network)(weights, obs, masks)
+    dense = network.policy(weights, obs)
     np.testing.assert_allclose(sparse[free], dense[free], rtol=1e-5, atol=1e-6)
     asked = int(jnp.any(sparse != 0.0, axis=1).sum())  # whole chunks, so a few more than the choices
     assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
@@ -136,7 +128,7 @@ def test_minibatches_are_numbered_environment_by_environment(
         16,
         jnp.float32(0.99),
     )
-    take = batches(rollout, rollout.values, rollout.rewards, params, ONE_DEVICE)
+    take = gather_from(rollout, rollout.values, rollout.rewards, params, ONE_DEVICE)
     batch = take(jnp.array([5 * 16 + 3], jnp.int32))  # environment 5, step 3
     assert float(batch.values[0]) == float(rollout.values[3, 5])
     assert int(batch.actions[0]) == int(rollout.actions[3, 5])

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from foundation.files import file_digest
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.programs import PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER
 from jax_port.ppo.policy import load_policy
-from jax_port.runs.run import file_digest
 from parity.export_chain.rebuilt import rebuild
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle

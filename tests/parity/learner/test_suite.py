@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.ppo.fast.gpu_update import Standard, standard_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from parity.engine.verify import CheckResult
 from parity.learner import port as learner_port
@@ -23,8 +24,10 @@ from parity.learner.port import PortRun, run_port, to_flax, to_torch, traced_pro
 from parity.learner.suite import (
     REQUIRED,
     LearnerRun,
+    cases_of_forms,
     check_decisions,
     check_drawn,
+    count_checks,
     decision_cases,
 )
 
@@ -93,7 +96,10 @@ def faulty_deviation(advantages: jax.Array) -> jax.Array:
 
 
 FAULTS: dict[str, tuple[str, Callable[..., jax.Array] | float]] = {
-    "a population's deviation of advantages": ("jax_port.ppo.update.standardize", faulty_deviation),
+    "a population's deviation of advantages": (
+        "jax_port.ppo.fast.cpu_gradients.standardize",
+        faulty_deviation,
+    ),
     "torch's own epsilon of Adam": ("jax_port.ppo.adam.EPS", 1e-8),
 }
 
@@ -187,3 +193,33 @@ def test_a_program_is_compiled_once_for_numbers_that_are_its_arguments() -> None
     first, second, *_ = (case.settings for case in learner_cases())
     assert learner_port.program_settings(first) == learner_port.program_settings(second)
     assert Counter(map(learner_port.program_settings, (first, second))).most_common(1)[0][1] == 2
+
+
+def test_the_gpu_s_form_is_the_same_learner_and_a_fault_in_it_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = small_cases()[0]
+    run = LearnerRun(case, "gpu")
+    result = judge_updates(run.case, run.updates, run.port.updates)
+    assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
+    assert check_drawn(run.case, run.port).passed
+
+    def faulty(advantages: jax.Array) -> Standard:
+        sound = standard_of(advantages)
+        return sound._replace(deviation=jnp.std(advantages, axis=-1))
+
+    monkeypatch.setattr("jax_port.ppo.fast.gpu_update.standard_of", faulty)
+    traced_program.cache_clear()
+    port = run_port(run.case, run.weights, run.params, "gpu")
+    traced_program.cache_clear()
+    assert not judged(run, port).passed
+
+
+def test_every_check_says_its_form_and_is_counted() -> None:
+    forms = cases_of_forms()
+    assert set(forms) == {"cpu", "gpu", "gpu fused, interpreted"}
+    names = [case.name for cases in forms.values() for case in cases]
+    assert len(set(names)) == len(names)
+    assert all(name.endswith("(gpu)") for name in (case.name for case in forms["gpu"]))
+    # Two of each case, the decisions, and two agents side by side in two forms.
+    assert count_checks() == 2 * len(names) + 1 + 2 * 2

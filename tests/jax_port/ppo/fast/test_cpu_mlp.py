@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
+from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import network_of
 
 SHAPES = {
     "relu": NetworkSpec((16, 8), (12,), "relu"),
@@ -89,19 +89,25 @@ def test_several_agents_have_their_own_gradients() -> None:
             np.testing.assert_allclose(got[number], want, rtol=1e-5, atol=1e-5)
 
 
-def test_elsewhere_flax_is_asked_and_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU trains with, run here: the same outputs and gradients but for rounding."""
+def test_flax_s_own_network_agrees() -> None:
+    """The definition: the same outputs and gradients but for rounding."""
     settings = replace(TrainSettings(), network=SHAPES["relu"])
     weights = weights_of(settings.network)
     x = jax.random.normal(jax.random.key(2), (ROWS, INPUTS))
     here = network_of(settings)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    there = network_of(settings)
-    for ours, theirs in ((here.policy, there.policy), (here.value, there.value)):
+    module = make_network(settings.network)
+
+    def policy(weights: Any, obs: jax.Array) -> Any:
+        return module.apply(weights, obs, part="policy")
+
+    def value(weights: Any, obs: jax.Array) -> Any:
+        return module.apply(weights, obs, part="value")
+
+    for ours, theirs in ((here.policy, policy), (here.value, value)):
         one, other = (
             jax.grad(lambda w, f=f: jnp.sum(jnp.square(f(w, x))))(weights) for f in (ours, theirs)
         )
         for got, want in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
             np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5)
     assert "custom_vjp" in str(jax.make_jaxpr(here.value)(weights, x))
-    assert "custom_vjp" not in str(jax.make_jaxpr(there.value)(weights, x))
+    assert "custom_vjp" not in str(jax.make_jaxpr(value)(weights, x))

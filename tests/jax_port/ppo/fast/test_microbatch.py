@@ -38,8 +38,6 @@ def test_the_first_rows_are_summed_once(count: int, chunk: int) -> None:
     assert int(asked) == -(-count // chunk) * chunk
 
 
-def test_sizes_of_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_of_portions() -> None:
     assert [chunk_size(n) for n in (100, 1023, 1024, 4096, 4100)] == [100, 1023, 256, 512, 513]
     assert [value_chunk_size(n) for n in (100, 1024, 4096)] == [100, 1024, 1024]
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert value_chunk_size(1_000_000) == 1_000_000
