@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,14 +12,12 @@ from rich.table import Table
 
 from foundation.errors import InputError
 from foundation.import_closure import PACKAGES_ROOT
-from foundation.json_reading import Artifact, Int32, decode_json
+from foundation.json_reading import Artifact, Int32, convert, decode_json
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
 from rltrader.bar_options import DEFAULT_SYMBOL, BarOptions, bar_options
 from rltrader.consoles import progress_bar, report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
-
-T = TypeVar("T")
 
 COMMANDS = {
     "mutation": Lazy(
@@ -199,12 +197,10 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
     from parity.pairs.trading import trading_pair
 
     settings = (
-        EnvConfig.phase1()
-        if config is None
-        else EnvConfig.from_dict(_json("--config", config, dict[str, Any]))
+        EnvConfig.phase1() if config is None else EnvConfig.from_dict(_object("--config", config))
     )
     pair = trading_pair([_world(bars, options)], settings)
-    fields = {**_json("--state", state, dict[str, Int32 | bool]), "market": 0}
+    fields = {**_state(state), "market": 0}
     needed = set(pair.rules) & set(pair.reference.read(_fresh(pair)))
     if missing := sorted(needed - set(fields)):
         raise InputError(f"--state lacks {', '.join(missing)}; give every field of the state")
@@ -232,9 +228,20 @@ def _fresh(pair: Any) -> Any:
     return env
 
 
-def _json(option: str, text: str, kind: type[T]) -> T:
-    artifact = Artifact("JSON object", "give names and whole numbers, in quotes")
-    return decode_json(text, kind, artifact, where=option)
+JSON_OBJECT = Artifact("JSON object", "give names and whole numbers, in quotes")
+
+
+def _object(option: str, text: str) -> dict[str, Any]:
+    return decode_json(text, dict[str, Any], JSON_OBJECT, where=option)
+
+
+def _state(text: str) -> dict[str, int]:
+    """Return the fields of a state: whole numbers of 32 bits, or true and false."""
+    where = "--state, field {}"
+    return {
+        name: convert(value, Int32 | bool, JSON_OBJECT, where=where.format(name))  # type: ignore[arg-type]
+        for name, value in _object("--state", text).items()
+    }
 
 
 def _world(given: BarOptions, options: dict[str, Any]) -> Any:
