@@ -40,7 +40,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     for part in ("pi", "vf"):
         if options[part]:
             chosen[part] = hidden_sizes(part, options[part])
-    chosen["layer_rates"] = _layer_rates(options["layer_rates"], options["freeze"])
+    chosen["layer_lr"] = _layer_rates(options["layer_rates"], options["freeze"])
     settings = TrainSettings().override(**chosen)
     data = _data(bars, options, first)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
