@@ -1,7 +1,7 @@
 """Train a small policy on bars with a planted edge, evaluate it on other dates, and export it.
 
 Run it with ``python examples/train_evaluate_export.py``. It calls the commands that you would type, in a
-temporary folder, and prints each; the training is short, so the policy is poor.
+temporary folder, and prints each. The training is short.
 """
 
 from __future__ import annotations
