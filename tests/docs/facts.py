@@ -32,7 +32,7 @@ def transition_bytes() -> float:
     )
 
     def collected(key: jax.Array) -> rollout.Rollout:
-        actor = rollout.init_actor(key, params, ENVS)
+        actor = rollout.init_rollout_state(key, params, ENVS)
         return rollout.collect(actor, key, {}, network, params, STEPS, jnp.float32(0.99))[1]
 
     held = jax.eval_shape(collected, jax.random.key(0))._replace(scales=None)

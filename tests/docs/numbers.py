@@ -6,8 +6,7 @@ A page gives a report a short name, and puts a comment after each number that co
     It trains at 48.0 k<!-- bench sections.train.report.rows[name=port].rate.median --> steps a second.
 
 ``<!-- code NAME -->`` takes the number from a function of :mod:`tests.docs.facts` instead. The
-number must be the report's, rounded to the digits that are shown. In a section that names a report
-every number that looks measured needs
+number must be the report's, rounded to the digits that are shown. In a section that names a report every number that looks measured needs
 such a comment; ``<!-- given -->`` after a number says that it was chosen, not measured, and
 ``<!-- measured apart -->`` before a paragraph that its numbers are in no report.
 """
@@ -23,6 +22,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from tests.docs import facts
 from tests.docs.pages import ROOT, Fault, Page
 
@@ -35,6 +36,8 @@ REDUCE: dict[str, Callable[[list[float]], float]] = {
     "min": min, "max": max, "mean": statistics.fmean, "median": statistics.median, "sum": sum,
     "len": len, "sd": statistics.stdev,
 }  # fmt: skip
+PAIRED = {"paired": 50, "paired25": 25, "paired75": 75}
+"""Words for the median and the quartiles of ratios taken sample by sample, to percentiles."""
 OPERATORS = {"*": operator.mul, "/": operator.truediv, "+": operator.add, "-": operator.sub}
 MEASURED = re.compile(
     rf"(?<![\w.,$§-])(?:{NUMBER})(?P<unit>%|\s(?:million|thousand|billion|times|k|M|seconds|ms)\b)?"
@@ -81,7 +84,8 @@ def lookup(value: Any, path: str) -> Any:
 
 
 def evaluate(expression: str, reports: dict[str, str]) -> float:
-    """Return the value of ``NAME path``, ``max NAME path[*]``, or such terms joined by * / + -."""
+    """Return the value of ``NAME path``, ``max NAME path[*]``, ``paired NAME path over path``, or
+    such terms joined by * / + -."""
     terms = re.split(r"\s([*/+-])\s(?![^\[]*\])", expression.strip())
     result = _term(terms[0], reports)
     for sign, term in zip(terms[1::2], terms[2::2], strict=True):
@@ -89,11 +93,23 @@ def evaluate(expression: str, reports: dict[str, str]) -> float:
     return result
 
 
+def paired(over: list[list[float]], under: list[list[float]], percentile: int) -> float:
+    """Return a percentile of the ratios of samples that were measured in the same round."""
+    ratios = np.concatenate(over) / np.concatenate(under)
+    return float(np.percentile(ratios, percentile))
+
+
 def _term(term: str, reports: dict[str, str]) -> float:
     term = term.strip()
     if re.fullmatch(r"-?[\d.]+(e-?\d+)?", term):
         return float(term)
     first, _, rest = term.partition(" ")
+    if first in PAIRED:
+        name, _, paths = rest.partition(" ")
+        over, under = (
+            lookup(report(reports[name]), path) for path in re.split(r" over (?=\w+[.\[])", paths)
+        )
+        return paired(over, under, PAIRED[first])
     if first == "code":
         return float(getattr(facts, rest)())
     if first in REDUCE and first not in reports:
@@ -123,7 +139,7 @@ def check_page(page: Page) -> Iterator[Fault]:
             return
     prose = re.sub(r"^```.*?^```", _blank, page.text, flags=re.DOTALL | re.MULTILINE)
     for match in re.finditer(
-        r"<!--\s*((?:(?:min|max|mean|median|sum|len|sd) )?(\w+) [^>]*?)\s*-->", prose
+        r"<!--\s*((?:(?:min|max|mean|median|sum|len|sd|paired\d*) )?(\w+) [^>]*?)\s*-->", prose
     ):
         if match[2] not in (*reports, "code"):
             continue
@@ -158,6 +174,7 @@ def _unmarked(page: Page, prose: str) -> Iterator[Fault]:
         cleaned = re.sub(
             r"<!-- measured apart -->.*?(?:\n\s*\n|\Z)", _same_length, section, flags=re.DOTALL
         )
+        cleaned = re.sub(r"(?:Python|jax|NumPy|torch) \d[\d.]*(?: or \d[\d.]*)?", _same_length, cleaned)
         cleaned = re.sub(r"`[^`]*`|\]\([^)]*\)", _same_length, cleaned)
         cleaned = re.sub(r"<!--.*?-->", lambda m: MARK * len(m[0]), cleaned, flags=re.DOTALL)
         cleaned = re.sub(
