@@ -53,9 +53,11 @@ def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> Non
     recorder = Recorder(out / "accelerator.json", budget)  # before JAX is imported: that takes time too
     recorder.note(out=str(out), quick=quick)
     measure(recorder, out, wanted, workers, quick)
-    failed = {name: part["error"] for name, part in recorder.values["parts"].items() if "error" in part}
-    for name, error in failed.items():
-        click.echo(f"{name}: {error}")
+    failed = []
+    for name, part in recorder.values["parts"].items():
+        failed += [f"{name}: {one['error']}" for one in (part, *part["rows"]) if "error" in one]
+    for line in failed:
+        click.echo(line)
     click.echo(f"{recorder.elapsed:.0f} s in all; {out / 'accelerator.json'}")
     raise SystemExit(1 if failed else 0)
 
