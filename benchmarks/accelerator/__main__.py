@@ -65,6 +65,7 @@ def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> Non
 def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, quick: bool) -> None:
     """Measure the parts in the order of what matters most."""
     import jax
+    import msgspec
 
     from benchmarks.accelerator.ceilings import measure_card
     from benchmarks.accelerator.learning import measure_return, run_gate
@@ -79,9 +80,9 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
         try_command_buffers,
     )
     from benchmarks.accelerator.utilisation import Monitor
-    from benchmarks.harness.measure import surroundings
+    from benchmarks.harness.machine_info import machine_info
 
-    recorder.note(machine=surroundings())
+    recorder.note(machine=msgspec.to_builtins(machine_info()))
     monitor = Monitor()
     with tempfile.TemporaryDirectory() as cache:
         # Within this run alone: what one seed compiled, the next need not.

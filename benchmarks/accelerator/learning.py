@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
+
 from benchmarks.accelerator.speed import Bench
 from benchmarks.gpu_program.report import seconds as time_text
 
@@ -50,11 +52,11 @@ def measure_return(bench: Bench, quick: bool) -> None:
         plan = make_plan({**PLAN, **(QUICK if quick else {})})
         for seed in range(1 if quick else SEEDS):
             row = run_row("port", plan, seed)
-            if row["seconds"] is None:
-                line = f"seed {seed}: not reached, {row.get('error', '')}"
+            if row.seconds is None:
+                line = f"seed {seed}: not reached, {row.error or ''}"
             else:
-                line = f"seed {seed}: {time_text(row['seconds'])}, {row['steps']:,} steps"
-            part.add(row, line)
+                line = f"seed {seed}: {time_text(row.seconds)}, {row.steps:,} steps"
+            part.add(msgspec.to_builtins(row), line)
             if bench.recorder.left < 20:
                 break
         reached = [row["seconds"] for row in part.rows if row["seconds"] is not None]

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from benchmarks.harness.measure import sentence, write_json
+from benchmarks.harness.measure import sentence
+from foundation.files import write_json
 
 SCHEMA = 2
 

@@ -8,12 +8,13 @@ from statistics import median
 from typing import Any
 
 import jax
+import msgspec
 
 from benchmarks.accelerator.utilisation import Monitor
 from benchmarks.gpu_program.cards import Card, card_of
 from benchmarks.gpu_program.prepared import Prepared
 from benchmarks.gpu_program.report import short
-from benchmarks.harness.statistics import spread
+from benchmarks.harness.statistics import summarise
 
 
 def card_here() -> Card | None:
@@ -43,7 +44,7 @@ def measure(
         "envs": subject.envs,
         **about,
         "steps_per_call": subject.steps,
-        "steps_per_second": {**spread(rates), "samples": rates[:50]},
+        "steps_per_second": {**msgspec.to_builtins(summarise(rates)), "samples": rates[:50]},
         "trace_seconds": prepared.trace_seconds,
         "compile_seconds": prepared.compile_seconds,
         "memory": {**prepared.memory(), "bytes_per_env": bytes_per_env(prepared)},

@@ -9,7 +9,9 @@ import threading
 import time
 from typing import Any
 
-from benchmarks.harness.statistics import spread
+import msgspec
+
+from benchmarks.harness.statistics import summarise
 
 FIELDS = ("utilization.gpu", "utilization.memory", "memory.used", "power.draw", "clocks.sm")
 NAMES = ("gpu_percent", "memory_percent", "memory_used_mib", "power_watts", "clock_mhz")
@@ -57,7 +59,7 @@ class Monitor:
         return {
             "samples": len(rows),
             **{
-                name: spread(column)
+                name: msgspec.to_builtins(summarise(column))
                 for name, column in zip(NAMES, zip(*rows, strict=True), strict=True)
             },
         }

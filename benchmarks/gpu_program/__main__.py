@@ -69,7 +69,8 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     from benchmarks.gpu_program.report import html_section, show, show_kernels, to_json
     from benchmarks.gpu_program.runner import report_all
     from benchmarks.gpu_program.subjects import TRAINING_FORMS
-    from benchmarks.harness.measure import wide_console, write_json
+    from benchmarks.harness.output import wide_console
+    from foundation.files import write_json
 
     cards = chosen(options["card"], tuple(CARDS), "--card")
     precisions = chosen(options["precision"], ("bf16", "tf32", "float32"), "--precision")

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from benchmarks.gpu_program.kernels import Block
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import form as program_form
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
@@ -93,7 +94,7 @@ def environment(
         if form == "observations":
             return obs
         if form == "window and position apart":
-            window = jax.vmap(env.observe_window, in_axes=(0, None))(state, params)
+            window = jax.vmap(observe_window, in_axes=(0, None))(state, params)
             return window, jax.vmap(rules.observe_position, in_axes=(0, None))(state, params)
         return ()
 

@@ -1,4 +1,4 @@
-"""Cheap random bits for choices that only have to be fair: restarts and random actions.
+"""Fast random bits for choices that only have to be fair: restarts and random actions.
 
 JAX's default generator spends a 20-round Threefry hash on two words, which on a CPU costs as much
 as the step of the environment it serves. Here one such hash makes a key of two words, and each

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.envs.observation import window_at
+from jax_port.envs.phase import Transition
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState, Outcome
 from jax_port.ppo.fast.microbatch import choices_first, chunk_size
 from jax_port.ppo.networks import log_prob, masked_log_probs, sample
 from jax_port.ppo.running_statistics import (
@@ -128,7 +130,7 @@ def reconstruct_obs(
         params: holds the market.
     """
     assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
-    window = jax.vmap(env.window_at, in_axes=(0, None))(step_idx, params)
+    window = jax.vmap(window_at, in_axes=(0, None))(step_idx, params)
     # Joined, unlike a batch that is handed out (jax_port/envs/observation.py): the joining is one loop
     # with the scaling, and training on two cores an eighth faster for it.
     raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
@@ -277,7 +279,7 @@ def value_of_cut(
 
 
 def _account(
-    actor: RolloutState, moved: env.Transition, gamma: jax.Array, norm_reward: bool
+    actor: RolloutState, moved: Transition, gamma: jax.Array, norm_reward: bool
 ) -> tuple[RolloutState, jax.Array, EpisodeStats]:
     """Take one step's rewards, ends and observations into account: actor, rewards (N,), sums."""
     outcome: Outcome = moved.outcome

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, EnvParams
+from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import gpu_rollout, gpu_update
 from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
 from jax_port.ppo.fast.form import Form, default_form

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.envs.env_phase1_jax import HOLD, EnvParams
+from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import update_moments
 from jax_port.ppo.settings import NetworkSpec

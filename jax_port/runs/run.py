@@ -7,14 +7,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from foundation import provenance
+from foundation.files import file_digest, write_json
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings, check_rate
 from jax_port.ppo.sharding import (
@@ -222,7 +220,8 @@ def go_on(
         Whether the run is finished.
 
     Raises:
-        InputError: the data is not what it was, or a checkpoint can't be used.
+        InputError: the data is not what it was, a checkpoint can't be used, or a loss or a weight is
+            no number any more; then the newest checkpoint is the last good one.
     """
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
@@ -248,10 +247,13 @@ def go_on(
                 done += made
                 if log:
                     log.write(records)
+                require_finite_losses(records, folder, saved)
                 tell(done, records)
                 leaving = stop()
                 if done - saved >= plan.checkpoint_every or done == total or leaving:
-                    checkpoints.save(done, to_host(mesh, agent))
+                    host = to_host(mesh, agent)
+                    require_finite_weights(host, done, folder, saved)
+                    checkpoints.save(done, host)
                     saved = done
                 if leaving and done < total:
                     return False
@@ -262,6 +264,43 @@ def go_on(
         if main:
             write_policies(plan, folder, last, facts, done)
     return True
+
+
+def require_finite_losses(records: Sequence[Record], folder: Path, saved: int) -> None:
+    """Stop a training whose loss is no number, at the first such update.
+
+    Raises:
+        InputError: names the update, the agent and the newest checkpoint.
+    """
+    for record in records:
+        if record["loss"] is None:
+            raise _diverged(record["update"], record["agent"], "loss", folder, saved)
+
+
+def require_finite_weights(agent: TrainState, update: int, folder: Path, saved: int) -> None:
+    """Stop a training with weights that are no numbers, before they are saved.
+
+    Args:
+        agent: host arrays with a leading axis of agents.
+        update: updates made.
+        folder, saved: of the run, and its newest checkpoint's update.
+
+    Raises:
+        InputError: names the update, the agent and the newest checkpoint.
+    """
+    for leaf in jax.tree.leaves(agent.learner.params):
+        good = np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
+        if not good.all():
+            raise _diverged(update, int(np.argmin(good)), "weights", folder, saved)
+
+
+def _diverged(update: int, agent: int, what: str, folder: Path, saved: int) -> InputError:
+    verb = "are no numbers" if what == "weights" else "is no number"
+    kept = f"the checkpoint of update {saved} is the last good one" if saved else "nothing was saved"
+    return InputError(
+        f"{folder}: at update {update} the {what} of agent {agent} {verb}: training stopped; {kept}; "
+        "start a new run with a lower learning rate or max_grad_norm"
+    )
 
 
 class _Runner:
@@ -331,23 +370,6 @@ def write_policies(
     write_json(folder / FINISHED, {"updates": updates, "policies": len(plan.seeds)})
 
 
-def file_digest(path: Path) -> str:
-    """Return a file's SHA-256, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def made_with() -> dict[str, Any]:
-    """Return versions and device, for provenance."""
-    device = jax.devices()[0]
-    return {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "device": f"{jax.device_count()} x {device.platform} ({device.device_kind})",
-    }
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON beside its place and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)
+    """Return versions and devices, for the provenance of what a run makes."""
+    return provenance.made_with(PACKAGES, jax.devices())

@@ -1,4 +1,4 @@
-"""Numbers and rules in words, for the report's page."""
+"""Formatting of numbers and tolerances as text, for the report's page."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def runs(actions: Sequence[int]) -> list[tuple[int, int]]:
 
 def unit_of(rule: str) -> str:
     """Return the unit that a rule's words name in brackets, or nothing."""
-    found = re.search(r"\(([^()]*)\)$", rule)
-    return found.group(1) if found else ""
+    match = re.search(r"\(([^()]*)\)$", rule)
+    return match.group(1) if match else ""
 
 
 def tolerance_of(rule: str) -> int | None:
     """Return how many ulps a rule allows; None for a field that must be equal."""
-    found = re.match(r"within (\d+) ulps", rule)
-    return int(found.group(1)) if found else None
+    match = re.match(r"within (\d+) ulps", rule)
+    return int(match.group(1)) if match else None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from foundation.report.html import templates
-from parity.engine.compare import FAR, FieldStats, ulp_distance
+from parity.engine.compare import FAR, Comparison, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
 from parity.engine.format import (
     exponent,
@@ -246,11 +246,11 @@ def aggregate(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
     A name that stands under two rules is two fields.
     """
-    merged: dict[tuple[str, str], FieldStats] = {}
+    merged: dict[tuple[str, str], Comparison] = {}
     for check in checks:
         for name, field in check["fields"].items():
             key = name, field["rule"]
-            merged.setdefault(key, FieldStats(field["rule"])).merge(FieldStats(**field))
+            merged.setdefault(key, Comparison(field["rule"])).merge(Comparison(**field))
     return [
         {"name": name, "stats": stats, "tolerance": tolerance_of(rule)}
         for (name, rule), stats in merged.items()

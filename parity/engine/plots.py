@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from parity.engine.compare import ULP_BUCKETS, FieldStats
+from parity.engine.compare import ULP_BUCKETS, Comparison
 from parity.engine.format import short, ulps
 
 Values = Mapping[str, Any]
@@ -144,7 +144,7 @@ def ulp_plots(fields: Sequence[Values]) -> list[dict[str, Any]]:
     floats.sort(key=lambda field: -field["stats"].max_ulps)
     plots = []
     for number, field in enumerate(floats[:MAX_HISTOGRAMS]):
-        stats: FieldStats = field["stats"]
+        stats: Comparison = field["stats"]
         counts, names = stats.ulp_histogram, _bucket_names()
         limit = field["tolerance"]
         lows = [0, *(end + 1 for end in ULP_BUCKETS)]

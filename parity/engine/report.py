@@ -1,23 +1,18 @@
-"""What a run of the gate has to say: a verdict with its evidence, as JSON and JUnit XML."""
+"""Parity report: the verdict with its evidence, as JSON and JUnit XML."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree
 
 import jax
 
+from foundation import provenance
+from parity.engine.compare import Comparison
 from parity.engine.diverge import Divergence
-from parity.engine.measure import Measure
 from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -28,7 +23,7 @@ VERSIONED = ("jax", "jaxlib", "numpy", "pandas", "gymnasium", "hypothesis")
 
 def versions() -> dict[str, str]:
     """Return the versions a verdict was reached with."""
-    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+    return provenance.versions(VERSIONED)
 
 
 @dataclass
@@ -79,11 +74,10 @@ class Report:
         replays = [check for check in self.checks if check.check == "replay"]
         generated = [check for check in self.checks if check.check == "generated"]
 
-        largest: dict[str, Measure] = {}
+        largest: dict[str, Comparison] = {}
         for check in self.checks:
             for name, measure in check.measures.items():
-                known = largest.get(name)
-                largest[name] = measure if known is None else known.merge(measure)
+                largest.setdefault(name, replace(measure, compared=0)).merge(measure)
 
         def most(name: str) -> int:
             return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
@@ -108,31 +102,21 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        checks = [
-            {
-                **asdict(check),
-                "coverage": dict(check.coverage),
-                "mismatches": check.mismatches,
-                "passed": check.passed,
-            }
-            for check in self.checks
-        ]
-        device = jax.devices()[0]
         return {
             "title": self.title,
             "verdict": self.verdict,
             "summary": self.summary(),
             "made": {
-                "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                "when": provenance.now(),
                 "seconds": round(self.seconds, 1),
                 "seed": self.seed,
                 "form": self.form,
-                "device": f"{device.platform} ({device.device_kind})",
+                "device": provenance.device_name(jax.devices()),
                 "versions": versions(),
                 "settings": dict(self.settings),
             },
             "worlds": [dict(world) for world in self.worlds],
-            "checks": checks,
+            "checks": [check.to_dict() for check in self.checks],
             "coverage": dict(sorted(self.coverage.items())),
             "required": sorted(self.required),
             "missing": self.missing,
@@ -172,16 +156,3 @@ def _failure(check: CheckResult) -> str:
     where = f"lane {m.lane}, step {m.step}" if m.step >= 0 else f"lane {m.lane}"
     place = f"{list(m.index)}" if m.index else ""
     return f"{m.field}{place}: reference {m.reference!r}, port {m.port!r} at {where}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that nothing is ever half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(values, indent=1, allow_nan=True) + "\n")

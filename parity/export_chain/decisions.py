@@ -1,4 +1,4 @@
-"""From observation to action: every exported file against the port, stage by stage."""
+"""Decisions of every exported file against the port's, stage by stage from observation to action."""
 
 from __future__ import annotations
 
@@ -113,16 +113,10 @@ def compare_decisions(
                 board.at("JAX float32 against float64", "action_head", LOGITS32).update(
                     exact["action_head"], ours["action_head"]
                 )
-            decided = {}
-            for hop, (side, every) in narrow.items():
-                names = tuple(name for name in every if not far or name in ("clipped", "action"))
-                found = side(part.obs, part.masks)
-                decided[hop] = found["action"]
-                clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
-                board.stages(hop, ours, clear, names, FLOAT32)
+            decided = _compare_narrow(board, narrow, part, ours, ties, far)
             if csharp is not None and actions.compared < csharp_least:
-                found = csharp(part.obs, part.masks)
-                board.stages("C#", exact_torch, found, stages, FLOAT64)
+                stages_of_side = csharp(part.obs, part.masks)
+                board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64)
             actions.compared += len(part)
             _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
@@ -132,12 +126,35 @@ def compare_decisions(
     return actions
 
 
+def _compare_narrow(
+    board: Board,
+    narrow: dict[str, tuple[sides.Side, tuple[str, ...]]],
+    part: Batch,
+    ours: Any,
+    ties: Any,
+    far: bool,
+) -> dict[str, Any]:
+    """Compare the float32 files with the port, near-ties aside, and return what each decided."""
+    decided = {}
+    for hop, (side, every) in narrow.items():
+        names = tuple(name for name in every if not far or name in ("clipped", "action"))
+        stages = side(part.obs, part.masks)
+        decided[hop] = stages["action"]
+        clear = {**stages, "action": np.where(ties, ours["action"], stages["action"])}
+        board.stages(hop, ours, clear, names, FLOAT32)
+    return decided
+
+
 def _note_ties(
     actions: Actions, part: Batch, ties: Any, exact: Any, ours: Any, decided: dict[str, Any]
 ) -> None:
     """Count near-ties and write down what each file decides there."""
     for row in np.flatnonzero(ties):
-        otherwise = {hop: int(found[row]) for hop, found in decided.items() if found[row] != ours[row]}
+        otherwise = {
+            hop: int(stages_of_side[row])
+            for hop, stages_of_side in decided.items()
+            if stages_of_side[row] != ours[row]
+        }
         actions.near_ties += 1
         actions.differing_ties += bool(otherwise)
         if sum(bool(tie["otherwise"]) == bool(otherwise) for tie in actions.examples) < SHOWN:
@@ -160,8 +177,8 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
     layers["action_head"] = {kind: np.asarray(x) * np.float32(factor) for kind, x in head.items()}
     apart = replace(policy, params={"params": layers})
     ours = in_float32(apart, batch.obs, batch.masks)
-    found = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
+    stages_of_side = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
     exact = in_float64(apart, batch.obs, batch.masks)
     ties = lead(exact["action_head"], batch.masks) < NEAR_TIE
-    clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
+    clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
     board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32)

@@ -1,4 +1,4 @@
-"""Verify a bundle: the whole chain from raw bars to action, every hop measured."""
+"""Verification of an exported bundle: the whole chain from raw bars to action, every hop measured."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
@@ -18,7 +19,7 @@ from jax_port.export.layers import same_bits
 from jax_port.export.manifest import check_files, describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.runs.run import file_digest, made_with
+from jax_port.runs.run import made_with
 from markets import SYMBOLS, Bars, Contract, InputError
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.comparison import Board
@@ -48,7 +49,7 @@ STATED = (
     "certificate",
 )
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Request:
     trust: bool = False
 
 
-def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
+def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> dict[str, Any]:
     """Return a report of the chain, ready for JSON; its "verdict" is "same" or "different".
 
     Raises:
@@ -90,33 +91,20 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         raise InputError(MISSING)
     market = prepare(bars, policy.config)
     board = Board()
-    tell("files and manifest")
+    on_progress("files and manifest")
     compare_files(board, folder, manifest, policy, contract)
-    tell("golden values in the reference")
+    on_progress("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as made:
         running = folder
         if not request.trust:
-            tell("files that run code, made anew")
+            on_progress("files that run code, made anew")
             running = _rebuilt(board, folder, policy, manifest, Path(made))
         checker, day = None, None
         if available():
-            tell("C# from raw bars")
-            place = Path(scratch)
-            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
-            stated = _day(policy, bars)
-            try:
-                compare_csharp_golden(board, checker)
-                compare_stream(board, checker, policy, bars)
-                day = (
-                    stated
-                    if isinstance(stated, str)
-                    else compare_csharp_day(board, checker, bars, stated)
-                )
-            except InputError as error:
-                _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
-                checker = None
-        tell("decisions")
+            on_progress("C# from raw bars")
+            checker, day = _check_csharp(board, folder, Path(scratch), policy, bars)
+        on_progress("decisions")
         actions = compare_decisions(
             board,
             folder,
@@ -126,12 +114,12 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
             running=running,
             csharp=None if checker is None else checker.side(policy),
         )
-        tell("episodes in the reference's environment")
+        on_progress("episodes in the reference's environment")
         played = replay(board, running, policy, bars, market, request.episodes)
     first = board.first_divergence()
     return {
         "verdict": "same" if first is None else "different",
-        "first_divergence": None if first is None else first.words(),
+        "first_divergence": None if first is None else first.sentence(),
         "bundle": {
             "folder": folder.name,
             "phase": policy.config.phase,
@@ -145,7 +133,7 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         "actions": actions.to_dict(),
         "replay": played,
         "csharp": "checked" if checker is not None else "refused" if available() else MISSING,
-        "hops": [gauge.to_dict() for gauge in board.gauges],
+        "hops": [comparison.to_dict() for comparison in board.comparisons],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
     }
 
@@ -162,6 +150,23 @@ def _rebuilt(
     return rebuilt.folder
 
 
+def _check_csharp(
+    board: Board, folder: Path, scratch: Path, policy: Policy, bars: Bars
+) -> tuple[Checker | None, dict[str, Any] | str | None]:
+    """Return the compiled checker, None where it refuses the bundle, and what it saw of a whole day."""
+    checker = Checker(compile_checker(scratch / "ParityCheck.exe"), folder, scratch)
+    stated = _day(policy, bars)
+    try:
+        compare_csharp_golden(board, checker)
+        compare_stream(board, checker, policy, bars)
+        if isinstance(stated, str):
+            return checker, stated
+        return checker, compare_csharp_day(board, checker, bars, stated)
+    except InputError as error:
+        _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
+        return None, None
+
+
 def compare_files(
     board: Board, folder: Path, manifest: dict[str, Any], policy: Policy, contract: Contract
 ) -> None:
@@ -175,20 +180,20 @@ def compare_files(
         sides = (json.dumps(part[name], sort_keys=True) for part in (stated, manifest))
         _equal(board, hop, f"manifest: {name}", *sides)
     back = load_sb3(folder / MODEL, folder / NORMALIZER)
-    gauge = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
+    comparison = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
     if wrong := same_bits(policy, back):
-        gauge.bad, gauge.share = 1, float("inf")
-        gauge.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
+        comparison.mismatches, comparison.share = 1, float("inf")
+        comparison.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
     _equal(board, "JAX to SB3 to JAX", "activation", policy.spec.activation, back.spec.activation)
     _equal(board, "JAX to SB3 to JAX", "rules", policy.config, back.config)
 
 
-def _equal(board: Board, hop: str, stage: str, expected: Any, found: Any) -> None:
-    gauge = board.at(hop, stage)
-    gauge.rows += 1
-    if expected != found:
-        gauge.bad, gauge.share, gauge.worst = 1, float("inf"), float("inf")
-        gauge.first = {"expected": str(expected)[:400], "found": str(found)[:400]}
+def _equal(board: Board, hop: str, stage: str, expected: Any, actual: Any) -> None:
+    comparison = board.at(hop, stage)
+    comparison.compared += 1
+    if expected != actual:
+        comparison.mismatches, comparison.share, comparison.max_abs = 1, float("inf"), float("inf")
+        comparison.first = {"expected": str(expected)[:400], "found": str(actual)[:400]}
 
 
 def _day(policy: Policy, bars: Bars) -> dict[str, Any] | str:

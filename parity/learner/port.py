@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.export.layers import sb3_layer
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.networks import masked_log_probs

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import Scale
-from parity.engine.compare import Array, Equal
+from parity.engine.compare import Array, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
 from parity.learner.cases import LearnerCase, learner_cases
@@ -242,7 +242,7 @@ def check_decisions(case: LearnerCase, reference: Array) -> CheckResult:
     """Check which action counts as likeliest, on near ties and under masks."""
     ours: Fields = {"likeliest action": port_decisions(case)}
     theirs: Fields = {"likeliest action": reference}
-    rules = {"likeliest action": Equal()}
+    rules = {"likeliest action": exact()}
     stats, firsts = compare_fields(rules, theirs, ours, np.ones(len(reference), bool))
     first = firsts[0] if firsts else None
     return CheckResult("learner decisions", "near ties", len(reference), stats, first)

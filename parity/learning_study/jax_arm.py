@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.data import data_loader
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.update import HyperParams, hyper_params

@@ -1,25 +1,22 @@
-"""One file a trained seed: ``rows-ARM/SEED.json`` in the study's folder, whole or not there."""
+"""Rows of the study: one file a trained seed, ``rows-ARM/SEED.json``, whole or not there."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from foundation import provenance
+from foundation.files import json_digest, write_json
 from foundation.import_closure import PACKAGES_ROOT, closure
 from markets import InputError
-from parity.engine.report import write_json
 from parity.learning_study.design import ARMS, FORMAT, Design
 
 PACKAGES = {
@@ -58,9 +55,9 @@ def train_row(design: Design, arm: str, seed: int) -> Row:
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "code": code_of(arm),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES[arm]},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": provenance.versions(PACKAGES[arm]),
+        "machine": f"{platform.machine()}, {provenance.cores()} cores",
+        "when": provenance.now(),
     }
 
 
@@ -71,8 +68,8 @@ def code_of(arm: str) -> str:
     Comments, docstrings and layout don't count. It is taken once a process, when the arm is imported.
     """
     files = closure(PACKAGES_ROOT, (f"parity.learning_study.{arm}_arm",))
-    found = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    meanings = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return json_digest(meanings)
 
 
 def _meaning(source: str) -> str:
@@ -98,12 +95,12 @@ def read_rows(folder: Path, design: Design) -> dict[str, list[Row]]:
     Raises:
         InputError: a row is damaged, or of another design.
     """
-    found: dict[str, list[Row]] = {}
+    rows_by_arm: dict[str, list[Row]] = {}
     for arm in ARMS:
         seeds = range(design.seeds)
         paths = [path for seed in seeds if (path := path_of(folder, arm, seed)).exists()]
-        found[arm] = [read_row(path, design, arm) for path in paths]
-    return found
+        rows_by_arm[arm] = [read_row(path, design, arm) for path in paths]
+    return rows_by_arm
 
 
 def read_row(path: Path, design: Design, arm: str) -> Row:

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
 from jax_port.ppo.policy import save_policy
-from jax_port.runs.run import file_digest
 from markets import Bars, InputError, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
 from markets.config import Session
@@ -71,7 +71,7 @@ def test_features_of_a_real_file(program: Path, tmp_path: Path, session: Session
     config = replace(policy.config, session=session)
     compare_stream(board, checker(program, tmp_path, folder), replace(policy, config=config), bars)
     assert board.first_divergence() is None
-    assert min(gauge.rows for gauge in board.gauges) > len(bars.session(session)) - 20
+    assert min(one.compared for one in board.comparisons) > len(bars.session(session)) - 20
 
 
 def test_features_of_hostile_bars(program: Path, tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
 from jax_port.envs.fast_rng import spread_words
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.fast.columns import columns_of, log_prob, masked_log_probs, sample
 from jax_port.ppo.fast.gpu_network import GpuNetwork, Packed
 from jax_port.ppo.fast.row_losses import MASK, as_real, as_word

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo import adam, layer_lr
 from jax_port.ppo.fast.columns import columns_of
 from jax_port.ppo.fast.gpu_network import GpuNetwork

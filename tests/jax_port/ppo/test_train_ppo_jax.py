@@ -10,7 +10,7 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo import update as ppo
 from jax_port.ppo.fast import microbatch as chunks
 from jax_port.ppo.rollout import collect, logits_of, reconstruct_obs
