@@ -55,7 +55,7 @@ def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> Non
     measure(recorder, out, wanted, workers, quick)
     failed = []
     for name, part in recorder.values["parts"].items():
-        failed += [f"{name}: {one['error']}" for one in (part, *part["rows"]) if "error" in one]
+        failed += [f"{name}: {one['error']}" for one in (part, *part["rows"]) if one.get("error")]
     for line in failed:
         click.echo(line)
     click.echo(f"{recorder.elapsed:.0f} s in all; {out / 'accelerator.json'}")
@@ -81,8 +81,12 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
     )
     from benchmarks.accelerator.utilisation import Monitor
     from benchmarks.harness.machine_info import machine_info
+    from benchmarks.harness.measure import sentence
 
-    recorder.note(machine=msgspec.to_builtins(machine_info()))
+    try:
+        recorder.note(machine=msgspec.to_builtins(machine_info()))
+    except Exception as error:  # a package without a version must not cost the rest
+        recorder.note(machine={"error": sentence(error), "device": jax.devices()[0].device_kind})
     monitor = Monitor()
     with tempfile.TemporaryDirectory() as cache:
         # Within this run alone: what one seed compiled, the next need not.
