@@ -53,9 +53,11 @@ def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> Non
     recorder = Recorder(out / "accelerator.json", budget)  # before JAX is imported: that takes time too
     recorder.note(out=str(out), quick=quick)
     measure(recorder, out, wanted, workers, quick)
-    failed = {name: part["error"] for name, part in recorder.values["parts"].items() if "error" in part}
-    for name, error in failed.items():
-        click.echo(f"{name}: {error}")
+    failed = []
+    for name, part in recorder.values["parts"].items():
+        failed += [f"{name}: {one['error']}" for one in (part, *part["rows"]) if one.get("error")]
+    for line in failed:
+        click.echo(line)
     click.echo(f"{recorder.elapsed:.0f} s in all; {out / 'accelerator.json'}")
     raise SystemExit(1 if failed else 0)
 
@@ -79,8 +81,12 @@ def measure(recorder: Recorder, out: Path, wanted: Sequence[str], workers: int, 
     )
     from benchmarks.accelerator.utilisation import Monitor
     from benchmarks.harness.machine_info import machine_info
+    from benchmarks.harness.measure import sentence
 
-    recorder.note(machine=msgspec.to_builtins(machine_info()))
+    try:
+        recorder.note(machine=msgspec.to_builtins(machine_info()))
+    except Exception as error:  # a package without a version must not cost the rest
+        recorder.note(machine={"error": sentence(error), "device": jax.devices()[0].device_kind})
     monitor = Monitor()
     with tempfile.TemporaryDirectory() as cache:
         # Within this run alone: what one seed compiled, the next need not.

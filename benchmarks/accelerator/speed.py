@@ -18,12 +18,19 @@ from benchmarks.gpu_program.cards import Card
 from benchmarks.gpu_program.prepared import Options, Prepared, prepare_all, same_bits
 from benchmarks.gpu_program.report import seconds as time_text
 from benchmarks.gpu_program.report import short
-from benchmarks.gpu_program.subjects import Form, environment, training_settings, update
+from benchmarks.gpu_program.subjects import (
+    Form,
+    Subject,
+    TrainingForm,
+    environment,
+    training_settings,
+    update,
+)
+from benchmarks.harness.measure import sentence
 
 TWO_MILLION = 2_000_000
 MOST_CALLS = 100
 """Two million steps are measured where they take no more calls than this."""
-
 SHOWN = 12
 """Kernels of a profile that are printed; more are in the report."""
 HLO_FILE = "training_hlo.txt"
@@ -52,7 +59,7 @@ class Sizes:
         days: of the market.
         environments: how many are stepped at once.
         transitions: in one call of the environment, about.
-        layouts: (environments, steps in a rollout, minibatch) to choose from.
+        layouts: (environments, steps in a rollout, minibatch, form of the program) to choose from.
         epochs: of training; the first is that of the search.
         precisions: of training; the first is that of the search.
         row_seconds: to time a program for.
@@ -62,11 +69,12 @@ class Sizes:
     days: int = 250
     environments: tuple[int, ...] = (10_000, 65_536, 131_072, 262_144, 1_048_576)
     transitions: int = 16_777_216
-    layouts: tuple[tuple[int, int, int], ...] = (
-        (65_536, 32, 131_072),
-        (131_072, 32, 262_144),
-        (131_072, 16, 262_144),
-        (32_768, 32, 65_536),
+    layouts: tuple[tuple[int, int, int, TrainingForm], ...] = (
+        (65_536, 32, 131_072, "gpu fused"),
+        (65_536, 32, 131_072, "gpu"),
+        (131_072, 32, 262_144, "gpu fused"),
+        (131_072, 16, 262_144, "gpu fused"),
+        (32_768, 32, 65_536, "gpu fused"),
     )
     epochs: tuple[int, ...] = (4, 1)
     precisions: tuple[str, ...] = ("bf16", "tf32", "float32")
@@ -78,9 +86,9 @@ QUICK = Sizes(
     days=4,
     environments=(32,),
     transitions=256,
-    layouts=((16, 8, 64),),
+    layouts=((16, 8, 64, "gpu"),),
     epochs=(1,),
-    precisions=("bf16", "float32"),
+    precisions=("tf32", "float32"),  # a CPU has no bf16 products with float32 sums
     row_seconds=0.01,
     command_buffers=("none",),
 )
@@ -89,17 +97,19 @@ QUICK = Sizes(
 
 @dataclass(frozen=True)
 class Layout:
-    """One way to train: sizes, epochs and precision."""
+    """One way to train: sizes, the program's form, epochs and precision."""
 
     n_envs: int
     n_steps: int
     batch_size: int
+    form: TrainingForm
     n_epochs: int
     precision: str
 
-    def settings(self) -> Any:
-        """Return the trainer's settings."""
-        return training_settings(dict(self.__dict__))
+    def program(self, days: int) -> Subject:
+        """Return one update of an agent in Phase 1, on a market of so many days."""
+        values = {name: value for name, value in self.__dict__.items() if name != "form"}
+        return update(training_settings(values), 1, days, self.form)
 
 
 @dataclass
@@ -129,11 +139,23 @@ def measure_environment(bench: Bench) -> None:
         programs = prepared_or_row(part, prepare_all(subjects), [subject.name for subject in subjects])
         for (phase, form, _), program in zip(cases, programs, strict=True):
             if program is not None:
-                row = measure(
-                    program, sizes.row_seconds / 3, bench.monitor, bench.card, phase=phase, form=form
-                )
-                part.add(row, line_of(row))
+                row = _measured(bench, part, program, sizes.row_seconds / 3, phase=phase, form=form)
+                if row is not None:
+                    part.add(row, line_of(row))
                 program.arguments.clear()
+
+
+def _measured(
+    bench: Bench, part: Part, program: Prepared, seconds: float, **about: Any
+) -> dict[str, Any] | None:
+    """Return a program's row; where it fails when it runs, as for want of memory, that is a row too."""
+    try:
+        return measure(program, seconds, bench.monitor, bench.card, **about)
+    except Exception as error:
+        name, reason = program.subject.name, sentence(error)
+        part.add({"name": name, **about, "error": reason}, f"{name}: failed: {reason}")
+        program.arguments.clear()
+        return None
 
 
 def measure_training(bench: Bench) -> dict[Layout, Prepared]:
@@ -158,6 +180,9 @@ def measure_training(bench: Bench) -> dict[Layout, Prepared]:
         base = best or Layout(*sizes.layouts[0], epochs, precision)
         pairs = [(precision, n) for precision in sizes.precisions for n in sizes.epochs]
         wanted = [replace(base, precision=precision, n_epochs=n) for precision, n in pairs]
+        others = [name for name in sizes.precisions if name != "float32"]  # which has one form
+        wanted += [replace(base, precision=name, form="gpu") for name in others]
+        wanted = list(dict.fromkeys(wanted))
         _train(bench, part, [layout for layout in wanted if layout not in kept], kept)
     return kept
 
@@ -167,12 +192,14 @@ def _train(
 ) -> dict[Layout, float]:
     """Compile and time some layouts; return their steps per second, and keep their programs."""
     rates = {}
-    subjects = [update(layout.settings(), 1, bench.sizes.days) for layout in layouts]
+    subjects = [layout.program(bench.sizes.days) for layout in layouts]
     ready = prepared_or_row(part, prepare_all(subjects), [subject.name for subject in subjects])
     for layout, program in zip(layouts, ready, strict=True):
         if program is None:
             continue
-        row = measure(program, bench.sizes.row_seconds, bench.monitor, bench.card, **layout.__dict__)
+        row = _measured(bench, part, program, bench.sizes.row_seconds, **layout.__dict__)
+        if row is None:
+            continue
         rates[layout] = row["steps_per_second"]["median"]
         row["samples_per_second"] = rates[layout] * layout.n_epochs
         line = line_of(row)

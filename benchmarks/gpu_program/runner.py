@@ -64,8 +64,9 @@ def subjects(
     programs: list[Subject] = []
     for phase in phases:
         if "environment" in what:
-            programs += [environment(form, phase, options["envs"], options["days"]) for form in FORMS]
-        for precision in precisions if "training" in what else ():
+            programs += [environment(shown, phase, options["envs"], options["days"]) for shown in FORMS]
+        pairs = [(form, precision) for form in options["form"] for precision in precisions]
+        for form, precision in pairs if "training" in what else ():
             sizes = {
                 "n_envs": options["envs"],
                 "n_steps": options["n_steps"],
@@ -74,7 +75,7 @@ def subjects(
                 "precision": precision,
             }
             settings = training_settings({**sizes, **named(options["overrides"])})
-            programs.append(update(settings, phase, options["days"]))
+            programs.append(update(settings, phase, options["days"], form))
     return programs
 
 

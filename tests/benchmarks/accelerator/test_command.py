@@ -31,7 +31,7 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
     for row in parts["environment"]["rows"] + parts["training"]["rows"]:
         assert row["steps_per_second"]["median"] > 0
         assert row["memory"]["bytes_per_env"] > 0
-    assert parts["training, search of sizes"]["best"]["precision"] == "bf16"
+    assert parts["training, search of sizes"]["best"]["precision"] == "tf32"
     assert [row["precision"] for row in parts["training"]["rows"]] == ["float32"]
     assert parts["parity gate"]["rows"][0]["verdict"] == "the same"
     assert parts["profile"]["launches"] > 0
@@ -49,7 +49,7 @@ def test_without_time_every_part_is_left_out_and_says_so(tmp_path: Path) -> None
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--parts envs: choose from environment, training"):
+    with pytest.raises(InputError, match="--parts envs: choose from card, environment, training"):
         CliRunner().invoke(main, ["--parts", "envs"], catch_exceptions=False)
     file = tmp_path / "file"
     file.write_text("")
