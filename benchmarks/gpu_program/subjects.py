@@ -21,6 +21,7 @@ from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast import form as program_form
 from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from markets import EnvConfig
@@ -29,6 +30,10 @@ from markets.synthetic.bars import synthetic_bars
 fresh_agents = jax.jit(init_agents, static_argnums=2)
 Form = Literal["observations", "window and position apart", "no observations"]
 FORMS: tuple[Form, ...] = ("observations", "window and position apart", "no observations")
+TrainingForm = program_form.Form
+TRAINING_FORM: TrainingForm = "gpu"
+"""Of the trainer's program, unless told."""
+TRAINING_FORMS = program_form.FORMS
 ENVIRONMENT_STEPS = 32
 """Steps in one scan of the environment, unless told."""
 
@@ -136,16 +141,19 @@ def training_settings(values: dict[str, Any]) -> TrainSettings:
     return TrainSettings().override(**values)
 
 
-def update(settings: TrainSettings, phase: int, days: int) -> Subject:
+def update(
+    settings: TrainSettings, phase: int, days: int, form: TrainingForm = TRAINING_FORM
+) -> Subject:
     """Return one update of one agent: a rollout and all its minibatches.
 
     Args:
         settings: sizes, precision and network.
         phase: 1 or 2.
         days: of the market.
+        form: of the program.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form="gpu")
+    train = make_train(settings, 1, 1, form=form)
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)
@@ -161,7 +169,7 @@ def update(settings: TrainSettings, phase: int, days: int) -> Subject:
     full = settings.rollout_size // settings.batch_size
     turns = (settings.n_epochs * minibatches, settings.n_epochs * full)
     return Subject(
-        f"training, phase {phase}, {settings.precision}",
+        f"training, phase {phase}, {settings.precision}, {form}",
         run,
         arguments,
         (0,),

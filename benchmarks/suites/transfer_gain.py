@@ -138,9 +138,9 @@ def compare(transferred: Curve, scratch: Curve, steps: int) -> dict[str, Gain]:
     ours, theirs = np.array(transferred.pnl_dollars), np.array(scratch.pnl_dollars)
     within = np.array(scratch.steps) <= steps
     return {
-        "mean on the way": gain(ours.mean(0), theirs[within].mean(0)),
-        "at equal steps of Phase 2": gain(ours[-1], theirs[within][-1]),
-        "at equal steps in all": gain(ours[-1], theirs[-1]),
+        "mean_over_the_way_dollars": gain(ours.mean(0), theirs[within].mean(0)),
+        "at_equal_phase_2_steps_dollars": gain(ours[-1], theirs[within][-1]),
+        "at_equal_steps_in_all_dollars": gain(ours[-1], theirs[-1]),
     }
 
 
@@ -214,7 +214,7 @@ def show(report: TransferReport, console: Console) -> None:
     table = numeric_table("mean PnL of an episode, $", "from Phase 1", "from scratch", "better in")
     for name, gain in report.gain.items():
         table.add_row(
-            name,
+            name.removesuffix("_dollars").replace("_", " "),
             _mean_and_range(gain.transferred),
             _mean_and_range(gain.scratch),
             f"{gain.better_in} of {len(gain.transferred)}",
