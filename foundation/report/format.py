@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,7 +117,7 @@ def _show_float(value: float) -> str:
 
 def _exponent(text: str) -> str:
     """Return a number's text with its exponent in the shortest form and a true minus sign."""
-    return text.replace("e-0", "e-").replace("e+0", "e+").replace("e-", f"e{MINUS}")
+    return re.sub(r"e([+-])0*", lambda sign: f"e{MINUS}" if sign[1] == "-" else "e", text)
 
 
 def exponent(value: float) -> str:

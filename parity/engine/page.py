@@ -10,22 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from foundation.report.format import exponent, percent, plain, short, show
 from foundation.report.html import templates
+from foundation.report.parts import Tile, Verdict
 from parity.engine.compare import FAR, FieldStats, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
-from parity.engine.format import (
-    exponent,
-    percent,
-    plain,
-    runs,
-    short,
-    show,
-    signed,
-    tolerance_of,
-    ulps,
-    unit_of,
-)
+from parity.engine.format import amount, amount_apart, runs, tolerance_of, ulps, unit_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
+from parity.engine.report import DIFFERENT, SAME
 
 Values = Mapping[str, Any]
 
@@ -61,18 +53,17 @@ def render(report: Values) -> str:
     """
     env = templates(
         "parity.engine",
-        show=show,
-        signed=signed,
-        ulps=ulps,
-        runs=runs,
-        plain=plain,
-        exponent=exponent,
+        amount=amount,
+        amount_apart=amount_apart,
         exceeds=exceeds,
+        runs=runs,
+        ulps=ulps,
     )
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
     units = {field["name"]: unit_of(field["stats"].rule) for field in fields}
     curves, kept = chosen_curves(report["checks"])
+    failed = [check for check in checks if not check["passed"]]
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks is still shown in the reader's own font.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -83,10 +74,11 @@ def render(report: Values) -> str:
         }
     return env.get_template("report.html.j2").render(
         report=report,
+        verdict=verdict(report, failed),
         tiles=tiles(report),
         checks=checks,
         groups=_groups(checks),
-        failed=[check for check in checks if not check["passed"]],
+        failed=failed,
         fields=sorted(fields, key=lambda field: field["stats"].mismatches == 0),
         divergences=[_divergence(divergence, fields) for divergence in report["divergences"]],
         units=units,
@@ -100,8 +92,34 @@ def render(report: Values) -> str:
     )
 
 
-def tiles(report: Values) -> list[dict[str, Any]]:
-    """Return the numbers that head the page: label, value, words below it, and whether it is bad."""
+def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
+    """Return what the report comes to, with the first failed check and branches never taken."""
+    missing = report["missing"]
+    never = f" Never taken: {', '.join(missing)}." if missing else ""
+    if report["verdict"] == SAME:
+        return Verdict(
+            "good",
+            "The two sides are the same.",
+            "Every check passed, and every branch that must be taken was taken.",
+        )
+    if report["verdict"] == DIFFERENT:
+        first = ""
+        if failed:
+            one = failed[0]
+            where = f", {one['world']}" if len(report["worlds"]) > 1 else ""
+            first = f" First: {one['check']}{where}, {one['why']}."
+        count = f"{len(failed):,} of {len(report['checks']):,} checks failed."
+        return Verdict("bad", "The two sides differ.", f"{count}{first}{never}")
+    were = "was" if len(missing) == 1 else "were"
+    return Verdict(
+        "warn",
+        "Not enough was seen.",
+        f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}.{never}",
+    )
+
+
+def tiles(report: Values) -> list[Tile]:
+    """Return the numbers that head the page."""
     summary, checks = report["summary"], report["checks"]
     replayed, generated = summary["replayed_transitions"], summary["generated_transitions"]
     required, missing = len(report["required"]), len(report["missing"])
@@ -111,55 +129,58 @@ def tiles(report: Values) -> list[dict[str, Any]]:
         for name in ("obs", "reward")
         if name in check["fields"]
     ]
+    distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
     allowed = sorted({limit for field in told if (limit := tolerance_of(field["rule"])) is not None})
+    nearest = _nearest(checks)
+    return [
+        Tile(
+            "Transitions compared",
+            show(replayed + generated),
+            f"{replayed:,} in {summary['episodes']:,} replayed episodes, {generated:,} generated",
+        ),
+        Tile(
+            "Mismatches",
+            show(summary["mismatches"]),
+            f"of {summary['numbers_compared']:,} numbers; "
+            f"{summary['failed_checks']:,} of {len(checks):,} checks failed",
+            summary["mismatches"] > 0 or summary["failed_checks"] > 0,
+        ),
+        Tile(
+            "Largest error, observation / reward",
+            " / ".join(distances) if told else "–",
+            f"ulps, the steps from one float to the next; {' or '.join(map(str, allowed))} allowed"
+            if allowed
+            else "no floats compared",
+            any(field["mismatches"] for field in told),
+        ),
+        _deviation(float(summary["reward_deviation_max"]), checks),
+        *([nearest] if nearest else []),
+        Tile(
+            "Branches covered",
+            f"{required - missing:,} of {required:,}" if required else "–",
+            f"{missing:,} required never taken"
+            if missing
+            else "ways that a rule can go, of those that must be taken",
+            missing > 0,
+        ),
+    ]
+
+
+def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
+    """Return the tile of the largest deviation of an episode's reward."""
+    label = "Episode reward deviation"
     limits = [
         c["notes"]["reward_deviation_limit"] for c in checks if "reward_deviation_limit" in c["notes"]
     ]
-    deviation = float(summary["reward_deviation_max"])
-    distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
-    nearest = _nearest(checks)
-    return [
-        {
-            "label": "Transitions compared",
-            "value": show(replayed + generated),
-            "below": f"{replayed:,} in {summary['episodes']:,} replayed episodes, "
-            f"{generated:,} generated",
-            "bad": False,
-        },
-        {
-            "label": "Mismatches",
-            "value": show(summary["mismatches"]),
-            "below": f"of {summary['numbers_compared']:,} numbers; "
-            f"{summary['failed_checks']:,} of {len(checks):,} checks failed",
-            "bad": summary["mismatches"] > 0 or summary["failed_checks"] > 0,
-        },
-        {
-            "label": "Largest error, obs / reward",
-            "value": " / ".join(distances) if told else "–",
-            "below": f"ulps; {' or '.join(map(str, allowed))} allowed"
-            if allowed
-            else "no floats compared",
-            "bad": any(field["mismatches"] for field in told),
-        },
-        {
-            "label": "Episode reward deviation",
-            "value": percent(deviation) if limits else "–",
-            "below": f"at most {deviation:.1g} of it; the limit is ±{100 * min(limits):g}%"
-            if limits
-            else "no episodes replayed",
-            "bad": bool(limits) and not deviation <= min(limits),
-        },
-        *([nearest] if nearest else []),
-        {
-            "label": "Branches covered",
-            "value": f"{required - missing:,} of {required:,}" if required else "–",
-            "below": f"{missing:,} required never taken" if missing else "of those that must be taken",
-            "bad": missing > 0,
-        },
-    ]
+    if not limits:
+        return Tile(label, "–", "no episodes replayed")
+    below = f"at most {deviation:.1g} of it; the limit is ±{100 * min(limits):g}%"
+    if deviation > 1:
+        below += "; above 100% the difference is larger than the reference's own reward"
+    return Tile(label, percent(deviation, 2), below, not deviation <= min(limits))
 
 
-def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
+def _nearest(checks: Sequence[Values]) -> Tile | None:
     """Return the tile of the relative error that comes nearest to its limit, if any was measured."""
     found = [
         (measure["error"] / measure["limit"], name, measure, check)
@@ -169,12 +190,12 @@ def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
     if not found:
         return None
     share, name, measure, check = max(found, key=lambda one: (math.isnan(one[0]), one[0]))
-    return {
-        "label": "Nearest to its limit",
-        "value": exponent(measure["error"]),
-        "below": f"{exponent(measure['limit'])} allowed: {name}, {check['world']}",
-        "bad": not share <= 1,
-    }
+    return Tile(
+        "Nearest to its limit",
+        exponent(measure["error"]),
+        f"relative error, {exponent(measure['limit'])} allowed: {name}, {check['world']}",
+        not share <= 1,
+    )
 
 
 def _brief_ulps(distance: int) -> str:
@@ -212,7 +233,7 @@ def _check(check: Values) -> dict[str, Any]:
     notes = {}
     for name, value in check["notes"].items():
         if name == "reward_deviation_max":
-            notes["reward deviation"] = percent(float(value))
+            notes["reward deviation"] = percent(float(value), 2)
         elif name != "reward_deviation_limit" and isinstance(value, (int, float, str, np.number)):
             notes[plain(name)] = show(value)
     return {
