@@ -78,7 +78,7 @@ def difference(value: float) -> str:
     """Return a difference with its sign, to six digits; 0 as "0"."""
     if not math.isfinite(value) or value == 0:
         return _show_float(value)
-    whole = value.is_integer() and abs(value) < 1e15
+    whole = abs(value) < 1e15 and float(value).is_integer()
     text = f"{abs(value):,.0f}" if whole else f"{abs(value):,.6g}"
     return f"{'+' if value > 0 else MINUS}{_exponent(text)}"
 
@@ -104,7 +104,7 @@ def _show_float(value: float) -> str:
     if math.isinf(value):
         return _signed("∞", value < 0)
     size = abs(value)
-    if value.is_integer() and size < 1e15:
+    if size < 1e15 and float(value).is_integer():
         return _signed(f"{int(size):,}", value < 0)
     with np.errstate(over="ignore"):
         narrow = np.float32(size)

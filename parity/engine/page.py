@@ -61,14 +61,14 @@ def render(report: Values) -> str:
     )
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
-    units = {field["name"]: unit_of(field["stats"].rule) for field in fields}
+    units = {f["name"]: unit for f in fields if (unit := unit_of(f["stats"].rule))}
     curves, kept = chosen_curves(report["checks"])
     failed = [check for check in checks if not check["passed"]]
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks is still shown in the reader's own font.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         plots = {
-            "curves": [curve_plot(number, curve, units) for number, curve in enumerate(curves)],
+            "curves": [curve_plot(number, curve) for number, curve in enumerate(curves)],
             "ulps": ulp_plots(fields),
             "coverage": coverage_plots(report),
         }
@@ -346,7 +346,7 @@ def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
 
 def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
-    """Return the curves to show, with their world, and how many there are.
+    """Return the curves to show, with their world and unit, and how many there are.
 
     Curves that differ come first; then every check gives one in turn, each beginning at another of
     its own, so that many worlds show many policies.
@@ -358,6 +358,7 @@ def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
         for place, curve in enumerate(curves):
             same = curve["reference"] == curve["port"]
             rank = (same, (place - number) % len(curves), number)
-            ranked.append((rank, {**curve, "world": check["world"]}))
+            rule = check["fields"].get(curve["field"], {}).get("rule", "")
+            ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))
     ranked.sort(key=lambda item: item[0])
     return [curve for _, curve in ranked[:MAX_CURVES]], len(ranked)

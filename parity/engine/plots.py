@@ -33,9 +33,9 @@ def _tick(value: float, _: int | None = None) -> str:
     return text.replace("-", MINUS)
 
 
-def curve_plot(number: int, curve: Values, units: Mapping[str, str]) -> dict[str, Any]:
+def curve_plot(number: int, curve: Values) -> dict[str, Any]:
     """Draw one episode on both sides, and the difference underneath; cents are drawn in dollars."""
-    name, unit = curve["field"], units.get(curve["field"], "")
+    name, unit = curve["field"], curve["unit"]
     mine, theirs = (np.asarray(curve[side], np.float64) for side in ("reference", "port"))
     # A value of half the largest float and more would leave no room for the axis' own arithmetic.
     mine, theirs = (np.where(np.abs(x) < 1e150, x, np.nan) for x in (mine, theirs))
@@ -118,7 +118,7 @@ def _ulp_plot(number: int, field: Values) -> dict[str, Any]:
         )
         axes.set_yscale("log")
         axes.set_ylim(0.5, 6 * max(counts))
-        axes.bar(range(len(counts)), counts, 0.72, color=colours)
+        axes.bar(range(len(counts)), [max(count - 0.5, 0) for count in counts], 0.72, 0.5, color=colours)
         for place, count in enumerate(counts):
             colour = COLOURS["muted"] if not count else colours[place]
             colour = COLOURS["ink"] if colour == COLOURS["bar"] else colour
@@ -178,8 +178,9 @@ def _coverage_plot(number: int, names: list[str], height: int, most: int, report
         axes.set_xlim(0.5, 1.6 * most)
         axes.set_ylim(height - 0.25, -0.85)
         rows = range(len(names))
-        axes.barh(rows, [1.6 * most] * len(names), 0.2, color=COLOURS["line"], alpha=0.55)
-        axes.barh(rows, [max(count, 0.5) for count in counts], 0.2, color=colours)
+        whole, low = 1.6 * most, 0.5
+        axes.barh(rows, [whole - low] * len(names), 0.2, low, color=COLOURS["line"], alpha=0.55)
+        axes.barh(rows, [max(count, low) - low for count in counts], 0.2, low, color=colours)
         across = axes.get_yaxis_transform()
         for row, name, count, colour in zip(rows, names, counts, colours, strict=True):
             mark = "●" if name in required else ""

@@ -65,10 +65,10 @@ def test_a_report_shows_errors_within_their_limits() -> None:
     values = json.loads(json.dumps(report.to_dict()))
     tile = next(tile for tile in tiles(values) if tile.label == "Nearest to its limit")
     assert (tile.value, tile.bad) == ("2.5e−5", False)
-    assert tile.below == "1.0e-4 allowed: gradients, clipping"
+    assert tile.below == "relative error, 1.0e−4 allowed: gradients, clipping"
     page = render(values)
     assert "Relative errors" in page
-    assert "2.0e-6" in page
+    assert "2.0e−6" in page
     assert 'failures="0"' in report.to_junit()
 
 

@@ -341,7 +341,7 @@ def test_many_worlds_make_a_small_page() -> None:
 
 
 def test_curves_that_differ_come_first() -> None:
-    checks = [{"world": "w", "notes": {"curves": [curve([1.0], [1.0])] * 20 + [curve([1.0], [2.0])]}}]
+    checks = [{"world": "w", "fields": {}, "notes": {"curves": [curve([1.0], [1.0])] * 20 + [curve([1.0], [2.0])]}}]
     shown, kept = chosen_curves(checks)
     assert kept == 21
     assert shown[0]["port"] == [2.0]
