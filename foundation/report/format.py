@@ -127,6 +127,13 @@ def exponent(value: float) -> str:
     return _signed(_exponent(f"{abs(value):.1e}"), value < 0)
 
 
+def figures(value: float, places: int = 2) -> str:
+    """Return a number with so many figures, such as "0.00019" or "2.8e−6"."""
+    if not math.isfinite(value):
+        return show(value)
+    return _signed(_exponent(f"{abs(value):.{places}g}"), value < 0)
+
+
 def short(value: float) -> str:
     """Return a count in at most five characters or so, such as "12.3k" or "1.89M"."""
     for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):

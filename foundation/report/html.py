@@ -19,6 +19,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "dollars": form.dollars,
     "duration": form.duration,
     "exponent": form.exponent,
+    "figures": form.figures,
     "number": form.number,
     "percent": form.percent,
     "plain": form.plain,

@@ -30,6 +30,9 @@ COLOURS = {
 }  # fmt: skip
 """Stand-ins by the name of the page's colour."""
 
+BACKED: dict[str, Any] = {"facecolor": COLOURS["card"], "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
+"""Box behind text that lies on a grid or a curve."""
+
 TEXT = 11.5
 """Size of a figure's text in pixels."""
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from foundation.report.format import change
-from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
+from foundation.report.svg import BACKED, COLOURS, Size, axes_in, draw, figure_of
 from parity.learning_study.design import ARMS, PER_STEPS
 from parity.learning_study.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 
@@ -44,6 +44,7 @@ def curves_plot(report: Values) -> Markup:
                 ha="left" if good else "right",
                 va="bottom" if good else "top",
                 color=COLOURS["muted"],
+                bbox=BACKED,
             )
         for arm in ARMS:
             drawn = report["arms"][arm]

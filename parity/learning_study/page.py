@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foundation.report.format import change, percent
+from foundation.report.format import change, figures, number, percent
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Tone, Verdict
 from parity.learning_study.design import ARMS
@@ -98,7 +98,7 @@ def tiles(report: Values) -> list[Tile]:
         ),
         Tile(
             "p of the two one-sided tests",
-            f"{test['p']:.2g}",
+            figures(test["p"]),
             f"Welch's; equivalent if at most {test['alpha']:g}",
         ),
         Tile(
@@ -108,8 +108,8 @@ def tiles(report: Values) -> list[Tile]:
         ),
         Tile(
             "Random to good policy",
-            f"{report['yardstick']['random']:.2f} to {report['yardstick']['good']:.2f}",
-            f"{UNIT}; last rollout {first['last']:.2f} / {second['last']:.2f}",
+            " to ".join(number(report["yardstick"][name]) for name in ("random", "good")),
+            f"{UNIT}; last rollout {number(first['last'])} / {number(second['last'])}",
         ),
     ]
 
