@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import nox
@@ -53,28 +52,14 @@ def keep_code(session: nox.Session, *command: str) -> None:
         raise
 
 
-def reading(arguments: list[str]) -> list[str]:
-    """Return those of the gate's arguments that say which bars to read, and how."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--data", "--symbol", "--format", "--tz"):
-        parser.add_argument(name)
-    parser.add_argument("--snap", action="store_true")
-    found = vars(parser.parse_known_args(arguments)[0])
-    snap = ["--snap"] if found.pop("snap") else []
-    return [f"--{name}={value}" for name, value in found.items() if value] + snap
-
-
 @nox.session
 def parity(session: nox.Session) -> None:
     """Run the parity gate, then the export chain on a short training of small networks.
 
-    Arguments go to ``rltrader parity run`` (--data FILE --symbol ES); those about the file to both.
+    Arguments go to ``rltrader parity run`` (--data FILE --symbol ES).
     """
     install(session, "export")
-    keep_code(session, "rltrader", "parity", "run", *session.posargs)
-    if "--help" not in session.posargs:
-        chain = ("python", "-m", "rltrader.export_parity", "--hidden", "64,64", "--episodes", "10")
-        keep_code(session, *chain, *reading(session.posargs))
+    keep_code(session, "rltrader", "parity", "run", "--export-chain", *session.posargs)
 
 
 @nox.session

@@ -19,9 +19,9 @@ from typing import Any
 
 import click
 
-from benchmarks.harness.measure import write_json
 from benchmarks.harness.options import quick_option
 from foundation.errors import run_command
+from foundation.files import write_json
 from markets import InputError
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

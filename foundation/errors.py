@@ -1,9 +1,18 @@
-"""The one exception that user-facing code raises for bad input."""
+"""The exception for bad input, and how a command line ends on it and on everything unexpected."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+import tempfile
+import time
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+
+BAD_INPUT, UNEXPECTED = 2, 70
+"""Exit codes; the second is EX_SOFTWARE of ``sysexits.h``."""
 
 
 class InputError(ValueError):
@@ -14,10 +23,45 @@ class InputError(ValueError):
     """
 
 
+def printable(text: str) -> str:
+    """Return text whose control characters and lone surrogates are escaped, safe for any terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def run_command(command: Callable[[], object]) -> None:
-    """Run a command line; bad input prints one sentence and exits with code 2."""
+    """Run a command line and end the process where it fails.
+
+    Bad input prints one sentence and exits with code 2. Whatever else is raised prints one sentence
+    too, leaves the traceback in a file that the sentence names, and exits with code 70.
+    """
     try:
         command()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except Exception as error:
+        print(f"error: {_unexpected(error)}", file=sys.stderr)
+        sys.exit(UNEXPECTED)
+
+
+def _unexpected(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0][:200]
+    what = printable(f"{type(error).__name__}: {first}" if first else type(error).__name__)
+    if isinstance(error, MemoryError):
+        what = f"out of memory ({what}); give it less to do at once, or a larger machine"
+    try:
+        where = f"; please report it with the details in {_write_crash_file(error)}"
+    except OSError as reason:
+        where = f"; its details could not be written to a file ({reason.strerror})"
+    return f"an unexpected error, which is a fault of this program: {what}{where}"
+
+
+def _write_crash_file(error: Exception) -> Path:
+    """Write what was run and where it failed; return the file, in the folder for temporary files."""
+    when = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    handle, name = tempfile.mkstemp(prefix=f"rltrader-crash-{when}-", suffix=".txt")
+    details = "".join(traceback.format_exception(error))
+    text = f"{shlex.join(sys.argv)}\nin {Path.cwd()}, Python {sys.version}\n\n{details}"
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return Path(name)

@@ -1,21 +1,16 @@
 """Train the reference with MaskablePPO: ``python -m legacy_torch.train --symbol ES --out DIR``.
 
 A run's folder holds ``model.zip`` and ``vecnormalize.pkl``, in the formats of sb3-contrib and SB3, and
-``run.json``, which says what they were made from and is written last.
+``run.json``, which says what they were made from; they appear together.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +24,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from torch import nn
 
 from foundation.errors import InputError, run_command
+from foundation.files import atomic_folder, write_json
+from foundation.provenance import versions
+from foundation.signals import end_with_parent, stop_on_signal
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets.bars import Bars
 from markets.config import EnvConfig
@@ -94,7 +92,7 @@ def train(
     out_dir: Path,
     progress: bool = True,
 ) -> Path:
-    """Train a policy and save it. Ctrl-C ends the training early and still saves.
+    """Train a policy and save it. Ctrl-C and SIGTERM end the training early and it still saves.
 
     Args:
         bars: the market to train on.
@@ -113,10 +111,11 @@ def train(
     normalizer = VecNormalize(make_vec_env(bars, config, train_config.n_envs), gamma=train_config.gamma)
     try:
         model = make_model(normalizer, train_config)
-        callback = Watch(train_config.total_timesteps, show=progress)
         started = time.perf_counter()
-        with callback.bar, on_interrupt(callback.stop):
-            model.learn(train_config.total_timesteps, callback=callback)
+        with stop_on_signal() as stop:
+            callback = Watch(train_config.total_timesteps, show=progress, stop=stop)
+            with callback.bar:
+                model.learn(train_config.total_timesteps, callback=callback)
         seconds = time.perf_counter() - started
         save_run(
             out_dir, model, normalizer, describe(bars, config, train_config, model, callback, seconds)
@@ -141,6 +140,7 @@ def make_env(bars: Bars, config: EnvConfig) -> Monitor[Any, Any]:
 def make_worker_env(bars: Bars, config: EnvConfig) -> Monitor[Any, Any]:
     """Return one environment for a process of its own, which leaves Ctrl-C to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     return make_env(bars, config)
 
 
@@ -172,13 +172,19 @@ def make_model(vec_env: VecEnv, config: TrainConfig) -> MaskablePPO:
 class Watch(BaseCallback):
     """Shows steps, steps per second and time left, and ends the training when asked to.
 
+    Args:
+        total: steps of the training.
+        show: show the bar.
+        stop: asked after every step; True ends the training, so that no step is torn.
+
     Attributes:
         bar: the progress bar, to be entered around the training.
         stopped: the training was asked to end early.
     """
 
-    def __init__(self, total: int, show: bool) -> None:
+    def __init__(self, total: int, show: bool, stop: Callable[[], bool]) -> None:
         super().__init__()
+        self._stop = stop
         self.stopped = False
         self.bar = Progress(
             TextColumn("training"),
@@ -192,36 +198,14 @@ class Watch(BaseCallback):
         self._task = self.bar.add_task("training", total=total, rate=0.0)
         self._started = 0.0
 
-    def stop(self) -> None:
-        """End the training at the next step."""
-        self.stopped = True
-
     def _on_training_start(self) -> None:
         self._started = time.perf_counter()
 
     def _on_step(self) -> bool:
         rate = self.num_timesteps / (time.perf_counter() - self._started)
         self.bar.update(self._task, completed=self.num_timesteps, rate=rate)
+        self.stopped = self._stop()
         return not self.stopped
-
-
-@contextmanager
-def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C call ``stop``, so that no step is torn; the second one interrupts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can be interrupted
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def handle(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, previous)
-        stop()
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def describe(
@@ -234,7 +218,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return what a run was made from, ready for JSON."""
     return {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": versions(PACKAGES),
         "data": {
             "source": bars.source,
             "sha256": bars.digest,
@@ -252,17 +236,11 @@ def describe(
 
 
 def save_run(out_dir: Path, model: MaskablePPO, normalizer: VecNormalize, run: dict[str, Any]) -> None:
-    """Write the three files beside their places, then move them there, ``run.json`` last."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    partial_model = out_dir / ("partial-" + MODEL_FILE)
-    partial_normalizer = out_dir / ("partial-" + NORMALIZER_FILE)
-    partial_run = out_dir / ("partial-" + RUN_FILE)
-    model.save(partial_model)
-    normalizer.save(str(partial_normalizer))
-    partial_run.write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial_model.replace(out_dir / MODEL_FILE)
-    partial_normalizer.replace(out_dir / NORMALIZER_FILE)
-    partial_run.replace(out_dir / RUN_FILE)
+    """Write the three files into a folder, all of them or none."""
+    with atomic_folder(out_dir, replaces=(MODEL_FILE, NORMALIZER_FILE, RUN_FILE)) as made:
+        model.save(made / MODEL_FILE)
+        normalizer.save(str(made / NORMALIZER_FILE))
+        write_json(made / RUN_FILE, run)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

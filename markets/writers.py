@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from foundation.errors import InputError
+from foundation.files import atomic_file
 from markets.bars import COLUMNS, FEATURES, PRICE_COLUMNS, Bars
 
 SUFFIXES = (".csv", ".parquet")
@@ -21,9 +21,9 @@ SUFFIXES = (".csv", ".parquet")
 def write_bars(bars: Bars, path: str | PathLike[str]) -> Path:
     """Write bars to a file whose suffix, .csv or .parquet, says how; return its path.
 
-    The file is written beside and moved into place, so a reader never sees half of it. Timestamps are
-    UTC with their offset, prices have the decimals of the tick, and the bars that are read back have
-    the same digest. Precomputed features are written too, with the bars' own close and volume.
+    The file appears whole or not at all. Timestamps are UTC with their offset, prices have the decimals
+    of the tick, and the bars that are read back have the same digest. Precomputed features are written
+    too, with the bars' own close and volume.
 
     Raises:
         InputError: the suffix is neither, there are no bars, or the file cannot be written there.
@@ -35,18 +35,11 @@ def write_bars(bars: Bars, path: str | PathLike[str]) -> Path:
     if not len(bars):
         raise InputError(f"{path}: there are no bars to write; make or read at least one")
     table = _table(bars)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic_file(path) as beside:
         if suffix == ".csv":
             _write_csv(table, beside)
         else:
             pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path} cannot be written ({reason}); choose another place") from None
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
+from foundation.files import file_digest
 from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
 from parity.engine.certificate import CertificateError, misfits, read
@@ -37,4 +37,4 @@ def admit(path: Path = CERTIFICATE) -> dict[str, Any]:
             f"{path} does not fit the code at hand: {'; '.join(reasons[:NAMED])}{more}; make a new "
             "one with `rltrader parity run`"
         )
-    return {**found, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {**found, "sha256": file_digest(path)}

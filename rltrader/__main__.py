@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
 from foundation.errors import run_command
+from rltrader.lazy_group import Lazy, LazyGroup
 
 COMMANDS = {
-    "bench": "rltrader.bench:bench",
-    "data": "rltrader.data:data",
-    "evaluate": "rltrader.evaluate:evaluate",
-    "export": "rltrader.export:export",
-    "import": "rltrader.export:import_",
-    "parity": "rltrader.parity:parity",
-    "replay": "rltrader.replay:replay",
-    "train": "rltrader.train:train",
+    "bench": Lazy("rltrader.bench:bench", "Work with reports of benchmarks."),
+    "data": Lazy("rltrader.data:data", "Look at market data before anything is trained on it."),
+    "evaluate": Lazy(
+        "rltrader.evaluate:evaluate",
+        "Let POLICY trade every start of a range of dates; write tables, numbers and a page.",
+    ),
+    "export": Lazy(
+        "rltrader.export:export",
+        "Take a policy home: rltrader export RUN --to DIR, then rltrader export verify DIR.",
+    ),
+    "import": Lazy(
+        "rltrader.import_:import_",
+        "Read SOURCE, of PyTorch or SB3, as a policy file.",
+    ),
+    "parity": Lazy("rltrader.parity:parity", "Prove that the port is the reference."),
+    "replay": Lazy(
+        "rltrader.replay:replay",
+        "Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.",
+    ),
+    "train": Lazy(
+        "rltrader.train:train", "Train with MaskablePPO on the device, behind the parity gate."
+    ),
 }
-"""Subcommand to the module and the click command in it."""
+"""Every subcommand; its help is the first sentence of its own."""
 
 
-class Commands(click.Group):
-    """Import a subcommand's module only when it is asked for: ``rltrader data`` needs no JAX."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all subcommands, sorted."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the subcommand of that name, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rltrader", prog_name="rltrader")
 def app() -> None:
     """Move a trading agent from PyTorch to JAX, with proof at every hop."""

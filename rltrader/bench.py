@@ -1,4 +1,4 @@
-"""``rltrader bench``: what to do with reports of benchmarks."""
+"""Command ``rltrader bench``: compare reports of benchmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 STYLES = {
     "slower": "bold red",
@@ -35,20 +34,18 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     Takes two reports of one benchmark, or two benchmarks.json. Exit code 0 means that nothing got
     slower, 1 that something did or is gone, 2 bad input.
     """
-    from benchmarks.harness.measure import wide_console
+    from benchmarks.harness.output import numeric_table, short, wide_console
+    from benchmarks.harness.reports import read_report
     from benchmarks.report.compare import compare as compare_reports
-    from benchmarks.report.compare import read_report
-    from benchmarks.suites.env_throughput import short
 
-    found = compare_reports(read_report(before), read_report(after), margin)
+    comparison = compare_reports(read_report(before), read_report(after), margin)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
-        raise SystemExit(1 if found.regressed else 0)
+        click.echo(json.dumps(comparison.to_dict(), indent=2))
+        raise SystemExit(1 if comparison.regressed else 0)
     console = wide_console()
-    table = Table("row", "before", "after", "ratio", "interval", "verdict", box=None)
-    for column in table.columns[1:5]:
-        column.justify = "right"
-    for change in found.changes:
+    table = numeric_table("row", "before", "after", "ratio", "interval", "verdict")
+    table.columns[0].no_wrap = False
+    for change in comparison.changes:
         table.add_row(
             change.name,
             short(change.before),
@@ -58,16 +55,18 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
             f"{change.verdict} (machine)" if change.machine else change.verdict,
             style=STYLES[change.verdict],
         )
-    for name in found.missing:
+    for name in comparison.missing:
         table.add_row(name, "", "", "", "", "gone", style="bold red")
-    for name in found.new:
+    for name in comparison.new:
         table.add_row(name, "", "", "", "", "new")
     console.print(table)
-    for name, (one, two) in found.different.items():
+    for name, (one, two) in comparison.different.items():
         console.print(f"{name} differs: {one} and {two}", style="yellow", markup=False)
-    counts = Counter(change.verdict for change in found.changes if not change.machine)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    console.print(f"{told or 'no row in both'}; {len(found.missing)} gone, {len(found.new)} new")
-    if found.machine != 1:
-        console.print(f"the machine's own rates: {found.machine:.3f} of before")
-    raise SystemExit(1 if found.regressed else 0)
+    counts = Counter(change.verdict for change in comparison.changes if not change.machine)
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    console.print(
+        f"{summary or 'no row in both'}; {len(comparison.missing)} gone, {len(comparison.new)} new"
+    )
+    if comparison.machine != 1:
+        console.print(f"the machine's own rates: {comparison.machine:.3f} of before")
+    raise SystemExit(1 if comparison.regressed else 0)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from foundation.errors import InputError
@@ -14,18 +13,10 @@ from markets.config import Session
 from markets.contracts import SYMBOLS, get_contract
 from markets.quality.console import show
 from markets.quality.inspection import inspect
-from markets.readers import FORMATS, detect_format, read_frame
+from markets.readers import detect_format, read_frame
 from markets.writers import write_bars
-
-WIDTH = 100
-"""Columns of a report that goes to a file or a pipe, and most columns of one on a screen."""
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal or console.width > WIDTH:
-        console.width = WIDTH
-    return console
+from rltrader.bar_options import BarOptions, bar_options
+from rltrader.consoles import report_console
 
 
 @click.group()
@@ -34,39 +25,27 @@ def data() -> None:
 
 
 @data.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help=f"Contract: {', '.join(SYMBOLS)}.")
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(list(FORMATS)),
-    help="Format of the file; told from its first lines otherwise.",
-)
-@click.option("--tz", "timezone", help="Zone of timestamps without an offset; UTC otherwise.")
-@click.option("--instrument", help="Symbol or id to look at, of a Databento file with several.")
-@click.option("--snap", is_flag=True, help="Prices off the grid will be moved to it: only warn.")
+@bar_options("argument", "required", f"Contract: {', '.join(SYMBOLS)}.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def check(
-    file: Path,
-    symbol: str,
-    file_format: str | None,
-    timezone: str | None,
-    instrument: str | None,
-    snap: bool,
-    as_json: bool,
-) -> None:
+def check(bars: BarOptions, as_json: bool) -> None:
     """Report what is wrong with FILE and how to mend it.
 
     Exits with 0 when the file is fit to train on (warnings may be there), with 2 when it is not.
     """
-    contract = get_contract(symbol)
-    file_format = file_format or detect_format(file)
-    frame = read_frame(file, format=file_format, timezone=timezone, instrument=instrument)
-    report = inspect(frame, contract, file.name, snap=snap)
+    contract, (file,) = bars.contract(), bars.files
+    file_format = bars.format or detect_format(file)
+    frame = read_frame(
+        file,
+        format=file_format,
+        timezone=bars.timezone,
+        instrument=bars.instrument,
+        stamped=bars.stamped,
+    )
+    report = inspect(frame, contract, file.name, snap=bars.snap)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:
-        show(report, contract, file_format, _console())
+        show(report, contract, file_format, report_console())
     if not report.ok:
         first, others = report.problems[0], len(report.problems) - 1
         more = f" (and {others} more in the report)" if others else ""
@@ -151,4 +130,4 @@ def contracts() -> None:
             f"{contract.slippage_ticks} tick" + ("" if contract.slippage_ticks == 1 else "s"),
             f"${contract.commission_cents / 100:.2f} a side",
         )
-    _console().print(table)
+    report_console().print(table)

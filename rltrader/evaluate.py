@@ -8,32 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from markets import Contract, EnvConfig, InputError, get_contract
+from foundation.errors import InputError
+from rltrader.bar_options import BarOptions, bar_options
+from rltrader.consoles import progress_bar, report_console
 
 if TYPE_CHECKING:
     from jax_port.data.seconds_loader import PreparedSeconds
+    from markets import Contract, EnvConfig
 
 SHORTEST_BAR_NS = 60_000_000_000
-WIDTH = 100
-"""Columns of a summary that goes to a file or a pipe, and most columns of one on a screen."""
 
 
 @click.command()
 @click.argument("policy", type=click.Path(path_type=Path))
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@bar_options("required", "required")
 @click.option(
     "--seconds",
     type=click.Path(path_type=Path),
     help="One-second bars of the same days: also judge the account in every second.",
 )
-@click.option("--symbol", required=True, help="Contract of the file.")
-@click.option("--format", "format_", help="Format of the files; detected by default.")
-@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
-@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
 @click.option("--from", "first", metavar="DATE", help="First New York date to trade; 2025-10-01.")
 @click.option("--to", "last", metavar="DATE", help="Last New York date to trade.")
 @click.option(
@@ -45,7 +40,7 @@ WIDTH = 100
 )
 @click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
-def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> None:
+def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **options: Any) -> None:
     """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
 
     Both are always played: an episode from every start, for the mean, and one a day, for the equity
@@ -62,14 +57,10 @@ def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> N
     from jax_port.ppo.policy import load_policy
 
     first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
-    contract = get_contract(options["symbol"])
+    contract, (data,) = bars.contract(), bars.files
     found = load_policy(policy)
     check_policy(found)
-    names = {"format": options["format_"], "timezone": options["timezone"]}
-    reader = {name: value for name, value in names.items() if value}
-    if options["snap"]:
-        reader["snap"] = True
-    market = load(options["data"], contract, found.config, **reader)
+    market = load(data, contract, found.config, **bars.reader)
     _check_minutes(market)
     rows = held_out.starts_within(market, found.config, first, last)
     relation = held_out.relate(market, found.config, rows, found.about)
@@ -77,10 +68,10 @@ def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> N
         held_out.require_held_out(relation, market)
     fine = None
     if seconds is not None:
-        fine = _load_seconds(seconds, options["data"], contract, found.config, reader)
+        fine = _load_seconds(seconds, bars, contract, found.config)
     asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"]}
     began = time.perf_counter()
-    with _progress() as bar:
+    with progress_bar("evaluating", "episodes") as bar:
         task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
         asked["on_batch"] = lambda count: bar.update(task, advance=count)
         both = None if fine is None else evaluate_both(found, market, fine, **asked)
@@ -91,7 +82,7 @@ def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> N
         found,
         policy,
         market,
-        options["data"],
+        data,
         relation,
         (first, last),
         took,
@@ -103,7 +94,7 @@ def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> N
 
 
 def _load_seconds(
-    path: Path, data: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]
+    path: Path, bars: BarOptions, contract: Contract, config: EnvConfig
 ) -> PreparedSeconds:
     """Read one-second bars as the minutes were read, and lay them beside these."""
     from jax_port.data.seconds_loader import prepare_seconds
@@ -111,20 +102,7 @@ def _load_seconds(
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a file of one-second bars as --seconds")
-    minutes = read_bars(data, contract, **reader)
-    return prepare_seconds(minutes, read_bars(path, contract, **reader), config)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("[bold]evaluating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("episodes"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    return prepare_seconds(bars.read(contract), read_bars(path, contract, **bars.reader), config)
 
 
 def _date(name: str, text: str | None) -> date | None:
@@ -149,9 +127,7 @@ def _check_minutes(market: Any) -> None:
 def _show(values: dict[str, Any], out: Path) -> None:
     from jax_port.evaluation.page import pills, tiles
 
-    console = Console(highlight=False)
-    if not console.is_terminal or console.width > WIDTH:
-        console.width = WIDTH
+    console = report_console()
     data = values["data"]
     table = Table(
         title=f"{data['symbol']}, {data['first']} to {data['last']}",

@@ -8,70 +8,144 @@ begins with Phase 1's weights, as it would in earnest.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from foundation.errors import run_command
+from rltrader.bar_options import BarOptions, bar_options
+
+if TYPE_CHECKING:
+    from jax_port.runs.run import Plan
 
 OUT = Path("reports/export")
 PATTERN_DAYS = 30
-LEARNING_RATE = "0.001"
+ENVS = 256
+LEARNING_RATE = 0.001
 """Three times the default, so that a short training moves the weights far."""
 
 
-@click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="One-minute bars; synthetic by default.")
-@click.option("--symbol", default="ES", show_default=True)
-@click.option("--format", "format_", help="Format of the file; detected by default.")
-@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
-@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
-@click.option("--steps", default=200_000, show_default=True, help="Of training, for each phase.")
-@click.option("--hidden", default="256,256", show_default=True, help="Sizes of both towers' layers.")
-@click.option("--observations", default=100_000, show_default=True, help="Compared in each phase.")
-@click.option("--episodes", default=20, show_default=True, help="Replayed in each phase.")
-@click.option("--need-csharp", is_flag=True, help="Fail where Mono is missing.")
-@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
-def main(data: Path | None, symbol: str, steps: int, hidden: str, out: Path, **options: Any) -> None:
-    """Train, export and verify a policy of each phase; write chain.json and chain.html of both.
+@dataclass(frozen=True)
+class ChainRequest:
+    """What to train, export and verify.
 
-    Both phases are verified, whatever comes out of the first. Exit code 0 means that every hop is the
-    same, 1 that one differs, 2 bad input.
+    Attributes:
+        bars: the file to train on and to verify on; synthetic markets where there is none.
+        steps: of training, for each phase.
+        hidden: sizes of the policy's and of the value's hidden layers.
+        observations: compared in each phase.
+        episodes: replayed in each phase.
+        need_csharp: fail where Mono is missing.
+        out: folder of the runs, the bundles and the reports.
+    """
+
+    bars: BarOptions = field(default_factory=BarOptions)
+    steps: int = 200_000
+    hidden: tuple[int, ...] = (256, 256)
+    observations: int = 100_000
+    episodes: int = 20
+    need_csharp: bool = False
+    out: Path = OUT
+
+
+def prove_export(request: ChainRequest, console: Console) -> bool:
+    """Train, export and verify a policy of each phase; return whether every hop is the same.
+
+    Both phases are verified, whatever comes out of the first.
+
+    Args:
+        request: what to do.
+        console: for progress.
+
+    Raises:
+        InputError: the bars cannot be used, or C# is needed and Mono is missing.
     """
     from jax_port.export.bundle import export
-    from rltrader.export_verify import verify
-    from rltrader.train import train
+    from jax_port.runs.run import go_on
 
-    reading = [f"--{name}={options[key]}" for name, key in READING.items() if options[key]]
-    reading += ["--snap"] if options["snap"] else []
-    bars = ["--data", str(data), "--symbol", symbol, *reading] if data else []
-    market = bars or ["--pattern", str(PATTERN_DAYS), "--symbol", symbol]
-    network = ["--pi", hidden, "--vf", hidden, "--learning-rate", LEARNING_RATE]
-    need = ["--need-csharp"] if options["need_csharp"] else []
-    counts = [f"--{name}={options[name]}" for name in ("observations", "episodes")]
-    differs = []
+    same, start = True, None
     for phase in (1, 2):
-        run, bundle = out / f"run{phase}", out / f"phase{phase}"
+        run, bundle = request.out / f"run{phase}", request.out / f"phase{phase}"
         for folder in (run, bundle):
             shutil.rmtree(folder, ignore_errors=True)
-        begin = ["--from-policy", str(out / "run1")] if phase == 2 else []
-        what = ["--phase", str(phase), "--steps", str(steps), "--envs", "256", "--ungated", *begin]
-        train.main([*market, *network, *what, "--out", str(run)], standalone_mode=False)
-        export(run / "policy-0.safetensors", bundle)
-        try:
-            verify.main(
-                [str(bundle), *bars, *need, *counts, "--out", str(out / f"report{phase}")],
-                standalone_mode=False,
-            )
-        except SystemExit:
-            differs.append(phase)
-    if differs:
+        with console.status(f"training phase {phase}"):
+            go_on(_plan(request, phase, start), run, begin=True)
+        with console.status(f"exporting phase {phase}"):
+            export(run / "policy-0.safetensors", bundle)
+        report = _verify(request, bundle, request.out / f"report{phase}", console)
+        same = same and report["verdict"] == "same"
+        start = run
+    return same
+
+
+def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
+    """Return the plan of a phase's training; it begins with the policy of the run ``start``."""
+    from jax_port.ppo.settings import TrainSettings
+    from jax_port.runs.gate import UNGATED
+    from jax_port.runs.run import Plan
+    from jax_port.runs.training_data import from_options
+    from markets import EnvConfig
+    from rltrader.train_plan import initial_policy
+
+    bars = request.bars
+    return Plan(
+        settings=TrainSettings().override(
+            n_envs=ENVS,
+            total_timesteps=request.steps,
+            learning_rate=LEARNING_RATE,
+            pi=request.hidden,
+            vf=request.hidden,
+        ),
+        data=from_options(
+            files=bars.files,
+            symbols=bars.symbols,
+            pattern=None if bars.files else PATTERN_DAYS,
+            reader=bars.reader,
+        ),
+        config=EnvConfig.phase1() if phase == 1 else EnvConfig.phase2(),
+        certificate=UNGATED,
+        initial=initial_policy(start),
+    )
+
+
+def _verify(request: ChainRequest, bundle: Path, out: Path, console: Console) -> Mapping[str, Any]:
+    from parity.export_chain.report import write_report
+    from parity.export_chain.verify import Request, verify
+    from rltrader.export_verify import show
+
+    bars = request.bars.read() if request.bars.file is not None else None
+    wanted = Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
+    with console.status("verifying") as status:
+        report = verify(wanted, lambda stage: status.update(f"verifying {bundle.name}: {stage}"))
+    write_report(out, report)
+    show(report, out)
+    return report
+
+
+@click.command()
+@bar_options("optional", "optional")
+@click.option(
+    "--steps", default=ChainRequest.steps, show_default=True, help="Of each phase's training."
+)
+@click.option("--hidden", default="256,256", show_default=True, help="Sizes of the hidden layers.")
+@click.option("--observations", default=ChainRequest.observations, show_default=True)
+@click.option("--episodes", default=ChainRequest.episodes, show_default=True, help="Replayed.")
+@click.option("--need-csharp", is_flag=True, help="Fail where Mono is missing.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def main(bars: BarOptions, hidden: str, **options: Any) -> None:
+    """Train, export and verify a policy of each phase; write chain.json and chain.html of both.
+
+    Exit code 0 means that every hop is the same, 1 that one differs, 2 bad input.
+    """
+    from rltrader.train_plan import hidden_sizes
+
+    request = ChainRequest(bars=bars, hidden=hidden_sizes("hidden", hidden), **options)
+    if not prove_export(request, Console(stderr=True)):
         raise SystemExit(1)
-
-
-READING: dict[str, str] = {"format": "format_", "tz": "timezone"}
-"""Options that say how the bars are read, and the names under which they come."""
 
 
 if __name__ == "__main__":

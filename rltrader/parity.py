@@ -9,78 +9,84 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 from rich.table import Table
 
+from foundation.errors import InputError
 from foundation.import_closure import PACKAGES_ROOT
-from markets import EnvConfig, InputError, get_contract
+from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
-from parity.mutants.run import mutation
+from rltrader.bar_options import DEFAULT_SYMBOL, BarOptions, bar_options
+from rltrader.consoles import progress_bar
+from rltrader.lazy_group import Lazy, LazyGroup
+
+COMMANDS = {
+    "mutation": Lazy(
+        "parity.mutants.run:mutation",
+        "Plant faults in the port and see that the gate finds each; write mutation.json.",
+    ),
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def parity() -> None:
     """Prove that the port is the reference."""
 
 
-parity.add_command(mutation)
-
-
 @parity.command()
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="File of one-minute bars; else synthetic bars."
-)
-@click.option("--symbol", default="ES", show_default=True, help="Contract of the file.")
-@click.option("--format", "format_", help="Format of the file; detected by default.")
-@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
-@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
+@bar_options("optional", "optional")
 @click.option("--episodes", default=100, show_default=True, help="Replayed on the file, in each phase.")
 @click.option("--cases", default=20_000, show_default=True, help="Generated transitions on the file.")
 @click.option("--days", default=6, show_default=True, help="Synthetic days per symbol.")
 @click.option("--symbols", help="Synthetic symbols, comma-separated; all eight by default.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes that drive the reference.")
+@click.option(
+    "--export-chain",
+    is_flag=True,
+    help="Then train small policies of both phases, export and verify them, into reports/export.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=CERTIFICATE.parent, show_default=True)
-def run(out: Path, **options: Any) -> None:
+def run(bars: BarOptions, export_chain: bool, out: Path, **options: Any) -> None:
     """Compare both sides; write report.html, parity.json, junit.xml and certificate.json.
 
     Exit code 0 means the same, 1 a divergence or too little seen, 2 bad input.
     """
     from parity.engine.certificate import issue
-    from parity.engine.page import render
-    from parity.engine.report import SAME, write_json, write_text
+    from parity.engine.output import write_report
+    from parity.engine.report import SAME
     from parity.learner.judge import LIMITS
     from parity.pairs.trading import RULES
     from parity.suites.trading import MODULES, count_worlds
     from parity.suites.trading import run as run_gate
 
-    request = _request(options)
+    request = _request(bars, options)
     console = Console()
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[world]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("parity", total=count_worlds(request), world="starting")
+    with progress_bar("parity", "{task.fields[world]}", console=console) as bar:
+        task = bar.add_task("", total=count_worlds(request), world="starting")
         report = run_gate(
             request, lambda world, count: bar.update(task, advance=1, world=f"{world}: {count:,} steps")
         )
     values = report.to_dict()
     tolerances = {name: rule.describe() for name, rule in RULES.items()}
     tolerances |= {f"learner: {name}": f"relative error up to {x:g}" for name, x in LIMITS.items()}
-    write_text(out / "report.html", render(values))
-    write_json(out / "parity.json", values)
-    write_text(out / "junit.xml", report.to_junit())
-    write_json(out / "certificate.json", issue(values, tolerances, PACKAGES_ROOT, MODULES))
+    write_report(out, report, issue(values, tolerances, PACKAGES_ROOT, MODULES))
     _show(console, values, out)
     if report.verdict != SAME:
         raise SystemExit(1)
+    if export_chain:
+        from rltrader.export_parity import ChainRequest, prove_export
+
+        chain = ChainRequest(bars=bars, hidden=CHAIN_HIDDEN, episodes=CHAIN_EPISODES)
+        if not prove_export(chain, Console(stderr=True)):
+            raise SystemExit(1)
 
 
-def _request(options: dict[str, Any]) -> Any:
+CHAIN_HIDDEN, CHAIN_EPISODES = (64, 64), 10
+"""Size of the policies that ``--export-chain`` trains, and episodes it replays of each."""
+
+
+def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
     from markets import SYMBOLS
     from parity.suites.scenarios import Request
 
@@ -88,16 +94,12 @@ def _request(options: dict[str, Any]) -> Any:
         if options[name] < least:
             raise InputError(f"--{name} is {options[name]}; it must be at least {least}")
     symbols = tuple(options["symbols"].upper().split(",")) if options["symbols"] else SYMBOLS
-    for symbol in (options["symbol"], *symbols):
+    for symbol in symbols:
         get_contract(symbol)
-    given = {"format": options["format_"], "timezone": options["timezone"]}
-    reader = {name: value for name, value in given.items() if value}
-    if options["snap"]:
-        reader["snap"] = True
     return Request(
-        data=options["data"],
-        symbol=options["symbol"].upper(),
-        reader=reader,
+        data=bars.file,
+        symbol=bars.contract().symbol,
+        reader=bars.reader,
         symbols=symbols,
         **{name: options[name] for name in ("episodes", "cases", "days", "seed", "workers")},
     )
@@ -137,14 +139,16 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
     console.print(table)
     for check in values["checks"]:
         if not check["passed"]:
-            console.print(f"[red]failed[/] {check['check']} on {check['world']}: {_why(check)}")
+            what = f"{check['check']} on {check['world']}: {_why(check)}"
+            console.print(f"[red]failed[/] {escape(what)}")
     if values["missing"]:
-        console.print(f"[red]never seen[/] {', '.join(values['missing'])}")
+        console.print(f"[red]never seen[/] {escape(', '.join(values['missing']))}")
     for found in values["divergences"]:
         console.print(f"looks like {found['looks_like']}; reproduce with:", style="yellow")
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
-    console.print(f"[bold {colour}]verdict: {values['verdict']}[/]   {out / 'report.html'}")
+    page = escape(str(out / "report.html"))
+    console.print(f"[bold {colour}]verdict: {values['verdict']}[/]   {page}")
 
 
 def _why(check: dict[str, Any]) -> str:
@@ -176,10 +180,9 @@ def verify(certificate: Path) -> None:
 
 
 @parity.command()
-@click.option("--data", type=click.Path(path_type=Path), help="File of bars.")
+@bar_options("optional", "optional", f"Contract of the bars; {DEFAULT_SYMBOL} for synthetic ones.")
 @click.option("--synthetic", type=int, help="Days of synthetic bars.")
 @click.option("--stress", type=click.Choice(["rth", "all"]), help="Hostile bars of this session.")
-@click.option("--symbol", default="ES", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of synthetic or hostile bars.")
 @click.option("--commission", type=int, help="Cents per side, instead of the contract's.")
 @click.option("--slippage", type=int, help="Ticks, instead of the contract's.")
@@ -187,21 +190,21 @@ def verify(certificate: Path) -> None:
 @click.option("--config", help="Configuration as JSON; Phase 1 defaults otherwise.")
 @click.option("--state", required=True, help="State fields in ticks and cents, as JSON.")
 @click.option("--action", required=True, type=int)
-def case(state: str, action: int, config: str | None, **options: Any) -> None:
+def case(bars: BarOptions, state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
     from parity.pairs.trading import trading_pair
 
     settings = EnvConfig.phase1() if config is None else EnvConfig.from_dict(_json("--config", config))
-    pair = trading_pair([_world(options, settings)], settings)
+    pair = trading_pair([_world(bars, options)], settings)
     fields = {**_json("--state", state), "market": 0}
     needed = set(pair.rules) & set(pair.reference.read(_fresh(pair)))
     if missing := sorted(needed - set(fields)):
         raise InputError(f"--state lacks {', '.join(missing)}; give every field of the state")
-    bars = len(pair.reference.make(0).df)
-    if not 1 <= int(fields["step_idx"]) < bars - 1:
-        raise InputError(f"--state names bar {fields['step_idx']}; these bars allow 1 to {bars - 2}")
+    length = len(pair.reference.make(0).df)
+    if not 1 <= int(fields["step_idx"]) < length - 1:
+        raise InputError(f"--state names bar {fields['step_idx']}; these bars allow 1 to {length - 2}")
     found = differences(pair, Case(0, fields, action))
     console = Console()
     for name, value in pair.describe(0, fields).items():
@@ -233,16 +236,15 @@ def _json(option: str, text: str) -> dict[str, Any]:
     return found
 
 
-def _world(options: dict[str, Any], config: EnvConfig) -> Any:
-    from markets.readers import read_bars
+def _world(given: BarOptions, options: dict[str, Any]) -> Any:
     from markets.synthetic.bars import synthetic_bars
     from markets.synthetic.stress import stress_bars
     from parity.pairs.seconds import gappy_seconds
     from parity.pairs.trading import World
 
-    symbol, seed = options["symbol"], options["seed"]
-    if options["data"]:
-        bars = read_bars(options["data"], symbol)
+    symbol, seed = given.contract().symbol, options["seed"]
+    if given.file is not None:
+        bars = given.read()
     elif options["stress"]:
         bars = stress_bars(symbol, seed=seed, session=options["stress"])
     else:

@@ -9,20 +9,18 @@ from typing import Any
 import click
 from rich.console import Console
 
-from markets import InputError
+from foundation.errors import InputError
+from rltrader.bar_options import BarOptions, bar_options
 
 
 @click.command()
 @click.argument("log", type=click.Path(path_type=Path))
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@bar_options("required", "none")
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path),
     help="The strategy's; by default the folder that the log names.",
 )
-@click.option("--format", "format_", help="Format of the file; detected by default.")
-@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
-@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
 @click.option(
     "--fill-ticks",
     type=click.FloatRange(min=0),
@@ -31,9 +29,7 @@ from markets import InputError
     help="Ticks that a fill may lie from the rules' own price.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
-def replay(
-    log: Path, data: Path, bundle: Path | None, fill_ticks: float, as_json: bool, **reader: Any
-) -> None:
+def replay(log: Path, bars: BarOptions, bundle: Path | None, fill_ticks: float, as_json: bool) -> None:
     """Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.
 
     Exit code 0 means that they agree, 1 that they don't, 2 bad input.
@@ -46,19 +42,11 @@ def replay(
         raise InputError(
             f"{log}: its bundle {folder} is not on this machine; say with --bundle where a copy is"
         )
-    from markets.readers import read_bars
     from parity.live_replay.offline import open_bundle
     from parity.live_replay.replay import replay_log
 
     policy, contract = open_bundle(folder, live)
-    bars = read_bars(
-        data,
-        contract,
-        format=reader["format_"],
-        timezone=reader["timezone"],
-        snap=reader["snap"],
-    )
-    report = replay_log(live, bars, policy, fill_ticks)
+    report = replay_log(live, bars.read(contract), policy, fill_ticks)
     if as_json:
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:

@@ -1,15 +1,15 @@
-"""Who runs in the throughput benchmark: the port and the reference in three forms each, CartPole.
+"""Environment workloads of the throughput benchmark: the port, the reference, and gymnax's CartPole.
 
 All take random valid actions: any of hold, buy, sell when flat, hold when a position is open. All
 restart by themselves. The reference's actions are chosen from the observation's position feature,
-so that no rival pays for a mask it could do without.
+so that no workload pays for a mask it could do without.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium as gym
 import jax
@@ -18,13 +18,13 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from benchmarks.harness.rows import Form
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import EnvParams, EnvState
 from jax_port.envs.fast_rng import below, spread_bits
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import Bars, EnvConfig
 
-Form = Literal["obs", "parts", "none"]
 POSITION = -env.POSITION_FEATURES
 """Where the observation holds the position: -1, 0 or 1."""
 
@@ -72,12 +72,12 @@ def rollout(
     def body(carry: tuple[EnvState, Any, jax.Array], key: jax.Array) -> Any:
         state, _, total = carry
         moved = env.batch_step(key[1], state, random_valid_actions(key[0], state), params)
-        seen = observe_as(form, moved.state, moved.obs, params)
-        return (moved.state, seen, total + moved.outcome.reward), None
+        obs = observe_as(form, moved.state, moved.obs, params)
+        return (moved.state, obs, total + moved.outcome.reward), None
 
     total = jnp.zeros_like(carry[0].position, jnp.float32)
-    (state, seen, total), _ = jax.lax.scan(body, (*carry, total), keys)
-    return state, seen, total.sum()
+    (state, obs, total), _ = jax.lax.scan(body, (*carry, total), keys)
+    return state, obs, total.sum()
 
 
 PORT_NAMES: dict[Form, str] = {
@@ -87,7 +87,7 @@ PORT_NAMES: dict[Form, str] = {
 }
 
 
-class PortRival:
+class PortWorkload:
     """The port on JAX's default device: N environments, one jitted scan.
 
     Args:
@@ -146,8 +146,7 @@ class PortRival:
 
     def close(self) -> None:
         """Forget the device arrays."""
-        for name in ("_carry", "compiled"):
-            self.__dict__.pop(name, None)
+        forget(self, "_carry", "compiled")
 
     def _keys(self) -> jax.Array:
         self._key, key = jax.random.split(self._key)
@@ -155,7 +154,7 @@ class PortRival:
         return keys if self._split is None else jax.device_put(keys, self._whole)
 
 
-class CartPoleRival:
+class CartPoleWorkload:
     """Gymnax's bare CartPole-v1 in the same loop, for scale: an environment that reads no data.
 
     Args:
@@ -209,11 +208,10 @@ class CartPoleRival:
 
     def close(self) -> None:
         """Forget the device arrays."""
-        for name in ("_carry", "_compiled"):
-            self.__dict__.pop(name, None)
+        forget(self, "_carry", "_compiled")
 
 
-class LegacyRival:
+class ReferenceWorkload:
     """The reference, one environment in a plain loop."""
 
     name, envs = "reference", 1
@@ -244,7 +242,7 @@ class LegacyRival:
         """Nothing to give back."""
 
 
-class VecRival:
+class VecEnvWorkload:
     """The reference behind Stable-Baselines3's ``SubprocVecEnv`` or ``DummyVecEnv``.
 
     Args:
@@ -296,6 +294,12 @@ class VecRival:
     def processes(self) -> list[int]:
         """Process ids of the workers, once prepared; none with ``DummyVecEnv``."""
         return [process.pid for process in getattr(self._vec, "processes", ())]
+
+
+def forget(workload: object, *names: str) -> None:
+    """Delete attributes, those that are there, so that their memory is given back."""
+    for name in names:
+        workload.__dict__.pop(name, None)
 
 
 def _valid(drawn: NDArray[np.int64], obs: Any) -> NDArray[np.int64]:

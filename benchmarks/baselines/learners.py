@@ -1,4 +1,4 @@
-"""Trainers that can begin anew and be asked what they would do, and how what they do is judged.
+"""Interface of trainers whose learning is measured, and the judgement of their policies.
 
 All are judged alike: their likeliest actions, in the port's environment, from the same starts. An
 action that the environment forbids does there what it does in training: it becomes hold.
@@ -6,7 +6,6 @@ action that the environment forbids does there what it does in training: it beco
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,27 +15,24 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecNormalize
 
-from benchmarks.baselines.pattern_agents import Unseen, policy_of
-from benchmarks.harness.measure import Rival
+from benchmarks.baselines.pattern_agents import HeldOutMarket
+from benchmarks.harness.measure import Workload
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
-from jax_port.export.layers import from_sb3, to_flax
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
-from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
-from jax_port.ppo.update import hyper_params
-from legacy_torch.train import TrainConfig, make_model, make_vec_env
-from markets import Bars, EnvConfig, InputError
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from legacy_torch.train import TrainConfig
+from markets import InputError
 
 Choose = Callable[[Any, jax.Array, jax.Array], jax.Array]
 """(weights, raw obs float32 (N, D), masks bool (N, A)) -> actions int32 (N,)."""
 
 
 class Greedy(NamedTuple):
-    """What a trainer has learned so far.
+    """The likeliest action of a policy, as a function and its weights.
 
     Attributes:
         choose: the same function for as long as the trainer lives, so that it is compiled once.
@@ -47,8 +43,8 @@ class Greedy(NamedTuple):
     weights: Any
 
 
-class Learner(Rival, Protocol):
-    """A rival whose learning is measured too.
+class Learner(Workload, Protocol):
+    """A trainer that can begin anew and hand out its policy.
 
     Attributes:
         masks: whether it is told which actions are allowed.
@@ -67,7 +63,10 @@ class Learner(Rival, Protocol):
 
 @contextmanager
 def lenient() -> Iterator[None]:
-    """Run what others wrote by JAX's own rules: the tests forbid promotion and deprecated names."""
+    """Allow JAX's default type promotion and silence warnings, for code of other libraries.
+
+    The tests forbid promotion and deprecated names.
+    """
     with (
         warnings.catch_warnings(),
         jax.numpy_dtype_promotion("standard"),
@@ -91,25 +90,25 @@ def minibatches(settings: TrainSettings) -> int:
     return settings.rollout_size // settings.batch_size
 
 
-def title(kind: str, settings: TrainSettings) -> str:
-    """Return a rival's name: who, with how many epochs, in what portions."""
+def title(trainer: str, settings: TrainSettings | TrainConfig) -> str:
+    """Return a row's name: the trainer, its epochs, and its sizes."""
     return (
-        f"{kind}, {settings.n_epochs} epochs, {settings.n_envs} x {settings.n_steps}, "
+        f"{trainer}, {settings.n_epochs} epochs, {settings.n_envs} x {settings.n_steps}, "
         f"batch {settings.batch_size}"
     )
 
 
-def judged(greedy: Greedy, unseen: Unseen) -> float:
+def greedy_return(greedy: Greedy, held_out: HeldOutMarket) -> float:
     """Return the mean PnL of episodes in dollars, likeliest actions, closed trades only.
 
     Args:
         greedy: a trainer's policy.
-        unseen: bars nobody was trained on, and the starts.
+        held_out: bars that nobody was trained on, and the starts.
     """
-    starts = jnp.asarray(unseen.starts, jnp.int32)
-    length = int(unseen.params.max_episode_bars)
+    starts = jnp.asarray(held_out.starts, jnp.int32)
+    length = int(held_out.params.max_episode_bars)
     with jax.default_matmul_precision("highest"):
-        pnl = _play(greedy.choose, greedy.weights, starts, unseen.params, length)
+        pnl = _play(greedy.choose, greedy.weights, starts, held_out.params, length)
     return float(np.mean(np.asarray(pnl, np.float64))) / 100
 
 
@@ -123,8 +122,8 @@ def _play(choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, le
         masks = jax.vmap(phase.action_masks, in_axes=(0, None))(state, params)
         actions = choose(weights, obs, masks)
         moved, outcome = jax.vmap(phase.advance, in_axes=(0, 0, None))(state, actions, params)
-        kept = jax.tree.map(lambda old, new: jnp.where(done, old, new), state, moved)
-        return (kept, done | outcome.terminated | outcome.truncated), None
+        state = jax.tree.map(lambda old, new: jnp.where(done, old, new), state, moved)
+        return (state, done | outcome.terminated | outcome.truncated), None
 
     state = jax.vmap(phase.reset_at, in_axes=(0, None))(starts, params)
     (state, _), _ = jax.lax.scan(body, (state, jnp.zeros(len(starts), bool)), length=length)
@@ -133,15 +132,15 @@ def _play(choose: Choose, weights: Any, starts: jax.Array, params: EnvParams, le
 
 def vec_scale(normalizer: VecNormalize) -> Scale:
     """Return the scale of a ``VecNormalize``'s observations."""
-    seen: Any = normalizer.obs_rms  # one, since observations are no dictionaries
+    statistics: Any = normalizer.obs_rms  # one, since observations are no dictionaries
+    values = (statistics.mean, statistics.var, statistics.count)
     with jax.enable_x64(True):
-        moments = RunningMoments(
-            *(jnp.asarray(x, jnp.float64) for x in (seen.mean, seen.var, seen.count))
-        )
+        moments = RunningMoments(*(jnp.asarray(value, jnp.float64) for value in values))
     return scale_of(moments)
 
 
-def _decide_with(spec: NetworkSpec, num_actions: int) -> Choose:
+def chooser_of(spec: NetworkSpec, num_actions: int) -> Choose:
+    """Return the likeliest allowed action of weights and scale, for the port's network."""
     network = make_network(spec, num_actions=num_actions)
 
     def choose(weights: Any, obs: jax.Array, masks: jax.Array) -> jax.Array:
@@ -149,110 +148,3 @@ def _decide_with(spec: NetworkSpec, num_actions: int) -> Choose:
         return decide(network, params, scale, obs, masks)
 
     return choose
-
-
-class PortLearner:
-    """The port's trainer, one agent; a portion is one update.
-
-    Args:
-        params: of the environment trained in.
-        config: its rules.
-        settings: sizes, network, numbers and the seed.
-    """
-
-    masks, note = True, "masks, float64 statistics, truncation bootstrapped"
-
-    def __init__(self, params: EnvParams, config: EnvConfig, settings: TrainSettings) -> None:
-        self.name, self.envs = title("port", settings), settings.n_envs
-        self._params, self._config, self._settings = params, config, settings
-        self._choose = _decide_with(settings.network, phase_of(params).num_actions)
-        self._fresh = jax.jit(init_agents, static_argnums=2)
-        self._agent: Agent | None = None
-
-    def prepare(self) -> float:
-        """Make an agent, compile, and make one update."""
-        began = time.perf_counter()
-        settings = self._settings
-        numbers = hyper_params(**{name: getattr(settings, name) for name in RATES})
-        self._hyper = jax.tree.map(lambda x: x[None], numbers)
-        self._train = make_train(settings, 1, 1)
-        self.begin()
-        self.run()
-        return time.perf_counter() - began
-
-    def begin(self) -> None:
-        """Start again from the seed."""
-        seeds = jnp.array([self._settings.seed], jnp.int32)
-        self._agent = jax.block_until_ready(self._fresh(seeds, self._params, self._settings))
-
-    def run(self) -> int:
-        """Make one update."""
-        assert self._agent is not None
-        self._agent, metrics = self._train(self._agent, self._hyper, self._params)
-        jax.block_until_ready((self._agent, metrics))
-        return self._settings.rollout_size
-
-    def greedy(self) -> Greedy:
-        """Return the policy."""
-        assert self._agent is not None
-        policy = policy_of(self._agent, 0, self._config, self._settings.network)
-        return Greedy(self._choose, (policy.params, policy.scale))
-
-    def close(self) -> None:
-        """Forget the agent."""
-        self._agent = None
-
-
-class ReferenceLearner:
-    """MaskablePPO with VecNormalize on the reference; a portion is one rollout and its update.
-
-    Args:
-        bars, config: what is traded and how.
-        settings: of MaskablePPO.
-    """
-
-    masks, note = True, "masks; the reference's environments, a process each"
-
-    def __init__(self, bars: Bars, config: EnvConfig, settings: TrainConfig) -> None:
-        self.name = (
-            f"MaskablePPO, {settings.n_epochs} epochs, {settings.n_envs} x {settings.n_steps}, "
-            f"batch {settings.batch_size}"
-        )
-        self.envs = settings.n_envs
-        self._bars, self._config, self._settings = bars, config, settings
-        self._workers: VecEnv | None = None
-
-    def prepare(self) -> float:
-        """Start the workers."""
-        began = time.perf_counter()
-        self._workers = make_vec_env(self._bars, self._config, self._settings.n_envs)
-        self.begin()
-        network: Any = self._model.policy.net_arch
-        actions: Any = self._model.action_space
-        self._spec = NetworkSpec(tuple(network["pi"]), tuple(network["vf"]))
-        self._choose = _decide_with(self._spec, int(actions.n))
-        return time.perf_counter() - began
-
-    def begin(self) -> None:
-        """Start again with fresh weights and statistics in the same workers."""
-        assert self._workers is not None
-        self._normalizer = VecNormalize(self._workers, gamma=self._settings.gamma)
-        self._model = make_model(self._normalizer, self._settings)
-
-    def run(self) -> int:
-        """Collect one rollout and train on it."""
-        size = self._settings.n_envs * self._settings.n_steps
-        self._model.learn(size, reset_num_timesteps=False)
-        return size
-
-    def greedy(self) -> Greedy:
-        """Return the policy, its weights carried over to the port's network."""
-        state = {name: value.numpy() for name, value in self._model.policy.state_dict().items()}
-        weights = to_flax(from_sb3(state, self._spec), self._spec)
-        return Greedy(self._choose, (weights, vec_scale(self._normalizer)))
-
-    def close(self) -> None:
-        """End the workers."""
-        if self._workers is not None:
-            self._workers.close()
-            self._workers = None

@@ -1,4 +1,4 @@
-"""A fair rival on the CPU: Phase 1 for thousands of environments at once in NumPy, written for speed.
+"""Phase 1 vectorised in NumPy, written for speed: the CPU baseline that uses neither Gymnasium nor JAX.
 
 Source: sections 4 to 6 of ``docs/environment.md``. What someone does who wants to leave Gymnasium but
 not NumPy: whole ticks and cents, arrays over environments, work only where something happens, windows
@@ -226,7 +226,7 @@ class NumpyEnvs:
         s["trailing_dd_level"][rows] = min(rules["initial"] - rules["drawdown"], rules["locked"])
 
 
-class NumpyRival:
+class NumpyWorkload:
     """:class:`NumpyEnvs` in the throughput benchmark, with random valid actions.
 
     Args:

@@ -1,4 +1,4 @@
-"""The port behind Stable-Baselines3's ``VecEnv``: N environments, one compiled step, NumPy outside."""
+"""Stable-Baselines3's ``VecEnv`` over the port's environments: one compiled step, NumPy outside."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class PortVecEnv(VecEnv):
         assert self._waiting is not None
         self._number += 1
         number = jnp.uint32(self._number)
-        self._state, seen = _step(self._key, number, self._state, self._waiting, self._params)
-        obs, rewards, terminated, truncated, final = (np.asarray(x) for x in seen)
+        self._state, arrays = _step(self._key, number, self._state, self._waiting, self._params)
+        obs, rewards, terminated, truncated, final = (np.asarray(x) for x in arrays)
         dones = terminated | truncated
         nothing: dict[str, Any] = {}
         infos = [nothing] * self.num_envs

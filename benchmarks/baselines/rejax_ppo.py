@@ -18,14 +18,14 @@ from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
 from jax_port.ppo.settings import TrainSettings
 
 
-class RejaxRival:
-    """rejax's PPO as a rival; a portion is one ``train_iteration``.
+class RejaxTrainer:
+    """rejax's PPO as a workload; a portion is one ``train_iteration``.
 
     Observations and rewards are normalised by rejax's own options.
 
     Args:
         params: of the environment.
-        settings: sizes, towers, numbers and the seed; both towers have the policy's sizes.
+        settings: sizes, network, numbers and the seed; the value network has the policy's sizes.
     """
 
     masks = False
@@ -86,8 +86,8 @@ class RejaxRival:
     def greedy(self) -> Greedy:
         """Return the policy."""
         # Copies: the next update is given the state's own arrays.
-        kept = (self._state.actor_ts.params, self._state.obs_rms_state)
-        return Greedy(self._choose, jax.tree.map(jnp.copy, kept))
+        weights = (self._state.actor_ts.params, self._state.obs_rms_state)
+        return Greedy(self._choose, jax.tree.map(jnp.copy, weights))
 
     def close(self) -> None:
         """Forget the device arrays."""
@@ -105,8 +105,8 @@ def _chooser(algorithm: Any) -> Any:
         del masks
         params, moments = weights
         with lenient():
-            seen = algorithm.normalize_obs(moments, obs)
-            likely = algorithm.actor.apply(params, seen, method="_action_dist").logits
-        return jnp.argmax(likely, axis=-1).astype(jnp.int32)
+            normalized = algorithm.normalize_obs(moments, obs)
+            logits = algorithm.actor.apply(params, normalized, method="_action_dist").logits
+        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
 
     return choose

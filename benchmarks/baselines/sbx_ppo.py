@@ -19,14 +19,15 @@ from benchmarks.baselines.port_vec_env import PortVecEnv
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo.running_statistics import normalize
 from jax_port.ppo.settings import TrainSettings
+from parity.learner.sb3_settings import sb3_arguments
 
 
-class SbxRival:
-    """SBX's PPO as a rival; a portion is one rollout and its update.
+class SbxTrainer:
+    """SBX's PPO as a workload; a portion is one rollout and its update.
 
     Args:
         params: of the environment.
-        settings: sizes, towers, numbers and the seed.
+        settings: sizes, network, numbers and the seed.
     """
 
     masks = False
@@ -46,27 +47,9 @@ class SbxRival:
             import sbx
 
             self._normalizer = self._vec_env()
-            self._model = sbx.PPO(
-                "MlpPolicy",
-                self._normalizer,
-                learning_rate=settings.learning_rate,
-                n_steps=settings.n_steps,
-                batch_size=settings.batch_size,
-                n_epochs=settings.n_epochs,
-                gamma=settings.gamma,
-                gae_lambda=settings.gae_lambda,
-                clip_range=settings.clip_range,
-                ent_coef=settings.ent_coef,
-                vf_coef=settings.vf_coef,
-                max_grad_norm=settings.max_grad_norm,
-                seed=settings.seed,
-                device="cpu",
-                policy_kwargs={
-                    "net_arch": {"pi": list(settings.network.pi), "vf": list(settings.network.vf)},
-                    "activation_fn": nn.relu,
-                    "ortho_init": True,
-                },
-            )
+            arguments = sb3_arguments(settings)
+            arguments["policy_kwargs"] |= {"activation_fn": nn.relu, "ortho_init": True}
+            self._model = sbx.PPO("MlpPolicy", self._normalizer, **arguments)
             policy = self._model.policy
             self._fresh = (policy.actor_state, policy.vf_state)
             self._choose = _chooser(policy.actor)
@@ -110,7 +93,7 @@ def _chooser(actor: Any) -> Any:
         del masks
         params, scale = weights
         with lenient():
-            likely = actor.apply(params, normalize(scale, obs)).logits_parameter()
-        return jnp.argmax(likely, axis=-1).astype(jnp.int32)
+            logits = actor.apply(params, normalize(scale, obs)).logits_parameter()
+        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
 
     return choose

@@ -1,4 +1,4 @@
-"""What processes and a GPU were doing: CPU seconds and memory from /proc, kernels from nvidia-smi."""
+"""CPU time and memory of processes from /proc, and GPU utilisation from nvidia-smi."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 PROC = Path("/proc")
 NO_GPU = "no GPU in this run"
@@ -44,20 +43,20 @@ def tree_cpu_seconds() -> float:
     """Return the CPU seconds, user and system, of this process and all that descend from it."""
     if not PROC.is_dir():
         return time.process_time()
-    found = {int(p.name): _stat(p.name) for p in PROC.iterdir() if p.name.isdigit()}
-    alive = {pid: stat for pid, stat in found.items() if stat is not None}
-    mine = {os.getpid()}
+    stats = {int(p.name): _stat(p.name) for p in PROC.iterdir() if p.name.isdigit()}
+    alive = {pid: stat for pid, stat in stats.items() if stat is not None}
+    tree = {os.getpid()}
     while True:
-        more = {pid for pid, (parent, _) in alive.items() if parent in mine} - mine
-        if not more:
+        children = {pid for pid, (parent, _) in alive.items() if parent in tree} - tree
+        if not children:
             break
-        mine |= more
-    return sum(alive[pid][1] for pid in mine if pid in alive)
+        tree |= children
+    return sum(alive[pid][1] for pid in tree if pid in alive)
 
 
 @dataclass
-class Use:
-    """What was used while something ran.
+class Utilisation:
+    """CPU time and GPU utilisation while something ran.
 
     Attributes:
         wall_seconds: how long it ran, readings of CPU seconds included.
@@ -73,20 +72,11 @@ class Use:
     gpu_share: float | None = None
     gpu_reason: str = NO_GPU
 
-    @property
-    def cpu_share(self) -> float:
-        """Share of all cores, 0 to 1."""
-        return self.cpu_seconds / self.wall_seconds / self.cores
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return {**self.__dict__, "cpu_share": self.cpu_share}
-
 
 @contextmanager
-def used() -> Iterator[Use]:
-    """Measure what a block of code uses; the numbers are there when it ends."""
-    use = Use(cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+def watch_utilisation() -> Iterator[Utilisation]:
+    """Measure the utilisation of a block of code; the numbers are there when it ends."""
+    use = Utilisation(cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     watcher = _watch_gpu()
     # Readings take CPU time themselves: they lie within the wall time, else a share could exceed one.
     wall, cpu = time.perf_counter(), tree_cpu_seconds()
@@ -107,10 +97,10 @@ def _watch_gpu() -> subprocess.Popen[str] | str:
 
     if jax.default_backend() != "gpu":
         return NO_GPU
-    asked = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-i", "0"]
+    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-i", "0"]
     try:
         return subprocess.Popen(
-            [*asked, "-lms", str(SAMPLE_MS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*query, "-lms", str(SAMPLE_MS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     except OSError as error:
         return f"nvidia-smi can't be run: {error}"
@@ -118,8 +108,8 @@ def _watch_gpu() -> subprocess.Popen[str] | str:
 
 def _read_gpu(watcher: subprocess.Popen[str]) -> tuple[float | None, str]:
     watcher.terminate()
-    said, complaint = watcher.communicate()
-    shares = [int(line) / 100 for line in said.split() if line.strip().isdigit()]
+    output, complaint = watcher.communicate()
+    shares = [int(line) / 100 for line in output.split() if line.strip().isdigit()]
     if not shares:
-        return None, f"nvidia-smi gave no number: {(said + complaint).strip()[:200]}"
+        return None, f"nvidia-smi gave no number: {(output + complaint).strip()[:200]}"
     return sum(shares) / len(shares), ""

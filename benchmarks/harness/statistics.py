@@ -1,41 +1,106 @@
-"""What samples say: a median with its quartiles, and the ratio of two rivals round by round."""
+"""Statistics of samples: median with quartiles, and the ratio of two programs paired round by round."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Self
 
+import msgspec
 import numpy as np
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Return the median and the quartiles of at least one number, ready for JSON."""
+class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Median and quartiles of some numbers, in the unit of those numbers.
+
+    Attributes:
+        median: the 50th percentile.
+        quartiles: the 25th and the 75th percentile.
+    """
+
+    median: float
+    quartiles: tuple[float, float]
+
+
+class PairedRatio(Summary, frozen=True, kw_only=True):
+    """Ratio of two programs that ran in the same rounds.
+
+    Attributes:
+        rounds: the ratio of each round; median and quartiles are theirs.
+    """
+
+    rounds: tuple[float, ...]
+
+
+class Samples(Summary, frozen=True, kw_only=True):
+    """Rates measured in rounds, higher is better; the unit stands in the row that holds them.
+
+    Attributes:
+        blocks: samples by block, one sample a round; a block in which the row failed is empty.
+
+    Raises:
+        ValueError: there is no sample, or one that is not above zero.
+    """
+
+    blocks: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.samples or min(self.samples) <= 0:
+            raise ValueError("samples must be above zero, and at least one")
+
+    @classmethod
+    def of(cls, *blocks: Sequence[float]) -> Self:
+        """Return the samples of some blocks with their median and quartiles."""
+        summary = summarise([sample for block in blocks for sample in block])
+        values = tuple(tuple(block) for block in blocks)
+        return cls(median=summary.median, quartiles=summary.quartiles, blocks=values)
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """The samples of all blocks."""
+        return tuple(sample for block in self.blocks for sample in block)
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Return the median and the quartiles of at least one number."""
     low, median, high = (float(x) for x in np.percentile(values, (25, 50, 75)))
-    return {"median": median, "quartiles": [low, high]}
+    return Summary(median=median, quartiles=(low, high))
 
 
-def paired(above: Sequence[float], below: Sequence[float]) -> dict[str, Any]:
-    """Return above over below, round by round: ``rounds``, their median and quartiles.
+def ratio_of_rounds(numerator: Sequence[float], denominator: Sequence[float]) -> PairedRatio:
+    """Return the ratio of two lists of samples, round by round.
 
     What slows the machine in a round slows both, so ratios scatter less than rates. Both must have the
-    same rounds, at least one.
+    same number of rounds, at least one.
     """
-    rounds = [one / other for one, other in zip(above, below, strict=True)]
-    return {**spread(rounds), "rounds": rounds}
+    rounds = tuple(one / other for one, other in zip(numerator, denominator, strict=True))
+    summary = summarise(rounds)
+    return PairedRatio(median=summary.median, quartiles=summary.quartiles, rounds=rounds)
 
 
-def scaled(ratio: Mapping[str, Any], by: float) -> dict[str, Any]:
+def paired_ratio(numerator: Samples | None, denominator: Samples | None) -> PairedRatio | None:
+    """Return the ratio of two rows over the rounds that both have; None if there are none.
+
+    A block counts if both rows have as many rounds in it.
+    """
+    if numerator is None or denominator is None:
+        return None
+    pairs = zip(numerator.blocks, denominator.blocks, strict=False)
+    both = [(one, other) for one, other in pairs if one and len(one) == len(other)]
+    if not both:
+        return None
+    above = [sample for block, _ in both for sample in block]
+    below = [sample for _, block in both for sample in block]
+    return ratio_of_rounds(above, below)
+
+
+def scaled(ratio: Summary, factor: float) -> Summary:
     """Return a ratio's median and quartiles times a number."""
-    return {"median": by * ratio["median"], "quartiles": [by * x for x in ratio["quartiles"]]}
+    low, high = ratio.quartiles
+    return Summary(median=factor * ratio.median, quartiles=(factor * low, factor * high))
 
 
-def samples_of(row: Mapping[str, Any]) -> list[float]:
-    """Return a row's samples, higher is better; none if it failed."""
-    measured = row.get("steps_per_second") or row.get("rate") or {}
-    return list(measured.get("samples") or ())
-
-
-def median_of(row: Mapping[str, Any]) -> float | None:
-    """Return the median of a row's samples; None if it failed."""
-    samples = samples_of(row)
-    return float(np.median(samples)) if samples else None
+def block_scatter(medians: Sequence[float]) -> float | None:
+    """Return the standard deviation of the blocks' medians over their mean; None below two blocks."""
+    if len(medians) < 2:
+        return None
+    return float(np.std(medians, ddof=1) / np.mean(medians))

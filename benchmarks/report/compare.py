@@ -1,4 +1,4 @@
-"""Tell a regression from noise: two reports, row by row.
+"""Comparison of two reports row by row: which changes are regressions, and which are noise.
 
 Each row holds samples that were taken in turns. In the report of one benchmark the ratio of two medians
 is resampled from them: that is the noise within a run, and minutes later the machine may be another. A
@@ -9,17 +9,18 @@ lies outside the margin, and is unclear where it is wider than the margin can te
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from benchmarks.report.sections import REPORT, Measured, measured_of
+from benchmarks.harness.machine_info import MachineInfo
+from benchmarks.harness.reports import AnyReport, MergedReport
+from benchmarks.report.sections import Measured, measured_of
 from markets import InputError
 
 Verdict = Literal["slower", "faster", "worse", "better", "same", "unclear"]
@@ -31,7 +32,7 @@ MOST_FREEDOM = 30
 
 @dataclass(frozen=True)
 class Change:
-    """One row in two reports.
+    """Change of one row between two reports.
 
     Attributes:
         name: of the row, with its section's in a merged report.
@@ -56,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two reports.
+    """Changes of all rows between two reports.
 
     Attributes:
         changes: rows that both have.
@@ -83,49 +84,27 @@ class Comparison:
         return {"regressed": self.regressed, **asdict(self)}
 
 
-def read_report(path: Path) -> dict[str, Any]:
-    """Read a report that a benchmark wrote, or a merged one.
-
-    Raises:
-        InputError: there is none, or it is not one.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found["benchmark"], found["schema"], found["surroundings"]["versions"]
-        measured_of(found)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give a JSON report of a benchmark") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            f"{path}: not a report of steps per second; give benchmarks.json, or what `--json FILE` of "
-            "one benchmark wrote"
-        ) from None
-    report: dict[str, Any] = found
-    return report
-
-
-def compare(
-    before: Mapping[str, Any], after: Mapping[str, Any], margin: float = 0.05, seed: int = 0
-) -> Comparison:
+def compare(before: AnyReport, after: AnyReport, margin: float = 0.05, seed: int = 0) -> Comparison:
     """Compare two reports of one benchmark, or two merged reports.
 
     Args:
-        before, after: from :func:`read_report`.
+        before, after: from :func:`benchmarks.harness.reports.read_report`.
         margin: a ratio within 1 +- this is no change.
         seed: of the resampling.
 
     Raises:
         InputError: they are of two benchmarks, or the margin is no share.
     """
-    for name in ("benchmark", "schema"):
-        if before[name] != after[name]:
-            raise InputError(
-                f"the first report's {name} is {before[name]!r}, the second's {after[name]!r}; compare "
-                "two reports of one benchmark"
-            )
+    if type(before) is not type(after):
+        kinds = [type(report).__struct_config__.tag for report in (before, after)]
+        raise InputError(
+            f"the first report's benchmark is {kinds[0]!r}, the second's {kinds[1]!r}; compare two "
+            "reports of one benchmark"
+        )
     if not 0 < margin < 1:
         raise InputError(f"the margin is {margin!r}; give a share between 0 and 1, such as 0.05")
-    if before["benchmark"] == REPORT and before["made"]["quick"] != after["made"]["quick"]:
+    made = [report.made.quick for report in (before, after) if isinstance(report, MergedReport)]
+    if len(set(made)) > 1:
         raise InputError("one report is a quick run, the other is not; compare two full reports")
     first, second = ({row.full_name: row for row in measured_of(report)} for report in (before, after))
     pairs = [(first[name], second[name]) for name in first if name in second]
@@ -133,10 +112,7 @@ def compare(
     scatter = section_scatter([*first.values(), *second.values()])
     # One wrong verdict in twenty comparisons of whole reports, not one in twenty rows.
     tail = (1 - LEVEL) / 2 / max(len(pairs), 1)
-    moved = [
-        np.median(two.samples) / np.median(one.samples) for one, two in pairs if one.machine
-    ]  # fmt: skip
-    machine = float(np.median(moved)) if moved else 1.0
+    machine = machine_ratio(pairs)
     changes = []
     for one, two in pairs:
         interval = interval_of(one, two, scatter, tail, rng)
@@ -145,9 +121,15 @@ def compare(
         changes,
         [name for name in first if name not in second],
         [name for name in second if name not in first],
-        _differences(before["surroundings"], after["surroundings"]),
+        _differences(before.machine_info, after.machine_info),
         machine,
     )
+
+
+def machine_ratio(pairs: Sequence[tuple[Measured, Measured]]) -> float:
+    """Return the median ratio of the machine's own rates, after / before; 1 where there are none."""
+    ratios = [np.median(two.samples) / np.median(one.samples) for one, two in pairs if one.machine]
+    return float(np.median(ratios)) if ratios else 1.0
 
 
 def log_medians(row: Measured) -> NDArray[np.float64]:
@@ -162,14 +144,14 @@ def section_scatter(rows: Sequence[Measured]) -> dict[str, tuple[float, int]]:
         Section to the standard deviation of a block's log median and its degrees of freedom; only
         sections that have a row with two blocks.
     """
-    found = {}
+    scatter = {}
     for section in {row.section for row in rows}:
         several = [log_medians(row) for row in rows if row.section == section and len(row.blocks) > 1]
         freedom = sum(len(medians) - 1 for medians in several)
         if freedom:
             squares = sum(float(np.sum((medians - medians.mean()) ** 2)) for medians in several)
-            found[section] = ((squares / freedom) ** 0.5, min(freedom, MOST_FREEDOM))
-    return found
+            scatter[section] = ((squares / freedom) ** 0.5, min(freedom, MOST_FREEDOM))
+    return scatter
 
 
 def interval_of(
@@ -179,7 +161,7 @@ def interval_of(
     tail: float,
     rng: np.random.Generator,
 ) -> tuple[float, float] | None:
-    """Return the interval of after / before; None where a single timing says nothing of its spread.
+    """Return the interval of after / before; None where a single timing says nothing of its scatter.
 
     Args:
         before, after: one row in two reports.
@@ -230,27 +212,27 @@ def change_of(
     low, high = interval or (0.0, float("inf"))
     less = before.better == "less"
     drift = 1.0 if before.exact else 1 / machine if less else machine
-    floor, ceiling = min(1.0, drift) * (1 - margin), max(1.0, drift) * (1 + margin)
+    lower, upper = min(1.0, drift) * (1 - margin), max(1.0, drift) * (1 + margin)
     verdict: Verdict = "unclear"
-    if high < floor:
+    if high < lower:
         verdict = "better" if less else "slower"
-    elif low > ceiling:
+    elif low > upper:
         verdict = "worse" if less else "faster"
-    elif low >= floor and high <= ceiling:
+    elif low >= lower and high <= upper:
         verdict = "same"
     name, unit = before.full_name, before.unit
     return Change(name, old, new, new / old, low, high, verdict, unit, before.machine)
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return what of the surroundings differs, but for the time and the load."""
-    found = {}
+def _differences(before: MachineInfo, after: MachineInfo) -> dict[str, tuple[str, str]]:
+    """Return what differs of machine and software, but for the time and the load."""
+    differences = {}
     for name in ("python", "platform", "cpu", "cores", "device", "versions", "flags"):
-        one, two = before.get(name), after.get(name)
-        if isinstance(one, Mapping) and isinstance(two, Mapping):
+        one, two = (msgspec.to_builtins(getattr(info, name)) for info in (before, after))
+        if isinstance(one, dict):
             for key in sorted({*one, *two}):
                 if one.get(key) != two.get(key):
-                    found[f"{name} {key}"] = (str(one.get(key)), str(two.get(key)))
+                    differences[f"{name} {key}"] = (str(one.get(key)), str(two.get(key)))
         elif one != two:
-            found[name] = (str(one), str(two))
-    return found
+            differences[name] = (str(one), str(two))
+    return differences

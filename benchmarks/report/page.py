@@ -1,44 +1,24 @@
-"""The report as one self-contained HTML page: the plan's table, then every section."""
+"""HTML page of a merged report, self-contained: the table of targets, then every section."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from benchmarks.harness.reports import MergedReport, ScalingReport, SectionResult, SectionRun
 from benchmarks.report.compare import section_scatter
-from benchmarks.report.plots import (
-    busy_plot,
-    envs_plot,
-    floors_plot,
-    latency_plot,
-    memory_plot,
-    return_plot,
-    scaling_plots,
-    train_plot,
-)
+from benchmarks.report.plots import Plot, scaling_plots, section_plots
 from benchmarks.report.sections import measured_of
-from benchmarks.report.tables import TABLES
+from benchmarks.report.tables import PageTable, section_tables
 from benchmarks.report.takeaways import takeaway
-from benchmarks.report.targets import command_of, plan_rows
+from benchmarks.report.targets import Target, command_of, targets
 from foundation.report.html import templates
-
-Values = Mapping[str, Any]
-
-PLOTS: Mapping[str, list[tuple[str, Callable[[Values], Any]]]] = {
-    "env": [("Steps a second over environments; bands are quartiles", envs_plot)],
-    "train": [("Training steps a second; lines are quartiles", train_plot)],
-    "floors": [("What each reaches of what the machine gave in the same rounds", floors_plot)],
-    "scaling": [],
-    "latency": [("One raw observation in, one action out", latency_plot)],
-    "memory": [("Bytes", memory_plot), ("How busy each keeps the machine", busy_plot)],
-    "time_to_return": [("Mean dollars an episode on unseen bars", return_plot)],
-}
 
 ABOUT = {
     "env": "Random valid actions, restarts included, float32 observations; compiling is apart.",
     "train": "Rollout and update, end to end: the same bars, network and epochs for all.",
-    "floors": "What a step must move or multiply, against the machine's own rates in the same rounds.",
+    "roofline": "What a step must move or multiply, against the machine's own rates in those rounds.",
     "scaling": "One size at a time moves away from a base point.",
     "latency": "For live trading: one decision at a time, on one thread.",
     "memory": "What one more environment costs, and how busy each side keeps the machine.",
@@ -47,7 +27,51 @@ ABOUT = {
 }
 
 
-def render(report: Values) -> str:
+@dataclass(frozen=True)
+class Headline:
+    """Verdict at the top of the page: tone of its colour, sign, title, and a sentence."""
+
+    tone: str
+    sign: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What went wrong with a run: a title, and the end of what the run printed."""
+
+    title: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far blocks of a section scatter, in words."""
+
+    title: str
+    scatter: str
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """What the template shows of one section."""
+
+    name: str
+    title: str
+    about: str
+    status: str
+    notices: Sequence[Notice]
+    command: str
+    seconds: float
+    runs: int
+    takeaway: str = ""
+    plots: Sequence[Plot] = ()
+    small: Sequence[Plot] = ()
+    tables: Sequence[PageTable] = field(default_factory=list)
+
+
+def render(report: MergedReport) -> str:
     """Return the page of a merged report, as :func:`benchmarks.report.run.gather` returns it.
 
     Every section has a place on the page, also one that failed.
@@ -56,80 +80,82 @@ def render(report: Values) -> str:
         HTML that asks for nothing outside itself.
     """
     env = templates("benchmarks.report")
-    rows = plan_rows(report)
+    rows = targets(report)
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks is still shown in the reader's own font.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        sections = [_section(name, part) for name, part in report["sections"].items()]
+        sections = [page_section(name, part) for name, part in report.sections.items()]
     return env.get_template("benchmark.html.j2").render(
         report=report,
-        plan=rows,
+        targets=rows,
         headline=headline(report, rows),
         sections=sections,
         noise=noise(report),
     )
 
 
-def headline(report: Values, rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the page's verdict: tone, sign, title, and a sentence."""
-    broken = [part["title"] for part in report["sections"].values() if part["status"] != "ok"]
-    measured = [row for row in rows if row["met"] is not None]
-    missed = [row["metric"] for row in measured if not row["met"]]
-    met = len(measured) - len(missed)
-    said = f"{len(rows) - len(measured)} of the plan's {len(rows)} rows could not be judged here."
+def headline(report: MergedReport, rows: Sequence[Target]) -> Headline:
+    """Return the page's verdict."""
+    broken = [part.title for part in report.sections.values() if part.status != "ok"]
+    measured = [row for row in rows if row.met is not None]
+    missed = [row.metric for row in measured if not row.met]
+    text = f"{len(rows) - len(measured)} of the plan's {len(rows)} rows could not be judged here."
     if missed:
-        said = f"Not met: {', '.join(missed)}. {said}"
+        text = f"Not met: {', '.join(missed)}. {text}"
     if broken:
-        said += f" Not complete: {', '.join(broken)}."
-    title = f"{met} of {len(measured)} measured targets met."
-    if report["made"]["quick"]:
+        text += f" Not complete: {', '.join(broken)}."
+    if report.made.quick:
         quick = "Tiny sizes: it shows that everything runs, and its numbers mean nothing."
-        return {"tone": "warn", "sign": "!", "title": "A quick run.", "said": f"{quick} {said}"}
+        return Headline("warn", "!", "A quick run.", f"{quick} {text}")
+    title = f"{len(measured) - len(missed)} of {len(measured)} measured targets met."
     tone, sign = ("bad", "✕") if missed else ("warn", "!") if broken else ("good", "✓")
-    return {"tone": tone, "sign": sign, "title": title, "said": said}
+    return Headline(tone, sign, title, text)
 
 
-def noise(report: Values) -> list[dict[str, str]]:
+def noise(report: MergedReport) -> list[Noise]:
     """Return, by section, how far the medians of its blocks scatter, over all its rows."""
     scatter = section_scatter(measured_of(report))
     return [
-        {"title": part["title"], "spread": f"±{scatter[name][0]:.1%}"}
-        for name, part in report["sections"].items()
+        Noise(part.title, f"±{scatter[name][0]:.1%}")
+        for name, part in report.sections.items()
         if name in scatter
     ]
 
 
-def _section(name: str, part: Values) -> dict[str, Any]:
+def _notices(part: SectionResult) -> list[Notice]:
+    notices = [_failure(run) for run in part.runs if run.exit_code != 0]
+    if part.status == "not run":
+        notices.append(Notice("This section was not run."))
+    if any(run.stale for run in part.runs):
+        notices.append(Notice("Measured by code that has changed since."))
+    return notices
+
+
+def _failure(run: SectionRun) -> Notice:
+    lines = run.output.strip().splitlines() or ["it printed nothing"]
+    ended = "was stopped" if run.exit_code is None else f"ended with code {run.exit_code}"
+    return Notice(f"A run {ended}: {lines[-1]}", "\n".join(lines[-30:]))
+
+
+def page_section(name: str, part: SectionResult) -> PageSection:
     """Return what the template shows of a section."""
-    found, notices = part["report"], []
-    for run in part["runs"]:
-        if run["exit_code"] == 0:
-            continue
-        lines = run["said"].strip().splitlines() or ["it said nothing"]
-        ended = "was stopped" if run["exit_code"] is None else f"ended with code {run['exit_code']}"
-        notices.append({"title": f"A run {ended}: {lines[-1]}", "said": "\n".join(lines[-30:])})
-    if part["status"] == "not run":
-        notices.append({"title": "This section was not run.", "said": ""})
-    if any(run["stale"] for run in part["runs"]):
-        notices.append({"title": "Measured by code that has changed since.", "said": ""})
-    shown: dict[str, Any] = {
-        "name": name,
-        "title": part["title"],
-        "about": ABOUT[name],
-        "status": part["status"],
-        "notices": notices,
-        "command": command_of(name),
-        "seconds": sum(run["seconds"] for run in part["runs"]),
-        "runs": len(part["runs"]),
-        "takeaway": "",
-        "plots": [],
-        "small": [],
-        "tables": [],
-    }
-    if found is None:
-        return shown
-    shown["takeaway"] = takeaway(name, found)
-    shown["plots"] = [{"title": title, "svg": draw(found)} for title, draw in PLOTS[name]]
-    shown["small"] = scaling_plots(found) if name == "scaling" else []
-    shown["tables"] = TABLES[name](found)
-    return shown
+    section = PageSection(
+        name=name,
+        title=part.title,
+        about=ABOUT[name],
+        status=part.status,
+        notices=_notices(part),
+        command=command_of(name),
+        seconds=sum(run.seconds for run in part.runs),
+        runs=len(part.runs),
+    )
+    report = part.report
+    if report is None:
+        return section
+    return replace(
+        section,
+        takeaway=takeaway(report),
+        plots=section_plots(report),
+        small=scaling_plots(report) if isinstance(report, ScalingReport) else (),
+        tables=section_tables(report),
+    )

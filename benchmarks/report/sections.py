@@ -1,14 +1,15 @@
-"""The sections of the benchmark report, and what is measured in each: one list of rows with samples."""
+"""Sections of the benchmark report, and their measurements as one list of samples with units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from benchmarks.harness.reports import AnyReport, MergedReport, SectionReport
+from benchmarks.harness.rows import LatencyRow, MachineRow, MemoryRow, RateRow, ReturnRow, Row
 
 Better = Literal["more", "less"]
-REPORT = "report"
-"""What a merged report calls its benchmark."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ SECTIONS: tuple[Section, ...] = (
         8.0,
         minutes=10.0,
     ),
-    Section("floors", "What the hardware allows", "benchmarks.suites.roofline", ("--rounds", "3"), 4.0),
+    Section(
+        "roofline", "What the hardware allows", "benchmarks.suites.roofline", ("--rounds", "3"), 4.0
+    ),
     Section("scaling", "Scaling", "benchmarks.suites.scaling", ("--rounds", "2"), 4.0, minutes=6.0),
     Section("latency", "One decision", "benchmarks.suites.latency", minutes=2.0),
     Section("memory", "Memory and utilisation", "benchmarks.suites.memory", (), 10.0, blocks=False),
@@ -70,7 +73,7 @@ SECTIONS: tuple[Section, ...] = (
 
 @dataclass(frozen=True)
 class Measured:
-    """What one row measured.
+    """Measurement of one row, comparable between reports.
 
     Attributes:
         section: of the report; empty in the report of a single benchmark.
@@ -101,57 +104,38 @@ class Measured:
         return f"{self.section}: {self.name}" if self.section else self.name
 
 
-def measured_of(report: Mapping[str, Any]) -> list[Measured]:
-    """Return all that a report measured; rows that failed measured nothing.
-
-    Args:
-        report: of one benchmark, or merged.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is not such a report.
-    """
-    if report["benchmark"] != REPORT:
-        return list(_rows(report, ""))
+def measured_of(report: AnyReport) -> list[Measured]:
+    """Return all that a report measured; rows that failed measured nothing."""
+    if not isinstance(report, MergedReport):
+        return list(_measured_rows(report, ""))
     return [
-        row
-        for name, section in report["sections"].items()
-        if section["report"]
-        for row in _rows(section["report"], name)
+        measured
+        for name, section in report.sections.items()
+        if section.report
+        for measured in _measured_rows(section.report, name)
     ]
 
 
-def _rows(report: Mapping[str, Any], section: str) -> Iterator[Measured]:
-    for row in report["rows"]:
-        if row.get("error"):
-            continue
-        name, timed = row["name"], row.get("steps_per_second") or row.get("rate")
-        if timed:
-            unit = row.get("unit", "steps/s")
-            machine = "rate" in row and unit != "steps/s"
-            yield Measured(section, name, unit, "more", blocks_of(timed, "samples"), machine=machine)
-        elif "bytes" in row:
-            yield Measured(section, name, "bytes", "less", _positive([[row["bytes"]]]), exact=True)
-        elif "median_us" in row:
-            yield Measured(section, name, "microseconds", "less", blocks_of(row, "median_us"))
-        elif "seconds" in row and "best_return" in row:
-            if row["seconds"]:  # else it did not get there, or was there untrained
-                name = f"{name}, seed {row['seed']}" if "seed" in row else name
-                yield Measured(section, name, "seconds", "less", _positive([[row["seconds"]]]))
-        else:
-            raise ValueError(f"row {name!r} holds nothing that is known")
+def _measured_rows(report: SectionReport, section: str) -> Iterator[Measured]:
+    for row in report.rows:
+        measured = None if row.error else _measured(row)
+        if measured is not None:
+            yield replace(measured, section=section)
 
 
-def blocks_of(values: Mapping[str, Any], key: str) -> tuple[tuple[float, ...], ...]:
-    """Return samples by block: those of a merged report, or the one block of a single one."""
-    blocks = values.get("blocks")
-    if blocks is None:
-        found = values[key]
-        blocks = [found if isinstance(found, list) else [found]]
-    return _positive([block for block in blocks if block])
-
-
-def _positive(blocks: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
-    found = tuple(tuple(float(sample) for sample in block) for block in blocks)
-    if not found or any(not block or min(block) <= 0 for block in found):
-        raise ValueError("samples must be above zero")
-    return found
+def _measured(row: Row) -> Measured | None:
+    """Return what a row measured; None if that is nothing that can be compared."""
+    match row:
+        case RateRow(rate=rate) if rate is not None:
+            blocks = tuple(block for block in rate.blocks if block)
+            machine = isinstance(row, MachineRow)
+            return Measured("", row.name, row.unit, "more", blocks, machine=machine)
+        case MemoryRow(bytes=size) if size:
+            return Measured("", row.name, "bytes", "less", ((size,),), exact=True)
+        case LatencyRow(median_us=median) if median:
+            blocks = tuple((x,) for x in row.block_medians_us) or ((median,),)
+            return Measured("", row.name, "microseconds", "less", blocks)
+        case ReturnRow(seconds=seconds) if seconds:  # else it did not get there, or was there untrained
+            name = f"{row.name}, seed {row.seed}"
+            return Measured("", name, "seconds", "less", ((seconds,),))
+    return None

@@ -1,168 +1,237 @@
-"""The report's tables: every row of every section, failures included."""
+"""Tables of the report's page: every row of every section, failures included."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from benchmarks.harness.statistics import median_of
-from benchmarks.report.merge import block_spread, pair_rows
-from benchmarks.report.plots import percent
+from benchmarks.harness.output import duration, percent, short, size_words
+from benchmarks.harness.reports import (
+    EnvReport,
+    LatencyReport,
+    MemoryReport,
+    ReturnReport,
+    RooflineReport,
+    ScalingReport,
+    SectionReport,
+    TrainReport,
+)
+from benchmarks.harness.rows import EnvironmentRow, RateRow, Row, TrainingRow
+from benchmarks.harness.statistics import block_scatter, paired_ratio, summarise
 from benchmarks.report.takeaways import base_row, times
-from benchmarks.report.targets import best, duration
-from benchmarks.suites.env_throughput import short
-from benchmarks.suites.memory import size_words
+from benchmarks.report.targets import best
 
-Values = Mapping[str, Any]
 DASH = "–"
 
 
-def table(title: str, columns: list[str], words: int = 1) -> dict[str, Any]:
-    """Return an empty table; the first ``words`` columns hold words, the rest numbers."""
-    return {"title": title, "columns": columns, "words": words, "rows": []}
+@dataclass(frozen=True)
+class TableRow:
+    """Cells of one row; an error stands in place of the cells after the first."""
+
+    cells: tuple[str, ...]
+    error: str = ""
 
 
-def add(into: dict[str, Any], *cells: str, error: str = "") -> None:
-    """Append a row; one with an error shows it in place of the cells after the first."""
-    into["rows"].append({"cells": list(cells), "error": error})
+@dataclass(frozen=True)
+class PageTable:
+    """Table of the page.
+
+    Attributes:
+        title: above it.
+        columns: headings.
+        words: the first so many columns hold words, the rest numbers.
+        rows: in order.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    words: int = 1
+    rows: list[TableRow] = field(default_factory=list)
+
+    def add(self, *cells: str) -> None:
+        """Append a row."""
+        self.rows.append(TableRow(cells))
+
+    def add_failure(self, row: Row) -> None:
+        """Append a row that says why it was not measured."""
+        self.rows.append(TableRow((row.name,), row.error or "no reason was given"))
 
 
-def rates(report: Values, title: str, base: Callable[[Values], Values | None]) -> dict[str, Any]:
-    """Return a table of rows with rates.
+def section_tables(report: SectionReport) -> list[PageTable]:
+    """Return the tables of a section."""
+    match report:
+        case EnvReport():
+            return env_tables(report)
+        case TrainReport():
+            return train_tables(report)
+        case RooflineReport():
+            return roofline_tables(report)
+        case ScalingReport():
+            return scaling_tables(report)
+        case LatencyReport():
+            return latency_tables(report)
+        case MemoryReport():
+            return memory_tables(report)
+        case ReturnReport():
+            return return_tables(report)
+
+
+def _scatter(medians: Sequence[float]) -> str:
+    """Return how far the medians of blocks scatter, in words."""
+    scatter = block_scatter(medians)
+    return DASH if scatter is None else f"±{scatter:.1%}"
+
+
+def rate_table(
+    rows: Sequence[RateRow], title: str, compared_with: Callable[[RateRow], RateRow | None]
+) -> PageTable:
+    """Return a table of rates.
 
     Args:
-        report: of the section.
+        rows: of the section.
         title: of the table.
-        base: row to the port's row that it is compared with; None for no comparison.
+        compared_with: row to the port's row that it is compared with; None for no comparison.
     """
-    columns = ["", "environments", "median", "quartiles", "between blocks", "ready in", "port / this"]
-    made = table(title, columns)
-    for row in report["rows"]:
-        if median_of(row) is None:
-            add(made, row["name"], error=row.get("error", "no word"))
+    columns = ("", "environments", "median", "quartiles", "between blocks", "ready in", "port / this")
+    table = PageTable(title, columns)
+    for row in rows:
+        if row.rate is None:
+            table.add_failure(row)
             continue
-        timed = row.get("steps_per_second") or row["rate"]
-        low, high = timed["quartiles"]
-        scatter, ours = block_spread(row), base(row)
-        ratio = None if ours is None or ours is row else pair_rows(ours, row)
-        add(
-            made,
-            row["name"],
-            f"{row['envs']:,}",
-            f"{short(timed['median'])} {row.get('unit', 'steps/s')}",
+        low, high = row.rate.quartiles
+        port = compared_with(row)
+        ratio = None if port is None or port is row else paired_ratio(port.rate, row.rate)
+        table.add(
+            row.name,
+            f"{row.envs:,}",
+            f"{short(row.rate.median)} {row.unit}",
             f"{short(low)} to {short(high)}",
-            DASH if scatter is None else f"±{scatter:.1%}",
-            f"{row['prepare_seconds']:.2f} s",
+            _scatter([summarise(block).median for block in row.rate.blocks if block]),
+            f"{row.prepare_seconds or 0:.2f} s",
             DASH if ratio is None else times(ratio).replace(" times", "x"),
         )
-    return made
+    return table
 
 
-def env_tables(report: Values) -> list[dict[str, Any]]:
+def _no_comparison(row: RateRow) -> None:
+    return None
+
+
+def env_tables(report: EnvReport) -> list[PageTable]:
     """Return the rows of environment steps, compared with the port's with observations."""
-    ours = base_row(report["rows"])
-    return [rates(report, "Every row", lambda row: None if row["name"].startswith("port") else ours)]
+    port = base_row(report.rows)
+    return [rate_table(report.rows, "Every row", lambda row: None if row.side == "port" else port)]
 
 
-def train_tables(report: Values) -> list[dict[str, Any]]:
+def train_tables(report: TrainReport) -> list[PageTable]:
     """Return the rows of training steps, compared with the port's best of as many epochs."""
 
-    def ours(row: Values) -> Values | None:
-        if row["side"].startswith("port"):
+    def port_row(row: RateRow) -> RateRow | None:
+        if row.side.startswith("port"):
             return None
-        return best(
-            other
-            for other in report["rows"]
-            if other["side"] == "port" and other.get("epochs") == row.get("epochs")
-        )
+        if isinstance(row, TrainingRow):
+            trainers = [other for other in report.rows if isinstance(other, TrainingRow)]
+            same = [other for other in trainers if other.epochs == row.epochs]
+            return best(other for other in same if other.side == "port")
+        environments = [other for other in report.rows if isinstance(other, EnvironmentRow)]
+        return best(other for other in environments if other.side == "port")
 
-    made = [rates(report, "Every row", ours)]
-    notes = {row["name"]: row for row in report["rows"] if row.get("rival")}
-    if notes:
-        about = table("The other JAX trainers", ["", "masks", "what differs"], 3)
-        for name, row in notes.items():
-            add(about, name, "yes" if row.get("masks") else "no", row.get("note", ""))
-        made.append(about)
-    return made
+    tables = [rate_table(report.rows, "Every row", port_row)]
+    baselines = [row for row in report.rows if isinstance(row, TrainingRow) and row.baseline]
+    if baselines:
+        differences = PageTable("The other JAX trainers", ("", "masks", "what differs"), 3)
+        for row in baselines:
+            differences.add(row.name, _yes_or_no(row.masks), row.note)
+        tables.append(differences)
+    return tables
 
 
-def floors_tables(report: Values) -> list[dict[str, Any]]:
+def _yes_or_no(value: bool | None) -> str:
+    return "yes" if value else "no"
+
+
+def roofline_tables(report: RooflineReport) -> list[PageTable]:
     """Return shares, counted bytes, and rates."""
-    shares = table("Attained shares", ["", "of", "needs per step", "share", "quartiles"], 2)
-    for floor in report["floors"]:
-        if not floor["share"]:
-            add(shares, floor["rival"], error=f"{floor['words']}: a row that it needs failed")
+    shares = PageTable("Attained shares", ("", "of", "needs per step", "share", "quartiles"), 2)
+    for row in report.shares:
+        if row.share is None:
+            shares.add_failure(row)
             continue
-        low, high = floor["share"]["quartiles"]
-        add(
-            shares,
-            floor["rival"],
-            floor["words"],
-            short(floor["per_step"]),
-            percent(floor["share"]["median"]),
+        low, high = row.share.quartiles
+        shares.add(
+            row.name,
+            row.description,
+            short(row.needs_per_step),
+            percent(row.share.median),
             f"{percent(low)} to {percent(high)}",
         )
-    counted = table("Bytes of one environment step, counted", ["", "bytes"])
-    for name, size in report["bytes_per_step"].items():
-        add(counted, name, f"{size:,}")
-    add(counted, "in all", f"{sum(report['bytes_per_step'].values()):,}")
-    for name, number in report["xla_per_step"].items():
-        add(counted, f"XLA's own count: {name}", f"{number:,.0f}")
-    return [shares, counted, rates(report, "Rates", lambda row: None)]
+    counted = PageTable("Bytes of one environment step, counted", ("", "bytes"))
+    for name, size in report.bytes_per_step.items():
+        counted.add(name, f"{size:,}")
+    counted.add("in all", f"{sum(report.bytes_per_step.values()):,}")
+    for name, number in report.xla_per_step.items():
+        counted.add(f"XLA's own count: {name}", f"{number:,.0f}")
+    return [shares, counted, rate_table(report.rows, "Rates", _no_comparison)]
 
 
-def scaling_tables(report: Values) -> list[dict[str, Any]]:
+def scaling_tables(report: ScalingReport) -> list[PageTable]:
     """Return the points, compile times and loading."""
-    compiling = table("Compiling the loop", ["environments", "steps", "seconds"], 0)
-    for row in report["compile"]:
-        seconds = ", ".join(f"{x:.2f}" for x in row["seconds"])
-        add(compiling, f"{row['environments']:,}", f"{row['steps']:,}", seconds)
-    loading = table("Length of data", ["days", "bars", "on the device", "prepared in"], 0)
-    for row in report["loading"]:
-        size = size_words(row["device_bytes"])
-        add(loading, f"{row['days']:,}", f"{row['bars']:,}", size, f"{row['prepare_seconds']:.2f} s")
-    return [rates(report, "Every point", lambda row: None), compiling, loading]
+    compiling = PageTable("Compiling the loop", ("environments", "steps", "seconds"), 0)
+    for row in report.compile:
+        seconds = ", ".join(f"{x:.2f}" for x in row.seconds)
+        compiling.add(f"{row.environments:,}", f"{row.steps:,}", seconds)
+    loading = PageTable("Length of data", ("days", "bars", "on the device", "prepared in"), 0)
+    for market in report.loading:
+        loading.add(
+            f"{market.days:,}",
+            f"{market.bars:,}",
+            size_words(market.device_bytes),
+            f"{market.prepare_seconds:.2f} s",
+        )
+    return [rate_table(report.rows, "Every point", _no_comparison), compiling, loading]
 
 
-def memory_tables(report: Values) -> list[dict[str, Any]]:
+def memory_tables(report: MemoryReport) -> list[PageTable]:
     """Return bytes and utilisation."""
-    sizes = table("Memory", ["", "per", "how", "bytes", "parts", "shared by all"], 3)
-    for row in report["rows"]:
-        if "bytes" not in row:
-            add(sizes, row["name"], error=row["error"])
+    sizes = PageTable("Memory", ("", "per", "how", "bytes", "parts", "shared by all"), 3)
+    for row in report.rows:
+        if row.bytes is None:
+            sizes.add_failure(row)
             continue
-        parts = [f"{name} {size_words(size)}" for name, size in row.get("parts", {}).items()]
-        parts += [size_words(size) for size in row.get("each", ())]
-        shared = size_words(row["shared"]) if "shared" in row else DASH
-        said = ", ".join(parts) or DASH
-        add(sizes, row["name"], row["per"], row["how"], size_words(row["bytes"]), said, shared)
-    busy = table("Utilisation", ["", "share of all cores", "CPU seconds", "seconds", "GPU"])
-    for row in report["utilisation"]:
-        if "cpu_share" not in row:
-            add(busy, row["name"], error=row["error"])
+        parts = [f"{name} {size_words(size)}" for name, size in row.parts.items()]
+        parts += [size_words(size) for size in row.worker_bytes]
+        shared = DASH if row.shared_bytes is None else size_words(row.shared_bytes)
+        sizes.add(row.name, row.per, row.how, size_words(row.bytes), ", ".join(parts) or DASH, shared)
+    busy = PageTable("Utilisation", ("", "share of all cores", "CPU seconds", "seconds", "GPU"))
+    for used in report.utilisation:
+        if used.cpu_share is None:
+            busy.add_failure(used)
             continue
-        gpu = row["gpu_reason"] if row["gpu_share"] is None else percent(row["gpu_share"])
-        seconds = f"{row['cpu_seconds']:.1f}", f"{row['wall_seconds']:.1f}"
-        add(busy, row["name"], f"{row['cpu_share']:.0%} of {row['cores']}", *seconds, gpu)
+        busy.add(
+            used.name,
+            f"{used.cpu_share:.0%} of {used.cores}",
+            f"{used.cpu_seconds:.1f}",
+            f"{used.wall_seconds:.1f}",
+            used.gpu_reason if used.gpu_share is None else percent(used.gpu_share),
+        )
     return [sizes, busy]
 
 
-def latency_tables(report: Values) -> list[dict[str, Any]]:
-    """Return the latency of every rival."""
-    made = table("Every rival", ["", "median", "99th percentile", "between blocks"])
-    for row in report["rows"]:
-        if "median_us" not in row:
-            add(made, row["name"], error=row["error"])
+def latency_tables(report: LatencyReport) -> list[PageTable]:
+    """Return the latency of every runtime."""
+    table = PageTable("Every runtime", ("", "median", "99th percentile", "between blocks"))
+    for row in report.rows:
+        if row.median_us is None or row.p99_us is None:
+            table.add_failure(row)
             continue
-        scatter = block_spread(row)
-        said = DASH if scatter is None else f"±{scatter:.1%}"
-        add(made, row["name"], f"{row['median_us']:,.1f} µs", f"{row['p99_us']:,.1f} µs", said)
-    return [made]
+        scatter = _scatter(row.block_medians_us)
+        table.add(row.name, f"{row.median_us:,.1f} µs", f"{row.p99_us:,.1f} µs", scatter)
+    return [table]
 
 
-def return_tables(report: Values) -> list[dict[str, Any]]:
+def return_tables(report: ReturnReport) -> list[PageTable]:
     """Return every trainer's time to the return."""
-    columns = [
+    columns = (
         "",
         "masks",
         "what differs",
@@ -171,27 +240,21 @@ def return_tables(report: Values) -> list[dict[str, Any]]:
         "best return",
         "compiling",
         "limit",
-    ]
-    made = table("Every trainer", columns, 3)
-    for row in report["rows"]:
-        if row.get("error"):
-            add(made, row["name"], error=row["error"])
+    )
+    table = PageTable("Every trainer", columns, 3)
+    for row in report.rows:
+        if row.error:
+            table.add_failure(row)
             continue
-        reached = "not reached" if row["seconds"] is None else duration(row["seconds"])
-        money = "–" if row["best_return"] is None else f"${row['best_return']:,.0f}"
-        masks = "yes" if row["masks"] else "no"
-        compiling, limit = duration(row["compile_seconds"]), duration(row["limit_seconds"])
-        steps, note = f"{row['steps']:,}", row.get("note", "")
-        add(made, row["name"], masks, note, reached, steps, money, compiling, limit)
-    return [made]
-
-
-TABLES: Mapping[str, Callable[[Values], list[dict[str, Any]]]] = {
-    "env": env_tables,
-    "train": train_tables,
-    "floors": floors_tables,
-    "scaling": scaling_tables,
-    "latency": latency_tables,
-    "memory": memory_tables,
-    "time_to_return": return_tables,
-}
+        best_return = row.best_return_dollars
+        table.add(
+            row.name,
+            _yes_or_no(row.masks),
+            row.note,
+            "not reached" if row.seconds is None else duration(row.seconds),
+            f"{row.steps:,}",
+            DASH if best_return is None else f"${best_return:,.0f}",
+            duration(row.compile_seconds or 0.0),
+            duration(row.limit_seconds),
+        )
+    return [table]

@@ -1,215 +1,243 @@
-"""The plan's own table: what it estimated, what it wants, and what was measured on both sides.
+"""Performance targets: what was estimated, what is wanted, and what was measured on both sides.
 
 Source: the migration plan's table of performance and its target metrics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from benchmarks.harness.statistics import median_of
-from benchmarks.report.merge import pair_rows
+from benchmarks.harness.output import duration, percent, short, size_words
+from benchmarks.harness.reports import (
+    EnvReport,
+    MemoryReport,
+    MergedReport,
+    SectionReport,
+    TrainReport,
+)
+from benchmarks.harness.rows import EnvironmentRow, MemoryRow, RateRow, TrainingRow
+from benchmarks.harness.statistics import paired_ratio
 from benchmarks.report.sections import SECTIONS
-from benchmarks.suites.env_throughput import short
-from benchmarks.suites.memory import size_words
 
 TWO_MILLION = 2_000_000
 EPOCHS = 4
-"""Passes over a rollout that the plan's training time is read at, where they were measured."""
+"""Passes over a rollout that the training time is read at, where they were measured."""
 NOT_MEASURED = "not measured"
+SIDES = ("reference", "port")
+R = TypeVar("R", bound=RateRow)
+S = TypeVar("S", bound=SectionReport)
 
 
-def plan_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of the table.
+@dataclass(frozen=True)
+class Target:
+    """One metric of the plan.
 
-    Returns:
-        For each: metric, plan_now, plan_target, legacy, port (words), ratio (how many times better the
-        port is, of speeds the median of the rounds' own ratios, or None), met (True, False, or None
-        where it was not measured), how, command.
+    Attributes:
+        metric: its name.
+        estimate: what the plan says of the old system; empty for nothing.
+        target: what the plan wants of the new one.
+        section: of the report that measures it.
+        how: what the two numbers are.
+        reference, port: measured, in words.
+        ratio: how many times better the port is; of speeds the median of the rounds' own ratios.
+        met: whether the target is met; None where it was not measured.
     """
-    env, train, memory = (_rows(report, name) for name in ("env", "train", "memory"))
+
+    metric: str
+    estimate: str
+    target: str
+    section: str
+    how: str
+    reference: str = NOT_MEASURED
+    port: str = NOT_MEASURED
+    ratio: float | None = None
+    met: bool | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that measures it."""
+        return command_of(self.section)
+
+
+def targets(report: MergedReport) -> list[Target]:
+    """Return every target with what a report measured."""
+    environments = _environments(report)
     return [
-        _env_steps(env),
-        _at_size(env, 1_000, 100_000),
-        _at_size(env, 10_000, 500_000),
-        _training(train),
-        _gpu(report),
-        _memory(memory),
-        _market(memory),
+        _environment_steps(environments),
+        _at_size(environments, 1_000, 100_000),
+        _at_size(environments, 10_000, 500_000),
+        _training(report),
+        _gpu_utilisation(report),
+        _memory_per_environment(report),
+        _memory_per_market(report),
     ]
 
 
-def _rows(report: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
-    found = report["sections"].get(section, {}).get("report")
-    return list(found["rows"]) if found else []
+def _section(report: MergedReport, name: str, kind: type[S]) -> S | None:
+    section = report.sections.get(name)
+    return section.report if section is not None and isinstance(section.report, kind) else None
 
 
 def command_of(section: str) -> str:
     """Return the command that measures a section's rows."""
-    one = next(section_ for section_ in SECTIONS if section_.name == section)
+    one = next(known for known in SECTIONS if known.name == section)
     return " ".join(["python", "-m", one.module, *one.options])
 
 
-def _row(metric: str, now: str, target: str, section: str, how: str, **about: Any) -> dict[str, Any]:
-    empty = {"legacy": NOT_MEASURED, "port": NOT_MEASURED, "ratio": None, "met": None}
-    row = {"metric": metric, "plan_now": now, "plan_target": target, "how": how}
-    return {**row, "command": command_of(section), **empty, **about}
-
-
-def best(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def best(rows: Iterable[R]) -> R | None:
     """Return the row of the highest median; None if no row has one."""
-    measured = [row for row in rows if median_of(row) is not None]
-    return max(measured, key=lambda row: median_of(row) or 0.0, default=None)
+    measured = [row for row in rows if row.median is not None]
+    return max(measured, key=lambda row: row.median or 0.0, default=None)
 
 
-def _rate(row: Mapping[str, Any] | None) -> float | None:
-    return None if row is None else median_of(row)
-
-
-def _per_second(rate: float | None) -> str:
-    return NOT_MEASURED if rate is None else f"{short(rate)} steps/s"
-
-
-def _ratio(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below else None
-
-
-def _gain(above: Mapping[str, Any] | None, below: Mapping[str, Any] | None) -> float | None:
-    ratio = pair_rows(above, below) if above and below else None
-    return None if ratio is None else float(ratio["median"])
-
-
-def best_vectorised(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def best_vectorised(rows: Iterable[R]) -> R | None:
     """Return the fastest ``SubprocVecEnv`` of the reference; None if none was measured."""
-    return best(row for row in rows if "SubprocVecEnv" in row["name"])
+    return best(row for row in rows if "SubprocVecEnv" in row.name)
 
 
-def looking(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def with_observations(rows: Iterable[EnvironmentRow]) -> list[EnvironmentRow]:
     """Return the port's rows that write whole observations."""
-    return [row for row in rows if row.get("side") == "port" and row.get("form") == "obs"]
+    return [row for row in rows if row.side == "port" and row.form == "obs"]
 
 
-def _env_steps(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    old = best_vectorised(rows)
-    new = best(looking(rows))
-    legacy, port = _rate(old), _rate(new)
-    how = "best SubprocVecEnv; the port's best, (N, 225) observations written in every step"
-    if old and new:
-        how = f"{old['name']}; {new['name']} at {new['envs']:,} environments, all (N, 225) written"
-    return _row(
-        "Environment steps a second",
-        "~5,000",
-        "~2,000,000",
-        "env",
-        how,
-        legacy=_per_second(legacy),
+def _environments(report: MergedReport) -> Sequence[EnvironmentRow]:
+    section = _section(report, "env", EnvReport)
+    return section.rows if section else ()
+
+
+def _per_second(row: RateRow | None) -> str:
+    return NOT_MEASURED if row is None or row.median is None else f"{short(row.median)} steps/s"
+
+
+def _gain(port: RateRow | None, reference: RateRow | None) -> float | None:
+    ratio = paired_ratio(port.rate, reference.rate) if port and reference else None
+    return None if ratio is None else ratio.median
+
+
+def _with_speeds(target: Target, port: RateRow | None, reference: RateRow | None) -> Target:
+    return replace(
+        target,
+        reference=_per_second(reference),
         port=_per_second(port),
-        ratio=_gain(new, old),
-        met=None if port is None else port >= 2_000_000,
+        ratio=_gain(port, reference),
     )
 
 
-def _at_size(rows: list[dict[str, Any]], envs: int, target: int) -> dict[str, Any]:
-    old = best_vectorised(rows)
-    new = best(row for row in looking(rows) if row["envs"] == envs and row.get("devices", 1) == 1)
-    port = _rate(new)
-    return _row(
+def _environment_steps(rows: Sequence[EnvironmentRow]) -> Target:
+    reference, port = best_vectorised(rows), best(with_observations(rows))
+    how = "best SubprocVecEnv; the port's best, (N, 225) observations written in every step"
+    if reference and port:
+        how = f"{reference.name}; {port.name} at {port.envs:,} environments, all (N, 225) written"
+    target = Target("Environment steps a second", "~5,000", "~2,000,000", "env", how)
+    met = None if port is None else (port.median or 0) >= 2_000_000
+    return replace(_with_speeds(target, port, reference), met=met)
+
+
+def _at_size(rows: Sequence[EnvironmentRow], envs: int, steps_per_second: int) -> Target:
+    reference = best_vectorised(rows)
+    one_device = [row for row in with_observations(rows) if row.envs == envs and row.devices == 1]
+    port = best(one_device)
+    target = Target(
         f"{envs // 1000}k environments",
         "",
-        f"> {target // 1000}k steps/s",
+        f"> {steps_per_second // 1000}k steps/s",
         "env",
         f"the port with observations at {envs:,} environments, one device; best SubprocVecEnv",
-        legacy=_per_second(_rate(old)),
-        port=_per_second(port),
-        ratio=_gain(new, old),
-        met=None if port is None else port > target,
     )
+    met = None if port is None else (port.median or 0) > steps_per_second
+    return replace(_with_speeds(target, port, reference), met=met)
 
 
-def _training(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    there = sorted({row["epochs"] for row in rows if row.get("epochs") and median_of(row)})
-    epochs = EPOCHS if EPOCHS in there or not there else there[0]
-    same = [row for row in rows if row.get("epochs") == epochs]
-    old, new = (best(row for row in same if row["side"] == side) for side in ("reference", "port"))
-    legacy, port = _rate(old), _rate(new)
-    words = [NOT_MEASURED if rate is None else duration(TWO_MILLION / rate) for rate in (legacy, port)]
-    return _row(
+def _training(report: MergedReport) -> Target:
+    section = _section(report, "train", TrainReport)
+    rows = [row for row in section.rows if isinstance(row, TrainingRow)] if section else []
+    measured = sorted({row.epochs for row in rows if row.median is not None})
+    epochs = EPOCHS if EPOCHS in measured or not measured else measured[0]
+    same = [row for row in rows if row.epochs == epochs]
+    reference, port = (best(row for row in same if row.side == side) for side in ("reference", "port"))
+    target = Target(
         "Training, 2 million steps",
         "6-8 h",
         "15-30 min",
         "train",
         f"2,000,000 over the best rate of each side at {epochs} epochs, 225-(256, 256) twice",
-        legacy=words[0],
+    )
+    seconds = [TWO_MILLION / row.median if row and row.median else None for row in (reference, port)]
+    words = [NOT_MEASURED if value is None else duration(value) for value in seconds]
+    return replace(
+        target,
+        reference=words[0],
         port=words[1],
-        ratio=_gain(new, old),
-        met=None if port is None else TWO_MILLION / port <= 30 * 60,
+        ratio=_gain(port, reference),
+        met=None if seconds[1] is None else seconds[1] <= 30 * 60,
     )
 
 
-def _gpu(report: Mapping[str, Any]) -> dict[str, Any]:
-    memory = report["sections"].get("memory", {}).get("report")
-    metric, how = "GPU utilisation", "share of time with a kernel running, while training"
-    if not memory:
-        return _row(metric, "~20%", "~85%", "memory", how)
-    training = [row for row in memory["utilisation"] if "epochs" in row["name"]]
-    shares, words = {}, {}
-    for side in ("reference", "port"):
-        row: Mapping[str, Any] = next((row for row in training if row["side"] == side), {})
-        shares[side] = row.get("gpu_share")
-        why = row.get("error") or row.get("gpu_reason") or NOT_MEASURED
-        words[side] = why if shares[side] is None else f"{shares[side]:.0%}"
-    port = shares["port"]
-    return _row(
-        metric,
+def _gpu_utilisation(report: MergedReport) -> Target:
+    target = Target(
+        "GPU utilisation",
         "~20%",
         "~85%",
         "memory",
-        how,
-        legacy=words["reference"],
+        "share of time with a kernel running, while training",
+    )
+    memory = _section(report, "memory", MemoryReport)
+    if memory is None:
+        return target
+    training = [row for row in memory.utilisation if "epochs" in row.name]
+    rows = {side: next((row for row in training if row.side == side), None) for side in SIDES}
+    shares = {side: row.gpu_share if row else None for side, row in rows.items()}
+    words = {}
+    for side, row in rows.items():
+        share = shares[side]
+        why = (row.error or row.gpu_reason if row else "") or NOT_MEASURED
+        words[side] = why if share is None else percent(share)
+    port, reference = shares["port"], shares["reference"]
+    return replace(
+        target,
+        reference=words["reference"],
         port=words["port"],
-        ratio=_ratio(port, shares["reference"]),
+        ratio=port / reference if port is not None and reference else None,
         met=None if port is None else port >= 0.85,
     )
 
 
-def _memory(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    workers = [row["bytes"] for row in rows if "SubprocVecEnv" in row["name"] and "bytes" in row]
-    loops = [row["bytes"] for row in rows if row.get("form") == "obs" and "bytes" in row]
-    legacy, port = (min(workers) if workers else None), (loops[-1] if loops else None)
-    return _row(
+def _memory_rows(report: MergedReport) -> Mapping[str, MemoryRow]:
+    memory = _section(report, "memory", MemoryReport)
+    return {row.name: row for row in memory.rows if row.bytes is not None} if memory else {}
+
+
+def _memory_per_environment(report: MergedReport) -> Target:
+    rows = _memory_rows(report).values()
+    workers = [row.bytes for row in rows if "SubprocVecEnv" in row.name and row.bytes is not None]
+    loops = [row.bytes for row in rows if row.form == "obs" and row.bytes is not None]
+    reference, port = min(workers, default=None), (loops[-1] if loops else None)
+    return Target(
         "Memory per environment",
         "~50 MB",
         "~0.1 MB",
         "memory",
         "PSS of a SubprocVecEnv worker, the smallest; the port's compiled loop with observations",
-        legacy=NOT_MEASURED if legacy is None else size_words(legacy),
+        reference=NOT_MEASURED if reference is None else size_words(reference),
         port=NOT_MEASURED if port is None else size_words(port),
-        ratio=_ratio(legacy, port),
+        ratio=reference / port if reference is not None and port else None,
         met=None if port is None else port <= 100_000,
     )
 
 
-def _market(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    one = next((row for row in rows if row["name"] == "port, market" and "bytes" in row), None)
-    how = "all arrays of one market on the device"
-    if one is None:
-        return _row("Memory per market", "", "< 500 MB", "memory", how)
-    return _row(
-        "Memory per market",
-        "",
-        "< 500 MB",
-        "memory",
-        f"{how}, {one['bars']:,} bars; once for all environments",
-        legacy="in each worker",
-        port=size_words(one["bytes"]),
-        met=one["bytes"] < 500e6,
+def _memory_per_market(report: MergedReport) -> Target:
+    target = Target(
+        "Memory per market", "", "< 500 MB", "memory", "all arrays of one market on the device"
     )
-
-
-def duration(seconds: float) -> str:
-    """Return seconds for reading, such as "23 min"."""
-    for size, name in ((3600.0, "h"), (60.0, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {name}"
-    return f"{seconds:.3g} s"
+    row = _memory_rows(report).get("port, market")
+    if row is None or row.bytes is None:
+        return target
+    return replace(
+        target,
+        how=f"{target.how}, {row.bars or 0:,} bars; once for all environments",
+        reference="in each worker",
+        port=size_words(row.bytes),
+        met=row.bytes < 500e6,
+    )

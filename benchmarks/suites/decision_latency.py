@@ -1,9 +1,9 @@
-"""How long one decision takes, for everything that an exported policy can be run with.
+"""Latency of one decision, for every runtime that an exported policy can be run with.
 
     python -m benchmarks.suites.decision_latency BUNDLE --json latency.json
 
 One raw observation and its mask in, one action out, normalising included; microseconds, median and 99th
-percentile. Rivals take turns in rounds, on one thread each. The observations are golden.json's.
+percentile. Runtimes take turns in rounds, on one thread each. The observations are golden.json's.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.harness.measure import surroundings, write_json
-from benchmarks.harness.options import json_option
+from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.options import json_option, rounds_option
+from benchmarks.harness.output import numeric_table, publish
+from benchmarks.harness.reports import SCHEMA, LatencyReport
+from benchmarks.harness.rows import LatencyRow
 from foundation.errors import run_command
 from jax_port.export import torch_policy
 from jax_port.export.bundle import POLICY
@@ -40,24 +42,26 @@ Decide = Callable[[Any, Any], int]
 """One raw observation float32 (D,) and its mask bool (A,) to an action."""
 
 
+MONO = "C# under Mono"
+decisions_option = click.option(
+    "--decisions", default=2000, show_default=True, help="Of each runtime, in each round."
+)
+
+
 def in_torch(folder: Path) -> Decide:
     """Return ``policy.pt`` in its module."""
-    policy = torch_policy.load(folder)
-
-    def run(obs: Any, mask: Any) -> int:
-        with torch.inference_mode():
-            return int(policy(torch.from_numpy(obs[None]), torch.from_numpy(mask[None]))[0])
-
-    return run
+    return _torch_decide(torch_policy.load(folder))
 
 
 def in_program(folder: Path) -> Decide:
     """Return ``policy.pt2``."""
-    program = torch.export.load(folder / PROGRAM).module()
+    return _torch_decide(torch.export.load(folder / PROGRAM).module())
 
+
+def _torch_decide(policy: Any) -> Decide:
     def run(obs: Any, mask: Any) -> int:
         with torch.inference_mode():
-            return int(program(torch.from_numpy(obs[None]), torch.from_numpy(mask[None]))[0])
+            return int(policy(torch.from_numpy(obs[None]), torch.from_numpy(mask[None]))[0])
 
     return run
 
@@ -77,8 +81,8 @@ def in_sb3(folder: Path) -> Decide:
     model, normalizer = load_sb3(folder)
 
     def run(obs: Any, mask: Any) -> int:
-        seen = np.asarray(normalizer.normalize_obs(obs))
-        return int(model.predict(seen, action_masks=mask, deterministic=True)[0])
+        normalized = np.asarray(normalizer.normalize_obs(obs))
+        return int(model.predict(normalized, action_masks=mask, deterministic=True)[0])
 
     return run
 
@@ -95,7 +99,7 @@ def in_jax(folder: Path) -> Decide:
     return run
 
 
-RIVALS: dict[str, Callable[[Path], Decide]] = {
+RUNTIMES: dict[str, Callable[[Path], Decide]] = {
     "ONNX Runtime": in_onnx,
     "PyTorch module": in_torch,
     "PyTorch program (.pt2)": in_program,
@@ -104,7 +108,7 @@ RIVALS: dict[str, Callable[[Path], Decide]] = {
 }
 
 
-def measure(run: Decide, obs: Any, masks: Any, count: int) -> tuple[list[float], list[int]]:
+def time_decisions(run: Decide, obs: Any, masks: Any, count: int) -> tuple[list[float], list[int]]:
     """Return microseconds of ``count`` single decisions, and the actions."""
     times, actions = [], []
     for number in range(count):
@@ -124,59 +128,80 @@ def golden_cases(folder: Path) -> tuple[Any, Any, list[int]]:
     return obs, masks, [case["action"] for case in cases]
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--decisions", default=2000, show_default=True, help="Of each rival, in each round.")
-@click.option("--rounds", default=5, show_default=True)
-@json_option
-def main(folder: Path, decisions: int, rounds: int, out: Path | None) -> None:
-    """Measure the latency of single decisions of the bundle FOLDER."""
+def measure(folder: Path, decisions: int, rounds: int) -> LatencyReport:
+    """Measure every runtime on a bundle's observations, on one thread.
+
+    Args:
+        folder: of the bundle.
+        decisions: of each runtime in each round.
+        rounds: in which the runtimes take turns.
+
+    Raises:
+        InputError: it is no bundle, or a runtime decides otherwise than golden.json.
+    """
     manifest = read_manifest(folder)
     torch.set_num_threads(1)
-    obs, masks, wanted = golden_cases(folder)
-    rivals = {name: make(folder) for name, make in RIVALS.items()}
-    for name, run in rivals.items():
-        _, actions = measure(run, obs, masks, len(obs))
-        if actions != wanted:
+    obs, masks, golden_actions = golden_cases(folder)
+    runtimes = {name: make(folder) for name, make in RUNTIMES.items()}
+    for name, run in runtimes.items():
+        _, actions = time_decisions(run, obs, masks, len(obs))
+        if actions != golden_actions:
             raise InputError(f"{name} decides otherwise than golden.json says; verify the bundle first")
-    samples: dict[str, list[float]] = {name: [] for name in rivals}
+    samples: dict[str, list[float]] = {name: [] for name in runtimes}
     with tempfile.TemporaryDirectory() as scratch:
         checker = None
         if available():
             place = Path(scratch)
             checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
-            samples["C# under Mono"] = []
+            samples[MONO] = []
         for _ in range(rounds):
-            for name, run in rivals.items():
-                samples[name] += measure(run, obs, masks, decisions)[0]
+            for name, run in runtimes.items():
+                samples[name] += time_decisions(run, obs, masks, decisions)[0]
             if checker is not None:
-                samples["C# under Mono"] += checker.latency(decisions)
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "decisions": len(times),
-            "median_us": float(np.median(times)),
-            "p99_us": float(np.percentile(times, 99)),
-        }
-        for name, times in samples.items()
-    ]
-    _show(rows)
-    if checker is None:
-        click.echo(f"C#: {MISSING}")
-        rows.append({"name": "C# under Mono", "error": MISSING})
-    if out is not None:
-        network = manifest["network"]
-        report = {"schema": 1, "benchmark": "decision_latency", "network": network, "rows": rows}
-        write_json(out, {**report, "phase": manifest["phase"], "surroundings": surroundings()})
+                samples[MONO] += checker.latency(decisions)
+    rows = [latency_row(name, times) for name, times in samples.items()]
+    if MONO not in samples:
+        rows.append(LatencyRow(name=MONO, error=MISSING))
+    return LatencyReport(
+        schema=SCHEMA,
+        machine_info=machine_info(),
+        settings={"decisions": str(decisions), "rounds": str(rounds)},
+        phase=manifest["phase"],
+        network=manifest["network"],
+        rows=tuple(rows),
+    )
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title="one decision, microseconds", box=None, title_justify="left")
-    for name in ("", "median", "99th percentile"):
-        table.add_column(name, justify="right" if name else "left")
-    for row in sorted(rows, key=lambda row: float(row["median_us"])):
-        table.add_row(row["name"], f"{row['median_us']:.1f}", f"{row['p99_us']:.1f}")
-    Console(highlight=False).print(table)
+def latency_row(name: str, microseconds: list[float]) -> LatencyRow:
+    """Return the row of some decisions' times."""
+    return LatencyRow(
+        name=name,
+        decisions=len(microseconds),
+        median_us=float(np.median(microseconds)),
+        p99_us=float(np.percentile(microseconds, 99)),
+    )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@decisions_option
+@rounds_option(5)
+@json_option
+def main(folder: Path, decisions: int, rounds: int, out: Path | None) -> None:
+    """Measure the latency of single decisions of the bundle FOLDER."""
+    publish(measure(folder, decisions, rounds), show, out)
+
+
+def show(report: LatencyReport, console: Console) -> None:
+    """Print a report as a table, the fastest first."""
+    table = numeric_table("one decision, microseconds", "median", "99th percentile")
+    for row in sorted(report.rows, key=lambda row: row.median_us or np.inf):
+        if row.median_us is not None:
+            table.add_row(row.name, f"{row.median_us:.1f}", f"{row.p99_us:.1f}")
+    console.print(table)
+    for row in report.rows:
+        if row.error:
+            console.print(f"{row.name}: {row.error}", markup=False)
 
 
 if __name__ == "__main__":

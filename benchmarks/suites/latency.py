@@ -1,8 +1,8 @@
-"""The latency of one decision, of a policy made for it: the plan's network with its first weights.
+"""Latency of one decision of a policy with untrained weights, exported for this benchmark.
 
     python -m benchmarks.suites.latency [--json OUT]
 
-Exports the policy into a folder that is gone afterwards and hands over to
+The network is the default one. The policy is exported into a temporary folder and measured by
 :mod:`benchmarks.suites.decision_latency`. How long a decision takes does not depend on what was
 learned.
 """
@@ -17,8 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.harness.options import json_option, quick_option
-from benchmarks.suites.decision_latency import main as decision_latency
+from benchmarks.harness.options import json_option, quick_option, rounds_option
+from benchmarks.harness.output import publish
+from benchmarks.suites.decision_latency import decisions_option, measure, show
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import export
@@ -30,8 +31,8 @@ from markets.synthetic.bars import synthetic_bars
 DAYS = 4
 
 
-def made_policy(seed: int = 0) -> Policy:
-    """Return a policy of Phase 1 with the plan's network, fresh weights and a market's statistics."""
+def untrained_policy(seed: int = 0) -> Policy:
+    """Return a policy of Phase 1 with the default network, fresh weights and a market's statistics."""
     config, spec = EnvConfig.phase1(), NetworkSpec()
     market = prepare(synthetic_bars("ES", days=DAYS, seed=seed), config)
     bars = market.features[config.warmup_bars :].astype(np.float64)
@@ -47,22 +48,21 @@ def made_policy(seed: int = 0) -> Policy:
 
 
 @click.command()
-@click.option("--decisions", default=2000, show_default=True, help="Of each rival, in each round.")
-@click.option("--rounds", default=5, show_default=True)
+@decisions_option
+@rounds_option(5)
 @quick_option
 @json_option
 def main(decisions: int, rounds: int, quick: bool, out: Path | None) -> None:
-    """Measure single decisions of a policy with the plan's network."""
+    """Measure single decisions of a policy with the default network."""
     if quick:
         decisions, rounds = 10, 1
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "policy-0.safetensors"
-        save_policy(source, made_policy())
+        save_policy(source, untrained_policy())
         bundle = Path(scratch) / "bundle"
         export(source, bundle)
-        asked = [str(bundle), "--decisions", str(decisions), "--rounds", str(rounds)]
-        asked += [] if out is None else ["--json", str(out)]
-        decision_latency.main(asked, standalone_mode=False)
+        report = measure(bundle, decisions, rounds)
+    publish(report, show, out)
 
 
 if __name__ == "__main__":

@@ -1,45 +1,54 @@
-"""How speed changes with environments, rollout length, minibatch, devices and data, and compile time.
+"""Scaling of the port's speed with environments, rollout length, minibatch, devices and data.
 
     python -m benchmarks.suites.scaling [--devices 1,2,4,8] [--json OUT]
 
-One axis at a time moves away from a base point; all points take turns in one run. On a CPU the host's
-cores stand in for devices, so two devices are two halves of the same machine.
+One size at a time moves away from a base point; all points take turns in one run. Compile times are
+measured apart. On a CPU the host's cores stand in for devices, so two devices are two halves of the
+same machine.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import jax
-import jax.numpy as jnp
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from msgspec.structs import replace
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.baselines.environments import PortRival
-from benchmarks.baselines.port_and_sb3 import PortTrainer
-from benchmarks.harness.measure import Rival, surroundings, take_turns, wide_console, write_json
-from benchmarks.harness.options import json_option, quick_option
-from benchmarks.harness.statistics import median_of
-from benchmarks.suites.env_throughput import numbers, short
+from benchmarks.baselines.device_trainer import DeviceTrainer
+from benchmarks.baselines.environments import PortWorkload
+from benchmarks.baselines.port_trainer import PortTrainer
+from benchmarks.harness.entries import STEPS, Entry, measure_entries
+from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.measure import Workload
+from benchmarks.harness.options import (
+    F,
+    as_text,
+    envs_option,
+    json_option,
+    numbers,
+    quick_option,
+    rounds_option,
+    seconds_option,
+    symbol_option,
+    use_host_devices,
+)
+from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.reports import SCHEMA, ScalingReport
+from benchmarks.harness.rows import CompileRow, Form, LoadingRow, ScalingRow
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import EnvParams, make_params
-from jax_port.ppo.settings import RATES, TrainSettings
-from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
-from jax_port.ppo.train_ppo_jax import init_agents, make_train
-from jax_port.ppo.update import hyper_params
-from markets import EnvConfig, InputError
+from jax_port.ppo.settings import TrainSettings
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
-SCHEMA = 1
 COMPILE_REPEATS = 2
 FULL = {
     "train_envs": "128,512,1024,4096,16384",
@@ -59,185 +68,164 @@ QUICK = {
     "compile_envs": "1,16",
     "compile_steps": "2",
 }
+SERIES: dict[Form, str] = {"obs": "environment", "none": "environment without observations"}
+Lists = dict[str, tuple[int, ...]]
+Axes = dict[str, int]
 
 
-class DeviceTrainer:
-    """The port's trainer with its environments split over some of the devices: one update a portion.
-
-    Args:
-        params: configuration and bars.
-        settings: sizes and epochs.
-        devices: how many; ``settings.n_envs`` must be a multiple.
-    """
-
-    def __init__(self, params: EnvParams, settings: TrainSettings, devices: int) -> None:
-        self.name, self.envs = "training", settings.n_envs
-        self._settings = settings
-        self._mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
-        self._params = params
-
-    def prepare(self) -> float:
-        """Make the agent, compile, and make one update."""
-        began, settings, mesh = time.perf_counter(), self._settings, self._mesh
-        one = hyper_params(**{name: getattr(settings, name) for name in RATES})
-        whole = NamedSharding(mesh, PartitionSpec())
-        self._hyper = jax.device_put(jax.tree.map(lambda x: x[None], one), whole)
-        self._params = jax.device_put(self._params, whole)
-        fresh = jax.jit(init_agents, static_argnums=2)
-        agent = fresh(jnp.arange(1, dtype=jnp.int32), self._params, settings)
-        places = agent_shardings(mesh, agent)
-        with jax.enable_x64(True):  # else float64 statistics would be cut to float32
-            self._agent = jax.device_put(agent, places)
-        self._train = make_train(settings, 1, 1, make_layout(mesh), places)
-        self.run()
-        return time.perf_counter() - began
-
-    def run(self) -> int:
-        """Make one update."""
-        self._agent, metrics = self._train(self._agent, self._hyper, self._params)
-        jax.block_until_ready(metrics)
-        return self._settings.rollout_size
-
-    def close(self) -> None:
-        """Forget the agent."""
-        self.__dict__.pop("_agent", None)
+def _list_option(name: str, help: str) -> Callable[[F], F]:
+    default = FULL[name.removeprefix("--").replace("-", "_")]
+    return click.option(name, default=default, show_default=True, help=help)
 
 
 @click.command()
-@click.option("--symbol", default="ES", show_default=True)
-@click.option(
-    "--envs",
-    type=click.IntRange(1),
-    default=10_000,
-    show_default=True,
-    help="Environments without training.",
-)
-@click.option("--train-envs", default=FULL["train_envs"], show_default=True)
-@click.option("--n-steps", default=FULL["n_steps"], show_default=True, help="Lengths of a rollout.")
-@click.option("--batches", default=FULL["batches"], show_default=True, help="Sizes of a minibatch.")
-@click.option("--devices", default=FULL["devices"], show_default=True, help="Those there are count.")
-@click.option("--days", default=FULL["days"], show_default=True, help="Lengths of synthetic data.")
-@click.option("--compile-envs", default=FULL["compile_envs"], show_default=True)
-@click.option("--compile-steps", default=FULL["compile_steps"], show_default=True)
-@click.option(
-    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Samples per point."
-)
-@click.option("--seconds-per-row", default=6.0, show_default=True, help="Measuring time per point.")
+@symbol_option
+@envs_option(help="Environments without training.")
+@_list_option("--train-envs", "Environments in training.")
+@_list_option("--n-steps", "Lengths of a rollout.")
+@_list_option("--batches", "Sizes of a minibatch.")
+@_list_option("--devices", "Those there are count.")
+@_list_option("--days", "Lengths of synthetic data.")
+@_list_option("--compile-envs", "Environments of the loop that is compiled.")
+@_list_option("--compile-steps", "Steps of the loop that is compiled.")
+@rounds_option(3)
+@seconds_option(6.0)
 @quick_option
 @json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure how the port's speed and compile time change with its sizes."""
     if quick:
         options |= {**QUICK, "envs": 32, "rounds": 2, "seconds_per_row": 0.02}
-    with contextlib.suppress(RuntimeError):  # JAX has been used already and keeps what it has
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    report = measure(options)
-    show(report, wide_console())
-    if out is not None:
-        write_json(out, report)
+    use_host_devices()
+    publish(measure(options), show, out)
 
 
-def measure(options: dict[str, Any]) -> dict[str, Any]:
+def measure(options: dict[str, Any]) -> ScalingReport:
     """Return the report of all points.
 
     Raises:
         InputError: an axis has no values, or values that can't be used.
     """
-    lists = {name: numbers(options[name]) for name in FULL}
-    for name, values in lists.items():
-        if not values:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} is empty; give whole numbers above zero with commas")
-    days = lists["days"]
+    lists: Lists = {name: numbers(options[name], f"--{name.replace('_', '-')}") for name in FULL}
+    params_by_days, loading = load_markets(options["symbol"], lists["days"])
+    params = params_by_days[middle_of(lists["days"])]
+    around = machine_info()
+    training, left_out = training_entries(params, lists)
+    entries = [
+        *training,
+        *device_entries(params, lists["devices"], options["envs"]),
+        *data_entries(params_by_days, options["envs"]),
+    ]
+    rows = measure_entries(entries, options["rounds"], options["seconds_per_row"])
+    return ScalingReport(
+        schema=SCHEMA,
+        machine_info=around,
+        settings=as_text(options),
+        rows=(*rows, *left_out),
+        compile=compile_times(params, lists["compile_envs"], lists["compile_steps"]),
+        loading=tuple(loading),
+    )
+
+
+def load_markets(symbol: str, days: tuple[int, ...]) -> tuple[dict[int, EnvParams], list[LoadingRow]]:
+    """Return the environment's parameters by days of data, and how long each market took to prepare."""
     config = EnvConfig.phase1()
-    markets = {}
-    loading = []
-    prepare(synthetic_bars(options["symbol"], days=days[0], seed=0), config)  # the first is slower
+    prepare(synthetic_bars(symbol, days=days[0], seed=0), config)  # the first is slower
+    params_by_days, rows = {}, []
     for count in days:
-        bars = synthetic_bars(options["symbol"], days=count, seed=0)
+        bars = synthetic_bars(symbol, days=count, seed=0)
         began = time.perf_counter()
         prepared = prepare(bars, config)
         seconds = time.perf_counter() - began
         market = stack([prepared])
-        markets[count] = make_params(market, config)
-        size = {"bars": len(prepared), "device_bytes": market.nbytes}
-        loading.append({"days": count, **size, "prepare_seconds": seconds})
-    middle = days[len(days) // 2]
-    params = markets[middle]
-    around = surroundings()
-    rivals: list[Rival] = []
-    meaning: dict[str, dict[str, Any]] = {}
-    left_out: dict[str, dict[str, Any]] = {}
+        params_by_days[count] = make_params(market, config)
+        rows.append(
+            LoadingRow(
+                days=count,
+                bars=len(prepared),
+                device_bytes=market.nbytes,
+                prepare_seconds=seconds,
+            )
+        )
+    return params_by_days, rows
 
-    def add(rival: Rival, what: str, axes: dict[str, int]) -> None:
-        rival.name = name_of(what, axes)
-        if rival.name not in meaning:
-            rivals.append(rival)
-            meaning[rival.name] = {"what": what, "axes": axes}
 
-    for name, base, moved in training_points(lists):
-        sizes = base | moved
-        rollout = sizes["environments"] * sizes["steps"]
-        if sizes["minibatch"] > rollout:
+def entry(workload: Workload, series: str, axes: Axes) -> Entry[ScalingRow]:
+    """Return the entry of a point; the workload takes its name."""
+    workload.name = name_of(series, axes)
+    return Entry(workload, blank_row(series, axes), may_fail=True)
+
+
+def blank_row(series: str, axes: Axes) -> ScalingRow:
+    """Return the row of a point, not yet measured."""
+    return ScalingRow(
+        name=name_of(series, axes),
+        side="port",
+        envs=axes["environments"],
+        unit=STEPS,
+        series=series,
+        axes=axes,
+    )
+
+
+def training_entries(
+    params: EnvParams, lists: Lists
+) -> tuple[list[Entry[ScalingRow]], list[ScalingRow]]:
+    """Return the points of training, and the rows of those that cannot be."""
+    entries, left_out = {}, {}
+    for at, axes in enumerate(training_points(lists)):
+        row = blank_row("training", axes)
+        rollout = axes["environments"] * axes["steps"]
+        if axes["minibatch"] > rollout:
             why = f"left out: its rollout has {rollout:,} steps, fewer than a minibatch"
-            row = {"name": name_of("training", sizes), "envs": sizes["environments"], "error": why}
-            left_out[name_of("training", sizes)] = {**row, "what": "training", "axes": sizes}
+            left_out[row.name] = replace(row, error=why)
             continue
         settings = TrainSettings(
-            n_envs=sizes["environments"], n_steps=sizes["steps"], batch_size=sizes["minibatch"]
+            n_envs=axes["environments"], n_steps=axes["steps"], batch_size=axes["minibatch"]
         )
-        add(PortTrainer(params, settings), "training", sizes)
-        if name == "base" and jax.device_count() > 1:
+        if row.name not in entries:
+            entries[row.name] = entry(PortTrainer(params, settings), "training", axes)
+        if at == 0 and jax.device_count() > 1:
             for devices in fitting(lists["devices"], settings.n_envs):
-                spread = DeviceTrainer(params, settings, devices)
-                add(spread, "training over devices", {**sizes, "devices": devices})
-    envs = options["envs"]
-    for devices in fitting(lists["devices"], envs):
-        for form in ("obs", "none"):
-            rival = PortRival(params, form, envs=envs, steps=200, seed=0, devices=devices)
-            words = {"obs": "environment", "none": "environment without observations"}[form]
-            add(rival, f"{words} over devices", {"environments": envs, "devices": devices})
-    for count, market_params in markets.items():
-        over_data = PortRival(market_params, "obs", envs=envs, steps=200, seed=0)
-        add(over_data, "environment over data", {"environments": envs, "days": count})
-    timings = take_turns(
-        rivals,
-        rounds=options["rounds"],
-        seconds_per_row=options["seconds_per_row"],
-        may_fail=rivals,
-    )
-    return {
-        "schema": SCHEMA,
-        "benchmark": "scaling",
-        "surroundings": around,
-        "settings": {name: str(value) for name, value in options.items()},
-        "rows": [
-            *({**timing.to_dict(), **meaning[timing.name]} for timing in timings),
-            *left_out.values(),
-        ],
-        "compile": compile_times(params, lists["compile_envs"], lists["compile_steps"]),
-        "loading": loading,
-    }
+                trainer = DeviceTrainer(params, settings, devices)
+                split = entry(trainer, "training over devices", {**axes, "devices": devices})
+                entries[split.row.name] = split
+    return list(entries.values()), list(left_out.values())
 
 
-def name_of(what: str, axes: dict[str, int]) -> str:
+def device_entries(
+    params: EnvParams, devices: tuple[int, ...], envs: int
+) -> Iterator[Entry[ScalingRow]]:
+    """Yield the environment alone over numbers of devices, with and without observations."""
+    for count in fitting(devices, envs):
+        for form, series in SERIES.items():
+            workload = PortWorkload(params, form, envs=envs, steps=200, seed=0, devices=count)
+            axes = {"environments": envs, "devices": count}
+            yield entry(workload, f"{series} over devices", axes)
+
+
+def data_entries(params_by_days: dict[int, EnvParams], envs: int) -> Iterator[Entry[ScalingRow]]:
+    """Yield the environment alone over days of data."""
+    for days, params in params_by_days.items():
+        workload = PortWorkload(params, "obs", envs=envs, steps=200, seed=0)
+        yield entry(workload, "environment over data", {"environments": envs, "days": days})
+
+
+def name_of(series: str, axes: Axes) -> str:
     """Return the name of a point's row, such as "training, 32 environments, 8 steps"."""
-    return f"{what}, {', '.join(f'{value:,} {name}' for name, value in axes.items())}"
+    return f"{series}, {', '.join(f'{value:,} {name}' for name, value in axes.items())}"
 
 
-def training_points(
-    lists: dict[str, tuple[int, ...]],
-) -> list[tuple[str, dict[str, int], dict[str, int]]]:
-    """Return the points of training: what moved, the base point, and the value in its place."""
+def training_points(lists: Lists) -> list[Axes]:
+    """Return the points of training: the base point, then those where one size has another value."""
     base = {
         "environments": middle_of(lists["train_envs"]),
         "steps": middle_of(lists["n_steps"]),
         "minibatch": lists["batches"][min(1, len(lists["batches"]) - 1)],
     }
-    points: list[tuple[str, dict[str, int], dict[str, int]]] = [("base", base, {})]
-    for name, key in (("environments", "train_envs"), ("steps", "n_steps"), ("minibatch", "batches")):
-        points += [(name, base, {name: value}) for value in lists[key]]
-    return points
+    options = {"environments": "train_envs", "steps": "n_steps", "minibatch": "batches"}
+    moved = [base | {axis: value} for axis, name in options.items() for value in lists[name]]
+    return [base, *moved]
 
 
 def middle_of(values: tuple[int, ...]) -> int:
@@ -252,25 +240,25 @@ def fitting(counts: tuple[int, ...], envs: int) -> list[int]:
 
 def compile_times(
     params: EnvParams, sizes: tuple[int, ...], lengths: tuple[int, ...]
-) -> list[dict[str, Any]]:
+) -> tuple[CompileRow, ...]:
     """Return XLA's seconds for the environment's loop, over sizes and over scan lengths."""
     points = [(size, lengths[0]) for size in sizes] + [(sizes[0], length) for length in lengths]
     rows = []
-    with nothing_kept():
+    with no_compilation_cache():
         for envs, steps in dict.fromkeys(points):
             seconds = []
             for _ in range(COMPILE_REPEATS):
                 jax.clear_caches()  # else the second time is a look-up
-                rival = PortRival(params, "obs", envs=envs, steps=steps, seed=0)
-                seconds.append(rival.prepare())
-                rival.close()
-            rows.append({"environments": envs, "steps": steps, "seconds": seconds})
-    return rows
+                workload = PortWorkload(params, "obs", envs=envs, steps=steps, seed=0)
+                seconds.append(workload.prepare())
+                workload.close()
+            rows.append(CompileRow(environments=envs, steps=steps, seconds=tuple(seconds)))
+    return tuple(rows)
 
 
 @contextlib.contextmanager
-def nothing_kept() -> Iterator[None]:
-    """Neither read nor write the folder of compiled programs that JAX may have been given."""
+def no_compilation_cache() -> Iterator[None]:
+    """Switch off the folder of compiled programs that JAX may have been given."""
     name = "jax_enable_compilation_cache"
     before = getattr(jax.config, name)
     jax.config.update(name, False)
@@ -282,23 +270,22 @@ def nothing_kept() -> Iterator[None]:
         reset_cache()
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(report: ScalingReport, console: Console) -> None:
     """Print a report as tables."""
-    table = Table("point", "steps/s", "ready in", box=None)
-    for row in report["rows"]:
-        median = median_of(row)
-        said = row.get("error", "") if median is None else short(median)
-        table.add_row(row["name"], said, f"{row.get('prepare_seconds') or 0:.2f} s")
+    table = numeric_table("point", "steps/s", "ready in")
+    for row in report.rows:
+        rate = row.error if row.median is None else short(row.median)
+        table.add_row(row.name, rate, f"{row.prepare_seconds or 0:.2f} s")
     console.print(table)
-    table = Table("compiled for", "steps", "seconds", box=None)
-    for row in report["compile"]:
-        seconds = ", ".join(f"{x:.2f}" for x in row["seconds"])
-        table.add_row(f"{row['environments']:,} environments", f"{row['steps']:,}", seconds)
+    table = numeric_table("compiled for", "steps", "seconds")
+    for compiled in report.compile:
+        seconds = ", ".join(f"{x:.2f}" for x in compiled.seconds)
+        table.add_row(f"{compiled.environments:,} environments", f"{compiled.steps:,}", seconds)
     console.print(table)
-    for row in report["loading"]:
+    for market in report.loading:
         console.print(
-            f"{row['days']:,} days: {row['bars']:,} bars, {row['device_bytes'] / 2**20:.1f} MiB on the "
-            f"device, prepared in {row['prepare_seconds']:.2f} s"
+            f"{market.days:,} days: {market.bars:,} bars, {market.device_bytes / 2**20:.1f} MiB on the "
+            f"device, prepared in {market.prepare_seconds:.2f} s"
         )
 
 

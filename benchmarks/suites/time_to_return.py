@@ -1,18 +1,17 @@
-"""How long until it trades well: wall time to a fixed return, of the port's trainer and of others.
+"""Time to a fixed return: wall time of training until a policy trades well, for every trainer.
 
     python -m benchmarks.suites.time_to_return [--quick] [--json OUT]
 
 All are trained on the market with the planted pattern and judged by their likeliest actions on bars of
 another seed (:mod:`benchmarks.baselines.pattern_agents`). The clock stops when the mean PnL of an
-episode reaches
-half of what the oracle makes, who knows the pattern. It runs while a trainer trains, and not while it
-compiles or is judged. Each trainer has the machine, and a process, to itself.
+episode reaches half of what the oracle makes, who knows the pattern. It runs while a trainer trains,
+and not while it compiles or is judged. Each trainer has the machine, and a process, to itself.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -21,15 +20,20 @@ from statistics import median
 from typing import Any
 
 import click
+from msgspec.structs import replace as replace_fields
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.baselines.learners import Learner, PortLearner, ReferenceLearner, judged
-from benchmarks.baselines.pattern_agents import TRAINED_ON, make_params, make_unseen
-from benchmarks.baselines.port_and_sb3 import reference_settings
-from benchmarks.baselines.trainers import RIVALS
-from benchmarks.harness.measure import sentence, surroundings, wide_console, write_json
-from benchmarks.harness.options import json_option, quick_option
+from benchmarks.baselines.learners import Learner, greedy_return
+from benchmarks.baselines.pattern_agents import TRAINED_ON, make_held_out, make_params
+from benchmarks.baselines.port_trainer import PortLearner
+from benchmarks.baselines.reference_trainer import ReferenceLearner, reference_settings
+from benchmarks.baselines.trainers import BASELINES
+from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.measure import sentence
+from benchmarks.harness.options import as_text, json_option, quick_option
+from benchmarks.harness.output import numeric_table, publish, wide_console
+from benchmarks.harness.reports import SCHEMA, ReturnReport, TimeRatio
+from benchmarks.harness.rows import ReturnPoint, ReturnRow
 from benchmarks.suites.it_learns import oracle_pnl
 from foundation.errors import run_command
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
@@ -37,15 +41,14 @@ from legacy_torch.train import TrainConfig
 from markets import EnvConfig, InputError
 from markets.synthetic.pattern import pattern_bars
 
-SCHEMA = 1
 CONFIG = EnvConfig.phase1()
-TRAINERS = ("port", "maskable", *RIVALS)
+TRAINERS = ("port", "maskable", *BASELINES)
 SLACK = 0.05
 """A policy is judged again when the clock has gone on by this share, or by ``every`` if longer."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What every trainer is given.
 
     Attributes:
@@ -67,7 +70,7 @@ class Plan:
     reference: TrainConfig
 
 
-def make_learner(name: str, plan: Plan, seed: int) -> Learner:
+def make_learner(name: str, plan: TrainingPlan, seed: int) -> Learner:
     """Return a trainer by its name in :data:`TRAINERS`."""
     if name == "maskable":
         bars = pattern_bars("ES", days=plan.days, seed=TRAINED_ON, strength=1.0)
@@ -75,75 +78,62 @@ def make_learner(name: str, plan: Plan, seed: int) -> Learner:
     params, settings = make_params(CONFIG, plan.days, 1.0), replace(plan.settings, seed=seed)
     if name == "port":
         return PortLearner(params, CONFIG, settings)
-    return RIVALS[name](params, settings)
+    return BASELINES[name](params, settings)
 
 
-def run_row(name: str, plan: Plan, seed: int) -> dict[str, Any]:
+def run_row(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
     """Train one trainer until it reaches the return or the limit, and return its row.
 
-    Returns:
-        Names and values, ready for JSON. ``seconds`` is None where the return was not reached;
-        ``steps`` are those made by the end; ``curve`` has (seconds, steps, dollars) of each judgement,
-        untrained first. A trainer that fails has an ``error`` and what was seen until then.
+    A trainer that fails has an ``error`` and the judgements until then.
     """
-    row = blank(name, plan, seed)
+    row = blank_row(name, plan, seed)
     learner: Learner | None = None
     try:
-        unseen = make_unseen(CONFIG, plan.days, 1.0, plan.starts)
-        oracle = oracle_pnl(unseen)
-        row |= {"oracle_return": oracle, "target_return": plan.share * oracle}
+        held_out = make_held_out(CONFIG, plan.days, 1.0, plan.starts)
+        oracle = oracle_pnl(held_out)
+        target = plan.share * oracle
+        row = replace_fields(row, oracle_return_dollars=oracle, target_return_dollars=target)
         learner = make_learner(name, plan, seed)
-        row |= {"name": learner.name, "masks": learner.masks, "note": learner.note}
-        row["compile_seconds"] = learner.prepare()
+        row = replace_fields(row, name=learner.name, masks=learner.masks, note=learner.note)
+        row = replace_fields(row, compile_seconds=learner.prepare())
         learner.begin()
         seconds, due = 0.0, 0.0
         while True:
             if seconds >= due:
-                earned = judged(learner.greedy(), unseen)
-                row["curve"].append([seconds, row["steps"], earned])
-                row["best_return"] = max(point[2] for point in row["curve"])
-                if earned >= row["target_return"]:
-                    row["seconds"] = seconds
+                earned = greedy_return(learner.greedy(), held_out)
+                point = ReturnPoint(seconds, row.steps, earned)
+                row = replace_fields(row, curve=(*row.curve, point))
+                if earned >= target:
+                    row = replace_fields(row, seconds=seconds)
                     break
                 if seconds >= plan.limit_seconds:
                     break
                 due = seconds + max(plan.every, SLACK * seconds)
             began = time.perf_counter()
-            row["steps"] += learner.run()
+            steps = learner.run()
             seconds += time.perf_counter() - began
+            row = replace_fields(row, steps=row.steps + steps)
             due = min(due, plan.limit_seconds)
     except Exception as error:
-        row["error"] = sentence(error)
+        row = replace_fields(row, error=sentence(error))
     finally:
         if learner is not None:
             learner.close()
     return row
 
 
-def blank(name: str, plan: Plan, seed: int) -> dict[str, Any]:
+def blank_row(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
     """Return the row of a trainer that has done nothing yet."""
-    return {
-        "trainer": name,
-        "name": name,
-        "masks": None,
-        "seed": seed,
-        "compile_seconds": None,
-        "seconds": None,
-        "steps": 0,
-        "best_return": None,
-        "limit_seconds": plan.limit_seconds,
-        "curve": [],
-        "note": "",
-    }
+    return ReturnRow(name=name, trainer=name, seed=seed, limit_seconds=plan.limit_seconds)
 
 
-def alone(name: str, plan: Plan, seed: int) -> dict[str, Any]:
+def run_in_process(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
     """Do what :func:`run_row` does in a process of its own: nobody inherits another's threads."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             return pool.submit(run_row, name, plan, seed).result()
         except Exception as error:  # the process itself ended
-            return {**blank(name, plan, seed), "error": sentence(error)}
+            return replace_fields(blank_row(name, plan, seed), error=sentence(error))
 
 
 @click.command(context_settings={"show_default": True})
@@ -160,7 +150,7 @@ def alone(name: str, plan: Plan, seed: int) -> dict[str, Any]:
 @click.option("--n-steps", default=128, type=int, help="Steps in a rollout, of all but MaskablePPO.")
 @click.option("--batch-size", default=1024, type=int, help="Minibatch, of all but MaskablePPO.")
 @click.option("--epochs", default=4, type=int)
-@click.option("--hidden", default=256, type=int, help="Width of both towers, of all but MaskablePPO.")
+@click.option("--hidden", default=256, type=int, help="Width of both networks, of all but MaskablePPO.")
 @click.option("--learning-rate", default=1e-3, type=float)
 @click.option("--workers", default=8, type=int, help="Processes of MaskablePPO.")
 @click.option(
@@ -183,23 +173,21 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
     console, rows = wide_console(), []
     for seed in range(options["seeds"]):
         for name in names:
-            rows.append(alone(name, plan, seed))
-            console.print(f"[dim]{said(rows[-1])}[/]")
-    report = {
-        "schema": SCHEMA,
-        "benchmark": "time_to_return",
-        "surroundings": surroundings(),
-        "plan": asdict(plan),
-        "rows": rows,
-        "ahead": ahead(rows),
-    }
-    show(rows, console)
-    if out is not None:
-        write_json(out, report)
+            rows.append(run_in_process(name, plan, seed))
+            console.print(f"[dim]{summary_line(rows[-1])}[/]")
+    report = ReturnReport(
+        schema=SCHEMA,
+        machine_info=machine_info(),
+        settings=as_text(options),
+        trainer_settings={"port": plan.settings.to_dict(), "maskable": asdict(plan.reference)},
+        rows=tuple(rows),
+        ahead=ahead(rows),
+    )
+    publish(report, show, out)
 
 
-def make_plan(options: Mapping[str, Any]) -> Plan:
-    """Return the plan of the command's options."""
+def make_plan(options: Mapping[str, Any]) -> TrainingPlan:
+    """Return what the command's options ask for."""
     settings = TrainSettings(
         n_envs=options["envs"],
         n_steps=options["n_steps"],
@@ -211,10 +199,10 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
     sizes = (options["epochs"], options["workers"], options["reference_batch"], options["rollout"])
     reference = replace(reference_settings(*sizes), learning_rate=options["learning_rate"])
     same = {name: options[name] for name in ("days", "starts", "share", "limit_seconds", "every")}
-    return Plan(**same, settings=settings, reference=reference)
+    return TrainingPlan(**same, settings=settings, reference=reference)
 
 
-def ahead(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def ahead(rows: Sequence[ReturnRow]) -> dict[str, TimeRatio]:
     """Return, by trainer, how many times as long as the port it took: medians over seeds.
 
     A run that did not get there counts as long as its limit, so where the median is such a run the
@@ -222,65 +210,62 @@ def ahead(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """
     seconds: dict[str, list[tuple[float, bool]]] = {}
     for row in rows:
-        if "error" not in row:
-            late = row["seconds"] is None
-            took = row["limit_seconds"] if late else row["seconds"]
-            seconds.setdefault(row["trainer"], []).append((took, late))
-    ours = seconds.pop("port", [])
-    if not ours or any(late for _, late in ours):
+        if row.error is None:
+            late = row.seconds is None
+            took = row.limit_seconds if row.seconds is None else row.seconds
+            seconds.setdefault(row.trainer, []).append((took, late))
+    port = seconds.pop("port", [])
+    if not port or any(late for _, late in port):
         return {}
-    base = median(took for took, _ in ours)
+    base = median(took for took, _ in port)
     if not base:  # untrained it was good enough
         return {}
     return {
-        name: {
-            "ratio": median(took for took, _ in runs) / base,
-            "at_least": sum(late for _, late in runs) * 2 >= len(runs),
-        }
+        name: TimeRatio(
+            ratio=median(took for took, _ in runs) / base,
+            at_least=sum(late for _, late in runs) * 2 >= len(runs),
+        )
         for name, runs in seconds.items()
     }
 
 
-def said(row: Mapping[str, Any]) -> str:
+def summary_line(row: ReturnRow) -> str:
     """Return one line on a row."""
-    if "error" in row:
-        return f"{row['name']}, seed {row['seed']}, failed: {row['error']}"
-    reached = "not reached" if row["seconds"] is None else f"reached in {row['seconds']:,.1f} s"
-    return f"{row['name']}, seed {row['seed']}: {reached}, {row['steps']:,} steps"
+    if row.error:
+        return f"{row.name}, seed {row.seed}, failed: {row.error}"
+    reached = "not reached" if row.seconds is None else f"reached in {row.seconds:,.1f} s"
+    return f"{row.name}, seed {row.seed}: {reached}, {row.steps:,} steps"
 
 
-def show(rows: list[dict[str, Any]], console: Console) -> None:
+def show(report: ReturnReport, console: Console) -> None:
     """Print all rows as a table."""
-    targets = [row["target_return"] for row in rows if "target_return" in row]
+    targets = [row.target_return_dollars for row in report.rows if row.target_return_dollars]
     if targets:
         console.print(f"to a mean PnL of [bold]${targets[0]:,.0f}[/] an episode")
-    table = Table("trainer", "masks", "seed", "compile", "seconds", "steps", "best", "of the limit")
-    table.columns[0].no_wrap = True
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for row in rows:
-        if "error" in row:
-            table.add_row(row["name"], "", str(row["seed"]), "", "[red]failed[/]")
+    columns = ("trainer", "masks", "seed", "compile", "seconds", "steps", "best", "of the limit")
+    table = numeric_table(*columns, words=2)
+    for row in report.rows:
+        if row.error:
+            table.add_row(row.name, "", str(row.seed), "", "[red]failed[/]")
             continue
-        reached = "not reached" if row["seconds"] is None else f"{row['seconds']:,.1f} s"
-        used = row["curve"][-1][0]
+        reached = "not reached" if row.seconds is None else f"{row.seconds:,.1f} s"
         table.add_row(
-            row["name"],
-            "yes" if row["masks"] else "no",
-            str(row["seed"]),
-            f"{row['compile_seconds']:,.1f} s",
+            row.name,
+            "yes" if row.masks else "no",
+            str(row.seed),
+            f"{row.compile_seconds or 0:,.1f} s",
             reached,
-            f"{row['steps']:,}",
-            f"${row['best_return']:,.0f}",
-            f"{used:,.0f} of {row['limit_seconds']:,.0f} s",
+            f"{row.steps:,}",
+            f"${row.best_return_dollars or 0:,.0f}",
+            f"{row.curve[-1].seconds:,.0f} of {row.limit_seconds:,.0f} s",
         )
     console.print(table)
-    for name, ratio in ahead(rows).items():
-        more = "at least " if ratio["at_least"] else ""
-        console.print(f"{name} took {more}[bold]{ratio['ratio']:,.2f}x[/] as long as the port")
-    for row in rows:
-        if "error" in row:
-            console.print(said(row), style="red", markup=False)
+    for name, ratio in report.ahead.items():
+        more = "at least " if ratio.at_least else ""
+        console.print(f"{name} took {more}[bold]{ratio.ratio:,.2f}x[/] as long as the port")
+    for row in report.rows:
+        if row.error:
+            console.print(summary_line(row), style="red", markup=False)
 
 
 def main() -> None:

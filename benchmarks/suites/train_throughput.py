@@ -1,60 +1,69 @@
-"""How many training steps a second, end to end: the port, MaskablePPO and others, in one run.
+"""Training steps a second, end to end: the port, MaskablePPO and other trainers, in one run.
 
-    python -m benchmarks.suites.train_throughput [--epochs 1,4,10] [--rivals purejaxrl,rejax,sbx]
+    python -m benchmarks.suites.train_throughput [--epochs 1,4,10] [--baselines purejaxrl,rejax,sbx]
     [--json OUT]
 
-Who trains is described in :mod:`benchmarks.baselines.port_and_sb3` and
-:mod:`benchmarks.baselines.trainers`, how it
-is timed in :mod:`benchmarks.harness.measure`; they take turns. A rival that fails is a row that says
-why.
+The trainers are described in :mod:`benchmarks.baselines.port_trainer`,
+:mod:`benchmarks.baselines.reference_trainer` and :mod:`benchmarks.baselines.trainers`, and how they are
+timed in :mod:`benchmarks.harness.measure`. A baseline that fails is a row that says why.
 On an accelerator, ``--no-legacy --envs 65536 --batch-size 262144 --precisions float32,tf32,bf16`` shows
 what it can do.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import jax
+from msgspec.structs import replace as replace_fields
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.baselines.environments import PortRival, VecRival
-from benchmarks.baselines.learners import Learner
-from benchmarks.baselines.port_and_sb3 import (
-    PortTrainer,
-    ReferenceTrainer,
-    flops_per_step,
-    matrix_rate,
-    reference_settings,
+from benchmarks.baselines.environments import PortWorkload, VecEnvWorkload
+from benchmarks.baselines.market import Market, make_market, read_or_generate
+from benchmarks.baselines.matrix_products import flops_per_step, product_rates
+from benchmarks.baselines.port_trainer import PortTrainer
+from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings
+from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layouts
+from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
+from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.options import (
+    as_text,
+    data_option,
+    days_option,
+    envs_option,
+    json_option,
+    legacy_option,
+    numbers,
+    quick_option,
+    rounds_option,
+    seconds_option,
+    symbol_option,
 )
-from benchmarks.baselines.trainers import RIVALS, ahead, layouts, rival_names
-from benchmarks.harness.measure import Rival, Timing, surroundings, take_turns, wide_console, write_json
-from benchmarks.harness.options import json_option, quick_option
-from benchmarks.suites.env_throughput import numbers, short
-from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, make_params
-from jax_port.envs.env_phase2_jax import PHASE_2
+from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.reports import SCHEMA, BaselineRatio, TrainReport
+from benchmarks.harness.rows import EnvironmentRow, RateRow, Side, TrainingRow
+from benchmarks.harness.statistics import paired_ratio
+from foundation.errors import run_command
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.settings import TrainSettings
-from markets import Bars, EnvConfig, InputError
-from markets.synthetic.bars import synthetic_bars
+from markets import Bars, EnvConfig
 
-SCHEMA = 1
 TWO_MILLION = 2_000_000
-RIVAL_LAYOUTS = "2048x16x4096"
+BASELINE_LAYOUTS = "2048x16x4096"
+Rows = Sequence[TrainingRow | EnvironmentRow]
+Options = dict[str, Any]
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="File of bars; synthetic bars without.")
-@click.option("--symbol", default="ES", show_default=True)
-@click.option("--days", default=60, show_default=True, help="Days of synthetic bars.")
+@data_option
+@symbol_option
+@days_option(60)
 @click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
-@click.option("--envs", default=1024, show_default=True, help="Environments of the port.")
+@envs_option(1024)
 @click.option("--n-steps", default=32, show_default=True, help="Steps in a rollout of the port.")
 @click.option("--batch-size", default=8192, show_default=True, help="The port's minibatch.")
 @click.option(
@@ -68,71 +77,32 @@ RIVAL_LAYOUTS = "2048x16x4096"
 @click.option("--workers", default="2,4", show_default=True, help="Processes of the reference.")
 @click.option("--batches", default="512,4096", show_default=True, help="The reference's minibatches.")
 @click.option("--rollout", default=8192, show_default=True, help="Steps in the reference's rollout.")
-@click.option("--rounds", default=3, show_default=True, help="Samples per rival.")
-@click.option("--seconds-per-row", default=12.0, show_default=True)
-@click.option("--legacy/--no-legacy", default=True, show_default=True)
-@click.option("--rivals", default=",".join(RIVALS), show_default=True, help="Or none.")
+@rounds_option(3)
+@seconds_option(12.0)
+@legacy_option
+@click.option("--baselines", default=",".join(BASELINES), show_default=True, help="Or none.")
 @click.option(
-    "--rival-layouts",
-    default=RIVAL_LAYOUTS,
+    "--baseline-layouts",
+    default=BASELINE_LAYOUTS,
     show_default=True,
-    help="Portions that rivals are given beside the port's own.",
+    help="Environments x steps x minibatch that baselines are given beside the port's own.",
 )
 @quick_option
 @json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
-    """Measure training steps per second of the port and of the reference."""
+    """Measure training steps per second of the port, of the reference and of other trainers."""
     if quick:
         options |= {"days": 4, "epochs": "1", "envs": 16, "n_steps": 8, "batch_size": 64}
         options |= {"workers": "2", "batches": "32", "rollout": 64, "rounds": 2}
-        options |= {"seconds_per_row": 0.02, "rival_layouts": ""}
-    try:
-        if options["data"]:
-            from markets.readers import read_bars
-
-            bars = read_bars(options["data"], options["symbol"])
-        else:
-            bars = synthetic_bars(options["symbol"], days=options["days"], seed=0)
-        report = measure(bars, EnvConfig.phase1(), options)
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
-    show(report, wide_console())
-    if out is not None:
-        write_json(out, report)
+        options |= {"seconds_per_row": 0.02, "baseline_layouts": ""}
+    bars = read_or_generate(options["data"], options["symbol"], options["days"])
+    publish(measure(bars, options), show, out)
 
 
-class Watched(PortTrainer):
-    """The port's trainer, which remembers how long its first steps took.
-
-    Attributes:
-        first_seconds: of all updates before it is measured but the first, which compiles.
-    """
-
-    first_seconds = 0.0
-
-    def prepare(self) -> float:
-        """Make the agents, compile, and train for as many steps as were asked for."""
-        began = time.perf_counter()
-        took = super().prepare()
-        self.first_seconds = time.perf_counter() - began - took
-        return took
-
-
-def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str, Any]:
-    """Run all rivals on the same bars and return the report."""
-    prepared = prepare(bars, config)
-    params = make_params(stack([prepared]), config)
-    config2 = EnvConfig.phase2()
-    params2 = PHASE_2.make_params(stack([prepare(bars, config2)]), config2)
-    rivals: list[Rival] = []
-    others: list[Learner] = []
-    meaning: dict[str, dict[str, Any]] = {}
-
-    def add(rival: Rival, /, **about: Any) -> None:
-        rivals.append(rival)
-        meaning[rival.name] = about
-
+def measure(bars: Bars, options: Options) -> TrainReport:
+    """Measure all trainers on the same bars and return the report."""
+    phase1, phase2 = make_market(bars), make_market(bars, EnvConfig.phase2())
+    entries: list[Entry[TrainingRow | EnvironmentRow]] = []
     for epochs in numbers(options["epochs"]):
         for precision in options["precisions"].split(","):
             settings = TrainSettings(
@@ -142,139 +112,210 @@ def measure(bars: Bars, config: EnvConfig, options: dict[str, Any]) -> dict[str,
                 n_epochs=epochs,
                 precision=precision,
             )
-            for trained in sorted({0, options["trained"]}):
-                for given, side in ((params, "port"), (params2, "port, phase 2")):
-                    flops = flops_per_step(settings, given.obs_size, phase_of(given).num_actions)
-                    one = Watched(given, settings, trained=trained)
-                    add(one, side=side, epochs=epochs, trained=trained, flops_per_step=flops)
-        ours = replace(settings, precision="float32")
-        for name in rival_names(options["rivals"]):
-            for portions in layouts(options["rival_layouts"], ours):
-                others.append(RIVALS[name](params, portions))
-                about = {"rival": name, "masks": others[-1].masks, "note": others[-1].note}
-                about["flops_per_step"] = flops_per_step(portions, params.obs_size, NUM_ACTIONS)
-                add(others[-1], side="rival", epochs=epochs, **about)
-        for workers in numbers(options["workers"]) if options["legacy"] else ():
-            for batch in numbers(options["batches"]):
-                theirs = reference_settings(epochs, workers, batch, options["rollout"])
-                add(ReferenceTrainer(bars, config, theirs), side="reference", epochs=epochs)
-    stepping = PortRival(params, "obs", envs=options["envs"], steps=options["n_steps"], seed=0)
-    add(stepping, side="port", epochs=None)
-    if options["legacy"]:
-        for workers in numbers(options["workers"]):
-            bare = VecRival(bars, config, workers=workers, in_process=False, steps=400, seed=0)
-            add(bare, side="reference", epochs=None)
-    around, rates = surroundings(), matrix_rate()
-    timings = take_turns(
-        rivals,
-        rounds=options["rounds"],
-        seconds_per_row=options["seconds_per_row"],
-        may_fail=others,
+            entries += port_entries(phase1, phase2, settings, options["trained"])
+        entries += baseline_entries(phase1, replace(settings, precision="float32"), options)
+        entries += reference_entries(phase1, epochs, options)
+    entries += environment_entries(phase1, options)
+    around, rates = machine_info(), product_rates()
+    rows = measure_entries(entries, options["rounds"], options["seconds_per_row"])
+    rows = [with_first_seconds(row, entry) for row, entry in zip(rows, entries, strict=True)]
+    return TrainReport(
+        schema=SCHEMA,
+        machine_info=around,
+        settings=as_text(options),
+        matrix_flops=rates,
+        data=phase1.data,
+        rows=tuple(rows),
+        ratios={**ratios(rows), **first_steps_ratios(rows)},
+        ahead=ahead(rows),
     )
-    rows = [{**timing.to_dict(), **meaning[timing.name]} for timing in timings]
-    first = {rival.name: getattr(rival, "first_seconds", 0.0) for rival in rivals}
-    for row in rows:
-        if row.get("trained") and "error" not in row:
-            row["first_seconds"] = first[row["name"]]
-        if "flops_per_step" in row and "error" not in row:
-            row["flops"] = row["flops_per_step"] * row["steps_per_second"]["median"]
-    return {
-        "schema": SCHEMA,
-        "benchmark": "train_throughput",
-        "surroundings": around,
-        "matrix_flops": rates,
-        "data": {"source": bars.source, "bars": len(prepared), "digest": prepared.digest},
-        "settings": {name: str(value) for name, value in options.items()},
-        "rows": rows,
-        "ratios": {**ratios(timings, meaning), **from_the_start(rows)},
-        "ahead": ahead(timings, meaning),
-    }
 
 
-def ratios(timings: list[Timing], meaning: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return, by epochs, the port's best rate over the reference's best, medians over medians, and
-    Phase 2's over Phase 1's; the same of agents that had learnt for a while."""
-    found: dict[str, float] = {}
+def port_entries(
+    phase1: Market, phase2: Market, settings: TrainSettings, trained: int
+) -> Iterator[Entry[TrainingRow]]:
+    """Yield the port's trainer of both phases, fresh and after some training."""
+    for steps in sorted({0, trained}):
+        sides: list[tuple[Market, Side]] = [(phase1, "port"), (phase2, "port, phase 2")]
+        for market, side in sides:
+            yield training_entry(
+                PortTrainer(market.params, settings, trained=steps),
+                side,
+                settings.n_epochs,
+                trained_steps=steps,
+                flops_per_step=_flops(market, settings),
+            )
 
-    def best(side: str, epochs: int | None, trained: int = 0) -> float:
-        wanted = (side, epochs, trained)
-        return max(
-            (
-                timing.median
-                for timing in timings
-                if wanted
-                == tuple(meaning[timing.name].get(k, 0) for k in ("side", "epochs", "trained"))
-            ),
-            default=0.0,
+
+def baseline_entries(
+    market: Market, settings: TrainSettings, options: Options
+) -> Iterator[Entry[TrainingRow]]:
+    """Yield every other trainer in the port's batch layout and in its own."""
+    for name in baseline_names(options["baselines"]):
+        for layout in batch_layouts(options["baseline_layouts"], settings):
+            trainer = BASELINES[name](market.params, layout)
+            yield training_entry(
+                trainer,
+                "baseline",
+                settings.n_epochs,
+                may_fail=True,
+                baseline=name,
+                masks=trainer.masks,
+                note=trainer.note,
+                flops_per_step=_flops(market, layout),
+            )
+
+
+def reference_entries(market: Market, epochs: int, options: Options) -> Iterator[Entry[TrainingRow]]:
+    """Yield MaskablePPO with every number of workers and every minibatch."""
+    for workers in numbers(options["workers"]) if options["legacy"] else ():
+        for batch in numbers(options["batches"]):
+            settings = reference_settings(epochs, workers, batch, options["rollout"])
+            trainer = ReferenceTrainer(market.bars, market.config, settings)
+            yield training_entry(trainer, "reference", epochs)
+
+
+def environment_entries(market: Market, options: Options) -> Iterator[Entry[EnvironmentRow]]:
+    """Yield both environments without training."""
+    port = PortWorkload(
+        market.params, "obs", envs=options["envs"], steps=options["n_steps"], seed=0
+    )  # fmt: skip
+    yield environment_entry(port, "port")
+    for workers in numbers(options["workers"]) if options["legacy"] else ():
+        vec = VecEnvWorkload(
+            market.bars, market.config, workers=workers, in_process=False, steps=400, seed=0
         )
+        yield environment_entry(vec, "reference")
 
-    for epochs in dict.fromkeys(about["epochs"] for about in meaning.values()):
-        reference = best("reference", epochs)
-        for trained in sorted({about.get("trained", 0) for about in meaning.values()}):
-            port, second = (best(side, epochs, trained) for side in ("port", "port, phase 2"))
+
+def _flops(market: Market, settings: TrainSettings) -> float:
+    params = market.params
+    return flops_per_step(settings, params.obs_size, phase_of(params).num_actions)
+
+
+def with_first_seconds(
+    row: TrainingRow | EnvironmentRow, entry: Entry[RateRow]
+) -> TrainingRow | EnvironmentRow:
+    """Return a row with the seconds of the training that came before it was measured."""
+    trainer = entry.workload
+    if isinstance(row, TrainingRow) and isinstance(trainer, PortTrainer) and row.trained_steps:
+        return replace_fields(row, first_seconds=trainer.first_seconds)
+    return row
+
+
+def _best(
+    rows: Iterable[RateRow],
+    side: Side,
+    epochs: int | None,
+    trained: int = 0,
+    baseline: str | None = None,
+) -> RateRow | None:
+    """Return the fastest row of a side; ``epochs`` is None for environments without training."""
+
+    def key(row: RateRow) -> tuple[Any, ...]:
+        if isinstance(row, TrainingRow):
+            return row.side, row.epochs, row.trained_steps, row.baseline
+        return row.side, None, 0, None
+
+    measured = [row for row in rows if row.rate and key(row) == (side, epochs, trained, baseline)]
+    return max(measured, key=lambda row: row.median or 0.0, default=None)
+
+
+def _median_ratio(numerator: RateRow | None, denominator: RateRow | None) -> float | None:
+    if numerator is None or denominator is None or not (numerator.median and denominator.median):
+        return None
+    return numerator.median / denominator.median
+
+
+def ratios(rows: Rows) -> dict[str, float]:
+    """Return, by epochs, the port's best rate over the reference's best, medians over medians, and
+    Phase 2's over Phase 1's; the same of agents that had been trained for a while."""
+    trainers = [row for row in rows if isinstance(row, TrainingRow)]
+    lengths = sorted({row.trained_steps for row in trainers} | {0})
+    by_name: dict[str, float | None] = {}
+    for epochs in (*dict.fromkeys(row.epochs for row in trainers), None):
+        name = "environment alone" if epochs is None else f"{epochs} epochs"
+        reference = _best(rows, "reference", epochs)
+        for trained in lengths:
             after = f", after {trained:,} steps" if trained else ""
-            if port and reference:
-                name = "environment alone" if epochs is None else f"{epochs} epochs"
-                found[name + after] = port / reference
-            if port and second:
-                found[f"phase 2 over phase 1, {epochs} epochs{after}"] = second / port
-    return found
+            port = _best(rows, "port", epochs, trained)
+            second = _best(rows, "port, phase 2", epochs, trained)
+            by_name[name + after] = _median_ratio(port, reference)
+            by_name[f"phase 2 over phase 1, {name}{after}"] = _median_ratio(second, port)
+    return {name: ratio for name, ratio in by_name.items() if ratio is not None}
 
 
-def from_the_start(rows: list[dict[str, Any]]) -> dict[str, float]:
+def first_steps_ratios(rows: Rows) -> dict[str, float]:
     """Return, by epochs, Phase 2's speed over Phase 1's in the first steps of training, all of them."""
     seconds: dict[tuple[int, int], dict[str, float]] = {}
     for row in rows:
-        if row.get("first_seconds"):
-            of = seconds.setdefault((row["epochs"], row["trained"]), {})
-            of[row["side"]] = min(row["first_seconds"], of.get(row["side"], float("inf")))
+        if isinstance(row, TrainingRow) and row.first_seconds:
+            by_side = seconds.setdefault((row.epochs, row.trained_steps), {})
+            by_side[row.side] = min(row.first_seconds, by_side.get(row.side, float("inf")))
     return {
-        f"phase 2 over phase 1, {epochs} epochs, the first {steps:,} steps": of["port"] / second
-        for (epochs, steps), of in seconds.items()
-        if (second := of.get("port, phase 2"))
+        f"phase 2 over phase 1, {epochs} epochs, the first {steps:,} steps": by_side["port"] / second
+        for (epochs, steps), by_side in seconds.items()
+        if (second := by_side.get("port, phase 2"))
     }
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def ahead(rows: Rows) -> dict[str, BaselineRatio]:
+    """Return, by baseline and epochs, the port's best row over the baseline's, paired by rounds."""
+    by_name = {}
+    pairs = dict.fromkeys(
+        (row.baseline, row.epochs) for row in rows if isinstance(row, TrainingRow) and row.baseline
+    )
+    for baseline, epochs in pairs:
+        port, other = _best(rows, "port", epochs), _best(rows, "baseline", epochs, baseline=baseline)
+        ratio = paired_ratio(port.rate, other.rate) if port and other else None
+        if port and other and ratio:
+            by_name[f"ahead of {baseline}, {epochs} epochs"] = BaselineRatio(
+                port=port.name,
+                baseline=other.name,
+                median=ratio.median,
+                quartiles=ratio.quartiles,
+                rounds=ratio.rounds,
+            )
+    return by_name
+
+
+def show(report: TrainReport, console: Console) -> None:
     """Print a report as a table."""
-    around, rates = report["surroundings"], report["matrix_flops"]
+    around, rates = report.machine_info, report.matrix_flops
     console.print(
-        f"{report['data']['bars']:,} bars ({report['data']['source']}); {around['cpu']}, "
-        f"{around['cores']} cores; {around['device']['kind']}; jax {around['versions']['jax']}; "
+        f"{report.data.bars:,} bars ({report.data.source}); {around.cpu}, "
+        f"{around.cores} cores; {around.device.kind}; jax {around.versions['jax']}; "
         f"matrix products: XLA {rates['xla'] / 1e9:,.0f}, torch {rates['torch'] / 1e9:,.0f} GFLOP/s"
     )
-    table = Table("trainer", "envs", "steps/s", "quartiles", "dense GFLOP/s", "2M steps in")
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in report["rows"]:
-        if "error" in row:
-            table.add_row(row["name"], f"{row['envs']:,}", "[red]failed[/]")
+    table = numeric_table("trainer", "envs", "steps/s", "quartiles", "dense GFLOP/s", "2M steps in")
+    for row in report.rows:
+        if row.rate is None:
+            table.add_row(row.name, f"{row.envs:,}", "[red]failed[/]")
             continue
-        speed = row["steps_per_second"]
-        low, high = speed["quartiles"]
-        seconds = TWO_MILLION / speed["median"]
+        low, high = row.rate.quartiles
+        flops = row.flops_per_second if isinstance(row, TrainingRow) else None
+        seconds = f"{TWO_MILLION / row.rate.median:,.1f} s" if isinstance(row, TrainingRow) else ""
         table.add_row(
-            row["name"],
-            f"{row['envs']:,}",
-            short(speed["median"]),
+            row.name,
+            f"{row.envs:,}",
+            short(row.rate.median),
             f"{short(low)} - {short(high)}",
-            f"{row['flops'] / 1e9:,.0f}" if "flops" in row else "",
-            f"{seconds:,.1f} s" if row["epochs"] else "",
+            f"{flops / 1e9:,.0f}" if flops else "",
+            seconds,
         )
     console.print(table)
-    for row in report["rows"]:
-        if "error" in row:
-            console.print(f"{row['name']} failed: {row['error']}", style="red", markup=False)
-    for name, ratio in report["ratios"].items():
-        whose = "" if name.startswith("phase") else "port over reference, "
-        console.print(f"{whose}{name}: [bold]{ratio:,.2f}x[/]")
-    for name, ratio in report["ahead"].items():
-        low, high = ratio["quartiles"]
-        console.print(f"{name}: [bold]{ratio['median']:,.2f}x[/] ({low:,.2f} - {high:,.2f})")
+    for row in report.rows:
+        if row.error:
+            console.print(f"{row.name} failed: {row.error}", style="red", markup=False)
+    for name, ratio in report.ratios.items():
+        compared = "" if name.startswith("phase") else "port over reference, "
+        console.print(f"{compared}{name}: [bold]{ratio:,.2f}x[/]")
+    for name, paired in report.ahead.items():
+        low, high = paired.quartiles
+        console.print(f"{name}: [bold]{paired.median:,.2f}x[/] ({low:,.2f} - {high:,.2f})")
     if jax.default_backend() == "cpu":
         console.print("[dim]dense GFLOP/s counts every product; what is skipped counts as done[/]")
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

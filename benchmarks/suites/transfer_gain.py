@@ -1,4 +1,4 @@
-"""Does Phase 1 help Phase 2? Agents that begin with Phase 1 weights against agents from scratch.
+"""Transfer study: Phase 2 agents that begin with Phase 1 weights against agents from scratch.
 
     python -m benchmarks.suites.transfer_gain --out reports/transfer_gain
 
@@ -10,6 +10,7 @@ had in both phases together, so both can be compared at equal steps of Phase 2 a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,56 +18,102 @@ from typing import Any
 import click
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from benchmarks.baselines.pattern_agents import (
     SETTINGS,
-    Unseen,
-    fresh_agents,
-    judge,
+    HeldOutMarket,
+    make_held_out,
     make_params,
-    make_unseen,
-    policy_of,
+    policy_return,
     train,
 )
-from benchmarks.harness.measure import surroundings, wide_console, write_json
+from benchmarks.baselines.port_agents import fresh_agents, policy_of
+from benchmarks.harness.machine_info import machine_info
+from benchmarks.harness.options import as_text, days_option
+from benchmarks.harness.output import numeric_table, wide_console, write_report
+from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
 from jax_port.envs.env_phase1_jax import EnvParams
-from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import Agent
 from jax_port.ppo.transfer import begin_with, extend
 from markets import EnvConfig, InputError
 
-SCHEMA = 1
 PHASE_1, PHASE_2 = EnvConfig.phase1(), EnvConfig.phase2()
-Curve = NDArray[np.float64]
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Judgements while agents are trained.
+
+    Attributes:
+        steps: made by each judgement.
+        pnl_dollars: mean PnL of an episode at each judgement, one an agent.
+    """
+
+    steps: tuple[int, ...]
+    pnl_dollars: tuple[tuple[float, ...], ...]
+
+
+class Gain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mean PnL of an episode in dollars, agent by agent, with and without Phase 1's weights.
+
+    Attributes:
+        transferred, scratch: one an agent.
+        better_in: agents whose transferred one earns more.
+    """
+
+    transferred: tuple[float, ...]
+    scratch: tuple[float, ...]
+    better_in: int
+
+
+class TransferReport(Report, frozen=True, kw_only=True, tag="transfer_gain"):
+    """The study.
+
+    Attributes:
+        trainer_settings: as plain values.
+        steps_phase_1, steps_phase_2: of training, made.
+        phase_1, transferred, scratch: curves.
+        gain: by what is compared: on the way, at equal steps of Phase 2, at equal steps in all.
+    """
+
+    trainer_settings: dict[str, Any]
+    steps_phase_1: int
+    steps_phase_2: int
+    phase_1: Curve
+    transferred: Curve
+    scratch: Curve
+    gain: dict[str, Gain]
 
 
 class _Judge:
-    """Judges all agents now and then while they are trained."""
+    """Judges all agents at regular intervals while they are trained."""
 
-    def __init__(self, unseen: Unseen, settings: TrainSettings, every: int) -> None:
-        self._unseen, self._settings, self._every = unseen, settings, every
-        self.updates: list[int] = []
-        self.earned: list[list[float]] = []
+    def __init__(self, held_out: HeldOutMarket, every: int) -> None:
+        self._held_out, self._every = held_out, every
+        self._updates: list[int] = []
+        self._earned: list[tuple[float, ...]] = []
 
     def __call__(self, updates: int, agent: Agent) -> None:
         if updates % self._every:
             return
-        count = agent.updates.shape[0]
-        config, spec = self._unseen.config, self._settings.network
-        policies = [policy_of(agent, number, config, spec) for number in range(count)]
-        self.updates.append(updates)
-        self.earned.append([judge(policy, self._unseen) for policy in policies])
+        config = self._held_out.config
+        policies = [
+            policy_of(agent, number, config, SETTINGS.network)
+            for number in range(agent.updates.shape[0])
+        ]
+        self._updates.append(updates)
+        self._earned.append(tuple(policy_return(policy, self._held_out) for policy in policies))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values: steps, and the PnL of each agent at each of them in dollars."""
-        size = self._settings.rollout_size
-        return {"steps": [n * size for n in self.updates], "pnl_dollars": self.earned}
+    @property
+    def curve(self) -> Curve:
+        """The judgements until now."""
+        steps = tuple(updates * SETTINGS.rollout_size for updates in self._updates)
+        return Curve(steps=steps, pnl_dollars=tuple(self._earned))
 
 
 def begin_with_each(agent: Agent, teachers: Agent, params: EnvParams, spec: Any) -> Agent:
@@ -80,33 +127,22 @@ def begin_with_each(agent: Agent, teachers: Agent, params: EnvParams, spec: Any)
     return joined
 
 
-def compare(transferred: dict[str, Any], scratch: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Return what the transfer was worth, agent by agent.
+def compare(transferred: Curve, scratch: Curve, steps: int) -> dict[str, Gain]:
+    """Return what the transfer was worth, agent by agent; ``steps`` of Phase 2 are had by both."""
 
-    Args:
-        transferred, scratch: of :meth:`_Judge.to_dict`.
-        steps: of Phase 2 that both have.
-    """
-    ours, theirs = (np.array(curve["pnl_dollars"]) for curve in (transferred, scratch))
-    within = np.array(scratch["steps"]) <= steps
-    area = ours.mean(0) - theirs[within].mean(0)
+    def gain(with_transfer: NDArray[Any], without: NDArray[Any]) -> Gain:
+        return Gain(
+            transferred=tuple(with_transfer.tolist()),
+            scratch=tuple(without.tolist()),
+            better_in=int((with_transfer > without).sum()),
+        )
+
+    ours, theirs = np.array(transferred.pnl_dollars), np.array(scratch.pnl_dollars)
+    within = np.array(scratch.steps) <= steps
     return {
-        "steps": steps,
-        "mean_over_the_way_dollars": {
-            "transferred": ours.mean(0).tolist(),
-            "scratch": theirs[within].mean(0).tolist(),
-            "better_in": int((area > 0).sum()),
-        },
-        "at_equal_phase_2_steps_dollars": {
-            "transferred": ours[-1].tolist(),
-            "scratch": theirs[within][-1].tolist(),
-            "better_in": int((ours[-1] > theirs[within][-1]).sum()),
-        },
-        "at_equal_steps_in_all_dollars": {
-            "transferred": ours[-1].tolist(),
-            "scratch": theirs[-1].tolist(),
-            "better_in": int((ours[-1] > theirs[-1]).sum()),
-        },
+        "mean on the way": gain(ours.mean(0), theirs[within].mean(0)),
+        "at equal steps of Phase 2": gain(ours[-1], theirs[within][-1]),
+        "at equal steps in all": gain(ours[-1], theirs[-1]),
     }
 
 
@@ -114,77 +150,79 @@ def compare(transferred: dict[str, Any], scratch: dict[str, Any], steps: int) ->
 @click.option("--agents", default=6, show_default=True, help="Seeds.")
 @click.option("--first", default=500_000, show_default=True, help="Steps of Phase 1.")
 @click.option("--second", default=500_000, show_default=True, help="Steps of Phase 2.")
-@click.option("--days", default=250, show_default=True, help="Days trained on.")
+@days_option(250, "Days trained on.")
 @click.option("--starts", default=1000, show_default=True, help="Episodes judged by.")
 @click.option("--points", default=8, show_default=True, help="How often Phase 2 agents are judged.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/transfer_gain"))
-def main(agents: int, first: int, second: int, days: int, starts: int, points: int, out: Path) -> None:
+def main(out: Path, **options: int) -> None:
     """Train Phase 2 with and without what Phase 1 learnt, and compare."""
-    if min(agents, first, second, points) < 1:
+    if min(options[name] for name in ("agents", "first", "second", "points")) < 1:
         raise InputError("--agents, --first, --second and --points must be at least 1")
-    console, size = wide_console(), SETTINGS.rollout_size
-    before, after = -(-first // size), -(-second // size)
-    every = max(after // points, 1)
+    console = wide_console()
+    report = measure(options)
+    show(report, console)
+    console.print(f"[dim]{write_report(out / 'transfer_gain.json', report)}[/]")
+
+
+def measure(options: dict[str, int]) -> TransferReport:
+    """Train all agents and return the report."""
+    agents, days, starts = options["agents"], options["days"], options["starts"]
+    size = SETTINGS.rollout_size
+    before, after = -(-options["first"] // size), -(-options["second"] // size)
+    every = max(after // options["points"], 1)
     after = every * (after // every)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=2 * before + 2 * after)
 
-        def tell(judged: _Judge) -> Any:
-            def told(updates: int, agent: Agent) -> None:
-                judged(updates, agent)
+        def watched(judge: _Judge) -> Callable[[int, Agent], None]:
+            def on_update(updates: int, agent: Agent) -> None:
+                judge(updates, agent)
                 bar.advance(task)
 
-            return told
+            return on_update
 
         settings = replace(SETTINGS, total_timesteps=before * size)
-        world = make_params(PHASE_1, days, 1.0)
-        taught = _Judge(make_unseen(PHASE_1, days, 1.0, starts), settings, before)
-        teachers, _, _ = train(
-            fresh_agents(world, settings, agents), world, settings, before, tell(taught)
-        )
+        params = make_params(PHASE_1, days, 1.0)
+        phase_1 = _Judge(make_held_out(PHASE_1, days, 1.0, starts), before)
+        fresh = fresh_agents(params, settings, agents)
+        teachers, _, _ = train(fresh, params, settings, before, watched(phase_1))
         settings = replace(SETTINGS, total_timesteps=(before + after) * size)
-        world, unseen = make_params(PHASE_2, days, 1.0), make_unseen(PHASE_2, days, 1.0, starts)
-        transferred, scratch = (_Judge(unseen, settings, every) for _ in range(2))
-        fresh = fresh_agents(world, settings, agents)
-        pupils = begin_with_each(fresh, teachers, world, settings.network)
-        train(pupils, world, settings, after, tell(transferred))
-        fresh = fresh_agents(world, settings, agents)
-        train(fresh, world, settings, before + after, tell(scratch))
-    report = {
-        "schema": SCHEMA,
-        "benchmark": "transfer_gain",
-        "surroundings": surroundings(),
-        "settings": {
-            **SETTINGS.to_dict(),
-            "agents": agents,
-            "steps_phase_1": before * size,
-            "steps_phase_2": after * size,
-            "days": days,
-            "starts": starts,
-        },
-        "phase_1": taught.to_dict(),
-        "transferred": transferred.to_dict(),
-        "scratch": scratch.to_dict(),
-        "gain": compare(transferred.to_dict(), scratch.to_dict(), after * size),
-    }
-    show(report, console)
-    console.print(f"[dim]{write_json(out / 'transfer_gain.json', report)}[/]")
+        params, held_out = make_params(PHASE_2, days, 1.0), make_held_out(PHASE_2, days, 1.0, starts)
+        transferred, scratch = _Judge(held_out, every), _Judge(held_out, every)
+        fresh = fresh_agents(params, settings, agents)
+        pupils = begin_with_each(fresh, teachers, params, settings.network)
+        train(pupils, params, settings, after, watched(transferred))
+        fresh = fresh_agents(params, settings, agents)
+        train(fresh, params, settings, before + after, watched(scratch))
+    return TransferReport(
+        schema=SCHEMA,
+        machine_info=machine_info(),
+        settings=as_text(dict(options)),
+        trainer_settings=SETTINGS.to_dict(),
+        steps_phase_1=before * size,
+        steps_phase_2=after * size,
+        phase_1=phase_1.curve,
+        transferred=transferred.curve,
+        scratch=scratch.curve,
+        gain=compare(transferred.curve, scratch.curve, after * size),
+    )
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(report: TransferReport, console: Console) -> None:
     """Print who earned how much."""
-    table = Table("mean PnL of an episode, $", "from Phase 1", "from scratch", "better in", box=None)
-    for name, row in report["gain"].items():
-        if name == "steps":
-            continue
-        ours, theirs = np.array(row["transferred"]), np.array(row["scratch"])
+    table = numeric_table("mean PnL of an episode, $", "from Phase 1", "from scratch", "better in")
+    for name, gain in report.gain.items():
         table.add_row(
-            name.removesuffix("_dollars").replace("_", " "),
-            f"{ours.mean():,.0f} ({ours.min():,.0f} to {ours.max():,.0f})",
-            f"{theirs.mean():,.0f} ({theirs.min():,.0f} to {theirs.max():,.0f})",
-            f"{row['better_in']} of {len(ours)}",
+            name,
+            _mean_and_range(gain.transferred),
+            _mean_and_range(gain.scratch),
+            f"{gain.better_in} of {len(gain.transferred)}",
         )
     console.print(table)
+
+
+def _mean_and_range(dollars: tuple[float, ...]) -> str:
+    return f"{np.mean(dollars):,.0f} ({min(dollars):,.0f} to {max(dollars):,.0f})"
 
 
 if __name__ == "__main__":

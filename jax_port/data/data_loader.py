@@ -22,8 +22,9 @@ import numpy as np
 from flax import struct
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from foundation.files import WriteError, json_digest, write_bytes
 from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
@@ -240,9 +241,9 @@ def _key(path: Path, contract: Contract, config: EnvConfig, reader: dict[str, An
 
 
 @cache
-def _code_digest() -> str:
+def _code_digest(root: Path = PACKAGES_ROOT) -> str:
     """Return a digest of every file of ours that takes part in preparing bars."""
-    return repr(digests(PACKAGES_ROOT, (__name__,)))
+    return json_digest(digests(root, (__name__,)))
 
 
 def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket | None:
@@ -263,11 +264,8 @@ def _write_cache(entry: Path, market: PreparedMarket) -> None:
     arrays = {name: getattr(market, name) for name in _ARRAYS}
     about = {"digest": market.digest, "checksum": _checksum(arrays)}
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        beside = entry.with_suffix(f".{os.getpid()}.tmp")
-        save_file(arrays, beside, metadata=about)
-        beside.replace(entry)
-    except (OSError, SafetensorError):
+        write_bytes(entry, save(arrays, metadata=about))
+    except WriteError:
         return  # a cache that can't be written costs time, nothing else
 
 

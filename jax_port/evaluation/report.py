@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from foundation.files import atomic_folder, file_digest, finite, write_json, write_text
+from foundation.provenance import now
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import UNKNOWN, Relation
 from jax_port.evaluation.evaluate import Evaluation
@@ -17,8 +17,7 @@ from jax_port.evaluation.intrabar import Verdicts, compare, side_by_side
 from jax_port.evaluation.metrics import summarize
 from jax_port.evaluation.page import render
 from jax_port.ppo.policy import Policy
-from jax_port.runs.run import file_digest, made_with, write_json
-from markets import InputError
+from jax_port.runs.run import made_with
 
 FORMAT = 1
 FILES = (
@@ -67,7 +66,7 @@ def to_values(
         "format": FORMAT,
         "units": "money in US dollars, prices in points, time in UTC, days and hours in New York",
         "made": {
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "when": now(),
             "seconds": seconds,
             **made_with(),
         },
@@ -104,18 +103,7 @@ def to_values(
         "performance": performance,
         "seconds": by_second,
     }
-    return dict(plain(values))
-
-
-def plain(values: Any) -> Any:
-    """Return nested values with None for every float that is not finite."""
-    if isinstance(values, Mapping):
-        return {key: plain(value) for key, value in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [plain(value) for value in values]
-    if isinstance(values, float) and not math.isfinite(values):
-        return None
-    return values
+    return dict(finite(values))
 
 
 def write(
@@ -125,37 +113,19 @@ def write(
     market: PreparedMarket,
     verdicts: Verdicts | None = None,
 ) -> None:
-    """Write :data:`FILES` into a folder, each beside its place and then renamed.
-
-    With both verdicts :data:`SECONDS_FILES` too.
+    """Write :data:`FILES` into a folder, all or none; with both verdicts :data:`SECONDS_FILES` too.
 
     Raises:
-        InputError: the folder cannot be written to.
+        WriteError: the folder cannot be written to.
     """
     tables = {"trades": result.trades, "episodes": result.episodes, "equity": result.equity}
     if verdicts is not None:
         tables["seconds_episodes"] = side_by_side(verdicts)
         tables["seconds_trades"] = verdicts.second.trades
     page = render(values, result, market)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder, replaces=(*FILES, *SECONDS_FILES)) as made:
         for name, table in tables.items():
-            _beside(folder / f"{name}.parquet", table.to_parquet)
-        for name in SECONDS_FILES if verdicts is None else ():
-            (folder / name).unlink(missing_ok=True)
-        _beside(folder / "trades.csv", lambda path: result.trades.to_csv(path, index=False))
-        write_json(folder / "evaluation.json", dict(values))
-        _beside(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); choose another --out"
-        ) from None
-
-
-def _beside(path: Path, write_to: Callable[[Path], object]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_to(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+            table.to_parquet(made / f"{name}.parquet")
+        result.trades.to_csv(made / "trades.csv", index=False)
+        write_json(made / "evaluation.json", values)
+        write_text(made / "report.html", page)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import shutil
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from foundation.files import atomic_folder, file_digest, write_json
+from foundation.provenance import versions
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
-from jax_port.export.golden import GOLDEN, make_golden, to_text
+from jax_port.export.golden import GOLDEN, make_golden
 from jax_port.export.layers import to_torch
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import Policy, load_policy, save_policy
-from jax_port.runs.run import file_digest
 from markets import InputError
 
 POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"
@@ -54,7 +51,7 @@ def export(
 ) -> dict[str, Any]:
     """Write a policy file as a bundle and return its manifest.
 
-    All files are written into a folder beside the place and renamed together.
+    The folder appears whole or not at all.
 
     Args:
         source: a policy file.
@@ -71,25 +68,13 @@ def export(
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
     manifest = describe(policy, contract, {"file": source.name, "sha256": file_digest(source)})
-    beside = to.with_name(f".{to.name}.{os.getpid()}.tmp")
-    try:
-        beside.mkdir(parents=True)
+    with atomic_folder(to) as made:
         for name, write in _writers(policy, manifest, source).items():
             tell(name)
-            write(beside / name)
-        manifest["exported_with"] = _versions()
-        manifest["files"] = {name: file_digest(beside / name) for name in FILES}
-        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
-        (beside / MANIFEST).write_text(text, encoding="utf-8")
-        if to.exists():
-            to.rmdir()
-        beside.replace(to)
-    except OSError as error:
-        raise InputError(
-            f"{to}: cannot be written ({error.strerror or error}); choose another --to"
-        ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            write(made / name)
+        manifest["exported_with"] = versions(PACKAGES)
+        manifest["files"] = {name: file_digest(made / name) for name in FILES}
+        write_json(made / MANIFEST, manifest)
     return manifest
 
 
@@ -116,7 +101,7 @@ def _writers(
     contract = contract_of(policy, manifest["contract"]["symbol"])
 
     def write_golden(path: Path) -> None:
-        path.write_text(to_text(make_golden(policy, contract)), encoding="utf-8")
+        write_json(path, make_golden(policy, contract), indent=None)
 
     return {
         POLICY: lambda path: save_policy(path, policy),
@@ -127,13 +112,3 @@ def _writers(
         MODEL: lambda path: save_sb3(policy, path.parent),  # and NORMALIZER
         GOLDEN: write_golden,
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

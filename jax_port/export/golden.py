@@ -8,7 +8,6 @@ are made to. Prices are points, times UTC bar opens in seconds since 1970.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -81,11 +80,6 @@ def make_golden(
         "cases": _cases(policy, seen, chosen),
         "far": _far(policy, seen, chosen, rng),
     }
-
-
-def to_text(golden: dict[str, Any]) -> str:
-    """Return golden values as JSON, without white space."""
-    return json.dumps(golden, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def _features(bars: Bars, policy: Policy, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from foundation.files import file_digest
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
 from jax_port.export.bundle import STATE
@@ -15,7 +16,6 @@ from jax_port.export.layers import to_flax
 from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import NetworkSpec
-from jax_port.runs.run import file_digest
 from markets import EnvConfig, InputError
 
 REFERENCE_MODEL, REFERENCE_RUN = "model.zip", "run.json"

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.files import file_digest
 from jax_port.envs.registry import phase_of
 from jax_port.export.layers import from_sb3, sb3_spec, to_flax, to_sb3, to_torch
 from jax_port.ppo.policy import Policy
@@ -143,7 +144,7 @@ def weights_digest(policy: Policy) -> str:
 
 def _about(policy: Policy, note: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return provenance: the run's own where nothing was changed since, else that it was imported."""
-    imported = {"from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    imported = {"from": path.name, "sha256": file_digest(path)}
     made = dict(note.get("made") or {})
     if note.get("weights_sha256") == weights_digest(policy):
         return {**made, "imported": imported}

@@ -8,7 +8,6 @@ policy was made from.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from foundation.files import write_bytes
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import ActorCritic, masked_log_probs, mode
@@ -91,7 +91,11 @@ def decide(
 
 
 def save_policy(path: Path, policy: Policy) -> None:
-    """Write a policy beside its place and rename it."""
+    """Write a policy as one file, whole or not at all.
+
+    Raises:
+        WriteError: it cannot be written there.
+    """
     arrays = {
         f"{layer}.{kind}": np.ascontiguousarray(value, np.float32)
         for layer, kinds in policy.params["params"].items()
@@ -106,10 +110,7 @@ def save_policy(path: Path, policy: Policy) -> None:
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    save_file(arrays, beside, metadata={"rltrader": json.dumps(about, sort_keys=True)})
-    beside.replace(path)
+    write_bytes(path, save(arrays, metadata={"rltrader": json.dumps(about, sort_keys=True)}))
 
 
 def load_policy(path: Path) -> Policy:

@@ -7,8 +7,6 @@ not loaded.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from foundation.files import json_digest
 from markets import InputError
 
 FOLDER = "checkpoints"
@@ -141,4 +140,4 @@ def _damaged(place: Path, why: str) -> InputError:
 
 def identity_of(run: Mapping[str, Any]) -> str:
     """Return a digest of what decides a run's numbers."""
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
+    return json_digest(dict(run))

@@ -7,14 +7,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from foundation import provenance
+from foundation.files import file_digest, write_json
 from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings, check_rate
@@ -331,23 +329,6 @@ def write_policies(
     write_json(folder / FINISHED, {"updates": updates, "policies": len(plan.seeds)})
 
 
-def file_digest(path: Path) -> str:
-    """Return a file's SHA-256, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def made_with() -> dict[str, Any]:
-    """Return versions and device, for provenance."""
-    device = jax.devices()[0]
-    return {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "device": f"{jax.device_count()} x {device.platform} ({device.device_kind})",
-    }
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON beside its place and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)
+    """Return versions and devices, for the provenance of what a run makes."""
+    return provenance.made_with(PACKAGES, jax.devices())

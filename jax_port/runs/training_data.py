@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -152,20 +152,21 @@ def days_of(text: str) -> int:
 
 
 def from_options(
-    files: Sequence[str],
-    symbols: Sequence[str],
-    synthetic: int | None,
-    pattern: int | None,
-    seed: int,
-    reader: dict[str, Any],
-    first: str,
-    last: str,
+    *,
+    files: Sequence[str | Path],
+    symbols: Sequence[str] = (),
+    synthetic: int | None = None,
+    pattern: int | None = None,
+    seed: int = 0,
+    reader: Mapping[str, Any] | None = None,
+    first: str = "",
+    last: str = "",
 ) -> TrainingData:
     """Return the data that a command line asks for.
 
     Args:
         files: paths of files of bars.
-        symbols: their contracts, or those of synthetic markets.
+        symbols: their contracts, or those of synthetic markets, ES by default.
         synthetic, pattern: days of synthetic bars, without and with a planted edge.
         seed: of synthetic bars.
         reader: options of the reader.
@@ -181,16 +182,20 @@ def from_options(
         )
     for text in filter(None, (first, last)):
         days_of(text)
-    chosen = [get_contract(symbol).symbol for symbol in symbols] or ["ES"]
+    chosen = [get_contract(symbol).symbol for symbol in symbols]
     if not files:
         kind, days = ("pattern", pattern) if pattern is not None else ("synthetic", synthetic)
-        sources = [Source(s, kind=kind, days=int(days or 0), seed=seed) for s in chosen]
+        sources = [Source(s, kind=kind, days=int(days or 0), seed=seed) for s in chosen or ["ES"]]
         return TrainingData(tuple(sources), first, last)
+    if not chosen:
+        raise InputError(f"{files[0]}: say with --symbol which contract this file is of")
     if len(chosen) != len(files):
         raise InputError(
             f"{len(files)} files and {len(chosen)} symbols; give --symbol once for each --data, in the "
             "same order"
         )
     pairs = zip(chosen, files, strict=True)
-    sources = [Source(symbol, str(Path(file).absolute()), reader=reader) for symbol, file in pairs]
+    sources = [
+        Source(symbol, str(Path(file).absolute()), reader=dict(reader or {})) for symbol, file in pairs
+    ]
     return TrainingData(tuple(sources), first, last)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
 
+from foundation.files import write_text
 from jax_port.ppo.train_ppo_jax import Metrics
 
 LOG = "log.jsonl"
@@ -151,9 +151,7 @@ def _cut_off(path: Path, after: int) -> None:
         if record["update"] > after:
             break
         kept.append(line + "\n")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text("".join(kept), encoding="utf-8")
-    beside.replace(path)
+    write_text(path, "".join(kept))
 
 
 def read_log(folder: Path) -> list[Record]:

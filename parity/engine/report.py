@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import jax
 
+from foundation import provenance
 from parity.engine.diverge import Divergence
 from parity.engine.measure import Measure
 from parity.engine.verify import CheckResult
@@ -28,7 +23,7 @@ VERSIONED = ("jax", "jaxlib", "numpy", "pandas", "gymnasium", "hypothesis")
 
 def versions() -> dict[str, str]:
     """Return the versions a verdict was reached with."""
-    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONED}}
+    return provenance.versions(VERSIONED)
 
 
 @dataclass
@@ -117,17 +112,16 @@ class Report:
             }
             for check in self.checks
         ]
-        device = jax.devices()[0]
         return {
             "title": self.title,
             "verdict": self.verdict,
             "summary": self.summary(),
             "made": {
-                "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                "when": provenance.now(),
                 "seconds": round(self.seconds, 1),
                 "seed": self.seed,
                 "form": self.form,
-                "device": f"{device.platform} ({device.device_kind})",
+                "device": provenance.device_name(jax.devices()),
                 "versions": versions(),
                 "settings": dict(self.settings),
             },
@@ -172,16 +166,3 @@ def _failure(check: CheckResult) -> str:
     where = f"lane {m.lane}, step {m.step}" if m.step >= 0 else f"lane {m.lane}"
     place = f"{list(m.index)}" if m.index else ""
     return f"{m.field}{place}: reference {m.reference!r}, port {m.port!r} at {where}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that nothing is ever half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(values, indent=1, allow_nan=True) + "\n")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
@@ -18,7 +19,7 @@ from jax_port.export.layers import same_bits
 from jax_port.export.manifest import check_files, describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.runs.run import file_digest, made_with
+from jax_port.runs.run import made_with
 from markets import SYMBOLS, Bars, Contract, InputError
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.comparison import Board

@@ -31,8 +31,8 @@ from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
 from parity.learner.port import Draws
+from parity.learner.sb3_settings import sb3_arguments
 
-ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
 NEVER = math.inf
 SELDOM = 10**9
 """Iterations between the library's own logs."""
@@ -103,29 +103,10 @@ class Reference:
         )
         self.normalizer: Any = normalizer  # whose statistics could be a dict's
         self.unaided = RunningMeanStd(shape=first.observation_space.shape or ())
-        network = settings.network
-        self.model: Any = MaskablePPO(
-            "MlpPolicy",
-            normalizer,
-            learning_rate=_schedule(settings.learning_rate, settings.anneal),
-            n_steps=settings.n_steps,
-            batch_size=settings.batch_size,
-            n_epochs=settings.n_epochs,
-            gamma=settings.gamma,
-            gae_lambda=settings.gae_lambda,
-            clip_range=_schedule(settings.clip_range, settings.anneal),
-            clip_range_vf=settings.clip_range_vf,
-            ent_coef=settings.ent_coef,
-            vf_coef=settings.vf_coef,
-            max_grad_norm=settings.max_grad_norm,
-            target_kl=settings.target_kl,
-            seed=settings.seed,
-            policy_kwargs={
-                "net_arch": {"pi": list(network.pi), "vf": list(network.vf)},
-                "activation_fn": ACTIVATIONS[network.activation],
-            },
-            device="cpu",
-        )
+        arguments = sb3_arguments(settings)
+        for name in ("learning_rate", "clip_range"):
+            arguments[name] = _schedule(arguments[name], settings.anneal)
+        self.model: Any = MaskablePPO("MlpPolicy", normalizer, **arguments)
         self.model.set_logger(configure_logger(0, None, "", False))
         with torch.no_grad():
             policy: Any = self.model.policy

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from foundation import provenance
+from foundation.files import json_digest, write_json
 from foundation.import_closure import PACKAGES_ROOT, closure
 from markets import InputError
-from parity.engine.report import write_json
 from parity.learning_study.design import ARMS, FORMAT, Design
 
 PACKAGES = {
@@ -58,9 +55,9 @@ def train_row(design: Design, arm: str, seed: int) -> Row:
         "seconds": round(time.perf_counter() - began, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "code": code_of(arm),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES[arm]},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": provenance.versions(PACKAGES[arm]),
+        "machine": f"{platform.machine()}, {provenance.cores()} cores",
+        "when": provenance.now(),
     }
 
 
@@ -72,7 +69,7 @@ def code_of(arm: str) -> str:
     """
     files = closure(PACKAGES_ROOT, (f"parity.learning_study.{arm}_arm",))
     found = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    return json_digest(found)
 
 
 def _meaning(source: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,8 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from foundation.errors import run_command
+from foundation.files import write_json, write_text
+from foundation.signals import end_with_parent
 from markets import InputError
-from parity.engine.report import write_json, write_text
 from parity.learning_study.design import ARMS, DESIGN, Design
 from parity.learning_study.rows import Row, missing, read_rows, train_row, write_row
 from parity.learning_study.statistics import EQUIVALENT
@@ -85,14 +85,7 @@ def train(
 def obey() -> None:
     """Let a training process die at once by Ctrl-C, and with whoever started it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    if parent:
-
-        def follow() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-from torch import nn
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
+from parity.learner.sb3_settings import sb3_arguments
 from parity.learning_study.design import PER_STEPS, Design
-
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
@@ -35,28 +33,10 @@ def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
         norm_reward=settings.norm_reward,
         gamma=settings.gamma,
     )
-    model = MaskablePPO(
-        "MlpPolicy",
-        normalizer,
-        learning_rate=settings.learning_rate,
-        n_steps=settings.n_steps,
-        batch_size=settings.batch_size,
-        n_epochs=settings.n_epochs,
-        gamma=settings.gamma,
-        gae_lambda=settings.gae_lambda,
-        clip_range=settings.clip_range,
-        clip_range_vf=settings.clip_range_vf,
-        ent_coef=settings.ent_coef,
-        vf_coef=settings.vf_coef,
-        max_grad_norm=settings.max_grad_norm,
-        target_kl=settings.target_kl,
-        seed=seed * settings.n_envs,  # environment i draws from this plus i: no two rows share a draw
-        policy_kwargs={
-            "net_arch": {"pi": list(settings.network.pi), "vf": list(settings.network.vf)},
-            "activation_fn": ACTIVATIONS[settings.network.activation],
-        },
-        device="cpu",
-    )
+    arguments = sb3_arguments(settings)
+    # Environment i draws from this plus i: no two agents share a draw.
+    arguments["seed"] = seed * settings.n_envs
+    model = MaskablePPO("MlpPolicy", normalizer, **arguments)
     watch = Earnings(normalizer)
     model.learn(settings.total_timesteps, callback=watch)
     normalizer.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from foundation import provenance
 from parity.learning_study.baseline_policies import measure
 from parity.learning_study.design import ARMS, Design
 from parity.learning_study.rows import Row, code_of
@@ -53,8 +52,8 @@ def judge(design: Design, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "made": {
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "python": platform.python_version(),
+            "when": provenance.now(),
+            "python": provenance.versions(())["python"],
         },
         "design": {**design.to_dict(), "digest": design.digest, "planning": planning(design)},
         "yardstick": yardstick,

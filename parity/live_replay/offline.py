@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import PreparedMarket, stack
 from jax_port.data.features import compute_features, compute_ticks
 from jax_port.envs import env_phase1_jax as phase1
@@ -21,7 +22,6 @@ from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.stages import in_float64
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.runs.run import file_digest
 from markets import Bars, Contract, InputError
 from parity.live_replay.decision_log import LiveLog
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 import jax_port
+from foundation.files import write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
 from parity.engine.compare import Array
 from parity.engine.pair import Pair
 from parity.engine.record import Recording
 from parity.engine.replay import Replay, replay
-from parity.engine.report import write_json
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.mutants.learner import load_learner, try_learner
 from parity.mutants.recordings import Ground, Played, load

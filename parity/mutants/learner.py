@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from foundation.files import write_json
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
-from parity.engine.report import write_json
 from parity.learner.cases import LearnerCase, small_cases
 from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port

@@ -198,7 +198,7 @@ def nightly(
 
     Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
     """
-    from parity.engine.report import write_json
+    from foundation.files import write_json
     from parity.mutants.recordings import make
 
     if jobs < 1 or (limit is not None and limit < 1):

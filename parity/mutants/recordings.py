@@ -17,10 +17,10 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from foundation.files import write_json
 from markets import Bars, Contract, EnvConfig
 from parity.engine.pair import Fields
 from parity.engine.record import Recording
-from parity.engine.report import write_json
 from parity.pairs.trading import World, trading_pair
 from parity.suites.data import reference_data
 from parity.suites.processed import processed

@@ -231,12 +231,12 @@ def run(
 @click.option("--jobs", default=2, show_default=True, help="Mutants tried at a time.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
-    """Plant faults in the port, one at a time, and see that the gate finds each; write mutation.json.
+    """Plant faults in the port and see that the gate finds each; write mutation.json.
 
     Exit code 0 means that every fault was found, 1 that one was not (or that the unchanged port does
     not pass), 2 bad input.
     """
-    from parity.engine.report import write_json
+    from foundation.files import write_json
 
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; it must be at least 1")

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, describe
 from jax_port.ppo.policy import save_policy
-from jax_port.runs.run import file_digest
 from markets import Bars, EnvConfig, get_contract
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars

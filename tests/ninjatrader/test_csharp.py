@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundation.files import file_digest
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
 from jax_port.ppo.policy import save_policy
-from jax_port.runs.run import file_digest
 from markets import Bars, InputError, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
 from markets.config import Session

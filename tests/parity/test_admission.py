@@ -96,7 +96,8 @@ BAD = {
     "setting": (["--synthetic", "3", "--out", "x", "--set", "windw=3"], "unknown setting windw"),
     "sizes": (["--synthetic", "3", "--out", "x", "--pi", "64;64"], "give sizes such as 256,256"),
     "precision": (["--synthetic", "3", "--out", "x", "--precision", "fp8"], "choose one of float32"),
-    "file": (["--data", "none.csv", "--out", "x"], r"none\.csv: no such file"),
+    "file": (["--data", "none.csv", "--symbol", "ES", "--out", "x"], r"none\.csv: no such file"),
+    "no symbol": (["--data", "none.csv", "--out", "x"], r"none\.csv: say with --symbol"),
     "symbol": (["--data", "none.csv", "--symbol", "QQ", "--out", "x"], "QQ"),
     "symbols": (
         ["--data", "a", "--data", "b", "--symbol", "ES", "--out", "x"],
@@ -139,4 +140,4 @@ def test_a_sweep_is_one_agent_a_row(tmp_path: Path) -> None:
     twice = CliRunner().invoke(train, [*options, *sizes])
     assert "there is a run here already" in str(twice.exception)
     mixed = CliRunner().invoke(train, ["--out", str(run), "--resume", "--epochs", "3"])
-    assert "leave out n_epochs" in str(mixed.exception)
+    assert "leave out --epochs" in str(mixed.exception)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.baselines.learners import Learner, PortLearner, ReferenceLearner, judged
-from benchmarks.baselines.pattern_agents import Unseen, judge, make_params, make_unseen, policy_of
+from benchmarks.baselines.pattern_agents import HeldOutMarket, judge, make_params, make_held_out, policy_of
 from benchmarks.baselines.port_vec_env import PortVecEnv
 from benchmarks.baselines.purejaxrl_style import PureJaxRlRival
 from benchmarks.baselines.trainers import RIVALS, ahead, layouts, rival_names
@@ -34,8 +34,8 @@ def _params() -> EnvParams:
 
 
 @cache
-def _unseen() -> Unseen:
-    return make_unseen(CONFIG, 4, 1.0, 64)
+def _held_out() -> HeldOutMarket:
+    return make_held_out(CONFIG, 4, 1.0, 64)
 
 
 def _leaves(learner: Learner) -> list[np.ndarray]:
@@ -58,18 +58,18 @@ def test_a_rival_learns_and_can_begin_anew(name: str) -> None:
     assert rival.prepare() > 0
     rival.begin()
     first = _leaves(rival)
-    earned = judged(rival.greedy(), _unseen())
+    earned = judged(rival.greedy(), _held_out())
     for _ in range(30):
         assert rival.run() == 64 * 32
     after = _leaves(rival)
     assert not any(_same(first, after))
     assert all(np.isfinite(leaf).all() for leaf in after)
-    assert judged(rival.greedy(), _unseen()) > earned + 50
+    assert judged(rival.greedy(), _held_out()) > earned + 50
     if isinstance(rival, PureJaxRlRival):
         assert np.isfinite(rival.loss)
     rival.begin()
     assert all(_same(first, _leaves(rival)))
-    assert judged(rival.greedy(), _unseen()) == earned
+    assert judged(rival.greedy(), _held_out()) == earned
     rival.close()
 
 
@@ -78,8 +78,8 @@ def test_the_port_is_judged_as_elsewhere() -> None:
     learner.begin()
     assert learner._agent is not None
     policy = policy_of(learner._agent, 0, CONFIG, SETTINGS.network)
-    earned = judged(learner.greedy(), _unseen())
-    assert earned == judge(policy, _unseen())
+    earned = judged(learner.greedy(), _held_out())
+    assert earned == policy_return(policy, _held_out())
     assert earned != 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.harness.measure import surroundings
+from benchmarks.harness.measure import machine_info
 from benchmarks.report.compare import compare, read_report
 from markets import InputError
 from rltrader.bench import bench
@@ -20,7 +20,7 @@ def _report(rows: dict[str, list[float]], **changes: Any) -> dict[str, Any]:
     return {
         "schema": 1,
         "benchmark": "env_throughput",
-        "surroundings": surroundings(),
+        "surroundings": machine_info(),
         "rows": [{"name": name, "steps_per_second": {"samples": x}} for name, x in rows.items()],
         **changes,
     }
@@ -52,7 +52,7 @@ def test_a_row_that_is_gone_is_a_regression() -> None:
 
 
 def test_other_surroundings_are_named() -> None:
-    other = {**surroundings(), "cpu": "another", "versions": {"jax": "0"}}
+    other = {**machine_info(), "cpu": "another", "versions": {"jax": "0"}}
     found = compare(_report({"a": [1.0]}), _report({"a": [1.0]}, surroundings=other))
     assert found.different["cpu"][1] == "another"
     assert found.different["versions jax"][1] == "0"

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.baselines.learners import Greedy
-from benchmarks.baselines.pattern_agents import Unseen
+from benchmarks.baselines.pattern_agents import HeldOutMarket
 from benchmarks.report.takeaways import takeaway
 from benchmarks.suites import time_to_return
 from benchmarks.suites.time_to_return import Plan, ahead, alone, command, make_plan, run_row
@@ -64,12 +64,12 @@ def _row(monkeypatch: pytest.MonkeyPatch, plan: Plan, **kind: int) -> tuple[dict
     clock = [0.0]
     learner = Clockwork(clock, **kind)
 
-    def earned(greedy: Greedy, unseen: Unseen) -> float:
+    def earned(greedy: Greedy, held_out: HeldOutMarket) -> float:
         clock[0] += 1000.0  # judging takes long, and must not count
         return 100.0 * greedy.weights
 
-    monkeypatch.setattr(time_to_return, "make_unseen", lambda *args: None)
-    monkeypatch.setattr(time_to_return, "oracle_pnl", lambda unseen: 800.0)
+    monkeypatch.setattr(time_to_return, "make_held_out", lambda *args: None)
+    monkeypatch.setattr(time_to_return, "oracle_pnl", lambda held_out: 800.0)
     monkeypatch.setattr(time_to_return, "make_learner", lambda *args: learner)
     monkeypatch.setattr(time_to_return, "judged", earned)
     monkeypatch.setattr(time_to_return.time, "perf_counter", lambda: clock[0])

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from foundation.import_closure import PACKAGES_ROOT, closure
 from jax_port.data import data_loader
 from jax_port.data.data_loader import (
     ATR,
@@ -312,6 +313,36 @@ def test_the_cache_folder_can_be_set_by_the_environment(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.csv: no such file"):
         load(tmp_path / "nothing.csv", get_contract("ES"), CONFIG, cache_dir=tmp_path)
+
+
+def copy_of_the_code(folder: Path) -> Path:
+    for name in closure(PACKAGES_ROOT, ["jax_port.data.data_loader"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((PACKAGES_ROOT / name).read_bytes())
+    return folder
+
+
+def test_a_change_in_any_file_it_imports_is_another_key(tmp_path: Path) -> None:
+    root = copy_of_the_code(tmp_path)
+    digest = data_loader._code_digest.__wrapped__
+    before = digest(root)
+    files = sorted(root.rglob("*.py"))
+    assert {"data_loader.py", "features.py", "bars.py", "text.py"} <= {file.name for file in files}
+    for file in files:
+        source = file.read_bytes()
+        file.write_bytes(source + b"\n# changed\n")
+        assert digest(root) != before, file
+        file.write_bytes(source)
+    assert digest(root) == before
+
+
+def test_a_file_it_imports_that_is_renamed_is_an_error(tmp_path: Path) -> None:
+    root = copy_of_the_code(tmp_path)
+    for file in sorted(root.rglob("*.py")):
+        moved = file.rename(file.with_name("renamed.py"))
+        with pytest.raises(InputError, match="there is no such module"):
+            data_loader._code_digest.__wrapped__(root)
+        moved.rename(file)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="no real bars at ../shared/data")

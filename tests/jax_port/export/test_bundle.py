@@ -12,12 +12,12 @@ import onnxruntime
 import pytest
 import torch
 
+from foundation.files import file_digest
 from jax_port.export import torch_policy
 from jax_port.export.bundle import FILES, export, find_policy
 from jax_port.export.manifest import read_manifest
 from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
-from jax_port.runs.run import file_digest
 from markets import InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
 

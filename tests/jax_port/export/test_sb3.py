@@ -20,7 +20,7 @@ from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3
 from jax_port.ppo.policy import load_policy
 from markets import EnvConfig, InputError
 from rltrader.export import export as export_command
-from rltrader.export import import_
+from rltrader.import_ import import_
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
 

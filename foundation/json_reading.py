@@ -1,0 +1,132 @@
+"""Read JSON artifacts through declared types, with limits on size and depth.
+
+A damaged or hostile file ends in one sentence that names the file, the place inside it, and what to do.
+The types are msgspec's structs, or plain ones such as ``dict[str, Any]``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from foundation.errors import InputError
+
+T = TypeVar("T")
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Size of the largest JSON file that is read, unless a caller says otherwise."""
+MOST_DEPTH = 32
+"""Brackets within brackets; no artifact of this program has half as many."""
+
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+"""A whole number that fits 32 bits."""
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that fits 64 bits."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""A whole number from zero that fits 32 bits."""
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|(?<![0-9.eE+-])-?[0-9]{20,}(?![0-9.eE])', re.DOTALL)
+_PLACE = re.compile(r"(.*?)(?: - at `(?:key in )?\$?(.*)`)?", re.DOTALL)
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of a declared JSON object; names that are not declared are passed over."""
+
+
+def read_json(
+    path: Path,
+    kind: type[T],
+    *,
+    what: str,
+    mend: str,
+    absent: str = "",
+    most_bytes: int = MOST_BYTES,
+) -> T:
+    """Read a JSON file as a declared type.
+
+    Args:
+        path: the file.
+        kind: what it must hold.
+        what: the artifact, in words: "not a readable ``what``".
+        mend: what to do about a damaged one.
+        absent: what to say where there is no file; by default that, and ``mend``.
+        most_bytes: a larger file is not read.
+
+    Raises:
+        InputError: there is no file, it is too large, or it does not hold what was declared.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most_bytes + 1)
+    except FileNotFoundError:
+        raise InputError(f"{path}: {absent or f'no such file; {mend}'}") from None
+    except OSError as error:
+        raise InputError(f"{path}: not a readable {what} ({error.strerror or error}); {mend}") from None
+    return decode_json(data, kind, where=str(path), what=what, mend=mend, most_bytes=most_bytes)
+
+
+def decode_json(
+    data: bytes | str,
+    kind: type[T],
+    *,
+    where: str,
+    what: str,
+    mend: str,
+    most_bytes: int = MOST_BYTES,
+) -> T:
+    """Return JSON text as a declared type; ``where`` names it in messages.
+
+    Raises:
+        InputError: it is too large, or does not hold what was declared.
+    """
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    try:
+        if len(raw) > most_bytes:
+            raise ValueError(f"larger than {most_bytes:,} bytes")
+        found = msgspec.json.decode(raw, type=kind)
+        _check_tokens(raw)
+        return found
+    except RecursionError:
+        reason = "nested too deeply"
+    except (ValueError, msgspec.DecodeError) as error:
+        reason = explain(error)
+    raise InputError(f"{where}: not a readable {what} ({reason}); {mend}")
+
+
+def convert(values: Any, kind: type[T], *, where: str, what: str, mend: str) -> T:
+    """Return plain values, read before, as a declared type.
+
+    Raises:
+        InputError: they do not hold what was declared.
+    """
+    try:
+        return msgspec.convert(values, type=kind)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise InputError(f"{where}: not a readable {what} ({explain(error)}); {mend}") from None
+
+
+def explain(error: Exception) -> str:
+    """Return what msgspec says as "place: reason", without its quotes."""
+    found = _PLACE.fullmatch(str(error))
+    reason, place = (found[1], found[2]) if found else (str(error), None)
+    reason = reason.replace("`", "").replace("JSON is malformed: ", "")
+    reason = reason[:1].lower() + reason[1:]
+    return f"{place.lstrip('.')}: {reason}" if place else reason
+
+
+def _check_tokens(data: bytes) -> None:
+    """Refuse valid JSON whose nesting, or whose whole numbers, no declared type has limited."""
+    depth = 0
+    for token in _TOKENS.finditer(data):
+        first = token[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth > MOST_DEPTH:
+                raise ValueError(f"nested more than {MOST_DEPTH} deep")
+        elif first in b"]}":
+            depth -= 1
+        elif first != b'"':
+            raise ValueError("a whole number has more than 19 digits")

@@ -1,0 +1,33 @@
+"""Write what a run of the gate found: its page, its numbers, JUnit XML, and the certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from foundation.files import atomic_folder, write_json, write_text
+from parity.engine.page import render
+from parity.engine.report import Report
+
+PAGE, NUMBERS, JUNIT, CERTIFICATE = "report.html", "parity.json", "junit.xml", "certificate.json"
+
+
+def write_report(folder: Path, report: Report, certificate: Mapping[str, Any]) -> None:
+    """Write a report and its certificate into a folder, all four files or none.
+
+    Args:
+        folder: made where it is missing; other files in it stay.
+        report: of the gate.
+        certificate: from :func:`parity.engine.certificate.issue`.
+
+    Raises:
+        WriteError: the folder cannot be written to.
+    """
+    values = report.to_dict()
+    page = render(values)
+    with atomic_folder(folder, replaces=(PAGE, NUMBERS, JUNIT, CERTIFICATE)) as made:
+        write_text(made / PAGE, page)
+        write_json(made / NUMBERS, values)
+        write_text(made / JUNIT, report.to_junit())
+        write_json(made / CERTIFICATE, certificate)

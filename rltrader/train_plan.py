@@ -1,0 +1,130 @@
+"""What the options of ``rltrader train`` ask for, as the plan of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foundation.errors import InputError
+from foundation.files import file_digest
+from rltrader.bar_options import BarOptions
+from rltrader.environment_options import environment
+from rltrader.sweep import read_sweep
+from rltrader.training_options import chosen_settings
+
+if TYPE_CHECKING:
+    from jax_port.runs.run import Plan
+    from jax_port.runs.training_data import TrainingData
+
+
+def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
+    """Return the plan that a command line asks for.
+
+    Args:
+        bars: files and how to read them.
+        options: the command's others, by name.
+
+    Raises:
+        InputError: options contradict each other or are not valid, or the certificate does not fit.
+    """
+    import jax
+
+    from jax_port.ppo.settings import TrainSettings
+    from jax_port.runs.gate import pass_gate
+    from jax_port.runs.run import Plan
+    from parity.admission import admit
+
+    first, initial = _first_and_policy(options["first"], options["initial"])
+    chosen = chosen_settings(options)
+    for part in ("pi", "vf"):
+        if options[part]:
+            chosen[part] = hidden_sizes(part, options[part])
+    settings = TrainSettings().override(
+        **chosen, layer_rates=_layer_rates(options["layer_rates"], options["freeze"])
+    )
+    data = _data(bars, options, first)
+    calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
+    agents = _agents(options["seeds"], options["sweep"])
+    config = environment(options["phase"], options["overrides"])
+    return Plan(
+        settings=settings,
+        data=data,
+        config=config,
+        agents=agents,
+        updates_per_call=calls,
+        checkpoint_every=options["checkpoint_every"],
+        certificate=pass_gate(admit, options["certificate"], options["ungated"]),
+        initial=initial_policy(initial),
+    )
+
+
+def initial_policy(place: str | Path | None) -> dict[str, str]:
+    """Return a policy file's place and digest; a run's folder stands for its first policy.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not place:
+        return {}
+    path = Path(place) / "policy-0.safetensors" if Path(place).is_dir() else Path(place)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
+    return {"path": str(path.absolute()), "sha256": file_digest(path)}
+
+
+def hidden_sizes(name: str, text: str) -> tuple[int, ...]:
+    """Return sizes such as "256,256" as whole numbers.
+
+    Raises:
+        InputError: a part is no whole number; ``name`` is the option's.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--{name} is {text!r}; give sizes such as 256,256") from None
+
+
+def _data(bars: BarOptions, options: Mapping[str, Any], first: str) -> TrainingData:
+    from jax_port.runs import training_data
+
+    return training_data.from_options(
+        files=bars.files,
+        symbols=bars.symbols,
+        synthetic=options["synthetic"],
+        pattern=options["pattern"],
+        seed=options["data_seed"],
+        reader=bars.reader,
+        first=first,
+        last=options["last"],
+    )
+
+
+def _first_and_policy(first: str, policy: str | None) -> tuple[str, str | None]:
+    """Return --from as a date and as a policy to begin with: a run or a policy file is no date."""
+    if not first or not Path(first).exists():
+        return first, policy
+    if policy:
+        raise InputError("--from and --from-policy both name a policy; give it once")
+    return "", first
+
+
+def _layer_rates(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[str, float]]:
+    """Return LAYER=X texts and frozen layers as pairs."""
+    rates = [(name, 0.0) for name in frozen]
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            rates.append((name, float(value)))
+        except ValueError:
+            raise InputError(f"--layer-rate {text}: give LAYER=X, such as policy_0=0.1") from None
+    return rates
+
+
+def _agents(seeds: int | None, sweep: Path | None) -> tuple[dict[str, Any], ...]:
+    """Return each agent's overrides: one a row of the table, else one a seed."""
+    if sweep is None:
+        return tuple({} for _ in range(seeds or 1))
+    if seeds is not None:
+        raise InputError("--seeds and --sweep both say how many agents to train; give one of them")
+    return read_sweep(sweep)

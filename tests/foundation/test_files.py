@@ -1,0 +1,263 @@
+"""Files and folders that are written appear whole or not at all, and a refusal is one sentence."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from foundation import files
+from foundation.errors import InputError
+from foundation.files import (
+    WriteError,
+    atomic_file,
+    atomic_folder,
+    file_digest,
+    json_digest,
+    write_json,
+    write_text,
+)
+
+
+def write_and_fail(path: Path, error: Exception) -> None:
+    with atomic_file(path) as beside:
+        beside.write_text("new")
+        raise error
+
+
+def fill_and_fail(place: Path, error: Exception) -> None:
+    with atomic_folder(place, replaces=("a", "b")) as made, atomic_file(made / "a") as beside:
+        beside.write_text("new")
+        raise error
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_file_replaces_the_one_before_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "deep" / "a.txt"
+    for text in ("one\n", "two ü\n"):
+        assert write_text(path, text) == path
+        assert path.read_bytes() == text.encode()
+    assert names(path.parent) == ["a.txt"]
+
+
+def test_on_an_exception_the_place_stays_as_it_was(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(KeyError):
+        write_and_fail(path, KeyError())
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "a.json", {"x": float("nan"), "y": [1, float("inf")], "z": (True, None)}
+    )
+    assert json.loads(path.read_text()) == {"x": None, "y": [1, None], "z": [True, None]}
+    assert write_json(path, [1, {"a": 2}], indent=None).read_text() == '[1,{"a":2}]\n'
+
+
+def test_digests(tmp_path: Path) -> None:
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert file_digest(write_text(tmp_path / "a", "")) == empty
+    assert (
+        json_digest({"a": 1, "b": 2}) == json_digest({"b": 2, "a": 1}) != json_digest({"a": 2, "b": 1})
+    )
+    with pytest.raises(InputError, match="nothing: cannot be read"):
+        file_digest(tmp_path / "nothing")
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "out"
+    with atomic_folder(place) as made:
+        write_text(made / "a", "1")
+        assert not place.exists()
+    assert names(place) == ["a"]
+    assert names(place.parent) == ["out"]
+
+
+def fill(place: Path, **contents: str) -> None:
+    with atomic_folder(place, replaces=("a", "b")) as made:
+        for name, text in contents.items():
+            write_text(made / name, text)
+
+
+def contents(place: Path) -> dict[str, str]:
+    return {entry.name: entry.read_text() for entry in place.iterdir()}
+
+
+def test_a_folder_replaces_its_own_files_in_one_step(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    fill(place, a="1", b="1")
+    before = place.stat().st_ino
+    fill(place, a="2")
+    assert contents(place) == {"a": "2"}
+    if sys.platform == "linux":
+        assert place.stat().st_ino != before  # the whole folder was exchanged
+    assert names(tmp_path) == ["out"]
+
+
+def test_files_of_others_in_a_folder_stay(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    fill(place, a="1", b="1")
+    (place / "notes").write_text("mine")
+    fill(place, a="2")
+    assert contents(place) == {"a": "2", "notes": "mine"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_the_working_folder_stays_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, a="1", b="1")
+    monkeypatch.chdir(tmp_path)
+    fill(Path(), a="2")
+    assert contents(Path()) == {"a": "2"}
+    assert Path("a").read_text() == (tmp_path / "a").read_text()
+
+
+def test_an_exception_in_a_folder_leaves_the_old_whole(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    fill(place, a="1", b="1")
+    with pytest.raises(KeyError):
+        fill_and_fail(place, KeyError())
+    assert contents(place) == {"a": "1", "b": "1"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_refusals_are_one_sentence_that_names_the_place(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path, reason in (
+        (tmp_path / "file" / "deep" / "a", "a folder above it is a file"),
+        (tmp_path / "file" / "a", "a folder above it is a file"),
+        (tmp_path / "folder", "there is a folder of that name"),
+        (tmp_path / ("x" * 300), "the name is too long"),
+        (Path("/dev/null"), "it is no ordinary file"),
+    ):
+        with pytest.raises(WriteError, match=f"cannot be written: .*{reason}") as caught:
+            write_text(path, "x")
+        assert str(caught.value).startswith(f"{path}: ")
+    for path, reason in (
+        (tmp_path / "file", "there is a file of that name"),
+        (tmp_path / ("x" * 300), "the name is too long"),
+    ):
+        with pytest.raises(WriteError, match=f"cannot be written: .*{reason}"), atomic_folder(path):
+            pass
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_a_full_disk_is_named_whoever_notices_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_the_system = OSError(errno.ENOSPC, "No space left on device")
+    of_a_library = RuntimeError("file write failed")
+    with pytest.raises(WriteError, match=r"a: cannot be written: the disk is full"):
+        write_and_fail(tmp_path / "a", of_the_system)
+    with pytest.raises(WriteError, match=r"out: cannot be written: the disk is full"):
+        fill_and_fail(tmp_path / "out", of_the_system)
+    with pytest.raises(RuntimeError):
+        write_and_fail(tmp_path / "a", of_a_library)
+    monkeypatch.setattr(files, "_FULL", 1 << 60)
+    with pytest.raises(WriteError, match=r"a: cannot be written: the disk is full"):
+        write_and_fail(tmp_path / "a", of_a_library)
+    assert names(tmp_path) == []
+
+
+def write_to_a_full_disk(path: Path) -> None:
+    with atomic_file(path) as beside:
+        beside.unlink()
+        beside.symlink_to("/dev/full")
+        beside.write_text("x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_in_earnest(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="the disk is full"):
+        write_to_a_full_disk(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_place_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(WriteError, match="read-only"):
+        write_text(tmp_path / "a", "x")
+    tmp_path.chmod(0o700)
+
+
+KILLED = """
+import os, sys, time
+from foundation.files import atomic_file, atomic_folder
+kind = atomic_file if sys.argv[2] == "file" else atomic_folder
+with kind(sys.argv[1]) as beside:
+    (beside if beside.is_file() else beside / "a").write_text("half")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "place"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(place), kind], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    left = names(tmp_path)
+    assert len(left) == 1
+    assert left[0].startswith(".place.")
+    write_text(tmp_path / "other", "x")
+    write_or_fill(place, kind)  # the other process lives: what is its own stays
+    assert len(names(tmp_path)) == 3
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    write_or_fill(place, kind)
+    assert names(tmp_path) == ["other", "place"]
+
+
+def write_or_fill(place: Path, kind: str) -> None:
+    if kind == "file":
+        write_text(place, "whole")
+    else:
+        fill(place, a="whole")
+
+
+SWAPS = """
+import sys
+from foundation.files import atomic_folder
+for number in range(10**6):
+    with atomic_folder(sys.argv[1], replaces=("a", "b")) as made:
+        for name in "ab":
+            (made / name).write_text(str(number))
+    if number == 0:
+        print("ready", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="folders are exchanged in one step on Linux")
+def test_killed_at_any_moment_a_folder_is_the_old_whole_or_the_new_whole(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    for wait in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SWAPS, str(place)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.013 * wait)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert len(set(contents(place).values())) == 1
+        assert names(place) == ["a", "b"]

@@ -1,0 +1,81 @@
+"""The closure of imports: nothing that is imported is left out, and what is missing is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from foundation.files import file_digest
+from foundation.import_closure import closure, digests
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    files = {
+        "shop/__init__.py": "limit = 3\n",
+        "shop/till.py": "from shop.prices import price\nimport json\n",
+        "shop/prices.py": "def price():\n    from shop import tax, limit\n    return tax, limit\n",
+        "shop/tax.py": "from . import rates\nfrom .deep.rules import rule\n",
+        "shop/rates.py": "from __future__ import annotations\nx = 1\n",
+        "shop/deep/__init__.py": "",
+        "shop/deep/rules.py": "from ..bonus import *\nfrom .. import limit\nrule = 1\n",
+        "shop/bonus.py": "y = 2\n",
+        "shop/unused.py": "z = 3\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_imports_are_followed_to_the_end_relative_ones_too(packages: Path) -> None:
+    assert list(closure(packages, ["shop.till"])) == [
+        "shop/__init__.py",
+        "shop/bonus.py",
+        "shop/deep/__init__.py",
+        "shop/deep/rules.py",
+        "shop/prices.py",
+        "shop/rates.py",
+        "shop/tax.py",
+        "shop/till.py",
+    ]
+
+
+def test_imports_for_type_checkers_do_not_count(packages: Path) -> None:
+    (packages / "shop/till.py").write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from shop.unused import z\nelse:\n    from shop.rates import x\n"
+    )
+    assert list(closure(packages, ["shop.till"])) == [
+        "shop/__init__.py",
+        "shop/rates.py",
+        "shop/till.py",
+    ]
+
+
+@pytest.mark.parametrize("name", ["prices", "tax", "rates", "bonus", "deep/rules", "deep/__init__"])
+def test_a_module_that_is_missing_is_an_error_that_names_it_and_who_imports_it(
+    packages: Path, name: str
+) -> None:
+    (packages / f"shop/{name}.py").rename(packages / "shop/renamed.py")
+    module = f"shop/{name}".replace("/__init__", "").replace("/", ".")
+    with pytest.raises(InputError, match=rf"^{module}: there is no such module .*; mend shop/"):
+        closure(packages, ["shop.till"])
+
+
+def test_a_module_asked_for_that_is_missing_is_an_error(packages: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"elsewhere: there is no such module .* the list that names it"
+    ):
+        closure(packages, ["elsewhere"])
+
+
+def test_digests_are_of_the_files(packages: Path) -> None:
+    found = digests(packages, ["shop.bonus"])
+    assert found == {
+        name: file_digest(packages / name) for name in ("shop/__init__.py", "shop/bonus.py")
+    }
+    (packages / "shop/bonus.py").write_text("y = 3\n")
+    assert digests(packages, ["shop.bonus"])["shop/bonus.py"] != found["shop/bonus.py"]

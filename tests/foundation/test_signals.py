@@ -1,0 +1,73 @@
+"""Signals that ask to stop, and workers that end with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from foundation.signals import stop_on_signal
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Signals) -> None:
+    came: list[int] = []
+    before = signal.signal(number, lambda at, frame: came.append(at))
+    try:
+        with stop_on_signal() as stop:
+            assert not stop()
+            os.kill(os.getpid(), number)
+            assert stop()
+            assert stop.exit_code == 128 + number
+            assert came == []
+            os.kill(os.getpid(), number)
+            assert came == [number]
+        os.kill(os.getpid(), number)
+        assert came == [number, number]
+    finally:
+        signal.signal(number, before)
+
+
+WORKER = """
+import multiprocessing, time
+from foundation.signals import end_with_parent
+def work(queue):
+    end_with_parent()
+    queue.put(multiprocessing.current_process().pid)
+    time.sleep(60)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    context.Process(target=work, args=(queue,)).start()
+    print(queue.get(), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the script forks")
+def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    os.kill(worker, 0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(500):
+        if not is_running(worker):
+            return
+        time.sleep(0.01)
+    pytest.fail("the worker lives on")
+
+
+def is_running(process: int) -> bool:
+    try:
+        with Path(f"/proc/{process}/stat").open() as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,100 @@
+"""The command ``rltrader``: fast help, one place for each option, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from markets.readers import FORMATS
+from rltrader.__main__ import COMMANDS, app
+from rltrader.bar_options import FILE_FORMATS
+from rltrader.lazy_group import Lazy, LazyGroup
+
+HEAVY = "{'jax', 'torch', 'pandas', 'numpy', 'flax', 'pyarrow', 'rich'}"
+
+
+def modules_after(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(sorted({HEAVY} & set(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import rltrader.__main__",
+        "from rltrader.__main__ import app; app(['--help'], standalone_mode=False)",
+        "from rltrader.__main__ import app; app(['--version'], standalone_mode=False)",
+    ],
+)
+def test_help_imports_nothing_heavy(code: str) -> None:
+    assert modules_after(code) == "[]"
+
+
+def test_bars_are_checked_without_jax_or_torch() -> None:
+    loaded = modules_after("from rltrader.data import data")
+    assert "'pandas'" in loaded  # so the test can see what is loaded
+    assert "jax" not in loaded
+    assert "torch" not in loaded
+
+
+def lazy_commands(group: LazyGroup) -> dict[str, Lazy]:
+    found = dict(group.lazy)
+    for one in group.lazy.values():
+        command = one.load()
+        if isinstance(command, LazyGroup):
+            found |= lazy_commands(command)
+    return found
+
+
+def test_the_help_of_a_group_is_the_first_sentence_of_the_command_itself() -> None:
+    assert isinstance(app, LazyGroup)
+    found = lazy_commands(app)
+    assert {*COMMANDS, "verify", "mutation"} <= set(found)
+    for name, one in found.items():
+        first = " ".join((one.load().help or "").partition("\n\n")[0].split())
+        assert one.help == first, name
+
+
+def test_all_formats_can_be_named() -> None:
+    assert tuple(FORMATS) == FILE_FORMATS
+
+
+def commands(command: click.Command, path: str = "") -> dict[str, click.Command]:
+    if not isinstance(command, click.Group):
+        return {path: command}
+    context = click.Context(command)
+    found = {}
+    for name in command.list_commands(context):
+        one = command.get_command(context, name)
+        assert one is not None
+        found |= commands(one, f"{path} {name}".strip())
+    return found
+
+
+def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
+    reading = {"--format", "--tz", "--snap", "--instrument", "--stamped"}
+    found = {
+        path: {option for param in one.params for option in param.opts}
+        for path, one in commands(app).items()
+    }
+    with_data = {path for path, options in found.items() if "--data" in options}
+    assert with_data == {
+        "evaluate",
+        "export day",
+        "export verify",
+        "parity case",
+        "parity run",
+        "replay",
+        "train",
+    }
+    for path in with_data:
+        assert reading | {"--accept-problems"} <= found[path], path
+    assert reading <= found["data check"]
