@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from foundation.report.bars import Bar, Scale, above
 from foundation.report.format import MINUS, short
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
 from parity.engine.compare import ULP_BUCKETS, FieldStats
@@ -150,49 +151,27 @@ def _ulp_plot(number: int, field: Values) -> dict[str, Any]:
 
 def coverage_plots(report: Values) -> list[Markup]:
     """Draw how often each branch was taken, in one or more columns under one scale."""
-    coverage, required = report["coverage"], set(report["required"])
+    coverage, required, missing = report["coverage"], set(report["required"]), set(report["missing"])
     branches = sorted({*coverage, *required})
     columns = min(COLUMNS, math.ceil(len(branches) / COLUMN_BRANCHES))
     height = math.ceil(len(branches) / columns) if columns else 0
     most = max([10, *coverage.values()])
-    return [
-        _coverage_plot(
-            number, branches[number * height : (number + 1) * height], height, most, report
-        )
-        for number in range(columns)
-    ]
+    scale = Scale("times taken, log scale", short, limits=(0.5, 1.6 * most))
+
+    def bar(name: str) -> Bar:
+        label, count = f"● {name}" if name in required else name, coverage.get(name, 0)
+        if name in missing:
+            return Bar(label, 0.5, "never taken", "bad", "bad")
+        return Bar(label, max(count, 0.5), f"{count:,}", "bar" if name in required else "optional")
+
+    plots = []
+    for number in range(columns):
+        bars = [bar(name) for name in branches[number * height : (number + 1) * height]]
+        plots.append(_coverage_plot(f"coverage{number}", bars, scale))
+    return plots
 
 
-def _coverage_plot(number: int, names: list[str], height: int, most: int, report: Values) -> Markup:
-    coverage, required, missing = report["coverage"], report["required"], report["missing"]
-    counts = [coverage.get(name, 0) for name in names]
-    colours = [
-        COLOURS["bad" if name in missing else "bar" if name in required else "optional"]
-        for name in names
-    ]
-
-    def paint(size: Size) -> Figure:
-        figure = figure_of(size.width, 30 * height + 42)
-        axes = axes_in(figure, 3, right=5, top=2, grid="x", x="times taken, log scale")
-        axes.set_xscale("log")
-        axes.set_xlim(0.5, 1.6 * most)
-        axes.set_ylim(height - 0.25, -0.85)
-        rows = range(len(names))
-        whole, low = 1.6 * most, 0.5
-        axes.barh(rows, [whole - low] * len(names), 0.2, low, color=COLOURS["line"], alpha=0.55)
-        axes.barh(rows, [max(count, low) - low for count in counts], 0.2, low, color=colours)
-        across = axes.get_yaxis_transform()
-        for row, name, count, colour in zip(rows, names, counts, colours, strict=True):
-            mark = "●" if name in required else ""
-            ink = COLOURS["bad"] if name in missing else COLOURS["ink"]
-            beside = f"{count:,}" if name not in missing else "never taken"
-            axes.text(0, row - 0.22, mark, transform=across, fontsize=7, color=colour)
-            axes.text(0.03 if mark else 0, row - 0.22, name, transform=across, color=ink)
-            axes.text(1, row - 0.22, beside, transform=across, color=ink, ha="right")
-        axes.set_yticks([])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-        return figure
-
-    told = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
-    return draw(f"coverage{number}", f"how often each branch was taken: {told}", paint, NARROW)
+def _coverage_plot(name: str, bars: Sequence[Bar], scale: Scale) -> Markup:
+    told = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
+    label = f"how often each branch was taken: {told}"
+    return draw(name, label, lambda _: above(bars, scale, thick=6, track=True), NARROW)
