@@ -17,11 +17,12 @@ from foundation.report.html import templates
 from foundation.report.parts import Tone, Verdict
 
 ABOUT = {
-    "env": "Random valid actions, restarts included, float32 observations; compiling is apart. A step is "
-    "one minute bar of one environment, (N, 225) the 225 numbers that each of N environments observes.",
+    "env": "Random valid actions, restarts included, float32 observations; compiling is apart. A step "
+    "is one minute bar of one environment, (N, 225) the 225 numbers that each of N environments "
+    "observes.",
     "train": "Rollout and update, end to end: the same bars, network and epochs for all.",
-    "roofline": "What a step must move (bytes) or multiply, against what this machine moved and multiplied "
-    "at best in the same rounds.",
+    "roofline": "What a step must move (bytes) or multiply, against what this machine moved and "
+    "multiplied at best in the same rounds.",
     "scaling": "One size at a time moves away from a base point.",
     "latency": "For live trading: one decision at a time, on one thread.",
     "memory": "What one more environment costs, and how busy each side keeps the machine.",

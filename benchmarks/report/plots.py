@@ -43,9 +43,10 @@ COLOUR: Mapping[Side, str] = {
 """Names of the page's colours by side."""
 DASHES: Sequence[Any] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Kinds of line, by trainer."""
+STEPS = "steps a second"
 ABOVE_LIMIT = (
-    "A share above 100% means that the machine's own rate was measured too low in those rounds, or that "
-    "not all that is counted as needed was done."
+    "A share above 100% means that the machine's own rate was measured too low in those rounds, or "
+    "that not all that is counted as needed was done."
 )
 BESIDE: Mapping[str, Any] = {"xytext": (6, 0), "va": "center"}
 BELOW: Mapping[str, Any] = {"xytext": (0, -7), "va": "top", "ha": "center"}
@@ -186,7 +187,8 @@ def train_plot(report: TrainReport) -> Markup:
     rows = [row for row in report.rows if isinstance(row, TrainingRow)]
     rows.sort(key=lambda row: (-row.epochs, -(row.median or 0)))
     bars = [
-        bar_of(row, row.side, row.median, rate, row.rate and row.rate.quartiles) for row in rows
+        bar_of(row, row.side, row.median, rate, row.rate.quartiles if row.rate else None)
+        for row in rows
     ]
     return bars_plot("train", bars, Scale("training steps a second, log scale", rate))
 
@@ -230,9 +232,9 @@ def roofline_plot(report: RooflineReport) -> Markup:
         bar_of(
             row,
             sides[row.name],
-            row.share and row.share.median,
+            row.share.median if row.share else None,
             percent_figures,
-            row.share and row.share.quartiles,
+            row.share.quartiles if row.share else None,
             f"{row.name} / {row.limit}",
         )
         for row in report.shares
@@ -321,20 +323,20 @@ def line_plot(name: str, x: str, y: str, points: Points, words: Words = rate) ->
 def scaling_plots(report: ScalingReport) -> list[Plot]:
     """Return the small plots of scaling; an axis of one point has none."""
     plots: list[Plot] = []
-    for title, axis, points, words in _scaling_series(report):
+    for title, unit, axis, points, words in _scaling_series(report):
         if len(points) > 1:
-            svg = line_plot(f"scaling{len(plots)}", axis, title.lower(), points, words)
-            plots.append(Plot(title, svg))
+            svg = line_plot(f"scaling{len(plots)}", f"{axis}, log scale", unit, points, words)
+            plots.append(Plot(f"{title}, by {axis}", svg))
     return plots
 
 
-def _scaling_series(report: ScalingReport) -> list[tuple[str, str, Points, Words]]:
-    """Return title, name of the axis, points and form of the values of every small plot."""
+def _scaling_series(report: ScalingReport) -> list[tuple[str, str, str, Points, Words]]:
+    """Return title, unit, name of the axis, points and form of the values of every small plot."""
     rated = [(row, row.rate) for row in report.rows if row.rate]
     training = [(row, samples) for row, samples in rated if row.series == "training"]
     base = training[0][0].axes if training else {}
     titles = {"environments": "environments", "steps": "steps in a rollout", "minibatch": "minibatch"}
-    series: list[tuple[str, str, Points, Words]] = []
+    series: list[tuple[str, str, str, Points, Words]] = []
     for axis, words in titles.items():
         others = [key for key in titles if key != axis]
         same = [
@@ -342,19 +344,19 @@ def _scaling_series(report: ScalingReport) -> list[tuple[str, str, Points, Words
             for row, samples in training
             if all(row.axes[key] == base[key] for key in others)
         ]
-        series.append(("Training steps a second", words, same, rate))
+        series.append(("Training", STEPS, words, same, rate))
     for name in dict.fromkeys(row.series for row, _ in rated if row.series != "training"):
         some = [(row, samples) for row, samples in rated if row.series == name]
         axis = "devices" if "devices" in some[0][0].axes else "days"
         title, _, over = name.partition(" over ")
         points = [(row.axes[axis], samples.median) for row, samples in some]
         label = "days of data" if over == "data" else over
-        series.append((f"{title.capitalize()} steps a second", label, points, rate))
+        series.append((title.capitalize(), STEPS, label, points, rate))
     for axis, other in (("environments", "steps"), ("steps", "environments")):
         first = getattr(report.compile[0], other) if report.compile else None
         rows = [row for row in report.compile if getattr(row, other) == first]
         points = [(getattr(row, axis), sum(row.seconds) / len(row.seconds)) for row in rows]
-        series.append(("Seconds to compile the loop", axis, points, lambda value: f"{value:.2g}"))
+        series.append(("Compiling the loop", "seconds", axis, points, lambda value: f"{value:.2g}"))
     days = [(row.days, row.device_bytes) for row in report.loading]
-    series.append(("Bytes of a market", "days of data", days, byte_size))
+    series.append(("Memory of a market", "bytes", "days of data", days, byte_size))
     return series

@@ -86,7 +86,9 @@ def beside(bars: Sequence[Bar], scale: Scale) -> Figure:
     figure = figure_of(WIDE.width, row * len(bars) + FOOT)
     left = 16 + CHARACTER * max(len(bar.label) for bar in bars)
     shown = [len(bar.text) for bar in bars if bar.value is not None]
-    axes = axes_in(figure, left, FOOT - 6, 24 + NUMERIC * max(shown, default=4), 6, grid="x", x=scale.name)
+    axes = axes_in(
+        figure, left, FOOT - 6, 24 + NUMERIC * max(shown, default=4), 6, grid="x", x=scale.name
+    )
     start = _set_scale(axes, bars, scale, 8)
     across = axes.get_yaxis_transform()
     for number, bar in enumerate(bars):
@@ -117,13 +119,13 @@ def above(bars: Sequence[Bar], scale: Scale, thick: float = 15.0, track: bool = 
     across = axes.get_yaxis_transform()
     for bar, lines, end in zip(bars, heads, ends, strict=True):
         top, middle = end - GAP - thick - LINE * len(lines), end - GAP - thick / 2
+        ink = COLOURS[bar.ink]
         for number, line in enumerate(lines):
-            at, ink = top + LINE * (number + 0.5), COLOURS[bar.ink]
+            at = top + LINE * (number + 0.5)
             axes.text(0, at, line, transform=across, va="center", color=ink)
         if bar.value is not None:
-            ink = COLOURS[bar.ink]
-            text = {"va": "center", "ha": "right", "color": ink}
-            axes.text(1, top + LINE / 2, bar.text, transform=across, **text)
+            at = top + LINE / 2
+            axes.text(1, at, bar.text, transform=across, va="center", ha="right", color=ink)
         if track:
             whole = axes.get_xlim()[1] - start
             axes.barh(middle, whole, thick, start, color=COLOURS["line"], alpha=0.55)
@@ -147,7 +149,7 @@ def _set_scale(axes: Axes, bars: Sequence[Bar], scale: Scale, ticks: int) -> flo
     values = [bar.value for bar in bars if bar.value is not None]
     if not scale.log or not values:
         start, end = scale.limits or (0.0, 1.05 * max(values, default=1.0))
-        places = MaxNLocator(ticks).tick_values(start, end)
+        places: list[float] = list(MaxNLocator(ticks).tick_values(start, end))
     else:
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
@@ -155,9 +157,9 @@ def _set_scale(axes: Axes, bars: Sequence[Bar], scale: Scale, ticks: int) -> flo
         first, last = (math.log(edge, scale.base) for edge in (start, end))
         powers = range(math.ceil(first - 1e-9), math.floor(last) + 1)
         every = -(-len(powers) // ticks) if powers else 1
-        places = np.array([scale.base**power for power in powers[::every]])
+        places = [scale.base**power for power in powers[::every]]
     axes.set_xlim(start, end)
-    _name_ticks(axes, [float(at) for at in places if start <= at <= end], scale.words)
+    _name_ticks(axes, [at for at in places if start <= at <= end], scale.words)
     return start
 
 

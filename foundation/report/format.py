@@ -90,7 +90,7 @@ def show(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
-        return _signed(f"{abs(int(value)):,}", value < 0)
+        return _signed(f"{abs(int(value)):,}", int(value) < 0)
     if isinstance(value, (float, np.floating)):
         return _show_float(float(value))
     if isinstance(value, (Mapping, list, tuple)):

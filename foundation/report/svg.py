@@ -55,7 +55,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Size:
-    """A width for which a figure is drawn: "wide" for a screen, "narrow" for a phone or a small card."""
+    """A width for which a figure is drawn: "wide" for a screen, "narrow" for a phone or a card."""
 
     name: str
     width: float
@@ -96,7 +96,12 @@ def axes_in(
         y: of the vertical axis, above its upper end, where it reads level.
     """
     width, height = figure.get_size_inches() * 72
-    box = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+    box = (
+        left / width,
+        bottom / height,
+        (width - left - right) / width,
+        (height - bottom - top) / height,
+    )
     axes = figure.add_axes(box)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, which="both", pad=4)

@@ -90,7 +90,9 @@ def verdict(values: Values) -> Verdict:
     low, high = starts["mean_low"], starts["mean_high"]
     if low is None:
         return Verdict("warn", headline, "One day says nothing about the next.")
-    interval = f"The 95% interval of the mean PnL of an episode, {dollars(low, 0)} to {dollars(high, 0)},"
+    interval = (
+        f"The 95% interval of the mean PnL of an episode, {dollars(low, 0)} to {dollars(high, 0)},"
+    )
     if low <= 0 <= high:
         return Verdict(
             "warn",

@@ -157,7 +157,9 @@ def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 230)
         axes = axes_in(figure, 2, 4, 2, grid="", y="trades (share of all)")
-        figure.text(1 - 2 / size.width, 1 - 3 / 230, "PnL ($)", ha="right", va="top", color=COLOURS["muted"])
+        figure.text(
+            1 - 2 / size.width, 1 - 3 / 230, "PnL ($)", ha="right", va="top", color=COLOURS["muted"]
+        )
         places = np.arange(len(counts))
         axes.barh(places, [max(counts)] * len(counts), 0.22, color=COLOURS["line"])
         axes.barh(places, counts, 0.22, color=COLOURS["bar"])

@@ -83,6 +83,7 @@ def render(report: Values) -> str:
         divergences=[_divergence(divergence, fields) for divergence in report["divergences"]],
         units=units,
         world_columns=_columns(report["worlds"]),
+        settings=_settings(report["worlds"]),
         tallies=_tallies(report["checks"]),
         measured=_measured(report["checks"]),
         plots=plots,
@@ -114,7 +115,8 @@ def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
     return Verdict(
         "warn",
         "Not enough was seen.",
-        f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}.{never}",
+        f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}."
+        f"{never}",
     )
 
 
@@ -328,8 +330,31 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[Values]) -> list[str]:
-    """Return the columns of a table, in order of first appearance."""
-    return list(dict.fromkeys(key for row in rows for key in row))
+    """Return the columns of a table, in order of first appearance; nested values have no column."""
+    return list(
+        dict.fromkeys(
+            key for row in rows for key, value in row.items() if not isinstance(value, Mapping)
+        )
+    )
+
+
+def _settings(rows: Sequence[Values]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Return the nested values of every row that has some, as (its first value, flat pairs)."""
+    nested = [
+        [pair for value in row.values() if isinstance(value, Mapping) for pair in _flat(value)]
+        for row in rows
+    ]
+    names = [str(next(iter(row.values()), "")) for row in rows]
+    return [(name, pairs) for name, pairs in zip(names, nested, strict=True) if pairs]
+
+
+def _flat(values: Values, lead: str = "") -> list[tuple[str, Any]]:
+    """Return nested pairs side by side, with the names that they lie under in front."""
+    pairs: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        inner = isinstance(value, Mapping)
+        pairs += _flat(value, f"{lead}{name}: ") if inner else [(f"{lead}{name}", value)]
+    return pairs
 
 
 def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The report's plots: curves of both sides, distances in ulps, coverage. The same report, the same text."""
+"""The report's plots: curves of both sides, distances in ulps, coverage; one report, one drawing."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def _ulp_plot(number: int, field: Values) -> dict[str, Any]:
         )
         axes.set_yscale("log")
         axes.set_ylim(0.5, 6 * max(counts))
-        axes.bar(range(len(counts)), [max(count - 0.5, 0) for count in counts], 0.72, 0.5, color=colours)
+        axes.bar(
+            range(len(counts)), [max(count - 0.5, 0) for count in counts], 0.72, 0.5, color=colours
+        )
         for place, count in enumerate(counts):
             colour = COLOURS["muted"] if not count else colours[place]
             colour = COLOURS["ink"] if colour == COLOURS["bar"] else colour

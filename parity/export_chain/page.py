@@ -20,7 +20,10 @@ def render(report: Values) -> str:
     env = templates("parity.export_chain", small=small, share_of_limit=share)
     return env.get_template("chain.html.j2").render(
         certificate=certificate_words(report["bundle"]["certificate"]),
-        report=report, verdict=verdict(report), tiles=tiles(report), hops=by_hop(report)
+        report=report,
+        verdict=verdict(report),
+        tiles=tiles(report),
+        hops=by_hop(report),
     )
 
 

@@ -113,5 +113,7 @@ def interval_plot(report: Values) -> Markup:
         axes.xaxis.set_major_locator(MaxNLocator(8 if size.wide else 4))
         return figure
 
-    label = f"difference {change(test['difference'], 4)}, interval {change(low, 4)} to {change(high, 4)}"
+    label = (
+        f"difference {change(test['difference'], 4)}, interval {change(low, 4)} to {change(high, 4)}"
+    )
     return draw("interval", f"{label}, margin {margin:.4f}", paint)

@@ -73,8 +73,8 @@ def because(report: Values) -> str:
         TOO_FEW: "reaches across an edge of",
     }[report["verdict"]]
     return (
-        f"The {level} interval of the difference, {change(test['low'])} to {change(test['high'])}, {inside} "
-        f"the margin of ±{test['margin']:.3f}."
+        f"The {level} interval of the difference, {change(test['low'])} to {change(test['high'])}, "
+        f"{inside} the margin of ±{test['margin']:.3f}."
     )
 
 

@@ -42,7 +42,8 @@ document.querySelector('iframe').addEventListener('load', event => {
     if (!frame.width) continue;
     const texts = [...svg.querySelectorAll('text')].map(e => [e, e.getBoundingClientRect()]);
     for (const [e, box] of texts)
-      if (box.left < frame.left - 3 || box.right > frame.right + 3 || box.top < frame.top - 3 || box.bottom > frame.bottom + 3)
+      if (box.left < frame.left - 3 || box.right > frame.right + 3 ||
+          box.top < frame.top - 3 || box.bottom > frame.bottom + 3)
         faults.push(`${name(e)} leaves the figure "${svg.getAttribute('aria-label').slice(0, 30)}"`);
     texts.forEach(([e, a], at) => { for (const [f, b] of texts.slice(at + 1)) {
       const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);

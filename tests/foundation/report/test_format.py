@@ -42,7 +42,11 @@ def test_dollars(value: float | None, text: str) -> None:
 
 def test_dollars_of_an_axis_and_of_cents() -> None:
     assert [form.dollars_short(x) for x in (50_000, -250.0, 2_500_000)] == ["$50,000", "−$250", "$2.5M"]
-    assert [form.dollars_of_cents(x) for x in (4_999_750, -3.75, 0)] == ["$49,997.50", "−$0.0375", "$0.00"]
+    assert [form.dollars_of_cents(x) for x in (4_999_750, -3.75, 0)] == [
+        "$49,997.50",
+        "−$0.0375",
+        "$0.00",
+    ]
     assert form.dollars(1234.5, 0) == "$1,234"
 
 
@@ -54,10 +58,25 @@ def test_shares() -> None:
 
 def test_numbers_and_differences() -> None:
     assert [form.number(x) for x in (3, -3, 1.005, -0.001, None)] == ["3", "−3", "1.00", "0.00", "–"]
-    assert [form.difference(x) for x in (2500.0, -0.25, 0.0, math.nan)] == ["+2,500", "−0.25", "0", "NaN"]
+    assert [form.difference(x) for x in (2500.0, -0.25, 0.0, math.nan)] == [
+        "+2,500",
+        "−0.25",
+        "0",
+        "NaN",
+    ]
     assert [form.change(x) for x in (0.0123, -0.5, 0.0, math.inf)] == ["+0.012", "−0.500", "0.000", "∞"]
-    assert [form.figures(x) for x in (1.9e-4, 2.8e-6, -12.0, math.nan)] == ["0.00019", "2.8e−6", "−12", "NaN"]
-    assert [form.exponent(x) for x in (1.234e-7, 0.0, 0.05, math.nan)] == ["1.2e−7", "0", "5.0e−2", "NaN"]
+    assert [form.figures(x) for x in (1.9e-4, 2.8e-6, -12.0, math.nan)] == [
+        "0.00019",
+        "2.8e−6",
+        "−12",
+        "NaN",
+    ]
+    assert [form.exponent(x) for x in (1.234e-7, 0.0, 0.05, math.nan)] == [
+        "1.2e−7",
+        "0",
+        "5.0e−2",
+        "NaN",
+    ]
 
 
 def test_large_numbers_in_short() -> None:

@@ -149,7 +149,10 @@ def test_the_verdict_and_its_numbers_head_the_page(good: str) -> None:
     assert text.index("The two sides are the same.") < text.index("Transitions compared")
     assert "Transitions compared1,234,5671,234,567 in 12 replayed episodes, 0 generated" in text
     assert "Mismatches0of 6 numbers; 0 of 1 checks failed" in text
-    assert "Largest error, observation / reward1 / 0ulps, the steps from one float to the next; 4 allowed" in text
+    assert (
+        "Largest error, observation / reward1 / 0ulps, the steps from one float to the next; 4 allowed"
+        in text
+    )
     assert "Episode reward deviation0.00%at most 3e-07 of it; the limit is ±5%" in text
     assert "Branches covered1 of 1ways that a rule can go, of those that must be taken" in text
     assert "Where they differ" not in text
@@ -341,7 +344,13 @@ def test_many_worlds_make_a_small_page() -> None:
 
 
 def test_curves_that_differ_come_first() -> None:
-    checks = [{"world": "w", "fields": {}, "notes": {"curves": [curve([1.0], [1.0])] * 20 + [curve([1.0], [2.0])]}}]
+    checks = [
+        {
+            "world": "w",
+            "fields": {},
+            "notes": {"curves": [curve([1.0], [1.0])] * 20 + [curve([1.0], [2.0])]},
+        }
+    ]
     shown, kept = chosen_curves(checks)
     assert kept == 21
     assert shown[0]["port"] == [2.0]
