@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,16 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed to lay pages out")
 
+WIDTHS = (1400, 400)
+"""Pixels of a screen and of a phone."""
+
 PROBE = """
 <!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<style>body { margin: 0 } iframe { border: 0; display: block; width: WIDTHpx; height: HEIGHTpx }</style>
-<iframe srcdoc="PAGE"></iframe><pre id="found"></pre>
+<style>body { margin: 0 } iframe { border: 0; display: block; height: HEIGHTpx }</style>
+<pre id="found"></pre>
 <script>
-document.querySelector('iframe').addEventListener('load', event => {
-  const page = event.target.contentDocument, width = WIDTH, faults = [];
-  for (const one of page.querySelectorAll('details')) one.open = OPEN;
+function faultsOf(page, width) {
+  const faults = [];
   const name = e => `${e.tagName.toLowerCase()}.${e.getAttribute('class') || ''} ` +
     `"${(e.textContent || '').trim().replace(/\\s+/g, ' ').slice(0, 40)}"`;
   const scrolls = e => { for (; e; e = e.parentElement) {
@@ -51,9 +55,21 @@ document.querySelector('iframe').addEventListener('load', event => {
       if (across > 2 && down > 5) faults.push(`${name(e)} lies on ${name(f)}`);
     } });
   }
-  document.getElementById('found').textContent = JSON.stringify(
-    {height: page.documentElement.scrollHeight, faults});
-});
+  return {height: page.documentElement.scrollHeight, faults};
+}
+const laid = {}, widths = WIDTHS;
+for (const width of widths) {
+  const frame = document.createElement('iframe');
+  frame.style.width = width + 'px';
+  frame.srcdoc = PAGE;
+  frame.addEventListener('load', () => {
+    for (const one of frame.contentDocument.querySelectorAll('details')) one.open = OPEN;
+    laid[width] = faultsOf(frame.contentDocument, width);
+    if (Object.keys(laid).length == widths.length)
+      document.getElementById('found').textContent = JSON.stringify(laid);
+  });
+  document.body.append(frame);
+}
 </script>
 """
 
@@ -66,22 +82,60 @@ def browser(folder: Path, *options: str) -> str:
         "--disable-background-networking", "--no-first-run", f"--user-data-dir={folder / 'profile'}",
         "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=8000", *options,
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
 
 
-def probe(page: str, width: int, folder: Path, *, opened: bool = True, height: int = 2000) -> Path:
-    """Write a page in a frame of so many pixels, with a script that looks for faults."""
-    path = folder / f"probe{width}.html"
-    text = PROBE.replace("WIDTH", str(width)).replace("HEIGHT", str(height))
-    text = text.replace("OPEN", str(opened).lower())
-    path.write_text(text.replace("PAGE", html.escape(page, quote=True)), encoding="utf-8")
+def probe(
+    page: str, widths: Sequence[int], folder: Path, *, opened: bool = True, height: int = 2000
+) -> Path:
+    """Write a page in frames of so many pixels, with a script that looks for faults."""
+    text = json.dumps(page).replace("</", "<\\/").replace("<!--", "<\\!--")
+    filled = PROBE.replace("WIDTHS", json.dumps(list(widths))).replace("HEIGHT", str(height))
+    path = folder / "probe.html"
+    path.write_text(filled.replace("OPEN", str(opened).lower()).replace("PAGE", text), encoding="utf-8")
     return path
 
 
-def layout_of(page: str, width: int, folder: Path) -> tuple[list[str], int]:
-    """Return the layout's faults at a width, everything folded opened, and the page's height."""
-    printed = browser(folder, "--dump-dom", f"file://{probe(page, width, folder)}")
+def laid_out(page: str, folder: Path, widths: Sequence[int] = WIDTHS) -> dict[int, dict[str, object]]:
+    """Return the page's height and the faults of its layout by width, all that is folded opened."""
+    printed = browser(folder, "--dump-dom", f"file://{probe(page, widths, folder)}")
     told = re.search(r'<pre id="found">(.+?)</pre>', printed, re.DOTALL)
     assert told, "the browser did not lay the page out"
-    values = json.loads(html.unescape(told.group(1)))
-    return values["faults"], values["height"]
+    return {int(width): found for width, found in json.loads(html.unescape(told.group(1))).items()}
+
+
+def layout_faults(page: str, folder: Path) -> list[str]:
+    """Return the faults at all widths, each with its width in front."""
+    found = laid_out(page, folder)
+    return [f"{width}: {fault}" for width, values in found.items() for fault in values["faults"]]  # type: ignore[attr-defined]
+
+
+class _Requests(HTMLParser):
+    """Collects what a page would ask for outside itself."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("iframe", "object", "embed", "img"):
+            self.found.append(tag)
+        for name, value in attrs:
+            asked = name in ("src", "href", "xlink:href", "srcset", "action")
+            if asked and not (value or "").startswith(("#", "data:")):
+                self.found.append(f"{tag} {name}={value}")
+
+
+REMAKE = "the committed page is of other templates: make it anew with python reports/make_pages.py"
+
+
+def words_of(page: str) -> str:
+    """Return a page without its drawings, whose paths differ between versions of matplotlib."""
+    return re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+
+
+def outside_requests(page: str) -> list[str]:
+    """Return what a page would ask for outside itself: links, files, imports of styles."""
+    styles = re.findall(r"@import[^;]*|url\((?!#)[^)]*\)|https?://[^\s\"'<)]*", page)
+    return _Requests(page).found + styles
