@@ -112,6 +112,19 @@ def time_to_return(session: nox.Session) -> None:
 
 
 @nox.session
+def gpu_program(session: nox.Session) -> None:
+    """Compile the programs for GPUs that are not here and test what they may cost.
+
+    Installs JAX's CUDA compiler, some 3 GB; no driver and no card are needed. Arguments go to
+    ``benchmarks.gpu_program``.
+    """
+    install(session, "test")
+    session.install("-c", CONSTRAINTS, "jax[cuda12]")
+    session.run("pytest", "tests/benchmarks/gpu_program", env=ON_CPU)
+    session.run("python", "-m", "benchmarks.gpu_program", *session.posargs)
+
+
+@nox.session
 def benchmark(session: nox.Session) -> None:
     """Measure everything in one run and write one page; arguments go to ``benchmarks.report.run``."""
     install(session, "benchmark")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from legacy_torch.episodes import find_starts
-from legacy_torch.features import add_features
+from legacy_torch.features import observed_and_traded
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
@@ -92,21 +92,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.commission = contract.commission_cents / 100 * contracts
         self.slippage = contract.slippage_ticks * contract.tick_size
 
-        table = add_features(self.bars.frame, self.tick_size, self.config, self.bars.precomputed)
-        with np.errstate(over="ignore"):  # what no float32 can hold is refused below, by name
-            self.features = table[list(FEATURES)].astype(np.float32)
-        # Prices come from the bars: an already processed file may carry another `close`.
-        self.df = (
-            pd.concat(
-                [
-                    self.bars.frame[["high", "low", "close"]],
-                    table[["minute", "atr_ticks", "stop_ticks", "target_ticks", "trail_ticks"]],
-                ],
-                axis=1,
-            )
-            .astype(np.float64)
-            .copy()
-        )  # one block, so that a row is one slice
+        self.features, self.df = observed_and_traded(self.bars, self.config)
         self.valid_starts = find_starts(self.features, self.df["minute"], self.config, self.bars.source)
 
         size = self.config.window_size * len(FEATURES) + self.n_position_features

@@ -1,4 +1,4 @@
-"""Where an episode may start.
+"""Starts of episodes: where one may begin.
 
 Source: sections 3 and 4 of ``docs/environment.md``.
 """

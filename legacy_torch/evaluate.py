@@ -1,4 +1,4 @@
-"""Evaluate a trained policy of the reference over given starts, by the minute or by the second.
+"""Evaluation of the reference's policies over given starts, by the minute or by the second.
 
 Source: section 8 of ``docs/environment.md`` for the seconds.
 """
@@ -104,9 +104,9 @@ def evaluate(
         obs, info = env.reset(options={"start_index": start})
         curve, reward_sum, done = [info["equity"]], 0.0, False
         while not done:
-            seen = obs if vecnormalize is None else vecnormalize.normalize_obs(obs)
+            normalised = obs if vecnormalize is None else vecnormalize.normalize_obs(obs)
             action, _ = model.predict(
-                np.asarray(seen), action_masks=env.action_masks(), deterministic=deterministic
+                np.asarray(normalised), action_masks=env.action_masks(), deterministic=deterministic
             )
             obs, reward, terminated, truncated, info = env.step(int(action))
             curve.append(info["equity"])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from markets.bars import FEATURES
+from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
 
 SESSION_OPEN = 570
@@ -117,3 +117,26 @@ def ema(values: pd.Series[float], span: int) -> pd.Series[float]:
 def half_up(values: pd.Series[float]) -> pd.Series[float]:
     """Return values rounded to whole numbers, halves upwards."""
     return pd.Series(np.floor(values + 0.5), index=values.index)
+
+
+def observed_and_traded(bars: Bars, config: EnvConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what an observation shows of every bar, and what a step reads of it.
+
+    Args:
+        bars: T bars that a session has already cut.
+        config: multiples of the ATR.
+
+    Returns:
+        The eleven features in float32, T rows; and T rows of float64: high, low, close (points),
+        minute, atr_ticks, stop_ticks, target_ticks, trail_ticks.
+    """
+    table = add_features(bars.frame, bars.contract.tick_size, config, bars.precomputed)
+    with np.errstate(over="ignore"):  # what no float32 can hold is refused later, by name
+        observed = table[list(FEATURES)].astype(np.float32)
+    # Prices come from the bars: an already processed file may carry another `close`.
+    columns = [
+        bars.frame[["high", "low", "close"]],
+        table[["minute", "atr_ticks", "stop_ticks", "target_ticks", "trail_ticks"]],
+    ]
+    traded = pd.concat(columns, axis=1).astype(np.float64).copy()  # one block: a row is one slice
+    return observed, traded

@@ -1,4 +1,4 @@
-"""What can happen within one step: how a trade was closed and why an episode ended.
+"""Outcome of one step: how a trade was closed and why an episode ended.
 
 Source: section 6 of ``docs/environment.md``.
 """

@@ -1,4 +1,4 @@
-"""Both environments, held to their account's floor in every second instead of once a minute.
+"""Drawdown floor at one-second resolution, for both environments.
 
 Source: section 8 of ``docs/environment.md``. For evaluation alone: nobody trains on seconds.
 """

@@ -1,4 +1,4 @@
-"""Train the reference with MaskablePPO: ``python -m legacy_torch.train --symbol ES --out DIR``.
+"""Training of the reference with MaskablePPO: ``python -m legacy_torch.train --symbol ES --out DIR``.
 
 A run's folder holds ``model.zip`` and ``vecnormalize.pkl``, in the formats of sb3-contrib and SB3, and
 ``run.json``, which says what they were made from; they appear together.

@@ -1,4 +1,4 @@
-"""From Phase 1 to Phase 2 with SB3: a new MaskablePPO that begins with a trained one's weights.
+"""Transfer from Phase 1 to Phase 2 with SB3: a new MaskablePPO that begins with trained weights.
 
 Phase 2 appends three flags to the observation and three actions to Phase 1's, so old weights keep their
 places. Where only hold, buy and sell are allowed, probabilities and values are exactly Phase 1's.

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.rows import Form
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
 from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.observation import observe_window
+from jax_port.envs.state import POSITION_FEATURES, EnvParams, EnvState
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import Bars, EnvConfig
 
-POSITION = -env.POSITION_FEATURES
+POSITION = -POSITION_FEATURES
 """Where the observation holds the position: -1, 0 or 1."""
 
 
@@ -48,7 +49,7 @@ def observe_as(form: Form, state: EnvState, obs: jax.Array, params: EnvParams) -
     if form == "obs":
         return obs
     if form == "parts":
-        window = jax.vmap(env.observe_window, in_axes=(0, None))(state, params)
+        window = jax.vmap(observe_window, in_axes=(0, None))(state, params)
         return window, jax.vmap(env.observe_position, in_axes=(0, None))(state, params)
     return ()
 
@@ -173,12 +174,12 @@ class CartPoleWorkload:
         """Reset, compile ahead of time, and return the seconds of the compilation."""
         import gymnax
 
-        from benchmarks.baselines.learners import lenient
+        from benchmarks.baselines.learners import default_promotion
 
         pole, params = gymnax.make("CartPole-v1")
         self._key, key = jax.random.split(self._key)
         reset = jax.jit(jax.vmap(pole.reset, in_axes=(0, None)))
-        with lenient():
+        with default_promotion():
             obs, state = reset(jax.random.split(key, self.envs), params)
         # A fresh state holds Python numbers, which a scan would see change their type.
         state = jax.tree.map(lambda x: jnp.asarray(x, jnp.asarray(x).dtype), state)
@@ -196,7 +197,7 @@ class CartPoleWorkload:
             return jax.lax.scan(body, carry, jax.random.split(key, self._steps))[0]
 
         start = time.perf_counter()
-        with lenient():
+        with default_promotion():
             self._compiled = jax.jit(run, donate_argnums=1).lower(key, self._carry).compile()
         return time.perf_counter() - start
 

@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.baselines.pattern_agents import HeldOutMarket
 from benchmarks.harness.measure import Workload
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
@@ -62,7 +62,7 @@ class Learner(Workload, Protocol):
 
 
 @contextmanager
-def lenient() -> Iterator[None]:
+def default_promotion() -> Iterator[None]:
     """Allow JAX's default type promotion and silence warnings, for code of other libraries.
 
     The tests forbid promotion and deprecated names.
@@ -96,6 +96,23 @@ def title(trainer: str, settings: TrainSettings | TrainConfig) -> str:
         f"{trainer}, {settings.n_epochs} epochs, {settings.n_envs} x {settings.n_steps}, "
         f"batch {settings.batch_size}"
     )
+
+
+class BaselineTrainer:
+    """What trainers of other projects have in common.
+
+    Args:
+        params: of the environment.
+        settings: sizes, network, numbers and the seed.
+    """
+
+    label = ""
+    masks = False
+    note = ""
+
+    def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
+        self.name, self.envs = title(self.label, settings), settings.n_envs
+        self._params, self._settings = params, settings
 
 
 def greedy_return(greedy: Greedy, held_out: HeldOutMarket) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.harness.reports import MarketData
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from markets import Bars, EnvConfig
 from markets.synthetic.bars import synthetic_bars
 

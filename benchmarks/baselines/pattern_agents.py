@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from benchmarks.baselines.port_agents import agents_hyper
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.evaluation.episodes import play
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, make_train
 from markets import Bars, EnvConfig
 from markets.synthetic.pattern import pattern_bars
 
@@ -34,7 +34,7 @@ SETTINGS = TrainSettings(
 TRAINED_ON, JUDGED_ON = 1, 99
 """Seeds of the bars."""
 
-OnUpdate = Callable[[int, Agent], None]
+OnUpdate = Callable[[int, TrainState], None]
 """(updates made, agents with leaves (A, ...)) -> nothing."""
 
 
@@ -71,12 +71,12 @@ def make_held_out(config: EnvConfig, days: int, strength: float, starts: int) ->
 
 
 def train(
-    agent: Agent,
+    agent: TrainState,
     params: EnvParams,
     settings: TrainSettings,
     updates: int,
     on_update: OnUpdate | None = None,
-) -> tuple[Agent, NDArray[np.float64], float]:
+) -> tuple[TrainState, NDArray[np.float64], float]:
     """Make updates of all agents at once.
 
     Args:

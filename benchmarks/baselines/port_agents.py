@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents
 from jax_port.ppo.update import HyperParams, hyper_params
 from markets import EnvConfig
 
@@ -23,16 +23,16 @@ def agents_hyper(settings: TrainSettings, agents: int) -> HyperParams:
     return hyper
 
 
-def fresh_agents(params: EnvParams, settings: TrainSettings, count: int, seed: int = 0) -> Agent:
+def fresh_agents(params: EnvParams, settings: TrainSettings, count: int, seed: int = 0) -> TrainState:
     """Return agents with leaves (A, ...), of the seeds ``seed`` to ``seed`` + A - 1."""
     seeds = jnp.arange(seed, seed + count, dtype=jnp.int32)
-    agents: Agent = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
+    agents: TrainState = jax.jit(init_agents, static_argnums=2)(seeds, params, settings)
     return agents
 
 
-def policy_of(agent: Agent, number: int, config: EnvConfig, spec: NetworkSpec) -> Policy:
+def policy_of(agent: TrainState, number: int, config: EnvConfig, spec: NetworkSpec) -> Policy:
     """Return one agent's policy, on the host."""
-    one: Agent = jax.tree.map(lambda x: np.asarray(x[number]), agent)
+    one: TrainState = jax.tree.map(lambda x: np.asarray(x[number]), agent)
     moments: Any = one.actor.moments  # on the host by now
     return Policy(
         spec=spec,

@@ -1,17 +1,20 @@
-"""The port's trainer as a workload: one compiled update a portion, for one agent or several."""
+"""The port's trainer as a workload: for one agent or several, on one device or several."""
 
 from __future__ import annotations
 
 import time
 
 import jax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from benchmarks.baselines.environments import forget
 from benchmarks.baselines.learners import Greedy, chooser_of, title
 from benchmarks.baselines.port_agents import agents_hyper, fresh_agents, policy_of
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, make_train
+from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
+from jax_port.ppo.train_ppo_jax import TrainState, make_train
 from markets import EnvConfig
 
 
@@ -40,7 +43,7 @@ class PortTrainer:
         self.first_seconds = 0.0
         self._updates_before = -(-trained // settings.rollout_size)
         self._params, self._settings, self._count = params, settings, agents
-        self._agents: Agent | None = None
+        self._agents: TrainState | None = None
 
     def prepare(self) -> float:
         """Make the agents, compile, and make one update; return the seconds of these."""
@@ -94,3 +97,43 @@ class PortLearner(PortTrainer):
         assert self._agents is not None
         policy = policy_of(self._agents, 0, self._config, self._settings.network)
         return Greedy(self._choose, (policy.params, policy.scale))
+
+
+class DeviceTrainer:
+    """The port's trainer with its environments split over several devices: one update a portion.
+
+    Args:
+        params: configuration and bars.
+        settings: sizes and epochs.
+        devices: how many; ``settings.n_envs`` must be a multiple.
+    """
+
+    def __init__(self, params: EnvParams, settings: TrainSettings, devices: int) -> None:
+        self.name, self.envs = "training", settings.n_envs
+        self._settings = settings
+        self._mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
+        self._params = params
+
+    def prepare(self) -> float:
+        """Make the agent, compile, and make one update."""
+        began, settings, mesh = time.perf_counter(), self._settings, self._mesh
+        whole = NamedSharding(mesh, PartitionSpec())
+        self._hyper = jax.device_put(agents_hyper(settings, 1), whole)
+        self._params = jax.device_put(self._params, whole)
+        agent = fresh_agents(self._params, settings, 1)
+        places = agent_shardings(mesh, agent)
+        with jax.enable_x64(True):  # else float64 statistics would be cut to float32
+            self._agent = jax.device_put(agent, places)
+        self._train = make_train(settings, 1, 1, make_layout(mesh), places)
+        self.run()
+        return time.perf_counter() - began
+
+    def run(self) -> int:
+        """Make one update."""
+        self._agent, metrics = self._train(self._agent, self._hyper, self._params)
+        jax.block_until_ready(metrics)
+        return self._settings.rollout_size
+
+    def close(self) -> None:
+        """Forget the agent."""
+        forget(self, "_agent")

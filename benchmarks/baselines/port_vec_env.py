@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState, batch_reset, batch_step
+from jax_port.envs.env_phase1_jax import batch_reset, batch_step
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState
 
 
 @partial(jax.jit, static_argnums=2)

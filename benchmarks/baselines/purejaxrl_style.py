@@ -20,9 +20,9 @@ import optax
 from flax import struct
 from flax.training.train_state import TrainState
 
-from benchmarks.baselines.learners import Greedy, lenient, minibatches, title
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from benchmarks.baselines.learners import BaselineTrainer, Greedy, default_promotion, minibatches
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import TrainSettings
 
 ADAM_EPSILON = 1e-5
@@ -211,25 +211,17 @@ def _log_prob(logits: jax.Array, action: jax.Array) -> jax.Array:
     return jnp.take_along_axis(log_probs, action[:, None], axis=-1)[:, 0]
 
 
-class PureJaxRlTrainer:
+class PureJaxRlTrainer(BaselineTrainer):
     """The PPO in PureJaxRL's style as a workload; a portion is one update.
-
-    Args:
-        params: of the environment.
-        settings: sizes, network, numbers and the seed.
 
     Attributes:
         loss: mean loss of the last update's minibatches.
     """
 
-    masks = False
+    label = "PureJaxRL style, no masks"
     note = "no masks, float32 statistics, no bootstrap at truncation, value clipped"
-
-    def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
-        self.name, self.envs = title("PureJaxRL style, no masks", settings), settings.n_envs
-        self.loss = float("nan")
-        self._params, self._settings = params, settings
-        self._runner: Runner | None = None
+    loss = float("nan")
+    _runner: Runner | None = None
 
     def prepare(self) -> float:
         """Compile; return the seconds it took."""
@@ -244,7 +236,7 @@ class PureJaxRlTrainer:
         self._first, self._choose = jax.jit(ppo.begin), partial(_choose, network)
         self.begin()
         program = jax.jit(ppo.update, donate_argnums=0)
-        with lenient():  # optax promotes
+        with default_promotion():  # optax promotes
             self._update = program.lower(self._runner, self._params).compile()
         return time.perf_counter() - began
 

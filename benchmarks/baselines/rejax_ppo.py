@@ -12,35 +12,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.baselines.learners import Greedy, lenient, minibatches, title
-from jax_port.envs.env_phase1_jax import EnvParams
+from benchmarks.baselines.learners import BaselineTrainer, Greedy, default_promotion, minibatches
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
-from jax_port.ppo.settings import TrainSettings
 
 
-class RejaxTrainer:
+class RejaxTrainer(BaselineTrainer):
     """rejax's PPO as a workload; a portion is one ``train_iteration``.
 
     Observations and rewards are normalised by rejax's own options.
-
-    Args:
-        params: of the environment.
-        settings: sizes, network, numbers and the seed; the value network has the policy's sizes.
+    The value network has the policy's sizes.
     """
 
-    masks = False
+    label = "rejax, no masks"
     note = "no masks, float32 statistics, no bootstrap at truncation, value clipped, two optimisers"
-
-    def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
-        self.name, self.envs = title("rejax, no masks", settings), settings.n_envs
-        self._params, self._settings = params, settings
-        self._state: Any = None
+    _state: Any = None
 
     def prepare(self) -> float:
         """Import, compile, and return the seconds of both."""
         began = time.perf_counter()
         settings = self._settings
-        with lenient():
+        with default_promotion():
             import rejax
 
             self._algorithm = rejax.PPO.create(
@@ -104,7 +95,7 @@ def _chooser(algorithm: Any) -> Any:
     def choose(weights: Any, obs: jax.Array, masks: jax.Array) -> jax.Array:
         del masks
         params, moments = weights
-        with lenient():
+        with default_promotion():
             normalized = algorithm.normalize_obs(moments, obs)
             logits = algorithm.actor.apply(params, normalized, method="_action_dist").logits
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)

@@ -14,35 +14,24 @@ import jax.numpy as jnp
 import numpy as np
 from stable_baselines3.common.vec_env import VecNormalize
 
-from benchmarks.baselines.learners import Greedy, lenient, title, vec_scale
+from benchmarks.baselines.learners import BaselineTrainer, Greedy, default_promotion, vec_scale
 from benchmarks.baselines.port_vec_env import PortVecEnv
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.ppo.running_statistics import normalize
-from jax_port.ppo.settings import TrainSettings
 from parity.learner.sb3_settings import sb3_arguments
 
 
-class SbxTrainer:
-    """SBX's PPO as a workload; a portion is one rollout and its update.
+class SbxTrainer(BaselineTrainer):
+    """SBX's PPO as a workload; a portion is one rollout and its update."""
 
-    Args:
-        params: of the environment.
-        settings: sizes, network, numbers and the seed.
-    """
-
-    masks = False
+    label = "SBX, no masks"
     note = "no masks, steps from Python, VecNormalize, two optimisers"
-
-    def __init__(self, params: EnvParams, settings: TrainSettings) -> None:
-        self.name, self.envs = title("SBX, no masks", settings), settings.n_envs
-        self._params, self._settings = params, settings
-        self._model: Any = None
+    _model: Any = None
 
     def prepare(self) -> float:
         """Import, compile by training on one rollout, and return the seconds of all."""
         began = time.perf_counter()
         settings = self._settings
-        with lenient():
+        with default_promotion():
             import flax.linen as nn
             import sbx
 
@@ -68,7 +57,7 @@ class SbxTrainer:
 
     def run(self) -> int:
         """Collect one rollout and train on it."""
-        with lenient():
+        with default_promotion():
             self._model.learn(self._settings.rollout_size, reset_num_timesteps=False)
             jax.block_until_ready((self._model.policy.actor_state, self._model.policy.vf_state))
         return self._settings.rollout_size
@@ -92,7 +81,7 @@ def _chooser(actor: Any) -> Any:
     def choose(weights: Any, obs: jax.Array, masks: jax.Array) -> jax.Array:
         del masks
         params, scale = weights
-        with lenient():
+        with default_promotion():
             logits = actor.apply(params, normalize(scale, obs)).logits_parameter()
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
 

@@ -9,7 +9,7 @@ from benchmarks.baselines.learners import Learner
 from benchmarks.baselines.purejaxrl_style import PureJaxRlTrainer
 from benchmarks.baselines.rejax_ppo import RejaxTrainer
 from benchmarks.baselines.sbx_ppo import SbxTrainer
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from markets import InputError
 

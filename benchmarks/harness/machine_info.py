@@ -5,12 +5,13 @@ from __future__ import annotations
 import jax
 import msgspec
 
+from benchmarks.harness.record import Record
 from foundation import provenance
 
 PACKAGES = ("jax", "jaxlib", "numpy", "gymnasium", "stable-baselines3", "torch")
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Device(Record, frozen=True, kw_only=True):
     """JAX's default device.
 
     Attributes:
@@ -24,7 +25,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     count: int
 
 
-class MachineInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MachineInfo(Record, frozen=True, kw_only=True):
     """Machine and software that a report was measured with.
 
     Attributes:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.harness.machine_info import MachineInfo
+from benchmarks.harness.record import Record
 from benchmarks.harness.rows import (
     CompileRow,
     EnvironmentRow,
@@ -33,14 +34,7 @@ SCHEMA = 3
 """Version of the format, of all benchmarks."""
 
 
-class Report(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="benchmark",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Report(Record, frozen=True, kw_only=True, tag_field="benchmark"):
     """What the reports of all benchmarks have.
 
     Attributes:
@@ -51,12 +45,10 @@ class Report(
 
     schema: int
     machine_info: MachineInfo
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class MarketData(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class MarketData(Record, frozen=True, kw_only=True):
     """Bars that were measured on.
 
     Attributes:
@@ -76,7 +68,7 @@ class MarketData(
     device_bytes: int | None = None
 
 
-class LoadingTimes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoadingTimes(Record, frozen=True, kw_only=True):
     """Loading one market's CSV, seconds: the first time, and each time from the cache."""
 
     days: int
@@ -99,7 +91,7 @@ class EnvReport(Report, frozen=True, kw_only=True, tag="env_throughput"):
     data: MarketData
     config: dict[str, Any]
     rows: tuple[EnvironmentRow, ...]
-    ratios: dict[str, PairedRatio] = {}
+    ratios: dict[str, PairedRatio] = msgspec.field(default_factory=dict)
     loading: LoadingTimes | None = None
 
 
@@ -123,8 +115,8 @@ class TrainReport(Report, frozen=True, kw_only=True, tag="train_throughput"):
     matrix_flops: dict[str, float]
     data: MarketData
     rows: tuple[TrainingRow | EnvironmentRow, ...]
-    ratios: dict[str, float] = {}
-    ahead: dict[str, BaselineRatio] = {}
+    ratios: dict[str, float] = msgspec.field(default_factory=dict)
+    ahead: dict[str, BaselineRatio] = msgspec.field(default_factory=dict)
 
 
 class RooflineReport(Report, frozen=True, kw_only=True, tag="roofline"):
@@ -167,7 +159,7 @@ class MemoryReport(Report, frozen=True, kw_only=True, tag="memory"):
     utilisation: tuple[UtilisationRow, ...]
 
 
-class TimeRatio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TimeRatio(Record, frozen=True, kw_only=True):
     """How many times as long as the port a trainer took.
 
     Attributes:
@@ -189,7 +181,7 @@ class ReturnReport(Report, frozen=True, kw_only=True, tag="time_to_return"):
 
     trainer_settings: dict[str, Any]
     rows: tuple[ReturnRow, ...]
-    ahead: dict[str, TimeRatio] = {}
+    ahead: dict[str, TimeRatio] = msgspec.field(default_factory=dict)
 
 
 SectionReport = (
@@ -204,7 +196,7 @@ SectionReport = (
 """What one benchmark reports."""
 
 
-class SectionRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SectionRun(Record, frozen=True, kw_only=True):
     """Record of one run of one benchmark.
 
     Attributes:
@@ -228,7 +220,7 @@ class SectionRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stale: bool = False
 
 
-class SectionResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SectionResult(Record, frozen=True, kw_only=True):
     """One section of a merged report.
 
     Attributes:
@@ -244,7 +236,7 @@ class SectionResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     report: SectionReport | None
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Made(Record, frozen=True, kw_only=True):
     """How a merged report was made.
 
     Attributes:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from benchmarks.harness.record import Record
 from benchmarks.harness.statistics import Samples, Summary
 
 Side = Literal["port", "port, phase 2", "reference", "NumPy", "CartPole", "baseline", "machine"]
@@ -19,14 +20,7 @@ Form = Literal["obs", "parts", "none"]
 """What an environment's step hands out: observations whole, in two parts, or not at all."""
 
 
-class Row(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="kind",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Row(Record, frozen=True, kw_only=True, tag_field="kind"):
     """What all rows have.
 
     Attributes:
@@ -159,7 +153,7 @@ class MemoryRow(Row, frozen=True, kw_only=True, tag="memory"):
     envs: int | None = None
     form: Form | None = None
     bars: int | None = None
-    parts: dict[str, float] = {}
+    parts: dict[str, float] = msgspec.field(default_factory=dict)
     shared_bytes: float | None = None
     worker_bytes: tuple[int, ...] = ()
 
@@ -256,7 +250,7 @@ class ShareRow(Row, frozen=True, kw_only=True, tag="attained share"):
     share: Summary | None = None
 
 
-class CompileRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CompileRow(Record, frozen=True, kw_only=True):
     """XLA's compile time of the environment's loop: seconds of every repeat, over sizes."""
 
     environments: int
@@ -264,7 +258,7 @@ class CompileRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     seconds: tuple[float, ...]
 
 
-class LoadingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoadingRow(Record, frozen=True, kw_only=True):
     """Preparation of a market: days, bars, bytes on the device, seconds."""
 
     days: int

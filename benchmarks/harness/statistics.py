@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-import msgspec
 import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness.record import Record
+
+RESAMPLES = 4000
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Summary(Record, frozen=True, kw_only=True):
     """Median and quartiles of some numbers, in the unit of those numbers.
 
     Attributes:
@@ -97,6 +101,23 @@ def scaled(ratio: Summary, factor: float) -> Summary:
     """Return a ratio's median and quartiles times a number."""
     low, high = ratio.quartiles
     return Summary(median=factor * ratio.median, quartiles=(factor * low, factor * high))
+
+
+def resampled_medians(values: Sequence[float], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return the medians of :data:`RESAMPLES` samples drawn with replacement (a bootstrap)."""
+    drawn = rng.integers(0, len(values), (RESAMPLES, len(values)))
+    return np.asarray(np.median(np.asarray(values, float)[drawn], axis=1))
+
+
+def central_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """Return the bounds that hold the central share of some values."""
+    low, high = np.percentile(values, (100 * (1 - level) / 2, 100 * (1 + level) / 2))
+    return float(low), float(high)
+
+
+def median_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """Return the bootstrapped 95% interval of the median of at least one number."""
+    return central_interval(resampled_medians(values, np.random.default_rng(seed)))
 
 
 def block_scatter(medians: Sequence[float]) -> float | None:

@@ -20,11 +20,11 @@ from scipy.stats import t as student
 
 from benchmarks.harness.machine_info import MachineInfo
 from benchmarks.harness.reports import AnyReport, MergedReport
+from benchmarks.harness.statistics import central_interval, resampled_medians
 from benchmarks.report.sections import Measured, measured_of
 from markets import InputError
 
 Verdict = Literal["slower", "faster", "worse", "better", "same", "unclear"]
-RESAMPLES = 4000
 LEVEL = 0.95
 MOST_FREEDOM = 30
 """Degrees of freedom that a section's rows give at most: they share the machine and its moods."""
@@ -183,14 +183,8 @@ def interval_of(
     if min(len(before.samples), len(after.samples)) < 2 and before.section:
         return None
 
-    def medians(samples: Sequence[float]) -> NDArray[np.float64]:
-        values = np.array(samples, float)
-        drawn = rng.integers(0, len(values), (RESAMPLES, len(values)))
-        return np.asarray(np.median(values[drawn], axis=1))
-
-    drawn = medians(after.samples) / medians(before.samples)
-    low, high = np.percentile(drawn, (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2))
-    return float(low), float(high)
+    drawn = resampled_medians(after.samples, rng) / resampled_medians(before.samples, rng)
+    return central_interval(drawn, LEVEL)
 
 
 def change_of(

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 
+from benchmarks.harness import reports
 from benchmarks.harness.output import duration, percent, short, size_words
-from benchmarks.harness.reports import (
-    EnvReport,
-    LatencyReport,
-    MemoryReport,
-    ReturnReport,
-    RooflineReport,
-    ScalingReport,
-    SectionReport,
-    TrainReport,
-)
+from benchmarks.harness.reports import SectionReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, Row, TrainingRow
 from benchmarks.harness.statistics import block_scatter, paired_ratio, summarise
 from benchmarks.report.takeaways import base_row, times
@@ -57,23 +50,10 @@ class PageTable:
         self.rows.append(TableRow((row.name,), row.error or "no reason was given"))
 
 
+@singledispatch
 def section_tables(report: SectionReport) -> list[PageTable]:
     """Return the tables of a section."""
-    match report:
-        case EnvReport():
-            return env_tables(report)
-        case TrainReport():
-            return train_tables(report)
-        case RooflineReport():
-            return roofline_tables(report)
-        case ScalingReport():
-            return scaling_tables(report)
-        case LatencyReport():
-            return latency_tables(report)
-        case MemoryReport():
-            return memory_tables(report)
-        case ReturnReport():
-            return return_tables(report)
+    raise TypeError(f"no tables of a {type(report).__name__}")
 
 
 def _scatter(medians: Sequence[float]) -> str:
@@ -117,13 +97,15 @@ def _no_comparison(row: RateRow) -> None:
     return None
 
 
-def env_tables(report: EnvReport) -> list[PageTable]:
+@section_tables.register
+def env_tables(report: reports.EnvReport) -> list[PageTable]:
     """Return the rows of environment steps, compared with the port's with observations."""
     port = base_row(report.rows)
     return [rate_table(report.rows, "Every row", lambda row: None if row.side == "port" else port)]
 
 
-def train_tables(report: TrainReport) -> list[PageTable]:
+@section_tables.register
+def train_tables(report: reports.TrainReport) -> list[PageTable]:
     """Return the rows of training steps, compared with the port's best of as many epochs."""
 
     def port_row(row: RateRow) -> RateRow | None:
@@ -150,7 +132,8 @@ def _yes_or_no(value: bool | None) -> str:
     return "yes" if value else "no"
 
 
-def roofline_tables(report: RooflineReport) -> list[PageTable]:
+@section_tables.register
+def roofline_tables(report: reports.RooflineReport) -> list[PageTable]:
     """Return shares, counted bytes, and rates."""
     shares = PageTable("Attained shares", ("", "of", "needs per step", "share", "quartiles"), 2)
     for row in report.shares:
@@ -174,7 +157,8 @@ def roofline_tables(report: RooflineReport) -> list[PageTable]:
     return [shares, counted, rate_table(report.rows, "Rates", _no_comparison)]
 
 
-def scaling_tables(report: ScalingReport) -> list[PageTable]:
+@section_tables.register
+def scaling_tables(report: reports.ScalingReport) -> list[PageTable]:
     """Return the points, compile times and loading."""
     compiling = PageTable("Compiling the loop", ("environments", "steps", "seconds"), 0)
     for row in report.compile:
@@ -191,7 +175,8 @@ def scaling_tables(report: ScalingReport) -> list[PageTable]:
     return [rate_table(report.rows, "Every point", _no_comparison), compiling, loading]
 
 
-def memory_tables(report: MemoryReport) -> list[PageTable]:
+@section_tables.register
+def memory_tables(report: reports.MemoryReport) -> list[PageTable]:
     """Return bytes and utilisation."""
     sizes = PageTable("Memory", ("", "per", "how", "bytes", "parts", "shared by all"), 3)
     for row in report.rows:
@@ -217,7 +202,8 @@ def memory_tables(report: MemoryReport) -> list[PageTable]:
     return [sizes, busy]
 
 
-def latency_tables(report: LatencyReport) -> list[PageTable]:
+@section_tables.register
+def latency_tables(report: reports.LatencyReport) -> list[PageTable]:
     """Return the latency of every runtime."""
     table = PageTable("Every runtime", ("", "median", "99th percentile", "between blocks"))
     for row in report.rows:
@@ -229,7 +215,8 @@ def latency_tables(report: LatencyReport) -> list[PageTable]:
     return [table]
 
 
-def return_tables(report: ReturnReport) -> list[PageTable]:
+@section_tables.register
+def return_tables(report: reports.ReturnReport) -> list[PageTable]:
     """Return every trainer's time to the return."""
     columns = (
         "",

@@ -5,40 +5,20 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from functools import singledispatch
 
+from benchmarks.harness import reports
 from benchmarks.harness.output import duration, short, size_words
-from benchmarks.harness.reports import (
-    EnvReport,
-    LatencyReport,
-    MemoryReport,
-    ReturnReport,
-    RooflineReport,
-    ScalingReport,
-    SectionReport,
-    TrainReport,
-)
+from benchmarks.harness.reports import SectionReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, ShareRow, TrainingRow
 from benchmarks.harness.statistics import Summary, paired_ratio
 from benchmarks.report.targets import best, best_vectorised, with_observations
 
 
+@singledispatch
 def takeaway(report: SectionReport) -> str:
     """Return a section's two sentences; what was not measured is said to be so."""
-    match report:
-        case EnvReport():
-            return _env(report)
-        case TrainReport():
-            return _train(report)
-        case RooflineReport():
-            return _roofline(report)
-        case ScalingReport():
-            return _scaling(report)
-        case LatencyReport():
-            return _latency(report)
-        case MemoryReport():
-            return _memory(report)
-        case ReturnReport():
-            return _time_to_return(report)
+    raise TypeError(f"no takeaway of a {type(report).__name__}")
 
 
 def times(ratio: Summary | None) -> str:
@@ -62,7 +42,8 @@ def base_row(rows: Sequence[EnvironmentRow]) -> EnvironmentRow | None:
     return next((row for row in rows if row.name == "port, obs" and row.rate), None)
 
 
-def _env(report: EnvReport) -> str:
+@takeaway.register
+def _env(report: reports.EnvReport) -> str:
     rows = report.rows
     base, vec = base_row(rows), best_vectorised(rows)
     if base is None:
@@ -79,7 +60,8 @@ def _env(report: EnvReport) -> str:
     return f"{first}. {second}."
 
 
-def _train(report: TrainReport) -> str:
+@takeaway.register
+def _train(report: reports.TrainReport) -> str:
     rows = [row for row in report.rows if isinstance(row, TrainingRow)]
     epochs = max((row.epochs for row in rows if row.rate), default=None)
     by_side = {
@@ -109,7 +91,8 @@ def _nearest(shares: Sequence[ShareRow], side: str) -> tuple[ShareRow, float] | 
     return max(medians, key=lambda pair: pair[1], default=None)
 
 
-def _roofline(report: RooflineReport) -> str:
+@takeaway.register
+def _roofline(report: reports.RooflineReport) -> str:
     port, reference = _nearest(report.shares, "port"), _nearest(report.shares, "reference")
     if port is None:
         return "No share could be computed. See the table for why."
@@ -123,7 +106,8 @@ def _roofline(report: RooflineReport) -> str:
     return f"{first}. The reference comes no nearer than {share:.2g} ({row.name})."
 
 
-def _scaling(report: ScalingReport) -> str:
+@takeaway.register
+def _scaling(report: reports.ScalingReport) -> str:
     rows = [
         row for row in report.rows if row.rate and row.series == "environment over devices"
     ]  # fmt: skip
@@ -143,7 +127,8 @@ def _scaling(report: ScalingReport) -> str:
     return f"{first}. {second}."
 
 
-def _latency(report: LatencyReport) -> str:
+@takeaway.register
+def _latency(report: reports.LatencyReport) -> str:
     medians = {row.name: row.median_us for row in report.rows if row.median_us is not None}
     if not medians:
         return "No runtime could be measured. See the table for why."
@@ -155,7 +140,8 @@ def _latency(report: LatencyReport) -> str:
     )
 
 
-def _memory(report: MemoryReport) -> str:
+@takeaway.register
+def _memory(report: reports.MemoryReport) -> str:
     sizes = [(row, row.bytes) for row in report.rows if row.bytes is not None]
     loops = [(row, size) for row, size in sizes if row.form]
     if not loops:
@@ -175,7 +161,8 @@ def _memory(report: MemoryReport) -> str:
     return f"{first}. {second}."
 
 
-def _time_to_return(report: ReturnReport) -> str:
+@takeaway.register
+def _time_to_return(report: reports.ReturnReport) -> str:
     seconds: dict[str, list[float]] = {}
     for row in report.rows:
         if not row.error:

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import json_option, rounds_option
 from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, LatencyReport
 from benchmarks.harness.rows import LatencyRow
@@ -185,8 +185,8 @@ def latency_row(name: str, microseconds: list[float]) -> LatencyRow:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @decisions_option
-@rounds_option(5)
-@json_option
+@cli.rounds_option(5)
+@cli.json_option
 def main(folder: Path, decisions: int, rounds: int, out: Path | None) -> None:
     """Measure the latency of single decisions of the bundle FOLDER."""
     publish(measure(folder, decisions, rounds), show, out)

@@ -30,22 +30,9 @@ from benchmarks.baselines.environments import (
 )
 from benchmarks.baselines.market import Market, make_market, read_or_generate
 from benchmarks.baselines.numpy_env import NumpyWorkload
+from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import (
-    as_text,
-    data_option,
-    days_option,
-    envs_option,
-    json_option,
-    legacy_option,
-    numbers,
-    quick_option,
-    rounds_option,
-    seconds_option,
-    symbol_option,
-    use_host_devices,
-)
 from benchmarks.harness.output import numeric_table, publish, short
 from benchmarks.harness.reports import SCHEMA, EnvReport, LoadingTimes
 from benchmarks.harness.rows import EnvironmentRow, Form
@@ -72,7 +59,7 @@ class Sizes:
 
     Attributes:
         envs: environments of the port.
-        sizes: further numbers of environments of the port, with and without observations.
+        sizes: further cli.numbers of environments of the port, with and without observations.
         workers: sizes of ``SubprocVecEnv`` to try; the best of them is compared.
         steps: steps in one scan of the port, and in one portion of the reference.
         rounds: samples per row.
@@ -92,17 +79,17 @@ class Sizes:
 
 
 @click.command()
-@data_option
-@symbol_option
-@days_option(250)
-@envs_option()
-@click.option("--sizes", default="", help="More numbers of environments of the port, with commas.")
+@cli.data_option
+@cli.symbol_option
+@cli.days_option(250)
+@cli.envs_option()
+@click.option("--sizes", default="", help="More cli.numbers of environments of the port, with commas.")
 @click.option("--workers", default="2,4,8", show_default=True, help="Sizes of SubprocVecEnv.")
 @click.option("--steps", default=400, show_default=True, help="Steps in one scan of the port.")
-@rounds_option(7)
-@seconds_option(10.0)
+@cli.rounds_option(7)
+@cli.seconds_option(10.0)
 @click.option("--seed", default=0, show_default=True, help="Seed of bars, restarts and actions.")
-@legacy_option
+@cli.legacy_option
 @click.option("--loading/--no-loading", default=False, help="Time loading five years of one market.")
 @click.option(
     "--host-devices",
@@ -110,17 +97,17 @@ class Sizes:
     show_default=True,
     help="On a CPU, split over as many.",
 )
-@quick_option
-@json_option
+@cli.quick_option
+@cli.json_option
 def main(out: Path | None, quick: bool, loading: bool, host_devices: int, **options: Any) -> None:
     """Measure environment steps per second of the port, of the reference and of others."""
     if quick:
         options |= {"days": 4, "envs": 32, "steps": 4, "rounds": 2, "seconds_per_row": 0.02}
         options |= {"sizes": "1,64" if options["sizes"] else "", "workers": "2"}
-    use_host_devices(host_devices)
-    settings = as_text(options)
+    cli.use_host_devices(host_devices)
+    settings = cli.as_text(options)
     data, symbol, days = (options.pop(name) for name in ("data", "symbol", "days"))
-    options |= {name: numbers(options[name]) for name in ("sizes", "workers")}
+    options |= {name: cli.numbers(options[name]) for name in ("sizes", "workers")}
     sizes = Sizes(**options)
     market = make_market(read_or_generate(data, symbol, days, sizes.seed))
     report = measure(market, sizes, settings)

@@ -28,14 +28,14 @@ from benchmarks.baselines.pattern_agents import (
     train,
 )
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
+from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import as_text, days_option
 from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
 from foundation.errors import run_command
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.settings import Precision, TrainSettings
 from markets import EnvConfig
 from markets.synthetic.pattern import oracle_signals
@@ -127,7 +127,7 @@ class LearningReport(Report, frozen=True, kw_only=True, tag="it_learns"):
 @click.command()
 @click.option("--agents", default=4, show_default=True, help="Seeds of each kind.")
 @click.option("--steps", default=SETTINGS.total_timesteps, show_default=True, help="Of each agent.")
-@days_option(250, "Days trained on.")
+@cli.days_option(250, "Days trained on.")
 @click.option("--starts", default=2000, show_default=True, help="Episodes judged by.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/it_learns"))
 def main(out: Path, **options: int) -> None:
@@ -141,7 +141,7 @@ def main(out: Path, **options: int) -> None:
     report = LearningReport(
         schema=SCHEMA,
         machine_info=machine_info(),
-        settings=as_text(options),
+        settings=cli.as_text(options),
         trainer_settings=base.to_dict(),
         rows=tuple(rows),
     )

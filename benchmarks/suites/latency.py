@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.harness.options import json_option, quick_option, rounds_option
+from benchmarks.harness import options as cli
 from benchmarks.harness.output import publish
 from benchmarks.suites.decision_latency import decisions_option, measure, show
 from foundation.errors import run_command
@@ -49,9 +49,9 @@ def untrained_policy(seed: int = 0) -> Policy:
 
 @click.command()
 @decisions_option
-@rounds_option(5)
-@quick_option
-@json_option
+@cli.rounds_option(5)
+@cli.quick_option
+@cli.json_option
 def main(decisions: int, rounds: int, quick: bool, out: Path | None) -> None:
     """Measure single decisions of a policy with the default network."""
     if quick:

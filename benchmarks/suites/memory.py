@@ -31,25 +31,15 @@ from benchmarks.baselines.numpy_env import NumpyWorkload
 from benchmarks.baselines.port_agents import agents_hyper, fresh_agents
 from benchmarks.baselines.port_trainer import PortTrainer
 from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings
+from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload, sentence
-from benchmarks.harness.options import (
-    as_text,
-    days_option,
-    json_option,
-    legacy_option,
-    numbers,
-    quick_option,
-    seconds_option,
-    symbol_option,
-    use_host_devices,
-)
 from benchmarks.harness.output import numeric_table, percent, publish, size_words
 from benchmarks.harness.processes import watch_utilisation
 from benchmarks.harness.reports import SCHEMA, MemoryReport
 from benchmarks.harness.rows import Form, MemoryRow, Side, UtilisationRow
 from foundation.errors import run_command
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import make_train
 from legacy_torch.train import TrainConfig
@@ -60,19 +50,19 @@ FORMS: dict[Form, str] = {"obs": "with observations", "none": "without observati
 
 
 @click.command()
-@symbol_option
-@days_option(250)
+@cli.symbol_option
+@cli.days_option(250)
 @click.option("--sizes", default="1000,10000,100000", show_default=True, help="Of the port.")
 @click.option("--workers", default="2,4,8", show_default=True, help="Sizes of SubprocVecEnv.")
-@seconds_option(10.0)
-@legacy_option
-@quick_option
-@json_option
+@cli.seconds_option(10.0)
+@cli.legacy_option
+@cli.quick_option
+@cli.json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure memory and utilisation of both sides."""
     if quick:
         options |= {"days": 4, "sizes": "32", "workers": "2", "seconds_per_row": 0.02}
-    use_host_devices()
+    cli.use_host_devices()
     publish(measure(options, quick), show, out)
 
 
@@ -82,7 +72,7 @@ def measure(options: dict[str, Any], quick: bool) -> MemoryReport:
     Raises:
         InputError: there are too few bars, or a list of sizes is none.
     """
-    sizes, workers = (numbers(options[name], f"--{name}") for name in ("sizes", "workers"))
+    sizes, workers = (cli.numbers(options[name], f"--{name}") for name in ("sizes", "workers"))
     market = make_market(read_or_generate(None, options["symbol"], options["days"]))
     around = machine_info()
     rows = []
@@ -102,7 +92,7 @@ def measure(options: dict[str, Any], quick: bool) -> MemoryReport:
     return MemoryReport(
         schema=SCHEMA,
         machine_info=around,
-        settings=as_text(options),
+        settings=cli.as_text(options),
         data=market.data,
         rows=tuple(rows),
         utilisation=tuple(utilisation(one.workload, one.side, seconds) for one in watched),

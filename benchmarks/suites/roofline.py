@@ -21,40 +21,32 @@ from rich.console import Console
 
 from benchmarks.baselines.environments import PortWorkload, ReferenceWorkload, VecEnvWorkload
 from benchmarks.baselines.machine_rates import (
+    PRODUCT_FLOPS,
     WORD,
     MachineWorkload,
     MakeWork,
+    flops_per_step,
+    make_product,
     numpy_copy,
     numpy_gather,
     xla_copy,
     xla_gather,
 )
 from benchmarks.baselines.market import Market, make_market, read_or_generate
-from benchmarks.baselines.matrix_products import PRODUCT_FLOPS, flops_per_step, make_product
 from benchmarks.baselines.numpy_env import NumpyWorkload
 from benchmarks.baselines.port_trainer import PortTrainer
 from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings
+from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.options import (
-    as_text,
-    days_option,
-    envs_option,
-    json_option,
-    legacy_option,
-    quick_option,
-    rounds_option,
-    seconds_option,
-    symbol_option,
-)
 from benchmarks.harness.output import numeric_table, publish, short
 from benchmarks.harness.reports import SCHEMA, RooflineReport
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, RateRow, ShareRow, TrainingRow
 from benchmarks.harness.statistics import paired_ratio, scaled
 from foundation.errors import run_command
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 
 LARGE = 256 * 2**20
@@ -74,9 +66,9 @@ Rows = list[MachineRow | EnvironmentRow | TrainingRow]
 
 
 @click.command()
-@symbol_option
-@days_option(250)
-@envs_option()
+@cli.symbol_option
+@cli.days_option(250)
+@cli.envs_option()
 @click.option(
     "--train-envs", default=1024, show_default=True, help="Environments of the port's trainer."
 )
@@ -85,11 +77,11 @@ Rows = list[MachineRow | EnvironmentRow | TrainingRow]
 @click.option(
     "--workers", type=click.IntRange(1), default=8, show_default=True, help="Of the reference."
 )
-@rounds_option(5)
-@seconds_option(8.0)
-@legacy_option
-@quick_option
-@json_option
+@cli.rounds_option(5)
+@cli.seconds_option(8.0)
+@cli.legacy_option
+@cli.quick_option
+@cli.json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure the machine and both sides, and the shares attained."""
     if quick:
@@ -259,7 +251,7 @@ def measure(options: Options, large: int = LARGE) -> RooflineReport:
     return RooflineReport(
         schema=SCHEMA,
         machine_info=around,
-        settings=as_text(options),
+        settings=cli.as_text(options),
         bytes_per_step=counted,
         xla_per_step=xla_count(market.params, options["envs"]),
         rows=tuple(rows),

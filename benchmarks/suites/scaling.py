@@ -21,30 +21,19 @@ from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from msgspec.structs import replace
 from rich.console import Console
 
-from benchmarks.baselines.device_trainer import DeviceTrainer
 from benchmarks.baselines.environments import PortWorkload
-from benchmarks.baselines.port_trainer import PortTrainer
+from benchmarks.baselines.port_trainer import DeviceTrainer, PortTrainer
+from benchmarks.harness import options as cli
 from benchmarks.harness.entries import STEPS, Entry, measure_entries
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.options import (
-    F,
-    as_text,
-    envs_option,
-    json_option,
-    numbers,
-    quick_option,
-    rounds_option,
-    seconds_option,
-    symbol_option,
-    use_host_devices,
-)
 from benchmarks.harness.output import numeric_table, publish, short
 from benchmarks.harness.reports import SCHEMA, ScalingReport
 from benchmarks.harness.rows import CompileRow, Form, LoadingRow, ScalingRow
 from foundation.errors import run_command
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -73,14 +62,14 @@ Lists = dict[str, tuple[int, ...]]
 Axes = dict[str, int]
 
 
-def _list_option(name: str, help: str) -> Callable[[F], F]:
+def _list_option(name: str, help: str) -> Callable[[cli.F], cli.F]:
     default = FULL[name.removeprefix("--").replace("-", "_")]
     return click.option(name, default=default, show_default=True, help=help)
 
 
 @click.command()
-@symbol_option
-@envs_option(help="Environments without training.")
+@cli.symbol_option
+@cli.envs_option(help="Environments without training.")
 @_list_option("--train-envs", "Environments in training.")
 @_list_option("--n-steps", "Lengths of a rollout.")
 @_list_option("--batches", "Sizes of a minibatch.")
@@ -88,15 +77,15 @@ def _list_option(name: str, help: str) -> Callable[[F], F]:
 @_list_option("--days", "Lengths of synthetic data.")
 @_list_option("--compile-envs", "Environments of the loop that is compiled.")
 @_list_option("--compile-steps", "Steps of the loop that is compiled.")
-@rounds_option(3)
-@seconds_option(6.0)
-@quick_option
-@json_option
+@cli.rounds_option(3)
+@cli.seconds_option(6.0)
+@cli.quick_option
+@cli.json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure how the port's speed and compile time change with its sizes."""
     if quick:
         options |= {**QUICK, "envs": 32, "rounds": 2, "seconds_per_row": 0.02}
-    use_host_devices()
+    cli.use_host_devices()
     publish(measure(options), show, out)
 
 
@@ -106,7 +95,7 @@ def measure(options: dict[str, Any]) -> ScalingReport:
     Raises:
         InputError: an axis has no values, or values that can't be used.
     """
-    lists: Lists = {name: numbers(options[name], f"--{name.replace('_', '-')}") for name in FULL}
+    lists: Lists = {name: cli.numbers(options[name], f"--{name.replace('_', '-')}") for name in FULL}
     params_by_days, loading = load_markets(options["symbol"], lists["days"])
     params = params_by_days[middle_of(lists["days"])]
     around = machine_info()
@@ -120,7 +109,7 @@ def measure(options: dict[str, Any]) -> ScalingReport:
     return ScalingReport(
         schema=SCHEMA,
         machine_info=around,
-        settings=as_text(options),
+        settings=cli.as_text(options),
         rows=(*rows, *left_out),
         compile=compile_times(params, lists["compile_envs"], lists["compile_steps"]),
         loading=tuple(loading),
@@ -196,7 +185,7 @@ def training_entries(
 def device_entries(
     params: EnvParams, devices: tuple[int, ...], envs: int
 ) -> Iterator[Entry[ScalingRow]]:
-    """Yield the environment alone over numbers of devices, with and without observations."""
+    """Yield the environment alone over cli.numbers of devices, with and without observations."""
     for count in fitting(devices, envs):
         for form, series in SERIES.items():
             workload = PortWorkload(params, form, envs=envs, steps=200, seed=0, devices=count)
@@ -234,7 +223,7 @@ def middle_of(values: tuple[int, ...]) -> int:
 
 
 def fitting(counts: tuple[int, ...], envs: int) -> list[int]:
-    """Return the numbers of devices that there are and that share the environments evenly."""
+    """Return the cli.numbers of devices that there are and that share the environments evenly."""
     return [count for count in counts if count <= jax.device_count() and envs % count == 0]
 
 

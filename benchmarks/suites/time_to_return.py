@@ -28,9 +28,9 @@ from benchmarks.baselines.pattern_agents import TRAINED_ON, make_held_out, make_
 from benchmarks.baselines.port_trainer import PortLearner
 from benchmarks.baselines.reference_trainer import ReferenceLearner, reference_settings
 from benchmarks.baselines.trainers import BASELINES
+from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import sentence
-from benchmarks.harness.options import as_text, json_option, quick_option
 from benchmarks.harness.output import numeric_table, publish, wide_console
 from benchmarks.harness.reports import SCHEMA, ReturnReport, TimeRatio
 from benchmarks.harness.rows import ReturnPoint, ReturnRow
@@ -157,8 +157,8 @@ def run_in_process(name: str, plan: TrainingPlan, seed: int) -> ReturnRow:
     "--rollout", default=8192, type=int, help="Steps in MaskablePPO's rollout, of all workers."
 )
 @click.option("--reference-batch", default=512, type=int, help="MaskablePPO's minibatch.")
-@quick_option
-@json_option
+@cli.quick_option
+@cli.json_option
 def command(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure wall time to a fixed return on the market with the planted pattern."""
     if quick:
@@ -178,7 +178,7 @@ def command(out: Path | None, quick: bool, **options: Any) -> None:
     report = ReturnReport(
         schema=SCHEMA,
         machine_info=machine_info(),
-        settings=as_text(options),
+        settings=cli.as_text(options),
         trainer_settings={"port": plan.settings.to_dict(), "maskable": asdict(plan.reference)},
         rows=tuple(rows),
         ahead=ahead(rows),

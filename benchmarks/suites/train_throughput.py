@@ -23,26 +23,14 @@ from msgspec.structs import replace as replace_fields
 from rich.console import Console
 
 from benchmarks.baselines.environments import PortWorkload, VecEnvWorkload
+from benchmarks.baselines.machine_rates import flops_per_step, product_rates
 from benchmarks.baselines.market import Market, make_market, read_or_generate
-from benchmarks.baselines.matrix_products import flops_per_step, product_rates
 from benchmarks.baselines.port_trainer import PortTrainer
 from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_settings
 from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layouts
+from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import (
-    as_text,
-    data_option,
-    days_option,
-    envs_option,
-    json_option,
-    legacy_option,
-    numbers,
-    quick_option,
-    rounds_option,
-    seconds_option,
-    symbol_option,
-)
 from benchmarks.harness.output import numeric_table, publish, short
 from benchmarks.harness.reports import SCHEMA, BaselineRatio, TrainReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, Side, TrainingRow
@@ -59,11 +47,11 @@ Options = dict[str, Any]
 
 
 @click.command()
-@data_option
-@symbol_option
-@days_option(60)
+@cli.data_option
+@cli.symbol_option
+@cli.days_option(60)
 @click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
-@envs_option(1024)
+@cli.envs_option(1024)
 @click.option("--n-steps", default=32, show_default=True, help="Steps in a rollout of the port.")
 @click.option("--batch-size", default=8192, show_default=True, help="The port's minibatch.")
 @click.option(
@@ -77,9 +65,9 @@ Options = dict[str, Any]
 @click.option("--workers", default="2,4", show_default=True, help="Processes of the reference.")
 @click.option("--batches", default="512,4096", show_default=True, help="The reference's minibatches.")
 @click.option("--rollout", default=8192, show_default=True, help="Steps in the reference's rollout.")
-@rounds_option(3)
-@seconds_option(12.0)
-@legacy_option
+@cli.rounds_option(3)
+@cli.seconds_option(12.0)
+@cli.legacy_option
 @click.option("--baselines", default=",".join(BASELINES), show_default=True, help="Or none.")
 @click.option(
     "--baseline-layouts",
@@ -87,8 +75,8 @@ Options = dict[str, Any]
     show_default=True,
     help="Environments x steps x minibatch that baselines are given beside the port's own.",
 )
-@quick_option
-@json_option
+@cli.quick_option
+@cli.json_option
 def main(out: Path | None, quick: bool, **options: Any) -> None:
     """Measure training steps per second of the port, of the reference and of other trainers."""
     if quick:
@@ -103,7 +91,7 @@ def measure(bars: Bars, options: Options) -> TrainReport:
     """Measure all trainers on the same bars and return the report."""
     phase1, phase2 = make_market(bars), make_market(bars, EnvConfig.phase2())
     entries: list[Entry[TrainingRow | EnvironmentRow]] = []
-    for epochs in numbers(options["epochs"]):
+    for epochs in cli.numbers(options["epochs"]):
         for precision in options["precisions"].split(","):
             settings = TrainSettings(
                 n_envs=options["envs"],
@@ -122,7 +110,7 @@ def measure(bars: Bars, options: Options) -> TrainReport:
     return TrainReport(
         schema=SCHEMA,
         machine_info=around,
-        settings=as_text(options),
+        settings=cli.as_text(options),
         matrix_flops=rates,
         data=phase1.data,
         rows=tuple(rows),
@@ -168,8 +156,8 @@ def baseline_entries(
 
 def reference_entries(market: Market, epochs: int, options: Options) -> Iterator[Entry[TrainingRow]]:
     """Yield MaskablePPO with every number of workers and every minibatch."""
-    for workers in numbers(options["workers"]) if options["legacy"] else ():
-        for batch in numbers(options["batches"]):
+    for workers in cli.numbers(options["workers"]) if options["legacy"] else ():
+        for batch in cli.numbers(options["batches"]):
             settings = reference_settings(epochs, workers, batch, options["rollout"])
             trainer = ReferenceTrainer(market.bars, market.config, settings)
             yield training_entry(trainer, "reference", epochs)
@@ -181,7 +169,7 @@ def environment_entries(market: Market, options: Options) -> Iterator[Entry[Envi
         market.params, "obs", envs=options["envs"], steps=options["n_steps"], seed=0
     )  # fmt: skip
     yield environment_entry(port, "port")
-    for workers in numbers(options["workers"]) if options["legacy"] else ():
+    for workers in cli.numbers(options["workers"]) if options["legacy"] else ():
         vec = VecEnvWorkload(
             market.bars, market.config, workers=workers, in_process=False, steps=400, seed=0
         )

@@ -18,35 +18,29 @@ from typing import Any
 import click
 import jax
 import jax.numpy as jnp
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.baselines.pattern_agents import (
-    SETTINGS,
-    HeldOutMarket,
-    make_held_out,
-    make_params,
-    policy_return,
-    train,
-)
+from benchmarks.baselines import pattern_agents
+from benchmarks.baselines.pattern_agents import SETTINGS, HeldOutMarket
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
+from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.options import as_text, days_option
 from benchmarks.harness.output import numeric_table, wide_console, write_report
+from benchmarks.harness.record import Record
 from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
-from jax_port.envs.env_phase1_jax import EnvParams
-from jax_port.ppo.train_ppo_jax import Agent
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.ppo.transfer import begin_with, extend
 from markets import EnvConfig, InputError
 
 PHASE_1, PHASE_2 = EnvConfig.phase1(), EnvConfig.phase2()
 
 
-class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Curve(Record, frozen=True, kw_only=True):
     """Judgements while agents are trained.
 
     Attributes:
@@ -58,7 +52,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pnl_dollars: tuple[tuple[float, ...], ...]
 
 
-class Gain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Gain(Record, frozen=True, kw_only=True):
     """Mean PnL of an episode in dollars, agent by agent, with and without Phase 1's weights.
 
     Attributes:
@@ -98,7 +92,7 @@ class _Judge:
         self._updates: list[int] = []
         self._earned: list[tuple[float, ...]] = []
 
-    def __call__(self, updates: int, agent: Agent) -> None:
+    def __call__(self, updates: int, agent: TrainState) -> None:
         if updates % self._every:
             return
         config = self._held_out.config
@@ -107,7 +101,9 @@ class _Judge:
             for number in range(agent.updates.shape[0])
         ]
         self._updates.append(updates)
-        self._earned.append(tuple(policy_return(policy, self._held_out) for policy in policies))
+        self._earned.append(
+            tuple(pattern_agents.policy_return(policy, self._held_out) for policy in policies)
+        )
 
     @property
     def curve(self) -> Curve:
@@ -116,14 +112,16 @@ class _Judge:
         return Curve(steps=steps, pnl_dollars=tuple(self._earned))
 
 
-def begin_with_each(agent: Agent, teachers: Agent, params: EnvParams, spec: Any) -> Agent:
+def begin_with_each(
+    agent: TrainState, teachers: TrainState, params: EnvParams, spec: Any
+) -> TrainState:
     """Return fresh Phase 2 agents (A, ...), each with the weights and statistics of its own teacher."""
     begun = []
     for number in range(agent.updates.shape[0]):
         policy = extend(policy_of(teachers, number, PHASE_1, spec), PHASE_2)
         begun.append(begin_with(jax.tree.map(lambda x, n=number: x[n : n + 1], agent), policy, params))
     with jax.enable_x64(True):  # the statistics are float64 and stay so
-        joined: Agent = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
+        joined: TrainState = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *begun)
     return joined
 
 
@@ -150,7 +148,7 @@ def compare(transferred: Curve, scratch: Curve, steps: int) -> dict[str, Gain]:
 @click.option("--agents", default=6, show_default=True, help="Seeds.")
 @click.option("--first", default=500_000, show_default=True, help="Steps of Phase 1.")
 @click.option("--second", default=500_000, show_default=True, help="Steps of Phase 2.")
-@days_option(250, "Days trained on.")
+@cli.days_option(250, "Days trained on.")
 @click.option("--starts", default=1000, show_default=True, help="Episodes judged by.")
 @click.option("--points", default=8, show_default=True, help="How often Phase 2 agents are judged.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports/transfer_gain"))
@@ -174,30 +172,33 @@ def measure(options: dict[str, int]) -> TransferReport:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=2 * before + 2 * after)
 
-        def watched(judge: _Judge) -> Callable[[int, Agent], None]:
-            def on_update(updates: int, agent: Agent) -> None:
+        def watched(judge: _Judge) -> Callable[[int, TrainState], None]:
+            def on_update(updates: int, agent: TrainState) -> None:
                 judge(updates, agent)
                 bar.advance(task)
 
             return on_update
 
         settings = replace(SETTINGS, total_timesteps=before * size)
-        params = make_params(PHASE_1, days, 1.0)
-        phase_1 = _Judge(make_held_out(PHASE_1, days, 1.0, starts), before)
+        params = pattern_agents.make_params(PHASE_1, days, 1.0)
+        phase_1 = _Judge(pattern_agents.make_held_out(PHASE_1, days, 1.0, starts), before)
         fresh = fresh_agents(params, settings, agents)
-        teachers, _, _ = train(fresh, params, settings, before, watched(phase_1))
+        teachers, _, _ = pattern_agents.train(fresh, params, settings, before, watched(phase_1))
         settings = replace(SETTINGS, total_timesteps=(before + after) * size)
-        params, held_out = make_params(PHASE_2, days, 1.0), make_held_out(PHASE_2, days, 1.0, starts)
+        params, held_out = (
+            pattern_agents.make_params(PHASE_2, days, 1.0),
+            pattern_agents.make_held_out(PHASE_2, days, 1.0, starts),
+        )
         transferred, scratch = _Judge(held_out, every), _Judge(held_out, every)
         fresh = fresh_agents(params, settings, agents)
         pupils = begin_with_each(fresh, teachers, params, settings.network)
-        train(pupils, params, settings, after, watched(transferred))
+        pattern_agents.train(pupils, params, settings, after, watched(transferred))
         fresh = fresh_agents(params, settings, agents)
-        train(fresh, params, settings, before + after, watched(scratch))
+        pattern_agents.train(fresh, params, settings, before + after, watched(scratch))
     return TransferReport(
         schema=SCHEMA,
         machine_info=machine_info(),
-        settings=as_text(dict(options)),
+        settings=cli.as_text(dict(options)),
         trainer_settings=SETTINGS.to_dict(),
         steps_phase_1=before * size,
         steps_phase_2=after * size,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from foundation.errors import run_command
 from foundation.files import WriteError, json_digest, write_bytes
 from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
@@ -112,18 +113,18 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
     Raises:
         InputError: no bar can start an episode, or the worst case leaves int32.
     """
-    kept = bars.session(config.session)
-    check_int32(kept, config)
-    wide = compute_features(kept)
-    ticks = compute_ticks(kept, wide, config)
+    session_bars = bars.session(config.session)
+    check_int32(session_bars, config)
+    wide = compute_features(session_bars)
+    ticks = compute_ticks(session_bars, wide, config)
     starts = valid_starts(wide, ticks.minute, config)
     if not len(starts):
         need = config.warmup_bars + config.window_size + config.max_episode_bars + 1
         raise InputError(
-            f"{bars.source}: no episode can start in its {len(kept)} {config.session} bars; one needs "
-            f"{need} bars ({config.warmup_bars} to warm up, {config.window_size} in the window, "
-            f"{config.max_episode_bars} to trade) and a bar in the entry window, so give more bars "
-            "or a shorter max_episode_bars"
+            f"{bars.source}: no episode can start in its {len(session_bars)} {config.session} bars; "
+            f"one needs {need} bars ({config.warmup_bars} to warm up, {config.window_size} in the "
+            f"window, {config.max_episode_bars} to trade) and a bar in the entry window, so give more "
+            "bars or a shorter max_episode_bars"
         )
     narrow = wide.astype(np.float32)
     used = narrow[config.warmup_bars :]
@@ -131,15 +132,16 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
         row, column = np.argwhere(~np.isfinite(used))[0]
         raise InputError(
             f"{bars.source}: feature {FEATURES[column]} of bar "
-            f"{kept.frame.index[config.warmup_bars + row]} is not a finite float32; repair the file"
+            f"{session_bars.frame.index[config.warmup_bars + row]} is not a finite float32; "
+            "repair the file"
         )
     rows = np.stack([*ticks[:-1], ticks.atr.view(np.int32)], axis=1)
-    digest = hashlib.sha256(f"{kept.digest}{config.to_json()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{session_bars.digest}{config.to_json()}".encode()).hexdigest()
     return PreparedMarket(
         features=narrow,
         bars=np.ascontiguousarray(rows),
         starts=starts,
-        timestamps_ns=kept.timestamps_ns,
+        timestamps_ns=session_bars.timestamps_ns,
         contract=bars.contract,
         source=bars.source,
         digest=digest,
@@ -275,3 +277,14 @@ def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
     for name in _ARRAYS:
         crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
     return f"{crc:08x}"
+
+
+def main() -> None:
+    """Load markets and print their arrays, memory and device; bad input exits with code 2."""
+    from jax_port.data.demonstration import show_markets
+
+    run_command(show_markets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The eleven features and the per-bar integers, in NumPy.
+"""The eleven features and the per-bar integers of the port, in NumPy.
 
 Source: section 3 of ``docs/environment.md``. Everything is float64 until
 :mod:`jax_port.data.data_loader` casts it once.

@@ -1,4 +1,4 @@
-"""Which starts a range of dates leaves, and whether the range was kept from training."""
+"""Held-out data: which starts a range of dates leaves, and whether it was kept from training."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ def starts_within(
     rows = market.starts.astype(np.int64)
     low = -np.inf if first is None else _number(first)
     high = np.inf if last is None else _number(last)
-    kept = rows[(days[rows] >= low) & (days[rows + config.max_episode_bars - 1] <= high)]
-    if not len(kept):
+    inside = rows[(days[rows] >= low) & (days[rows + config.max_episode_bars - 1] <= high)]
+    if not len(inside):
         raise InputError(
             f"{market.source}: no whole episode of {config.max_episode_bars} bars lies within "
             f"{first or 'the beginning'} to {last or 'the end'}; the file's bars run from "
             f"{_date(days[0])} to {_date(days[-1])} and episodes start from {_date(days[rows[0]])} to "
             f"{_date(days[rows[-1]])}, so choose a wider range"
         )
-    return kept
+    return inside
 
 
 def relate(

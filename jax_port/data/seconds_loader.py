@@ -60,15 +60,17 @@ def prepare_seconds(bars: Bars, seconds: Bars, config: EnvConfig) -> PreparedSec
         InputError: the seconds do not belong to the bars.
     """
     minutes = bars.session(config.session)
-    found = seconds_of(minutes, seconds)
+    within_minutes = seconds_of(minutes, seconds)
     shape = len(minutes), SECONDS_IN_MINUTE
     high, low = np.zeros(shape, np.int32), np.ones(shape, np.int32)
-    counts = np.diff(found.first)
+    counts = np.diff(within_minutes.first)
     minute = np.repeat(np.arange(len(minutes)), counts)
-    place = np.arange(len(minute)) - np.repeat(found.first[:-1], counts)
-    high[minute, place] = bars.contract.to_ticks(found.high)
-    low[minute, place] = bars.contract.to_ticks(found.low)
-    return PreparedSeconds(high, low, found.source, found.digest, found.minutes_without)
+    place = np.arange(len(minute)) - np.repeat(within_minutes.first[:-1], counts)
+    high[minute, place] = bars.contract.to_ticks(within_minutes.high)
+    low[minute, place] = bars.contract.to_ticks(within_minutes.low)
+    return PreparedSeconds(
+        high, low, within_minutes.source, within_minutes.digest, within_minutes.minutes_without
+    )
 
 
 def stack_seconds(markets: Sequence[PreparedSeconds]) -> SecondsData:

@@ -1,4 +1,4 @@
-"""What happens to an account within a step: entries, exits, and equity against the floor.
+"""The account within a step: entries, exits, and equity against the drawdown floor.
 
 Source: section 6 of ``docs/environment.md``; the numbers in the docstrings are its own. Everything
 here is for one environment, without branches, so that it can be batched with ``vmap``.

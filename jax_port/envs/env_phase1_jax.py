@@ -1,27 +1,37 @@
-"""The Phase 1 environment as pure functions: hold, buy, sell.
+"""The Phase 1 trading environment as pure functions: hold, buy, sell.
 
 Source: sections 1 and 4 to 6 of ``docs/environment.md``. Prices are int32 ticks and money is int32
 cents, so a step has nothing to round; the reward is an integer divided once. Every function here is
 written for one environment and batched with ``vmap``; ``batch_*`` are the forms a trainer runs.
 
 :mod:`jax_port.envs.env_phase2_jax` is made of these functions: it gives ``advance`` another mask and
-something to do with an open position, and everything that restarts another :class:`Phase`.
+something to do with an open position, and everything that restarts another
+:class:`~jax_port.envs.phase.Phase`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from jax_port.data.data_loader import ATR, CLOSE, MINUTE, MarketData
+from jax_port.envs import state as env_state
 from jax_port.envs.account import close_trade, enter, find_exit, mark_to_market
+from jax_port.envs.contracts import check_action, check_params, check_state
 from jax_port.envs.fast_rng import below, spread_bits
-from jax_port.envs.observation import row_at
+from jax_port.envs.observation import observe_at
+from jax_port.envs.phase import (
+    IntrabarFn,
+    ManageFn,
+    ObserveFn,
+    Phase,
+    Transition,
+    close_only,
+    manage_nothing,
+)
 from jax_port.envs.state import (
     DONE_BAR_LIMIT,
     DONE_DRAWDOWN,
@@ -29,83 +39,57 @@ from jax_port.envs.state import (
     DONE_LATE,
     EXIT_DRAWDOWN,
     EXIT_LATE,
-    EXIT_NONE,
     EXIT_STOP,
     EXIT_TARGET,
     POSITION_FEATURES,
-    RUNNING,
     EnvParams,
     EnvState,
     Outcome,
     bar_at,
-    commission,
     divide,
-    make_params,
     of_market,
-    tick_value,
 )
 from markets import EnvConfig
 
 __all__ = [
     "BUY",
-    "DONE_BAR_LIMIT",
-    "DONE_DRAWDOWN",
-    "DONE_END_OF_DATA",
-    "DONE_LATE",
-    "EXIT_DRAWDOWN",
-    "EXIT_LATE",
-    "EXIT_NONE",
-    "EXIT_STOP",
-    "EXIT_TARGET",
     "HOLD",
     "NUM_ACTIONS",
     "PHASE_1",
-    "POSITION_FEATURES",
-    "RUNNING",
     "SELL",
-    "Advance",
-    "EnvParams",
-    "EnvState",
-    "Look",
-    "Manage",
-    "Outcome",
-    "Phase",
-    "Transition",
-    "Watch",
     "action_masks",
     "advance",
-    "bar_at",
     "batch_action_masks",
     "batch_reset",
     "batch_step",
-    "close_trade",
-    "commission",
-    "divide",
     "draw_start",
-    "enter",
-    "find_exit",
     "in_entry_window",
     "is_forbidden",
-    "leave_alone",
-    "look_away",
     "make_params",
-    "mark_to_market",
     "observe",
-    "observe_at",
     "observe_position",
-    "observe_window",
-    "of_market",
     "reset",
     "reset_at",
     "step",
     "step_or_restart",
-    "tick_value",
-    "view",
-    "window_at",
 ]
 
 HOLD, BUY, SELL = 0, 1, 2
 NUM_ACTIONS = 3
+
+
+def make_params(market: MarketData, config: EnvConfig) -> EnvParams:
+    """Turn a configuration of Phase 1 into integers on the device.
+
+    Args:
+        market: from :func:`jax_port.data.data_loader.stack`, prepared with the same configuration.
+        config: account, reward, entry window and episode length.
+
+    Raises:
+        InputError: a configuration of another phase, or a reward term that is not a whole number of
+            reward units.
+    """
+    return env_state.make_params(market, config)
 
 
 # Reset
@@ -151,29 +135,6 @@ def reset_at(start: jax.Array, params: EnvParams) -> EnvState:
 # Observation and mask
 
 
-def observe_at(step_idx: jax.Array, position: jax.Array, params: EnvParams) -> jax.Array:
-    """Return what an account sees before bar ``step_idx`` (int32 scalar): float32, (220 + P,).
-
-    Args:
-        step_idx: a bar of a market, so that at least one follows the window.
-        position: float32 (P,), the position features.
-        params: configuration and bars.
-    """
-    oldest = step_idx - params.window_size
-    return row_at(params.market.features, oldest, position, params.window_size)
-
-
-def window_at(step_idx: jax.Array, params: EnvParams) -> jax.Array:
-    """Return the window_size bars before bar ``step_idx`` (int32 scalar): float32, (window, 11)."""
-    alone = observe_at(step_idx, jnp.zeros(0, jnp.float32), params)
-    return alone.reshape(params.window_size, -1)
-
-
-def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
-    """Return the market part of an observation: float32, (window, 11)."""
-    return window_at(state.step_idx, params)
-
-
 def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     """Return the five position features, float32, shape (5,)."""
     bar = bar_at(params, state.step_idx)
@@ -199,11 +160,7 @@ def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     )
 
 
-Look = Callable[[Any, Any], jax.Array]
-"""(state, params) -> an array."""
-
-
-def observe(state: EnvState, params: EnvParams, position: Look = observe_position) -> jax.Array:
+def observe(state: EnvState, params: EnvParams, position: ObserveFn = observe_position) -> jax.Array:
     """Return the observation: window, oldest bar first, then position; float32, (obs_size,)."""
     return observe_at(state.step_idx, position(state, params), params)
 
@@ -230,39 +187,13 @@ def in_entry_window(params: EnvParams, bar: jax.Array) -> jax.Array:
     return (minute >= params.entry_open) & (minute < params.entry_close)
 
 
-Manage = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
-"""(state, params, bar, action) -> the state after 6.4 and 6.5 of an open position, and the int32
-reward units that a trade closed in this step earns if it won."""
-
-
-def leave_alone(
-    state: EnvState, params: EnvParams, bar: jax.Array, action: jax.Array
-) -> tuple[EnvState, jax.Array]:
-    """Do nothing with an open position, as Phase 1 does."""
-    del params, bar, action
-    return state, jnp.int32(0)
-
-
-Watch = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
-"""(state, params, bar) -> the state at the bar's end, before it is traded, whether the position was
-liquidated on the way (bool), and the int32 cents that it came to."""
-
-
-def look_away(
-    state: EnvState, params: EnvParams, bar: jax.Array
-) -> tuple[EnvState, jax.Array, jax.Array]:
-    """Look at the account at the close alone, as training does."""
-    del params, bar
-    return state, jnp.bool_(False), jnp.int32(0)
-
-
 def advance(
     state: EnvState,
     action: jax.Array,
     params: EnvParams,
-    masks: Look = action_masks,
-    manage: Manage = leave_alone,
-    watch: Watch = look_away,
+    masks: ObserveFn = action_masks,
+    manage: ManageFn = manage_nothing,
+    intrabar: IntrabarFn = close_only,
 ) -> tuple[EnvState, Outcome]:
     """Move one bar forward, without restarting.
 
@@ -272,11 +203,14 @@ def advance(
         params: configuration and bars.
         masks: which actions are allowed.
         manage: what becomes of an open position between entry and mark to market.
-        watch: what an open position meets within the bar.
+        intrabar: what an open position meets within the bar.
 
     Returns:
         The state at bar t + 1 and what happened on the way.
     """
+    check_state(state)
+    check_action(action)
+    check_params(params)
     bar = bar_at(params, state.step_idx)
     slippage = of_market(params.market.slippage, state.market)
 
@@ -286,7 +220,7 @@ def advance(
     was_flat = state.position == 0
 
     # section 8, in evaluation
-    state, broken, broken_pnl = watch(state, params, bar)
+    state, broken, broken_pnl = intrabar(state, params, bar)
 
     # 2 stop and target, 3 flat by 16:59
     stopped, reached = find_exit(state, bar)
@@ -361,71 +295,17 @@ def _first_true(*cases: tuple[jax.Array, int]) -> jax.Array:
 # One step that restarts by itself
 
 
-class Advance(Protocol):
-    """:func:`advance`, of either phase."""
-
-    def __call__(
-        self, state: Any, action: jax.Array, params: Any, *, watch: Watch = look_away
-    ) -> tuple[Any, Outcome]:
-        """Move one bar forward."""
-
-
-class Phase(NamedTuple):
-    """What makes a phase. The functions are for one environment; ``EnvParams`` come last.
-
-    Attributes:
-        number: 1 or 2.
-        num_actions: size of the mask.
-        position_features: of an observation, beside its window.
-        make_params: (market, config) -> parameters.
-        reset_at: (start, params) -> state.
-        observe_position: (state, params) -> float32 (params.position_features,).
-        observe: (state, params) -> float32 (params.obs_size,).
-        action_masks: (state, params) -> bool (num_actions,).
-        advance: (state, action, params) -> state and :class:`Outcome`; ``watch`` as in
-            :func:`advance`.
-    """
-
-    number: int
-    num_actions: int
-    position_features: int
-    make_params: Callable[[MarketData, EnvConfig], EnvParams]
-    reset_at: Callable[[jax.Array, Any], Any]
-    observe_position: Look
-    observe: Look
-    action_masks: Look
-    advance: Advance
-
-
 PHASE_1 = Phase(
-    1,
-    NUM_ACTIONS,
-    POSITION_FEATURES,
-    make_params,
-    reset_at,
-    observe_position,
-    observe,
-    action_masks,
-    advance,
+    number=1,
+    num_actions=NUM_ACTIONS,
+    position_features=POSITION_FEATURES,
+    make_params=make_params,
+    reset_at=reset_at,
+    observe_position=observe_position,
+    observe=observe,
+    action_masks=action_masks,
+    advance=advance,
 )
-
-
-class Transition(NamedTuple):
-    """One step of an environment that restarts itself when an episode ends.
-
-    Attributes:
-        obs: float32, shape (obs_size,); of the new episode where the old one ended.
-        state: likewise.
-        outcome: reward, ends and codes of the step.
-        final_obs: the observation the step led to, before any restart.
-        final_state: the state the step led to, before any restart.
-    """
-
-    obs: jax.Array
-    state: EnvState
-    outcome: Outcome
-    final_obs: jax.Array
-    final_state: EnvState
 
 
 def step_or_restart(
@@ -500,28 +380,12 @@ def batch_action_masks(state: EnvState, params: EnvParams, phase: Phase = PHASE_
     return jax.vmap(phase.action_masks, in_axes=(0, None))(state, params)
 
 
-# For people
+def main() -> None:
+    """Step some environments and print masks, actions and rewards."""
+    from jax_port.envs.demonstration import show_steps
+
+    show_steps()
 
 
-def view(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
-    """Return a state in points and dollars, float64 where JAX allows it, else float32.
-
-    ``step_idx``, ``position_entry_step`` and ``episode_start`` are counted from the market's own
-    first bar. Works on one state or on a batch.
-    """
-    tick = params.market.tick_size[state.market]
-    first = params.market.first_bar[state.market]
-    ticks = {name: getattr(state, name) for name in ("entry_price", "sl_price", "tp_price")}
-    cents = {
-        name: getattr(state, name)
-        for name in ("balance", "highest_balance", "trailing_dd_level", "total_pnl")
-    }
-    counts = ("position", "num_trades", "winning_trades", "losing_trades", "market")
-    return {
-        "step_idx": state.step_idx - first,
-        "episode_start": state.episode_start - first,
-        "position_entry_step": jnp.where(state.position != 0, state.position_entry_step - first, 0),
-        **{name: getattr(state, name) for name in counts},
-        **{name: value.astype(tick.dtype) * tick for name, value in ticks.items()},
-        **{name: value.astype(tick.dtype) / 100 for name, value in cents.items()},
-    }
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The Phase 2 environment: Phase 1's pure functions, and three ways to manage an open position.
+"""The Phase 2 trading environment: Phase 1, and three ways to manage an open position.
 
 Source: sections 4 to 6 of ``docs/environment.md``. Only what Phase 2 adds is written here; a step, its
 restarts and its batches are :mod:`jax_port.envs.env_phase1_jax`'s.
@@ -16,17 +16,19 @@ from flax import struct
 
 from jax_port.data.data_loader import CLOSE, TRAIL, MarketData
 from jax_port.envs import env_phase1_jax as phase1
-from jax_port.envs.env_phase1_jax import Outcome, Phase, Watch, bar_at, look_away
+from jax_port.envs import state as env_state
+from jax_port.envs.phase import IntrabarFn, Phase, close_only
+from jax_port.envs.state import Outcome, bar_at
 from markets import EnvConfig
 
 HOLD, BUY, SELL = phase1.HOLD, phase1.BUY, phase1.SELL
 BREAK_EVEN, TRAIL_ON, TRAIL_OFF = 3, 4, 5
 NUM_ACTIONS = 6
-POSITION_FEATURES = phase1.POSITION_FEATURES + 3
+POSITION_FEATURES = env_state.POSITION_FEATURES + 3
 
 
 @struct.dataclass
-class EnvState(phase1.EnvState):
+class EnvState(env_state.EnvState):
     """Everything an episode remembers: Phase 1's int32 scalars, and one more.
 
     Attributes:
@@ -35,18 +37,23 @@ class EnvState(phase1.EnvState):
 
     trailing: jax.Array
 
+    @property
+    def flags(self) -> frozenset[str]:
+        """Names of the fields that are bool scalars instead."""
+        return frozenset({"trailing"})
+
 
 @struct.dataclass
-class EnvParams(phase1.EnvParams):
+class EnvParams(env_state.EnvParams):
     """Phase 1's parameters, of another kind: an observation is three flags longer."""
 
     phase: ClassVar[int] = 2
     position_features: ClassVar[int] = POSITION_FEATURES
 
 
-def make_params(market: MarketData, config: EnvConfig) -> phase1.EnvParams:
+def make_params(market: MarketData, config: EnvConfig) -> env_state.EnvParams:
     """Turn a configuration of Phase 2 into integers on the device, as Phase 1's function does."""
-    return phase1.make_params(market, config, EnvParams)
+    return env_state.make_params(market, config, EnvParams)
 
 
 def reset_at(start: jax.Array, params: EnvParams) -> EnvState:
@@ -137,24 +144,24 @@ def manage(
 
 
 def advance(
-    state: EnvState, action: jax.Array, params: EnvParams, watch: Watch = look_away
+    state: EnvState, action: jax.Array, params: EnvParams, intrabar: IntrabarFn = close_only
 ) -> tuple[EnvState, Outcome]:
     """Move one bar forward, without restarting; see Phase 1's."""
-    after, outcome = phase1.advance(state, action, params, action_masks, manage, watch)
+    after, outcome = phase1.advance(state, action, params, action_masks, manage, intrabar)
     assert isinstance(after, EnvState)
     return replace(after, trailing=after.trailing & (after.position != 0)), outcome
 
 
 PHASE_2 = Phase(
-    2,
-    NUM_ACTIONS,
-    POSITION_FEATURES,
-    make_params,
-    reset_at,
-    observe_position,
-    observe,
-    action_masks,
-    advance,
+    number=2,
+    num_actions=NUM_ACTIONS,
+    position_features=POSITION_FEATURES,
+    make_params=make_params,
+    reset_at=reset_at,
+    observe_position=observe_position,
+    observe=observe,
+    action_masks=action_masks,
+    advance=advance,
 )
 
 reset = partial(phase1.reset, phase=PHASE_2)
@@ -163,11 +170,3 @@ step = partial(phase1.step, phase=PHASE_2)
 batch_reset = partial(phase1.batch_reset, phase=PHASE_2)
 batch_step = partial(phase1.batch_step, phase=PHASE_2)
 batch_action_masks = partial(phase1.batch_action_masks, phase=PHASE_2)
-
-
-# For people
-
-
-def view(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
-    """Return a state in points and dollars; see Phase 1's."""
-    return {**phase1.view(state, params), "trailing": state.trailing}

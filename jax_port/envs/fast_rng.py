@@ -1,4 +1,4 @@
-"""Cheap random bits for choices that only have to be fair: restarts and random actions.
+"""Fast random bits for choices that only have to be fair: restarts and random actions.
 
 JAX's default generator spends a 20-round Threefry hash on two words, which on a CPU costs as much
 as the step of the environment it serves. Here one such hash makes a key of two words, and each
@@ -24,7 +24,12 @@ def spread_bits(key: jax.Array, count: int) -> jax.Array:
     Not for cryptography, and not for numbers that are compared between keys: within one key the
     words are a hash of 0 .. count - 1, all different before the second mix.
     """
-    first, second = jax.random.bits(key, (2,))
+    return spread_words(jax.random.bits(key, (2,)), count)
+
+
+def spread_words(words: jax.Array, count: int) -> jax.Array:
+    """Return ``count`` words of random bits, uint32 (count,), from two random ones, uint32 (2,)."""
+    first, second = words
     return _mix(_mix(jnp.arange(count, dtype=jnp.uint32) + first) + second)
 
 

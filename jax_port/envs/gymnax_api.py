@@ -1,4 +1,4 @@
-"""Both environments behind gymnax's interface, for trainers written against gymnax.
+"""Gymnax interface of both environments, for trainers written against gymnax.
 
 Source: sections 5 and 6 of ``docs/environment.md``. Nothing is decided here: every method hands over
 to the pure functions of the phase. No other file of the port needs gymnax.
@@ -16,9 +16,11 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import PHASE_1, EnvParams, EnvState, Outcome, Phase
+from jax_port.envs.env_phase1_jax import PHASE_1
 from jax_port.envs.env_phase2_jax import PHASE_2
 from jax_port.envs.env_phase2_jax import EnvState as Phase2State
+from jax_port.envs.phase import Phase
+from jax_port.envs.state import EnvParams, EnvState, Outcome, of_market
 from markets import InputError
 from markets.limits import EXACT_IN_FLOAT32, INT32_MAX
 
@@ -146,7 +148,7 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
 
         Holds for a state reached by a step that did not terminate.
         """
-        at_end = state.step_idx >= env.of_market(params.market.last_bar, state.market)
+        at_end = state.step_idx >= of_market(params.market.last_bar, state.market)
         at_limit = state.time >= params.max_episode_bars
         return (at_end | at_limit) & ~self.is_terminated(state, params)
 

@@ -1,4 +1,4 @@
-"""Hold an account to its floor in every second of a minute, not only at its close.
+"""Drawdown floor at one-second resolution: an account held to it in every second of a minute.
 
 Source: section 8 of ``docs/environment.md``. For evaluation alone: nobody trains on seconds.
 """
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.envs.account import close_trade, equity_at, find_exit, raise_high
-from jax_port.envs.env_phase1_jax import Phase
+from jax_port.envs.phase import Phase
 from jax_port.envs.state import EnvParams, EnvState
 
 
@@ -29,7 +29,7 @@ class _Minute(NamedTuple):
 
 def with_seconds(phase: Phase) -> Phase:
     """Return a phase that lives through ``params.seconds`` before it trades a minute."""
-    return phase._replace(advance=partial(phase.advance, watch=live_through))
+    return replace(phase, advance=partial(phase.advance, intrabar=live_through))
 
 
 def live_through(

@@ -1,10 +1,11 @@
-"""The phases there are, and which of them a configuration or a set of parameters belongs to."""
+"""Registry of phases, and which of them a configuration or a set of parameters belongs to."""
 
 from __future__ import annotations
 
-from jax_port.envs.env_phase1_jax import PHASE_1, Phase
+from jax_port.envs.env_phase1_jax import PHASE_1
 from jax_port.envs.env_phase2_jax import PHASE_2
 from jax_port.envs.intrabar import with_seconds
+from jax_port.envs.phase import Phase
 from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 

@@ -1,4 +1,4 @@
-"""What an episode remembers, the rules it is played by, and what a step reads of the market.
+"""State, parameters and outcome of an environment, and what a step reads of the market.
 
 Source: sections 1 and 4 of ``docs/environment.md``. Prices are int32 ticks and money is int32 cents.
 """
@@ -57,6 +57,11 @@ class EnvState:
     total_pnl: jax.Array
     episode_start: jax.Array
     market: jax.Array
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Names of the fields that are bool scalars instead; none in Phase 1."""
+        return frozenset()
 
     @property
     def time(self) -> jax.Array:

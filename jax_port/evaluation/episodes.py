@@ -1,4 +1,4 @@
-"""Play whole episodes with a policy that takes its likeliest action, thousands at a time.
+"""Whole episodes of a policy that takes its likeliest action, thousands at a time.
 
 Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
 steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import CLOSE
 from jax_port.envs import env_phase1_jax as phase1
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Phase
+from jax_port.envs.account import enter
+from jax_port.envs.phase import Phase
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
 from jax_port.ppo.networks import ActorCritic
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale
@@ -150,10 +152,10 @@ def play(
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
             ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
-        kept = None
+        batch_steps = None
         if first < recorded:
-            kept = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
-        yield _episodes(ends, len(batch)), kept
+            batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
+        yield _episodes(ends, len(batch)), batch_steps
 
 
 def _episodes(ends: Lane, count: int) -> Episodes:
@@ -221,9 +223,9 @@ def _follow(phase: Phase, lane: Lane, action: jax.Array, params: EnvParams) -> t
     """Take one step of one lane and tell what it did."""
     before = lane.state
     after, outcome = phase.advance(before, action, params)
-    bar = phase1.bar_at(params, before.step_idx)
+    bar = bar_at(params, before.step_idx)
     open_ticks = after.position * (bar[CLOSE] - after.entry_price)
-    equity = after.balance + open_ticks * phase1.tick_value(after, params)
+    equity = after.balance + open_ticks * tick_value(after, params)
     peak = jnp.maximum(lane.peak, equity)
     # Kahan's sum: what the float32 total can't hold of a reward is taken off the next one.
     missed = outcome.reward - lane.reward_low
@@ -241,11 +243,11 @@ def _follow(phase: Phase, lane: Lane, action: jax.Array, params: EnvParams) -> t
         drawdown=jnp.maximum(lane.drawdown, peak - equity),
     )
     following = jax.tree.map(lambda old, new: jnp.where(lane.done, old, new), lane, moved)
-    closed = ~lane.done & (outcome.exit_code != phase1.EXIT_NONE)
+    closed = ~lane.done & (outcome.exit_code != EXIT_NONE)
     trade = _trade_at_risk(before, action, params, bar)
     # The fill that the PnL was booked with, whatever order it came from.
-    gross = outcome.trade_pnl + 2 * phase1.commission(before, params)
-    gained = trade.position * (gross // phase1.tick_value(before, params))
+    gross = outcome.trade_pnl + 2 * commission(before, params)
+    gained = trade.position * (gross // tick_value(before, params))
 
     def of_closed(value: jax.Array) -> jax.Array:
         return jnp.where(closed, value, 0)
@@ -272,4 +274,4 @@ def _trade_at_risk(before: EnvState, action: jax.Array, params: EnvParams, bar: 
     A trade that is opened and liquidated within one step leaves no trace in the state after it.
     """
     side = (action == phase1.BUY).astype(jnp.int32) - (action == phase1.SELL).astype(jnp.int32)
-    return phase1.enter(before, params, bar, jnp.where(before.position == 0, side, 0))
+    return enter(before, params, bar, jnp.where(before.position == 0, side, 0))

@@ -1,4 +1,4 @@
-"""Evaluate a policy: an episode from every start, and one a day as an account would live it.
+"""Evaluation of a policy: an episode from every start, and one a day as an account would live it.
 
 Source: section 4 of ``docs/environment.md`` for where episodes start; the trades table is the
 reference's, column by column. A trade's PnL is booked when it closes; what is still open when an
@@ -104,11 +104,11 @@ def evaluate(
     numbers = np.searchsorted(market.starts, rows)
     if not len(rows):
         raise InputError(f"{market.source}: no start was given; give at least one")
-    found = market.starts[np.minimum(numbers, len(market.starts) - 1)]
-    if (found != rows).any():
+    nearest = market.starts[np.minimum(numbers, len(market.starts) - 1)]
+    if (nearest != rows).any():
         raise InputError(
-            f"{market.source}: no episode may start at bar {int(rows[found != rows][0])}; choose from "
-            f"the {len(market.starts)} starts"
+            f"{market.source}: no episode may start at bar {int(rows[nearest != rows][0])}; choose "
+            f"from the {len(market.starts)} starts"
         )
     daily = first_of_each_day(market, rows)
     chosen = daily if trades_of == "daily" else np.ones(len(rows), bool)
@@ -160,14 +160,14 @@ def check_policy(policy: Policy) -> None:
     config, phase = policy.config, phase_of(policy.config)
     size = config.window_size * len(FEATURES) + phase.position_features
     layers = policy.params["params"]
-    seen = {
+    sizes = {
         "statistics are": policy.statistics["mean"].shape[0],
         "network is": layers["policy_0"]["kernel"].shape[0],
     }
-    for what, found in seen.items():
-        if found != size:
+    for what, given in sizes.items():
+        if given != size:
             raise InputError(
-                f"the policy's {what} for {found} numbers, but its window_size of {config.window_size} "
+                f"the policy's {what} for {given} numbers, but its window_size of {config.window_size} "
                 f"in phase {phase.number} gives observations of {size}; train it anew"
             )
     actions = layers["action_head"]["kernel"].shape[1]

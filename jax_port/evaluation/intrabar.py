@@ -1,4 +1,4 @@
-"""Both verdicts on a policy: the account looked at once a minute, and in every second.
+"""Evaluation by the minute and by the second, side by side.
 
 Source: section 8 of ``docs/environment.md``. The policy sees the same bars and takes the same actions
 either way, since no observation holds the floor. The floor of the seconds is never below that of the

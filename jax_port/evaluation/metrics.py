@@ -1,4 +1,4 @@
-"""What an evaluation amounts to: the account's curve, the mean over all starts, and the trades.
+"""Metrics of an evaluation: the account's curve, the mean over all starts, and the trades.
 
 Money is summed in whole cents and handed out in dollars. What cannot be computed, such as the win
 rate of no trade, is NaN.

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket, stack
 from jax_port.envs import env_phase1_jax as phase1
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.account import enter
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState, bar_at
 from jax_port.ppo.networks import ActorCritic
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale
@@ -87,7 +88,7 @@ def record(
 
 def _enter(params: EnvParams, state: EnvState, side: jax.Array) -> EnvState:
     """Return a state with the trade that is opened at its bar; side 0 opens none."""
-    return phase1.enter(state, params, phase1.bar_at(params, state.step_idx), side)
+    return enter(state, params, bar_at(params, state.step_idx), side)
 
 
 @partial(jax.jit, static_argnums=(0, 7))

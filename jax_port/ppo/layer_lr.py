@@ -16,11 +16,11 @@ import jax.numpy as jnp
 
 from markets import InputError
 
-LayerRates = tuple[tuple[str, float], ...]
+LayerLearningRates = tuple[tuple[str, float], ...]
 """(layer, factor on the learning rate); layers that are not named have a factor of one."""
 
 
-def checked(rates: Any, names: Sequence[str]) -> LayerRates:
+def checked(rates: Any, names: Sequence[str]) -> LayerLearningRates:
     """Return rates as sorted pairs.
 
     Args:
@@ -45,7 +45,7 @@ def checked(rates: Any, names: Sequence[str]) -> LayerRates:
     return tuple(sorted((str(name), float(rate)) for name, rate in pairs))
 
 
-def factors(params: Any, rates: LayerRates) -> Any:
+def factors(params: Any, rates: LayerLearningRates) -> Any:
     """Return each weight's factor, float32 scalars in the tree of ``params``."""
     known = dict(rates)
     return {
@@ -56,7 +56,7 @@ def factors(params: Any, rates: LayerRates) -> Any:
     }
 
 
-def without_frozen(grads: Any, rates: LayerRates) -> Any:
+def without_frozen(grads: Any, rates: LayerLearningRates) -> Any:
     """Return gradients that are zero in frozen layers."""
     frozen = {layer for layer, rate in rates if rate == 0}
     return {

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from flax import struct
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.envs.observation import window_at
+from jax_port.envs.phase import Transition
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState, Outcome
 from jax_port.ppo.fast.microbatch import choices_first, chunk_size
 from jax_port.ppo.networks import log_prob, masked_log_probs, sample
 from jax_port.ppo.running_statistics import (
@@ -36,7 +38,7 @@ BOOTSTRAP_CHUNK = 1024
 
 
 @struct.dataclass
-class Actor:
+class RolloutState:
     """What goes on from one rollout to the next, for N environments.
 
     Attributes:
@@ -79,7 +81,7 @@ class Rollout(NamedTuple):
     scales: Scale
 
 
-class Ends(NamedTuple):
+class EpisodeStats(NamedTuple):
     """What a rollout's steps did, summed, for logs: int32 or float32 scalars.
 
     Attributes:
@@ -104,10 +106,10 @@ class Ends(NamedTuple):
     actions: jax.Array
 
 
-def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
+def init_rollout_state(key: jax.Array, params: EnvParams, num_envs: int) -> RolloutState:
     """Reset N environments; their first observations enter the statistics, as VecNormalize's do."""
     obs, state = env.batch_reset(key, params, num_envs, phase_of(params))
-    return Actor(
+    return RolloutState(
         env_state=state,
         moments=update_moments(init_moments((obs.shape[1],)), obs),
         rewards=init_rewards(num_envs),
@@ -116,7 +118,9 @@ def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
     )
 
 
-def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams) -> jax.Array:
+def reconstruct_obs(
+    step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams
+) -> jax.Array:
     """Return observations as the policy saw them: float32 (B, D).
 
     Args:
@@ -126,7 +130,7 @@ def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvP
         params: holds the market.
     """
     assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
-    window = jax.vmap(env.window_at, in_axes=(0, None))(step_idx, params)
+    window = jax.vmap(window_at, in_axes=(0, None))(step_idx, params)
     # Joined, unlike a batch that is handed out (jax_port/envs/observation.py): the joining is one loop
     # with the scaling, and training on two cores an eighth faster for it.
     raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
@@ -134,7 +138,7 @@ def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvP
 
 
 def collect(
-    actor: Actor,
+    actor: RolloutState,
     key: jax.Array,
     weights: Params,
     network: Network,
@@ -143,7 +147,7 @@ def collect(
     gamma: jax.Array,
     norm_reward: bool = True,
     sparse: bool = True,
-) -> tuple[Actor, Rollout, jax.Array, Ends]:
+) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times.
 
     Args:
@@ -165,12 +169,14 @@ def collect(
     def look(state: EnvState) -> jax.Array:
         return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
 
-    def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, _Cut, Ends]]:
+    def body(
+        actor: RolloutState, key: jax.Array
+    ) -> tuple[RolloutState, tuple[Rollout, Cut, EpisodeStats]]:
         act_key, restart_key = jax.random.split(key)
         state = actor.env_state
         scale = scale_of(actor.moments)
         position = look(state)
-        obs = rebuild(state.step_idx, position, scale, params)
+        obs = reconstruct_obs(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
         logits = logits_of(network, weights, obs, masks, sparse)
@@ -190,8 +196,8 @@ def collect(
             scales=scale,
         )
         after = look(moved.final_state)
-        cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
-        return actor, (step, cut, ends._replace(actions=_count(action, masks.shape[1])))
+        cut = Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
+        return actor, (step, cut, ends._replace(actions=count_codes(action, masks.shape[1])))
 
     starts = actor.episode_start
     actor, (rollout, cut, ends) = jax.lax.scan(body, actor, jax.random.split(key, num_steps))
@@ -202,7 +208,7 @@ def collect(
         rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
     )
     position = look(actor.env_state)
-    obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)
+    obs = reconstruct_obs(actor.env_state.step_idx, position, scale_of(actor.moments), params)
     last_values = network.value(weights, obs)
     assert last_values.shape == (num_envs,)
     return actor, rollout, last_values, jax.tree.map(lambda x: jnp.sum(x, axis=0), ends)
@@ -231,7 +237,7 @@ def logits_of(
     return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """Where episodes were truncated and what they led to, leaves (T, N, ...), scales (T, D)."""
 
     truncated: jax.Array
@@ -240,14 +246,16 @@ class _Cut(NamedTuple):
     scale: Scale
 
 
-def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams) -> jax.Array:
+def value_of_cut(
+    cut: Cut, weights: Params, network: Network, params: EnvParams, rows: int = BOOTSTRAP_CHUNK
+) -> jax.Array:
     """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
 
-    Truncations are rare, so they are gathered and valued a chunk at a time.
+    Truncations are rare, so they are gathered and valued some ``rows`` at a time.
     """
     steps, envs = cut.truncated.shape
     size = steps * envs
-    chunk = min(BOOTSTRAP_CHUNK, size)
+    chunk = min(rows, size)
     flags = cut.truncated.reshape(-1)
     count = jnp.sum(flags.astype(jnp.int32))
     (where,) = jnp.nonzero(flags, size=size, fill_value=size)
@@ -262,7 +270,7 @@ def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams
         here = jax.lax.dynamic_slice(where, (done,), (chunk,))
         some = jnp.minimum(here, size - 1)
         scale = jax.tree.map(lambda x: x[some // envs], cut.scale)
-        values = network.value(weights, rebuild(step_idx[some], position[some], scale, params))
+        values = network.value(weights, reconstruct_obs(step_idx[some], position[some], scale, params))
         return done + chunk, found.at[here].set(values, mode="drop")
 
     start = (jnp.int32(0), jnp.zeros(size, jnp.float32))
@@ -271,8 +279,8 @@ def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams
 
 
 def _account(
-    actor: Actor, moved: env.Transition, gamma: jax.Array, norm_reward: bool
-) -> tuple[Actor, jax.Array, Ends]:
+    actor: RolloutState, moved: Transition, gamma: jax.Array, norm_reward: bool
+) -> tuple[RolloutState, jax.Array, EpisodeStats]:
     """Take one step's rewards, ends and observations into account: actor, rewards (N,), sums."""
     outcome: Outcome = moved.outcome
     done = outcome.terminated | outcome.truncated
@@ -289,7 +297,7 @@ def _account(
     def of_ended(x: jax.Array) -> jax.Array:
         return jnp.sum(jnp.where(done, x, jnp.zeros_like(x)))
 
-    ends = Ends(
+    ends = EpisodeStats(
         episodes=jnp.sum(done.astype(jnp.int32)),
         reward=of_ended(total),
         pnl=of_ended(real(final.total_pnl)),
@@ -297,10 +305,10 @@ def _account(
         drawdown=of_ended(real(final.highest_balance - final.balance)),
         trades=of_ended(final.num_trades),
         wins=of_ended(final.winning_trades),
-        reasons=_count(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
+        reasons=count_codes(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
         actions=jnp.zeros(0, jnp.int32),
     )
-    after = Actor(
+    after = RolloutState(
         env_state=moved.state,
         moments=moments,
         rewards=rewards,
@@ -310,7 +318,7 @@ def _account(
     return after, reward, ends
 
 
-def _count(codes: jax.Array, kinds: int) -> jax.Array:
+def count_codes(codes: jax.Array, kinds: int) -> jax.Array:
     """Return how often each of 0 .. kinds - 1 occurs: int32 (kinds,)."""
     hits = codes[:, None] == jnp.arange(kinds, dtype=codes.dtype)[None, :]
     return jnp.sum(hits.astype(jnp.int32), axis=0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from jax_port.ppo.layer_lr import LayerRates, checked
+from jax_port.ppo.layer_lr import LayerLearningRates, checked
 from jax_port.ppo.networks import ACTIVATIONS
 from markets import InputError
 
@@ -92,7 +92,7 @@ class TrainSettings:
         network: the actor-critic.
         precision: of matrix products: "float32", "tf32" where the device has it, or "bf16" with
             float32 sums. Weights are float32 always.
-        layer_rates: factors on the learning rate of single layers, such as ("policy_0", 0.1); a
+        layer_lr: factors on the learning rate of single layers, such as ("policy_0", 0.1); a
             factor of zero freezes the layer.
     """
 
@@ -115,7 +115,7 @@ class TrainSettings:
     seed: int = 0
     network: NetworkSpec = field(default_factory=NetworkSpec)
     precision: Precision = "float32"
-    layer_rates: LayerRates = ()
+    layer_lr: LayerLearningRates = ()
 
     def __post_init__(self) -> None:
         for name in ("n_envs", "n_steps", "batch_size", "n_epochs", "total_timesteps"):
@@ -138,7 +138,7 @@ class TrainSettings:
             )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-        object.__setattr__(self, "layer_rates", checked(self.layer_rates, self.network.layers))
+        object.__setattr__(self, "layer_lr", checked(self.layer_lr, self.network.layers))
 
     @property
     def rollout_size(self) -> int:

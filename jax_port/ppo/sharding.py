@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jax_port.ppo.rollout import Actor
-from jax_port.ppo.train_ppo_jax import ONE_DEVICE, Agent, Layout
+from jax_port.ppo.rollout import RolloutState
+from jax_port.ppo.train_ppo_jax import ONE_DEVICE, Layout, TrainState
 from markets import InputError
 
 AXIS = "env"
@@ -52,7 +52,7 @@ def make_layout(mesh: Mesh) -> Layout:
     return Layout(whole=lambda x: jax.lax.with_sharding_constraint(x, whole), split=split)
 
 
-def agent_shardings(mesh: Mesh, agent: Agent) -> Agent:
+def agent_shardings(mesh: Mesh, agent: TrainState) -> TrainState:
     """Return the place of every leaf of agents (A, ...): environments split, the rest everywhere."""
     whole = NamedSharding(mesh, PartitionSpec())
     by_env = NamedSharding(mesh, PartitionSpec(None, AXIS))
@@ -60,10 +60,10 @@ def agent_shardings(mesh: Mesh, agent: Agent) -> Agent:
     def all_of(tree: Any, place: NamedSharding) -> Any:
         return jax.tree.map(lambda _: place, tree)
 
-    actor: Actor = all_of(agent.actor, by_env)
+    actor: RolloutState = all_of(agent.actor, by_env)
     moments = all_of(agent.actor.moments, whole)
     rewards = replace(actor.rewards, moments=all_of(agent.actor.rewards.moments, whole))
-    return Agent(
+    return TrainState(
         learner=all_of(agent.learner, whole),
         actor=replace(actor, moments=moments, rewards=rewards),
         key=all_of(agent.key, whole),

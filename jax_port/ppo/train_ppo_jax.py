@@ -14,21 +14,32 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, EnvParams
+from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast import gpu_rollout, gpu_update
 from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
+from jax_port.ppo.fast.form import Form, default_form
+from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.gae import gae
 from jax_port.ppo.policy import make_network
-from jax_port.ppo.rollout import Actor, Ends, Rollout, collect, init_actor, rebuild
+from jax_port.ppo.rollout import (
+    EpisodeStats,
+    Rollout,
+    RolloutState,
+    collect,
+    init_rollout_state,
+    reconstruct_obs,
+)
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.update import (
     Batch,
+    GatherFn,
     HyperParams,
+    LearnerState,
     Network,
     StepRecord,
-    Take,
-    TrainState,
-    init_train_state,
+    init_learner_state,
     run_epochs,
 )
 
@@ -37,7 +48,7 @@ PRECISION = {"float32": "highest", "tf32": "default", "bf16": "default"}
 
 
 @struct.dataclass
-class Agent:
+class TrainState:
     """One learner with its environments: all that an update starts from.
 
     Attributes:
@@ -47,8 +58,8 @@ class Agent:
         updates: int32 scalar, updates made.
     """
 
-    learner: TrainState
-    actor: Actor
+    learner: LearnerState
+    actor: RolloutState
     key: jax.Array
     updates: jax.Array
 
@@ -65,7 +76,7 @@ class Metrics(NamedTuple):
         learning_rate: float32, of this update.
     """
 
-    ends: Ends
+    ends: EpisodeStats
     loss: jax.Array
     policy_loss: jax.Array
     value_loss: jax.Array
@@ -115,14 +126,14 @@ class Layout(NamedTuple):
 ONE_DEVICE = Layout()
 
 
-def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
+def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
     """Return the towers as functions of (weights, obs).
 
-    On a CPU they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own in
-    rounding.
+    In the CPU's form they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's
+    own in rounding.
     """
     spec = settings.network
-    if jax.default_backend() == "cpu" and settings.precision == "float32":
+    if form == "cpu" and settings.precision == "float32":
         return Network(
             policy=lambda w, obs: tower(policy_layers(w, spec), obs, spec.activation),
             value=lambda w, obs: tower(value_layers(w, spec), obs, spec.activation)[..., 0],
@@ -141,7 +152,7 @@ def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Netwo
     return Network(policy, value)
 
 
-def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     """Return a fresh agent: weights drawn, environments reset.
 
     Args:
@@ -152,32 +163,33 @@ def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> A
     weights_key, reset_key, key = jax.random.split(jax.random.key(seed), 3)
     network = make_network(settings.network, num_actions=phase_of(params).num_actions)
     weights = network.init(weights_key, jnp.zeros((1, params.obs_size), jnp.float32))
-    return Agent(
-        learner=init_train_state(weights),
-        actor=init_actor(reset_key, params, settings.n_envs),
+    return TrainState(
+        learner=init_learner_state(weights),
+        actor=init_rollout_state(reset_key, params, settings.n_envs),
         key=jax.random.key_data(key),
         updates=jnp.zeros((), jnp.int32),
     )
 
 
-def init_agents(seeds: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def init_agents(seeds: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     """Return the agents of seeds (A,), leaves (A, ...), each as :func:`init_agent` makes it.
 
     One after another, not by ``vmap``: orthogonal weights take QR decompositions, and jaxlib's batched
     ones can wait for each other for ever on a CPU of two cores. Each lends its thread to wait for
     parts of its batch that wait for a thread.
     """
-    agents: Agent = jax.lax.map(lambda seed: init_agent(seed, params, settings), seeds)
+    agents: TrainState = jax.lax.map(lambda seed: init_agent(seed, params, settings), seeds)
     return agents
 
 
 def update(
-    agent: Agent,
+    agent: TrainState,
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
-) -> tuple[Agent, Metrics]:
+    form: Form = "cpu",
+) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it for several epochs.
 
     Args:
@@ -186,32 +198,25 @@ def update(
         params: of the environment.
         settings: sizes; static.
         layout: over devices; static.
+        form: of the program; static.
     """
-    agent, metrics, _ = traced_update(agent, hyper, params, settings, layout)
+    agent, metrics, _ = traced_update(agent, hyper, params, settings, layout, form)
     return agent, metrics
 
 
 def traced_update(
-    agent: Agent,
+    agent: TrainState,
     hyper: HyperParams,
     params: EnvParams,
     settings: TrainSettings,
     layout: Layout = ONE_DEVICE,
-) -> tuple[Agent, Metrics, Trace]:
+    form: Form = "cpu",
+) -> tuple[TrainState, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
-    network = network_of(settings, phase_of(params).num_actions)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)
-    actor, rollout, last_values, ends = collect(
-        agent.actor,
-        collect_key,
-        agent.learner.params,
-        network,
-        params,
-        settings.n_steps,
-        hyper.gamma,
-        settings.norm_reward,
-        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
+    actor, rollout, last_values, ends = _collected(
+        agent, collect_key, hyper, params, settings, layout, form
     )
     advantages, returns = gae(
         rollout.rewards,
@@ -223,13 +228,77 @@ def traced_update(
         hyper.gae_lambda,
     )
     hyper = annealed(hyper, agent.updates, settings)
-    take = batches(rollout, advantages, returns, params, layout)
     orders = permutations(order_key, settings)
-    size, rates = settings.batch_size, settings.layer_rates
-    learner, records = run_epochs(agent.learner, orders, take, size, network, hyper, rates)
+    learner, records = _trained(
+        agent.learner, orders, rollout, advantages, returns, hyper, params, settings, layout, form
+    )
     metrics = summarize(records, ends, rollout, returns, hyper)
     trace = Trace(rollout, last_values, advantages, returns, orders, records)
-    return Agent(learner, actor, agent.key, agent.updates + 1), metrics, trace
+    return TrainState(learner, actor, agent.key, agent.updates + 1), metrics, trace
+
+
+def _collected(
+    agent: TrainState,
+    key: jax.Array,
+    hyper: HyperParams,
+    params: EnvParams,
+    settings: TrainSettings,
+    layout: Layout,
+    form: Form,
+) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
+    """Collect a rollout in a form of the program."""
+    weights, actions = agent.learner.params, phase_of(params).num_actions
+    steps, scaled = settings.n_steps, settings.norm_reward
+    if form != "cpu":
+        network = gpu_network(settings, actions, params.obs_size, form)
+        packed = network.pack(weights)
+        return gpu_rollout.collect(
+            agent.actor, key, packed, network, params, steps, hyper.gamma, scaled
+        )
+    return collect(
+        agent.actor,
+        key,
+        weights,
+        network_of(settings, actions),
+        params,
+        steps,
+        hyper.gamma,
+        scaled,
+        sparse=layout is ONE_DEVICE,  # else rows would travel between devices on every step
+    )
+
+
+def _trained(
+    learner: LearnerState,
+    orders: jax.Array,
+    rollout: Rollout,
+    advantages: jax.Array,
+    returns: jax.Array,
+    hyper: HyperParams,
+    params: EnvParams,
+    settings: TrainSettings,
+    layout: Layout,
+    form: Form,
+) -> tuple[LearnerState, StepRecord]:
+    """Learn from a rollout in a form of the program."""
+    size, rates, actions = settings.batch_size, settings.layer_lr, phase_of(params).num_actions
+    if form != "cpu":
+        return gpu_update.run_epochs(
+            learner,
+            orders,
+            rollout,
+            advantages,
+            returns,
+            params,
+            size,
+            gpu_network(settings, actions, params.obs_size, form),
+            hyper,
+            rates,
+            layout.whole,
+            layout.split,
+        )
+    take = batches(rollout, advantages, returns, params, layout)
+    return run_epochs(learner, orders, take, size, network_of(settings, actions), hyper, rates)
 
 
 def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) -> HyperParams:
@@ -268,7 +337,7 @@ def batches(
     returns: jax.Array,
     params: EnvParams,
     layout: Layout,
-) -> Take:
+) -> GatherFn:
     """Return what turns numbers of transitions (B,) into a minibatch.
 
     Transitions are numbered environment by environment, as in SB3's buffer. Observations are rebuilt
@@ -288,7 +357,7 @@ def batches(
         some = jax.tree.map(lambda x: x[numbers], table)
         scale = jax.tree.map(lambda x: x[numbers % steps], scales)
         return Batch(
-            obs=layout.split(rebuild(some.step_idx, some.position, scale, params)),
+            obs=layout.split(reconstruct_obs(some.step_idx, some.position, scale, params)),
             actions=some.actions.astype(jnp.int32),
             masks=some.masks,
             log_probs=some.log_probs,
@@ -301,7 +370,7 @@ def batches(
 
 
 def summarize(
-    records: StepRecord, ends: Ends, rollout: Rollout, returns: jax.Array, hyper: HyperParams
+    records: StepRecord, ends: EpisodeStats, rollout: Rollout, returns: jax.Array, hyper: HyperParams
 ) -> Metrics:
     """Return an update's metrics."""
     applied = records.applied.astype(jnp.float32)
@@ -332,8 +401,9 @@ def make_train(
     updates_per_call: int,
     agents: int,
     layout: Layout = ONE_DEVICE,
-    places: Agent | None = None,
-) -> Callable[[Agent, HyperParams, EnvParams], tuple[Agent, Metrics]]:
+    places: TrainState | None = None,
+    form: Form | None = None,
+) -> Callable[[TrainState, HyperParams, EnvParams], tuple[TrainState, Metrics]]:
     """Return the compiled program: several updates of several agents in one call.
 
     Args:
@@ -342,24 +412,27 @@ def make_train(
         agents: A, side by side.
         layout: of minibatches and buffers over devices.
         places: sharding of every leaf of the agents, where there are several devices.
+        form: of the program; by default the one for JAX's default device.
 
     Returns:
         A function (agents with leading axis A, hyperparameters likewise, environment parameters) ->
         (agents, metrics with leading axes (K, A)). The agents given are consumed.
     """
 
-    def one(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
-        return update(agent, hyper, params, settings, layout)
+    chosen = form or default_form()
 
-    def every(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
+    def one(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
+        return update(agent, hyper, params, settings, layout, chosen)
+
+    def every(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
         if agents == 1:  # a batch of one matrix product is slower than the product
             lone = jax.tree.map(lambda x: x[0], agent)
             numbers = jax.tree.map(lambda x: x[0], hyper)
             return jax.tree.map(lambda x: x[None], one(lone, numbers, params))
         return jax.vmap(one, in_axes=(0, 0, None))(agent, hyper, params)
 
-    def train(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics]:
-        def body(agent: Agent, _: None) -> tuple[Agent, Metrics]:
+    def train(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
+        def body(agent: TrainState, _: None) -> tuple[TrainState, Metrics]:
             return every(agent, hyper, params)
 
         with jax.default_matmul_precision(PRECISION[settings.precision]):

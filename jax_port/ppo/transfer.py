@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.envs.env_phase1_jax import HOLD, EnvParams
+from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import update_moments
 from jax_port.ppo.settings import NetworkSpec
-from jax_port.ppo.train_ppo_jax import Agent
-from jax_port.ppo.update import init_train_state
+from jax_port.ppo.train_ppo_jax import TrainState
+from jax_port.ppo.update import init_learner_state
 from markets import EnvConfig, InputError
 
 SHY = 3.0
@@ -80,7 +81,7 @@ def _with_actions(head: Mapping[str, Any], count: int) -> dict[str, Arrays]:
     return {"kernel": np.concatenate([kernel, columns], axis=1), "bias": np.concatenate([bias, shy])}
 
 
-def begin_with(agent: Agent, policy: Policy, params: EnvParams) -> Agent:
+def begin_with(agent: TrainState, policy: Policy, params: EnvParams) -> TrainState:
     """Return fresh agents (A, ...) with a policy's weights and statistics; all else stays fresh.
 
     First observations enter the statistics, as they do where VecNormalize is loaded and reset.
@@ -92,13 +93,13 @@ def begin_with(agent: Agent, policy: Policy, params: EnvParams) -> Agent:
     """
     phase = phase_of(params)
 
-    def one(agent: Agent) -> Agent:
+    def one(agent: TrainState) -> TrainState:
         weights = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), policy.params)
         obs = jax.vmap(phase.observe, in_axes=(0, None))(agent.actor.env_state, params)
         moments = update_moments(policy.moments, obs)
         return replace(
             agent,
-            learner=init_train_state(weights),
+            learner=init_learner_state(weights),
             actor=replace(agent.actor, moments=moments),
         )
 

@@ -15,11 +15,10 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jax_port.ppo import adam
-from jax_port.ppo import layer_lr as layer_rates
+from jax_port.ppo import adam, layer_lr
 from jax_port.ppo.fast.microbatch import choices_first, chunk_size, in_chunks, value_chunk_size
 from jax_port.ppo.gae import standardize
-from jax_port.ppo.layer_lr import LayerRates
+from jax_port.ppo.layer_lr import LayerLearningRates
 from jax_port.ppo.networks import entropy, log_prob, masked_log_probs
 
 Params = Any
@@ -38,7 +37,7 @@ class Network(NamedTuple):
     value: Callable[[Params, jax.Array], jax.Array]
 
 
-Take = Callable[[jax.Array], "Batch"]
+GatherFn = Callable[[jax.Array], "Batch"]
 """Numbers (B,) of transitions -> the transitions, advantages not yet standardised."""
 
 OFF = float("inf")
@@ -140,16 +139,28 @@ class LossTerms(NamedTuple):
     clip_fraction: jax.Array
 
 
-class TrainState(NamedTuple):
+class LearnerState(NamedTuple):
     """Weights and Adam's moments."""
 
     params: Params
     opt_state: optax.ScaleByAdamState
 
 
-def init_train_state(params: Params) -> TrainState:
+def init_learner_state(params: Params) -> LearnerState:
     """Return weights with fresh moments."""
-    return TrainState(params, adam.init(params))
+    return LearnerState(params, adam.init(params))
+
+
+def predicted_values(values: jax.Array, before: jax.Array, clip_range: jax.Array) -> jax.Array:
+    """Return what the value loss compares with returns, (B,): values, or the clipped ones alone.
+
+    Args:
+        values: float32 (B,).
+        before: float32 (B,), when the actions were taken.
+        clip_range: float32 scalar; :data:`OFF` for none.
+    """
+    near = jnp.clip(values - before, -clip_range, clip_range)
+    return jnp.where(jnp.isfinite(clip_range), before + near, values)
 
 
 def value_sum(
@@ -166,9 +177,7 @@ def value_sum(
         hyper: clip_range_vf.
     """
     values = network.value(params, batch.obs)
-    near = jnp.clip(values - batch.values, -hyper.clip_range_vf, hyper.clip_range_vf)
-    predicted = jnp.where(jnp.isfinite(hyper.clip_range_vf), batch.values + near, values)
-    squares = jnp.square(batch.returns - predicted)
+    squares = jnp.square(batch.returns - predicted_values(values, batch.values, hyper.clip_range_vf))
     return jnp.sum(jnp.where(counted, squares, 0.0))
 
 
@@ -219,7 +228,7 @@ def policy_sums(
 
 
 def value_gradients(
-    params: Params, network: Network, numbers: jax.Array, take: Take, hyper: HyperParams
+    params: Params, network: Network, numbers: jax.Array, take: GatherFn, hyper: HyperParams
 ) -> tuple[Params, jax.Array]:
     """Return the gradients of the value loss, mean((R - V)^2) of a minibatch, and the loss.
 
@@ -242,7 +251,7 @@ def policy_gradients(
     params: Params,
     network: Network,
     numbers: jax.Array,
-    take: Take,
+    take: GatherFn,
     batch: Batch,
     hyper: HyperParams,
 ) -> tuple[Params, PolicySums]:
@@ -276,7 +285,7 @@ def policy_gradients(
 
 
 def ppo_gradients(
-    params: Params, network: Network, numbers: jax.Array, take: Take, hyper: HyperParams
+    params: Params, network: Network, numbers: jax.Array, take: GatherFn, hyper: HyperParams
 ) -> tuple[Params, LossTerms]:
     """Return the gradients of MaskablePPO's loss of one minibatch, before clipping, and its terms."""
     batch = take(numbers)
@@ -310,14 +319,14 @@ class StepRecord(NamedTuple):
 
 
 def minibatch_step(
-    state: TrainState,
+    state: LearnerState,
     stopped: jax.Array,
     numbers: jax.Array,
-    take: Take,
+    take: GatherFn,
     network: Network,
     hyper: HyperParams,
-    rates: LayerRates = (),
-) -> tuple[TrainState, jax.Array, StepRecord]:
+    rates: LayerLearningRates = (),
+) -> tuple[LearnerState, jax.Array, StepRecord]:
     """Take one gradient step, unless the update has stopped or its KL estimate stops it here.
 
     Args:
@@ -334,11 +343,11 @@ def minibatch_step(
     """
     assert numbers.shape[0] > 1, "a minibatch of one has no standard deviation"
     grads, terms = ppo_gradients(state.params, network, numbers, take, hyper)
-    factors = layer_rates.factors(state.params, rates) if rates else None
-    grads = layer_rates.without_frozen(grads, rates) if rates else grads
+    factors = layer_lr.factors(state.params, rates) if rates else None
+    grads = layer_lr.without_frozen(grads, rates) if rates else grads
     stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
     clipped = clip_gradients(grads, hyper.max_grad_norm)
-    moved = TrainState(
+    moved = LearnerState(
         *adam.update(state.params, clipped, state.opt_state, hyper.learning_rate, factors)
     )
     kept = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, moved)
@@ -346,14 +355,14 @@ def minibatch_step(
 
 
 def run_epochs(
-    state: TrainState,
+    state: LearnerState,
     permutations: jax.Array,
-    take: Take,
+    take: GatherFn,
     batch_size: int,
     network: Network,
     hyper: HyperParams,
-    rates: LayerRates = (),
-) -> tuple[TrainState, StepRecord]:
+    rates: LayerLearningRates = (),
+) -> tuple[LearnerState, StepRecord]:
     """Take all minibatch steps of one update.
 
     The partial last minibatch of an epoch is kept, as MaskablePPO keeps it.
@@ -374,12 +383,12 @@ def run_epochs(
     full, rest = divmod(size, batch_size)
     assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
 
-    def step(carry: tuple[TrainState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
+    def step(carry: tuple[LearnerState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
         state, stopped = carry
         state, stopped, record = minibatch_step(state, stopped, numbers, take, network, hyper, rates)
         return (state, stopped), record
 
-    def epoch(carry: tuple[TrainState, jax.Array], order: jax.Array) -> tuple[Any, StepRecord]:
+    def epoch(carry: tuple[LearnerState, jax.Array], order: jax.Array) -> tuple[Any, StepRecord]:
         records = []
         if full:
             whole = order[: full * batch_size].reshape(full, batch_size)

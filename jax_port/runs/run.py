@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 
 from foundation import provenance
 from foundation.files import file_digest, write_json
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import RATES, TrainSettings, check_rate
 from jax_port.ppo.sharding import (
@@ -33,7 +33,7 @@ from jax_port.ppo.sharding import (
     spread,
     to_host,
 )
-from jax_port.ppo.train_ppo_jax import Agent, Metrics, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import Metrics, TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
 from jax_port.ppo.update import HyperParams, hyper_params
 from jax_port.runs.checkpoints import Checkpoints, identity_of
@@ -220,7 +220,8 @@ def go_on(
         Whether the run is finished.
 
     Raises:
-        InputError: the data is not what it was, or a checkpoint can't be used.
+        InputError: the data is not what it was, a checkpoint can't be used, or a loss or a weight is
+            no number any more; then the newest checkpoint is the last good one.
     """
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
@@ -246,10 +247,13 @@ def go_on(
                 done += made
                 if log:
                     log.write(records)
+                require_finite_losses(records, folder, saved)
                 tell(done, records)
                 leaving = stop()
                 if done - saved >= plan.checkpoint_every or done == total or leaving:
-                    checkpoints.save(done, to_host(mesh, agent))
+                    host = to_host(mesh, agent)
+                    require_finite_weights(host, done, folder, saved)
+                    checkpoints.save(done, host)
                     saved = done
                 if leaving and done < total:
                     return False
@@ -262,6 +266,43 @@ def go_on(
     return True
 
 
+def require_finite_losses(records: Sequence[Record], folder: Path, saved: int) -> None:
+    """Stop a training whose loss is no number, at the first such update.
+
+    Raises:
+        InputError: names the update, the agent and the newest checkpoint.
+    """
+    for record in records:
+        if record["loss"] is None:
+            raise _diverged(record["update"], record["agent"], "loss", folder, saved)
+
+
+def require_finite_weights(agent: TrainState, update: int, folder: Path, saved: int) -> None:
+    """Stop a training with weights that are no numbers, before they are saved.
+
+    Args:
+        agent: host arrays with a leading axis of agents.
+        update: updates made.
+        folder, saved: of the run, and its newest checkpoint's update.
+
+    Raises:
+        InputError: names the update, the agent and the newest checkpoint.
+    """
+    for leaf in jax.tree.leaves(agent.learner.params):
+        good = np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
+        if not good.all():
+            raise _diverged(update, int(np.argmin(good)), "weights", folder, saved)
+
+
+def _diverged(update: int, agent: int, what: str, folder: Path, saved: int) -> InputError:
+    verb = "are no numbers" if what == "weights" else "is no number"
+    kept = f"the checkpoint of update {saved} is the last good one" if saved else "nothing was saved"
+    return InputError(
+        f"{folder}: at update {update} the {what} of agent {agent} {verb}: training stopped; {kept}; "
+        "start a new run with a lower learning rate or max_grad_norm"
+    )
+
+
 class _Runner:
     """The compiled programs of a run, and how agents lie on devices."""
 
@@ -269,14 +310,14 @@ class _Runner:
         self._plan, self._params, self._hyper, self._mesh = plan, params, hyper, mesh
         self._programs: dict[int, Any] = {}
 
-    def begin(self, checkpoints: Checkpoints) -> tuple[Agent, int]:
+    def begin(self, checkpoints: Checkpoints) -> tuple[TrainState, int]:
         """Return the agents of the newest checkpoint, else fresh ones, and the updates they made."""
         seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
 
-        def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
+        def fresh(seeds: jax.Array, params: EnvParams) -> TrainState:
             return init_agents(seeds, params, self._plan.settings)
 
-        def begun(seeds: jax.Array, params: EnvParams) -> Agent:
+        def begun(seeds: jax.Array, params: EnvParams) -> TrainState:
             policy = self._plan.initial_policy()
             agent = fresh(seeds, params)
             return agent if policy is None else begin_with(agent, policy, params)
@@ -288,7 +329,7 @@ class _Runner:
             return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0
         return spread(found[1], self._places), found[0]
 
-    def call(self, agent: Agent, done: int) -> tuple[Agent, list[Record], int]:
+    def call(self, agent: TrainState, done: int) -> tuple[TrainState, list[Record], int]:
         """Make the next updates: agents, their records, and how many updates."""
         settings = self._plan.settings
         count = min(self._plan.updates_per_call, settings.num_updates - done)
@@ -304,7 +345,7 @@ class _Runner:
 
 
 def write_policies(
-    plan: Plan, folder: Path, agent: Agent, facts: Sequence[dict[str, Any]], updates: int
+    plan: Plan, folder: Path, agent: TrainState, facts: Sequence[dict[str, Any]], updates: int
 ) -> None:
     """Write each agent's policy, then ``finished.json``; ``agent`` holds host arrays."""
     for number, seed in enumerate(plan.seeds):

@@ -12,8 +12,8 @@ import numpy as np
 
 from jax_port.data import data_loader
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from markets import Bars, EnvConfig, InputError, get_contract
 from markets.clock import new_york_dates
 

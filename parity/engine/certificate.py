@@ -1,4 +1,4 @@
-"""The certificate: what was proven, with what, about exactly which source files."""
+"""Parity certificate: what was proven, with what, about exactly which source files."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read(path: Path) -> dict[str, Any]:
         CertificateError: there is none, or it is not a certificate of this format.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        certificate = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CertificateError(
             f"{path}: there is no certificate here; make one with `rltrader parity run`"
@@ -64,16 +64,16 @@ def read(path: Path) -> dict[str, Any]:
             "`rltrader parity run`"
         ) from None
     needed = ("verdict", "sources", "made")
-    if not isinstance(found, dict) or any(key not in found for key in needed):
+    if not isinstance(certificate, dict) or any(key not in certificate for key in needed):
         raise CertificateError(
             f"{path}: this JSON is no certificate; make one with `rltrader parity run`"
         )
-    if found.get("format") != FORMAT:
+    if certificate.get("format") != FORMAT:
         raise CertificateError(
-            f"{path}: certificate format {found.get('format')!r} is not {FORMAT}; make a new one with "
-            "`rltrader parity run`"
+            f"{path}: certificate format {certificate.get('format')!r} is not {FORMAT}; make a new "
+            "one with `rltrader parity run`"
         )
-    return found
+    return certificate
 
 
 def misfits(certificate: Mapping[str, Any], root: Path, modules: Iterable[str]) -> list[str]:

@@ -1,14 +1,18 @@
-"""Rules by which two arrays agree, and what is kept of a comparison.
+"""Tolerances, by which two arrays count as equal, and statistics of a comparison.
 
-A discrete field must be equal. A float32 field must be close: within a few units in the last place
-(ulps), or within an absolute floor for values that pass through zero. Minus zero equals zero; a
-value that is not finite agrees with nothing, unless the rule says that NaN means "not defined".
+Every judge of this project says with a :class:`Tolerance` how far two sides may be apart, and keeps
+what it saw in a :class:`Comparison`. Whole numbers and flags must be equal. A float32 number must be
+within a few units in the last place (ulps) or an absolute floor, for values that pass through zero.
+Where thousands of sums lie between two numbers, ulps say little, and tensors are compared as a whole,
+by the Euclidean length of their difference (:mod:`parity.engine.measure`). Minus zero equals zero; a
+value that is not finite agrees with nothing, unless the tolerance says that NaN means "not defined".
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,99 +48,143 @@ def ulp_distance(a: Array, b: Array) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Equal:
-    """The field must be equal, value for value.
+class Tolerance:
+    """How far two numbers may be apart and still agree; all zero means equal, value for value.
 
     Attributes:
+        absolute: difference that is always allowed.
+        relative: allowed beside it, as a share of the expected number's size, or of
+            ``relative_to``'s: the largest number in its row (logits are sums in which larger numbers
+            cancel, so a small one is no more exact than its neighbours).
+        ulps: distance in units in the last place of float32 that is always allowed.
+        relative_to: "number" or "row", the last axis.
+        nan_is_undefined: NaN on both sides agrees.
         unit: what the numbers count, for reports (ticks, cents, bars).
     """
 
-    unit: str = ""
-
-    def agree(self, reference: Array, port: Array) -> NDArray[np.bool_]:
-        """Return where the two agree: bool, the arrays' shape."""
-        return np.asarray(reference == port)
-
-    def describe(self) -> str:
-        """Return the rule in words."""
-        return f"equal{f' ({self.unit})' if self.unit else ''}"
-
-
-@dataclass(frozen=True)
-class Close:
-    """The field must be close in float32.
-
-    Attributes:
-        ulps: largest distance in units in the last place.
-        floor: absolute difference below which two values agree whatever their ulps.
-        nan_is_undefined: NaN on both sides agrees.
-        unit: what the numbers count, for reports.
-    """
-
-    ulps: int = 4
-    floor: float = 1e-9
+    absolute: float = 0.0
+    relative: float = 0.0
+    ulps: int = 0
+    relative_to: Literal["number", "row"] = "number"
     nan_is_undefined: bool = False
     unit: str = ""
 
-    def agree(self, reference: Array, port: Array) -> NDArray[np.bool_]:
-        """Return where the two agree: bool, the arrays' shape."""
-        near = ulp_distance(reference, port) <= self.ulps
+    @property
+    def exact(self) -> bool:
+        """Whether numbers must be equal, value for value."""
+        return self.absolute == self.relative == self.ulps == 0
+
+    def allowed(self, expected: Array) -> NDArray[np.float64]:
+        """Return how far apart numbers (N, ...) may be, ulps aside, of the same shape."""
+        if not self.relative:
+            return np.full(np.shape(expected), self.absolute)
+        size = np.abs(expected.astype(np.float64))
+        if self.relative_to == "row" and size.ndim > 1:
+            size = np.broadcast_to(size.max(axis=-1, keepdims=True), size.shape)
+        return self.absolute + self.relative * size
+
+    def agree(self, expected: Array, actual: Array) -> NDArray[np.bool_]:
+        """Return where two arrays of one shape agree: bool, their shape."""
+        if self.exact:
+            return np.asarray(expected == actual)
         with np.errstate(invalid="ignore"):
-            tiny = np.abs(reference.astype(np.float64) - port.astype(np.float64)) <= self.floor
+            apart = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
+            agrees: NDArray[np.bool_] = np.asarray(apart <= self.allowed(expected))
+        if self.ulps:
+            agrees = agrees | (ulp_distance(expected, actual) <= self.ulps)
         if self.nan_is_undefined:
-            near |= np.isnan(reference) & np.isnan(port)
-        return near | tiny
+            agrees = agrees | (np.isnan(expected) & np.isnan(actual))
+        return agrees
 
     def describe(self) -> str:
-        """Return the rule in words."""
-        return f"within {self.ulps} ulps or {self.floor:g}"
+        """Return the tolerance as text."""
+        if self.exact:
+            return f"equal{f' ({self.unit})' if self.unit else ''}"
+        if self.ulps:
+            return f"within {self.ulps} ulps or {self.absolute:g}"
+        of = "the row" if self.relative_to == "row" else "itself"
+        return f"{self.absolute:g} + {self.relative:g} of {of}"
 
 
-Rule = Equal | Close
+def exact(unit: str = "") -> Tolerance:
+    """Return the tolerance of whole numbers and flags: equal; ``unit`` is what they count."""
+    return Tolerance(unit=unit)
+
+
+def close(ulps: int = 4, floor: float = 1e-9, nan_is_undefined: bool = False) -> Tolerance:
+    """Return the tolerance of float32 numbers: within some ulps, or an absolute floor near zero."""
+    return Tolerance(absolute=floor, ulps=ulps, nan_is_undefined=nan_is_undefined)
+
+
+Equal = exact
+"""The former name, as :mod:`parity.learner` calls it."""
 
 
 @dataclass
-class FieldStats:
-    """What was seen of one field.
+class Comparison:
+    """What was compared of one field or stage, and how far it came apart.
 
     Attributes:
-        rule: in words.
+        rule: the tolerance, or the property that must hold, as text.
         compared: numbers compared.
-        mismatches: how many disagreed.
-        max_ulps: largest distance seen between numbers above the rule's floor; 0 for equal fields.
+        mismatches: how many disagreed; of tensors, how many were too far off.
+        max_ulps: largest distance seen between numbers above the tolerance's floor; 0 for equal fields.
         max_abs: largest absolute difference.
         ulp_histogram: counts by :data:`ULP_BUCKETS`, the last beyond them.
+        error: of tensors, the largest relative error; NaN or infinite where a number is.
+        limit: of tensors, the relative error that is allowed.
+        where: what had the largest error.
     """
 
-    rule: str
+    rule: str = ""
     compared: int = 0
     mismatches: int = 0
     max_ulps: int = 0
     max_abs: float = 0.0
     ulp_histogram: list[int] = field(default_factory=lambda: [0] * (len(ULP_BUCKETS) + 1))
+    error: float = 0.0
+    limit: float = 0.0
+    where: str = ""
 
-    def merge(self, other: FieldStats) -> None:
-        """Add another comparison of the same field to this one."""
+    @property
+    def passed(self) -> bool:
+        """Whether nothing disagreed."""
+        return self.mismatches == 0
+
+    def merge(self, other: Comparison) -> Comparison:
+        """Add another comparison of the same field and return this one; the larger error wins."""
         self.compared += other.compared
         self.mismatches += other.mismatches
         self.max_ulps = max(self.max_ulps, other.max_ulps)
         self.max_abs = max(self.max_abs, other.max_abs)
         pairs = zip(self.ulp_histogram, other.ulp_histogram, strict=True)
         self.ulp_histogram = [mine + theirs for mine, theirs in pairs]
+        if not (math.isnan(self.error) or other.error <= self.error):
+            self.error, self.where = other.error, other.where
+        return self
+
+    def counts(self) -> dict[str, Any]:
+        """Return what a report keeps of numbers that were compared one by one."""
+        names = ("rule", "compared", "mismatches", "max_ulps", "max_abs", "ulp_histogram")
+        return {name: getattr(self, name) for name in names}
+
+    def largest(self) -> dict[str, Any]:
+        """Return what a report keeps of tensors that were compared as a whole."""
+        return {name: getattr(self, name) for name in ("error", "limit", "compared", "where")}
 
 
 def compare(
-    rule: Rule, reference: Array, port: Array, valid: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.bool_], FieldStats]:
-    """Compare two arrays by a rule.
+    tolerance: Tolerance, reference: Array, port: Array, valid: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], Comparison]:
+    """Compare two arrays, number by number.
 
     Args:
-        rule: how they must agree.
+        tolerance: how far apart they may be.
         reference, port: arrays of one shape, (N, ...) or more leading axes.
         valid: bool; which leading entries count. All, if None.
 
     Returns:
-        Where they disagree (bool, the arrays' shape, False outside ``valid``), and the statistics.
+        Where they disagree (bool, the arrays' shape, False outside ``valid``), and what was result.
 
     Raises:
         ValueError: the shapes differ; then the two sides don't mean the same field.
@@ -144,20 +192,22 @@ def compare(
     reference, port = np.asarray(reference), np.asarray(port)
     if reference.shape != port.shape:
         raise ValueError(f"the reference has shape {reference.shape}, the port {port.shape}")
-    wanted = np.ones(reference.shape, bool)
+    counted = np.ones(reference.shape, bool)
     if valid is not None:
-        wanted &= valid.reshape(valid.shape + (1,) * (reference.ndim - valid.ndim))
-    differs = ~rule.agree(reference, port) & wanted
-    stats = FieldStats(rule.describe(), int(wanted.sum()), int(differs.sum()))
-    a, b = reference[wanted], port[wanted]
-    if isinstance(rule, Close) and a.size:
-        apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
-        undefined = np.isnan(a) & np.isnan(b) if rule.nan_is_undefined else np.zeros(a.shape, bool)
-        distance = np.where(undefined | (apart <= rule.floor), 0, ulp_distance(a, b))
-        stats.max_ulps = int(distance.max())
-        stats.max_abs = float(np.max(apart[np.isfinite(apart)], initial=0.0))
-        bucket = np.searchsorted(ULP_BUCKETS, distance)
-        stats.ulp_histogram = np.bincount(bucket, minlength=len(ULP_BUCKETS) + 1).tolist()
-    elif a.size and a.dtype != bool:
-        stats.max_abs = float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max())
-    return differs, stats
+        counted &= valid.reshape(valid.shape + (1,) * (reference.ndim - valid.ndim))
+    differs = ~tolerance.agree(reference, port) & counted
+    result = Comparison(tolerance.describe(), int(counted.sum()), int(differs.sum()))
+    a, b = reference[counted], port[counted]
+    if not a.size or a.dtype == bool:
+        return differs, result
+    apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    if tolerance.exact:
+        result.max_abs = float(apart.max())
+        return differs, result
+    undefined = np.isnan(a) & np.isnan(b) if tolerance.nan_is_undefined else np.zeros(a.shape, bool)
+    distance = np.where(undefined | (apart <= tolerance.absolute), 0, ulp_distance(a, b))
+    result.max_ulps = int(distance.max())
+    result.max_abs = float(np.max(apart[np.isfinite(apart)], initial=0.0))
+    bucket = np.searchsorted(ULP_BUCKETS, distance)
+    result.ulp_histogram = np.bincount(bucket, minlength=len(ULP_BUCKETS) + 1).tolist()
+    return differs, result

@@ -1,4 +1,4 @@
-"""Explain a disagreement: the shortest way to it, both values, and whether it looks like rounding."""
+"""Divergence reports: the shortest way to a disagreement, both values, and rounding or logic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.engine.compare import Close, compare, ulp_distance
+from parity.engine.compare import compare, ulp_distance
 from parity.engine.generate import shrink
 from parity.engine.pair import Case, Pair
 from parity.engine.record import Recording, record_cases
@@ -81,7 +81,7 @@ def looks_like(pair: Pair, mismatch: Mismatch) -> str:
     by the same formula in another order.
     """
     rule = pair.rules.get(mismatch.field)
-    if not isinstance(rule, Close):
+    if rule is None or rule.exact:
         return "logic"
     distance = ulp_distance(np.array(mismatch.reference), np.array(mismatch.port))
     return "rounding" if int(distance) <= ROUNDING_ULPS else "logic"
@@ -101,7 +101,7 @@ def differences(pair: Pair, case: Case) -> list[FieldDifference]:
     """Return every field on which the two sides disagree in one case."""
     recording = record_cases(pair, [case])
     played = replay(pair, recording)
-    found = []
+    differing = []
     for when, mine, theirs in (
         ("before", recording.before, played.before),
         ("after", recording.after, played.after),
@@ -114,10 +114,10 @@ def differences(pair: Pair, case: Case) -> list[FieldDifference]:
                 place = tuple(where)
                 a, b = float(mine[name][place]), float(theirs[name][place])
                 inner = [int(i) for i in where[1 if when == "before" else 2 :]]
-                ulps = int(ulp_distance(np.array(a), np.array(b))) if isinstance(rule, Close) else None
+                ulps = int(ulp_distance(np.array(a), np.array(b))) if not rule.exact else None
                 label = name + (f"[{', '.join(map(str, inner))}]" if inner else "")
-                found.append(FieldDifference(when, label, a, b, ulps))
-    return found
+                differing.append(FieldDifference(when, label, a, b, ulps))
+    return differing
 
 
 def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: str) -> Divergence:
@@ -132,9 +132,9 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
     state: dict[str, int] | None = state_before(recording, lane, step)
     assert state is not None
     case = Case(world, state, actions[-1])
-    found: list[FieldDifference] = []
+    differing: list[FieldDifference] = []
     if diverges(pair, [case])[0]:
-        actions, found = [case.action], differences(pair, case)
+        actions, differing = [case.action], differences(pair, case)
     else:
         state = None
     return Divergence(
@@ -147,7 +147,7 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
         actions=actions,
         state=state,
         corner=recording.labels[lane],
-        differences=found,
+        differences=differing,
         moment=pair.describe(world, case.state),
         command=pair.command(case),
     )
@@ -156,7 +156,7 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
 def explain_case(pair: Pair, cases: Sequence[Case], mismatch: Mismatch) -> Divergence:
     """Explain a disagreement met in a generated case, after shrinking it with Hypothesis."""
     small = shrink(pair, cases[mismatch.lane], lambda case: bool(diverges(pair, [case])[0]))
-    found = differences(pair, small)
+    differing = differences(pair, small)
     return Divergence(
         check="generated",
         world=pair.worlds[small.world],
@@ -167,7 +167,7 @@ def explain_case(pair: Pair, cases: Sequence[Case], mismatch: Mismatch) -> Diver
         actions=[small.action],
         state=dict(small.state),
         corner="; ".join(small.corner),
-        differences=found,
+        differences=differing,
         moment=pair.describe(small.world, small.state),
         command=pair.command(small),
     )

@@ -1,4 +1,4 @@
-"""Distances, rules and values of compared fields in words, for the report's page."""
+"""Formatting of distances, tolerances and values of compared fields, for the report's page."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def runs(actions: Sequence[int]) -> list[tuple[int, int]]:
 
 def unit_of(rule: str) -> str:
     """Return the unit that a rule's words name in brackets, or nothing."""
-    found = re.search(r"\(([^()]*)\)$", rule)
-    return found.group(1) if found else ""
+    match = re.search(r"\(([^()]*)\)$", rule)
+    return match.group(1) if match else ""
 
 
 def tolerance_of(rule: str) -> int | None:
     """Return how many ulps a rule allows; None for a field that must be equal."""
-    found = re.match(r"within (\d+) ulps", rule)
-    return int(found.group(1)) if found else None
+    match = re.match(r"within (\d+) ulps", rule)
+    return int(match.group(1)) if match else None
 
 
 def amount(value: Any, unit: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Generated states: many seeded cases to find a fault, Hypothesis to shrink it.
+"""Generated test cases: many seeded states to find a fault, Hypothesis to shrink it.
 
 One function of a pair builds a case out of single choices. Given seeded random choices it makes
 tens of thousands of cases in seconds, which are stepped in one batch; given Hypothesis' choices
@@ -75,19 +75,21 @@ def case_strategy(pair: Pair, world: int, aims: Sequence[str] | None = None) -> 
     return build()
 
 
-def shrink(pair: Pair, found: Case, fails: Callable[[Case], bool], *, max_examples: int = 3000) -> Case:
-    """Return the smallest case near ``found`` that still fails.
+def shrink(
+    pair: Pair, failing: Case, fails: Callable[[Case], bool], *, max_examples: int = 3000
+) -> Case:
+    """Return the smallest case near ``failing`` that still fails.
 
     Hypothesis looks among cases of the same world that aim at the same corner, where failures are
     dense, and shrinks the first it meets.
 
     Args:
         pair: supplies the cases.
-        found: a case that fails.
+        failing: a case that fails.
         fails: whether a case fails.
-        max_examples: how long to search before keeping ``found``.
+        max_examples: how long to search before keeping ``failing``.
     """
-    alike = case_strategy(pair, found.world, found.corner)
+    alike = case_strategy(pair, failing.world, failing.corner)
     options = settings(
         max_examples=max_examples,
         database=None,
@@ -99,4 +101,4 @@ def shrink(pair: Pair, found: Case, fails: Callable[[Case], bool], *, max_exampl
     try:
         return find(alike, fails, settings=options)
     except NoSuchExample:
-        return found
+        return failing

@@ -1,4 +1,4 @@
-"""Agreement of two programs that round differently: one relative error for a whole table of tensors.
+"""Relative error of tensors, for two programs that round differently.
 
 Where thousands of sums lie between two numbers, units in the last place say little. A tensor's error
 is the Euclidean length of the difference over that of the reference's tensor.
@@ -6,40 +6,11 @@ is the Euclidean length of the difference over that of the reference's tensor.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from parity.engine.compare import Array
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How far apart the two sides are in one respect.
-
-    Attributes:
-        error: the largest relative error seen; NaN or infinite where a number is.
-        limit: what is allowed.
-        compared: numbers compared.
-        where: what had the largest error.
-    """
-
-    error: float
-    limit: float
-    compared: int
-    where: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the error is within its limit."""
-        return self.error <= self.limit  # NaN is not
-
-    def merge(self, other: Measure) -> Measure:
-        """Return both as one; the larger error stands."""
-        worse = self if math.isnan(self.error) or other.error <= self.error else other
-        return Measure(worse.error, self.limit, self.compared + other.compared, worse.where)
+from parity.engine.compare import Array, Comparison
 
 
 def relative_error(reference: Array, port: Array, floor: float = 0.0) -> float:
@@ -61,13 +32,31 @@ def relative_error(reference: Array, port: Array, floor: float = 0.0) -> float:
     return apart / size if size else float("inf")
 
 
+def of_error(error: float, limit: float, compared: int, where: str = "") -> Comparison:
+    """Return a comparison of which only its relative error is known.
+
+    Args:
+        error: NaN or infinite where a number is.
+        limit: largest error allowed.
+        compared: numbers compared.
+        where: what had this error.
+    """
+    far = not error <= limit  # NaN is
+    rule = f"relative error up to {limit:g}"
+    return Comparison(rule, compared, int(far), error=error, limit=limit, where=where)
+
+
+Measure = of_error
+"""The former name, as :mod:`parity.learner` calls it."""
+
+
 def measure_table(
     reference: Mapping[str, Array],
     port: Mapping[str, Array],
     limit: float,
     share: float = 0.0,
     where: str = "",
-) -> Measure:
+) -> Comparison:
     """Compare tables of tensors; the largest error of a tensor counts.
 
     Args:
@@ -85,9 +74,8 @@ def measure_table(
         raise ValueError(f"tensors without a counterpart: {odd}")
     lengths = [float(np.linalg.norm(np.asarray(x, np.float64))) for x in reference.values()]
     floor = share * float(np.hypot.reduce(lengths))
-    worst = Measure(0.0, limit, 0)
+    table = of_error(0.0, limit, 0)
     for name, value in reference.items():
         error = relative_error(value, port[name], floor)
-        place = f"{where}{name}"
-        worst = worst.merge(Measure(error, limit, int(np.size(value)), place))
-    return worst
+        table.merge(of_error(error, limit, int(np.size(value)), f"{where}{name}"))
+    return table

@@ -13,7 +13,7 @@ import numpy as np
 from foundation.report.format import exponent, percent, plain, short, show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
-from parity.engine.compare import FAR, FieldStats, ulp_distance
+from parity.engine.compare import FAR, Comparison, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
 from parity.engine.format import amount, amount_apart, runs, tolerance_of, ulps, unit_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
@@ -269,11 +269,11 @@ def aggregate(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
     A name that stands under two rules is two fields.
     """
-    merged: dict[tuple[str, str], FieldStats] = {}
+    merged: dict[tuple[str, str], Comparison] = {}
     for check in checks:
         for name, field in check["fields"].items():
             key = name, field["rule"]
-            merged.setdefault(key, FieldStats(field["rule"])).merge(FieldStats(**field))
+            merged.setdefault(key, Comparison(field["rule"])).merge(Comparison(**field))
     return [
         {"name": name, "stats": stats, "tolerance": tolerance_of(rule)}
         for (name, rule), stats in merged.items()

@@ -1,4 +1,4 @@
-"""What a pair declares: how to drive each side, how to read it, and which fields must agree how.
+"""Declaration of a pair: how to drive and read each side, and by which tolerance fields must agree.
 
 A pair is data about where to look. Logic of what is compared belongs to either side, never here.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from parity.engine.compare import Array, Rule
+from parity.engine.compare import Array, Tolerance
 
 Fields = dict[str, Any]
 """One moment of one side in common units: field name to NumPy number or array."""
@@ -128,7 +128,7 @@ class Pair:
         name: for reports.
         worlds: name of each world.
         reference, port: the two sides.
-        rules: how each field must agree; every field that a side reads must have one.
+        rules: how far apart each field may be; every field that a side reads must have one.
         starts: starts of each world, any integer array.
         begun: fields of N fresh episodes -> the worlds (N,) and starts (N,) they began at.
         max_steps: no episode is longer.
@@ -145,7 +145,7 @@ class Pair:
     worlds: Sequence[str]
     reference: MutableSide
     port: FunctionalSide
-    rules: Mapping[str, Rule]
+    rules: Mapping[str, Tolerance]
     starts: Sequence[Array]
     begun: Callable[[Fields], tuple[Array, Array]]
     max_steps: int

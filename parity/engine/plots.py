@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from foundation.report.bars import Bar, Scale, above
 from foundation.report.format import MINUS, short
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
-from parity.engine.compare import ULP_BUCKETS, FieldStats
+from parity.engine.compare import ULP_BUCKETS, Comparison
 from parity.engine.format import CENTS, ulps
 
 Values = Mapping[str, Any]
@@ -106,7 +106,7 @@ def ulp_plots(fields: Sequence[Values]) -> list[dict[str, Any]]:
 
 
 def _ulp_plot(number: int, field: Values) -> dict[str, Any]:
-    stats: FieldStats = field["stats"]
+    stats: Comparison = field["stats"]
     counts, names = stats.ulp_histogram, _bucket_names()
     limit = field["tolerance"]
     lows = [0, *(end + 1 for end in ULP_BUCKETS)]

@@ -1,4 +1,4 @@
-"""Drive the reference and write down everything it did."""
+"""Recording of the reference: drive it, and write down everything it did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drive the port through what the reference did, batched and jitted as a trainer runs it."""
+"""Replay on the port of what the reference did, batched and jitted as a trainer runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Replay(NamedTuple):
         after: fields after each step and before any restart, (N, L, ...).
         restarted: bool (N, L); where the port began another episode.
         restart: fields at the first restart of each lane, (N, ...).
-        kept: bool (N, L); where no restart happened, the state and observation handed out are the
+        untouched: bool (N, L); where no restart happened, the state and observation handed out are the
             final ones, bit for bit.
     """
 
@@ -30,7 +30,7 @@ class Replay(NamedTuple):
     after: Fields
     restarted: NDArray[np.bool_]
     restart: Fields
-    kept: NDArray[np.bool_]
+    untouched: NDArray[np.bool_]
 
 
 def _moment(side: _Functions, state: Any, obs: jax.Array, params: Any) -> dict[str, jax.Array]:
@@ -63,24 +63,26 @@ def _run(
     first = _moment(side, state, side.observe(state, params), params)
 
     def body(carry: tuple[Any, ...], action: jax.Array) -> tuple[tuple[Any, ...], Any]:
-        state, key, restart, seen = carry
+        state, key, restart, ended_before = carry
         key, now = jax.random.split(key)
         out = side.step(now, state, action, params)
         done = out.outcome["terminated"] | out.outcome["truncated"]
         fresh = _moment(side, out.state, out.obs, params)
-        take = done & ~seen
+        take = done & ~ended_before
 
         def pick(new: jax.Array, old: jax.Array) -> jax.Array:
             return jnp.where(take.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
 
         restart = jax.tree.map(pick, fresh, restart)
         after = {**_moment(side, out.final_state, out.final_obs, params), **out.outcome}
-        kept = done | _same((out.state, out.obs), (out.final_state, out.final_obs))
-        return (out.state, key, restart, seen | done), (after, done, kept)
+        untouched = done | _same((out.state, out.obs), (out.final_state, out.final_obs))
+        return (out.state, key, restart, ended_before | done), (after, done, untouched)
 
-    seen = jnp.zeros(actions.shape[1], bool)
-    (_, _, restart, _), (after, done, kept) = jax.lax.scan(body, (state, key, first, seen), actions)
-    return first, after, done, restart, kept
+    ended_before = jnp.zeros(actions.shape[1], bool)
+    (_, _, restart, _), (after, done, untouched) = jax.lax.scan(
+        body, (state, key, first, ended_before), actions
+    )
+    return first, after, done, restart, untouched
 
 
 def replay(pair: Pair, recording: Recording, seed: int = 0) -> Replay:
@@ -102,7 +104,7 @@ def replay(pair: Pair, recording: Recording, seed: int = 0) -> Replay:
     else:
         state = jax.jit(side.begin)(worlds, jnp.asarray(recording.starts), side.params)
     actions = jnp.asarray(recording.actions.T)
-    before, after, done, restart, kept = _run(
+    before, after, done, restart, untouched = _run(
         functions, jax.random.key(seed), state, actions, side.params
     )
 
@@ -117,5 +119,5 @@ def replay(pair: Pair, recording: Recording, seed: int = 0) -> Replay:
         after={name: lanes_first(value) for name, value in after.items()},
         restarted=lanes_first(done),
         restart=host(restart),
-        kept=lanes_first(kept),
+        untouched=lanes_first(untouched),
     )

@@ -1,18 +1,18 @@
-"""What a run of the gate has to say: a verdict with its evidence, as JSON and JUnit XML."""
+"""Parity report: the verdict with its evidence, as JSON and JUnit XML."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree
 
 import jax
 
 from foundation import provenance
+from parity.engine.compare import Comparison
 from parity.engine.diverge import Divergence
-from parity.engine.measure import Measure
 from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -74,11 +74,10 @@ class Report:
         replays = [check for check in self.checks if check.check == "replay"]
         generated = [check for check in self.checks if check.check == "generated"]
 
-        largest: dict[str, Measure] = {}
+        largest: dict[str, Comparison] = {}
         for check in self.checks:
             for name, measure in check.measures.items():
-                known = largest.get(name)
-                largest[name] = measure if known is None else known.merge(measure)
+                largest.setdefault(name, replace(measure, compared=0)).merge(measure)
 
         def most(name: str) -> int:
             return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
@@ -103,15 +102,6 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        checks = [
-            {
-                **asdict(check),
-                "coverage": dict(check.coverage),
-                "mismatches": check.mismatches,
-                "passed": check.passed,
-            }
-            for check in self.checks
-        ]
         return {
             "title": self.title,
             "verdict": self.verdict,
@@ -126,7 +116,7 @@ class Report:
                 "settings": dict(self.settings),
             },
             "worlds": [dict(world) for world in self.worlds],
-            "checks": checks,
+            "checks": [check.to_dict() for check in self.checks],
             "coverage": dict(sorted(self.coverage.items())),
             "required": sorted(self.required),
             "missing": self.missing,

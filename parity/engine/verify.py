@@ -1,18 +1,17 @@
-"""Compare the two sides of a pair: replayed episodes, generated states, restarts."""
+"""Parity checks of a pair: replayed episodes, generated states, restarts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.engine.compare import FieldStats, compare
+from parity.engine.compare import Comparison, Tolerance, compare
 from parity.engine.generate import seeded_cases
-from parity.engine.measure import Measure
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes, resets_at
 from parity.engine.replay import Replay, replay
@@ -59,12 +58,12 @@ class CheckResult:
     check: str
     world: str
     compared: int
-    fields: dict[str, FieldStats] = field(default_factory=dict)
+    fields: dict[str, Comparison] = field(default_factory=dict)
     first: Mismatch | None = None
     coverage: Counter[str] = field(default_factory=Counter)
     notes: dict[str, Any] = field(default_factory=dict)
     error: str = ""
-    measures: dict[str, Measure] = field(default_factory=dict)
+    measures: dict[str, Comparison] = field(default_factory=dict)
 
     @property
     def numbers(self) -> int:
@@ -83,14 +82,30 @@ class CheckResult:
         """Whether nothing disagreed and the check was carried out."""
         return self.mismatches == 0 and self.first is None and not self.error
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "check": self.check,
+            "world": self.world,
+            "compared": self.compared,
+            "fields": {name: one.counts() for name, one in self.fields.items()},
+            "first": None if self.first is None else asdict(self.first),
+            "coverage": dict(self.coverage),
+            "notes": self.notes,
+            "error": self.error,
+            "measures": {name: one.largest() for name, one in self.measures.items()},
+            "mismatches": self.mismatches,
+            "passed": self.passed,
+        }
+
 
 def compare_fields(
-    pair_rules: Any, reference: Fields, port: Fields, valid: NDArray[np.bool_]
-) -> tuple[dict[str, FieldStats], list[Mismatch]]:
+    rules: Mapping[str, Tolerance], reference: Fields, port: Fields, valid: NDArray[np.bool_]
+) -> tuple[dict[str, Comparison], list[Mismatch]]:
     """Compare all fields of two sets of lanes.
 
     Args:
-        pair_rules: rule by field name.
+        rules: tolerance by field name.
         reference, port: fields of shape (N, ...) or (N, L, ...).
         valid: bool (N,) or (N, L), which of them count.
 
@@ -100,13 +115,13 @@ def compare_fields(
     Raises:
         ValueError: a side reads a field that the other doesn't, or that has no rule.
     """
-    if set(reference) != set(port) or not set(reference) <= set(pair_rules):
-        odd = sorted((set(reference) ^ set(port)) | (set(reference) - set(pair_rules)))
+    if set(reference) != set(port) or not set(reference) <= set(rules):
+        odd = sorted((set(reference) ^ set(port)) | (set(reference) - set(rules)))
         raise ValueError(f"fields without a counterpart or a rule: {', '.join(odd)}")
     stats, firsts = {}, []
     for name in reference:
         a, b = reference[name], port[name]
-        differs, stats[name] = compare(pair_rules[name], a, b, valid)
+        differs, stats[name] = compare(rules[name], a, b, valid)
         if differs.any():
             where = tuple(int(i) for i in np.argwhere(differs)[0])
             step = where[1] if valid.ndim == 2 else -1
@@ -151,27 +166,39 @@ def shifted(before: Fields, after: Fields) -> Fields:
     }
 
 
-def check_restarts(pair: Pair, recording: Recording, played: Replay) -> CheckResult:
+def check_restarts(
+    pair: Pair,
+    recording: Recording,
+    played: Replay,
+    check: str = "restart",
+    most: int | None = None,
+) -> CheckResult:
     """Hold the port's restarts against the reference's reset at the start the port chose.
 
     Where an episode ended the port must have restarted, at one of the world's starts, with what
     the reference shows there; where none ended, it must hand out the final state untouched.
+
+    Args:
+        pair: the pair; its reference is reset.
+        recording, played: what both sides did.
+        check: name of the check.
+        most: how many restarts are held against a reset; all by default.
     """
     world = int(recording.worlds[0])
     taken = recording.valid
     ended = recording.after["terminated"] | recording.after["truncated"]
-    result = CheckResult("restart", pair.worlds[world], int((ended & taken).sum()))
+    result = CheckResult(check, pair.worlds[world], int((ended & taken).sum()))
     wrong = (played.restarted != ended) & taken
     if wrong.any():
         lane, step = (int(i) for i in np.argwhere(wrong)[0])
         values = float(ended[lane, step]), float(played.restarted[lane, step])
         result.first = Mismatch(lane, step, "restarted", (), *values)
         return result
-    if not (played.kept | ~taken).all():
-        lane, step = (int(i) for i in np.argwhere(~played.kept & taken)[0])
+    if not (played.untouched | ~taken).all():
+        lane, step = (int(i) for i in np.argwhere(~played.untouched & taken)[0])
         result.first = Mismatch(lane, step, "state handed out without a restart", (), 1.0, 0.0)
         return result
-    lanes = np.flatnonzero((ended & taken).any(1))
+    lanes = np.flatnonzero((ended & taken).any(1))[:most]
     restart = {name: value[lanes] for name, value in played.restart.items()}
     worlds, starts = pair.begun(restart)
     expected = {name: value.copy() for name, value in restart.items()}

@@ -1,4 +1,4 @@
-"""The C# side: compiled by Mono, asked by way of files."""
+"""C# side of the export chain: compiled by Mono, driven by way of files."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class Checker:
 
     def day(self, bars: Bars, day: dict[str, Any]) -> dict[str, Any]:
         """Return what the checker says of a day of raw bars, see :mod:`parity.export_chain.day`."""
-        given, said = self._scratch / BARS, self._scratch / DAY
-        given.write_text(to_csv(bars, last_time(day)), encoding="ascii")
-        said.write_text(json.dumps(day), encoding="utf-8")
-        return dict(json.loads(self._call("golden", str(given), str(said), may_fail=True)))
+        bars_file, day_file = self._scratch / BARS, self._scratch / DAY
+        bars_file.write_text(to_csv(bars, last_time(day)), encoding="ascii")
+        day_file.write_text(json.dumps(day), encoding="utf-8")
+        return dict(json.loads(self._call("golden", str(bars_file), str(day_file), may_fail=True)))
 
     def features(self, bars: Bars | Path) -> NDArray[np.float64]:
         """Return features of every bar of the session and its three distances: (T, 14).

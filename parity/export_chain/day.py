@@ -1,4 +1,4 @@
-"""A whole day of raw bars and what the policy does on it, for the C# checker on any machine.
+"""A whole day of raw bars with the policy's decisions, for the C# checker on any machine.
 
 The reference's environment says what is seen, allowed and filled; the port says, in float64, what the
 policy makes of it. The file is of :mod:`jax_port.export.golden`'s form, but for its bars, which stay in

@@ -1,4 +1,4 @@
-"""From observation to action: every exported file against the port, stage by stage."""
+"""Decisions of every exported file against the port's, stage by stage from observation to action."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def compare_decisions(
     observations: int,
     *,
     on_batch: Callable[[int], None] = lambda count: None,
+    running: Path | None = None,
     csharp: sides.Side | None = None,
     csharp_least: int = 10_000,
 ) -> Actions:
@@ -74,10 +75,12 @@ def compare_decisions(
         market: prepared with its rules.
         observations: at least this many of episodes.
         on_batch: told the size of every batch that is done.
+        running: folder of the files that run code when they are loaded; by default the bundle.
         csharp: the C# side, where there is one.
         csharp_least: at least this many observations go to it.
     """
     layers = layer_names(policy.spec)
+    running = running or folder
     wide = sides.pytorch(folder, torch.float64)
     narrow: dict[str, tuple[sides.Side, tuple[str, ...]]] = {
         "PyTorch float32": (
@@ -85,13 +88,13 @@ def compare_decisions(
             ("clipped", "action_head", "value_head", "action"),
         ),
         "SB3 float32": (
-            sides.sb3(folder, policy, torch.float32),
+            sides.sb3(running, policy, torch.float32),
             ("clipped", "action_head", "value_head", "action"),
         ),
-        "PyTorch program (.pt2)": (sides.program(folder), OUTER),
+        "PyTorch program (.pt2)": (sides.program(running), OUTER),
         "ONNX Runtime": (sides.onnx(folder), OUTER),
     }
-    wide_sb3 = sides.sb3(folder, policy, torch.float64)
+    wide_sb3 = sides.sb3(running, policy, torch.float64)
     actions = Actions()
     first = True
     for batch in of_episodes(policy, market, observations):
@@ -110,16 +113,10 @@ def compare_decisions(
                 board.at("JAX float32 against float64", "action_head", LOGITS32).update(
                     exact["action_head"], ours["action_head"]
                 )
-            decided = {}
-            for hop, (side, every) in narrow.items():
-                names = tuple(name for name in every if not far or name in ("clipped", "action"))
-                found = side(part.obs, part.masks)
-                decided[hop] = found["action"]
-                clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
-                board.stages(hop, ours, clear, names, FLOAT32)
+            decided = _compare_narrow(board, narrow, part, ours, ties, far)
             if csharp is not None and actions.compared < csharp_least:
-                found = csharp(part.obs, part.masks)
-                board.stages("C#", exact_torch, found, stages, FLOAT64)
+                stages_of_side = csharp(part.obs, part.masks)
+                board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64)
             actions.compared += len(part)
             _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
@@ -129,12 +126,35 @@ def compare_decisions(
     return actions
 
 
+def _compare_narrow(
+    board: Board,
+    narrow: dict[str, tuple[sides.Side, tuple[str, ...]]],
+    part: Batch,
+    ours: Any,
+    ties: Any,
+    far: bool,
+) -> dict[str, Any]:
+    """Compare the float32 files with the port, near-ties aside, and return what each decided."""
+    decided = {}
+    for hop, (side, every) in narrow.items():
+        names = tuple(name for name in every if not far or name in ("clipped", "action"))
+        stages = side(part.obs, part.masks)
+        decided[hop] = stages["action"]
+        clear = {**stages, "action": np.where(ties, ours["action"], stages["action"])}
+        board.stages(hop, ours, clear, names, FLOAT32)
+    return decided
+
+
 def _note_ties(
     actions: Actions, part: Batch, ties: Any, exact: Any, ours: Any, decided: dict[str, Any]
 ) -> None:
     """Count near-ties and write down what each file decides there."""
     for row in np.flatnonzero(ties):
-        otherwise = {hop: int(found[row]) for hop, found in decided.items() if found[row] != ours[row]}
+        otherwise = {
+            hop: int(stages_of_side[row])
+            for hop, stages_of_side in decided.items()
+            if stages_of_side[row] != ours[row]
+        }
         actions.near_ties += 1
         actions.differing_ties += bool(otherwise)
         if sum(bool(tie["otherwise"]) == bool(otherwise) for tie in actions.examples) < SHOWN:
@@ -157,8 +177,8 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
     layers["action_head"] = {kind: np.asarray(x) * np.float32(factor) for kind, x in head.items()}
     apart = replace(policy, params={"params": layers})
     ours = in_float32(apart, batch.obs, batch.masks)
-    found = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
+    stages_of_side = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
     exact = in_float64(apart, batch.obs, batch.masks)
     ties = lead(exact["action_head"], batch.masks) < NEAR_TIE
-    clear = {**found, "action": np.where(ties, ours["action"], found["action"])}
+    clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
     board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32)

@@ -1,4 +1,4 @@
-"""From raw bars to observation: golden values and streamed features against the reference."""
+"""Golden values and C# features, from raw bars to observation, against the reference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from jax_port.ppo.running_statistics import CLIP
 from legacy_torch.features import add_features
 from markets import Bars, Contract, InputError
 from markets.bars import FEATURES
-from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board, Limit
+from parity.engine.compare import Tolerance
+from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board
 from parity.export_chain.csharp import Checker
 from parity.export_chain.day import DISTANCES
 from parity.export_chain.replay import ENVIRONMENTS
@@ -26,8 +27,8 @@ CSHARP_HOP = "C# from raw bars"
 DAY_HOP = "C# over a whole day of bars"
 MEASURED = {"features": "features", "observation": "cases", "logits": "cases", "far_logits": "far"}
 """What the checker measures, and what it counts of each."""
-FROM_BARS = Limit(1e-6, 1e-6)
-OBSERVED = Limit(1e-9, 4 * 2.0**-23)
+FROM_BARS = Tolerance(1e-6, 1e-6)
+OBSERVED = Tolerance(1e-9, 4 * 2.0**-23)
 """Observations are float32: a few units in the last place."""
 
 
@@ -39,10 +40,10 @@ def compare_golden(board: Board, folder: Path, policy: Policy, contract: Contrac
     """
     golden = _read_golden(folder / GOLDEN)
     bars = golden_bars(golden, contract)
-    kept = bars.session(policy.config.session)
-    table = add_features(kept.frame, contract.tick_size, policy.config)
+    session_bars = bars.session(policy.config.session)
+    table = add_features(session_bars.frame, contract.tick_size, policy.config)
     stated = golden["features"]
-    at = kept.frame.index.get_indexer(_index([entry["time"] for entry in stated]))
+    at = session_bars.frame.index.get_indexer(_index([entry["time"] for entry in stated]))
     values = np.array([entry["values"] for entry in stated])
     for number, name in enumerate(FEATURES):
         theirs = table[name].to_numpy(np.float64)[at]
@@ -91,7 +92,7 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
     """Step the reference with what was taken; compare observations, masks, fills, logits, actions."""
     env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
     cases = {(case["episode"], case["step"]): case for case in golden["cases"]}
-    seen: list[tuple[Any, Any, dict[str, Any]]] = []
+    decisions: list[tuple[Any, Any, dict[str, Any]]] = []
     entries, closings = [], []
     for number, episode in enumerate(golden["episodes"]):
         start = env.df.index.get_indexer(_index([episode[0]["time"]]))[0]
@@ -99,7 +100,7 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
         for place, step in enumerate(episode):
             mask, trades, closed = env.action_masks(), env.num_trades, len(env.trade_history)
             if (number, place) in cases:
-                seen.append((obs, mask, cases[number, place]))
+                decisions.append((obs, mask, cases[number, place]))
             obs, *_ = env.step(step["taken"])
             opened = env.num_trades > trades
             filled = env.entry_price or (env.trade_history[-1]["entry_price"] if opened else 0.0)
@@ -108,15 +109,15 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
             closings.append((len(env.trade_history) > closed, step.get("exited", False)))
     for name, pairs in (("entries", entries), ("exits", closings)):
         board.at(GOLDEN_HOP, name).update(*np.array(pairs, np.float64).T)
-    theirs = np.array([obs for obs, _, _ in seen])
-    stated = np.array([case["observation"] for *_, case in seen], np.float32)
-    masks = np.array([case["mask"] for *_, case in seen])
+    theirs = np.array([obs for obs, _, _ in decisions])
+    stated = np.array([case["observation"] for *_, case in decisions], np.float32)
+    masks = np.array([case["mask"] for *_, case in decisions])
     board.at(GOLDEN_HOP, "observation", OBSERVED).update(theirs, stated)
-    board.at(GOLDEN_HOP, "mask").update(np.array([mask for _, mask, _ in seen]), masks)
+    board.at(GOLDEN_HOP, "mask").update(np.array([mask for _, mask, _ in decisions]), masks)
     exact = in_float64(policy, stated, masks)
-    logits = np.array([case["logits"] for *_, case in seen])
+    logits = np.array([case["logits"] for *_, case in decisions])
     board.at(GOLDEN_HOP, "action_head", FLOAT64).update(exact["action_head"], logits)
-    actions = np.array([case["action"] for *_, case in seen])
+    actions = np.array([case["action"] for *_, case in decisions])
     board.at(GOLDEN_HOP, "action").update(exact["action"], actions)
     far = golden["far"]
     obs = np.array([case["observation"] for case in far], np.float32)
@@ -131,9 +132,9 @@ def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) ->
 
 def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:
     """Let the checker go from golden.json's raw bars to actions, and take down what it measured."""
-    found = checker.golden()
-    _take_down(board, CSHARP_HOP, found, MEASURED)
-    return found
+    measurements = checker.golden()
+    _take_down(board, CSHARP_HOP, measurements, MEASURED)
+    return measurements
 
 
 def compare_csharp_day(
@@ -150,12 +151,12 @@ def compare_csharp_day(
     Returns:
         The day, its bars, decisions, and how many trades were opened.
     """
-    found = checker.day(bars, day)
+    measurements = checker.day(bars, day)
     measured = {name: count for name, count in MEASURED.items() if count != "far"}
-    _take_down(board, DAY_HOP, found, measured)
+    _take_down(board, DAY_HOP, measurements, measured)
     stated = {"features": "features", "decisions": "cases"}  # every bar, every step
     for count, name in stated.items():
-        board.at(DAY_HOP, f"{count} made").update([len(day[name])], [found[count]])
+        board.at(DAY_HOP, f"{count} made").update([len(day[name])], [measurements[count]])
     steps = [step for episode in day["episodes"] for step in episode]
     return {
         "day": day["day"],
@@ -165,41 +166,43 @@ def compare_csharp_day(
     }
 
 
-def _take_down(board: Board, hop: str, found: dict[str, Any], measured: dict[str, str]) -> None:
+def _take_down(board: Board, hop: str, measurements: dict[str, Any], measured: dict[str, str]) -> None:
     for stage, count in measured.items():
-        gauge = board.at(hop, stage, FEATURE if stage == "features" else FROM_BARS)
-        gauge.rows = found[count]
-        gauge.worst = found.get(f"{stage}_difference", float("inf"))
-        gauge.share = found.get(f"{stage}_share_of_limit", float("inf"))
-        if not gauge.share <= 1:
-            gauge.bad = gauge.rows
-            gauge.first = {
+        comparison = board.at(hop, stage, FEATURE if stage == "features" else FROM_BARS)
+        comparison.compared = measurements[count]
+        comparison.max_abs = measurements.get(f"{stage}_difference", float("inf"))
+        comparison.share = measurements.get(f"{stage}_share_of_limit", float("inf"))
+        if not comparison.share <= 1:
+            comparison.mismatches = comparison.compared
+            comparison.first = {
                 "expected": "within the limit",
-                "found": found.get(f"{stage}_first", "nothing"),
+                "found": measurements.get(f"{stage}_first", "nothing"),
             }
     for stage, differ, count in (
         ("distances", "distances_differ", "features"),
         ("mask", "masks_differ", "cases"),
         ("action", "actions_differ", "decisions"),
     ):
-        gauge = board.at(hop, stage, EQUAL)
-        gauge.rows, gauge.bad = found[count], found[differ]
-        gauge.worst = gauge.share = float(found[differ] > 0)
+        comparison = board.at(hop, stage, EQUAL)
+        comparison.compared, comparison.mismatches = measurements[count], measurements[differ]
+        comparison.max_abs = comparison.share = float(measurements[differ] > 0)
 
 
 def compare_stream(board: Board, checker: Checker, policy: Policy, bars: Bars) -> None:
     """Compare the features that C# streams over a whole file with the reference's."""
-    kept = bars.session(policy.config.session)
-    table = add_features(kept.frame, bars.contract.tick_size, policy.config)
-    found = checker.features(bars)
+    session_bars = bars.session(policy.config.session)
+    table = add_features(session_bars.frame, bars.contract.tick_size, policy.config)
+    measurements = checker.features(bars)
     hop = "C# features over the whole file"
-    if len(found) != len(table):
-        board.at(hop, "bars of the session").update([len(table)], [len(found)])
+    if len(measurements) != len(table):
+        board.at(hop, "bars of the session").update([len(table)], [len(measurements)])
         return
     for number, name in enumerate(FEATURES):
         theirs = table[name].to_numpy(np.float64)
         defined = np.isfinite(theirs)
-        board.at(hop, f"{name}: where it is defined").update(defined, np.isfinite(found[:, number]))
-        board.at(hop, name, FEATURE).update(theirs[defined], found[defined, number])
+        board.at(hop, f"{name}: where it is defined").update(
+            defined, np.isfinite(measurements[:, number])
+        )
+        board.at(hop, name, FEATURE).update(theirs[defined], measurements[defined, number])
     for number, name in enumerate(DISTANCES):
-        board.at(hop, name).update(table[name].to_numpy(np.float64), found[:, 11 + number])
+        board.at(hop, name).update(table[name].to_numpy(np.float64), measurements[:, 11 + number])

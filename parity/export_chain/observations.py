@@ -1,4 +1,4 @@
-"""Observations to decide on: of real episodes, of positions of all kinds, and beyond the clip."""
+"""Observations for the export chain: of real episodes, of all positions, and beyond the clip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP
 
 EXPLORE = 0.1
-"""Share of steps at which any allowed action is taken, so that positions of all kinds are seen."""
+"""Share of steps at which any allowed action is taken, so that positions of all kinds are recorded."""
 BEYOND = 512
 """Observations made of numbers beyond the clip, added to those of episodes."""
 PER_PLAY = 64
@@ -46,9 +46,9 @@ def of_episodes(policy: Policy, market: PreparedMarket, least: int, seed: int = 
     waiting = done = 0
     while done < least:
         starts = rng.integers(0, len(market.starts), PER_PLAY if least > PER_PLAY * length // 2 else 8)
-        seen = record(policy, market, starts, explore=EXPLORE, seed=int(rng.integers(1 << 31)))
-        obs.append(seen.obs[seen.alive])
-        masks.append(seen.masks[seen.alive])
+        recorded = record(policy, market, starts, explore=EXPLORE, seed=int(rng.integers(1 << 31)))
+        obs.append(recorded.obs[recorded.alive])
+        masks.append(recorded.masks[recorded.alive])
         waiting += len(obs[-1])
         done += len(obs[-1])
         while waiting >= BATCH or (done >= least and waiting):

@@ -1,4 +1,4 @@
-"""Whole episodes: the exported MaskablePPO in the reference against the port's evaluation."""
+"""Whole episodes of the exported MaskablePPO in the reference, against the port's evaluation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from jax_port.ppo.policy import Policy
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from markets import Bars
-from parity.export_chain.comparison import EQUAL, Board, Limit
+from parity.engine.compare import Tolerance
+from parity.export_chain.comparison import EQUAL, Board
 from parity.export_chain.sides import load_sb3
 
 HOP = "replay in the reference's environment"
 ENVIRONMENTS = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
-REWARD = Limit(1e-5, 1e-6)
+REWARD = Tolerance(1e-5, 1e-6)
 """The port's rewards are float32, so a sum of some hundred of them is off by as many roundings."""
 EPISODE_COLUMNS = ("steps", "trades", "wins", "pnl", "done_reason")
 
@@ -74,8 +75,8 @@ def _play(
         obs, info = env.reset(options={"start_index": int(row)})
         steps, rewards, done = 0, 0.0, False
         while not done:
-            seen = np.asarray(normalizer.normalize_obs(obs))
-            action, _ = model.predict(seen, action_masks=env.action_masks(), deterministic=True)
+            normalised = np.asarray(normalizer.normalize_obs(obs))
+            action, _ = model.predict(normalised, action_masks=env.action_masks(), deterministic=True)
             obs, reward, terminated, truncated, info = env.step(int(action))
             steps += 1
             rewards += reward

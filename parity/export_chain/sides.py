@@ -1,4 +1,4 @@
-"""The exported files as a user loads them, each asked for the stages of the same decisions."""
+"""Exported files as a user loads them: each as a function from observations to stages."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def pytorch(folder: Path, dtype: torch.dtype) -> Side:
 
     def run(obs: Obs, masks: Masks) -> Stages:
         with torch.no_grad():
-            found = module.stages(torch.from_numpy(obs), torch.from_numpy(masks))
-        return {name: value.numpy() for name, value in found.items()}
+            stages = module.stages(torch.from_numpy(obs), torch.from_numpy(masks))
+        return {name: value.numpy() for name, value in stages.items()}
 
     return run
 
@@ -149,16 +149,16 @@ def sb3(folder: Path, policy: Policy, dtype: torch.dtype) -> Side:
     net = model.policy.to(dtype)
     net.set_training_mode(False)
     modules = dict(net.named_modules())
-    seen: Stages = {}
+    layer_outputs: Stages = {}
 
-    def keep(name: str) -> Callable[..., None]:
+    def remember(name: str) -> Callable[..., None]:
         def hook(module: Any, given: Any, made: torch.Tensor) -> None:
-            seen[name] = made.detach().numpy()
+            layer_outputs[name] = made.detach().numpy()
 
         return hook
 
     for name in layer_names(policy.spec):
-        modules[sb3_layer(name)].register_forward_hook(keep(name))
+        modules[sb3_layer(name)].register_forward_hook(remember(name))
     moments: Any = normalizer.obs_rms
 
     def run(obs: Obs, masks: Masks) -> Stages:
@@ -177,6 +177,6 @@ def sb3(folder: Path, policy: Policy, dtype: torch.dtype) -> Side:
             choice = net._get_action_dist_from_latent(for_actions)
             choice.apply_masking(masks)
             action = choice.get_actions(deterministic=True)
-        return {"clipped": clipped, **seen, "action": action.numpy()}
+        return {"clipped": clipped, **layer_outputs, "action": action.numpy()}
 
     return run

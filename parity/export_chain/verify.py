@@ -1,4 +1,4 @@
-"""Verify a bundle: the whole chain from raw bars to action, every hop measured."""
+"""Verification of an exported bundle: the whole chain from raw bars to action, every hop measured."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from parity.export_chain.market import (
     compare_golden,
     compare_stream,
 )
+from parity.export_chain.rebuilt import RUNNING, rebuild
 from parity.export_chain.replay import replay
 
 OBSERVATIONS = 100_000
@@ -48,7 +49,7 @@ STATED = (
     "certificate",
 )
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Request:
         observations: at least this many of episodes.
         episodes: replayed in the reference's environment.
         need_csharp: fail where C# can't be checked, instead of saying so.
+        trust: load the bundle's own files that run code when they are loaded, instead of the same
+            files made anew from its weights.
     """
 
     folder: Path
@@ -68,9 +71,10 @@ class Request:
     observations: int = OBSERVATIONS
     episodes: int = EPISODES
     need_csharp: bool = False
+    trust: bool = False
 
 
-def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
+def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> dict[str, Any]:
     """Return a report of the chain, ready for JSON; its "verdict" is "same" or "different".
 
     Raises:
@@ -87,43 +91,35 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         raise InputError(MISSING)
     market = prepare(bars, policy.config)
     board = Board()
-    tell("files and manifest")
+    on_progress("files and manifest")
     compare_files(board, folder, manifest, policy, contract)
-    tell("golden values in the reference")
+    on_progress("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as made:
+        running = folder
+        if not request.trust:
+            on_progress("files that run code, made anew")
+            running = _rebuilt(board, folder, policy, manifest, Path(made))
         checker, day = None, None
         if available():
-            tell("C# from raw bars")
-            place = Path(scratch)
-            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
-            stated = _day(policy, bars)
-            try:
-                compare_csharp_golden(board, checker)
-                compare_stream(board, checker, policy, bars)
-                day = (
-                    stated
-                    if isinstance(stated, str)
-                    else compare_csharp_day(board, checker, bars, stated)
-                )
-            except InputError as error:
-                _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
-                checker = None
-        tell("decisions")
+            on_progress("C# from raw bars")
+            checker, day = _check_csharp(board, folder, Path(scratch), policy, bars)
+        on_progress("decisions")
         actions = compare_decisions(
             board,
             folder,
             policy,
             market,
             request.observations,
+            running=running,
             csharp=None if checker is None else checker.side(policy),
         )
-    tell("episodes in the reference's environment")
-    played = replay(board, folder, policy, bars, market, request.episodes)
+        on_progress("episodes in the reference's environment")
+        played = replay(board, running, policy, bars, market, request.episodes)
     first = board.first_divergence()
     return {
         "verdict": "same" if first is None else "different",
-        "first_divergence": None if first is None else first.words(),
+        "first_divergence": None if first is None else first.sentence(),
         "bundle": {
             "folder": folder.name,
             "phase": policy.config.phase,
@@ -137,9 +133,38 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         "actions": actions.to_dict(),
         "replay": played,
         "csharp": "checked" if checker is not None else "refused" if available() else MISSING,
-        "hops": [gauge.to_dict() for gauge in board.gauges],
+        "hops": [comparison.to_dict() for comparison in board.comparisons],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
     }
+
+
+def _rebuilt(
+    board: Board, folder: Path, policy: Policy, manifest: dict[str, Any], scratch: Path
+) -> Path:
+    """Make a bundle's running files anew, note which differ, and return the folder they are in."""
+    rebuilt = rebuild(folder, policy, manifest, scratch)
+    for name in RUNNING:
+        same = name not in rebuilt.different
+        words = "the same bytes" if same else "other bytes; --trust loads it all the same"
+        _equal(board, "files", f"{name} is what its weights give", "the same bytes", words)
+    return rebuilt.folder
+
+
+def _check_csharp(
+    board: Board, folder: Path, scratch: Path, policy: Policy, bars: Bars
+) -> tuple[Checker | None, dict[str, Any] | str | None]:
+    """Return the compiled checker, None where it refuses the bundle, and what it saw of a whole day."""
+    checker = Checker(compile_checker(scratch / "ParityCheck.exe"), folder, scratch)
+    stated = _day(policy, bars)
+    try:
+        compare_csharp_golden(board, checker)
+        compare_stream(board, checker, policy, bars)
+        if isinstance(stated, str):
+            return checker, stated
+        return checker, compare_csharp_day(board, checker, bars, stated)
+    except InputError as error:
+        _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
+        return None, None
 
 
 def compare_files(
@@ -155,20 +180,20 @@ def compare_files(
         sides = (json.dumps(part[name], sort_keys=True) for part in (stated, manifest))
         _equal(board, hop, f"manifest: {name}", *sides)
     back = load_sb3(folder / MODEL, folder / NORMALIZER)
-    gauge = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
+    comparison = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
     if wrong := same_bits(policy, back):
-        gauge.bad, gauge.share = 1, float("inf")
-        gauge.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
+        comparison.mismatches, comparison.share = 1, float("inf")
+        comparison.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
     _equal(board, "JAX to SB3 to JAX", "activation", policy.spec.activation, back.spec.activation)
     _equal(board, "JAX to SB3 to JAX", "rules", policy.config, back.config)
 
 
-def _equal(board: Board, hop: str, stage: str, expected: Any, found: Any) -> None:
-    gauge = board.at(hop, stage)
-    gauge.rows += 1
-    if expected != found:
-        gauge.bad, gauge.share, gauge.worst = 1, float("inf"), float("inf")
-        gauge.first = {"expected": str(expected)[:400], "found": str(found)[:400]}
+def _equal(board: Board, hop: str, stage: str, expected: Any, actual: Any) -> None:
+    comparison = board.at(hop, stage)
+    comparison.compared += 1
+    if expected != actual:
+        comparison.mismatches, comparison.share, comparison.max_abs = 1, float("inf"), float("inf")
+        comparison.first = {"expected": str(expected)[:400], "found": str(actual)[:400]}
 
 
 def _day(policy: Policy, bars: Bars) -> dict[str, Any] | str:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.engine.compare import Array, Equal, compare
-from parity.engine.measure import Measure, measure_table, relative_error
+from parity.engine.compare import Array, Comparison, compare, exact
+from parity.engine.measure import measure_table, of_error, relative_error
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch
 from parity.learner.cases import LearnerCase
@@ -240,7 +240,7 @@ class _Judge:
         a, b = np.asarray(theirs[name]), np.asarray(ours[name])
         if count is not None:
             a, b = a[:count], b[:count]
-        differs, stats = compare(Equal(), a.astype(np.int64), b.astype(np.int64))
+        differs, stats = compare(exact(), a.astype(np.int64), b.astype(np.int64))
         if name in self._result.fields:
             self._result.fields[name].merge(stats)
         else:
@@ -252,9 +252,9 @@ class _Judge:
             self._result.first = Mismatch(number, step, name, place[1:], *values)
 
     def _put(self, name: str, error: float, compared: int, where: str) -> None:
-        self._add(name, Measure(error, LIMITS[name], compared, where))
+        self._add(name, of_error(error, LIMITS[name], compared, where))
 
-    def _add(self, name: str, measure: Measure) -> None:
+    def _add(self, name: str, measure: Comparison) -> None:
         measures = self._result.measures
         known = measures.get(name)
         measures[name] = measure if known is None else known.merge(measure)

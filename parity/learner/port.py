@@ -16,24 +16,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.export.layers import sb3_layer
+from jax_port.ppo.fast.form import Form
 from jax_port.ppo.networks import masked_log_probs
-from jax_port.ppo.rollout import rebuild
+from jax_port.ppo.rollout import reconstruct_obs
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.ppo.train_ppo_jax import (
     PRECISION,
-    Agent,
     Metrics,
     Trace,
+    TrainState,
     annealed,
     init_agent,
     make_train,
     network_of,
     traced_update,
 )
-from jax_port.ppo.update import HyperParams, hyper_params, init_train_state
+from jax_port.ppo.update import HyperParams, hyper_params, init_learner_state
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
@@ -102,12 +103,14 @@ def program_settings(settings: TrainSettings) -> TrainSettings:
 
 
 @cache
-def traced_program(settings: TrainSettings) -> Any:
-    """Return :func:`jax_port.ppo.train_ppo_jax.traced_update`, compiled."""
+def traced_program(settings: TrainSettings, form: Form = "cpu") -> Any:
+    """Return :func:`jax_port.ppo.train_ppo_jax.traced_update`, compiled, in a form of the program."""
 
-    def run(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics, Trace]:
+    def run(
+        agent: TrainState, hyper: HyperParams, params: EnvParams
+    ) -> tuple[TrainState, Metrics, Trace]:
         with jax.default_matmul_precision(PRECISION[settings.precision]):
-            return traced_update(agent, hyper, params, settings)
+            return traced_update(agent, hyper, params, settings, form=form)
 
     # Compiling is nearly all of the time. The form that the trainer compiles is compared by itself.
     return jax.jit(run, compiler_options=quick_compiler())
@@ -128,29 +131,32 @@ def quick_compiler() -> dict[str, bool | int] | None:
     return None
 
 
-def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> Agent:
+def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> TrainState:
     """Return the agent that a run begins with, but for its weights."""
-    agent: Agent = _without_weights(
+    agent: TrainState = _without_weights(
         jnp.int32(case.settings.seed), params, program_settings(case.settings)
     )
-    return replace(agent, learner=init_train_state(to_flax(weights, case.settings)))
+    return replace(agent, learner=init_learner_state(to_flax(weights, case.settings)))
 
 
 @partial(jax.jit, static_argnums=2)
-def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> TrainState:
     # Fresh weights are not returned, so they are not even compiled.
     return replace(init_agent(seed, params, settings), learner=None)  # type: ignore[arg-type]
 
 
-def run_port(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> PortRun:
+def run_port(
+    case: LearnerCase, weights: Mapping[str, Array], params: EnvParams, form: Form = "cpu"
+) -> PortRun:
     """Make a case's updates, one call each, from given weights.
 
     Args:
         case: what to do.
         weights: by torch's names.
         params: from :func:`make_params`.
+        form: of the program.
     """
-    program = traced_program(program_settings(case.settings))
+    program = traced_program(program_settings(case.settings), form)
     hyper = hyper_of(case.settings)
     agent = fresh_agent(case, weights, params)
     updates, traces = [], []
@@ -173,7 +179,10 @@ def run_port(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams)
 
 
 def run_trainer(
-    cases: Sequence[LearnerCase], weights: Sequence[Mapping[str, Array]], params: EnvParams
+    cases: Sequence[LearnerCase],
+    weights: Sequence[Mapping[str, Array]],
+    params: EnvParams,
+    form: Form = "cpu",
 ) -> list[Fields]:
     """Make all updates of several agents in one call of the trainer's program; return where they end.
 
@@ -181,20 +190,21 @@ def run_trainer(
         cases: they differ in numbers alone.
         weights: of each case.
         params: of all of them.
+        form: of the program.
     """
     first = cases[0]
     agents = [fresh_agent(case, own, params) for case, own in zip(cases, weights, strict=True)]
     with jax.enable_x64(True):  # the statistics are float64 and stay so
         agent = jax.tree.map(lambda *leaves: jnp.stack(leaves), *agents)
     hyper = jax.tree.map(lambda *x: jnp.stack(x), *[hyper_of(case.settings) for case in cases])
-    train = make_train(program_settings(first.settings), first.updates, len(cases))
+    train = make_train(program_settings(first.settings), first.updates, len(cases), form=form)
     agent, _ = train(agent, hyper, params)
     host = jax.tree.map(np.asarray, agent)
     return [_state(jax.tree.map(lambda x, n=n: x[n], host)) for n in range(len(cases))]
 
 
 def _table(
-    case: LearnerCase, number: int, agent: Agent, metrics: Metrics, trace: Trace, params: EnvParams
+    case: LearnerCase, number: int, agent: TrainState, metrics: Metrics, trace: Trace, params: EnvParams
 ) -> Fields:
     """Return one update as a table."""
     rollout, records = trace.rollout, trace.records
@@ -242,7 +252,7 @@ def _rows(x: jax.Array) -> Array:
 @jax.jit
 def _observations(rollout: Any, params: EnvParams) -> jax.Array:
     """Return what the policy saw, float32 (T, N, D)."""
-    return jax.vmap(rebuild, in_axes=(0, 0, 0, None))(
+    return jax.vmap(reconstruct_obs, in_axes=(0, 0, 0, None))(
         rollout.step_idx, rollout.position, rollout.scales, params
     )
 
@@ -254,7 +264,7 @@ def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:
     return np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(table["masks"]))))
 
 
-def _state(agent: Agent) -> Fields:
+def _state(agent: TrainState) -> Fields:
     """Return what an update leaves behind: weights, moments, statistics."""
     moments, rewards = agent.actor.moments, agent.actor.rewards
     adam = agent.learner.opt_state

@@ -16,11 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast.form import Form
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import Scale
-from parity.engine.compare import Array, Equal
+from parity.engine.compare import Array, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
 from parity.learner.cases import LearnerCase, learner_cases
@@ -69,6 +70,7 @@ class LearnerRun:
     Attributes:
         case: as it was compared, with the seed that was found.
         weights: before training, by torch's names.
+        form: of the trainer's program.
         params: the port's environment.
         port: what the port did and drew.
         updates: what the reference did with it.
@@ -76,7 +78,7 @@ class LearnerRun:
         decisions: likeliest actions by the reference, of :func:`decision_cases`.
     """
 
-    def __init__(self, case: LearnerCase) -> None:
+    def __init__(self, case: LearnerCase, form: Form = "cpu") -> None:
         """Drive both sides, with the case's seed or the first one after it that can be compared.
 
         Where a decision of the reference lies within rounding (a ratio on the edge of its clip
@@ -89,12 +91,13 @@ class LearnerRun:
         """
         from parity.learner.reference import Reference
 
+        self.form: Form = form
         self.params: EnvParams = make_params(case)
         for seed in range(case.settings.seed, case.settings.seed + TRIES):
             self.case = replace(case, settings=case.settings.override(seed=seed))
             reference = Reference(self.case)
             self.weights: Fields = reference.weights
-            self.port: PortRun = run_port(self.case, self.weights, self.params)
+            self.port: PortRun = run_port(self.case, self.weights, self.params, form)
             done = reference.learn(self.port.draws)
             if done.margin >= 1:
                 self.updates: Sequence[Fields] = done.updates
@@ -239,7 +242,7 @@ def check_decisions(case: LearnerCase, reference: Array) -> CheckResult:
     """Check which action counts as likeliest, on near ties and under masks."""
     ours: Fields = {"likeliest action": port_decisions(case)}
     theirs: Fields = {"likeliest action": reference}
-    rules = {"likeliest action": Equal()}
+    rules = {"likeliest action": exact()}
     stats, firsts = compare_fields(rules, theirs, ours, np.ones(len(reference), bool))
     first = firsts[0] if firsts else None
     return CheckResult("learner decisions", "near ties", len(reference), stats, first)

@@ -1,1 +1,1 @@
-"""Whether both learners learn the same: a study of many seeds with everything fixed beforehand."""
+"""Learning study: whether both learners learn the same, over many seeds, fixed beforehand."""

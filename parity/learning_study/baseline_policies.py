@@ -1,4 +1,4 @@
-"""How much there is to learn: a random policy and a good one on the study's market.
+"""Baseline policies of the study: a random and a good one, which show how much there is to learn.
 
 Both are measured on the port, which the parity gate proves to be the same environment, with the
 learning curve's own number: mean raw reward per 100 steps.
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.state import EnvParams, EnvState
 from markets.synthetic.pattern import oracle_signals
 from parity.learning_study.design import PER_STEPS, Design
 from parity.learning_study.jax_arm import environment
@@ -25,7 +25,7 @@ Choose = Callable[[jax.Array, EnvState, jax.Array], jax.Array]
 
 
 @lru_cache(maxsize=4)
-def measure(design: Design) -> dict[str, float]:
+def measure_baselines(design: Design) -> dict[str, float]:
     """Return ``random``, ``good``, their ``spread``, and the ``margin``, all per 100 steps.
 
     The good policy is the market's oracle (``markets.synthetic.pattern.oracle_signals``): it trades
@@ -47,18 +47,18 @@ def measure(design: Design) -> dict[str, float]:
 
 def mean_reward(choose: Choose, params: EnvParams, design: Design) -> float:
     """Return a policy's mean raw reward per 100 steps, over environments that restart."""
-    first, then = jax.random.split(jax.random.key(design.yardstick_seed))
+    first, then = jax.random.split(jax.random.key(design.baseline_seed))
 
     def body(state: EnvState, key: jax.Array) -> tuple[EnvState, jax.Array]:
         act, restart = jax.random.split(key)
         masks = env.batch_action_masks(state, params)
-        keys = jax.random.split(act, design.yardstick_envs)
+        keys = jax.random.split(act, design.baseline_envs)
         moved = env.batch_step(restart, state, jax.vmap(choose)(keys, state, masks), params)
         return moved.state, jnp.mean(moved.outcome.reward)
 
     def run() -> Any:
-        _, state = env.batch_reset(first, params, design.yardstick_envs)
-        return jax.lax.scan(body, state, jax.random.split(then, design.yardstick_steps))[1]
+        _, state = env.batch_reset(first, params, design.baseline_envs)
+        return jax.lax.scan(body, state, jax.random.split(then, design.baseline_steps))[1]
 
     rewards = np.asarray(jax.jit(run)(), np.float64)
     return float(rewards.mean()) * PER_STEPS

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.data import data_loader
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import RATES, TrainSettings
-from jax_port.ppo.train_ppo_jax import Agent, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.update import HyperParams, hyper_params
 from parity.learning_study.design import PER_STEPS, Design
 
@@ -27,7 +28,7 @@ def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
     """
     settings, params = design.settings, environment(design)
     fresh, train = _programs(settings)
-    agent: Agent = fresh(jnp.array([seed], jnp.int32), params)
+    agent: TrainState = fresh(jnp.array([seed], jnp.int32), params)
     hyper = _hyper(design)
     earned = []
     open_before = _open_rewards(agent)
@@ -40,7 +41,7 @@ def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
     return np.array(earned) * (PER_STEPS / settings.rollout_size)
 
 
-def _open_rewards(agent: Agent) -> float:
+def _open_rewards(agent: TrainState) -> float:
     return float(np.sum(np.asarray(agent.actor.episode_reward), dtype=np.float64))
 
 
@@ -53,7 +54,7 @@ def environment(design: Design) -> EnvParams:
 
 @lru_cache(maxsize=1)
 def _programs(settings: TrainSettings) -> tuple[Any, Any]:
-    def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
+    def fresh(seeds: jax.Array, params: EnvParams) -> TrainState:
         return init_agents(seeds, params, settings)
 
     return jax.jit(fresh), make_train(settings, updates_per_call=1, agents=1)

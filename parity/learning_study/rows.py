@@ -1,4 +1,4 @@
-"""One file a trained seed: ``rows-ARM/SEED.json`` in the study's folder, whole or not there."""
+"""Rows of the study: one file a trained seed, ``rows-ARM/SEED.json``, whole or not there."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def code_of(arm: str) -> str:
     Comments, docstrings and layout don't count. It is taken once a process, when the arm is imported.
     """
     files = closure(PACKAGES_ROOT, (f"parity.learning_study.{arm}_arm",))
-    found = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
-    return json_digest(found)
+    meanings = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return json_digest(meanings)
 
 
 def _meaning(source: str) -> str:
@@ -95,12 +95,12 @@ def read_rows(folder: Path, design: Design) -> dict[str, list[Row]]:
     Raises:
         InputError: a row is damaged, or of another design.
     """
-    found: dict[str, list[Row]] = {}
+    rows_by_arm: dict[str, list[Row]] = {}
     for arm in ARMS:
         seeds = range(design.seeds)
         paths = [path for seed in seeds if (path := path_of(folder, arm, seed)).exists()]
-        found[arm] = [read_row(path, design, arm) for path in paths]
-    return found
+        rows_by_arm[arm] = [read_row(path, design, arm) for path in paths]
+    return rows_by_arm
 
 
 def read_row(path: Path, design: Design, arm: str) -> Row:

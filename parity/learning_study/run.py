@@ -16,11 +16,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from foundation.errors import run_command
 from foundation.files import write_json, write_text
+from foundation.progress import progress_bar
 from foundation.signals import end_with_parent
 from markets import InputError
 from parity.learning_study.design import ARMS, DESIGN, Design
@@ -40,7 +40,7 @@ def train(
     arms: tuple[str, ...],
     seeds: int,
     jobs: int,
-    tell: Callable[[Row], None] = lambda row: None,
+    on_progress: Callable[[Row], None] = lambda row: None,
 ) -> None:
     """Train the seeds that have no row yet and write each row as soon as it is there.
 
@@ -50,7 +50,7 @@ def train(
         arms: of :data:`~parity.learning_study.design.ARMS`.
         seeds: train the first so many of each arm.
         jobs: processes at a time; with 0, this process trains.
-        tell: told of every new row, in the order in which they end.
+        on_progress: told of every new row, in the order in which they end.
 
     Raises:
         InputError: a row in the folder is damaged or of another design, or a process died.
@@ -59,7 +59,7 @@ def train(
 
     def keep(row: Row) -> None:
         write_row(folder, row)
-        tell(row)
+        on_progress(row)
 
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)  # JAX reads it with its first array, a new process at once
@@ -121,22 +121,15 @@ def command(arm: str, seeds: int, jobs: int, out: Path) -> None:
 
 def watch(console: Console, arms: tuple[str, ...], seeds: int, jobs: int, out: Path) -> None:
     """Train what is missing under one progress bar an arm."""
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[last]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        done = {name: seeds - len(missing(out, DESIGN, name, seeds)) for name in arms}
-        tasks = {n: bar.add_task(n, total=seeds, completed=done[n], last="") for n in arms}
+    with progress_bar(console) as bar:
+        trained = {name: seeds - len(missing(out, DESIGN, name, seeds)) for name in arms}
+        tasks = {n: bar.add_task(n, total=seeds, completed=trained[n], done="") for n in arms}
 
-        def tell(row: Row) -> None:
-            last = f"seed {row['seed']} in {row['seconds']:.0f} s"
-            bar.update(tasks[row["arm"]], advance=1, last=last)
+        def on_progress(row: Row) -> None:
+            text = f"seed {row['seed']} in {row['seconds']:.0f} s"
+            bar.update(tasks[row["arm"]], advance=1, done=text)
 
-        train(DESIGN, out, arms, seeds, jobs, tell)
+        train(DESIGN, out, arms, seeds, jobs, on_progress)
 
 
 def show(console: Console, report: Values, out: Path) -> None:

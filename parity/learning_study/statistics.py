@@ -1,4 +1,4 @@
-"""What two samples of areas under learning curves say: equivalent, different, or too few to tell."""
+"""Equivalence tests of two samples of areas under learning curves: same, different or too few."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From rows to a report: areas, curves, intervals, the test and its verdict."""
+"""Report of the learning study from its rows: areas, curves, intervals, the test, the verdict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foundation import provenance
-from parity.learning_study.baseline_policies import measure
+from parity.learning_study.baseline_policies import measure_baselines
 from parity.learning_study.design import ARMS, Design
 from parity.learning_study.rows import Row, code_of
 from parity.learning_study.statistics import (
@@ -34,20 +34,20 @@ def judge(design: Design, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         design: of the study.
         rows: of each arm, as :func:`parity.learning_study.rows.read_rows` returns them.
     """
-    yardstick = measure(design)
+    baselines = measure_baselines(design)
     arms = {arm: describe_arm(rows[arm], code_of(arm)) for arm in ARMS}
     test, verdict = None, TOO_FEW
     first, second = (arms[arm]["areas"] for arm in ARMS)
     if min(len(first), len(second)) >= 2:
-        found = equivalence(
-            first, second, margin=yardstick["margin"], alpha=design.alpha, planned=design.seeds
+        result = equivalence(
+            first, second, margin=baselines["margin"], alpha=design.alpha, planned=design.seeds
         )
-        verdict = found.verdict
+        verdict = result.verdict
         test = {
-            **found.to_dict(),
+            **result.to_dict(),
             "iqm_difference": float(iqm(second) - iqm(first)),
             "iqm_interval": list(bootstrap_iqm_difference(first, second, LEVEL)),
-            "sd_to_margin": max(arms[arm]["sd"] for arm in ARMS) / yardstick["margin"],
+            "sd_to_margin": max(arms[arm]["sd"] for arm in ARMS) / baselines["margin"],
         }
     return {
         "verdict": verdict,
@@ -56,7 +56,7 @@ def judge(design: Design, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
             "python": provenance.versions(())["python"],
         },
         "design": {**design.to_dict(), "digest": design.digest, "planning": planning(design)},
-        "yardstick": yardstick,
+        "yardstick": baselines,
         "test": test,
         "level": LEVEL,
         "arms": arms,
@@ -112,8 +112,8 @@ def describe_arm(rows: Sequence[Row], code: str) -> dict[str, Any]:
 
 def distinct(versions: Any) -> list[dict[str, str]]:
     """Return the different sets of versions, in order of appearance."""
-    found: list[dict[str, str]] = []
+    unique: list[dict[str, str]] = []
     for each in versions:
-        if each not in found:
-            found.append(each)
-    return found
+        if each not in unique:
+            unique.append(each)
+    return unique

@@ -1,4 +1,4 @@
-"""The decision log of ``ninjatrader/DecisionLog.cs``, read back: what a live strategy saw and did."""
+"""Decision log of a live strategy, as ``ninjatrader/DecisionLog.cs`` writes it, read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow a log's fills bar by bar: what was held, and which fills the rules would not have made.
+"""Fills of a live log, followed bar by bar: what was held, and which fills break the rules.
 
 The position always follows what the host filled, so that one tick of slippage does not make every later
 bar differ.

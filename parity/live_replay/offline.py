@@ -1,4 +1,4 @@
-"""The offline side of a replay: a log's bars out of a file, and the port's rules on them."""
+"""Offline side of a live replay: a log's bars out of a file, and the port's rules on them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from foundation.files import file_digest
 from jax_port.data.data_loader import PreparedMarket, stack
 from jax_port.data.features import compute_features, compute_ticks
-from jax_port.envs import env_phase1_jax as phase1
 from jax_port.envs import env_phase2_jax as phase2
+from jax_port.envs.account import enter, find_exit
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import bar_at
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.stages import in_float64
@@ -224,17 +225,17 @@ def _look(look: Any, states: Any, params: Any) -> jax.Array:
 
 @jax.jit
 def _enter(state: Any, params: Any, side: jax.Array) -> Any:
-    return phase1.enter(state, params, phase1.bar_at(params, state.step_idx), side)
+    return enter(state, params, bar_at(params, state.step_idx), side)
 
 
 @jax.jit
 def _exit(state: Any, params: Any) -> Any:
-    return phase1.find_exit(state, phase1.bar_at(params, state.step_idx))
+    return find_exit(state, bar_at(params, state.step_idx))
 
 
 @jax.jit
 def _manage(state: Any, params: Any, action: jax.Array) -> Any:
-    return phase2.manage(state, params, phase1.bar_at(params, state.step_idx), action)[0]
+    return phase2.manage(state, params, bar_at(params, state.step_idx), action)[0]
 
 
 def _utc(ns: np.int64) -> str:

@@ -1,4 +1,4 @@
-"""Replay a live strategy's decision log offline: the first bar, and the stage, at which both disagree.
+"""Live replay: the first bar, and the stage, at which a decision log and the port disagree.
 
 Offline is the port on the bars of a file: its features, observation, masks and network in float64. Only
 fills are taken from the log.
@@ -18,7 +18,8 @@ from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
 from markets import Bars, InputError
 from markets.bars import COLUMNS, FEATURES
-from parity.export_chain.comparison import EQUAL, FLOAT32, Gauge, Limit
+from parity.engine.compare import Tolerance
+from parity.export_chain.comparison import EQUAL, FLOAT32, StageComparison
 from parity.export_chain.comparison import FEATURE as FEATURE_LIMIT
 from parity.export_chain.market import OBSERVED
 from parity.live_replay import fills as live_fills
@@ -26,11 +27,11 @@ from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
 from parity.live_replay.fills import Difference, Followed, follow
 from parity.live_replay.offline import Held, Offline, Seen, cut
 
-GIVEN = Limit(0.0, 1e-12)
+GIVEN = Tolerance(0.0, 1e-12)
 """Prices of bars: a host may compute 6500.1 in another way than a file spells it."""
 
 Numbers = NDArray[Any]
-Stage = tuple[int, str, Limit, Sequence[str], Numbers, Numbers, Numbers]
+Stage = tuple[int, str, Tolerance, Sequence[str], Numbers, Numbers, Numbers]
 """Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
 
 
@@ -131,23 +132,24 @@ def _stages(
     return found
 
 
-def _gauge(stage: Stage, end: int) -> Gauge:
-    """Return a gauge of a stage's rows before a bar; where neither side has a number, they agree."""
+def _compare(stage: Stage, end: int) -> StageComparison:
+    """Compare a stage's rows before a bar; where neither side has a number, they agree."""
     _, name, limit, _, rows, live, offline = stage
     few = rows < end
     sides = [side[few].astype(np.float64) for side in (offline, live)]
     neither = np.isnan(sides[0]) & np.isnan(sides[1])
-    return Gauge("replay", name, limit).update(*(np.where(neither, 0.0, side) for side in sides))
+    values = [np.where(neither, 0.0, side) for side in sides]
+    return StageComparison.of("replay", name, limit).update(*values)
 
 
 def _largest(stage: Stage, end: int) -> float:
-    return _gauge(stage, end).worst
+    return _compare(stage, end).max_abs
 
 
 def _first(stage: Stage) -> Difference | None:
     """Return a stage's first value that is too far off."""
     order, name, limit, names, rows, live, offline = stage
-    first = _gauge(stage, int(1e18)).first
+    first = _compare(stage, int(1e18)).first
     if not first:
         return None
     row, (column,) = first["row"], first["place"]

@@ -1,4 +1,4 @@
-"""The catalogue: faults that someone who writes such a port makes, and that the gate must find.
+"""Catalogue of mutants: faults that someone who writes such a port makes, which the gate must find.
 
 A fault in ``markets`` would be made by both sides at once and can't be seen by comparing them; the
 tests of ``markets`` hold that room to its page, so it has no mutants here.

@@ -163,7 +163,7 @@ REWARD = (
         "reward-before-commission",
         "6.8 PnL of a trade closed in this step, after both sides' commission",
         "        trade_pnl * params.cent_reward\n",
-        "        (trade_pnl + 2 * commission(state, params) * closed.astype(jnp.int32))"
+        "        (trade_pnl + 2 * env_state.commission(state, params) * closed.astype(jnp.int32))"
         " * params.cent_reward\n",
     ),
     _fault(

@@ -45,7 +45,7 @@ _TICKS_CLOCK = "minute=new_york_minutes(bars.timestamps_ns),"
 _FEATURE_CLOCK = "minute = new_york_minutes(bars.timestamps_ns).astype(np.float64)"
 _UTC = "(bars.timestamps_ns // 60_000_000_000 % 1440)"
 _STANDARD_TIME = "((bars.timestamps_ns // 60_000_000_000 - 300) % 1440)"
-_SESSION = "kept = bars.session(config.session)\n"
+_SESSION = "session_bars = bars.session(config.session)\n"
 _NARROW = "narrow = wide.astype(np.float32)\n"
 _CLOCK = "3. every rule about the clock uses America/New_York wall time with its daylight saving"
 _WINDOWS = "3. sums over a window are taken afresh, never by a sliding accumulator"
@@ -157,21 +157,22 @@ CLOCK = (
         _SESSION,
         _SESSION + '    if config.session == "rth":\n'
         "        from markets.clock import new_york_minutes\n\n"
-        "        kept = kept.select(new_york_minutes(kept.timestamps_ns) < 1019)\n",
+        "        minutes = new_york_minutes(session_bars.timestamps_ns)\n"
+        "        session_bars = session_bars.select(minutes < 1019)\n",
         LOADER,
     ),
     _fault(
         "session-ignored",
         '3. session="rth" keeps bars with 570 <= m(t) <= 1019',
         _SESSION,
-        'kept = bars.session("all")\n',
+        'session_bars = bars.session("all")\n',
         LOADER,
     ),
     _fault(
         "session-after-features",
         "3. Features are computed over the kept bars",
-        "    wide = compute_features(kept)\n",
-        "    inside = np.isin(bars.timestamps_ns, kept.timestamps_ns)\n"
+        "    wide = compute_features(session_bars)\n",
+        "    inside = np.isin(bars.timestamps_ns, session_bars.timestamps_ns)\n"
         "    wide = compute_features(bars)[inside]\n",
         LOADER,
     ),

@@ -38,9 +38,9 @@ def _keep(name: str) -> str:
 
 
 OBSERVATION = (
-    _fault("window-with-present-bar", _BARS, _OLDEST, _OLDEST.replace("_size", "_size + 1", 1)),
-    _fault("window-one-bar-old", _BARS, _OLDEST, _OLDEST.replace("_size", "_size - 1", 1)),
-    _fault("window-newest-first", _BARS, _ROW, _NEWEST_FIRST),
+    _fault("window-with-present-bar", _BARS, _OLDEST, _OLDEST.replace("_size", "_size + 1", 1), ROWS),
+    _fault("window-one-bar-old", _BARS, _OLDEST, _OLDEST.replace("_size", "_size - 1", 1), ROWS),
+    _fault("window-newest-first", _BARS, _ROW, _NEWEST_FIRST, ROWS),
     _fault("window-one-number-late", _BARS, "(oldest * features)", "(oldest * features + 1)", ROWS),
     _fault(
         "position-from-the-end",

@@ -24,8 +24,10 @@ _CANDIDATE = "candidate = bar[CLOSE] - state.position * bar[TRAIL]"
 _FOLLOW = "    stop = jnp.where(is_open & trailing & better, candidate, stop)\n"
 _BONUS = "    bonus = jnp.where(trailing, params.trail_win_bonus, 0)\n"
 _MANAGED = "    return replace(state, sl_price=stop, trailing=trailing), bonus\n"
-_ADVANCE = "    after, outcome = phase1.advance(state, action, params, action_masks, manage, watch)\n"
-_PARAMS = "    return phase1.make_params(market, config, EnvParams)\n"
+_ADVANCE = (
+    "    after, outcome = phase1.advance(state, action, params, action_masks, manage, intrabar)\n"
+)
+_PARAMS = "    return env_state.make_params(market, config, EnvParams)\n"
 _WON = "(trade_pnl > 0).astype(jnp.int32) * win_bonus"
 
 _MASK = (

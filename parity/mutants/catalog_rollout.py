@@ -117,17 +117,17 @@ COLLECT = (
     Mutant(
         "cut-valued-on-termination",
         ROLLOUT,
-        "cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after,",
-        "cut = _Cut(actor.episode_start, moved.final_state.step_idx, after,",
+        "cut = Cut(moved.outcome.truncated, moved.final_state.step_idx, after,",
+        "cut = Cut(actor.episode_start, moved.final_state.step_idx, after,",
         "learner 3. and not where it is terminated",
     ),
     Mutant(
         "cut-valued-at-next-episode",
         ROLLOUT,
         "        after = look(moved.final_state)\n"
-        "        cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx,",
+        "        cut = Cut(moved.outcome.truncated, moved.final_state.step_idx,",
         "        after = look(moved.state)\n"
-        "        cut = _Cut(moved.outcome.truncated, moved.state.step_idx,",
+        "        cut = Cut(moved.outcome.truncated, moved.state.step_idx,",
         "learner 3. The terminal observation is the old episode's last",
     ),
     Mutant(
@@ -198,9 +198,10 @@ COLLECT = (
     Mutant(
         "last-value-scaled-as-before",
         ROLLOUT,
-        "    obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)\n",
+        "    obs = reconstruct_obs(actor.env_state.step_idx, position, scale_of(actor.moments), "
+        "params)\n",
         "    scale = jax.tree.map(lambda x: x[-1], rollout.scales)\n"
-        "    obs = rebuild(actor.env_state.step_idx, position, scale, params)\n",
+        "    obs = reconstruct_obs(actor.env_state.step_idx, position, scale, params)\n",
         "learner 4. the observation that follows it, normalised with the statistics of that moment",
     ),
     Mutant(

@@ -110,8 +110,8 @@ SECONDS: tuple[Mutant, ...] = (
     _fault(
         "highs-out-of-order",
         _ORDER,
-        "high[minute, place] = bars.contract.to_ticks(found.high)",
-        "high[minute, place[::-1]] = bars.contract.to_ticks(found.high)",
+        "high[minute, place] = bars.contract.to_ticks(within_minutes.high)",
+        "high[minute, place[::-1]] = bars.contract.to_ticks(within_minutes.high)",
         LOADER,
     ),
     _fault(

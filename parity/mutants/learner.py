@@ -1,4 +1,4 @@
-"""Learners as mutants are tried on them: recorded once, then any port is held against the recording.
+"""Learner recordings for mutants: recorded once, then any port is held against them.
 
 A port with a fault soon takes other actions than the sound one did. It is compared up to there: what a
 policy saw, and all updates before.
@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -22,16 +21,14 @@ from parity.learner.cases import LearnerCase, small_cases
 from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
 from parity.learner.suite import LearnerRun, check_decisions, check_drawn
+from parity.mutants.findings import Findings
 
-if TYPE_CHECKING:
-    from parity.mutants.child import Findings
-
-BED = "learner"
+SCENARIO = "learner"
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What the reference made of one case.
+class RecordedLearner:
+    """One case of a learner with what the reference made of it.
 
     Attributes:
         case: what was done.
@@ -52,7 +49,7 @@ def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: 
     """Drive both learners and write what a child needs.
 
     Args:
-        folder: of the material.
+        folder: of the recordings.
         only: cases to use instead of :func:`parity.learner.cases.small_cases`.
         seed: of weights, environments and draws.
     """
@@ -75,12 +72,12 @@ def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: 
         write_json(place / "case.json", {"case": run.case.about(), "updates": len(run.updates)})
 
 
-def load_learner(folder: Path) -> list[Learnt]:
+def load_learner(folder: Path) -> list[RecordedLearner]:
     """Read what :func:`make_learner` wrote."""
     return [_load(place) for place in sorted(folder.glob("learner-*"))]
 
 
-def _load(place: Path) -> Learnt:
+def _load(place: Path) -> RecordedLearner:
     about = json.loads((place / "case.json").read_text(encoding="utf-8"))
     arrays = load_file(place / "recorded.safetensors")
 
@@ -88,7 +85,7 @@ def _load(place: Path) -> Learnt:
         prefix = f"{name}:"
         return {k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)}
 
-    return Learnt(
+    return RecordedLearner(
         case=LearnerCase.from_about(about["case"]),
         weights=part("weights"),
         draws=Draws(**part("draws")),
@@ -97,25 +94,25 @@ def _load(place: Path) -> Learnt:
     )
 
 
-def try_learner(found: Findings, learnt: Sequence[Learnt], everything: bool) -> None:
+def try_learner(findings: Findings, learners: Sequence[RecordedLearner], everything: bool) -> None:
     """Hold the port's learner against the recordings.
 
     Args:
-        found: where to put what judges say and what the port put out.
-        learnt: in the order in which to try them.
+        findings: where to put what judges say and what the port put out.
+        learners: in the order in which to try them.
         everything: go on after the first case to which a judge objects.
     """
-    for number, one in enumerate(learnt):
+    for number, one in enumerate(learners):
         if number == 0:
-            decided = check_decisions(one.case, one.decisions)
-            found.judge(BED, decided)
-            found.put(f"{BED}/decisions", np.array([decided.mismatches]))
-        if found.killed and not everything:
+            decisions = check_decisions(one.case, one.decisions)
+            findings.judge(SCENARIO, decisions)
+            findings.put(f"{SCENARIO}/decisions", np.array([decisions.mismatches]))
+        if findings.killed and not everything:
             return
         run = run_port(one.case, one.weights, make_params(one.case))
         reach = reach_of(one.draws, run.draws)
-        found.judge(BED, judge_updates(one.case, one.updates, run.updates, reach))
-        found.judge(BED, check_drawn(one.case, run))
+        findings.judge(SCENARIO, judge_updates(one.case, one.updates, run.updates, reach))
+        findings.judge(SCENARIO, check_drawn(one.case, run))
         for index, table in enumerate(run.updates):
             for name, value in table.items():
-                found.put(f"{BED}/{one.case.name}/{index}/{name}", np.asarray(value))
+                findings.put(f"{SCENARIO}/{one.case.name}/{index}/{name}", np.asarray(value))

@@ -28,7 +28,7 @@ class Mutant:
         new: text in its place.
         violates: the sentence of ``docs/environment.md`` it breaks, with its section; or of
             ``docs/learner.md``, and then it begins with :data:`LEARNER`.
-        phase: whose beds it is tried on first.
+        phase: whose scenarios it is tried on first.
     """
 
     id: str
@@ -49,11 +49,11 @@ class Mutant:
         Raises:
             InputError: the snippet does not occur exactly once, or the result is no Python.
         """
-        found = text.count(self.old)
-        if found != 1:
+        occurrences = text.count(self.old)
+        if occurrences != 1:
             raise InputError(
-                f"mutant {self.id}: its snippet occurs {found} times in {self.file}, not once; mend "
-                "the mutant in parity/mutants"
+                f"mutant {self.id}: its snippet occurs {occurrences} times in {self.file}, not once; "
+                "mend the mutant in parity/mutants"
             )
         changed = text.replace(self.old, self.new)
         try:

@@ -1,4 +1,4 @@
-"""Nightly: let a general mutation tool loose on the port, and list what the gate let pass.
+"""Nightly mutation testing: a general tool changes the port, and what the gate let pass is listed.
 
 ``python -m parity.mutants.nightly``. Whoever writes both a gate and its catalogue of faults flatters
 himself, so cosmic-ray (``pip install cosmic-ray``) makes faults of its own. Many are no faults at all
@@ -23,13 +23,13 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from foundation.errors import run_command
+from foundation.progress import progress_bar
 from markets import InputError
 from parity.mutants.run import OUT, ControlFailed, pass_control
-from parity.mutants.sandbox import PORT, Bench, snapshot
+from parity.mutants.sandbox import PORT, Sandbox, snapshot
 
 PHASE2 = "jax_port/envs/env_phase2_jax.py"
 MODULES = (
@@ -103,13 +103,13 @@ def find_tool(given: str | None) -> str:
         InputError: it is not installed.
     """
     beside = Path(sys.executable).parent / "cosmic-ray"
-    found = shutil.which(given) if given else shutil.which("cosmic-ray") or shutil.which(beside)
-    if found is None:
+    path = shutil.which(given) if given else shutil.which("cosmic-ray") or shutil.which(beside)
+    if path is None:
         raise InputError(
             f"no program {given or 'cosmic-ray'}; install it with `pip install cosmic-ray`, or name it "
             "with --tool"
         )
-    return found
+    return path
 
 
 def find_spots(tool: str, sources: Path, folder: Path, modules: Sequence[str]) -> list[Spot]:
@@ -143,29 +143,29 @@ def find_spots(tool: str, sources: Path, folder: Path, modules: Sequence[str]) -
 def _call(command: Sequence[str], cwd: Path) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise InputError(f"`{' '.join(command[:2])}` failed: {said[-1] if said else done.returncode}")
+        lines = done.stderr.strip().splitlines()
+        raise InputError(f"`{' '.join(command[:2])}` failed: {lines[-1] if lines else done.returncode}")
     return done.stdout
 
 
-def attempt(bench: Bench, control: dict[str, str], tool: str, number: int, spot: Spot) -> Fate:
+def attempt(sandbox: Sandbox, control: dict[str, str], tool: str, number: int, spot: Spot) -> Fate:
     """Make one change to a copy of the port and hold it against the recordings.
 
     Args:
-        bench: with material and sources.
+        sandbox: with recordings and sources.
         control: digests of the unchanged port's outputs.
         tool: path of cosmic-ray.
         number: names the copy.
         spot: the change.
     """
-    place = bench.folder / f"spot-{number}"
-    shutil.copytree(bench.sources / PORT, place / PORT)
+    place = sandbox.folder / f"spot-{number}"
+    shutil.copytree(sandbox.sources / PORT, place / PORT)
     before = (place / spot.file).read_text(encoding="utf-8")
     _call([tool, "apply", spot.file, spot.operator, str(spot.occurrence)], place)
     after = (place / spot.file).read_text(encoding="utf-8")
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
     diff = "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
-    trial = bench.try_port(place, everything=False, phase=2 if spot.file == PHASE2 else 1)
+    trial = sandbox.try_port(place, everything=False, phase=2 if spot.file == PHASE2 else 1)
     objections = trial.objections
     outcome = CRASHED if trial.error else KILLED if objections else SURVIVED
     first = f"{objections[0]['check']}: {objections[0]['field']}" if objections else trial.error
@@ -205,26 +205,19 @@ def nightly(
         raise InputError("--jobs and --limit must be at least 1")
     tool = find_tool(tool)
     console, began = Console(), time.perf_counter()
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[done]}"),
-    )
     with (
         tempfile.TemporaryDirectory(prefix="rltrader-nightly-") as folder,
-        Progress(*columns, console=console) as bar,
+        progress_bar(console) as bar,
     ):
         task = bar.add_task("nightly", total=None, done="recording the reference")
-        bench = Bench(Path(folder))
-        snapshot(bench.sources)
-        every = find_spots(tool, bench.sources, bench.folder, files)
+        sandbox = Sandbox(Path(folder))
+        snapshot(sandbox.sources)
+        every = find_spots(tool, sandbox.sources, sandbox.folder, files)
         drawn = every if limit is None else random.Random(seed).sample(every, min(limit, len(every)))
-        make(bench.material)
+        make(sandbox.recordings)
         bar.update(task, done="trying the unchanged port")
         try:
-            control = pass_control(bench).outputs
+            control = pass_control(sandbox).outputs
         except ControlFailed as error:
             bar.stop()
             console.print(f"[bold red]{error}[/]")
@@ -233,7 +226,7 @@ def nightly(
         fates: list[Fate] = []
         with ThreadPoolExecutor(jobs) as pool:
             waiting = [
-                pool.submit(attempt, bench, control, tool, number, spot)
+                pool.submit(attempt, sandbox, control, tool, number, spot)
                 for number, spot in enumerate(drawn)
             ]
             for done in as_completed(waiting):

@@ -1,4 +1,4 @@
-"""What mutants are tried on: the gate's own beds, smaller, with what the reference did on them.
+"""Recordings for mutants: the gate's scenarios, smaller, with what the reference did on them.
 
 The reference is driven once. Its recordings and its bars lie in a folder, without pickle, for the
 processes that try one mutant each.
@@ -24,7 +24,7 @@ from parity.engine.record import Recording
 from parity.pairs.trading import World, trading_pair
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
-from parity.suites.scenarios import Bed, Request, beds
+from parity.suites.scenarios import Request, Scenario, make_scenarios
 from parity.suites.trading import record_world
 
 REQUEST = Request(symbols=("ES", "M2K"), days=4)
@@ -39,7 +39,7 @@ AMOUNT = {
     "symbols, phase 2": (5, 1500),
     "seconds, phase 2": (6, 1500),
 }
-"""By bed, in the order in which they are tried: episodes and cases of each of its worlds."""
+"""By scenario, in the order in which they are tried: episodes and cases of each of its worlds."""
 
 _ARRAYS = ("worlds", "actions", "lengths", "starts")
 
@@ -62,8 +62,8 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """One bed with what the reference did on each of its worlds."""
+class RecordedScenario:
+    """One scenario with what the reference did on each of its worlds."""
 
     name: str
     worlds: tuple[World, ...]
@@ -71,58 +71,58 @@ class Ground:
     played: tuple[Played, ...]
 
 
-def small_beds(seed: int) -> list[Bed]:
-    """Return the gate's beds in the order of :data:`AMOUNT`, cut down to its amounts."""
-    by_name = {bed.name: bed for bed in beds(replace(REQUEST, seed=seed))}
+def small_scenarios(seed: int) -> list[Scenario]:
+    """Return the gate's scenarios in the order of :data:`AMOUNT`, cut down to its amounts."""
+    by_name = {scenario.name: scenario for scenario in make_scenarios(replace(REQUEST, seed=seed))}
     return [
         replace(by_name[name], episodes=episodes, cases=cases)
         for name, (episodes, cases) in AMOUNT.items()
     ]
 
 
-def make(folder: Path, only: Sequence[Bed] | None = None, seed: int = 0) -> None:
+def make(folder: Path, only: Sequence[Scenario] | None = None, seed: int = 0) -> None:
     """Drive the reference and write everything a child needs.
 
     Args:
         folder: an empty folder.
-        only: beds to use instead of :func:`small_beds`.
+        only: scenarios to use instead of :func:`small_scenarios`.
         seed: of bars, episodes and cases.
     """
-    for number, bed in enumerate(small_beds(seed) if only is None else only):
-        pair = trading_pair(bed.worlds, bed.config)
-        place = folder / f"bed-{number}"
+    for number, scenario in enumerate(small_scenarios(seed) if only is None else only):
+        pair = trading_pair(scenario.worlds, scenario.config)
+        place = folder / f"scenario-{number}"
         place.mkdir(parents=True)
-        for index, world in enumerate(bed.worlds):
-            recorded = record_world(bed, pair, index, seed)
+        for index, world in enumerate(scenario.worlds):
+            recorded = record_world(scenario, pair, index, seed)
             world.bars.frame.to_parquet(place / f"{index}-bars.parquet")
             if world.seconds is not None:
                 world.seconds.frame.to_parquet(place / f"{index}-seconds.parquet")
             for kind, on in (("data", world), ("processed", processed(world))):
-                save_file(reference_data(on, bed.config), place / f"{index}-{kind}.safetensors")
+                save_file(reference_data(on, scenario.config), place / f"{index}-{kind}.safetensors")
             _write_recording(place / f"{index}-episodes.safetensors", recorded.episodes)
             _write_recording(place / f"{index}-cases.safetensors", recorded.transitions)
         about = {
-            "name": bed.name,
-            "config": bed.config.to_dict(),
+            "name": scenario.name,
+            "config": scenario.config.to_dict(),
             "worlds": [
                 {
                     "name": world.name,
                     "contract": asdict(world.bars.contract),
                     "source": world.bars.source,
                 }
-                for world in bed.worlds
+                for world in scenario.worlds
             ],
         }
-        write_json(place / "bed.json", about)
+        write_json(place / "scenario.json", about)
 
 
-def load(folder: Path) -> list[Ground]:
+def load(folder: Path) -> list[RecordedScenario]:
     """Read what :func:`make` wrote, in its order."""
-    return [_load_bed(place) for place in sorted(folder.glob("bed-*"))]
+    return [_load_scenario(place) for place in sorted(folder.glob("scenario-*"))]
 
 
-def _load_bed(place: Path) -> Ground:
-    about = json.loads((place / "bed.json").read_text(encoding="utf-8"))
+def _load_scenario(place: Path) -> RecordedScenario:
+    about = json.loads((place / "scenario.json").read_text(encoding="utf-8"))
     worlds, played = [], []
     for index, world in enumerate(about["worlds"]):
         bars = _read_bars(place / f"{index}-bars.parquet", world)
@@ -138,7 +138,7 @@ def _load_bed(place: Path) -> Ground:
             )
         )
     config = EnvConfig.from_dict(about["config"])
-    return Ground(about["name"], tuple(worlds), config, tuple(played))
+    return RecordedScenario(about["name"], tuple(worlds), config, tuple(played))
 
 
 def _read_bars(path: Path, about: dict[str, Any], bar_seconds: int = 60) -> Bars:

@@ -1,4 +1,4 @@
-"""Mutation: put each fault of the catalogue into the port and see that the gate finds it.
+"""Mutation testing: put each fault of the catalogue into the port and see that the gate finds it.
 
 ``rltrader parity mutation`` and ``python -m parity.mutants.run``. A fault counts as found only if it
 changed some output of the port and one of the gate's judges objected; a crash is no finding.
@@ -16,19 +16,19 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from foundation.errors import run_command
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.progress import progress_bar
 from markets import InputError
 from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.mutant import Mutant
-from parity.mutants.sandbox import Bench, Trial, snapshot
+from parity.mutants.sandbox import Sandbox, Trial, snapshot
 
 OUT = Path("reports/mutation")
 KILLED, SURVIVED, UNCHANGED, CRASHED = "killed", "survived", "changed nothing", "did not run"
-WORDS = {
+SHORT_NAMES = {
     "invariants, port": "invariants",
     "restart draws": "draws",
     "reset draws": "draws",
@@ -45,7 +45,7 @@ class Verdict:
         outcome: killed, survived, changed nothing, or did not run.
         changed, outputs: output arrays that it changed by a bit, and output arrays compared.
         killed_by: checks that objected, in the order in which they first did.
-        bed, world, field: where the first objection was, and to what.
+        scenario, world, field: where the first objection was, and to what.
         error: why it did not run.
         seconds, cpu_seconds: wall time and processor time.
     """
@@ -57,7 +57,7 @@ class Verdict:
     changed: int
     outputs: int
     killed_by: Sequence[str]
-    bed: str
+    scenario: str
     world: str
     field: str
     error: str
@@ -126,13 +126,13 @@ def choose(only: Sequence[str]) -> list[Mutant]:
     return chosen
 
 
-def pass_control(bench: Bench) -> Trial:
+def pass_control(sandbox: Sandbox) -> Trial:
     """Return what the unchanged port puts out.
 
     Raises:
         ControlFailed: it does not run or does not pass.
     """
-    control = bench.attempt(None)
+    control = sandbox.attempt(None)
     if control.error:
         raise ControlFailed(f"the unchanged port does not run: {control.error}")
     if control.objections:
@@ -156,7 +156,7 @@ def run(
     chosen: Sequence[Mutant],
     jobs: int,
     folder: Path,
-    tell: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[str], None] = lambda text: None,
     prepare: Callable[[Path], None] | None = None,
 ) -> Session:
     """Try mutants, a few at a time, each in a process of its own.
@@ -164,57 +164,27 @@ def run(
     Args:
         chosen: from :func:`choose`.
         jobs: how many at a time.
-        folder: empty; it is filled with material, copies and results.
-        tell: told what was done, once for the material, once for the control and once a mutant.
-        prepare: writes the material; the whole of it by default.
+        folder: empty; it is filled with recordings, copies and results.
+        on_progress: told what was done: the recordings, the control, then every mutant.
+        prepare: writes the recordings; the whole of it by default.
 
     Raises:
         ControlFailed: the unchanged port does not run or does not pass.
     """
     began = time.perf_counter()
-    bench = Bench(folder)
-    snapshot(bench.sources)
-    (prepare or make_all)(bench.material)
-    tell("reference recorded")
-    control = pass_control(bench)
-    tell("control passed")
-
-    def attempt(mutant: Mutant) -> Verdict:
-        trial = bench.attempt(mutant)
-        same = sum(control.outputs.get(name) == digest for name, digest in trial.outputs.items())
-        changed = len(trial.outputs) - same
-        objections = trial.objections
-        first = objections[0] if objections else {"bed": "", "world": "", "field": ""}
-        if trial.error:
-            outcome = CRASHED
-        elif not changed:
-            outcome = UNCHANGED
-        else:
-            outcome = KILLED if objections else SURVIVED
-        names = [WORDS.get(check["check"], check["check"]) for check in objections]
-        return Verdict(
-            id=mutant.id,
-            file=mutant.file,
-            violates=mutant.violates,
-            outcome=outcome,
-            changed=changed,
-            outputs=len(trial.outputs),
-            killed_by=list(dict.fromkeys(names)),
-            bed=first["bed"],
-            world=first["world"],
-            field=first["field"],
-            error=trial.error,
-            seconds=round(trial.seconds, 1),
-            cpu_seconds=trial.cpu_seconds,
-        )
-
-    found: dict[str, Verdict] = {}
+    sandbox = Sandbox(folder)
+    snapshot(sandbox.sources)
+    (prepare or make_all)(sandbox.recordings)
+    on_progress("reference recorded")
+    control = pass_control(sandbox)
+    on_progress("control passed")
+    by_id: dict[str, Verdict] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(attempt, mutant) for mutant in chosen]
+        waiting = [pool.submit(attempt, sandbox, control, mutant) for mutant in chosen]
         for done in as_completed(waiting):
             verdict = done.result()
-            found[verdict.id] = verdict
-            tell(f"{verdict.id}: {verdict.outcome}")
+            by_id[verdict.id] = verdict
+            on_progress(f"{verdict.id}: {verdict.outcome}")
     about = {
         "outputs": len(control.outputs),
         "checks": len(control.checks),
@@ -222,8 +192,39 @@ def run(
         "seconds": round(control.seconds, 1),
         "cpu_seconds": control.cpu_seconds,
     }
-    verdicts = [found[mutant.id] for mutant in chosen]
+    verdicts = [by_id[mutant.id] for mutant in chosen]
     return Session(verdicts, about, time.perf_counter() - began, jobs)
+
+
+def attempt(sandbox: Sandbox, control: Trial, mutant: Mutant) -> Verdict:
+    """Try one mutant in a process of its own, and say what became of it."""
+    trial = sandbox.attempt(mutant)
+    same = sum(control.outputs.get(name) == digest for name, digest in trial.outputs.items())
+    changed = len(trial.outputs) - same
+    objections = trial.objections
+    first = objections[0] if objections else {"scenario": "", "world": "", "field": ""}
+    if trial.error:
+        outcome = CRASHED
+    elif not changed:
+        outcome = UNCHANGED
+    else:
+        outcome = KILLED if objections else SURVIVED
+    names = [SHORT_NAMES.get(check["check"], check["check"]) for check in objections]
+    return Verdict(
+        id=mutant.id,
+        file=mutant.file,
+        violates=mutant.violates,
+        outcome=outcome,
+        changed=changed,
+        outputs=len(trial.outputs),
+        killed_by=list(dict.fromkeys(names)),
+        scenario=first["scenario"],
+        world=first["world"],
+        field=first["field"],
+        error=trial.error,
+        seconds=round(trial.seconds, 1),
+        cpu_seconds=trial.cpu_seconds,
+    )
 
 
 @click.command()
@@ -242,16 +243,9 @@ def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
         raise InputError(f"--jobs is {jobs}; it must be at least 1")
     chosen = choose(only)
     console = Console()
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[done]}"),
-    )
     with tempfile.TemporaryDirectory(prefix="rltrader-mutants-") as folder:
         try:
-            with Progress(*columns, console=console) as bar:
+            with progress_bar(console) as bar:
                 task = bar.add_task("mutation", total=len(chosen) + 2, done="recording the reference")
                 session = run(
                     chosen, jobs, Path(folder), lambda text: bar.update(task, advance=1, done=text)
@@ -270,10 +264,10 @@ def show(console: Console, session: Session) -> None:
     """Print the table of mutants and the verdict."""
     table = Table("mutant", "sentence violated", "changed", "found by", "first seen in", box=None)
     for verdict in session.verdicts:
-        found = ", ".join(verdict.killed_by) or f"[bold red]{verdict.outcome}[/]"
-        where = f"{verdict.field} ({verdict.bed})" if verdict.field else verdict.error
+        killed_by = ", ".join(verdict.killed_by) or f"[bold red]{verdict.outcome}[/]"
+        where = f"{verdict.field} ({verdict.scenario})" if verdict.field else verdict.error
         changed = f"{verdict.changed} of {verdict.outputs}"
-        table.add_row(verdict.id, verdict.violates, changed, found, where)
+        table.add_row(verdict.id, verdict.violates, changed, killed_by, where)
     console.print(table)
     values = session.to_dict()["summary"]
     bad = {name: values[name] for name in (SURVIVED, UNCHANGED, CRASHED) if values[name]}

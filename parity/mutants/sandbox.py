@@ -1,4 +1,4 @@
-"""Try ports in processes of their own: copy the package, put a fault in, run the child."""
+"""Sandbox for mutants: copy the port, put a fault in, try it in a process of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Trial:
     """What a child said of one port.
 
     Attributes:
-        checks: what every judge said: bed, world, check, passed, field and counts.
+        checks: what every judge said: scenario, world, check, passed, field and counts.
         outputs: digest of each output array.
         error: the end of what it printed, where it did not run.
         seconds, cpu_seconds: wall time, and user and system time of the child.
@@ -89,8 +89,8 @@ def environment(port: Path, sources: Path, cache: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A folder in which ports are tried: material, sources, and a folder for each port.
+class Sandbox:
+    """A folder in which ports are tried: recordings, sources, and a folder for each port.
 
     Attributes:
         folder: holds everything.
@@ -99,9 +99,9 @@ class Bench:
     folder: Path
 
     @property
-    def material(self) -> Path:
+    def recordings(self) -> Path:
         """Where :func:`parity.mutants.recordings.make` has written."""
-        return self.folder / "material"
+        return self.folder / "recordings"
 
     @property
     def sources(self) -> Path:
@@ -130,13 +130,20 @@ class Bench:
 
         Args:
             place: holds the port's package; the result is written there too.
-            everything: go on after the first bed on which a judge objects.
-            phase: whose beds come first.
+            everything: go on after the first scenario on which a judge objects.
+            phase: whose scenarios come first.
             learner: try the learner before the environments.
         """
         result = place / "result.json"
         # Without -P the present folder would come first, and with it perhaps another port.
-        command = [sys.executable, "-P", "-m", "parity.mutants.child", str(self.material), str(result)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "parity.mutants.child",
+            str(self.recordings),
+            str(result),
+        ]
         command += ["--phase", str(phase), *(["--learner"] if learner else [])]
         began = time.perf_counter()
         try:
@@ -153,9 +160,9 @@ class Bench:
             return Trial(error=f"no answer within {PATIENCE_S} s", seconds=PATIENCE_S)
         seconds = time.perf_counter() - began
         if done.returncode not in (0, 1) or not result.is_file():
-            said = done.stderr.strip().splitlines()
-            return Trial(error=said[-1] if said else f"exit code {done.returncode}", seconds=seconds)
-        found = json.loads(result.read_text(encoding="utf-8"))
-        if Path(found["port"]).resolve() != (place / PORT).resolve():
-            return Trial(error=f"the child ran {found['port']}, not the copy", seconds=seconds)
-        return Trial(found["checks"], found["outputs"], "", seconds, found["cpu_seconds"])
+            lines = done.stderr.strip().splitlines()
+            return Trial(error=lines[-1] if lines else f"exit code {done.returncode}", seconds=seconds)
+        answer = json.loads(result.read_text(encoding="utf-8"))
+        if Path(answer["port"]).resolve() != (place / PORT).resolve():
+            return Trial(error=f"the child ran {answer['port']}, not the copy", seconds=seconds)
+        return Trial(answer["checks"], answer["outputs"], "", seconds, answer["cpu_seconds"])

@@ -1,1 +1,1 @@
-"""Pairs: what the engine is told of two sides that claim to be the same."""
+"""Pairs of environments that claim to be the same: how each side is driven, read and compared."""

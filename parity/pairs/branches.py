@@ -1,4 +1,4 @@
-"""The branches of the specification that transitions take, and those that a gate must have seen.
+"""Branch coverage: which branches of the specification transitions take, and which a gate must see.
 
 Source: sections 5 and 6 of ``docs/environment.md``.
 """
@@ -26,34 +26,34 @@ def phase1_coverage(before: Fields, actions: Array, after: Fields) -> dict[str, 
         before, after: fields of N transitions, (N, ...).
         actions: int (N,).
     """
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for code, name in enumerate(EXITS):
-        seen[f"exit: {name}"] = int((after["exit_code"] == code).sum())
+        counts[f"exit: {name}"] = int((after["exit_code"] == code).sum())
     for code, name in enumerate(REASONS):
-        seen[f"done: {name}"] = int((after["done_reason"] == code).sum())
-    patterns, counts = np.unique(before["masks"], axis=0, return_counts=True)
-    for pattern, count in zip(patterns, counts, strict=True):
+        counts[f"done: {name}"] = int((after["done_reason"] == code).sum())
+    patterns, times = np.unique(before["masks"], axis=0, return_counts=True)
+    for pattern, count in zip(patterns, times, strict=True):
         bits = "".join("1" if allowed else "0" for allowed in pattern)
-        seen[f"mask: {bits}"] = int(count)
+        counts[f"mask: {bits}"] = int(count)
     opened = (before["position"] == 0) & (after["num_trades"] > before["num_trades"])
     tried = (before["position"] == 0) & np.isin(actions, (1, 2))
     won = after["winning_trades"] > before["winning_trades"]
     lost = after["losing_trades"] > before["losing_trades"]
-    seen["entry: long"] = int((opened & (actions == 1)).sum())
-    seen["entry: short"] = int((opened & (actions == 2)).sum())
-    seen["entry: outside the window"] = int((tried & ~opened).sum())
-    seen["trade: won"] = int(won.sum())
-    seen["trade: lost"] = int(lost.sum())
-    seen["action: forbidden"] = int(after["forbidden"].sum())
-    seen["floor: rose"] = int((after["trailing_dd_level"] > before["trailing_dd_level"]).sum())
-    seen["late close and drawdown at once"] = int(
+    counts["entry: long"] = int((opened & (actions == 1)).sum())
+    counts["entry: short"] = int((opened & (actions == 2)).sum())
+    counts["entry: outside the window"] = int((tried & ~opened).sum())
+    counts["trade: won"] = int(won.sum())
+    counts["trade: lost"] = int(lost.sum())
+    counts["action: forbidden"] = int(after["forbidden"].sum())
+    counts["floor: rose"] = int((after["trailing_dd_level"] > before["trailing_dd_level"]).sum())
+    counts["late close and drawdown at once"] = int(
         ((after["exit_code"] == 3) & (after["done_reason"] == 1)).sum()
     )
-    seen["drawdown while flat"] = int(
+    counts["drawdown while flat"] = int(
         ((after["done_reason"] == 1) & np.isin(after["exit_code"], (0, 1, 2))).sum()
     )
-    seen["opened and liquidated in one step"] = int((opened & (after["exit_code"] == 4)).sum())
-    return seen
+    counts["opened and liquidated in one step"] = int((opened & (after["exit_code"] == 4)).sum())
+    return counts
 
 
 PHASE1_REQUIRED = frozenset(
@@ -79,7 +79,7 @@ def phase2_coverage(before: Fields, actions: Array, after: Fields) -> dict[str, 
         before, after: fields of N transitions, (N, ...).
         actions: int (N,).
     """
-    seen = phase1_coverage(before, actions, after)
+    counts = phase1_coverage(before, actions, after)
     was_open, side = before["position"] != 0, before["position"]
     still = was_open & (after["position"] == side) & (after["num_trades"] == before["num_trades"])
     moved = side * (after["sl_price"] - before["sl_price"]) * still
@@ -89,34 +89,34 @@ def phase2_coverage(before: Fields, actions: Array, after: Fields) -> dict[str, 
     won = after["winning_trades"] > before["winning_trades"]
     for action, name in ((3, "break-even"), (4, "trailing on"), (5, "trailing off")):
         chosen = actions == action
-        seen[f"{name}: refused while flat"] = int((chosen & after["forbidden"] & ~was_open).sum())
-        seen[f"{name}: refused while open"] = int((chosen & after["forbidden"] & was_open).sum())
-        seen[f"{name}: carried out"] = int((chosen & ~after["forbidden"] & still).sum())
-        seen[f"{name}: too late, the trade closed first"] = int(
+        counts[f"{name}: refused while flat"] = int((chosen & after["forbidden"] & ~was_open).sum())
+        counts[f"{name}: refused while open"] = int((chosen & after["forbidden"] & was_open).sum())
+        counts[f"{name}: carried out"] = int((chosen & ~after["forbidden"] & still).sum())
+        counts[f"{name}: too late, the trade closed first"] = int(
             (chosen & ~after["forbidden"] & closed & (after["exit_code"] < 4)).sum()
         )
     past_entry = side * (before["sl_price"] - before["entry_price"]) > 0
     stopped = closed & (after["exit_code"] == 1)
-    seen["entry: refused outside the window"] = int(
+    counts["entry: refused outside the window"] = int(
         (~was_open & np.isin(actions, (1, 2)) & after["forbidden"]).sum()
     )
-    seen["trail: the stop followed"] = int((on & trailed & (moved > 0)).sum())
-    seen["trail: the stop stayed"] = int((on & trailed & still & (moved == 0)).sum())
-    seen["trail: the stop followed on the bar it was switched on"] = int(
+    counts["trail: the stop followed"] = int((on & trailed & (moved > 0)).sum())
+    counts["trail: the stop stayed"] = int((on & trailed & still & (moved == 0)).sum())
+    counts["trail: the stop followed on the bar it was switched on"] = int(
         ((actions == 4) & on & ~trailed & (moved > 0)).sum()
     )
-    seen["stop at break-even hit, no trailing"] = int((stopped & past_entry & ~trailed).sum())
-    seen["stop past entry hit while trailing"] = int((stopped & past_entry & trailed).sum())
-    seen["bonus: won while trailing"] = int((closed & won & trailed & held).sum())
-    seen["no bonus: lost while trailing"] = int((closed & ~won & trailed & held).sum())
+    counts["stop at break-even hit, no trailing"] = int((stopped & past_entry & ~trailed).sum())
+    counts["stop past entry hit while trailing"] = int((stopped & past_entry & trailed).sum())
+    counts["bonus: won while trailing"] = int((closed & won & trailed & held).sum())
+    counts["no bonus: lost while trailing"] = int((closed & ~won & trailed & held).sum())
     for code in (1, 2, 3, 4):
-        seen[f"exit while trailing: {EXITS[code]}"] = int(
+        counts[f"exit while trailing: {EXITS[code]}"] = int(
             (closed & trailed & (after["exit_code"] == code)).sum()
         )
-    seen["liquidated on the bar that switched trailing"] = int(
+    counts["liquidated on the bar that switched trailing"] = int(
         (np.isin(actions, (4, 5)) & ~after["forbidden"] & (after["exit_code"] == 4)).sum()
     )
-    return {f"phase 2, {name}": count for name, count in seen.items()}
+    return {f"phase 2, {name}": count for name, count in counts.items()}
 
 
 _SHARED = PHASE1_REQUIRED - {"mask: 100", "mask: 111", "entry: outside the window"}

@@ -1,4 +1,4 @@
-"""Generated states that sit on the boundaries of the specification.
+"""Boundary states: generated states that sit on the edges of the specification.
 
 Source: sections 4 to 6 of ``docs/environment.md``. Uniformly drawn states miss faults that only show
 on an edge (a price exactly on the stop, equity exactly on the floor), so every case aims at one. What
@@ -18,6 +18,7 @@ from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, Pr
 from jax_port.envs.registry import phase_of
 from markets import EnvConfig
 from markets.config import dollars_to_cents
+from markets.limits import INT32_MAX
 from parity.engine.pair import Case, Choices
 
 NEAR = (0, -1, 1)
@@ -37,7 +38,7 @@ TRADES = ("flat", "flat", "free", "on the stop", "on the target", "on both", "at
 
 
 @dataclass(frozen=True)
-class Ground:
+class MarketSurvey:
     """What a world's cases are built on.
 
     Attributes:
@@ -46,6 +47,7 @@ class Ground:
         tick, slippage: cents of one tick of all contracts; ticks.
         commission: cents per side of all contracts.
         initial, drawdown, lock: cents.
+        reach: ticks between the highest and the lowest price.
         longest: bars of an episode.
         actions: number of actions.
     """
@@ -58,11 +60,12 @@ class Ground:
     initial: int
     drawdown: int
     lock: int
+    reach: int
     longest: int
     actions: int
 
 
-def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
+def survey_market(market: PreparedMarket, config: EnvConfig) -> MarketSurvey:
     """Find the bars of a market that lie on a boundary.
 
     Args:
@@ -96,7 +99,7 @@ def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
         "clock change": np.flatnonzero(clock),
     }
     account, contract = config.account, market.contract
-    return Ground(
+    return MarketSurvey(
         bars=market.bars,
         places={name: bars for name, bars in places.items() if len(bars)},
         tick=contract.tick_value_cents * account.contracts,
@@ -105,6 +108,7 @@ def survey(market: PreparedMarket, config: EnvConfig) -> Ground:
         initial=dollars_to_cents("initial_balance_dollars", account.initial_balance_dollars),
         drawdown=dollars_to_cents("trailing_drawdown_dollars", account.trailing_drawdown_dollars),
         lock=dollars_to_cents("floor_lock_dollars", account.floor_lock_dollars),
+        reach=int(market.bars[:, HIGH].max() - market.bars[:, LOW].min()),
         longest=config.max_episode_bars,
         actions=phase_of(config).num_actions,
     )
@@ -124,42 +128,44 @@ class Scene(NamedTuple):
     corners: tuple[str, ...]
 
 
-SetScene = Callable[[Choices, Ground, list[int], int], Scene]
-"""(choices, ground, the bar's row, its number) -> a scene."""
+SetScene = Callable[[Choices, MarketSurvey, list[int], int], Scene]
+"""(choices, survey, the bar's row, its number) -> a scene."""
 
 
-def phase1_scene(choices: Choices, ground: Ground, row: list[int], step: int) -> Scene:
+def phase1_scene(choices: Choices, survey: MarketSurvey, row: list[int], step: int) -> Scene:
     """Place a trade, or none, and offer Phase 1's actions."""
     kind = choices.aim(TRADES)
-    trade = _trade(choices, ground, row, step, kind)
-    odd = (ground.actions, -1)  # no actions at all
+    trade = _trade(choices, survey, row, step, kind)
+    odd = (survey.actions, -1)  # no actions at all
     actions = (0, 0, 0, 1, 2, *odd) if trade["position"] else (0, 1, 2, 1, 2, 1, 2, *odd)
     return Scene(trade, actions, (kind,))
 
 
 def build_case(
-    choices: Choices, ground: Ground, world: int, set_scene: SetScene = phase1_scene
+    choices: Choices, survey: MarketSurvey, world: int, set_scene: SetScene = phase1_scene
 ) -> Case:
     """Build one state and action.
 
     The account is kept consistent (section 7's first two invariants hold); where the floor must be
     touched exactly it is the floor that moves.
     """
-    place = choices.aim([name for name in BARS if name in ground.places])
-    bars = ground.places[place]
+    place = choices.aim([name for name in BARS if name in survey.places])
+    bars = survey.places[place]
     step = int(bars[choices.integer(0, len(bars) - 1)])
-    row = [int(x) for x in ground.bars[step]]
-    trade, actions, corners = set_scene(choices, ground, row, step)
-    limit = choices.pick((1, 2, ground.longest, ground.longest - 1, ground.longest // 2))
+    row = [int(x) for x in survey.bars[step]]
+    trade, actions, corners = set_scene(choices, survey, row, step)
+    limit = choices.pick((1, 2, survey.longest, survey.longest - 1, survey.longest // 2))
     oldest = step - trade["position_entry_step"] if trade["position"] else 0
-    age = max(min(limit, ground.longest) - 1, oldest)
+    age = max(min(limit, survey.longest) - 1, oldest)
     wins, losses = choices.integer(0, 20), choices.integer(0, 20)
     pnl = choices.integer(-20_000, 20_000) * choices.pick((0, 1, 25))
     is_open = int(trade["position"] != 0)
-    balance = ground.initial + pnl - is_open * ground.commission
+    balance = survey.initial + pnl - is_open * survey.commission
     action = choices.pick(actions)
     stake = choices.aim(STAKES)
-    high, floor = _stake(choices, ground, row, trade, balance, stake)
+    high, floor = _stake(choices, survey, row, trade, balance, stake)
+    if max(abs(high), abs(floor)) > INT32_MAX:  # a stop so far away that no episode gets there
+        high, floor = _stake(choices, survey, row, trade, balance, STAKES[0])
     state = {
         **trade,
         "step_idx": step,
@@ -176,7 +182,9 @@ def build_case(
     return Case(world, state, action, (place, *corners, stake))
 
 
-def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: str) -> dict[str, int]:
+def _trade(
+    choices: Choices, survey: MarketSurvey, row: list[int], step: int, kind: str
+) -> dict[str, int]:
     """Place a trade's stop and target around the bar; all zero when flat."""
     if kind == "flat":
         names = ("position", "entry_price", "sl_price", "tp_price", "position_entry_step")
@@ -190,7 +198,8 @@ def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: st
         stop = worst + side * choices.pick(NEAR)
     if kind in ("on the target", "on both"):
         target = best + side * choices.pick(NEAR)
-    entry = row[CLOSE] + choices.integer(-row[STOP] - 2, row[STOP] + 2)
+    near = min(row[STOP] + 2, survey.reach)  # further from no price of the market
+    entry = row[CLOSE] + choices.integer(-near, near)
     if kind == "at entry":  # the smallest wins and losses, zero among them
         stop, entry = worst, worst + side * choices.integer(-3, 3)
     return {
@@ -204,7 +213,7 @@ def _trade(choices: Choices, ground: Ground, row: list[int], step: int, kind: st
 
 def _stake(
     choices: Choices,
-    ground: Ground,
+    survey: MarketSurvey,
     row: list[int],
     trade: dict[str, int],
     balance: int,
@@ -214,25 +223,25 @@ def _stake(
     side = trade["position"]
 
     def worth(price: int) -> int:
-        return balance + side * (price - trade["entry_price"]) * ground.tick
+        return balance + side * (price - trade["entry_price"]) * survey.tick
 
     held = worth(row[CLOSE])
-    entered = balance - ground.commission - ground.slippage * ground.tick
+    entered = balance - survey.commission - survey.slippage * survey.tick
     equity: dict[str, Callable[[], int]] = {
         "floor if held": lambda: held,
-        "floor if stopped": lambda: worth(trade["sl_price"]) - ground.commission,
-        "floor if reached": lambda: worth(trade["tp_price"]) - ground.commission,
+        "floor if stopped": lambda: worth(trade["sl_price"]) - survey.commission,
+        "floor if reached": lambda: worth(trade["tp_price"]) - survey.commission,
         "floor if entered": lambda: entered,
     }
-    locked = ground.initial + ground.lock
+    locked = survey.initial + survey.lock
     if stake in equity:
-        floor = equity[stake]() + choices.pick((*NEAR, -ground.commission, ground.commission))
-        return floor + ground.drawdown, floor
+        floor = equity[stake]() + choices.pick((*NEAR, -survey.commission, survey.commission))
+        return floor + survey.drawdown, floor
     if stake == "new high":
-        high = held - choices.pick((0, 1, -1, ground.tick))
-        return high, min(high - ground.drawdown, locked)
+        high = held - choices.pick((0, 1, -1, survey.tick))
+        return high, min(high - survey.drawdown, locked)
     if stake == "lock":
-        high = locked + ground.drawdown + choices.pick((*NEAR, 10 * ground.tick))
-        return high, min(high - ground.drawdown, locked) - choices.pick((0, 1, ground.tick))
-    high = max(ground.initial, held) + choices.pick((0, 1, 40)) * ground.tick
-    return high, min(high - ground.drawdown, locked)
+        high = locked + survey.drawdown + choices.pick((*NEAR, 10 * survey.tick))
+        return high, min(high - survey.drawdown, locked) - choices.pick((0, 1, survey.tick))
+    high = max(survey.initial, held) + choices.pick((0, 1, 40)) * survey.tick
+    return high, min(high - survey.drawdown, locked)

@@ -1,4 +1,4 @@
-"""Generated Phase 2 states: where a stop can be moved, where it may not be, and where it trails.
+"""Boundary states of Phase 2: where a stop can be moved, where it may not be, where it trails.
 
 Source: sections 5 and 6 of ``docs/environment.md``. A case is Phase 1's with its trade rearranged.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, TRAIL
 from parity.engine.pair import Choices
-from parity.pairs.corners import NEAR, Ground, Scene, phase1_scene
+from parity.pairs.corners import NEAR, MarketSurvey, Scene, phase1_scene
 
 MANAGED = (
     "as in Phase 1",
@@ -19,9 +19,9 @@ MANAGED = (
 )
 
 
-def phase2_scene(choices: Choices, ground: Ground, row: list[int], step: int) -> Scene:
+def phase2_scene(choices: Choices, survey: MarketSurvey, row: list[int], step: int) -> Scene:
     """Place a trade, or none, with its stop near its entry or near a trail's candidate."""
-    trade, actions, corners = phase1_scene(choices, ground, row, step)
+    trade, actions, corners = phase1_scene(choices, survey, row, step)
     if not trade["position"]:
         return Scene({**trade, "trailing": 0}, (*actions, 3, 4, 5), (*corners, "flat"))
     managed = choices.aim(MANAGED)

@@ -1,4 +1,4 @@
-"""Seeded ways to choose valid actions in a replay: they reach different parts of the environment."""
+"""Policies that choose valid actions in a replay: each reaches other parts of the environment."""
 
 from __future__ import annotations
 

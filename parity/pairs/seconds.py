@@ -1,4 +1,4 @@
-"""What one-second bars add to a pair: states on the edges of seconds, and what must be seen.
+"""One-second bars in a pair: states on the edges of seconds, and the branches that only they take.
 
 Source: section 8 of ``docs/environment.md``.
 """
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from jax_port.data.data_loader import CLOSE, PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
 from markets import Bars, EnvConfig
+from markets.seconds import SECONDS_IN_MINUTE
 from markets.synthetic.bars import second_bars
 from parity.engine.compare import Array
 from parity.engine.pair import Case, Choices, Fields
 from parity.pairs.branches import Coverage
-from parity.pairs.corners import NEAR, Ground
+from parity.pairs.corners import NEAR, MarketSurvey
 
 STAKES = ("as the minute has it", "floor at a second's worst", "high at a second's best")
 
@@ -31,26 +32,32 @@ REQUIRED = frozenset(
         "stopped within a minute",
         "on target within a minute",
         "a minute without seconds",
+        "a minute of sixty seconds",
     )
 )
 
 
 def gappy_seconds(bars: Bars, seed: int) -> Bars:
-    """Return one-second bars with holes: every third second is missing, and all of some minutes."""
+    """Return one-second bars with holes: every third second is missing, and all of some minutes.
+
+    A quarter of the minutes are whole, all sixty seconds of them.
+    """
     seconds = second_bars(bars, seed=seed)
     rng = np.random.default_rng([seed, 8])
-    kept = rng.random(len(seconds)) > 1 / 3
+    present = rng.random(len(seconds)) > 1 / 3
     empty = rng.random(len(bars)) < 0.05
-    return seconds.select(kept & ~np.repeat(empty, len(seconds) // len(bars)))
+    whole = rng.random(len(bars)) < 0.25
+    each = len(seconds) // len(bars)
+    return seconds.select((present | np.repeat(whole, each)) & ~np.repeat(empty, each))
 
 
-def seconds_case(choices: Choices, case: Case, ground: Ground, seconds: PreparedSeconds) -> Case:
+def seconds_case(choices: Choices, case: Case, survey: MarketSurvey, seconds: PreparedSeconds) -> Case:
     """Return a case whose floor, or high, lies where one of its minute's seconds touches it.
 
     Args:
         choices: draws.
         case: as built for minutes.
-        ground: what it was built on.
+        survey: what it was built on.
         seconds: of its world.
     """
     stake = choices.aim(STAKES)
@@ -65,13 +72,13 @@ def seconds_case(choices: Choices, case: Case, ground: Ground, seconds: Prepared
     price = int((hurts if stake == STAKES[1] else helps)[second])
     if stake == STAKES[1] and choices.pick((0, 0, 1)):
         price = int(state["sl_price"])
-    worth = int(state["balance"]) + side * (price - int(state["entry_price"])) * ground.tick
-    worth += choices.pick((*NEAR, ground.commission))
-    locked = ground.initial + ground.lock
+    worth = int(state["balance"]) + side * (price - int(state["entry_price"])) * survey.tick
+    worth += choices.pick((*NEAR, survey.commission))
+    locked = survey.initial + survey.lock
     if stake == STAKES[1]:
-        top, floor = worth + ground.drawdown, worth
+        top, floor = worth + survey.drawdown, worth
     else:
-        top, floor = worth, min(worth - ground.drawdown, locked)
+        top, floor = worth, min(worth - survey.drawdown, locked)
     edge = {"highest_balance": top, "trailing_dd_level": floor}
     return replace(case, state={**state, **edge}, corner=(*case.corner, stake))
 
@@ -114,15 +121,16 @@ def seconds_coverage(
             before["balance"] + side * (close - before["entry_price"]) * tick[world],
         )
         rose = held & (code == 0) & (after["highest_balance"] > best_known)
-        seen = {
+        branches = {
             "liquidated within a minute": broken,
             "liquidated at the stop's own price": broken & (pnl == at_stop - 2 * side_cost[world]),
             "a second's best raised the high": rose,
             "stopped within a minute": held & (code == 1) & (count > 0),
             "on target within a minute": held & (code == 2) & (count > 0),
             "a minute without seconds": held & (count == 0),
+            "a minute of sixty seconds": held & (count == SECONDS_IN_MINUTE),
         }
         minutes = {f"seconds, {name}": n for name, n in plain(before, actions, after).items()}
-        return {**minutes, **{f"seconds, {name}": int(hit.sum()) for name, hit in seen.items()}}
+        return {**minutes, **{f"seconds, {name}": int(hit.sum()) for name, hit in branches.items()}}
 
     return coverage

@@ -20,11 +20,12 @@ from jax_port.data.seconds_loader import prepare_seconds, stack_seconds
 from jax_port.envs import env_phase1_jax as port
 from jax_port.envs import env_phase2_jax as port2
 from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams, EnvState
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
-from parity.engine.compare import Array, Close, Equal, Rule
+from parity.engine.compare import Array, Tolerance, close, exact
 from parity.engine.pair import (
     BatchStep,
     Case,
@@ -42,7 +43,7 @@ from parity.pairs.branches import (
     phase1_coverage,
     phase2_coverage,
 )
-from parity.pairs.corners import SetScene, build_case, phase1_scene, survey
+from parity.pairs.corners import SetScene, build_case, phase1_scene, survey_market
 from parity.pairs.corners_phase2 import phase2_scene
 from parity.pairs.policies import PHASE2_POLICIES, POLICIES
 from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
@@ -55,19 +56,19 @@ BARS = ("step_idx", "episode_start", "position_entry_step")
 FLAGS = ("trailing",)
 """State of Phase 2 alone."""
 
-RULES: dict[str, Rule] = {
-    **{name: Equal("ticks") for name in PRICES},
-    **{name: Equal("cents") for name in (*MONEY, "trade_pnl")},
-    **{name: Equal() for name in COUNTS},
-    **{name: Equal("bars") for name in BARS},
+RULES: dict[str, Tolerance] = {
+    **{name: exact("ticks") for name in PRICES},
+    **{name: exact("cents") for name in (*MONEY, "trade_pnl")},
+    **{name: exact() for name in COUNTS},
+    **{name: exact("bars") for name in BARS},
     **{
-        name: Equal()
+        name: exact()
         for name in ("market", "masks", "terminated", "truncated", "violation", "forbidden", *FLAGS)
     },
-    "exit_code": Equal(),
-    "done_reason": Equal(),
-    "reward": Close(ulps=4),
-    "obs": Close(ulps=4),
+    "exit_code": exact(),
+    "done_reason": exact(),
+    "reward": close(ulps=4),
+    "obs": close(ulps=4),
 }
 
 
@@ -100,7 +101,7 @@ class Kind:
     """
 
     environment: type[TradingEnvPhase1]
-    state: type[port.EnvState]
+    state: type[EnvState]
     flags: tuple[str, ...]
     policies: Mapping[str, Policy]
     set_scene: SetScene
@@ -111,7 +112,7 @@ class Kind:
 KINDS = {
     1: Kind(
         TradingEnvPhase1,
-        port.EnvState,
+        EnvState,
         (),
         POLICIES,
         phase1_scene,
@@ -195,7 +196,7 @@ def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
     )
 
 
-def _begin(worlds: jax.Array, starts: jax.Array, params: port.EnvParams) -> port.EnvState:
+def _begin(worlds: jax.Array, starts: jax.Array, params: EnvParams) -> EnvState:
     market = params.market
     rows = market.first_bar[worlds] + starts
 
@@ -206,7 +207,7 @@ def _begin(worlds: jax.Array, starts: jax.Array, params: port.EnvParams) -> port
     return jax.vmap(reset_at, in_axes=(0, None))(jax.vmap(number)(rows), params)
 
 
-def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: port.EnvParams) -> port.EnvState:
+def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: EnvParams) -> EnvState:
     first = params.market.first_bar[worlds]
     held = fields["position"] != 0
     rows = {name: fields[name] + first for name in ("step_idx", "episode_start")}
@@ -215,7 +216,7 @@ def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: port.EnvPar
     return state(**{**fields, **rows, "position_entry_step": entry, "market": worlds})
 
 
-def _read(state: port.EnvState, params: port.EnvParams) -> dict[str, jax.Array]:
+def _read(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
     first = params.market.first_bar[state.market]
     held = state.position != 0
     return {
@@ -228,20 +229,20 @@ def _read(state: port.EnvState, params: port.EnvParams) -> dict[str, jax.Array]:
     }
 
 
-def _step(key: jax.Array, state: port.EnvState, action: jax.Array, params: port.EnvParams) -> BatchStep:
+def _step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> BatchStep:
     out = port.batch_step(key, state, action, params, phase_of(params))
     return BatchStep(out.obs, out.state, out.final_obs, out.final_state, out.outcome._asdict())
 
 
-def _observe(state: port.EnvState, params: port.EnvParams) -> jax.Array:
+def _observe(state: EnvState, params: EnvParams) -> jax.Array:
     return jax.vmap(phase_of(params).observe, in_axes=(0, None))(state, params)
 
 
-def _masks(state: port.EnvState, params: port.EnvParams) -> jax.Array:
+def _masks(state: EnvState, params: EnvParams) -> jax.Array:
     return port.batch_action_masks(state, params, phase_of(params))
 
 
-def _port(params: port.EnvParams) -> FunctionalSide:
+def _port(params: EnvParams) -> FunctionalSide:
     return FunctionalSide(
         params=params,
         begin=_begin,
@@ -266,7 +267,7 @@ def trading_pair(
         prepared: the worlds' prepared markets, if they are at hand.
     """
     markets = list(prepared) if prepared else [prepare(world.bars, config) for world in worlds]
-    grounds = [survey(market, config) for market in markets]
+    surveys = [survey_market(market, config) for market in markets]
     kind, phase = KINDS[config.phase], phase_of(config)
 
     params = phase.make_params(stack(markets), config)
@@ -282,8 +283,8 @@ def trading_pair(
         required = SECONDS_REQUIRED
 
     def case(choices: Choices, world: int) -> Case:
-        built = build_case(choices, grounds[world], world, kind.set_scene)
-        return seconds_case(choices, built, grounds[world], seconds[world]) if seconds else built
+        built = build_case(choices, surveys[world], world, kind.set_scene)
+        return seconds_case(choices, built, surveys[world], seconds[world]) if seconds else built
 
     def describe(world: int, state: Mapping[str, int]) -> dict[str, Any]:
         market, step = markets[world], int(state["step_idx"])

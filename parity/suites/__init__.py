@@ -1,1 +1,1 @@
-"""What the gate runs: each suite turns bars and settings into check results."""
+"""Suites of the gate: each turns bars and settings into check results."""

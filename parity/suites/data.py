@@ -12,7 +12,7 @@ import numpy as np
 from jax_port.data.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, TRAIL, PreparedMarket
 from markets import EnvConfig
 from markets.bars import FEATURES
-from parity.engine.compare import Close, Equal, Rule
+from parity.engine.compare import Tolerance, close, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, compare_fields
 from parity.pairs.trading import World, make_reference
@@ -20,12 +20,12 @@ from parity.pairs.trading import World, make_reference
 TICKS = {"high": HIGH, "low": LOW, "close_ticks": CLOSE}
 DISTANCES = {"stop_ticks": STOP, "target_ticks": TARGET, "trail_ticks": TRAIL}
 
-RULES: Mapping[str, Rule] = {
-    **{f"feature {name}": Close(ulps=4, nan_is_undefined=True) for name in FEATURES},
-    **{name: Equal("ticks") for name in (*TICKS, *DISTANCES)},
-    "minute": Equal("minutes"),
-    "atr_ticks": Close(ulps=4),
-    "can start": Equal(),
+RULES: Mapping[str, Tolerance] = {
+    **{f"feature {name}": close(ulps=4, nan_is_undefined=True) for name in FEATURES},
+    **{name: exact("ticks") for name in (*TICKS, *DISTANCES)},
+    "minute": exact("minutes"),
+    "atr_ticks": close(ulps=4),
+    "can start": exact(),
 }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from markets import Contract, EnvConfig
 from markets.config import dollars_to_cents
-from parity.engine.compare import FieldStats
+from parity.engine.compare import Comparison
 from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases
 from parity.engine.replay import Replay, replay
@@ -67,7 +67,7 @@ def _result(name: str, world: str, broken: Broken, valid: NDArray[np.bool_]) -> 
     result = CheckResult(name, world, int(valid.sum()))
     for text, where in broken.items():
         bad = where & valid
-        result.fields[text] = FieldStats("holds", int(valid.sum()), int(bad.sum()))
+        result.fields[text] = Comparison("holds", int(valid.sum()), int(bad.sum()))
         if bad.any() and result.first is None:
             lane, step = (int(i) for i in np.argwhere(bad)[0])
             result.first = Mismatch(lane, step, text, (), 1.0, 0.0)

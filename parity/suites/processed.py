@@ -1,4 +1,4 @@
-"""Processed files: features that a file already carries are taken as they are, by both sides.
+"""Processed files: features that a file carries are taken as they are, by both sides.
 
 Source: section 3 of ``docs/environment.md``.
 """

@@ -1,4 +1,4 @@
-"""What the gate compares on: bars, a configuration and an amount, for each phase.
+"""Scenarios of the gate: bars, a configuration and how many episodes and cases, for each phase.
 
 Source: ``docs/environment.md``. The file is compared in full in both phases, the eight symbols in full
 in Phase 1 and by half in Phase 2, whose account and data are Phase 1's.
@@ -16,10 +16,11 @@ from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.stress import stress_bars
 from parity.pairs.seconds import gappy_seconds
 from parity.pairs.trading import World
+from parity.suites.configurations import COUNT, draw_configurations
 
 
 @dataclass(frozen=True)
-class Bed:
+class Scenario:
     """Bars and a configuration to compare on, and how much.
 
     Attributes:
@@ -28,7 +29,7 @@ class Bed:
         config: the configuration.
         episodes, cases: per world.
         properties: also check look-ahead and the mirror.
-        draws: also check that starts are drawn fairly; one bed a phase is enough.
+        start_distribution: also check that starts are drawn fairly; one scenario a phase is enough.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Bed:
     episodes: int
     cases: int
     properties: bool = False
-    draws: bool = False
+    start_distribution: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Request:
         seed: of everything that is drawn.
         symbols: which synthetic symbols.
         workers: processes that drive the reference; 0 drives it in this one.
+        configurations: also compare on drawn configurations.
         learner: also compare the learners. Without them too little is seen for a verdict of "same".
     """
 
@@ -65,8 +67,12 @@ class Request:
     seed: int = 0
     symbols: tuple[str, ...] = SYMBOLS
     workers: int = 2
+    configurations: bool = True
     learner: bool = True
 
+
+MARKETS = 11
+"""In one batch: more than there are symbols, so that no table ends at the eighth."""
 
 ODD: dict[str, Any] = {
     "window_size": 7,
@@ -90,18 +96,21 @@ ODD: dict[str, Any] = {
 """Settings none of which has its default value, so that no default hides a fault."""
 
 
-def beds(request: Request) -> Iterator[Bed]:
-    """Yield what a request compares on: Phase 1 first, then Phase 2, then both by the second."""
-    grounds = _worlds(request)
-    yield from _phase1_beds(request, grounds)
-    yield from _phase2_beds(request, grounds)
-    yield from _seconds_beds(request, grounds)
+def make_scenarios(request: Request) -> Iterator[Scenario]:
+    """Yield all scenarios of a request: Phase 1, Phase 2, both by the second, drawn configurations."""
+    worlds = _worlds(request)
+    yield from _phase1_scenarios(request, worlds)
+    yield from _phase2_scenarios(request, worlds)
+    yield from _seconds_scenarios(request, worlds)
+    yield _many_markets(request)
+    if request.configurations:
+        yield from _drawn_scenarios(request)
 
 
 def count_worlds_of(request: Request) -> int:
-    """Return how many worlds all beds have, without making their bars."""
+    """Return how many worlds all scenarios have, without making their bars."""
     each = (request.data is not None) + len(request.symbols)
-    return 2 * each + 4 + 1 + 2 * 2
+    return 2 * each + 4 + 1 + 2 * 2 + MARKETS + request.configurations * COUNT
 
 
 @dataclass(frozen=True)
@@ -151,33 +160,35 @@ def _worlds(request: Request) -> _Worlds:
     return _Worlds(file, symbols, stress, (nights,), (odd,))
 
 
-def _phase1_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _phase1_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     config, full = EnvConfig.phase1(), (request.episodes, request.cases)
     few = max(request.episodes // 5, 4), max(request.cases // 10, 200)
     if worlds.file:
-        yield Bed("file", worlds.file, config, *full, properties=True)
-    yield Bed("symbols", worlds.symbols, config, *full, properties=not worlds.file)
-    yield Bed("stress", worlds.stress, config, *few)
-    yield Bed("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
-    yield Bed("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, draws=True)
+        yield Scenario("file", worlds.file, config, *full, properties=True)
+    yield Scenario("symbols", worlds.symbols, config, *full, properties=not worlds.file)
+    yield Scenario("stress", worlds.stress, config, *few)
+    yield Scenario("all hours", worlds.overnight, EnvConfig.phase1(session="all"), *few)
+    yield Scenario("odd settings", worlds.odd, EnvConfig.phase1(**ODD), *few, start_distribution=True)
 
 
-def _phase2_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _phase2_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     """Yield the file in full, and hostile bars of all hours with odd settings, for what is new."""
     config, full = EnvConfig.phase2(), (request.episodes, request.cases)
     half = max(request.episodes // 2, 5), max(request.cases // 2, 400)
     some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
     if worlds.file:
-        yield Bed("file, phase 2", _named(worlds.file), config, *full, properties=True)
-    yield Bed("symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file)
+        yield Scenario("file, phase 2", _named(worlds.file), config, *full, properties=True)
+    yield Scenario(
+        "symbols, phase 2", _named(worlds.symbols), config, *half, properties=not worlds.file
+    )
     odd = EnvConfig.phase2(**ODD, trail_atr_mult=0.6, trail_win_bonus=0.35)
-    yield Bed("odd settings, phase 2", _named(worlds.odd), odd, *some, draws=True)
+    yield Scenario("odd settings, phase 2", _named(worlds.odd), odd, *some, start_distribution=True)
 
 
-def _seconds_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
+def _seconds_scenarios(request: Request, worlds: _Worlds) -> Iterator[Scenario]:
     """Yield both phases with seconds, on an account so small that a minute's way can break it."""
     some = max(request.episodes // 4, 5), max(request.cases // 4, 400)
-    grounds = tuple(
+    with_seconds = tuple(
         replace(
             world,
             name=f"{world.name}, seconds",
@@ -187,9 +198,34 @@ def _seconds_beds(request: Request, worlds: _Worlds) -> Iterator[Bed]:
         for world in (*worlds.symbols[:1], *worlds.odd)
     )
     small = {**ODD, "trailing_drawdown_dollars": 300.0}
-    yield Bed("seconds", grounds, EnvConfig.phase1(**small), *some)
+    yield Scenario("seconds", with_seconds, EnvConfig.phase1(**small), *some)
     odd = EnvConfig.phase2(**small, trail_atr_mult=0.6, trail_win_bonus=0.35)
-    yield Bed("seconds, phase 2", _named(grounds), odd, *some)
+    yield Scenario("seconds, phase 2", _named(with_seconds), odd, *some)
+
+
+def _many_markets(request: Request) -> Scenario:
+    """Return more markets in one batch than there are symbols, no two with the same costs."""
+    worlds = []
+    for number in range(MARKETS):
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        bars = synthetic_bars(symbol, days=2, seed=request.seed + number)
+        contract = bars.contract.with_costs(slippage_ticks=number % 4, commission_cents=53 * number)
+        options = (
+            f"--synthetic 2 --symbol {symbol} --seed {request.seed + number} "
+            f"--commission {contract.commission_cents} --slippage {contract.slippage_ticks}"
+        )
+        priced = replace(bars, contract=contract)
+        worlds.append(World(f"market {number + 1}, {symbol}", priced, options))
+    config = EnvConfig.phase1(max_episode_bars=40)
+    some = max(min(request.episodes // 20, 5), 4), max(min(request.cases // 100, 200), 100)
+    return Scenario("many markets", tuple(worlds), config, *some)
+
+
+def _drawn_scenarios(request: Request) -> Iterator[Scenario]:
+    """Yield drawn configurations, each with a few episodes and cases."""
+    some = max(min(request.episodes // 20, 5), 4), max(min(request.cases // 80, 250), 100)
+    for drawn in draw_configurations(request.seed):
+        yield Scenario(drawn.name, (drawn.world,), drawn.config, *some)
 
 
 def _named(worlds: tuple[World, ...]) -> tuple[World, ...]:

@@ -1,4 +1,4 @@
-"""Fair draws: every start is drawn as often as chance allows, and each leads to its own episode.
+"""Distribution of starts: every start is drawn as often as chance allows, and leads to its own episode.
 
 Source: section 4 of ``docs/environment.md`` ("a reset draws one uniformly"). A draw belongs to either
 side's own generator, so there is nothing to compare it with; its frequencies are held to the page.
@@ -13,7 +13,7 @@ from scipy import special
 
 from jax_port.envs import env_phase1_jax as port
 from jax_port.envs.registry import phase_of
-from parity.engine.compare import Array, FieldStats
+from parity.engine.compare import Array, Comparison
 from parity.engine.pair import Fields, Pair
 from parity.engine.record import Recording, resets_at
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
@@ -114,16 +114,16 @@ def judge_draws(pair: Pair, check: str, fields: Fields) -> CheckResult:
             result.first = Mismatch(lane, -1, "started at", (), -1.0, float(here[strange][0]))
             return result
         counts.append(np.bincount(place, minlength=len(known)))
-    seen = np.concatenate(counts)
-    share, draws = 1.0 / len(seen), len(starts)
-    fewer, more = special.bdtr(seen, draws, share), special.bdtrc(seen - 1, draws, share)
-    rare = np.minimum(fewer, np.where(seen > 0, more, 1.0)) * len(seen)
+    times_drawn = np.concatenate(counts)
+    share, draws = 1.0 / len(times_drawn), len(starts)
+    fewer, more = special.bdtr(times_drawn, draws, share), special.bdtrc(times_drawn - 1, draws, share)
+    rare = np.minimum(fewer, np.where(times_drawn > 0, more, 1.0)) * len(times_drawn)
     result = CheckResult(check, " and ".join(pair.worlds), len(starts))
     unfair = rare < CHANCE
-    result.fields["draws of a start"] = FieldStats("by chance", len(seen), int(unfair.sum()))
+    result.fields["draws of a start"] = Comparison("by chance", len(times_drawn), int(unfair.sum()))
     if unfair.any():
         worst = int(np.argmin(rare))
-        expected, drawn = len(starts) / len(seen), float(seen[worst])
+        expected, drawn = len(starts) / len(times_drawn), float(times_drawn[worst])
         result.first = Mismatch(worst, -1, "draws of a start", (), expected, drawn)
-    result.notes["draws_of_a_start"] = [int(seen.min()), int(seen.max())]
+    result.notes["draws_of_a_start"] = [int(times_drawn.min()), int(times_drawn.max())]
     return result

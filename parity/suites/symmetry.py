@@ -1,4 +1,4 @@
-"""Two properties no single run can show: nothing looks ahead, and the mirrored market mirrors.
+"""No look-ahead, and mirror symmetry: two properties that no single run can show.
 
 Source: section 7 of ``docs/environment.md``. Each is checked on each side against itself, on bars
 made for the purpose.
@@ -14,7 +14,7 @@ import pandas as pd
 
 from markets import Bars, EnvConfig
 from markets.bars import FEATURES, PRICE_COLUMNS
-from parity.engine.compare import Array, FieldStats
+from parity.engine.compare import Array, Comparison
 from parity.engine.pair import Case
 from parity.engine.record import Recording, record_actions, record_cases
 from parity.engine.replay import Replay, replay
@@ -99,11 +99,11 @@ def _both(world: World, config: EnvConfig, cases: Sequence[Case]) -> Sides:
 def _note(result: CheckResult, name: str, same: Array, lanes: Array) -> None:
     """Count where two runs of one side agree, among the lanes that must."""
     flat = same.reshape(len(same), -1)[lanes]
-    stats = FieldStats("identical", int(flat.size), int((~flat).sum()))
+    stats = Comparison("identical", int(flat.size), int((~flat).sum()))
     if stats.mismatches and result.first is None:
         lane = int(np.flatnonzero(lanes)[np.argmin(flat.all(1))])
         result.first = Mismatch(lane, 0, name, (), 1.0, 0.0)
-    result.fields.setdefault(name, FieldStats("identical")).merge(stats)
+    result.fields.setdefault(name, Comparison("identical")).merge(stats)
 
 
 def mirrored(bars: Bars) -> Bars:

@@ -1,4 +1,4 @@
-"""The trading gate: what is compared on which bars, and how much of it.
+"""The trading gate: runs every scenario and check, and collects one report.
 
 Source: ``docs/environment.md``. The reference is the slow side, so it is recorded in worker processes
 while the port replays what is already recorded.
@@ -24,14 +24,16 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
-from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
+from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
+from parity.suites.configurations import draw_configurations, report_configurations
 from parity.suites.data import check_data
 from parity.suites.invariants import check_account, check_forbidden
 from parity.suites.processed import processed
-from parity.suites.scenarios import Bed, Request, beds, count_worlds_of
+from parity.suites.scenarios import Request, Scenario, count_worlds_of, make_scenarios
 from parity.suites.start_distribution import check_draws
 from parity.suites.symmetry import check_blindness, check_mirror
 
@@ -46,41 +48,44 @@ MODULES = (
 
 TITLE = "trading environments, Phases 1 and 2, and the learner"
 
+AFTER_CASES, RESTARTS = "restart after a generated case", 200
+"""Name of a check, and how many restarts of a world it holds against a reset of the reference."""
+
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
 
 
 @dataclass
 class Recorded:
-    """What the reference did on one world of a bed."""
+    """What the reference did on one world of a scenario."""
 
     episodes: Recording
     cases: list[Case]
     transitions: Recording
 
 
-def record_world(bed: Bed, pair: Pair, world: int, seed: int) -> Recorded:
+def record_world(scenario: Scenario, pair: Pair, world: int, seed: int) -> Recorded:
     """Drive the reference through one world's episodes and cases."""
-    episodes = record_episodes(pair, world, bed.episodes, np.random.default_rng([seed, world, 1]))
-    cases = seeded_cases(pair, world, bed.cases, np.random.default_rng([seed, world, 2]))
+    episodes = record_episodes(pair, world, scenario.episodes, np.random.default_rng([seed, world, 1]))
+    cases = seeded_cases(pair, world, scenario.cases, np.random.default_rng([seed, world, 2]))
     return Recorded(episodes, cases, record_cases(pair, cases))
 
 
-_BEDS: dict[str, Bed] = {}
+_SCENARIOS: dict[str, Scenario] = {}
 
 
 def _start_worker(request: Request) -> None:
     jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
-    _BEDS.update({bed.name: bed for bed in beds(request)})
+    _SCENARIOS.update({one.name: one for one in make_scenarios(request)})
 
 
 @cache
-def _pair_of(bed: str) -> Pair:
-    return trading_pair(_BEDS[bed].worlds, _BEDS[bed].config)
+def _pair_of(scenario: str) -> Pair:
+    return trading_pair(_SCENARIOS[scenario].worlds, _SCENARIOS[scenario].config)
 
 
-def _record_in_worker(bed: str, world: int, seed: int) -> Recorded:
-    return record_world(_BEDS[bed], _pair_of(bed), world, seed)
+def _record_in_worker(scenario: str, world: int, seed: int) -> Recorded:
+    return record_world(_SCENARIOS[scenario], _pair_of(scenario), world, seed)
 
 
 @dataclass
@@ -92,10 +97,10 @@ class Judged:
 
 
 def judge_world(
-    bed: Bed, pair: Pair, market: PreparedMarket, world: int, recorded: Recorded, seed: int
+    scenario: Scenario, pair: Pair, market: PreparedMarket, world: int, recorded: Recorded, seed: int
 ) -> Judged:
     """Drive the port through what the reference did on one world, and compare everything."""
-    place = bed.worlds[world]
+    place = scenario.worlds[world]
     played = replay(pair, recorded.episodes, seed)
     checks = judge_replay(pair, recorded.episodes, played)
     divergences = []
@@ -105,31 +110,35 @@ def judge_world(
     generated = judge_cases(pair, recorded.transitions, stepped)
     if generated.first is not None:
         divergences.append(explain_case(pair, recorded.cases, generated.first))
-    checks += [generated, check_data(place, bed.config, market)]
-    checks += check_account(recorded.episodes, played, place.name, bed.config, place.bars.contract)
+    again = check_restarts(pair, recorded.transitions, stepped, AFTER_CASES, RESTARTS)
+    checks += [generated, again, check_data(place, scenario.config, market)]
+    checks += check_account(recorded.episodes, played, place.name, scenario.config, place.bars.contract)
     checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped)
     return Judged(checks, divergences)
 
 
-def check_properties(bed: Bed, recorded: Recorded, seed: int) -> list[CheckResult]:
-    """Check look-ahead and the mirror on a bed's first world."""
-    world = replace(bed.worlds[0], bars=bed.worlds[0].bars.session(bed.config.session))
+def check_properties(scenario: Scenario, recorded: Recorded, seed: int) -> list[CheckResult]:
+    """Check look-ahead and the mirror on a scenario's first world."""
+    world = replace(scenario.worlds[0], bars=scenario.worlds[0].bars.session(scenario.config.session))
     few = slice(0, 20)
     episodes = select(recorded.episodes, few)
-    pair = trading_pair([world], bed.config)
-    results = check_blindness(world, bed.config, recorded.cases[:400], seed)
-    return results + check_mirror(world, bed.config, episodes, replay(pair, episodes, seed))
+    pair = trading_pair([world], scenario.config)
+    results = check_blindness(world, scenario.config, recorded.cases[:400], seed)
+    return results + check_mirror(world, scenario.config, episodes, replay(pair, episodes, seed))
 
 
-def check_once(bed: Bed, pair: Pair, recorded: Recorded, seed: int) -> list[CheckResult]:
-    """Check what one world shows for all of a bed: that a processed file is used, and fair draws."""
-    world = processed(bed.worlds[0])
-    data = check_data(world, bed.config, prepare(world.bars, bed.config))
-    return [data, *(check_draws(pair, recorded.transitions, seed) if bed.draws else [])]
+def check_once(scenario: Scenario, pair: Pair, recorded: Recorded, seed: int) -> list[CheckResult]:
+    """Check what one world shows for all of a scenario: a processed file is used, draws are fair."""
+    world = processed(scenario.worlds[0])
+    data = check_data(world, scenario.config, prepare(world.bars, scenario.config))
+    return [
+        data,
+        *(check_draws(pair, recorded.transitions, seed) if scenario.start_distribution else []),
+    ]
 
 
 def select(recording: Recording, lanes: slice) -> Recording:
-    """Return some lanes of a recording, of a bed's first world."""
+    """Return some lanes of a recording, of a scenario's first world."""
 
     def cut(fields: Fields) -> Fields:
         return {name: value[lanes] for name, value in fields.items()}
@@ -157,33 +166,38 @@ def run(request: Request, progress: Progress | None = None) -> Report:
         InputError: the file can't be read or used.
     """
     began = time.perf_counter()
-    grounds = list(beds(request))
+    scenarios = list(make_scenarios(request))
     report: Report | None = None
     # All bars first: what can't be used is refused before anything is begun.
-    prepared = [[prepare(world.bars, bed.config) for world in bed.worlds] for bed in grounds]
-    with _Reference(request, grounds) as reference:
+    prepared = [
+        [prepare(world.bars, scenario.config) for world in scenario.worlds] for scenario in scenarios
+    ]
+    with _Reference(request, scenarios) as reference:
         learnt = _check_learner(request, progress)  # while the workers record
-        for bed, markets in zip(grounds, prepared, strict=True):
-            pair = trading_pair(bed.worlds, bed.config, markets)
+        for scenario, markets in zip(scenarios, prepared, strict=True):
+            pair = trading_pair(scenario.worlds, scenario.config, markets)
             if report is None:
-                report = Report(TITLE, request.seed, pair.port.form, [], [], LEARNER_REQUIRED)
+                required = LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED
+                report = Report(TITLE, request.seed, pair.port.form, [], [], required)
             report.required |= pair.required
             for number, market in enumerate(markets):
-                recorded = reference.record(bed, pair, number)
-                judged = judge_world(bed, pair, market, number, recorded, request.seed)
+                recorded = reference.record(scenario, pair, number)
+                judged = judge_world(scenario, pair, market, number, recorded, request.seed)
                 report.checks += judged.checks
                 report.divergences += judged.divergences
                 if number == 0:
-                    report.checks += check_once(bed, pair, recorded, request.seed)
-                if bed.properties and number == 0:
-                    report.checks += check_properties(bed, recorded, request.seed)
-                world = bed.worlds[number]
-                report.worlds = [*report.worlds, _about(world, market, bed)]
+                    report.checks += check_once(scenario, pair, recorded, request.seed)
+                if scenario.properties and number == 0:
+                    report.checks += check_properties(scenario, recorded, request.seed)
+                world = scenario.worlds[number]
+                report.worlds = [*report.worlds, _about(world, market, scenario)]
                 if progress:
                     done = recorded.episodes.transitions + recorded.transitions.transitions
                     progress(world.name, done)
     assert report is not None
     report.checks += learnt
+    if request.configurations:
+        report.checks.append(report_configurations(draw_configurations(request.seed)))
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,
@@ -208,21 +222,21 @@ def count_worlds(request: Request) -> int:
     return count_worlds_of(request) + (count_checks() if request.learner else 0)
 
 
-def _about(world: World, market: PreparedMarket, bed: Bed) -> dict[str, Any]:
+def _about(world: World, market: PreparedMarket, scenario: Scenario) -> dict[str, Any]:
     return {
         "name": world.name,
         "source": world.bars.source,
         "contract": world.bars.contract.symbol,
         "bars": len(market),
         "digest": market.digest,
-        "config": bed.config.to_dict(),
+        "config": scenario.config.to_dict(),
     }
 
 
 class _Reference:
     """Records worlds ahead of the port, in worker processes, or here where there are none."""
 
-    def __init__(self, request: Request, grounds: Sequence[Bed]) -> None:
+    def __init__(self, request: Request, scenarios: Sequence[Scenario]) -> None:
         self._seed = request.seed
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: dict[tuple[str, int], Future[Recorded]] = {}
@@ -233,15 +247,15 @@ class _Reference:
                 initializer=_start_worker,
                 initargs=(request,),
             )
-            for bed in grounds:
-                for world in range(len(bed.worlds)):
-                    job = self._pool.submit(_record_in_worker, bed.name, world, request.seed)
-                    self._waiting[bed.name, world] = job
+            for scenario in scenarios:
+                for world in range(len(scenario.worlds)):
+                    job = self._pool.submit(_record_in_worker, scenario.name, world, request.seed)
+                    self._waiting[scenario.name, world] = job
 
-    def record(self, bed: Bed, pair: Pair, world: int) -> Recorded:
+    def record(self, scenario: Scenario, pair: Pair, world: int) -> Recorded:
         if self._pool is None:
-            return record_world(bed, pair, world, self._seed)
-        return self._waiting.pop((bed.name, world)).result()
+            return record_world(scenario, pair, world, self._seed)
+        return self._waiting.pop((scenario.name, world)).result()
 
     def __enter__(self) -> _Reference:
         return self

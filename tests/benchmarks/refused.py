@@ -1,4 +1,4 @@
-"""What a benchmark says to options that it can't use."""
+"""The message of a command line that is refused."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def refusal(command: click.Command, capsys: pytest.CaptureFixture[str], *argumen
     with pytest.raises(SystemExit) as ended:
         run_command(partial(command, list(arguments)))
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    *usage, last = said.strip().splitlines()
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    *usage, last = message.strip().splitlines()
     assert usage == [] or usage[0].startswith("Usage: ")
     assert last.lower().startswith("error: ")
     return last

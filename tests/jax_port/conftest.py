@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.registry import PHASES, phase_of
+from jax_port.envs.state import EnvParams, EnvState, Outcome
 from markets import Bars, Contract, EnvConfig, get_contract
 from markets.clock import new_york_to_utc_ns
 from markets.synthetic.bars import synthetic_bars
@@ -55,8 +55,8 @@ def bars_from_ticks(
 class Step:
     """A state and an outcome as plain Python numbers."""
 
-    state: env.EnvState
-    outcome: env.Outcome
+    state: EnvState
+    outcome: Outcome
 
     def __getattr__(self, name: str) -> Any:
         part = self.state if name in self.state.__dataclass_fields__ else self.outcome
@@ -71,10 +71,10 @@ _reset_at = {number: jax.jit(phase.reset_at) for number, phase in PHASES.items()
 class World:
     """One hand-made market and its first start."""
 
-    params: env.EnvParams
+    params: EnvParams
     bars: Bars
 
-    def reset(self, **changes: int) -> env.EnvState:
+    def reset(self, **changes: int) -> EnvState:
         """Return the state at bar 22, with fields replaced."""
         state = _reset_at[self.params.phase](jnp.int32(0), self.params)
         assert int(state.step_idx) == FIRST
@@ -83,7 +83,7 @@ class World:
         }
         return state.replace(**typed)
 
-    def play(self, *actions: int, state: env.EnvState | None = None) -> list[Step]:
+    def play(self, *actions: int, state: EnvState | None = None) -> list[Step]:
         """Take actions one after another and return every step."""
         state = self.reset() if state is None else state
         steps = []
@@ -133,22 +133,22 @@ def world() -> Callable[..., World]:
     return make
 
 
-def make_params_of(bars: Bars, config: EnvConfig) -> env.EnvParams:
+def make_params_of(bars: Bars, config: EnvConfig) -> EnvParams:
     return phase_of(config).make_params(stack([prepare(bars, config)]), config)
 
 
 @cache
-def _small_market(symbols: tuple[str, ...], **config: Any) -> env.EnvParams:
+def _small_market(symbols: tuple[str, ...], **config: Any) -> EnvParams:
     settings = EnvConfig.phase1().override(**config)
     markets = [prepare(synthetic_bars(name, days=3, seed=7), settings) for name in symbols]
     return phase_of(settings).make_params(stack(markets), settings)
 
 
 @pytest.fixture(scope="session")
-def small_market() -> Callable[..., env.EnvParams]:
+def small_market() -> Callable[..., EnvParams]:
     """Return ``small_market("ES", "NQ", **config)``: three synthetic days a symbol, in one stack."""
 
-    def make(*symbols: str, **config: Any) -> env.EnvParams:
+    def make(*symbols: str, **config: Any) -> EnvParams:
         return _small_market(symbols or ("ES",), **config)
 
     return make

@@ -71,7 +71,7 @@ def test_features_of_a_real_file(program: Path, tmp_path: Path, session: Session
     config = replace(policy.config, session=session)
     compare_stream(board, checker(program, tmp_path, folder), replace(policy, config=config), bars)
     assert board.first_divergence() is None
-    assert min(gauge.rows for gauge in board.gauges) > len(bars.session(session)) - 20
+    assert min(one.compared for one in board.comparisons) > len(bars.session(session)) - 20
 
 
 def test_features_of_hostile_bars(program: Path, tmp_path: Path) -> None:

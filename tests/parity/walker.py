@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from parity.engine.compare import Close, Equal
+from parity.engine.compare import close, exact
 from parity.engine.pair import BatchStep, Case, Choices, Fields, FunctionalSide, MutableSide, Pair
 
 WALL = 10
@@ -133,11 +133,11 @@ def walker_pair(
         ),
         rules={
             **{
-                name: Equal()
+                name: exact()
                 for name in ("place", "steps", "begun", "masks", "terminated", "truncated")
             },
-            "obs": Close(ulps=1),
-            "reward": Close(ulps=1),
+            "obs": close(ulps=1),
+            "reward": close(ulps=1),
         },
         starts=[np.arange(3)],
         begun=lambda fields: (np.zeros_like(fields["begun"]), fields["begun"]),

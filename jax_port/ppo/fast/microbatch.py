@@ -40,8 +40,8 @@ def chunk_size(size: int) -> int:
 
 
 def value_chunk_size(size: int) -> int:
-    """Return how many rows to hand the value tower at a time: what a CPU's cache holds, else all."""
-    return min(size, VALUE_CHUNK) if jax.default_backend() == "cpu" else size
+    """Return how many rows to hand the value tower at a time: what a cache holds."""
+    return min(size, VALUE_CHUNK)
 
 
 def in_chunks(

@@ -1,4 +1,4 @@
-"""The NumPy rival is the same environment: the parity engine drives it as it drives the port."""
+"""The NumPy environments follow the same rules: the parity engine drives them as it drives the port."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Make = Callable[[PreparedMarket, EnvConfig, int], NumpyEnvs]
 
 
 def _side(market: PreparedMarket, config: EnvConfig, make: Make) -> FunctionalSide:
-    """Return the rival as the engine drives a port; every call goes out to NumPy."""
+    """Return the NumPy environments as the engine drives a port; every call goes out to NumPy."""
     size = config.window_size * 11 + 5
     one = make(market, config, 1)  # here, since a callback must not call JAX
     one.reset()
@@ -63,10 +63,9 @@ def _side(market: PreparedMarket, config: EnvConfig, make: Make) -> FunctionalSi
             **{name: jax.ShapeDtypeStruct((count,), jnp.bool_) for name in FLAGS},
         }
         shapes = (obs, like(state), obs, like(state), outcome)
-        found = jax.pure_callback(out, shapes, state, actions)
-        return BatchStep(*found)
+        return BatchStep(*jax.pure_callback(out, shapes, state, actions))
 
-    def look(name: str, shape: tuple[int, ...], dtype: Any) -> Callable[[Any, Any], Any]:
+    def read(name: str, shape: tuple[int, ...], dtype: Any) -> Callable[[Any, Any], Any]:
         def ask(state: Any, params: Any) -> Any:
             count = state["step_idx"].shape[0]
             shapes = jax.ShapeDtypeStruct((count, *shape), dtype)
@@ -83,8 +82,8 @@ def _side(market: PreparedMarket, config: EnvConfig, make: Make) -> FunctionalSi
         begin=begin,
         inject=lambda worlds, fields, params: {name: fields[name] for name in FIELDS},
         step=step,
-        observe=look("observe", (size,), jnp.float32),
-        masks=look("action_masks", (3,), jnp.bool_),
+        observe=read("observe", (size,), jnp.float32),
+        masks=read("action_masks", (3,), jnp.bool_),
         read=lambda state, params: {**state, "market": jnp.zeros_like(state["step_idx"])},
         form="NumPy",
     )

@@ -4,14 +4,24 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_fields
 
-from benchmarks.baselines.learners import Learner, PortLearner, ReferenceLearner, judged
-from benchmarks.baselines.pattern_agents import HeldOutMarket, judge, make_params, make_held_out, policy_of
+from benchmarks.baselines.learners import Learner, greedy_return
+from benchmarks.baselines.pattern_agents import (
+    HeldOutMarket,
+    make_held_out,
+    make_params,
+    policy_return,
+)
+from benchmarks.baselines.port_agents import policy_of
+from benchmarks.baselines.port_trainer import PortLearner
 from benchmarks.baselines.port_vec_env import PortVecEnv
-from benchmarks.baselines.purejaxrl_style import PureJaxRlRival
-from benchmarks.baselines.trainers import RIVALS, ahead, layouts, rival_names
-from benchmarks.harness.measure import Timing, take_turns
-from jax_port.envs.env_phase1_jax import EnvParams
+from benchmarks.baselines.purejaxrl_style import PureJaxRlTrainer
+from benchmarks.baselines.reference_trainer import ReferenceLearner
+from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layouts
+from benchmarks.harness.entries import Entry, measure_entries
+from benchmarks.harness.rows import EnvironmentRow
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
 from markets import EnvConfig, InputError
@@ -46,39 +56,39 @@ def _same(some: list[np.ndarray], others: list[np.ndarray]) -> list[bool]:
     return [np.array_equal(one, other) for one, other in zip(some, others, strict=True)]
 
 
-@pytest.mark.parametrize("name", RIVALS)
-def test_a_rival_learns_and_can_begin_anew(name: str) -> None:
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_learns_and_can_begin_anew(name: str) -> None:
     """Trading blindly costs and holding does not, so a policy soon earns more than untrained."""
     if name == "sbx":
         pytest.importorskip("sbx", reason="SBX comes with the extra `benchmark`")
-    rival = RIVALS[name](_params(), SETTINGS)
-    assert not rival.masks
-    assert "no masks" in rival.name
-    assert "no masks" in rival.note
-    assert rival.prepare() > 0
-    rival.begin()
-    first = _leaves(rival)
-    earned = judged(rival.greedy(), _held_out())
+    trainer = BASELINES[name](_params(), SETTINGS)
+    assert not trainer.masks
+    assert "no masks" in trainer.name
+    assert "no masks" in trainer.note
+    assert trainer.prepare() > 0
+    trainer.begin()
+    first = _leaves(trainer)
+    earned = greedy_return(trainer.greedy(), _held_out())
     for _ in range(30):
-        assert rival.run() == 64 * 32
-    after = _leaves(rival)
+        assert trainer.run() == 64 * 32
+    after = _leaves(trainer)
     assert not any(_same(first, after))
     assert all(np.isfinite(leaf).all() for leaf in after)
-    assert judged(rival.greedy(), _held_out()) > earned + 50
-    if isinstance(rival, PureJaxRlRival):
-        assert np.isfinite(rival.loss)
-    rival.begin()
-    assert all(_same(first, _leaves(rival)))
-    assert judged(rival.greedy(), _held_out()) == earned
-    rival.close()
+    assert greedy_return(trainer.greedy(), _held_out()) > earned + 50
+    if isinstance(trainer, PureJaxRlTrainer):
+        assert np.isfinite(trainer.loss)
+    trainer.begin()
+    assert all(_same(first, _leaves(trainer)))
+    assert greedy_return(trainer.greedy(), _held_out()) == earned
+    trainer.close()
 
 
 def test_the_port_is_judged_as_elsewhere() -> None:
     learner = PortLearner(_params(), CONFIG, SETTINGS)
     learner.begin()
-    assert learner._agent is not None
-    policy = policy_of(learner._agent, 0, CONFIG, SETTINGS.network)
-    earned = judged(learner.greedy(), _held_out())
+    assert learner._agents is not None
+    policy = policy_of(learner._agents, 0, CONFIG, SETTINGS.network)
+    earned = greedy_return(learner.greedy(), _held_out())
     assert earned == policy_return(policy, _held_out())
     assert earned != 0
 
@@ -93,8 +103,8 @@ def test_the_reference_decides_the_same_with_its_weights_carried_over() -> None:
     assert not all(_same(first, _leaves(learner)))
     rng = np.random.default_rng(0)
     normalizer, model = learner._normalizer, learner._model
-    spread = np.sqrt(normalizer.obs_rms.var)
-    obs = (normalizer.obs_rms.mean + spread * rng.normal(size=(200, 225))).astype(np.float32)
+    deviation = np.sqrt(normalizer.obs_rms.var)
+    obs = (normalizer.obs_rms.mean + deviation * rng.normal(size=(200, 225))).astype(np.float32)
     masks = np.ones((200, 3), bool)
     masks[::2, 1:] = False
     theirs, _ = model.predict(normalizer.normalize_obs(obs), deterministic=True, action_masks=masks)
@@ -128,7 +138,7 @@ def test_the_port_behind_a_vec_env_tells_how_episodes_end() -> None:
 
 
 class Script:
-    """A rival whose portions take steps as told; at a certain one it fails."""
+    """A workload whose portions take ten steps each; at a certain one it fails."""
 
     envs = 1
 
@@ -151,64 +161,34 @@ class Script:
         return value
 
 
+def _entry(workload: Script, may_fail: bool) -> Entry[EnvironmentRow]:
+    row = EnvironmentRow(name=workload.name, side="baseline", envs=1, unit="steps/s")
+    return Entry(workload, row, may_fail)
+
+
 @pytest.mark.parametrize("fails_at", [0, 1, 3])
-def test_a_rival_that_fails_is_a_row_and_the_others_go_on(fails_at: int) -> None:
-    rivals = [Script("sound"), Script("broken", fails_at)]
-    timings = take_turns(rivals, rounds=3, seconds_per_row=0.0, may_fail=rivals[1:])
-    assert len(timings[0].samples) == 3
-    assert timings[1].to_dict() == {
-        "name": "broken",
-        "envs": 1,
-        "error": "RuntimeError: no more memory",
-    }
+def test_a_workload_that_fails_is_a_row_and_the_others_go_on(fails_at: int) -> None:
+    sound, broken = Script("sound"), Script("broken", fails_at)
+    rows = measure_entries([_entry(sound, False), _entry(broken, True)], 3, 0.0)
+    assert rows[0].rate is not None
+    assert len(rows[0].rate.samples) == 3
+    assert rows[1] == replace_fields(_entry(broken, True).row, error="RuntimeError: no more memory")
     unforgiven = Script("ours", fails_at)
     with pytest.raises(RuntimeError, match="no more memory"):
-        take_turns([unforgiven], rounds=3, seconds_per_row=0.0)
-    assert all(rival.closed for rival in (*rivals, unforgiven))
+        measure_entries([_entry(unforgiven, False)], 3, 0.0)
+    assert all(workload.closed for workload in (sound, broken, unforgiven))
 
 
-def _timing(name: str, *samples: float, error: str | None = None) -> Timing:
-    return Timing(name, 1, 0.0, list(samples), error)
-
-
-def test_ratios_are_paired_round_by_round() -> None:
-    timings = [
-        _timing("ours", 10.0, 20.0, 40.0),
-        _timing("ours, slower", 1.0, 2.0, 4.0),
-        _timing("theirs", 5.0, 5.0, 5.0),
-        _timing("theirs, slower", 4.0, 4.0, 6.0),
-        _timing("broken", error="RuntimeError"),
-        _timing("ours, other epochs", 8.0, 8.0, 8.0),
-    ]
-    meaning = {
-        "ours": {"side": "port", "epochs": 4},
-        "ours, slower": {"side": "port", "epochs": 4},
-        "theirs": {"side": "rival", "rival": "rejax", "epochs": 4},
-        "theirs, slower": {"side": "rival", "rival": "rejax", "epochs": 4},
-        "broken": {"side": "rival", "rival": "sbx", "epochs": 4},
-        "ours, other epochs": {"side": "port", "epochs": 1},
-    }
-    assert ahead(timings, meaning) == {
-        "ahead of rejax, 4 epochs": {
-            "ours": "ours",
-            "theirs": "theirs",
-            "median": 4.0,
-            "quartiles": [3.0, 6.0],
-            "rounds": [2.0, 4.0, 8.0],
-        }
-    }
-
-
-def test_portions_are_ours_and_those_named() -> None:
-    assert layouts("", SETTINGS) == [SETTINGS]
+def test_batch_layouts_are_the_ports_and_those_named() -> None:
+    assert batch_layouts("", SETTINGS) == [SETTINGS]
     others = replace(SETTINGS, n_envs=4, n_steps=2, batch_size=8)
-    assert layouts("4x2x8,64x32x256", SETTINGS) == [SETTINGS, others]
+    assert batch_layouts("4x2x8,64x32x256", SETTINGS) == [SETTINGS, others]
     with pytest.raises(InputError, match="'4x2': give environments, steps and minibatch"):
-        layouts("4x2", SETTINGS)
+        batch_layouts("4x2", SETTINGS)
 
 
-def test_rivals_are_known_by_name() -> None:
-    assert rival_names("none") == []
-    assert rival_names("sbx,rejax") == ["sbx", "rejax"]
-    with pytest.raises(InputError, match="'trl' is no rival; choose from purejaxrl, rejax, sbx"):
-        rival_names("trl")
+def test_baselines_are_known_by_name() -> None:
+    assert baseline_names("none") == []
+    assert baseline_names("sbx,rejax") == ["sbx", "rejax"]
+    with pytest.raises(InputError, match="'trl' is no baseline; choose from purejaxrl, rejax, sbx"):
+        baseline_names("trl")

@@ -10,21 +10,21 @@ from benchmarks.suites import (
     env_throughput,
     latency,
     memory,
+    roofline,
     scaling,
     time_to_return,
     train_throughput,
 )
-from benchmarks.suites import roofline as floors
 from tests.benchmarks.refused import refusal
 
 UNUSABLE = [
-    (floors.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
-    (floors.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
-    (floors.main, ("--envs", "0"), "'--envs': 0 is not in the range"),
-    (floors.main, ("--workers", "0"), "'--workers': 0 is not in the range"),
-    (floors.main, ("--rounds", "0"), "'--rounds': 0 is not in the range"),
-    (floors.main, ("--train-envs", "0"), "n_envs is 0; it must be a whole number"),
-    (floors.main, ("--batch-size", "1"), "a batch of one, whose advantages cannot be normalised"),
+    (roofline.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
+    (roofline.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
+    (roofline.main, ("--envs", "0"), "'--envs': 0 is not in the range"),
+    (roofline.main, ("--workers", "0"), "'--workers': 0 is not in the range"),
+    (roofline.main, ("--rounds", "0"), "'--rounds': 0 is not in the range"),
+    (roofline.main, ("--train-envs", "0"), "n_envs is 0; it must be a whole number"),
+    (roofline.main, ("--batch-size", "1"), "a batch of one, whose advantages cannot be normalised"),
     (memory.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
     (memory.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
     (memory.main, ("--sizes", "many"), "'many': give whole numbers above zero"),
@@ -57,7 +57,7 @@ def test_bad_options_are_one_sentence(
     [
         (decision_latency.main, (".",)),
         (env_throughput.main, ()),
-        (floors.main, ()),
+        (roofline.main, ()),
         (latency.main, ()),
         (memory.main, ()),
         (scaling.main, ()),

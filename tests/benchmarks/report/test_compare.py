@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
-from benchmarks.harness.measure import machine_info
-from benchmarks.report.compare import compare, read_report
+from benchmarks.harness.machine_info import MachineInfo, machine_info
+from benchmarks.harness.output import write_report
+from benchmarks.harness.reports import SCHEMA, EnvReport, MarketData, TrainReport, read_report
+from benchmarks.harness.rows import EnvironmentRow, TrainingRow
+from benchmarks.harness.statistics import Samples
+from benchmarks.report.compare import compare
 from markets import InputError
 from rltrader.bench import bench
 
+DATA = MarketData(source="a test", bars=1, digest="")
 
-def _report(rows: dict[str, list[float]], **changes: Any) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "benchmark": "env_throughput",
-        "surroundings": machine_info(),
-        "rows": [{"name": name, "steps_per_second": {"samples": x}} for name, x in rows.items()],
-        **changes,
-    }
+
+def _report(rows: dict[str, list[float]], info: MachineInfo | None = None) -> EnvReport:
+    return EnvReport(
+        schema=SCHEMA,
+        machine_info=info or machine_info(),
+        data=DATA,
+        config={},
+        rows=tuple(
+            EnvironmentRow(name=name, side="port", envs=1, unit="steps/s", rate=Samples.of(samples))
+            for name, samples in rows.items()
+        ),
+    )
 
 
 def _noisy(level: float, seed: int, noise: float = 0.01) -> list[float]:
@@ -33,63 +42,61 @@ def _noisy(level: float, seed: int, noise: float = 0.01) -> list[float]:
 def test_a_planted_regression_is_told_from_noise() -> None:
     before = _report({"a": _noisy(1e6, 0), "b": _noisy(1e6, 1), "c": _noisy(1e6, 2)})
     after = _report({"a": _noisy(0.88e6, 3), "b": _noisy(1.005e6, 4), "c": _noisy(1.2e6, 5)})
-    found = compare(before, after)
-    assert [change.verdict for change in found.changes] == ["slower", "same", "faster"]
-    assert found.regressed
-    assert found.changes[0].low < 0.88 < found.changes[0].high
+    comparison = compare(before, after)
+    assert [change.verdict for change in comparison.changes] == ["slower", "same", "faster"]
+    assert comparison.regressed
+    assert comparison.changes[0].low < 0.88 < comparison.changes[0].high
 
 
 def test_what_noise_hides_is_unclear() -> None:
     before, after = ({"a": _noisy(1e6, seed, noise=0.3)} for seed in (0, 1))
-    found = compare(_report(before), _report(after))
-    assert [change.verdict for change in found.changes] == ["unclear"]
-    assert not found.regressed
+    comparison = compare(_report(before), _report(after))
+    assert [change.verdict for change in comparison.changes] == ["unclear"]
+    assert not comparison.regressed
 
 
 def test_a_row_that_is_gone_is_a_regression() -> None:
-    found = compare(_report({"a": [1.0], "b": [1.0]}), _report({"a": [1.0], "c": [1.0]}))
-    assert (found.missing, found.new, found.regressed) == (["b"], ["c"], True)
+    comparison = compare(_report({"a": [1.0], "b": [1.0]}), _report({"a": [1.0], "c": [1.0]}))
+    assert (comparison.missing, comparison.new, comparison.regressed) == (["b"], ["c"], True)
 
 
-def test_other_surroundings_are_named() -> None:
-    other = {**machine_info(), "cpu": "another", "versions": {"jax": "0"}}
-    found = compare(_report({"a": [1.0]}), _report({"a": [1.0]}, surroundings=other))
-    assert found.different["cpu"][1] == "another"
-    assert found.different["versions jax"][1] == "0"
+def test_another_machine_is_named() -> None:
+    info = replace(machine_info(), cpu="another", versions={"jax": "0"})
+    comparison = compare(_report({"a": [1.0]}), _report({"a": [1.0]}, info))
+    assert comparison.different["cpu"][1] == "another"
+    assert comparison.different["versions jax"][1] == "0"
 
 
 def test_the_command(tmp_path: Path) -> None:
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    one.write_text(json.dumps(_report({"a": _noisy(1e6, 0)})))
-    two.write_text(json.dumps(_report({"a": _noisy(0.5e6, 0)})))
-    result = CliRunner().invoke(bench, ["compare", str(one), str(two)])
+    write_report(one, _report({"a": _noisy(1e6, 0)}))
+    write_report(two, _report({"a": _noisy(0.5e6, 0)}))
+    result = CliRunner().invoke(bench, ["compare", str(one), str(two), "--json"])
     assert result.exit_code == 1
-    assert "0.500" in result.output
-    assert "slower" in result.output
-    same = CliRunner().invoke(bench, ["compare", str(one), str(one), "--json"])
+    (change,) = json.loads(result.output)["changes"]
+    assert change["verdict"] == "slower"
+    assert change["ratio"] == pytest.approx(0.5)
+    same = CliRunner().invoke(bench, ["compare", str(one), str(one)])
     assert same.exit_code == 0
-    assert json.loads(same.output)["changes"][0]["verdict"] == "same"
+    assert "1 same; 0 gone, 0 new" in same.output
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "not a report of steps per second"),
-        ('{"rows": [{"name": "a"}]}', "not a report of steps per second"),
-        ("[]", "not a report of steps per second"),
-    ],
-)
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize("text", ["{", '{"rows": [{"name": "a"}]}', "[]"])
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match="not a readable benchmark report"):
         read_report(path)
     with pytest.raises(InputError, match="no such file"):
         read_report(tmp_path / "none.json")
 
 
 def test_two_benchmarks_are_not_compared() -> None:
-    one, two = _report({"a": [1.0]}), _report({"a": [1.0]}, benchmark="train_throughput")
+    one = _report({"a": [1.0]})
+    row = TrainingRow(name="a", side="port", envs=1, unit="steps/s", epochs=1, rate=Samples.of([1.0]))
+    two = TrainReport(
+        schema=SCHEMA, machine_info=machine_info(), data=DATA, matrix_flops={}, rows=(row,)
+    )
     with pytest.raises(InputError, match="compare two reports of one benchmark"):
         compare(one, two)
     with pytest.raises(InputError, match="give a share between 0 and 1"):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.harness.reports import MergedReport, read_report
+from benchmarks.report import blocks
 from benchmarks.report import run as report
-from benchmarks.report.compare import compare, read_report
-from benchmarks.report.run import main
+from benchmarks.report.compare import compare
+from benchmarks.report.run import Request, gather, main
 from benchmarks.report.sections import SECTIONS
-from benchmarks.report.targets import plan_rows
 from markets import InputError
 
 NAMED = {section.name: section for section in SECTIONS}
 LATENCY = NAMED["latency"]
-BROKEN = replace(NAMED["floors"], options=("--no-such-option",))
+BROKEN = replace(NAMED["roofline"], options=("--no-such-option",))
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +27,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "SECTIONS", (LATENCY, BROKEN))
-        arguments = ["--quick", "--blocks", "1", "--sections", "latency,floors", "--out", str(out)]
+        arguments = ["--quick", "--blocks", "1", "--sections", "latency,roofline", "--out", str(out)]
         run = CliRunner().invoke(main, arguments)
         assert run.exit_code == 1, run.output
-        assert "floors failed: Error: No such option" in run.output
+        assert "roofline failed: Error: No such option" in run.output
         again = CliRunner().invoke(main, arguments)
         assert again.exit_code == 1
     return out
 
 
+def _read(folder: Path) -> MergedReport:
+    merged = read_report(folder / "benchmarks.json")
+    assert isinstance(merged, MergedReport)
+    return merged
+
+
 def test_a_section_that_fails_is_a_notice_on_the_page(folder: Path) -> None:
-    found = json.loads((folder / "benchmarks.json").read_text())["sections"]
-    assert {name: part["status"] for name, part in found.items()} == {
+    sections = _read(folder).sections
+    assert {name: section.status for name, section in sections.items()} == {
         "latency": "ok",
-        "floors": "failed",
+        "roofline": "failed",
     }
+    assert sections["roofline"].report is None
     page = (folder / "benchmarks.html").read_text()
     assert BROKEN.title in page
     assert "--no-such-option" in page
@@ -50,44 +57,29 @@ def test_a_section_that_fails_is_a_notice_on_the_page(folder: Path) -> None:
 
 
 def test_what_has_run_is_not_run_again(folder: Path) -> None:
-    found = json.loads((folder / "benchmarks.json").read_text())
-    (run,) = found["sections"]["latency"]["runs"]
-    assert not run["stale"]
-    assert found["made"]["seconds"] < run["seconds"]  # the second call made only the page anew
+    merged = _read(folder)
+    (run,) = merged.sections["latency"].runs
+    assert not run.stale
+    assert merged.made.seconds < run.seconds  # the second call made only the page anew
 
 
 def test_only_code_that_has_changed_makes_a_run_stale(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stale() -> bool:
-        made = report.gather([LATENCY], folder, 1, {})
-        (run,) = made["sections"]["latency"]["runs"]
-        return bool(run["stale"])
+        made = gather(Request(folder, [LATENCY], 1, 60.0, True))
+        (run,) = made.sections["latency"].runs
+        return run.stale
 
     monkeypatch.setenv("JAX_PLATFORMS", "cpu,other")
     assert not stale()
-    monkeypatch.setattr(report, "code_of", lambda module: {module: "another"})
+    monkeypatch.setattr(blocks, "code_of", lambda module: {module: "another"})
     assert stale()
 
 
-def test_the_plans_gains_are_medians_of_the_rounds_own_ratios() -> None:
-    def row(name: str, side: str, samples: list[float], **about: object) -> dict[str, object]:
-        return {"name": name, "side": side, "steps_per_second": {"samples": samples}, **about}
-
-    rows = [
-        row("reference, SubprocVecEnv(2)", "reference", [1.0, 2.0, 4.0]),
-        row("port, obs", "port", [40.0, 10.0, 20.0], form="obs", envs=10_000, devices=1),
-    ]
-    found = plan_rows({"sections": {"env": {"report": {"rows": rows}}}})
-    gains = {one["metric"]: one["ratio"] for one in found}
-    assert gains["10k environments"] == 5.0  # of 40, 5 and 5; that of the medians is 10
-    assert gains["Environment steps a second"] == 5.0
-    assert gains["1k environments"] is None
-
-
 def test_a_report_is_the_same_as_itself(folder: Path) -> None:
-    found = read_report(folder / "benchmarks.json")
-    comparison = compare(found, found)
+    merged = _read(folder)
+    comparison = compare(merged, merged)
     assert comparison.changes
     assert not comparison.regressed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,16 @@ from click.testing import CliRunner
 
 from benchmarks.baselines.environments import random_valid_actions, rollout
 from benchmarks.harness.measure import take_turns
-from benchmarks.suites.env_throughput import main, short
+from benchmarks.harness.output import short
+from benchmarks.harness.reports import SCHEMA, EnvReport, read_report
+from benchmarks.suites import env_throughput
+from benchmarks.suites.env_throughput import main
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.benchmarks.refused import refusal
 
 
 def run(*arguments: str) -> str:
@@ -30,10 +34,10 @@ def run(*arguments: str) -> str:
 def test_the_report(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report.json"
     text = run("--loading", "--json", str(out))
-    report = json.loads(out.read_text())
-    assert report["schema"] == 2
-    assert report["benchmark"] == "env_throughput"
-    names = [row["name"] for row in report["rows"]]
+    report = read_report(out)
+    assert isinstance(report, EnvReport)
+    assert report.schema == SCHEMA
+    names = [row.name for row in report.rows]
     assert names == [
         "port, obs",
         "port, obs in 2 parts",
@@ -44,52 +48,66 @@ def test_the_report(tmp_path: Path) -> None:
         "reference, DummyVecEnv(2)",
         "reference, SubprocVecEnv(2)",
     ]
-    for row in report["rows"]:
-        speed = row["steps_per_second"]
-        assert len(speed["samples"]) == 2
-        assert min(speed["samples"]) > 0
-        assert speed["quartiles"][0] <= speed["median"] <= speed["quartiles"][1]
-        assert row["prepare_seconds"] > 0
-    assert [row["envs"] for row in report["rows"]] == [32, 32, 32, 32, 32, 1, 2, 2]
-    assert set(report["ratios"]) == {*names[3:], "reference, best SubprocVecEnv"}
+    for row in report.rows:
+        assert row.rate is not None
+        assert len(row.rate.samples) == 2
+        assert row.rate.quartiles[0] <= row.rate.median <= row.rate.quartiles[1]
+        assert row.unit == "steps/s"
+        assert (row.prepare_seconds or 0) > 0
+    assert [row.envs for row in report.rows] == [32, 32, 32, 32, 32, 1, 2, 2]
+    sides = ["port"] * 3 + ["NumPy", "CartPole"] + ["reference"] * 3
+    assert [row.side for row in report.rows] == sides
+    assert [row.form for row in report.rows[:3]] == ["obs", "parts", "none"]
+    assert set(report.ratios) == {*names[3:], "reference, best SubprocVecEnv"}
     bars = synthetic_bars("ES", days=4, seed=0)
-    assert report["data"]["digest"] == prepare(bars, EnvConfig.phase1()).digest
-    assert report["data"]["bars"] == len(bars)
-    assert report["data"]["device_bytes"] > len(bars) * 19 * 4
-    assert report["settings"]["config"] == EnvConfig.phase1().to_dict()
-    around = report["surroundings"]
-    assert around["versions"]["jax"] == jax.__version__
-    assert around["device"]["platform"] == jax.default_backend()
-    assert around["cpu"]
-    loading = report["loading"]
-    assert loading["bars"] == len(bars)
-    assert loading["first_seconds"] > 0
-    assert len(loading["cached_seconds"]) == 5
+    assert report.data.digest == prepare(bars, EnvConfig.phase1()).digest
+    assert report.data.bars == len(bars)
+    assert (report.data.device_bytes or 0) > len(bars) * 19 * 4
+    assert report.config == EnvConfig.phase1().to_dict()
+    around = report.machine_info
+    assert around.versions["jax"] == jax.__version__
+    assert around.device.platform == jax.default_backend()
+    assert around.cpu
+    assert report.loading is not None
+    assert report.loading.bars == len(bars)
+    assert report.loading.first_seconds > 0
+    assert len(report.loading.cached_seconds) == 5
     assert "1,800 bars of 4 days" in text
 
 
 def test_without_the_reference(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     run("--no-legacy", "--json", str(out))
-    report = json.loads(out.read_text())
-    assert len(report["rows"]) == 5
-    assert set(report["ratios"]) == {"NumPy, obs", "gymnax CartPole, obs"}
+    report = read_report(out)
+    assert isinstance(report, EnvReport)
+    assert len(report.rows) == 5
+    assert set(report.ratios) == {"NumPy, obs", "gymnax CartPole, obs"}
 
 
-def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["--quick", "--data", str(tmp_path / "none.csv")])
-    assert result.exit_code == 2
-    assert "none.csv" in result.output
-    assert "Traceback" not in result.output
+def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "none.csv" in refusal(main, capsys, "--quick", "--data", str(tmp_path / "none.csv"))
+
+
+def test_sizes_that_memory_does_not_allow_are_rows_that_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env_throughput, "free_bytes", lambda: 100_000)
+    out = tmp_path / "report.json"
+    run("--no-legacy", "--sizes", "1", "--json", str(out))
+    report = read_report(out)
+    assert isinstance(report, EnvReport)
+    left_out = {(row.envs, row.form): row.error or "" for row in report.rows if row.rate is None}
+    assert list(left_out) == [(64, "obs")]  # 64 times two observations of 900 bytes, and the state
+    assert left_out[64, "obs"].startswith("left out: it needs")
 
 
 @pytest.fixture(scope="module")
-def params() -> env.EnvParams:
+def params() -> EnvParams:
     config = EnvConfig.phase1()
     return env.make_params(stack([prepare(synthetic_bars("ES", days=4, seed=0), config)]), config)
 
 
-def test_actions_are_valid_and_random(params: env.EnvParams) -> None:
+def test_actions_are_valid_and_random(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 3000)
     state = state.replace(position=jnp.arange(3000, dtype=jnp.int32) % 3 - 1)
     actions = np.asarray(random_valid_actions(jax.random.key(1), state))
@@ -98,7 +116,7 @@ def test_actions_are_valid_and_random(params: env.EnvParams) -> None:
     assert (np.bincount(actions[flat], minlength=3) > 250).all()
 
 
-def test_the_forms_hand_out_the_same_observations(params: env.EnvParams) -> None:
+def test_the_forms_hand_out_the_same_observations(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 8)
     keys = jax.random.split(jax.random.key(1), (20, 2))
     obs = jnp.zeros((8, params.obs_size), jnp.float32)
@@ -123,10 +141,10 @@ def test_rates_are_short(rate: float, text: str) -> None:
     assert short(rate) == text
 
 
-def test_rivals_take_turns() -> None:
+def test_workloads_take_turns() -> None:
     order: list[str] = []
 
-    class Rival:
+    class Recorded:
         envs = 1
 
         def __init__(self, name: str) -> None:
@@ -142,7 +160,7 @@ def test_rivals_take_turns() -> None:
         def close(self) -> None:
             pass
 
-    timings = take_turns([Rival("a"), Rival("b")], rounds=2, seconds_per_row=0.0)
+    timings = take_turns([Recorded("a"), Recorded("b")], rounds=2, seconds_per_row=0.0)
     # Once each to warm up, then each round in its turn, which moves on.
     assert order == ["a", "b", "a", "b", "b", "a"]
     assert [len(timing.samples) for timing in timings] == [2, 2]

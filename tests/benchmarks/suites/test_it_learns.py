@@ -1,9 +1,9 @@
-import json
 from pathlib import Path
 
+import msgspec
 from click.testing import CliRunner
 
-from benchmarks.suites.it_learns import main
+from benchmarks.suites.it_learns import LearningReport, main
 
 
 def test_the_study_runs_and_the_oracle_is_best(tmp_path: Path) -> None:
@@ -22,13 +22,14 @@ def test_the_study_runs_and_the_oracle_is_best(tmp_path: Path) -> None:
     ]
     result = CliRunner().invoke(main, options, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    rows = json.loads((tmp_path / "it_learns.json").read_text())["rows"]
-    assert [(row["strength"], row["precision"]) for row in rows] == [
+    written = (tmp_path / "it_learns.json").read_bytes()
+    rows = msgspec.json.decode(written, type=LearningReport).rows
+    assert [(row.strength, row.precision) for row in rows] == [
         (1.0, "float32"),
         (1.0, "bf16"),
         (0.0, "float32"),
     ]
-    others = rows[0]["baselines_pnl_dollars"]
+    others = rows[0].baselines_pnl_dollars
     assert others["never trades"] == 0.0
     assert others["oracle"] == max(others.values()) > 300
-    assert rows[2]["baselines_pnl_dollars"]["oracle"] < 0
+    assert rows[2].baselines_pnl_dollars["oracle"] < 0

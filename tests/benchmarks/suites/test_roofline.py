@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 import jax
@@ -11,16 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from rich.console import Console
 
-from benchmarks.baselines.port_and_sb3 import flops_per_step
-from benchmarks.harness.measure import Timing
-from benchmarks.report.compare import read_report
+from benchmarks.baselines.machine_rates import flops_per_step
+from benchmarks.harness.reports import RooflineReport, read_report
+from benchmarks.harness.rows import EnvironmentRow, MachineRow, ShareRow
+from benchmarks.harness.statistics import Samples
 from benchmarks.report.sections import measured_of
-from benchmarks.report.takeaways import takeaway
 from benchmarks.suites.roofline import ABOVE_ONE, attained, count_bytes, main, show, xla_count
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import NUM_ACTIONS, EnvParams, make_params
+from jax_port.envs.env_phase1_jax import NUM_ACTIONS, make_params
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.networks import ActorCritic
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
@@ -68,10 +69,10 @@ def _params(days: int, **settings: Any) -> EnvParams:
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Report and text of a quick run, and the file of the report."""
-    out = tmp_path_factory.mktemp("floors") / "deep" / "floors.json"
+    out = tmp_path_factory.mktemp("roofline") / "deep" / "roofline.json"
     result = CliRunner().invoke(main, ["--quick", "--json", str(out)])
     assert result.exit_code == 0, result.output
-    return json.loads(out.read_text()), result.output, out
+    return read_report(out), result.output, out
 
 
 def test_bytes_are_those_counted_by_hand() -> None:
@@ -82,7 +83,7 @@ def test_bytes_are_those_counted_by_hand() -> None:
 
 
 def test_xla_counts_a_step_and_not_the_market(quick: Any) -> None:
-    counted = quick[0]["xla_per_step"]
+    counted = quick[0].xla_per_step
     assert counted == pytest.approx(xla_count(_params(8), 48))  # the run had 4 days and 32 environments
     # Kernels hand numbers on in memory, so XLA's count is the larger one.
     assert counted["bytes"] >= sum(BYTES.values())
@@ -111,17 +112,16 @@ def test_flops_are_those_that_xla_counts() -> None:
 
 def test_the_report(quick: Any) -> None:
     report, text, out = quick
-    assert (report["schema"], report["benchmark"]) == (1, "floors")
+    assert isinstance(report, RooflineReport)
     units = {**MACHINE, **dict.fromkeys(STEPPING, "steps/s")}
-    assert {row["name"]: row["unit"] for row in report["rows"]} == units
-    for row in report["rows"]:
-        rate = row["rate"]
-        assert len(rate["samples"]) == 2
-        assert min(rate["samples"]) > 0
-        assert rate["quartiles"][0] <= rate["median"] <= rate["quartiles"][1]
-        assert row["name"] in text
-    assert report["bytes_per_step"] == BYTES
-    assert report["surroundings"]["cores"] > 0
+    assert {row.name: row.unit for row in report.rows} == units
+    for row in report.rows:
+        assert row.rate is not None
+        assert len(row.rate.samples) == 2
+        assert row.rate.quartiles[0] <= row.rate.median <= row.rate.quartiles[1]
+        assert row.name in text
+    assert report.bytes_per_step == BYTES
+    assert report.machine_info.cores > 0
     measured = measured_of(read_report(out))
     assert {row.name for row in measured if row.machine} == set(MACHINE)
     assert {row.name for row in measured if not row.machine} == set(STEPPING)
@@ -129,56 +129,66 @@ def test_the_report(quick: Any) -> None:
 
 def test_shares_follow_from_the_rates(quick: Any) -> None:
     report, text, _ = quick
-    looking = sum(BYTES.values())
-    blind = 160  # state twice, a row of the market, the reward
+    observing = sum(BYTES.values())
+    without = 160  # state twice, a row of the market, the reward
     training = FORWARD + 4 * (FORWARD + BACKWARD)
     fit = "copy of 0.027 MiB, XLA"
-    assert [(x["rival"], x["floor"], x["per_step"]) for x in report["floors"]] == [
-        ("port, no obs", "large copy, XLA", blind),
-        ("port, obs", "large copy, XLA", looking),
-        ("port, obs", fit, looking),
+    assert [(share.name, share.limit, share.needs_per_step) for share in report.shares] == [
+        ("port, no obs", "large copy, XLA", without),
+        ("port, obs", "large copy, XLA", observing),
+        ("port, obs", fit, observing),
         ("port, obs", "windows gathered, XLA", 1),
-        ("NumPy, obs", "large copy, NumPy", looking),
+        ("NumPy, obs", "large copy, NumPy", observing),
         ("NumPy, obs", "windows copied, NumPy", 1),
         ("port, 4 epochs, float32", "matrix product, XLA", training),
         ("reference, 4 epochs, 2 workers, batch 64", "matrix product, torch", training),
-        ("reference", "large copy, NumPy", looking),
-        ("reference, SubprocVecEnv(2)", "large copy, NumPy", looking),
+        ("reference", "large copy, NumPy", observing),
+        ("reference, SubprocVecEnv(2)", "large copy, NumPy", observing),
     ]
-    samples = {row["name"]: row["rate"]["samples"] for row in report["rows"]}
-    for floor in report["floors"]:
-        rounds = np.array(samples[floor["rival"]]) / np.array(samples[floor["floor"]])
-        low, median, high = np.percentile(floor["per_step"] * rounds, (25, 50, 75))
-        assert floor["share"]["median"] == pytest.approx(median)
-        assert floor["share"]["quartiles"] == pytest.approx([low, high])
-        if floor["rival"].startswith("reference"):  # at any size it is far from what memory allows
-            assert 0 < floor["share"]["median"] < 1
-    above = any(floor["share"]["median"] > 1 for floor in report["floors"])
+    samples = {row.name: row.rate.samples for row in report.rows}
+    for row in report.shares:
+        rounds = np.array(samples[row.name]) / np.array(samples[row.limit])
+        low, median, high = np.percentile(row.needs_per_step * rounds, (25, 50, 75))
+        assert row.share.median == pytest.approx(median)
+        assert row.share.quartiles == pytest.approx((low, high))
+        if row.name.startswith("reference"):  # at any size it is far from what memory allows
+            assert 0 < row.share.median < 1
+    above = any(row.share.median > 1 for row in report.shares)
     assert (" ".join(text.split()).endswith(ABOVE_ONE)) == above
 
 
-def test_a_share_above_one_is_not_passed_over_and_a_failure_is_none() -> None:
-    def said(rate: float, error: str | None = None) -> tuple[Any, str, str]:
-        port = Timing("port, obs", 1, 0.0, [] if error else [rate, rate], error)
-        timings = {"port, obs": port, "copy": Timing("copy", 1, 0.0, [1000.0, 2000.0])}
-        floors = attained([("port, obs", 100.0, "copy", "bytes, against the copy")], timings)
-        report = {"rows": [], "floors": floors}
-        shown = Console(file=io.StringIO(), width=400)
-        show(report, shown)
-        return floors[0]["share"], shown.file.getvalue(), takeaway("floors", report)  # type: ignore[attr-defined]
+def _report(quick: RooflineReport, rate: float | None) -> RooflineReport:
+    """A report of one share: of 100 bytes a step, at a rate of the port, against a copy."""
+    samples = Samples.of([rate, rate]) if rate else None
+    error = None if rate else "RuntimeError"
+    port = EnvironmentRow(
+        name="port, obs", side="port", envs=1, unit="steps/s", rate=samples, error=error
+    )
+    copied = Samples.of([1000.0, 2000.0])
+    copy = MachineRow(name="copy", side="machine", envs=1, unit="bytes/s", rate=copied)
+    share = ShareRow(name="port, obs", limit="copy", needs_per_step=100, description="bytes")
+    return replace(quick, rows=(port, copy), shares=attained([share], [port, copy]))
 
+
+def _text(report: RooflineReport) -> str:
+    console = Console(file=io.StringIO(), width=400)
+    show(report, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_share_above_one_is_not_passed_over(quick: Any) -> None:
     # 100 bytes a step at 10 steps a second, of 1000 and of 2000 bytes a second: all and half of it.
-    share, text, sentence = said(10.0)
-    assert share["median"] == pytest.approx(0.75)
-    assert share["quartiles"] == pytest.approx([0.625, 0.875])
-    assert "75.000%" in text
-    assert ABOVE_ONE not in text
-    assert "too low" not in sentence
-    share, text, sentence = said(20.0)
-    assert share["median"] == pytest.approx(1.5)
-    assert ABOVE_ONE in text
-    assert "that floor was measured too low" in sentence
-    share, text, sentence = said(0.0, "RuntimeError: planted")
-    assert share is None
-    assert "failed" in text
-    assert "No share could be computed" in sentence
+    half = _report(quick[0], 10.0)
+    (row,) = half.shares
+    assert row.share is not None
+    assert row.share.median == pytest.approx(0.75)
+    assert row.share.quartiles == pytest.approx((0.625, 0.875))
+    assert ABOVE_ONE not in _text(half)
+    above = _report(quick[0], 30.0)
+    assert ABOVE_ONE in _text(above)
+
+
+def test_a_share_whose_row_failed_is_none(quick: Any) -> None:
+    (row,) = _report(quick[0], None).shares
+    assert row.share is None
+    assert row.error == "a row that it needs failed"

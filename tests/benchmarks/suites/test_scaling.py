@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
-from benchmarks.baselines.port_and_sb3 import PortTrainer
-from benchmarks.report.compare import read_report
+from benchmarks.baselines.port_trainer import PortTrainer
+from benchmarks.harness.reports import ScalingReport, read_report
 from benchmarks.report.sections import measured_of
-from benchmarks.report.takeaways import takeaway
 from benchmarks.suites import scaling
 from benchmarks.suites.scaling import compile_times, fitting, main, training_points
 from jax_port.data.data_loader import prepare, stack
-from jax_port.envs.env_phase1_jax import EnvParams, make_params
+from jax_port.envs.env_phase1_jax import make_params
+from jax_port.envs.state import EnvParams
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -55,7 +54,7 @@ def quick(params: EnvParams, tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.setitem(scaling.QUICK, "train_envs", "4,32,16")
         result = CliRunner().invoke(main, ["--quick", "--json", str(out)])
     assert result.exit_code == 0, result.output
-    return json.loads(out.read_text()), result.output, out
+    return read_report(out), result.output, out
 
 
 def test_one_axis_at_a_time_moves() -> None:
@@ -63,13 +62,12 @@ def test_one_axis_at_a_time_moves() -> None:
     points = training_points(lists)
     # The middle of three and the later of two; of minibatches the second.
     base = {"environments": 16, "steps": 4, "minibatch": 128}
-    assert points[0] == ("base", base, {})
-    assert [(axis, *moved.values()) for axis, _, moved in points[1:]] == [
-        *(("environments", value) for value in (8, 16, 64)),
-        *(("steps", value) for value in (2, 4)),
-        *(("minibatch", value) for value in (32, 128, 512)),
+    assert points == [
+        base,
+        *({**base, "environments": value} for value in (8, 16, 64)),
+        *({**base, "steps": value} for value in (2, 4)),
+        *({**base, "minibatch": value} for value in (32, 128, 512)),
     ]
-    assert all(other == base and list(moved) == [axis] for axis, other, moved in points[1:])
 
 
 def test_devices_that_are_not_there_do_not_count(params: EnvParams) -> None:
@@ -80,8 +78,8 @@ def test_devices_that_are_not_there_do_not_count(params: EnvParams) -> None:
 
 def test_the_report(quick: Any, params: EnvParams) -> None:
     report, text, out = quick
-    assert (report["schema"], report["benchmark"]) == (1, "scaling")
-    rows = {row["name"]: row for row in report["rows"]}
+    assert isinstance(report, ScalingReport)
+    rows = {row.name: row for row in report.rows}
     several = [name for name in rows if name.startswith("training over devices")]
     assert bool(several) == (jax.device_count() > 1)
     counts = fitting((1, 2), 32)
@@ -98,38 +96,37 @@ def test_the_report(quick: Any, params: EnvParams) -> None:
         *over_data,
         LEFT_OUT,
     ]
-    assert rows[TRAINED]["axes"] == {"environments": 32, "steps": 8, "minibatch": 64}
-    sound = [row for row in report["rows"] if "error" not in row]
-    for row in sound:
-        speed = row["steps_per_second"]
-        assert len(speed["samples"]) == 2
-        assert min(speed["samples"]) > 0
-        assert speed["quartiles"][0] <= speed["median"] <= speed["quartiles"][1]
-        assert row["envs"] == row["axes"]["environments"]
+    assert rows[TRAINED].axes == {"environments": 32, "steps": 8, "minibatch": 64}
+    measured = [row for row in report.rows if row.error is None]
+    for row in measured:
+        assert row.rate is not None
+        assert len(row.rate.samples) == 2
+        assert row.rate.quartiles[0] <= row.rate.median <= row.rate.quartiles[1]
+        assert row.envs == row.axes["environments"]
     # What failed or could not be is a row that says why, and no row to compare.
-    assert rows[FAILED]["error"] == "RuntimeError: planted"
-    assert rows[LEFT_OUT]["error"] == "left out: its rollout has 32 steps, fewer than a minibatch"
-    assert len(sound) == len(rows) - 2
-    assert rows[LEFT_OUT]["error"] in text
-    assert [row.name for row in measured_of(read_report(out))] == [row["name"] for row in sound]
+    assert rows[FAILED].error == "RuntimeError: planted"
+    assert rows[LEFT_OUT].error == "left out: its rollout has 32 steps, fewer than a minibatch"
+    assert len(measured) == len(rows) - 2
+    assert rows[LEFT_OUT].error in text
+    assert [row.name for row in measured_of(read_report(out))] == [row.name for row in measured]
 
 
 def test_compiling_and_loading_are_in_the_report(quick: Any, params: EnvParams) -> None:
     report, text, _ = quick
-    assert [(row["environments"], row["steps"]) for row in report["compile"]] == [(1, 2), (16, 2)]
-    assert all(len(row["seconds"]) == 2 and min(row["seconds"]) > 0 for row in report["compile"])
-    small, large = report["loading"]
+    assert [(row.environments, row.steps) for row in report.compile] == [(1, 2), (16, 2)]
+    assert all(len(row.seconds) == 2 and min(row.seconds) > 0 for row in report.compile)
+    small, large = report.loading
     # 450 bars a day.
-    assert [(row["days"], row["bars"]) for row in (small, large)] == [(2, 900), (4, 1800)]
-    assert large["device_bytes"] == params.market.nbytes
+    assert [(row.days, row.bars) for row in (small, large)] == [(2, 900), (4, 1800)]
+    assert large.device_bytes == params.market.nbytes
     # A bar is 11 float32 and 8 int32, and a start, of which there is one a bar at most, 2 int32.
-    assert 76 <= (large["device_bytes"] - small["device_bytes"]) / 900 <= 84
+    assert 76 <= (large.device_bytes - small.device_bytes) / 900 <= 84
     assert "2 days: 900 bars" in text
 
 
 @contextmanager
 def _cache(folder: Path) -> Iterator[None]:
-    """Keep every compiled program in a folder."""
+    """Cache every compiled program in a folder."""
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = [getattr(jax.config, name) for name in names]
     for name, value in zip(names, (str(folder), 0.0), strict=True):
@@ -149,21 +146,4 @@ def test_compile_times_are_never_those_of_a_look_up(params: EnvParams, tmp_path:
         assert list(tmp_path.iterdir()) == []
         jax.jit(lambda x: 3 * x)(jnp.arange(7))
         assert list(tmp_path.iterdir()) != []  # else nothing would ever be looked up
-    assert (row["environments"], row["steps"]) == (4, 2)
-
-
-def test_the_sentences_say_what_was_measured() -> None:
-    def point(devices: int, rate: float) -> dict[str, Any]:
-        axes = {"environments": 32, "devices": devices}
-        about = {"name": f"{devices}", "what": "environment over devices", "axes": axes}
-        return {**about, "steps_per_second": {"samples": [rate, rate]}}
-
-    compiling = [
-        {"environments": 1, "steps": 10, "seconds": [1.0, 2.0]},
-        {"environments": 1000, "steps": 10, "seconds": [40.0, 40.0]},
-    ]
-    said = takeaway("scaling", {"rows": [point(1, 10.0), point(4, 30.0)], "compile": compiling})
-    assert said == (
-        "4 devices step environments 3 times (3 to 3) as fast as one. Compiling takes 1.50 to 40.00 s "
-        "over 1 to 1,000 environments and 10 to 10 steps."
-    )
+    assert (row.environments, row.steps) == (4, 2)

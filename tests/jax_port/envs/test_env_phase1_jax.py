@@ -18,6 +18,22 @@ import pytest
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
+from jax_port.envs.observation import observe_window
+from jax_port.envs.state import (
+    DONE_BAR_LIMIT,
+    DONE_DRAWDOWN,
+    DONE_END_OF_DATA,
+    DONE_LATE,
+    EXIT_DRAWDOWN,
+    EXIT_LATE,
+    EXIT_NONE,
+    EXIT_STOP,
+    EXIT_TARGET,
+    RUNNING,
+    EnvParams,
+    EnvState,
+)
+from jax_port.envs.view import view
 from markets import EnvConfig, InputError, get_contract
 
 START = 5_000_000
@@ -80,29 +96,29 @@ def test_an_invalid_action_costs_nothing_by_default(world: MakeWorld) -> None:
 @pytest.mark.parametrize(
     ("action", "bar", "exit_code"),
     [
-        (BUY, (4030, 3990, 4000), env.EXIT_NONE),
-        (BUY, (4030, 3989, 4000), env.EXIT_STOP),
-        (BUY, (4036, 3995, 4000), env.EXIT_NONE),
-        (BUY, (4037, 3995, 4000), env.EXIT_TARGET),
-        (BUY, (4037, 3989, 4000), env.EXIT_STOP),
-        (SELL, (4010, 3970, 4000), env.EXIT_NONE),
-        (SELL, (4011, 3970, 4000), env.EXIT_STOP),
-        (SELL, (4005, 3964, 4000), env.EXIT_NONE),
-        (SELL, (4005, 3963, 4000), env.EXIT_TARGET),
-        (SELL, (4011, 3963, 4000), env.EXIT_STOP),
+        (BUY, (4030, 3990, 4000), EXIT_NONE),
+        (BUY, (4030, 3989, 4000), EXIT_STOP),
+        (BUY, (4036, 3995, 4000), EXIT_NONE),
+        (BUY, (4037, 3995, 4000), EXIT_TARGET),
+        (BUY, (4037, 3989, 4000), EXIT_STOP),
+        (SELL, (4010, 3970, 4000), EXIT_NONE),
+        (SELL, (4011, 3970, 4000), EXIT_STOP),
+        (SELL, (4005, 3964, 4000), EXIT_NONE),
+        (SELL, (4005, 3963, 4000), EXIT_TARGET),
+        (SELL, (4011, 3963, 4000), EXIT_STOP),
         # A gap beyond the level fills at the level all the same.
-        (BUY, (3900, 3850, 3870), env.EXIT_STOP),
-        (SELL, (3900, 3850, 3870), env.EXIT_TARGET),
+        (BUY, (3900, 3850, 3870), EXIT_STOP),
+        (SELL, (3900, 3850, 3870), EXIT_TARGET),
     ],
 )
 def test_stop_and_target_at_their_edges(
     world: MakeWorld, action: int, bar: tuple[int, int, int], exit_code: int
 ) -> None:
     # The stop loses 12 x 1250 + 500, the target wins 36 x 1250 - 500.
-    pnl = {env.EXIT_NONE: 0, env.EXIT_STOP: -15_500, env.EXIT_TARGET: 44_500}[exit_code]
+    pnl = {EXIT_NONE: 0, EXIT_STOP: -15_500, EXIT_TARGET: 44_500}[exit_code]
     (_, step) = world([4000, bar]).play(action, HOLD)
     check(step, exit_code=exit_code, trade_pnl=pnl, terminated=False, violation=False)
-    if exit_code == env.EXIT_NONE:
+    if exit_code == EXIT_NONE:
         check(step, balance=START - 250, position=1 if action == BUY else -1, total_pnl=0, reward=-0.01)
     else:
         check(
@@ -121,13 +137,13 @@ def test_stop_and_target_at_their_edges(
 def test_the_bar_of_the_entry_reaches_neither_stop_nor_target(world: MakeWorld, action: int) -> None:
     # Range 208 ticks: the ATR is (13 x 8 + 208) / 14 = 22.3, the stop 33 and the target 99 away.
     (step,) = world([(4104, 3896, 4000)]).play(action)
-    check(step, exit_code=env.EXIT_NONE, position=1 if action == BUY else -1, num_trades=1)
+    check(step, exit_code=EXIT_NONE, position=1 if action == BUY else -1, num_trades=1)
 
 
 @pytest.mark.parametrize("action", [BUY, SELL])
 def test_a_closed_position_is_not_replaced_in_the_same_step(world: MakeWorld, action: int) -> None:
     (_, stopped, entered) = world([4000, (4000, 3980, 3990)]).play(BUY, action, action)
-    check(stopped, exit_code=env.EXIT_STOP, forbidden=True, num_trades=1, **FLAT)
+    check(stopped, exit_code=EXIT_STOP, forbidden=True, num_trades=1, **FLAT)
     check(entered, num_trades=2, position=1 if action == BUY else -1)
 
 
@@ -147,11 +163,11 @@ def test_still_open_at_the_close_is_a_violation(world: MakeWorld, action: int, p
     # Bar 22 is 09:30 here, so the position must be flat by 09:31.
     w = world([4000, 4005, 4005], flat_by_minute=571)
     (entered, step) = w.play(action, HOLD)
-    check(entered, violation=False, exit_code=env.EXIT_NONE)
+    check(entered, violation=False, exit_code=EXIT_NONE)
     check(
         step,
-        exit_code=env.EXIT_LATE,
-        done_reason=env.DONE_LATE,
+        exit_code=EXIT_LATE,
+        done_reason=DONE_LATE,
         trade_pnl=pnl,
         balance=START + pnl,
         total_pnl=pnl,
@@ -165,7 +181,7 @@ def test_still_open_at_the_close_is_a_violation(world: MakeWorld, action: int, p
 
 def test_one_minute_earlier_is_not_late(world: MakeWorld) -> None:
     (_, step) = world(flat_by_minute=572).play(BUY, HOLD)
-    check(step, position=1, terminated=False, exit_code=env.EXIT_NONE)
+    check(step, position=1, terminated=False, exit_code=EXIT_NONE)
 
 
 def test_flat_at_the_close_breaks_no_rule(world: MakeWorld) -> None:
@@ -174,13 +190,13 @@ def test_flat_at_the_close_breaks_no_rule(world: MakeWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bar", "code"), [((4000, 3980, 3990), env.EXIT_STOP), ((4040, 4000, 4030), env.EXIT_TARGET)]
+    ("bar", "code"), [((4000, 3980, 3990), EXIT_STOP), ((4040, 4000, 4030), EXIT_TARGET)]
 )
 def test_a_stop_or_target_on_the_late_bar_comes_first(
     world: MakeWorld, bar: tuple[int, int, int], code: int
 ) -> None:
     (_, step) = world([4000, bar], flat_by_minute=571).play(BUY, HOLD)
-    check(step, exit_code=code, violation=False, terminated=False, done_reason=env.RUNNING)
+    check(step, exit_code=code, violation=False, terminated=False, done_reason=RUNNING)
 
 
 def test_by_default_flat_by_is_16_59(world: MakeWorld) -> None:
@@ -188,7 +204,7 @@ def test_by_default_flat_by_is_16_59(world: MakeWorld) -> None:
     w = world(minute=959, rows=90, max_episode_bars=65)
     steps = w.play(BUY, *[HOLD] * 60)
     assert [step.terminated for step in steps] == [False] * 60 + [True]
-    check(steps[60], exit_code=env.EXIT_LATE, step_idx=83)
+    check(steps[60], exit_code=EXIT_LATE, step_idx=83)
 
 
 # 4 action
@@ -245,8 +261,8 @@ def test_equality_with_the_floor_is_no_breach_and_one_tick_more_is(world: MakeWo
     # Liquidated at 3992 - 1: ten ticks and two sides.
     check(
         step,
-        exit_code=env.EXIT_DRAWDOWN,
-        done_reason=env.DONE_DRAWDOWN,
+        exit_code=EXIT_DRAWDOWN,
+        done_reason=DONE_DRAWDOWN,
         trade_pnl=-13_000,
         balance=START - 13_000,
         trailing_dd_level=4_989_750,
@@ -263,7 +279,7 @@ def test_equality_with_the_floor_is_no_breach_and_one_tick_more_is(world: MakeWo
 def test_a_short_is_liquidated_above_the_close(world: MakeWorld) -> None:
     # Floor 4,990,000; at 4008 a short from 3999 has lost 9 x 1250 + 250 and goes out at 4009.
     (_, step) = world([4000, (4009, 4000, 4008)], trailing_drawdown_dollars=100).play(SELL, HOLD)
-    check(step, exit_code=env.EXIT_DRAWDOWN, trade_pnl=-10 * 1250 - 500, balance=START - 13_000)
+    check(step, exit_code=EXIT_DRAWDOWN, trade_pnl=-10 * 1250 - 500, balance=START - 13_000)
 
 
 def test_the_floor_follows_the_high_locks_and_never_falls(world: MakeWorld) -> None:
@@ -283,8 +299,8 @@ def test_a_position_opened_in_this_step_is_marked_and_counts_as_closed_in_it(wor
     (step,) = world(trailing_drawdown_dollars=10).play(BUY)
     check(
         step,
-        exit_code=env.EXIT_DRAWDOWN,
-        done_reason=env.DONE_DRAWDOWN,
+        exit_code=EXIT_DRAWDOWN,
+        done_reason=DONE_DRAWDOWN,
         num_trades=1,
         losing_trades=1,
         trade_pnl=-3_000,
@@ -300,8 +316,8 @@ def test_an_account_already_flat_breaches_all_the_same(world: MakeWorld) -> None
     (_, step) = world([4000, (4000, 3985, 3990)], trailing_drawdown_dollars=100).play(BUY, HOLD)
     check(
         step,
-        exit_code=env.EXIT_STOP,
-        done_reason=env.DONE_DRAWDOWN,
+        exit_code=EXIT_STOP,
+        done_reason=DONE_DRAWDOWN,
         violation=True,
         terminated=True,
         trade_pnl=-15_500,
@@ -316,8 +332,8 @@ def test_late_and_breached_is_penalised_once(world: MakeWorld) -> None:
     (_, step) = w.play(BUY, HOLD)
     check(
         step,
-        exit_code=env.EXIT_LATE,
-        done_reason=env.DONE_DRAWDOWN,
+        exit_code=EXIT_LATE,
+        done_reason=DONE_DRAWDOWN,
         violation=True,
         terminated=True,
         trade_pnl=-13_000,
@@ -332,7 +348,7 @@ def test_liquidation_moves_the_balance_not_the_high(world: MakeWorld) -> None:
     (_, high, step) = w.play(BUY, HOLD, HOLD)
     check(high, highest_balance=5_024_750, balance=START - 250)
     # 4001 to 3990: eleven ticks.
-    check(step, highest_balance=5_024_750, balance=START - 11 * 1250 - 500, exit_code=env.EXIT_DRAWDOWN)
+    check(step, highest_balance=5_024_750, balance=START - 11 * 1250 - 500, exit_code=EXIT_DRAWDOWN)
 
 
 # 7 booking
@@ -388,7 +404,7 @@ def test_a_reward_finer_than_the_limit_is_refused(world: MakeWorld) -> None:
 def test_the_bar_limit_truncates(world: MakeWorld) -> None:
     steps = world(max_episode_bars=3).play(HOLD, HOLD, HOLD)
     assert [step.truncated for step in steps] == [False, False, True]
-    assert [step.done_reason for step in steps] == [env.RUNNING, env.RUNNING, env.DONE_BAR_LIMIT]
+    assert [step.done_reason for step in steps] == [RUNNING, RUNNING, DONE_BAR_LIMIT]
     check(steps[2], step_idx=FIRST + 3, terminated=False)
 
 
@@ -398,7 +414,7 @@ def test_the_end_of_data_truncates_and_comes_before_the_bar_limit(world: MakeWor
     last_start = env.reset_at(jnp.int32(len(w.params.market.starts) - 1), w.params)
     assert int(last_start.step_idx) == 29
     steps = w.play(*[HOLD] * 10, state=last_start)
-    assert [step.done_reason for step in steps] == [env.RUNNING] * 9 + [env.DONE_END_OF_DATA]
+    assert [step.done_reason for step in steps] == [RUNNING] * 9 + [DONE_END_OF_DATA]
     check(steps[-1], step_idx=39, truncated=True, terminated=False)
 
 
@@ -406,15 +422,15 @@ def test_the_end_of_data_alone(world: MakeWorld) -> None:
     w = world()
     state = w.reset(step_idx=37, episode_start=36)
     steps = w.play(HOLD, HOLD, state=state)
-    assert [step.done_reason for step in steps] == [env.RUNNING, env.DONE_END_OF_DATA]
+    assert [step.done_reason for step in steps] == [RUNNING, DONE_END_OF_DATA]
 
 
 def test_a_terminated_step_is_never_truncated(world: MakeWorld) -> None:
     w = world([4000, 4000, 4000], flat_by_minute=572, max_episode_bars=3)
     step = w.play(BUY, HOLD, HOLD)[-1]
-    check(step, terminated=True, truncated=False, done_reason=env.DONE_LATE)
+    check(step, terminated=True, truncated=False, done_reason=DONE_LATE)
     w = world([4000, (4000, 3985, 3990)], trailing_drawdown_dollars=100, max_episode_bars=2)
-    check(w.play(BUY, HOLD)[-1], terminated=True, truncated=False, done_reason=env.DONE_DRAWDOWN)
+    check(w.play(BUY, HOLD)[-1], terminated=True, truncated=False, done_reason=DONE_DRAWDOWN)
 
 
 # 4 and 5: reset and observation
@@ -427,7 +443,7 @@ def test_a_terminated_step_is_never_truncated(world: MakeWorld) -> None:
 def test_reset(world: MakeWorld, drawdown: float, lock: float, floor: int) -> None:
     w = world(trailing_drawdown_dollars=drawdown, floor_lock_dollars=lock)
     state = jax.tree.map(int, w.reset())
-    assert state == env.EnvState(
+    assert state == EnvState(
         step_idx=22,
         position=0,
         entry_price=0,
@@ -473,7 +489,7 @@ def test_the_observation_is_the_window_before_the_bar_and_the_position(world: Ma
 
 def test_the_view_speaks_points_and_dollars(world: MakeWorld) -> None:
     (step,) = world().play(BUY)
-    seen = {name: value.item() for name, value in env.view(step.state, world().params).items()}
+    seen = {name: value.item() for name, value in view(step.state, world().params).items()}
     assert seen == {
         "step_idx": 23,
         "episode_start": 22,
@@ -508,7 +524,7 @@ def test_nothing_at_a_bar_depends_on_a_later_bar(world: MakeWorld) -> None:
             assert jax.tree.map(int, one.state) == jax.tree.map(int, two.state)
             assert one.reward == two.reward
         # At bar 22 + changed the window ends one bar earlier, so it has seen nothing new either.
-        windows = [env.observe_window(one.state, w.params) for w in (calm, other)]
+        windows = [observe_window(one.state, w.params) for w in (calm, other)]
         np.testing.assert_array_equal(*windows)
 
 
@@ -538,7 +554,7 @@ def test_the_mirror(world: MakeWorld) -> None:
     actions = rng.integers(0, 3, 60)
     one = world([tuple(row) for row in bars.tolist()], **config).play(*actions.tolist())
     two = world([tuple(row) for row in mirrored.tolist()], **config).play(*((3 - actions) % 3).tolist())
-    assert {env.EXIT_STOP, env.EXIT_TARGET} <= {step.exit_code for step in one}
+    assert {EXIT_STOP, EXIT_TARGET} <= {step.exit_code for step in one}
     for a, b in zip(one, two, strict=True):
         assert [getattr(a, name) for name in MIRRORED] == [getattr(b, name) for name in MIRRORED]
         assert a.position == -b.position
@@ -552,7 +568,7 @@ LANES, BARS = 96, 300
 
 
 @pytest.fixture(scope="module")
-def rollout(small_market: Callable[..., env.EnvParams]) -> dict[str, Any]:
+def rollout(small_market: Callable[..., EnvParams]) -> dict[str, Any]:
     """One scan of random actions, legal or not, with a floor near enough to be hit."""
     params = small_market(
         "ES",
@@ -564,7 +580,7 @@ def rollout(small_market: Callable[..., env.EnvParams]) -> dict[str, Any]:
         max_episode_bars=120,
     )
 
-    def body(state: env.EnvState, key: jax.Array) -> tuple[env.EnvState, Any]:
+    def body(state: EnvState, key: jax.Array) -> tuple[EnvState, Any]:
         action_key, step_key = jax.random.split(key)
         # Mostly hold, so that trades live long enough to meet every exit.
         drawn = jax.random.randint(action_key, (LANES,), -20, 4)
@@ -695,7 +711,7 @@ def test_a_restart_stays_within_its_markets_bars(rollout: dict[str, Any]) -> Non
 # Compiled forms
 
 
-def test_a_batch_is_its_members(small_market: Callable[..., env.EnvParams]) -> None:
+def test_a_batch_is_its_members(small_market: Callable[..., EnvParams]) -> None:
     params, key = small_market("ES", "NQ", "RTY"), jax.random.key(3)
     obs, state = jax.jit(env.batch_reset, static_argnums=2)(key, params, 16)
     action = jnp.arange(16, dtype=jnp.int32) % 3
@@ -729,7 +745,7 @@ def test_the_second_call_compiles_nothing(world: MakeWorld) -> None:
     traces = 0
 
     @jax.jit
-    def step(key: jax.Array, state: env.EnvState, action: jax.Array, params: env.EnvParams) -> Any:
+    def step(key: jax.Array, state: EnvState, action: jax.Array, params: EnvParams) -> Any:
         nonlocal traces
         traces += 1
         return env.batch_step(key, state, action, params)

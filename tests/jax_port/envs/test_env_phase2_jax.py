@@ -20,6 +20,7 @@ from jax_port.envs import env_phase1_jax as phase1
 from jax_port.envs import env_phase2_jax as env
 from jax_port.envs.env_phase2_jax import BREAK_EVEN, BUY, HOLD, SELL, TRAIL_OFF, TRAIL_ON
 from jax_port.envs.registry import PHASES, phase_of
+from jax_port.envs.view import view
 from markets import EnvConfig, InputError
 
 START = 5_000_000
@@ -325,7 +326,7 @@ def test_trailing_counts_as_it_stands_when_the_trade_is_liquidated(
 
 def test_the_view_shows_whether_it_trails(phase2: MakeWorld) -> None:
     w = phase2()
-    seen = env.view(hold(w, trailing=1), w.params)
+    seen = view(hold(w, trailing=1), w.params)
     assert seen["trailing"].item() is True
     assert seen["sl_price"].item() == 975.0
     assert seen["trailing_dd_level"].item() == 47_500.0

@@ -17,8 +17,9 @@ from gymnax.environments.environment import Environment
 
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs import env_phase2_jax as phase2
-from jax_port.envs.env_phase1_jax import BUY, HOLD, EnvParams, EnvState
+from jax_port.envs.env_phase1_jax import BUY, HOLD
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1, TradingPhase2
+from jax_port.envs.state import DONE_BAR_LIMIT, DONE_END_OF_DATA, EnvParams, EnvState, Outcome
 from markets import InputError
 
 MakeWorld = Callable[..., Any]
@@ -51,7 +52,7 @@ def test_reset_and_step_are_the_pure_functions(trading: TradingPhase1) -> None:
     outcome = moved.outcome
     assert_equal_trees((obs, after, reward), (moved.obs, moved.state, outcome.reward))
     assert_equal_trees((terminated, truncated), (outcome.terminated, outcome.truncated))
-    names = set(env.Outcome._fields) - {"reward"} | {"final_observation"}
+    names = set(Outcome._fields) - {"reward"} | {"final_observation"}
     assert set(info) == names
     assert_equal_trees(info["final_observation"], moved.final_obs)
     for name in names - {"final_observation"}:
@@ -73,7 +74,7 @@ def test_an_ended_episode_restarts_with_its_last_observation_in_info(world: Make
     _, state = trading.reset(jax.random.key(0), params)
     obs, after, _, terminated, truncated, info = trading.step(jax.random.key(1), state, BUY, params)
     assert (bool(terminated), bool(truncated)) == (False, True)
-    assert int(info["done_reason"]) in (env.DONE_BAR_LIMIT, env.DONE_END_OF_DATA)
+    assert int(info["done_reason"]) in (DONE_BAR_LIMIT, DONE_END_OF_DATA)
     assert int(after.time) == 0
     assert int(after.position) == 0
     np.testing.assert_array_equal(obs, env.observe(after, params))

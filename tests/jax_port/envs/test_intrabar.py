@@ -12,8 +12,8 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.data.seconds_loader import SecondsData, prepare_seconds, stack_seconds
-from jax_port.envs.env_phase1_jax import EXIT_DRAWDOWN, EXIT_NONE
 from jax_port.envs.registry import PHASES, phase_of
+from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE
 from markets import EnvConfig
 from markets.synthetic.bars import second_bars, synthetic_bars
 from tests.jax_port.conftest import FIRST

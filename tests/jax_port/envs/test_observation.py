@@ -51,7 +51,7 @@ def test_a_tail_wider_than_a_bar_is_refused() -> None:
         row_at(TABLE, jnp.int32(0), jnp.zeros(5), BARS)
 
 
-def test_many_rows_off_a_cpu_are_joined_as_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_off_a_cpu_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     oldest, tails = jnp.array([6, 2], jnp.int32), -TABLE[:2]
     rows = jax.vmap(row_at, in_axes=(None, 0, 0, None))
     here = rows(TABLE, oldest, tails, BARS)

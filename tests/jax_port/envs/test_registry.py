@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare
-from jax_port.envs.env_phase1_jax import EnvParams
 from jax_port.envs.registry import PHASES, phase_of
+from jax_port.envs.state import EnvParams
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.ppo.rollout import collect
 from jax_port.ppo.settings import TrainSettings

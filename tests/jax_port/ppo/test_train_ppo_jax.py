@@ -10,15 +10,15 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
-from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.state import EnvParams
 from jax_port.ppo import update as ppo
 from jax_port.ppo.fast import microbatch as chunks
-from jax_port.ppo.rollout import collect, logits_of, rebuild
+from jax_port.ppo.rollout import collect, logits_of, reconstruct_obs
 from jax_port.ppo.running_statistics import normalize, scale_of
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import (
     ONE_DEVICE,
-    Agent,
+    TrainState,
     annealed,
     batches,
     init_agent,
@@ -41,16 +41,16 @@ def params() -> EnvParams:
 
 
 @pytest.fixture(scope="module")
-def agent(params: EnvParams) -> Agent:
+def agent(params: EnvParams) -> TrainState:
     return jax.jit(init_agent, static_argnums=2)(jnp.int32(0), params, SETTINGS)
 
 
-def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent: Agent) -> None:
+def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent: TrainState) -> None:
     state = agent.actor.env_state
     obs = jax.vmap(env.observe, in_axes=(0, None))(state, params)
     position = jax.vmap(env.observe_position, in_axes=(0, None))(state, params)
     scale = scale_of(agent.actor.moments)
-    rebuilt = rebuild(state.step_idx, position, scale, params)
+    rebuilt = reconstruct_obs(state.step_idx, position, scale, params)
     np.testing.assert_array_equal(rebuilt, normalize(scale, obs))
 
 
@@ -107,7 +107,7 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
 
 
-def test_a_forced_move_has_probability_one(params: EnvParams, agent: Agent) -> None:
+def test_a_forced_move_has_probability_one(params: EnvParams, agent: TrainState) -> None:
     actor, rollout, _, _ = jax.jit(collect, static_argnums=(3, 5))(
         agent.actor,
         jax.random.key(0),
@@ -124,7 +124,9 @@ def test_a_forced_move_has_probability_one(params: EnvParams, agent: Agent) -> N
     assert actor.moments.mean.dtype == jnp.float64
 
 
-def test_minibatches_are_numbered_environment_by_environment(params: EnvParams, agent: Agent) -> None:
+def test_minibatches_are_numbered_environment_by_environment(
+    params: EnvParams, agent: TrainState
+) -> None:
     _, rollout, _, _ = jax.jit(collect, static_argnums=(3, 5))(
         agent.actor,
         jax.random.key(0),
@@ -139,7 +141,9 @@ def test_minibatches_are_numbered_environment_by_environment(params: EnvParams, 
     assert float(batch.values[0]) == float(rollout.values[3, 5])
     assert int(batch.actions[0]) == int(rollout.actions[3, 5])
     scale = jax.tree.map(lambda x: x[3], rollout.scales)
-    expected = rebuild(rollout.step_idx[3, 5][None], rollout.position[3, 5][None], scale, params)
+    expected = reconstruct_obs(
+        rollout.step_idx[3, 5][None], rollout.position[3, 5][None], scale, params
+    )
     np.testing.assert_array_equal(batch.obs, expected)
 
 
@@ -175,7 +179,7 @@ def test_agents_of_several_seeds_are_those_of_each(params: EnvParams) -> None:
 def test_no_decomposition_is_batched_where_agents_begin(params: EnvParams) -> None:
     """Two batched ones can wait for each other for ever on two cores."""
 
-    def shapes(fresh: Callable[..., Agent]) -> set[int]:
+    def shapes(fresh: Callable[..., TrainState]) -> set[int]:
         lowered = jax.jit(fresh).lower(jnp.arange(3, dtype=jnp.int32)).as_text()
         calls = [line for line in lowered.splitlines() if "custom_call @lapack_sgeqrf" in line]
         assert calls
@@ -186,7 +190,7 @@ def test_no_decomposition_is_batched_where_agents_begin(params: EnvParams) -> No
 
 
 def test_several_updates_in_one_call_are_the_same_as_one_by_one(params: EnvParams) -> None:
-    def fresh() -> Agent:
+    def fresh() -> TrainState:
         seeds = jnp.arange(1, dtype=jnp.int32)
         return jax.jit(init_agents, static_argnums=2)(seeds, params, SETTINGS)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -181,3 +182,28 @@ def test_plans_go_there_and_back() -> None:
 
 def test_the_device_is_a_cpu_here() -> None:
     assert jax.default_backend() == "cpu"
+
+
+def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp_path: Path) -> None:
+    """The second of two agents learns at an absurd rate; nothing of it is saved as a policy."""
+    plan = runs.Plan(
+        SETTINGS, DATA, CONFIG, agents=({}, {"learning_rate": 1e12}), certificate="ungated"
+    )
+    runs.start(plan, tmp_path)
+    with pytest.raises(
+        InputError, match=r"at update \d+ the (loss|weights) of agent 1 .*; start a new run"
+    ):
+        runs.go_on(plan, tmp_path)
+    assert not list(tmp_path.glob("policy-*"))
+    assert not (tmp_path / runs.FINISHED).exists()
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
+    learner = SimpleNamespace(params={"a": np.ones((3, 2)), "b": np.ones((3, 1))})
+    agent = SimpleNamespace(learner=learner)
+    runs.require_finite_weights(agent, 7, tmp_path, 5)
+    learner.params["b"][2] = np.nan
+    with pytest.raises(
+        InputError, match=r"at update 7 the weights of agent 2 .* update 5 is the last good"
+    ):
+        runs.require_finite_weights(agent, 7, tmp_path, 5)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from parity.engine.measure import Measure, measure_table, relative_error
+from parity.engine.measure import measure_table, of_error, relative_error
 from parity.engine.page import render, tiles
 from parity.engine.report import DIFFERENT, SAME, Report
 from parity.engine.verify import CheckResult
@@ -39,19 +40,19 @@ def test_a_table_has_the_error_of_its_worst_tensor() -> None:
 
 
 def test_the_larger_error_stands_and_what_is_no_number_stands_for_good() -> None:
-    low, high = Measure(0.1, 0.5, 2, "low"), Measure(0.2, 0.5, 3, "high")
-    none = Measure(math.nan, 0.5, 1, "none")
-    assert low.merge(high) == Measure(0.2, 0.5, 5, "high") == high.merge(low)
-    for merged in (low.merge(none), none.merge(low)):
+    low, high = of_error(0.1, 0.5, 2, "low"), of_error(0.2, 0.5, 3, "high")
+    none = of_error(math.nan, 0.5, 1, "none")
+    assert replace(low).merge(high) == of_error(0.2, 0.5, 5, "high") == replace(high).merge(low)
+    for merged in (replace(low).merge(none), replace(none).merge(low)):
         assert math.isnan(merged.error)
         assert (merged.where, merged.passed, merged.compared) == ("none", False, 3)
-    assert not Measure(math.inf, 0.5, 1).passed
+    assert not of_error(math.inf, 0.5, 1).passed
 
 
 def reported(error: float) -> Report:
     measures = {
-        "gradients": Measure(error, 1e-4, 1000, "update 1, value_net.bias"),
-        "weights": Measure(2e-6, 4e-5, 500, "update 3"),
+        "gradients": of_error(error, 1e-4, 1000, "update 1, value_net.bias"),
+        "weights": of_error(2e-6, 4e-5, 500, "update 3"),
     }
     check = CheckResult("learner", "clipping", 552, measures=measures)
     return Report("learners", 0, "jitted", [], [check], frozenset())

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.engine.compare import FAR, Close, Equal, FieldStats, compare
+from parity.engine.compare import FAR, Comparison, close, compare, exact
 from parity.engine.diverge import Divergence, FieldDifference
 from parity.engine.format import amount, amount_apart, runs, ulps
 from parity.engine.page import MAX_CURVES, chosen_curves, render, tiles
@@ -72,8 +72,8 @@ def replayed(
 ) -> CheckResult:
     """A replay whose statistics come from a comparison of real arrays."""
     reference = [5_000_000.0, 4_999_750.0, 5_010_000.0]
-    _, balance = compare(Equal("cents"), np.array(reference), np.array(port))
-    _, seen = compare(Close(4), np.ones(len(obs), np.float32), np.array(obs, np.float32))
+    _, balance = compare(exact("cents"), np.array(reference), np.array(port))
+    _, seen = compare(close(4), np.ones(len(obs), np.float32), np.array(obs, np.float32))
     return CheckResult(
         "replay",
         world,
@@ -329,7 +329,7 @@ def test_many_worlds_make_a_small_page() -> None:
         check.notes["curves"] = [curve(steps, steps, policy) for policy in "abcdef"]
         checks.append(check)
         for name in ("restart", "generated", "data"):
-            stats = {"obs": FieldStats(**vars(check.fields["obs"]))}
+            stats = {"obs": Comparison(**vars(check.fields["obs"]))}
             checks.append(CheckResult(name, f"world {number}", 12, stats))
     made = report(checks, [], {"exit: stop"}).to_dict()
     page = render(made)

@@ -1,4 +1,4 @@
-"""The chain on made policies of both phases, its gauges, its page, and faults that it must name."""
+"""The chain on made policies of both phases, its comparisons, its page, and faults it must name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from jax_port.ppo.policy import Policy, save_policy
 from legacy_torch import train as reference
 from legacy_torch.evaluate import load_run
 from markets import InputError
-from parity.export_chain.comparison import EQUAL, Board, Gauge, Limit
+from parity.engine.compare import Tolerance
+from parity.export_chain.comparison import EQUAL, Board, StageComparison
 from parity.export_chain.csharp import available
 from parity.export_chain.page import render
 from parity.export_chain.replay import ENVIRONMENTS
@@ -51,7 +52,7 @@ def test_every_hop_is_the_same(phase: int) -> None:
     assert report["replay"]["trades"] > 5
     pnl = report["replay"]["pnl_dollars"]
     assert pnl["jax"] == pnl["sb3 in the reference"] != 0
-    hops = {gauge["hop"] for gauge in report["hops"]}
+    hops = {comparison["hop"] for comparison in report["hops"]}
     assert {
         "PyTorch float64",
         "SB3 float64",
@@ -65,9 +66,9 @@ def test_every_hop_is_the_same(phase: int) -> None:
 def test_decisions_are_of_all_kinds() -> None:
     """Clipping acts, and so does every mask but those that no state can have."""
     clipped = next(
-        gauge
-        for gauge in report_of(2)["hops"]
-        if (gauge["hop"], gauge["stage"]) == ("PyTorch float64", "clipped")
+        comparison
+        for comparison in report_of(2)["hops"]
+        if (comparison["hop"], comparison["stage"]) == ("PyTorch float64", "clipped")
     )
     assert clipped["rows"] == report_of(2)["actions"]["compared"]
     cases = json.loads((bundle(2) / "golden.json").read_text())["cases"]
@@ -111,35 +112,43 @@ def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
         verify(Request(folder, bars()))
 
 
-# Gauges
+# Comparisons
 
 
-def test_a_gauge_names_the_first_place_and_the_largest_difference() -> None:
-    gauge = Gauge("hop", "stage", Limit(0.1))
-    gauge.update([[0.0, 1.0]], [[0.05, 1.0]])
-    assert gauge.passed
-    assert gauge.share == pytest.approx(0.5)
-    gauge.update([[0.0, 1.0], [2.0, 3.0]], [[0.0, 1.0], [2.0, 3.5]])
-    assert not gauge.passed
-    assert (gauge.bad, gauge.worst, gauge.first["row"], gauge.first["place"]) == (1, 0.5, 2, [1])
-    assert gauge.words() == "hop, stage: 1 of 3 rows differ; first in row 2 at 1: 3 expected, 3.5 found"
+def test_a_comparison_names_the_first_place_and_the_largest_difference() -> None:
+    comparison = StageComparison.of("hop", "stage", Tolerance(0.1))
+    comparison.update([[0.0, 1.0]], [[0.05, 1.0]])
+    assert comparison.passed
+    assert comparison.share == pytest.approx(0.5)
+    comparison.update([[0.0, 1.0], [2.0, 3.0]], [[0.0, 1.0], [2.0, 3.5]])
+    assert not comparison.passed
+    assert (
+        comparison.mismatches,
+        comparison.max_abs,
+        comparison.first["row"],
+        comparison.first["place"],
+    ) == (1, 0.5, 2, [1])
+    assert (
+        comparison.sentence()
+        == "hop, stage: 1 of 3 rows differ; first in row 2 at 1: 3 expected, 3.5 found"
+    )
 
 
 @pytest.mark.parametrize("found", [[float("nan")], [float("inf")], [1.0, 2.0]])
-def test_a_gauge_fails_on_what_is_no_number_or_no_row(found: list[float]) -> None:
-    assert not Gauge("hop", "stage", Limit(1.0)).update([1.0], found).passed
+def test_a_comparison_fails_on_what_is_no_number_or_no_row(found: list[float]) -> None:
+    assert not StageComparison.of("hop", "stage", Tolerance(1.0)).update([1.0], found).passed
 
 
-def test_a_gauge_that_saw_nothing_fails() -> None:
+def test_a_comparison_that_saw_nothing_fails() -> None:
     board = Board()
     board.at("hop", "stage", EQUAL)
     divergence = board.first_divergence()
     assert divergence is not None
-    assert "nothing was compared" in divergence.words()
+    assert "nothing was compared" in divergence.sentence()
 
 
 def test_a_row_limit_is_of_the_rows_largest_number() -> None:
-    limit = Limit(0.0, 0.1, of_row=True)
+    limit = Tolerance(0.0, 0.1, relative_to="row")
     assert limit.allowed(np.array([[1.0, -10.0], [2.0, 0.0]])).tolist() == [[1.0, 1.0], [0.2, 0.2]]
 
 

@@ -68,8 +68,8 @@ def test_weights_move_as_with_torchs_parameter_groups() -> None:
 
 def test_settings_know_their_networks_layers() -> None:
     spec = NetworkSpec((8,), (8, 8))
-    settings = TrainSettings(network=spec, layer_rates=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
-    assert settings.layer_rates == (("action_head", 0.0), ("value_1", 0.5))
+    settings = TrainSettings(network=spec, layer_lr=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
+    assert settings.layer_lr == (("action_head", 0.0), ("value_1", 0.5))
     assert TrainSettings.from_dict(settings.to_dict()) == settings
 
 
@@ -85,4 +85,4 @@ def test_settings_know_their_networks_layers() -> None:
 )
 def test_bad_rates_are_refused(rates: list[tuple[str, float]], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        TrainSettings(network=NetworkSpec((8,), (8,)), layer_rates=tuple(rates))
+        TrainSettings(network=NetworkSpec((8,), (8,)), layer_lr=tuple(rates))

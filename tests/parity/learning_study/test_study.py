@@ -13,8 +13,7 @@ from click.testing import CliRunner
 
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import EnvConfig, InputError
-from parity.learning_study import baseline_policies as yardstick
-from parity.learning_study import jax_arm, run, sb3_arm
+from parity.learning_study import baseline_policies, jax_arm, run, sb3_arm
 from parity.learning_study.design import DESIGN, Design
 from parity.learning_study.page import render
 from parity.learning_study.rows import (
@@ -52,8 +51,8 @@ SMALL = Design(
         network=NetworkSpec((16,), (16,)),
     ),
     seeds=5,
-    yardstick_envs=64,
-    yardstick_steps=500,
+    baseline_envs=64,
+    baseline_steps=500,
 )
 """Large enough to learn: ten rollouts of 1,024 steps in batches of 300, 300, 300 and 124."""
 
@@ -281,8 +280,8 @@ def test_the_curve_counts_every_raw_reward_once() -> None:
         assert arm.learning_curve(design, 0).tolist() == [50.0, 50.0, 50.0]
 
 
-def test_the_yardstick_lies_between_nothing_and_the_market() -> None:
-    found = yardstick.measure(TINY)
+def test_the_baselines_lie_between_nothing_and_the_market() -> None:
+    found = baseline_policies.measure_baselines(TINY)
     assert found["good"] > 1.0 > found["random"]
     assert found["spread"] == found["good"] - found["random"]
     assert found["margin"] == pytest.approx(0.05 * found["spread"])
@@ -355,7 +354,7 @@ def test_a_wrong_learner_is_found_different() -> None:
         seeds = range(first, first + SMALL.seeds)
         return [float(jax_arm.learning_curve(wrong, seed).mean()) for seed in seeds]
 
-    sound, margin = areas(0), yardstick.measure(SMALL)["margin"]
+    sound, margin = areas(0), baseline_policies.measure_baselines(SMALL)["margin"]
 
     def verdict(other: list[float]) -> str:
         return equivalence(sound, other, margin=margin, alpha=SMALL.alpha, planned=SMALL.seeds).verdict

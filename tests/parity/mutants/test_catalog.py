@@ -18,7 +18,7 @@ from parity.mutants import nightly, run
 from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.learner import load_learner, make_learner
 from parity.mutants.mutant import LEARNER, Mutant
-from parity.mutants.recordings import load, make, small_beds
+from parity.mutants.recordings import load, make, small_scenarios
 from parity.mutants.sandbox import PORT
 
 BY_ID = {mutant.id: mutant for mutant in CATALOG}
@@ -85,8 +85,8 @@ def test_unknown_ids_and_impossible_jobs_are_refused() -> None:
     ]
 
 
-def small_material(folder: Path) -> None:
-    odd = small_beds(seed=0)[0]
+def small_recordings(folder: Path) -> None:
+    odd = small_scenarios(seed=0)[0]
     make(folder, [replace(odd, episodes=4, cases=400)])
 
 
@@ -96,7 +96,7 @@ def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path
     idle = replace(rounding, id="idle", new=f"{rounding.old} + 0.0")
     chosen = [BY_ID["breach-at-floor"], rounding, crash, idle]
     told: list[str] = []
-    session = run.run(chosen, 1, tmp_path, told.append, small_material)
+    session = run.run(chosen, 1, tmp_path, told.append, small_recordings)
     step, data, crashed, unchanged = session.verdicts
 
     assert step.outcome == data.outcome == run.KILLED
@@ -122,10 +122,10 @@ def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path
     ]
     assert run.Session(session.verdicts[:2], session.control, 1.0, 1).passed
 
-    (ground,) = load(tmp_path / "material")
-    assert ground.config == small_beds(seed=0)[0].config
-    assert ground.worlds[0].bars.digest == small_beds(seed=0)[0].worlds[0].bars.digest
-    assert len(ground.played[0].transitions.labels) == 400
+    (scenario,) = load(tmp_path / "recordings")
+    assert scenario.config == small_scenarios(seed=0)[0].config
+    assert scenario.worlds[0].bars.digest == small_scenarios(seed=0)[0].worlds[0].bars.digest
+    assert len(scenario.played[0].transitions.labels) == 400
 
 
 def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) -> None:
@@ -135,18 +135,18 @@ def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) 
     chosen = [halved, idle]
     session = run.run(chosen, 1, tmp_path, prepare=lambda folder: make_learner(folder, [first]))
     found, unchanged = session.verdicts
-    assert (found.outcome, found.killed_by, found.bed) == (run.KILLED, ["learner"], "learner")
+    assert (found.outcome, found.killed_by, found.scenario) == (run.KILLED, ["learner"], "learner")
     assert found.field in ("policy loss", "value loss", "gradients", "last loss")
     assert (unchanged.outcome, unchanged.changed) == (run.UNCHANGED, 0)
-    (learnt,) = load_learner(tmp_path / "material")
+    (learnt,) = load_learner(tmp_path / "recordings")
     assert learnt.case == first
     assert [int(table["gradient steps"]) for table in learnt.updates] == [12, 12, 12]
 
 
 def test_nothing_is_tried_where_the_control_does_not_run(tmp_path: Path) -> None:
     def spoilt(folder: Path) -> None:
-        (folder / "bed-0").mkdir(parents=True)
-        (folder / "bed-0" / "bed.json").write_text("{}", encoding="utf-8")
+        (folder / "scenario-0").mkdir(parents=True)
+        (folder / "scenario-0" / "scenario.json").write_text("{}", encoding="utf-8")
 
     with pytest.raises(run.ControlFailed, match="the unchanged port does not run: KeyError: 'worlds'"):
         run.run([BY_ID["half-even"]], 1, tmp_path, prepare=spoilt)

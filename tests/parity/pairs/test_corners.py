@@ -15,7 +15,7 @@ from parity.engine.generate import SeededChoices, case_strategy, seeded_cases
 from parity.engine.pair import Case, Pair
 from parity.engine.verify import check_generated, diverges
 from parity.pairs.branches import PHASE1_REQUIRED
-from parity.pairs.corners import build_case, survey
+from parity.pairs.corners import build_case, survey_market
 from parity.pairs.trading import World, trading_pair
 
 CONFIG = EnvConfig.phase1()
@@ -28,8 +28,8 @@ def market() -> PreparedMarket:
 
 @pytest.fixture(scope="module")
 def cases(market: PreparedMarket) -> list[Case]:
-    choices, ground = SeededChoices(np.random.default_rng(0)), survey(market, CONFIG)
-    return [build_case(choices, ground, 0) for _ in range(4000)]
+    choices, survey = SeededChoices(np.random.default_rng(0)), survey_market(market, CONFIG)
+    return [build_case(choices, survey, 0) for _ in range(4000)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from parity.engine.generate import SeededChoices
 from parity.engine.pair import Case, Pair
 from parity.engine.verify import check_generated
 from parity.pairs.branches import PHASE2_REQUIRED
-from parity.pairs.corners import build_case, survey
+from parity.pairs.corners import build_case, survey_market
 from parity.pairs.corners_phase2 import MANAGED, phase2_scene
 from parity.pairs.policies import PHASE2_POLICIES
 from parity.pairs.trading import World, trading_pair
@@ -29,9 +29,9 @@ def market() -> PreparedMarket:
 
 @pytest.fixture(scope="module")
 def cases(market: PreparedMarket) -> list[Case]:
-    choices, ground = SeededChoices(np.random.default_rng(0)), survey(market, CONFIG)
-    assert ground.actions == 6
-    return [build_case(choices, ground, 0, phase2_scene) for _ in range(4000)]
+    choices, survey = SeededChoices(np.random.default_rng(0)), survey_market(market, CONFIG)
+    assert survey.actions == 6
+    return [build_case(choices, survey, 0, phase2_scene) for _ in range(4000)]
 
 
 @pytest.fixture(scope="module")

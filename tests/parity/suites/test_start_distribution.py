@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import prepare
 from parity.engine.pair import Fields, Pair
-from parity.mutants.recordings import small_beds
+from parity.mutants.recordings import small_scenarios
 from parity.pairs.trading import trading_pair
 from parity.suites.processed import processed
 from parity.suites.start_distribution import PER_START, judge_draws
@@ -19,9 +19,9 @@ from parity.suites.start_distribution import PER_START, judge_draws
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    bed = small_beds(seed=0)[1]
-    assert len(bed.worlds) == 2
-    return trading_pair(bed.worlds, bed.config)
+    scenario = small_scenarios(seed=0)[1]
+    assert len(scenario.worlds) == 2
+    return trading_pair(scenario.worlds, scenario.config)
 
 
 def drawn(pair: Pair, choose: Callable[[NDArray[np.int64], int], NDArray[np.int64]]) -> Fields:
@@ -75,12 +75,15 @@ def test_a_start_that_is_none_is_seen(pair: Pair) -> None:
 
 
 def test_a_processed_world_carries_features_of_its_own(pair: Pair) -> None:
-    bed = small_beds(seed=0)[0]
-    carrying = processed(bed.worlds[0])
-    plain, own = prepare(bed.worlds[0].bars, bed.config), prepare(carrying.bars, bed.config)
+    scenario = small_scenarios(seed=0)[0]
+    carrying = processed(scenario.worlds[0])
+    plain, own = (
+        prepare(scenario.worlds[0].bars, scenario.config),
+        prepare(carrying.bars, scenario.config),
+    )
     assert carrying.name == "ES odd settings, processed"
     np.testing.assert_array_equal(own.bars[:, :3], plain.bars[:, :3])  # prices stay the bars'
     close = plain.features[100:, 0].astype(np.float64)
     np.testing.assert_allclose(own.features[100:, 0], close * 65 / 64, rtol=1e-6)
     assert (own.bars[100:, 3] != plain.bars[100:, 3]).any()
-    assert replace(carrying.bars, precomputed=None).digest == bed.worlds[0].bars.digest
+    assert replace(carrying.bars, precomputed=None).digest == scenario.worlds[0].bars.digest

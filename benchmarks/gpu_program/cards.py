@@ -1,0 +1,102 @@
+"""The GPUs that programs are compiled for, with their rates.
+
+A card has two descriptions: XLA's (a GpuTargetConfigProto in text form, which decides fusion and tile
+sizes) and the rates that the model of :mod:`benchmarks.gpu_program.model` divides by. Rates are what
+such a card was seen to reach or, where nobody measured, the maker's data sheet scaled by what an H100
+reaches of its own (60 of 67, 350 of 495, 700 of 989 TFLOP/s).
+
+Sources: NVIDIA H100 and H200 data sheets (SXM, dense rates without sparsity); NVIDIA Ada GPU
+architecture paper, appendix A (RTX 4090: 82.6 TFLOP/s float32, 82.6 tf32 and 165.2 bf16 with float32
+sums, 1008 GB/s, 72 MB of L2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU to compile for.
+
+    Attributes:
+        name: as in tables.
+        bandwidth: bytes per second of device memory, peak.
+        rates: floating-point operations per second of matrix products, by precision.
+        memory_bytes: of the device.
+        target_config: GpuTargetConfigProto, text form.
+        source: where the rates come from.
+    """
+
+    name: str
+    bandwidth: float
+    rates: Mapping[str, float]
+    memory_bytes: int
+    target_config: str
+    source: str
+
+
+def _target_config(
+    *, cores: int, bandwidth: int, l2: int, clock: float, memory: int, major: int, minor: int,
+    shared_per_core: int, shared_optin: int, threads_per_core: int,
+) -> str:  # fmt: skip
+    """Return XLA's description of a card."""
+    return f"""gpu_device_info {{
+  threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152
+  shared_memory_per_core: {shared_per_core} threads_per_core_limit: {threads_per_core}
+  core_count: {cores} fpus_per_core: 128 block_dim_limit_x: 2147483647 block_dim_limit_y: 65535
+  block_dim_limit_z: 65535 memory_bandwidth: {bandwidth} l2_cache_size: {l2} clock_rate_ghz: {clock}
+  device_memory_size: {memory} shared_memory_per_block_optin: {shared_optin}
+  cuda_compute_capability {{ major: {major} minor: {minor} }}
+  registers_per_core_limit: 65536 registers_per_block_limit: 65536
+}}
+platform_name: "CUDA"
+dnn_version_info {{ major: 9 minor: 8 }}
+"""
+
+
+H100 = Card(
+    name="H100",
+    bandwidth=3.352e12,
+    rates={"float32": 60e12, "tf32": 350e12, "bf16": 700e12},
+    memory_bytes=84_978_434_048,
+    target_config=_target_config(
+        cores=132, bandwidth=3_352_320_000_000, l2=52_428_800, clock=1.98, memory=84_978_434_048,
+        major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
+    ),
+    source="data sheet: 3.35 TB/s; products as large ones are seen to run on one",
+)  # fmt: skip
+H200 = Card(
+    name="H200",
+    bandwidth=4.8e12,
+    rates=H100.rates,
+    memory_bytes=150_754_820_096,
+    target_config=_target_config(
+        cores=132, bandwidth=4_800_000_000_000, l2=62_914_560, clock=1.98, memory=150_754_820_096,
+        major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
+    ),
+    source="data sheet: 4.8 TB/s; the H100's processor, so its products",
+)  # fmt: skip
+RTX_4090 = Card(
+    name="RTX 4090",
+    bandwidth=1.008e12,
+    rates={"float32": 74e12, "tf32": 58e12, "bf16": 117e12},
+    memory_bytes=25_393_692_672,
+    target_config=_target_config(
+        cores=128, bandwidth=1_008_000_000_000, l2=75_497_472, clock=2.52, memory=25_393_692_672,
+        major=8, minor=9, shared_per_core=102_400, shared_optin=101_376, threads_per_core=1536,
+    ),
+    source="Ada architecture paper: 1,008 GB/s, 82.6 / 82.6 / 165 TFLOP/s, scaled as an H100's",
+)  # fmt: skip
+
+CARDS: Mapping[str, Card] = {"h100": H100, "h200": H200, "rtx4090": RTX_4090}
+"""By the name that a command line gives."""
+
+
+def card_of(device_kind: str) -> Card | None:
+    """Return the card of a device kind as JAX names it, such as "NVIDIA H100 80GB HBM3"."""
+    for card in CARDS.values():
+        if card.name.lower() in device_kind.lower():
+            return card
+    return None

@@ -1,0 +1,131 @@
+"""Compile programs for cards, report each, and time it where the card is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import jax
+
+from benchmarks.gpu_program.analysis import Report, analyse
+from benchmarks.gpu_program.cards import CARDS, Card, card_of
+from benchmarks.gpu_program.prepared import prepare
+from benchmarks.gpu_program.subjects import (
+    FORMS,
+    Subject,
+    environment,
+    find_part,
+    training_settings,
+    update,
+)
+from benchmarks.gpu_program.target import compile_for
+from foundation.errors import InputError
+
+
+def report_all(
+    cards: Sequence[str],
+    precisions: Sequence[str],
+    phases: Sequence[int],
+    what: Sequence[str],
+    options: Mapping[str, Any],
+    hlo: Path | None = None,
+) -> list[Report]:
+    """Return a report for every program and card; each is announced as it is made.
+
+    Args:
+        cards: names in :data:`benchmarks.gpu_program.cards.CARDS`.
+        precisions: of training.
+        phases: 1, 2.
+        what: "environment", "training".
+        options: sizes, as the command line names them.
+        hlo: folder for the compiled texts.
+
+    Raises:
+        InputError: the CUDA plugin is not installed, or a setting is not valid.
+    """
+    reports = []
+    for subject in subjects(precisions, phases, what, options):
+        for name in cards:
+            report = report_of(subject, CARDS[name], options["unknown_trips"], hlo)
+            click.echo(progress_line(report), err=True)
+            reports.append(report)
+    return reports
+
+
+def subjects(
+    precisions: Sequence[str], phases: Sequence[int], what: Sequence[str], options: Mapping[str, Any]
+) -> list[Subject]:
+    """Return the programs that were asked for."""
+    programs: list[Subject] = []
+    for phase in phases:
+        if "environment" in what:
+            programs += [environment(form, phase, options["envs"], options["days"]) for form in FORMS]
+        for precision in precisions if "training" in what else ():
+            sizes = {
+                "n_envs": options["envs"],
+                "n_steps": options["n_steps"],
+                "batch_size": options["batch_size"],
+                "n_epochs": options["epochs"],
+                "precision": precision,
+            }
+            settings = training_settings({**sizes, **named(options["overrides"])})
+            programs.append(update(settings, phase, options["days"]))
+    return programs
+
+
+def named(texts: Sequence[str]) -> dict[str, Any]:
+    """Return NAME=VALUE texts as a mapping; values are read as JSON where they are JSON.
+
+    Raises:
+        InputError: a text has no equals sign.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text}: give NAME=VALUE, such as gamma=0.995")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None = None) -> Report:
+    """Compile a program for a card and report it; where that card is there, time it too."""
+    compiled = compile_for(card, subject.function, subject.shapes(), subject.donate)
+    if hlo is not None:
+        hlo.mkdir(parents=True, exist_ok=True)
+        name = f"{card.name}_{subject.name}".replace(" ", "_").replace(",", "")
+        (hlo / f"{name}.txt").write_text(compiled.text)
+    parts = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
+    report = analyse(
+        subject.name,
+        compiled.text,
+        subject.steps,
+        card,
+        parts,
+        unknown_trips,
+        own=compiled.own_kernels,
+    )
+    report.compile_seconds = compiled.seconds
+    report.temporary_bytes = compiled.temporary_bytes
+    device = jax.devices()[0]
+    if device.platform == "gpu" and card_of(device.device_kind) is card:
+        report.measured_seconds = median(prepare(subject).timed(2.0))
+    return report
+
+
+def progress_line(report: Report) -> str:
+    """Return a line of progress."""
+    counts = ", ".join(
+        f"{part.kernels} kernels a {part.name}"
+        + (f" and {len(part.host_loops)} loops the host reads" if part.host_loops else "")
+        for part in report.parts
+    )
+    return f"{report.name}, {report.card}, compiled in {report.compile_seconds:.1f} s: {counts}"

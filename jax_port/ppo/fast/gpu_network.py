@@ -1,0 +1,101 @@
+"""The actor-critic as the GPU's form of the trainer uses it: weights packed, one call for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+
+from jax_port.ppo.fast import fused_mlp
+from jax_port.ppo.fast import stacked_mlp as stacked
+from jax_port.ppo.fast.form import Form
+from jax_port.ppo.fast.row_losses import Numbers, RowTerms
+from jax_port.ppo.policy import make_network
+from jax_port.ppo.settings import TrainSettings
+
+Packed = Any
+"""Weights as products read them, a pytree of float32 arrays."""
+
+
+class GpuNetwork(NamedTuple):
+    """Functions of an actor-critic.
+
+    Attributes:
+        pack: the network's weights, or a tree like them, to :data:`Packed`.
+        unpack: back.
+        inputs: normalised observations float32 (B, D) to input rows.
+        rounded: packed weights in the precision of the products.
+        infer: (rounded weights, input rows) to logits and values, float32 (B, A + 1).
+        forward: the same, and what :attr:`backward` needs.
+        backward: (rounded weights, input rows, what forward kept, gradients of the outputs) to those of
+            the packed weights, float32.
+        line: numbers in a line, where all weights are put into one array.
+        fused: (rounded weights, input rows, words, numbers) to gradients and the terms' sums, by
+            :mod:`jax_port.ppo.fast.fused_mlp`; None where its kernel does not take them.
+    """
+
+    pack: Callable[[Any], Packed]
+    unpack: Callable[[Packed], Any]
+    inputs: Callable[[jax.Array], jax.Array]
+    rounded: Callable[[Packed], Packed]
+    infer: Callable[[Packed, jax.Array], jax.Array]
+    forward: Callable[[Packed, jax.Array], tuple[jax.Array, Any]]
+    backward: Callable[[Packed, jax.Array, Any, jax.Array], Packed]
+    line: int
+    fused: Callable[[Packed, jax.Array, jax.Array, Numbers], tuple[Packed, RowTerms] | None]
+
+
+def gpu_network(
+    settings: TrainSettings, num_actions: int, obs_size: int, form: Form = "gpu"
+) -> GpuNetwork:
+    """Return the network of these settings; side by side where its two halves have the same sizes."""
+
+    def unfused(*_: Any) -> None:
+        return None
+
+    spec = settings.network
+    dtype = jnp.bfloat16 if settings.precision == "bf16" else jnp.float32
+    if not stacked.can_stack(spec):
+        module = make_network(spec, dtype, num_actions)
+
+        def both(params: Packed, x: jax.Array) -> jax.Array:
+            logits, values = cast(Any, module.apply(params, x))
+            return jnp.concatenate([logits, values[:, None]], axis=1)
+
+        def forward(params: Packed, x: jax.Array) -> tuple[jax.Array, Any]:
+            return jax.vjp(lambda params: both(params, x), params)
+
+        def backward(params: Packed, x: jax.Array, back: Any, out: jax.Array) -> Packed:
+            del params, x
+            return back(out)[0]
+
+        def same(x: Any) -> Any:
+            return x
+
+        return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1], unfused)
+    act = spec.activation
+    # Full float32 is for comparisons, where a GPU has no fast products for the kernel to use.
+    fast = form == "gpu fused" and settings.precision != "float32"
+    takes_kernel = fast or form == "gpu fused, interpreted"
+
+    def fused(
+        weights: Packed, x: jax.Array, rows: jax.Array, numbers: Numbers
+    ) -> tuple[Packed, RowTerms] | None:
+        if not fused_mlp.can_fuse(weights, x.shape[0], act):
+            return None
+        deltas = fused_mlp.fused(weights, x, rows, numbers, interpret=form == "gpu fused, interpreted")
+        return fused_mlp.gradients(x, deltas), deltas.terms
+
+    return GpuNetwork(
+        pack=lambda params: stacked.stack(params, spec),
+        unpack=lambda packed: stacked.unstack(packed, spec, obs_size),
+        inputs=lambda obs: stacked.as_inputs(obs, dtype),
+        rounded=lambda packed: stacked.in_precision(packed, dtype),
+        infer=lambda weights, x: stacked.outputs(weights, x, act)[0],
+        forward=lambda weights, x: stacked.outputs(weights, x, act),
+        backward=lambda weights, x, kept, out: stacked.gradients(weights, x, kept, out, act),
+        line=spec.pi[-1],
+        fused=fused if takes_kernel else unfused,
+    )

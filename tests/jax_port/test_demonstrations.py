@@ -1,0 +1,60 @@
+"""The plan's modules show what they are for when they are run as programs."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from jax_port.data.demonstration import show_markets
+from markets import SYMBOLS
+from markets.synthetic.bars import synthetic_bars
+
+
+def run(module: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the module is imported already
+        runpy.run_module(module, run_name="__main__")
+
+
+def test_the_loader_shows_every_market_with_its_memory_and_device(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("jax_port.data.data_loader", monkeypatch)
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines()[: len(SYMBOLS)]] == list(SYMBOLS)
+    sizes = [float(line.split(" MiB")[0].split()[-1]) for line in shown.splitlines()[: len(SYMBOLS)]]
+    assert all(0 < size < 500 for size in sizes)
+    assert "features    float32  (72000, 11)    on " in shown
+    assert "jax.devices() = [" in shown
+
+
+def test_the_loader_shows_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bars.csv"
+    synthetic_bars("NQ", days=3, seed=1).frame.to_csv(path, index_label="timestamp")
+    show_markets([str(path), "--symbol", "NQ"])
+    assert capsys.readouterr().out.startswith("NQ     1,350 bars,")
+
+
+def test_a_missing_file_is_one_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("jax_port.data.data_loader", monkeypatch, "no.csv")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: no.csv: no such file; give a file of one-minute bars\n"
+
+
+def test_the_environment_shows_steps_masks_and_rewards(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("jax_port.envs.env_phase1_jax", monkeypatch)
+    shown = capsys.readouterr().out
+    assert "observation is float32 (225,), finite throughout: True" in shown
+    assert "one step, buy: reward -0.0100, position 1" in shown
+    assert shown.count("masks   111") == 1
+    assert shown.count("rewards ") == 5
