@@ -25,7 +25,7 @@ from benchmarks.harness.reports import (
 )
 from benchmarks.harness.rows import EnvironmentRow, ReturnRow, Row, Side, TrainingRow
 from foundation.report.bars import Bar, Scale, draw_bars
-from foundation.report.format import byte_size, dollars_short, percent_figures, rate
+from foundation.report.format import byte_size, dollars_short, percent_figures, short_rate
 from foundation.report.svg import BACKED, COLOURS, NARROW, TEXT, Size, axes_in, draw, figure_of
 
 Words = Callable[[float], str]
@@ -53,7 +53,7 @@ BELOW: Mapping[str, Any] = {"xytext": (0, -7), "va": "top", "ha": "center"}
 """Where the name of a point stands."""
 
 
-def _log_ticks(axes: Axes, which: str, words: Words = rate) -> None:
+def _log_ticks(axes: Axes, which: str, words: Words = short_rate) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
     axis.set_minor_formatter(NullFormatter())
@@ -116,7 +116,7 @@ def envs_plot(report: EnvReport) -> Markup:
             _log_ticks(axes, which)
         return figure
 
-    rates = "; ".join(f"{row.name} {rate(row.median)}" for row in report.rows if row.median)
+    rates = "; ".join(f"{row.name} {short_rate(row.median)}" for row in report.rows if row.median)
     return draw("envs", f"steps a second over environments: {rates}", paint)
 
 
@@ -187,10 +187,10 @@ def train_plot(report: TrainReport) -> Markup:
     rows = [row for row in report.rows if isinstance(row, TrainingRow)]
     rows.sort(key=lambda row: (-row.epochs, -(row.median or 0)))
     bars = [
-        bar_of(row, row.side, row.median, rate, row.rate.quartiles if row.rate else None)
+        bar_of(row, row.side, row.median, short_rate, row.rate.quartiles if row.rate else None)
         for row in rows
     ]
-    return bars_plot("train", bars, Scale("training steps a second, log scale", rate))
+    return bars_plot("train", bars, Scale("training steps a second, log scale", short_rate))
 
 
 def memory_plot(report: MemoryReport) -> Markup:
@@ -299,7 +299,7 @@ def _curve(axes: Axes, row: ReturnRow, number: int) -> Any:
     return line
 
 
-def line_plot(name: str, x: str, y: str, points: Points, words: Words = rate) -> Markup:
+def line_plot(name: str, x: str, y: str, points: Points, words: Words = short_rate) -> Markup:
     """Draw a small plot of values over a logarithmic axis; ``x`` and ``y`` name the axes."""
     points = sorted(points)
 
@@ -310,13 +310,13 @@ def line_plot(name: str, x: str, y: str, points: Points, words: Words = rate) ->
         axes.set_xscale("log")
         axes.plot(*zip(*points, strict=True), color=COLOURS["port"], marker="o", markersize=5)
         axes.set_ylim(0, 1.2 * max(value for _, value in points))
-        axes.set_xticks([at for at, _ in points], [rate(at) for at, _ in points])
+        axes.set_xticks([at for at, _ in points], [short_rate(at) for at, _ in points])
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
         return figure
 
-    values = ", ".join(f"{rate(at)}: {words(value)}" for at, value in points)
+    values = ", ".join(f"{short_rate(at)}: {words(value)}" for at, value in points)
     return draw(name, f"{y} over {x}: {values}", paint, NARROW)
 
 
@@ -344,14 +344,14 @@ def _scaling_series(report: ScalingReport) -> list[tuple[str, str, str, Points, 
             for row, samples in training
             if all(row.axes[key] == base[key] for key in others)
         ]
-        series.append(("Training", STEPS, words, same, rate))
+        series.append(("Training", STEPS, words, same, short_rate))
     for name in dict.fromkeys(row.series for row, _ in rated if row.series != "training"):
         some = [(row, samples) for row, samples in rated if row.series == name]
         axis = "devices" if "devices" in some[0][0].axes else "days"
         title, _, over = name.partition(" over ")
         points = [(row.axes[axis], samples.median) for row, samples in some]
         label = "days of data" if over == "data" else over
-        series.append((title.capitalize(), STEPS, label, points, rate))
+        series.append((title.capitalize(), STEPS, label, points, short_rate))
     for axis, other in (("environments", "steps"), ("steps", "environments")):
         first = getattr(report.compile[0], other) if report.compile else None
         rows = [row for row in report.compile if getattr(row, other) == first]

@@ -143,7 +143,7 @@ def short(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def rate(value: float) -> str:
+def short_rate(value: float) -> str:
     """Return a rate with three figures and the prefix of its unit, such as "3.41M"."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:

@@ -83,7 +83,7 @@ def test_large_numbers_in_short() -> None:
     assert [form.short(x) for x in (0, 9999, 12345, 1885725, 2142974771)] == [
         "0", "9,999", "12.3k", "1.89M", "2.14bn",
     ]  # fmt: skip
-    assert [form.rate(x) for x in (3.21, 9999, 3.41e6, 2.1e9)] == ["3.21", "10k", "3.41M", "2.1G"]
+    assert [form.short_rate(x) for x in (3.21, 9999, 3.41e6, 2.1e9)] == ["3.21", "10k", "3.41M", "2.1G"]
     assert [form.byte_size(x) for x in (70, 1945, 5 * 2**20)] == ["70 B", "1.9 KiB", "5 MiB"]
 
 
