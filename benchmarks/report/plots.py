@@ -99,7 +99,7 @@ def envs_plot(report: EnvReport) -> Markup:
         axes = axes_in(
             figure,
             44,
-            36 if size.wide else 190,
+            40 if size.wide else 194,
             210 if size.wide else 12,
             grid="xy",
             x="environments stepped at once, log scale",
@@ -256,7 +256,7 @@ def return_plot(report: ReturnReport) -> Markup:
         figure = figure_of(size.width, 480 if size.wide else 320 + under)
         scale = ", log scale" if long else ""
         x = f"seconds of training{scale}"
-        axes = axes_in(figure, 56, 36 + under, x=x, y="mean PnL of an episode ($)")
+        axes = axes_in(figure, 56, 40 + under, x=x, y="mean PnL of an episode ($)")
         lines: dict[str, Any] = {}
         for row in drawn:
             lines.setdefault(row.name, _curve(axes, row, names.index(row.name)))

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from foundation.report.svg import COLOURS, NARROW, TEXT, WIDE, Size, axes_in, draw, figure_of
 
-LINE, GAP, FOOT = 16.0, 9.0, 46.0
+LINE, GAP, FOOT = 16.0, 9.0, 50.0
 """Pixels: height of a line of text, between two rows, and of the axis under them."""
 CHARACTER = 0.57 * TEXT
 """Width of a character in pixels, about."""

@@ -78,7 +78,7 @@ def figure_of(width: float, height: float) -> Figure:
 def axes_in(
     figure: Figure,
     left: float = 8,
-    bottom: float = 36,
+    bottom: float = 40,
     right: float = 10,
     top: float = 24,
     *,
@@ -105,6 +105,7 @@ def axes_in(
     axes = figure.add_axes(box)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, which="both", pad=4)
+    axes.tick_params(axis="x", pad=7)  # a name at the left end stays below that of the vertical axis
     for which in grid:
         axes.grid(axis="x" if which == "x" else "y", color=COLOURS["line"], linewidth=0.8)
     axes.set_axisbelow(True)

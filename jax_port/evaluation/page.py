@@ -99,7 +99,7 @@ def verdict(values: Values) -> Verdict:
             headline,
             f"{interval} holds zero: {count(starts['days'], 'day')} do not tell an edge from luck.",
         )
-    side = "above" if low > 0 else "below"
+    side = "above zero" if low > 0 else "below zero: over all starts the policy loses"
     unseen = status in (HELD_OUT, OTHER_MARKET)
     kept = (
         "The policy was not trained on these days."
@@ -109,7 +109,7 @@ def verdict(values: Values) -> Verdict:
         else "These days came before the ones that the policy was trained on."
     )
     tone: Tone = "bad" if low <= 0 else "good" if unseen else "warn"
-    return Verdict(tone, headline, f"{interval} lies {side} zero. {kept}")
+    return Verdict(tone, headline, f"{interval} lies {side}. {kept}")
 
 
 def tiles(performance: Values) -> list[Tile]:

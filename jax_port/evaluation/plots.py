@@ -37,7 +37,7 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
         high = 400 if size.wide else 320
         figure = figure_of(size.width, high)
         left = 12 + 6.4 * max(len(dollars_short(value)) for value in (curve.min(), curve.max()))
-        low_top, gap = 0.36 * high, 38
+        low_top, gap = 0.36 * high, 42
         top = axes_in(figure, left, low_top + 6, 6, y="account equity ($)")
         low = axes_in(figure, left, gap, 6, high - low_top + 30, x="New York date")
         figure.text(
@@ -58,7 +58,8 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
         low.set_ylim(-max(1.05 * float(below.max()), 100.0), 0)
         ticks = _date_ticks(days, first, 10 if size.wide else 4)
         # A label is centred on its day's first bar, so one near the edge would stick out.
-        shown = {place: label for place, label in ticks.items() if place <= 0.94 * end}
+        room = 46 * end / (size.width - left)
+        shown = apart({at: label for at, label in ticks.items() if at <= 0.94 * end}, room)
         top.set_xticks(list(shown))
         top.xaxis.set_major_formatter(NullFormatter())
         low.set_xticks(list(shown), list(shown.values()))
@@ -90,6 +91,15 @@ def _date_ticks(days: Sequence[Any], first: NDArray[np.int64], most: int) -> dic
     long = (stamps[-1] - stamps[0]).days > 330
     labels = [f"{stamp:%b %Y}" if long else f"{stamp.day} {stamp:%b}" for stamp in stamps]
     return dict(zip(first[::every].tolist(), labels, strict=True))
+
+
+def apart(labels: Mapping[int, str], room: float) -> dict[int, str]:
+    """Return the labels that have so much room after the one before, the first of them always."""
+    shown: dict[int, str] = {}
+    for at, label in sorted(labels.items()):
+        if not shown or at - max(shown) >= room:
+            shown[at] = label
+    return shown
 
 
 def pnl_histogram(pnl: NDArray[np.float64], mean: float) -> Markup:

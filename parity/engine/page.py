@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from foundation.report.format import exponent, percent, plain, short, show
+from foundation.report.format import exponent, figures, percent, plain, short, show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
 from parity.engine.compare import FAR, Comparison, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
-from parity.engine.format import amount, amount_apart, runs, tolerance_of, ulps, unit_of
+from parity.engine.format import CENTS, amount, amount_apart, runs, tolerance_of, ulps, unit_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 from parity.engine.report import DIFFERENT, SAME
 
@@ -176,7 +176,7 @@ def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
     ]
     if not limits:
         return Tile(label, "–", "no episodes replayed")
-    below = f"at most {deviation:.1g} of it; the limit is ±{100 * min(limits):g}%"
+    below = f"at most {figures(deviation, 1)} of it; the limit is ±{100 * min(limits):g}%"
     if deviation > 1:
         below += "; above 100% the difference is larger than the reference's own reward"
     return Tile(label, percent(deviation, 2), below, not deviation <= min(limits))
@@ -222,10 +222,11 @@ def _check(check: Values) -> dict[str, Any]:
     first, why = check["first"], check["error"]
     if first and not why:
         at = f", step {first['step']:,}" if first["step"] >= 0 else ""
-        why = (
-            f"{_place(first['field'], first['index'])}: reference {show(first['reference'])}, "
-            f"port {show(first['port'])} at {_lane(check['check'])} {first['lane']:,}{at}"
-        )
+        unit = unit_of(check["fields"].get(first["field"], {}).get("rule", ""))
+        unit = unit if unit == CENTS else ""
+        mine, theirs = (" ".join(amount(first[side], unit)).rstrip() for side in ("reference", "port"))
+        place, lane = _place(first["field"], first["index"]), _lane(check["check"])
+        why = f"{place}: reference {mine}, port {theirs} at {lane} {first['lane']:,}{at}"
     elif far and not why:
         name, measure = far[0]
         why = (

@@ -52,7 +52,7 @@ def curve_plot(number: int, curve: Values) -> dict[str, Any]:
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 270)
         top = axes_in(figure, 66, 106, y=what)
-        low = axes_in(figure, 66, right=10, bottom=36, top=196, x="step of the episode")
+        low = axes_in(figure, 66, right=10, bottom=40, top=196, x="step of the episode")
         figure.text(
             2 / size.width, 92 / 270, f"port {MINUS} reference", va="top", color=COLOURS["muted"]
         )

@@ -155,7 +155,7 @@ def test_the_verdict_and_its_numbers_head_the_page(good: str) -> None:
         "Largest error, observation / reward1 / 0ulps, the steps from one float to the next; 4 allowed"
         in text
     )
-    assert "Episode reward deviation0.00%at most 3e-07 of it; the limit is ±5%" in text
+    assert "Episode reward deviation0.00%at most 3e−7 of it; the limit is ±5%" in text
     assert "Branches covered1 of 1ways that a rule can go, of those that must be taken" in text
     assert "Where they differ" not in text
 
@@ -188,7 +188,9 @@ def test_a_divergence_from_the_start_of_an_episode(bad: str) -> None:
 
 def test_failed_checks_say_why(bad: str) -> None:
     text = Reader(bad).text
-    assert "balance: reference 4,999,750, port 5,002,250 at episode 3, step 41" in text
+    assert (
+        "reference $49,997.50 (4,999,750 cents), port $50,022.50 (5,002,250 cents) at episode 3" in text
+    )
     assert "restarted: reference 1, port 0 at episode 0, step 284" in text
     assert "fields without a counterpart or a rule: <x>" in text
     assert "Never taken: exit: target." in text
