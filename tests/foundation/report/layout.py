@@ -80,7 +80,7 @@ def browser(folder: Path, *options: str) -> str:
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
         "--disable-background-networking", "--no-first-run", f"--user-data-dir={folder / 'profile'}",
-        "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=8000", *options,
+        "--host-resolver-rules=MAP * ~NOTFOUND", *options,
     ]  # fmt: skip
     return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
 
