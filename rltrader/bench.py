@@ -36,9 +36,10 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     Takes two reports of one benchmark, or two benchmarks.json. Exit code 0 means that nothing got
     slower, 1 that something did or is gone, 2 bad input.
     """
-    from benchmarks.harness.output import WIDTH, numeric_table, short
+    from benchmarks.harness.output import WIDTH, numeric_table
     from benchmarks.harness.reports import read_report
     from benchmarks.report.compare import compare as compare_reports
+    from foundation.report.format import short_rate
 
     comparison = compare_reports(read_report(before), read_report(after), margin)
     if as_json:
@@ -50,8 +51,8 @@ def compare(before: Path, after: Path, margin: float, as_json: bool) -> None:
     for change in comparison.changes:
         table.add_row(
             change.name,
-            short(change.before),
-            f"{short(change.after)} {change.unit}",
+            short_rate(change.before),
+            f"{short_rate(change.after)} {change.unit}",
             f"{change.ratio:.3f}",
             f"{change.low:.3f} to {change.high:.3f}" if change.high < float("inf") else "one sample",
             f"{change.verdict} (machine)" if change.machine else change.verdict,

@@ -140,7 +140,7 @@ def _show(values: dict[str, Any], out: Path) -> None:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(style="dim")
     for tile in tiles(values["performance"]):
-        table.add_row(tile["label"], tile["value"], tile["below"])
+        table.add_row(tile.label, tile.value, tile.below)
     console.print(table)
     if values["seconds"]:
         console.print(_both_verdicts(values["seconds"]))

@@ -14,27 +14,21 @@ from benchmarks.report.tables import PageTable, section_tables
 from benchmarks.report.takeaways import takeaway
 from benchmarks.report.targets import Target, command_of, targets
 from foundation.report.html import templates
+from foundation.report.parts import Tone, Verdict
 
 ABOUT = {
-    "env": "Random valid actions, restarts included, float32 observations; compiling is apart.",
+    "env": "Random valid actions, restarts included, float32 observations; compiling is apart. A step "
+    "is one minute bar of one environment, (N, 225) the 225 numbers that each of N environments "
+    "observes.",
     "train": "Rollout and update, end to end: the same bars, network and epochs for all.",
-    "roofline": "What a step must move or multiply, against the machine's own rates in those rounds.",
+    "roofline": "What a step must move (bytes) or multiply, against what this machine moved and "
+    "multiplied at best in the same rounds.",
     "scaling": "One size at a time moves away from a base point.",
     "latency": "For live trading: one decision at a time, on one thread.",
     "memory": "What one more environment costs, and how busy each side keeps the machine.",
     "time_to_return": "What users wait for: wall time until unseen bars of a market with a planted "
     "pattern are traded well.",
 }
-
-
-@dataclass(frozen=True)
-class Headline:
-    """Verdict at the top of the page: tone of its colour, sign, title, and a sentence."""
-
-    tone: str
-    sign: str
-    title: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -88,28 +82,29 @@ def render(report: MergedReport) -> str:
     return env.get_template("benchmark.html.j2").render(
         report=report,
         targets=rows,
-        headline=headline(report, rows),
+        verdict=verdict(report, rows),
         sections=sections,
         noise=noise(report),
     )
 
 
-def headline(report: MergedReport, rows: Sequence[Target]) -> Headline:
+def verdict(report: MergedReport, rows: Sequence[Target]) -> Verdict:
     """Return the page's verdict."""
     broken = [part.title for part in report.sections.values() if part.status != "ok"]
     measured = [row for row in rows if row.met is not None]
     missed = [row.metric for row in measured if not row.met]
-    text = f"{len(rows) - len(measured)} of the plan's {len(rows)} rows could not be judged here."
+    unjudged = len(rows) - len(measured)
+    text = f"{unjudged} of the plan's {len(rows)} rows could not be judged here."
     if missed:
         text = f"Not met: {', '.join(missed)}. {text}"
     if broken:
         text += f" Not complete: {', '.join(broken)}."
     if report.made.quick:
         quick = "Tiny sizes: it shows that everything runs, and its numbers mean nothing."
-        return Headline("warn", "!", "A quick run.", f"{quick} {text}")
+        return Verdict("warn", "A quick run.", f"{quick} {text}")
     title = f"{len(measured) - len(missed)} of {len(measured)} measured targets met."
-    tone, sign = ("bad", "✕") if missed else ("warn", "!") if broken else ("good", "✓")
-    return Headline(tone, sign, title, text)
+    tone: Tone = "bad" if missed else "warn" if broken else "good"
+    return Verdict(tone, title, text)
 
 
 def noise(report: MergedReport) -> list[Noise]:

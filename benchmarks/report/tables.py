@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from benchmarks.harness import reports
-from benchmarks.harness.output import duration, percent, short, size_words
 from benchmarks.harness.reports import SectionReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, Row, TrainingRow
 from benchmarks.harness.statistics import block_scatter, paired_ratio, summarise
 from benchmarks.report.takeaways import base_row, times
 from benchmarks.report.targets import best
+from foundation.report.format import byte_size, duration, percent_figures, short_rate
 
 DASH = "–"
 
@@ -84,8 +84,8 @@ def rate_table(
         table.add(
             row.name,
             f"{row.envs:,}",
-            f"{short(row.rate.median)} {row.unit}",
-            f"{short(low)} to {short(high)}",
+            f"{short_rate(row.rate.median)} {row.unit}",
+            f"{short_rate(low)} to {short_rate(high)}",
             _scatter([summarise(block).median for block in row.rate.blocks if block]),
             f"{row.prepare_seconds or 0:.2f} s",
             DASH if ratio is None else times(ratio).replace(" times", "x"),
@@ -144,9 +144,9 @@ def roofline_tables(report: reports.RooflineReport) -> list[PageTable]:
         shares.add(
             row.name,
             row.description,
-            short(row.needs_per_step),
-            percent(row.share.median),
-            f"{percent(low)} to {percent(high)}",
+            short_rate(row.needs_per_step),
+            percent_figures(row.share.median),
+            f"{percent_figures(low)} to {percent_figures(high)}",
         )
     counted = PageTable("Bytes of one environment step, counted", ("", "bytes"))
     for name, size in report.bytes_per_step.items():
@@ -169,7 +169,7 @@ def scaling_tables(report: reports.ScalingReport) -> list[PageTable]:
         loading.add(
             f"{market.days:,}",
             f"{market.bars:,}",
-            size_words(market.device_bytes),
+            byte_size(market.device_bytes),
             f"{market.prepare_seconds:.2f} s",
         )
     return [rate_table(report.rows, "Every point", _no_comparison), compiling, loading]
@@ -183,10 +183,10 @@ def memory_tables(report: reports.MemoryReport) -> list[PageTable]:
         if row.bytes is None:
             sizes.add_failure(row)
             continue
-        parts = [f"{name} {size_words(size)}" for name, size in row.parts.items()]
-        parts += [size_words(size) for size in row.worker_bytes]
-        shared = DASH if row.shared_bytes is None else size_words(row.shared_bytes)
-        sizes.add(row.name, row.per, row.how, size_words(row.bytes), ", ".join(parts) or DASH, shared)
+        parts = [f"{name} {byte_size(size)}" for name, size in row.parts.items()]
+        parts += [byte_size(size) for size in row.worker_bytes]
+        shared = DASH if row.shared_bytes is None else byte_size(row.shared_bytes)
+        sizes.add(row.name, row.per, row.how, byte_size(row.bytes), ", ".join(parts) or DASH, shared)
     busy = PageTable("Utilisation", ("", "share of all cores", "CPU seconds", "seconds", "GPU"))
     for used in report.utilisation:
         if used.cpu_share is None:
@@ -197,7 +197,7 @@ def memory_tables(report: reports.MemoryReport) -> list[PageTable]:
             f"{used.cpu_share:.0%} of {used.cores}",
             f"{used.cpu_seconds:.1f}",
             f"{used.wall_seconds:.1f}",
-            used.gpu_reason if used.gpu_share is None else percent(used.gpu_share),
+            used.gpu_reason if used.gpu_share is None else percent_figures(used.gpu_share),
         )
     return [sizes, busy]
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from benchmarks.harness import reports
-from benchmarks.harness.output import duration, short, size_words
 from benchmarks.harness.reports import SectionReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, ShareRow, TrainingRow
 from benchmarks.harness.statistics import Summary, paired_ratio
 from benchmarks.report.targets import best, best_vectorised, with_observations
+from foundation.report.format import byte_size, duration, short_rate
 
 
 @singledispatch
@@ -48,13 +48,13 @@ def _env(report: reports.EnvReport) -> str:
     base, vec = base_row(rows), best_vectorised(rows)
     if base is None:
         return "The port's own row failed. See the table for why."
-    first = f"At {base.envs:,} environments the port makes {short(base.median or 0)} steps/s with"
+    first = f"At {base.envs:,} environments the port makes {short_rate(base.median or 0)} steps/s with"
     first += " every (N, 225) observation written"
     if vec is not None:
         first += f", {_times(base, vec)} the best SubprocVecEnv"
     numpy = best(row for row in rows if row.side == "NumPy")
     top = best(with_observations(rows)) or base
-    second = f"Its best number of environments is {top.envs:,}, with {short(top.median or 0)}"
+    second = f"Its best number of environments is {top.envs:,}, with {short_rate(top.median or 0)}"
     if numpy is not None:
         second += f"; against the same rules in NumPy it is {_times(base, numpy)} as fast"
     return f"{first}. {second}."
@@ -71,7 +71,7 @@ def _train(report: reports.TrainReport) -> str:
     port, reference, baseline = by_side.values()
     if port is None:
         return "The port's trainer failed. See the table for why."
-    first = f"At {epochs} epochs the port trains {short(port.median or 0)} steps/s"
+    first = f"At {epochs} epochs the port trains {short_rate(port.median or 0)} steps/s"
     if reference is not None:
         first += f", {_times(port, reference)} the best MaskablePPO"
     second = "No other JAX trainer was measured"
@@ -146,11 +146,11 @@ def _memory(report: reports.MemoryReport) -> str:
     loops = [(row, size) for row, size in sizes if row.form]
     if not loops:
         return "The port's loop could not be compiled. See the table for why."
-    parts = [f"{size_words(size)} {row.name.split(', ')[1]}" for row, size in loops[-2:]]
+    parts = [f"{byte_size(size)} {row.name.split(', ')[1]}" for row, size in loops[-2:]]
     first = f"An environment of the port takes {' and '.join(parts)}"
     workers = [size for row, size in sizes if "SubprocVecEnv" in row.name]
     if workers:
-        first += f"; a worker process of the reference takes {size_words(min(workers))}"
+        first += f"; a worker process of the reference takes {byte_size(min(workers))}"
     shares = [(row, row.cpu_share) for row in report.utilisation if row.cpu_share is not None]
     if not shares:
         return f"{first}. Utilisation was not measured."

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from benchmarks.harness.output import duration, percent, short, size_words
 from benchmarks.harness.reports import (
     EnvReport,
     MemoryReport,
@@ -20,6 +19,7 @@ from benchmarks.harness.reports import (
 from benchmarks.harness.rows import EnvironmentRow, MemoryRow, RateRow, TrainingRow
 from benchmarks.harness.statistics import paired_ratio
 from benchmarks.report.sections import SECTIONS
+from foundation.report.format import byte_size, duration, percent_figures, short_rate
 
 TWO_MILLION = 2_000_000
 EPOCHS = 4
@@ -108,7 +108,7 @@ def _environments(report: MergedReport) -> Sequence[EnvironmentRow]:
 
 
 def _per_second(row: RateRow | None) -> str:
-    return NOT_MEASURED if row is None or row.median is None else f"{short(row.median)} steps/s"
+    return NOT_MEASURED if row is None or row.median is None else f"{short_rate(row.median)} steps/s"
 
 
 def _gain(port: RateRow | None, reference: RateRow | None) -> float | None:
@@ -193,7 +193,7 @@ def _gpu_utilisation(report: MergedReport) -> Target:
     for side, row in rows.items():
         share = shares[side]
         why = (row.error or row.gpu_reason if row else "") or NOT_MEASURED
-        words[side] = why if share is None else percent(share)
+        words[side] = why if share is None else percent_figures(share)
     port, reference = shares["port"], shares["reference"]
     return replace(
         target,
@@ -220,8 +220,8 @@ def _memory_per_environment(report: MergedReport) -> Target:
         "~0.1 MB",
         "memory",
         "PSS of a SubprocVecEnv worker, the smallest; the port's compiled loop with observations",
-        reference=NOT_MEASURED if reference is None else size_words(reference),
-        port=NOT_MEASURED if port is None else size_words(port),
+        reference=NOT_MEASURED if reference is None else byte_size(reference),
+        port=NOT_MEASURED if port is None else byte_size(port),
         ratio=reference / port if reference is not None and port else None,
         met=None if port is None else port <= 100_000,
     )
@@ -238,6 +238,6 @@ def _memory_per_market(report: MergedReport) -> Target:
         target,
         how=f"{target.how}, {row.bars or 0:,} bars; once for all environments",
         reference="in each worker",
-        port=size_words(row.bytes),
+        port=byte_size(row.bytes),
         met=row.bytes < 500e6,
     )

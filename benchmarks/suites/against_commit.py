@@ -30,12 +30,13 @@ from rich.progress import track
 from benchmarks.harness import options as cli
 from benchmarks.harness import tree_worker
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, Report
 from benchmarks.harness.rows import Row
 from benchmarks.harness.statistics import PairedRatio, Samples, median_interval, ratio_of_rounds
 from foundation.errors import InputError, run_command
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.report.format import short_rate
 
 WORKLOADS = ("environment, phase 1", "training, phase 1", "training, phase 2")
 Verdict = Literal["slower", "faster", "within noise"]
@@ -246,8 +247,8 @@ def show(report: AgainstReport, console: Console) -> None:
         low, high = row.control_interval
         table.add_row(
             row.name,
-            short(row.other.median),
-            short(row.this.median),
+            short_rate(row.other.median),
+            short_rate(row.this.median),
             f"{row.ratio.median:.3f}",
             f"{row.interval[0]:.3f} to {row.interval[1]:.3f}",
             f"{low:.3f} to {high:.3f}",

@@ -33,11 +33,12 @@ from benchmarks.baselines.numpy_env import NumpyWorkload
 from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, EnvReport, LoadingTimes
 from benchmarks.harness.rows import EnvironmentRow, Form
 from benchmarks.harness.statistics import PairedRatio, paired_ratio
 from foundation.errors import run_command
+from foundation.report.format import short_rate
 from jax_port.data.data_loader import load
 from markets import EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
@@ -269,8 +270,8 @@ def show(report: EnvReport, console: Console) -> None:
         table.add_row(
             row.name,
             f"{row.envs:,}",
-            short(row.rate.median),
-            f"{short(low)} - {short(high)}",
+            short_rate(row.rate.median),
+            f"{short_rate(low)} - {short_rate(high)}",
             f"{ratio.median:,.0f}x" if ratio else "",
             f"{row.prepare_seconds or 0:.2f} s",
         )

@@ -34,11 +34,12 @@ from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_s
 from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload, sentence
-from benchmarks.harness.output import numeric_table, percent, publish, size_words
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.processes import watch_utilisation
 from benchmarks.harness.reports import SCHEMA, MemoryReport
 from benchmarks.harness.rows import Form, MemoryRow, Side, UtilisationRow
 from foundation.errors import run_command
+from foundation.report.format import byte_size, percent_figures
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.train_ppo_jax import make_train
@@ -279,7 +280,7 @@ def show(report: MemoryReport, console: Console) -> None:
     """Print a report as two tables."""
     table = numeric_table("memory", "per", "how", "bytes", words=3)
     for row in report.rows:
-        size = row.error if row.bytes is None else size_words(row.bytes)
+        size = row.error if row.bytes is None else byte_size(row.bytes)
         table.add_row(row.name, row.per, row.how, size)
     console.print(table)
     table = numeric_table("utilisation", "CPU", "GPU")
@@ -287,7 +288,7 @@ def show(report: MemoryReport, console: Console) -> None:
         if busy.cpu_share is None:
             table.add_row(busy.name, busy.error, "")
             continue
-        gpu = busy.gpu_reason if busy.gpu_share is None else percent(busy.gpu_share)
+        gpu = busy.gpu_reason if busy.gpu_share is None else percent_figures(busy.gpu_share)
         table.add_row(busy.name, f"{busy.cpu_share:.0%} of {busy.cores} cores", gpu)
     console.print(table)
     if any(busy.wall_seconds < SHORT_SECONDS for busy in report.utilisation if not busy.error):

@@ -40,11 +40,12 @@ from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, RooflineReport
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, RateRow, ShareRow, TrainingRow
 from benchmarks.harness.statistics import paired_ratio, scaled
 from foundation.errors import run_command
+from foundation.report.format import short_rate
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings
@@ -275,7 +276,7 @@ def show(report: RooflineReport, console: Console) -> None:
     """Print a report as two tables."""
     table = numeric_table("row", "rate", "unit")
     for row in report.rows:
-        rate = row.error if row.median is None else short(row.median)
+        rate = row.error if row.median is None else short_rate(row.median)
         table.add_row(row.name, rate, row.unit)
     console.print(table)
     table = numeric_table("program", "share", "of")

@@ -27,10 +27,11 @@ from benchmarks.harness import options as cli
 from benchmarks.harness.entries import STEPS, Entry, measure_entries
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, ScalingReport
 from benchmarks.harness.rows import CompileRow, Form, LoadingRow, ScalingRow
 from foundation.errors import run_command
+from foundation.report.format import short_rate
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.env_phase1_jax import make_params
 from jax_port.envs.state import EnvParams
@@ -263,7 +264,7 @@ def show(report: ScalingReport, console: Console) -> None:
     """Print a report as tables."""
     table = numeric_table("point", "steps/s", "ready in")
     for row in report.rows:
-        rate = row.error if row.median is None else short(row.median)
+        rate = row.error if row.median is None else short_rate(row.median)
         table.add_row(row.name, rate, f"{row.prepare_seconds or 0:.2f} s")
     console.print(table)
     table = numeric_table("compiled for", "steps", "seconds")

@@ -31,11 +31,12 @@ from benchmarks.baselines.trainers import BASELINES, baseline_names, batch_layou
 from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
 from benchmarks.harness.machine_info import machine_info
-from benchmarks.harness.output import numeric_table, publish, short
+from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, BaselineRatio, TrainReport
 from benchmarks.harness.rows import EnvironmentRow, RateRow, Side, TrainingRow
 from benchmarks.harness.statistics import paired_ratio
 from foundation.errors import run_command
+from foundation.report.format import short_rate
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.settings import TrainSettings
 from markets import Bars, EnvConfig
@@ -286,8 +287,8 @@ def show(report: TrainReport, console: Console) -> None:
         table.add_row(
             row.name,
             f"{row.envs:,}",
-            short(row.rate.median),
-            f"{short(low)} - {short(high)}",
+            short_rate(row.rate.median),
+            f"{short_rate(low)} - {short_rate(high)}",
             f"{flops / 1e9:,.0f}" if flops else "",
             seconds,
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -18,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from foundation.report.format import count, dollars
+from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
 from jax_port.evaluation.evaluate import Evaluation
-from jax_port.evaluation.format import count, money
 from jax_port.evaluation.metrics import daily
-from jax_port.evaluation.plots import PAINT, SMALL, axes_in, style, svg
 
 Floats = NDArray[np.float64]
 
@@ -146,39 +145,35 @@ def _stop_moves(position: NDArray[Any], stop: NDArray[Any]) -> int:
 
 
 def episode_plot(trace: Trace) -> Markup:
-    """Draw an episode over price, once for a wide page and once for a phone."""
-    parts = []
-    for name, width, height, size, ticks in (
-        ("wide", 6.6, 2.35, 5.6, 9),
-        ("phone", SMALL, 2.5, 7.5, 4),
-    ):
-        with matplotlib.rc_context(style(size)):
-            figure = Figure(figsize=(width, height))
-            left = (2.0 + 0.6 * len(f"{trace.high.max():,.0f}")) * size / 72 / width
-            foot = 1.9 * size / 72 / height
-            axes = axes_in(figure, (left, foot, 0.995 - left, 0.985 - foot))
-            _draw_price(axes, trace)
-            _draw_levels(axes, trace)
-            _draw_trades(axes, trace, 11.0 if name == "wide" else 6.5)
-            _draw_clock(axes, trace, ticks)
-            axes.set_xlim(-0.01 * len(trace.close) - 0.5, 1.01 * len(trace.close) - 0.5)
-            axes.margins(y=0.04)
-            axes.yaxis.set_major_locator(MaxNLocator(5))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-            parts.append(svg(figure, f"{trace.rank}-{name}", describe(trace), f"for-{name}"))
-    return Markup("").join(parts)
+    """Draw an episode over price."""
+
+    def paint(size: Size) -> Figure:
+        figure = figure_of(size.width, 380 if size.wide else 290)
+        left = 12 + 6.4 * len(f"{trace.high.max():,.2f}")
+        axes = axes_in(figure, left, right=6, x="New York time", y="price (points)")
+        _draw_price(axes, trace)
+        _draw_levels(axes, trace)
+        _draw_trades(axes, trace, 64.0 if size.wide else 28.0)
+        _draw_clock(axes, trace, 9 if size.wide else 4)
+        axes.set_xlim(-0.01 * len(trace.close) - 0.5, 1.01 * len(trace.close) - 0.5)
+        axes.margins(y=0.04)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        return figure
+
+    return draw(trace.rank, describe(trace), paint)
 
 
 def describe(trace: Trace) -> str:
     """Return an episode in words."""
     moves = trace.stop_moves
-    said = f"{trace.rank} day, {trace.day.date()}: {money(trace.pnl)}, {_trades_of(trace)}"
+    said = f"{trace.rank} day, {trace.day.date()}: {dollars(trace.pnl)}, {_trades_of(trace)}"
     return f"{said}, stop moved {count(moves, 'time')}" if moves else said
 
 
 def caption(trace: Trace) -> tuple[str, str]:
     """Return what stands above an episode's plot: the day with its PnL, and the rest."""
-    lead = f"{trace.rank.capitalize()}: {trace.day.day} {trace.day:%B %Y}, {money(trace.pnl)}"
+    lead = f"{trace.rank.capitalize()}: {trace.day.day} {trace.day:%B %Y}, {dollars(trace.pnl)}"
     moves = trace.stop_moves
     words = [_trades_of(trace)]
     if moves:
@@ -195,8 +190,8 @@ def _draw_price(axes: Axes, trace: Trace) -> None:
     bars = np.arange(len(trace.close))
     edges = np.repeat(bars, 2) + np.tile([-0.5, 0.5], len(bars))
     low, high = np.repeat(trace.low, 2), np.repeat(trace.high, 2)
-    axes.fill_between(edges, low, high, color=PAINT["muted"], alpha=0.3, linewidth=0)
-    axes.plot(bars, trace.close, color=PAINT["curve"], linewidth=0.8, solid_joinstyle="round")
+    axes.fill_between(edges, low, high, color=COLOURS["muted"], alpha=0.3, linewidth=0)
+    axes.plot(bars, trace.close, color=COLOURS["port"], linewidth=1.3)
 
 
 def _draw_levels(axes: Axes, trace: Trace) -> None:
@@ -212,10 +207,10 @@ def _draw_levels(axes: Axes, trace: Trace) -> None:
     )
     for level, where, paint, alpha in washes:
         axes.fill_between(
-            edges, entry, level, where=where, color=PAINT[paint], alpha=alpha, linewidth=0
+            edges, entry, level, where=where, color=COLOURS[paint], alpha=alpha, linewidth=0
         )
-    axes.plot(edges, target, color=PAINT["bar"], linewidth=0.8, dashes=(3, 1.6))
-    axes.plot(edges, stop, color=PAINT["loss"], linewidth=1.0, solid_joinstyle="miter")
+    axes.plot(edges, target, color=COLOURS["bar"], linewidth=1.4, dashes=(3, 1.6))
+    axes.plot(edges, stop, color=COLOURS["loss"], linewidth=1.7, solid_joinstyle="miter")
 
 
 def _stretch(levels: Floats) -> tuple[Floats, Floats]:
@@ -234,15 +229,15 @@ def _draw_trades(axes: Axes, trace: Trace, size: float) -> None:
         opened = np.flatnonzero(trace.position == 0)[-1]  # before this bar it was flat
         bars = np.append(bars, opened + 0.5)
         prices, sides = np.append(prices, trace.entry[-1]), np.append(sides, trace.position[-1])
-    edge: dict[str, Any] = {"linewidths": 0.5, "edgecolors": PAINT["card"], "zorder": 4}
+    edge: dict[str, Any] = {"linewidths": 0.9, "edgecolors": COLOURS["card"], "zorder": 4}
     for side, marker in ((1, "^"), (-1, "v")):
         kept = sides == side
-        axes.scatter(bars[kept], prices[kept], s=size, marker=marker, color=PAINT["ink"], **edge)
+        axes.scatter(bars[kept], prices[kept], s=size, marker=marker, color=COLOURS["ink"], **edge)
     for won, paint in ((True, "bar"), (False, "loss")):
         kept = (trades["pnl"] > 0).to_numpy() == won
         exits = trades[kept]
         axes.scatter(
-            exits["exit_step"], exits["exit_price"], s=size, marker="o", color=PAINT[paint], **edge
+            exits["exit_step"], exits["exit_price"], s=size, marker="o", color=COLOURS[paint], **edge
         )
 
 
@@ -254,7 +249,7 @@ def _draw_clock(axes: Axes, trace: Trace, most: int) -> None:
     ticks = {bar: f"{times[bar]:%H:%M}" for bar in full}
     days = times.normalize()
     for bar in (np.flatnonzero(days[1:] != days[:-1]) + 1).tolist():
-        axes.axvline(bar - 0.5, color=PAINT["muted"], linewidth=0.5, dashes=(2, 2))
+        axes.axvline(bar - 0.5, color=COLOURS["muted"], linewidth=0.9, dashes=(2, 2))
         near = [tick for tick in ticks if abs(tick - bar) < 0.06 * len(times)]
         for tick in near:
             del ticks[tick]

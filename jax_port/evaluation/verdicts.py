@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from jax_port.evaluation.format import count, show_money, show_number
+from foundation.report.format import count, dollars, number
+from foundation.report.parts import Tone
 from jax_port.evaluation.metrics import ENDS
 
 MOST_SHOWN = 12
@@ -34,7 +35,7 @@ def verdict_rows(seconds: Mapping[str, Any]) -> list[dict[str, str]]:
     """
     rows = []
     for name, label in _ROWS:
-        shown = show_number if name in _COUNTS else show_money
+        shown = number if name in _COUNTS else dollars
         difference = seconds["difference"][name]
         sign = "+" if difference > 0 else ""
         rows.append(
@@ -73,7 +74,7 @@ def episode_rows(seconds: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def verdict_pill(values: Mapping[str, Any]) -> tuple[str, str]:
+def verdict_pill(values: Mapping[str, Any]) -> tuple[Tone, str]:
     """Return (tone, words) on what every second changes."""
     seconds, performance = values["seconds"], values["performance"]
     differ, total = seconds["differ"], performance["starts"]["episodes"]

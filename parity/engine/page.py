@@ -10,22 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from foundation.report.format import exponent, figures, percent, plain, short, show
 from foundation.report.html import templates
+from foundation.report.parts import Tile, Verdict
 from parity.engine.compare import FAR, Comparison, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
-from parity.engine.format import (
-    exponent,
-    percent,
-    plain,
-    runs,
-    short,
-    show,
-    signed,
-    tolerance_of,
-    ulps,
-    unit_of,
-)
+from parity.engine.format import CENTS, amount, amount_apart, runs, tolerance_of, ulps, unit_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
+from parity.engine.report import DIFFERENT, SAME
 
 Values = Mapping[str, Any]
 
@@ -61,36 +53,37 @@ def render(report: Values) -> str:
     """
     env = templates(
         "parity.engine",
-        show=show,
-        signed=signed,
-        ulps=ulps,
-        runs=runs,
-        plain=plain,
-        exponent=exponent,
+        amount=amount,
+        amount_apart=amount_apart,
         exceeds=exceeds,
+        runs=runs,
+        ulps=ulps,
     )
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
-    units = {field["name"]: unit_of(field["stats"].rule) for field in fields}
+    units = {f["name"]: unit for f in fields if (unit := unit_of(f["stats"].rule))}
     curves, kept = chosen_curves(report["checks"])
+    failed = [check for check in checks if not check["passed"]]
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks is still shown in the reader's own font.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         plots = {
-            "curves": [curve_plot(number, curve, units) for number, curve in enumerate(curves)],
+            "curves": [curve_plot(number, curve) for number, curve in enumerate(curves)],
             "ulps": ulp_plots(fields),
             "coverage": coverage_plots(report),
         }
     return env.get_template("report.html.j2").render(
         report=report,
+        verdict=verdict(report, failed),
         tiles=tiles(report),
         checks=checks,
         groups=_groups(checks),
-        failed=[check for check in checks if not check["passed"]],
+        failed=failed,
         fields=sorted(fields, key=lambda field: field["stats"].mismatches == 0),
         divergences=[_divergence(divergence, fields) for divergence in report["divergences"]],
         units=units,
         world_columns=_columns(report["worlds"]),
+        settings=_settings(report["worlds"]),
         tallies=_tallies(report["checks"]),
         measured=_measured(report["checks"]),
         plots=plots,
@@ -100,8 +93,35 @@ def render(report: Values) -> str:
     )
 
 
-def tiles(report: Values) -> list[dict[str, Any]]:
-    """Return the numbers that head the page: label, value, words below it, and whether it is bad."""
+def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
+    """Return what the report comes to, with the first failed check and branches never taken."""
+    missing = report["missing"]
+    never = f" Never taken: {', '.join(missing)}." if missing else ""
+    if report["verdict"] == SAME:
+        return Verdict(
+            "good",
+            "The two sides are the same.",
+            "Every check passed, and every branch that must be taken was taken.",
+        )
+    if report["verdict"] == DIFFERENT:
+        first = ""
+        if failed:
+            one = failed[0]
+            where = f", {one['world']}" if len(report["worlds"]) > 1 else ""
+            first = f" First: {one['check']}{where}, {one['why']}."
+        count = f"{len(failed):,} of {len(report['checks']):,} checks failed."
+        return Verdict("bad", "The two sides differ.", f"{count}{first}{never}")
+    were = "was" if len(missing) == 1 else "were"
+    return Verdict(
+        "warn",
+        "Not enough was seen.",
+        f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}."
+        f"{never}",
+    )
+
+
+def tiles(report: Values) -> list[Tile]:
+    """Return the numbers that head the page."""
     summary, checks = report["summary"], report["checks"]
     replayed, generated = summary["replayed_transitions"], summary["generated_transitions"]
     required, missing = len(report["required"]), len(report["missing"])
@@ -111,55 +131,58 @@ def tiles(report: Values) -> list[dict[str, Any]]:
         for name in ("obs", "reward")
         if name in check["fields"]
     ]
+    distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
     allowed = sorted({limit for field in told if (limit := tolerance_of(field["rule"])) is not None})
+    nearest = _nearest(checks)
+    return [
+        Tile(
+            "Transitions compared",
+            show(replayed + generated),
+            f"{replayed:,} in {summary['episodes']:,} replayed episodes, {generated:,} generated",
+        ),
+        Tile(
+            "Mismatches",
+            show(summary["mismatches"]),
+            f"of {summary['numbers_compared']:,} numbers; "
+            f"{summary['failed_checks']:,} of {len(checks):,} checks failed",
+            summary["mismatches"] > 0 or summary["failed_checks"] > 0,
+        ),
+        Tile(
+            "Largest error, observation / reward",
+            " / ".join(distances) if told else "–",
+            f"ulps, the steps from one float to the next; {' or '.join(map(str, allowed))} allowed"
+            if allowed
+            else "no floats compared",
+            any(field["mismatches"] for field in told),
+        ),
+        _deviation(float(summary["reward_deviation_max"]), checks),
+        *([nearest] if nearest else []),
+        Tile(
+            "Branches covered",
+            f"{required - missing:,} of {required:,}" if required else "–",
+            f"{missing:,} required never taken"
+            if missing
+            else "ways that a rule can go, of those that must be taken",
+            missing > 0,
+        ),
+    ]
+
+
+def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
+    """Return the tile of the largest deviation of an episode's reward."""
+    label = "Episode reward deviation"
     limits = [
         c["notes"]["reward_deviation_limit"] for c in checks if "reward_deviation_limit" in c["notes"]
     ]
-    deviation = float(summary["reward_deviation_max"])
-    distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
-    nearest = _nearest(checks)
-    return [
-        {
-            "label": "Transitions compared",
-            "value": show(replayed + generated),
-            "below": f"{replayed:,} in {summary['episodes']:,} replayed episodes, "
-            f"{generated:,} generated",
-            "bad": False,
-        },
-        {
-            "label": "Mismatches",
-            "value": show(summary["mismatches"]),
-            "below": f"of {summary['numbers_compared']:,} numbers; "
-            f"{summary['failed_checks']:,} of {len(checks):,} checks failed",
-            "bad": summary["mismatches"] > 0 or summary["failed_checks"] > 0,
-        },
-        {
-            "label": "Largest error, obs / reward",
-            "value": " / ".join(distances) if told else "–",
-            "below": f"ulps; {' or '.join(map(str, allowed))} allowed"
-            if allowed
-            else "no floats compared",
-            "bad": any(field["mismatches"] for field in told),
-        },
-        {
-            "label": "Episode reward deviation",
-            "value": percent(deviation) if limits else "–",
-            "below": f"at most {deviation:.1g} of it; the limit is ±{100 * min(limits):g}%"
-            if limits
-            else "no episodes replayed",
-            "bad": bool(limits) and not deviation <= min(limits),
-        },
-        *([nearest] if nearest else []),
-        {
-            "label": "Branches covered",
-            "value": f"{required - missing:,} of {required:,}" if required else "–",
-            "below": f"{missing:,} required never taken" if missing else "of those that must be taken",
-            "bad": missing > 0,
-        },
-    ]
+    if not limits:
+        return Tile(label, "–", "no episodes replayed")
+    below = f"at most {figures(deviation, 1)} of it; the limit is ±{100 * min(limits):g}%"
+    if deviation > 1:
+        below += "; above 100% the difference is larger than the reference's own reward"
+    return Tile(label, percent(deviation, 2), below, not deviation <= min(limits))
 
 
-def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
+def _nearest(checks: Sequence[Values]) -> Tile | None:
     """Return the tile of the relative error that comes nearest to its limit, if any was measured."""
     found = [
         (measure["error"] / measure["limit"], name, measure, check)
@@ -169,12 +192,12 @@ def _nearest(checks: Sequence[Values]) -> dict[str, Any] | None:
     if not found:
         return None
     share, name, measure, check = max(found, key=lambda one: (math.isnan(one[0]), one[0]))
-    return {
-        "label": "Nearest to its limit",
-        "value": exponent(measure["error"]),
-        "below": f"{exponent(measure['limit'])} allowed: {name}, {check['world']}",
-        "bad": not share <= 1,
-    }
+    return Tile(
+        "Nearest to its limit",
+        exponent(measure["error"]),
+        f"relative error, {exponent(measure['limit'])} allowed: {name}, {check['world']}",
+        not share <= 1,
+    )
 
 
 def _brief_ulps(distance: int) -> str:
@@ -199,10 +222,11 @@ def _check(check: Values) -> dict[str, Any]:
     first, why = check["first"], check["error"]
     if first and not why:
         at = f", step {first['step']:,}" if first["step"] >= 0 else ""
-        why = (
-            f"{_place(first['field'], first['index'])}: reference {show(first['reference'])}, "
-            f"port {show(first['port'])} at {_lane(check['check'])} {first['lane']:,}{at}"
-        )
+        unit = unit_of(check["fields"].get(first["field"], {}).get("rule", ""))
+        unit = unit if unit == CENTS else ""
+        mine, theirs = (" ".join(amount(first[side], unit)).rstrip() for side in ("reference", "port"))
+        place, lane = _place(first["field"], first["index"]), _lane(check["check"])
+        why = f"{place}: reference {mine}, port {theirs} at {lane} {first['lane']:,}{at}"
     elif far and not why:
         name, measure = far[0]
         why = (
@@ -212,7 +236,7 @@ def _check(check: Values) -> dict[str, Any]:
     notes = {}
     for name, value in check["notes"].items():
         if name == "reward_deviation_max":
-            notes["reward deviation"] = percent(float(value))
+            notes["reward deviation"] = percent(float(value), 2)
         elif name != "reward_deviation_limit" and isinstance(value, (int, float, str, np.number)):
             notes[plain(name)] = show(value)
     return {
@@ -307,8 +331,31 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[Values]) -> list[str]:
-    """Return the columns of a table, in order of first appearance."""
-    return list(dict.fromkeys(key for row in rows for key in row))
+    """Return the columns of a table, in order of first appearance; nested values have no column."""
+    return list(
+        dict.fromkeys(
+            key for row in rows for key, value in row.items() if not isinstance(value, Mapping)
+        )
+    )
+
+
+def _settings(rows: Sequence[Values]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Return the nested values of every row that has some, as (its first value, flat pairs)."""
+    nested = [
+        [pair for value in row.values() if isinstance(value, Mapping) for pair in _flat(value)]
+        for row in rows
+    ]
+    names = [str(next(iter(row.values()), "")) for row in rows]
+    return [(name, pairs) for name, pairs in zip(names, nested, strict=True) if pairs]
+
+
+def _flat(values: Values, lead: str = "") -> list[tuple[str, Any]]:
+    """Return nested pairs side by side, with the names that they lie under in front."""
+    pairs: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        inner = isinstance(value, Mapping)
+        pairs += _flat(value, f"{lead}{name}: ") if inner else [(f"{lead}{name}", value)]
+    return pairs
 
 
 def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:
@@ -325,7 +372,7 @@ def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
 
 def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
-    """Return the curves to show, with their world, and how many there are.
+    """Return the curves to show, with their world and unit, and how many there are.
 
     Curves that differ come first; then every check gives one in turn, each beginning at another of
     its own, so that many worlds show many policies.
@@ -337,6 +384,7 @@ def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:
         for place, curve in enumerate(curves):
             same = curve["reference"] == curve["port"]
             rank = (same, (place - number) % len(curves), number)
-            ranked.append((rank, {**curve, "world": check["world"]}))
+            rule = check["fields"].get(curve["field"], {}).get("rule", "")
+            ranked.append((rank, {**curve, "world": check["world"], "unit": unit_of(rule)}))
     ranked.sort(key=lambda item: item[0])
     return [curve for _, curve in ranked[:MAX_CURVES]], len(ranked)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from foundation.report.format import change, figures, number, percent
 from foundation.report.html import templates
-from parity.engine.format import plain, show
+from foundation.report.parts import Tile, Tone, Verdict
 from parity.learning_study.design import ARMS
 from parity.learning_study.figures import NAMES, UNIT, areas_plot, curves_plot, interval_plot
 from parity.learning_study.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 
 Values = Mapping[str, Any]
 
-HEADLINES = {
-    EQUIVALENT: ("good", "✓", "Both learn the same."),
-    DIFFERENT: ("bad", "✕", "They do not learn the same."),
-    TOO_FEW: ("warn", "!", "Not enough seeds to tell."),
+HEADLINES: Mapping[str, tuple[Tone, str]] = {
+    EQUIVALENT: ("good", "Both learn the same."),
+    DIFFERENT: ("bad", "They do not learn the same."),
+    TOO_FEW: ("warn", "Not enough seeds to tell."),
 }
 
 MEANS = {
@@ -38,15 +39,12 @@ def render(report: Values) -> str:
     Returns:
         HTML that asks for nothing outside itself.
     """
-    env = templates("parity.learning_study", show=show, plain=plain)
     design, test = report["design"], report["test"]
-    tone, sign, headline = HEADLINES[report["verdict"]]
-    return env.get_template("learning.html.j2").render(
+    tone, headline = HEADLINES[report["verdict"]]
+    page = templates("parity.learning_study").get_template("learning.html.j2")
+    return page.render(
         report=report,
-        tone=tone,
-        sign=sign,
-        headline=headline,
-        because=because(report),
+        verdict=Verdict(tone, headline, because(report)),
         means=MEANS[report["verdict"]].format(alpha=design["alpha"]),
         tiles=tiles(report) if test else [],
         names=NAMES,
@@ -75,42 +73,44 @@ def because(report: Values) -> str:
         TOO_FEW: "reaches across an edge of",
     }[report["verdict"]]
     return (
-        f"The {level} interval of the difference, {test['low']:+.3f} to {test['high']:+.3f}, {inside} "
-        f"the margin of ±{test['margin']:.3f}."
+        f"The {level} interval of the difference, {change(test['low'])} to {change(test['high'])}, "
+        f"{inside} the margin of ±{test['margin']:.3f}."
     )
 
 
-def tiles(report: Values) -> list[dict[str, str]]:
-    """Return the numbers that head the page: label, value and words below it."""
+def tiles(report: Values) -> list[Tile]:
+    """Return the numbers that head the page."""
     test, spread = report["test"], report["yardstick"]["spread"]
     share = report["design"]["margin_share"]
     first, second = (report["arms"][arm] for arm in ARMS)
+    moved = test["difference"] / spread
     return [
-        {
-            "label": "Difference of the mean areas",
-            "value": f"{test['difference']:+.3f}",
-            "below": f"{test['difference'] / spread:+.1%} of the spread; margin ±{share:.0%}",
-        },
-        {
-            "label": f"Area, {NAMES['sb3']} / {NAMES['jax']}",
-            "value": f"{first['mean']:.3f} / {second['mean']:.3f}",
-            "below": f"mean {UNIT}; sd {first['sd']:.3f} / {second['sd']:.3f}",
-        },
-        {
-            "label": "p of the two one-sided tests",
-            "value": f"{test['p']:.2g}",
-            "below": f"Welch; equivalent up to {test['alpha']:g}",
-        },
-        {
-            "label": "Seeds",
-            "value": f"{first['seeds']} / {second['seeds']}",
-            "below": f"{report['design']['seeds']} of each side planned",
-        },
-        {
-            "label": "Random to good policy",
-            "value": f"{report['yardstick']['random']:.2f} to {report['yardstick']['good']:.2f}",
-            "below": f"last rollout {first['last']:.2f} / {second['last']:.2f}",
-        },
+        Tile(
+            "Difference of the mean areas",
+            change(test["difference"]),
+            f"{'+' if moved > 0 else ''}{percent(moved)} of what lies between the random and the good "
+            f"policy; the margin is ±{share:.0%}",
+        ),
+        Tile(
+            f"Area, {NAMES['sb3']} / {NAMES['jax']}",
+            f"{first['mean']:.3f} / {second['mean']:.3f}",
+            f"mean {UNIT}; standard deviation over seeds {first['sd']:.3f} / {second['sd']:.3f}",
+        ),
+        Tile(
+            "p of the two one-sided tests",
+            figures(test["p"]),
+            f"Welch's; equivalent if at most {test['alpha']:g}",
+        ),
+        Tile(
+            "Seeds",
+            f"{first['seeds']} / {second['seeds']}",
+            f"trainings of each side; {report['design']['seeds']} planned",
+        ),
+        Tile(
+            "Random to good policy",
+            " to ".join(number(report["yardstick"][name]) for name in ("random", "good")),
+            f"{UNIT}; last rollout {number(first['last'])} / {number(second['last'])}",
+        ),
     ]
 
 

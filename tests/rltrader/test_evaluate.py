@@ -23,6 +23,7 @@ from markets import EnvConfig, InputError
 from markets.synthetic.bars import second_bars, synthetic_bars
 from markets.writers import write_bars
 from rltrader.evaluate import evaluate
+from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests
 from tests.jax_port.made_policy import make_policy, one_action_policy
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
@@ -157,6 +158,10 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> N
     assert f"${abs(found['account']['pnl']):,.2f}" in page.text
     assert "nan" not in re.sub("[a-z]nan|nan[a-z]", "", page.text.lower())
     assert "#00fe" not in page.raw
+    assert outside_requests(page.raw) == []
+    assert page.raw.index("The account ") < page.raw.index("Total PnL")
+    for axis in ("account equity ($)", "New York time", "price (points)", "PnL of an episode ($)"):
+        assert axis in page.text
     assert page.raw.count('role="img"') == 5 + 2 * 2  # two days over price, each wide and for a phone
     assert "Every second" not in page.text
     assert values["seconds"] is None
@@ -292,6 +297,8 @@ def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
     assert f"{found['differ']['starts']:,} of {len(table):,} starts" in page.text
     assert "every second" in done.output
     assert "episodes ended by drawdown" in done.output
+    if CHROMIUM is not None:
+        assert layout_faults(page.raw, tmp_path) == []
 
     # Without seconds the folder keeps nothing of them.
     assert run(policy, "--from", "2025-01-06").exit_code == 0

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from benchmarks.baselines.environments import random_valid_actions, rollout
 from benchmarks.harness.measure import take_turns
-from benchmarks.harness.output import short
 from benchmarks.harness.reports import SCHEMA, EnvReport, read_report
 from benchmarks.suites import env_throughput
 from benchmarks.suites.env_throughput import main
+from foundation.report.format import short_rate
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams
@@ -138,7 +138,7 @@ def test_the_forms_hand_out_the_same_observations(params: EnvParams) -> None:
     ("rate", "text"), [(3_412_345.0, "3.41M"), (26e6, "26M"), (4049.0, "4.05k"), (12.0, "12")]
 )
 def test_rates_are_short(rate: float, text: str) -> None:
-    assert short(rate) == text
+    assert short_rate(rate) == text
 
 
 def test_workloads_take_turns() -> None:

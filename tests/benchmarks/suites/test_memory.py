@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from benchmarks.baselines.environments import rollout
 from benchmarks.baselines.reference_memory import UNREADABLE
-from benchmarks.harness.output import size_words
 from benchmarks.harness.reports import MemoryReport, read_report
 from benchmarks.harness.rows import MemoryRow
 from benchmarks.report.sections import measured_of
 from benchmarks.suites.memory import loop_row, main, planned
+from foundation.report.format import byte_size
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams
@@ -125,7 +125,7 @@ def test_bytes_of_the_report(quick: Any, params: EnvParams) -> None:
     assert training.parts["temporary"] >= 8 * 4 * 4
     for row in (observing, without, training):
         assert row.bytes == sum(row.parts.values())
-        assert size_words(row.bytes) in text
+        assert byte_size(row.bytes) in text
     workers = rows["reference, SubprocVecEnv(2), each worker"]
     if workers.error != UNREADABLE:
         assert len(workers.worker_bytes) == 2
@@ -168,4 +168,4 @@ def test_utilisation_of_the_report(quick: Any) -> None:
     ],
 )
 def test_sizes_are_short(size: float, text: str) -> None:
-    assert size_words(size) == text
+    assert byte_size(size) == text

@@ -1,0 +1,94 @@
+"""Numbers as text: money, shares, signs, sizes and times, written one way."""
+
+import math
+
+import numpy as np
+import pytest
+
+from foundation.report import format as form
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567, "1,234,567"),
+        (-4250.0, "−4,250"),
+        (float(np.float32(-10.425)), "−10.425"),
+        (np.int32(-3), "−3"),
+        (6536.75, "6,536.75"),
+        (0.1, "0.1"),
+        (1e300, "1e300"),
+        (-1.5e-9, "−1.5e−9"),
+        (math.nan, "NaN"),
+        (-math.inf, "−∞"),
+        (True, "yes"),
+        (None, "–"),
+        ("", "–"),
+        ("ES", "ES"),
+        ({"a": [1]}, '{"a": [1]}'),
+    ],
+)
+def test_any_value_with_no_digit_lost(value: object, text: str) -> None:
+    assert form.show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234.5, "$1,234.50"), (-0.004, "$0.00"), (-65, "−$65.00"), (None, "–"), (math.nan, "–")],
+)
+def test_dollars(value: float | None, text: str) -> None:
+    assert form.dollars(value) == text
+
+
+def test_dollars_of_an_axis_and_of_cents() -> None:
+    assert [form.dollars_short(x) for x in (50_000, -250.0, 2_500_000)] == ["$50,000", "−$250", "$2.5M"]
+    assert [form.dollars_of_cents(x) for x in (4_999_750, -3.75, 0)] == [
+        "$49,997.50",
+        "−$0.0375",
+        "$0.00",
+    ]
+    assert form.dollars(1234.5, 0) == "$1,234"
+
+
+def test_shares() -> None:
+    assert [form.percent(x) for x in (0.4375, -0.5, None)] == ["43.8%", "−50.0%", "–"]
+    assert [form.percent(x, 2) for x in (3e-7, 5.535331, math.inf)] == ["0.00%", "553.53%", "∞"]
+    assert [form.percent_figures(x) for x in (0.5, 0.0123)] == ["50%", "1.2%"]
+
+
+def test_numbers_and_differences() -> None:
+    assert [form.number(x) for x in (3, -3, 1.005, -0.001, None)] == ["3", "−3", "1.00", "0.00", "–"]
+    assert [form.difference(x) for x in (2500.0, -0.25, 0.0, math.nan)] == [
+        "+2,500",
+        "−0.25",
+        "0",
+        "NaN",
+    ]
+    assert [form.change(x) for x in (0.0123, -0.5, 0.0, math.inf)] == ["+0.012", "−0.500", "0.000", "∞"]
+    assert [form.figures(x) for x in (1.9e-4, 2.8e-6, -12.0, math.nan)] == [
+        "0.00019",
+        "2.8e−6",
+        "−12",
+        "NaN",
+    ]
+    assert [form.exponent(x) for x in (1.234e-7, 0.0, 0.05, math.nan)] == [
+        "1.2e−7",
+        "0",
+        "5.0e−2",
+        "NaN",
+    ]
+
+
+def test_large_numbers_in_short() -> None:
+    assert [form.short(x) for x in (0, 9999, 12345, 1885725, 2142974771)] == [
+        "0", "9,999", "12.3k", "1.89M", "2.14bn",
+    ]  # fmt: skip
+    assert [form.short_rate(x) for x in (3.21, 9999, 3.41e6, 2.1e9)] == ["3.21", "10k", "3.41M", "2.1G"]
+    assert [form.byte_size(x) for x in (70, 1945, 5 * 2**20)] == ["70 B", "1.9 KiB", "5 MiB"]
+
+
+def test_times_and_things() -> None:
+    assert [form.duration(x) for x in (5.5, 1380, 7200)] == ["5.5 s", "23 min", "2 h"]
+    assert form.when("2026-11-26T14:10:05+00:00") == "2026-11-26 14:10 UTC"
+    assert [form.count(x, "day") for x in (1, 2, 1234)] == ["1 day", "2 days", "1,234 days"]
+    assert form.plain("n_envs") == "n envs"
