@@ -16,8 +16,11 @@ namespace RLTrader
     /// <summary>Reads JSON text; no library of the host is needed.</summary>
     public sealed class Json
     {
+        /// <summary>Brackets within brackets; more of them would end the process by its stack.</summary>
+        private const int Deepest = 64;
+
         private readonly string text;
-        private int at;
+        private int at, depth;
 
         private Json(string text) { this.text = text; }
 
@@ -90,8 +93,13 @@ namespace RLTrader
             Space();
             if (at >= text.Length) throw Error("it ends too soon");
             char c = text[at];
-            if (c == '{') return Members();
-            if (c == '[') return Items();
+            if (c == '{' || c == '[')
+            {
+                if (++depth > Deepest) throw Error("more than 64 brackets within brackets");
+                object inner = c == '{' ? (object)Members() : Items();
+                depth--;
+                return inner;
+            }
             if (c == '"') return String();
             if (Word("true")) return true;
             if (Word("false")) return false;

@@ -23,6 +23,9 @@ namespace RLTrader
         public const string Kind = "rltrader bundle";
         public const int Version = 1;
 
+        /// <summary>A trade of more contracts is taken for a mistake.</summary>
+        public const int MostContracts = 100;
+
         public static readonly string[] KnownFeatures =
         {
             "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open", "min_to_close"
@@ -40,8 +43,11 @@ namespace RLTrader
         public double Epsilon, Clip, ForbiddenLogit;
         public double[] Mean, Var;
         public LayerShape[] Policy, Value;
-        public double TickSize, StopMultiple, TargetRatio, TrailMultiple;
-        public int Contracts, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
+        public double TickSize, TickValue, Commission, StopMultiple, TargetRatio, TrailMultiple;
+
+        /// <summary>Dollars: distance of the drawdown floor below the highest equity, and where it stops rising.</summary>
+        public double TrailingDrawdown, FloorLock;
+        public int Contracts, Slippage, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
 
         /// <summary>Read and check a bundle's manifest, and that its policy is the one it was written for.</summary>
         public static Manifest Load(string folder)
@@ -123,10 +129,23 @@ namespace RLTrader
             m.StopMultiple = Json.Number(config, "sl_atr_mult");
             m.TargetRatio = Json.Number(config, "tp_sl_ratio");
             m.TrailMultiple = Json.Number(config, "trail_atr_mult");
-            m.Contracts = Json.Whole(Json.Get(config, "account"), "contracts");
+            object account = Json.Get(config, "account");
+            m.Contracts = Json.Whole(account, "contracts");
+            m.TrailingDrawdown = Json.Number(account, "trailing_drawdown_dollars");
+            m.FloorLock = Json.Number(account, "floor_lock_dollars");
             m.Symbol = Json.Text(contract, "symbol");
             m.TickSize = Json.Number(contract, "tick_size");
-            Require(m.TickSize > 0, path, "tick_size must be above zero");
+            m.TickValue = Json.Whole(contract, "tick_value_cents") / 100.0;
+            m.Slippage = Json.Whole(contract, "slippage_ticks");
+            m.Commission = Json.Whole(contract, "commission_cents") / 100.0;
+            Require(m.TickSize > 0 && m.TickValue > 0, path, "tick_size and tick_value must be above zero");
+            Require(m.Contracts >= 1 && m.Contracts <= MostContracts, path, "contracts must be 1 to "
+                + MostContracts.ToString(CultureInfo.InvariantCulture));
+            Require(m.StopMultiple > 0 && m.TargetRatio > 0 && m.TrailMultiple > 0, path,
+                "sl_atr_mult, tp_sl_ratio and trail_atr_mult must be above zero");
+            Require(m.EntryOpen >= 0 && m.FlatBy < 1440 && m.EntryClose <= 1440, path, "a minute lies outside the day");
+            Require(m.Slippage >= 0 && m.Commission >= 0, path, "slippage and commission must not be below zero");
+            Require(m.WarmupBars >= 0 && m.MaxEpisodeBars > 0, path, "warmup_bars or max_episode_bars is too small");
         }
 
         private static void Require(bool ok, string path, string what)

@@ -1,4 +1,4 @@
-// The policy: normalise, clip, tower, mask, argmax. Sums are 64-bit; weights are the file's 32-bit floats.
+// The policy: normalise, clip, network, mask, argmax. Sums are 64-bit; weights are the file's 32-bit floats.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -6,7 +6,7 @@ using System.IO;
 namespace RLTrader
 {
     /// <summary>A trained policy of a bundle. One instance is for one thread.</summary>
-    public sealed class PolicyRunner
+    public sealed class PolicyRunner : IPolicy
     {
         private sealed class Layer
         {
@@ -19,12 +19,12 @@ namespace RLTrader
         // Mono and .NET Framework read one decimal in some thousands a unit in the last place off.
         private const double Reading = 1e-15;
 
-        public readonly Manifest Manifest;
+        public Manifest Manifest { get; private set; }
 
         /// <summary>(obs - mean) / sqrt(var + epsilon) of the last decision.</summary>
         public readonly double[] Standardised;
 
-        /// <summary>The same, within plus and minus clip: what the towers see.</summary>
+        /// <summary>The same, within plus and minus clip: what the networks see.</summary>
         public readonly double[] Clipped;
 
         private readonly double[] mean, spread;

@@ -106,7 +106,7 @@ namespace RLTrader
         {
             bool exited = Json.Has(entry, "exited"), entered = Json.Has(entry, "entered");
             if (exited && agent.Position.Side != 0) agent.Position.Exited();
-            agent.Manage(taken);
+            agent.Position.Stands(agent.Manage(taken), agent.Position.Target);
             if (!entered) return;
             object fill = Json.Get(entry, "entered");
             int side = Json.Whole(fill, "side");
