@@ -15,7 +15,6 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "tests"]
 
 CONSTRAINTS = str(Path(__file__).parent / "constraints.txt")
-CODE = ("markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader.py")
 ON_CPU = {"JAX_PLATFORMS": "cpu"}
 
 
@@ -74,7 +73,7 @@ def parity(session: nox.Session) -> None:
     install(session, "export")
     keep_code(session, "rltrader", "parity", "run", *session.posargs)
     if "--help" not in session.posargs:
-        chain = ("python", "-m", "parity.chain.run", "--hidden", "64,64", "--episodes", "10")
+        chain = ("python", "-m", "rltrader.export_parity", "--hidden", "64,64", "--episodes", "10")
         keep_code(session, *chain, *reading(session.posargs))
 
 
@@ -82,14 +81,14 @@ def parity(session: nox.Session) -> None:
 def export_parity(session: nox.Session) -> None:
     """Train a short policy of each phase with the plan's network, export both and verify every hop."""
     install(session, "export")
-    keep_code(session, "python", "-m", "parity.chain.run", *session.posargs)
+    keep_code(session, "python", "-m", "rltrader.export_parity", *session.posargs)
 
 
 @nox.session
 def parity_learning(session: nox.Session) -> None:
     """Train both learners on many seeds and compare how they learn; takes an hour and more."""
     install(session)
-    session.run("python", "-m", "parity.learning.run", *session.posargs, env=ON_CPU)
+    session.run("python", "-m", "parity.learning_study.run", *session.posargs, env=ON_CPU)
 
 
 @nox.session
@@ -110,25 +109,25 @@ def mutation_nightly(session: nox.Session) -> None:
 def throughput(session: nox.Session) -> None:
     """Measure both environments' steps per second in one run."""
     install(session)
-    session.run("python", "-m", "benchmarks.env_throughput", *session.posargs)
+    session.run("python", "-m", "benchmarks.suites.env_throughput", *session.posargs)
 
 
 @nox.session
 def train_throughput(session: nox.Session) -> None:
     """Measure steps per second of both trainers and of three others in one run."""
     install(session, "benchmark")
-    session.run("python", "-m", "benchmarks.train_throughput", *session.posargs)
+    session.run("python", "-m", "benchmarks.suites.train_throughput", *session.posargs)
 
 
 @nox.session
 def time_to_return(session: nox.Session) -> None:
     """Measure how long each trainer takes to a fixed return."""
     install(session, "benchmark")
-    session.run("python", "-m", "benchmarks.time_to_return", *session.posargs)
+    session.run("python", "-m", "benchmarks.suites.time_to_return", *session.posargs)
 
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """Measure everything in one run and write one page; arguments go to ``benchmarks.report``."""
+    """Measure everything in one run and write one page; arguments go to ``benchmarks.report.run``."""
     install(session, "benchmark")
-    session.run("python", "-m", "benchmarks.report", *session.posargs)
+    session.run("python", "-m", "benchmarks.report.run", *session.posargs)

@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
-from benchmarks.measure import write_json
-from benchmarks.options import quick_option
+from benchmarks.harness.measure import write_json
+from benchmarks.harness.options import quick_option
+from foundation.errors import run_command
 from markets import InputError
-from markets.errors import run_command
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT_SECONDS = 180
@@ -60,12 +60,12 @@ def main(out: Path, workers: int, quick: bool) -> None:
         report = out / f"throughput_{size}.json"
         options = ["--no-legacy", "--envs", str(size), "--rounds", "5", "--seconds-per-row", "3"]
         options += ["--quick"] if quick else []
-        arguments = ["benchmarks.env_throughput", *options, "--json", str(report)]
+        arguments = ["benchmarks.suites.env_throughput", *options, "--json", str(report)]
         parts[report.stem] = _run(arguments, LIMIT_SECONDS)
         click.echo(parts[report.stem]["said"])
     sizes = ["--envs", "65536", "--n-steps", "32", "--batch-size", "131072", "--epochs", "1,4"]
     sizes += ["--precisions", "float32,tf32,bf16"]
-    training = ["benchmarks.train_throughput", "--no-legacy", "--rivals", "none"]
+    training = ["benchmarks.suites.train_throughput", "--no-legacy", "--rivals", "none"]
     training += ["--quick"] if quick else sizes
     parts["training"] = _run([*training, "--json", str(out / "training.json")], LIMIT_SECONDS)
     click.echo(parts["training"]["said"])

@@ -16,12 +16,12 @@ import pandas as pd
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from legacy_torch.episodes import find_starts
 from legacy_torch.features import add_features
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
-from markets.errors import InputError
 from markets.limits import check_int32
 
 HOLD, BUY, SELL = 0, 1, 2

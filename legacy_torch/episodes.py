@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.config import EnvConfig
-from markets.errors import InputError
 
 
 def find_starts(

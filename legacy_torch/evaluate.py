@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecNormalize
 
+from foundation.errors import InputError
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from legacy_torch.train import MODEL_FILE, NORMALIZER_FILE, RUN_FILE, make_vec_env
 from markets.bars import Bars
 from markets.config import EnvConfig
-from markets.errors import InputError
 
 ENVIRONMENTS: dict[int, type[TradingEnvPhase1]] = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
 """By phase."""

@@ -28,10 +28,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 from torch import nn
 
+from foundation.errors import InputError, run_command
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets.bars import Bars
 from markets.config import EnvConfig
-from markets.errors import InputError, run_command
 
 MODEL_FILE = "model.zip"
 NORMALIZER_FILE = "vecnormalize.pkl"
@@ -280,7 +280,7 @@ def command(
 ) -> None:
     """Train the reference (Phase 1) and save it into a folder."""
     if data is None:
-        from markets.synthetic import synthetic_bars
+        from markets.synthetic.bars import synthetic_bars
 
         bars = synthetic_bars(symbol, days=days, seed=seed)
     else:

@@ -13,7 +13,7 @@ import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecNormalize
 
-from markets.errors import InputError
+from foundation.errors import InputError
 
 HOLD = 0
 SHY = 3.0

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS, in_regular_session, new_york_minutes
 from markets.config import Session
 from markets.contracts import Contract
-from markets.errors import InputError
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 COLUMNS = (*PRICE_COLUMNS, "volume")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from markets.errors import InputError
+from foundation.errors import InputError
 
 Session = Literal["rth", "all"]
 

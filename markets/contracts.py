@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from markets.errors import InputError
+from foundation.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import numpy as np
 
+from foundation.errors import InputError
 from markets.bars import Bars
 from markets.config import EnvConfig, RewardConfig, dollars_to_cents
-from markets.errors import InputError
 
 INT32_MAX = 2**31 - 1
 EXACT_IN_FLOAT32 = 2**24

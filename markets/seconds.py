@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.bars import Bars
-from markets.errors import InputError
 
 SECONDS_IN_MINUTE = 60
 _NS_PER_SECOND = 1_000_000_000

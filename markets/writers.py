@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES, PRICE_COLUMNS, Bars
-from markets.errors import InputError
 
 SUFFIXES = (".csv", ".parquet")
 

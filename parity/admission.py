@@ -6,11 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
 from parity.engine.certificate import CertificateError, misfits, read
-
-ROOT = Path(__file__).resolve().parent.parent
-"""The folder that holds the packages."""
 
 CERTIFICATE = Path("reports/parity/certificate.json")
 """Where ``rltrader parity run`` leaves it."""
@@ -32,7 +30,7 @@ def admit(path: Path = CERTIFICATE) -> dict[str, Any]:
         found = read(path)
     except CertificateError as error:
         raise InputError(str(error)) from None
-    reasons = misfits(found, ROOT, MODULES)
+    reasons = misfits(found, PACKAGES_ROOT, MODULES)
     if reasons:
         more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
         raise InputError(

@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from jax_port.evaluate import check_policy
+from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
 from jax_port.export.golden import GOLDEN, make_golden, to_text
 from jax_port.export.layers import to_torch
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
-from jax_port.policy import Policy, load_policy, save_policy
-from jax_port.runs import file_digest
+from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.runs.run import file_digest
 from markets import InputError
 
 POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.data_loader import PreparedMarket, prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.data.features import compute_features, compute_ticks
 from jax_port.export.record import Recording, record
 from jax_port.export.stages import in_float64
-from jax_port.features import compute_features, compute_ticks
-from jax_port.normalize import CLIP, EPSILON
-from jax_port.policy import Policy
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import SYMBOLS, Bars, Contract
-from markets.synthetic import synthetic_bars
+from markets.synthetic.bars import synthetic_bars
 
 GOLDEN = "golden.json"
 CASES = 300

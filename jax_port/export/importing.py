@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from jax_port.evaluate import check_policy
+from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
 from jax_port.export.bundle import STATE
 from jax_port.export.layers import to_flax
 from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
-from jax_port.policy import Policy
-from jax_port.runs import file_digest
-from jax_port.settings import NetworkSpec
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.settings import NetworkSpec
+from jax_port.runs.run import file_digest
 from markets import EnvConfig, InputError
 
 REFERENCE_MODEL, REFERENCE_RUN = "model.zip", "run.json"

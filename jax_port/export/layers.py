@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.policy import Policy
-from jax_port.settings import NetworkSpec
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.settings import NetworkSpec
 from markets import InputError
 
 Weights = dict[str, NDArray[np.float32]]

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jax_port.networks import FORBIDDEN_LOGIT
-from jax_port.normalize import CLIP, EPSILON
-from jax_port.phases import phase_of
-from jax_port.policy import Policy
-from jax_port.runs import file_digest
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.networks import FORBIDDEN_LOGIT
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.running_statistics import CLIP, EPSILON
+from jax_port.runs.run import file_digest
 from markets import Contract, InputError, get_contract
 from markets.bars import FEATURES
 

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port import env_phase1_jax as phase1
-from jax_port.data_loader import PreparedMarket, stack
-from jax_port.env_phase1_jax import EnvParams, EnvState
-from jax_port.networks import ActorCritic
-from jax_port.normalize import Scale
-from jax_port.phases import phase_of
-from jax_port.policy import Policy, decide
-from jax_port.ppo import Params
+from jax_port.data.data_loader import PreparedMarket, stack
+from jax_port.envs import env_phase1_jax as phase1
+from jax_port.envs.env_phase1_jax import EnvParams, EnvState
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.networks import ActorCritic
+from jax_port.ppo.policy import Policy, decide
+from jax_port.ppo.running_statistics import Scale
+from jax_port.ppo.update import Params
 
 
 class Recording(NamedTuple):

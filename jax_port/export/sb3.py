@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.envs.registry import phase_of
 from jax_port.export.layers import from_sb3, sb3_spec, to_flax, to_sb3, to_torch
-from jax_port.gate import UNGATED
-from jax_port.normalize import CLIP, EPSILON
-from jax_port.phases import phase_of
-from jax_port.policy import Policy
-from jax_port.settings import RATES, TrainSettings
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.running_statistics import CLIP, EPSILON
+from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.runs.gate import UNGATED
 from markets import EnvConfig, InputError
 
 MODEL, NORMALIZER = "maskable_ppo.zip", "vecnormalize.pkl"

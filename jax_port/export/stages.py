@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.export.layers import layer_names
-from jax_port.networks import masked_log_probs, mode
-from jax_port.normalize import EPSILON, Scale, normalize
-from jax_port.policy import Policy, decide, make_network
+from jax_port.ppo.networks import masked_log_probs, mode
+from jax_port.ppo.policy import Policy, decide, make_network
+from jax_port.ppo.running_statistics import EPSILON, Scale, normalize
 
 Stages = dict[str, NDArray[Any]]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES, Bars
 from markets.contracts import Contract, get_contract
-from markets.errors import InputError
 from markets.readers import canonical, databento, ninjatrader, parquet, processed
 from markets.readers.spacing import infer_bar_seconds
 from markets.readers.table import CANONICAL, Options

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS
-from markets.errors import InputError
 from markets.readers.table import CANONICAL, Options, refuse_instrument, require_columns
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index

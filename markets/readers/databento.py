@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
-from markets.errors import InputError
 from markets.readers.table import Options, RawTable, require_columns
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index

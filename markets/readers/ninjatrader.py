@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS
-from markets.errors import InputError
 from markets.readers.table import Options, refuse_instrument
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index

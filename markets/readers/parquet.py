@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES
-from markets.errors import InputError
 from markets.readers.canonical import TIME_NAMES, time_column
 from markets.readers.table import CANONICAL, Options, RawTable, refuse_instrument, require_columns
 from markets.readers.times import utc_index

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from markets.errors import InputError
+from foundation.errors import InputError
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.bars import COLUMNS
-from markets.errors import InputError
 
 CANONICAL = ", ".join(("timestamp", *COLUMNS))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from markets.errors import InputError
+from foundation.errors import InputError
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16

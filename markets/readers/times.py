@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS
-from markets.errors import InputError
 from markets.readers.table import RawTable
 
 _NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.import_closure import digests
 from parity.engine.report import SAME, versions
-from parity.engine.sources import digests
 
 FORMAT = 1
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from foundation.report.html import templates
 from parity.engine.compare import FAR, FieldStats, ulp_distance
 from parity.engine.diverge import ROUNDING_ULPS
-from parity.engine.html import templates
-from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
-from parity.engine.words import (
+from parity.engine.format import (
     exponent,
     percent,
     plain,
@@ -26,6 +25,7 @@ from parity.engine.words import (
     ulps,
     unit_of,
 )
+from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 
 Values = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from parity.engine.compare import ULP_BUCKETS, FieldStats
-from parity.engine.words import short, ulps
+from parity.engine.format import short, ulps
 
 Values = Mapping[str, Any]
 

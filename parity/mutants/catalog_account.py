@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-FILE = "jax_port/env_phase1_jax.py"
-ACCOUNT_FILE = "jax_port/account.py"
-STATE_FILE = "jax_port/env_state.py"
+FILE = "jax_port/envs/env_phase1_jax.py"
+ACCOUNT_FILE = "jax_port/envs/account.py"
+STATE_FILE = "jax_port/envs/state.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = FILE) -> Mutant:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-FEATURES = "jax_port/features.py"
-LOADER = "jax_port/data_loader.py"
+FEATURES = "jax_port/data/features.py"
+LOADER = "jax_port/data/data_loader.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = FEATURES) -> Mutant:

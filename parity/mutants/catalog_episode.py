@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-ENV = "jax_port/env_phase1_jax.py"
-LOADER = "jax_port/data_loader.py"
-ROWS = "jax_port/rows.py"
+ENV = "jax_port/envs/env_phase1_jax.py"
+LOADER = "jax_port/data/data_loader.py"
+ROWS = "jax_port/envs/observation.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = ENV) -> Mutant:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-PHASE1 = "jax_port/env_phase1_jax.py"
-STATE = "jax_port/env_state.py"
-FILE = "jax_port/env_phase2_jax.py"
+PHASE1 = "jax_port/envs/env_phase1_jax.py"
+STATE = "jax_port/envs/state.py"
+FILE = "jax_port/envs/env_phase2_jax.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = FILE) -> Mutant:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-NETWORKS = "jax_port/networks.py"
-POLICY = "jax_port/policy.py"
-ROLLOUT = "jax_port/rollout.py"
-TOWERS = "jax_port/towers.py"
-NORMALIZE = "jax_port/normalize.py"
+NETWORKS = "jax_port/ppo/networks.py"
+POLICY = "jax_port/ppo/policy.py"
+ROLLOUT = "jax_port/ppo/rollout.py"
+TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
+NORMALIZE = "jax_port/ppo/running_statistics.py"
 
 _ONCE = "learner 2. the result is normalised again"
 _MODE = "learner 2. A deterministic action is the first of the most probable allowed ones"

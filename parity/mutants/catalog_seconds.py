@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-FILE = "jax_port/seconds.py"
-LOADER = "jax_port/seconds_loader.py"
-ENV = "jax_port/env_phase1_jax.py"
+FILE = "jax_port/envs/intrabar.py"
+LOADER = "jax_port/data/seconds_loader.py"
+ENV = "jax_port/envs/env_phase1_jax.py"
 
 _WORST = "8. the worst price of each second is held against the floor first"
 _BEST = "8. the best price raises the high second"

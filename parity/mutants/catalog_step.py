@@ -5,8 +5,8 @@ from __future__ import annotations
 from parity.mutants.catalog_account import ACCOUNT, BOOKING, REWARD
 from parity.mutants.mutant import Mutant
 
-FILE = "jax_port/env_phase1_jax.py"
-ACCOUNT_FILE = "jax_port/account.py"
+FILE = "jax_port/envs/env_phase1_jax.py"
+ACCOUNT_FILE = "jax_port/envs/account.py"
 
 
 def _fault(id: str, violates: str, old: str, new: str, file: str = FILE) -> Mutant:

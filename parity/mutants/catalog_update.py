@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from parity.mutants.mutant import Mutant
 
-ADVANTAGES = "jax_port/advantages.py"
-PPO = "jax_port/ppo.py"
-ADAM = "jax_port/adam.py"
-CHUNKS = "jax_port/chunks.py"
-TRAIN = "jax_port/train_ppo_jax.py"
-TOWERS = "jax_port/towers.py"
+ADVANTAGES = "jax_port/ppo/gae.py"
+PPO = "jax_port/ppo/update.py"
+ADAM = "jax_port/ppo/adam.py"
+CHUNKS = "jax_port/ppo/fast/microbatch.py"
+TRAIN = "jax_port/ppo/train_ppo_jax.py"
+TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
 
 _NEXT = "learner 4. n is 0 if an episode begins at the next step"
 _LAST = "learner 4. n is 0 after the last step if that step ended an episode"

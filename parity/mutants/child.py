@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import jax_port
-from jax_port.data_loader import PreparedMarket, prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from parity.engine.compare import Array
 from parity.engine.pair import Pair
 from parity.engine.record import Recording
@@ -24,12 +24,12 @@ from parity.engine.replay import Replay, replay
 from parity.engine.report import write_json
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
 from parity.mutants.learner import load_learner, try_learner
-from parity.mutants.material import Ground, Played, load
+from parity.mutants.recordings import Ground, Played, load
 from parity.pairs.trading import trading_pair
 from parity.suites.data import judge_data
-from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account
 from parity.suites.processed import processed
+from parity.suites.start_distribution import check_draws
 
 
 class Findings:

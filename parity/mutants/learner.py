@@ -18,10 +18,10 @@ from safetensors.numpy import load_file, save_file
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.engine.report import write_json
-from parity.suites.learner import LearnerRun, check_decisions, check_drawn
-from parity.suites.learner_cases import LearnerCase, small_cases
-from parity.suites.learner_judge import judge_updates, reach_of
-from parity.suites.learner_port import Draws, make_params, run_port
+from parity.learner.cases import LearnerCase, small_cases
+from parity.learner.judge import judge_updates, reach_of
+from parity.learner.port import Draws, make_params, run_port
+from parity.learner.suite import LearnerRun, check_decisions, check_drawn
 
 if TYPE_CHECKING:
     from parity.mutants.child import Findings
@@ -38,7 +38,7 @@ class Learnt:
         weights: before.
         draws: of the sound port, which the reference was told.
         updates: tables of the reference.
-        decisions: likeliest actions, of :func:`parity.suites.learner.decision_cases`.
+        decisions: likeliest actions, of :func:`parity.learner.suite.decision_cases`.
     """
 
     case: LearnerCase
@@ -53,7 +53,7 @@ def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: 
 
     Args:
         folder: of the material.
-        only: cases to use instead of :func:`parity.suites.learner_cases.small_cases`.
+        only: cases to use instead of :func:`parity.learner.cases.small_cases`.
         seed: of weights, environments and draws.
     """
     for number, case in enumerate(small_cases(seed) if only is None else only):

@@ -26,18 +26,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from foundation.errors import run_command
 from markets import InputError
-from markets.errors import run_command
-from parity.mutants.bench import PORT, Bench, snapshot
 from parity.mutants.run import OUT, ControlFailed, pass_control
+from parity.mutants.sandbox import PORT, Bench, snapshot
 
-PHASE2 = "jax_port/env_phase2_jax.py"
+PHASE2 = "jax_port/envs/env_phase2_jax.py"
 MODULES = (
-    "jax_port/env_phase1_jax.py",
-    "jax_port/account.py",
+    "jax_port/envs/env_phase1_jax.py",
+    "jax_port/envs/account.py",
     PHASE2,
-    "jax_port/seconds.py",
-    "jax_port/features.py",
+    "jax_port/envs/intrabar.py",
+    "jax_port/data/features.py",
 )
 KILLED, SURVIVED, CRASHED = "killed", "survived", "did not run"
 
@@ -199,7 +199,7 @@ def nightly(
     Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
     """
     from parity.engine.report import write_json
-    from parity.mutants.material import make
+    from parity.mutants.recordings import make
 
     if jobs < 1 or (limit is not None and limit < 1):
         raise InputError("--jobs and --limit must be at least 1")

@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from foundation.errors import run_command
+from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
-from markets.errors import run_command
-from parity.mutants.bench import ROOT, Bench, Trial, snapshot
 from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.mutant import Mutant
+from parity.mutants.sandbox import Bench, Trial, snapshot
 
 OUT = Path("reports/mutation")
 KILLED, SURVIVED, UNCHANGED, CRASHED = "killed", "survived", "changed nothing", "did not run"
@@ -121,7 +122,7 @@ def choose(only: Sequence[str]) -> list[Mutant]:
         )
     chosen = [known[name] for name in dict.fromkeys(only)] if only else list(CATALOG)
     for mutant in chosen:
-        mutant.check(ROOT)
+        mutant.check(PACKAGES_ROOT)
     return chosen
 
 
@@ -145,7 +146,7 @@ def pass_control(bench: Bench) -> Trial:
 def make_all(folder: Path) -> None:
     """Drive the reference's environments and its learner, and write everything a child needs."""
     from parity.mutants.learner import make_learner
-    from parity.mutants.material import make
+    from parity.mutants.recordings import make
 
     make(folder)
     make_learner(folder)

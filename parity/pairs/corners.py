@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
-from jax_port.phases import phase_of
+from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, PreparedMarket
+from jax_port.envs.registry import phase_of
 from markets import EnvConfig
 from markets.config import dollars_to_cents
 from parity.engine.pair import Case, Choices

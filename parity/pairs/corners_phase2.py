@@ -5,7 +5,7 @@ Source: sections 5 and 6 of ``docs/environment.md``. A case is Phase 1's with it
 
 from __future__ import annotations
 
-from jax_port.data_loader import CLOSE, HIGH, LOW, TRAIL
+from jax_port.data.data_loader import CLOSE, HIGH, LOW, TRAIL
 from parity.engine.pair import Choices
 from parity.pairs.corners import NEAR, Ground, Scene, phase1_scene
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.data_loader import CLOSE, PreparedMarket
-from jax_port.seconds_loader import PreparedSeconds
+from jax_port.data.data_loader import CLOSE, PreparedMarket
+from jax_port.data.seconds_loader import PreparedSeconds
 from markets import Bars, EnvConfig
-from markets.synthetic import second_bars
+from markets.synthetic.bars import second_bars
 from parity.engine.compare import Array
 from parity.engine.pair import Case, Choices, Fields
 from parity.pairs.branches import Coverage

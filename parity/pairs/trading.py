@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port import env_phase1_jax as port
-from jax_port import env_phase2_jax as port2
-from jax_port.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare, stack
-from jax_port.phases import phase_of
-from jax_port.seconds_loader import prepare_seconds, stack_seconds
+from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare, stack
+from jax_port.data.seconds_loader import prepare_seconds, stack_seconds
+from jax_port.envs import env_phase1_jax as port
+from jax_port.envs import env_phase2_jax as port2
+from jax_port.envs.registry import phase_of
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS

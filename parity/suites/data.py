@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jax_port.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, TRAIL, PreparedMarket
+from jax_port.data.data_loader import ATR, CLOSE, HIGH, LOW, MINUTE, STOP, TARGET, TRAIL, PreparedMarket
 from markets import EnvConfig
 from markets.bars import FEATURES
 from parity.engine.compare import Close, Equal, Rule

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jax_port.data_loader import PreparedMarket, prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Case, Fields, Pair
@@ -25,21 +25,21 @@ from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, judge_cases, judge_replay
+from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
+from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
-from parity.suites.beds import Bed, Request, beds, count_worlds_of
 from parity.suites.data import check_data
-from parity.suites.draws import check_draws
 from parity.suites.invariants import check_account, check_forbidden
-from parity.suites.learner import REQUIRED as LEARNER_REQUIRED
-from parity.suites.learner import check_learner, count_checks
 from parity.suites.processed import processed
+from parity.suites.scenarios import Bed, Request, beds, count_worlds_of
+from parity.suites.start_distribution import check_draws
 from parity.suites.symmetry import check_blindness, check_mirror
 
 MODULES = (
     "parity.suites.trading",
-    "parity.suites.learner",
-    "jax_port.env_phase2_jax",
-    "jax_port.train_ppo_jax",
+    "parity.learner.suite",
+    "jax_port.envs.env_phase2_jax",
+    "jax_port.ppo.train_ppo_jax",
     "legacy_torch.env_phase2",
 )
 """What the verdict depends on: these and everything of ours that they import."""

@@ -8,7 +8,7 @@ import click
 import jax
 import pytest
 
-from markets.errors import run_command
+from foundation.errors import run_command
 
 
 def refusal(command: click.Command, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jax_port import env_phase1_jax as env
-from jax_port.data_loader import prepare, stack
-from jax_port.phases import PHASES, phase_of
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.registry import PHASES, phase_of
 from markets import Bars, Contract, EnvConfig, get_contract
 from markets.clock import new_york_to_utc_ns
-from markets.synthetic import synthetic_bars
+from markets.synthetic.bars import synthetic_bars
 
 TAME = 4000
 """Close of the run-up in ticks; its bars reach four ticks up and down, so the ATR is 8 ticks."""

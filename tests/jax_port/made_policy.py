@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_port.data_loader import PreparedMarket
-from jax_port.phases import phase_of
-from jax_port.policy import Policy, make_network
-from jax_port.settings import NetworkSpec
+from jax_port.data.data_loader import PreparedMarket
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.policy import Policy, make_network
+from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig
 
 SPEC = NetworkSpec((16, 16), (8,))

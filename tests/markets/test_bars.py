@@ -9,7 +9,7 @@ import pytest
 from markets import Bars, InputError, get_contract
 from markets.bars import COLUMNS, FEATURES
 from markets.clock import new_york_minutes
-from markets.stress import stress_bars
+from markets.synthetic.stress import stress_bars
 
 ES = get_contract("ES")
 RTY = get_contract("RTY")

@@ -11,15 +11,15 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from jax_port.data_loader import prepare
+from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, describe
-from jax_port.policy import save_policy
-from jax_port.runs import file_digest
+from jax_port.ppo.policy import save_policy
+from jax_port.runs.run import file_digest
 from markets import Bars, EnvConfig, get_contract
 from markets.readers import read_bars
-from markets.synthetic import synthetic_bars
-from parity.chain.csharp import SOURCES, STRATEGY, library
+from markets.synthetic.bars import synthetic_bars
+from parity.export_chain.csharp import SOURCES, STRATEGY, library
 from tests.jax_port.made_policy import make_policy
 
 HERE = Path(__file__).parent

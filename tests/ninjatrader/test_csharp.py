@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jax_port.data_loader import prepare
-from jax_port.evaluate import evaluate
+from jax_port.data.data_loader import prepare
+from jax_port.evaluation.evaluate import evaluate
 from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
-from jax_port.policy import save_policy
-from jax_port.runs import file_digest
+from jax_port.ppo.policy import save_policy
+from jax_port.runs.run import file_digest
 from markets import Bars, InputError, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
 from markets.config import Session
 from markets.readers import read_bars
-from markets.stress import stress_bars
-from parity.chain.csharp import MISSING, Checker, available, compile_checker
-from parity.chain.gauges import Board
-from parity.chain.market import compare_stream
+from markets.synthetic.stress import stress_bars
+from parity.export_chain.comparison import Board
+from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
+from parity.export_chain.market import compare_stream
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.ninjatrader.hosting import run_host
 

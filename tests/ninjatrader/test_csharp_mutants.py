@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from parity.chain.csharp import MISSING, SOURCES, available, checker_sources
-from parity.chain.market import MEASURED
+from parity.export_chain.csharp import MISSING, SOURCES, available, checker_sources
+from parity.export_chain.market import MEASURED
 from tests.jax_port.export.made_bundle import bundle
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)

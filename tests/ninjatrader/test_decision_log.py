@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parity.chain.csharp import MISSING, available
-from parity.chain.live_log import read_log
+from parity.export_chain.csharp import MISSING, available
+from parity.live_replay.decision_log import read_log
 from tests.ninjatrader.hosting import live_bars, live_bundle, live_files, live_log, run_host
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jax_port.gate import UNGATED, pass_gate
-from jax_port.train_cli import train
+from foundation.import_closure import PACKAGES_ROOT
+from jax_port.runs.gate import UNGATED, pass_gate
 from markets import InputError
-from parity.admission import ROOT, admit
+from parity.admission import admit
 from parity.engine.certificate import issue
 from parity.engine.report import versions
 from parity.suites.trading import MODULES
+from rltrader.train import train
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def certificate(tmp_path: Path) -> Path:
         "worlds": [],
     }
     path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(issue(report, {}, ROOT, MODULES)))
+    path.write_text(json.dumps(issue(report, {}, PACKAGES_ROOT, MODULES)))
     return path
 
 
@@ -36,7 +37,7 @@ def _change(path: Path, **values: object) -> None:
 
 
 def test_a_fitting_certificate_lets_pass_and_is_kept_in_brief(certificate: Path) -> None:
-    kept = pass_gate(certificate, ungated=False)
+    kept = pass_gate(admit, certificate, ungated=False)
     assert isinstance(kept, dict)
     assert kept["verdict"] == "same"
     assert len(kept["sha256"]) == 64
@@ -51,11 +52,11 @@ def test_the_trainer_itself_is_among_the_sources(certificate: Path) -> None:
 
 def test_other_code_is_named(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
-    _change(certificate, sources={**sources, "jax_port/ppo.py": "0" * 64})
+    _change(certificate, sources={**sources, "jax_port/ppo/update.py": "0" * 64})
     with pytest.raises(
         InputError, match=r"jax_port/ppo\.py has changed; .*rltrader parity run.*--ungated"
     ):
-        pass_gate(certificate, ungated=False)
+        pass_gate(admit, certificate, ungated=False)
 
 
 def test_another_verdict_is_named(certificate: Path) -> None:
@@ -69,7 +70,7 @@ def test_what_is_no_certificate_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"c\.json"):
-        pass_gate(path, ungated=False)
+        pass_gate(admit, path, ungated=False)
 
 
 def test_no_certificate_stops_training_with_one_sentence(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_no_certificate_stops_training_with_one_sentence(tmp_path: Path) -> None
 
 
 def test_round_the_gate() -> None:
-    assert pass_gate(Path("nowhere"), ungated=True) == UNGATED
+    assert pass_gate(admit, Path("nowhere"), ungated=True) == UNGATED
 
 
 BAD = {

@@ -8,11 +8,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from jax_port.data_loader import prepare
+from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import export
-from jax_port.policy import Policy, save_policy
+from jax_port.ppo.policy import Policy, save_policy
 from markets import Bars, EnvConfig
-from markets.synthetic import synthetic_bars
+from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.made_policy import make_policy
 
 

@@ -1,0 +1,279 @@
+"""Market data on the device: one or many markets in a few contiguous arrays, cached on disk.
+
+Source: sections 1 to 4 of ``docs/environment.md``. A bar's features are one row of 11 floats, and
+what a step reads of it is one row of 8 integers (32 bytes, one memory sector), so that an
+observation and a step are each one contiguous read per environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from foundation.import_closure import PACKAGES_ROOT, digests
+from jax_port.data.features import compute_features, compute_ticks, valid_starts
+from markets import Bars, Contract, EnvConfig, InputError
+from markets.bars import FEATURES
+from markets.limits import EXACT_IN_FLOAT32, check_int32
+
+HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
+"""Columns of ``MarketData.bars``; the last holds the bits of a float32."""
+
+_LAYOUT = 2
+_ARRAYS = ("features", "bars", "starts", "timestamps_ns")
+
+
+@struct.dataclass
+class MarketData:
+    """Bars of one or more markets, one after another, as a pytree of device arrays.
+
+    Attributes:
+        features: float32, shape (B, 11), section 3; NaN in bars before a window is full.
+        bars: int32, shape (B, 8): high, low, close (ticks), stop, target and trail distances
+            (ticks), New York minute, and the bits of atr in float32 ticks.
+        starts: int32, shape (S, 2): a bar at which an episode may start, and its market.
+        first_bar: int32, shape (M,): each market's first row.
+        last_bar: int32, shape (M,): each market's last row.
+        tick_value: int32 cents of one contract, shape (M,).
+        slippage: int32 ticks, shape (M,).
+        commission: int32 cents per side and contract, shape (M,).
+        tick_size: float32 points, shape (M,); for views, never used in a step.
+    """
+
+    features: jax.Array
+    bars: jax.Array
+    starts: jax.Array
+    first_bar: jax.Array
+    last_bar: jax.Array
+    tick_value: jax.Array
+    slippage: jax.Array
+    commission: jax.Array
+    tick_size: jax.Array
+
+    @property
+    def num_markets(self) -> int:
+        """Number of markets, known when tracing."""
+        return self.last_bar.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Device memory of all arrays, in bytes."""
+        return int(sum(leaf.nbytes for leaf in jax.tree.leaves(self)))
+
+
+@dataclass(frozen=True)
+class PreparedMarket:
+    """One market's arrays on the host, before they are stacked.
+
+    Attributes:
+        features: float32, shape (T, 11).
+        bars: int32, shape (T, 8), columns as in :class:`MarketData`.
+        starts: int32, shape (S,).
+        timestamps_ns: int64 nanoseconds since 1970 in UTC, shape (T,).
+        contract: the contract.
+        source: where the bars came from.
+        digest: SHA-256 over the bars and the configuration, in hex.
+    """
+
+    features: NDArray[np.float32]
+    bars: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    timestamps_ns: NDArray[np.int64]
+    contract: Contract
+    source: str
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+
+def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
+    """Compute features, integers and starts of one market.
+
+    Args:
+        bars: bars of one contract, before the session is applied.
+        config: session, window, ATR multiples and episode length.
+
+    Raises:
+        InputError: no bar can start an episode, or the worst case leaves int32.
+    """
+    kept = bars.session(config.session)
+    check_int32(kept, config)
+    wide = compute_features(kept)
+    ticks = compute_ticks(kept, wide, config)
+    starts = valid_starts(wide, ticks.minute, config)
+    if not len(starts):
+        need = config.warmup_bars + config.window_size + config.max_episode_bars + 1
+        raise InputError(
+            f"{bars.source}: no episode can start in its {len(kept)} {config.session} bars; one needs "
+            f"{need} bars ({config.warmup_bars} to warm up, {config.window_size} in the window, "
+            f"{config.max_episode_bars} to trade) and a bar in the entry window, so give more bars "
+            "or a shorter max_episode_bars"
+        )
+    narrow = wide.astype(np.float32)
+    used = narrow[config.warmup_bars :]
+    if not np.isfinite(used).all():
+        row, column = np.argwhere(~np.isfinite(used))[0]
+        raise InputError(
+            f"{bars.source}: feature {FEATURES[column]} of bar "
+            f"{kept.frame.index[config.warmup_bars + row]} is not a finite float32; repair the file"
+        )
+    rows = np.stack([*ticks[:-1], ticks.atr.view(np.int32)], axis=1)
+    digest = hashlib.sha256(f"{kept.digest}{config.to_json()}".encode()).hexdigest()
+    return PreparedMarket(
+        features=narrow,
+        bars=np.ascontiguousarray(rows),
+        starts=starts,
+        timestamps_ns=kept.timestamps_ns,
+        contract=bars.contract,
+        source=bars.source,
+        digest=digest,
+    )
+
+
+def stack(markets: Sequence[PreparedMarket]) -> MarketData:
+    """Put markets one after another on the default device.
+
+    Args:
+        markets: at least one; all prepared with the same configuration.
+
+    Returns:
+        Arrays in which a bar's row number is ``first_bar[market] + its number within the market``.
+
+    Raises:
+        InputError: no market, or more rows than an int32 and a float32 can count.
+    """
+    if not markets:
+        raise InputError("no market to load; give at least one")
+    sizes = np.array([len(market) for market in markets], np.int64)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    if sizes.sum() >= EXACT_IN_FLOAT32:
+        raise InputError(
+            f"{int(sizes.sum())} bars in {len(markets)} markets; at most {EXACT_IN_FLOAT32} fit, "
+            "so load fewer markets or years"
+        )
+
+    def column(values: Sequence[float], dtype: Any) -> jax.Array:
+        return jnp.asarray(np.asarray(values, dtype))
+
+    contracts = [market.contract for market in markets]
+    starts = [
+        np.stack([market.starts + offset, np.full(len(market.starts), number)], axis=1)
+        for number, (market, offset) in enumerate(zip(markets, first, strict=True))
+    ]
+    return MarketData(
+        features=jnp.asarray(np.concatenate([market.features for market in markets])),
+        bars=jnp.asarray(np.concatenate([market.bars for market in markets])),
+        starts=jnp.asarray(np.concatenate(starts).astype(np.int32)),
+        first_bar=column(list(first), np.int32),
+        last_bar=column(list(first + sizes - 1), np.int32),
+        tick_value=column([c.tick_value_cents for c in contracts], np.int32),
+        slippage=column([c.slippage_ticks for c in contracts], np.int32),
+        commission=column([c.commission_cents for c in contracts], np.int32),
+        tick_size=column([c.tick_size for c in contracts], np.float32),
+    )
+
+
+def load(
+    path: str | Path,
+    contract: Contract,
+    config: EnvConfig,
+    *,
+    cache_dir: str | Path | None = None,
+    **reader: Any,
+) -> PreparedMarket:
+    """Read a file of bars and prepare it, or take the prepared arrays from the cache.
+
+    The cache's key is the file's content, the contract, the configuration, the reader's options
+    and the code that prepares, so a stale entry can't be taken for a fresh one.
+
+    Args:
+        path: a file that :func:`markets.readers.read_bars` reads.
+        contract: the contract it holds.
+        config: as for :func:`prepare`.
+        cache_dir: folder of the cache; by default ``$RLTRADER_CACHE``, or ``~/.cache/rltrader``.
+        reader: options of the reader (format, timezone, snap, use_features).
+
+    Raises:
+        InputError: the file cannot be read or used.
+    """
+    from markets.readers import read_bars
+
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file; give a file of one-minute bars")
+    key = _key(source, contract, config, reader)
+    entry = default_cache_dir(cache_dir) / f"{contract.symbol}-{key[:32]}.safetensors"
+    cached = _read_cache(entry, contract, source.name)
+    if cached is not None:
+        return cached
+    prepared = prepare(read_bars(source, contract, **reader), config)
+    _write_cache(entry, prepared)
+    return prepared
+
+
+def default_cache_dir(cache_dir: str | Path | None = None) -> Path:
+    """Return the cache folder: the argument, ``$RLTRADER_CACHE``, or ``~/.cache/rltrader``."""
+    return Path(cache_dir or os.environ.get("RLTRADER_CACHE") or Path.home() / ".cache" / "rltrader")
+
+
+def _key(path: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]) -> str:
+    with path.open("rb") as file:
+        h = hashlib.file_digest(file, "sha256")
+    h.update(repr((_LAYOUT, contract, config.to_json(), sorted(reader.items()))).encode())
+    h.update(_code_digest().encode())
+    return h.hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Return a digest of every file of ours that takes part in preparing bars."""
+    return repr(digests(PACKAGES_ROOT, (__name__,)))
+
+
+def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket | None:
+    if not entry.exists():
+        return None
+    try:
+        with safe_open(entry, framework="numpy") as file:
+            about = file.metadata()
+            arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+        if about["checksum"] != _checksum(arrays):
+            return None
+        return PreparedMarket(**arrays, contract=contract, source=source, digest=about["digest"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None  # a damaged entry is made anew
+
+
+def _write_cache(entry: Path, market: PreparedMarket) -> None:
+    arrays = {name: getattr(market, name) for name in _ARRAYS}
+    about = {"digest": market.digest, "checksum": _checksum(arrays)}
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        beside = entry.with_suffix(f".{os.getpid()}.tmp")
+        save_file(arrays, beside, metadata=about)
+        beside.replace(entry)
+    except (OSError, SafetensorError):
+        return  # a cache that can't be written costs time, nothing else
+
+
+def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
+    """Return a CRC over arrays: safetensors notices a short file, but not a flipped bit."""
+    crc = 0
+    for name in _ARRAYS:
+        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).data, crc)
+    return f"{crc:08x}"

@@ -1,0 +1,264 @@
+"""Single episodes over price: entries, exits, and where stop and target stood at every bar.
+
+Source: section 6 of ``docs/environment.md``. What stands after a step is what the next bar is held
+against, so a stop that was moved at bar t is drawn from bar t + 1 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
+from jax_port.evaluation.evaluate import Evaluation
+from jax_port.evaluation.format import count, money
+from jax_port.evaluation.metrics import daily
+from jax_port.evaluation.plots import PAINT, SMALL, axes_in, style, svg
+
+Floats = NDArray[np.float64]
+
+STOP_MOVED, TRADED, ANY = "a stop was moved", "a trade was opened", ""
+"""Of which days the plotted ones are chosen: the first of these that any day has."""
+
+
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360)
+"""Minutes that times on the axis may be apart."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One daily episode, K bars of it. Prices in points; NaN when flat.
+
+    Attributes:
+        rank: "best", "median" or "worst".
+        day: New York date.
+        pnl: dollars, an open trade marked at the end.
+        end: why the episode ended, in words.
+        times: New York times of the bars' opens, length K.
+        high, low, close: shape (K,).
+        position, entry, stop, target: before each bar and after the last, shape (K + 1,).
+        trades: the closed ones, as ``Evaluation.trades``; steps count from the episode's first bar.
+    """
+
+    rank: str
+    day: pd.Timestamp
+    pnl: float
+    end: str
+    times: pd.DatetimeIndex
+    high: Floats
+    low: Floats
+    close: Floats
+    position: NDArray[np.int64]
+    entry: Floats
+    stop: Floats
+    target: Floats
+    trades: pd.DataFrame
+
+    @property
+    def stop_moves(self) -> int:
+        """How often the stop of an open trade was moved."""
+        return _stop_moves(self.position, self.stop)
+
+
+def choose(result: Evaluation, market: PreparedMarket) -> tuple[str, list[Trace]]:
+    """Return the best, the median and the worst day of those in which most is to be seen.
+
+    Args:
+        result: of the market.
+        market: its bars.
+
+    Returns:
+        What the days have in common (:data:`STOP_MOVED`, :data:`TRADED` or :data:`ANY`), and at most
+        three episodes by falling PnL; fewer where there are fewer days.
+    """
+    days = daily(result)
+    episodes = result.episodes[result.episodes["daily"]].reset_index(drop=True)
+    rows = dict(iter(result.equity.groupby("episode")))
+    moved = [
+        _stop_moves(rows[number]["position"].to_numpy(), rows[number]["stop"].to_numpy()) > 0
+        for number in episodes["episode"]
+    ]
+    pools = {STOP_MOVED: np.array(moved), TRADED: episodes["trades"].to_numpy() > 0}
+    common = next((words for words, pool in pools.items() if pool.any()), ANY)
+    pool = np.flatnonzero(pools.get(common, np.ones(len(days), bool)))
+    ranked = pool[np.argsort(-days["pnl"].to_numpy()[pool], kind="stable")]
+    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
+    if len(ranked) == 2:
+        del places["median"]
+    by_place = {place: rank for rank, place in reversed(places.items())}  # one day alone is the best
+    traces = []
+    for place, rank in sorted(by_place.items()):
+        number = ranked[place]
+        episode, day = episodes.iloc[number], days.iloc[number]
+        kept = rows[episode["episode"]].sort_values("step")
+        traces.append(_trace(rank, episode, day, kept, result.trades, market))
+    return common, traces
+
+
+def _trace(
+    rank: str,
+    episode: pd.Series[Any],
+    day: pd.Series[Any],
+    rows: pd.DataFrame,
+    trades: pd.DataFrame,
+    market: PreparedMarket,
+) -> Trace:
+    start = int(episode["start"])
+    kept = slice(start, start + int(episode["steps"]))
+    points = market.contract.to_points(market.bars[kept][:, [HIGH, LOW, CLOSE]])
+    own = trades[trades["episode"] == episode["episode"]]
+    own = own.assign(entry_step=own["entry_step"] - start, exit_step=own["exit_step"] - start)
+    times = pd.DatetimeIndex(market.timestamps_ns[kept], tz="UTC").tz_convert("America/New_York")
+    high, low, close = points.T
+    position, entry, stop, target = (
+        rows[name].to_numpy() for name in ("position", "entry", "stop", "target")
+    )
+    return Trace(
+        rank,
+        pd.Timestamp(day["day"]),
+        float(day["pnl"]),
+        str(day["end"]),
+        times,
+        high,
+        low,
+        close,
+        position,
+        entry,
+        stop,
+        target,
+        own.reset_index(drop=True),
+    )
+
+
+def _stop_moves(position: NDArray[Any], stop: NDArray[Any]) -> int:
+    """Count changes of the stop between two bars of one trade; trades have a flat bar between them."""
+    held = (position[1:] != 0) & (position[:-1] != 0)
+    return int((held & (stop[1:] != stop[:-1])).sum())
+
+
+def episode_plot(trace: Trace) -> Markup:
+    """Draw an episode over price, once for a wide page and once for a phone."""
+    parts = []
+    for name, width, height, size, ticks in (
+        ("wide", 6.6, 2.35, 5.6, 9),
+        ("phone", SMALL, 2.5, 7.5, 4),
+    ):
+        with matplotlib.rc_context(style(size)):
+            figure = Figure(figsize=(width, height))
+            left = (2.0 + 0.6 * len(f"{trace.high.max():,.0f}")) * size / 72 / width
+            foot = 1.9 * size / 72 / height
+            axes = axes_in(figure, (left, foot, 0.995 - left, 0.985 - foot))
+            _draw_price(axes, trace)
+            _draw_levels(axes, trace)
+            _draw_trades(axes, trace, 11.0 if name == "wide" else 6.5)
+            _draw_clock(axes, trace, ticks)
+            axes.set_xlim(-0.01 * len(trace.close) - 0.5, 1.01 * len(trace.close) - 0.5)
+            axes.margins(y=0.04)
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+            parts.append(svg(figure, f"{trace.rank}-{name}", describe(trace), f"for-{name}"))
+    return Markup("").join(parts)
+
+
+def describe(trace: Trace) -> str:
+    """Return an episode in words."""
+    moves = trace.stop_moves
+    said = f"{trace.rank} day, {trace.day.date()}: {money(trace.pnl)}, {_trades_of(trace)}"
+    return f"{said}, stop moved {count(moves, 'time')}" if moves else said
+
+
+def caption(trace: Trace) -> tuple[str, str]:
+    """Return what stands above an episode's plot: the day with its PnL, and the rest."""
+    lead = f"{trace.rank.capitalize()}: {trace.day.day} {trace.day:%B %Y}, {money(trace.pnl)}"
+    moves = trace.stop_moves
+    words = [_trades_of(trace)]
+    if moves:
+        words.append(f"stop moved {count(moves, 'time')}")
+    return lead, ", ".join([*words, f"ended by {trace.end}"])
+
+
+def _trades_of(trace: Trace) -> str:
+    closed = count(len(trace.trades), "trade")
+    return f"{closed} closed, one left open" if trace.position[-1] else closed
+
+
+def _draw_price(axes: Axes, trace: Trace) -> None:
+    bars = np.arange(len(trace.close))
+    edges = np.repeat(bars, 2) + np.tile([-0.5, 0.5], len(bars))
+    low, high = np.repeat(trace.low, 2), np.repeat(trace.high, 2)
+    axes.fill_between(edges, low, high, color=PAINT["muted"], alpha=0.3, linewidth=0)
+    axes.plot(bars, trace.close, color=PAINT["curve"], linewidth=0.8, solid_joinstyle="round")
+
+
+def _draw_levels(axes: Axes, trace: Trace) -> None:
+    """Draw stop and target as steps, and between them what is at risk, locked in and hoped for."""
+    edges, stop = _stretch(trace.stop[:-1])
+    entry, target = (_stretch(levels[:-1])[1] for levels in (trace.entry, trace.target))
+    side = _stretch(trace.position[:-1].astype(np.float64))[1]
+    at_risk = side * (stop - entry) < 0
+    washes = (
+        (stop, at_risk, "loss", 0.16),
+        (stop, side * (stop - entry) > 0, "bar", 0.3),
+        (target, np.isfinite(target), "bar", 0.1),
+    )
+    for level, where, paint, alpha in washes:
+        axes.fill_between(
+            edges, entry, level, where=where, color=PAINT[paint], alpha=alpha, linewidth=0
+        )
+    axes.plot(edges, target, color=PAINT["bar"], linewidth=0.8, dashes=(3, 1.6))
+    axes.plot(edges, stop, color=PAINT["loss"], linewidth=1.0, solid_joinstyle="miter")
+
+
+def _stretch(levels: Floats) -> tuple[Floats, Floats]:
+    """Return x and y of a step line over bars, broken where a level is NaN; x in bars."""
+    bars = np.arange(len(levels))
+    return np.repeat(bars, 2) + np.tile([-0.5, 0.5], len(bars)), np.repeat(levels, 2)
+
+
+def _draw_trades(axes: Axes, trace: Trace, size: float) -> None:
+    """Mark entries at the end of their bar, since they fill at its close, and exits on theirs."""
+    trades = trace.trades
+    bars = trades["entry_step"].to_numpy() + 0.5
+    prices = trades["entry_price"].to_numpy()
+    sides = np.where(trades["side"] == "long", 1, -1)
+    if trace.position[-1]:
+        opened = np.flatnonzero(trace.position == 0)[-1]  # before this bar it was flat
+        bars = np.append(bars, opened + 0.5)
+        prices, sides = np.append(prices, trace.entry[-1]), np.append(sides, trace.position[-1])
+    edge: dict[str, Any] = {"linewidths": 0.5, "edgecolors": PAINT["card"], "zorder": 4}
+    for side, marker in ((1, "^"), (-1, "v")):
+        kept = sides == side
+        axes.scatter(bars[kept], prices[kept], s=size, marker=marker, color=PAINT["ink"], **edge)
+    for won, paint in ((True, "bar"), (False, "loss")):
+        kept = (trades["pnl"] > 0).to_numpy() == won
+        exits = trades[kept]
+        axes.scatter(
+            exits["exit_step"], exits["exit_price"], s=size, marker="o", color=PAINT[paint], **edge
+        )
+
+
+def _draw_clock(axes: Axes, trace: Trace, most: int) -> None:
+    """Name round times in New York, about ``most``, and the date where the next day begins."""
+    times = trace.times
+    apart = next((minutes for minutes in TICKS if len(times) <= most * minutes), TICKS[-1])
+    full = np.flatnonzero((times.hour * 60 + times.minute) % apart == 0).tolist()
+    ticks = {bar: f"{times[bar]:%H:%M}" for bar in full}
+    days = times.normalize()
+    for bar in (np.flatnonzero(days[1:] != days[:-1]) + 1).tolist():
+        axes.axvline(bar - 0.5, color=PAINT["muted"], linewidth=0.5, dashes=(2, 2))
+        near = [tick for tick in ticks if abs(tick - bar) < 0.06 * len(times)]
+        for tick in near:
+            del ticks[tick]
+        ticks[bar] = f"{times[bar].day} {times[bar]:%b}"
+    last = len(times) - 1
+    shown = {bar: label for bar, label in ticks.items() if 0.03 * last <= bar <= 0.97 * last}
+    axes.set_xticks(list(shown), list(shown.values()))

@@ -1,0 +1,275 @@
+"""Play whole episodes with a policy that takes its likeliest action, thousands at a time.
+
+Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
+steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
+done stands still. What a step did is told from the state before and after ``advance``, so nothing of
+section 6 is written here a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from numpy.typing import NDArray
+
+from jax_port.data.data_loader import CLOSE
+from jax_port.envs import env_phase1_jax as phase1
+from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Phase
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.networks import ActorCritic
+from jax_port.ppo.policy import Policy, decide
+from jax_port.ppo.running_statistics import Scale
+from jax_port.ppo.update import Params
+
+LANES = 2048
+"""Episodes that are played together."""
+ROUND_TO = 64
+"""Fewer episodes than lanes are padded to a multiple of this."""
+
+
+@struct.dataclass
+class Lane:
+    """An episode so far. Scalars; money in int32 cents.
+
+    Attributes:
+        state: of the environment.
+        done: bool.
+        done_reason, steps: int32.
+        reward, reward_low: float32; the sum of the rewards is ``reward - reward_low``.
+        open_bars: int32, steps that ended with an open position.
+        equity: balance and the open trade's worth at the last close.
+        peak, drawdown: highest equity so far, and the largest fall of equity from its peak.
+    """
+
+    state: EnvState
+    done: jax.Array
+    done_reason: jax.Array
+    steps: jax.Array
+    reward: jax.Array
+    reward_low: jax.Array
+    open_bars: jax.Array
+    equity: jax.Array
+    peak: jax.Array
+    drawdown: jax.Array
+
+
+class Steps(NamedTuple):
+    """What every step did, shape (T, N); all zero once an episode is done, but for the last five.
+
+    Attributes:
+        action: int8.
+        exit_code: int8, above zero where a trade was closed.
+        side: int8, 1 or -1: the closed trade's.
+        entry_row: int32, row in ``MarketData`` of the bar that opened the closed trade.
+        entry_price, exit_price: int32 ticks, of the closed trade.
+        pnl: int32 cents of the closed trade, after both commissions.
+        equity: int32 cents after the step.
+        position: int8, after the step: -1, 0 or 1.
+        held_price, sl_price, tp_price: int32 ticks, the open trade's entry, stop and target after the
+            step, so those of the next bar; 0 when flat.
+    """
+
+    action: Any
+    exit_code: Any
+    side: Any
+    entry_row: Any
+    entry_price: Any
+    exit_price: Any
+    pnl: Any
+    equity: Any
+    position: Any
+    held_price: Any
+    sl_price: Any
+    tp_price: Any
+
+
+class Episodes(NamedTuple):
+    """How each of N episodes went, shape (N,). Money in int64 cents.
+
+    Attributes:
+        row: int64, row in ``MarketData`` of the first bar.
+        steps, done_reason: int64.
+        pnl: of closed trades, after commission.
+        equity: at the end, an open trade marked at the last close.
+        open_at_end: bool, a trade was still open.
+        reward: float64.
+        trades: opened.
+        wins: closed with a PnL above zero.
+        open_bars: steps that ended with an open position.
+        max_drawdown: largest fall of equity from its peak.
+    """
+
+    row: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    done_reason: NDArray[np.int64]
+    pnl: NDArray[np.int64]
+    equity: NDArray[np.int64]
+    open_at_end: NDArray[np.bool_]
+    reward: NDArray[np.float64]
+    trades: NDArray[np.int64]
+    wins: NDArray[np.int64]
+    open_bars: NDArray[np.int64]
+    max_drawdown: NDArray[np.int64]
+
+
+def play(
+    policy: Policy,
+    params: EnvParams,
+    starts: NDArray[np.int64],
+    recorded: int,
+    *,
+    lanes: int = LANES,
+) -> Iterator[tuple[Episodes, Steps | None]]:
+    """Play an episode from every start, a batch at a time and in order.
+
+    Matrix products are float32 on every device.
+
+    Args:
+        policy: network, weights and the scale of what it sees.
+        params: rules and bars; their phase is the environment's, by the second where they hold seconds.
+        starts: numbers of starts in ``params.market.starts``, at least one.
+        recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
+            the device.
+        lanes: episodes in a batch.
+
+    Yields:
+        A batch's episodes, and its steps where it holds a recorded episode.
+    """
+    width = min(lanes, -(-len(starts) // ROUND_TO) * ROUND_TO)
+    length = int(params.max_episode_bars)
+    scale, network = policy.scale, policy.network
+    weights = jax.tree.map(jnp.asarray, policy.params)
+    for first in range(0, len(starts), width):
+        batch = starts[first : first + width]
+        padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
+        with jax.default_matmul_precision("highest"):
+            ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
+        kept = None
+        if first < recorded:
+            kept = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
+        yield _episodes(ends, len(batch)), kept
+
+
+def _episodes(ends: Lane, count: int) -> Episodes:
+    """Return the first ``count`` lanes on the host."""
+    ends = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], ends)
+    state = ends.state
+
+    def wide(values: Any) -> NDArray[np.int64]:
+        return np.asarray(values, np.int64)
+
+    return Episodes(
+        row=wide(state.episode_start),
+        steps=wide(ends.steps),
+        done_reason=wide(ends.done_reason),
+        pnl=wide(state.total_pnl),
+        equity=wide(ends.equity),
+        open_at_end=np.asarray(state.position) != 0,
+        reward=np.asarray(ends.reward, np.float64) - np.asarray(ends.reward_low, np.float64),
+        trades=wide(state.num_trades),
+        wins=wide(state.winning_trades),
+        open_bars=wide(ends.open_bars),
+        max_drawdown=wide(ends.drawdown),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 5))
+def _play(
+    network: ActorCritic,
+    weights: Params,
+    scale: Scale,
+    starts: jax.Array,
+    params: EnvParams,
+    length: int,
+) -> tuple[Lane, Steps]:
+    phase = phase_of(params)
+    lanes = jax.vmap(partial(_begin, phase), in_axes=(0, None))(starts, params)
+
+    def one_step(lanes: Lane, _: None) -> tuple[Lane, Steps]:
+        obs = jax.vmap(phase.observe, in_axes=(0, None))(lanes.state, params)
+        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(lanes.state, params)
+        actions = decide(network, weights, scale, obs, masks)
+        return jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
+
+    return jax.lax.scan(one_step, lanes, None, length=length)
+
+
+def _begin(phase: Phase, start: jax.Array, params: EnvParams) -> Lane:
+    state = phase.reset_at(start, params)
+    zero = jnp.zeros_like(start)
+    return Lane(
+        state=state,
+        done=jnp.zeros_like(start, bool),
+        done_reason=zero,
+        steps=zero,
+        reward=jnp.zeros_like(start, jnp.float32),
+        reward_low=jnp.zeros_like(start, jnp.float32),
+        open_bars=zero,
+        equity=state.balance,
+        peak=state.balance,
+        drawdown=zero,
+    )
+
+
+def _follow(phase: Phase, lane: Lane, action: jax.Array, params: EnvParams) -> tuple[Lane, Steps]:
+    """Take one step of one lane and tell what it did."""
+    before = lane.state
+    after, outcome = phase.advance(before, action, params)
+    bar = phase1.bar_at(params, before.step_idx)
+    open_ticks = after.position * (bar[CLOSE] - after.entry_price)
+    equity = after.balance + open_ticks * phase1.tick_value(after, params)
+    peak = jnp.maximum(lane.peak, equity)
+    # Kahan's sum: what the float32 total can't hold of a reward is taken off the next one.
+    missed = outcome.reward - lane.reward_low
+    reward = lane.reward + missed
+    moved = Lane(
+        state=after,
+        done=outcome.terminated | outcome.truncated,
+        done_reason=outcome.done_reason,
+        steps=lane.steps + 1,
+        reward=reward,
+        reward_low=(reward - lane.reward) - missed,
+        open_bars=lane.open_bars + (after.position != 0).astype(jnp.int32),
+        equity=equity,
+        peak=peak,
+        drawdown=jnp.maximum(lane.drawdown, peak - equity),
+    )
+    following = jax.tree.map(lambda old, new: jnp.where(lane.done, old, new), lane, moved)
+    closed = ~lane.done & (outcome.exit_code != phase1.EXIT_NONE)
+    trade = _trade_at_risk(before, action, params, bar)
+    # The fill that the PnL was booked with, whatever order it came from.
+    gross = outcome.trade_pnl + 2 * phase1.commission(before, params)
+    gained = trade.position * (gross // phase1.tick_value(before, params))
+
+    def of_closed(value: jax.Array) -> jax.Array:
+        return jnp.where(closed, value, 0)
+
+    return following, Steps(
+        action=jnp.where(lane.done, 0, action).astype(jnp.int8),
+        exit_code=of_closed(outcome.exit_code).astype(jnp.int8),
+        side=of_closed(trade.position).astype(jnp.int8),
+        entry_row=of_closed(trade.position_entry_step),
+        entry_price=of_closed(trade.entry_price),
+        exit_price=of_closed(trade.entry_price + gained),
+        pnl=of_closed(outcome.trade_pnl),
+        equity=following.equity,
+        position=following.state.position.astype(jnp.int8),
+        held_price=following.state.entry_price,
+        sl_price=following.state.sl_price,
+        tp_price=following.state.tp_price,
+    )
+
+
+def _trade_at_risk(before: EnvState, action: jax.Array, params: EnvParams, bar: jax.Array) -> EnvState:
+    """Return a state that holds the trade a step could close: the open one, else its own entry.
+
+    A trade that is opened and liquidated within one step leaves no trace in the state after it.
+    """
+    side = (action == phase1.BUY).astype(jnp.int32) - (action == phase1.SELL).astype(jnp.int32)
+    return phase1.enter(before, params, bar, jnp.where(before.position == 0, side, 0))

@@ -1,0 +1,316 @@
+"""Collect experience: thousands of environments stepped by one policy inside one ``lax.scan``.
+
+Source: sb3-contrib's ``MaskablePPO.collect_rollouts`` and SB3's ``VecNormalize`` (2.9). What can be
+rebuilt is not stored: the market part of an observation follows from the number of its bar, so a
+transition takes about 70 bytes instead of 950.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.env_phase1_jax import EnvParams, EnvState, Outcome
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.fast.microbatch import choices_first, chunk_size
+from jax_port.ppo.networks import log_prob, masked_log_probs, sample
+from jax_port.ppo.running_statistics import (
+    RewardNormalizer,
+    RunningMoments,
+    Scale,
+    init_moments,
+    init_rewards,
+    normalize,
+    normalize_reward,
+    scale_of,
+    update_moments,
+)
+from jax_port.ppo.update import Network, Params
+
+BOOTSTRAP_CHUNK = 1024
+"""Truncated transitions that are valued at a time."""
+
+
+@struct.dataclass
+class Actor:
+    """What goes on from one rollout to the next, for N environments.
+
+    Attributes:
+        env_state: leaves (N,).
+        moments: of raw observations, leaves (D,).
+        rewards: the reward normaliser.
+        episode_start: bool (N,), whether the present observation is an episode's first.
+        episode_reward: float32 (N,), raw reward since the episode began.
+    """
+
+    env_state: EnvState
+    moments: RunningMoments
+    rewards: RewardNormalizer
+    episode_start: jax.Array
+    episode_reward: jax.Array
+
+
+class Rollout(NamedTuple):
+    """T steps of N environments, leaves (T, N, ...), but ``scales`` with (T, D).
+
+    Attributes:
+        step_idx: int32, the bar of the observation; its market part is rebuilt from it.
+        position: float32 (T, N, P), its position features, raw.
+        masks: bool (T, N, A).
+        actions: int8.
+        log_probs, values: float32, when the action was taken.
+        rewards: float32, normalised, with the value of what truncation cut off.
+        episode_starts: bool.
+        scales: what the step's observations were normalised with.
+    """
+
+    step_idx: jax.Array
+    position: jax.Array
+    masks: jax.Array
+    actions: jax.Array
+    log_probs: jax.Array
+    values: jax.Array
+    rewards: jax.Array
+    episode_starts: jax.Array
+    scales: Scale
+
+
+class Ends(NamedTuple):
+    """What a rollout's steps did, summed, for logs: int32 or float32 scalars.
+
+    Attributes:
+        episodes: that ended.
+        reward: sum of their raw rewards.
+        pnl: sum of their PnL, float32 cents.
+        length: sum of their bars.
+        drawdown: sum of the drop from each one's highest equity to its last balance, float32 cents.
+        trades, wins: of the ended episodes.
+        reasons: int32 (5,), ended episodes by done reason; the first is always 0.
+        actions: int32 (A,), how often each action was taken.
+    """
+
+    episodes: jax.Array
+    reward: jax.Array
+    pnl: jax.Array
+    length: jax.Array
+    drawdown: jax.Array
+    trades: jax.Array
+    wins: jax.Array
+    reasons: jax.Array
+    actions: jax.Array
+
+
+def init_actor(key: jax.Array, params: EnvParams, num_envs: int) -> Actor:
+    """Reset N environments; their first observations enter the statistics, as VecNormalize's do."""
+    obs, state = env.batch_reset(key, params, num_envs, phase_of(params))
+    return Actor(
+        env_state=state,
+        moments=update_moments(init_moments((obs.shape[1],)), obs),
+        rewards=init_rewards(num_envs),
+        episode_start=jnp.ones(num_envs, bool),
+        episode_reward=jnp.zeros(num_envs, jnp.float32),
+    )
+
+
+def rebuild(step_idx: jax.Array, position: jax.Array, scale: Scale, params: EnvParams) -> jax.Array:
+    """Return observations as the policy saw them: float32 (B, D).
+
+    Args:
+        step_idx: int32 (B,), bars.
+        position: float32 (B, P), raw position features.
+        scale: leaves (D,), or (B, D) where each observation has its own.
+        params: holds the market.
+    """
+    assert step_idx.shape == position.shape[:1], (step_idx.shape, position.shape)
+    window = jax.vmap(env.window_at, in_axes=(0, None))(step_idx, params)
+    # Joined, unlike a batch that is handed out (jax_port/envs/observation.py): the joining is one loop
+    # with the scaling, and training on two cores an eighth faster for it.
+    raw = jnp.concatenate([window.reshape(len(step_idx), -1), position], axis=1)
+    return normalize(scale, raw)
+
+
+def collect(
+    actor: Actor,
+    key: jax.Array,
+    weights: Params,
+    network: Network,
+    params: EnvParams,
+    num_steps: int,
+    gamma: jax.Array,
+    norm_reward: bool = True,
+    sparse: bool = True,
+) -> tuple[Actor, Rollout, jax.Array, Ends]:
+    """Step N environments T times.
+
+    Args:
+        actor: where they stand.
+        key: for actions and restarts.
+        weights, network: the policy.
+        params: of the environment.
+        num_steps: T.
+        gamma: float32 discount, of the reward normaliser and of truncation's value.
+        norm_reward: scale rewards; static.
+        sparse: ask the policy only where the mask leaves a choice; static.
+
+    Returns:
+        The actor after, the rollout, the values (N,) of the observations after it, and sums.
+    """
+    num_envs = actor.episode_start.shape[0]
+    phase = phase_of(params)
+
+    def look(state: EnvState) -> jax.Array:
+        return jax.vmap(phase.observe_position, in_axes=(0, None))(state, params)
+
+    def body(actor: Actor, key: jax.Array) -> tuple[Actor, tuple[Rollout, _Cut, Ends]]:
+        act_key, restart_key = jax.random.split(key)
+        state = actor.env_state
+        scale = scale_of(actor.moments)
+        position = look(state)
+        obs = rebuild(state.step_idx, position, scale, params)
+        masks = env.batch_action_masks(state, params, phase)
+        values = network.value(weights, obs)
+        logits = logits_of(network, weights, obs, masks, sparse)
+        log_probs = masked_log_probs(logits, masks)
+        action = sample(act_key, log_probs)
+        moved = env.batch_step(restart_key, state, action, params, phase)
+        actor, reward, ends = _account(actor, moved, gamma, norm_reward)
+        step = Rollout(
+            step_idx=state.step_idx,
+            position=position,
+            masks=masks,
+            actions=action.astype(jnp.int8),
+            log_probs=log_prob(log_probs, action),
+            values=values,
+            rewards=reward,
+            episode_starts=actor.episode_start,
+            scales=scale,
+        )
+        after = look(moved.final_state)
+        cut = _Cut(moved.outcome.truncated, moved.final_state.step_idx, after, scale_of(actor.moments))
+        return actor, (step, cut, ends._replace(actions=_count(action, masks.shape[1])))
+
+    starts = actor.episode_start
+    actor, (rollout, cut, ends) = jax.lax.scan(body, actor, jax.random.split(key, num_steps))
+    first = jnp.concatenate([starts[None], rollout.episode_starts[:-1]])
+    lost = gamma * value_of_cut(cut, weights, network, params)
+    rollout = rollout._replace(
+        episode_starts=first,
+        rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
+    )
+    position = look(actor.env_state)
+    obs = rebuild(actor.env_state.step_idx, position, scale_of(actor.moments), params)
+    last_values = network.value(weights, obs)
+    assert last_values.shape == (num_envs,)
+    return actor, rollout, last_values, jax.tree.map(lambda x: jnp.sum(x, axis=0), ends)
+
+
+def logits_of(
+    network: Network, weights: Params, obs: jax.Array, masks: jax.Array, sparse: bool
+) -> jax.Array:
+    """Return logits, float32 (N, A); with ``sparse`` some are zero where the mask leaves one action.
+
+    Such an action has probability one whatever its logit.
+    """
+    size = obs.shape[0]
+    chunk = chunk_size(size)
+    if not sparse or chunk == size:
+        return network.policy(weights, obs)
+    order, count = choices_first(masks)
+    order = jnp.pad(order, (0, -size % chunk), constant_values=size)
+
+    def body(number: jax.Array, logits: jax.Array) -> jax.Array:
+        rows = jax.lax.dynamic_slice(order, (number * chunk,), (chunk,))
+        some = network.policy(weights, obs[jnp.minimum(rows, size - 1)])
+        return logits.at[rows].set(some, mode="drop")
+
+    start = jnp.zeros(masks.shape, jnp.float32)
+    return jax.lax.fori_loop(0, (count + chunk - 1) // chunk, body, start)
+
+
+class _Cut(NamedTuple):
+    """Where episodes were truncated and what they led to, leaves (T, N, ...), scales (T, D)."""
+
+    truncated: jax.Array
+    step_idx: jax.Array
+    position: jax.Array
+    scale: Scale
+
+
+def value_of_cut(cut: _Cut, weights: Params, network: Network, params: EnvParams) -> jax.Array:
+    """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
+
+    Truncations are rare, so they are gathered and valued a chunk at a time.
+    """
+    steps, envs = cut.truncated.shape
+    size = steps * envs
+    chunk = min(BOOTSTRAP_CHUNK, size)
+    flags = cut.truncated.reshape(-1)
+    count = jnp.sum(flags.astype(jnp.int32))
+    (where,) = jnp.nonzero(flags, size=size, fill_value=size)
+    where = jnp.concatenate([where.astype(jnp.int32), jnp.full(chunk, size, jnp.int32)])
+    step_idx, position = cut.step_idx.reshape(-1), cut.position.reshape(size, -1)
+
+    def more(carry: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return carry[0] < count
+
+    def value(carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        done, found = carry
+        here = jax.lax.dynamic_slice(where, (done,), (chunk,))
+        some = jnp.minimum(here, size - 1)
+        scale = jax.tree.map(lambda x: x[some // envs], cut.scale)
+        values = network.value(weights, rebuild(step_idx[some], position[some], scale, params))
+        return done + chunk, found.at[here].set(values, mode="drop")
+
+    start = (jnp.int32(0), jnp.zeros(size, jnp.float32))
+    _, found = jax.lax.while_loop(more, value, start)
+    return found.reshape(steps, envs)
+
+
+def _account(
+    actor: Actor, moved: env.Transition, gamma: jax.Array, norm_reward: bool
+) -> tuple[Actor, jax.Array, Ends]:
+    """Take one step's rewards, ends and observations into account: actor, rewards (N,), sums."""
+    outcome: Outcome = moved.outcome
+    done = outcome.terminated | outcome.truncated
+    rewards, reward = actor.rewards, outcome.reward
+    if norm_reward:
+        rewards, reward = normalize_reward(rewards, reward, done, gamma)
+    moments = update_moments(actor.moments, moved.obs)
+    total = actor.episode_reward + outcome.reward
+    final = moved.final_state
+
+    def real(x: jax.Array) -> jax.Array:
+        return x.astype(jnp.float32)
+
+    def of_ended(x: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(done, x, jnp.zeros_like(x)))
+
+    ends = Ends(
+        episodes=jnp.sum(done.astype(jnp.int32)),
+        reward=of_ended(total),
+        pnl=of_ended(real(final.total_pnl)),
+        length=of_ended(final.time),
+        drawdown=of_ended(real(final.highest_balance - final.balance)),
+        trades=of_ended(final.num_trades),
+        wins=of_ended(final.winning_trades),
+        reasons=_count(outcome.done_reason, 5) * jnp.array([0, 1, 1, 1, 1], jnp.int32),
+        actions=jnp.zeros(0, jnp.int32),
+    )
+    after = Actor(
+        env_state=moved.state,
+        moments=moments,
+        rewards=rewards,
+        episode_start=done,
+        episode_reward=jnp.where(done, 0.0, total),
+    )
+    return after, reward, ends
+
+
+def _count(codes: jax.Array, kinds: int) -> jax.Array:
+    """Return how often each of 0 .. kinds - 1 occurs: int32 (kinds,)."""
+    hits = codes[:, None] == jnp.arange(kinds, dtype=codes.dtype)[None, :]
+    return jnp.sum(hits.astype(jnp.int32), axis=0)

@@ -1,0 +1,353 @@
+"""A run: a folder that says what is trained, goes on from its newest checkpoint, and ends in policies.
+
+``run.json`` says everything that decides the result and is written first; ``log.jsonl``,
+``tensorboard`` and ``checkpoints`` grow; ``policy-K.safetensors`` are written last, and
+``finished.json`` when they are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.ppo.settings import RATES, TrainSettings, check_rate
+from jax_port.ppo.sharding import (
+    agent_shardings,
+    check_split,
+    everywhere,
+    make_layout,
+    make_mesh,
+    spread,
+    to_host,
+)
+from jax_port.ppo.train_ppo_jax import Agent, Metrics, init_agents, make_train
+from jax_port.ppo.transfer import begin_with, check_shapes, extend
+from jax_port.ppo.update import HyperParams, hyper_params
+from jax_port.runs.checkpoints import Checkpoints, identity_of
+from jax_port.runs.training_data import TrainingData
+from jax_port.runs.training_log import Record, TrainingLog, records_of
+from markets import EnvConfig, InputError
+
+FORMAT = 1
+RUN, FINISHED = "run.json", "finished.json"
+PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax", "orbax-checkpoint")
+
+Tell = Callable[[int, list[Record]], None]
+"""(updates made, records since the last call)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides what a run makes.
+
+    Attributes:
+        settings: of the first agent.
+        data: bars and dates.
+        config: rules of the environment.
+        agents: overrides of each agent: any of :data:`jax_port.ppo.settings.RATES`, and ``seed``.
+        updates_per_call: updates in one call of the compiled program.
+        checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
+        certificate: from :func:`jax_port.runs.gate.pass_gate`.
+        initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
+    """
+
+    settings: TrainSettings
+    data: TrainingData
+    config: EnvConfig
+    agents: tuple[dict[str, Any], ...] = ({},)
+    updates_per_call: int = 1
+    checkpoint_every: int = 20
+    certificate: dict[str, Any] | str = field(default_factory=dict)
+    initial: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("updates_per_call", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.agents:
+            raise InputError("no agent to train; give at least one seed")
+        for number, agent in enumerate(self.agents):
+            for name, value in agent.items():
+                if name == "seed":
+                    self.settings.override(seed=value)
+                elif name in RATES:
+                    check_rate(name, value)
+                else:
+                    raise InputError(
+                        f"agent {number} sets {name!r}; agents may differ in seed, {', '.join(RATES)}"
+                    )
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seed of each agent; agents without one count on from the settings' seed."""
+        return [
+            int(agent.get("seed", self.settings.seed + number))
+            for number, agent in enumerate(self.agents)
+        ]
+
+    def hyper(self) -> HyperParams:
+        """Return the learner's numbers of all agents, leaves float32 (A,)."""
+        base = {name: getattr(self.settings, name) for name in RATES}
+        each = [
+            hyper_params(**{**base, **{k: v for k, v in agent.items() if k in RATES}})
+            for agent in self.agents
+        ]
+        return jax.tree.map(lambda *numbers: jnp.stack(numbers), *each)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "settings": self.settings.to_dict(),
+            "data": self.data.to_dict(),
+            "env_config": self.config.to_dict(),
+            "agents": [dict(agent) for agent in self.agents],
+            "updates_per_call": self.updates_per_call,
+            "checkpoint_every": self.checkpoint_every,
+            "certificate": self.certificate,
+            "initial": dict(self.initial),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """Rebuild a plan from :meth:`to_dict`'s values."""
+        return cls(
+            settings=TrainSettings.from_dict(values["settings"]),
+            data=TrainingData.from_dict(values["data"]),
+            config=EnvConfig.from_dict(values["env_config"]),
+            agents=tuple(values["agents"]),
+            updates_per_call=values["updates_per_call"],
+            checkpoint_every=values["checkpoint_every"],
+            certificate=values["certificate"],
+            initial=values["initial"],
+        )
+
+    def initial_policy(self) -> Policy | None:
+        """Return the policy that agents begin with, in the run's own phase; None for none.
+
+        Raises:
+            InputError: it is gone or has changed, or does not fit the run.
+        """
+        if not self.initial:
+            return None
+        path = Path(self.initial["path"])
+        policy = load_policy(path)
+        if file_digest(path) != self.initial["sha256"]:
+            raise InputError(f"{path}: this is not the file the run began with; put that one back")
+        check_shapes(policy, self.settings.network)
+        if policy.config.phase == self.config.phase:
+            return policy
+        return extend(policy, self.config)
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of a run's folder.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = folder / RUN
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["plan"]["format"] != FORMAT:
+            raise InputError(f"{path}: format {values['plan']['format']} is not {FORMAT}")
+        return Plan.from_dict(values["plan"])
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no run here; give the folder of a run that `rltrader train` began"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path}: not a readable run ({type(error).__name__}); start the run anew in another folder"
+        ) from None
+
+
+def start(plan: Plan, folder: Path) -> None:
+    """Write ``run.json`` into a new or empty folder.
+
+    Raises:
+        InputError: there is a run already.
+    """
+    refuse_occupied(folder)
+    write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with()})
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        InputError: naming it.
+    """
+    if (folder / RUN).exists():
+        raise InputError(
+            f"{folder}: there is a run here already; go on with --resume, or choose another folder"
+        )
+
+
+def go_on(
+    plan: Plan,
+    folder: Path,
+    tell: Tell = lambda updates, records: None,
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    begin: bool = False,
+) -> bool:
+    """Train a run from its newest checkpoint, or from the start, to its end.
+
+    Args:
+        plan: as :func:`read_plan` gives it.
+        folder: of the run; only the first process writes.
+        tell: told after every call of the program.
+        stop: asked after every call; True saves and leaves.
+        begin: write ``run.json`` first, once everything else was found to be in order.
+
+    Returns:
+        Whether the run is finished.
+
+    Raises:
+        InputError: the data is not what it was, or a checkpoint can't be used.
+    """
+    mesh = make_mesh()
+    check_split(mesh, plan.settings.n_envs)
+    main = jax.process_index() == 0
+    params, facts = plan.data.load(plan.config)
+    plan.initial_policy()  # refused here, before anything is written
+    if begin and main:
+        start(plan, folder)
+    # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
+    identity = identity_of({**plan.to_dict(), "data": facts})
+    params = everywhere(mesh, params)
+    hyper = everywhere(mesh, plan.hyper())
+    runner = _Runner(plan, mesh, params, hyper)
+    with Checkpoints(folder, identity) as checkpoints:
+        agent, done = runner.begin(checkpoints)
+        tell(done, [])
+        total = plan.settings.num_updates
+        log = TrainingLog(folder, done, len(plan.agents)) if main else None
+        try:
+            saved = done
+            while done < total:
+                agent, records, made = runner.call(agent, done)
+                done += made
+                if log:
+                    log.write(records)
+                tell(done, records)
+                leaving = stop()
+                if done - saved >= plan.checkpoint_every or done == total or leaving:
+                    checkpoints.save(done, to_host(mesh, agent))
+                    saved = done
+                if leaving and done < total:
+                    return False
+        finally:
+            if log:
+                log.close()
+        last = to_host(mesh, agent)  # all processes take part
+        if main:
+            write_policies(plan, folder, last, facts, done)
+    return True
+
+
+class _Runner:
+    """The compiled programs of a run, and how agents lie on devices."""
+
+    def __init__(self, plan: Plan, mesh: Mesh, params: EnvParams, hyper: HyperParams) -> None:
+        self._plan, self._params, self._hyper, self._mesh = plan, params, hyper, mesh
+        self._programs: dict[int, Any] = {}
+
+    def begin(self, checkpoints: Checkpoints) -> tuple[Agent, int]:
+        """Return the agents of the newest checkpoint, else fresh ones, and the updates they made."""
+        seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
+
+        def fresh(seeds: jax.Array, params: EnvParams) -> Agent:
+            return init_agents(seeds, params, self._plan.settings)
+
+        def begun(seeds: jax.Array, params: EnvParams) -> Agent:
+            policy = self._plan.initial_policy()
+            agent = fresh(seeds, params)
+            return agent if policy is None else begin_with(agent, policy, params)
+
+        shape = jax.eval_shape(fresh, seeds, self._params)
+        self._places = agent_shardings(self._mesh, shape)
+        found = checkpoints.latest(shape)
+        if found is None:
+            return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0
+        return spread(found[1], self._places), found[0]
+
+    def call(self, agent: Agent, done: int) -> tuple[Agent, list[Record], int]:
+        """Make the next updates: agents, their records, and how many updates."""
+        settings = self._plan.settings
+        count = min(self._plan.updates_per_call, settings.num_updates - done)
+        if count not in self._programs:
+            self._programs[count] = make_train(
+                settings, count, len(self._plan.agents), make_layout(self._mesh), self._places
+            )
+        began = time.perf_counter()
+        agent, metrics = self._programs[count](agent, self._hyper, self._params)
+        host: Metrics = to_host(self._mesh, metrics)
+        seconds = time.perf_counter() - began
+        return agent, records_of(host, done + 1, settings.rollout_size, seconds), count
+
+
+def write_policies(
+    plan: Plan, folder: Path, agent: Agent, facts: Sequence[dict[str, Any]], updates: int
+) -> None:
+    """Write each agent's policy, then ``finished.json``; ``agent`` holds host arrays."""
+    for number, seed in enumerate(plan.seeds):
+        one = jax.tree.map(lambda x: x[number], agent)  # noqa: B023
+        moments = one.actor.moments
+        policy = Policy(
+            spec=plan.settings.network,
+            params=one.learner.params,
+            statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
+            config=plan.config,
+            about={
+                **made_with(),
+                "data": facts[0] if len(facts) == 1 else list(facts),
+                "settings": {**plan.settings.to_dict(), **plan.agents[number], "seed": seed},
+                "certificate": plan.certificate,
+                "initial": plan.initial,
+                "updates": updates,
+                "steps": updates * plan.settings.rollout_size,
+            },
+        )
+        save_policy(folder / f"policy-{number}.safetensors", policy)
+    write_json(folder / FINISHED, {"updates": updates, "policies": len(plan.seeds)})
+
+
+def file_digest(path: Path) -> str:
+    """Return a file's SHA-256, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def made_with() -> dict[str, Any]:
+    """Return versions and device, for provenance."""
+    device = jax.devices()[0]
+    return {
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "device": f"{jax.device_count()} x {device.platform} ({device.device_kind})",
+    }
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON beside its place and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    beside.replace(path)

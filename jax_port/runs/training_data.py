@@ -1,0 +1,196 @@
+"""The bars of a run: files or synthetic markets, cut to the training dates, with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jax_port.data import data_loader
+from jax_port.data.data_loader import PreparedMarket
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.registry import phase_of
+from markets import Bars, EnvConfig, InputError, get_contract
+from markets.clock import new_york_dates
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One market of a run, in words that find it again.
+
+    Attributes:
+        symbol: contract.
+        path: file of bars; empty for a synthetic market.
+        kind: "file", "synthetic" or "pattern" (synthetic, with a planted edge).
+        days, seed: of a synthetic market.
+        strength: of the planted edge.
+        reader: options of the reader.
+    """
+
+    symbol: str
+    path: str = ""
+    kind: str = "file"
+    days: int = 0
+    seed: int = 0
+    strength: float = 1.0
+    reader: dict[str, Any] = field(default_factory=dict)
+
+    def read(self) -> Bars:
+        """Return the bars.
+
+        Raises:
+            InputError: they can't be read.
+        """
+        contract = get_contract(self.symbol)
+        if self.kind == "file":
+            from markets.readers import read_bars
+
+            if not Path(self.path).is_file():
+                raise InputError(f"{self.path}: no such file; give a file of one-minute bars")
+            return read_bars(Path(self.path), contract, **self.reader)
+        if self.kind == "pattern":
+            from markets.synthetic.pattern import pattern_bars
+
+            return pattern_bars(contract.symbol, days=self.days, seed=self.seed, strength=self.strength)
+        from markets.synthetic.bars import synthetic_bars
+
+        return synthetic_bars(contract.symbol, days=self.days, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Where the bars come from and which dates are trained on.
+
+    Attributes:
+        sources: one a market.
+        first, last: New York dates, inclusive, ISO; empty for no limit.
+    """
+
+    sources: tuple[Source, ...]
+    first: str = ""
+    last: str = ""
+
+    def load(self, config: EnvConfig) -> tuple[EnvParams, list[dict[str, Any]]]:
+        """Return environment parameters on the device, and each market's provenance.
+
+        Raises:
+            InputError: a file can't be read, or too few bars are left.
+        """
+        markets, about = [], []
+        for source in self.sources:
+            prepared, facts = self._prepare(source, config)
+            markets.append(prepared)
+            about.append(facts)
+        return phase_of(config).make_params(data_loader.stack(markets), config), about
+
+    def _prepare(self, source: Source, config: EnvConfig) -> tuple[PreparedMarket, dict[str, Any]]:
+        contract = get_contract(source.symbol)
+        whole_file = source.kind == "file" and not (self.first or self.last)
+        if whole_file:
+            market = data_loader.load(source.path, contract, config, **source.reader)
+        else:
+            market = data_loader.prepare(self._cut(source.read()), config)
+        dates = new_york_dates(market.timestamps_ns)
+        facts = {
+            "symbol": contract.symbol,
+            "kind": source.kind,
+            "source": market.source,
+            "sha256": market.digest,
+            "bars": len(market),
+            "first": iso_date(int(dates[0])),
+            "last": iso_date(int(dates[-1])),
+        }
+        return market, facts
+
+    def _cut(self, bars: Bars) -> Bars:
+        dates = new_york_dates(bars.timestamps_ns)
+        keep = np.ones(len(bars), bool)
+        if self.first:
+            keep &= dates >= days_of(self.first)
+        if self.last:
+            keep &= dates <= days_of(self.last)
+        if not keep.any():
+            raise InputError(
+                f"{bars.source}: no bar lies between {self.first or 'the start'} and "
+                f"{self.last or 'the end'}; its dates are {iso_date(int(dates[0]))} to "
+                f"{iso_date(int(dates[-1]))}"
+            )
+        return bars if keep.all() else bars.select(keep)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingData:
+        """Rebuild from :meth:`to_dict`'s values."""
+        sources = tuple(Source(**source) for source in values["sources"])
+        return cls(sources, values["first"], values["last"])
+
+
+def iso_date(days: int) -> str:
+    """Return days since 1970 as an ISO date."""
+    return date.fromordinal(EPOCH + days).isoformat()
+
+
+def days_of(text: str) -> int:
+    """Return an ISO date as days since 1970.
+
+    Raises:
+        InputError: it is no date.
+    """
+    try:
+        return date.fromisoformat(text).toordinal() - EPOCH
+    except ValueError:
+        raise InputError(f"{text!r} is no date; give one such as 2025-09-30") from None
+
+
+def from_options(
+    files: Sequence[str],
+    symbols: Sequence[str],
+    synthetic: int | None,
+    pattern: int | None,
+    seed: int,
+    reader: dict[str, Any],
+    first: str,
+    last: str,
+) -> TrainingData:
+    """Return the data that a command line asks for.
+
+    Args:
+        files: paths of files of bars.
+        symbols: their contracts, or those of synthetic markets.
+        synthetic, pattern: days of synthetic bars, without and with a planted edge.
+        seed: of synthetic bars.
+        reader: options of the reader.
+        first, last: New York dates, inclusive; empty for no limit.
+
+    Raises:
+        InputError: none or more than one of the three kinds is asked for, or symbols don't match.
+    """
+    asked = [bool(files), synthetic is not None, pattern is not None]
+    if sum(asked) != 1:
+        raise InputError(
+            "say once what to train on: --data FILE --symbol ES, --synthetic DAYS or --pattern DAYS"
+        )
+    for text in filter(None, (first, last)):
+        days_of(text)
+    chosen = [get_contract(symbol).symbol for symbol in symbols] or ["ES"]
+    if not files:
+        kind, days = ("pattern", pattern) if pattern is not None else ("synthetic", synthetic)
+        sources = [Source(s, kind=kind, days=int(days or 0), seed=seed) for s in chosen]
+        return TrainingData(tuple(sources), first, last)
+    if len(chosen) != len(files):
+        raise InputError(
+            f"{len(files)} files and {len(chosen)} symbols; give --symbol once for each --data, in the "
+            "same order"
+        )
+    pairs = zip(chosen, files, strict=True)
+    sources = [Source(symbol, str(Path(file).absolute()), reader=reader) for symbol, file in pairs]
+    return TrainingData(tuple(sources), first, last)

@@ -1,0 +1,162 @@
+"""What a run says while it goes on: one JSON line an update and agent, and TensorBoard events."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from jax_port.ppo.train_ppo_jax import Metrics
+
+LOG = "log.jsonl"
+TENSORBOARD = "tensorboard"
+REASONS = ("drawdown", "late_close", "end_of_data", "bar_limit")
+ACTIONS = ("hold", "buy", "sell", "break_even", "trail_on", "trail_off")
+
+Record = dict[str, Any]
+
+
+def records_of(metrics: Metrics, first_update: int, rollout_size: int, seconds: float) -> list[Record]:
+    """Return one record an update and agent, updates first.
+
+    Args:
+        metrics: host arrays with leading axes (K, A).
+        first_update: number of the first of the K updates, counted from 1.
+        rollout_size: steps of one agent in an update.
+        seconds: that the K updates took together.
+    """
+    count, agents = metrics.loss.shape
+    rate = count * agents * rollout_size / seconds
+    return [
+        _record(metrics, k, agent, first_update + k, rollout_size)
+        | {"steps_per_second": round(rate, 1)}
+        for k in range(count)
+        for agent in range(agents)
+    ]
+
+
+def _record(metrics: Metrics, k: int, agent: int, update: int, rollout_size: int) -> Record:
+    def of(x: Any) -> float:
+        return float(np.asarray(x)[k, agent])
+
+    ends = metrics.ends
+    episodes, trades = of(ends.episodes), of(ends.trades)
+
+    def mean(x: Any, count: float, unit: float = 1.0) -> float | None:
+        return round(of(x) / count / unit, 6) if count else None
+
+    actions = np.asarray(ends.actions)[k, agent]
+    reasons = np.asarray(ends.reasons)[k, agent][1:]
+    return {
+        "update": update,
+        "agent": agent,
+        "steps": update * rollout_size,
+        "episodes": int(episodes),
+        "episode_reward": mean(ends.reward, episodes),
+        "episode_pnl_dollars": mean(ends.pnl, episodes, 100.0),
+        "episode_bars": mean(ends.length, episodes),
+        "episode_drawdown_dollars": mean(ends.drawdown, episodes, 100.0),
+        "trades": int(trades),
+        "win_rate": mean(ends.wins, trades),
+        "ended_by": dict(zip(REASONS, (int(n) for n in reasons), strict=True)),
+        "action_share": {
+            name: round(float(n) / max(int(actions.sum()), 1), 6)
+            for name, n in zip(ACTIONS, actions, strict=False)
+        },
+        **{
+            name: _finite(of(getattr(metrics, name)))
+            for name in (
+                "loss",
+                "policy_loss",
+                "value_loss",
+                "entropy",
+                "approx_kl",
+                "clip_fraction",
+                "explained_variance",
+                "learning_rate",
+            )
+        },
+        "minibatches": int(of(metrics.minibatches)),
+    }
+
+
+def _finite(x: float) -> float | None:
+    """Return a number, or None (null in JSON) where a diverged agent has none."""
+    return x if math.isfinite(x) else None
+
+
+class TrainingLog:
+    """Appends records to a run's two logs.
+
+    Args:
+        folder: the run's.
+        after: update that the run goes on from; later lines are of an attempt that was cut off.
+        agents: number of agents.
+    """
+
+    def __init__(self, folder: Path, after: int, agents: int) -> None:
+        self._path = folder / LOG
+        folder.mkdir(parents=True, exist_ok=True)
+        _cut_off(self._path, after)
+        self._file = self._path.open("a", encoding="utf-8")
+        places = [folder / TENSORBOARD / f"agent-{agent}" for agent in range(agents)]
+        self._boards = [SummaryWriter(str(place), purge_step=after + 1) for place in places]
+
+    def write(self, records: list[Record]) -> None:
+        """Append records and hand them to the system."""
+        for record in records:
+            self._file.write(json.dumps(record, allow_nan=False) + "\n")
+            board = self._boards[record["agent"]]
+            for name, value in record.items():
+                if isinstance(value, float):
+                    board.add_scalar(f"{_group(name)}/{name}", value, record["steps"])
+        self._file.flush()
+        for board in self._boards:
+            board.flush()
+
+    def close(self) -> None:
+        """Close both logs."""
+        self._file.close()
+        for board in self._boards:
+            board.close()
+
+    def __enter__(self) -> TrainingLog:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _group(name: str) -> str:
+    if name == "steps_per_second":
+        return "time"
+    return "rollout" if name.startswith(("episode", "win", "trades")) else "train"
+
+
+def _cut_off(path: Path, after: int) -> None:
+    """Drop lines of updates after one, and a torn last line."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        if record["update"] > after:
+            break
+        kept.append(line + "\n")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text("".join(kept), encoding="utf-8")
+    beside.replace(path)
+
+
+def read_log(folder: Path) -> list[Record]:
+    """Return a run's records."""
+    text = (folder / LOG).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,261 @@
+"""What the quality report says in words: problems, warnings, and how to mend each.
+
+A *problem* would poison training; a *warning* is worth a look. Each is described in ``docs/data.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markets.bars import OFF_GRID_LIMIT
+from markets.config import EnvConfig
+from markets.quality import measurements as checks
+from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
+from markets.readers.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
+
+CLOSED_LIMIT = 0.03
+"""Share of bars in closed hours from which the time zone must be wrong."""
+THIN_DAY = 0.10
+"""A day with less than this share of the median day's volume is thin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem or warning.
+
+    Attributes:
+        kind: a short name, as in docs/data.md.
+        count: rows, minutes or days concerned.
+        message: what and where, without a full stop.
+        mend: what to do, in the imperative.
+    """
+
+    kind: str
+    count: int
+    message: str
+    mend: str
+
+
+def problems(rows: Rows) -> Iterator[Finding]:
+    """Yield what would poison training, causes before their consequences."""
+    total = len(rows.ns)
+
+    def of_rows(kind: str, mask: NDArray[np.bool_], what: str, mend: str) -> Iterator[Finding]:
+        count = int(mask.sum())
+        if count:
+            yield Finding(
+                kind, count, f"{what} in {count:,} of {total:,} rows (first {rows.first(mask)})", mend
+            )
+
+    values, counts = np.unique(rows.scale[rows.scale != 0], return_counts=True)
+    if len(values):
+        power = int(values[np.argmax(counts)])
+        factor = 10 ** abs(power)
+        was, do = ("divided", "multiply") if power < 0 else ("multiplied", "divide")
+        yield from of_rows(
+            "wrong_scale",
+            rows.scale != 0,
+            f"prices look {was} by {factor}",
+            f"{do} the prices of these rows by {factor}, or remove the rows",
+        )
+    yield from of_rows(
+        "missing_values", rows.missing, "a price or volume is missing or infinite", "remove these rows"
+    )
+    yield from of_rows(
+        "non_positive",
+        rows.non_positive,
+        "a price is not above zero or volume is negative",
+        "remove these rows",
+    )
+    yield from of_rows(
+        "impossible",
+        rows.impossible,
+        "high is below, or low above, another price",
+        "check the order of the columns (open, high, low, close), then remove these rows",
+    )
+    yield from of_rows(
+        "bad_prints",
+        rows.bad_prints,
+        f"the price leaves its neighbours by more than {checks.BAD_PRINT:.0%}",
+        "remove these rows, or adjust prices for contract rolls",
+    )
+    yield from of_rows(
+        "duplicates", rows.duplicates, "a time occurs again", "keep one row a minute, of one contract"
+    )
+    yield from of_rows(
+        "out_of_order", rows.backwards, "time runs backwards", "sort the rows by timestamp"
+    )
+    off = int(rows.off_grid.sum())
+    if off > OFF_GRID_LIMIT * rows.prices.size:
+        yield Finding(
+            "off_grid",
+            off,
+            f"{off:,} of {rows.prices.size:,} prices are off the {rows.contract.symbol} grid of "
+            f"{rows.contract.tick_size:g} points (first {rows.first(rows.off_grid.any(axis=1))})",
+            "pass the right symbol, or ask for snapping with --snap",
+        )
+    yield from _clock_problems(rows)
+
+
+def _clock_problems(rows: Rows) -> Iterator[Finding]:
+    total = len(rows.ns)
+    step = usual_step(rows.steps)
+    within = rows.ns % MINUTE != 0
+    if longer_than_a_minute(rows.steps):
+        yield Finding(
+            "bar_length", total, f"bars are {step / MINUTE:g} minutes long", "export one-minute bars"
+        )
+    elif within.any() and step != SECOND:
+        count = int(within.sum())
+        yield Finding(
+            "bar_length",
+            count,
+            f"{count:,} of {total:,} bars do not begin on a whole minute (first {rows.first(within)})",
+            "export one-minute bars stamped by their open",
+        )
+    closed = int(rows.closed.sum())
+    if closed > CLOSED_LIMIT * total:
+        hours = checks.best_shift(rows.ns)
+        hint = f" (they look {abs(hours)} hours {'early' if hours > 0 else 'late'})" if hours else ""
+        yield Finding(
+            "time_zone",
+            closed,
+            f"{closed:,} of {total:,} bars lie in hours when the exchange is closed, so the time zone "
+            f"is wrong{hint}",
+            "pass the zone the timestamps are in, for example --tz America/Chicago",
+        )
+    elif checks.stamped_by_close(rows.ns):
+        yield Finding(
+            "stamped_by_close",
+            total,
+            "sessions begin a minute late on every day, so bars carry the time of their close",
+            "subtract one minute from every timestamp",
+        )
+
+
+def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
+    """Yield what is worth a look."""
+    total = len(rows.ns)
+    if usual_step(rows.steps) == SECOND:
+        yield Finding(
+            "second_bars", total, "bars are one second long", "use them to evaluate, minutes to train"
+        )
+    need = _bars_for_one_episode()
+    if facts.regular_rows < need and usual_step(rows.steps) != SECOND:
+        yield Finding(
+            "too_short",
+            facts.regular_rows,
+            f"{plural(facts.regular_rows, 'bar')} in the regular session; one episode needs {need}",
+            "give a longer file",
+        )
+    busiest = checks.busiest_outside(rows.ns[rows.order], rows.volume[rows.order])
+    if busiest is not None:
+        yield Finding(
+            "busiest_hour",
+            total,
+            f"the busiest half hour begins at {busiest // 60:02d}:{busiest % 60:02d} New York time, "
+            "outside 09:30 to 16:00",
+            "check the time zone, and pass the right one with --tz",
+        )
+    closed = int(rows.closed.sum())
+    if 0 < closed <= CLOSED_LIMIT * total:
+        yield Finding(
+            "closed_hours",
+            closed,
+            f"{plural(closed, 'bar')} in the daily halt or the weekend (first "
+            f"{rows.first(rows.closed)})",
+            "remove them, unless the exchange kept other hours then",
+        )
+    off = facts.off_grid
+    if 0 < off <= OFF_GRID_LIMIT * rows.prices.size:
+        yield Finding(
+            "off_grid",
+            off,
+            f"{plural(off, 'price')} off the grid (first {rows.first(rows.off_grid.any(axis=1))})",
+            "do nothing: so few are snapped",
+        )
+    yield from _thin_warnings(rows, facts)
+
+
+def _thin_warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
+    """Yield warnings about minutes, days and trades that are few or absent."""
+    if facts.regular_missing_minutes:
+        worst = facts.largest_gaps[0]
+        yield Finding(
+            "gaps",
+            facts.regular_missing_minutes,
+            f"09:30 to 16:59 lacks {plural(facts.regular_missing_minutes, 'minute')} in "
+            f"{plural(facts.regular_gaps, 'gap')} (longest {worst.regular_minutes}, from "
+            f"{worst.start})",
+            "fill long gaps from another source; a minute without a trade has none to fill",
+        )
+    short = [day for day, bars in facts.day_bars.items() if bars < HALF_DAY_BARS]
+    if short:
+        yield Finding(
+            "short_days",
+            len(short),
+            f"{plural(len(short), 'day')} with under {HALF_DAY_BARS} regular bars ({_some(short)})",
+            "drop these days, or fill them from another source",
+        )
+    if facts.absent_days:
+        yield Finding(
+            "absent_days",
+            len(facts.absent_days),
+            f"{plural(len(facts.absent_days), 'weekday')} without a regular bar "
+            f"({_some(facts.absent_days)})",
+            "check that these are holidays",
+        )
+    limit = THIN_DAY * facts.median_volume
+    thin = [day for day, volume in facts.day_volume.items() if volume < limit]
+    if thin:
+        yield Finding(
+            "thin_days",
+            len(thin),
+            f"{plural(len(thin), 'day')} with under {THIN_DAY:.0%} of the median day's volume "
+            f"({_some(thin)})",
+            "use the contract only while it is the front month",
+        )
+    for kind, mask, what, mend in (
+        (
+            "zero_volume",
+            rows.volume == 0,
+            "without volume",
+            "check whether the vendor fills minutes without a trade",
+        ),
+        (
+            "too_few_trades",
+            rows.few,
+            "with fewer contracts than different prices, which no trading makes",
+            "check whether the vendor fills or smooths bars",
+        ),
+        (
+            "spikes",
+            rows.spikes,
+            f"reaching {checks.SPIKE_RANGES:g} usual ranges beyond their neighbours and back",
+            "compare them with another source",
+        ),
+    ):
+        count = int(mask.sum())
+        if count:
+            yield Finding(
+                kind, count, f"{plural(count, 'bar')} {what} (first {rows.first(mask)})", mend
+            )
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count and its noun, with an s unless the count is one."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _some(days: Sequence[str]) -> str:
+    """Return up to three days in words; of more, the first and the last."""
+    return ", ".join(days) if len(days) <= 3 else f"the first {days[0]}, the last {days[-1]}"
+
+
+def _bars_for_one_episode() -> int:
+    config = EnvConfig.phase1()
+    return config.warmup_bars + config.window_size + config.max_episode_bars + 1

@@ -1,0 +1,205 @@
+"""From raw bars to observation: golden values and streamed features against the reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jax_port.export.golden import GOLDEN
+from jax_port.export.stages import in_float64
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.running_statistics import CLIP
+from legacy_torch.features import add_features
+from markets import Bars, Contract, InputError
+from markets.bars import FEATURES
+from parity.export_chain.comparison import EQUAL, FEATURE, FLOAT64, Board, Limit
+from parity.export_chain.csharp import Checker
+from parity.export_chain.day import DISTANCES
+from parity.export_chain.replay import ENVIRONMENTS
+
+GOLDEN_HOP = "golden.json against the reference"
+CSHARP_HOP = "C# from raw bars"
+DAY_HOP = "C# over a whole day of bars"
+MEASURED = {"features": "features", "observation": "cases", "logits": "cases", "far_logits": "far"}
+"""What the checker measures, and what it counts of each."""
+FROM_BARS = Limit(1e-6, 1e-6)
+OBSERVED = Limit(1e-9, 4 * 2.0**-23)
+"""Observations are float32: a few units in the last place."""
+
+
+def compare_golden(board: Board, folder: Path, policy: Policy, contract: Contract) -> dict[str, int]:
+    """Follow golden.json's episodes in the reference's environment and compare all that it states.
+
+    Returns:
+        How many bars, features, decisions and cases it holds.
+    """
+    golden = _read_golden(folder / GOLDEN)
+    bars = golden_bars(golden, contract)
+    kept = bars.session(policy.config.session)
+    table = add_features(kept.frame, contract.tick_size, policy.config)
+    stated = golden["features"]
+    at = kept.frame.index.get_indexer(_index([entry["time"] for entry in stated]))
+    values = np.array([entry["values"] for entry in stated])
+    for number, name in enumerate(FEATURES):
+        theirs = table[name].to_numpy(np.float64)[at]
+        board.at(GOLDEN_HOP, f"features: {name}", FEATURE).update(theirs, values[:, number])
+    for name in DISTANCES:
+        board.at(GOLDEN_HOP, name).update(
+            table[name].to_numpy()[at], np.array([entry[name] for entry in stated])
+        )
+    _follow(board, golden, policy, bars)
+    return {
+        "bars": len(bars),
+        "features": len(stated),
+        "decisions": sum(len(episode) for episode in golden["episodes"]),
+        "cases": len(golden["cases"]),
+    }
+
+
+def _read_golden(path: Path) -> dict[str, Any]:
+    """Return golden values, or refuse what is none."""
+    try:
+        golden = json.loads(path.read_text(encoding="utf-8"))
+        missing = [
+            name for name in ("bars", "features", "episodes", "cases", "far") if not golden[name]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no golden values ({type(error).__name__}: {error}); export the policy anew"
+        ) from None
+    if missing:
+        raise InputError(f"{path}: {missing[0]} is empty; export the policy anew")
+    return dict(golden)
+
+
+def golden_bars(golden: dict[str, Any], contract: Contract) -> Bars:
+    """Return the raw bars of golden values."""
+    columns = {name: values for name, values in golden["bars"].items() if name != "time"}
+    frame = pd.DataFrame(columns, index=_index(golden["bars"]["time"]))
+    return Bars.from_frame(frame, contract, source=GOLDEN)
+
+
+def _index(seconds: list[int]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(np.array(seconds, np.int64) * 1_000_000_000, tz="UTC", name="timestamp")
+
+
+def _follow(board: Board, golden: dict[str, Any], policy: Policy, bars: Bars) -> None:
+    """Step the reference with what was taken; compare observations, masks, fills, logits, actions."""
+    env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
+    cases = {(case["episode"], case["step"]): case for case in golden["cases"]}
+    seen: list[tuple[Any, Any, dict[str, Any]]] = []
+    entries, closings = [], []
+    for number, episode in enumerate(golden["episodes"]):
+        start = env.df.index.get_indexer(_index([episode[0]["time"]]))[0]
+        obs, _ = env.reset(options={"start_index": int(start)})
+        for place, step in enumerate(episode):
+            mask, trades, closed = env.action_masks(), env.num_trades, len(env.trade_history)
+            if (number, place) in cases:
+                seen.append((obs, mask, cases[number, place]))
+            obs, *_ = env.step(step["taken"])
+            opened = env.num_trades > trades
+            filled = env.entry_price or (env.trade_history[-1]["entry_price"] if opened else 0.0)
+            stated = step.get("entered", {"price": 0.0})["price"]
+            entries.append((filled if opened else 0.0, stated))
+            closings.append((len(env.trade_history) > closed, step.get("exited", False)))
+    for name, pairs in (("entries", entries), ("exits", closings)):
+        board.at(GOLDEN_HOP, name).update(*np.array(pairs, np.float64).T)
+    theirs = np.array([obs for obs, _, _ in seen])
+    stated = np.array([case["observation"] for *_, case in seen], np.float32)
+    masks = np.array([case["mask"] for *_, case in seen])
+    board.at(GOLDEN_HOP, "observation", OBSERVED).update(theirs, stated)
+    board.at(GOLDEN_HOP, "mask").update(np.array([mask for _, mask, _ in seen]), masks)
+    exact = in_float64(policy, stated, masks)
+    logits = np.array([case["logits"] for *_, case in seen])
+    board.at(GOLDEN_HOP, "action_head", FLOAT64).update(exact["action_head"], logits)
+    actions = np.array([case["action"] for *_, case in seen])
+    board.at(GOLDEN_HOP, "action").update(exact["action"], actions)
+    far = golden["far"]
+    obs = np.array([case["observation"] for case in far], np.float32)
+    exact = in_float64(policy, obs, np.array([case["mask"] for case in far]))
+    clipped = (np.abs(exact["clipped"]) == CLIP).any(axis=1)
+    board.at(GOLDEN_HOP, "beyond the clip").update(np.ones(len(far), bool), clipped)
+    logits = np.array([case["logits"] for case in far])
+    board.at(GOLDEN_HOP, "beyond the clip: action_head", FLOAT64).update(exact["action_head"], logits)
+    actions = np.array([case["action"] for case in far])
+    board.at(GOLDEN_HOP, "beyond the clip: action").update(exact["action"], actions)
+
+
+def compare_csharp_golden(board: Board, checker: Checker) -> dict[str, Any]:
+    """Let the checker go from golden.json's raw bars to actions, and take down what it measured."""
+    found = checker.golden()
+    _take_down(board, CSHARP_HOP, found, MEASURED)
+    return found
+
+
+def compare_csharp_day(
+    board: Board, checker: Checker, bars: Bars, day: dict[str, Any]
+) -> dict[str, Any]:
+    """Let the checker go through a whole day of raw bars, every bar of it stated.
+
+    Args:
+        board: is told every distance.
+        checker: of the bundle.
+        bars: the market, before its session is cut.
+        day: what :func:`parity.export_chain.day.make_day` says of one of its days.
+
+    Returns:
+        The day, its bars, decisions, and how many trades were opened.
+    """
+    found = checker.day(bars, day)
+    measured = {name: count for name, count in MEASURED.items() if count != "far"}
+    _take_down(board, DAY_HOP, found, measured)
+    stated = {"features": "features", "decisions": "cases"}  # every bar, every step
+    for count, name in stated.items():
+        board.at(DAY_HOP, f"{count} made").update([len(day[name])], [found[count]])
+    steps = [step for episode in day["episodes"] for step in episode]
+    return {
+        "day": day["day"],
+        "bars": len(day["features"]),
+        "decisions": len(steps),
+        "trades": sum("entered" in step for step in steps),
+    }
+
+
+def _take_down(board: Board, hop: str, found: dict[str, Any], measured: dict[str, str]) -> None:
+    for stage, count in measured.items():
+        gauge = board.at(hop, stage, FEATURE if stage == "features" else FROM_BARS)
+        gauge.rows = found[count]
+        gauge.worst = found.get(f"{stage}_difference", float("inf"))
+        gauge.share = found.get(f"{stage}_share_of_limit", float("inf"))
+        if not gauge.share <= 1:
+            gauge.bad = gauge.rows
+            gauge.first = {
+                "expected": "within the limit",
+                "found": found.get(f"{stage}_first", "nothing"),
+            }
+    for stage, differ, count in (
+        ("distances", "distances_differ", "features"),
+        ("mask", "masks_differ", "cases"),
+        ("action", "actions_differ", "decisions"),
+    ):
+        gauge = board.at(hop, stage, EQUAL)
+        gauge.rows, gauge.bad = found[count], found[differ]
+        gauge.worst = gauge.share = float(found[differ] > 0)
+
+
+def compare_stream(board: Board, checker: Checker, policy: Policy, bars: Bars) -> None:
+    """Compare the features that C# streams over a whole file with the reference's."""
+    kept = bars.session(policy.config.session)
+    table = add_features(kept.frame, bars.contract.tick_size, policy.config)
+    found = checker.features(bars)
+    hop = "C# features over the whole file"
+    if len(found) != len(table):
+        board.at(hop, "bars of the session").update([len(table)], [len(found)])
+        return
+    for number, name in enumerate(FEATURES):
+        theirs = table[name].to_numpy(np.float64)
+        defined = np.isfinite(theirs)
+        board.at(hop, f"{name}: where it is defined").update(defined, np.isfinite(found[:, number]))
+        board.at(hop, name, FEATURE).update(theirs[defined], found[defined, number])
+    for number, name in enumerate(DISTANCES):
+        board.at(hop, name).update(table[name].to_numpy(np.float64), found[:, 11 + number])

@@ -1,0 +1,210 @@
+"""Verify a bundle: the whole chain from raw bars to action, every hop measured."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jax_port.data.data_loader import prepare
+from jax_port.evaluation.evaluate import check_policy
+from jax_port.export import torch_policy
+from jax_port.export.bundle import FILES, MODULE, POLICY
+from jax_port.export.layers import same_bits
+from jax_port.export.manifest import check_files, describe, read_manifest
+from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
+from jax_port.ppo.policy import Policy, load_policy
+from jax_port.runs.run import file_digest, made_with
+from markets import SYMBOLS, Bars, Contract, InputError
+from markets.synthetic.bars import synthetic_bars
+from parity.export_chain.comparison import Board
+from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
+from parity.export_chain.day import make_day
+from parity.export_chain.decisions import compare_decisions
+from parity.export_chain.market import (
+    compare_csharp_day,
+    compare_csharp_golden,
+    compare_golden,
+    compare_stream,
+)
+from parity.export_chain.replay import replay
+
+OBSERVATIONS = 100_000
+EPISODES = 20
+DAYS = 30
+STATED = (
+    "phase",
+    "actions",
+    "observation",
+    "normalizer",
+    "network",
+    "masks",
+    "env_config",
+    "certificate",
+)
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to verify.
+
+    Attributes:
+        folder: the bundle.
+        bars: market for the decisions and the replay; synthetic ones when None.
+        observations: at least this many of episodes.
+        episodes: replayed in the reference's environment.
+        need_csharp: fail where C# can't be checked, instead of saying so.
+    """
+
+    folder: Path
+    bars: Bars | None = None
+    observations: int = OBSERVATIONS
+    episodes: int = EPISODES
+    need_csharp: bool = False
+
+
+def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
+    """Return a report of the chain, ready for JSON; its "verdict" is "same" or "different".
+
+    Raises:
+        InputError: the bundle or the bars can't be used, or C# is needed and Mono is missing.
+    """
+    began, folder = time.perf_counter(), request.folder
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    policy = load_policy(folder / POLICY)
+    check_policy(policy)
+    contract = _contract(folder, manifest)
+    bars = bars_for(folder, manifest, request.bars)
+    if request.need_csharp and not available():
+        raise InputError(MISSING)
+    market = prepare(bars, policy.config)
+    board = Board()
+    tell("files and manifest")
+    compare_files(board, folder, manifest, policy, contract)
+    tell("golden values in the reference")
+    golden = compare_golden(board, folder, policy, contract)
+    with tempfile.TemporaryDirectory() as scratch:
+        checker, day = None, None
+        if available():
+            tell("C# from raw bars")
+            place = Path(scratch)
+            checker = Checker(compile_checker(place / "ParityCheck.exe"), folder, place)
+            stated = _day(policy, bars)
+            try:
+                compare_csharp_golden(board, checker)
+                compare_stream(board, checker, policy, bars)
+                day = (
+                    stated
+                    if isinstance(stated, str)
+                    else compare_csharp_day(board, checker, bars, stated)
+                )
+            except InputError as error:
+                _equal(board, "C# from raw bars", "the bundle is accepted", "yes", str(error))
+                checker = None
+        tell("decisions")
+        actions = compare_decisions(
+            board,
+            folder,
+            policy,
+            market,
+            request.observations,
+            csharp=None if checker is None else checker.side(policy),
+        )
+    tell("episodes in the reference's environment")
+    played = replay(board, folder, policy, bars, market, request.episodes)
+    first = board.first_divergence()
+    return {
+        "verdict": "same" if first is None else "different",
+        "first_divergence": None if first is None else first.words(),
+        "bundle": {
+            "folder": folder.name,
+            "phase": policy.config.phase,
+            "contract": contract.symbol,
+            "policy_sha256": file_digest(folder / POLICY),
+            "certificate": manifest["certificate"],
+        },
+        "data": {"source": bars.source, "sha256": bars.digest, "bars": len(bars)},
+        "golden": golden,
+        "day": day,
+        "actions": actions.to_dict(),
+        "replay": played,
+        "csharp": "checked" if checker is not None else "refused" if available() else MISSING,
+        "hops": [gauge.to_dict() for gauge in board.gauges],
+        "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
+    }
+
+
+def compare_files(
+    board: Board, folder: Path, manifest: dict[str, Any], policy: Policy, contract: Contract
+) -> None:
+    """Compare what the manifest states with the policy, and the round trip through SB3, bit for bit."""
+    hop = "files"
+    _equal(board, hop, "files listed", sorted(FILES), sorted(manifest["files"]))
+    own = Path(torch_policy.__file__).read_bytes()
+    _equal(board, hop, f"{MODULE} is this version's", True, (folder / MODULE).read_bytes() == own)
+    stated = json.loads(json.dumps(describe(policy, contract, manifest["source"])))
+    for name in STATED:
+        sides = (json.dumps(part[name], sort_keys=True) for part in (stated, manifest))
+        _equal(board, hop, f"manifest: {name}", *sides)
+    back = load_sb3(folder / MODEL, folder / NORMALIZER)
+    gauge = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
+    if wrong := same_bits(policy, back):
+        gauge.bad, gauge.share = 1, float("inf")
+        gauge.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
+    _equal(board, "JAX to SB3 to JAX", "activation", policy.spec.activation, back.spec.activation)
+    _equal(board, "JAX to SB3 to JAX", "rules", policy.config, back.config)
+
+
+def _equal(board: Board, hop: str, stage: str, expected: Any, found: Any) -> None:
+    gauge = board.at(hop, stage)
+    gauge.rows += 1
+    if expected != found:
+        gauge.bad, gauge.share, gauge.worst = 1, float("inf"), float("inf")
+        gauge.first = {"expected": str(expected)[:400], "found": str(found)[:400]}
+
+
+def _day(policy: Policy, bars: Bars) -> dict[str, Any] | str:
+    """Return a day for the C# checker, or why the bars hold none."""
+    try:
+        return make_day(policy, bars)
+    except InputError as error:
+        return f"not checked over a whole day: {error}"
+
+
+def bars_for(folder: Path, manifest: dict[str, Any], bars: Bars | None) -> Bars:
+    """Return bars of a bundle's contract: those given, else synthetic ones.
+
+    Raises:
+        InputError: those given are of another contract, or there are no synthetic ones of it.
+    """
+    contract = _contract(folder, manifest)
+    if bars is None:
+        return _synthetic(contract)
+    if (bars.contract.symbol, bars.contract.tick_size) != (contract.symbol, contract.tick_size):
+        raise InputError(
+            f"{bars.source}: bars of {bars.contract.symbol}, and {folder} trades {contract.symbol}; "
+            "give bars of its contract, or export the policy with another --symbol"
+        )
+    return bars
+
+
+def _contract(folder: Path, manifest: dict[str, Any]) -> Contract:
+    try:
+        return Contract(**manifest["contract"])
+    except TypeError as error:
+        raise InputError(
+            f"{folder}: its contract is not one ({error}); export the policy anew"
+        ) from None
+
+
+def _synthetic(contract: Contract) -> Bars:
+    if contract.symbol not in SYMBOLS:
+        raise InputError(f"there are no synthetic bars of {contract.symbol}; give bars with --data")
+    return synthetic_bars(contract.symbol, days=DAYS, seed=17)

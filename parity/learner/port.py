@@ -1,0 +1,275 @@
+"""Drive the port's learner, in the very program that the trainer compiles, and write down what it did.
+
+An update becomes a flat table of arrays under the names that the reference's updates have too, and
+so does everything that was drawn on the way: actions, starts of episodes, orders of minibatches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.registry import phase_of
+from jax_port.export.layers import sb3_layer
+from jax_port.ppo.networks import masked_log_probs
+from jax_port.ppo.rollout import rebuild
+from jax_port.ppo.settings import RATES, TrainSettings
+from jax_port.ppo.train_ppo_jax import (
+    PRECISION,
+    Agent,
+    Metrics,
+    Trace,
+    annealed,
+    init_agent,
+    make_train,
+    network_of,
+    traced_update,
+)
+from jax_port.ppo.update import HyperParams, hyper_params, init_train_state
+from parity.engine.compare import Array
+from parity.engine.pair import Fields
+from parity.learner.cases import LearnerCase
+
+
+class Draws(NamedTuple):
+    """What the port drew in K updates; no other library would draw the same, so the reference is told.
+
+    Attributes:
+        actions: int64 (K, T, N).
+        starts: int64 (K T + 1, N); where an episode begins, the bar; elsewhere -1. The last row is
+            after the last step.
+        orders: int64 (K, E, M), of transitions, one for each epoch.
+    """
+
+    actions: Array
+    starts: Array
+    orders: Array
+
+
+@dataclass(frozen=True)
+class PortRun:
+    """What the port did: a table for each update, and what it drew."""
+
+    updates: Sequence[Fields]
+    draws: Draws
+
+
+def to_torch(params: Mapping[str, Any]) -> Fields:
+    """Return the port's weights, gradients or moments under torch's names: kernels are transposed."""
+    found: Fields = {}
+    for ours, kinds in params["params"].items():
+        found[f"{sb3_layer(ours)}.weight"] = np.swapaxes(np.asarray(kinds["kernel"]), -1, -2)
+        found[f"{sb3_layer(ours)}.bias"] = np.asarray(kinds["bias"])
+    return found
+
+
+def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, Any]:
+    """Return torch's weights as the port's, for the network of these settings."""
+    return {
+        "params": {
+            ours: {
+                "kernel": jnp.asarray(weights[f"{sb3_layer(ours)}.weight"].T),
+                "bias": jnp.asarray(weights[f"{sb3_layer(ours)}.bias"]),
+            }
+            for ours in settings.network.layers
+        }
+    }
+
+
+def make_params(case: LearnerCase) -> EnvParams:
+    """Return the port's environment of a case."""
+    market = stack([prepare(case.bars, case.config)])
+    return phase_of(case.config).make_params(market, case.config)
+
+
+def hyper_of(settings: TrainSettings) -> HyperParams:
+    """Return the numbers that are arguments of the compiled program."""
+    return hyper_params(**{name: getattr(settings, name) for name in RATES})
+
+
+def program_settings(settings: TrainSettings) -> TrainSettings:
+    """Return what a program is compiled for: settings without what it takes as an argument."""
+    plain = TrainSettings()
+    return settings.override(**{name: getattr(plain, name) for name in (*RATES, "seed")})
+
+
+@cache
+def traced_program(settings: TrainSettings) -> Any:
+    """Return :func:`jax_port.ppo.train_ppo_jax.traced_update`, compiled."""
+
+    def run(agent: Agent, hyper: HyperParams, params: EnvParams) -> tuple[Agent, Metrics, Trace]:
+        with jax.default_matmul_precision(PRECISION[settings.precision]):
+            return traced_update(agent, hyper, params, settings)
+
+    # Compiling is nearly all of the time. The form that the trainer compiles is compared by itself.
+    return jax.jit(run, compiler_options=quick_compiler())
+
+
+@cache
+def quick_compiler() -> dict[str, bool | int] | None:
+    """Return options with which XLA soon has a program for the CPU, as far as it knows them."""
+    if jax.default_backend() != "cpu":
+        return None
+    plain: dict[str, bool | int] = {"xla_backend_optimization_level": 0}
+    for options in ({**plain, "xla_cpu_use_fusion_emitters": False}, plain):
+        try:
+            jax.jit(jnp.negative, compiler_options=options).lower(0.0).compile()
+        except jax.errors.JaxRuntimeError:
+            continue
+        return options
+    return None
+
+
+def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> Agent:
+    """Return the agent that a run begins with, but for its weights."""
+    agent: Agent = _without_weights(
+        jnp.int32(case.settings.seed), params, program_settings(case.settings)
+    )
+    return replace(agent, learner=init_train_state(to_flax(weights, case.settings)))
+
+
+@partial(jax.jit, static_argnums=2)
+def _without_weights(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> Agent:
+    # Fresh weights are not returned, so they are not even compiled.
+    return replace(init_agent(seed, params, settings), learner=None)  # type: ignore[arg-type]
+
+
+def run_port(case: LearnerCase, weights: Mapping[str, Array], params: EnvParams) -> PortRun:
+    """Make a case's updates, one call each, from given weights.
+
+    Args:
+        case: what to do.
+        weights: by torch's names.
+        params: from :func:`make_params`.
+    """
+    program = traced_program(program_settings(case.settings))
+    hyper = hyper_of(case.settings)
+    agent = fresh_agent(case, weights, params)
+    updates, traces = [], []
+    for number in range(case.updates):
+        before = agent.learner.params
+        agent, metrics, trace = program(agent, hyper, params)
+        traces.append(trace)
+        table = _table(case, number, agent, metrics, trace, params)
+        updates.append({**table, "probabilities": _probabilities(case, before, table)})
+    started = np.concatenate(
+        [np.where(t.rollout.episode_starts, t.rollout.step_idx, -1) for t in traces]
+        + [np.where(agent.actor.episode_start, agent.actor.env_state.step_idx, -1)[None]]
+    )
+    draws = Draws(
+        actions=np.stack([t.rollout.actions for t in traces]).astype(np.int64),
+        starts=started.astype(np.int64),
+        orders=np.stack([t.orders for t in traces]).astype(np.int64),
+    )
+    return PortRun(updates, draws)
+
+
+def run_trainer(
+    cases: Sequence[LearnerCase], weights: Sequence[Mapping[str, Array]], params: EnvParams
+) -> list[Fields]:
+    """Make all updates of several agents in one call of the trainer's program; return where they end.
+
+    Args:
+        cases: they differ in numbers alone.
+        weights: of each case.
+        params: of all of them.
+    """
+    first = cases[0]
+    agents = [fresh_agent(case, own, params) for case, own in zip(cases, weights, strict=True)]
+    with jax.enable_x64(True):  # the statistics are float64 and stay so
+        agent = jax.tree.map(lambda *leaves: jnp.stack(leaves), *agents)
+    hyper = jax.tree.map(lambda *x: jnp.stack(x), *[hyper_of(case.settings) for case in cases])
+    train = make_train(program_settings(first.settings), first.updates, len(cases))
+    agent, _ = train(agent, hyper, params)
+    host = jax.tree.map(np.asarray, agent)
+    return [_state(jax.tree.map(lambda x, n=n: x[n], host)) for n in range(len(cases))]
+
+
+def _table(
+    case: LearnerCase, number: int, agent: Agent, metrics: Metrics, trace: Trace, params: EnvParams
+) -> Fields:
+    """Return one update as a table."""
+    rollout, records = trace.rollout, trace.records
+    applied = np.asarray(records.applied).reshape(-1)
+    taken = int(applied.sum())
+    seen = np.arange(applied.size) <= taken  # MaskablePPO counts the step that stopped it, too
+    flat = {name: np.asarray(x).reshape(-1)[seen] for name, x in records.terms._asdict().items()}
+    per_epoch = records.applied.shape[1]
+    last_epoch = (flat["loss"].size - 1) // per_epoch * per_epoch
+    gradients = to_torch(jax.tree.map(_rows, records.gradients))
+    hyper = annealed(hyper_of(case.settings), jnp.int32(number), case.settings)
+    reasons = np.asarray(metrics.ends.reasons)
+    return {
+        "obs": np.asarray(_observations(rollout, params)),
+        **{
+            name: np.asarray(getattr(rollout, name))
+            for name in ("masks", "actions", "log_probs", "values", "rewards", "episode_starts")
+        },
+        "last_values": np.asarray(trace.last_values),
+        "advantages": np.asarray(trace.advantages),
+        "returns": np.asarray(trace.returns),
+        "terminations": reasons[1] + reasons[2],
+        "truncations": reasons[3] + reasons[4],
+        "gradient steps": np.asarray(taken),
+        "orders": np.asarray(trace.orders),
+        "learning rate": np.asarray(metrics.learning_rate),
+        "clip range": np.asarray(hyper.clip_range),
+        "policy loss": flat["policy_loss"].mean(),
+        "value loss": flat["value_loss"].mean(),
+        "entropy loss": flat["entropy_loss"].mean(),
+        "clip fraction": flat["clip_fraction"].mean(),
+        "approximate KL": flat["approx_kl"][last_epoch:].mean(),
+        "last loss": flat["loss"][-1],
+        "explained variance": np.asarray(metrics.explained_variance),
+        **{f"gradients/{name}": value[:taken] for name, value in gradients.items()},
+        **_state(agent),
+    }
+
+
+def _rows(x: jax.Array) -> Array:
+    """Return (E, B, ...) as (E B, ...)."""
+    return np.asarray(x).reshape(-1, *x.shape[2:])
+
+
+@jax.jit
+def _observations(rollout: Any, params: EnvParams) -> jax.Array:
+    """Return what the policy saw, float32 (T, N, D)."""
+    return jax.vmap(rebuild, in_axes=(0, 0, 0, None))(
+        rollout.step_idx, rollout.position, rollout.scales, params
+    )
+
+
+def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:
+    """Return every action's probability at every step, float32 (T, N, A)."""
+    network = network_of(case.settings, phase_of(case.config).num_actions)
+    logits = network.policy(weights, jnp.asarray(table["obs"]))
+    return np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(table["masks"]))))
+
+
+def _state(agent: Agent) -> Fields:
+    """Return what an update leaves behind: weights, moments, statistics."""
+    moments, rewards = agent.actor.moments, agent.actor.rewards
+    adam = agent.learner.opt_state
+    parts = {
+        "weights": to_torch(agent.learner.params),
+        "first moments": to_torch(adam.mu),
+        "second moments": to_torch(adam.nu),
+    }
+    return {
+        "adam steps": np.asarray(adam.count),
+        "obs mean": np.asarray(moments.mean),
+        "obs var": np.asarray(moments.var),
+        "obs count": np.asarray(moments.count),
+        "return var": np.asarray(rewards.moments.var),
+        "return count": np.asarray(rewards.moments.count),
+        "running returns": np.asarray(rewards.returns),
+        **{f"{part}/{name}": value for part, table in parts.items() for name, value in table.items()},
+    }

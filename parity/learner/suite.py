@@ -1,0 +1,245 @@
+"""Learner parity: the trainer's own program against sb3-contrib's MaskablePPO, end to end.
+
+The port goes first. Then the real MaskablePPO collects rollouts on the reference environment, and
+trains on them, with the actions, starts and minibatches that the port drew; and every number of both
+is compared after every update. Source: ``docs/learner.md``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.policy import decide, make_network
+from jax_port.ppo.running_statistics import Scale
+from parity.engine.compare import Array, Equal
+from parity.engine.pair import Fields
+from parity.engine.verify import CheckResult, Mismatch, compare_fields
+from parity.learner.cases import LearnerCase, learner_cases
+from parity.learner.judge import judge_end, judge_updates
+from parity.learner.port import PortRun, make_params, run_port, run_trainer
+
+TRAINED_TOGETHER = 2
+"""Cases, from the first, that the trainer's program trains side by side."""
+
+TRIES = 6
+"""Seeds tried until no decision hangs on rounding; about one in ten does."""
+
+CHANCE = 5.0
+"""Deviations by which an action may be drawn too often or too seldom."""
+
+REQUIRED = frozenset(
+    f"learner: {name}"
+    for name in (
+        "terminated",
+        "truncated, value added",
+        "forbidden action",
+        "observation clipped",
+        "reward clipped",
+        "ended on a rollout's last step",
+        "went on after a rollout's last step",
+        "ratio clipped",
+        "value clipped",
+        "norm clipped",
+        "norm not clipped",
+        "partial minibatch",
+        "stopped by target_kl",
+        "rate annealed",
+        "reward not normalised",
+    )
+)
+"""What must have happened, or the comparison has not seen enough."""
+
+STEPS = 1.0, -1.0, 0.5
+NEAR = 1e-9
+"""A difference of logits too small to make one probability differ from another in float32."""
+
+
+class LearnerRun:
+    """One case driven on both sides.
+
+    Attributes:
+        case: as it was compared, with the seed that was found.
+        weights: before training, by torch's names.
+        params: the port's environment.
+        port: what the port did and drew.
+        updates: what the reference did with it.
+        coverage: how often each thing happened.
+        decisions: likeliest actions by the reference, of :func:`decision_cases`.
+    """
+
+    def __init__(self, case: LearnerCase) -> None:
+        """Drive both sides, with the case's seed or the first one after it that can be compared.
+
+        Where a decision of the reference lies within rounding (a ratio on the edge of its clip
+        range, say), two right programs may decide differently, and all that follows differs. Such a
+        seed says nothing; whether it is one is told by the reference alone.
+
+        Raises:
+            ArithmeticError: no seed can be compared.
+            AstrayError: the two sides do not restart at the same steps.
+        """
+        from parity.learner.reference import Reference
+
+        self.params: EnvParams = make_params(case)
+        for seed in range(case.settings.seed, case.settings.seed + TRIES):
+            self.case = replace(case, settings=case.settings.override(seed=seed))
+            reference = Reference(self.case)
+            self.weights: Fields = reference.weights
+            self.port: PortRun = run_port(self.case, self.weights, self.params)
+            done = reference.learn(self.port.draws)
+            if done.margin >= 1:
+                self.updates: Sequence[Fields] = done.updates
+                self.coverage = coverage_of(self.case, done.updates, done.coverage)
+                self.decisions: Array = reference.decide(*decision_cases(self.case))
+                return
+        raise ArithmeticError(f"{case.name}: {TRIES} seeds in a row hang on rounding")
+
+
+def check_learner(seed: int = 0) -> Iterator[CheckResult]:
+    """Yield the results of all cases, and of the trainer's program on the first ones together.
+
+    Args:
+        seed: of weights, environments and draws.
+    """
+    from parity.learner.reference import AstrayError
+
+    runs = []
+    for case in learner_cases(seed):
+        try:
+            run = LearnerRun(case)
+        except (AstrayError, ArithmeticError) as error:
+            yield CheckResult("learner", case.name, 0, error=str(error))
+            continue
+        result = judge_updates(run.case, run.updates, run.port.updates)
+        result.coverage = run.coverage
+        result.notes["updates"] = len(run.updates)
+        result.notes["gradient_steps"] = sum(int(table["gradient steps"]) for table in run.updates)
+        result.notes["seed"] = run.case.settings.seed
+        yield result
+        yield check_drawn(run.case, run.port)
+        runs.append(run)
+    if len(runs) == len(learner_cases()):
+        yield check_decisions(runs[0].case, runs[0].decisions)
+        yield from check_trainer(runs[:TRAINED_TOGETHER])
+
+
+def count_checks() -> int:
+    """Return how many results :func:`check_learner` yields."""
+    return 2 * len(learner_cases()) + 1 + TRAINED_TOGETHER
+
+
+def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:
+    """Check where the trainer's own program leads to: all updates of several agents in one call."""
+    cases = [run.case for run in runs]
+    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params)
+    return [judge_end(run.case, run.updates[-1], end) for run, end in zip(runs, ends, strict=True)]
+
+
+def coverage_of(case: LearnerCase, updates: Sequence[Fields], seen: Counter[str]) -> Counter[str]:
+    """Return how often each thing happened in a case, under the report's names."""
+    rates = {float(table["learning rate"]) for table in updates}
+    counts = Counter(seen)
+    counts["rate annealed"] += len(rates) - 1
+    if not case.settings.norm_reward:
+        counts["reward not normalised"] += sum(table["rewards"].size for table in updates)
+    return Counter({f"learner: {name}": count for name, count in counts.items() if count})
+
+
+def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
+    """Check what no comparison can: that minibatches are shuffled, and actions drawn as they should.
+
+    Every order holds every transition once and none is used twice; no forbidden action is taken; each
+    action, and likely actions on the whole, are taken as often as probabilities say.
+    """
+    orders = run.draws.orders.reshape(-1, run.draws.orders.shape[-1])
+    result = CheckResult("learner draws", case.name, run.draws.actions.size + orders.size)
+    whole = np.arange(orders.shape[1])
+    bad = (np.sort(orders, axis=1) != whole).any(1)
+    if bad.any():
+        result.first = Mismatch(int(bad.argmax()), -1, "an order with every transition", (), 1.0, 0.0)
+        return result
+    different = len(np.unique(orders, axis=0))
+    if different != len(orders):
+        counts = float(len(orders)), float(different)
+        result.first = Mismatch(0, -1, "different orders", (), *counts)
+        return result
+    actions, probabilities, masks = (
+        np.stack([table[name] for table in run.updates])
+        for name in ("actions", "probabilities", "masks")
+    )
+    allowed = np.take_along_axis(masks, actions[..., None].astype(np.int64), -1)
+    if not allowed.all():
+        place = tuple(int(i) for i in np.argwhere(~allowed)[0])
+        result.first = Mismatch(place[0], place[1], "action allowed", place[2:3], 1.0, 0.0)
+        return result
+    chance = np.maximum(probabilities.astype(np.float64), 1e-30)
+    told = {f"action {number}": np.eye(chance.shape[-1])[number] for number in range(chance.shape[-1])}
+    for name, told_by in {**told, "likely actions": np.log(chance)}.items():
+        weight = np.broadcast_to(told_by, chance.shape)
+        taken = np.take_along_axis(weight, actions[..., None].astype(np.int64), -1).sum()
+        mean = (chance * weight).sum(-1)
+        spread = np.sqrt(np.maximum((chance * weight**2).sum(-1) - mean**2, 0).sum() + 1e-12)
+        off = float((taken - mean.sum()) / spread)
+        if abs(off) >= abs(result.notes.get("deviations", 0.0)):
+            result.notes.update(deviations=round(off, 2), of=name)
+        if not abs(off) < CHANCE and result.first is None:
+            result.first = Mismatch(0, -1, f"frequency of {name}", (), float(mean.sum()), float(taken))
+    return result
+
+
+def decision_cases(case: LearnerCase) -> tuple[Array, Array]:
+    """Return logits float32 (M, A) and masks bool (M, A) among which the likeliest is to be chosen.
+
+    Some logits differ by too little to make their probabilities differ, and then the first counts;
+    some of the largest are forbidden; the rest are told apart easily. Actions after the third are
+    always forbidden.
+    """
+    others = phase_of(case.config).num_actions - 3
+    logits, masks = [], []
+    near = [(0.0, NEAR, -5.0), (0.0, 2 * NEAR, NEAR), (-5.0, 0.0, NEAR), (NEAR, -5.0, 2 * NEAR)]
+    plain = [(a, b, c) for a in STEPS for b in STEPS for c in STEPS]
+    for row in (*near, *plain, (3.0, 9.0, 3.0001), (9.0, 3.0, 3.0 + 1e-9)):
+        for mask in ((True, True, True), (True, False, True), (False, True, True)):
+            logits.append((*row, *[10.0] * others))
+            masks.append((*mask, *[False] * others))
+    return np.array(logits, np.float32), np.array(masks)
+
+
+def port_decisions(case: LearnerCase) -> Array:
+    """Return the port's likeliest actions of :func:`decision_cases`: int64 (M,).
+
+    The weights are zero, so that the logits are the action head's biases to the bit.
+    """
+    settings = case.settings
+    logits, masks = decision_cases(case)
+    network = make_network(settings.network, num_actions=masks.shape[1])
+    shapes: Any = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, 4), jnp.float32))
+    params: Any = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    scale = Scale(jnp.zeros(4), jnp.zeros(4), jnp.ones(4))
+
+    def likeliest(bias: jax.Array, mask: jax.Array) -> jax.Array:
+        head = {**params["params"]["action_head"], "bias": bias}
+        weights = {"params": {**params["params"], "action_head": head}}
+        return decide(network, weights, scale, jnp.zeros((1, 4)), mask[None])[0]
+
+    chosen = jax.jit(jax.vmap(likeliest))(jnp.asarray(logits), jnp.asarray(masks))
+    return np.asarray(chosen).astype(np.int64)
+
+
+def check_decisions(case: LearnerCase, reference: Array) -> CheckResult:
+    """Check which action counts as likeliest, on near ties and under masks."""
+    ours: Fields = {"likeliest action": port_decisions(case)}
+    theirs: Fields = {"likeliest action": reference}
+    rules = {"likeliest action": Equal()}
+    stats, firsts = compare_fields(rules, theirs, ours, np.ones(len(reference), bool))
+    first = firsts[0] if firsts else None
+    return CheckResult("learner decisions", "near ties", len(reference), stats, first)

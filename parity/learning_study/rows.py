@@ -1,0 +1,142 @@
+"""One file a trained seed: ``rows-ARM/SEED.json`` in the study's folder, whole or not there."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from foundation.import_closure import PACKAGES_ROOT, closure
+from markets import InputError
+from parity.engine.report import write_json
+from parity.learning_study.design import ARMS, FORMAT, Design
+
+PACKAGES = {
+    "sb3": ("gymnasium", "numpy", "pandas", "sb3-contrib", "stable-baselines3", "torch"),
+    "jax": ("flax", "jax", "jaxlib", "numpy", "optax", "pandas"),
+}
+"""Packages whose version a row of each arm depends on, beside Python's."""
+
+Row = dict[str, Any]
+
+
+def path_of(folder: Path, arm: str, seed: int) -> Path:
+    """Return where a row lies."""
+    return folder / f"rows-{arm}" / f"{seed}.json"
+
+
+def train_row(design: Design, arm: str, seed: int) -> Row:
+    """Train one seed of an arm and return its row.
+
+    Raises:
+        InputError: the learning curve is not finite: the agent diverged.
+    """
+    began, cpu = time.perf_counter(), time.process_time()
+    curve = [
+        float(x) for x in import_module(f"parity.learning_study.{arm}_arm").learning_curve(design, seed)
+    ]
+    if not all(map(math.isfinite, curve)):
+        raise InputError(f"seed {seed} of arm {arm} diverged: its learning curve is not finite")
+    return {
+        "format": FORMAT,
+        "design": design.digest,
+        "arm": arm,
+        "seed": seed,
+        "curve": curve,
+        "steps": design.settings.rollout_size * len(curve),
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(time.process_time() - cpu, 2),
+        "code": code_of(arm),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES[arm]},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+@lru_cache
+def code_of(arm: str) -> str:
+    """Return a SHA-256 over what all source files that an arm imports do.
+
+    Comments, docstrings and layout don't count. It is taken once a process, when the arm is imported.
+    """
+    files = closure(PACKAGES_ROOT, (f"parity.learning_study.{arm}_arm",))
+    found = {name: _meaning(path.read_text(encoding="utf-8")) for name, path in files.items()}
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def _meaning(source: str) -> str:
+    """Return a source file's syntax tree as text, without docstrings."""
+    return ast.dump(_WithoutTexts().visit(ast.parse(source)))
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Drops statements that are nothing but a constant."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+def write_row(folder: Path, row: Mapping[str, Any]) -> None:
+    """Write a row in its place."""
+    write_json(path_of(folder, row["arm"], row["seed"]), row)
+
+
+def read_rows(folder: Path, design: Design) -> dict[str, list[Row]]:
+    """Return the rows of both arms, by seed; seeds beyond the design's are left out.
+
+    Raises:
+        InputError: a row is damaged, or of another design.
+    """
+    found: dict[str, list[Row]] = {}
+    for arm in ARMS:
+        seeds = range(design.seeds)
+        paths = [path for seed in seeds if (path := path_of(folder, arm, seed)).exists()]
+        found[arm] = [read_row(path, design, arm) for path in paths]
+    return found
+
+
+def read_row(path: Path, design: Design, arm: str) -> Row:
+    """Return one row.
+
+    Raises:
+        InputError: it is damaged, or of another design.
+    """
+    try:
+        row: Row = json.loads(path.read_text(encoding="utf-8"))
+        good = (
+            (row["arm"], row["seed"]) == (arm, int(path.stem))
+            and all(math.isfinite(number) for number in row["curve"])
+            and all(name in row for name in ("design", "code", "versions", "seconds"))
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        good = False
+    if not good:
+        raise InputError(f"{path}: not a readable row; delete it and run the study again")
+    if row["design"] != design.digest or row["format"] != FORMAT:
+        raise InputError(
+            f"{path}: this row is of design {str(row['design'])[:12]}, not of {design.digest[:12]}; "
+            "choose another folder with --out, or delete the rows"
+        )
+    return row
+
+
+def missing(folder: Path, design: Design, arm: str, seeds: int) -> list[int]:
+    """Return which of the first ``seeds`` seeds have no row made by the code at hand.
+
+    Raises:
+        InputError: a row is damaged, or of another design.
+    """
+    code = code_of(arm)
+    have = {row["seed"] for row in read_rows(folder, design)[arm] if row["code"] == code}
+    return [seed for seed in range(seeds) if seed not in have]

@@ -1,0 +1,196 @@
+"""Replay a live strategy's decision log offline: the first bar, and the stage, at which both disagree.
+
+Offline is the port on the bars of a file: its features, observation, masks and network in float64. Only
+fills are taken from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.export.manifest import ACTIONS, POSITION
+from jax_port.ppo.policy import Policy
+from jax_port.runs.run import made_with
+from markets import Bars, InputError
+from markets.bars import COLUMNS, FEATURES
+from parity.export_chain.comparison import EQUAL, FLOAT32, Gauge, Limit
+from parity.export_chain.comparison import FEATURE as FEATURE_LIMIT
+from parity.export_chain.market import OBSERVED
+from parity.live_replay import fills as live_fills
+from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
+from parity.live_replay.fills import Difference, Followed, follow
+from parity.live_replay.offline import Held, Offline, Seen, cut
+
+GIVEN = Limit(0.0, 1e-12)
+"""Prices of bars: a host may compute 6500.1 in another way than a file spells it."""
+
+Numbers = NDArray[Any]
+Stage = tuple[int, str, Limit, Sequence[str], Numbers, Numbers, Numbers]
+"""Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
+
+
+def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0) -> dict[str, Any]:
+    """Return a report, ready for JSON; its "verdict" is "same" or "different".
+
+    Args:
+        log: what live saw and did.
+        bars: a file of the same market, before its session is cut; its contract is the bundle's.
+        policy: of the log's bundle, from :func:`parity.live_replay.offline.open_bundle`.
+        fill_ticks: how many ticks a fill may lie from the rules' own price.
+
+    Raises:
+        InputError: log and bars don't belong together, or nothing was decided.
+    """
+    kept, unseen = cut(bars, log, policy)
+    offline = Offline(policy, kept)
+    followed = follow(log, offline, fill_ticks)
+    rows = np.flatnonzero(log.decided[: len(offline)])
+    seen = offline.see(rows, [followed.held[row] for row in rows]) if len(rows) else None
+    stages = _stages(log, offline, followed, rows, seen)
+    differences = [*followed.differences, *filter(None, map(_first, stages))]
+    if unseen is not None:
+        differences.append(
+            Difference(len(offline), live_fills.BAR, "bar", "bar", "none", f"one at {unseen}")
+        )
+    differences.sort(key=lambda found: (found.bar, found.order))
+    first = differences[0] if differences else None
+    if first is None and not len(rows):
+        raise InputError(
+            f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing "
+            "to compare; give a log of a later time"
+        )
+    other = next((found for found in differences if found.stage != "fill"), None)
+    end = len(offline) if other is None else other.bar
+    before = differences if other is None else differences[: differences.index(other)]
+    ticks = [apart for bar, apart in followed.fills if bar < end]
+    return {
+        "verdict": "same" if first is None else "different",
+        "first": _told(first, log),
+        "first_beside_fills": _told(other, log),
+        "compared": {
+            "bars": end,
+            "decisions": int((rows < end).sum()),
+            "fills": len(ticks),
+        },
+        "largest": {stage[1]: _largest(stage, end) for stage in stages if stage[2] is not EQUAL},
+        "fills": {
+            "differ": len(before),
+            "price_apart": sum(x > 0 for x in ticks),
+            "largest_ticks": max(ticks, default=0.0),
+            "allowed_ticks": fill_ticks,
+        },
+        "log": {
+            "file": log.path.name,
+            "last_line_cut_off": log.torn,
+            "bars": len(log),
+            "decisions": int(log.decided.sum()),
+            **{name: log.header[name] for name in ("symbol", "phase", "policy_sha256")},
+        },
+        "data": {"source": bars.source, "sha256": bars.digest},
+        "made": made_with(),
+    }
+
+
+def _stages(
+    log: LiveLog, offline: Offline, followed: Followed, rows: Numbers, seen: Seen | None
+) -> list[Stage]:
+    """Return what is compared, but for fills."""
+    size = len(offline)
+    every = np.arange(size)
+    position, actions = len(log.header["position"]), len(log.header["actions"])
+
+    def whole(held: Held) -> list[int]:
+        return [int(getattr(held, name)) for name in HELD]
+
+    held = np.array([whole(trade) for trade in followed.held], np.int64).reshape(size, len(HELD))
+    at = live_fills
+    minutes = log.minute[:size, None], offline.minute[:, None]
+    features = log.features[:size], offline.features
+    found: list[Stage] = [
+        (at.BAR, "bar", GIVEN, COLUMNS, every, log.ohlcv[:size], offline.bars),
+        (at.BAR, "bar", EQUAL, ("minute",), every, *minutes),
+        (at.FEATURE, "feature", FEATURE_LIMIT, FEATURES, every, *features),
+        (at.FEATURE, "feature", EQUAL, DISTANCES, every, log.distances[:size], offline.distances),
+        (at.OBSERVATION, "observation", EQUAL, HELD, every, log.held[:size], held),
+    ]
+    if seen is not None:
+        names = ACTIONS[:actions]
+        observed = log.observed[rows], seen.observed
+        taken = log.action[rows, None], seen.action[:, None]
+        found += [
+            (at.OBSERVATION, "observation", OBSERVED, POSITION[:position], rows, *observed),
+            (at.MASK, "mask", EQUAL, names, rows, log.mask[rows], seen.mask),
+            (at.LOGITS, "logits", FLOAT32, names, rows, log.logits[rows], seen.logits),
+            (at.ACTION, "action", EQUAL, ("action",), rows, *taken),
+        ]
+    return found
+
+
+def _gauge(stage: Stage, end: int) -> Gauge:
+    """Return a gauge of a stage's rows before a bar; where neither side has a number, they agree."""
+    _, name, limit, _, rows, live, offline = stage
+    few = rows < end
+    sides = [side[few].astype(np.float64) for side in (offline, live)]
+    neither = np.isnan(sides[0]) & np.isnan(sides[1])
+    return Gauge("replay", name, limit).update(*(np.where(neither, 0.0, side) for side in sides))
+
+
+def _largest(stage: Stage, end: int) -> float:
+    return _gauge(stage, end).worst
+
+
+def _first(stage: Stage) -> Difference | None:
+    """Return a stage's first value that is too far off."""
+    order, name, limit, names, rows, live, offline = stage
+    first = _gauge(stage, int(1e18)).first
+    if not first:
+        return None
+    row, (column,) = first["row"], first["place"]
+    one, other = live[row, column], offline[row, column]
+    if name == "action":
+        one, other = (ACTIONS[int(x)] for x in (one, other))
+        return Difference(int(rows[row]), order, name, "action", one, other)
+    kind = bool if name == "mask" else int if limit is EQUAL else float
+    apart = abs(float(one) - float(other))
+    allowed = float(limit.allowed(np.abs(np.array(float(other)))))
+    return Difference(
+        int(rows[row]), order, name, names[column], kind(one), kind(other), apart, allowed
+    )
+
+
+def _told(found: Difference | None, log: LiveLog) -> dict[str, Any] | None:
+    """Return a difference as plain values, with the time of its bar."""
+    if found is None:
+        return None
+    values = asdict(found)
+    values.pop("order")
+    time = None
+    if found.bar < len(log):
+        time = f"{np.datetime64(int(log.time_ns[found.bar]), 'ns').astype('datetime64[s]')}Z"
+    for name in ("live", "offline", "apart"):
+        if isinstance(values[name], float) and not np.isfinite(values[name]):
+            values[name] = None
+    return {**values, "time": time}
+
+
+def words(found: dict[str, Any]) -> str:
+    """Say in one sentence where live and offline disagree."""
+    live, offline = (_spelt(found[name]) for name in ("live", "offline"))
+    apart = ""
+    if found["apart"] is not None and not isinstance(found["live"], bool):
+        apart = f" ({found['apart']:.6g} apart, {found['allowed']:.3g} allowed)"
+    return (
+        f"bar {found['time']}, number {found['bar']}: {found['stage']}, {found['name']}: "
+        f"live has {live}, offline {offline}{apart}"
+    )
+
+
+def _spelt(value: Any) -> str:
+    if value is None:
+        return "no number"
+    return repr(value) if isinstance(value, float) else str(value)

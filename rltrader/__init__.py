@@ -1,0 +1,1 @@
+"""The command line ``rltrader``: one module a subcommand, which turns options into a library call."""

@@ -1,0 +1,154 @@
+"""``rltrader data``: check a file of bars, make synthetic bars, list the contracts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from foundation.errors import InputError
+from markets.config import Session
+from markets.contracts import SYMBOLS, get_contract
+from markets.quality.console import show
+from markets.quality.inspection import inspect
+from markets.readers import FORMATS, detect_format, read_frame
+from markets.writers import write_bars
+
+WIDTH = 100
+"""Columns of a report that goes to a file or a pipe, and most columns of one on a screen."""
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal or console.width > WIDTH:
+        console.width = WIDTH
+    return console
+
+
+@click.group()
+def data() -> None:
+    """Look at market data before anything is trained on it."""
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--symbol", required=True, help=f"Contract: {', '.join(SYMBOLS)}.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(list(FORMATS)),
+    help="Format of the file; told from its first lines otherwise.",
+)
+@click.option("--tz", "timezone", help="Zone of timestamps without an offset; UTC otherwise.")
+@click.option("--instrument", help="Symbol or id to look at, of a Databento file with several.")
+@click.option("--snap", is_flag=True, help="Prices off the grid will be moved to it: only warn.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def check(
+    file: Path,
+    symbol: str,
+    file_format: str | None,
+    timezone: str | None,
+    instrument: str | None,
+    snap: bool,
+    as_json: bool,
+) -> None:
+    """Report what is wrong with FILE and how to mend it.
+
+    Exits with 0 when the file is fit to train on (warnings may be there), with 2 when it is not.
+    """
+    contract = get_contract(symbol)
+    file_format = file_format or detect_format(file)
+    frame = read_frame(file, format=file_format, timezone=timezone, instrument=instrument)
+    report = inspect(frame, contract, file.name, snap=snap)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        show(report, contract, file_format, _console())
+    if not report.ok:
+        first, others = report.problems[0], len(report.problems) - 1
+        more = f" (and {others} more in the report)" if others else ""
+        raise InputError(f"{file.name}: {first.message}; {first.mend}{more}")
+
+
+@data.command()
+@click.option("--symbol", required=True, help=f"Contract: {', '.join(SYMBOLS)}.")
+@click.option("--days", required=True, type=click.IntRange(min=1), help="Trading days to make.")
+@click.option("--seed", required=True, type=click.IntRange(min=0), help="The same seed, the same bars.")
+@click.option("--start", default="2025-01-06", show_default=True, help="First date.")
+@click.option(
+    "--session",
+    type=click.Choice(["rth", "all"]),
+    default="rth",
+    show_default=True,
+    help="09:30 to 16:59 New York time, or the night too.",
+)
+@click.option(
+    "--pattern",
+    type=float,
+    metavar="STRENGTH",
+    help="Plant signals that foretell a drift of this strength, 0 to 2; 0 is the same without an edge.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="File to write: .csv or .parquet."
+)
+@click.option(
+    "--seconds", is_flag=True, help="Write the same days in one-second bars too, to NAME_1s.SUFFIX."
+)
+def synthetic(
+    symbol: str,
+    days: int,
+    seed: int,
+    start: str,
+    session: str,
+    pattern: float | None,
+    out: Path,
+    seconds: bool,
+) -> None:
+    """Make seeded synthetic bars, for trying things without market data."""
+    from markets.synthetic.bars import second_bars, synthetic_bars
+    from markets.synthetic.pattern import pattern_bars
+
+    name = get_contract(symbol).symbol
+    if pattern is None:
+        kept: Session = "all" if session == "all" else "rth"
+        bars = synthetic_bars(name, days=days, seed=seed, start=start, session=kept)
+    elif session == "all":
+        raise InputError("the pattern market has no nights; leave --session all away")
+    else:
+        bars = pattern_bars(name, days=days, seed=seed, start=start, strength=pattern)
+    written = [(write_bars(bars, out), bars)]
+    if seconds:
+        fine = second_bars(bars, seed=seed)
+        written.append((write_bars(fine, out.with_stem(f"{out.stem}_1s")), fine))
+    for path, made in written:
+        length = "minute" if made.bar_seconds == 60 else "second"
+        click.echo(f"{path}: {len(made):,} one-{length} bars, sha256 {made.digest[:16]}")
+
+
+@data.command()
+def contracts() -> None:
+    """List the contracts with their ticks and costs."""
+    table = Table(title="Contracts", title_style="bold")
+    for name, right in (
+        ("symbol", False),
+        ("name", False),
+        ("tick", True),
+        ("tick value", True),
+        ("slippage", True),
+        ("commission", True),
+    ):
+        table.add_column(name, justify="right" if right else "left")
+    for symbol in SYMBOLS:
+        contract = get_contract(symbol)
+        table.add_row(
+            contract.symbol,
+            contract.name,
+            f"{contract.tick_size:g}",
+            f"${contract.tick_value_cents / 100:.2f}",
+            f"{contract.slippage_ticks} tick" + ("" if contract.slippage_ticks == 1 else "s"),
+            f"${contract.commission_cents / 100:.2f} a side",
+        )
+    _console().print(table)

@@ -1,0 +1,192 @@
+"""``rltrader evaluate``: what a trained policy makes on bars that it has not seen."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from markets import Contract, EnvConfig, InputError, get_contract
+
+if TYPE_CHECKING:
+    from jax_port.data.seconds_loader import PreparedSeconds
+
+SHORTEST_BAR_NS = 60_000_000_000
+WIDTH = 100
+"""Columns of a summary that goes to a file or a pipe, and most columns of one on a screen."""
+
+
+@click.command()
+@click.argument("policy", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@click.option(
+    "--seconds",
+    type=click.Path(path_type=Path),
+    help="One-second bars of the same days: also judge the account in every second.",
+)
+@click.option("--symbol", required=True, help="Contract of the file.")
+@click.option("--format", "format_", help="Format of the files; detected by default.")
+@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
+@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
+@click.option("--from", "first", metavar="DATE", help="First New York date to trade; 2025-10-01.")
+@click.option("--to", "last", metavar="DATE", help="Last New York date to trade.")
+@click.option(
+    "--starts",
+    type=click.Choice(["daily", "all"]),
+    default="daily",
+    show_default=True,
+    help="List the trades of one episode a day, or of the episodes from every start.",
+)
+@click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> None:
+    """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
+
+    Both are always played: an episode from every start, for the mean, and one a day, for the equity
+    curve. With --seconds both are played a second time, with the drawdown looked at in every second
+    instead of at every minute's close. Exit code 2 means bad input, or a range that the policy was
+    trained on.
+    """
+    from jax_port.data import held_out
+    from jax_port.data.data_loader import load
+    from jax_port.evaluation.evaluate import evaluate as play
+    from jax_port.evaluation.evaluate import check_policy
+    from jax_port.evaluation.intrabar import evaluate_both
+    from jax_port.evaluation.report import to_values, write
+    from jax_port.ppo.policy import load_policy
+
+    first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
+    contract = get_contract(options["symbol"])
+    found = load_policy(policy)
+    check_policy(found)
+    names = {"format": options["format_"], "timezone": options["timezone"]}
+    reader = {name: value for name, value in names.items() if value}
+    if options["snap"]:
+        reader["snap"] = True
+    market = load(options["data"], contract, found.config, **reader)
+    _check_minutes(market)
+    rows = held_out.starts_within(market, found.config, first, last)
+    relation = held_out.relate(market, found.config, rows, found.about)
+    if not options["allow_overlap"]:
+        held_out.require_held_out(relation, market)
+    fine = None
+    if seconds is not None:
+        fine = _load_seconds(seconds, options["data"], contract, found.config, reader)
+    asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"]}
+    began = time.perf_counter()
+    with _progress() as bar:
+        task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
+        asked["on_batch"] = lambda count: bar.update(task, advance=count)
+        both = None if fine is None else evaluate_both(found, market, fine, **asked)
+        result = play(found, market, **asked) if both is None else both.minute
+    took = round(time.perf_counter() - began, 1)
+    values = to_values(
+        result,
+        found,
+        policy,
+        market,
+        options["data"],
+        relation,
+        (first, last),
+        took,
+        verdicts=both,
+        seconds_path=seconds,
+    )
+    write(out, values, result, market, both)
+    _show(values, out)
+
+
+def _load_seconds(
+    path: Path, data: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]
+) -> PreparedSeconds:
+    """Read one-second bars as the minutes were read, and lay them beside these."""
+    from jax_port.data.seconds_loader import prepare_seconds
+    from markets.readers import read_bars
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a file of one-second bars as --seconds")
+    minutes = read_bars(data, contract, **reader)
+    return prepare_seconds(minutes, read_bars(path, contract, **reader), config)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("[bold]evaluating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("episodes"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _date(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{name} {text!r} is no date; write it as 2025-10-01") from None
+
+
+def _check_minutes(market: Any) -> None:
+    import numpy as np
+
+    steps = np.diff(market.timestamps_ns)
+    if len(steps) and steps.min() < SHORTEST_BAR_NS:
+        raise InputError(
+            f"{market.source}: bars are {steps.min() / 1e9:g} seconds apart; give one-minute bars"
+        )
+
+
+def _show(values: dict[str, Any], out: Path) -> None:
+    from jax_port.evaluation.page import pills, tiles
+
+    console = Console(highlight=False)
+    if not console.is_terminal or console.width > WIDTH:
+        console.width = WIDTH
+    data = values["data"]
+    table = Table(
+        title=f"{data['symbol']}, {data['first']} to {data['last']}",
+        show_header=False,
+        box=None,
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim")
+    for tile in tiles(values["performance"]):
+        table.add_row(tile["label"], tile["value"], tile["below"])
+    console.print(table)
+    if values["seconds"]:
+        console.print(_both_verdicts(values["seconds"]))
+    styles = {"good": "green", "warn": "yellow", "bad": "red"}
+    for tone, words in pills(values):
+        console.print(words, style=styles[tone], markup=False)
+    console.print(f"page and tables: {out}", markup=False)
+
+
+def _both_verdicts(seconds: dict[str, Any]) -> Table:
+    from jax_port.evaluation.verdicts import coverage, verdict_rows
+
+    table = Table(
+        title=f"every second: {coverage(seconds)}",
+        box=None,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+    )
+    table.add_column("")
+    for name in ("at the close", "every second", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in verdict_rows(seconds):
+        table.add_row(row["label"], row["minute"], row["second"], row["difference"])
+    return table

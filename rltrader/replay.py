@@ -1,0 +1,104 @@
+"""``rltrader replay``: a live strategy's decision log, held against offline on the same bars."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from markets import InputError
+
+
+@click.command()
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="One-minute bars.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="The strategy's; by default the folder that the log names.",
+)
+@click.option("--format", "format_", help="Format of the file; detected by default.")
+@click.option("--tz", "timezone", help="Zone of timestamps that carry none.")
+@click.option("--snap", is_flag=True, help="Move off-grid prices to the grid.")
+@click.option(
+    "--fill-ticks",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Ticks that a fill may lie from the rules' own price.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
+def replay(
+    log: Path, data: Path, bundle: Path | None, fill_ticks: float, as_json: bool, **reader: Any
+) -> None:
+    """Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.
+
+    Exit code 0 means that they agree, 1 that they don't, 2 bad input.
+    """
+    from parity.live_replay.decision_log import read_log
+
+    live = read_log(log)
+    folder = bundle if bundle is not None else Path(live.header["bundle"])
+    if bundle is None and not folder.is_dir():
+        raise InputError(
+            f"{log}: its bundle {folder} is not on this machine; say with --bundle where a copy is"
+        )
+    from markets.readers import read_bars
+    from parity.live_replay.offline import open_bundle
+    from parity.live_replay.replay import replay_log
+
+    policy, contract = open_bundle(folder, live)
+    bars = read_bars(
+        data,
+        contract,
+        format=reader["format_"],
+        timezone=reader["timezone"],
+        snap=reader["snap"],
+    )
+    report = replay_log(live, bars, policy, fill_ticks)
+    if as_json:
+        click.echo(json.dumps(report, indent=2, allow_nan=False))
+    else:
+        _show(report)
+    if report["verdict"] != "same":
+        raise SystemExit(1)
+
+
+def _show(report: dict[str, Any]) -> None:
+    from parity.live_replay.replay import words
+
+    console = Console(highlight=False, soft_wrap=True)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False)
+
+    compared, fills, first = report["compared"], report["fills"], report["first"]
+    largest = report["largest"]
+    if report["log"]["last_line_cut_off"]:
+        say("the log's last line was cut off and is left out, as after a crash", "yellow")
+    say(
+        f"compared: {compared['bars']:,} bars, {compared['decisions']:,} decisions, "
+        f"{compared['fills']:,} fills; largest distances: feature {largest['feature']:.2g}, "
+        f"logit {largest.get('logits', 0.0):.2g}, fill {fills['largest_ticks']:g} ticks"
+    )
+    if first is None:
+        say("live and offline agree", "green")
+        return
+    say(f"first difference: {words(first)}", "red")
+    if (first["bar"], first["stage"]) == (0, "bar"):
+        say(
+            "the very first bar differs: is it a file of the same contract? If its times carry no "
+            "zone, say its zone with --tz"
+        )
+    other = report["first_beside_fills"]
+    if first["stage"] == "fill":
+        say(
+            f"fills that differ: {fills['differ']} before "
+            + ("the log ends; all else agrees" if other is None else "something else does")
+            + "; the position follows the log's fills"
+        )
+        if other is not None:
+            say(f"first difference beside fills: {words(other)}", "red")

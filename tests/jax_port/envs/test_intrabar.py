@@ -1,0 +1,92 @@
+"""Seconds in the port: padding, and the arithmetic that the gate compares, on one literal minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import prepare, stack
+from jax_port.data.seconds_loader import SecondsData, prepare_seconds, stack_seconds
+from jax_port.envs.env_phase1_jax import EXIT_DRAWDOWN, EXIT_NONE
+from jax_port.envs.registry import PHASES, phase_of
+from markets import EnvConfig
+from markets.synthetic.bars import second_bars, synthetic_bars
+from tests.jax_port.conftest import FIRST
+
+BARS = synthetic_bars("NQ", days=2, seed=1)
+CONFIG = EnvConfig.phase1()
+
+
+def test_seconds_are_padded_to_sixty_in_order() -> None:
+    fine = second_bars(BARS, seed=2)
+    keep = np.ones(len(fine), bool)
+    keep[[61, 70]] = False
+    keep[120:180] = False
+    found = prepare_seconds(BARS, fine.select(keep), CONFIG)
+    assert found.high.shape == found.low.shape == (len(prepare(BARS, CONFIG)), 60)
+    real = found.high >= found.low
+    assert real.sum(1)[:4].tolist() == [60, 58, 0, 60]
+    assert real[1].tolist() == [True] * 58 + [False] * 2
+    ticks = BARS.contract.to_ticks(fine.frame["high"].to_numpy()[60:120])
+    assert found.high[1, :58].tolist() == np.delete(ticks, [1, 10]).tolist()
+    assert (found.minutes_without, found.digest) == (1, fine.select(keep).digest)
+
+
+def test_markets_follow_one_another() -> None:
+    one = prepare_seconds(BARS, second_bars(BARS, seed=2), CONFIG)
+    both = stack_seconds([one, one])
+    assert both.high.shape == (2 * len(one.high), 60)
+    assert both.low[len(one.low)].tolist() == one.low[0].tolist()
+
+
+def test_only_parameters_with_seconds_look_at_them() -> None:
+    params = PHASES[1].make_params(stack([prepare(BARS, CONFIG)]), CONFIG)
+    assert phase_of(params) is PHASES[1]
+    seconds = stack_seconds([prepare_seconds(BARS, second_bars(BARS, seed=2), CONFIG)])
+    assert phase_of(params.replace(seconds=seconds)) is not PHASES[1]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize(
+    ("seconds", "code", "pnl", "high"),
+    [
+        ([], EXIT_NONE, 0, 5_000_000),
+        ([(4000, 3994)], EXIT_NONE, 0, 5_000_000),  # equity $49,910, the floor exactly
+        ([(4000, 3993)], EXIT_DRAWDOWN, -8 * 1250 - 500, 5_000_000),
+        ([(4000, 3993), (4000, 3990)], EXIT_DRAWDOWN, -8 * 1250 - 500, 5_000_000),
+        ([(4011, 4000)], EXIT_NONE, 0, 4_999_750 + 10 * 1250),
+        # At 4011 the floor becomes $50,032.50; 4004 is worth $50,035, 4003 is worth $50,022.50.
+        ([(4011, 4000), (4011, 4004)], EXIT_NONE, 0, 4_999_750 + 10 * 1250),
+        ([(4011, 4000), (4011, 4003)], EXIT_DRAWDOWN, 2 * 1250 - 500, 4_999_750 + 10 * 1250),
+    ],
+)
+def test_a_minute_in_seconds(
+    world: Callable[..., Any],
+    phase: int,
+    seconds: list[tuple[int, int]],
+    code: int,
+    pnl: int,
+    high: int,
+) -> None:
+    """Bought at 4001 ticks of $12.50, $49,997.50 in the account; the bar closes at 4006."""
+    made = world([(4020, 3985, 4006)], phase=phase, trailing_drawdown_dollars=90.0)
+    held = {"position": 1, "entry_price": 4001, "sl_price": 3980, "tp_price": 4090}
+    counts = {"num_trades": 1, "balance": 4_999_750, "position_entry_step": FIRST - 1}
+    state = made.reset(**held, **counts)
+    params = made.params.replace(seconds=_padded(len(made.bars), FIRST, seconds))
+    after, outcome = jax.jit(phase_of(params).advance)(state, jnp.int32(0), params)
+    assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
+    assert int(after.highest_balance) == max(high, 4_999_750 + (5 * 1250 if code == EXIT_NONE else 0))
+    assert bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+
+
+def _padded(rows: int, at: int, seconds: list[tuple[int, int]]) -> SecondsData:
+    high, low = np.zeros((rows, 60), np.int32), np.ones((rows, 60), np.int32)
+    for place, (top, bottom) in enumerate(seconds):
+        high[at, place], low[at, place] = top, bottom
+    return SecondsData(jnp.asarray(high), jnp.asarray(low))

@@ -1,0 +1,79 @@
+"""Evaluation and training ask the phase, and so play Phase 2 by its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import prepare
+from jax_port.envs.env_phase1_jax import EnvParams
+from jax_port.envs.registry import PHASES, phase_of
+from jax_port.evaluation.evaluate import evaluate
+from jax_port.ppo.rollout import collect
+from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agent, network_of
+from markets import Bars, EnvConfig
+from tests.jax_port.made_policy import make_policy
+
+CLIMB = [
+    *[(4004, 3996, 4000)] * 23,  # bought on the last of these at 4001
+    (4014, 4006, 4010),  # break-even: the stop at 4002
+    (4016, 4008, 4012),  # trailing on, 8 ticks below: 4004
+    (4024, 4016, 4020),  # 9 ticks below: 4011
+    (4019, 4012, 4015),
+    (4016, 4011, 4013),  # touched
+    *[(4004, 3996, 4000)] * 12,
+]
+
+
+def test_a_configuration_and_its_parameters_are_of_one_phase(
+    small_market: Callable[..., EnvParams],
+) -> None:
+    for number, config in ((1, EnvConfig.phase1()), (2, EnvConfig.phase2())):
+        phase = PHASES[number]
+        assert phase_of(config) is phase_of(small_market("ES", phase=number)) is phase
+        assert phase.number == number
+        assert small_market("ES", phase=number).obs_size == 220 + phase.position_features
+
+
+def test_an_evaluation_manages_its_stop(make_bars: Callable[..., Bars]) -> None:
+    config = EnvConfig.phase2(warmup_bars=20, window_size=2, session="all", max_episode_bars=6)
+    market = prepare(make_bars(CLIMB), config)
+    policy = make_policy(market, config, spread=0.0)
+    # Whatever it may do of these: break-even, trailing on, buy; else it holds.
+    policy.params["params"]["action_head"]["bias"][:] = [0.0, 1.0, -1.0, 2.0, 2.0, -1.0]
+    result = evaluate(policy, market, rows=[22])
+    (trade,) = result.trades.to_dict("records")
+    # Ten ticks of $12.50, less twice $2.50.
+    assert (trade["side"], trade["exit_code"], trade["pnl"]) == ("long", 1, 120.0)
+    assert (trade["entry_price"], trade["exit_price"]) == (1000.25, 1002.75)
+    assert (trade["entry_step"], trade["exit_step"]) == (22, 27)
+    (episode,) = result.episodes.to_dict("records")
+    assert episode["reward"] == pytest.approx(-5 * 0.01 + 1.2 + 0.5)
+
+
+def test_a_rollout_has_the_phases_masks_and_features(small_market: Callable[..., EnvParams]) -> None:
+    settings = TrainSettings(n_envs=16, n_steps=60).override(pi=(8,), vf=(8,))
+    params = small_market("ES", phase=2, max_episode_bars=40)
+
+    @jax.jit
+    def roll(seed: jax.Array, params: EnvParams) -> tuple[jax.Array, ...]:
+        agent = init_agent(seed, params, settings)
+        network = network_of(settings, phase_of(params).num_actions)
+        key = jax.random.wrap_key_data(agent.key)
+        weights = agent.learner.params
+        _, rollout, _, ends = collect(agent.actor, key, weights, network, params, 60, jnp.float32(0.99))
+        return rollout.masks, rollout.position, rollout.actions, ends.actions
+
+    masks, position, actions, counts = map(np.asarray, roll(jnp.int32(0), params))
+    assert masks.shape == (60, 16, 6)
+    assert position.shape == (60, 16, 8)
+    assert np.take_along_axis(masks, actions[..., None].astype(int), axis=-1).all()
+    np.testing.assert_array_equal(counts, np.bincount(actions.reshape(-1), minlength=6))
+    assert (counts > 0).all()
+    np.testing.assert_array_equal(position[..., 5] == 1, masks[..., 1])  # can enter now
+    np.testing.assert_array_equal(position[..., 7] == 1, masks[..., 5])  # trailing on

@@ -1,0 +1,248 @@
+"""Evaluation on bars made by hand, and which starts and ranges it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.data import held_out
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
+from jax_port.evaluation.evaluate import TRADE_COLUMNS, evaluate, first_of_each_day
+from markets import Bars, EnvConfig, InputError, get_contract
+from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.made_policy import make_policy, one_action_policy
+
+RUN_UP = [(4004, 3996, 4000)] * 22
+"""Bars in ticks with an ATR of 8 ticks: a stop is 12 ticks away, a target 36."""
+
+
+@pytest.fixture
+def hand_made(make_bars: Callable[..., Bars]) -> Callable[..., Any]:
+    """Return ``hand_made(rows, action, **config)``: two steps of one wish from bar 22, at 09:30."""
+
+    def play(rows: list[tuple[int, int, int]], action: int, **config: Any) -> Any:
+        fixed = {"warmup_bars": 20, "window_size": 2, "session": "all", "max_episode_bars": 2}
+        settings = EnvConfig.phase1(**fixed, **config)
+        tail = [rows[-1]] * (40 - len(RUN_UP) - len(rows))
+        market = prepare(make_bars(RUN_UP + rows + tail), settings)
+        return evaluate(one_action_policy(market, settings, action), market, rows=[22])
+
+    return play
+
+
+def test_a_long_trade_that_reaches_its_target(hand_made: Callable[..., Any]) -> None:
+    result = hand_made([(4004, 3996, 4000), (4040, 3999, 4010)], BUY)
+    assert result.trades.columns.tolist() == list(TRADE_COLUMNS)
+    assert result.trades.to_dict("records") == [
+        {
+            "episode": 0,
+            "side": "long",
+            "entry_step": 22,
+            "entry_time": pd.Timestamp("2025-03-10 13:30", tz="UTC"),
+            "entry_price": 1000.25,  # the close and a tick of slippage
+            "exit_step": 23,
+            "exit_time": pd.Timestamp("2025-03-10 13:31", tz="UTC"),
+            "exit_price": 1009.25,  # 36 ticks above
+            "exit_code": 2,
+            "pnl": 445.0,  # 36 ticks of $12.50, less twice $2.50
+        }
+    ]
+    assert result.equity["equity"].tolist() == [50_000.0, 49_985.0, 50_445.0]
+    assert result.equity["time"].dt.minute.tolist() == [30, 30, 31]
+    (episode,) = result.episodes.to_dict("records")
+    assert episode == {
+        "episode": 0,
+        "start": 22,
+        "start_time": pd.Timestamp("2025-03-10 13:30", tz="UTC"),
+        "day": pd.Timestamp("2025-03-10"),
+        "daily": True,
+        "steps": 2,
+        "pnl": 445.0,
+        "open_at_end": False,
+        "open_pnl": 0.0,
+        "reward": pytest.approx(4.45 - 0.01, abs=1e-6),
+        "done_reason": 4,
+        "trades": 1,
+        "wins": 1,
+        "open_bars": 1,
+        "max_drawdown": 15.0,
+    }
+
+
+def test_a_short_trade_that_is_stopped(hand_made: Callable[..., Any]) -> None:
+    result = hand_made([(4004, 3996, 4000), (4011, 3990, 4000)], SELL)
+    (trade,) = result.trades.to_dict("records")
+    assert (trade["side"], trade["exit_code"]) == ("short", 1)
+    assert (trade["entry_price"], trade["exit_price"]) == (999.75, 1002.75)
+    assert trade["pnl"] == -12 * 12.5 - 5
+
+
+def test_a_trade_that_is_opened_and_liquidated_in_one_step(hand_made: Callable[..., Any]) -> None:
+    rows = [(4004, 3996, 4000)]
+    result = hand_made(rows, SELL, trailing_drawdown_dollars=10.0, contracts=3)
+    (trade,) = result.trades.to_dict("records")
+    assert (trade["side"], trade["exit_code"]) == ("short", 4)
+    assert (trade["entry_step"], trade["exit_step"]) == (22, 22)
+    assert (trade["entry_price"], trade["exit_price"]) == (999.75, 1000.25)
+    assert trade["pnl"] == 3 * (-2 * 12.5 - 2 * 2.5)
+    (episode,) = result.episodes.to_dict("records")
+    assert (episode["steps"], episode["done_reason"], episode["open_bars"]) == (1, 1, 0)
+    assert result.equity["equity"].tolist() == [50_000.0, 49_910.0]
+
+
+def test_what_is_open_at_the_end_is_marked_and_in_no_trade(hand_made: Callable[..., Any]) -> None:
+    result = hand_made([(4004, 3996, 4000)], BUY)
+    (episode,) = result.episodes.to_dict("records")
+    assert len(result.trades) == 0
+    assert (episode["pnl"], episode["open_at_end"], episode["open_pnl"]) == (0.0, True, -15.0)
+    assert result.equity["equity"].tolist() == [50_000.0, 49_985.0, 49_985.0]
+
+
+def test_a_policy_that_holds_makes_nothing(hand_made: Callable[..., Any]) -> None:
+    result = hand_made([(4004, 3996, 4000)], HOLD)
+    (episode,) = result.episodes.to_dict("records")
+    assert episode["reward"] == pytest.approx(2 * 0.001, abs=1e-8)
+    assert (episode["pnl"], episode["trades"], episode["max_drawdown"]) == (0.0, 0, 0.0)
+    assert result.trades.dtypes["entry_time"] == "datetime64[ns, UTC]"
+
+
+CONFIG = EnvConfig.phase1(max_episode_bars=40)
+
+
+@pytest.fixture(scope="module")
+def market() -> PreparedMarket:
+    """Four synthetic days, Thursday 2 to Tuesday 7 January 2025."""
+    return prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), CONFIG)
+
+
+def test_lanes_do_not_change_what_happens(market: PreparedMarket) -> None:
+    policy, rows = make_policy(market, CONFIG, seed=1), market.starts[::40]
+    assert len(rows) > 20
+    done: list[int] = []
+    wide = evaluate(policy, market, rows=rows, trades_of="all")
+    slim = evaluate(policy, market, rows=rows, trades_of="all", lanes=7, on_batch=done.append)
+    for name in ("episodes", "trades", "equity"):
+        pd.testing.assert_frame_equal(getattr(wide, name), getattr(slim, name))
+    assert sum(done) == len(rows)
+    assert len(wide.trades) > len(rows)
+    assert wide.episodes["start"].tolist() == rows.tolist()
+    assert wide.trades["episode"].is_monotonic_increasing
+
+
+def test_daily_is_the_first_start_of_each_day(market: PreparedMarket) -> None:
+    first = first_of_each_day(market, market.starts)
+    assert market.starts[first].tolist() == [120, 450, 900, 1350]
+    assert first_of_each_day(market, market.starts[5:6]).tolist() == [True]
+
+
+def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket) -> None:
+    policy = make_policy(market, CONFIG)
+    with pytest.raises(InputError, match="no episode may start at bar 3"):
+        evaluate(policy, market, rows=[3, 120])
+    with pytest.raises(InputError, match="no start was given"):
+        evaluate(policy, market, rows=[])
+    narrow = replace(policy, config=CONFIG.override(window_size=10))
+    with pytest.raises(
+        InputError, match=r"225 numbers.*window_size of 10 in phase 1 gives observations of 115"
+    ):
+        evaluate(narrow, market)
+    with pytest.raises(InputError, match="in phase 2 gives observations of 228"):
+        evaluate(replace(policy, config=EnvConfig.phase2()), market)
+    head = policy.params["params"]["action_head"]
+    six = {"kernel": np.tile(head["kernel"], 2), "bias": np.tile(head["bias"], 2)}
+    params = {"params": {**policy.params["params"], "action_head": six}}
+    with pytest.raises(InputError, match="has 6 actions"):
+        evaluate(replace(policy, params=params), market)
+
+
+def test_only_whole_episodes_within_the_dates_count(market: PreparedMarket) -> None:
+    rows = held_out.starts_within(market, CONFIG, date(2025, 1, 3), date(2025, 1, 3))
+    # Friday is bars 450 to 899; the window ends at 16:00 (bar 839), and 40 bars from there fit
+    assert rows.tolist() == list(range(450, 840))
+    long = EnvConfig.phase1(max_episode_bars=390)
+    same = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), long)
+    rows = held_out.starts_within(same, long, date(2025, 1, 3), date(2025, 1, 3))
+    assert (rows[0], rows[-1], rows[-1] + 390 - 1) == (450, 510, 899)
+    every = held_out.starts_within(market, CONFIG, None, None)
+    assert every.tolist() == market.starts.tolist()
+    later = held_out.starts_within(market, CONFIG, date(2025, 1, 4), None)
+    assert later[0] == 900
+
+
+def test_a_range_that_leaves_nothing_is_refused(market: PreparedMarket) -> None:
+    with pytest.raises(InputError, match="--from 2025-01-07 is later than --to 2025-01-03; swap"):
+        held_out.starts_within(market, CONFIG, date(2025, 1, 7), date(2025, 1, 3))
+    with pytest.raises(InputError, match=r"no whole episode of 40 bars.*2025-01-02 to 2025-01-07"):
+        held_out.starts_within(market, CONFIG, date(2025, 1, 4), date(2025, 1, 5))
+
+
+def about(first: str, last: str, symbol: str = "ES") -> dict[str, Any]:
+    return {"data": {"symbol": symbol, "first": first, "last": last, "source": "x", "sha256": "0"}}
+
+
+@pytest.mark.parametrize(
+    ("training", "status", "between"),
+    [
+        (about("2024-11-01", "2025-01-02"), held_out.OVERLAPS, None),
+        (about("2025-01-06", "2025-03-01"), held_out.OVERLAPS, None),
+        (about("2024-11-01", "2025-01-01"), held_out.TOO_CLOSE, 0),
+        (about("2024-11-01", "2024-12-31"), held_out.HELD_OUT, 1),  # Wednesday lies between
+        (about("2025-01-08", "2025-03-01"), held_out.BEFORE, None),
+        (about("2025-01-02", "2025-01-07", "NQ"), held_out.OTHER_MARKET, None),
+        (about("2025-01-02", "2025-01-07", "MES"), held_out.OVERLAPS, None),
+        (
+            {"data": [about("2024-01-02", "2024-12-01", name)["data"] for name in ("NQ", "ES")]},
+            *(held_out.HELD_OUT, 23),
+        ),
+        ({}, held_out.UNKNOWN, None),
+        ({"data": {"symbol": "ES"}}, held_out.UNKNOWN, None),
+        ({"data": [about("2024-01-02", "2024-12-01")["data"], {}]}, held_out.UNKNOWN, None),
+    ],
+)
+def test_how_a_range_stands_to_the_training_data(
+    market: PreparedMarket, training: dict[str, Any], status: str, between: int | None
+) -> None:
+    rows = held_out.starts_within(market, CONFIG, None, None)
+    relation = held_out.relate(market, CONFIG, rows, training)
+    assert (relation.status, relation.trading_days_between) == (status, between)
+    assert str(relation.traded) == "2025-01-02 to 2025-01-07"
+    assert relation.leaks == (status in (held_out.OVERLAPS, held_out.TOO_CLOSE))
+
+
+def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
+    training = about("2024-11-01", "2025-01-03")  # Friday; the file goes on on Monday
+    for first, leaks in ((date(2025, 1, 6), True), (date(2025, 1, 7), False)):
+        rows = held_out.starts_within(market, CONFIG, first, None)
+        relation = held_out.relate(market, CONFIG, rows, training)
+        assert relation.leaks == leaks
+        if leaks:
+            with pytest.raises(
+                InputError, match=r"2025-01-06 to 2025-01-07 follows too soon.*--from 2025-01-07"
+            ):
+                held_out.require_held_out(relation, market)
+        else:
+            held_out.require_held_out(relation, market)
+
+
+def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMarket) -> None:
+    rows = held_out.starts_within(market, CONFIG, None, None)
+    relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-06-30"))
+    with pytest.raises(InputError, match=r"overlaps.*2024-11-01 to 2025-06-30; give later bars"):
+        held_out.require_held_out(relation, market)
+
+
+def test_the_contract_gives_the_money() -> None:
+    config = EnvConfig.phase1(max_episode_bars=40, contracts=2)
+    micro = prepare(synthetic_bars("MES", days=2, seed=5), config)
+    result = evaluate(one_action_policy(micro, config, BUY), micro, rows=micro.starts[:1])
+    trade = result.trades.iloc[0]
+    contract = get_contract("MES")
+    ticks = round((trade["exit_price"] - trade["entry_price"]) / contract.tick_size)
+    assert trade["pnl"] == 2 * (ticks * 1.25 - 2 * 0.5)

@@ -1,0 +1,235 @@
+"""Statistics of an evaluation against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.evaluation.evaluate import TRADE_COLUMNS, Evaluation
+from jax_port.evaluation.metrics import (
+    account,
+    below_peak,
+    chain,
+    daily,
+    interval,
+    starts,
+    summarize,
+    trades,
+)
+
+OPENS = pd.Timestamp("2025-03-10 09:30", tz="America/New_York").tz_convert("UTC")
+
+
+def trade_table(*rows: tuple[str, int, int, int, float, str]) -> pd.DataFrame:
+    """Return trades from (side, entry step, exit step, exit code, pnl, New York time of entry)."""
+    made = []
+    for side, entry, left, code, pnl, clock in rows:
+        at = pd.Timestamp(f"2025-03-10 {clock}", tz="America/New_York").tz_convert("UTC")
+        later = at + pd.Timedelta(minutes=left - entry)
+        made.append((0, side, entry, at, 5000.0, left, later, 5001.0, code, pnl))
+    table = pd.DataFrame(made, columns=list(TRADE_COLUMNS))
+    for name in ("entry_time", "exit_time"):
+        table[name] = pd.DatetimeIndex(table[name], tz="UTC")
+    return table
+
+
+def episode_table(*rows: dict[str, Any]) -> pd.DataFrame:
+    usual = {
+        "daily": True,
+        "steps": 4,
+        "open_at_end": False,
+        "open_pnl": 0.0,
+        "reward": 0.5,
+        "done_reason": 4,
+        "trades": 1,
+        "open_bars": 1,
+        "max_drawdown": 0.0,
+    }
+    table = pd.DataFrame([{**usual, **row} for row in rows])
+    table["day"] = pd.to_datetime(table["day"])
+    table.insert(0, "episode", range(len(table)))
+    return table
+
+
+def equity_table(*curves: list[float]) -> pd.DataFrame:
+    """Return curves of episodes 0, 1, ... that begin at 09:30 on one day after another."""
+    parts = [
+        pd.DataFrame(
+            {
+                "episode": number,
+                "step": range(len(curve)),
+                "time": OPENS + pd.Timedelta(days=number) + pd.to_timedelta(range(len(curve)), "min"),
+                "equity": curve,
+            }
+        )
+        for number, curve in enumerate(curves)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture
+def three_days() -> Evaluation:
+    """Days of +200, -100 and +50, of which 30 are still open, from 50,000."""
+    return Evaluation(
+        episodes=episode_table(
+            {"day": "2025-03-10", "pnl": 200.0, "open_bars": 3, "done_reason": 4},
+            {"day": "2025-03-11", "pnl": -100.0, "open_bars": 2, "done_reason": 2},
+            {"day": "2025-03-12", "pnl": 20.0, "open_pnl": 30.0, "open_at_end": True},
+        ),
+        trades=trade_table(("long", 0, 3, 2, 200.0, "09:30")),
+        equity=equity_table(
+            [50000.0, 50300.0, 50100.0, 50200.0],
+            [50000.0, 49700.0, 49900.0],
+            [50000.0, 50010.0, 50050.0],
+        ),
+        trades_of="daily",
+    )
+
+
+def test_a_day_goes_on_with_the_money_of_the_day_before(three_days: Evaluation) -> None:
+    curve = chain(three_days.equity)
+    expected = [50000, 50300, 50100, 50200, 50200, 49900, 50100, 50100, 50110, 50150]
+    assert (curve / 100).tolist() == expected
+    assert (below_peak(curve) / 100).tolist() == [0, 0, 200, 100, 100, 400, 200, 200, 190, 150]
+
+
+def test_the_account(three_days: Evaluation) -> None:
+    found = account(three_days)
+    # days 200, -100, 50: mean 50; deviations 150, -150, 0, so sd = sqrt(45000 / 2) = 150
+    assert found == {
+        "days": 3,
+        "closed_pnl": 120.0,
+        "open_pnl": 30.0,
+        "pnl": 150.0,
+        "mean_day": 50.0,
+        "sd_day": 150.0,
+        "best_day": 200.0,
+        "worst_day": -100.0,
+        "winning_days": 2 / 3,
+        "sharpe_day": pytest.approx(1 / 3),
+        "sharpe_year": pytest.approx(math.sqrt(252) / 3),
+        "max_drawdown": 400.0,
+        "exposure": 6 / 12,
+        "run_on": 0,
+    }
+    assert daily(three_days)["end"].tolist() == ["bar limit", "late close", "bar limit"]
+
+
+def test_one_day_has_no_spread(three_days: Evaluation) -> None:
+    one = Evaluation(
+        three_days.episodes[:1], three_days.trades, equity_table([50000.0, 50200.0]), "daily"
+    )
+    found = account(one)
+    assert found["pnl"] == 200.0
+    assert all(math.isnan(found[name]) for name in ("sd_day", "sharpe_day", "sharpe_year"))
+
+
+def test_equal_days_have_no_sharpe(three_days: Evaluation) -> None:
+    same = three_days.episodes.assign(pnl=0.1, open_pnl=0.0)
+    found = account(Evaluation(same, three_days.trades, three_days.equity, "daily"))
+    assert found["sd_day"] == 0.0
+    assert math.isnan(found["sharpe_day"])
+
+
+def test_an_episode_that_runs_on_into_the_next_day_is_counted(three_days: Evaluation) -> None:
+    late = three_days.equity.copy()
+    late.loc[2:3, "time"] += pd.Timedelta(days=1)
+    assert account(Evaluation(three_days.episodes, three_days.trades, late, "daily"))["run_on"] == 1
+
+
+def test_episodes_from_every_start() -> None:
+    table = episode_table(
+        {"day": "2025-03-10", "pnl": 100.0, "reward": 1.0, "max_drawdown": 70.0},
+        {"day": "2025-03-10", "pnl": 300.0, "daily": False, "done_reason": 1, "trades": 2},
+        {"day": "2025-03-11", "pnl": -50.0, "steps": 8, "open_bars": 7},
+        {"day": "2025-03-11", "pnl": 0.0, "daily": False, "done_reason": 3},
+    )
+    found = starts(table)
+    assert found["episodes"] == 4
+    assert found["days"] == 2
+    assert found["mean_pnl"] == 87.5
+    assert found["median_pnl"] == 50.0
+    assert found["winning"] == 0.5
+    assert found["sd_pnl"] == pytest.approx(math.sqrt(71875 / 3))  # 12.5, 212.5, -137.5, -87.5
+    assert found["mean_reward"] == 0.625
+    assert found["mean_trades"] == 1.25
+    assert found["mean_steps"] == 5.0
+    assert found["exposure"] == 10 / 20
+    assert found["worst_drawdown"] == 70.0
+    assert found["ends"] == {"drawdown": 1, "late close": 0, "end of data": 1, "bar limit": 2}
+    # two days, of means 200 and -25: a resample is one of them or both
+    assert (found["mean_low"], found["mean_high"]) == (-25.0, 200.0)
+
+
+def test_the_interval_resamples_whole_days() -> None:
+    values = np.repeat([10.0, -10.0] * 20, 50)  # 40 days of 50 equal episodes: the sd of a day is 10
+    low, high = interval(values, np.repeat(np.arange(40), 50))
+    assert high == pytest.approx(1.96 * 10 / math.sqrt(40), rel=0.08)
+    assert low == pytest.approx(-high, rel=0.08)
+    assert interval(values, np.repeat(np.arange(40), 50)) == (low, high)
+    assert all(math.isnan(end) for end in interval(values, np.zeros(len(values))))
+
+
+def test_trades() -> None:
+    found = trades(
+        trade_table(
+            ("long", 0, 4, 2, 300.0, "09:59"),
+            ("long", 5, 5, 4, -130.0, "10:00"),
+            ("short", 7, 13, 1, -70.0, "12:15"),
+            ("short", 20, 22, 1, 0.0, "12:59"),
+        )
+    )
+    groups = {name: found.pop(name) for name in ("by_exit", "by_side", "by_hour")}
+    assert found == {
+        "trades": 4,
+        "pnl": 100.0,
+        "win_rate": 0.25,
+        "profit_factor": 1.5,
+        "expectancy": 25.0,
+        "mean_win": 300.0,
+        "mean_loss": pytest.approx(-200 / 3),
+        "mean_bars": 3.0,
+    }
+    assert {name: row["trades"] for name, row in groups["by_exit"].items()} == {
+        "stop": 2,
+        "target": 1,
+        "late close": 0,
+        "drawdown": 1,
+    }
+    assert {name: row["pnl"] for name, row in groups["by_side"].items()} == {
+        "long": 170.0,
+        "short": -70.0,
+    }
+    assert {hour: (row["trades"], row["pnl"]) for hour, row in groups["by_hour"].items()} == {
+        "09": (1, 300.0),
+        "10": (1, -130.0),
+        "11": (0, 0.0),
+        "12": (2, -70.0),
+    }
+    assert math.isnan(groups["by_exit"]["target"]["profit_factor"])
+    assert groups["by_exit"]["stop"]["profit_factor"] == 0.0
+
+
+def test_cents_add_up_where_floats_would_not() -> None:
+    rows = [("long", 0, 1, 1, 0.1, "09:30")] * 3
+    assert trades(trade_table(*rows))["pnl"] == 0.3  # 0.1 + 0.1 + 0.1 is not 0.3 in floats
+
+
+def test_no_trade_at_all(three_days: Evaluation) -> None:
+    none = Evaluation(
+        three_days.episodes.assign(pnl=0.0, open_pnl=0.0, trades=0, open_bars=0),
+        trade_table(),
+        equity_table([50000.0] * 3, [50000.0] * 3, [50000.0] * 3),
+        "daily",
+    )
+    found = summarize(none)
+    own = found["trades"]
+    assert (own["trades"], own["pnl"], own["by_hour"]) == (0, 0.0, {})
+    names = ("win_rate", "profit_factor", "expectancy", "mean_win", "mean_loss", "mean_bars")
+    assert all(math.isnan(own[name]) for name in names)
+    assert found["account"]["max_drawdown"] == 0.0
+    assert found["account"]["exposure"] == 0.0

@@ -1,0 +1,150 @@
+"""A bundle as its users take it: PyTorch with and without this project, ONNX, and the manifest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from jax_port.export import torch_policy
+from jax_port.export.bundle import FILES, export, find_policy
+from jax_port.export.manifest import read_manifest
+from jax_port.export.stages import in_float32
+from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.runs.run import file_digest
+from markets import InputError
+from tests.jax_port.export.made_bundle import bundle, made_policy
+
+PHASES = (1, 2)
+
+
+def some_observations(phase: int, count: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    cases = json.loads((bundle(phase) / "golden.json").read_text())["cases"][:count]
+    obs = np.array([case["observation"] for case in cases], np.float32)
+    return obs, np.array([case["mask"] for case in cases])
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_manifest_says_all(phase: int) -> None:
+    manifest, policy = read_manifest(bundle(phase)), made_policy(phase)
+    assert manifest["network"]["activation"] == policy.spec.activation
+    assert [layer["name"] for layer in manifest["network"]["policy"]] == [
+        "policy_0",
+        "policy_1",
+        "action_head",
+    ]
+    assert manifest["normalizer"]["mean"] == policy.statistics["mean"].tolist()
+    assert (manifest["normalizer"]["epsilon"], manifest["normalizer"]["clip"]) == (1e-8, 10.0)
+    assert manifest["certificate"] == "ungated"
+    assert manifest["contract"]["symbol"] == "ES"
+    assert len(manifest["actions"]) == len(manifest["masks"]["allowed_when"]) == (3, 6)[phase - 1]
+    assert set(manifest["files"]) == set(FILES)
+    assert all(
+        file_digest(bundle(phase) / name) == digest for name, digest in manifest["files"].items()
+    )
+    assert {path.name for path in bundle(phase).iterdir()} == {*FILES, "manifest.json"}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_every_program_decides_as_the_port(phase: int) -> None:
+    obs, masks = some_observations(phase)
+    ours = in_float32(made_policy(phase), obs, masks)
+    session = onnxruntime.InferenceSession(str(bundle(phase) / "policy.onnx"))
+    program = torch.export.load(bundle(phase) / "policy.pt2").module()
+    state = torch_policy.load(bundle(phase))
+    for rows in (1, 2, 64):
+        given = obs[:rows], masks[:rows]
+        of_onnx = session.run(["actions", "logits"], dict(zip(("obs", "masks"), given, strict=True)))
+        with torch.no_grad():
+            of_program, of_state = (
+                [x.numpy() for x in run(*map(torch.tensor, given))] for run in (program, state)
+            )
+        for action, logits in (of_onnx, of_program, of_state):
+            assert action.dtype == np.int64
+            assert action.tolist() == ours["action"][:rows].tolist()
+            np.testing.assert_allclose(logits, ours["action_head"][:rows], rtol=1e-5, atol=2e-5)
+    assert len(set(ours["action"].tolist())) > 2
+
+
+def test_the_module_in_the_bundle_needs_torch_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys, torch; sys.path.insert(0, sys.argv[1]); import torch_policy\n"
+        "policy = torch_policy.load(sys.argv[1])\n"
+        "actions, logits = policy(torch.zeros(2, 225), torch.ones(2, 3, dtype=torch.bool))\n"
+        "assert not [name for name in sys.modules if name.startswith(('jax', 'markets', 'stable'))]\n"
+        "print(tuple(actions.shape), tuple(logits.shape))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bundle(1))],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    assert done.stdout.strip() == "(2,) (2, 3)"
+
+
+def test_a_cast_module_keeps_its_statistics() -> None:
+    exact = torch_policy.load(bundle(1)).statistics.mean
+    cast = torch_policy.load(bundle(1)).float().to(torch.float16).statistics.mean
+    assert cast.dtype == torch.float64
+    assert torch.equal(cast, exact)
+
+
+def test_the_state_dict_is_plain() -> None:
+    state = torch.load(bundle(1) / "policy.pt", weights_only=True)
+    assert {type(value) for value in state.values()} == {torch.Tensor}
+    assert state["policy_1.weight"].shape == (16, 16)
+    kernel = made_policy(1).params["params"]["policy_1"]["kernel"]
+    np.testing.assert_array_equal(state["policy_1.weight"].numpy(), kernel.T)
+
+
+def test_a_bundle_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="choose another --to"):
+        export(bundle(1) / "policy.safetensors", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr("jax_port.export.bundle.save_program", fail)
+    with pytest.raises(InputError, match="no space left"):
+        export(bundle(1) / "policy.safetensors", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_policy_of_a_run_is_found(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no policy here"):
+        find_policy(tmp_path)
+    for number in range(2):
+        save_policy(tmp_path / f"policy-{number}.safetensors", made_policy(1))
+    with pytest.raises(InputError, match="choose one with --agent"):
+        find_policy(tmp_path)
+    assert find_policy(tmp_path, 1).name == "policy-1.safetensors"
+
+
+def test_a_policy_that_does_not_say_its_contract_is_asked_for_it(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    source = tmp_path / "policy.safetensors"
+    save_policy(source, replace(made_policy(1), about={}))
+    with pytest.raises(InputError, match="--symbol"):
+        export(source, tmp_path / "out")
+    assert load_policy(source).about == {}
+
+
+@pytest.mark.parametrize(("change", "words"), [({"version": 2}, "version 2"), ({"kind": "x"}, "'x'")])
+def test_another_manifest_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    text = json.loads((bundle(1) / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**text, **change}))
+    with pytest.raises(InputError, match=words):
+        read_manifest(tmp_path)

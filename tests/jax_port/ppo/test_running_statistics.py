@@ -1,0 +1,95 @@
+import gymnasium as gym
+import jax
+import jax.numpy as jnp
+import numpy as np
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+from jax_port.ppo.running_statistics import (
+    init_moments,
+    init_rewards,
+    normalize,
+    normalize_reward,
+    scale_of,
+    update_moments,
+)
+
+
+def test_moments_against_literal_values() -> None:
+    moments = update_moments(init_moments((1,)), jnp.array([[1.0], [3.0]]))
+    total = 2 + 1e-4
+    mean = 2 * 2 / total
+    np.testing.assert_allclose(moments.mean, [mean], rtol=1e-15)
+    var = (1e-4 * 1 + 2 * 1 + 4 * 1e-4 * 2 / total) / total
+    np.testing.assert_allclose(moments.var, [var], rtol=1e-12)
+    np.testing.assert_allclose(moments.count, total, rtol=1e-15)
+
+
+def test_moments_are_float64_inside_a_jitted_scan() -> None:
+    batches = 5000.0 + 10.0 * jax.random.normal(jax.random.key(0), (200, 8, 3))
+
+    @jax.jit
+    def run(batches: jax.Array) -> jax.Array:
+        def body(m: object, batch: jax.Array) -> tuple[object, None]:
+            return update_moments(m, batch), None
+
+        return jax.lax.scan(body, init_moments((3,)), batches)[0]
+
+    moments = run(batches)
+    assert moments.mean.dtype == jnp.float64
+    ours = RunningMeanStd(shape=(3,))
+    for batch in np.asarray(batches, np.float64):
+        ours.update(batch)
+    np.testing.assert_allclose(moments.mean, ours.mean, rtol=1e-13)
+    np.testing.assert_allclose(moments.var, ours.var, rtol=1e-10)
+
+
+def test_raw_prices_are_normalised_accurately_after_many_steps() -> None:
+    rng = np.random.default_rng(0)
+    batches = (5000.0 + 10.0 * rng.standard_normal((10_000, 8, 1))).astype(np.float32)
+
+    def body(m: object, batch: jax.Array) -> tuple[object, None]:
+        return update_moments(m, batch), None
+
+    moments = jax.jit(lambda b: jax.lax.scan(body, init_moments((1,)), b)[0])(jnp.asarray(batches))
+    exact = RunningMeanStd(shape=(1,))
+    for batch in batches.astype(np.float64):
+        exact.update(batch)
+    obs = np.linspace(4980, 5020, 101, dtype=np.float32)[:, None]
+    expected = np.clip((obs - exact.mean) / np.sqrt(exact.var + 1e-8), -10, 10)
+    ours = normalize(scale_of(moments), jnp.asarray(obs))
+    np.testing.assert_allclose(ours, expected, atol=2e-6)  # float32 statistics are off by 1.5e-3
+
+
+class Ramp(gym.Env):
+    """Observes a price far from zero; ends by turns."""
+
+    def __init__(self) -> None:
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+        self.action_space = gym.spaces.Discrete(2)
+        self.rng, self.steps = np.random.default_rng(1), 0
+
+    def _obs(self) -> np.ndarray:
+        return (5000 + 10 * self.rng.standard_normal(2)).astype(np.float32)
+
+    def reset(self, **options: object) -> tuple[np.ndarray, dict[str, object]]:
+        self.steps = 0
+        return self._obs(), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, object]]:
+        self.steps += 1
+        return self._obs(), float(self.rng.standard_normal()), self.steps % 7 == 0, False, {}
+
+
+def test_rewards_against_vec_normalize() -> None:
+    venv = DummyVecEnv([Ramp, Ramp])
+    wrapped = VecNormalize(venv, norm_obs=False, gamma=0.97)
+    wrapped.reset()
+    state, gamma = init_rewards(2), jnp.float32(0.97)
+    for _ in range(40):
+        _, scaled, dones, _ = wrapped.step(np.zeros(2, int))
+        raw = jnp.asarray(wrapped.get_original_reward().astype(np.float32))
+        state, ours = normalize_reward(state, raw, jnp.asarray(dones), gamma)
+        np.testing.assert_allclose(ours, scaled, rtol=2e-6)
+    np.testing.assert_allclose(state.returns, wrapped.returns, rtol=1e-6)
+    np.testing.assert_allclose(state.moments.var, wrapped.ret_rms.var, rtol=1e-6)

@@ -1,0 +1,125 @@
+"""One run on one device, on eight, and in two processes: the same numbers but for rounding."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jax_port.ppo.policy import load_policy
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import run as runs
+from jax_port.runs.training_data import Source, TrainingData
+from jax_port.runs.training_log import read_log
+from markets import EnvConfig
+
+SETTINGS = TrainSettings(
+    n_envs=16, n_steps=8, batch_size=48, n_epochs=2, total_timesteps=128 * 6
+).override(pi=(16,), vf=(16,))
+DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
+PLAN = runs.Plan(
+    SETTINGS, DATA, EnvConfig.phase1(max_episode_bars=6), checkpoint_every=3, certificate="ungated"
+)
+
+CHILD = """
+import sys
+from pathlib import Path
+import jax
+folder, processes, index, port, devices, stop_at = sys.argv[1], *map(int, sys.argv[2:])
+if processes > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", processes, index)
+from jax_port.runs import run as runs
+assert jax.device_count() == devices, jax.devices()
+seen = []
+def tell(updates, records):
+    seen.append(updates)
+runs.go_on(runs.read_plan(Path(folder)), Path(folder), tell, lambda: seen[-1] == stop_at)
+"""
+
+
+def _run(folder: Path, processes: int, devices_each: int, stop_at: int = -1) -> None:
+    """Go on with a run in some processes with some host devices each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = f"--xla_force_host_platform_device_count={devices_each}"
+    env = {**os.environ, "XLA_FLAGS": flags}
+    rest = (str(port), str(processes * devices_each), str(stop_at))
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(folder), str(processes), str(index), *rest], env=env
+        )
+        for index in range(processes)
+    ]
+    assert [child.wait(timeout=300) for child in children] == [0] * processes
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    runs.start(PLAN, folder)
+    _run(folder, 1, 1)
+    return folder
+
+
+def _distance(one: Path, other: Path) -> float:
+    """Return the largest difference of a weight, relative to the largest weight of its layer."""
+    ours, theirs = (load_policy(p / "policy-0.safetensors").params["params"] for p in (one, other))
+    return max(
+        float(np.abs(ours[layer][kind] - value).max() / max(np.abs(value).max(), 1e-3))
+        for layer, kinds in theirs.items()
+        for kind, value in kinds.items()
+    )
+
+
+def _same(folder: Path, alone: Path) -> None:
+    ours, theirs = read_log(folder), read_log(alone)
+    assert [r["update"] for r in ours] == [r["update"] for r in theirs] == [1, 2, 3, 4, 5, 6]
+    for name in ("episodes", "trades", "ended_by", "action_share", "minibatches"):
+        assert [r[name] for r in ours] == [r[name] for r in theirs], name
+    statistics = [load_policy(p / "policy-0.safetensors").statistics for p in (folder, alone)]
+    np.testing.assert_allclose(statistics[0]["mean"], statistics[1]["mean"], rtol=1e-12)
+    assert _distance(folder, alone) < 2e-5
+
+
+def test_the_runs_are_worth_comparing(alone: Path) -> None:
+    records = read_log(alone)
+    assert sum(r["episodes"] for r in records) > 50
+    assert sum(r["ended_by"]["bar_limit"] for r in records) > 50  # truncation's value is at work
+
+
+def test_eight_devices(alone: Path, tmp_path: Path) -> None:
+    runs.start(PLAN, tmp_path)
+    _run(tmp_path, 1, 8)
+    _same(tmp_path, alone)
+
+
+def test_two_processes_cut_off_and_gone_on(alone: Path, tmp_path: Path) -> None:
+    runs.start(PLAN, tmp_path)
+    _run(tmp_path, 2, 1, stop_at=2)
+    assert len(read_log(tmp_path)) == 2
+    _run(tmp_path, 2, 1)
+    _same(tmp_path, alone)
+
+
+def test_a_run_may_go_on_with_other_devices(alone: Path, tmp_path: Path) -> None:
+    runs.start(PLAN, tmp_path)
+    _run(tmp_path, 1, 8, stop_at=2)
+    _run(tmp_path, 1, 1)
+    _same(tmp_path, alone)
+
+
+def test_environments_must_divide() -> None:
+    from jax_port.ppo.sharding import check_split, make_mesh
+    from markets import InputError
+
+    check_split(make_mesh(), 17)  # one device here
+
+    class Three:
+        size = 3
+
+    with pytest.raises(InputError, match="16 environments can't be split evenly over 3 devices"):
+        check_split(Three(), 16)  # type: ignore[arg-type]

@@ -1,0 +1,183 @@
+"""Runs end whole whatever happens to them on the way: kills, damage, foreign files."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jax_port.ppo.policy import load_policy
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import run as runs
+from jax_port.runs.training_data import Source, TrainingData
+from jax_port.runs.training_log import read_log
+from markets import EnvConfig, InputError
+
+SETTINGS = TrainSettings(
+    n_envs=8, n_steps=8, batch_size=24, n_epochs=2, total_timesteps=64 * 40, anneal=True
+).override(pi=(8,), vf=(8,))
+DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
+CONFIG = EnvConfig.phase1(max_episode_bars=30)
+PLAN = runs.Plan(
+    SETTINGS, DATA, CONFIG, agents=({}, {"gamma": 0.9}), checkpoint_every=4, certificate="ungated"
+)
+TIMES = {"steps_per_second"}
+
+CHILD = """
+import sys
+from pathlib import Path
+from jax_port.runs import run as runs
+folder = Path(sys.argv[1])
+runs.go_on(runs.read_plan(folder), folder)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody touched, in a process of its own."""
+    folder = tmp_path_factory.mktemp("whole")
+    runs.start(PLAN, folder)
+    assert _finish(folder) == 0
+    return folder
+
+
+def _finish(folder: Path) -> int:
+    return subprocess.run([sys.executable, "-c", CHILD, str(folder)], check=False).returncode
+
+
+def _timeless(folder: Path) -> list[dict[str, object]]:
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in read_log(folder)]
+
+
+def _lines(folder: Path) -> int:
+    log = folder / "log.jsonl"
+    return log.read_bytes().count(b"\n") if log.exists() else 0
+
+
+def test_a_run_leaves_what_it_says(whole: Path) -> None:
+    records = read_log(whole)
+    assert [r["update"] for r in records] == [u for u in range(1, 41) for _ in range(2)]
+    assert records[-1]["steps"] == 64 * 40
+    assert json.loads((whole / runs.FINISHED).read_text())["updates"] == 40
+    first, second = (load_policy(whole / f"policy-{k}.safetensors") for k in (0, 1))
+    assert first.about["settings"]["seed"] == 0
+    assert second.about["settings"]["gamma"] == 0.9
+    assert second.about["certificate"] == "ungated"
+    assert first.about["data"]["symbol"] == "ES"
+    assert first.statistics["mean"].dtype == np.float64
+    assert float(first.statistics["count"]) == pytest.approx(8 + 64 * 40 + 1e-4, abs=1e-9)
+    assert list((whole / "tensorboard" / "agent-1").glob("events*"))
+
+
+def test_an_interrupted_run_goes_on(whole: Path, tmp_path: Path) -> None:
+    runs.start(PLAN, tmp_path)
+    assert not runs.go_on(PLAN, tmp_path, stop=lambda: True)  # after one call
+    assert _lines(tmp_path) == 2
+    assert _finish(tmp_path) == 0
+    assert _timeless(tmp_path) == _timeless(whole)
+
+
+def test_ten_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
+    """SIGKILL at ten random moments, among them while starting, saving and finishing."""
+    draw = random.Random(0)
+    runs.start(PLAN, tmp_path)
+    targets = sorted(draw.randrange(0, 78) for _ in range(10))
+    for target in targets:
+        with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)]) as child:
+            deadline = time.monotonic() + 120
+            while _lines(tmp_path) <= target and child.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.002)
+            time.sleep(draw.random() * 0.1)
+            child.kill()
+        assert child.returncode in (-signal.SIGKILL, 0)
+    assert _finish(tmp_path) == 0
+    for name in ("policy-0.safetensors", "policy-1.safetensors"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    assert _timeless(tmp_path) == _timeless(whole)
+
+
+def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path) -> None:
+    alone = runs.Plan(SETTINGS.override(gamma=0.9, seed=1), DATA, CONFIG, certificate="ungated")
+    runs.start(alone, tmp_path)
+    assert runs.go_on(alone, tmp_path)
+    places = (tmp_path / "policy-0.safetensors", whole / "policy-1.safetensors")
+    ours, theirs = (load_policy(place) for place in places)
+    for layer, kinds in ours.params["params"].items():
+        for kind, value in kinds.items():
+            np.testing.assert_allclose(value, theirs.params["params"][layer][kind], rtol=0, atol=2e-5)
+
+
+def _copy(whole: Path, place: Path) -> Path:
+    shutil.copytree(whole, place, dirs_exist_ok=True)
+    return place
+
+
+def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
+    folder = _copy(whole, tmp_path)
+    newest = folder / "checkpoints" / "40"
+    files = [p for p in (newest / "state").rglob("*") if p.is_file() and p.stat().st_size > 500]
+    for file in files:
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0x10
+        file.write_bytes(bytes(data))
+    with pytest.raises(InputError, match=r"checkpoints/40: this checkpoint is damaged"):
+        runs.go_on(PLAN, folder)
+    shutil.rmtree(newest)
+    assert runs.go_on(PLAN, folder)
+    for name in ("policy-0.safetensors", "policy-1.safetensors"):
+        assert (folder / name).exists()
+
+
+def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
+    folder = _copy(whole, tmp_path)
+    other = runs.Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
+    with pytest.raises(InputError, match="of another run or of other settings"):
+        runs.go_on(other, folder)
+
+
+def test_a_torn_log_line_is_dropped(whole: Path, tmp_path: Path) -> None:
+    folder = _copy(whole, tmp_path)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"update": 41, "agen')
+    assert runs.go_on(PLAN, folder)
+    assert _timeless(folder) == _timeless(whole)
+
+
+def test_a_folder_holds_one_run(whole: Path) -> None:
+    with pytest.raises(InputError, match="there is a run here already"):
+        runs.start(PLAN, whole)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"plan": {"format": 1}}', '{"plan": {"format": 9}}'])
+def test_a_damaged_plan_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(InputError, match=r"run\.json"):
+        runs.read_plan(tmp_path)
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run here"):
+        runs.read_plan(tmp_path / "none")
+
+
+def test_agents_may_not_differ_in_sizes() -> None:
+    with pytest.raises(InputError, match="agent 0 sets 'n_envs'"):
+        runs.Plan(SETTINGS, DATA, CONFIG, agents=({"n_envs": 3},))
+    with pytest.raises(InputError, match=r"gamma is 1\.5"):
+        runs.Plan(SETTINGS, DATA, CONFIG, agents=({"gamma": 1.5},))
+
+
+def test_plans_go_there_and_back() -> None:
+    assert runs.Plan.from_dict(json.loads(json.dumps(PLAN.to_dict()))) == PLAN
+
+
+def test_the_device_is_a_cpu_here() -> None:
+    assert jax.default_backend() == "cpu"

@@ -1,0 +1,91 @@
+"""Relative errors of tensors against hand-computed ones, and what they look like in a report."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from parity.engine.format import exponent
+from parity.engine.measure import Measure, measure_table, relative_error
+from parity.engine.page import render, tiles
+from parity.engine.report import DIFFERENT, SAME, Report
+from parity.engine.verify import CheckResult
+
+
+def test_the_error_is_a_ratio_of_lengths() -> None:
+    assert relative_error(np.array([3.0, 4.0]), np.array([3.0, 4.5])) == pytest.approx(0.1)
+    assert relative_error(np.array([3.0, 4.0]), np.array([3.0, 4.5]), floor=50.0) == pytest.approx(0.01)
+    assert relative_error(np.zeros(2), np.zeros(2)) == 0.0
+    assert relative_error(np.zeros(2), np.array([0.0, 1e-9])) == math.inf
+    assert math.isnan(relative_error(np.array([1.0]), np.array([math.inf])))
+    assert math.isnan(relative_error(np.array([math.nan]), np.array([math.nan])))
+    with pytest.raises(ValueError, match="shape"):
+        relative_error(np.zeros(2), np.zeros(3))
+
+
+def test_a_table_has_the_error_of_its_worst_tensor() -> None:
+    reference = {"big": np.array([30.0, 40.0]), "small": np.array([0.1])}
+    port = {"big": np.array([30.0, 40.05]), "small": np.array([0.11])}
+    plain = measure_table(reference, port, 0.05, where="update 2, ")
+    assert plain.error == pytest.approx(0.1)
+    assert (plain.where, plain.compared, plain.passed) == ("update 2, small", 3, False)
+    shared = measure_table(reference, port, 0.05, share=0.01)  # small counts as 1% of 50
+    assert shared.error == pytest.approx(0.01 / 0.5, rel=1e-3)
+    assert shared.passed
+    with pytest.raises(ValueError, match="without a counterpart: small"):
+        measure_table(reference, {"big": port["big"]}, 0.05)
+
+
+def test_the_larger_error_stands_and_what_is_no_number_stands_for_good() -> None:
+    low, high = Measure(0.1, 0.5, 2, "low"), Measure(0.2, 0.5, 3, "high")
+    none = Measure(math.nan, 0.5, 1, "none")
+    assert low.merge(high) == Measure(0.2, 0.5, 5, "high") == high.merge(low)
+    for merged in (low.merge(none), none.merge(low)):
+        assert math.isnan(merged.error)
+        assert (merged.where, merged.passed, merged.compared) == ("none", False, 3)
+    assert not Measure(math.inf, 0.5, 1).passed
+
+
+def reported(error: float) -> Report:
+    measures = {
+        "gradients": Measure(error, 1e-4, 1000, "update 1, value_net.bias"),
+        "weights": Measure(2e-6, 4e-5, 500, "update 3"),
+    }
+    check = CheckResult("learner", "clipping", 552, measures=measures)
+    return Report("learners", 0, "jitted", [], [check], frozenset())
+
+
+def test_a_report_shows_errors_within_their_limits() -> None:
+    report = reported(2.5e-5)
+    assert report.verdict == SAME
+    assert report.summary()["numbers_compared"] == 1500
+    assert report.summary()["relative_errors"]["gradients"] == {"largest": 2.5e-5, "limit": 1e-4}
+    values = json.loads(json.dumps(report.to_dict()))
+    tile = next(tile for tile in tiles(values) if tile["label"] == "Nearest to its limit")
+    assert (tile["value"], tile["bad"]) == ("2.5e-5", False)
+    assert tile["below"] == "1.0e-4 allowed: gradients, clipping"
+    page = render(values)
+    assert "Relative errors" in page
+    assert "2.0e-6" in page
+    assert 'failures="0"' in report.to_junit()
+
+
+@pytest.mark.parametrize("error", [2.5e-3, math.nan])
+def test_a_report_says_which_error_is_too_large(error: float) -> None:
+    report = reported(error)
+    assert report.verdict == DIFFERENT
+    assert report.summary()["mismatches"] == 1
+    assert "gradients: error" in report.to_junit()
+    assert "update 1, value_net.bias" in report.to_junit()
+    values = report.to_dict()
+    assert any(tile["bad"] for tile in tiles(values) if tile["label"] == "Nearest to its limit")
+    page = render(values)
+    assert "gradients: relative error" in page
+    assert 'class="num bad"' in page
+
+
+def test_small_numbers_in_two_digits() -> None:
+    assert [exponent(x) for x in (1.234e-7, 0.0, 0.05, math.nan)] == ["1.2e-7", "0", "5.0e-2", "NaN"]

@@ -1,0 +1,88 @@
+"""Layers that learn slower, or not at all, against torch's Adam with a parameter group for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from jax_port.ppo.layer_lr import factors, without_frozen
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.ppo.update import adam, clip_gradients
+from markets import InputError
+
+NAMES = NetworkSpec((8,), (8,)).layers
+RATES = (("policy_0", 0.0), ("value_head", 0.25))
+RATE, NORM, STEPS = 1e-2, 0.5, 20
+
+
+def _tree(rng: np.random.Generator) -> dict[str, Any]:
+    shapes = {"kernel": (6, 8), "bias": (8,)}
+    return {
+        "params": {
+            name: {kind: rng.normal(size=size).astype(np.float32) for kind, size in shapes.items()}
+            for name in NAMES
+        }
+    }
+
+
+def test_weights_move_as_with_torchs_parameter_groups() -> None:
+    rng = np.random.default_rng(0)
+    start, gradients = _tree(rng), [_tree(rng) for _ in range(STEPS)]
+    known = dict(RATES)
+    theirs = jax.tree.map(lambda x: torch.nn.Parameter(torch.tensor(x)), start)
+    groups = [
+        {"params": list(kinds.values()), "lr": RATE * known.get(name, 1.0)}
+        for name, kinds in theirs["params"].items()
+        if known.get(name) != 0.0
+    ]
+    optimizer = torch.optim.Adam(groups, eps=adam.EPS)
+    learning = [weight for group in groups for weight in group["params"]]
+
+    @jax.jit
+    def step(params: Any, grads: Any, moments: Any) -> Any:
+        clipped = clip_gradients(without_frozen(grads, RATES), jnp.float32(NORM))
+        return adam.update(params, clipped, moments, jnp.float32(RATE), factors(params, RATES))
+
+    ours, moments = start, adam.init(start)
+    for grads in gradients:
+        ours, moments = step(ours, grads, moments)
+        for name, kinds in theirs["params"].items():
+            for kind, weight in kinds.items():
+                weight.grad = torch.tensor(grads["params"][name][kind])
+        torch.nn.utils.clip_grad_norm_(learning, NORM)
+        optimizer.step()
+    for name, kinds in theirs["params"].items():
+        for kind, weight in kinds.items():
+            found, before = ours["params"][name][kind], start["params"][name][kind]
+            np.testing.assert_allclose(found, weight.detach().numpy(), rtol=1e-6, atol=1e-6)
+            if name == "policy_0":
+                np.testing.assert_array_equal(found, before)
+            else:
+                assert np.abs(found - before).max() > 0.01
+
+
+def test_settings_know_their_networks_layers() -> None:
+    spec = NetworkSpec((8,), (8, 8))
+    settings = TrainSettings(network=spec, layer_rates=(("value_1", 0.5), ("action_head", 0)))  # type: ignore[arg-type]
+    assert settings.layer_rates == (("action_head", 0.0), ("value_1", 0.5))
+    assert TrainSettings.from_dict(settings.to_dict()) == settings
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ([("policy_1", 0.5)], "no layer 'policy_1' to give a rate; choose from policy_0, value_0"),
+        ([("policy_0", -1.0)], "the rate of layer policy_0 is -1.0; it must be at least 0"),
+        ([("policy_0", float("nan"))], "the rate of layer policy_0 is nan"),
+        ([("policy_0", 0.0), ("policy_0", 1.0)], "a layer is given two rates"),
+        ([(name, 0.0) for name in NAMES], "every layer is frozen; leave one that learns"),
+    ],
+)
+def test_bad_rates_are_refused(rates: list[tuple[str, float]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainSettings(network=NetworkSpec((8,), (8,)), layer_rates=tuple(rates))

@@ -1,0 +1,157 @@
+"""Phase 1's weights in Phase 2, on both sides: the same weights, and at first the same decisions."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+from jax_port.ppo.networks import masked_log_probs
+from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.ppo.settings import NetworkSpec
+from jax_port.ppo.transfer import SHY, extend
+from legacy_torch.env_phase1 import TradingEnvPhase1
+from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.transfer import transfer, transfer_statistics
+from markets import EnvConfig, InputError
+from markets.synthetic.bars import synthetic_bars
+from rltrader.train import train
+
+SPEC = NetworkSpec((16, 16), (16, 16))
+STATES = 10_000
+LAYERS = {
+    "policy_0": "mlp_extractor.policy_net.0",
+    "policy_1": "mlp_extractor.policy_net.2",
+    "value_0": "mlp_extractor.value_net.0",
+    "value_1": "mlp_extractor.value_net.2",
+    "action_head": "action_net",
+    "value_head": "value_net",
+}
+
+
+def _model(environment: type, config: EnvConfig) -> tuple[MaskablePPO, VecNormalize]:
+    bars = synthetic_bars("ES", days=3, seed=0)
+    env = VecNormalize(DummyVecEnv([lambda: environment(bars, config)]))
+    towers = {"net_arch": {"pi": [16, 16], "vf": [16, 16]}, "activation_fn": torch.nn.ReLU}
+    return MaskablePPO("MlpPolicy", env, n_steps=64, seed=0, policy_kwargs=towers), env
+
+
+def _flax(model: MaskablePPO) -> dict[str, object]:
+    state = {name: value.numpy() for name, value in model.policy.state_dict().items()}
+    return {
+        "params": {
+            ours: {"kernel": state[f"{theirs}.weight"].T, "bias": state[f"{theirs}.bias"]}
+            for ours, theirs in LAYERS.items()
+        }
+    }
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[MaskablePPO, VecNormalize]:
+    """A Phase 1 model that has learned a little, with logits that differ."""
+    model, env = _model(TradingEnvPhase1, EnvConfig.phase1())
+    with torch.no_grad():
+        model.policy.action_net.weight.mul_(30.0)
+    model.learn(128)
+    return model, env
+
+
+@pytest.fixture(scope="module")
+def policy(trained: tuple[MaskablePPO, VecNormalize]) -> Policy:
+    model, env = trained
+    moments = env.obs_rms
+    statistics = {"mean": moments.mean, "var": moments.var, "count": np.float64(moments.count)}
+    return Policy(SPEC, _flax(model), statistics, EnvConfig.phase1())
+
+
+def test_both_sides_make_the_same_weights(
+    trained: tuple[MaskablePPO, VecNormalize], policy: Policy
+) -> None:
+    target, normalizer = _model(TradingEnvPhase2, EnvConfig.phase2())
+    transfer(trained[0], target)
+    transfer_statistics(trained[1], normalizer)
+    ours = extend(policy, EnvConfig.phase2())
+    for layer, kinds in _flax(target)["params"].items():  # type: ignore[attr-defined]
+        for kind, value in kinds.items():
+            np.testing.assert_array_equal(ours.params["params"][layer][kind], value, err_msg=layer)
+    np.testing.assert_array_equal(ours.statistics["mean"], normalizer.obs_rms.mean)
+    np.testing.assert_array_equal(ours.statistics["var"], normalizer.obs_rms.var)
+    assert ours.statistics["count"] == normalizer.obs_rms.count
+    target.learn(64)  # it can go on
+
+
+def test_decisions_are_phase_1s_where_only_its_actions_are_allowed(policy: Policy) -> None:
+    """On 10,000 normalised observations with any flags, to 1e-6; the values too."""
+    extended = extend(policy, EnvConfig.phase2())
+    draw = np.random.default_rng(0)
+    obs = draw.normal(size=(STATES, 225)).astype(np.float32) * 2
+    flags = draw.integers(0, 2, (STATES, 3)).astype(np.float32)
+    logits, values = policy.network.apply(policy.params, jnp.asarray(obs))
+    wide, theirs = extended.network.apply(extended.params, jnp.asarray(np.hstack([obs, flags])))
+    allowed = jnp.ones((STATES, 3), bool)
+    only = jnp.concatenate([allowed, jnp.zeros((STATES, 3), bool)], axis=1)
+    before = jnp.exp(masked_log_probs(logits, allowed))
+    after = jnp.exp(masked_log_probs(wide, only))
+    assert float(jnp.abs(after[:, :3] - before).max()) <= 1e-6
+    assert not after[:, 3:].any()
+    np.testing.assert_allclose(theirs, values, rtol=2e-6, atol=1e-6)
+    assert float(jnp.abs(before - 1 / 3).max()) > 0.1  # probabilities worth comparing
+    np.testing.assert_allclose(wide[:, 3:], (logits[:, :1] - SHY).repeat(3, axis=1), atol=1e-5)
+
+
+def test_what_does_not_fit_is_refused(policy: Policy) -> None:
+    with pytest.raises(InputError, match="can't start phase 1"):
+        extend(policy, EnvConfig.phase1())
+    with pytest.raises(InputError, match="sees 20 bars and the run 7"):
+        extend(policy, EnvConfig.phase2(window_size=7))
+    narrow, _ = _model(TradingEnvPhase1, EnvConfig.phase1(window_size=7))
+    target, _ = _model(TradingEnvPhase2, EnvConfig.phase2())
+    wide, _ = _model(TradingEnvPhase2, EnvConfig.phase2(window_size=7))
+    with pytest.raises(InputError, match="build both with the same net_arch and window"):
+        transfer(target, wide)
+    transfer(narrow, wide)
+
+
+def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_path: Path) -> None:
+    start, run = tmp_path / "policy-0.safetensors", tmp_path / "run"
+    save_policy(start, policy)
+    sizes = ["--envs", "8", "--n-steps", "8", "--batch-size", "32", "--steps", "64", "--epochs", "1"]
+    options = ["--phase", "2", "--from", str(tmp_path), "--synthetic", "3", "--ungated"]
+    towers = ["--pi", "16,16", "--vf", "16,16"]
+    kept = [name for name in SPEC.layers if name != "value_head"]
+    towers += [part for name in kept for part in ("--freeze", name)]
+    towers += ["--layer-rate", "value_head=0.5"]
+    made = CliRunner().invoke(
+        train, [*options, *sizes, *towers, "--out", str(run)], catch_exceptions=False
+    )
+    assert made.exit_code == 0, made.output
+    end = load_policy(run / "policy-0.safetensors")
+    assert end.config.phase == 2
+    assert end.statistics["count"] == pytest.approx(float(policy.statistics["count"]) + 8 + 64)
+    expected = extend(policy, end.config).params["params"]
+    for layer, kinds in end.params["params"].items():
+        for kind, value in kinds.items():
+            moved = np.abs(value - expected[layer][kind]).max()
+            assert (moved > 0) == (layer == "value_head"), layer
+    assert len(end.about["initial"]["sha256"]) == 64
+    assert json.loads((run / "run.json").read_text())["plan"]["initial"]["path"] == str(start)
+    wrong = CliRunner().invoke(train, [*options, *sizes, "--out", str(tmp_path / "x")])
+    unknown = CliRunner().invoke(
+        train, [*options, *sizes, "--freeze", "tower", "--out", str(tmp_path / "x")]
+    )
+    assert "no layer 'tower' to give a rate" in str(unknown.exception)
+    twice = ["--from-policy", str(start), *sizes, "--out", str(tmp_path / "x")]
+    assert "give it once" in str(CliRunner().invoke(train, [*options, *twice]).exception)
+    assert "give the run the policy's with --pi, --vf and --activation" in str(wrong.exception)
+    assert not (tmp_path / "x").exists()
+
+
+def test_arrays_stay_float64(policy: Policy) -> None:
+    assert policy.moments.mean.dtype == jnp.float64
+    assert jax.tree.leaves(policy.scale)[0].dtype == jnp.float32

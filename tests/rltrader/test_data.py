@@ -1,0 +1,196 @@
+"""``rltrader data`` as it is typed: what it prints, what it writes and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from markets import InputError
+from markets.readers import read_bars
+from markets.synthetic.pattern import pattern_bars
+from rltrader.__main__ import main
+from rltrader.data import data
+
+HEADER = "timestamp,open,high,low,close,volume\n"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(data, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def good(make_frame, save):
+    return save(make_frame(days=3).to_csv(), "good.csv")
+
+
+@pytest.fixture
+def bad(make_frame, save):
+    frame = make_frame(days=3)
+    frame.iloc[100:110, :4] /= 100
+    frame.iloc[200, 1] = None
+    return save(frame.to_csv(), "bad.csv")
+
+
+def test_a_good_file_passes(good):
+    result = run("check", good, "--symbol", "es")
+    assert result.exit_code == 0, result.output
+    assert "ES  good.csv" in result.output
+    assert "E-mini S&P 500, tick 0.25 = $12.50" in result.output
+    assert "1,350, of which 1,350 from 09:30 to 16:59; one a minute" in result.output
+    assert "Fit to train on." in result.output
+    assert "MEND" not in result.output
+    assert "look" not in result.output
+
+
+def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad):
+    result = run("check", bad, "--symbol", "ES")
+    assert "Not fit to train on: 2 problems." in result.output
+    assert "prices look divided by 100 in 10 of 1,350 rows" in result.output
+    assert result.output.count("MEND") == 2
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception) == (
+        "bad.csv: prices look divided by 100 in 10 of 1,350 rows (first 2025-01-06 11:10:00-05:00); "
+        "multiply the prices of these rows by 100, or remove the rows (and 1 more in the report)"
+    )
+
+
+def test_prices_off_the_grid_only_warn_where_they_will_be_snapped(make_frame, save):
+    path = save(make_frame(days=3).assign(high=lambda f: f["high"] + 0.1).to_csv())
+    assert "ask for snapping with --snap" in str(run("check", path, "--symbol", "ES").exception)
+    result = run("check", path, "--symbol", "ES", "--snap")
+    assert result.exit_code == 0
+    assert "Fit to train on, with 1 warning." in result.output
+    assert "they are snapped" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_warnings_alone_pass(make_frame, save):
+    path = save(make_frame(days=3).drop(index=make_frame(days=3).index[5:9]).to_csv())
+    result = run("check", path, "--symbol", "ES")
+    assert result.exit_code == 0
+    assert "Fit to train on, with 1 warning." in result.output
+    assert re.search(r"2025-01-06 09:35:00-05:00 +4 +4 ", result.output)
+
+
+def test_json_is_the_whole_report(good, bad):
+    result = run("check", good, "--symbol", "ES", "--json")
+    values = json.loads(result.stdout)
+    assert (values["ok"], values["rows"], values["days"]["full"]) == (True, 1350, 3)
+    result = run("check", bad, "--symbol", "ES", "--json")
+    assert json.loads(result.stdout)["problems"][1]["kind"] == "missing_values"
+    assert isinstance(result.exception, InputError)
+
+
+def test_the_zone_the_format_and_the_instrument_are_passed_on(make_frame, save):
+    frame = make_frame(days=3)
+    local = save(frame.tz_convert("America/Chicago").tz_localize(None).to_csv(), "local.csv")
+    result = run("check", local, "--symbol", "ES", "--tz", "America/Chicago", "--format", "csv")
+    assert result.exit_code == 0
+    assert "2025-01-06 09:30:00-05:00  to  2025-01-08 16:59:00-05:00" in result.output
+    two = frame.reset_index(names="ts_event").assign(symbol="ESH5")
+    two = save(pd.concat([two, two.assign(symbol="ESM5")]).to_csv(index=False), "two.csv")
+    assert "holds 2 instruments" in str(run("check", two, "--symbol", "ES").exception)
+    assert run("check", two, "--symbol", "ES", "--instrument", "ESM5").exit_code == 0
+
+
+def test_what_click_refuses_itself(good):
+    assert run("check", good).exit_code == 2
+    assert run("check", good, "--symbol", "ES", "--format", "xml").exit_code == 2
+    assert run("synthetic", "--symbol", "ES", "--days", 0, "--seed", 1, "--out", "x.csv").exit_code == 2
+
+
+def test_contracts_are_listed():
+    result = run("contracts")
+    assert result.exit_code == 0
+    assert "E-mini Russell 2000" in result.output
+    line = next(line for line in result.output.splitlines() if "YM " in line and "MYM" not in line)
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [
+        "YM",
+        "E-mini Dow",
+        "1",
+        "$5.00",
+        "2 ticks",
+        "$2.50 a side",
+    ]
+
+
+@pytest.mark.parametrize("name", ["made.csv", "made.parquet"])
+def test_synthetic_bars_are_made_checked_and_made_again(tmp_path, name):
+    path = tmp_path / name
+    arguments = ("synthetic", "--symbol", "NQ", "--days", 2, "--seed", 7, "--out", path)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    bars = read_bars(path, "NQ")
+    assert len(bars) == 900
+    assert f"900 one-minute bars, sha256 {bars.digest[:16]}" in result.output
+    assert run("check", path, "--symbol", "NQ").exit_code == 0
+    first = path.read_bytes()
+    run(*arguments)
+    assert path.read_bytes() == first
+
+
+def test_pattern_bars_are_made_with_and_without_an_edge(tmp_path):
+    path = tmp_path / "made.csv"
+    arguments = ("synthetic", "--symbol", "MES", "--days", 2, "--seed", 7, "--out", path)
+    for strength in (1.0, 0.0):
+        result = run(*arguments, "--pattern", strength)
+        assert result.exit_code == 0, result.output
+        made = pattern_bars("MES", days=2, seed=7, strength=strength)
+        assert read_bars(path, "MES").digest == made.digest
+    assert run("check", path, "--symbol", "MES").exit_code == 0
+    assert "no nights" in str(run(*arguments, "--pattern", 1, "--session", "all").exception)
+    assert "strength is 3.0" in str(run(*arguments, "--pattern", 3).exception)
+
+
+def test_synthetic_seconds_lie_beside_their_minutes(tmp_path):
+    arguments = ("--symbol", "MES", "--days", 1, "--seed", 3, "--start", "2025-03-10", "--seconds")
+    result = run("synthetic", *arguments, "--out", tmp_path / "made.parquet")
+    assert result.exit_code == 0, result.output
+    minutes, seconds = (
+        read_bars(tmp_path / name, "MES") for name in ("made.parquet", "made_1s.parquet")
+    )
+    assert str(minutes.frame.index[0]) == "2025-03-10 13:30:00+00:00"
+    assert (minutes.bar_seconds, seconds.bar_seconds) == (60, 1)
+    joined = seconds.frame.groupby(seconds.frame.index.floor("min"))
+    assert (joined["high"].max() == minutes.frame["high"]).all()
+    assert (joined["low"].min() == minutes.frame["low"]).all()
+    assert (joined["close"].last() == minutes.frame["close"]).all()
+
+
+def test_main_prints_one_sentence_and_exits_with_two(monkeypatch, capsys, bad):
+    monkeypatch.setattr(sys, "argv", ["rltrader", "data", "check", str(bad), "--symbol", "XX"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("error: unknown symbol 'XX': choose one of ES,")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_real_process(bad, encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "60"}
+    done = subprocess.run(
+        [sys.executable, "-m", "rltrader", "data", "check", str(bad), "--symbol", "ES"],
+        capture_output=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    errors = done.stderr.decode().splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("error: bad.csv: prices look divided by 100 in 10 of 1,350 rows")
+    report = done.stdout.decode(encoding)
+    assert "Not fit to train on: 2 problems." in report
+    assert ("█" * 30 if encoding == "utf-8" else "#" * 30) in report
+
+
+def test_the_real_file(real_file):
+    result = run("check", real_file, "--symbol", "ES")
+    assert result.exit_code == 0
+    assert "Fit to train on, with 5 warnings." in result.output

@@ -1,0 +1,349 @@
+"""``rltrader evaluate`` from a file of bars and a policy to a folder of results, and bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.envs.env_phase1_jax import HOLD
+from jax_port.evaluation.plots import thin
+from jax_port.evaluation.report import FILES, SECONDS_FILES
+from jax_port.ppo.policy import Policy, save_policy
+from markets import EnvConfig, InputError
+from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.writers import write_bars
+from rltrader.evaluate import evaluate
+from tests.jax_port.made_policy import make_policy, one_action_policy
+
+CONFIG = EnvConfig.phase1(max_episode_bars=60)
+BARS = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
+"""Thursday 2, Friday 3, Monday 6 and Tuesday 7 January 2025."""
+TRAINED = {
+    "symbol": "ES",
+    "source": "a.csv",
+    "sha256": "0",
+    "first": "2024-01-02",
+    "last": "2025-01-02",
+}
+PROOF = {"verdict": "same", "made": {"when": "2025-01-01T10:00:00+00:00"}, "sha256": "1", "counts": {}}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def market() -> PreparedMarket:
+    return prepare(BARS, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def bars_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bars(BARS, tmp_path_factory.mktemp("bars") / "ES.csv")
+
+
+@pytest.fixture(scope="module")
+def seconds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every second of the bars, without those of 09:45 on the first day and all of the last day."""
+    fine = second_bars(BARS, seed=5)
+    minute = np.arange(len(fine)) // 60
+    return write_bars(
+        fine.select((minute < 3 * 450) & (minute != 15)),
+        tmp_path_factory.mktemp("seconds") / "ES_1s.parquet",
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path, bars_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return ``run(policy, *arguments)``; results lie in ``tmp_path / "out"``."""
+    monkeypatch.setenv("RLTRADER_CACHE", str(tmp_path / "cache"))
+
+    def call(policy: Policy | Path, *arguments: str, data: Path = bars_file) -> Result:
+        path = policy if isinstance(policy, Path) else tmp_path / "policy-0.safetensors"
+        if isinstance(policy, Policy):
+            save_policy(path, policy)
+        given = [str(path), "--data", str(data), "--symbol", "ES", "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(evaluate, [*given, *arguments])
+
+    return call
+
+
+class Page(HTMLParser):
+    """The page's text, and whether every tag is closed by its own."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.parts: list[str] = []
+        self.raw = path.read_text(encoding="utf-8")
+        self.feed(self.raw)
+        assert self.open == []
+        self.text = " ".join("".join(self.parts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href"):
+                assert (value or "").startswith(("data:", "#")), value
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.parts.append(data)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return dict(json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse))
+
+
+def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    policy = make_policy(market, CONFIG, seed=1, data=TRAINED, certificate=PROOF)
+    done = run(policy, "--from", "2025-01-06")
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == set(FILES)
+    values = read_json(out / "evaluation.json")
+    assert values["held_out"] == {
+        "status": "held out",
+        "training": {"first": "2024-01-02", "last": "2025-01-02"},
+        "trading_days_between": 1,
+    }
+    assert values["certificate"] == PROOF
+    data = values["data"]
+    assert (data["from"], data["to"], data["first"], data["last"]) == (
+        *("2025-01-06", None),
+        *("2025-01-06", "2025-01-07"),
+    )
+    assert data["sha256"] == market.digest
+    assert len(values["policy"]["sha256"]) == len(data["file_sha256"]) == 64
+    assert values["policy"]["config"] == CONFIG.to_dict()
+    assert {"jax", "python"} <= set(values["made"]["versions"])
+
+    trades = pd.read_parquet(out / "trades.parquet")
+    episodes = pd.read_parquet(out / "episodes.parquet")
+    equity = pd.read_parquet(out / "equity.parquet")
+    found = values["performance"]
+    assert found["starts"]["episodes"] == len(episodes)
+    assert found["account"]["days"] == episodes["daily"].sum() == equity["episode"].nunique() == 2
+    assert found["trades"]["trades"] == len(trades) > 0
+    kept = episodes[episodes["daily"]]
+    assert found["account"]["closed_pnl"] == kept["pnl"].sum() == trades["pnl"].sum()
+    assert set(trades["episode"]) <= set(kept["episode"])
+    text = pd.read_csv(out / "trades.csv", parse_dates=["entry_time", "exit_time"])
+    for column in trades.columns:
+        assert text[column].tolist() == trades[column].tolist(), column
+
+    page = Page(out / "report.html")
+    assert "ES, 2025-01-06 to 2025-01-07" in page.text
+    assert "held out: 2025-01-02 was the last day of training" in page.text
+    assert "parity at training: same, 2025-01-01" in page.text
+    assert f"${abs(found['account']['pnl']):,.2f}" in page.text
+    assert "nan" not in re.sub("[a-z]nan|nan[a-z]", "", page.text.lower())
+    assert "#00fe" not in page.raw
+    assert page.raw.count('role="img"') == 5 + 2 * 2  # two days over price, each wide and for a phone
+    assert "Every second" not in page.text
+    assert values["seconds"] is None
+    assert "Win rate" in done.output
+    assert "held out" in done.output
+
+
+def test_all_lists_every_episodes_trades(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    policy = make_policy(market, CONFIG, seed=1)
+    assert run(policy, "--starts", "all", "--to", "2025-01-02").exit_code == 0
+    values = read_json(tmp_path / "out" / "evaluation.json")
+    trades = pd.read_parquet(tmp_path / "out" / "trades.parquet")
+    episodes = pd.read_parquet(tmp_path / "out" / "episodes.parquet")
+    assert values["performance"]["trades"]["of"] == "all"
+    assert trades["episode"].nunique() > 100
+    assert trades["pnl"].sum() == pytest.approx(episodes["pnl"].sum())
+    # one day has no spread, and says so with null and a dash
+    assert values["performance"]["account"]["sharpe_day"] is None
+    assert values["performance"]["starts"]["mean_low"] is None
+    page = Page(tmp_path / "out" / "report.html")
+    assert "Sharpe per day –" in " ".join(page.text.replace("–", " – ").split())
+    assert "training data: unknown" in page.text
+    assert "parity certificate: unknown" in page.text
+
+
+def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    assert run(one_action_policy(market, CONFIG, HOLD), "--from", "2025-01-06").exit_code == 0
+    values = read_json(tmp_path / "out" / "evaluation.json")
+    assert values["performance"]["trades"]["win_rate"] is None
+    assert len(pd.read_parquet(tmp_path / "out" / "trades.parquet")) == 0
+    assert (tmp_path / "out" / "trades.csv").read_text().startswith("episode,side,")
+    assert Page(tmp_path / "out" / "report.html").text.count("No trade was closed.") == 2
+
+
+def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    policy = make_policy(market, CONFIG, data=TRAINED, certificate="ungated")
+    refused = run(policy)
+    assert isinstance(refused.exception, InputError)
+    assert str(refused.exception) == (
+        "ES.csv: 2025-01-02 to 2025-01-07 overlaps the policy's training data of ES, 2024-01-02 to "
+        "2025-01-02; begin with --from 2025-01-06, a full trading day after it, or pass --allow-overlap"
+    )
+    assert not (tmp_path / "out").exists()
+    assert run(policy, "--to", "2025-01-02", "--allow-overlap").exit_code == 0
+    values = read_json(tmp_path / "out" / "evaluation.json")
+    assert values["held_out"]["status"] == "overlaps training data"
+    page = Page(tmp_path / "out" / "report.html")
+    assert "overlaps training data, 2024-01-02 to 2025-01-02" in page.text
+    assert "ungated: trained without proof of parity" in page.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "2025-13-01"], "--from '2025-13-01' is no date"),
+        (["--from", "2025-01-07", "--to", "2025-01-02"], "is later than"),
+        (["--from", "2026-01-01"], "no whole episode of 60 bars"),
+        (["--symbol", "XX"], "unknown symbol 'XX'"),
+        (["--symbol", "YM"], "off the YM grid"),
+        (["--data", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["--tz", "Mars/Olympus"], "Mars/Olympus"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    run: Run, market: PreparedMarket, arguments: list[str], words: str
+) -> None:
+    done = run(make_policy(market, CONFIG), *arguments)
+    assert isinstance(done.exception, InputError), done.output
+    assert words in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+def test_files_that_are_no_policy(run: Run, bars_file: Path, tmp_path: Path) -> None:
+    assert "no such file" in str(run(tmp_path / "nowhere.safetensors").exception)
+    assert "not a policy" in str(run(bars_file).exception)
+
+
+def test_a_folder_that_cannot_be_written(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file stands here")
+    done = run(make_policy(market, CONFIG), "--to", "2025-01-02")
+    assert isinstance(done.exception, InputError)
+    assert "choose another --out" in str(done.exception)
+
+
+def test_one_second_bars_are_refused(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    fine = second_bars(synthetic_bars("ES", days=1, seed=5), seed=5)
+    path = write_bars(fine.select(slice(0, 3000)), tmp_path / "ES_1s.parquet")
+    done = run(make_policy(market, CONFIG), data=path)
+    assert isinstance(done.exception, InputError)
+    assert "bars are 1 seconds apart; give one-minute bars" in str(done.exception)
+
+
+SMALL = EnvConfig.phase2(max_episode_bars=60, trailing_drawdown_dollars=200.0)
+
+
+def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
+    policy = make_policy(prepare(BARS, SMALL), SMALL, seed=3)
+    given = ("--from", "2025-01-03", "--seconds", str(seconds_file))
+    done = run(policy, *given)
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {*FILES, *SECONDS_FILES}
+    values = read_json(out / "evaluation.json")
+    found = values["seconds"]
+    assert found["source"] == "ES_1s.parquet"
+    assert len(found["sha256"]) == len(found["file_sha256"]) == 64
+    # Of each of three days all minutes but the last, until which no start's sixty bars reach.
+    assert (found["minutes"], found["minutes_without"]) == (3 * 449, 449)
+    assert found["minute"]["pnl"] == values["performance"]["account"]["pnl"]
+    assert found["second"]["pnl"] == found["performance"]["account"]["pnl"]
+    difference = found["second"]["mean_pnl"] - found["minute"]["mean_pnl"]
+    assert found["difference"]["mean_pnl"] == pytest.approx(difference, abs=0.005)
+    assert found["difference"]["episodes_broken"] > 0
+
+    table = pd.read_parquet(out / "seconds_episodes.parquet")
+    episodes = pd.read_parquet(out / "episodes.parquet")
+    assert table["pnl_minute"].tolist() == episodes["pnl"].tolist()
+    assert found["differ"]["starts"] == table["differs"].sum() > 10
+    assert found["differ"]["starts"] < len(table)
+    assert not table.loc[table["start"] >= 3 * 450, "differs"].any()  # no second on that day
+    listed = found["episodes"]
+    order = [(not row["daily"], row["episode"]) for row in listed]
+    assert order == sorted(order)
+    trades = pd.read_parquet(out / "seconds_trades.parquet")
+    assert len(trades) == found["second"]["trades"]
+    assert trades["pnl"].sum() == found["performance"]["account"]["closed_pnl"]
+
+    page = Page(out / "report.html")
+    assert "Every second" in page.text
+    assert "449 of 1,347 minutes that could be traded have none" in page.text
+    assert "in which a stop was moved" in page.text
+    assert "Episodes with another verdict" in page.text
+    assert f"{found['differ']['starts']:,} of {len(table):,} starts" in page.text
+    assert "every second" in done.output
+    assert "episodes ended by drawdown" in done.output
+
+    # Without seconds the folder keeps nothing of them.
+    assert run(policy, "--from", "2025-01-06").exit_code == 0
+    assert {path.name for path in out.iterdir()} == set(FILES)
+
+
+def test_seconds_that_change_nothing(
+    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path
+) -> None:
+    policy = make_policy(market, CONFIG, seed=1)
+    assert run(policy, "--to", "2025-01-02", "--seconds", str(seconds_file)).exit_code == 0
+    found = read_json(tmp_path / "out" / "evaluation.json")["seconds"]
+    assert (found["differ"], found["episodes"]) == ({"starts": 0, "daily": 0}, [])
+    page = Page(tmp_path / "out" / "report.html")
+    assert "every second: the same verdict on every episode" in page.text
+    assert "Episodes with another verdict" not in page.text
+
+
+def test_seconds_that_cannot_be_used(
+    run: Run, market: PreparedMarket, bars_file: Path, seconds_file: Path, tmp_path: Path
+) -> None:
+    fine = second_bars(BARS.select(slice(0, 450)), seed=5)
+    other = second_bars(synthetic_bars("NQ", days=1, seed=5, start="2025-01-02"), seed=5)
+    later = second_bars(synthetic_bars("ES", days=1, seed=5, start="2025-02-03"), seed=5)
+    frame = fine.frame.copy()
+    frame.iloc[7_000, :4] += 40.0
+    beyond = type(fine).from_frame(frame, fine.contract, source="x", bar_seconds=1)
+    files = {
+        name: write_bars(bars.select(slice(0, 9_000)), tmp_path / f"{name}_1s.parquet")
+        for name, bars in {"other": other, "later": later, "beyond": beyond}.items()
+    }
+    cases = [
+        (bars_file, "", "ES.csv: bars of 60 s; give one-second bars as the seconds"),
+        (files["other"], "", "seconds lie outside their minute's prices in ES.csv, first at"),
+        (files["later"], "", "no second lies within a minute of ES.csv; give seconds of the same"),
+        (files["beyond"], "", "beyond_1s.parquet: 1 seconds lie outside their minute's prices"),
+        (seconds_file, "2025-01-07", "no second lies within the bars of ES.csv that the episodes can"),
+        (tmp_path / "nowhere.csv", "", "nowhere.csv: no such file; give a file of one-second bars"),
+    ]
+    policy = make_policy(market, CONFIG)
+    for path, first, words in cases:
+        asked = ("--from", first) if first else ()
+        done = run(policy, "--seconds", str(path), *asked)
+        assert isinstance(done.exception, InputError), done.output
+        assert words in str(done.exception)
+        assert "\n" not in str(done.exception)
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
+    curve = np.random.default_rng(0).normal(size=10_001).cumsum()
+    kept = thin(curve, 100)
+    assert len(kept) <= 202
+    assert {0, 10_000, int(curve.argmin()), int(curve.argmax())} <= set(kept.tolist())
+    assert thin(curve[:150], 100).tolist() == list(range(150))

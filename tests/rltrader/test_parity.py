@@ -1,0 +1,148 @@
+"""The whole gate, small: through Python and through the command line, on good input and bad."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from markets import InputError
+from parity.engine.report import SAME, UNSEEN
+from parity.learner.suite import REQUIRED as LEARNER
+from parity.suites.scenarios import Request
+from parity.suites.trading import run
+from rltrader.parity import parity
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
+SMALL = ["--episodes", "4", "--cases", "300", "--days", "3", "--symbols", "ES,MNQ", "--workers", "0"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("parity")
+    result = CliRunner().invoke(parity, ["run", *SMALL, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "verdict: same" in result.output
+    return out
+
+
+def test_a_run_writes_its_four_files(made: Path) -> None:
+    names = {path.name for path in made.iterdir()}
+    assert names == {"report.html", "parity.json", "junit.xml", "certificate.json"}
+    values = json.loads((made / "parity.json").read_text())
+    assert values["verdict"] == SAME
+    assert values["summary"]["mismatches"] == 0
+    assert values["summary"]["numbers_compared"] > 100_000
+    assert values["missing"] == []
+    checks = {check["check"] for check in values["checks"]}
+    assert checks >= {
+        *("data", "replay", "restart", "generated", "invariants, port", "invariants, reference"),
+        *("forbidden is hold, port", "no look-ahead, port", "mirror, port", "mirror, reference"),
+        *("learner", "learner draws", "learner decisions", "learner, trainer's program"),
+    }
+    assert all(check["compared"] > 0 for check in values["checks"])
+
+
+def test_the_certificate_names_both_sides_and_fits(made: Path) -> None:
+    certificate = json.loads((made / "certificate.json").read_text())
+    needed = {
+        *(
+            "jax_port/envs/env_phase1_jax.py",
+            "jax_port/data/data_loader.py",
+            "jax_port/data/features.py",
+        ),
+        *("legacy_torch/env_phase1.py", "legacy_torch/features.py", "markets/clock.py"),
+        *("parity/engine/compare.py", "parity/pairs/corners.py", "parity/suites/trading.py"),
+    }
+    ppo = (
+        "train_ppo_jax",
+        "update",
+        "adam",
+        "gae",
+        "rollout",
+        "running_statistics",
+        "networks",
+        "policy",
+    )
+    needed |= {f"jax_port/ppo/{name}.py" for name in ppo}
+    needed |= {f"parity/learner/{name}.py" for name in ("suite", "judge", "port", "reference")}
+    assert needed <= set(certificate["sources"])
+    assert certificate["tolerances"]["learner: gradients"] == "relative error up to 0.0001"
+    seen = certificate["counts"]["relative_errors"]["gradients"]
+    assert 0 < seen["largest"] < seen["limit"] == 1e-4
+    assert certificate["coverage"]["learner: norm clipped"] > 0
+    result = CliRunner().invoke(parity, ["verify", str(made / "certificate.json")])
+    assert result.exit_code == 0, result.output
+    assert "fits" in result.output
+
+
+def test_a_certificate_of_other_code_is_refused_in_one_sentence(made: Path, tmp_path: Path) -> None:
+    certificate = json.loads((made / "certificate.json").read_text())
+    certificate["sources"]["jax_port/envs/env_phase1_jax.py"] = "0" * 64
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(certificate))
+    done = _cli("parity", "verify", str(path))
+    assert done.returncode == 2
+    assert "jax_port/envs/env_phase1_jax.py has changed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["run", "--symbols", "ES,XX"], "unknown symbol 'XX'"),
+        (["run", "--episodes", "1"], "--episodes"),
+        (["verify", "nowhere.json"], "nowhere.json"),
+        (["case", "--state", "{", "--action", "0"], "--state is not JSON"),
+        (["case", "--state", "{}", "--action", "0"], "--state lacks"),
+        (["case", "--config", '{"windowsize": 3}', "--state", "{}", "--action", "0"], "windowsize"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(parity, arguments)
+    assert isinstance(result.exception, InputError)
+    assert words in str(result.exception)
+
+
+def _cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "import rltrader.__main__ as m; m.main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
+
+
+def test_a_case_that_agrees_says_so() -> None:
+    state = {
+        **dict.fromkeys(("entry_price", "sl_price", "tp_price", "position", "position_entry_step"), 0),
+        **dict.fromkeys(("num_trades", "winning_trades", "losing_trades", "total_pnl"), 0),
+        "step_idx": 300,
+        "episode_start": 290,
+        "balance": 5_000_000,
+        "highest_balance": 5_000_000,
+        "trailing_dd_level": 3_500_000,
+    }
+    arguments = ["case", "--stress", "rth", "--state", json.dumps(state), "--action", "1"]
+    result = CliRunner().invoke(parity, arguments)
+    assert result.exit_code == 0, result.output
+    assert "both sides agree" in result.output
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real sample is not beside the checkout")
+def test_the_gate_passes_on_real_bars() -> None:
+    small = {"episodes": 4, "cases": 300, "days": 2, "symbols": ("ES",), "workers": 0}
+    report = run(Request(data=REAL, learner=False, **small))
+    assert all(check.passed for check in report.checks), [c.first for c in report.checks if c.first]
+    # Learners were not compared, and a verdict on less than everything is none.
+    assert report.verdict == UNSEEN
+    assert set(report.missing) == LEARNER
+    assert report.worlds[0]["bars"] == 15_749
