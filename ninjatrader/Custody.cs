@@ -172,7 +172,8 @@ namespace RLTrader
         {
             now = orders.Now;
             closing = Leaving || platformCloses != null;
-            bool left = account.Watched && (Trade.Net != 0 || entrySent != null || flattenSent != null);
+            bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
+            bool left = account.Watched && (Trade.Net != 0 || waiting || flattenSent != null);
             if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
             return left;
         }
@@ -191,13 +192,13 @@ namespace RLTrader
             Reconcile();
             account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
             if (account.Gone) LetGo();
-            if (Phantom()) return;
             if (!Reachable || (platformCloses != null && now - platformCloses.Value < PlatformPatience)) return;
             if (flattenSent != null)
             {
                 Flattening();
                 return;
             }
+            if (Phantom()) return;
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= EntryPatience;

@@ -1,5 +1,6 @@
 // What a live run asks of the world: the strategy's order methods in NinjaTrader, or paper in shadow mode.
 using System;
+using System.Collections.Generic;
 
 namespace RLTrader
 {
@@ -21,6 +22,41 @@ namespace RLTrader
 
     /// <summary>Why a trade is closed at the market.</summary>
     public enum ExitReason { Late, StopAtMarket, Unprotected, Overshot, Blocked, Halted }
+
+    /// <summary>What orders are called, by the strategy and by the platform; a name says what an order is for.</summary>
+    public static class OrderNames
+    {
+        public const string Entry = "RLTrader", Stop = "Stop loss", Target = "Profit target";
+
+        // In the order of the enumeration ExitReason.
+        private static readonly string[] Exits =
+        {
+            "RLTrader flat", "RLTrader stop", "RLTrader no stop", "RLTrader overshot", "RLTrader blocked", "RLTrader halted"
+        };
+
+        private static readonly Dictionary<string, Role> Roles = MakeRoles();
+
+        public static string Exit(ExitReason reason) { return Exits[(int)reason]; }
+
+        /// <summary>Return what an order of a name is for.</summary>
+        public static Role RoleOf(string name)
+        {
+            Role role;
+            return name != null && Roles.TryGetValue(name, out role) ? role : Role.Other;
+        }
+
+        private static Dictionary<string, Role> MakeRoles()
+        {
+            Dictionary<string, Role> roles = new Dictionary<string, Role>();
+            roles.Add(Entry, Role.Entry);
+            roles.Add(Stop, Role.Stop);
+            roles.Add(Target, Role.Target);
+            roles.Add("Exit on session close", Role.Exit); // the platform's own, as the next
+            roles.Add("Close", Role.Exit);
+            foreach (string exit in Exits) roles.Add(exit, Role.Exit);
+            return roles;
+        }
+    }
 
     /// <summary>Orders, quotes, clock and account of a run. Any order method may call back before it returns.</summary>
     public interface IOrders

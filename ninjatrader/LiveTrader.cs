@@ -86,7 +86,8 @@ namespace RLTrader
         {
             if (Mode == Mode.Historical) return;
             orders.Refresh(order);
-            if (trouble != Trouble.None || (!order.Live && order.Left > 0))
+            bool sent = order.Role == Role.Entry || order.Role == Role.Exit;
+            if (trouble != Trouble.None || (sent && !order.Live && order.Left > 0))
                 log.Ended(name, order.Role == Role.Entry && order.Filled == 0, trouble);
             Custody.Ordered(order, trouble);
             Custody.Look();

@@ -7,8 +7,6 @@ namespace RLTrader
     /// <summary>Fills a run's orders on paper; quotes, clock and messages are the real ones.</summary>
     public sealed class PaperOrders : IOrders
     {
-        private const string StopName = "Stop loss", TargetName = "Profit target";
-
         private readonly IOrders real;
         private readonly Manifest manifest;
         private readonly Action<Action> later;
@@ -50,8 +48,8 @@ namespace RLTrader
             if (side == 0) return;
             bool stopped = side > 0 ? Ticks(low) <= stop : Ticks(high) >= stop;
             bool reached = side > 0 ? Ticks(high) >= target : Ticks(low) <= target;
-            if (stopped) Close(stop, Role.Stop, StopName);
-            else if (reached) Close(target, Role.Target, TargetName);
+            if (stopped) Close(stop, Role.Stop, OrderNames.Stop);
+            else if (reached) Close(target, Role.Target, OrderNames.Target);
         }
 
         public bool Enter(int side, int quantity, int stopTicks, int targetTicks)
@@ -65,14 +63,14 @@ namespace RLTrader
             stopOrder.Quantity = quantity;
             stopOrder.Live = stopOrder.Working = true;
             stopOrder.Price = stop;
-            Tell(Role.Entry, "RLTrader", side, fill);
+            Tell(Role.Entry, OrderNames.Entry, side, fill);
             return true;
         }
 
         public bool Exit(int side, int quantity, ExitReason reason)
         {
             if (this.side == 0) return false;
-            Close(close - side * manifest.Slippage, Role.Exit, "RLTrader " + reason);
+            Close(close - side * manifest.Slippage, Role.Exit, OrderNames.Exit(reason));
             return true;
         }
 

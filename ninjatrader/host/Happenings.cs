@@ -46,7 +46,7 @@ namespace RLTrader.Host
         private void Foreign(int contracts)
         {
             exchange.Foreign += contracts;
-            if (watchdog.ByHand && exchange.Own + exchange.Foreign == 0) exchange.Own = exchange.Foreign = 0;
+            if ((watchdog.ByHand || watchdog.Orphaned) && exchange.Own + exchange.Foreign == 0) exchange.Own = exchange.Foreign = 0;
             WhenUp(() => Account(contracts));
         }
 

@@ -10,8 +10,6 @@ namespace RLTrader.Host
 {
     public sealed partial class Simulation : IPlatform
     {
-        private const string StopName = "Stop loss", TargetName = "Profit target";
-
         private readonly Dictionary<Order, Resting> resting = new Dictionary<Order, Resting>();
         private readonly Dictionary<Resting, Role> roles = new Dictionary<Resting, Role>();
         private CalculationMode stopMode, targetMode;
@@ -148,8 +146,8 @@ namespace RLTrader.Host
                 return;
             }
             int size = together ? Math.Abs(strategy.Position.Net) : quantity;
-            Resting stop = Make(Role.Stop, -side, size, StopName, OrderType.StopMarket, StopPrice(side));
-            Resting target = Make(Role.Target, -side, size, TargetName, OrderType.Limit, TargetPrice(side));
+            Resting stop = Make(Role.Stop, -side, size, OrderNames.Stop, OrderType.StopMarket, StopPrice(side));
+            Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;
             WhenUp(() => exchange.Send(stop, Role.Stop, Nested));

@@ -61,20 +61,26 @@ namespace RLTrader.Host
         }
     }
 
-    /// <summary>The strategy under the simulated platform.</summary>
-    public sealed class ScriptedStrategy : RLTraderStrategy
+    /// <summary>The strategy under a simulated platform, whose clock is the platform's.</summary>
+    public class HostedStrategy : RLTraderStrategy
+    {
+        internal Action<int, Action> Delay = (seconds, work) => { };
+
+        protected override void StartClock() { }
+        protected override void Later(int seconds, Action work) { Delay(seconds, work); }
+
+        internal void Second() { Tick(); }
+    }
+
+    /// <summary>The strategy with a script in place of a bundle, and a log that is kept nowhere.</summary>
+    public sealed class ScriptedStrategy : HostedStrategy
     {
         private static readonly DateTime UtcStart = new DateTime(2026, 6, 9, 0, 0, 0, DateTimeKind.Utc);
 
         internal Agent Agent;
         internal Func<Agent> MakeAgent;
-        internal Action<int, Action> Delay;
 
         protected override Agent LoadAgent() { return Agent = MakeAgent(); }
         protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart, why => { }); }
-        protected override void StartClock() { }
-        protected override void Later(int seconds, Action work) { Delay(seconds, work); }
-
-        internal void Second() { Tick(); }
     }
 }

@@ -30,6 +30,9 @@ namespace RLTrader.Host
         /// <summary>Whether someone else has closed or turned the strategy's trade.</summary>
         public bool ByHand { get { return handAt != Never; } }
 
+        /// <summary>Whether a trade of an earlier instance is on the account.</summary>
+        public bool Orphaned { get; private set; }
+
         public void Wrong(string what)
         {
             if (Problem == null) Problem = what;
@@ -50,12 +53,10 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && !ByHand && !simulation.Scenario.Shadow)
             {
                 if (!told) Wrong("a trade was left on the account, and nobody was told");
-                orphaned = true;
+                Orphaned = true;
             }
-            else orphaned = false;
+            else Orphaned = false;
         }
-
-        private bool orphaned;
 
         public void Ended()
         {
@@ -116,21 +117,21 @@ namespace RLTrader.Host
             else if (answerable || (over && reachable)) bare += passed;
             if (over)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !orphaned)
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
                     Wrong("a position is left behind after the end");
             }
-            else if (orphaned)
+            else if (Orphaned)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
             else if (bare > BareLimit) Wrong("a position without a working stop");
-            bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !orphaned && Exchange.Own != 0;
+            bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat ? late : 0;
             if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
-            if (Exchange.Own == 0 && orphaned) orphaned = false;
-            bool blocked = Now > killedAt + FlatLimit && answerable && !over && !orphaned;
+            if (Exchange.Own == 0 && Orphaned) Orphaned = false;
+            bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting()) Wrong("a position while the kill switch is on");
         }
 
@@ -139,7 +140,7 @@ namespace RLTrader.Host
         {
             ScriptedStrategy strategy = simulation.strategy;
             bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0 && !simulation.stopping
-                && SinceUp > 5000 && !ByHand && !orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
+                && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null;
             int stops = 0;
@@ -160,7 +161,7 @@ namespace RLTrader.Host
             if (stops > 1) Wrong("more than one stop");
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
-            if (own == 0 && stop != null && Now - lastHeld > 15000) Wrong("a stop without a position");
+            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000) Wrong("a stop without a position");
         }
 
         public void AtEnd()

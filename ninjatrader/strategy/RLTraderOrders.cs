@@ -1,7 +1,6 @@
 // NinjaTrader's order methods, quotes, clock and account, as the run asks for them. A signal name says what an order is
 // for; the platform names some of its orders itself.
 using System;
-using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
 using NinjaTrader.NinjaScript;
@@ -11,21 +10,11 @@ namespace NinjaTrader.NinjaScript.Strategies
 {
     public partial class RLTraderStrategy : IOrders
     {
-        private const string EntrySignal = "RLTrader";
-
-        // In the order of the enumeration ExitReason.
-        private static readonly string[] ExitSignals =
-        {
-            "RLTrader flat", "RLTrader stop", "RLTrader no stop", "RLTrader overshot", "RLTrader blocked", "RLTrader halted"
-        };
-
-        private static readonly Dictionary<string, Role> Roles = MakeRoles();
-
         private DateTime sessionFrom = DateTime.MaxValue, sessionEnd = DateTime.MinValue;
 
         DateTime IOrders.Now
         {
-            get { return State == State.Historical ? ToUtc(Time[0]) : ToUtc(NinjaTrader.Core.Globals.Now); }
+            get { return ToUtc(State == State.Historical && newestBar > DateTime.MinValue ? newestBar : Now); }
         }
 
         double IOrders.Bid { get { return GetCurrentBid(); } }
@@ -54,18 +43,18 @@ namespace NinjaTrader.NinjaScript.Strategies
         // Stop and target go first and in ticks, which also undoes the last trade's values: they persist until set again.
         bool IOrders.Enter(int side, int quantity, int stopTicks, int targetTicks)
         {
-            SetStopLoss(EntrySignal, CalculationMode.Ticks, stopTicks, false);
-            SetProfitTarget(EntrySignal, CalculationMode.Ticks, targetTicks);
-            return Note(side > 0 ? EnterLong(quantity, EntrySignal) : EnterShort(quantity, EntrySignal));
+            SetStopLoss(OrderNames.Entry, CalculationMode.Ticks, stopTicks, false);
+            SetProfitTarget(OrderNames.Entry, CalculationMode.Ticks, targetTicks);
+            return Note(side > 0 ? EnterLong(quantity, OrderNames.Entry) : EnterShort(quantity, OrderNames.Entry));
         }
 
         bool IOrders.Exit(int side, int quantity, ExitReason reason)
         {
-            string signal = ExitSignals[(int)reason];
+            string signal = OrderNames.Exit(reason);
             return Note(side > 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));
         }
 
-        void IOrders.MoveStop(long ticks) { SetStopLoss(EntrySignal, CalculationMode.Price, ticks * TickSize, false); }
+        void IOrders.MoveStop(long ticks) { SetStopLoss(OrderNames.Entry, CalculationMode.Price, ticks * TickSize, false); }
 
         void IOrders.Cancel(OwnOrder order) { CancelOrder((Order)order.Key); }
 
@@ -108,25 +97,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         private static OwnOrder Own(Run known, Order order)
         {
             bool buys = order.OrderAction == OrderAction.Buy || order.OrderAction == OrderAction.BuyToCover;
-            return known.Trader.Custody.Trade.Order(order, RoleOf(order.Name), buys ? 1 : -1);
-        }
-
-        private static Role RoleOf(string name)
-        {
-            Role role;
-            return name != null && Roles.TryGetValue(name, out role) ? role : Role.Other;
-        }
-
-        private static Dictionary<string, Role> MakeRoles()
-        {
-            Dictionary<string, Role> roles = new Dictionary<string, Role>();
-            roles.Add(EntrySignal, Role.Entry);
-            roles.Add("Stop loss", Role.Stop);
-            roles.Add("Profit target", Role.Target);
-            roles.Add("Exit on session close", Role.Exit);
-            roles.Add("Close", Role.Exit);
-            foreach (string signal in ExitSignals) roles.Add(signal, Role.Exit);
-            return roles;
+            return known.Trader.Custody.Trade.Order(order, OrderNames.RoleOf(order.Name), buys ? 1 : -1);
         }
 
         // States in which the broker or the exchange has an order and keeps it; some stops never go beyond Accepted.

@@ -31,7 +31,9 @@ namespace NinjaTrader.NinjaScript.Strategies
         private Run loaded;        // the same, but for Terminated, which may come in the middle of an order call
         private SessionIterator sessions;
         private Timer timer;
-        private DateTime lastTick;
+        private DateTime lastTick, newestBar;
+
+        private static DateTime Now { get { return NinjaTrader.Core.Globals.Now; } }
 
         protected override void OnStateChange()
         {
@@ -62,7 +64,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             Run known = run;
             if (known == null || BarsInProgress != 0) return;
-            DateTime stamp = Time[0];
+            DateTime stamp = newestBar = Time[0];
             double[] ohlcv = { Open[0], High[0], Low[0], Close[0], Volume[0] };
             known.Inbox.Do(() =>
             {
@@ -82,7 +84,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             string name = execution.Name ?? "";
             int side = marketPosition == MarketPosition.Long ? 1 : -1;
             known.Inbox.Do(() => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
-                RoleOf(name), side, quantity, price, () => ToUtc(time)));
+                OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
         }
 
         protected override void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity, int filled,
@@ -106,7 +108,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected override void OnMarketData(MarketDataEventArgs marketDataUpdate)
         {
-            DateTime now = NinjaTrader.Core.Globals.Now; // in playback far faster than the timer
+            DateTime now = Now; // in playback far faster than the timer
             if (now - lastTick < TickPause && now >= lastTick) return;
             lastTick = now;
             Tick();
@@ -249,7 +251,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                     if (position.Instrument == Instrument && Signed(position) != 0) return true;
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
-                    if (order.Instrument == Instrument && RoleOf(order.Name) != Role.Other
+                    if (order.Instrument == Instrument && OrderNames.RoleOf(order.Name) != Role.Other
                         && !Order.IsTerminalState(order.OrderState)) return true;
             return false;
         }

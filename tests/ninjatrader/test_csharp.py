@@ -217,12 +217,13 @@ def test_the_strategy_does_not_trade_without_a_bundle(tmp_path: Path) -> None:
     assert "version 1" in log
 
 
-def test_a_rejected_entry_does_not_stop_the_strategy(tmp_path: Path) -> None:
-    lines, _ = run_host(tmp_path, bundle(1), mode="reject")
-    assert int(lines[0]) > 10
+def test_after_a_rejected_entry_the_platform_stops_the_strategy(tmp_path: Path) -> None:
+    lines, log = run_host(tmp_path, bundle(1), manners="reject")
+    assert lines == ["1"]
+    assert "log Alert RLTrader: an order was refused (Entry, Rejected)" in log
 
 
 def test_nothing_is_done_to_a_position_of_someone_else(tmp_path: Path) -> None:
-    lines, log = run_host(tmp_path, bundle(1), mode="foreign")
+    lines, log = run_host(tmp_path, bundle(1), manners="foreign")
     assert lines == ["0"]
-    assert "holds another position" in log
+    assert "log Alert RLTrader: the account holds 1 of the instrument at the start" in log

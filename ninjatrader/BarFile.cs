@@ -11,7 +11,7 @@ namespace RLTrader
     {
         public long Time;
         public DateTime Open;
-        public double High, Low, Close, Volume;
+        public double First, High, Low, Close, Volume; // First is the price of its open
     }
 
     /// <summary>Reads bars; what it can't read it names by file and line.</summary>
@@ -19,7 +19,7 @@ namespace RLTrader
     {
         public static readonly DateTime Epoch = new DateTime(1970, 1, 1, 0, 0, 0, DateTimeKind.Utc);
         private static readonly string[] Forms = { "yyyy-MM-dd HH:mm:ss", "yyyy-MM-ddTHH:mm:ss", "yyyy-MM-dd HH:mm:sszzz", "yyyy-MM-ddTHH:mm:sszzz", "yyyy-MM-ddTHH:mm:ssZ" };
-        private static readonly string[] Needed = { "timestamp", "high", "low", "close", "volume" };
+        private static readonly string[] Needed = { "timestamp", "open", "high", "low", "close", "volume" };
 
         public static List<Bar> Read(string path)
         {
@@ -51,7 +51,9 @@ namespace RLTrader
                 DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out open)) return false;
             bar.Open = open;
             bar.Time = (long)(open - Epoch).TotalSeconds;
-            return Number(parts[at[1]], out bar.High) && Number(parts[at[2]], out bar.Low) && Number(parts[at[3]], out bar.Close) && Number(parts[at[4]], out bar.Volume);
+            return Number(parts[at[1]], out bar.First) && Number(parts[at[2]], out bar.High)
+                && Number(parts[at[3]], out bar.Low) && Number(parts[at[4]], out bar.Close)
+                && Number(parts[at[5]], out bar.Volume);
         }
 
         private static bool Number(string text, out double x)
