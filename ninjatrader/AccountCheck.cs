@@ -17,8 +17,8 @@ namespace RLTrader
         /// <summary>Whether the two have differed for too long, or the account was not flat at the start.</summary>
         public bool Disagrees { get; private set; }
 
-        /// <summary>Whether the account does not hold the strategy's trade at this moment.</summary>
-        public bool Doubtful { get; private set; }
+        /// <summary>Whether the account holds the strategy's trade at this moment, as far as it can be known.</summary>
+        public bool Holds(int net) { return !watched || net == 0 || orders.AccountNet * net > 0; }
 
         /// <summary>Whether the strategy's trade has been gone from the account for too long: someone else closed it, so
         /// that the strategy's own orders would open another.</summary>
@@ -47,7 +47,6 @@ namespace RLTrader
             bool gone = net != 0 && held * net <= 0 && !unsure;
             if (!gone) goneSince = null;
             else if (goneSince == null) goneSince = now;
-            Doubtful = gone;
             Gone = gone && now - goneSince.Value >= Custody.AccountPatience;
             if (held == net || unsure)
             {

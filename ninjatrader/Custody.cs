@@ -115,6 +115,7 @@ namespace RLTrader
             if (Late) return Withheld.Late;
             if (guard.Block != Block.None) return Withheld.Blocked;
             if (orders.PlatformNet != 0) return Withheld.Platform; // an entry might reverse what the platform believes in
+            if (account.Watched && orders.AccountNet != 0) return Withheld.Account;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
@@ -153,6 +154,7 @@ namespace RLTrader
             if (trouble == Trouble.None) return;
             orders.Tell("an order was refused (" + order.Role + ", " + trouble + ")", true);
             NoteRejection(order);
+            if (trouble == Trouble.ChangeRefused) platformCloses = now;
         }
 
         /// <summary>The order connection was lost, or is back.</summary>
@@ -211,7 +213,7 @@ namespace RLTrader
                 return;
             }
             ExitReason reason;
-            if (MustLeave(close, out reason) && !account.Doubtful) Exit(reason);
+            if (MustLeave(close, out reason)) Exit(reason);
         }
 
         private void Measure()
@@ -291,7 +293,7 @@ namespace RLTrader
 
         private void Exit(ExitReason reason)
         {
-            if (exitTried != null && now - exitTried.Value < Again) return;
+            if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Again)) return;
             exitTried = now;
             if (++exitTries > MostExits)
             {

@@ -22,7 +22,7 @@ namespace RLTrader
             null, "historical", "warming up", "flat by", "closed on this bar", "an entry is on its way",
             "an exit is on its way", "the account holds another position", "halted"
         };
-        private static readonly string[] WithheldNames = { null, "flat by", "blocked", "platform", "not connected" };
+        private static readonly string[] WithheldNames = { null, "flat by", "blocked", "platform", "account", "not connected" };
         private static readonly string[] TroubleNames = { "none", "rejected", "change refused" };
 
         private readonly object gate = new object();

@@ -54,6 +54,7 @@ namespace RLTrader.Host
         {
             int all = exchange.Own + exchange.Foreign;
             if (exchange.Own == 0) return;
+            watchdog.ClosedByHand();
             exchange.Own = exchange.Foreign = 0;
             WhenUp(() => Account(-all));
         }
@@ -63,7 +64,7 @@ namespace RLTrader.Host
             if (!enabled || stopping) return;
             if (step.At % 2 == 0) endInCall = true;
             else Switch();
-            clockwork.After(2000, Switch);
+            clockwork.After(endInCall ? 65000 : 0, Switch);
         }
 
         private void Switch()
@@ -114,17 +115,18 @@ namespace RLTrader.Host
             if (!ordersUp || !pricesUp) return;
             ordersUp = !orders;
             pricesUp = !prices;
-            clockwork.After(broker.Below(400), () => Status(false, orders, prices));
+            clockwork.After(broker.Below(400), Status);
             long at = clockwork.Now;
             int sent = instance;
             if (seconds > 10) clockwork.After(10000, () => LostTooLong(sent));
             clockwork.After(seconds * 1000L, () =>
             {
                 ordersUp = pricesUp = true;
-                List<Action> reports = new List<Action>(held);
+                long until = clockwork.Now;
+                foreach (Action report in held.ToArray()) clockwork.At(until += broker.Below(300), report);
+                catchingUp = Math.Max(until, clockwork.Now);
                 held.Clear();
-                foreach (Action report in reports) report();
-                clockwork.After(broker.Below(400), () => Status(true, orders, prices));
+                clockwork.After(broker.Below(400), Status);
             });
         }
 
@@ -136,19 +138,20 @@ namespace RLTrader.Host
             if (strategy.ConnectionLossHandling == ConnectionLossHandling.Recalculate) clockwork.After(40000, Relaunch);
         }
 
-        private void Status(bool up, bool orders, bool prices)
+        private void Status()
         {
             ConnectionStatusEventArgs status = new ConnectionStatusEventArgs { Connection = connection };
-            status.Status = up || !orders ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
-            status.PriceStatus = up || !prices ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
+            status.Status = ordersUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
+            status.PriceStatus = pricesUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
             connection.Status = status.Status;
             Call(() => strategy.Tell(status));
         }
 
         private void WhenUp(Action work)
         {
-            if (ordersUp) work();
-            else held.Add(work);
+            if (!ordersUp) held.Add(work);
+            else if (clockwork.Now < catchingUp) clockwork.At(catchingUp, work); // behind the news that waited
+            else work();
         }
 
         private void Account(int change)
@@ -168,8 +171,8 @@ namespace RLTrader.Host
             if (order.Over && state == OrderState.Filled && order.Other != null && !order.Other.Over)
                 exchange.Cancel(order.Other, Nested); // the broker's own OCO
             int total = order.Filled;
-            if (local || ordersUp) Hear(order, state, filled, price, error, total);
-            else held.Add(() => Hear(order, state, filled, price, error, total));
+            if (local) Hear(order, state, filled, price, error, total);
+            else WhenUp(() => Hear(order, state, filled, price, error, total));
         }
 
         private void Hear(Resting order, OrderState state, int filled, long price, ErrorCode error, int total)
@@ -195,6 +198,7 @@ namespace RLTrader.Host
             bool rejected = state == OrderState.Rejected;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
+            rejection |= rejected;
             if (rejected || refused) StopCancelClose();
         }
 

@@ -47,6 +47,7 @@ namespace RLTrader.Host
         {
             stopMode = mode;
             stopValue = value;
+            if (mode == CalculationMode.Price && pricesUp) watchdog.MovingStop((long)Math.Round(value / Tick));
             if (strategy.Position.Net == 0 || strategy.State == State.Terminated) return;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && Mine(order) && roles[order] == Role.Stop)
@@ -169,6 +170,7 @@ namespace RLTrader.Host
         private void Amend(Resting order, long price, int quantity)
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
             WhenUp(() => exchange.Change(order, price, quantity, Nested));
         }
 
@@ -240,6 +242,8 @@ namespace RLTrader.Host
             endInCall = false;
             Terminate();
         }
+
+        internal bool Waiting(Role role) { return Alive(role); }
 
         private bool Alive(Role role)
         {

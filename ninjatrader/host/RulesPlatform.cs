@@ -5,10 +5,12 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Reflection;
 using System.Text;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
 using NinjaTrader.NinjaScript;
+using NinjaTrader.NinjaScript.Strategies;
 
 namespace RLTrader.Host
 {
@@ -97,6 +99,23 @@ namespace RLTrader.Host
         // The rules let a stop stand at the close itself, so the bid lies above it and the ask below.
         public double Bid { get { return close + tick; } }
         public double Ask { get { return close - tick; } }
+
+        /// <summary>Set one of the strategy's settings: NAME=VALUE.</summary>
+        public void Set(string setting)
+        {
+            string[] parts = setting.Split(new[] { '=' }, 2);
+            PropertyInfo property = typeof(RLTraderStrategy).GetProperty(parts[0]);
+            if (parts.Length < 2 || property == null || property.DeclaringType != typeof(RLTraderStrategy))
+                throw new BundleException(setting + ": no setting of the strategy; give NAME=VALUE, such as Shadow=true");
+            try
+            {
+                property.SetValue(strategy, Convert.ChangeType(parts[1], property.PropertyType, CultureInfo.InvariantCulture), null);
+            }
+            catch (FormatException)
+            {
+                throw new BundleException(setting + ": no " + property.PropertyType.Name + "; give another value");
+            }
+        }
 
         /// <summary>Play bars: time (seconds since 1970, UTC), open, high, low, close, volume.</summary>
         public void Play(IEnumerable<double[]> bars)
@@ -199,6 +218,7 @@ namespace RLTrader.Host
             trades.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0},{1},{2:R},{3},{4:R}",
                 side, Minute(entered), entry, Minute(time), price));
             int closes = -side;
+            strategy.Account.Cash += side * (price - entry) * quantity * strategy.Instrument.MasterInstrument.PointValue;
             side = 0;
             Execute(order, name, price, quantity, closes, time, OrderState.Filled);
             foreach (Order other in new[] { stop, target })

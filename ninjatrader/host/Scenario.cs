@@ -80,7 +80,7 @@ namespace RLTrader.Host
             made.KeepsExits = chance.OneIn(3);
             for (int minute = 1; minute <= made.Minutes; minute++)
                 if (chance.OneIn(2)) made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
-            for (int left = chance.Below(7); left > 0; left--) made.AddUnkind(chance);
+            for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -90,15 +90,25 @@ namespace RLTrader.Host
             Event what = (Event)chance.Between((int)Event.RejectEntry, (int)Event.BadBar);
             bool rare = what == Event.Disable || what == Event.Crash || what == Event.Kill || what == Event.CloseByHand;
             if (rare && !chance.OneIn(2)) return;
-            long at = chance.Below(Minutes * 60) * 1000L + chance.Below(1000);
-            // News of an order comes within a second or two of a bar's close, so many things should happen then.
-            if (chance.OneIn(2)) at = chance.Between(1, Minutes) * 60000L + chance.Below(3000);
             int amount = 1;
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown) amount = chance.Between(2, 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);
-            Add(what, at, amount);
+            Add(what, Moment(chance), amount);
+        }
+
+        // Anywhere, or where much is going on: after a bar's close, after another step, when all is to be flat.
+        private long Moment(Chance chance)
+        {
+            long flat = (SessionEnd - FirstMinute - 2) * 60000L;
+            switch (chance.Below(4))
+            {
+                case 0: return chance.Between(1, Minutes) * 60000L + chance.Below(3000);
+                case 1: return Steps.Count == 0 ? 60000 : Steps[chance.Below(Steps.Count)].At + chance.Below(15000);
+                case 2: return flat < Minutes * 60000L ? Math.Max(0, flat - 12000) + chance.Below(14000) : chance.Below(60000);
+                default: return chance.Below(Minutes * 60) * 1000L + chance.Below(1000);
+            }
         }
 
         private void Add(Event what, long at, int amount) { Steps.Add(new Step { Event = what, At = at, Amount = amount }); }

@@ -22,7 +22,7 @@ namespace RLTrader.Host
         internal readonly Clockwork clockwork = new Clockwork();
         internal readonly Exchange exchange;
         internal ScriptedStrategy strategy;
-        internal bool enabled, ordersUp = true, pricesUp = true, stopping, realtime;
+        internal bool enabled, ordersUp = true, pricesUp = true, stopping, rejection, realtime;
         internal int instance, outstanding;
 
         private readonly Chance market, broker, messenger;
@@ -36,7 +36,7 @@ namespace RLTrader.Host
         private readonly List<long[]> past = new List<long[]>();
         private readonly string killFile;
         private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
-        private long lastTold;
+        private long lastTold, catchingUp;
         private int wish, executionNumber, loseExecution;
         private bool badBar;
 
@@ -69,6 +69,9 @@ namespace RLTrader.Host
         /// <summary>Milliseconds from the start to the end of the session.</summary>
         public long EndOfSession { get { return (Scenario.SessionEnd - Scenario.FirstMinute) * 60000L; } }
 
+        /// <summary>What the account holds, as the platform was told.</summary>
+        internal int AccountNet { get { return accountPosition.Net; } }
+
         private bool Nested { get { return Scenario.Manner == Manner.Playback; } }
 
         private string Stamp { get { return UtcNow.ToString("HH:mm:ss.fff ", System.Globalization.CultureInfo.InvariantCulture); } }
@@ -98,6 +101,14 @@ namespace RLTrader.Host
                 if (killFile.Length > 0) System.IO.File.Delete(killFile);
             }
             return watchdog.Problem;
+        }
+
+        /// <summary>Start an instance and let no time pass.</summary>
+        internal void LaunchOnly()
+        {
+            NinjaTrader.Core.Globals.Clock = () => Start;
+            MakePast();
+            Launch();
         }
 
         internal void Say(string what) { if (Trace != null) Trace.Add(Stamp + what); }
@@ -188,7 +199,7 @@ namespace RLTrader.Host
             listed.Become(State.SetDefaults);
             listed.Become(State.Terminated);
             instance++;
-            stopping = false;
+            stopping = rejection = false;
             entryContracts = 0;
             strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
             strategy.Position = new Position { Account = account, Instrument = instrument };
@@ -199,6 +210,7 @@ namespace RLTrader.Host
             strategy.MakeAgent = () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
             enabled = true;
+            realtime = false;
             Try(() => strategy.Become(State.SetDefaults));
             strategy.LogFolder = null;
             strategy.FlattenOnStart = Scenario.FlattenOnStart;
@@ -211,8 +223,8 @@ namespace RLTrader.Host
             Try(() => strategy.Become(State.Historical));
             foreach (long[] values in past) Show(values);
             Try(() => strategy.Become(State.Transition));
-            Try(() => strategy.Become(State.Realtime));
             realtime = true;
+            Try(() => strategy.Become(State.Realtime));
             watchdog.Launched();
         }
 
@@ -235,6 +247,7 @@ namespace RLTrader.Host
 
         private int Wish()
         {
+            if (!realtime) return market.Below(4); // on bars of the past something is always wished for
             int taken = wish;
             wish = 0;
             return taken;

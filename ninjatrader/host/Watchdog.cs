@@ -9,11 +9,11 @@ namespace RLTrader.Host
     /// <summary>Holds a simulation to its invariants; keeps the first that is broken.</summary>
     public sealed class Watchdog
     {
-        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000, HandLimit = 30000, Fresh = 3000;
+        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000, HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, foreignFor, lastHeld, killedAt = Never, handAt = Never, lostAt = -60000;
-        private bool wasUp = true, over, crashed, told, orphanTold;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never, lostAt = -60000;
+        private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -75,9 +75,11 @@ namespace RLTrader.Host
 
         public void Happened(Event what)
         {
+            disturbed |= what != Event.Wish;
             if (what == Event.Kill) killedAt = Now;
-            if (what == Event.CloseByHand) handAt = Math.Min(handAt, Now);
         }
+
+        public void ClosedByHand() { handAt = Math.Min(handAt, Now); }
 
         /// <summary>The strategy sends an entry.</summary>
         public void Entering()
@@ -88,7 +90,7 @@ namespace RLTrader.Host
             if (Now > killedAt + Fresh) Wrong("an entry while the kill switch is on");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
-            if (foreignFor > 20000 && !ByHand) Wrong("an entry while the account holds someone else's position");
+            if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
             if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
         }
 
@@ -96,7 +98,17 @@ namespace RLTrader.Host
         public void Exiting(bool another)
         {
             if (another) Wrong("an exit while another is on its way");
+            if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
+                Wrong("an exit of a trade that is gone");
+            if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled) Wrong("an order on a bar of the past");
+        }
+
+        /// <summary>The strategy asks for a stop at a price in ticks.</summary>
+        public void MovingStop(long price)
+        {
+            int side = Math.Sign(simulation.strategy.Position.Net);
+            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask) Wrong("a stop asked for at the market");
         }
 
         /// <summary>After every event.</summary>
@@ -107,7 +119,6 @@ namespace RLTrader.Host
             if (simulation.ordersUp != wasUp) turnedAt = Now;
             wasUp = simulation.ordersUp;
             bool reachable = simulation.ordersUp && Exchange.Open;
-            foreignFor = Exchange.Foreign == 0 ? 0 : foreignFor + (reachable ? passed : 0);
             if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0) handAt = Math.Min(handAt, Now);
@@ -131,6 +142,12 @@ namespace RLTrader.Host
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat ? late : 0;
             if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
+            bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart && !simulation.Scenario.Shadow;
+            if (flattens && Now > OrphanLimit && !disturbed && Exchange.Foreign != 0)
+                Wrong("what the account held at the start is left");
+            bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
+            entryWaits = waiting ? entryWaits + passed : 0;
+            if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
             bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting()) Wrong("a position while the kill switch is on");
         }
@@ -147,7 +164,7 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over) continue;
-                if (order.Type == OrderType.Market || order.Changing > 0 || !order.There) return;
+                if (order.Type == OrderType.Market || !order.There) return;
                 if (order.Order.OrderState == OrderState.CancelPending) return;
                 if (order.Type != OrderType.StopMarket) continue;
                 stop = order;
