@@ -52,6 +52,8 @@ class Bars:
         precomputed: the eleven features (float64, same index) of an already processed file, used
             as they are instead of computing them; None as a rule.
         bar_seconds: length of a bar in seconds, 60 as a rule.
+        snapped: off-grid prices that were moved to the grid.
+        accepted: kinds of problems, as docs/data.md names them, that someone chose to go on with.
     """
 
     frame: pd.DataFrame
@@ -60,6 +62,7 @@ class Bars:
     precomputed: pd.DataFrame | None = None
     bar_seconds: int = 60
     snapped: int = field(default=0, compare=False)
+    accepted: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_frame(

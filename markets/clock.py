@@ -24,28 +24,37 @@ END_NS = 2_840_140_800_000_000_000
 """2060-01-01 in UTC: until here it is."""
 
 _NS_PER_MINUTE = 60_000_000_000
-_MINUTES_PER_DAY = 1440
+MINUTES_PER_DAY = 1440
 
 
 @cache
-def _offset_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _offset_table(zone: ZoneInfo = NEW_YORK) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the hours (UTC, in minutes since 1970) at which the offset changes, and the offsets."""
-    changes, offsets = [np.iinfo(np.int64).min], [-300]
     moment, end = datetime(1990, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC)
-    previous = -300
+    first = moment.astimezone(zone).utcoffset()
+    assert first is not None
+    previous = int(first.total_seconds()) // 60
+    changes, offsets = [np.iinfo(np.int64).min], [previous]
     while moment < end:
-        delta = moment.astimezone(NEW_YORK).utcoffset()
+        delta = moment.astimezone(zone).utcoffset()
         assert delta is not None
         offset = int(delta.total_seconds()) // 60
         if offset != previous:  # walk back to the hour of the change
             hour = moment
-            while hour.astimezone(NEW_YORK).utcoffset() == delta:
+            while hour.astimezone(zone).utcoffset() == delta:
                 hour -= timedelta(hours=1)
             changes.append(int((hour + timedelta(hours=1)).timestamp()) // 60)
             offsets.append(offset)
             previous = offset
         moment += timedelta(days=1)
     return np.array(changes, np.int64), np.array(offsets, np.int64)
+
+
+def utc_offset_minutes(timestamps_ns: ArrayLike, zone: ZoneInfo = NEW_YORK) -> NDArray[np.int64]:
+    """Return a zone's offset from UTC in minutes, -300 or -240 in New York, of the same shape."""
+    utc = np.asarray(timestamps_ns, np.int64) // _NS_PER_MINUTE
+    changes, offsets = _offset_table(zone)
+    return offsets[np.searchsorted(changes, utc, side="right") - 1]
 
 
 def _local_minutes(timestamps_ns: ArrayLike) -> NDArray[np.int64]:
@@ -63,12 +72,12 @@ def new_york_minutes(timestamps_ns: ArrayLike) -> NDArray[np.int32]:
     Returns:
         int32 of the same shape, 0 to 1439.
     """
-    return (_local_minutes(timestamps_ns) % _MINUTES_PER_DAY).astype(np.int32)
+    return (_local_minutes(timestamps_ns) % MINUTES_PER_DAY).astype(np.int32)
 
 
 def new_york_dates(timestamps_ns: ArrayLike) -> NDArray[np.int32]:
     """Return New York calendar dates as int32 days since 1970-01-01, of the same shape."""
-    return (_local_minutes(timestamps_ns) // _MINUTES_PER_DAY).astype(np.int32)
+    return (_local_minutes(timestamps_ns) // MINUTES_PER_DAY).astype(np.int32)
 
 
 def new_york_to_utc_ns(date: str, minute: int) -> int:

@@ -97,6 +97,11 @@ SYMBOLS: tuple[str, ...] = tuple(_TABLE)
 """The eight built-in symbols, in table order."""
 
 
+def symbols() -> tuple[str, ...]:
+    """Return all registered symbols: the built-in ones, then those that were added."""
+    return tuple(_TABLE)
+
+
 def get_contract(symbol: str) -> Contract:
     """Return the contract registered under ``symbol`` (any case).
 

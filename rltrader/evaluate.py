@@ -55,8 +55,8 @@ def evaluate(policy: Path, seconds: Path | None, out: Path, **options: Any) -> N
     """
     from jax_port.data import held_out
     from jax_port.data.data_loader import load
-    from jax_port.evaluation.evaluate import evaluate as play
     from jax_port.evaluation.evaluate import check_policy
+    from jax_port.evaluation.evaluate import evaluate as play
     from jax_port.evaluation.intrabar import evaluate_both
     from jax_port.evaluation.report import to_values, write
     from jax_port.ppo.policy import load_policy

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,10 @@ from rich.table import Table
 from markets import Bars, InputError, get_contract
 
 OUT = Path("reports/export")
+LIMITED = "RLTRADER_LIMITED_PROCESS"
+MOST_MEMORY = 16 << 30
+MOST_SECONDS = 3600
+"""Limits of a process that loads a received bundle's programs: bytes of memory, CPU seconds."""
 
 
 def market_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,6 +47,11 @@ def market_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--observations", type=click.IntRange(min=1), default=100_000, show_default=True)
 @click.option("--episodes", type=click.IntRange(min=1), default=20, show_default=True, help="Replayed.")
 @click.option("--need-csharp", is_flag=True, help="Fail where Mono is missing, instead of saying so.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Load the bundle's own zip, normaliser and .pt2, which can run any code.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def verify(folder: Path, out: Path, **options: Any) -> None:
     """Prove that every file of a bundle decides as the port does; write chain.json and chain.html.
@@ -50,9 +63,16 @@ def verify(folder: Path, out: Path, **options: Any) -> None:
     from parity.export_chain.verify import Request
     from parity.export_chain.verify import verify as run
 
+    if options["trust"] and os.environ.get(LIMITED) != "1":
+        raise SystemExit(_in_limited_process())
     bars = _bars(folder, options)
     request = Request(
-        folder, bars, options["observations"], options["episodes"], options["need_csharp"]
+        folder,
+        bars,
+        options["observations"],
+        options["episodes"],
+        options["need_csharp"],
+        options["trust"],
     )
     console = Console(stderr=True)
     with console.status("verifying") as status:
@@ -98,6 +118,23 @@ def day(folder: Path, date: str | None, to: Path, **options: Any) -> None:
             f"{to}: cannot be written ({error.strerror or error}); choose another --to"
         ) from None
     click.echo(f"{made['day']}: {len(made['features'])} bars; {to / BARS} and {to / DAY}")
+
+
+def _in_limited_process() -> int:
+    """Run this command again in a process of limited memory and time; return its exit code."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "rltrader", *sys.argv[1:]],
+        env={**os.environ, LIMITED: "1"},
+        preexec_fn=limit,
+        check=False,
+    )
+    return done.returncode if done.returncode >= 0 else 1
 
 
 def _bars(folder: Path, options: dict[str, Any]) -> Bars | None:

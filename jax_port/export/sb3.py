@@ -7,16 +7,15 @@ read as plain tensors, and of the normaliser's pickle only arrays and numbers ar
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
+import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -25,8 +24,12 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.envs.registry import phase_of
-from jax_port.export.layers import from_sb3, sb3_spec, to_flax, to_sb3, to_torch
-from jax_port.ppo.policy import Policy
+from jax_port.evaluation.evaluate import check_policy
+from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch
+from jax_port.export.sb3_archive import Archive, read_archive, read_pickle
+from jax_port.export.sb3_description import network_of, original_policy
+from jax_port.ppo.networks import masked_log_probs
+from jax_port.ppo.policy import Policy, make_network
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from jax_port.ppo.settings import RATES, TrainSettings
 from jax_port.runs.gate import UNGATED
@@ -34,6 +37,8 @@ from markets import EnvConfig, InputError
 
 MODEL, NORMALIZER = "maskable_ppo.zip", "vecnormalize.pkl"
 ACTIVATIONS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
+PROBES = 4096
+"""Observations on which an imported network is held against the original."""
 NOTE = "rltrader"
 """Attribute in which both files carry what they were made from."""
 
@@ -112,9 +117,10 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
         InputError: a file can't be read, the network is not two plain towers, the normaliser's formula
             is another, or the rules are not known.
     """
-    data, state = _read_zip(model)
-    found = data.get(NOTE)
-    note: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    archive = read_archive(model)
+    stored = archive.data.get(NOTE)
+    note: Mapping[str, Any] = stored if isinstance(stored, Mapping) else {}
+    spec = network_of(archive)
     if config is None:
         if not note:
             raise InputError(
@@ -127,9 +133,10 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
             raise InputError(
                 f"{model}: its note of the environment is damaged; say with --phase which it is for"
             ) from None
-    spec = sb3_spec(state, _activation(data, model))
-    weights = {name: value.numpy() for name, value in from_sb3(state, spec).items()}
+    weights = {name: value.numpy() for name, value in from_sb3(archive.state, spec).items()}
     policy = Policy(spec, to_flax(weights, spec), read_statistics(normalizer), config)
+    check_policy(policy)
+    require_same_decisions(policy, archive)
     return replace(policy, about=_about(policy, note, model))
 
 
@@ -151,61 +158,52 @@ def _about(policy: Policy, note: Mapping[str, Any], path: Path) -> dict[str, Any
     return {**found, "ancestor": made} if made else found
 
 
-def _read_zip(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return a zip's description and its policy's tensors."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a model that MaskablePPO.save wrote")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-            tensors = io.BytesIO(archive.read("policy.pth"))
-        state = dict(torch.load(tensors, weights_only=True, map_location="cpu"))
-        finite = {name: bool(torch.isfinite(value).all()) for name, value in state.items()}
-        data = dict(data)
-    except (
-        *(zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, OSError),
-        pickle.UnpicklingError,
-    ) as error:
-        raise InputError(
-            f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
-        ) from None
-    if not all(finite.values()):
-        name = next(name for name, good in finite.items() if not good)
-        raise InputError(f"{path}: {name} holds what is no number; give an earlier model of the run")
-    return data, state
+def require_same_decisions(policy: Policy, archive: Archive) -> None:
+    """Run the library's network and the imported one on the same observations and hold them together.
+
+    Raises:
+        InputError: logits, values or a likeliest action differ by more than float32 explains.
+    """
+    generator = np.random.default_rng(0)
+    size, actions = (
+        policy.statistics["mean"].shape[0],
+        policy.params["params"]["action_head"]["bias"].size,
+    )
+    obs = generator.normal(0.0, 1.0, (PROBES, size)).astype(np.float32)
+    obs[::4] = np.clip(obs[::4] * 8.0, -CLIP, CLIP)
+    masks = generator.random((PROBES, actions)) < 0.7
+    masks[:, 0] = True
+    original: Any = original_policy(archive, policy.spec)
+    with torch.no_grad():
+        tensors = torch.from_numpy(obs)
+        distribution = original.get_distribution(tensors, action_masks=masks)
+        theirs = {
+            "probabilities": distribution.distribution.probs.numpy(),
+            "values": original.predict_values(tensors).numpy()[:, 0],
+        }
+    logits, values = forward(policy, obs)
+    ours = {
+        "probabilities": np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(masks)))),
+        "values": np.asarray(values),
+    }
+    for name, expected in theirs.items():
+        if not np.allclose(ours[name], expected, rtol=1e-4, atol=1e-5):
+            worst = float(np.abs(ours[name] - expected).max())
+            raise InputError(
+                f"{archive.path}: after the import {name} differ by {worst:.2g} from those of the "
+                f"network "
+                f"in the zip, on {PROBES:,} observations; this model is not understood, so it was not "
+                "imported"
+            )
 
 
-def _activation(data: Mapping[str, Any], path: Path) -> str:
-    """Return the activation's name; SB3's own default is Tanh, and shapes do not tell it."""
-    kwargs = data.get("policy_kwargs")
-    text = str(kwargs.get("activation_fn", "Tanh")) if isinstance(kwargs, Mapping) else "Tanh"
-    for name, kind in ACTIVATIONS.items():
-        if kind.__name__ in text:
-            return name
-    raise InputError(f"{path}: its activation {text} is not one of {', '.join(ACTIVATIONS)}")
-
-
-class _Shell(dict[Any, Any]):
-    """Stands for every class in a pickle that is not an array: it holds a state, and does nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):  # a random generator's is a tuple
-            self.__dict__.update(state)
-
-
-class _Reader(pickle.Unpickler):
-    """An unpickler that rebuilds arrays and leaves everything else as shells."""
-
-    _ARRAYS = frozenset({"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"})
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return NumPy's own rebuilding functions, else a shell."""
-        if module.split(".")[0] == "numpy" and name in self._ARRAYS:
-            return super().find_class(module, name)
-        return _Shell
+def forward(policy: Policy, obs: NDArray[np.float32]) -> tuple[jax.Array, jax.Array]:
+    """Return logits (B, A) and values (B,) of a policy's network on normalised observations (B, D)."""
+    network = make_network(policy.spec, num_actions=phase_of(policy.config).num_actions)
+    with jax.default_matmul_precision("highest"):
+        logits: Any = network.apply(policy.params, obs, part="policy")
+        values: Any = network.apply(policy.params, obs, part="value")
+    return logits, values
 
 
 def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
@@ -215,21 +213,43 @@ def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
         InputError: it can't be read, observations are not normalised, or by another formula.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give what VecNormalize.save wrote beside the model")
+        raise InputError(
+            f"{path}: no such file; if the model was trained behind a VecNormalize, name what its save "
+            "wrote with --vecnormalize; a model trained without one (or with norm_obs=False) cannot "
+            "come "
+            "in, since policies here normalise their observations: train it behind a VecNormalize"
+        )
     try:
-        with path.open("rb") as file:
-            found = vars(_Reader(file).load())
-        rms = vars(found["obs_rms"])
-        numbers = {name: np.asarray(rms[name], np.float64) for name in ("mean", "var", "count")}
-        used, clip, epsilon = bool(found["norm_obs"]), float(found["clip_obs"]), float(found["epsilon"])
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError) as error:
+        stored = vars(read_pickle(path.read_bytes()))
+        if not stored["norm_obs"]:
+            raise InputError(
+                f"{path}: this VecNormalize leaves observations as they are (norm_obs=False), and "
+                "policies here normalise them; train the model with norm_obs=True"
+            )
+        rms = vars(stored["obs_rms"])
+        numbers = {name: _numbers(rms[name]) for name in ("mean", "var", "count")}
+        clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
+        if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
+            raise ValueError("mean and var are no two rows of the same length")
+    except (
+        *(pickle.UnpicklingError, OSError, KeyError, TypeError, ValueError, AttributeError),
+    ) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
             f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give what "
             "VecNormalize.save wrote"
         ) from None
-    if not used or (clip, epsilon) != (CLIP, EPSILON):
+    if (clip, epsilon) != (CLIP, EPSILON):
         raise InputError(
-            f"{path}: normalises with clip_obs {clip:g}, epsilon {epsilon:g}, norm_obs {used}; "
-            f"policies here use {CLIP:g}, {EPSILON:g} and True, so train it with these"
+            f"{path}: normalises with clip_obs {clip:g} and epsilon {epsilon:g}; policies here use "
+            f"{CLIP:g} and {EPSILON:g}, so train it with these"
         )
     return numbers
+
+
+def _numbers(value: Any) -> NDArray[np.float64]:
+    """Return an array or a number as float64; nested lists, which can be endless, are refused."""
+    if not isinstance(value, (np.ndarray, np.generic, int, float)):
+        raise TypeError(f"{type(value).__name__} where numbers should be")
+    return np.asarray(value, np.float64)

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from markets.contracts import Contract
 from markets.quality.facts import FULL_DAY_BARS, HALF_DAY_BARS
-from markets.quality.findings import CLOSED_LIMIT
 from markets.quality.inspection import Finding, QualityReport
+from markets.quality.time_zone import CLOSED_LIMIT
 
 BAR_WIDTH = 30
 """Characters of the longest line of the days' histogram."""
@@ -97,7 +97,7 @@ def _checks(report: QualityReport) -> Table:
         (
             "bars while the exchange is closed",
             f"{report.closed:,}",
-            f"{CLOSED_LIMIT:.0%}",
+            f"{CLOSED_LIMIT:.0%} a season",
             "time_zone",
             "closed_hours",
         ),

@@ -15,8 +15,10 @@ from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
 from markets.clock import in_regular_session, new_york_dates, new_york_minutes
 from markets.contracts import Contract
+from markets.file_facts import FileFacts
 from markets.quality import measurements as checks
-from markets.readers.spacing import MINUTE, SECOND, bar_steps, usual_step
+from markets.quality.sessions import while_closed
+from markets.spacing import MINUTE, SECOND, bar_steps, usual_step
 
 FULL_DAY_BARS = 380
 """From this many regular-session bars on a day is full: 390 to 16:00, 450 to 17:00, a few missing."""
@@ -112,6 +114,7 @@ class Rows:
         if not len(frame):
             raise InputError(f"{source}: there are no bars to look at; give a file with at least one")
         self.contract = contract
+        self.file: FileFacts = frame.attrs.get("file") or FileFacts("offset", name=source)
         self.ns = index.as_unit("ns").asi8
         self.prices = frame[list(PRICE_COLUMNS)].to_numpy(np.float64)
         self.volume = frame["volume"].to_numpy(np.float64)
@@ -139,7 +142,7 @@ class Rows:
         self.spikes[self.calm], self.bad_prints[self.calm] = checks.spikes(
             self.ns[self.calm], self.prices[self.calm], contract.tick_size
         )
-        self.closed = checks.while_closed(self.ns)
+        self.closed = while_closed(self.ns)
         self.few = checks.too_few_trades(self.prices, self.volume) & ~self.missing
         self.steps = bar_steps(self.ns)
 

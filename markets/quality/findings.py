@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from markets.bars import OFF_GRID_LIMIT
 from markets.config import EnvConfig
+from markets.contracts import Contract
+from markets.file_facts import FileFacts, contract_of, contracts_in_name
 from markets.quality import measurements as checks
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
-from markets.readers.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
+from markets.quality.time_zone import clock_faults
+from markets.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
 
-CLOSED_LIMIT = 0.03
-"""Share of bars in closed hours from which the time zone must be wrong."""
 THIN_DAY = 0.10
 """A day with less than this share of the median day's volume is thin."""
 
@@ -98,7 +99,36 @@ def problems(rows: Rows) -> Iterator[Finding]:
             f"{rows.contract.tick_size:g} points (first {rows.first(rows.off_grid.any(axis=1))})",
             "pass the right symbol, or ask for snapping with --snap",
         )
+    yield from symbol_problems(rows.file, rows.contract)
     yield from _clock_problems(rows)
+
+
+def symbol_problems(file: FileFacts, contract: Contract) -> Iterator[Finding]:
+    """Yield a problem where a file names another contract than the one it is read as."""
+    named = {text: contract_of(text) for text in file.contracts}
+    others = sorted(text for text, symbol in named.items() if symbol not in (None, contract.symbol))
+    if others:
+        right = named[others[0]]
+        yield Finding(
+            "other_contract",
+            1,
+            f"its column of symbols says {', '.join(others[:3])}, and the file was read as "
+            f"{contract.symbol}",
+            f"pass --symbol {right}",
+        )
+        return
+    if any(symbol == contract.symbol for symbol in named.values()):
+        return
+    in_name = contracts_in_name(file.name)
+    if in_name and contract.symbol not in in_name:
+        right = sorted(in_name)[0]
+        yield Finding(
+            "other_contract",
+            1,
+            f"its name speaks of {' and '.join(sorted(in_name))}, and the file was read as "
+            f"{contract.symbol}",
+            f"pass --symbol {right}, or rename the file",
+        )
 
 
 def _clock_problems(rows: Rows) -> Iterator[Finding]:
@@ -117,24 +147,10 @@ def _clock_problems(rows: Rows) -> Iterator[Finding]:
             f"{count:,} of {total:,} bars do not begin on a whole minute (first {rows.first(within)})",
             "export one-minute bars stamped by their open",
         )
-    closed = int(rows.closed.sum())
-    if closed > CLOSED_LIMIT * total:
-        hours = checks.best_shift(rows.ns)
-        hint = f" (they look {abs(hours)} hours {'early' if hours > 0 else 'late'})" if hours else ""
-        yield Finding(
-            "time_zone",
-            closed,
-            f"{closed:,} of {total:,} bars lie in hours when the exchange is closed, so the time zone "
-            f"is wrong{hint}",
-            "pass the zone the timestamps are in, for example --tz America/Chicago",
-        )
-    elif checks.stamped_by_close(rows.ns):
-        yield Finding(
-            "stamped_by_close",
-            total,
-            "sessions begin a minute late on every day, so bars carry the time of their close",
-            "subtract one minute from every timestamp",
-        )
+    if step <= MINUTE:
+        order = rows.order
+        for fault in clock_faults(rows.ns[order], rows.file, rows.volume[order]):
+            yield Finding(fault.kind, fault.bars, fault.message, fault.mend)
 
 
 def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
@@ -162,7 +178,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             "check the time zone, and pass the right one with --tz",
         )
     closed = int(rows.closed.sum())
-    if 0 < closed <= CLOSED_LIMIT * total:
+    if closed:
         yield Finding(
             "closed_hours",
             closed,
@@ -199,7 +215,9 @@ def _thin_warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             "short_days",
             len(short),
             f"{plural(len(short), 'day')} with under {HALF_DAY_BARS} regular bars ({_some(short)})",
-            "drop these days, or fill them from another source",
+            "drop these days, or fill them from another source"
+            if len(short) < len(facts.day_bars)
+            else "check the time zone and what was exported: no day has a whole regular session",
         )
     if facts.absent_days:
         yield Finding(

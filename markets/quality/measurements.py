@@ -1,4 +1,4 @@
-"""Measurements on raw bars, each a small function of arrays; ``quality.py`` turns them into words.
+"""Measurements on raw bars, each a small function of arrays; ``findings.py`` turns them into words.
 
 Times are int64 nanoseconds since 1970 in UTC, prices float64 points. A trading day runs from 18:00 New
 York time of the day before to 16:59, as the exchange has it.
@@ -19,18 +19,15 @@ from markets.clock import (
     new_york_dates,
     new_york_minutes,
 )
-from markets.readers.spacing import MINUTE
+from markets.quality.sessions import REOPEN_MINUTE
+from markets.spacing import MINUTE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-HALT_FIRST_MINUTE = 1020
-"""17:00 New York time, when the exchange halts for the day (or for the weekend)."""
 CASH_CLOSE_MINUTE = 960
 """16:00, when the stock exchanges close."""
-REOPEN_MINUTE = 1080
-"""18:00, when it opens again."""
 MINUTES_PER_DAY = 1440
 NS_PER_HOUR = 60 * MINUTE
 
@@ -128,27 +125,6 @@ def _minute_of_trading_day(ns: Ints) -> Ints:
     return (minutes - REOPEN_MINUTE) % MINUTES_PER_DAY
 
 
-def while_closed(ns: Ints) -> Flags:
-    """Return which bars lie in the daily halt (17:00 to 17:59) or the weekend, New York time."""
-    minute = new_york_minutes(ns)
-    weekday = (new_york_dates(ns) + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
-    return np.asarray(
-        ((minute >= HALT_FIRST_MINUTE) & (minute < REOPEN_MINUTE))
-        | (weekday == 5)
-        | ((weekday == 6) & (minute < REOPEN_MINUTE))
-        | ((weekday == 4) & (minute >= HALT_FIRST_MINUTE))
-    )
-
-
-def best_shift(ns: Ints) -> int:
-    """Return the whole hours, -12 to 12, to add so that the fewest bars lie in closed hours.
-
-    The smallest shift wins a tie.
-    """
-    shifts = sorted(range(-12, 13), key=lambda hours: (abs(hours), hours))
-    return min(shifts, key=lambda hours: int(while_closed(ns + hours * NS_PER_HOUR).sum()))
-
-
 def busiest_outside(ns: Ints, volume: Floats) -> int | None:
     """Return the New York minute at which the busiest half hour begins, if it should not be there.
 
@@ -158,23 +134,6 @@ def busiest_outside(ns: Ints, volume: Floats) -> int | None:
     inside = by_slot[RTH_FIRST_MINUTE // 30 : CASH_CLOSE_MINUTE // 30].max()
     busiest = int(np.argmax(by_slot))
     return busiest * 30 if by_slot[busiest] > BUSIER * inside else None
-
-
-def stamped_by_close(ns: Ints) -> bool:
-    """Return whether every session begins a minute late, as it does when bars carry their close.
-
-    Either no day has 09:30 and most have 09:31; or none has 18:00 and most have 17:00, which is a
-    minute of the daily halt.
-    """
-    minute = new_york_minutes(ns)
-    days = len(distinct(trading_days(ns)))
-
-    def share(at: int) -> float:
-        return int((minute == at).sum()) / days if days else 0.0
-
-    regular = share(RTH_FIRST_MINUTE) == 0 and share(RTH_FIRST_MINUTE + 1) >= 0.9
-    overnight = share(REOPEN_MINUTE) == 0 and share(HALT_FIRST_MINUTE) >= 0.6
-    return days >= 3 and (regular or overnight)
 
 
 def wrong_scale(prices: Floats) -> Ints:

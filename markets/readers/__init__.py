@@ -14,10 +14,12 @@ import pandas as pd
 from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES, Bars
 from markets.contracts import Contract, get_contract
+from markets.quality.door import admit
 from markets.readers import canonical, databento, ninjatrader, parquet, processed
-from markets.readers.spacing import infer_bar_seconds
-from markets.readers.table import CANONICAL, Options
+from markets.readers.columns import OTHER_TIME_NAMES, SYNONYMS, TIME_NAMES, UTC_NAMES
+from markets.readers.table import CANONICAL, Options, Stamped
 from markets.readers.text import look, read_bytes
+from markets.spacing import infer_bar_seconds
 
 Reader = Callable[[Path, Options], pd.DataFrame]
 
@@ -50,7 +52,7 @@ def detect_format(path: str | PathLike[str]) -> str:
         return "databento"
     if set(FEATURES) <= names:
         return "processed"
-    if names & {*COLUMNS, *canonical.TIME_NAMES}:
+    if names & {*COLUMNS, *TIME_NAMES, *OTHER_TIME_NAMES, *UTC_NAMES, *SYNONYMS}:
         return "csv"
     for delimiter in (";", "\t", "|"):
         if delimiter in head.line and "," not in head.line:
@@ -74,6 +76,7 @@ def read_frame(
     format: str | None = None,
     timezone: str | None = None,
     instrument: str | None = None,
+    stamped: Stamped | None = None,
 ) -> pd.DataFrame:
     """Return a file's rows as they are, before any of them is judged.
 
@@ -83,11 +86,14 @@ def read_frame(
         timezone: zone of timestamps that carry none; None for UTC. Timestamps with an offset, and
             numbers since 1970, need none and ignore it.
         instrument: symbol or instrument id to keep, of a Databento file with several.
+        stamped: "open" or "close", which end of a minute its time is; None for the format's own: the
+            close in NinjaTrader's, the open elsewhere.
 
     Returns:
         UTC index "timestamp" (nanoseconds, stamped by the bar's open, in the order of the file, with
         any duplicates) and float64 columns open, high, low, close (points), volume (contracts), with
-        NaN where a cell is empty; a processed file's features too.
+        NaN where a cell is empty; a processed file's features too. ``attrs["file"]`` holds the
+        file's :class:`markets.file_facts.FileFacts`.
 
     Raises:
         InputError: the file cannot be understood; the message names file, row and column.
@@ -96,7 +102,7 @@ def read_frame(
     name = format if format is not None else detect_format(path)
     if name not in FORMATS:
         raise InputError(f"unknown format {name!r}: choose one of {', '.join(FORMATS)}")
-    return FORMATS[name](path, Options(timezone, instrument))
+    return FORMATS[name](path, Options(timezone, instrument, stamped))
 
 
 def read_bars(
@@ -108,15 +114,22 @@ def read_bars(
     snap: bool = False,
     use_features: bool = False,
     instrument: str | None = None,
+    stamped: Stamped | None = None,
+    accept_problems: bool = False,
 ) -> Bars:
-    """Return a file's bars, validated and on the contract's tick grid.
+    """Return a file's bars, validated, on the contract's tick grid, and judged fit to train on.
+
+    Every command reads bars through here, so what ``rltrader data check`` refuses is refused
+    everywhere, by the same sentence.
 
     Args:
-        path, format, timezone, instrument: as for :func:`read_frame`.
+        path, format, timezone, instrument, stamped: as for :func:`read_frame`.
         symbol: a registered symbol, or a contract.
         snap: move any number of off-grid prices to the grid, see :meth:`Bars.from_frame`.
         use_features: use the eleven features of a processed file as they are, instead of computing
             them from its bars.
+        accept_problems: use bars that :func:`markets.quality.door.problems_of` would refuse; their
+            ``accepted`` then names the problems.
 
     Returns:
         Bars whose source is the file's name, of one minute, or of one second where the file's are.
@@ -125,7 +138,7 @@ def read_bars(
         InputError: the file cannot be understood, or its rows cannot be bars.
     """
     contract = symbol if isinstance(symbol, Contract) else get_contract(symbol)
-    frame = read_frame(path, format=format, timezone=timezone, instrument=instrument)
+    frame = read_frame(path, format=format, timezone=timezone, instrument=instrument, stamped=stamped)
     source = Path(path).name
     missing = [name for name in FEATURES if name not in frame.columns]
     if use_features and missing:
@@ -133,7 +146,7 @@ def read_bars(
             f"{source}: no feature column {', '.join(missing)}, so its features cannot be used as they "
             "are; let them be computed, or give a processed file"
         )
-    return Bars.from_frame(
+    bars = Bars.from_frame(
         frame,
         contract,
         source=source,
@@ -141,3 +154,4 @@ def read_bars(
         precomputed=frame[list(FEATURES)] if use_features else None,
         bar_seconds=infer_bar_seconds(frame.index, source),
     )
+    return admit(bars, frame.attrs["file"], accept_problems=accept_problems)

@@ -6,6 +6,7 @@ numbers of 1e-9 points. A minute without a trade has no row.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
-from markets.readers.table import Options, RawTable, require_columns
+from markets.readers.table import Options, RawTable, moved_to_open, require_columns, with_facts
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index
 
@@ -43,11 +44,13 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     raw = parse(path, head, names, ["ts_event", *optional, *COLUMNS])
     _require_short_bars(raw)
     raw = _one_instrument(raw, options.instrument)
-    index = utc_index(raw, "ts_event", options.timezone)
-    return pd.DataFrame(
+    index, stamps = utc_index(raw, "ts_event", options.timezone)
+    frame = pd.DataFrame(
         {name: _prices(raw, name) for name in PRICE_COLUMNS} | {"volume": raw.numbers("volume")},
-        index=index,
+        index=moved_to_open(index, options, "open"),
     )
+    symbols = raw.distinct("symbol") if "symbol" in raw.table.column_names else ()
+    return with_facts(frame, head.source, stamps, options, symbols)
 
 
 def _require_short_bars(raw: RawTable) -> None:
@@ -82,12 +85,30 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     more = f" and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else ""
     if wanted is not None:
         raise InputError(f"{raw.source}: no instrument {wanted!r}; it holds {listed}{more}")
+    if len(ranked) > 1 and keys[0] == "instrument_id" and _one_after_another(raw):
+        raise InputError(
+            f"{raw.source} holds {len(ranked)} instrument ids that follow one another and never "
+            f"overlap, "
+            f"{listed}{more}, as a continuous contract such as ES.c.0 does; write the file again with "
+            "symbols (map_symbols=True, or databento.map_symbols_csv), so that they are read as one "
+            "series"
+        )
     if len(ranked) > 1:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instruments, {listed}{more}; pick one, for example "
             f"--instrument {ranked[0][0]}"
         )
     return raw
+
+
+def _one_after_another(raw: RawTable) -> bool:
+    """Return whether time increases through the file and each instrument id's rows are one run."""
+    ids = raw.table.column("instrument_id").cast(pa.string()).to_pylist()
+    runs = 1 + sum(one != other for one, other in itertools.pairwise(ids))
+    if runs != len(set(ids)):
+        return False
+    times = utc_index(raw, "ts_event", None).moments.asi8
+    return bool((times[1:] > times[:-1]).all())
 
 
 def _take(raw: RawTable, rows: NDArray[np.int64]) -> RawTable:

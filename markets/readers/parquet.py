@@ -14,8 +14,16 @@ import pyarrow.parquet as pq
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES
-from markets.readers.canonical import TIME_NAMES, time_column
-from markets.readers.table import CANONICAL, Options, RawTable, refuse_instrument, require_columns
+from markets.readers.columns import TIME_NAMES, lay_out, symbol_column
+from markets.readers.table import (
+    CANONICAL,
+    Options,
+    RawTable,
+    moved_to_open,
+    refuse_instrument,
+    require_columns,
+    with_facts,
+)
 from markets.readers.times import utc_index
 
 MAGIC = b"PAR1"
@@ -41,14 +49,37 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         raise InputError(f"{source} holds no bars; give a file with at least one")
     table = table.rename_columns([name.lower() for name in table.column_names])
     raw = RawTable(table, source, lambda row: f"row {row + 1}")
-    return raw.frame(utc_index(raw, time, options.timezone), [name for name in wanted if name != time])
+    index, stamps = utc_index(raw, time, options.timezone)
+    frame = raw.frame(moved_to_open(index, options, "open"), [name for name in wanted if name != time])
+    symbols = _symbols(file, schema.names)
+    return with_facts(frame, source, stamps, options, symbols)
+
+
+def _symbols(file: pq.ParquetFile, names: list[str]) -> tuple[str, ...]:
+    """Return the instruments that a column of symbols names, where there is one."""
+    column = symbol_column([name.lower() for name in names])
+    if column is None:
+        return ()
+    stored = names[[name.lower() for name in names].index(column)]
+    return RawTable(file.read([stored]), "", str).distinct(stored)
 
 
 def _time_name(schema: pa.Schema, lower: list[str], source: str) -> str:
     """Return the lower-case name of the timestamps: a column, else the index that pandas stored."""
     if not set(TIME_NAMES) & set(lower):
-        stored = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-        names = [name.lower() for name in stored if isinstance(name, str)]
+        names = _stored_index(schema)
         if len(names) == 1 and names[0] in lower:
             return names[0]
-    return time_column(lower, source)
+    return lay_out(lower, source).time
+
+
+def _stored_index(schema: pa.Schema) -> list[str]:
+    """Return the lower-case index columns that pandas noted; none where the note is damaged."""
+    try:
+        note = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    except (ValueError, RecursionError):
+        return []
+    stored = note.get("index_columns", []) if isinstance(note, dict) else []
+    return (
+        [name.lower() for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS
+from markets.file_facts import FileFacts, Stamps
+
+Stamped = Literal["open", "close"]
 
 CANONICAL = ", ".join(("timestamp", *COLUMNS))
 
@@ -23,10 +27,12 @@ class Options:
     Attributes:
         timezone: zone of timestamps that carry none, such as "America/Chicago"; None for UTC.
         instrument: the symbol or instrument id to keep, of a file that holds several.
+        stamped: "open" or "close", which of its ends a bar's time is; None for the format's own.
     """
 
     timezone: str | None = None
     instrument: str | None = None
+    stamped: Stamped | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ class RawTable:
             ) from None
         return [None if cell is None else str(cell) for cell in cells]
 
+    def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
+        """Return a column's different cells as text, in order of their first row, at most ``limit``."""
+        values = self.table.column(name).cast(pa.string()).unique().slice(0, limit).to_pylist()
+        return tuple(value for value in values if value is not None)
+
     def _numbers_from_text(self, name: str) -> NDArray[np.float64]:
         text = pd.Series(self.text(name), dtype=object)
         values = pd.to_numeric(text, errors="coerce")
@@ -86,6 +97,22 @@ class RawTable:
     def frame(self, index: pd.DatetimeIndex, names: Iterable[str]) -> pd.DataFrame:
         """Return the named columns as float64 on an index."""
         return pd.DataFrame({name: self.numbers(name) for name in names}, index=index)
+
+
+def with_facts(
+    frame: pd.DataFrame, source: str, stamps: Stamps, options: Options, contracts: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``."""
+    zone = options.timezone if stamps == "wall" else None
+    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source)
+    return frame
+
+
+def moved_to_open(index: pd.DatetimeIndex, options: Options, own: Stamped) -> pd.DatetimeIndex:
+    """Return bars' opens, from times that are their opens or their closes (of one-minute bars)."""
+    if (options.stamped or own) == "open":
+        return index
+    return (index - pd.Timedelta(minutes=1)).rename("timestamp")
 
 
 def require_columns(names: list[str], wanted: Iterable[str], source: str, needs: str) -> None:

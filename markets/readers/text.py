@@ -6,6 +6,9 @@ Compressed text (.gz, .zst, .bz2) is read as it is.
 from __future__ import annotations
 
 import csv
+import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +21,8 @@ from foundation.errors import InputError
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16
+MOST_BYTES = 4 << 30
+"""Text that is read at once, decompressed; ten years of one-second bars take less."""
 
 
 @dataclass(frozen=True)
@@ -35,49 +40,111 @@ class Head:
     number: int
 
     def names(self) -> list[str]:
-        """Return the comma-separated fields in lower case, without surrounding spaces."""
-        return [name.strip().lower() for name in next(csv.reader([self.line], skipinitialspace=True))]
+        """Return the comma-separated fields in lower case, without surrounding spaces.
+
+        Raises:
+            InputError: a field is longer than any name of a column.
+        """
+        return [name.lower() for name in fields_of(self.line, self.source, self.number)]
+
+
+def fields_of(line: str, source: str, number: int) -> list[str]:
+    """Return a header line's comma-separated fields, without surrounding spaces."""
+    try:
+        return [field.strip() for field in next(csv.reader([line], skipinitialspace=True))]
+    except csv.Error as error:
+        raise InputError(
+            f"{source}, line {number}: this is no header of bars ({error}); give CSV text in UTF-8"
+        ) from None
 
 
 def read_bytes(path: Path, count: int | None = None) -> bytes:
-    """Return a file's first ``count`` bytes (None: all), decompressed.
+    """Return a file's first ``count`` bytes (None: all), decompressed; a zip's one member.
 
     Raises:
-        InputError: there is no such file, it is a directory, or it cannot be read.
+        InputError: there is no such file, it is a directory, it cannot be read, or it would take more
+            than :data:`MOST_BYTES`.
     """
     if path.is_dir():
         raise InputError(f"{path} is a directory; name one file of bars")
+    most = MOST_BYTES + 1 if count is None else count
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            data: bytes = stream.read(count)
-            return data
+        if zipfile.is_zipfile(path):
+            data = _read_zip(path, most)
+        else:
+            with pa.input_stream(str(path), compression="detect") as stream:
+                data = stream.read(most)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; check the path") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path} cannot be read ({reason}); check the file") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(
+            f"{path} holds more than {MOST_BYTES >> 30} GiB of text; split it by year, or write Parquet"
+        )
+    return data
+
+
+def _read_zip(path: Path, most: int) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        members = [item for item in archive.infolist() if not item.is_dir()]
+        names = [item.filename for item in members]
+        if len(members) != 1 or not names[0].lower().endswith((".csv", ".txt")):
+            raise InputError(
+                f"{path.name} is a zip or Excel file with {len(names)} members; unpack it, or save the "
+                "sheet as CSV: a zip may hold one .csv or .txt"
+            )
+        try:
+            with archive.open(members[0]) as member:
+                return member.read(most)
+        except (RuntimeError, NotImplementedError) as error:
+            raise InputError(f"{path.name} cannot be unpacked ({error}); unpack it yourself") from None
 
 
 def look(path: Path) -> Head:
-    """Return the head of a text file.
+    """Return the head of a text file. Lines end with LF or CRLF, and with nothing else.
 
     Raises:
         InputError: the file is empty, or is not text.
     """
     data = read_bytes(path, HEAD_BYTES)
     source = path.name
-    if data[:2] == b"PK":
-        raise InputError(f"{source} is a zip or Excel file; unpack it, or save the sheet as CSV")
-    if b"\0" in data:
-        raise InputError(f"{source} is not a text file; give CSV text in UTF-8, or Parquet")
+    _require_text(data, source)
     try:
         text = data.decode("utf-8-sig", errors="strict" if len(data) < HEAD_BYTES else "ignore")
     except UnicodeDecodeError:
         raise InputError(f"{source} is not UTF-8 text; save it as CSV in UTF-8") from None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            return Head(source, line, number)
+            return Head(source, line.rstrip("\r"), number)
     raise InputError(f"{source} is empty; give a file with at least one bar")
+
+
+def _require_text(data: bytes, source: str) -> None:
+    """Refuse what is no UTF-8 text with LF or CRLF, by what it is."""
+    if data[:2] == b"PK":
+        raise InputError(f"{source} is a zip or Excel file; unpack it, or save the sheet as CSV")
+    if data[:3] == b"DBN":
+        raise InputError(
+            f"{source} is Databento's binary form (DBN); write CSV, with DBNStore.to_csv or `dbn --csv`"
+        )
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"{source} is UTF-16 text; save it as UTF-8")
+    if b"\0" in data:
+        raise InputError(f"{source} is not a text file; give CSV text in UTF-8, or Parquet")
+    if b"\r" in data and b"\n" not in data:
+        raise InputError(f"{source}: its lines end with CR alone; save it with LF or CRLF line ends")
+
+
+def second_header_lines(path: Path, head: Head, count: int = 2) -> list[list[str]]:
+    """Return the lower-case fields of the lines that follow the head."""
+    text = read_bytes(path, HEAD_BYTES).decode("utf-8-sig", errors="ignore")
+    lines = text.split("\n")[head.number : head.number + count]
+    return [
+        [field.lower() for field in fields_of(line, head.source, head.number + offset)]
+        for offset, line in enumerate(lines, start=1)
+    ]
 
 
 def parse(
@@ -89,6 +156,7 @@ def parse(
     header: bool = True,
     delimiter: str = ",",
     timestamp_parsers: Sequence[str] = (),
+    skip: int = 0,
 ) -> RawTable:
     """Parse the wanted columns of a text file.
 
@@ -100,12 +168,14 @@ def parse(
         header: whether the head is a header, and no bar.
         delimiter: what separates two fields.
         timestamp_parsers: strptime forms to try before ISO 8601.
+        skip: further header lines after the head.
 
     Raises:
         InputError: a line has too few or too many fields, or there is no line beside the header.
     """
     data = read_bytes(path)
-    lines_before = head.number if header else head.number - 1
+    lines_before = (head.number if header else head.number - 1) + skip
+    _require_line_ends(data, head.source)
     start = 0
     for _ in range(lines_before):
         start = data.find(b"\n", start) + 1 or len(data)
@@ -121,21 +191,55 @@ def parse(
         )
     except pa.ArrowInvalid as error:
         raise _explain(error, data, lines_before, len(names), delimiter, head.source) from None
+    _require_every_line(data, start, len(table), lines_before, head.source)
     if not len(table):
         raise InputError(f"{head.source} holds a header and no bars; give a file with at least one bar")
     return RawTable(table, head.source, partial(_line_of_row, data, lines_before))
+
+
+def _require_line_ends(data: bytes, source: str) -> None:
+    """Refuse a carriage return that ends no line: parsers do not agree on what it means."""
+    if data.count(b"\r") == data.count(b"\r\n"):
+        return
+    at = re.search(rb"\r(?!\n)", data)
+    number = data.count(b"\n", 0, at.start() if at else 0) + 1
+    raise InputError(
+        f"{source}, line {number}: there is a carriage return within the line; save the file with LF "
+        f"or "
+        "CRLF line ends"
+    )
+
+
+def _require_every_line(data: bytes, start: int, rows: int, before: int, source: str) -> None:
+    """Refuse a table that has not one row for every line of the file that is not empty."""
+    lines = data.count(b"\n", start) + (start < len(data) and not data.endswith(b"\n"))
+    if lines == rows:
+        return
+    body = [line.rstrip(b"\r") for line in data[start:].split(b"\n")]
+    if sum(bool(line) for line in body) == rows:
+        return
+    odd = next((number for number, line in enumerate(body) if line.count(b'"') % 2), 0)
+    raise InputError(
+        f"{source}, line {before + 1 + odd}: a quotation mark joins lines, so rows would be lost; "
+        f"remove "
+        "the quotation marks"
+    )
 
 
 def _explain(
     error: pa.ArrowInvalid, data: bytes, lines_before: int, width: int, delimiter: str, source: str
 ) -> InputError:
     """Return the error that names the first line whose number of fields is wrong."""
-    lines = data.decode("utf-8", errors="replace").splitlines()
+    lines = data.decode("utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines[lines_before:], start=lines_before + 1):
-        fields = next(csv.reader([line], delimiter=delimiter), [])
-        if line and len(fields) != width:
+        stripped = line.rstrip("\r")
+        try:
+            fields = len(next(csv.reader([stripped], delimiter=delimiter), []))
+        except csv.Error:
+            fields = 0
+        if stripped and fields != width:
             return InputError(
-                f"{source}, line {number}: {len(fields)} fields where {width} are expected; mend or "
+                f"{source}, line {number}: {fields} fields where {width} are expected; mend or "
                 "remove the line"
             )
     reason = str(error).splitlines()[0]
@@ -144,9 +248,9 @@ def _explain(
 
 def _line_of_row(data: bytes, lines_before: int, row: int) -> str:
     """Return words for a row of the table; the parser skips empty lines, so they are counted here."""
-    seen = -1
-    for number, line in enumerate(data.splitlines()[lines_before:], start=lines_before + 1):
-        seen += bool(line)
-        if seen == row:
-            return f"line {number}"
+    number = -1
+    for line_number, line in enumerate(data.split(b"\n")[lines_before:], start=lines_before + 1):
+        number += bool(line.rstrip(b"\r"))
+        if number == row:
+            return f"line {line_number}"
     return f"row {row + 1}"

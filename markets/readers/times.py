@@ -5,6 +5,7 @@ Source: section 3 of ``docs/environment.md``: UTC, or with an explicit zone.
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS
+from markets.file_facts import Stamps
 from markets.readers.table import RawTable
 
 _NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
@@ -36,8 +38,15 @@ def parse_zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def utc_index(raw: RawTable, name: str, timezone: str | None) -> pd.DatetimeIndex:
-    """Return a column of timestamps as a UTC index of nanoseconds named "timestamp".
+class Times(NamedTuple):
+    """A column of timestamps: a UTC index named "timestamp", and how they were written."""
+
+    moments: pd.DatetimeIndex
+    stamps: Stamps
+
+
+def utc_index(raw: RawTable, name: str, timezone: str | None) -> Times:
+    """Return a column of timestamps in UTC, and the form they have in the file.
 
     Timestamps with an offset, and numbers since 1970 (seconds, milliseconds, microseconds or
     nanoseconds, told apart by their size), mean what they say. Others are wall time in ``timezone``,
@@ -53,19 +62,21 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> pd.DatetimeInde
         row = int(np.argmax(column.is_null().to_numpy()))
         raise InputError(f"{raw.source}, {raw.where(row)}: there is no {name}; remove the row")
     kind = column.type
+    stamps: Stamps = "wall"
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        moments = _from_epoch(raw, name, column.to_numpy())
+        moments, stamps = _from_epoch(raw, name, column.to_numpy()), "epoch"
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         moments = _from_arrow(raw, column, zone)
+        stamps = "offset" if pa.types.is_timestamp(kind) and kind.tz is not None else "wall"
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        moments = _from_text(raw, name, zone)
+        moments, stamps = _from_text(raw, name, zone)
     else:
         raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {_ACCEPTED}")
     _require_years(raw, moments)
-    return pd.DatetimeIndex(moments, name="timestamp").tz_localize("UTC")
+    return Times(pd.DatetimeIndex(moments, name="timestamp").tz_localize("UTC"), stamps)
 
 
 def _from_epoch(
@@ -103,7 +114,9 @@ def _from_arrow(
     return moments if aware else _localize(raw, pd.DatetimeIndex(moments), zone)
 
 
-def _from_text(raw: RawTable, name: str, zone: ZoneInfo | None) -> NDArray[np.datetime64]:
+def _from_text(
+    raw: RawTable, name: str, zone: ZoneInfo | None
+) -> tuple[NDArray[np.datetime64], Stamps]:
     """Text that Arrow did not take for timestamps: other forms of ISO 8601, or a cell that is wrong."""
     text = pd.Series(raw.text(name), dtype=str).str.strip()
     moments = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
@@ -124,7 +137,9 @@ def _from_text(raw: RawTable, name: str, zone: ZoneInfo | None) -> NDArray[np.da
         naive = pd.DatetimeIndex(moments).as_unit("ns").tz_localize(None)
     except pd.errors.OutOfBoundsDatetime:
         raise _outside(raw) from None
-    return naive.to_numpy() if aware.all() else _localize(raw, naive, zone)
+    if aware.all():
+        return naive.to_numpy(), "offset"
+    return _localize(raw, naive, zone), "wall"
 
 
 def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> NDArray[np.datetime64]:

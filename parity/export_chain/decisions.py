@@ -62,6 +62,7 @@ def compare_decisions(
     observations: int,
     *,
     on_batch: Callable[[int], None] = lambda count: None,
+    running: Path | None = None,
     csharp: sides.Side | None = None,
     csharp_least: int = 10_000,
 ) -> Actions:
@@ -74,10 +75,12 @@ def compare_decisions(
         market: prepared with its rules.
         observations: at least this many of episodes.
         on_batch: told the size of every batch that is done.
+        running: folder of the files that run code when they are loaded; by default the bundle.
         csharp: the C# side, where there is one.
         csharp_least: at least this many observations go to it.
     """
     layers = layer_names(policy.spec)
+    running = running or folder
     wide = sides.pytorch(folder, torch.float64)
     narrow: dict[str, tuple[sides.Side, tuple[str, ...]]] = {
         "PyTorch float32": (
@@ -85,13 +88,13 @@ def compare_decisions(
             ("clipped", "action_head", "value_head", "action"),
         ),
         "SB3 float32": (
-            sides.sb3(folder, policy, torch.float32),
+            sides.sb3(running, policy, torch.float32),
             ("clipped", "action_head", "value_head", "action"),
         ),
-        "PyTorch program (.pt2)": (sides.program(folder), OUTER),
+        "PyTorch program (.pt2)": (sides.program(running), OUTER),
         "ONNX Runtime": (sides.onnx(folder), OUTER),
     }
-    wide_sb3 = sides.sb3(folder, policy, torch.float64)
+    wide_sb3 = sides.sb3(running, policy, torch.float64)
     actions = Actions()
     first = True
     for batch in of_episodes(policy, market, observations):

@@ -31,6 +31,7 @@ from parity.export_chain.market import (
     compare_golden,
     compare_stream,
 )
+from parity.export_chain.rebuilt import RUNNING, rebuild
 from parity.export_chain.replay import replay
 
 OBSERVATIONS = 100_000
@@ -60,6 +61,8 @@ class Request:
         observations: at least this many of episodes.
         episodes: replayed in the reference's environment.
         need_csharp: fail where C# can't be checked, instead of saying so.
+        trust: load the bundle's own files that run code when they are loaded, instead of the same
+            files made anew from its weights.
     """
 
     folder: Path
@@ -67,6 +70,7 @@ class Request:
     observations: int = OBSERVATIONS
     episodes: int = EPISODES
     need_csharp: bool = False
+    trust: bool = False
 
 
 def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
@@ -90,7 +94,11 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
     compare_files(board, folder, manifest, policy, contract)
     tell("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as made:
+        running = folder
+        if not request.trust:
+            tell("files that run code, made anew")
+            running = _rebuilt(board, folder, policy, manifest, Path(made))
         checker, day = None, None
         if available():
             tell("C# from raw bars")
@@ -115,10 +123,11 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
             policy,
             market,
             request.observations,
+            running=running,
             csharp=None if checker is None else checker.side(policy),
         )
-    tell("episodes in the reference's environment")
-    played = replay(board, folder, policy, bars, market, request.episodes)
+        tell("episodes in the reference's environment")
+        played = replay(board, running, policy, bars, market, request.episodes)
     first = board.first_divergence()
     return {
         "verdict": "same" if first is None else "different",
@@ -139,6 +148,18 @@ def verify(request: Request, tell: Tell = lambda stage: None) -> dict[str, Any]:
         "hops": [gauge.to_dict() for gauge in board.gauges],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
     }
+
+
+def _rebuilt(
+    board: Board, folder: Path, policy: Policy, manifest: dict[str, Any], scratch: Path
+) -> Path:
+    """Make a bundle's running files anew, note which differ, and return the folder they are in."""
+    rebuilt = rebuild(folder, policy, manifest, scratch)
+    for name in RUNNING:
+        same = name not in rebuilt.different
+        words = "the same bytes" if same else "other bytes; --trust loads it all the same"
+        _equal(board, "files", f"{name} is what its weights give", "the same bytes", words)
+    return rebuilt.folder
 
 
 def compare_files(

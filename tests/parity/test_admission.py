@@ -46,15 +46,15 @@ def test_a_fitting_certificate_lets_pass_and_is_kept_in_brief(certificate: Path)
 
 def test_the_trainer_itself_is_among_the_sources(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
-    for name in ("train_ppo_jax", "rollout", "ppo", "adam", "advantages", "normalize", "networks"):
-        assert f"jax_port/{name}.py" in sources
+    for name in ("train_ppo_jax", "rollout", "update", "adam", "gae", "running_statistics", "networks"):
+        assert f"jax_port/ppo/{name}.py" in sources
 
 
 def test_other_code_is_named(certificate: Path) -> None:
     sources = json.loads(certificate.read_text())["sources"]
     _change(certificate, sources={**sources, "jax_port/ppo/update.py": "0" * 64})
     with pytest.raises(
-        InputError, match=r"jax_port/ppo\.py has changed; .*rltrader parity run.*--ungated"
+        InputError, match=r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated"
     ):
         pass_gate(admit, certificate, ungated=False)
 

@@ -38,7 +38,7 @@ class TestNinjaTrader:
         [
             (
                 "20250902 133100 0000000;6470.25;6470;6470.5;1\n",
-                r"line 1: '20250902 133100 0000000;6470\.25;6470;647' is not Ninja",
+                "export of ticks, not of minutes; export again with the type Minute",
             ),
             ("20250902 133100;6470.25;1\n", "line 1: .* is not NinjaTrader's form"),
             (NINJA + "20250902 133x00;1;1;1;1;1\n", "line 3: timestamp '20250902 133x00' is not"),
@@ -50,7 +50,7 @@ class TestNinjaTrader:
             (NINJA + "20250902 133330;1;1;1;1;1\n", "line 3: .*13:33:30.* is not a whole minute"),
             (
                 "20250902;6470.25;6472;6470;6471.5;120\n",
-                "line 1: .* is not NinjaTrader's form; .*minute",
+                "export of days, not of minutes; export again with the type Minute",
             ),
         ],
     )

@@ -1,0 +1,209 @@
+"""Read Stable-Baselines3's files without running anything in them.
+
+A model's zip holds a JSON description, parts of which are pickles in base64, and tensors; a normaliser
+is one
+pickle. A pickle may name any function and call it while it is read. Here it is read by an unpickler
+that knows a closed list of names and rebuilds arrays, numbers and containers alone: every other name
+becomes an :class:`Instance`, which has a path to compare and does nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from markets import InputError
+
+MOST_BYTES = 256 << 20
+"""Bytes that a model may unpack to; the plan's networks take 2 MB."""
+MOST_PICKLE = 16 << 20
+"""Bytes of one pickle."""
+MEMBERS = ("data", "policy.pth")
+
+
+class Instance(dict[Any, Any]):
+    """Stands for an object of a class that is not rebuilt: it holds a state, and does nothing.
+
+    Attributes:
+        path: the class or function by its whole path.
+    """
+
+    path = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):  # a random generator's is a tuple
+            self.__dict__.update(state)
+
+
+def _empty_array(*_: Any) -> np.ndarray[Any, Any]:
+    """Return what NumPy's ``_reconstruct`` returns, whatever it is asked for; the state follows it."""
+    return np.ndarray.__new__(np.ndarray, (0,), "b")
+
+
+def _scalar(kind: Any, data: Any = b"") -> Any:
+    """Return a NumPy number from its bytes; of objects nothing is rebuilt."""
+    if not isinstance(kind, np.dtype) or kind.hasobject or not isinstance(data, bytes):
+        raise pickle.UnpicklingError("a NumPy scalar that is no number")
+    return np.frombuffer(data, kind, 1)[0]
+
+
+def _dtype(kind: Any, *_: Any) -> np.dtype[Any]:
+    """Return a dtype of numbers."""
+    if not isinstance(kind, str) or len(kind) > 8:
+        raise pickle.UnpicklingError("a dtype that is no number's")
+    made: np.dtype[Any] = np.dtype(kind, False, True)  # a copy: a pickle goes on to set its state
+    if made.kind not in "biufc":
+        raise pickle.UnpicklingError(f"a dtype that is no number's: {kind}")
+    return made
+
+
+REBUILT: Mapping[str, Any] = {
+    "numpy.core.multiarray._reconstruct": _empty_array,
+    "numpy._core.multiarray._reconstruct": _empty_array,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray.scalar": _scalar,
+    "numpy.dtype": _dtype,
+}
+"""All that a pickle may call, by the names that it calls them by."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """An unpickler that rebuilds numbers and arrays, and leaves everything else as names."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return one of :data:`REBUILT`, else a name that does nothing."""
+        path = f"{module}.{name}"
+        if path in REBUILT:
+            return REBUILT[path]
+        # An object is made by cls.__new__, so a class has to stand for it.
+        return type("Opaque", (Instance,), {"path": path})
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse what lies outside the pickle."""
+        raise pickle.UnpicklingError("a pickle that refers to something outside itself")
+
+
+def read_pickle(data: bytes) -> Any:
+    """Return what a pickle holds: containers, numbers and arrays as they are, the rest as stand-ins.
+
+    Raises:
+        pickle.UnpicklingError: it is damaged, too large, or would call something.
+    """
+    if len(data) > MOST_PICKLE:
+        raise pickle.UnpicklingError(f"a pickle of {len(data):,} bytes")
+    try:
+        return _Unpickler(io.BytesIO(data)).load()
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:  # a hostile pickle can raise anything; nothing of it ran
+        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from None
+
+
+def path_of(value: Any) -> str | None:
+    """Return the whole path of a class that a pickle names; None for anything else."""
+    if isinstance(value, type) and issubclass(value, Instance):
+        return value.path
+    return None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A model's zip as read.
+
+    Attributes:
+        path: the file.
+        data: its JSON description.
+        state: the policy's tensors by name, on the CPU, all finite.
+    """
+
+    path: Path
+    data: Mapping[str, Any]
+    state: Mapping[str, torch.Tensor]
+
+    def stored(self, name: str) -> Any:
+        """Return an entry of the description; of a pickled one, what the pickle holds.
+
+        Raises:
+            InputError: its pickle is damaged.
+        """
+        value = self.data.get(name)
+        if not isinstance(value, Mapping) or ":serialized:" not in value:
+            return value
+        try:
+            return read_pickle(base64.b64decode(value[":serialized:"], validate=True))
+        except (pickle.UnpicklingError, binascii.Error, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: its {name} is made by code in the file, which is not run here "
+                f"({error}); "
+                "train with MlpPolicy and classes of the libraries alone"
+            ) from None
+
+
+def read_archive(path: Path) -> Archive:
+    """Read a zip that SB3's ``save`` wrote; nothing in it is run.
+
+    Raises:
+        InputError: there is no such file, it is not a model of SB3, or it would unpack to too much.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a model that MaskablePPO.save wrote")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _require_size(archive, path)
+            data = json.loads(archive.read("data"))
+            tensors = archive.read("policy.pth")
+        _require_plain_tensors(tensors, path)
+        state = dict(torch.load(io.BytesIO(tensors), weights_only=True, map_location="cpu"))
+        for name, value in state.items():
+            _require_tensor(name, value, path)
+        return Archive(path, dict(data), state)
+    except InputError:
+        raise
+    except (
+        *(zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, OSError, EOFError),
+        *(RecursionError, AttributeError, NotImplementedError, pickle.UnpicklingError),
+    ) as error:
+        raise InputError(
+            f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
+        ) from None
+
+
+def _require_size(archive: zipfile.ZipFile, path: Path) -> None:
+    size = sum(item.file_size for item in archive.infolist() if item.filename in MEMBERS)
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{path}: would unpack to {size >> 20:,} MB, more than the {MOST_BYTES >> 20} MB that a "
+            "policy may take; give a model with an MlpPolicy"
+        )
+
+
+def _require_plain_tensors(tensors: bytes, path: Path) -> None:
+    """Refuse a file of tensors whose parts are packed: torch writes them plain, a bomb packs them."""
+    with zipfile.ZipFile(io.BytesIO(tensors)) as inner:
+        if sum(item.file_size for item in inner.infolist()) > len(tensors):
+            raise InputError(
+                f"{path}: its weights are packed, as torch never writes them; save it again"
+            )
+
+
+def _require_tensor(name: str, value: Any, path: Path) -> None:
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+        raise InputError(f"{path}: {name} is no plain tensor; give what MaskablePPO.save wrote")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise InputError(f"{path}: {name} claims more numbers than it holds; save the model again")
+    if not bool(torch.isfinite(value).all()):
+        raise InputError(f"{path}: {name} holds what is no number; give an earlier model of the run")

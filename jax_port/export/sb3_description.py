@@ -1,0 +1,153 @@
+"""What an SB3 model's description says of its network, understood to the last attribute or refused.
+
+Two networks can have the same weights and decide differently: by another activation, a feature
+extractor
+without weights, a policy class of one's own. So classes are compared by their whole path, and anything
+that is not known here is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from jax_port.export.layers import sb3_spec
+from jax_port.export.sb3_archive import Archive, path_of
+from jax_port.ppo.settings import NetworkSpec
+from markets import InputError
+
+POLICY_CLASS = "sb3_contrib.common.maskable.policies.MaskableActorCriticPolicy"
+OTHER_ALGORITHMS = {
+    "stable_baselines3.common.policies.ActorCriticPolicy": "PPO or A2C, which knows no action masks",
+    "stable_baselines3.common.policies.MultiInputActorCriticPolicy": "PPO or A2C on several inputs",
+    "stable_baselines3.common.policies.ActorCriticCnnPolicy": "PPO or A2C on images",
+    "stable_baselines3.dqn.policies.DQNPolicy": "DQN",
+    "stable_baselines3.sac.policies.SACPolicy": "SAC",
+    "stable_baselines3.td3.policies.TD3Policy": "TD3",
+    "sb3_contrib.qrdqn.policies.QRDQNPolicy": "QR-DQN",
+    "sb3_contrib.common.recurrent.policies.RecurrentActorCriticPolicy": "RecurrentPPO",
+    "sb3_contrib.common.maskable.policies.MaskableActorCriticCnnPolicy": "MaskablePPO on images",
+    "sb3_contrib.common.maskable.policies.MaskableMultiInputActorCriticPolicy": (
+        "MaskablePPO on several inputs"
+    ),
+}
+"""Policy classes of other algorithms, and what to call them."""
+ACTIVATIONS = {
+    "torch.nn.modules.activation.ReLU": "relu",
+    "torch.nn.modules.activation.Tanh": "tanh",
+}
+DEFAULT_ACTIVATION = "torch.nn.modules.activation.Tanh"
+"""SB3's own, where a model names none; shapes do not tell it."""
+EXTRACTORS = (None, "stable_baselines3.common.torch_layers.FlattenExtractor")
+"""Feature extractors that leave a vector as it is."""
+WITHOUT_EFFECT = frozenset(
+    (
+        *("net_arch", "activation_fn", "features_extractor_class", "features_extractor_kwargs"),
+        *("ortho_init", "optimizer_class", "optimizer_kwargs", "log_std_init", "use_sde"),
+        *("share_features_extractor", "normalize_images", "squash_output", "full_std", "use_expln"),
+    )
+)
+"""Arguments of the policy that are read here, or that change nothing in how a trained one decides."""
+
+
+def network_of(archive: Archive) -> NetworkSpec:
+    """Return the network that a model's description and weights stand for.
+
+    Raises:
+        InputError: it is of another algorithm, of a class of one's own, or has a part that is not
+        known.
+    """
+    _require_policy_class(archive)
+    kwargs = _policy_kwargs(archive)
+    unknown = sorted(set(kwargs) - WITHOUT_EFFECT)
+    if unknown:
+        raise InputError(
+            f"{archive.path}: its policy was made with {', '.join(unknown)}, which is not known here; "
+            "train a MaskablePPO with MlpPolicy, net_arch and activation_fn alone"
+        )
+    extractor = kwargs.get("features_extractor_class")
+    if (path_of(extractor) if extractor is not None else None) not in EXTRACTORS or kwargs.get(
+        "features_extractor_kwargs"
+    ):
+        name = path_of(extractor) or extractor
+        raise InputError(
+            f"{archive.path}: its features pass through {name!s:.80}, which may change them; train "
+            f"with "
+            "MlpPolicy's own feature extractor"
+        )
+    activation = kwargs.get("activation_fn")
+    path = DEFAULT_ACTIVATION if activation is None else path_of(activation)
+    if path not in ACTIVATIONS:
+        raise InputError(
+            f"{archive.path}: its activation {path or activation!s:.80} is not one of "
+            f"{', '.join(name.rsplit('.', 1)[1] for name in ACTIVATIONS)}"
+        )
+    if "mlp_extractor.policy_net.0.weight" not in archive.state:
+        raise InputError(
+            f"{archive.path}: its policy has no hidden layer, and a policy here has at least one; "
+            f"train "
+            "with a net_arch such as dict(pi=[64, 64], vf=[64, 64])"
+        )
+    return sb3_spec(archive.state, ACTIVATIONS[path])
+
+
+def _require_policy_class(archive: Archive) -> None:
+    stored = archive.stored("policy_class")
+    path = path_of(stored)
+    if path == POLICY_CLASS:
+        return
+    if path in OTHER_ALGORITHMS:
+        raise InputError(
+            f"{archive.path}: this is a model of {OTHER_ALGORITHMS[path]}, and policies here come from "
+            "sb3-contrib's MaskablePPO with MlpPolicy; train one, or give its zip"
+        )
+    raise InputError(
+        f"{archive.path}: its policy class is {path or 'one of its own'}, not {POLICY_CLASS}; what "
+        f"such a "
+        "class decides is not known here, so train with MlpPolicy"
+    )
+
+
+def _policy_kwargs(archive: Archive) -> Mapping[str, Any]:
+    kwargs = archive.stored("policy_kwargs")
+    if kwargs is None:
+        return {}
+    if not isinstance(kwargs, dict):
+        raise InputError(f"{archive.path}: its policy_kwargs are no dictionary; save the model again")
+    return {str(name): value for name, value in kwargs.items()}
+
+
+def original_policy(archive: Archive, spec: NetworkSpec) -> torch.nn.Module:
+    """Return the library's own policy with the zip's tensors: what the imported one is held against.
+
+    The class is sb3-contrib's and not the file's: :func:`network_of` has shown that they are the same.
+
+    Raises:
+        InputError: the tensors do not fit it.
+    """
+    import numpy as np
+    from gymnasium import spaces
+    from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+
+    size = int(archive.state["mlp_extractor.policy_net.0.weight"].shape[1])
+    actions = int(archive.state["action_net.weight"].shape[0])
+    activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[spec.activation]
+    policy = MaskableActorCriticPolicy(
+        spaces.Box(-np.inf, np.inf, (size,), np.float32),
+        spaces.Discrete(actions),
+        lambda _: 0.0,
+        net_arch={"pi": list(spec.pi), "vf": list(spec.vf)},
+        activation_fn=activation,
+    )
+    try:
+        policy.load_state_dict(dict(archive.state), strict=True)
+    except (RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{archive.path}: its weights do not fit an MlpPolicy ({reason}); give a model of "
+            "MaskablePPO with MlpPolicy"
+        ) from None
+    policy.set_training_mode(False)
+    return policy

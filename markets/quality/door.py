@@ -1,0 +1,70 @@
+"""The door that every file of bars comes through: what poisons training is refused, whoever reads it.
+
+:mod:`markets.quality.inspection` says everything about a file; this looks for the same problems, in
+bars that are already valid, at a few percent of the time that reading takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.errors import InputError
+from markets.bars import PRICE_COLUMNS, Bars
+from markets.file_facts import FileFacts
+from markets.quality.facts import Rows
+from markets.quality.findings import Finding, problems, symbol_problems
+from markets.quality.measurements import BAD_PRINT
+from markets.quality.time_zone import clock_faults
+
+
+def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
+    """Return bars that are fit to train on, or that someone takes as they are.
+
+    Args:
+        bars: validated bars.
+        facts: what their file says of itself.
+        accept_problems: go on in spite of problems; the bars returned name them.
+
+    Raises:
+        InputError: there is a problem; says which, where, how to mend it, and how to go on.
+    """
+    found = list(problems_of(bars, facts))
+    if not found:
+        return bars
+    if accept_problems:
+        return replace(bars, accepted=tuple(sorted({problem.kind for problem in found})))
+    first, others = found[0], len(found) - 1
+    more = f" (and {others} more: `rltrader data check` lists them)" if others else ""
+    raise InputError(
+        f"{bars.source}: {first.message}; {first.mend}{more}; --accept-problems uses the bars as they "
+        f"are"
+    )
+
+
+def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:
+    """Yield the problems of valid bars: another contract, prices at a wrong scale, a wrong clock."""
+    volume = bars.frame["volume"].to_numpy()
+    if _leaps(bars.frame[list(PRICE_COLUMNS)].to_numpy()):
+        frame = bars.frame.copy()
+        frame.attrs["file"] = facts
+        yield from problems(Rows(frame, bars.contract, bars.source))
+        return
+    yield from symbol_problems(facts, bars.contract)
+    if bars.bar_seconds == 60:
+        for fault in clock_faults(bars.timestamps_ns, facts, volume):
+            yield Finding(fault.kind, fault.bars, fault.message, fault.mend)
+
+
+def _leaps(prices: NDArray[np.float64]) -> bool:
+    """Return whether some price is so far from the close before it that the rows need a closer look."""
+    if len(prices) < 2:
+        return False
+    close = prices[:-1, 3]
+    high, low = prices[1:, 1], prices[1:, 2]
+    inside = (high <= (1.0 + BAD_PRINT) * close) & (low >= (1.0 - BAD_PRINT) * close)
+    first = prices[0]
+    return not (bool(inside.all()) and bool(first[1] <= (1.0 + BAD_PRINT) * first[2]))

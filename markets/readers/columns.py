@@ -1,0 +1,124 @@
+"""Headers as vendors write them: which column holds what, and what to say where one is missing.
+
+A header is told from its names. What is understood is renamed to the canonical names; for the rest
+there
+is one sentence that lists the columns there are, guesses the vendor, and says what to do in its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foundation.errors import InputError
+from markets.bars import COLUMNS
+from markets.readers.table import CANONICAL
+
+TIME_NAMES = ("timestamp", "datetime", "time", "date")
+"""Names of a column of timestamps, the first that is there counts."""
+UTC_NAMES = ("datetime_utc", "timestamp_utc", "time_utc", "date_utc", "utc")
+"""Names that say their zone; they win over a column of another zone."""
+OTHER_TIME_NAMES = (
+    "window_start",
+    "ts_event",
+    "open_time",
+    "opentime",
+    "date_time",
+    "date/time",
+    "bar_time",
+)
+"""Names under which other vendors write a bar's open."""
+SYMBOL_NAMES = ("symbol", "ticker", "instrument", "contract")
+SYNONYMS = {
+    "last": "close",
+    "vol": "volume",
+    "o": "open",
+    "h": "high",
+    "l": "low",
+    "c": "close",
+    "v": "volume",
+}
+"""Other names of the canonical columns, used where the canonical one is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a header's canonical columns stand.
+
+    Attributes:
+        time: column of timestamps, or of dates.
+        clock: column of times of day, where dates stand in a column of their own; else None.
+        columns: canonical name to the file's name, for open, high, low, close and volume.
+        utc: whether the time column's name says that it is UTC.
+        symbol: column that names the instrument; None where there is none.
+    """
+
+    time: str
+    clock: str | None
+    columns: dict[str, str]
+    utc: bool
+    symbol: str | None
+
+
+def symbol_column(names: Sequence[str]) -> str | None:
+    """Return the first column that names instruments, or None."""
+    return next((name for name in SYMBOL_NAMES if name in names), None)
+
+
+def lay_out(names: Sequence[str], source: str) -> Layout:
+    """Return where the canonical columns stand in a header of lower-case names.
+
+    Raises:
+        InputError: a column is missing; names all that are, and what to do about it.
+    """
+    columns = {
+        canonical: canonical if canonical in names else _synonym(names, canonical) or ""
+        for canonical in COLUMNS
+    }
+    time, clock, utc = _time_columns(names)
+    missing = [name for name, stored in columns.items() if not stored]
+    if time is None:
+        missing.insert(0, "timestamp")
+    if missing or time is None:
+        raise InputError(f"{source}: no column {', '.join(missing)}; {_advice(names, missing)}")
+    return Layout(time, clock, columns, utc, symbol_column(names))
+
+
+def _synonym(names: Sequence[str], canonical: str) -> str | None:
+    return next((name for name in names if SYNONYMS.get(name) == canonical), None)
+
+
+def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, bool]:
+    for name in UTC_NAMES:
+        if name in names:
+            return name, None, True
+    if "time" in names:
+        day = next((name for name in ("date", "timestamp", "day") if name in names), None)
+        if day is not None:
+            return day, "time", False
+    for name in (*TIME_NAMES, *OTHER_TIME_NAMES):
+        if name in names:
+            return name, None, False
+    return None, None, False
+
+
+def _advice(names: Sequence[str], missing: Sequence[str]) -> str:
+    """Return what to do about missing columns, in the words of the likely vendor."""
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    there = f"the file has {listed}"
+    if missing == ["volume"] and "time" in names:
+        return f"{there}; in TradingView add the Volume study to the chart and export again"
+    if names[:1] == ["price"] or "adj close" in names:
+        return (
+            f"{there}; a file of yfinance with more than one header line: download with "
+            "multi_level_index=False, or remove lines 2 and 3 and name the first column timestamp"
+        )
+    likely = [
+        name for name in names if any(word in name for word in ("time", "date", "stamp", "start"))
+    ]
+    if "timestamp" in missing and likely:
+        return (
+            f"{there}; if {likely[0]} holds the times, rename it timestamp; a file of bars needs "
+            f"{CANONICAL}"
+        )
+    return f"{there}; a file of bars needs {CANONICAL}"

@@ -1,0 +1,115 @@
+"""Files of a bundle that run code when they are loaded, made anew from the weights and compared.
+
+A received bundle may be hostile: SB3's zip and its normaliser are pickles in part, and a ``.pt2`` is
+loaded by
+torch's own machinery for programs. None of them is loaded as received. They are rebuilt from the
+safetensors, and only where the bytes are the same does it make no difference which of the two is
+loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jax_port.export.bundle import make_module
+from jax_port.export.programs import PROGRAM, save_program
+from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
+from jax_port.ppo.policy import Policy
+
+RUNNING = (MODEL, NORMALIZER, PROGRAM)
+"""Files of a bundle that run code when they are loaded."""
+MOST_BYTES = 512 << 20
+"""Bytes that an archive of a bundle may unpack to before it is not compared at all."""
+DESCRIPTION = "data"
+"""Member of SB3's zip that describes the model in JSON, with pickles in it."""
+IGNORED = ("system_info.txt",)
+"""Members of SB3's zip that say where it was made, and are never loaded."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A bundle's running files made anew.
+
+    Attributes:
+        folder: where they lie.
+        different: names of those whose received bytes are others.
+    """
+
+    folder: Path
+    different: tuple[str, ...]
+
+
+def rebuild(received: Path, policy: Policy, manifest: dict[str, Any], scratch: Path) -> Rebuilt:
+    """Write a bundle's running files from its weights, and compare them with those received.
+
+    Args:
+        received: the bundle.
+        policy: its safetensors, read.
+        manifest: its manifest.
+        scratch: an empty folder to write to.
+    """
+    save_sb3(policy, scratch)
+    save_program(make_module(policy, manifest), scratch / PROGRAM)
+    checks = {
+        MODEL: _same_model(received / MODEL, scratch / MODEL),
+        NORMALIZER: _same_file(received / NORMALIZER, scratch / NORMALIZER),
+        PROGRAM: _same_archive(received / PROGRAM, scratch / PROGRAM),
+    }
+    return Rebuilt(scratch, tuple(name for name, same in checks.items() if not same))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+
+
+def _members(path: Path) -> dict[str, bytes] | None:
+    """Return an archive's members by name; None where it is damaged, too large, or names one twice."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            listed = archive.infolist()
+            names = [item.filename for item in listed]
+            if sum(item.file_size for item in listed) > MOST_BYTES or len(set(names)) != len(names):
+                return None
+            return {item.filename: archive.read(item) for item in listed}
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError):
+        return None
+
+
+def _same_archive(one: Path, other: Path) -> bool:
+    members = _members(one)
+    return members is not None and members == _members(other)
+
+
+def _same_model(one: Path, other: Path) -> bool:
+    """Return whether SB3 would load the same from two zips."""
+    left, right = _members(one), _members(other)
+    if left is None or right is None:
+        return False
+    for members in (left, right):
+        for name in IGNORED:
+            members.pop(name, None)
+    if set(left) != set(right):
+        return False
+    described = [_loaded_part(members.pop(DESCRIPTION)) for members in (left, right)]
+    return left == right and described[0] is not None and described[0] == described[1]
+
+
+def _loaded_part(description: bytes) -> dict[str, Any] | None:
+    """Return what SB3 loads of a description: of a pickled entry only the pickle.
+
+    Beside it stands the entry in words, with addresses that differ from process to process.
+    """
+    try:
+        entries = json.loads(description)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entries, dict):
+        return None
+    return {
+        name: value[":serialized:"] if isinstance(value, dict) and ":serialized:" in value else value
+        for name, value in entries.items()
+    }

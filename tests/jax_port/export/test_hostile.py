@@ -1,0 +1,250 @@
+"""Files made to run something, or to pass for another network: read without running, or refused."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import pickle
+import pickletools
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from torch import nn
+
+from jax_port.export.importing import read_policy
+from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, read_statistics, require_same_decisions
+from jax_port.export.sb3_archive import read_archive, read_pickle
+from markets import EnvConfig, InputError
+from tests.jax_port.export.made_bundle import bundle, made_policy
+
+
+class Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.trace,)
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return tmp_path / "it-ran"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A bundle's SB3 files in a folder of their own."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in (MODEL, NORMALIZER):
+        shutil.copy(bundle(1) / name, folder)
+    return folder
+
+
+def rewrite(path: Path, changes: dict[str, Callable[[bytes], bytes]]) -> None:
+    """Write a zip again with some of its members changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {item.filename: archive.read(item) for item in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, changes.get(name, lambda same: same)(data))
+
+
+@pytest.mark.parametrize("entry", ["policy_class", "policy_kwargs", "clip_range", "observation_space"])
+def test_a_payload_in_any_entry_of_the_description_never_runs(
+    copy: Path, trace: Path, entry: str
+) -> None:
+    def plant(data: bytes) -> bytes:
+        description = json.loads(data)
+        packed = base64.b64encode(pickle.dumps(Payload(trace))).decode()
+        description[entry] = {":type:": "x", ":serialized:": packed}
+        return json.dumps(description).encode()
+
+    rewrite(copy / MODEL, {"data": plant})
+    with contextlib.suppress(InputError):  # entries that say nothing of the network are not looked at
+        read_policy(copy / MODEL)
+    assert not trace.exists()
+
+
+def test_a_payload_in_the_tensors_never_runs(copy: Path, trace: Path) -> None:
+    def plant(_: bytes) -> bytes:
+        file = io.BytesIO()
+        torch.save({"mlp_extractor.policy_net.0.weight": Payload(trace)}, file)
+        return file.getvalue()
+
+    rewrite(copy / MODEL, {"policy.pth": plant})
+    with pytest.raises(InputError, match="not a model of SB3"):
+        read_policy(copy / MODEL)
+    assert not trace.exists()
+
+
+def test_a_payload_in_the_normaliser_never_runs(copy: Path, trace: Path) -> None:
+    (copy / NORMALIZER).write_bytes(pickle.dumps(Payload(trace)))
+    with pytest.raises(InputError, match="not a VecNormalize"):
+        read_policy(copy / MODEL)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "module", ["numpy.f2py.__main__", "numpy.testing", "numpy.distutils.core", "os"]
+)
+@pytest.mark.parametrize("name", ["_reconstruct", "main", "ndarray", "scalar", "system"])
+def test_no_module_is_imported_by_a_pickle(copy: Path, module: str, name: str) -> None:
+    before = set(sys.modules)
+    path = copy / NORMALIZER
+    path.write_bytes(f"c{module}\n{name}\n(S'x'\ntR.".encode())
+    pickletools.dis(path.read_bytes(), out=io.StringIO())  # it is a pickle
+    with pytest.raises(InputError, match="not a VecNormalize"):
+        read_statistics(path)
+    assert {added for added in set(sys.modules) - before if added.startswith("numpy")} == set()
+
+
+def test_objects_within_arrays_and_scalars_are_refused() -> None:
+    for value in (np.array([object()], object), np.void(b"x" * 4)):
+        with pytest.raises(pickle.UnpicklingError):
+            read_pickle(pickle.dumps(value))
+    good = {"a": np.arange(3.0), "b": np.float64(2.5), "c": np.zeros((2, 2), np.float32)}
+    read = read_pickle(pickle.dumps(good))
+    assert all(np.array_equal(read[name], value) for name, value in good.items())
+
+
+def test_lists_within_lists_are_no_numbers(copy: Path) -> None:
+    """Thirty lists that each hold the one before twice: 2^30 numbers to whoever walks through them."""
+    laughs: Any = [1.0]
+    for _ in range(30):
+        laughs = [laughs, laughs]
+    normalizer = VecNormalize(DummyVecEnv([lambda: Spaces(225, 3)]))
+    moments: Any = normalizer.obs_rms
+    moments.mean = laughs
+    normalizer.save(str(copy / NORMALIZER))
+    with pytest.raises(InputError, match="not a VecNormalize"):
+        read_statistics(copy / NORMALIZER)
+
+
+def test_a_zip_that_unpacks_to_gigabytes_is_refused(copy: Path) -> None:
+    with zipfile.ZipFile(copy / MODEL) as archive:
+        description = archive.read("data")
+    with zipfile.ZipFile(copy / MODEL, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", description)
+        with archive.open("policy.pth", "w", force_zip64=True) as member:
+            for _ in range(300):
+                member.write(bytes(1 << 20))
+    with pytest.raises(InputError, match="would unpack to 3"):
+        read_archive(copy / MODEL)
+
+
+def test_a_tensor_that_claims_more_than_it_holds_is_refused(copy: Path) -> None:
+    def plant(_: bytes) -> bytes:
+        file = io.BytesIO()
+        torch.save({"mlp_extractor.policy_net.0.weight": torch.zeros(1).expand(1 << 40)}, file)
+        return file.getvalue()
+
+    rewrite(copy / MODEL, {"policy.pth": plant})
+    with pytest.raises(InputError, match="claims more numbers than it holds"):
+        read_archive(copy / MODEL)
+
+
+class Doubled(BaseFeaturesExtractor):
+    """Has no weights, and changes what the network sees."""
+
+    def __init__(self, space: Any) -> None:
+        super().__init__(space, 225)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2.0 * x
+
+
+class ReluPolicy(MaskableActorCriticPolicy):
+    """Sets its activation itself, so that no argument names it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "activation_fn": nn.ReLU})
+
+
+def foreign(
+    folder: Path, policy: Any = "MlpPolicy", algorithm: Any = MaskablePPO, **kwargs: Any
+) -> Path:
+    """Save a model as somebody does who never heard of this project; return its zip."""
+    env = VecNormalize(DummyVecEnv([lambda: Spaces(225, 3)]))
+    rest = {"buffer_size": 10} if algorithm is DQN else {}
+    algorithm(policy, env, policy_kwargs=kwargs or None, device="cpu", seed=1, **rest).save(
+        folder / MODEL
+    )
+    env.save(str(folder / NORMALIZER))
+    return folder / MODEL
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"activation_fn": nn.LeakyReLU, "net_arch": [8]}, r"LeakyReLU is not one of ReLU, Tanh"),
+        ({"activation_fn": nn.ReLU6, "net_arch": [8]}, r"ReLU6 is not one of"),
+        ({"activation_fn": nn.Tanhshrink, "net_arch": [8]}, r"Tanhshrink is not one of"),
+        ({"policy": ReluPolicy, "net_arch": [8]}, r"policy.class"),
+        ({"features_extractor_class": Doubled, "net_arch": [8]}, r"Doubled|which is not run here"),
+        ({"net_arch": []}, r"no hidden layer"),
+        ({"algorithm": PPO, "net_arch": [8]}, r"a model of PPO or A2C, which knows no action masks"),
+        ({"algorithm": DQN, "net_arch": [8]}, r"a model of DQN"),
+    ],
+    ids=["leaky", "relu6", "tanhshrink", "own policy", "own extractor", "no layer", "PPO", "DQN"],
+)
+def test_a_network_that_is_not_understood_is_refused(
+    tmp_path: Path, made: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        read_policy(foreign(tmp_path, **made), config=EnvConfig.phase1())
+
+
+@pytest.mark.parametrize(
+    "made",
+    [{}, {"activation_fn": nn.ReLU, "net_arch": {"pi": [8, 4], "vf": [16]}}, {"net_arch": [8, 8, 8]}],
+)
+def test_a_network_that_is_understood_comes_in(tmp_path: Path, made: dict[str, Any]) -> None:
+    policy = read_policy(foreign(tmp_path, **made), config=EnvConfig.phase1())
+    assert policy.spec.activation == ("relu" if made.get("activation_fn") else "tanh")
+
+
+def test_the_original_and_the_imported_network_are_run_side_by_side() -> None:
+    """Another activation, which no shape tells, is caught by running both."""
+    archive = read_archive(bundle(1) / MODEL)
+    policy = made_policy(1)
+    require_same_decisions(policy, archive)
+    other = "relu" if policy.spec.activation == "tanh" else "tanh"
+    wrong = type(policy)(
+        type(policy.spec)(policy.spec.pi, policy.spec.vf, other),
+        policy.params,
+        policy.statistics,
+        policy.config,
+    )
+    import jax_port.export.sb3 as module
+
+    original = module.original_policy
+    try:
+        module.original_policy = lambda archive, spec: original(archive, policy.spec)
+        with pytest.raises(InputError, match=r"differ by .* was not imported"):
+            require_same_decisions(wrong, archive)
+    finally:
+        module.original_policy = original
+
+
+def test_a_model_without_its_normaliser_says_what_to_do(tmp_path: Path) -> None:
+    path = foreign(tmp_path)
+    (tmp_path / NORMALIZER).unlink()
+    with pytest.raises(InputError, match="--vecnormalize; a model trained without one"):
+        read_policy(path, config=EnvConfig.phase1())

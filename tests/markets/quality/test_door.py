@@ -1,0 +1,176 @@
+"""The door for bars: wrong readings of good data are refused by name, right ones give the same bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
+
+Write = Callable[[pd.DataFrame, Path], None]
+
+
+@pytest.fixture(scope="module")
+def regular() -> Bars:
+    """Forty days around the spring clock changes of America and Europe, 09:30 to 16:59."""
+    return synthetic_bars("ES", days=40, seed=4, start="2025-02-18")
+
+
+@pytest.fixture(scope="module")
+def whole() -> Bars:
+    """The same days with their nights."""
+    return synthetic_bars("ES", days=40, seed=4, start="2025-02-18", session="all")
+
+
+def csv(bars: Bars, path: Path, index: pd.Index, **columns: object) -> Path:
+    """Write bars under other times, as CSV with a header."""
+    frame = bars.frame.set_axis(index.rename("timestamp"), axis=0).assign(**columns)
+    frame.to_csv(path)
+    return path
+
+
+def ninjatrader(bars: Bars, path: Path, index: pd.DatetimeIndex) -> Path:
+    """Write bars under other times in NinjaTrader's form."""
+    stamps = index.strftime("%Y%m%d %H%M%S")
+    rows = bars.frame.to_numpy().tolist()
+    lines = (
+        f"{stamp};{';'.join(f'{value:g}' for value in row)}\n"
+        for stamp, row in zip(stamps, rows, strict=True)
+    )
+    path.write_text("".join(lines))
+    return path
+
+
+def wall(bars: Bars, zone: str) -> pd.DatetimeIndex:
+    index = bars.frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    return index.tz_convert(zone).tz_localize(None)
+
+
+def refusal(path: Path, **options: object) -> str:
+    with pytest.raises(InputError) as caught:
+        read_bars(path, "ES", **options)
+    return str(caught.value)
+
+
+ZONES = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "Asia/Tokyo", "EST"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("session", ["regular", "whole"])
+def test_wall_time_of_another_zone_is_refused_by_its_name(
+    session: str, zone: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    bars: Bars = request.getfixturevalue(session)
+    path = csv(bars, tmp_path / "bars.csv", wall(bars, zone))
+    words = refusal(path)
+    assert "so the time zone is wrong" in words
+    assert f"--tz {zone}" in words
+    again = read_bars(path, "ES", timezone=zone)
+    assert again.digest == bars.digest
+    assert again.accepted == ()
+
+
+@pytest.mark.parametrize(
+    ("really", "read_as"),
+    [("EST", "America/New_York"), ("Europe/London", "UTC"), ("Etc/GMT+6", "America/Chicago")],
+)
+def test_a_zone_that_is_right_for_a_part_of_the_year_is_refused(
+    regular: Bars, tmp_path: Path, really: str, read_as: str
+) -> None:
+    path = csv(regular, tmp_path / "bars.csv", wall(regular, really))
+    words = refusal(path, timezone=read_as)
+    assert "time zone is wrong" in words
+    assert f"--tz {really}" in words
+    assert read_bars(path, "ES", timezone=really).digest == regular.digest
+
+
+def test_a_part_of_a_file_in_another_zone_is_refused(regular: Bars, tmp_path: Path) -> None:
+    index = regular.frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    days = pd.Series(index.date, index=index)
+    middle = days.isin(sorted(set(days))[15:20]).to_numpy()
+    moved = pd.DatetimeIndex(np.where(middle, index - pd.Timedelta(hours=1), index), tz="UTC")
+    words = refusal(csv(regular, tmp_path / "bars.csv", moved))
+    assert "5 sessions in a row begin at 08:30" in words
+
+
+@pytest.mark.parametrize("minutes", [-1, 1])
+def test_stamps_a_minute_beside_the_open_are_refused(whole: Bars, tmp_path: Path, minutes: int) -> None:
+    index = whole.frame.index
+    path = csv(whole, tmp_path / "bars.csv", index + pd.Timedelta(minutes=minutes))
+    words = refusal(path)
+    assert ("a minute early" if minutes < 0 else "the time of their close") in words
+    if minutes > 0:
+        assert read_bars(path, "ES", stamped="close").digest == whole.digest
+
+
+def test_ninjatraders_form_stamped_by_the_open(whole: Bars, tmp_path: Path) -> None:
+    path = ninjatrader(whole, tmp_path / "bars.txt", whole.frame.index)
+    assert "a minute early" in refusal(path)
+    assert read_bars(path, "ES", stamped="open").digest == whole.digest
+    right = ninjatrader(whole, tmp_path / "right.txt", whole.frame.index + pd.Timedelta(minutes=1))
+    assert read_bars(right, "ES").digest == whole.digest
+
+
+def test_wall_time_labelled_utc_cannot_be_mended_by_tz(whole: Bars, tmp_path: Path) -> None:
+    labelled = wall(whole, "America/New_York").tz_localize("UTC")
+    words = refusal(csv(whole, tmp_path / "bars.csv", labelled), timezone="America/New_York")
+    assert "carry an offset, so --tz does not apply" in words
+    assert "shift the times in the file by +5 hours" in words
+    seconds = pd.Index(labelled.as_unit("s").asi8)
+    words = refusal(csv(whole, tmp_path / "epoch.csv", seconds))
+    assert "are numbers since 1970, so --tz does not apply" in words
+
+
+def test_hours_of_ones_own_are_no_other_zone(whole: Bars, tmp_path: Path) -> None:
+    """From 08:30 New York time, which would be 09:30 in another zone; volume says where 09:30 is."""
+    local = wall(whole, "America/New_York")
+    minute = local.hour * 60 + local.minute
+    cut = whole.select(np.asarray((minute >= 510) & (minute < 960)))
+    path = csv(cut, tmp_path / "bars.csv", cut.frame.index)
+    assert read_bars(path, "ES").digest == cut.digest
+
+
+@pytest.mark.parametrize("symbol", ["ESH5", "ES 03-25", "ES.c.0", "CME_MINI:ES1!", "es"])
+def test_the_files_own_symbol_is_held_against_the_one_given(
+    regular: Bars, tmp_path: Path, symbol: str
+) -> None:
+    path = csv(regular, tmp_path / "bars.csv", regular.frame.index, symbol=symbol)
+    assert read_bars(path, "ES").digest == regular.digest
+    with pytest.raises(InputError, match=r"its column of symbols says .* pass --symbol ES"):
+        read_bars(path, "MES")
+
+
+@pytest.mark.parametrize("name", ["NQ 03-25.Last.csv", "nq_1min.csv", "NQH5.csv", "glbx-NQ-2025.csv"])
+def test_the_files_name_is_held_against_the_symbol(regular: Bars, tmp_path: Path, name: str) -> None:
+    path = csv(regular, tmp_path / name, regular.frame.index)
+    assert "its name speaks of NQ" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["ES_and_NQ.csv", "bars.csv", "yes.csv", "ES 03-25.Last.csv"])
+def test_names_that_contradict_nothing(regular: Bars, tmp_path: Path, name: str) -> None:
+    path = csv(regular, tmp_path / name, regular.frame.index)
+    assert read_bars(path, "ES").digest == regular.digest
+
+
+def test_prices_at_a_wrong_scale_are_refused_at_the_door(regular: Bars, tmp_path: Path) -> None:
+    columns = {name: regular.frame[name].to_numpy().copy() for name in ("open", "high", "low", "close")}
+    for values in columns.values():
+        values[5000:5100] *= 10
+    path = csv(regular, tmp_path / "bars.csv", regular.frame.index, **columns)
+    assert "prices look multiplied by 10 in 100 of" in refusal(path)
+
+
+def test_problems_can_be_accepted_and_are_then_named(regular: Bars, tmp_path: Path) -> None:
+    path = csv(regular, tmp_path / "NQ.csv", wall(regular, "Europe/Berlin"))
+    assert "--accept-problems uses the bars as they are" in refusal(path)
+    bars = read_bars(path, "ES", accept_problems=True)
+    assert bars.accepted == ("other_contract", "time_zone")
+    assert len(bars) == len(regular)

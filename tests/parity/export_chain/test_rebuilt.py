@@ -1,0 +1,110 @@
+"""Files of a bundle that run code: received ones are never loaded, and other bytes are said."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jax_port.export.bundle import POLICY
+from jax_port.export.manifest import MANIFEST, read_manifest
+from jax_port.export.programs import PROGRAM
+from jax_port.export.sb3 import MODEL, NORMALIZER
+from jax_port.ppo.policy import load_policy
+from jax_port.runs.run import file_digest
+from parity.export_chain.rebuilt import rebuild
+from parity.export_chain.verify import Request, verify
+from tests.jax_port.export.made_bundle import bundle
+
+
+class Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.trace,)
+
+
+def plant_in_model(folder: Path, trace: Path) -> None:
+    with zipfile.ZipFile(folder / MODEL) as archive:
+        members = {item.filename: archive.read(item) for item in archive.infolist()}
+    description = json.loads(members["data"])
+    packed = base64.b64encode(pickle.dumps(Payload(trace))).decode()
+    description["clip_range"] = {":type:": "x", ":serialized:": packed}
+    members["data"] = json.dumps(description).encode()
+    with zipfile.ZipFile(folder / MODEL, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def plant_in_normalizer(folder: Path, trace: Path) -> None:
+    (folder / NORMALIZER).write_bytes(pickle.dumps(Payload(trace)))
+
+
+def plant_in_program(folder: Path, trace: Path) -> None:
+    with zipfile.ZipFile(folder / PROGRAM) as archive:
+        members = {item.filename: archive.read(item) for item in archive.infolist()}
+    with zipfile.ZipFile(folder / PROGRAM, "w") as archive:
+        for name, data in members.items():
+            payload = pickle.dumps(Payload(trace)) if name.endswith("model.pt") else data
+            archive.writestr(name, payload)
+
+
+@pytest.fixture
+def received(tmp_path: Path) -> Path:
+    folder = tmp_path / "received"
+    shutil.copytree(bundle(1), folder)
+    return folder
+
+
+def sign_again(folder: Path) -> dict[str, Any]:
+    """Let the manifest name the files as they are now, as whoever changed them would."""
+    manifest = read_manifest(folder)
+    manifest["files"] = {name: file_digest(folder / name) for name in manifest["files"]}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return manifest
+
+
+def test_an_untouched_bundle_is_what_its_weights_give(tmp_path: Path) -> None:
+    folder = bundle(1)
+    policy = load_policy(folder / POLICY)
+    assert rebuild(folder, policy, read_manifest(folder), tmp_path).different == ()
+
+
+@pytest.mark.parametrize(
+    ("plant", "name"),
+    [(plant_in_model, MODEL), (plant_in_normalizer, NORMALIZER), (plant_in_program, PROGRAM)],
+    ids=["SB3's zip", "normaliser", "pt2"],
+)
+def test_a_planted_payload_is_named_and_never_runs(
+    received: Path, tmp_path: Path, plant: Callable[[Path, Path], None], name: str
+) -> None:
+    trace = tmp_path / "it-ran"
+    plant(received, trace)
+    sign_again(received)
+    if name == NORMALIZER:  # its statistics are read, too, and there are none
+        with pytest.raises(ValueError, match="not a VecNormalize"):
+            verify(Request(received, observations=200, episodes=1))
+    else:
+        report = verify(Request(received, observations=200, episodes=1))
+        assert report["verdict"] == "different"
+        wrong = [hop["stage"] for hop in report["hops"] if not hop["passed"]]
+        assert wrong == [f"{name} is what its weights give"]
+    assert not trace.exists()
+
+
+def test_what_cannot_be_unpacked_is_other_bytes(received: Path, tmp_path: Path) -> None:
+    (received / PROGRAM).write_bytes(b"PK no zip")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    policy = load_policy(received / POLICY)
+    assert rebuild(received, policy, read_manifest(received), scratch).different == (PROGRAM,)
