@@ -20,8 +20,8 @@ namespace RLTrader
         /// <summary>Whether the account holds the strategy's trade at this moment, as far as it can be known.</summary>
         public bool Holds(int net) { return !watched || net == 0 || orders.AccountNet * net > 0; }
 
-        /// <summary>Whether the strategy's trade has been gone from the account for too long: someone else closed it, so
-        /// that the strategy's own orders would open another.</summary>
+        /// <summary>Whether the strategy's trade has been gone from the account for too long: someone else closed it,
+        /// so that the strategy's own orders would open another.</summary>
         public bool Gone { get; private set; }
 
         /// <summary>Whether an account is traded.</summary>
@@ -33,13 +33,15 @@ namespace RLTrader
             watched = onAccount;
             held = onAccount ? orders.AccountNet : 0;
             Disagrees = held != 0;
-            if (Disagrees) orders.Tell("the account holds " + held + " of the instrument at the start, which are not the "
+            if (Disagrees)
+                orders.Tell("the account holds " + held + " of the instrument at the start, which are not the "
                 + "strategy's; nothing is opened until they are gone", true);
             return Disagrees;
         }
 
         /// <summary>Compare; say once when the two begin to differ and once when they agree again.</summary>
-        /// <param name="unsure">Whether a difference says nothing: without a connection, or while all is flattened.</param>
+        /// <param name="unsure">Whether a difference says nothing: without a connection, or while all is
+        /// flattened.</param>
         public void Compare(int net, DateTime now, bool unsure)
         {
             if (!watched) return;
@@ -58,7 +60,8 @@ namespace RLTrader
             if (since == null) since = now;
             if (Disagrees || now - since.Value < Custody.AccountPatience) return;
             Disagrees = true;
-            orders.Tell("the account holds " + held + " and the strategy " + net + "; nothing is opened until they agree",
+            orders.Tell("the account holds " + held + " and the strategy " + net
+                + "; nothing is opened until they agree",
                 true);
         }
     }

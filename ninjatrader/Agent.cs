@@ -53,11 +53,13 @@ namespace RLTrader
             return Stream.Add(openUtc, high, low, close, volume);
         }
 
-        /// <summary>Return the action at the close of the newest bar, from the bars before it and the position at it.</summary>
+        /// <summary>Return the action at the close of the newest bar, from the bars before it and the position at
+        /// it.</summary>
         public int Decide()
         {
             if (!Stream.Ready)
-                throw new InvalidOperationException("too few bars to decide on; load at least " + FeatureStream.Preload);
+                throw new InvalidOperationException("too few bars to decide on; load at least "
+                    + FeatureStream.Preload);
             Stream.CopyWindow(Observation);
             Position.Write(Observation, Stream);
             Mask = Position.Mask(Stream);

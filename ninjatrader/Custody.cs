@@ -15,7 +15,8 @@ namespace RLTrader
         /// <summary>An entry may stay unfilled so long, and is cancelled.</summary>
         public static readonly TimeSpan EntryPatience = TimeSpan.FromSeconds(30);
 
-        /// <summary>An exit may stay unanswered so long before the user is told; flattening is asked for again.</summary>
+        /// <summary>An exit may stay unanswered so long before the user is told; flattening is asked for
+        /// again.</summary>
         public static readonly TimeSpan ExitPatience = TimeSpan.FromSeconds(20);
 
         /// <summary>A position may lack a working stop so long, and is closed.</summary>
@@ -47,7 +48,8 @@ namespace RLTrader
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent, platformCloses;
+        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent,
+            platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
         {
@@ -66,7 +68,13 @@ namespace RLTrader
 
         private bool Late { get { return barIsLate || now >= flatAt; } }
 
-        private bool Leaving { get { return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null; } }
+        private bool Leaving
+        {
+            get
+            {
+                return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;
+            }
+        }
 
         private bool Reachable { get { return connected && now - connectedSince >= Settling; } }
 
@@ -114,7 +122,8 @@ namespace RLTrader
         {
             if (Late) return Withheld.Late;
             if (guard.Block != Block.None) return Withheld.Blocked;
-            if (orders.PlatformNet != 0) return Withheld.Platform; // an entry might reverse what the platform believes in
+            // an entry might reverse what the platform believes in
+            if (orders.PlatformNet != 0) return Withheld.Platform;
             if (account.Watched && orders.AccountNet != 0) return Withheld.Account;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
@@ -130,7 +139,8 @@ namespace RLTrader
             orders.Tell("the platform ignored an entry", false);
         }
 
-        /// <summary>Bring the open trade's stop to a price, or leave at once where the market is there already.</summary>
+        /// <summary>Bring the open trade's stop to a price, or leave at once where the market is there
+        /// already.</summary>
         public void Guide(long wanted)
         {
             OwnOrder stop = Trade.Alive(Role.Stop);
@@ -142,6 +152,7 @@ namespace RLTrader
         /// <summary>Count an execution; false where it was counted before.</summary>
         public bool Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price)
         {
+            if (order != null) orders.Refresh(order);
             if (!Trade.Fill(id, name, order, role, side, quantity, price)) return false;
             Follow();
             return true;
@@ -272,8 +283,8 @@ namespace RLTrader
             if (held.Side != Trade.Side || held.Entry != agent.Stream.ToTicks(Trade.Average))
                 agent.Entered(Trade.Side, Trade.Average);
             OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
-            held.Stands(stop != null && stop.Working ? stop.Price : held.Stop,
-                target != null && target.Working ? target.Price : held.Target);
+            held.Stands(stop != null && stop.Price > 0 ? stop.Price : held.Stop,
+                target != null && target.Price > 0 ? target.Price : held.Target);
         }
 
         private bool MustLeave(bool close, out ExitReason reason)

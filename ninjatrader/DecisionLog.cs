@@ -22,7 +22,8 @@ namespace RLTrader
             null, "historical", "warming up", "flat by", "closed on this bar", "an entry is on its way",
             "an exit is on its way", "the account holds another position", "halted"
         };
-        private static readonly string[] WithheldNames = { null, "flat by", "blocked", "platform", "account", "not connected" };
+        private static readonly string[] WithheldNames =
+            { null, "flat by", "blocked", "platform", "account", "not connected" };
         private static readonly string[] TroubleNames = { "none", "rejected", "change refused" };
 
         private readonly object gate = new object();
@@ -58,14 +59,16 @@ namespace RLTrader
                 .Add("phase", manifest.Phase).Add("session", manifest.Session).Add("window", manifest.Window)
                 .Add("tick_size", manifest.TickSize).Add("contracts", manifest.Contracts)
                 .Add("preload", FeatureStream.Preload)
-                .Add("features", Manifest.KnownFeatures).Add("position", Some(Manifest.KnownPosition, manifest.PositionFeatures))
+                .Add("features", Manifest.KnownFeatures).Add("position",
+                    Some(Manifest.KnownPosition, manifest.PositionFeatures))
                 .Add("actions", Some(Manifest.KnownActions, manifest.Actions)));
         }
 
         /// <summary>Write a bar of the session, and what was decided at its close from the position at it.</summary>
         /// <param name="ohlcv">Open, high, low, close and volume as the host gave them.</param>
         /// <param name="flatMinute">New York minute of the first bar at whose close everything is flat.</param>
-        public void Bar(Agent agent, DateTime openUtc, double[] ohlcv, Mode mode, int action, Skip skip, Withheld withheld,
+        public void Bar(Agent agent, DateTime openUtc, double[] ohlcv, Mode mode, int action, Skip skip,
+            Withheld withheld,
             int flatMinute)
         {
             Write(() =>
@@ -88,9 +91,11 @@ namespace RLTrader
 
         /// <summary>Write a fill: side 1 bought, -1 sold; the reason is the order's own name.</summary>
         /// <param name="latency">Milliseconds since the order was sent; NaN where it waited at the broker.</param>
-        public void Fill(Func<DateTime> utc, Mode mode, int side, int quantity, double price, string order, double latency)
+        public void Fill(Func<DateTime> utc, Mode mode, int side, int quantity, double price, string order,
+            double latency)
         {
-            Write(() => new JsonLine().Add("event", "fill").Add("time", JsonLine.Time(utc())).Add("mode", ModeNames[(int)mode])
+            Write(() => new JsonLine().Add("event", "fill").Add("time", JsonLine.Time(utc())).Add("mode",
+                ModeNames[(int)mode])
                 .Add("side", side).Add("quantity", quantity).Add("price", price).Add("order", order)
                 .Add("latency_ms", latency));
         }
@@ -106,7 +111,8 @@ namespace RLTrader
         /// <summary>Write that the strategy is alive, and what it and the account hold.</summary>
         public void Alive(DateTime utc, Mode mode, int net, int account, bool halted)
         {
-            Write(() => new JsonLine().Add("event", "alive").Add("time", JsonLine.Time(utc)).Add("mode", ModeNames[(int)mode])
+            Write(() => new JsonLine().Add("event", "alive").Add("time", JsonLine.Time(utc)).Add("mode",
+                ModeNames[(int)mode])
                 .Add("net", net).Add("account", account).Add("halted", halted));
         }
 

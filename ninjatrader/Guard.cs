@@ -21,7 +21,8 @@ namespace RLTrader
         /// <summary>A file whose existence stops trading.</summary>
         public string KillFile = "";
 
-        /// <summary>Balance in dollars with which the account began; the floor trails above it as in training.</summary>
+        /// <summary>Balance in dollars with which the account began; the floor trails above it as in
+        /// training.</summary>
         public double FloorStart;
 
         /// <summary>Where the account's highest equity is remembered.</summary>
@@ -43,7 +44,9 @@ namespace RLTrader
         {
             this.settings = settings;
             this.manifest = manifest;
-            if (settings.FloorStart > 0) high = Math.Max(settings.FloorStart, ReadHigh(settings.FloorFile));
+            if (settings.FloorStart <= 0) return;
+            high = Math.Max(settings.FloorStart, ReadHigh(settings.FloorFile));
+            WriteHigh(settings.FloorFile, high);
         }
 
         /// <summary>Why nothing may be opened at the moment.</summary>
@@ -63,8 +66,8 @@ namespace RLTrader
             get { return Math.Min(high - manifest.TrailingDrawdown, settings.FloorStart + manifest.FloorLock); }
         }
 
-        /// <summary>From when on everything is flat, in UTC, on the New York day of a time: after the rules' last bar, or
-        /// some minutes before the session ends where that is earlier.</summary>
+        /// <summary>From when on everything is flat, in UTC, on the New York day of a time: after the rules' last bar,
+        /// or some minutes before the session ends where that is earlier.</summary>
         /// <param name="sessionEnd">In UTC; DateTime.MaxValue where it is not known.</param>
         public DateTime FlatAt(DateTime utc, DateTime sessionEnd)
         {
@@ -77,7 +80,8 @@ namespace RLTrader
 
         /// <summary>Look at the kill switch, the day's money and the account's.</summary>
         /// <param name="made">Dollars made since the run began, open trade included.</param>
-        /// <param name="equity">Dollars of the account, open trade included; NaN where the account does not say.</param>
+        /// <param name="equity">Dollars of the account, open trade included; NaN where the account does not
+        /// say.</param>
         public void Look(DateTime utc, DateTime sessionEnd, double made, double equity)
         {
             if (utc - looked >= FilePause || utc < looked)
@@ -87,7 +91,7 @@ namespace RLTrader
             }
             if (utc >= dayEnds)
             {
-                dayEnds = sessionEnd;
+                dayEnds = sessionEnd == DateTime.MaxValue ? NextDay(utc) : sessionEnd;
                 dayStart = made;
                 lost = false;
             }
@@ -101,12 +105,21 @@ namespace RLTrader
             if (equity < Floor) breached = true;
         }
 
+        // A trading day begins at 18:00 in New York.
+        private static DateTime NextDay(DateTime utc)
+        {
+            DateTime local = NewYork.Local(utc), begin = local.Date.AddHours(18);
+            if (local >= begin) begin = begin.AddDays(1);
+            return utc + (begin - local);
+        }
+
         private static double ReadHigh(string path)
         {
             double high;
             if (path.Length == 0 || !File.Exists(path)) return 0;
             if (!double.TryParse(File.ReadAllText(path), NumberStyles.Float, CultureInfo.InvariantCulture, out high))
-                throw new BundleException(path + ": no number; write the account's highest equity in dollars, or delete it");
+                throw new BundleException(path
+                    + ": no number; write the account's highest equity in dollars, or delete it");
             return high;
         }
 

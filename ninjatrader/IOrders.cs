@@ -23,7 +23,8 @@ namespace RLTrader
     /// <summary>Why a trade is closed at the market.</summary>
     public enum ExitReason { Late, StopAtMarket, Unprotected, Overshot, Blocked, Halted }
 
-    /// <summary>What orders are called, by the strategy and by the platform; a name says what an order is for.</summary>
+    /// <summary>What orders are called, by the strategy and by the platform; a name says what an order is
+    /// for.</summary>
     public static class OrderNames
     {
         public const string Entry = "RLTrader", Stop = "Stop loss", Target = "Profit target";
@@ -31,7 +32,8 @@ namespace RLTrader
         // In the order of the enumeration ExitReason.
         private static readonly string[] Exits =
         {
-            "RLTrader flat", "RLTrader stop", "RLTrader no stop", "RLTrader overshot", "RLTrader blocked", "RLTrader halted"
+            "RLTrader flat", "RLTrader stop", "RLTrader no stop", "RLTrader overshot", "RLTrader blocked",
+                "RLTrader halted"
         };
 
         private static readonly Dictionary<string, Role> Roles = MakeRoles();
@@ -71,19 +73,22 @@ namespace RLTrader
         /// <summary>Contracts that the account holds of the instrument, whoever bought them.</summary>
         int AccountNet { get; }
 
-        /// <summary>Contracts that the platform believes the strategy to hold; an entry the other way would reverse them.</summary>
+        /// <summary>Contracts that the platform believes the strategy to hold; an entry the other way would reverse
+        /// them.</summary>
         int PlatformNet { get; }
 
         /// <summary>The account's cash in dollars, open trades left out; NaN where it does not say.</summary>
         double AccountCash { get; }
 
-        /// <summary>End of the session that a time belongs to, in UTC; DateTime.MaxValue where it is not known.</summary>
+        /// <summary>End of the session that a time belongs to, in UTC; DateTime.MaxValue where it is not
+        /// known.</summary>
         DateTime SessionEnd(DateTime utc);
 
         /// <summary>Send a market entry with its stop and target; false where the platform ignored it.</summary>
         bool Enter(int side, int quantity, int stopTicks, int targetTicks);
 
-        /// <summary>Close that many contracts of a long (1) or short (-1) position; false where it was ignored.</summary>
+        /// <summary>Close that many contracts of a long (1) or short (-1) position; false where it was
+        /// ignored.</summary>
         bool Exit(int side, int quantity, ExitReason reason);
 
         /// <summary>Ask for the open trade's stop to stand at a price in ticks.</summary>

@@ -84,7 +84,8 @@ namespace RLTrader
         /// <summary>Return a value as what it must be, or throw with its name.</summary>
         public static T Cast<T>(object value, string name)
         {
-            if (!(value is T)) throw new BundleException("\"" + name + "\" is of another kind than expected; export the policy anew");
+            if (!(value is T))
+                throw new BundleException("\"" + name + "\" is of another kind than expected; export the policy anew");
             return (T)value;
         }
 
@@ -158,7 +159,9 @@ namespace RLTrader
                     {
                         int code;
                         if (at + 4 > text.Length) break;
-                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out code)) throw Error("no character code");
+                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture,
+                            out code))
+                            throw Error("no character code");
                         c = (char)code;
                         at += 4;
                     }
@@ -175,7 +178,8 @@ namespace RLTrader
             while (at < text.Length && "+-.0123456789eE".IndexOf(text[at]) >= 0) at++;
             double number;
             string part = text.Substring(from, at - from);
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number) || double.IsInfinity(number))
+            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+                || double.IsInfinity(number))
                 throw Error("no value");
             return number;
         }
@@ -200,7 +204,8 @@ namespace RLTrader
 
         private BundleException Error(string what)
         {
-            return new BundleException("JSON at character " + at.ToString(CultureInfo.InvariantCulture) + ": " + what + "; copy the file again");
+            return new BundleException("JSON at character " + at.ToString(CultureInfo.InvariantCulture) + ": " + what
+                + "; copy the file again");
         }
     }
 }

@@ -16,7 +16,8 @@ namespace RLTrader
         public JsonLine Add(string name, long value) { return Raw(name, value.ToString(CultureInfo.InvariantCulture)); }
         public JsonLine Add(string name, double value) { return Raw(name, Number(value)); }
         public JsonLine Add(string name, IEnumerable<string> values) { return Items(name, values, Quote); }
-        public JsonLine Add(string name, IEnumerable<bool> values) { return Items(name, values, x => x ? "true" : "false"); }
+        public JsonLine Add(string name,
+            IEnumerable<bool> values) { return Items(name, values, x => x ? "true" : "false"); }
         public JsonLine Add(string name, IEnumerable<double> values) { return Items(name, values, Number); }
 
         public override string ToString() { return text + "}"; }

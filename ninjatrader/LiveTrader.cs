@@ -10,7 +10,8 @@ namespace RLTrader
     /// <summary>Why a decision to enter was not carried out.</summary>
     public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected }
 
-    /// <summary>The strategy without NinjaTrader. One instance is one run; its methods are called one at a time.</summary>
+    /// <summary>The strategy without NinjaTrader. One instance is one run; its methods are called one at a
+    /// time.</summary>
     public sealed class LiveTrader
     {
         public readonly Agent Agent;

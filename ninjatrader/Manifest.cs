@@ -28,12 +28,14 @@ namespace RLTrader
 
         public static readonly string[] KnownFeatures =
         {
-            "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open", "min_to_close"
+            "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open",
+                "min_to_close"
         };
 
         public static readonly string[] KnownPosition =
         {
-            "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter", "at_break_even", "trailing"
+            "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter",
+                "at_break_even", "trailing"
         };
 
         public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };
@@ -45,7 +47,8 @@ namespace RLTrader
         public LayerShape[] Policy, Value;
         public double TickSize, TickValue, Commission, StopMultiple, TargetRatio, TrailMultiple;
 
-        /// <summary>Dollars: distance of the drawdown floor below the highest equity, and where it stops rising.</summary>
+        /// <summary>Dollars: distance of the drawdown floor below the highest equity, and where it stops
+        /// rising.</summary>
         public double TrailingDrawdown, FloorLock;
         public int Contracts, Slippage, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
 
@@ -61,7 +64,8 @@ namespace RLTrader
             Manifest m = new Manifest();
             m.Folder = folder;
             m.Phase = Json.Whole(root, "phase");
-            Require(m.Phase == 1 || m.Phase == 2, path, "phase " + m.Phase.ToString(CultureInfo.InvariantCulture) + " is not known");
+            Require(m.Phase == 1 || m.Phase == 2, path, "phase " + m.Phase.ToString(CultureInfo.InvariantCulture)
+                + " is not known");
             m.PositionFeatures = m.Phase == 1 ? 5 : 8;
             m.Actions = m.Phase == 1 ? 3 : 6;
             ReadObservation(m, Json.Get(root, "observation"), path);
@@ -71,7 +75,8 @@ namespace RLTrader
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
             m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
-            Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path, "policy.safetensors is not the file it was written for");
+            Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path,
+                "policy.safetensors is not the file it was written for");
             return m;
         }
 
@@ -80,8 +85,10 @@ namespace RLTrader
             m.Size = Json.Whole(part, "size");
             m.Window = Json.Whole(part, "window");
             RequireNames(Json.Texts(part, "features"), KnownFeatures, path, "feature order");
-            RequireNames(Json.Texts(part, "position"), KnownPosition.Take(m.PositionFeatures), path, "position features");
-            Require(m.Window > 0 && m.Size == m.Window * KnownFeatures.Length + m.PositionFeatures, path, "the observation's size does not add up");
+            RequireNames(Json.Texts(part, "position"), KnownPosition.Take(m.PositionFeatures), path,
+                "position features");
+            Require(m.Window > 0 && m.Size == m.Window * KnownFeatures.Length + m.PositionFeatures, path,
+                "the observation's size does not add up");
         }
 
         private static void ReadNetwork(Manifest m, object root, string path)
@@ -91,10 +98,12 @@ namespace RLTrader
             m.Clip = Json.Number(normalizer, "clip");
             m.Mean = Json.Numbers(normalizer, "mean");
             m.Var = Json.Numbers(normalizer, "var");
-            Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path, "statistics are not as long as the observation");
+            Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path,
+                "statistics are not as long as the observation");
             Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
             m.Activation = Json.Text(network, "activation");
-            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation + " is not known");
+            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation
+                + " is not known");
             m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
             m.Policy = Tower(network, "policy", m.Size, m.Actions, path);
             m.Value = Tower(network, "value", m.Size, 1, path);
@@ -105,7 +114,9 @@ namespace RLTrader
             List<LayerShape> layers = new List<LayerShape>();
             foreach (object entry in Json.Array(network, name))
             {
-                LayerShape layer = new LayerShape { Name = Json.Text(entry, "name"), In = Json.Whole(entry, "in"), Out = Json.Whole(entry, "out") };
+                LayerShape layer =
+                    new LayerShape { Name = Json.Text(entry, "name"), In = Json.Whole(entry, "in"),
+                        Out = Json.Whole(entry, "out") };
                 Require(layer.In == size, path, "layer " + layer.Name + " does not follow the one before it");
                 size = layer.Out;
                 layers.Add(layer);
@@ -150,12 +161,15 @@ namespace RLTrader
 
         private static void Require(bool ok, string path, string what)
         {
-            if (!ok) throw new BundleException(path + ": " + what + "; use the version of this code that fits, or export the policy anew");
+            if (!ok)
+                throw new BundleException(path + ": " + what
+                    + "; use the version of this code that fits, or export the policy anew");
         }
 
         private static void RequireNames(string[] found, IEnumerable<string> known, string path, string what)
         {
-            Require(found.SequenceEqual(known), path, what + " is " + string.Join(", ", found) + " and not " + string.Join(", ", known));
+            Require(found.SequenceEqual(known), path, what + " is " + string.Join(", ", found) + " and not "
+                + string.Join(", ", known));
         }
 
         private static string Digest(string path)
@@ -163,7 +177,8 @@ namespace RLTrader
             if (!File.Exists(path)) throw new BundleException(path + ": no such file; copy the whole bundle");
             using (SHA256 hash = SHA256.Create())
             using (FileStream file = File.OpenRead(path))
-                return string.Concat(hash.ComputeHash(file).Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));
+                return string.Concat(hash.ComputeHash(file).Select(b => b.ToString("x2",
+                    CultureInfo.InvariantCulture)));
         }
     }
 }

@@ -27,7 +27,8 @@ namespace RLTrader
         public LiveTrader Trader { get; set; }
 
         public DateTime Now { get { return real.Now; } }
-        public double Bid { get { return side > 0 ? Points(close + 1) : 0; } } // the rules let a stop stand at the close
+        // the rules let a stop stand at the close
+        public double Bid { get { return side > 0 ? Points(close + 1) : 0; } }
         public double Ask { get { return side < 0 ? Points(close - 1) : 0; } }
         public int AccountNet { get { return side * quantity; } }
         public int PlatformNet { get { return side * quantity; } }

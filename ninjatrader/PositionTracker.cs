@@ -55,8 +55,8 @@ namespace RLTrader
             Target = target;
         }
 
-        /// <summary>Take Phase 2's actions on an open trade and return where the stop should stand: at the entry and one
-        /// tick, or behind the close where it trails. The stop itself is not moved.</summary>
+        /// <summary>Take Phase 2's actions on an open trade and return where the stop should stand: at the entry and
+        /// one tick, or behind the close where it trails. The stop itself is not moved.</summary>
         public long Manage(int action, long closeTicks, int trailTicks)
         {
             if (Side == 0) return 0;
@@ -99,7 +99,8 @@ namespace RLTrader
             if (manifest.Phase == 1) return new[] { true, flat, flat };
             bool enter = flat && InEntryWindow(stream.Minute);
             bool profit = !flat && Side * (stream.CloseTicks - Entry) > 0;
-            return new[] { true, enter, enter, profit && !AtBreakEven, profit && AtBreakEven && !Trailing, !flat && Trailing };
+            return new[] { true, enter, enter, profit && !AtBreakEven, profit && AtBreakEven && !Trailing, !flat
+                && Trailing };
         }
     }
 }

@@ -26,7 +26,7 @@ namespace RLTrader
         /// it was rejected.</summary>
         public bool Live, Working, Rejected;
 
-        /// <summary>Stop price of a stop, limit price of a target, in ticks.</summary>
+        /// <summary>Stop price of a stop, limit price of a target, in ticks; 0 until the broker has it.</summary>
         public long Price;
 
         internal int Counted, Inferred;      // contracts by executions, and by the platform's count alone
@@ -82,8 +82,10 @@ namespace RLTrader
             if (!string.IsNullOrEmpty(id) && !executions.Add(name + "|" + id)) return false;
             if (order != null)
             {
+                // Is it one of those that were booked before they came? Only if the order has filled no more than that.
+                int beyond = order.Counted + order.Inferred + quantity - order.Filled;
+                int booked = Math.Max(0, Math.Min(Math.Min(order.Inferred, quantity), beyond));
                 order.Counted += quantity;
-                int booked = Math.Min(order.Inferred, quantity);
                 order.Inferred -= booked;
                 quantity -= booked;
                 if (quantity == 0) return true;
@@ -92,7 +94,8 @@ namespace RLTrader
             return true;
         }
 
-        /// <summary>Book what an order says was filled and no execution has told for too long; true if there was any.</summary>
+        /// <summary>Book what an order says was filled and no execution has told for too long; true if there was
+        /// any.</summary>
         public bool Infer(OwnOrder order, double price, DateTime now, TimeSpan patience)
         {
             int missing = order.Filled - order.Counted - order.Inferred;
@@ -121,7 +124,8 @@ namespace RLTrader
             }
         }
 
-        /// <summary>The order of a role that may still be filled, the newest of several; null where there is none.</summary>
+        /// <summary>The order of a role that may still be filled, the newest of several; null where there is
+        /// none.</summary>
         public OwnOrder Alive(Role role)
         {
             for (int n = orders.Count - 1; n >= 0; n--)

@@ -4,12 +4,16 @@ using System.Collections.Generic;
 
 namespace RLTrader.Host
 {
-    /// <summary>Numbers by chance. Streams of other labels don't disturb each other, so a scenario may be shortened.</summary>
+    /// <summary>Numbers by chance. Streams of other labels don't disturb each other, so a scenario may be
+    /// shortened.</summary>
     public sealed class Chance
     {
         private ulong state;
 
-        public Chance(ulong seed, int label) { state = seed * 0x9E3779B97F4A7C15UL + (ulong)(label + 1) * 0xD1B54A32D192ED03UL; }
+        public Chance(ulong seed, int label)
+        {
+            state = seed * 0x9E3779B97F4A7C15UL + (ulong)(label + 1) * 0xD1B54A32D192ED03UL;
+        }
 
         /// <summary>A whole number from 0 to below a limit.</summary>
         public int Below(int limit)

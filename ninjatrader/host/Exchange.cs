@@ -52,7 +52,8 @@ namespace RLTrader.Host
         public bool Open = true;
 
         /// <summary>What the next order of its kind meets.</summary>
-        public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry, PartialStop, Slow,
+        public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
+            PartialStop, Slow,
             StopAndExit;
 
         /// <summary>Send an order; it arrives after a while, or at once.</summary>

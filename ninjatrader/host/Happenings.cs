@@ -46,7 +46,8 @@ namespace RLTrader.Host
         private void Foreign(int contracts)
         {
             exchange.Foreign += contracts;
-            if ((watchdog.ByHand || watchdog.Orphaned) && exchange.Own + exchange.Foreign == 0) exchange.Own = exchange.Foreign = 0;
+            if ((watchdog.ByHand || watchdog.Orphaned) && exchange.Own + exchange.Foreign == 0)
+                exchange.Own = exchange.Foreign = 0;
             WhenUp(() => Account(contracts));
         }
 
@@ -75,7 +76,8 @@ namespace RLTrader.Host
             {
                 Resting found = order;
                 bool entry = roles[order] == Role.Entry;
-                if (!order.Over && Mine(order) && (entry || !Scenario.KeepsExits)) WhenUp(() => exchange.Cancel(found, false));
+                if (!order.Over && Mine(order) && (entry || !Scenario.KeepsExits))
+                    WhenUp(() => exchange.Cancel(found, false));
             }
             Terminate();
             clockwork.After(broker.Between(25000, 60000), Relaunch);
@@ -133,7 +135,8 @@ namespace RLTrader.Host
         // By the page on connectionlosshandling: what is not kept running is stopped, and perhaps started again.
         private void LostTooLong(int sent)
         {
-            if (!enabled || sent != instance || strategy.ConnectionLossHandling == ConnectionLossHandling.KeepRunning) return;
+            if (!enabled || sent != instance || strategy.ConnectionLossHandling == ConnectionLossHandling.KeepRunning)
+                return;
             Terminate();
             if (strategy.ConnectionLossHandling == ConnectionLossHandling.Recalculate) clockwork.After(40000, Relaunch);
         }
@@ -181,7 +184,8 @@ namespace RLTrader.Host
             if (!Order.IsTerminalState(shown.OrderState)) shown.OrderState = state;
             if (filled > 0)
             {
-                shown.AverageFillPrice = (shown.AverageFillPrice * shown.Filled + price * Tick * filled) / (shown.Filled + filled);
+                shown.AverageFillPrice =
+                    (shown.AverageFillPrice * shown.Filled + price * Tick * filled) / (shown.Filled + filled);
                 shown.Filled += filled;
             }
             shown.Quantity = order.Quantity;

@@ -27,7 +27,8 @@ namespace RLTrader.Host
                 foreach (string line in again.Trace) said.WriteLine("  " + line);
                 return 1;
             }
-            said.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0} interleavings, no invariant broken", count));
+            said.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0} interleavings, no invariant broken",
+                count));
             return 0;
         }
 

@@ -230,7 +230,8 @@ namespace RLTrader.Host
             int held = strategy == null ? 0 : strategy.Position.Net;
             if (!enabled || held == 0 || !strategy.IsExitOnSessionCloseStrategy || !ordersUp) return;
             CancelOrders();
-            Resting exit = Make(Role.Exit, -Math.Sign(held), Math.Abs(held), "Exit on session close", OrderType.Market, 0);
+            Resting exit =
+                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), "Exit on session close", OrderType.Market, 0);
             nameless.Add(exit);
             exchange.Send(exit, Role.Other, false);
         }

@@ -62,7 +62,8 @@ namespace RLTrader.Host
         private int side, quantity, entries, executions;
         private DateTime opened, now, entered;
 
-        public RulesPlatform(string bundle, string symbol, Manners manners, string userFolder, TextWriter trades, TextWriter log)
+        public RulesPlatform(string bundle, string symbol, Manners manners, string userFolder, TextWriter trades,
+            TextWriter log)
         {
             this.manners = manners;
             this.trades = trades;
@@ -81,7 +82,8 @@ namespace RLTrader.Host
             strategy.HeartbeatMinutes = manners == Manners.Shadow ? 5 : 0;
             strategy.Shadow = manners == Manners.Shadow;
             bool live = manners == Manners.Live || manners == Manners.LiveAllowed;
-            strategy.Account = new Account { Name = "Account 1", Provider = live ? Provider.Rithmic : Provider.Simulator };
+            strategy.Account =
+                new Account { Name = "Account 1", Provider = live ? Provider.Rithmic : Provider.Simulator };
             strategy.AllowLiveAccounts = manners == Manners.LiveAllowed;
             strategy.AllowedAccounts = live ? "Account 2, Account 1" : "";
             strategy.Instrument = new Instrument();
@@ -106,10 +108,12 @@ namespace RLTrader.Host
             string[] parts = setting.Split(new[] { '=' }, 2);
             PropertyInfo property = typeof(RLTraderStrategy).GetProperty(parts[0]);
             if (parts.Length < 2 || property == null || property.DeclaringType != typeof(RLTraderStrategy))
-                throw new BundleException(setting + ": no setting of the strategy; give NAME=VALUE, such as Shadow=true");
+                throw new BundleException(setting
+                    + ": no setting of the strategy; give NAME=VALUE, such as Shadow=true");
             try
             {
-                property.SetValue(strategy, Convert.ChangeType(parts[1], property.PropertyType, CultureInfo.InvariantCulture), null);
+                property.SetValue(strategy,
+                    Convert.ChangeType(parts[1], property.PropertyType, CultureInfo.InvariantCulture), null);
             }
             catch (FormatException)
             {
@@ -194,7 +198,8 @@ namespace RLTrader.Host
                 strategy.Become(State.Terminated);
                 return;
             }
-            if (stopMode != CalculationMode.Ticks) throw new InvalidOperationException("the last trade's stop was not undone");
+            if (stopMode != CalculationMode.Ticks)
+                throw new InvalidOperationException("the last trade's stop was not undone");
             this.side = side;
             this.quantity = quantity;
             entry = close + side * (slippage + (manners == Manners.Slip ? tick : 0));
@@ -218,14 +223,16 @@ namespace RLTrader.Host
             trades.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0},{1},{2:R},{3},{4:R}",
                 side, Minute(entered), entry, Minute(time), price));
             int closes = -side;
-            strategy.Account.Cash += side * (price - entry) * quantity * strategy.Instrument.MasterInstrument.PointValue;
+            double dollars = strategy.Instrument.MasterInstrument.PointValue;
+            strategy.Account.Cash += side * (price - entry) * quantity * dollars;
             side = 0;
             Execute(order, name, price, quantity, closes, time, OrderState.Filled);
             foreach (Order other in new[] { stop, target })
                 if (other != order) Tell(other, OrderState.Cancelled);
         }
 
-        private void Execute(Order order, string name, double price, int filled, int side, DateTime time, OrderState state)
+        private void Execute(Order order, string name, double price, int filled, int side, DateTime time,
+            OrderState state)
         {
             account.Net += side * filled;
             strategy.Position.Net += side * filled;
@@ -235,7 +242,8 @@ namespace RLTrader.Host
                 order.AverageFillPrice = price;
                 Tell(order, state);
             }
-            Execution execution = new Execution { Name = name, Order = order, Price = price, Quantity = filled, Time = time };
+            Execution execution =
+                new Execution { Name = name, Order = order, Price = price, Quantity = filled, Time = time };
             execution.ExecutionId = "execution " + ++executions;
             execution.MarketPosition = side > 0 ? MarketPosition.Long : MarketPosition.Short;
             strategy.Tell(execution);
@@ -256,12 +264,16 @@ namespace RLTrader.Host
         }
 
         // The open of the bar that a fill belongs to, in seconds; one at a bar's very end belongs to that bar.
-        private static long Minute(DateTime fill) { return (long)Math.Ceiling((fill - BarFile.Epoch).TotalMinutes - 1) * 60; }
+        private static long Minute(DateTime fill)
+        {
+            return (long)Math.Ceiling((fill - BarFile.Epoch).TotalMinutes - 1) * 60;
+        }
 
         /// <summary>Return the raw bars of a bundle's golden.json.</summary>
         public static IEnumerable<double[]> Golden(string bundle)
         {
-            object bars = Json.Get(Json.Parse(File.ReadAllText(Path.Combine(bundle, "golden.json"), Encoding.UTF8)), "bars");
+            object bars =
+                Json.Get(Json.Parse(File.ReadAllText(Path.Combine(bundle, "golden.json"), Encoding.UTF8)), "bars");
             string[] names = { "time", "open", "high", "low", "close", "volume" };
             double[][] columns = Array.ConvertAll(names, name => Json.Numbers(bars, name));
             for (int i = 0; i < columns[0].Length; i++) yield return Array.ConvertAll(columns, column => column[i]);

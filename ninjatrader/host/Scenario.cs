@@ -22,8 +22,10 @@ namespace RLTrader.Host
     /// <summary>What may happen at a time of a scenario.</summary>
     public enum Event
     {
-        Wish, RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, IgnoreEntry, IgnoreExit, NoBracket, PartialEntry,
-        StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign, CloseByHand,
+        Wish, RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, IgnoreEntry, IgnoreExit, NoBracket,
+            PartialEntry,
+        StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
+            CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar
     }
 
@@ -79,7 +81,8 @@ namespace RLTrader.Host
             made.ChangedSettings = chance.OneIn(6);
             made.KeepsExits = chance.OneIn(3);
             for (int minute = 1; minute <= made.Minutes; minute++)
-                if (chance.OneIn(2)) made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
+                if (chance.OneIn(2))
+                    made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
             for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
@@ -91,7 +94,8 @@ namespace RLTrader.Host
             bool rare = what == Event.Disable || what == Event.Crash || what == Event.Kill || what == Event.CloseByHand;
             if (rare && !chance.OneIn(2)) return;
             int amount = 1;
-            if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown) amount = chance.Between(2, 40);
+            if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
+                amount = chance.Between(2, 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);
@@ -106,12 +110,16 @@ namespace RLTrader.Host
             {
                 case 0: return chance.Between(1, Minutes) * 60000L + chance.Below(3000);
                 case 1: return Steps.Count == 0 ? 60000 : Steps[chance.Below(Steps.Count)].At + chance.Below(15000);
-                case 2: return flat < Minutes * 60000L ? Math.Max(0, flat - 12000) + chance.Below(14000) : chance.Below(60000);
+                case 2: return flat < Minutes * 60000L ? Math.Max(0, flat - 12000) + chance.Below(14000)
+                    : chance.Below(60000);
                 default: return chance.Below(Minutes * 60) * 1000L + chance.Below(1000);
             }
         }
 
-        private void Add(Event what, long at, int amount) { Steps.Add(new Step { Event = what, At = at, Amount = amount }); }
+        private void Add(Event what, long at, int amount)
+        {
+            Steps.Add(new Step { Event = what, At = at, Amount = amount });
+        }
 
         /// <summary>Return the scenario without one of its steps.</summary>
         public Scenario Without(int step)
@@ -135,8 +143,10 @@ namespace RLTrader.Host
             List<string> parts = new List<string>();
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
-                "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}{7}{8}{9}{10}{11}{12}: {13}",
-                Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat" : "",
+                "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
+                + "{7}{8}{9}{10}{11}{12}: {13}",
+                Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
+                    : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
                 Shadow ? ", shadow" : "", ChangedSettings ? ", settings changed" : "", KeepsExits ? ", exits kept" : "",
                 string.Join("; ", parts.ToArray()));

@@ -30,7 +30,8 @@ namespace RLTrader.Host
             return action < mask.Length && mask[action] ? action : PositionTracker.Hold;
         }
 
-        /// <summary>Return rules for a scenario: those of the environment, but for few bars before the first decision.</summary>
+        /// <summary>Return rules for a scenario: those of the environment, but for few bars before the first
+        /// decision.</summary>
         public static Manifest Rules(int phase, int contracts)
         {
             Manifest rules = new Manifest();
@@ -81,6 +82,7 @@ namespace RLTrader.Host
         internal Func<Agent> MakeAgent;
 
         protected override Agent LoadAgent() { return Agent = MakeAgent(); }
-        protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart, why => { }); }
+        protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart,
+            why => { }); }
     }
 }

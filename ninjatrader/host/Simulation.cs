@@ -74,9 +74,16 @@ namespace RLTrader.Host
 
         private bool Nested { get { return Scenario.Manner == Manner.Playback; } }
 
-        private string Stamp { get { return UtcNow.ToString("HH:mm:ss.fff ", System.Globalization.CultureInfo.InvariantCulture); } }
+        private string Stamp
+        {
+            get
+            {
+                return UtcNow.ToString("HH:mm:ss.fff ", System.Globalization.CultureInfo.InvariantCulture);
+            }
+        }
 
-        /// <summary>Play to the end, or to the first thing that is wrong, and return it; null where nothing is.</summary>
+        /// <summary>Play to the end, or to the first thing that is wrong, and return it; null where nothing
+        /// is.</summary>
         public string Play()
         {
             NinjaTrader.Core.Globals.Clock = () => UtcNow;
@@ -128,7 +135,8 @@ namespace RLTrader.Host
             }
         }
 
-        // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it reopens.
+        // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it
+        // reopens.
         private long PlanMarket()
         {
             long end = Scenario.Minutes * 60000L;
@@ -156,7 +164,8 @@ namespace RLTrader.Host
             bar[3] = Math.Min(bar[3], price);
             bar[4] = price;
             bar[5]++;
-            MarketDataEventArgs data = new MarketDataEventArgs { MarketDataType = MarketDataType.Last, Price = price * Tick };
+            MarketDataEventArgs data =
+                new MarketDataEventArgs { MarketDataType = MarketDataType.Last, Price = price * Tick };
             Call(() => strategy.Tell(data));
             if (strategy != null && strategy.Calculate == Calculate.OnEachTick) Show(bar);
         }
@@ -176,7 +185,8 @@ namespace RLTrader.Host
 
         private void Show(long[] values)
         {
-            Call(() => strategy.Show(Start.AddMinutes(values[0] + 1), values[1] * Tick, values[2] * Tick, values[3] * Tick,
+            Call(() => strategy.Show(Start.AddMinutes(values[0] + 1), values[1] * Tick, values[2] * Tick,
+                values[3] * Tick,
                 values[4] * Tick, values[5]));
         }
 
@@ -188,7 +198,8 @@ namespace RLTrader.Host
                 Call(() => strategy.Second());
                 watchdog.Compare();
             }
-            bool busy = exchange.Own != 0 || outstanding > 0 || stopping || exchange.Orders.Exists(order => !order.Over);
+            bool busy = exchange.Own != 0 || outstanding > 0 || stopping
+                || exchange.Orders.Exists(order => !order.Over);
             if (exchange.Orders.Count > 40) exchange.Orders.RemoveAll(order => order.Over);
             clockwork.After(busy ? broker.Between(900, 1300) : exchange.Open ? 4000 : 30000, Second);
         }
@@ -207,7 +218,8 @@ namespace RLTrader.Host
             strategy.Bars = new Bars { Calendar = Session };
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
-            strategy.MakeAgent = () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
+            strategy.MakeAgent =
+                () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
             enabled = true;
             realtime = false;

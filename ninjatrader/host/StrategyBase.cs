@@ -7,7 +7,8 @@ using RLTrader.Host;
 
 namespace RLTrader.Host
 {
-    /// <summary>What a simulated platform does for a strategy. Order methods return null where they are ignored.</summary>
+    /// <summary>What a simulated platform does for a strategy. Order methods return null where they are
+    /// ignored.</summary>
     public interface IPlatform
     {
         Order Enter(int side, int quantity, string signal);
@@ -55,7 +56,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         public Bars Bars { get; internal set; }
         public BarsPeriod BarsPeriod { get; internal set; }
         public readonly Series<DateTime> Time = new Series<DateTime>();
-        public readonly Series<double> Open = new Series<double>(), High = new Series<double>(), Low = new Series<double>();
+        public readonly Series<double> Open = new Series<double>(), High = new Series<double>(),
+            Low = new Series<double>();
         public readonly Series<double> Close = new Series<double>(), Volume = new Series<double>();
 
         // The defaults of the help's pages.

@@ -1,5 +1,5 @@
-// Several threads at once: callbacks of all kinds, and the strategy's end in the midst of them. What is done is done one
-// at a time, nothing is lost, and nothing is thrown.
+// Several threads at once: callbacks of all kinds, and the strategy's end in the midst of them. What is done is done
+// one at a time, nothing is lost, and nothing is thrown.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -55,7 +55,8 @@ namespace RLTrader.Host
             });
             if (overlapped) return "two things were worked on at once";
             if (disordered) return "a thread's work was done in another order";
-            if (done != Writers * Each || failed != Writers * (Each / 7)) return "work was lost: " + done + " done, " + failed + " failed";
+            if (done != Writers * Each || failed != Writers * (Each / 7))
+                return "work was lost: " + done + " done, " + failed + " failed";
             return null;
         }
 

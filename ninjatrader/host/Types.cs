@@ -25,7 +25,8 @@ namespace System.ComponentModel.DataAnnotations
 
 namespace NinjaTrader.Core
 {
-    /// <summary>help: playsound, triggercustomevent (Now), onstatechange; listing: UserDataDir, GeneralOptions.</summary>
+    /// <summary>help: playsound, triggercustomevent (Now), onstatechange; listing: UserDataDir,
+    /// GeneralOptions.</summary>
     public static class Globals
     {
         public static readonly Options GeneralOptions = new Options();
@@ -114,7 +115,8 @@ namespace NinjaTrader.Cbi
         public void Flatten(ICollection<Instrument> instruments) { Flattened(); }
     }
 
-    /// <summary>help: order, isterminalstate. One object an order, whose properties are always the current ones.</summary>
+    /// <summary>help: order, isterminalstate. One object an order, whose properties are always the current
+    /// ones.</summary>
     public sealed class Order
     {
         public Account Account { get; internal set; }
@@ -170,7 +172,8 @@ namespace NinjaTrader.Cbi
             set
             {
                 Quantity = Math.Abs(value);
-                MarketPosition = value == 0 ? MarketPosition.Flat : value > 0 ? MarketPosition.Long : MarketPosition.Short;
+                MarketPosition = value == 0 ? MarketPosition.Flat : value > 0 ? MarketPosition.Long
+                    : MarketPosition.Short;
             }
         }
     }

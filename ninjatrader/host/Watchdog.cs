@@ -9,10 +9,12 @@ namespace RLTrader.Host
     /// <summary>Holds a simulation to its invariants; keeps the first that is broken.</summary>
     public sealed class Watchdog
     {
-        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000, HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
+        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000,
+            HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never, lostAt = -60000;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never,
+            lostAt = -60000;
         private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -101,14 +103,16 @@ namespace RLTrader.Host
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
-            if (simulation.strategy.State != State.Realtime && simulation.enabled) Wrong("an order on a bar of the past");
+            if (simulation.strategy.State != State.Realtime && simulation.enabled)
+                Wrong("an order on a bar of the past");
         }
 
         /// <summary>The strategy asks for a stop at a price in ticks.</summary>
         public void MovingStop(long price)
         {
             int side = Math.Sign(simulation.strategy.Position.Net);
-            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask) Wrong("a stop asked for at the market");
+            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
+                Wrong("a stop asked for at the market");
         }
 
         /// <summary>After every event.</summary>
@@ -121,7 +125,8 @@ namespace RLTrader.Host
             bool reachable = simulation.ordersUp && Exchange.Open;
             if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
-            if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0) handAt = Math.Min(handAt, Now);
+            if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
+                handAt = Math.Min(handAt, Now);
             bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
             if (Exchange.Own != 0) lastHeld = Now;
             if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
@@ -139,24 +144,28 @@ namespace RLTrader.Host
             }
             else if (bare > BareLimit) Wrong("a position without a working stop");
             bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
-            late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat ? late : 0;
+            late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
+                ? late : 0;
             if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
-            bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart && !simulation.Scenario.Shadow;
+            bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
+                && !simulation.Scenario.Shadow;
             if (flattens && Now > OrphanLimit && !disturbed && Exchange.Foreign != 0)
                 Wrong("what the account held at the start is left");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
             bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
-            if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting()) Wrong("a position while the kill switch is on");
+            if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
+                Wrong("a position while the kill switch is on");
         }
 
         /// <summary>When nothing is on its way: what the strategy believes is what is there.</summary>
         public void Compare()
         {
             ScriptedStrategy strategy = simulation.strategy;
-            bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0 && !simulation.stopping
+            bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
+                && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null;
@@ -174,18 +183,22 @@ namespace RLTrader.Host
             if (strategy.Trader.Custody.Trade.Net != own)
                 Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + own);
             PositionTracker held = strategy.Agent.Position;
-            if (held.Side != Math.Sign(own)) Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
+            if (held.Side != Math.Sign(own))
+                Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
-            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000) Wrong("a stop without a position");
+            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
+                Wrong("a stop without a position");
         }
 
         public void AtEnd()
         {
-            if (!ByHand || Now < handAt + HandLimit || Exchange.Own != 0 || Exchange.Foreign != 0 || over || crashed) return;
+            if (!ByHand || Now < handAt + HandLimit || Exchange.Own != 0 || Exchange.Foreign != 0 || over || crashed)
+                return;
             foreach (Resting order in Exchange.Orders)
-                if (!order.Over && simulation.ordersUp && SinceUp > HandLimit) Wrong("orders are left after a close by hand");
+                if (!order.Over && simulation.ordersUp && SinceUp > HandLimit)
+                    Wrong("orders are left after a close by hand");
         }
 
         private bool Exiting()
@@ -202,7 +215,8 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over || order.Side != side) continue;
-                if (order.Type == OrderType.Market || (order.Type == OrderType.StopMarket && order.There)) sum += order.Left;
+                if (order.Type == OrderType.Market || (order.Type == OrderType.StopMarket && order.There))
+                    sum += order.Left;
             }
             return sum;
         }

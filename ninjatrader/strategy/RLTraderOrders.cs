@@ -40,7 +40,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             return sessionEnd;
         }
 
-        // Stop and target go first and in ticks, which also undoes the last trade's values: they persist until set again.
+        // Stop and target go first and in ticks, which also undoes the last trade's values: they persist until set
+        // again.
         bool IOrders.Enter(int side, int quantity, int stopTicks, int targetTicks)
         {
             SetStopLoss(OrderNames.Entry, CalculationMode.Ticks, stopTicks, false);
@@ -54,7 +55,10 @@ namespace NinjaTrader.NinjaScript.Strategies
             return Note(side > 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));
         }
 
-        void IOrders.MoveStop(long ticks) { SetStopLoss(OrderNames.Entry, CalculationMode.Price, ticks * TickSize, false); }
+        void IOrders.MoveStop(long ticks)
+        {
+            SetStopLoss(OrderNames.Entry, CalculationMode.Price, ticks * TickSize, false);
+        }
 
         void IOrders.Cancel(OwnOrder order) { CancelOrder((Order)order.Key); }
 

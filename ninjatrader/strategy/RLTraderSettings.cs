@@ -17,7 +17,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         private const string First = "RLTrader", Money = "RLTrader: limits", News = "RLTrader: news";
 
         [NinjaScriptProperty]
-        [Display(Name = "Bundle folder", Description = "Folder that `rltrader export` wrote", Order = 1, GroupName = First)]
+        [Display(Name = "Bundle folder", Description = "Folder that `rltrader export` wrote", Order = 1,
+            GroupName = First)]
         public string BundleFolder { get; set; }
 
         [NinjaScriptProperty]
@@ -140,7 +141,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             bool listed = false;
             foreach (string name in names) listed |= Account != null && name.Trim() == Account.Name;
             if (AllowedAccounts.Trim().Length > 0 && !listed)
-                throw new BundleException("this account is not among \"Allowed accounts\"; choose one that is, or add it");
+                throw new BundleException(
+                    "this account is not among \"Allowed accounts\"; choose one that is, or add it");
             if (Simulated) return;
             if (!AllowLiveAccounts)
                 throw new BundleException("this account is not a simulation, and live accounts are not allowed; "
@@ -165,7 +167,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             get
             {
-                return Account != null && (Account.Provider == Provider.Simulator || Account.Provider == Provider.Playback);
+                return Account != null
+                    && (Account.Provider == Provider.Simulator || Account.Provider == Provider.Playback);
             }
         }
 

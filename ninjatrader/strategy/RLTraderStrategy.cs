@@ -2,9 +2,8 @@
 // which are checked without NinjaTrader; what is here only keeps to the platform's rules:
 //   - SetDefaults runs whenever scripts are listed, so the model is loaded in DataLoaded;
 //   - bars are stamped by their end, in the zone of the platform's settings;
-//   - on a live chart nothing is sent before State.Realtime;
-//   - events may come from several threads, in the middle of an order call, or after Terminated: each callback takes
-//     what it was given by value and puts it in line.
+// - on a live chart nothing is sent before State.Realtime;   - events may come from several threads, in the middle of
+// an order call, or after Terminated: each callback takes     what it was given by value and puts it in line.
 using System;
 using System.Threading;
 using NinjaTrader.Cbi;
@@ -87,7 +86,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
         }
 
-        protected override void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity, int filled,
+        protected override void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity,
+            int filled,
             double averageFillPrice, OrderState orderState, DateTime time, ErrorCode error, string comment)
         {
             Run known = run;
@@ -164,13 +164,15 @@ namespace NinjaTrader.NinjaScript.Strategies
                     Log("RLTrader: this policy was trained without proof of parity (" + manifest.Certificate + ")",
                         LogLevel.Warning);
                 if (Instrument.MasterInstrument.MergePolicy == MergePolicy.MergeBackAdjusted)
-                    Log("RLTrader: the chart's history is back-adjusted, so prices before the last rollover are not those "
-                        + "that were traded; set the instrument's merge policy to MergeNonBackAdjusted", LogLevel.Warning);
+                    Log("RLTrader: the chart's history is back-adjusted, so prices before the last rollover are not "
+                        + "those that were traded; set the instrument's merge policy to MergeNonBackAdjusted",
+                            LogLevel.Warning);
                 Run made = new Run();
                 made.Inbox = new Inbox(error => Fault(made, error));
                 made.Log = OpenLog(manifest);
                 IOrders orders = this;
-                if (Shadow && !IsInStrategyAnalyzer) orders = made.Paper = new PaperOrders(this, manifest, made.Inbox.Do);
+                if (Shadow && !IsInStrategyAnalyzer)
+                    orders = made.Paper = new PaperOrders(this, manifest, made.Inbox.Do);
                 TimeSpan heartbeat = TimeSpan.FromMinutes(HeartbeatMinutes);
                 made.Trader = new LiveTrader(agent, orders, new Guard(Limits(), manifest), made.Log, heartbeat);
                 if (made.Paper != null) made.Paper.Trader = made.Trader;

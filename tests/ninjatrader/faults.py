@@ -29,7 +29,8 @@ FORMER: dict[str, tuple[Edit, ...]] = {
         (
             CUSTODY,
             "if (Trade.Over(Role.Entry)) entrySent = null;",
-            "if (Trade.Over(Role.Entry) && Math.Abs(Trade.Net) == manifest.Contracts) entrySent = null;",
+            "if (Trade.Over(Role.Entry) && Math.Abs(Trade.Net) == manifest.Contracts) "
+            "entrySent = null;",
         ),
         (
             CUSTODY,
@@ -69,11 +70,12 @@ FORMER: dict[str, tuple[Edit, ...]] = {
         (
             CUSTODY,
             "else orders.MoveStop(wanted);",
-            "{ orders.MoveStop(wanted); agent.Position.Stands(wanted, agent.Position.Target); AtMarket(0); }",
+            "{ orders.MoveStop(wanted); AtMarket(0); "
+            "agent.Position.Stands(wanted, agent.Position.Target); }",
         ),
         (
             CUSTODY,
-            "held.Stands(stop != null && stop.Working ? stop.Price : held.Stop,",
+            "held.Stands(stop != null && stop.Price > 0 ? stop.Price : held.Stop,",
             "held.Stands(held.Stop,",
         ),
     ),
@@ -95,7 +97,11 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "a position without a stop is left alone": (
-        (CUSTODY, "return bareSince != null && now - bareSince.Value >= StopPatience;", "return false;"),
+        (
+            CUSTODY,
+            "return bareSince != null && now - bareSince.Value >= StopPatience;",
+            "return false;",
+        ),
     ),
     "patience with a missing stop is minutes": (
         (CUSTODY, "StopPatience = TimeSpan.FromSeconds(5)", "StopPatience = TimeSpan.FromMinutes(2)"),
@@ -103,9 +109,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a stuck entry is not cancelled": (
         (CUSTODY, "if (entry != null && (close || overdue)) Cancel(entry);", ""),
     ),
-    "nobody looks again after the end": (
-        (STRATEGY, "LookAgain(2, 100);", ""),
-    ),
+    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, 100);", ""),),
     "an open trade is left at the end": (
         (STRATEGY, "if (!closing && Reachable) Account.Flatten(new[] { Instrument });", ""),
         (STRATEGY, "LookAgain(2, 100);", ""),
@@ -114,7 +118,11 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "if (CancelStrays() || Trade.Net == 0) return;", "if (Trade.Net == 0) return;"),
     ),
     "what the platform wrongly believes in is not looked at": (
-        (CUSTODY, "if (orders.PlatformNet != 0) return Withheld.Platform;", "if (halted) return Withheld.Platform;"),
+        (
+            CUSTODY,
+            "if (orders.PlatformNet != 0) return Withheld.Platform;",
+            "if (halted) return Withheld.Platform;",
+        ),
         (CUSTODY, "            if (Phantom()) return;\n", ""),
     ),
     "orders are sent without a connection": (
@@ -133,10 +141,18 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "if (Trade.Infer(", "if (halted && Trade.Infer("),
     ),
     "an order is forgotten if the strategy ends in its call": (
-        (ORDERS, "if (order != null) Own(loaded, order);", "if (order != null && run != null) Own(run, order);"),
+        (
+            ORDERS,
+            "if (order != null) Own(loaded, order);",
+            "if (order != null && run != null) Own(run, order);",
+        ),
     ),
     "an exit on its way is forgotten at once": (
-        (CUSTODY, "exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;", "false;"),
+        (
+            CUSTODY,
+            "exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;",
+            "false;",
+        ),
     ),
     "the kill switch closes nothing": (
         (
@@ -149,19 +165,32 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ("Guard.cs", "killed = settings.KillFile.Length > 0 && File.Exists(settings.KillFile);", ""),
     ),
     "what the account held at the start is never closed": (
-        (CUSTODY, "            orders.FlattenAccount();\n        }\n\n        /// <summary>A bar has closed;",
-         "        }\n\n        /// <summary>A bar has closed;"),
-        (CUSTODY, "                flattenSent = now;\n                orders.Tell(\"the account is still", "                orders.Tell(\"the account is still"),
+        (
+            CUSTODY,
+            "            orders.FlattenAccount();\n        }\n\n        /// <summary>A bar has closed;",
+            "        }\n\n        /// <summary>A bar has closed;",
+        ),
+        (
+            CUSTODY,
+            '                flattenSent = now;\n                orders.Tell("the account is still',
+            '                orders.Tell("the account is still',
+        ),
     ),
-    "entries are sent when it is late": (
-        (CUSTODY, "if (Late) return Withheld.Late;", ""),
-    ),
+    "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),
     "a stop's price is believed before the broker has it": (
-        (ORDERS, "if (!own.Working || state == OrderState.ChangePending || state == OrderState.ChangeSubmitted) return;",
-         "if (!own.Working) own.Price = 0;"),
+        (
+            ORDERS,
+            "if (!own.Working || state == OrderState.ChangePending "
+            "|| state == OrderState.ChangeSubmitted) return;",
+            "if (!own.Working) own.Price = 0;",
+        ),
     ),
     "a stop for each execution": (
-        (SETTINGS, "StopTargetHandling.ByStrategyPosition; //", "StopTargetHandling.PerEntryExecution; //"),
+        (
+            SETTINGS,
+            "StopTargetHandling.ByStrategyPosition; //",
+            "StopTargetHandling.PerEntryExecution; //",
+        ),
         (SETTINGS, "|| StopTargetHandling != StopTargetHandling.ByStrategyPosition)", ")"),
     ),
     "entries go on while account and strategy differ": (
@@ -173,22 +202,36 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (SETTINGS, "if (Calculate != Calculate.OnBarClose ||", "if (MinutesBeforeEnd < -1 &&"),
     ),
     "a stopping platform is helped": (
-        (CUSTODY, "(platformCloses != null && now - platformCloses.Value < PlatformPatience)", "(halted && !connected)"),
+        (
+            CUSTODY,
+            "(platformCloses != null && now - platformCloses.Value < PlatformPatience)",
+            "(halted && !connected)",
+        ),
     ),
     "an exception ends the care for a trade": (
-        ("Inbox.cs", "try { next(); }", "try { next(); if (waiting.Count > 3) throw new InvalidOperationException(); }"),
+        (
+            "Inbox.cs",
+            "try { next(); }",
+            "try { next(); if (waiting.Count > 3) throw new InvalidOperationException(); }",
+        ),
         (STRATEGY, "known.Trader.Custody.Halt();", "run = null;"),
     ),
     "paper orders are real": (
-        (STRATEGY, "if (Shadow && !IsInStrategyAnalyzer) orders", "if (Shadow && IsInStrategyAnalyzer) orders"),
+        (STRATEGY, "if (Shadow && !IsInStrategyAnalyzer)", "if (Shadow && IsInStrategyAnalyzer)"),
     ),
     "every exit is tried once": (
-        (CUSTODY, "if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;",
-         "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason);"),
+        (
+            CUSTODY,
+            "if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;",
+            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason);",
+        ),
         (CUSTODY, "if (Trade.Over(Role.Exit)) exitSent = null;", ""),
     ),
     "an exit goes the wrong way": (
-        (ORDERS, "return Note(side > 0 ? ExitLong(quantity, signal, \"\") : ExitShort(quantity, signal, \"\"));",
-         "return Note(side < 0 ? ExitLong(quantity, signal, \"\") : ExitShort(quantity, signal, \"\"));"),
+        (
+            ORDERS,
+            'return Note(side > 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));',
+            'return Note(side < 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));',
+        ),
     ),
 }

@@ -39,7 +39,7 @@ def host(*faults: tuple[str, str, str], version: int = 5) -> Path:
     """Return strategy and platform compiled by Mono, warnings being errors.
 
     Args:
-        faults: planted ones: a file below ``ninjatrader``, what is right in it, once, and what is wrong.
+        faults: a file below ``ninjatrader``, what is right in it, once, and what is wrong.
         version: of C#.
     """
     out = scratch() / f"host-{abs(hash((faults, version)))}.exe"
