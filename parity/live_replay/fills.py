@@ -185,7 +185,7 @@ class _Walk:
         return None if self.sent is None else "an entry is on its way"
 
     def _late(self, t: int) -> bool:
-        """Say whether live wanted to be flat at a bar's close, by the rules or since the session ends."""
+        """Say whether live wanted to be flat at a bar's close: by the rules, or as its session ends."""
         return self.offline.late(t) or int(self.offline.minute[t]) >= int(self.log.flat_by[t])
 
     def _opened(self, t: int, fill: Fill) -> None:
