@@ -24,6 +24,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
+        private const int Most = 100, Patient = 97; // looks, five seconds apart: at all, and past a market order
         private static object newest; // the instance that went to real time last
 
         private volatile Run run;  // null before it is loaded and after Terminated
@@ -219,7 +220,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 if (known.Trader.Custody.End(out closing) && FlattenOnStop)
                 {
                     if (!closing && Reachable) Account.Flatten(new[] { Instrument });
-                    LookAgain(2, 100);
+                    LookAgain(2, Most);
                 }
                 known.Log.Dispose();
             });
@@ -231,7 +232,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             Later(5, () =>
             {
                 if (newest != this || most == 0) return; // a newer instance looks after the account
-                if (!Reachable)
+                // A market order on its way may close all by itself; flattening beside it would close it twice.
+                if (!Reachable || (most > Patient && OrdersLeft(true)))
                 {
                     LookAgain(times, most - 1);
                     return;
@@ -251,10 +253,18 @@ namespace NinjaTrader.NinjaScript.Strategies
             lock (Account.Positions)
                 foreach (Position position in Account.Positions)
                     if (position.Instrument == Instrument && Signed(position) != 0) return true;
+            return OrdersLeft(false);
+        }
+
+        private bool OrdersLeft(bool atMarket)
+        {
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
-                    if (order.Instrument == Instrument && OrderNames.RoleOf(order.Name) != Role.Other
-                        && !Order.IsTerminalState(order.OrderState)) return true;
+                {
+                    bool ours = order.Instrument == Instrument && OrderNames.RoleOf(order.Name) != Role.Other;
+                    bool kind = !atMarket || order.OrderType == OrderType.Market;
+                    if (ours && kind && !Order.IsTerminalState(order.OrderState)) return true;
+                }
             return false;
         }
 

@@ -109,10 +109,10 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a stuck entry is not cancelled": (
         (CUSTODY, "if (entry != null && (close || overdue)) Cancel(entry);", ""),
     ),
-    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, 100);", ""),),
+    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
     "an open trade is left at the end": (
         (STRATEGY, "if (!closing && Reachable) Account.Flatten(new[] { Instrument });", ""),
-        (STRATEGY, "LookAgain(2, 100);", ""),
+        (STRATEGY, "LookAgain(2, Most);", ""),
     ),
     "stops and targets without a trade stay": (
         (CUSTODY, "if (CancelStrays() || Trade.Net == 0) return;", "if (Trade.Net == 0) return;"),
