@@ -159,3 +159,11 @@ def benchmark(session: nox.Session) -> None:
     """Measure everything in one run and write one page; arguments go to ``benchmarks.report.run``."""
     install(session, "benchmark")
     session.run("python", "-m", "benchmarks.report.run", *session.posargs)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
+    install(session, "test")
+    env = {**ON_CPU, "RLTRADER_LIVE": "all"}
+    session.run("pytest", "tests/ninjatrader/test_interleavings.py", *session.posargs, env=env)

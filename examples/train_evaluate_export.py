@@ -1,7 +1,7 @@
 """Train a small policy on bars with a planted edge, evaluate it on other dates, and export it.
 
-Run it with ``python examples/train_evaluate_export.py``. It calls the commands that you would type, in a
-temporary folder, and prints each. The training is short.
+Run it with ``python examples/train_evaluate_export.py``. It calls the commands that you would type, in
+a temporary folder, and prints each. The training is short.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 
 COMMANDS = (
     "data synthetic --symbol ES --days 40 --seed 1 --pattern 1 --out ES.parquet",
-    "train --data ES.parquet --symbol ES --to 2025-02-07 --out run --steps 65536 --envs 64 --n-steps 128 "
-    "--batch-size 1024 --epochs 4 --learning-rate 0.001 --pi 32,32 --vf 32,32 --ungated",
-    "evaluate run/policy-0.safetensors --data ES.parquet --symbol ES --from 2025-02-11 --out evaluation",
+    "train --data ES.parquet --symbol ES --to 2025-02-07 --out run --steps 65536 --envs 64 --n-steps 128"
+    " --batch-size 1024 --epochs 4 --learning-rate 0.001 --pi 32,32 --vf 32,32 --ungated",
+    "evaluate run/policy-0.safetensors --data ES.parquet --symbol ES --from 2025-02-11"
+    " --out evaluation",
     "export run --to bundle",
 )
 

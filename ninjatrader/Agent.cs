@@ -3,21 +3,41 @@ using System;
 
 namespace RLTrader
 {
+    /// <summary>What chooses an action: a bundle's network, or a script where only orders are looked at.</summary>
+    public interface IPolicy
+    {
+        Manifest Manifest { get; }
+
+        /// <summary>Logits of the last decision, one an action.</summary>
+        double[] Logits { get; }
+
+        int Decide(float[] observation, bool[] mask);
+    }
+
     /// <summary>A policy that follows a market and its own position.</summary>
     public sealed class Agent
     {
-        public readonly PolicyRunner Policy;
+        public readonly IPolicy Policy;
         public readonly FeatureStream Stream;
         public readonly PositionTracker Position;
         public readonly float[] Observation;
+        private readonly int preload;
 
-        public Agent(string folder)
+        /// <summary>Read a bundle's folder; throws BundleException where anything in it is not understood.</summary>
+        public Agent(string folder) : this(new PolicyRunner(folder), FeatureStream.Preload) { }
+
+        /// <param name="preload">Bars of the session before the first decision of a strategy.</param>
+        public Agent(IPolicy policy, int preload)
         {
-            Policy = new PolicyRunner(folder);
-            Stream = new FeatureStream(Policy.Manifest);
-            Position = new PositionTracker(Policy.Manifest);
-            Observation = new float[Policy.Manifest.Size];
+            Policy = policy;
+            this.preload = preload;
+            Stream = new FeatureStream(policy.Manifest);
+            Position = new PositionTracker(policy.Manifest);
+            Observation = new float[policy.Manifest.Size];
         }
+
+        /// <summary>Whether a strategy may decide on the newest bar.</summary>
+        public bool Ready { get { return Stream.Ready && Stream.Count >= preload; } }
 
         /// <summary>The mask of the last decision.</summary>
         public bool[] Mask { get; private set; }
@@ -33,10 +53,13 @@ namespace RLTrader
             return Stream.Add(openUtc, high, low, close, volume);
         }
 
-        /// <summary>Return the action at the close of the newest bar, from the bars before it and the position at it.</summary>
+        /// <summary>Return the action at the close of the newest bar, from the bars before it and the position at
+        /// it.</summary>
         public int Decide()
         {
-            if (!Stream.Ready) throw new InvalidOperationException("too few bars to decide on; load at least " + FeatureStream.Preload);
+            if (!Stream.Ready)
+                throw new InvalidOperationException("too few bars to decide on; load at least "
+                    + FeatureStream.Preload);
             Stream.CopyWindow(Observation);
             Position.Write(Observation, Stream);
             Mask = Position.Mask(Stream);
@@ -52,7 +75,7 @@ namespace RLTrader
             Position.Entered(side, Stream.ToTicks(points), DecisionBar, StopTicks, TargetTicks);
         }
 
-        /// <summary>Carry out an action on the open trade and move a trailing stop.</summary>
-        public void Manage(int action) { Position.Manage(action, Stream.CloseTicks, Stream.TrailTicks); }
+        /// <summary>Take an action on the open trade and return where its stop should stand, in ticks.</summary>
+        public long Manage(int action) { return Position.Manage(action, Stream.CloseTicks, Stream.TrailTicks); }
     }
 }

@@ -20,7 +20,8 @@ namespace RLTrader
         private readonly float[][] rows;  // the last window + 1 bars' features, a ring
         private double fast, slow, previousClose;
 
-        /// <summary>Features of the newest bar, in the order of docs/environment.md; NaN until a window is full.</summary>
+        /// <summary>Features of the newest bar, in the order of docs/environment.md; NaN until a window is
+        /// full.</summary>
         public readonly double[] Newest = new double[Features];
 
         public FeatureStream(Manifest manifest)
@@ -50,7 +51,8 @@ namespace RLTrader
         /// <summary>Whether an observation can be made: its oldest bar lies after the warm-up.</summary>
         public bool Ready { get { return Count > manifest.WarmupBars + manifest.Window; } }
 
-        /// <summary>Take a bar; false where the session does not keep it. NinjaTrader stamps bars by their end: take off a minute.</summary>
+        /// <summary>Take a bar; false where the session does not keep it. NinjaTrader stamps bars by their end: take
+        /// off a minute.</summary>
         public bool Add(DateTime openUtc, double high, double low, double close, double volume)
         {
             int minute = NewYork.Minute(openUtc);
@@ -81,7 +83,8 @@ namespace RLTrader
             return true;
         }
 
-        /// <summary>Write the window of bars before the newest one, oldest first, to the head of an observation.</summary>
+        /// <summary>Write the window of bars before the newest one, oldest first, to the head of an
+        /// observation.</summary>
         public void CopyWindow(float[] observation)
         {
             for (int n = 0; n < manifest.Window; n++)
@@ -141,7 +144,11 @@ namespace RLTrader
             public void Push(double x) { values[count++ % values.Length] = x; }
 
             /// <summary>The number that many steps before the newest; NaN where there is none.</summary>
-            public double Back(int steps) { return steps < Math.Min(count, values.Length) ? values[(count - 1 - steps) % values.Length] : double.NaN; }
+            public double Back(int steps)
+            {
+                return steps < Math.Min(count, values.Length) ? values[(count - 1 - steps) % values.Length]
+                    : double.NaN;
+            }
 
             /// <summary>Mean of the last numbers, oldest first; NaN where there are fewer.</summary>
             public double Mean(int length)

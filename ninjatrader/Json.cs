@@ -16,8 +16,11 @@ namespace RLTrader
     /// <summary>Reads JSON text; no library of the host is needed.</summary>
     public sealed class Json
     {
+        /// <summary>Brackets within brackets; more of them would end the process by its stack.</summary>
+        private const int Deepest = 64;
+
         private readonly string text;
-        private int at;
+        private int at, depth;
 
         private Json(string text) { this.text = text; }
 
@@ -81,7 +84,8 @@ namespace RLTrader
         /// <summary>Return a value as what it must be, or throw with its name.</summary>
         public static T Cast<T>(object value, string name)
         {
-            if (!(value is T)) throw new BundleException("\"" + name + "\" is of another kind than expected; export the policy anew");
+            if (!(value is T))
+                throw new BundleException("\"" + name + "\" is of another kind than expected; export the policy anew");
             return (T)value;
         }
 
@@ -90,8 +94,13 @@ namespace RLTrader
             Space();
             if (at >= text.Length) throw Error("it ends too soon");
             char c = text[at];
-            if (c == '{') return Members();
-            if (c == '[') return Items();
+            if (c == '{' || c == '[')
+            {
+                if (++depth > Deepest) throw Error("more than 64 brackets within brackets");
+                object inner = c == '{' ? (object)Members() : Items();
+                depth--;
+                return inner;
+            }
             if (c == '"') return String();
             if (Word("true")) return true;
             if (Word("false")) return false;
@@ -150,7 +159,9 @@ namespace RLTrader
                     {
                         int code;
                         if (at + 4 > text.Length) break;
-                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out code)) throw Error("no character code");
+                        if (!int.TryParse(text.Substring(at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture,
+                            out code))
+                            throw Error("no character code");
                         c = (char)code;
                         at += 4;
                     }
@@ -167,7 +178,8 @@ namespace RLTrader
             while (at < text.Length && "+-.0123456789eE".IndexOf(text[at]) >= 0) at++;
             double number;
             string part = text.Substring(from, at - from);
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number) || double.IsInfinity(number))
+            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+                || double.IsInfinity(number))
                 throw Error("no value");
             return number;
         }
@@ -192,7 +204,8 @@ namespace RLTrader
 
         private BundleException Error(string what)
         {
-            return new BundleException("JSON at character " + at.ToString(CultureInfo.InvariantCulture) + ": " + what + "; copy the file again");
+            return new BundleException("JSON at character " + at.ToString(CultureInfo.InvariantCulture) + ": " + what
+                + "; copy the file again");
         }
     }
 }

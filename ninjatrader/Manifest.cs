@@ -23,14 +23,19 @@ namespace RLTrader
         public const string Kind = "rltrader bundle";
         public const int Version = 1;
 
+        /// <summary>A trade of more contracts is taken for a mistake.</summary>
+        public const int MostContracts = 100;
+
         public static readonly string[] KnownFeatures =
         {
-            "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open", "min_to_close"
+            "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open",
+                "min_to_close"
         };
 
         public static readonly string[] KnownPosition =
         {
-            "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter", "at_break_even", "trailing"
+            "position", "entry_ratio", "stop_distance", "target_distance", "time_in_position", "can_enter",
+                "at_break_even", "trailing"
         };
 
         public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };
@@ -40,8 +45,12 @@ namespace RLTrader
         public double Epsilon, Clip, ForbiddenLogit;
         public double[] Mean, Var;
         public LayerShape[] Policy, Value;
-        public double TickSize, StopMultiple, TargetRatio, TrailMultiple;
-        public int Contracts, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
+        public double TickSize, TickValue, Commission, StopMultiple, TargetRatio, TrailMultiple;
+
+        /// <summary>Dollars: distance of the drawdown floor below the highest equity, and where it stops
+        /// rising.</summary>
+        public double TrailingDrawdown, FloorLock;
+        public int Contracts, Slippage, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
 
         /// <summary>Read and check a bundle's manifest, and that its policy is the one it was written for.</summary>
         public static Manifest Load(string folder)
@@ -55,7 +64,8 @@ namespace RLTrader
             Manifest m = new Manifest();
             m.Folder = folder;
             m.Phase = Json.Whole(root, "phase");
-            Require(m.Phase == 1 || m.Phase == 2, path, "phase " + m.Phase.ToString(CultureInfo.InvariantCulture) + " is not known");
+            Require(m.Phase == 1 || m.Phase == 2, path, "phase " + m.Phase.ToString(CultureInfo.InvariantCulture)
+                + " is not known");
             m.PositionFeatures = m.Phase == 1 ? 5 : 8;
             m.Actions = m.Phase == 1 ? 3 : 6;
             ReadObservation(m, Json.Get(root, "observation"), path);
@@ -65,7 +75,8 @@ namespace RLTrader
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
             m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
-            Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path, "policy.safetensors is not the file it was written for");
+            Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path,
+                "policy.safetensors is not the file it was written for");
             return m;
         }
 
@@ -74,8 +85,10 @@ namespace RLTrader
             m.Size = Json.Whole(part, "size");
             m.Window = Json.Whole(part, "window");
             RequireNames(Json.Texts(part, "features"), KnownFeatures, path, "feature order");
-            RequireNames(Json.Texts(part, "position"), KnownPosition.Take(m.PositionFeatures), path, "position features");
-            Require(m.Window > 0 && m.Size == m.Window * KnownFeatures.Length + m.PositionFeatures, path, "the observation's size does not add up");
+            RequireNames(Json.Texts(part, "position"), KnownPosition.Take(m.PositionFeatures), path,
+                "position features");
+            Require(m.Window > 0 && m.Size == m.Window * KnownFeatures.Length + m.PositionFeatures, path,
+                "the observation's size does not add up");
         }
 
         private static void ReadNetwork(Manifest m, object root, string path)
@@ -85,10 +98,12 @@ namespace RLTrader
             m.Clip = Json.Number(normalizer, "clip");
             m.Mean = Json.Numbers(normalizer, "mean");
             m.Var = Json.Numbers(normalizer, "var");
-            Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path, "statistics are not as long as the observation");
+            Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path,
+                "statistics are not as long as the observation");
             Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
             m.Activation = Json.Text(network, "activation");
-            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation + " is not known");
+            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation
+                + " is not known");
             m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
             m.Policy = Tower(network, "policy", m.Size, m.Actions, path);
             m.Value = Tower(network, "value", m.Size, 1, path);
@@ -99,7 +114,9 @@ namespace RLTrader
             List<LayerShape> layers = new List<LayerShape>();
             foreach (object entry in Json.Array(network, name))
             {
-                LayerShape layer = new LayerShape { Name = Json.Text(entry, "name"), In = Json.Whole(entry, "in"), Out = Json.Whole(entry, "out") };
+                LayerShape layer =
+                    new LayerShape { Name = Json.Text(entry, "name"), In = Json.Whole(entry, "in"),
+                        Out = Json.Whole(entry, "out") };
                 Require(layer.In == size, path, "layer " + layer.Name + " does not follow the one before it");
                 size = layer.Out;
                 layers.Add(layer);
@@ -123,20 +140,36 @@ namespace RLTrader
             m.StopMultiple = Json.Number(config, "sl_atr_mult");
             m.TargetRatio = Json.Number(config, "tp_sl_ratio");
             m.TrailMultiple = Json.Number(config, "trail_atr_mult");
-            m.Contracts = Json.Whole(Json.Get(config, "account"), "contracts");
+            object account = Json.Get(config, "account");
+            m.Contracts = Json.Whole(account, "contracts");
+            m.TrailingDrawdown = Json.Number(account, "trailing_drawdown_dollars");
+            m.FloorLock = Json.Number(account, "floor_lock_dollars");
             m.Symbol = Json.Text(contract, "symbol");
             m.TickSize = Json.Number(contract, "tick_size");
-            Require(m.TickSize > 0, path, "tick_size must be above zero");
+            m.TickValue = Json.Whole(contract, "tick_value_cents") / 100.0;
+            m.Slippage = Json.Whole(contract, "slippage_ticks");
+            m.Commission = Json.Whole(contract, "commission_cents") / 100.0;
+            Require(m.TickSize > 0 && m.TickValue > 0, path, "tick_size and tick_value must be above zero");
+            Require(m.Contracts >= 1 && m.Contracts <= MostContracts, path, "contracts must be 1 to "
+                + MostContracts.ToString(CultureInfo.InvariantCulture));
+            Require(m.StopMultiple > 0 && m.TargetRatio > 0 && m.TrailMultiple > 0, path,
+                "sl_atr_mult, tp_sl_ratio and trail_atr_mult must be above zero");
+            Require(m.EntryOpen >= 0 && m.FlatBy < 1440 && m.EntryClose <= 1440, path, "a minute lies outside the day");
+            Require(m.Slippage >= 0 && m.Commission >= 0, path, "slippage and commission must not be below zero");
+            Require(m.WarmupBars >= 0 && m.MaxEpisodeBars > 0, path, "warmup_bars or max_episode_bars is too small");
         }
 
         private static void Require(bool ok, string path, string what)
         {
-            if (!ok) throw new BundleException(path + ": " + what + "; use the version of this code that fits, or export the policy anew");
+            if (!ok)
+                throw new BundleException(path + ": " + what
+                    + "; use the version of this code that fits, or export the policy anew");
         }
 
         private static void RequireNames(string[] found, IEnumerable<string> known, string path, string what)
         {
-            Require(found.SequenceEqual(known), path, what + " is " + string.Join(", ", found) + " and not " + string.Join(", ", known));
+            Require(found.SequenceEqual(known), path, what + " is " + string.Join(", ", found) + " and not "
+                + string.Join(", ", known));
         }
 
         private static string Digest(string path)
@@ -144,7 +177,8 @@ namespace RLTrader
             if (!File.Exists(path)) throw new BundleException(path + ": no such file; copy the whole bundle");
             using (SHA256 hash = SHA256.Create())
             using (FileStream file = File.OpenRead(path))
-                return string.Concat(hash.ComputeHash(file).Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));
+                return string.Concat(hash.ComputeHash(file).Select(b => b.ToString("x2",
+                    CultureInfo.InvariantCulture)));
         }
     }
 }

@@ -1,4 +1,4 @@
-// The policy: normalise, clip, tower, mask, argmax. Sums are 64-bit; weights are the file's 32-bit floats.
+// The policy: normalise, clip, network, mask, argmax. Sums are 64-bit; weights are the file's 32-bit floats.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -6,7 +6,7 @@ using System.IO;
 namespace RLTrader
 {
     /// <summary>A trained policy of a bundle. One instance is for one thread.</summary>
-    public sealed class PolicyRunner
+    public sealed class PolicyRunner : IPolicy
     {
         private sealed class Layer
         {
@@ -19,12 +19,12 @@ namespace RLTrader
         // Mono and .NET Framework read one decimal in some thousands a unit in the last place off.
         private const double Reading = 1e-15;
 
-        public readonly Manifest Manifest;
+        public Manifest Manifest { get; private set; }
 
         /// <summary>(obs - mean) / sqrt(var + epsilon) of the last decision.</summary>
         public readonly double[] Standardised;
 
-        /// <summary>The same, within plus and minus clip: what the towers see.</summary>
+        /// <summary>The same, within plus and minus clip: what the networks see.</summary>
         public readonly double[] Clipped;
 
         private readonly double[] mean, spread;
@@ -68,7 +68,8 @@ namespace RLTrader
         public int Decide(float[] observation, bool[] mask)
         {
             if (observation.Length != Manifest.Size || mask.Length != Manifest.Actions)
-                throw new ArgumentException("an observation has " + Manifest.Size + " numbers and a mask " + Manifest.Actions);
+                throw new ArgumentException("an observation has " + Manifest.Size + " numbers and a mask "
+                    + Manifest.Actions);
             Normalise(observation);
             Run(policy);
             return Choose(Logits, mask);
@@ -145,8 +146,11 @@ namespace RLTrader
         {
             double[] found = Take(tensors, name, path).Values;
             bool same = found.Length == said.Length;
-            for (int i = 0; same && i < found.Length; i++) same = Math.Abs(found[i] - said[i]) <= Reading * Math.Abs(found[i]);
-            if (!same) throw new BundleException(path + ": " + name + " is not what the manifest says; export the policy anew");
+            for (int i = 0; same && i < found.Length; i++)
+                same = Math.Abs(found[i] - said[i]) <= Reading * Math.Abs(found[i]);
+            if (!same)
+                throw new BundleException(path + ": " + name
+                    + " is not what the manifest says; export the policy anew");
             return found;
         }
 
@@ -156,9 +160,12 @@ namespace RLTrader
             for (int n = 0; n < shapes.Length; n++)
             {
                 LayerShape shape = shapes[n];
-                Tensor kernel = Take(tensors, shape.Name + ".kernel", path), bias = Take(tensors, shape.Name + ".bias", path);
-                if (kernel.Shape.Length != 2 || kernel.Shape[0] != shape.In || kernel.Shape[1] != shape.Out || bias.Values.Length != shape.Out)
-                    throw new BundleException(path + ": layer " + shape.Name + " has another shape than the manifest says; export the policy anew");
+                Tensor kernel = Take(tensors, shape.Name + ".kernel", path),
+                    bias = Take(tensors, shape.Name + ".bias", path);
+                if (kernel.Shape.Length != 2 || kernel.Shape[0] != shape.In || kernel.Shape[1] != shape.Out
+                    || bias.Values.Length != shape.Out)
+                    throw new BundleException(path + ": layer " + shape.Name
+                        + " has another shape than the manifest says; export the policy anew");
                 Layer layer = new Layer { Name = shape.Name, In = shape.In, Out = shape.Out, Bias = bias.Values };
                 layer.Weights = new double[shape.In * shape.Out];
                 for (int i = 0; i < shape.In; i++)
@@ -172,7 +179,8 @@ namespace RLTrader
         private static Tensor Take(Dictionary<string, Tensor> tensors, string name, string path)
         {
             Tensor found;
-            if (!tensors.TryGetValue(name, out found)) throw new BundleException(path + ": no " + name + "; export the policy anew");
+            if (!tensors.TryGetValue(name, out found))
+                throw new BundleException(path + ": no " + name + "; export the policy anew");
             return found;
         }
     }

@@ -47,16 +47,26 @@ namespace RLTrader
             Trailing = false;
         }
 
-        /// <summary>Carry out Phase 2's actions on an open trade, then let a trailing stop follow the close.</summary>
-        public void Manage(int action, long closeTicks, int trailTicks)
+        /// <summary>Stop and target stand elsewhere: what a broker has accepted, in ticks.</summary>
+        public void Stands(long stop, long target)
         {
             if (Side == 0) return;
-            if (action == BreakEven) Stop = Entry + Side;
+            Stop = stop;
+            Target = target;
+        }
+
+        /// <summary>Take Phase 2's actions on an open trade and return where the stop should stand: at the entry and
+        /// one tick, or behind the close where it trails. The stop itself is not moved.</summary>
+        public long Manage(int action, long closeTicks, int trailTicks)
+        {
+            if (Side == 0) return 0;
+            long wanted = Stop;
+            if (action == BreakEven) wanted = Entry + Side;
             else if (action == TrailOn) Trailing = true;
             else if (action == TrailOff) Trailing = false;
-            if (!Trailing) return;
+            if (!Trailing) return wanted;
             long candidate = closeTicks - Side * trailTicks;
-            Stop = Side > 0 ? Math.Max(Stop, candidate) : Math.Min(Stop, candidate);
+            return Side > 0 ? Math.Max(wanted, candidate) : Math.Min(wanted, candidate);
         }
 
         /// <summary>Whether a trade may be opened on a bar of that New York minute.</summary>
@@ -89,7 +99,8 @@ namespace RLTrader
             if (manifest.Phase == 1) return new[] { true, flat, flat };
             bool enter = flat && InEntryWindow(stream.Minute);
             bool profit = !flat && Side * (stream.CloseTicks - Entry) > 0;
-            return new[] { true, enter, enter, profit && !AtBreakEven, profit && AtBreakEven && !Trailing, !flat && Trailing };
+            return new[] { true, enter, enter, profit && !AtBreakEven, profit && AtBreakEven && !Trailing, !flat
+                && Trailing };
         }
     }
 }

@@ -32,7 +32,8 @@ namespace RLTrader
                 if (entry.Key == "__metadata__") continue;
                 string kind = Json.Text(entry.Value, "dtype");
                 if (kind != "F32" && kind != "F64")
-                    throw new BundleException(path + ": " + entry.Key + " is " + kind + "; only F32 and F64 are known, so export the policy anew");
+                    throw new BundleException(path + ": " + entry.Key + " is " + kind
+                        + "; only F32 and F64 are known, so export the policy anew");
                 double[] place = Json.Numbers(entry.Value, "data_offsets");
                 int[] shape = System.Array.ConvertAll(Json.Numbers(entry.Value, "shape"), x => (int)x);
                 int size = kind == "F32" ? 4 : 8, count = 1;
@@ -42,7 +43,8 @@ namespace RLTrader
                 double[] values = new double[count];
                 int from = start + (int)place[0];
                 for (int i = 0; i < count; i++)
-                    values[i] = size == 4 ? BitConverter.ToSingle(bytes, from + 4 * i) : BitConverter.ToDouble(bytes, from + 8 * i);
+                    values[i] = size == 4 ? BitConverter.ToSingle(bytes, from + 4 * i)
+                        : BitConverter.ToDouble(bytes, from + 8 * i);
                 found[entry.Key] = new Tensor(shape, values);
             }
             return found;

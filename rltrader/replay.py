@@ -72,6 +72,16 @@ def _show(report: dict[str, Any]) -> None:
         f"{compared['fills']:,} fills; largest distances: feature {largest['feature']:.2g}, "
         f"logit {largest.get('logits', 0.0):.2g}, fill {fills['largest_ticks']:g} ticks"
     )
+    for mode, counts in report["modes"].items():
+        say(f"{mode}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    for row in report["live_fills"]:
+        wait = row["latency_ms_median"]
+        say(
+            f"filled on the account, {row['fill']}, {row['hour']:02d}h New York: {row['count']} with "
+            f"{row['worse_ticks_mean']:+.2f} ticks against the rules on average, "
+            f"{row['worse_ticks_most']:+g} at most"
+            + ("" if wait is None else f"; {wait:.0f} ms from order to fill")
+        )
     if first is None:
         say("live and offline agree", "green")
         return

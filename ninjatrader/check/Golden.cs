@@ -29,7 +29,8 @@ namespace RLTrader
         public static int OfBundle(string folder)
         {
             object said = Json.Parse(File.ReadAllText(Path.Combine(folder, "golden.json"), Encoding.UTF8));
-            if (Json.Array(said, "far").Count == 0) throw new BundleException("golden.json says nothing beyond the clip; export the policy anew");
+            if (Json.Array(said, "far").Count == 0)
+                throw new BundleException("golden.json says nothing beyond the clip; export the policy anew");
             return new Golden(folder, said, OwnBars(said)).Check();
         }
 
@@ -55,8 +56,10 @@ namespace RLTrader
             }
             if (Json.Has(said, "far")) CheckFar();
             Console.WriteLine(tally.ToJson());
-            bool good = tally.Worst("features") <= 1 && tally.Worst("observation") <= 1 && tally.Worst("logits") <= 1 && tally.Worst("far_logits") <= 1
-                && tally.Counts["distances_differ"] == 0 && tally.Counts["masks_differ"] == 0 && tally.Counts["actions_differ"] == 0
+            bool good = tally.Worst("features") <= 1 && tally.Worst("observation") <= 1 && tally.Worst("logits") <= 1
+                && tally.Worst("far_logits") <= 1
+                && tally.Counts["distances_differ"] == 0 && tally.Counts["masks_differ"] == 0
+                    && tally.Counts["actions_differ"] == 0
                 && tally.Counts["cases"] == cases.Count && cases.Count > 0 && tally.Counts["decisions"] == steps
                 && tally.Counts["features"] == Json.Array(said, "features").Count && tally.Counts["features"] > 0;
             return good ? 0 : 1;
@@ -70,10 +73,15 @@ namespace RLTrader
             foreach (Bar bar in bars)
             {
                 object entry;
-                if (!stream.Add(bar.Open, bar.High, bar.Low, bar.Close, bar.Volume) || !wanted.TryGetValue(bar.Time, out entry)) continue;
+                if (!stream.Add(bar.Open, bar.High, bar.Low, bar.Close, bar.Volume)
+                    || !wanted.TryGetValue(bar.Time, out entry))
+                    continue;
                 double[] values = Numbers(entry, "values", FeatureStream.Features);
-                for (int i = 0; i < values.Length; i++) tally.Measure("features", Manifest.KnownFeatures[i], values[i], stream.Newest[i], FeatureLimit, FeatureLimit);
-                bool same = stream.StopTicks == Json.Whole(entry, "stop_ticks") && stream.TargetTicks == Json.Whole(entry, "target_ticks")
+                for (int i = 0; i < values.Length; i++)
+                    tally.Measure("features", Manifest.KnownFeatures[i], values[i], stream.Newest[i], FeatureLimit,
+                        FeatureLimit);
+                bool same = stream.StopTicks == Json.Whole(entry, "stop_ticks")
+                    && stream.TargetTicks == Json.Whole(entry, "target_ticks")
                     && stream.TrailTicks == Json.Whole(entry, "trail_ticks");
                 tally.Count("distances_differ", same ? 0 : 1);
                 tally.Count("features", 1);
@@ -90,7 +98,9 @@ namespace RLTrader
                 if (!agent.OnBar(bar.Open, bar.High, bar.Low, bar.Close, bar.Volume)) continue;
                 object entry = steps[step];
                 if (bar.Time != (long)Json.Number(entry, "time")) continue;
-                if (!agent.Stream.Ready) throw new BundleException("too few bars before the first decision; give at least " + FeatureStream.Preload + " of the session");
+                if (!agent.Stream.Ready)
+                    throw new BundleException("too few bars before the first decision; give at least "
+                        + FeatureStream.Preload + " of the session");
                 int action = agent.Decide(), taken = Json.Whole(entry, "taken");
                 tally.Count("decisions", 1);
                 tally.Count("actions_differ", action == Json.Whole(entry, "wanted") ? 0 : 1);
@@ -106,7 +116,7 @@ namespace RLTrader
         {
             bool exited = Json.Has(entry, "exited"), entered = Json.Has(entry, "entered");
             if (exited && agent.Position.Side != 0) agent.Position.Exited();
-            agent.Manage(taken);
+            agent.Position.Stands(agent.Manage(taken), agent.Position.Target);
             if (!entered) return;
             object fill = Json.Get(entry, "entered");
             int side = Json.Whole(fill, "side");
@@ -118,12 +128,15 @@ namespace RLTrader
         private void Compare(Agent agent, object expected)
         {
             Manifest m = agent.Policy.Manifest;
-            double[] observation = Numbers(expected, "observation", m.Size), logits = Numbers(expected, "logits", m.Actions);
+            double[] observation = Numbers(expected, "observation", m.Size),
+                logits = Numbers(expected, "logits", m.Actions);
             bool same = Json.Flags(expected, "mask").SequenceEqual(agent.Mask);
             for (int i = 0; i < observation.Length; i++)
-                tally.Measure("observation", "number " + i.ToString(CultureInfo.InvariantCulture), (float)observation[i], agent.Observation[i], 1e-9, ObservationLimit);
+                tally.Measure("observation", "number " + i.ToString(CultureInfo.InvariantCulture),
+                    (float)observation[i], agent.Observation[i], 1e-9, ObservationLimit);
             for (int i = 0; i < logits.Length; i++)
-                tally.Measure("logits", Manifest.KnownActions[i], logits[i], agent.Policy.Logits[i], LogitLimit, LogitLimit);
+                tally.Measure("logits", Manifest.KnownActions[i], logits[i], agent.Policy.Logits[i], LogitLimit,
+                    LogitLimit);
             tally.Count("masks_differ", same ? 0 : 1);
             tally.Count("cases", 1);
         }
@@ -134,11 +147,13 @@ namespace RLTrader
             PolicyRunner runner = new PolicyRunner(folder);
             foreach (object entry in Json.Array(said, "far"))
             {
-                float[] observation = Array.ConvertAll(Numbers(entry, "observation", runner.Manifest.Size), x => (float)x);
+                float[] observation =
+                    Array.ConvertAll(Numbers(entry, "observation", runner.Manifest.Size), x => (float)x);
                 int action = runner.Decide(observation, Mask(entry, runner.Manifest));
                 double[] logits = Numbers(entry, "logits", runner.Manifest.Actions);
                 for (int i = 0; i < logits.Length; i++)
-                    tally.Measure("far_logits", Manifest.KnownActions[i], logits[i], runner.Logits[i], LogitLimit, LogitLimit);
+                    tally.Measure("far_logits", Manifest.KnownActions[i], logits[i], runner.Logits[i], LogitLimit,
+                        LogitLimit);
                 tally.Count("far", 1);
                 tally.Count("actions_differ", action == Json.Whole(entry, "action") ? 0 : 1);
             }
@@ -162,7 +177,8 @@ namespace RLTrader
 
         private static BundleException WrongLength(string name, int count)
         {
-            return new BundleException("\"" + name + "\" does not hold " + count.ToString(CultureInfo.InvariantCulture) + " values; the file is not of this bundle, so make it anew");
+            return new BundleException("\"" + name + "\" does not hold " + count.ToString(CultureInfo.InvariantCulture)
+                + " values; the file is not of this bundle, so make it anew");
         }
 
         private static List<Bar> OwnBars(object said)
@@ -173,7 +189,8 @@ namespace RLTrader
             double[] close = Numbers(columns, "close", time.Length), volume = Numbers(columns, "volume", time.Length);
             List<Bar> bars = new List<Bar>(time.Length);
             for (int i = 0; i < time.Length; i++)
-                bars.Add(new Bar { Time = (long)time[i], Open = BarFile.Epoch.AddSeconds(time[i]), High = high[i], Low = low[i], Close = close[i], Volume = volume[i] });
+                bars.Add(new Bar { Time = (long)time[i], Open = BarFile.Epoch.AddSeconds(time[i]), High = high[i],
+                    Low = low[i], Close = close[i], Volume = volume[i] });
             return bars;
         }
 
@@ -182,7 +199,8 @@ namespace RLTrader
         {
             public readonly Dictionary<string, long> Counts = new Dictionary<string, long>
             {
-                { "features", 0 }, { "distances_differ", 0 }, { "decisions", 0 }, { "actions_differ", 0 }, { "cases", 0 }, { "masks_differ", 0 }, { "far", 0 }
+                { "features", 0 }, { "distances_differ", 0 }, { "decisions", 0 }, { "actions_differ", 0 },
+                    { "cases", 0 }, { "masks_differ", 0 }, { "far", 0 }
             };
             private readonly Dictionary<string, double> apart = new Dictionary<string, double>();
             private readonly Dictionary<string, double> shares = new Dictionary<string, double>();
@@ -192,9 +210,11 @@ namespace RLTrader
 
             public double Worst(string stage) { return shares.ContainsKey(stage) ? shares[stage] : 0; }
 
-            public void Measure(string stage, string place, double expected, double found, double absolute, double relative)
+            public void Measure(string stage, string place, double expected, double found, double absolute,
+                double relative)
             {
-                double distance = Math.Abs(found - expected), share = distance / (absolute + relative * Math.Abs(expected));
+                double distance = Math.Abs(found - expected),
+                    share = distance / (absolute + relative * Math.Abs(expected));
                 if (double.IsNaN(share)) distance = share = double.PositiveInfinity;
                 if (!apart.ContainsKey(stage)) { apart[stage] = 0; shares[stage] = 0; }
                 if (share > 1 && !first.ContainsKey(stage)) first[stage] = place;
@@ -208,7 +228,8 @@ namespace RLTrader
                 foreach (KeyValuePair<string, long> count in Counts)
                     parts.Add("\"" + count.Key + "\": " + count.Value.ToString(CultureInfo.InvariantCulture));
                 foreach (KeyValuePair<string, double> stage in apart)
-                    parts.Add("\"" + stage.Key + "_difference\": " + Number(stage.Value) + ", \"" + stage.Key + "_share_of_limit\": " + Number(shares[stage.Key]));
+                    parts.Add("\"" + stage.Key + "_difference\": " + Number(stage.Value) + ", \"" + stage.Key
+                        + "_share_of_limit\": " + Number(shares[stage.Key]));
                 foreach (KeyValuePair<string, string> place in first)
                     parts.Add("\"" + place.Key + "_first\": \"" + place.Value + "\"");
                 return "{" + string.Join(", ", parts) + "}";

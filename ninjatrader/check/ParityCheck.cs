@@ -29,7 +29,8 @@ namespace RLTrader
                 if (args.Length > 0 && args[0].StartsWith(CultureFlag, StringComparison.Ordinal))
                 {
                     Thread.CurrentThread.CurrentCulture = new CultureInfo(args[0].Substring(CultureFlag.Length));
-                    Console.Error.WriteLine((1.5).ToString()); // the culture's own spelling, to show that it is in force
+                    // The culture's own spelling, to show that it is in force.
+                    Console.Error.WriteLine((1.5).ToString());
                     args = args.Skip(1).ToArray();
                 }
                 if (args.Length == 2 && args[0] == "golden") return Golden.OfBundle(args[1]);
@@ -38,13 +39,25 @@ namespace RLTrader
                 if (args.Length == 4 && args[0] == "features") return StreamFile(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "clock") return Clock(args[2], args[3]);
                 int count;
-                if (args.Length == 3 && args[0] == "latency" && int.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out count)) return Latency(args[1], count);
-                return Refuse("usage: ParityCheck golden BUNDLE | golden BUNDLE BARS DAY | features BUNDLE BARS OUT | decide BUNDLE IN OUT | clock BUNDLE IN OUT | latency BUNDLE COUNT");
+                if (args.Length == 3 && args[0] == "latency"
+                    && int.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out count))
+                    return Latency(args[1], count);
+                return Refuse("usage: ParityCheck golden BUNDLE | golden BUNDLE BARS DAY | features BUNDLE BARS OUT"
+                    + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | latency BUNDLE COUNT");
             }
             catch (BundleException error) { return Refuse("error: " + error.Message); }
-            catch (IOException error) { return Refuse("error: " + error.Message.TrimEnd('.') + "; give files that are there"); }
-            catch (UnauthorizedAccessException error) { return Refuse("error: " + error.Message.TrimEnd('.') + "; give files that may be read"); }
-            catch (CultureNotFoundException) { return Refuse("error: " + args[0] + " names no culture; give one such as de-DE"); }
+            catch (IOException error)
+            {
+                return Refuse("error: " + error.Message.TrimEnd('.') + "; give files that are there");
+            }
+            catch (UnauthorizedAccessException error)
+            {
+                return Refuse("error: " + error.Message.TrimEnd('.') + "; give files that may be read");
+            }
+            catch (CultureNotFoundException)
+            {
+                return Refuse("error: " + args[0] + " names no culture; give one such as de-DE");
+            }
         }
 
         private static int Refuse(string why)
@@ -105,8 +118,11 @@ namespace RLTrader
         private static int Latency(string folder, int count)
         {
             PolicyRunner runner = new PolicyRunner(folder);
-            List<object> cases = Json.Array(Json.Parse(File.ReadAllText(Path.Combine(folder, "golden.json"), Encoding.UTF8)), "cases");
-            List<float[]> seen = cases.ConvertAll(entry => Array.ConvertAll(Golden.Numbers(entry, "observation", runner.Manifest.Size), x => (float)x));
+            string golden = File.ReadAllText(Path.Combine(folder, "golden.json"), Encoding.UTF8);
+            List<object> cases = Json.Array(Json.Parse(golden), "cases");
+            int size = runner.Manifest.Size;
+            List<float[]> seen = cases.ConvertAll(
+                entry => Array.ConvertAll(Golden.Numbers(entry, "observation", size), x => (float)x));
             List<bool[]> masks = cases.ConvertAll(entry => Golden.Mask(entry, runner.Manifest));
             if (seen.Count == 0) throw new BundleException("golden.json holds no case; export the policy anew");
             for (int i = 0; i < count; i++) runner.Decide(seen[i % seen.Count], masks[i % seen.Count]);
@@ -117,7 +133,8 @@ namespace RLTrader
                 watch.Restart();
                 runner.Decide(seen[i % seen.Count], masks[i % seen.Count]);
                 watch.Stop();
-                text.Append(i == 0 ? "" : ",").Append((watch.ElapsedTicks * 1e6 / Stopwatch.Frequency).ToString("R", CultureInfo.InvariantCulture));
+                double microseconds = watch.ElapsedTicks * 1e6 / Stopwatch.Frequency;
+                text.Append(i == 0 ? "" : ",").Append(microseconds.ToString("R", CultureInfo.InvariantCulture));
             }
             Console.WriteLine(text.Append("]"));
             return 0;

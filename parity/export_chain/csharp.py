@@ -19,8 +19,6 @@ from parity.export_chain.day import BARS, DAY, last_time, to_csv
 from parity.export_chain.sides import Masks, Obs, Side, Stages
 
 SOURCES = Path(__file__).resolve().parents[2] / "ninjatrader"
-STRATEGY = "RLTraderStrategy.cs"
-"""Needs NinjaTrader's own libraries, so it is not part of the checker."""
 MISSING = (
     "not checked, since mcs and mono are not installed; on Debian and Ubuntu: "
     "apt-get install --no-install-recommends mono-mcs mono-runtime"
@@ -35,7 +33,13 @@ def available() -> bool:
 
 def library() -> list[Path]:
     """Return the sources that need nothing of NinjaTrader, in a fixed order."""
-    return sorted(path for path in SOURCES.glob("*.cs") if path.name != STRATEGY)
+    return sorted(SOURCES.glob("*.cs"))
+
+
+def host_sources() -> list[Path]:
+    """Return the sources of the strategy on the simulated platform, in a fixed order."""
+    parts = (sorted((SOURCES / name).glob("*.cs")) for name in ("strategy", "host"))
+    return [*library(), *(path for part in parts for path in part)]
 
 
 def checker_sources() -> list[Path]:

@@ -16,10 +16,13 @@ from markets import InputError
 from markets.bars import COLUMNS, FEATURES
 
 KIND = "rltrader decisions"
-VERSION = 1
+VERSION = 2
 ENTRY_ORDER = "RLTrader"
+MODES = ("historical", "backtest", "virtual", "live")
+"""Whose fills a line goes by: nobody's, the Strategy Analyzer's, the rules' on paper, an account's."""
 DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
 HELD = ("side", "entry", "stop", "target", "entry_bar", "trailing")
+TEXTS = ("skipped", "withheld", "mode")
 HEADER: dict[str, type] = {
     **dict.fromkeys(("bundle", "policy_sha256", "symbol", "session"), str),
     **dict.fromkeys(("phase", "window", "preload", "contracts"), int),
@@ -36,6 +39,8 @@ class Fill:
         quantity: contracts.
         price: points.
         order: the name of the order, which says why.
+        mode: one of :data:`MODES`.
+        latency_ms: milliseconds since the order was sent; None where it waited at the broker.
     """
 
     time: str
@@ -43,6 +48,8 @@ class Fill:
     quantity: int
     price: float
     order: str
+    mode: str = "live"
+    latency_ms: float | None = None
 
 
 @dataclass
@@ -64,6 +71,9 @@ class LiveLog:
         time_ns: int64 (T,), bar opens in UTC.
         ohlcv: float64 (T, 5), as the host gave them.
         minute: int64 (T,), in New York.
+        mode: T of :data:`MODES`.
+        flat_by: int64 (T,), New York minute of the first bar at whose close live wanted to be flat.
+        withheld: T reasons why an entry that was decided was not sent; None where none was held back.
         features: float64 (T, 11); NaN where none was defined.
         distances: int64 (T, 3) ticks: stop, target, trail.
         held: int64 (T, 6), the position before the decision, by the names of :data:`HELD`; prices
@@ -82,6 +92,9 @@ class LiveLog:
     time_ns: NDArray[np.int64]
     ohlcv: NDArray[np.float64]
     minute: NDArray[np.int64]
+    mode: list[str]
+    flat_by: NDArray[np.int64]
+    withheld: list[str | None]
     features: NDArray[np.float64]
     distances: NDArray[np.int64]
     held: NDArray[np.int64]
@@ -131,10 +144,11 @@ def read_log(path: Path) -> LiveLog:
             ) from None
     if not bars:
         raise InputError(f"{path}: it holds no bar; let the strategy run and give a later log")
-    columns = {name: np.array([bar[name] for bar in bars]) for name in bars[0] if name != "skipped"}
-    return LiveLog(
-        path, header, torn, skipped=[bar["skipped"] for bar in bars], between=between, **columns
-    )
+    texts: dict[str, Any] = {name: [bar[name] for bar in bars] for name in TEXTS}
+    columns: dict[str, Any] = {
+        name: np.array([bar[name] for bar in bars]) for name in bars[0] if name not in TEXTS
+    }
+    return LiveLog(path, header, torn, between=between, **texts, **columns)
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -188,10 +202,21 @@ def _take(
         side, quantity = int(entry["side"]), int(entry["quantity"])
         if side not in (-1, 1) or quantity < 1:
             raise ValueError("a fill has side 1 or -1 and a quantity")
-        fill = Fill(str(entry["time"]), side, quantity, float(entry["price"]), str(entry["order"]))
+        latency = entry["latency_ms"]
+        fill = Fill(
+            str(entry["time"]),
+            side,
+            quantity,
+            float(entry["price"]),
+            str(entry["order"]),
+            _mode(entry),
+            None if latency is None else float(latency),
+        )
         between[-1].fills.append(fill)
     elif event == "ended":
         between[-1].ended.append(str(entry["order"]))
+    elif event == "alive":
+        _mode(entry)
     elif event == "bar":
         bar = _bar(entry, header)
         if entry["number"] != len(bars):
@@ -222,6 +247,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "time_ns": np.datetime64(str(entry["time"]).removesuffix("Z"), "ns").astype(np.int64),
         "ohlcv": _numbers(entry["ohlcv"], len(COLUMNS)),
         "minute": int(entry["minute"]),
+        "mode": _mode(entry),
+        "flat_by": int(entry["flat_by"]),
+        "withheld": None if entry.get("withheld") is None else str(entry["withheld"]),
         "features": _numbers(entry["features"], len(FEATURES)),
         "distances": np.array([int(x) for x in _numbers(entry["distances"], len(DISTANCES))], np.int64),
         "held": np.array([int(entry[name]) for name in HELD], np.int64),
@@ -231,6 +259,13 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "logits": _numbers(made["logits"], actions),
         "action": action,
     }
+
+
+def _mode(entry: dict[str, Any]) -> str:
+    mode = str(entry["mode"])
+    if mode not in MODES:
+        raise ValueError(f"{mode!r} is none of {', '.join(MODES)}")
+    return mode
 
 
 def _numbers(values: Any, count: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ bar differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parity.live_replay.decision_log import ENTRY_ORDER, Fill, LiveLog
@@ -18,6 +18,7 @@ REASONS = {
     "Stop loss": "stop",
     "Profit target": "target",
     "RLTrader flat": LATE,
+    "RLTrader stop": "stop",  # the stop would have stood at the market
     "Exit on session close": LATE,
 }
 """Why a trade was closed, by the name that NinjaTrader or the strategy gives the order."""
@@ -50,6 +51,30 @@ class Difference:
     allowed: float = 0.0
 
 
+@dataclass(frozen=True)
+class Matched:
+    """A fill that the rules made too.
+
+    Attributes:
+        bar: number of the bar on which the rules made it.
+        name: "entry", or "exit" and why.
+        worse_ticks: how much worse for the trader than the rules' price; below zero where better.
+        mode: one of :data:`parity.live_replay.decision_log.MODES`.
+        latency_ms: see :class:`parity.live_replay.decision_log.Fill`.
+    """
+
+    bar: int
+    name: str
+    worse_ticks: float
+    mode: str
+    latency_ms: float | None
+
+    @property
+    def apart(self) -> float:
+        """Distance in ticks, whichever way."""
+        return abs(self.worse_ticks)
+
+
 @dataclass
 class Sent:
     """An entry that was sent at a bar's close, and how much of it came back."""
@@ -59,6 +84,7 @@ class Sent:
     quantity: int = 0
     points: float = 0.0  # price times quantity
     told: bool = False
+    fill: Fill | None = None  # the last of it
 
 
 @dataclass
@@ -68,12 +94,12 @@ class Followed:
     Attributes:
         held: the position at the close of each bar, before its decision.
         differences: in fills, and in whether something is decided at all.
-        fills: bar and distance in ticks of every fill that the rules made too.
+        fills: every fill that the rules made too.
     """
 
     held: list[Held] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    fills: list[tuple[int, float]] = field(default_factory=list)
+    fills: list[Matched] = field(default_factory=list)
 
 
 def follow(log: LiveLog, offline: Offline, fill_ticks: float = 0.0) -> Followed:
@@ -112,6 +138,8 @@ class _Walk:
             elif not at_end or self.leaving is not None:
                 self._closed(t, fill)
         if at_end:
+            if self.sent is not None and not self.sent.told and ENTRY_ORDER in told.ended:
+                self._check_entry(self.sent, "the order was ended")
             return
         if self.sent is not None and not self.sent.told:
             ended = ENTRY_ORDER in told.ended
@@ -140,19 +168,25 @@ class _Walk:
         elif action >= 0:
             side = {1: 1, 2: -1}.get(action, 0)
             if side and not self.held.side and self.offline.may_enter(t):
-                self.sent = Sent(t, side)
+                self.sent = None if self.log.withheld[t] else Sent(t, side)
             else:
                 self.held = self.offline.managed(t, self.held, action)
 
     def _why_not(self, t: int) -> str | None:
         config = self.offline.config
+        if self.log.mode[t] == "historical":
+            return "historical"
         if t < max(config.warmup_bars + config.window_size, int(self.log.header["preload"]) - 1):
             return "warming up"
+        if self.held.side and self._late(t):
+            return LATE
         if self.closed:
             return "closed on this bar"
-        if self.sent is not None:
-            return "an entry is on its way"
-        return LATE if self.held.side and self.offline.late(t) else None
+        return None if self.sent is None else "an entry is on its way"
+
+    def _late(self, t: int) -> bool:
+        """Say whether live wanted to be flat at a bar's close: by the rules, or as its session ends."""
+        return self.offline.late(t) or int(self.offline.minute[t]) >= int(self.log.flat_by[t])
 
     def _opened(self, t: int, fill: Fill) -> None:
         sent = self.sent
@@ -161,6 +195,7 @@ class _Walk:
             self._differ(max(t - 1, 0), ENTRY, "entry", self._words_of(fill), rules)
             sent = Sent(max(t - 1, 0), fill.side, told=True)
             self.sent = self.sent or sent
+        sent.fill = fill
         sent.quantity += fill.quantity
         sent.points += fill.quantity * fill.price
         ticks = round(sent.points / sent.quantity / self.offline.contract.tick_size)
@@ -175,7 +210,7 @@ class _Walk:
         if sent.quantity != self.contracts:
             self._differ(sent.bar, ENTRY, "entry", live, self._words(sent.side, price))
         else:
-            self._price(sent.bar, ENTRY, "entry", sent.points / sent.quantity, price)
+            self._price(sent.bar, ENTRY, "entry", sent.points / sent.quantity, price, sent.fill)
 
     def _closed(self, t: int, fill: Fill) -> None:
         why = REASONS.get(fill.order, fill.order or "an order without a name")
@@ -184,7 +219,7 @@ class _Walk:
             expected: tuple[str, int] | None = (LATE, self.offline.market_price(at, fill.side))
         else:
             expected = self.offline.exit_price(t, self.held)
-            if expected is None and self.offline.late(t):
+            if expected is None and t < len(self.offline) and self._late(t):
                 expected = LATE, self.offline.market_price(t, fill.side)
         if expected is None:
             self._differ(at, order, "exit", self._words_of(fill), "nothing")
@@ -192,17 +227,21 @@ class _Walk:
             rules = self._words(fill.side, expected[1], expected[0], self.quantity)
             self._differ(at, order, "exit", self._words_of(fill), rules)
         else:
-            self._price(at, order, f"exit ({why})", fill.price, expected[1])
+            self._price(at, order, f"exit ({why})", fill.price, expected[1], fill)
         self.quantity = max(0, self.quantity - fill.quantity)
         if not self.quantity:
             self.closed = self.leaving is None
             self.held = Held()
 
-    def _price(self, bar: int, order: int, name: str, points: float, ticks: int) -> None:
+    def _price(
+        self, bar: int, order: int, name: str, points: float, ticks: int, fill: Fill | None
+    ) -> None:
+        assert fill is not None
         tick = self.offline.contract.tick_size
-        apart = abs(points / tick - ticks)
-        apart = apart if apart > 1e-6 else 0.0  # points over a tick are whole but for rounding
-        self.found.fills.append((bar, apart))
+        worse = fill.side * (points / tick - ticks)
+        worse = worse if abs(worse) > 1e-6 else 0.0  # points over a tick are whole but for rounding
+        apart = abs(worse)
+        self.found.fills.append(Matched(bar, name, worse, fill.mode, fill.latency_ms))
         if apart > self.fill_ticks:
             price = f"price of the {name}, in points"
             self._differ(bar, order, price, points, ticks * tick, apart * tick, self.fill_ticks * tick)
@@ -235,7 +274,7 @@ def _joined(fills: Sequence[Fill]) -> list[Fill]:
         if last is not None and (last.order, last.side) == (fill.order, fill.side):
             count = last.quantity + fill.quantity
             points = (last.price * last.quantity + fill.price * fill.quantity) / count
-            found[-1] = Fill(last.time, fill.side, count, points, fill.order)
+            found[-1] = replace(fill, time=last.time, quantity=count, price=points)
         else:
             found.append(fill)
     return found

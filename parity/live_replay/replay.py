@@ -26,6 +26,7 @@ from parity.live_replay import fills as live_fills
 from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
 from parity.live_replay.fills import Difference, Followed, follow
 from parity.live_replay.offline import Held, Offline, Seen, cut
+from parity.live_replay.quality import fill_quality, modes_of
 
 GIVEN = Tolerance(0.0, 1e-12)
 """Prices of bars: a host may compute 6500.1 in another way than a file spells it."""
@@ -68,7 +69,8 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
     other = next((found for found in differences if found.stage != "fill"), None)
     end = len(offline) if other is None else other.bar
     before = differences if other is None else differences[: differences.index(other)]
-    ticks = [apart for bar, apart in followed.fills if bar < end]
+    fills = [fill for fill in followed.fills if fill.bar < end]
+    ticks = [fill.apart for fill in fills]
     return {
         "verdict": "same" if first is None else "different",
         "first": _told(first, log),
@@ -85,6 +87,8 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
             "largest_ticks": max(ticks, default=0.0),
             "allowed_ticks": fill_ticks,
         },
+        "modes": modes_of(log),
+        "live_fills": fill_quality(fills, offline.minute),
         "log": {
             "file": log.path.name,
             "last_line_cut_off": log.torn,

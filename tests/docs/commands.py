@@ -21,9 +21,26 @@ import click
 from tests.docs.pages import ROOT, Fault, Page
 from tests.docs.paths import PACKAGES
 
-FOREIGN = set(
-    ["apt-get", "cd", "codespell", "git", "grep", "lint-imports", "ls", "mcs", "mkdocs", "mono", "mypy", "nvidia-smi", "pre-commit", "pytest", "ruff", "source", "unzip", "xdg-open"]
-)
+FOREIGN = {
+    "apt-get",
+    "cd",
+    "codespell",
+    "git",
+    "grep",
+    "lint-imports",
+    "ls",
+    "mcs",
+    "mkdocs",
+    "mono",
+    "mypy",
+    "nvidia-smi",
+    "pre-commit",
+    "pytest",
+    "ruff",
+    "source",
+    "unzip",
+    "xdg-open",
+}
 """Other programs that pages call; their options are not checked."""
 FOREIGN_MODULES = {"pip", "venv", "build", "pytest", "mkdocs"}
 FOREIGN_OPTIONS = {"--import-mode", "--durations"}

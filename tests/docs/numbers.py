@@ -6,7 +6,8 @@ A page gives a report a short name, and puts a comment after each number that co
     It trains at 48.0 k<!-- bench sections.train.report.rows[name=port].rate.median --> steps a second.
 
 ``<!-- code NAME -->`` takes the number from a function of :mod:`tests.docs.facts` instead. The
-number must be the report's, rounded to the digits that are shown. In a section that names a report every number that looks measured needs
+number must be the report's, rounded to the digits that are shown. In a section that names a report
+every number that looks measured needs
 such a comment; ``<!-- given -->`` after a number says that it was chosen, not measured, and
 ``<!-- measured apart -->`` before a paragraph that its numbers are in no report.
 """

@@ -1,4 +1,4 @@
-"""The strategy, compiled with stubs and a host that plays NinjaTrader, and the logs that it writes."""
+"""The strategy, compiled with the simulated platform, and the logs that it writes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from jax_port.ppo.policy import save_policy
 from markets import Bars, EnvConfig, get_contract
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
-from parity.export_chain.csharp import SOURCES, STRATEGY, library
+from parity.export_chain.csharp import SOURCES, host_sources
+from parity.export_chain.day import to_csv
 from tests.jax_port.made_policy import make_policy
 
-HERE = Path(__file__).parent
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
 FROM, TO = "2025-09-02", "2025-09-06"
 
@@ -35,18 +35,24 @@ def scratch() -> Path:
 
 
 @cache
-def host(file: str = "", right: str = "", wrong: str = "") -> Path:
-    """Return strategy, stubs and host compiled as C# 5, with a fault in a file if one is named."""
-    out = scratch() / f"host-{abs(hash((file, right, wrong)))}.exe"
-    sources = [*library(), SOURCES / STRATEGY, HERE / "Stubs.cs", HERE / "Host.cs"]
-    if file:
-        text = (SOURCES / file).read_text(encoding="utf-8")
-        assert text.count(right) == 1
-        spoilt = out.with_suffix(".cs")
-        spoilt.write_text(text.replace(right, wrong), encoding="utf-8")
-        sources = [spoilt if path.name == file else path for path in sources]
-    flags = ["-langversion:5", "-warnaserror", "-nowarn:0649"]
-    subprocess.run(["mcs", *flags, f"-out:{out}", *map(str, sources)], check=True)
+def host(*faults: tuple[str, str, str], version: int = 5) -> Path:
+    """Return strategy and platform compiled by Mono, warnings being errors.
+
+    Args:
+        faults: a file below ``ninjatrader``, what is right in it, once, and what is wrong.
+        version: of C#.
+    """
+    out = scratch() / f"host-{abs(hash((faults, version)))}.exe"
+    sources = {path.relative_to(SOURCES).as_posix(): path for path in host_sources()}
+    for file, right, wrong in faults:
+        text = sources[file].read_text(encoding="utf-8")
+        assert text.count(right) == 1, (file, right)
+        sources[file] = out.with_name(f"{out.stem}-{Path(file).name}")
+        sources[file].write_text(text.replace(right, wrong), encoding="utf-8")
+    flags = [f"-langversion:{version}", "-warnaserror"]
+    if faults:
+        flags = flags[:1]  # a fault may leave something unused
+    subprocess.run(["mcs", *flags, f"-out:{out}", *map(str, sources.values())], check=True)
     return out
 
 
@@ -54,7 +60,7 @@ def run_host(
     user_folder: Path,
     folder: Path,
     symbol: str = "ES",
-    mode: str = "fill",
+    manners: str = "fill",
     *rest: str,
     culture: str = "",
     kilobytes: int = 0,
@@ -66,14 +72,15 @@ def run_host(
         user_folder: stands for NinjaTrader's own folder.
         folder: the bundle.
         symbol: of the chart.
-        mode: see Host.cs.
+        manners: see RulesPlatform.cs.
         rest: a file of bars; by default the bundle's golden ones.
         culture: such as de-DE.
         program: what to run; by default the strategy as it is.
         kilobytes: no file may grow beyond, as on a full disk; 0 is no limit.
     """
     flags = [f"--culture={culture}"] if culture else []
-    command = ["mono", str(program or host()), *flags, str(folder), symbol, mode, str(user_folder)]
+    where = [str(folder), symbol, manners, str(user_folder)]
+    command = ["mono", str(program or host()), *flags, "rules", *where]
     if kilobytes:
         limit = f"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""
         command = ["bash", "-c", limit, "bash", *command]
@@ -100,11 +107,9 @@ def live_bars() -> Bars:
 @cache
 def live_files() -> tuple[Path, Path]:
     """Return these bars as a file for ``--data`` and as one for the host."""
-    frame, data, fed = live_bars().frame, scratch() / "bars.csv", scratch() / "fed.csv"
-    frame.to_csv(data)
-    seconds = live_bars().timestamps_ns // 1_000_000_000
-    rows = zip(seconds.tolist(), frame.to_numpy().tolist(), strict=True)
-    fed.write_text("".join(f"{time},{','.join(map(repr, row))}\n" for time, row in rows))
+    data, fed = scratch() / "bars.csv", scratch() / "fed.csv"
+    live_bars().frame.to_csv(data)
+    fed.write_text(to_csv(live_bars()), encoding="ascii")
     return data, fed
 
 
@@ -123,9 +128,11 @@ def live_bundle(phase: int, contracts: int = 1) -> Path:
 
 
 @cache
-def live_log(phase: int, mode: str = "fill", program: Path | None = None, contracts: int = 1) -> Path:
+def live_log(
+    phase: int, manners: str = "fill", program: Path | None = None, contracts: int = 1
+) -> Path:
     """Return the log that the strategy writes over these bars; tests must not change it."""
     user = Path(tempfile.mkdtemp(dir=scratch()))
-    run_host(user, live_bundle(phase, contracts), "ES", mode, str(live_files()[1]), program=program)
+    run_host(user, live_bundle(phase, contracts), "ES", manners, str(live_files()[1]), program=program)
     (log,) = (user / "rltrader").glob("*.jsonl")
     return log

@@ -131,6 +131,11 @@ def spoilt(tmp_path: Path, change: dict[str, object]) -> Path:
         ({"normalizer.epsilon": 0}, "epsilon"),
         ({"env_config.session": "asia"}, "session asia"),
         ({"actions": ["hold", "sell", "buy"]}, "actions"),
+        ({"env_config.account.contracts": -1}, "contracts must be 1 to 100"),
+        ({"env_config.account.contracts": 2_000_000_000}, "contracts must be 1 to 100"),
+        ({"env_config.sl_atr_mult": -1.5}, "must be above zero"),
+        ({"env_config.tp_sl_ratio": 0}, "must be above zero"),
+        ({"contract.tick_value_cents": 0}, "tick_value must be above zero"),
     ],
 )
 def test_what_is_not_understood_is_refused(
@@ -138,6 +143,14 @@ def test_what_is_not_understood_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         checker(program, tmp_path, spoilt(tmp_path, change)).golden()
+
+
+@pytest.mark.parametrize("bracket", ["[", '{"a":'])
+def test_a_million_brackets_are_refused(program: Path, tmp_path: Path, bracket: str) -> None:
+    folder = spoilt(tmp_path, {})
+    (folder / "manifest.json").write_text(bracket * 1_000_000)
+    with pytest.raises(InputError, match="more than 64 brackets within brackets"):
+        checker(program, tmp_path, folder).golden()
 
 
 def test_statistics_of_another_run_are_refused(program: Path, tmp_path: Path) -> None:
@@ -217,12 +230,13 @@ def test_the_strategy_does_not_trade_without_a_bundle(tmp_path: Path) -> None:
     assert "version 1" in log
 
 
-def test_a_rejected_entry_does_not_stop_the_strategy(tmp_path: Path) -> None:
-    lines, _ = run_host(tmp_path, bundle(1), mode="reject")
-    assert int(lines[0]) > 10
+def test_after_a_rejected_entry_the_platform_stops_the_strategy(tmp_path: Path) -> None:
+    lines, log = run_host(tmp_path, bundle(1), manners="reject")
+    assert lines == ["1"]
+    assert "log Alert RLTrader: an order was refused (Entry, Rejected)" in log
 
 
 def test_nothing_is_done_to_a_position_of_someone_else(tmp_path: Path) -> None:
-    lines, log = run_host(tmp_path, bundle(1), mode="foreign")
+    lines, log = run_host(tmp_path, bundle(1), manners="foreign")
     assert lines == ["0"]
-    assert "holds another position" in log
+    assert "log Alert RLTrader: the account holds 1 of the instrument at the start" in log

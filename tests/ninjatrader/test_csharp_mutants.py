@@ -60,14 +60,14 @@ MUTANTS = {
     ),
     "a trailing stop may fall back": (
         "PositionTracker.cs",
-        "Side > 0 ? Math.Max(Stop, candidate) : Math.Min(Stop, candidate)",
+        "Side > 0 ? Math.Max(wanted, candidate) : Math.Min(wanted, candidate)",
         "candidate",
         "observation",
     ),
     "break-even at the entry": (
         "PositionTracker.cs",
-        "Stop = Entry + Side;",
-        "Stop = Entry;",
+        "wanted = Entry + Side;",
+        "wanted = Entry;",
         "observation",
     ),
     "profit counts from zero": (

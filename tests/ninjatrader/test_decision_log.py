@@ -71,7 +71,7 @@ def test_a_live_account_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_live_account_is_traded_where_that_is_allowed(tmp_path: Path) -> None:
-    trades, told = run_host(tmp_path, live_bundle(1), "ES", "live-allowed", str(live_files()[1]))
+    trades, told = run_host(tmp_path, live_bundle(1), "ES", "LiveAllowed", str(live_files()[1]))
     assert len(trades) > 10
     assert "Alert" not in told
     (log,) = (tmp_path / "rltrader").glob("*.jsonl")

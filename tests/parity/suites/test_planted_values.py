@@ -56,7 +56,11 @@ def of_market(name: str, change: Callable[[Any], Any]) -> Spoil:
 
 
 FAULTS: dict[str, tuple[str, str, Spoil]] = {
-    "a lock of 0 is none": ("floor_lock_dollars", "0", lambda p: replace(p, floor_lock=jnp.int32(2**30))),
+    "a lock of 0 is none": (
+        "floor_lock_dollars",
+        "0",
+        lambda p: replace(p, floor_lock=jnp.int32(2**30)),
+    ),
     "money through float32": ("initial_balance_dollars", "beyond float32", through_float32),
     "slippage of 0 is 1": ("slippage_ticks", "0", of_market("slippage", lambda x: jnp.maximum(x, 1))),
     "one contract at most": ("contracts", "several", lambda p: replace(p, contracts=jnp.int32(1))),

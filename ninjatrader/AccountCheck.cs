@@ -1,0 +1,68 @@
+// The account's own position against the strategy's executions. They differ for moments while news is on its way; for
+// longer only if someone else trades the instrument, or if something was left there by an earlier run.
+using System;
+
+namespace RLTrader
+{
+    /// <summary>Says whether the account holds what the strategy holds.</summary>
+    public sealed class AccountCheck
+    {
+        private readonly IOrders orders;
+        private bool watched;
+        private DateTime? since, goneSince;
+        private int held;
+
+        public AccountCheck(IOrders orders) { this.orders = orders; }
+
+        /// <summary>Whether the two have differed for too long, or the account was not flat at the start.</summary>
+        public bool Disagrees { get; private set; }
+
+        /// <summary>Whether the account holds the strategy's trade at this moment, as far as it can be known.</summary>
+        public bool Holds(int net) { return !watched || net == 0 || orders.AccountNet * net > 0; }
+
+        /// <summary>Whether the strategy's trade has been gone from the account for too long: someone else closed it,
+        /// so that the strategy's own orders would open another.</summary>
+        public bool Gone { get; private set; }
+
+        /// <summary>Whether an account is traded.</summary>
+        public bool Watched { get { return watched; } }
+
+        /// <summary>Begin to watch; true where the account holds something already.</summary>
+        public bool Begin(bool onAccount)
+        {
+            watched = onAccount;
+            held = onAccount ? orders.AccountNet : 0;
+            Disagrees = held != 0;
+            if (Disagrees)
+                orders.Tell("the account holds " + held + " of the instrument at the start, which are not the "
+                + "strategy's; nothing is opened until they are gone", true);
+            return Disagrees;
+        }
+
+        /// <summary>Compare; say once when the two begin to differ and once when they agree again.</summary>
+        /// <param name="unsure">Whether a difference says nothing: without a connection, or while all is
+        /// flattened.</param>
+        public void Compare(int net, DateTime now, bool unsure)
+        {
+            if (!watched) return;
+            held = orders.AccountNet;
+            bool gone = net != 0 && held * net <= 0 && !unsure;
+            if (!gone) goneSince = null;
+            else if (goneSince == null) goneSince = now;
+            Gone = gone && now - goneSince.Value >= Custody.AccountPatience;
+            if (held == net || unsure)
+            {
+                since = null;
+                if (Disagrees && !unsure) orders.Tell("account and strategy agree again", false);
+                Disagrees &= unsure;
+                return;
+            }
+            if (since == null) since = now;
+            if (Disagrees || now - since.Value < Custody.AccountPatience) return;
+            Disagrees = true;
+            orders.Tell("the account holds " + held + " and the strategy " + net
+                + "; nothing is opened until they agree",
+                true);
+        }
+    }
+}

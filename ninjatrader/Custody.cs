@@ -1,0 +1,395 @@
+// Keeps what is held safe: one entry at a time; a stop at the broker or else no position; everything closed in time, by
+// the quantity that is really held. What was filled is known from executions, each counted once, and the account's own
+// position is compared with them. All of it is called by one thread at a time, see Inbox.cs.
+using System;
+using System.Collections.Generic;
+
+namespace RLTrader
+{
+    /// <summary>What went wrong with an order.</summary>
+    public enum Trouble { None, Rejected, ChangeRefused }
+
+    /// <summary>The order state machine of one run.</summary>
+    public sealed class Custody
+    {
+        /// <summary>An entry may stay unfilled so long, and is cancelled.</summary>
+        public static readonly TimeSpan EntryPatience = TimeSpan.FromSeconds(30);
+
+        /// <summary>An exit may stay unanswered so long before the user is told; flattening is asked for
+        /// again.</summary>
+        public static readonly TimeSpan ExitPatience = TimeSpan.FromSeconds(20);
+
+        /// <summary>A position may lack a working stop so long, and is closed.</summary>
+        public static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+
+        /// <summary>An order may count more contracts than executions told so long; then they are booked.</summary>
+        public static readonly TimeSpan FillPatience = TimeSpan.FromSeconds(5);
+
+        /// <summary>The account may differ from the executions so long.</summary>
+        public static readonly TimeSpan AccountPatience = TimeSpan.FromSeconds(12);
+
+        /// <summary>After a connection is back, news may come so long before anything is sent.</summary>
+        public static readonly TimeSpan Settling = TimeSpan.FromSeconds(3);
+
+        /// <summary>The platform, which closes a position after a rejection, has so long for it.</summary>
+        public static readonly TimeSpan PlatformPatience = TimeSpan.FromSeconds(10);
+
+        private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
+        private const int MostExits = 2;
+
+        public readonly Trade Trade = new Trade();
+        private readonly Agent agent;
+        private readonly IOrders orders;
+        private readonly Guard guard;
+        private readonly AccountCheck account;
+        private readonly Manifest manifest;
+        private bool halted, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
+        private int tradeSide, exitTries;
+        private Block toldBlock;
+        private DateTime now, connectedSince = DateTime.MinValue;
+        private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
+        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent,
+            platformCloses;
+
+        public Custody(Agent agent, IOrders orders, Guard guard)
+        {
+            this.agent = agent;
+            this.orders = orders;
+            this.guard = guard;
+            manifest = agent.Policy.Manifest;
+            account = new AccountCheck(orders);
+        }
+
+        /// <summary>New York minute of the first bar at whose close everything is flat.</summary>
+        public int FlatMinute { get { return NewYork.Minute(barFlatAt.AddMinutes(-1)); } }
+
+        /// <summary>Whether nothing is opened any more until the strategy is enabled again.</summary>
+        public bool Halted { get { return halted; } }
+
+        private bool Late { get { return barIsLate || now >= flatAt; } }
+
+        private bool Leaving
+        {
+            get
+            {
+                return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;
+            }
+        }
+
+        private bool Reachable { get { return connected && now - connectedSince >= Settling; } }
+
+        /// <summary>Orders may be sent from now on.</summary>
+        /// <param name="onAccount">Whether an account is traded, rather than paper or a backtest.</param>
+        /// <param name="flattenFirst">Whether what the account already holds is closed; otherwise it blocks.</param>
+        public void Begin(bool onAccount, bool flattenFirst)
+        {
+            now = orders.Now;
+            if (!account.Begin(onAccount) || !flattenFirst) return;
+            orders.Tell("what the account held at the start is being closed", true);
+            flattenSent = now;
+            orders.FlattenAccount();
+        }
+
+        /// <summary>A bar has closed; decide whether it is one of those at whose close everything is flat.</summary>
+        public void BarClosed(DateTime openUtc)
+        {
+            Measure();
+            barFlatAt = guard.FlatAt(openUtc, orders.SessionEnd(openUtc));
+            barIsLate = openUtc.AddMinutes(1) >= barFlatAt;
+            Reconcile();
+        }
+
+        /// <summary>The bar's line is written.</summary>
+        public void BarDone(bool late)
+        {
+            lateTold = late;
+            closedSinceBar = false;
+        }
+
+        /// <summary>Why nothing is decided on the newest bar.</summary>
+        public Skip WhyNot()
+        {
+            if (halted) return Skip.Halted;
+            if (agent.Position.Side != 0 && Late) return Skip.Late;
+            if (closedSinceBar) return Skip.Closed;
+            if (Leaving) return Skip.Leaving;
+            if (entrySent != null) return Skip.Opening;
+            return account.Disagrees ? Skip.Disagrees : Skip.None;
+        }
+
+        /// <summary>Why an entry would not be sent.</summary>
+        public Withheld WhyNoEntry()
+        {
+            if (Late) return Withheld.Late;
+            if (guard.Block != Block.None) return Withheld.Blocked;
+            // an entry might reverse what the platform believes in
+            if (orders.PlatformNet != 0) return Withheld.Platform;
+            if (account.Watched && orders.AccountNet != 0) return Withheld.Account;
+            return Reachable ? Withheld.None : Withheld.Disconnected;
+        }
+
+        /// <summary>Send an entry with its stop and target.</summary>
+        public void Enter(int side, int stopTicks, int targetTicks)
+        {
+            tradeSide = side;
+            entrySent = now;
+            exitTried = null;
+            if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return;
+            entrySent = null;
+            orders.Tell("the platform ignored an entry", false);
+        }
+
+        /// <summary>Bring the open trade's stop to a price, or leave at once where the market is there
+        /// already.</summary>
+        public void Guide(long wanted)
+        {
+            OwnOrder stop = Trade.Alive(Role.Stop);
+            if (wanted == agent.Position.Stop || stop == null || !stop.Working || Leaving || !Reachable) return;
+            if (AtMarket(wanted)) Exit(ExitReason.StopAtMarket);
+            else orders.MoveStop(wanted);
+        }
+
+        /// <summary>Count an execution; false where it was counted before.</summary>
+        public bool Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price)
+        {
+            if (order != null) orders.Refresh(order);
+            if (!Trade.Fill(id, name, order, role, side, quantity, price)) return false;
+            Follow();
+            return true;
+        }
+
+        /// <summary>An order's state has changed.</summary>
+        public void Ordered(OwnOrder order, Trouble trouble)
+        {
+            now = orders.Now;
+            if (trouble == Trouble.None) return;
+            orders.Tell("an order was refused (" + order.Role + ", " + trouble + ")", true);
+            NoteRejection(order);
+            if (trouble == Trouble.ChangeRefused) platformCloses = now;
+        }
+
+        /// <summary>The order connection was lost, or is back.</summary>
+        public void Connection(bool up)
+        {
+            now = orders.Now;
+            if (up && !connected) connectedSince = now;
+            connected = up;
+        }
+
+        /// <summary>Something unforeseen: nothing is opened any more, and what is held is closed.</summary>
+        public void Halt() { halted = true; }
+
+        /// <summary>The run is over. Returns whether something is left for which nobody cares any more.</summary>
+        /// <param name="closing">Whether an exit of it is already on its way.</param>
+        public bool End(out bool closing)
+        {
+            now = orders.Now;
+            closing = Leaving || platformCloses != null;
+            bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
+            bool left = account.Watched && (Trade.Net != 0 || waiting || flattenSent != null);
+            if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
+            return left;
+        }
+
+        /// <summary>Milliseconds since the entry or exit was sent; NaN for orders that wait at the broker.</summary>
+        public double Latency(Role role)
+        {
+            DateTime? sent = role == Role.Entry ? entrySent : role == Role.Exit ? exitSent : null;
+            return sent == null ? double.NaN : (orders.Now - sent.Value).TotalMilliseconds;
+        }
+
+        /// <summary>Look at everything and do what has to be done; call it often.</summary>
+        public void Look()
+        {
+            Measure();
+            Reconcile();
+            account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
+            if (account.Gone) LetGo();
+            if (!Reachable || (platformCloses != null && now - platformCloses.Value < PlatformPatience)) return;
+            if (flattenSent != null)
+            {
+                Flattening();
+                return;
+            }
+            if (Phantom()) return;
+            bool close = Late || guard.Block != Block.None || halted;
+            OwnOrder entry = Trade.Alive(Role.Entry);
+            bool overdue = entrySent != null && now - entrySent.Value >= EntryPatience;
+            if (entry != null && (close || overdue)) Cancel(entry);
+            if (CancelStrays() || Trade.Net == 0) return;
+            if (Leaving)
+            {
+                if (exitSent != null && now - exitSent.Value >= ExitPatience && !toldSlow)
+                    orders.Tell("an exit is still not filled; look at the account", toldSlow = true);
+                return;
+            }
+            ExitReason reason;
+            if (MustLeave(close, out reason)) Exit(reason);
+        }
+
+        private void Measure()
+        {
+            now = orders.Now;
+            DateTime end = orders.SessionEnd(now);
+            flatAt = guard.FlatAt(now, end);
+            double tick = manifest.TickSize, dollars = manifest.TickValue / tick;
+            double mark = Trade.Net == 0 ? 0 : Quote(Trade.Net) * tick;
+            double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
+            double open = Trade.Net * (mark - Trade.Average) * dollars;
+            guard.Look(now, end, made, orders.AccountCash + open);
+            if (guard.Block != toldBlock && guard.Block != Block.None)
+                orders.Tell("nothing is opened any more: " + guard.Block, true);
+            toldBlock = guard.Block;
+        }
+
+        // What the orders say of themselves, and what follows for entries and exits that were sent.
+        private void Reconcile()
+        {
+            foreach (OwnOrder order in new List<OwnOrder>(Trade.Orders))
+            {
+                orders.Refresh(order);
+                NoteRejection(order);
+                if (Trade.Infer(order, orders.FilledAt(order), now, FillPatience))
+                    orders.Tell("an order was filled without an execution being told; it is counted now", false);
+            }
+            Follow();
+            if (Trade.Over(Role.Entry)) entrySent = null;
+            if (Trade.Over(Role.Exit)) exitSent = null;
+            Trade.Tidy();
+        }
+
+        // After a rejection the platform stops the strategy, cancels its orders and closes its position; a second exit
+        // would turn it over. The order itself may say so before the event comes.
+        private void NoteRejection(OwnOrder order)
+        {
+            if (!order.Rejected || order.RejectionSeen) return;
+            order.RejectionSeen = true;
+            platformCloses = now;
+        }
+
+        // The tracker holds what the executions say, and its stop and target stand where the broker has them.
+        private void Follow()
+        {
+            PositionTracker held = agent.Position;
+            if (Trade.Net == 0)
+            {
+                if (held.Side != 0) closedSinceBar |= !lateTold;
+                held.Exited();
+                exitTries = 0;
+                bareSince = null;
+                toldSlow = false;
+                return;
+            }
+            if (held.Side != Trade.Side || held.Entry != agent.Stream.ToTicks(Trade.Average))
+                agent.Entered(Trade.Side, Trade.Average);
+            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
+            held.Stands(stop != null && stop.Price > 0 ? stop.Price : held.Stop,
+                target != null && target.Price > 0 ? target.Price : held.Target);
+        }
+
+        private bool MustLeave(bool close, out ExitReason reason)
+        {
+            reason = Late ? ExitReason.Late : guard.Block != Block.None ? ExitReason.Blocked : ExitReason.Halted;
+            if (Trade.Side != tradeSide)
+            {
+                reason = ExitReason.Overshot; // a stop and an exit were both filled
+                return true;
+            }
+            if (close) return true;
+            reason = ExitReason.Unprotected;
+            if (Trade.Protected >= Math.Abs(Trade.Net)) bareSince = null;
+            else if (bareSince == null) bareSince = now;
+            return bareSince != null && now - bareSince.Value >= StopPatience;
+        }
+
+        private void Exit(ExitReason reason)
+        {
+            if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Again)) return;
+            exitTried = now;
+            if (++exitTries > MostExits)
+            {
+                halted = true;
+                flattenSent = now;
+                orders.Tell("the platform takes no exit; the account's position is being flattened", true);
+                orders.FlattenAccount();
+                return;
+            }
+            exitSent = now;
+            if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
+                orders.Tell("the trade is closed at the market: " + reason, true);
+            if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
+        }
+
+        private void Flattening()
+        {
+            if (orders.AccountNet == 0)
+            {
+                Trade.Abandon();
+                Follow();
+                flattenSent = null;
+            }
+            else if (now - flattenSent.Value >= ExitPatience)
+            {
+                flattenSent = now;
+                orders.Tell("the account is still not flat; it is flattened again", true);
+                orders.FlattenAccount();
+            }
+        }
+
+        // Someone else has closed the trade: the orders left behind would open another.
+        private void LetGo()
+        {
+            halted = true;
+            foreach (OwnOrder order in Trade.Orders)
+                if (order.Live) Cancel(order);
+            Trade.Abandon();
+            Follow();
+        }
+
+        private void Cancel(OwnOrder order)
+        {
+            if (order.CancelAsked != null && now - order.CancelAsked.Value < ExitPatience) return;
+            order.CancelAsked = now;
+            orders.Cancel(order);
+        }
+
+        // The platform believes in a position that is not there, and would close it at the end of the session.
+        private bool Phantom()
+        {
+            if (Trade.Net != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
+            else if (phantomSince == null) phantomSince = now;
+            if (phantomSince == null || now - phantomSince.Value < AccountPatience) return false;
+            phantomSince = now;
+            halted = true;
+            orders.Tell("the platform believes in a position that is not there; the strategy stops itself", true);
+            orders.Stop();
+            return true;
+        }
+
+        // A stop or a target without a trade would open one; the platform cancels them, unless it has missed something.
+        private bool CancelStrays()
+        {
+            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
+            if (Trade.Net != 0 || entrySent != null || (stop == null && target == null)) straySince = null;
+            else if (straySince == null) straySince = now;
+            if (straySince == null || now - straySince.Value < StopPatience) return false;
+            if (stop != null) Cancel(stop);
+            if (target != null) Cancel(target);
+            return true;
+        }
+
+        // A stop to sell has to lie below the bid, one to buy above the ask.
+        private bool AtMarket(long stop)
+        {
+            long quote = Quote(Trade.Net);
+            return Trade.Net > 0 ? stop >= quote : stop <= quote;
+        }
+
+        // The price in ticks at which a position could be left; the newest close where nothing is quoted.
+        private long Quote(int net)
+        {
+            double points = net > 0 ? orders.Bid : orders.Ask;
+            return points > 0 ? agent.Stream.ToTicks(points) : agent.Stream.CloseTicks;
+        }
+    }
+}

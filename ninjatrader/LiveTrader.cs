@@ -1,0 +1,132 @@
+// A run: bars and orders' news in, orders out. The agent decides; Custody sees to it that whatever is held is
+// protected, closed in time, and never held by accident; this file brings the two together and writes the log.
+using System;
+
+namespace RLTrader
+{
+    /// <summary>Why nothing was decided on a bar.</summary>
+    public enum Skip { None, Historical, Warming, Late, Closed, Opening, Leaving, Disagrees, Halted }
+
+    /// <summary>Why a decision to enter was not carried out.</summary>
+    public enum Withheld { None, Late, Blocked, Platform, Account, Disconnected }
+
+    /// <summary>The strategy without NinjaTrader. One instance is one run; its methods are called one at a
+    /// time.</summary>
+    public sealed class LiveTrader
+    {
+        public readonly Agent Agent;
+        public readonly Custody Custody;
+        private readonly IOrders orders;
+        private readonly DecisionLog log;
+        private readonly TimeSpan heartbeat;
+        private DateTime lastBar = DateTime.MinValue, lastBeat = DateTime.MinValue;
+        private bool toldDisorder;
+
+        public LiveTrader(Agent agent, IOrders orders, Guard guard, DecisionLog log, TimeSpan heartbeat)
+        {
+            Agent = agent;
+            this.orders = orders;
+            this.log = log;
+            this.heartbeat = heartbeat;
+            Mode = Mode.Historical;
+            Custody = new Custody(agent, orders, guard);
+        }
+
+        /// <summary>Whose fills the run goes by; historical until <see cref="Begin"/>.</summary>
+        public Mode Mode { get; private set; }
+
+        /// <summary>Orders may be sent from now on. What the account already holds is not the run's.</summary>
+        public void Begin(Mode mode, bool flattenFirst)
+        {
+            Mode = mode;
+            Custody.Begin(mode == Mode.Live, flattenFirst);
+        }
+
+        /// <summary>Take a finished bar, decide on it and act.</summary>
+        /// <param name="ohlcv">Open, high, low, close in points, and volume.</param>
+        public void Bar(DateTime openUtc, double[] ohlcv)
+        {
+            if (!InOrder(openUtc, ohlcv)) return;
+            bool kept = Agent.OnBar(openUtc, ohlcv[1], ohlcv[2], ohlcv[3], ohlcv[4]);
+            if (Mode == Mode.Historical)
+            {
+                if (kept) Write(openUtc, ohlcv, Skip.Historical, Withheld.None, PositionTracker.Hold);
+                return;
+            }
+            Custody.BarClosed(openUtc);
+            if (kept) Decide(openUtc, ohlcv);
+            Custody.Look();
+        }
+
+        /// <summary>Time has passed, or a price has changed.</summary>
+        public void Clock()
+        {
+            if (Mode == Mode.Historical) return;
+            Custody.Look();
+            DateTime now = orders.Now;
+            if (heartbeat <= TimeSpan.Zero || now - lastBeat < heartbeat) return;
+            lastBeat = now;
+            log.Alive(now, Mode, Custody.Trade.Net, Mode == Mode.Live ? orders.AccountNet : 0, Custody.Halted);
+        }
+
+        /// <summary>An order of the strategy's was filled; an execution that comes twice counts once.</summary>
+        /// <param name="name">Of the order, which goes into the log.</param>
+        /// <param name="order">Null where the platform names none.</param>
+        public void Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price,
+            Func<DateTime> utc)
+        {
+            if (Mode == Mode.Historical) return;
+            double latency = Custody.Latency(role);
+            if (!Custody.Filled(id, name, order, role, side, quantity, price)) return;
+            log.Fill(utc, Mode, side, quantity, price, name, latency);
+            Custody.Look();
+        }
+
+        /// <summary>An order's state has changed, or something was wrong with it.</summary>
+        public void Ordered(OwnOrder order, string name, Trouble trouble)
+        {
+            if (Mode == Mode.Historical) return;
+            orders.Refresh(order);
+            bool sent = order.Role == Role.Entry || order.Role == Role.Exit;
+            if (trouble != Trouble.None || (sent && !order.Live && order.Left > 0))
+                log.Ended(name, order.Role == Role.Entry && order.Filled == 0, trouble);
+            Custody.Ordered(order, trouble);
+            Custody.Look();
+        }
+
+        private bool InOrder(DateTime openUtc, double[] ohlcv)
+        {
+            bool sound = openUtc > lastBar;
+            foreach (double number in ohlcv) sound &= !double.IsNaN(number) && !double.IsInfinity(number);
+            sound &= ohlcv[1] >= ohlcv[2] && ohlcv[2] > 0;
+            if (sound)
+            {
+                lastBar = openUtc;
+                return true;
+            }
+            if (!toldDisorder) orders.Tell("a bar came twice, out of order or without prices, and was left out: "
+                + JsonLine.Time(openUtc) + "; reload the chart's data", false);
+            toldDisorder = true;
+            return false;
+        }
+
+        private void Decide(DateTime openUtc, double[] ohlcv)
+        {
+            Skip skip = Agent.Ready ? Custody.WhyNot() : Skip.Warming;
+            int action = skip == Skip.None ? Agent.Decide() : PositionTracker.Hold;
+            int side = action == PositionTracker.Buy ? 1 : action == PositionTracker.Sell ? -1 : 0;
+            bool enters = skip == Skip.None && side != 0 && Agent.Position.Side == 0
+                && Agent.Position.InEntryWindow(Agent.Stream.Minute);
+            Withheld withheld = enters ? Custody.WhyNoEntry() : Withheld.None;
+            Write(openUtc, ohlcv, skip, withheld, action);
+            Custody.BarDone(skip == Skip.Late);
+            if (enters && withheld == Withheld.None) Custody.Enter(side, Agent.StopTicks, Agent.TargetTicks);
+            else if (skip == Skip.None && Agent.Position.Side != 0) Custody.Guide(Agent.Manage(action));
+        }
+
+        private void Write(DateTime openUtc, double[] ohlcv, Skip skip, Withheld withheld, int action)
+        {
+            log.Bar(Agent, openUtc, ohlcv, Mode, action, skip, withheld, Custody.FlatMinute);
+        }
+    }
+}

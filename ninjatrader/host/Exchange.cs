@@ -1,0 +1,194 @@
+// The broker and the exchange: orders that are on their way, working, filled in parts, refused, changed or cancelled,
+// and who holds what. It knows the truth at each moment; the platform hears of it later.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+
+namespace RLTrader.Host
+{
+    /// <summary>An order as the exchange has it. Prices are ticks.</summary>
+    public sealed class Resting
+    {
+        public Order Order;
+        public OrderType Type;
+        public int Side, Quantity, Filled;
+        public long Price;
+        public bool There, Over;           // working at the exchange; filled, cancelled or refused
+        public Resting Other;              // of the same OCO pair
+        public int Owner;                  // number of the instance that sent it
+        public int Changing;
+        public long Told;                  // when the platform hears of it last
+
+        public int Left { get { return Quantity - Filled; } }
+    }
+
+    /// <summary>What the exchange tells the platform of an order.</summary>
+    public delegate void Report(Resting order, OrderState state, int filledNow, long price, ErrorCode error);
+
+    /// <summary>Simulates the other side of the wire.</summary>
+    public sealed class Exchange
+    {
+        public readonly List<Resting> Orders = new List<Resting>();
+        private readonly Clockwork clockwork;
+        private readonly Chance chance;
+        private readonly Report report;
+
+        public Exchange(Clockwork clockwork, Chance chance, Report report)
+        {
+            this.clockwork = clockwork;
+            this.chance = chance;
+            this.report = report;
+        }
+
+        /// <summary>Last price; bid and ask lie at it and a tick above.</summary>
+        public long Last = 20000;
+
+        public long Bid { get { return Last; } }
+        public long Ask { get { return Last + 1; } }
+
+        /// <summary>Contracts on the account: the strategy's, and someone else's.</summary>
+        public int Own, Foreign;
+
+        public bool Open = true;
+
+        /// <summary>What the next order of its kind meets.</summary>
+        public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
+            PartialStop, Slow,
+            StopAndExit;
+
+        /// <summary>Send an order; it arrives after a while, or at once.</summary>
+        public void Send(Resting order, Role role, bool atOnce)
+        {
+            Orders.Add(order);
+            Report(order, OrderState.Submitted);
+            Later(atOnce, () => Arrive(order, role, atOnce));
+        }
+
+        /// <summary>Ask for another price or quantity; the answer comes later.</summary>
+        public void Change(Resting order, long price, int quantity, bool atOnce)
+        {
+            if (order.Over) return;
+            order.Changing++;
+            Report(order, OrderState.ChangePending);
+            Report(order, OrderState.ChangeSubmitted);
+            Later(atOnce, () =>
+            {
+                order.Changing--;
+                if (order.Over) return;
+                bool refused = order.Type == OrderType.StopMarket && price != order.Price
+                    && (AtMarket(order.Side, price) || Take(ref RefuseChange));
+                if (!refused)
+                {
+                    order.Price = price;
+                    order.Quantity = Math.Max(quantity, order.Filled);
+                }
+                report(order, OrderState.Working, 0, 0, refused ? ErrorCode.UnableToChangeOrder : ErrorCode.NoError);
+                if (order.Left == 0) Cancelled(order);
+            });
+        }
+
+        public void Cancel(Resting order, bool atOnce)
+        {
+            if (order.Over) return;
+            Report(order, OrderState.CancelPending);
+            Later(atOnce, () =>
+            {
+                if (!order.Over) Cancelled(order);
+            });
+        }
+
+        /// <summary>Trade at a price: stops are set off and targets are met.</summary>
+        public void Trade(long price)
+        {
+            Last = price;
+            if (Open)
+                foreach (Resting order in Orders.ToArray())
+                    if (order.There && !order.Over) Meet(order);
+        }
+
+        /// <summary>Fill a market order that is there.</summary>
+        public void Fill(Resting order, int quantity, long price)
+        {
+            quantity = Math.Min(quantity, order.Left);
+            if (quantity <= 0 || order.Over) return;
+            order.Filled += quantity;
+            order.Over = order.Left == 0;
+            Own += order.Side * quantity;
+            report(order, order.Over ? OrderState.Filled : OrderState.PartFilled, quantity, price, ErrorCode.NoError);
+        }
+
+        private void Arrive(Resting order, Role role, bool atOnce)
+        {
+            if (order.Over) return;
+            if (!Open || Refused(order, role))
+            {
+                order.Over = true;
+                report(order, OrderState.Rejected, 0, 0, ErrorCode.OrderRejected);
+                return;
+            }
+            Report(order, OrderState.Accepted);
+            order.There = true;
+            Report(order, OrderState.Working);
+            if (order.Type != OrderType.Market)
+            {
+                Meet(order);
+                return;
+            }
+            if (role == Role.Exit && Take(ref StopAndExit))
+                foreach (Resting stop in Orders.ToArray())
+                    if (stop.Type == OrderType.StopMarket && stop.There) Fill(stop, stop.Left, Market(stop.Side));
+            if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
+            else if (role == Role.Entry && order.Quantity > 1 && (Take(ref PartialEntry) || chance.OneIn(4)))
+            {
+                Fill(order, 1, Market(order.Side));
+                Later(atOnce, () => Fill(order, order.Left, Market(order.Side)));
+            }
+            else Fill(order, order.Left, Market(order.Side));
+        }
+
+        private bool Refused(Resting order, Role role)
+        {
+            if (order.Type == OrderType.StopMarket) return AtMarket(order.Side, order.Price) || Take(ref RejectStop);
+            if (order.Type == OrderType.Limit) return Take(ref RejectTarget);
+            return role == Role.Entry ? Take(ref RejectEntry) : role == Role.Exit && Take(ref RejectExit);
+        }
+
+        private void Meet(Resting order)
+        {
+            if (order.Type == OrderType.StopMarket)
+            {
+                if (order.Side < 0 ? Last > order.Price : Last < order.Price) return;
+                bool part = order.Left > 1 && Take(ref PartialStop);
+                Fill(order, part ? 1 : order.Left, Market(order.Side));
+                if (part) Later(false, () => Fill(order, order.Left, Market(order.Side)));
+            }
+            else if (order.Type == OrderType.Limit && (order.Side < 0 ? Last >= order.Price : Last <= order.Price))
+                Fill(order, order.Left, order.Price);
+        }
+
+        private bool AtMarket(int side, long stop) { return side < 0 ? stop >= Bid : stop <= Ask; }
+
+        private long Market(int side) { return side > 0 ? Ask : Bid; }
+
+        private void Cancelled(Resting order)
+        {
+            order.Over = true;
+            report(order, OrderState.Cancelled, 0, 0, ErrorCode.NoError);
+        }
+
+        private void Report(Resting order, OrderState state) { report(order, state, 0, 0, ErrorCode.NoError); }
+
+        private void Later(bool atOnce, Action work)
+        {
+            if (atOnce) work();
+            else clockwork.After(Take(ref Slow) ? chance.Between(2000, 9000) : chance.Between(5, 300), work);
+        }
+
+        private static bool Take(ref int left)
+        {
+            if (left == 0) return false;
+            left--;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,277 @@
+// The unkind things that a scenario makes happen, and the way in which news reaches the strategy.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    public sealed partial class Simulation
+    {
+        private void Happen(Step step)
+        {
+            if (step.Event != Event.Wish) Say("happens: " + step.Event + " " + step.Amount);
+            switch (step.Event)
+            {
+                case Event.Wish: wish = step.Amount; break;
+                case Event.RejectEntry: exchange.RejectEntry++; break;
+                case Event.RejectStop: exchange.RejectStop++; break;
+                case Event.RejectTarget: exchange.RejectTarget++; break;
+                case Event.RejectExit: exchange.RejectExit++; break;
+                case Event.RefuseChange: exchange.RefuseChange++; break;
+                case Event.IgnoreEntry: ignoreEntry++; break;
+                case Event.IgnoreExit: ignoreExit++; break;
+                case Event.NoBracket: noBracket++; break;
+                case Event.PartialEntry: exchange.PartialEntry++; break;
+                case Event.StuckEntry: exchange.StuckEntry++; break;
+                case Event.PartialStop: exchange.PartialStop++; break;
+                case Event.SlowOrders: exchange.Slow += 3; break;
+                case Event.LoseExecution: loseExecution++; break;
+                case Event.StopAndExit: exchange.StopAndExit++; break;
+                case Event.OrdersDown: Down(true, false, step.Amount); break;
+                case Event.AllDown: Down(true, true, step.Amount); break;
+                case Event.PricesDown: Down(false, true, step.Amount); break;
+                case Event.Foreign: Foreign(step.Amount); break;
+                case Event.CloseByHand: CloseByHand(); break;
+                case Event.Disable: Disable(step); break;
+                case Event.Crash: Crash(); break;
+                case Event.Kill: System.IO.File.WriteAllText(killFile, ""); break;
+                case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
+                case Event.Jump: jump = step.Amount; break;
+                case Event.BadBar: badBar = true; break;
+            }
+            watchdog.Happened(step.Event);
+        }
+
+        private void Foreign(int contracts)
+        {
+            exchange.Foreign += contracts;
+            if ((watchdog.ByHand || watchdog.Orphaned) && exchange.Own + exchange.Foreign == 0)
+                exchange.Own = exchange.Foreign = 0;
+            WhenUp(() => Account(contracts));
+        }
+
+        private void CloseByHand()
+        {
+            int all = exchange.Own + exchange.Foreign;
+            if (exchange.Own == 0) return;
+            watchdog.ClosedByHand();
+            exchange.Own = exchange.Foreign = 0;
+            WhenUp(() => Account(-all));
+        }
+
+        private void Disable(Step step)
+        {
+            if (!enabled || stopping) return;
+            if (step.At % 2 == 0) endInCall = true;
+            else Switch();
+            clockwork.After(endInCall ? 65000 : 0, Switch);
+        }
+
+        private void Switch()
+        {
+            if (!enabled || stopping) return;
+            endInCall = false;
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                Resting found = order;
+                bool entry = roles[order] == Role.Entry;
+                if (!order.Over && Mine(order) && (entry || !Scenario.KeepsExits))
+                    WhenUp(() => exchange.Cancel(found, false));
+            }
+            Terminate();
+            clockwork.After(broker.Between(25000, 60000), Relaunch);
+        }
+
+        // The platform goes down without a word; the broker keeps the orders.
+        private void Crash()
+        {
+            if (!enabled || stopping) return;
+            enabled = realtime = false;
+            watchdog.Crashed();
+            clockwork.After(broker.Between(5000, 40000), Relaunch);
+        }
+
+        // Orders of an earlier instance are cancelled first, by the page on syncing_account_positions.
+        private void Relaunch()
+        {
+            if (enabled) return;
+            if (!ordersUp || exchange.Orders.Exists(order => !order.Over && order.Changing > 0))
+            {
+                clockwork.After(1000, Relaunch);
+                return;
+            }
+            bool left = false;
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                if (order.Over) continue;
+                left = true;
+                if (order.Order.OrderState != OrderState.CancelPending) exchange.Cancel(order, false);
+            }
+            if (left) clockwork.After(500, Relaunch);
+            else Launch();
+        }
+
+        private void Down(bool orders, bool prices, int seconds)
+        {
+            if (!ordersUp || !pricesUp) return;
+            ordersUp = !orders;
+            pricesUp = !prices;
+            clockwork.After(broker.Below(400), Status);
+            long at = clockwork.Now;
+            int sent = instance;
+            if (seconds > 10) clockwork.After(10000, () => LostTooLong(sent));
+            clockwork.After(seconds * 1000L, () =>
+            {
+                ordersUp = pricesUp = true;
+                long until = clockwork.Now;
+                foreach (Action report in held.ToArray()) clockwork.At(until += broker.Below(300), report);
+                catchingUp = Math.Max(until, clockwork.Now);
+                held.Clear();
+                clockwork.After(broker.Below(400), Status);
+            });
+        }
+
+        // By the page on connectionlosshandling: what is not kept running is stopped, and perhaps started again.
+        private void LostTooLong(int sent)
+        {
+            if (!enabled || sent != instance || strategy.ConnectionLossHandling == ConnectionLossHandling.KeepRunning)
+                return;
+            Terminate();
+            if (strategy.ConnectionLossHandling == ConnectionLossHandling.Recalculate) clockwork.After(40000, Relaunch);
+        }
+
+        private void Status()
+        {
+            ConnectionStatusEventArgs status = new ConnectionStatusEventArgs { Connection = connection };
+            status.Status = ordersUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
+            status.PriceStatus = pricesUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
+            connection.Status = status.Status;
+            Call(() => strategy.Tell(status));
+        }
+
+        private void WhenUp(Action work)
+        {
+            if (!ordersUp) held.Add(work);
+            else if (clockwork.Now < catchingUp) clockwork.At(catchingUp, work); // behind the news that waited
+            else work();
+        }
+
+        private void Account(int change)
+        {
+            accountPosition.Net += change;
+            Say("account " + accountPosition.Net);
+        }
+
+        private void Report(Resting order, OrderState state, int filled, long price, ErrorCode error)
+        {
+            Report(order, state, filled, price, error, false);
+        }
+
+        // The exchange tells of an order; while the connection is lost the news waits.
+        private void Report(Resting order, OrderState state, int filled, long price, ErrorCode error, bool local)
+        {
+            if (order.Over && state == OrderState.Filled && order.Other != null && !order.Other.Over)
+                exchange.Cancel(order.Other, Nested); // the broker's own OCO
+            int total = order.Filled;
+            if (local) Hear(order, state, filled, price, error, total);
+            else WhenUp(() => Hear(order, state, filled, price, error, total));
+        }
+
+        private void Hear(Resting order, OrderState state, int filled, long price, ErrorCode error, int total)
+        {
+            Order shown = order.Order;
+            if (!Order.IsTerminalState(shown.OrderState)) shown.OrderState = state;
+            if (filled > 0)
+            {
+                shown.AverageFillPrice =
+                    (shown.AverageFillPrice * shown.Filled + price * Tick * filled) / (shown.Filled + filled);
+                shown.Filled += filled;
+            }
+            shown.Quantity = order.Quantity;
+            if (state == OrderState.Working || state == OrderState.Accepted) SetPrice(order);
+            Say(string.Format("{0} {1} {2}", shown.Name, state, filled == 0 ? "" : filled + " at " + price));
+            if (filled > 0) Account(order.Side * filled);
+            if (order.Owner != instance) return;
+            int number = instance;
+            if (!nameless.Contains(order)) Send(0, order, () =>
+                If(number, () => strategy.Tell(shown, state, total, shown.AverageFillPrice, UtcNow, error)));
+            if (filled > 0) Executed(order, filled, price);
+            if (!enabled) return;
+            bool refused = error == ErrorCode.UnableToChangeOrder && broker.OneIn(2);
+            bool rejected = state == OrderState.Rejected;
+            if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
+            if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
+            rejection |= rejected;
+            if (rejected || refused) StopCancelClose();
+        }
+
+        private void Executed(Resting order, int filled, long price)
+        {
+            if (loseExecution > 0 && Scenario.Manner == Manner.Rithmic && enabled)
+            {
+                loseExecution--;
+                watchdog.Lost();
+                return;
+            }
+            Execution execution = new Execution { Name = order.Order.Name, Quantity = filled, Price = price * Tick };
+            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            execution.Order = nameless.Contains(order) ? null : order.Order;
+            execution.OrderId = order.Order.OrderId;
+            execution.Time = UtcNow;
+            execution.Account = account;
+            int number = instance;
+            bool first = true;
+            Action tell = () => If(number, () =>
+            {
+                if (first && enabled) Manage(order, filled, price);
+                first = false;
+                strategy.Tell(execution);
+            });
+            Send(1, order, tell);
+            if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(6)) Send(1, order, tell);
+            if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(3)) return;
+            Send(2, order, () => If(number, () =>
+                strategy.Tell(strategy.Position, strategy.Position.Net, strategy.Position.AveragePrice)));
+        }
+
+        // Something may still be told to an instance that is over, now and then.
+        private void If(int number, Action work)
+        {
+            if (number == instance && (enabled || messenger.OneIn(2))) Try(work);
+        }
+
+        private void Send(int kind, Resting order, Action work)
+        {
+            if (Nested)
+            {
+                work();
+                return;
+            }
+            long at;
+            if (Scenario.Manner == Manner.Default)
+            {
+                lastTold = Math.Max(lastTold, clockwork.Now + messenger.Below(40));
+                at = lastTold;
+            }
+            else
+            {
+                at = clockwork.Now + messenger.Below(kind == 1 ? 1200 : 900);
+                if (kind == 0) order.Told = at = Math.Max(at, order.Told); // an order's own states come in order
+            }
+            outstanding++;
+            clockwork.At(at, () =>
+            {
+                outstanding--;
+                work();
+            });
+        }
+
+        private static void SetPrice(Resting order)
+        {
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = order.Price * Tick;
+            if (order.Type == OrderType.Limit) order.Order.LimitPrice = order.Price * Tick;
+        }
+    }
+}

@@ -1,0 +1,265 @@
+// The platform's managed order methods: what it ignores, the stop and target that follow an entry's executions, what
+// an exit or a rejection brings with it. By the help's pages on the managed approach, stoptargethandling,
+// realtimeerrorhandling and closestrategy; where they are silent the unkinder reading is taken.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    public sealed partial class Simulation : IPlatform
+    {
+        private readonly Dictionary<Order, Resting> resting = new Dictionary<Order, Resting>();
+        private readonly Dictionary<Resting, Role> roles = new Dictionary<Resting, Role>();
+        private CalculationMode stopMode, targetMode;
+        private double stopValue, targetValue, entryPoints;
+        private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
+        private bool endInCall;
+
+        public double Bid { get { return pricesUp ? exchange.Bid * Tick : 0; } }
+        public double Ask { get { return pricesUp ? exchange.Ask * Tick : 0; } }
+
+        public Order Enter(int side, int quantity, string signal)
+        {
+            watchdog.Entering();
+            int held = strategy.Position.Net;
+            bool alive = Alive(Role.Entry), bracket = Alive(Role.Stop) || Alive(Role.Target);
+            bool ignored = Take(ref ignoreEntry) || alive || held * side > 0 || (held * side < 0 && bracket);
+            Order order = ignored || strategy.State == State.Terminated
+                ? null : Submit(Role.Entry, side, quantity + (held * side < 0 ? Math.Abs(held) : 0), signal);
+            EndInCall();
+            return order;
+        }
+
+        public Order Exit(int side, int quantity, string signal, string fromEntry)
+        {
+            watchdog.Exiting(Alive(Role.Exit));
+            int held = strategy.Position.Net;
+            bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
+            if (quantity == 0) quantity = Math.Abs(held);
+            Order order = ignored ? null : Submit(Role.Exit, -side, Math.Min(quantity, Math.Abs(held)), signal);
+            EndInCall();
+            return order;
+        }
+
+        public void SetStop(CalculationMode mode, double value)
+        {
+            stopMode = mode;
+            stopValue = value;
+            if (mode == CalculationMode.Price && pricesUp) watchdog.MovingStop((long)Math.Round(value / Tick));
+            if (strategy.Position.Net == 0 || strategy.State == State.Terminated) return;
+            foreach (Resting order in exchange.Orders.ToArray())
+                if (!order.Over && Mine(order) && roles[order] == Role.Stop)
+                    Amend(order, StopPrice(-order.Side), order.Quantity);
+        }
+
+        public void SetTarget(CalculationMode mode, double value)
+        {
+            targetMode = mode;
+            targetValue = value;
+        }
+
+        public void Cancel(Order order)
+        {
+            Resting found;
+            if (resting.TryGetValue(order, out found)) WhenUp(() => exchange.Cancel(found, Nested));
+        }
+
+        public void Stop() { clockwork.After(0, Terminate); }
+
+        public void Log(string message, LogLevel level)
+        {
+            if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
+            if (level == LogLevel.Alert) watchdog.Alerted();
+        }
+
+        // Everything of the instrument on the account: orders are cancelled, and the position of this moment is closed.
+        private void FlattenAccount()
+        {
+            Say("flatten");
+            if (!ordersUp) return; // it never leaves the platform
+            foreach (Resting order in exchange.Orders.ToArray())
+                if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
+            int own = exchange.Own, foreign = exchange.Foreign;
+            clockwork.After(broker.Between(20, 400), () =>
+            {
+                if (!exchange.Open) return;
+                exchange.Own -= own;
+                exchange.Foreign -= foreign;
+                WhenUp(() => Account(-own - foreign));
+            });
+        }
+
+        private Order Submit(Role role, int side, int quantity, string name)
+        {
+            Resting order = Make(role, side, quantity, name, OrderType.Market, 0);
+            if (!ordersUp)
+            {
+                order.Over = true;
+                Report(order, OrderState.Rejected, 0, 0, ErrorCode.UnableToSubmitOrder, true);
+                return order.Order;
+            }
+            exchange.Send(order, role, Nested);
+            return order.Order;
+        }
+
+        private Resting Make(Role role, int side, int quantity, string name, OrderType type, long price)
+        {
+            Order order = new Order { Name = name, OrderType = type, Quantity = quantity, Account = account };
+            order.Instrument = instrument;
+            account.Orders.Add(order);
+            order.OrderId = "order " + ++orderNumber;
+            order.OrderAction = side > 0 ? role == Role.Entry ? OrderAction.Buy : OrderAction.BuyToCover
+                : role == Role.Entry ? OrderAction.SellShort : OrderAction.Sell;
+            Resting made = new Resting { Order = order, Type = type, Side = side, Quantity = quantity, Price = price };
+            made.Owner = instance;
+            resting[order] = made;
+            roles[made] = role;
+            SetPrice(made);
+            Say(string.Format("send {0} {1} {2} at {3}", name, side, quantity, price));
+            return made;
+        }
+
+        // Before the strategy hears of an execution the platform has changed its position and sent stop and target.
+        private void Manage(Resting order, int quantity, long price)
+        {
+            int before = strategy.Position.Net, after = before + order.Side * quantity;
+            strategy.Position.Net = after;
+            if (roles[order] == Role.Entry)
+            {
+                if (before == 0) entryPoints = entryContracts = 0;
+                entryPoints += quantity * price;
+                entryContracts += quantity;
+                strategy.Position.AveragePrice = entryPoints / entryContracts * Tick;
+                if (!Take(ref noBracket)) Bracket(order.Side, quantity);
+            }
+            else if (after == 0 || after * order.Side > 0) CancelBrackets();
+            else ResizeBrackets(Math.Abs(after));
+        }
+
+        private void Bracket(int side, int quantity)
+        {
+            bool together = strategy.StopTargetHandling == StopTargetHandling.ByStrategyPosition;
+            if (together && Alive(Role.Stop))
+            {
+                ResizeBrackets(Math.Abs(strategy.Position.Net));
+                return;
+            }
+            int size = together ? Math.Abs(strategy.Position.Net) : quantity;
+            Resting stop = Make(Role.Stop, -side, size, OrderNames.Stop, OrderType.StopMarket, StopPrice(side));
+            Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
+            stop.Other = target;
+            target.Other = stop;
+            WhenUp(() => exchange.Send(stop, Role.Stop, Nested));
+            WhenUp(() => exchange.Send(target, Role.Target, Nested));
+        }
+
+        private void ResizeBrackets(int size)
+        {
+            if (strategy.StopTargetHandling != StopTargetHandling.ByStrategyPosition) return;
+            int side = Math.Sign(strategy.Position.Net);
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                if (order.Over || !Mine(order) || (roles[order] != Role.Stop && roles[order] != Role.Target)) continue;
+                long price = roles[order] == Role.Stop ? StopPrice(side) : TargetPrice(side);
+                Amend(order, price, size + order.Filled);
+            }
+        }
+
+        private void Amend(Resting order, long price, int quantity)
+        {
+            if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
+            WhenUp(() => exchange.Change(order, price, quantity, Nested));
+        }
+
+        private void CancelBrackets()
+        {
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                Resting found = order;
+                if (!order.Over && Mine(order) && roles[order] != Role.Entry && order.Type != OrderType.Market)
+                    WhenUp(() => exchange.Cancel(found, Nested));
+            }
+        }
+
+        private long StopPrice(int side)
+        {
+            if (stopMode == CalculationMode.Price) return (long)Math.Round(stopValue / Tick);
+            return (long)Math.Round(entryPoints / Math.Max(1, entryContracts)) - side * (long)stopValue;
+        }
+
+        private long TargetPrice(int side)
+        {
+            if (targetMode == CalculationMode.Price) return (long)Math.Round(targetValue / Tick);
+            return (long)Math.Round(entryPoints / Math.Max(1, entryContracts)) + side * (long)targetValue;
+        }
+
+        // After an order error: stop the strategy, cancel its orders, close its position.
+        private void StopCancelClose()
+        {
+            if (stopping) return;
+            stopping = true;
+            Say("the platform stops the strategy");
+            clockwork.After(broker.Below(200), () =>
+            {
+                CancelOrders();
+                clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
+                {
+                    int held = strategy.Position.Net;
+                    if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), "Close",
+                        OrderType.Market, 0), Role.Other, false);
+                    Terminate();
+                }));
+            });
+        }
+
+        private void CancelOrders()
+        {
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                Resting found = order;
+                if (!order.Over && Mine(order)) WhenUp(() => exchange.Cancel(found, false));
+            }
+        }
+
+        // Half a minute before its end, by the page on exitonsessioncloseseconds; the executions name no order.
+        private void ExitOnSessionClose()
+        {
+            int held = strategy == null ? 0 : strategy.Position.Net;
+            if (!enabled || held == 0 || !strategy.IsExitOnSessionCloseStrategy || !ordersUp) return;
+            CancelOrders();
+            Resting exit =
+                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), "Exit on session close", OrderType.Market, 0);
+            nameless.Add(exit);
+            exchange.Send(exit, Role.Other, false);
+        }
+
+        // Terminated may come from another thread, in the middle of a call.
+        private void EndInCall()
+        {
+            if (!endInCall) return;
+            endInCall = false;
+            Terminate();
+        }
+
+        internal bool Waiting(Role role) { return Alive(role); }
+
+        private bool Alive(Role role)
+        {
+            foreach (Resting order in exchange.Orders)
+                if (!order.Over && Mine(order) && roles[order] == role) return true;
+            return false;
+        }
+
+        private bool Mine(Resting order) { return order.Owner == instance; }
+
+        private static bool Take(ref int left)
+        {
+            if (left == 0) return false;
+            left--;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+// What happens in one interleaving: a market, a policy's wishes, and the unkindnesses of a platform and a broker, each
+// at a time. Made from a seed; each step can be left out, which is how a failing scenario is made small.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+
+namespace RLTrader.Host
+{
+    /// <summary>How the platform tells of events.</summary>
+    public enum Manner
+    {
+        /// <summary>In order, after the order call has returned.</summary>
+        Default,
+
+        /// <summary>Executions, orders and positions apart, permuted, twice, or a position not at all.</summary>
+        Rithmic,
+
+        /// <summary>In the middle of the order call.</summary>
+        Playback
+    }
+
+    /// <summary>What may happen at a time of a scenario.</summary>
+    public enum Event
+    {
+        Wish, RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, IgnoreEntry, IgnoreExit, NoBracket,
+            PartialEntry,
+        StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
+            CloseByHand,
+        Disable, Crash, Kill, Quiet, Jump, BadBar
+    }
+
+    /// <summary>One thing that happens.</summary>
+    public struct Step
+    {
+        public Event Event;
+
+        /// <summary>Milliseconds from the beginning of real time.</summary>
+        public long At;
+
+        /// <summary>An action, seconds, ticks or contracts.</summary>
+        public int Amount;
+
+        public override string ToString()
+        {
+            return string.Format(CultureInfo.InvariantCulture, "{0:0.000}s {1} {2}", At / 1000.0, Event, Amount);
+        }
+    }
+
+    /// <summary>One interleaving.</summary>
+    public sealed class Scenario
+    {
+        /// <summary>Bars of the past, before real time.</summary>
+        public const int Past = 18;
+
+        public ulong Seed;
+        public Manner Manner;
+        public int Contracts, Phase, Minutes;
+
+        /// <summary>New York minute at which real time begins, and at which the session ends.</summary>
+        public int FirstMinute, SessionEnd;
+
+        public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits;
+        public List<Step> Steps = new List<Step>();
+
+        /// <summary>Make a scenario from a seed.</summary>
+        public static Scenario Make(ulong seed)
+        {
+            Chance chance = new Chance(seed, 1);
+            Scenario made = new Scenario { Seed = seed, Manner = (Manner)chance.Below(3) };
+            made.Contracts = chance.OneIn(2) ? 1 : chance.Between(2, 3);
+            made.Phase = chance.OneIn(3) ? 1 : 2;
+            made.Minutes = chance.Between(8, 26);
+            int day = chance.Below(4);
+            made.SessionEnd = day == 0 ? 780 : 1020; // a half day ends at 13:00
+            bool atEnd = day < 2;
+            made.FirstMinute = atEnd ? made.SessionEnd - chance.Between(4, made.Minutes) : chance.Between(600, 700);
+            made.HoldsAtStart = chance.OneIn(12);
+            made.FlattenOnStart = chance.OneIn(2);
+            made.FlattenOnStop = !chance.OneIn(4);
+            made.Shadow = chance.OneIn(25);
+            made.ChangedSettings = chance.OneIn(6);
+            made.KeepsExits = chance.OneIn(3);
+            for (int minute = 1; minute <= made.Minutes; minute++)
+                if (chance.OneIn(2))
+                    made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
+            for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
+            made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
+            return made;
+        }
+
+        private void AddUnkind(Chance chance)
+        {
+            Event what = (Event)chance.Between((int)Event.RejectEntry, (int)Event.BadBar);
+            bool rare = what == Event.Disable || what == Event.Crash || what == Event.Kill || what == Event.CloseByHand;
+            if (rare && !chance.OneIn(2)) return;
+            int amount = 1;
+            if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
+                amount = chance.Between(2, 40);
+            if (what == Event.Quiet) amount = chance.Between(60, 240);
+            if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
+            if (what == Event.Jump) amount *= chance.Between(4, 40);
+            Add(what, Moment(chance), amount);
+        }
+
+        // Anywhere, or where much is going on: after a bar's close, after another step, when all is to be flat.
+        private long Moment(Chance chance)
+        {
+            long flat = (SessionEnd - FirstMinute - 2) * 60000L;
+            switch (chance.Below(4))
+            {
+                case 0: return chance.Between(1, Minutes) * 60000L + chance.Below(3000);
+                case 1: return Steps.Count == 0 ? 60000 : Steps[chance.Below(Steps.Count)].At + chance.Below(15000);
+                case 2: return flat < Minutes * 60000L ? Math.Max(0, flat - 12000) + chance.Below(14000)
+                    : chance.Below(60000);
+                default: return chance.Below(Minutes * 60) * 1000L + chance.Below(1000);
+            }
+        }
+
+        private void Add(Event what, long at, int amount)
+        {
+            Steps.Add(new Step { Event = what, At = at, Amount = amount });
+        }
+
+        /// <summary>Return the scenario without one of its steps.</summary>
+        public Scenario Without(int step)
+        {
+            Scenario copy = (Scenario)MemberwiseClone();
+            copy.Steps = new List<Step>(Steps);
+            copy.Steps.RemoveAt(step);
+            return copy;
+        }
+
+        /// <summary>Return the scenario with something else about it.</summary>
+        public Scenario With(Action<Scenario> change)
+        {
+            Scenario copy = (Scenario)MemberwiseClone();
+            change(copy);
+            return copy;
+        }
+
+        public override string ToString()
+        {
+            List<string> parts = new List<string>();
+            foreach (Step step in Steps) parts.Add(step.ToString());
+            return string.Format(CultureInfo.InvariantCulture,
+                "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
+                + "{7}{8}{9}{10}{11}{12}: {13}",
+                Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
+                    : "",
+                FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
+                Shadow ? ", shadow" : "", ChangedSettings ? ", settings changed" : "", KeepsExits ? ", exits kept" : "",
+                string.Join("; ", parts.ToArray()));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// The strategy itself, with a policy that wishes what a scenario says in place of a network, and with a clock of the
+// simulated platform's. Nothing of its order handling is replaced.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.NinjaScript.Strategies;
+
+namespace RLTrader.Host
+{
+    /// <summary>Wishes an action of a scenario at a bar, where the mask allows it; holds otherwise.</summary>
+    public sealed class Script : IPolicy
+    {
+        private readonly Func<int> wish;
+        private readonly double[] logits;
+
+        /// <param name="wish">Return the action that is wished for now.</param>
+        public Script(Manifest manifest, Func<int> wish)
+        {
+            Manifest = manifest;
+            this.wish = wish;
+            logits = new double[manifest.Actions];
+        }
+
+        public Manifest Manifest { get; private set; }
+
+        public double[] Logits { get { return logits; } }
+
+        public int Decide(float[] observation, bool[] mask)
+        {
+            int action = wish();
+            return action < mask.Length && mask[action] ? action : PositionTracker.Hold;
+        }
+
+        /// <summary>Return rules for a scenario: those of the environment, but for few bars before the first
+        /// decision.</summary>
+        public static Manifest Rules(int phase, int contracts)
+        {
+            Manifest rules = new Manifest();
+            rules.Folder = rules.PolicyDigest = "";
+            rules.Certificate = "same";
+            rules.Symbol = "ES";
+            rules.Session = "all";
+            rules.Phase = phase;
+            rules.PositionFeatures = phase == 1 ? 5 : 8;
+            rules.Actions = phase == 1 ? 3 : 6;
+            rules.Window = 1;
+            rules.Size = FeatureStream.Features + rules.PositionFeatures;
+            rules.TickSize = 0.25;
+            rules.TickValue = 12.5;
+            rules.Slippage = 1;
+            rules.StopMultiple = 1.5;
+            rules.TargetRatio = 3;
+            rules.TrailMultiple = 1;
+            rules.Contracts = contracts;
+            rules.WarmupBars = 14;
+            rules.EntryOpen = 0;
+            rules.EntryClose = 1019;
+            rules.FlatBy = 1019;
+            rules.MaxEpisodeBars = 390;
+            rules.TrailingDrawdown = 2500;
+            rules.FloorLock = 100;
+            return rules;
+        }
+    }
+
+    /// <summary>The strategy under a simulated platform, whose clock is the platform's.</summary>
+    public class HostedStrategy : RLTraderStrategy
+    {
+        internal Action<int, Action> Delay = (seconds, work) => { };
+
+        protected override void StartClock() { }
+        protected override void Later(int seconds, Action work) { Delay(seconds, work); }
+
+        internal void Second() { Tick(); }
+    }
+
+    /// <summary>The strategy with a script in place of a bundle, and a log that is kept nowhere.</summary>
+    public sealed class ScriptedStrategy : HostedStrategy
+    {
+        private static readonly DateTime UtcStart = new DateTime(2026, 6, 9, 0, 0, 0, DateTimeKind.Utc);
+
+        internal Agent Agent;
+        internal Func<Agent> MakeAgent;
+
+        protected override Agent LoadAgent() { return Agent = MakeAgent(); }
+        protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart,
+            why => { }); }
+    }
+}

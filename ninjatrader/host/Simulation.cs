@@ -1,0 +1,289 @@
+// One scenario played: a platform between the strategy and the exchange. It builds bars that close with the next bar's
+// first price, starts and ends instances of the strategy, loses connections, and tells of events in its manner.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    /// <summary>Plays a scenario and says what went wrong.</summary>
+    public sealed partial class Simulation
+    {
+        public const double Tick = 0.25;
+
+        private static readonly DateTime Midnight = new DateTime(2026, 6, 9, 4, 0, 0, DateTimeKind.Utc); // New York's
+
+        /// <summary>What happened, line by line; null where nobody wants to know.</summary>
+        public readonly List<string> Trace;
+
+        internal readonly Scenario Scenario;
+        internal readonly Clockwork clockwork = new Clockwork();
+        internal readonly Exchange exchange;
+        internal ScriptedStrategy strategy;
+        internal bool enabled, ordersUp = true, pricesUp = true, stopping, rejection, realtime;
+        internal int instance, outstanding;
+
+        private readonly Chance market, broker, messenger;
+        private readonly Watchdog watchdog;
+        private readonly Account account = new Account();
+        private readonly Position accountPosition;
+        private readonly Instrument instrument = new Instrument();
+        private readonly Connection connection = new Connection();
+        private readonly List<Action> held = new List<Action>();
+        private readonly HashSet<Resting> nameless = new HashSet<Resting>();
+        private readonly List<long[]> past = new List<long[]>();
+        private readonly string killFile;
+        private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
+        private long lastTold, catchingUp;
+        private int wish, executionNumber, loseExecution;
+        private bool badBar;
+
+        public Simulation(Scenario scenario, bool trace, string scratch)
+        {
+            Scenario = scenario;
+            Trace = trace ? new List<string>() : null;
+            market = new Chance(scenario.Seed, 2);
+            broker = new Chance(scenario.Seed, 3);
+            messenger = new Chance(scenario.Seed, 4);
+            exchange = new Exchange(clockwork, new Chance(scenario.Seed, 5), Report);
+            instrument.MasterInstrument.Name = "ES";
+            instrument.MasterInstrument.TickSize = Tick;
+            instrument.MasterInstrument.PointValue = 50;
+            account.Name = "Sim101";
+            account.Connection = connection;
+            account.Flattened = FlattenAccount;
+            accountPosition = new Position { Account = account, Instrument = instrument };
+            account.Positions.Add(accountPosition);
+            killFile = scenario.Steps.Exists(step => step.Event == Event.Kill)
+                ? System.IO.Path.Combine(scratch, "kill-" + scenario.Seed) : "";
+            watchdog = new Watchdog(this);
+        }
+
+        /// <summary>When real time begins, in UTC; the clockwork's zero.</summary>
+        public DateTime Start { get { return Midnight.AddMinutes(Scenario.FirstMinute); } }
+
+        public DateTime UtcNow { get { return Start.AddMilliseconds(clockwork.Now); } }
+
+        /// <summary>Milliseconds from the start to the end of the session.</summary>
+        public long EndOfSession { get { return (Scenario.SessionEnd - Scenario.FirstMinute) * 60000L; } }
+
+        /// <summary>What the account holds, as the platform was told.</summary>
+        internal int AccountNet { get { return accountPosition.Net; } }
+
+        private bool Nested { get { return Scenario.Manner == Manner.Playback; } }
+
+        private string Stamp
+        {
+            get
+            {
+                return UtcNow.ToString("HH:mm:ss.fff ", System.Globalization.CultureInfo.InvariantCulture);
+            }
+        }
+
+        /// <summary>Play to the end, or to the first thing that is wrong, and return it; null where nothing
+        /// is.</summary>
+        public string Play()
+        {
+            NinjaTrader.Core.Globals.Clock = () => UtcNow;
+            try
+            {
+                MakePast();
+                if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
+                Launch();
+                long end = PlanMarket();
+                foreach (Step step in Scenario.Steps)
+                {
+                    Step now = step;
+                    clockwork.At(step.At, () => Happen(now));
+                }
+                if (EndOfSession > 30000) clockwork.At(EndOfSession - 30000, ExitOnSessionClose);
+                clockwork.After(1000, Second);
+                while (watchdog.Problem == null && clockwork.Step(end)) watchdog.Look();
+                if (watchdog.Problem == null) watchdog.AtEnd();
+            }
+            finally
+            {
+                if (killFile.Length > 0) System.IO.File.Delete(killFile);
+            }
+            return watchdog.Problem;
+        }
+
+        /// <summary>Start an instance and let no time pass.</summary>
+        internal void LaunchOnly()
+        {
+            NinjaTrader.Core.Globals.Clock = () => Start;
+            MakePast();
+            Launch();
+        }
+
+        internal void Say(string what) { if (Trace != null) Trace.Add(Stamp + what); }
+
+        private void MakePast()
+        {
+            for (int n = Scenario.Past; n > 0; n--)
+            {
+                long open = exchange.Last, high = open, low = open;
+                for (int k = 0; k < 4; k++)
+                {
+                    exchange.Last += market.Between(-3, 3);
+                    high = Math.Max(high, exchange.Last);
+                    low = Math.Min(low, exchange.Last);
+                }
+                past.Add(new[] { -n, open, high, low, exchange.Last, 10L });
+            }
+        }
+
+        // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it
+        // reopens.
+        private long PlanMarket()
+        {
+            long end = Scenario.Minutes * 60000L;
+            if (end > EndOfSession && Scenario.SessionEnd == 1020) end = EndOfSession + 62 * 60000L;
+            for (long minute = 0; minute * 60000 < end; minute++)
+                if (minute * 60000 < EndOfSession || minute * 60000 >= EndOfSession + 3600000)
+                    for (int left = market.Between(1, 6); left > 0; left--)
+                        clockwork.At(minute * 60000 + market.Below(60000), Price);
+            clockwork.At(EndOfSession, () => exchange.Open = false);
+            clockwork.At(EndOfSession + 3600000, () => exchange.Open = true);
+            return end;
+        }
+
+        private void Price()
+        {
+            if (clockwork.Now < quietUntil || !exchange.Open) return;
+            int move = market.Between(-3, 3) + jump;
+            jump = 0;
+            exchange.Trade(exchange.Last + move);
+            if (!pricesUp) return;
+            long minute = clockwork.Now / 60000, price = exchange.Last;
+            if (bar != null && minute > bar[0]) CloseBar();
+            if (bar == null) bar = new[] { minute, price, price, price, price, 0 };
+            bar[2] = Math.Max(bar[2], price);
+            bar[3] = Math.Min(bar[3], price);
+            bar[4] = price;
+            bar[5]++;
+            MarketDataEventArgs data =
+                new MarketDataEventArgs { MarketDataType = MarketDataType.Last, Price = price * Tick };
+            Call(() => strategy.Tell(data));
+            if (strategy != null && strategy.Calculate == Calculate.OnEachTick) Show(bar);
+        }
+
+        private long quietUntil;
+        private int jump;
+
+        private void CloseBar()
+        {
+            past.Add(bar);
+            long[] closed = bar;
+            bar = null;
+            Show(closed);
+            if (badBar) Show(closed); // the same bar once more
+            badBar = false;
+        }
+
+        private void Show(long[] values)
+        {
+            Call(() => strategy.Show(Start.AddMinutes(values[0] + 1), values[1] * Tick, values[2] * Tick,
+                values[3] * Tick,
+                values[4] * Tick, values[5]));
+        }
+
+        // The strategy's own clock: often while something is going on, seldom otherwise.
+        private void Second()
+        {
+            if (realtime)
+            {
+                Call(() => strategy.Second());
+                watchdog.Compare();
+            }
+            bool busy = exchange.Own != 0 || outstanding > 0 || stopping
+                || exchange.Orders.Exists(order => !order.Over);
+            if (exchange.Orders.Count > 40) exchange.Orders.RemoveAll(order => order.Over);
+            clockwork.After(busy ? broker.Between(900, 1300) : exchange.Open ? 4000 : 30000, Second);
+        }
+
+        private void Launch()
+        {
+            ScriptedStrategy listed = new ScriptedStrategy(); // as the list of strategies makes one, only to show it
+            listed.Become(State.SetDefaults);
+            listed.Become(State.Terminated);
+            instance++;
+            stopping = rejection = false;
+            entryContracts = 0;
+            strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
+            strategy.Position = new Position { Account = account, Instrument = instrument };
+            strategy.PositionAccount = accountPosition;
+            strategy.Bars = new Bars { Calendar = Session };
+            strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
+            strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
+            strategy.MakeAgent =
+                () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
+            strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
+            enabled = true;
+            realtime = false;
+            Try(() => strategy.Become(State.SetDefaults));
+            strategy.LogFolder = null;
+            strategy.FlattenOnStart = Scenario.FlattenOnStart;
+            strategy.FlattenOnStop = Scenario.FlattenOnStop;
+            strategy.Shadow = Scenario.Shadow;
+            strategy.KillFile = killFile;
+            if (Scenario.ChangedSettings) ChangeSettings();
+            Try(() => strategy.Become(State.Configure));
+            Try(() => strategy.Become(State.DataLoaded));
+            Try(() => strategy.Become(State.Historical));
+            foreach (long[] values in past) Show(values);
+            Try(() => strategy.Become(State.Transition));
+            realtime = true;
+            Try(() => strategy.Become(State.Realtime));
+            watchdog.Launched();
+        }
+
+        private void ChangeSettings()
+        {
+            strategy.Calculate = Calculate.OnEachTick;
+            strategy.StopTargetHandling = StopTargetHandling.PerEntryExecution;
+            strategy.ConnectionLossHandling = ConnectionLossHandling.Recalculate;
+            strategy.RealtimeErrorHandling = RealtimeErrorHandling.IgnoreAllErrors;
+            strategy.IsExitOnSessionCloseStrategy = false;
+            strategy.EntriesPerDirection = 5;
+        }
+
+        private DateTime[] Session(DateTime local)
+        {
+            DateTime end = Midnight.AddMinutes(Scenario.SessionEnd), begin = Midnight.AddMinutes(-360);
+            if (local < end) return new[] { begin, end };
+            return new[] { Midnight.AddMinutes(1080), Midnight.AddMinutes(1440 + 1020) };
+        }
+
+        private int Wish()
+        {
+            if (!realtime) return market.Below(4); // on bars of the past something is always wished for
+            int taken = wish;
+            wish = 0;
+            return taken;
+        }
+
+        private void Terminate()
+        {
+            if (!enabled) return;
+            enabled = realtime = false;
+            Say("terminated");
+            watchdog.Ended();
+            Try(() => strategy.Become(State.Terminated));
+        }
+
+        private void Call(Action work) { if (enabled && strategy != null) Try(work); }
+
+        private void Try(Action work)
+        {
+            try { work(); }
+            catch (Exception error)
+            {
+                watchdog.Wrong("an exception left a callback: " + error.GetType().Name + ": " + error.Message);
+                Say(error.ToString());
+            }
+        }
+    }
+}

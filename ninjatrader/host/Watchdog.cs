@@ -1,0 +1,224 @@
+// What must hold in every interleaving, looked at after every event. Times are those that the strategy is given by its
+// own patience and a little more, while the broker can be reached and the market is open.
+using System;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    /// <summary>Holds a simulation to its invariants; keeps the first that is broken.</summary>
+    public sealed class Watchdog
+    {
+        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000,
+            HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
+
+        private readonly Simulation simulation;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never,
+            lostAt = -60000;
+        private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
+
+        public Watchdog(Simulation simulation) { this.simulation = simulation; }
+
+        /// <summary>The first thing that was wrong; null where nothing is.</summary>
+        public string Problem { get; private set; }
+
+        private Exchange Exchange { get { return simulation.exchange; } }
+
+        // Milliseconds since the orders' connection is there; below zero since it is lost.
+        private long SinceUp { get { return wasUp ? Now - turnedAt : turnedAt - Now; } }
+
+        private long Now { get { return simulation.clockwork.Now; } }
+
+        /// <summary>Whether someone else has closed or turned the strategy's trade.</summary>
+        public bool ByHand { get { return handAt != Never; } }
+
+        /// <summary>Whether a trade of an earlier instance is on the account.</summary>
+        public bool Orphaned { get; private set; }
+
+        public void Wrong(string what)
+        {
+            if (Problem == null) Problem = what;
+            simulation.Say("WRONG: " + what);
+        }
+
+        public void Alerted() { told = orphanTold = true; }
+
+        public void Launched()
+        {
+            over = crashed = false;
+            bare = late = 0;
+            if (Exchange.Own + Exchange.Foreign == 0)
+            {
+                Exchange.Own = Exchange.Foreign = 0; // an account only knows their sum
+                handAt = Never;
+            }
+            if (Exchange.Own != 0 && !ByHand && !simulation.Scenario.Shadow)
+            {
+                if (!told) Wrong("a trade was left on the account, and nobody was told");
+                Orphaned = true;
+            }
+            else Orphaned = false;
+        }
+
+        public void Ended()
+        {
+            over = true;
+            bare = 0;
+            told = false;
+        }
+
+        public void Crashed()
+        {
+            crashed = true;
+            told = false;
+        }
+
+        public void Lost() { lostAt = Now; }
+
+        public void Happened(Event what)
+        {
+            disturbed |= what != Event.Wish;
+            if (what == Event.Kill) killedAt = Now;
+        }
+
+        public void ClosedByHand() { handAt = Math.Min(handAt, Now); }
+
+        /// <summary>The strategy sends an entry.</summary>
+        public void Entering()
+        {
+            if (simulation.strategy.State != State.Realtime) Wrong("an order on a bar of the past");
+            if (simulation.Scenario.Shadow) Wrong("an order in shadow mode");
+            if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
+            if (Now > killedAt + Fresh) Wrong("an entry while the kill switch is on");
+            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
+                Wrong("an entry when everything is to be flat");
+            if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
+            if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
+        }
+
+        /// <summary>The strategy sends an exit.</summary>
+        public void Exiting(bool another)
+        {
+            if (another) Wrong("an exit while another is on its way");
+            if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
+                Wrong("an exit of a trade that is gone");
+            if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
+            if (simulation.strategy.State != State.Realtime && simulation.enabled)
+                Wrong("an order on a bar of the past");
+        }
+
+        /// <summary>The strategy asks for a stop at a price in ticks.</summary>
+        public void MovingStop(long price)
+        {
+            int side = Math.Sign(simulation.strategy.Position.Net);
+            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
+                Wrong("a stop asked for at the market");
+        }
+
+        /// <summary>After every event.</summary>
+        public void Look()
+        {
+            long passed = Now - looked;
+            looked = Now;
+            if (simulation.ordersUp != wasUp) turnedAt = Now;
+            wasUp = simulation.ordersUp;
+            bool reachable = simulation.ordersUp && Exchange.Open;
+            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
+            // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
+            if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
+                handAt = Math.Min(handAt, Now);
+            bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
+            if (Exchange.Own != 0) lastHeld = Now;
+            if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
+            else if (answerable || (over && reachable)) bare += passed;
+            if (over)
+            {
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
+                    Wrong("a position is left behind after the end");
+            }
+            else if (Orphaned)
+            {
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
+                    Wrong("a position from before the start is left");
+                if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
+            }
+            else if (bare > BareLimit) Wrong("a position without a working stop");
+            bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
+            late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
+                ? late : 0;
+            if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
+            if (Exchange.Own == 0 && Orphaned) Orphaned = false;
+            bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
+                && !simulation.Scenario.Shadow;
+            if (flattens && Now > OrphanLimit && !disturbed && Exchange.Foreign != 0)
+                Wrong("what the account held at the start is left");
+            bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
+            entryWaits = waiting ? entryWaits + passed : 0;
+            if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
+            bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
+            if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
+                Wrong("a position while the kill switch is on");
+        }
+
+        /// <summary>When nothing is on its way: what the strategy believes is what is there.</summary>
+        public void Compare()
+        {
+            ScriptedStrategy strategy = simulation.strategy;
+            bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
+                && !simulation.stopping
+                && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
+            if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
+            Resting stop = null;
+            int stops = 0;
+            foreach (Resting order in Exchange.Orders)
+            {
+                if (order.Over) continue;
+                if (order.Type == OrderType.Market || !order.There) return;
+                if (order.Order.OrderState == OrderState.CancelPending) return;
+                if (order.Type != OrderType.StopMarket) continue;
+                stop = order;
+                stops++;
+            }
+            int own = Exchange.Own;
+            if (strategy.Trader.Custody.Trade.Net != own)
+                Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + own);
+            PositionTracker held = strategy.Agent.Position;
+            if (held.Side != Math.Sign(own))
+                Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
+            if (stops > 1) Wrong("more than one stop");
+            if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
+                Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
+            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
+                Wrong("a stop without a position");
+        }
+
+        public void AtEnd()
+        {
+            if (!ByHand || Now < handAt + HandLimit || Exchange.Own != 0 || Exchange.Foreign != 0 || over || crashed)
+                return;
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && simulation.ordersUp && SinceUp > HandLimit)
+                    Wrong("orders are left after a close by hand");
+        }
+
+        private bool Exiting()
+        {
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && order.Type == OrderType.Market) return true;
+            return false;
+        }
+
+        // Contracts that a working stop, or a market order on its way, would close.
+        private int Covered()
+        {
+            int sum = 0, side = -Math.Sign(Exchange.Own);
+            foreach (Resting order in Exchange.Orders)
+            {
+                if (order.Over || order.Side != side) continue;
+                if (order.Type == OrderType.Market || (order.Type == OrderType.StopMarket && order.There))
+                    sum += order.Left;
+            }
+            return sum;
+        }
+    }
+}

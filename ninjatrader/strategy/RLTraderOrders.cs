@@ -1,0 +1,144 @@
+// NinjaTrader's order methods, quotes, clock and account, as the run asks for them. A signal name says what an order is
+// for; the platform names some of its orders itself.
+using System;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+using NinjaTrader.NinjaScript;
+using RLTrader;
+
+namespace NinjaTrader.NinjaScript.Strategies
+{
+    public partial class RLTraderStrategy : IOrders
+    {
+        private DateTime sessionFrom = DateTime.MaxValue, sessionEnd = DateTime.MinValue;
+
+        DateTime IOrders.Now
+        {
+            get { return ToUtc(State == State.Historical && newestBar > DateTime.MinValue ? newestBar : Now); }
+        }
+
+        double IOrders.Bid { get { return GetCurrentBid(); } }
+
+        double IOrders.Ask { get { return GetCurrentAsk(); } }
+
+        int IOrders.AccountNet { get { return Signed(PositionAccount); } }
+
+        int IOrders.PlatformNet { get { return Signed(Position); } }
+
+        double IOrders.AccountCash
+        {
+            get { return IsInStrategyAnalyzer ? double.NaN : Account.Get(AccountItem.CashValue, Currency.UsDollar); }
+        }
+
+        DateTime IOrders.SessionEnd(DateTime utc)
+        {
+            if (utc >= sessionFrom && utc <= sessionEnd) return sessionEnd;
+            if (!sessions.GetNextSession(FromUtc(utc), true)) return DateTime.MaxValue;
+            DateTime begin = ToUtc(sessions.ActualSessionBegin);
+            sessionFrom = begin < utc ? begin : utc;
+            sessionEnd = ToUtc(sessions.ActualSessionEnd);
+            return sessionEnd;
+        }
+
+        // Stop and target go first and in ticks, which also undoes the last trade's values: they persist until set
+        // again.
+        bool IOrders.Enter(int side, int quantity, int stopTicks, int targetTicks)
+        {
+            SetStopLoss(OrderNames.Entry, CalculationMode.Ticks, stopTicks, false);
+            SetProfitTarget(OrderNames.Entry, CalculationMode.Ticks, targetTicks);
+            return Note(side > 0 ? EnterLong(quantity, OrderNames.Entry) : EnterShort(quantity, OrderNames.Entry));
+        }
+
+        bool IOrders.Exit(int side, int quantity, ExitReason reason)
+        {
+            string signal = OrderNames.Exit(reason);
+            return Note(side > 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));
+        }
+
+        void IOrders.MoveStop(long ticks)
+        {
+            SetStopLoss(OrderNames.Entry, CalculationMode.Price, ticks * TickSize, false);
+        }
+
+        void IOrders.Cancel(OwnOrder order) { CancelOrder((Order)order.Key); }
+
+        void IOrders.Refresh(OwnOrder own)
+        {
+            Order order = (Order)own.Key;
+            OrderState state = order.OrderState;
+            own.Quantity = order.Quantity;
+            own.Filled = order.Filled;
+            own.Live = !Order.IsTerminalState(state);
+            own.Working = Keeps(state);
+            own.Rejected = state == OrderState.Rejected;
+            // While a change is on its way the price is not yet the broker's.
+            if (!own.Working || state == OrderState.ChangePending || state == OrderState.ChangeSubmitted) return;
+            double price = own.Role == Role.Target ? order.LimitPrice : order.StopPrice;
+            own.Price = (long)Math.Round(price / TickSize);
+        }
+
+        double IOrders.FilledAt(OwnOrder own) { return ((Order)own.Key).AverageFillPrice; }
+
+        void IOrders.FlattenAccount() { Account.Flatten(new[] { Instrument }); }
+
+        void IOrders.Stop() { SetState(State.Terminated); }
+
+        void IOrders.Tell(string text, bool loud)
+        {
+            Log("RLTrader: " + text, loud ? LogLevel.Alert : LogLevel.Warning);
+            if (!loud || State != State.Realtime) return;
+            if (AlertSound.Length > 0) PlaySound(AlertSound);
+            if (AlertMail.Length > 0) SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text);
+        }
+
+        // An ignored order method returns null.
+        private bool Note(Order order)
+        {
+            if (order != null) Own(loaded, order);
+            return order != null;
+        }
+
+        private static OwnOrder Own(Run known, Order order)
+        {
+            bool buys = order.OrderAction == OrderAction.Buy || order.OrderAction == OrderAction.BuyToCover;
+            return known.Trader.Custody.Trade.Order(order, OrderNames.RoleOf(order.Name), buys ? 1 : -1);
+        }
+
+        // States in which the broker or the exchange has an order and keeps it; some stops never go beyond Accepted.
+        private static bool Keeps(OrderState state)
+        {
+            switch (state)
+            {
+                case OrderState.Accepted:
+                case OrderState.AcceptedByRisk:
+                case OrderState.Working:
+                case OrderState.PartFilled:
+                case OrderState.TriggerPending:
+                case OrderState.Suspended:
+                case OrderState.ChangePending:
+                case OrderState.ChangeSubmitted:
+                    return true;
+                default:
+                    return false;
+            }
+        }
+
+        private static int Signed(Position position)
+        {
+            if (position == null || position.MarketPosition == MarketPosition.Flat) return 0;
+            return position.MarketPosition == MarketPosition.Long ? position.Quantity : -position.Quantity;
+        }
+
+        // Times are in the zone of the platform's settings, whatever they say of themselves.
+        private static DateTime ToUtc(DateTime time)
+        {
+            DateTime bare = DateTime.SpecifyKind(time, DateTimeKind.Unspecified);
+            return TimeZoneInfo.ConvertTimeToUtc(bare, NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo);
+        }
+
+        private static DateTime FromUtc(DateTime utc)
+        {
+            return TimeZoneInfo.ConvertTimeFromUtc(utc, NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+// The strategy: NinjaTrader's events in, its orders out. All that is decided is decided in LiveTrader.cs and below it,
+// which are checked without NinjaTrader; what is here only keeps to the platform's rules:
+//   - SetDefaults runs whenever scripts are listed, so the model is loaded in DataLoaded;
+//   - bars are stamped by their end, in the zone of the platform's settings;
+// - on a live chart nothing is sent before State.Realtime;   - events may come from several threads, in the middle of
+// an order call, or after Terminated: each callback takes     what it was given by value and puts it in line.
+using System;
+using System.Threading;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+using NinjaTrader.NinjaScript;
+using RLTrader;
+
+namespace NinjaTrader.NinjaScript.Strategies
+{
+    public partial class RLTraderStrategy : Strategy
+    {
+        private sealed class Run
+        {
+            public LiveTrader Trader;
+            public PaperOrders Paper;
+            public DecisionLog Log;
+            public Inbox Inbox;
+        }
+
+        private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
+        private const int Most = 100, Patient = 97; // looks, five seconds apart: at all, and past a market order
+        private static object newest; // the instance that went to real time last
+
+        private volatile Run run;  // null before it is loaded and after Terminated
+        private Run loaded;        // the same, but for Terminated, which may come in the middle of an order call
+        private SessionIterator sessions;
+        private Timer timer;
+        private DateTime lastTick, newestBar;
+
+        private static DateTime Now { get { return NinjaTrader.Core.Globals.Now; } }
+
+        protected override void OnStateChange()
+        {
+            switch (State)
+            {
+                case State.SetDefaults:
+                    SetDefaults();
+                    break;
+                case State.Configure:
+                    SetPlatform();
+                    break;
+                case State.DataLoaded:
+                    Load();
+                    break;
+                case State.Historical:
+                    if (IsInStrategyAnalyzer) Begin(Mode.Backtest);
+                    break;
+                case State.Realtime:
+                    if (!IsInStrategyAnalyzer) Begin(Shadow ? Mode.Virtual : Mode.Live);
+                    break;
+                case State.Terminated:
+                    End();
+                    break;
+            }
+        }
+
+        protected override void OnBarUpdate()
+        {
+            Run known = run;
+            if (known == null || BarsInProgress != 0) return;
+            DateTime stamp = newestBar = Time[0];
+            double[] ohlcv = { Open[0], High[0], Low[0], Close[0], Volume[0] };
+            known.Inbox.Do(() =>
+            {
+                DateTime opened = ToUtc(stamp).AddMinutes(-1);
+                if (known.Paper != null) known.Paper.Bar(opened, ohlcv[1], ohlcv[2], ohlcv[3]);
+                known.Inbox.Do(() => known.Trader.Bar(opened, ohlcv));
+            });
+        }
+
+        protected override void OnExecutionUpdate(Execution execution, string executionId, double price, int quantity,
+            MarketPosition marketPosition, string orderId, DateTime time)
+        {
+            Run known = run;
+            if (known == null || known.Paper != null) return;
+            // Some executions have no order, such as those at the end of a session; all have a name.
+            Order order = execution.Order;
+            string name = execution.Name ?? "";
+            int side = marketPosition == MarketPosition.Long ? 1 : -1;
+            known.Inbox.Do(() => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
+                OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
+        }
+
+        protected override void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity,
+            int filled,
+            double averageFillPrice, OrderState orderState, DateTime time, ErrorCode error, string comment)
+        {
+            Run known = run;
+            if (known == null || known.Paper != null) return;
+            Trouble trouble = Trouble.None;
+            if (orderState == OrderState.Rejected) trouble = Trouble.Rejected;
+            else if (error == ErrorCode.UnableToChangeOrder) trouble = Trouble.ChangeRefused;
+            known.Inbox.Do(() => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+        }
+
+        protected override void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate)
+        {
+            Run known = run;
+            if (known == null || Account == null || connectionStatusUpdate.Connection != Account.Connection) return;
+            bool up = connectionStatusUpdate.Status == ConnectionStatus.Connected;
+            known.Inbox.Do(() => known.Trader.Custody.Connection(up));
+        }
+
+        protected override void OnMarketData(MarketDataEventArgs marketDataUpdate)
+        {
+            DateTime now = Now; // in playback far faster than the timer
+            if (now - lastTick < TickPause && now >= lastTick) return;
+            lastTick = now;
+            Tick();
+        }
+
+        /// <summary>Time has passed; called about once a second.</summary>
+        protected void Tick()
+        {
+            Run known = run;
+            if (known != null && State == State.Realtime) known.Inbox.Do(known.Trader.Clock);
+        }
+
+        /// <summary>Begin to call <see cref="Tick"/> every second, prices or not.</summary>
+        protected virtual void StartClock()
+        {
+            timer = new Timer(nothing => TriggerCustomEvent(state => Tick(), null), null, 1000, 1000);
+        }
+
+        /// <summary>Do something after some seconds, whatever has become of this instance.</summary>
+        protected virtual void Later(int seconds, Action work)
+        {
+            Timer once = null;
+            once = new Timer(nothing =>
+            {
+                once.Dispose();
+                work();
+            }, null, Timeout.Infinite, Timeout.Infinite);
+            once.Change(seconds * 1000, Timeout.Infinite);
+        }
+
+        internal LiveTrader Trader
+        {
+            get
+            {
+                Run known = run;
+                return known == null ? null : known.Trader;
+            }
+        }
+
+        protected virtual Agent LoadAgent() { return new Agent(BundleFolder); }
+
+        private void Load()
+        {
+            run = loaded = null;
+            try
+            {
+                Refuse();
+                sessions = new SessionIterator(Bars);
+                Agent agent = LoadAgent();
+                Manifest manifest = agent.Policy.Manifest;
+                RefuseContract(manifest);
+                if (manifest.Certificate != "same")
+                    Log("RLTrader: this policy was trained without proof of parity (" + manifest.Certificate + ")",
+                        LogLevel.Warning);
+                if (Instrument.MasterInstrument.MergePolicy == MergePolicy.MergeBackAdjusted)
+                    Log("RLTrader: the chart's history is back-adjusted, so prices before the last rollover are not "
+                        + "those that were traded; set the instrument's merge policy to MergeNonBackAdjusted",
+                            LogLevel.Warning);
+                Run made = new Run();
+                made.Inbox = new Inbox(error => Fault(made, error));
+                made.Log = OpenLog(manifest);
+                IOrders orders = this;
+                if (Shadow && !IsInStrategyAnalyzer)
+                    orders = made.Paper = new PaperOrders(this, manifest, made.Inbox.Do);
+                TimeSpan heartbeat = TimeSpan.FromMinutes(HeartbeatMinutes);
+                made.Trader = new LiveTrader(agent, orders, new Guard(Limits(), manifest), made.Log, heartbeat);
+                if (made.Paper != null) made.Paper.Trader = made.Trader;
+                run = loaded = made;
+            }
+            catch (Exception error)
+            {
+                // Whatever is wrong with a bundle, nothing is traded.
+                Log("RLTrader: " + error.Message, LogLevel.Alert);
+            }
+        }
+
+        protected virtual DecisionLog OpenLog(Manifest manifest)
+        {
+            DateTime now = DateTime.UtcNow;
+            string folder = IsInStrategyAnalyzer && !LogBacktests ? null : Folder;
+            DecisionLog made = new DecisionLog(folder, manifest.Symbol, now,
+                why => Log("RLTrader: " + why, LogLevel.Alert));
+            made.Header(manifest, Instrument.FullName, Account == null ? "none" : Account.Provider.ToString(), now);
+            if (made.Place != null) Log("RLTrader: decisions are logged in " + made.Place, LogLevel.Information);
+            return made;
+        }
+
+        private void Begin(Mode mode)
+        {
+            Run known = run;
+            if (known == null) return;
+            newest = this;
+            known.Inbox.Do(() => known.Trader.Begin(mode, FlattenOnStart));
+            if (mode != Mode.Backtest) StartClock();
+        }
+
+        private void End()
+        {
+            Timer running = timer;
+            timer = null;
+            if (running != null) running.Dispose();
+            Run known = run;
+            run = null;
+            if (known == null) return;
+            known.Inbox.Do(() =>
+            {
+                bool closing;
+                if (known.Trader.Custody.End(out closing) && FlattenOnStop)
+                {
+                    if (!closing && Reachable) Account.Flatten(new[] { Instrument });
+                    LookAgain(2, Most);
+                }
+                known.Log.Dispose();
+            });
+        }
+
+        // An order that was on its way when the strategy ended may be filled after it.
+        private void LookAgain(int times, int most)
+        {
+            Later(5, () =>
+            {
+                if (newest != this || most == 0) return; // a newer instance looks after the account
+                // A market order on its way may close all by itself; flattening beside it would close it twice.
+                if (!Reachable || (most > Patient && OrdersLeft(true)))
+                {
+                    LookAgain(times, most - 1);
+                    return;
+                }
+                if (SomethingLeft()) Account.Flatten(new[] { Instrument });
+                if (times > 1) LookAgain(times - 1, most - 1);
+            });
+        }
+
+        private bool Reachable
+        {
+            get { return Account.Connection == null || Account.Connection.Status == ConnectionStatus.Connected; }
+        }
+
+        private bool SomethingLeft()
+        {
+            lock (Account.Positions)
+                foreach (Position position in Account.Positions)
+                    if (position.Instrument == Instrument && Signed(position) != 0) return true;
+            return OrdersLeft(false);
+        }
+
+        private bool OrdersLeft(bool atMarket)
+        {
+            lock (Account.Orders)
+                foreach (Order order in Account.Orders)
+                {
+                    bool ours = order.Instrument == Instrument && OrderNames.RoleOf(order.Name) != Role.Other;
+                    bool kind = !atMarket || order.OrderType == OrderType.Market;
+                    if (ours && kind && !Order.IsTerminalState(order.OrderState)) return true;
+                }
+            return false;
+        }
+
+        private void Fault(Run known, Exception error)
+        {
+            Log("RLTrader: " + error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is "
+                + "opened until the strategy is enabled again", LogLevel.Alert);
+            known.Trader.Custody.Halt();
+        }
+    }
+}

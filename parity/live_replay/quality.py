@@ -1,0 +1,67 @@
+"""What a log's lines stand for, and how an account's fills differ from what the environment assumes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.live_replay.decision_log import MODES, LiveLog
+from parity.live_replay.fills import Matched
+
+
+def modes_of(log: LiveLog) -> dict[str, dict[str, int]]:
+    """Return bars, decisions, entries held back and fills of each mode that the log has."""
+    bars = Counter(log.mode)
+    decisions = Counter(mode for mode, action in zip(log.mode, log.action, strict=True) if action >= 0)
+    withheld = Counter(mode for mode, why in zip(log.mode, log.withheld, strict=True) if why)
+    fills = Counter(fill.mode for between in log.between for fill in between.fills)
+    return {
+        mode: {
+            "bars": bars[mode],
+            "decisions": decisions[mode],
+            "withheld": withheld[mode],
+            "fills": fills[mode],
+        }
+        for mode in MODES
+        if bars[mode] or fills[mode]
+    }
+
+
+def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return how an account filled, by kind of fill and by New York hour.
+
+    Historical, virtual and backtest fills are left out: they say nothing of a market.
+
+    Args:
+        fills: those that the rules made too.
+        minute: (T,) New York minute of each bar.
+
+    Returns:
+        For each kind and hour: the number of fills, ticks worse than the rules' price (mean and worst;
+        below zero is better), and milliseconds from order to fill (median and longest; None where all
+        waited at the broker).
+    """
+    groups: dict[tuple[str, int], list[Matched]] = {}
+    for fill in fills:
+        if fill.mode == "live":
+            groups.setdefault((fill.name, int(minute[fill.bar]) // 60), []).append(fill)
+    found = []
+    for (name, hour), group in sorted(groups.items()):
+        worse = [fill.worse_ticks for fill in group]
+        latency = [fill.latency_ms for fill in group if fill.latency_ms is not None]
+        found.append(
+            {
+                "fill": name,
+                "hour": hour,
+                "count": len(group),
+                "worse_ticks_mean": float(np.mean(worse)),
+                "worse_ticks_most": max(worse),
+                "latency_ms_median": float(np.median(latency)) if latency else None,
+                "latency_ms_most": max(latency) if latency else None,
+            }
+        )
+    return found

@@ -1,0 +1,237 @@
+"""Faults of the live side, planted one at a time: each is found by the random interleavings."""
+
+from __future__ import annotations
+
+Edit = tuple[str, str, str]
+"""A file below ``ninjatrader``, what is right in it, once, and what is wrong."""
+
+STRATEGY, ORDERS = "strategy/RLTraderStrategy.cs", "strategy/RLTraderOrders.cs"
+SETTINGS, CUSTODY, ACCOUNT = "strategy/RLTraderSettings.cs", "Custody.cs", "AccountCheck.cs"
+
+FORMER: dict[str, tuple[Edit, ...]] = {
+    "1 the account's own position is not looked at": (
+        (ORDERS, "return Signed(PositionAccount);", "return Signed(Position);"),
+    ),
+    "2 a restart leaves an open trade": (
+        (SETTINGS, "ConnectionLossHandling.KeepRunning;", "ConnectionLossHandling.Recalculate;"),
+        (ACCOUNT, "held = onAccount ? orders.AccountNet : 0;", "held = 0;"),
+        (STRATEGY, "bool closing;", "bool closing = false;"),
+        (STRATEGY, "if (known.Trader.Custody.End(out closing) && FlattenOnStop)", "if (closing)"),
+    ),
+    "3 orders on bars of the past": (
+        (
+            STRATEGY,
+            "if (IsInStrategyAnalyzer) Begin(Mode.Backtest);",
+            "Begin(IsInStrategyAnalyzer ? Mode.Backtest : Mode.Live);",
+        ),
+    ),
+    "4 an entry on its way blocks everything, and may stay so for ever": (
+        (
+            CUSTODY,
+            "if (Trade.Over(Role.Entry)) entrySent = null;",
+            "if (Trade.Over(Role.Entry) && Math.Abs(Trade.Net) == manifest.Contracts) "
+            "entrySent = null;",
+        ),
+        (
+            CUSTODY,
+            "if (CancelStrays() || Trade.Net == 0) return;",
+            "if (CancelStrays() || Trade.Net == 0 || entrySent != null) return;",
+        ),
+    ),
+    "5 the position follows the platform's news of positions": (
+        (
+            STRATEGY,
+            "known.Inbox.Do(() => known.Trader.Filled(executionId",
+            "if (known == null) known.Inbox.Do(() => known.Trader.Filled(executionId",
+        ),
+        (
+            STRATEGY,
+            "        protected override void OnOrderUpdate(",
+            """
+        protected override void OnPositionUpdate(Position position, double averagePrice, int quantity,
+            MarketPosition marketPosition)
+        {
+            Run known = run;
+            if (known == null) return;
+            int held = marketPosition == MarketPosition.Long ? quantity
+                : marketPosition == MarketPosition.Short ? -quantity : 0;
+            int change = held - known.Trader.Custody.Trade.Net;
+            if (change != 0) known.Inbox.Do(() => known.Trader.Filled(null, "", null,
+                known.Trader.Custody.Trade.Net == 0 ? Role.Entry : Role.Exit, System.Math.Sign(change),
+                System.Math.Abs(change), averagePrice, () => DateTime.UtcNow));
+        }
+
+        protected override void OnOrderUpdate(""",
+        ),
+        (CUSTODY, "if (Trade.Infer(", "if (order == null && Trade.Infer("),
+    ),
+    "6 a stop is sent to the market, and believed": (
+        (CUSTODY, "if (AtMarket(wanted)) Exit(ExitReason.StopAtMarket);", ""),
+        (
+            CUSTODY,
+            "else orders.MoveStop(wanted);",
+            "{ orders.MoveStop(wanted); AtMarket(0); "
+            "agent.Position.Stands(wanted, agent.Position.Target); }",
+        ),
+        (
+            CUSTODY,
+            "held.Stands(stop != null && stop.Price > 0 ? stop.Price : held.Stop,",
+            "held.Stands(held.Stop,",
+        ),
+    ),
+    "7 the end of the session is only noticed by a bar": (
+        (CUSTODY, "return barIsLate || now >= flatAt;", "return barIsLate;"),
+        ("Guard.cs", "return byEnd < byRule ? byEnd : byRule;", "return byRule;"),
+    ),
+    "8 a rejection is taken for nothing": (
+        (CUSTODY, "            order.RejectionSeen = true;\n            platformCloses = now;", ""),
+    ),
+}
+
+FURTHER: dict[str, tuple[Edit, ...]] = {
+    "an execution that comes twice counts twice": (
+        (
+            "Trade.cs",
+            '!executions.Add(name + "|" + id)) return false;',
+            '!executions.Add(name + "|" + id)) executions.Clear();',
+        ),
+    ),
+    "a position without a stop is left alone": (
+        (
+            CUSTODY,
+            "return bareSince != null && now - bareSince.Value >= StopPatience;",
+            "return false;",
+        ),
+    ),
+    "patience with a missing stop is minutes": (
+        (CUSTODY, "StopPatience = TimeSpan.FromSeconds(5)", "StopPatience = TimeSpan.FromMinutes(2)"),
+    ),
+    "a stuck entry is not cancelled": (
+        (CUSTODY, "if (entry != null && (close || overdue)) Cancel(entry);", ""),
+    ),
+    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
+    "an open trade is left at the end": (
+        (STRATEGY, "if (!closing && Reachable) Account.Flatten(new[] { Instrument });", ""),
+        (STRATEGY, "LookAgain(2, Most);", ""),
+    ),
+    "stops and targets without a trade stay": (
+        (CUSTODY, "if (CancelStrays() || Trade.Net == 0) return;", "if (Trade.Net == 0) return;"),
+    ),
+    "what the platform wrongly believes in is not looked at": (
+        (
+            CUSTODY,
+            "if (orders.PlatformNet != 0) return Withheld.Platform;",
+            "if (halted) return Withheld.Platform;",
+        ),
+        (CUSTODY, "            if (Phantom()) return;\n", ""),
+    ),
+    "orders are sent without a connection": (
+        (CUSTODY, "return connected && now - connectedSince >= Settling;", "return true;"),
+    ),
+    "orders are sent as soon as the connection is back": (
+        (CUSTODY, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.Zero"),
+    ),
+    "a trade that is gone from the account is closed once more": (
+        (CUSTODY, "if (!account.Holds(Trade.Net) || (exitTried", "if ((exitTried"),
+    ),
+    "orders stay when someone else has closed the trade": (
+        (CUSTODY, "if (account.Gone) LetGo();", ""),
+    ),
+    "an execution that never comes is never counted": (
+        (CUSTODY, "if (Trade.Infer(", "if (halted && Trade.Infer("),
+    ),
+    "an order is forgotten if the strategy ends in its call": (
+        (
+            ORDERS,
+            "if (order != null) Own(loaded, order);",
+            "if (order != null && run != null) Own(run, order);",
+        ),
+    ),
+    "an exit on its way is forgotten at once": (
+        (
+            CUSTODY,
+            "exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;",
+            "false;",
+        ),
+    ),
+    "the kill switch closes nothing": (
+        (
+            CUSTODY,
+            "bool close = Late || guard.Block != Block.None || halted;",
+            "bool close = Late || halted;",
+        ),
+    ),
+    "the kill switch is not read": (
+        ("Guard.cs", "killed = settings.KillFile.Length > 0 && File.Exists(settings.KillFile);", ""),
+    ),
+    "what the account held at the start is never closed": (
+        (
+            CUSTODY,
+            "            orders.FlattenAccount();\n        }\n\n        /// <summary>A bar has closed;",
+            "        }\n\n        /// <summary>A bar has closed;",
+        ),
+        (
+            CUSTODY,
+            '                flattenSent = now;\n                orders.Tell("the account is still',
+            '                orders.Tell("the account is still',
+        ),
+    ),
+    "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),
+    "a stop's price is believed before the broker has it": (
+        (
+            ORDERS,
+            "if (!own.Working || state == OrderState.ChangePending "
+            "|| state == OrderState.ChangeSubmitted) return;",
+            "if (!own.Working) own.Price = 0;",
+        ),
+    ),
+    "a stop for each execution": (
+        (
+            SETTINGS,
+            "StopTargetHandling.ByStrategyPosition; //",
+            "StopTargetHandling.PerEntryExecution; //",
+        ),
+        (SETTINGS, "|| StopTargetHandling != StopTargetHandling.ByStrategyPosition)", ")"),
+    ),
+    "entries go on while account and strategy differ": (
+        (CUSTODY, "return account.Disagrees ? Skip.Disagrees : Skip.None;", "return Skip.None;"),
+        (CUSTODY, "if (account.Watched && orders.AccountNet != 0) return Withheld.Account;", ""),
+    ),
+    "settings changed after the defaults are kept": (
+        (STRATEGY, "                    SetPlatform();\n", ""),
+        (SETTINGS, "if (Calculate != Calculate.OnBarClose ||", "if (MinutesBeforeEnd < -1 &&"),
+    ),
+    "a stopping platform is helped": (
+        (
+            CUSTODY,
+            "(platformCloses != null && now - platformCloses.Value < PlatformPatience)",
+            "(halted && !connected)",
+        ),
+    ),
+    "an exception ends the care for a trade": (
+        (
+            "Inbox.cs",
+            "try { next(); }",
+            "try { next(); if (waiting.Count > 3) throw new InvalidOperationException(); }",
+        ),
+        (STRATEGY, "known.Trader.Custody.Halt();", "run = null;"),
+    ),
+    "paper orders are real": (
+        (STRATEGY, "if (Shadow && !IsInStrategyAnalyzer)", "if (Shadow && IsInStrategyAnalyzer)"),
+    ),
+    "every exit is tried once": (
+        (
+            CUSTODY,
+            "if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;",
+            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason);",
+        ),
+        (CUSTODY, "if (Trade.Over(Role.Exit)) exitSent = null;", ""),
+    ),
+    "an exit goes the wrong way": (
+        (
+            ORDERS,
+            'return Note(side > 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));',
+            'return Note(side < 0 ? ExitLong(quantity, signal, "") : ExitShort(quantity, signal, ""));',
+        ),
+    ),
+}

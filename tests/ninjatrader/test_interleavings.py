@@ -1,0 +1,76 @@
+"""Random interleavings of a platform's events: no rule is broken, and planted faults are found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parity.export_chain.csharp import MISSING, available
+from tests.ninjatrader.faults import FORMER, FURTHER, Edit
+from tests.ninjatrader.hosting import host
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+EVERY = os.environ.get("RLTRADER_LIVE") == "all"
+"""Set by ``nox -s live``: every fault and 50,000 interleavings in place of a few thousand."""
+COUNT = 50_000 if EVERY else 2_000
+SECONDS = 60
+SOME = FURTHER if EVERY else dict(list(FURTHER.items())[::6])
+
+
+def interleave(
+    program: Path, count: int, seconds: float, first: int = 1
+) -> subprocess.CompletedProcess[str]:
+    command = ["mono", str(program), "interleavings", str(count), str(first)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def test_no_rule_is_broken() -> None:
+    done = interleave(host(), COUNT, 1200)
+    assert done.stdout == f"{COUNT} interleavings, no invariant broken\n"
+    assert done.returncode == 0
+
+
+def found(*edits: Edit) -> str:
+    """Return what a strategy with a fault was found out by, in under a minute."""
+    done = interleave(host(*edits), 20_000, SECONDS)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_a_fault_of_the_former_strategy_is_found(name: str) -> None:
+    found(*FORMER[name])
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_fault_of_the_order_handling_is_found(name: str) -> None:
+    found(*FURTHER[name])
+
+
+def test_a_broken_rule_comes_with_its_smallest_scenario_and_the_same_again() -> None:
+    edits = FURTHER["a position without a stop is left alone"]
+    lines = found(*edits).splitlines()
+    assert lines[0].endswith("a position without a working stop")
+    assert len(lines[1].split(": ", 1)[1].split("; ")) <= 3  # the steps that are left
+    assert any("WRONG: a position without a working stop" in line for line in lines[2:])
+    assert found(*edits).splitlines() == lines
+
+
+def test_threads_don_t_get_into_each_others_way() -> None:
+    done = subprocess.run(
+        ["mono", str(host()), "threads", "20"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_work_on_several_threads_at_once_is_found() -> None:
+    at_once = ("Inbox.cs", "                if (busy) return;\n", "")
+    done = subprocess.run(
+        ["mono", str(host(at_once)), "threads", "20"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "worked on at once" in done.stdout or "another order" in done.stdout
