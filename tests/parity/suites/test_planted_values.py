@@ -44,7 +44,16 @@ def having(**kinds: str) -> list[Configuration]:
 
 
 def through_float32(params: EnvParams) -> EnvParams:
-    return replace(params, initial_balance=params.initial_balance.astype(jnp.float32).astype(jnp.int32))
+    rounded = params.initial_balance.astype(jnp.float32).astype(jnp.int32)
+    return replace(params, initial_balance=rounded)
+
+
+def without_lock(params: EnvParams) -> EnvParams:
+    return replace(params, floor_lock=jnp.int32(2**30))
+
+
+def one_contract(params: EnvParams) -> EnvParams:
+    return replace(params, contracts=jnp.int32(1))
 
 
 def of_market(name: str, change: Callable[[Any], Any]) -> Spoil:
@@ -56,14 +65,14 @@ def of_market(name: str, change: Callable[[Any], Any]) -> Spoil:
 
 
 FAULTS: dict[str, tuple[str, str, Spoil]] = {
-    "a lock of 0 is none": (
-        "floor_lock_dollars",
-        "0",
-        lambda p: replace(p, floor_lock=jnp.int32(2**30)),
-    ),
+    "a lock of 0 is none": ("floor_lock_dollars", "0", without_lock),
     "money through float32": ("initial_balance_dollars", "beyond float32", through_float32),
-    "slippage of 0 is 1": ("slippage_ticks", "0", of_market("slippage", lambda x: jnp.maximum(x, 1))),
-    "one contract at most": ("contracts", "several", lambda p: replace(p, contracts=jnp.int32(1))),
+    "slippage of 0 is 1": (
+        "slippage_ticks",
+        "0",
+        of_market("slippage", lambda x: jnp.maximum(x, 1)),
+    ),
+    "one contract at most": ("contracts", "several", one_contract),
 }
 
 
