@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from foundation.errors import run_command
 from foundation.files import WriteError, json_digest, write_bytes
 from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.array_digest import array_digest
@@ -273,3 +274,14 @@ def _write_cache(entry: Path, market: PreparedMarket) -> None:
 def _checksum(arrays: Mapping[str, NDArray[Any]], digest: str) -> str:
     """Return a digest over all that an entry holds; safetensors itself notices no flipped bit."""
     return json_digest([_LAYOUT, digest, array_digest(arrays)])
+
+
+def main() -> None:
+    """Load markets and print their arrays, memory and device; bad input exits with code 2."""
+    from jax_port.data.demonstration import show_markets
+
+    run_command(show_markets)
+
+
+if __name__ == "__main__":
+    main()

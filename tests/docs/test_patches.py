@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,9 @@ GATE = ("parity", "run", "--episodes", "4", "--cases", "200", "--days", "5", "--
 
 def patch_of(page: Page) -> str:
     """Return all patches of a page as one."""
-    return "".join(block.code for block in page.blocks if block.language == "diff")
+    joined = "".join(block.code for block in page.blocks if block.language == "diff")
+    # Without a line that begins a file, git counts the next file's first lines to the hunk before it.
+    return re.sub(r"^--- a/(\S+)\n", r"diff --git a/\1 b/\1\n--- a/\1\n", joined, flags=re.MULTILINE)
 
 
 def apply(patch: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
