@@ -38,6 +38,7 @@ from jax_port.ppo.sharding import (
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
 from jax_port.runs.checkpoints import Checkpoints, identity_of
+from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import Record, TrainingLog, records_of
 from markets import EnvConfig, InputError
@@ -298,43 +299,6 @@ def go_on(
         if main:
             write_policies(plan, folder, last, facts, done)
     return True
-
-
-def require_finite_losses(records: Sequence[Record], folder: Path, saved: int) -> None:
-    """Stop a training whose loss is no number, at the first such update.
-
-    Raises:
-        InputError: names the update, the agent and the newest checkpoint.
-    """
-    for record in records:
-        if record["loss"] is None:
-            raise _diverged(record["update"], record["agent"], "loss", folder, saved)
-
-
-def require_finite_weights(agent: TrainState, update: int, folder: Path, saved: int) -> None:
-    """Stop a training with weights that are no numbers, before they are saved.
-
-    Args:
-        agent: host arrays with a leading axis of agents.
-        update: updates made.
-        folder, saved: of the run, and its newest checkpoint's update.
-
-    Raises:
-        InputError: names the update, the agent and the newest checkpoint.
-    """
-    for leaf in jax.tree.leaves(agent.learner.params):
-        good = np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
-        if not good.all():
-            raise _diverged(update, int(np.argmin(good)), "weights", folder, saved)
-
-
-def _diverged(update: int, agent: int, what: str, folder: Path, saved: int) -> InputError:
-    verb = "are no numbers" if what == "weights" else "is no number"
-    kept = f"the checkpoint of update {saved} is the last good one" if saved else "nothing was saved"
-    return InputError(
-        f"{folder}: at update {update} the {what} of agent {agent} {verb}: training stopped; {kept}; "
-        "start a new run with a lower learning rate or max_grad_norm"
-    )
 
 
 class _Runner:

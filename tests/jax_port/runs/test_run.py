@@ -17,6 +17,7 @@ import pytest
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.divergence import require_finite_weights
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import read_log
 from markets import EnvConfig, InputError
@@ -201,9 +202,9 @@ def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
     learner = SimpleNamespace(params={"a": np.ones((3, 2)), "b": np.ones((3, 1))})
     agent = SimpleNamespace(learner=learner)
-    runs.require_finite_weights(agent, 7, tmp_path, 5)
+    require_finite_weights(agent, 7, tmp_path, 5)
     learner.params["b"][2] = np.nan
     with pytest.raises(
         InputError, match=r"at update 7 the weights of agent 2 .* update 5 is the last good"
     ):
-        runs.require_finite_weights(agent, 7, tmp_path, 5)
+        require_finite_weights(agent, 7, tmp_path, 5)
