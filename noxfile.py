@@ -28,8 +28,16 @@ def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     install(session, "test")
     session.run(
-        "pytest", "-n", "2", "--dist", "loadfile", "--durations", "25", *session.posargs, env=ON_CPU
-    )
+        "pytest", "-n", "2", "--dist", "loadfile", "--durations", "25", "-m", "not patched_gate",
+        *session.posargs, env=ON_CPU,
+    )  # fmt: skip
+
+
+@nox.session
+def patches(session: nox.Session) -> None:
+    """Run the gate on copies of the code with the how-to pages' patches."""
+    install(session, "test")
+    session.run("pytest", "-m", "patched_gate", *session.posargs, env=ON_CPU)
 
 
 @nox.session
@@ -37,7 +45,15 @@ def fast(session: nox.Session) -> None:
     """Run the tests that are not slow, for the inner loop; arguments go to pytest."""
     install(session, "test")
     session.run(
-        "pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", *session.posargs, env=ON_CPU
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-m",
+        "not slow and not patched_gate",
+        *session.posargs,
+        env=ON_CPU,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,11 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
     on_progress("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as made:
-        running = folder
+        running, rebuilt = folder, None
         if not request.trust:
             on_progress("files that run code, made anew")
-            running = _rebuilt(board, folder, policy, manifest, Path(made))
+            rebuilt = rebuild(folder, policy, manifest, Path(made))
+            running = rebuilt.folder
         checker, day = None, None
         if available():
             on_progress("C# from raw bars")
@@ -116,6 +117,8 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         )
         on_progress("episodes in the reference's environment")
         played = replay(board, running, policy, bars, market, request.episodes)
+        if rebuilt is not None:
+            _note_rebuilt(board, rebuilt.different)
     first = board.first_divergence()
     return {
         "verdict": "same" if first is None else "different",
@@ -138,16 +141,13 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
     }
 
 
-def _rebuilt(
-    board: Board, folder: Path, policy: Policy, manifest: dict[str, Any], scratch: Path
-) -> Path:
-    """Make a bundle's running files anew, note which differ, and return the folder they are in."""
-    rebuilt = rebuild(folder, policy, manifest, scratch)
+def _note_rebuilt(board: Board, different: Sequence[str]) -> None:
+    """Note which running files are not what the weights give, after all that was decided."""
     for name in RUNNING:
-        same = name not in rebuilt.different
-        words = "the same bytes" if same else "other bytes; --trust loads it all the same"
-        _equal(board, "files", f"{name} is what its weights give", "the same bytes", words)
-    return rebuilt.folder
+        words = (
+            "the same bytes" if name not in different else "other bytes; --trust loads it all the same"
+        )
+        _equal(board, "running files", f"{name} is what its weights give", "the same bytes", words)
 
 
 def _check_csharp(

@@ -62,6 +62,7 @@ def test_a_patch_of_other_code_is_refused(copy: Path) -> None:
     assert apply(patch.replace(changed, " nothing like it", 1), copy).returncode != 0
 
 
+@pytest.mark.patched_gate
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["docs/how-to/add-a-feature.md", "docs/how-to/change-the-reward.md"])
 def test_the_gate_passes_with_a_page_s_patches(name: str, copy: Path) -> None:

@@ -66,7 +66,7 @@ def test_an_override_leaves_the_other_settings_of_its_phase():
         ({"session": "eth"}, "session is 'eth'"),
         ({"window_size": 0}, "window_size is 0"),
         ({"window_size": 20.0}, "window_size is 20.0"),
-        ({"warmup_bars": 19}, "warmup_bars is 19; it must be a whole number, at least 20"),
+        ({"warmup_bars": 19}, "warmup_bars is 19; it must be a whole number from 20 to"),
         ({"max_episode_bars": 0}, "max_episode_bars is 0"),
         ({"contracts": 0}, "contracts is 0"),
         ({"contracts": True}, "contracts is True"),

@@ -121,7 +121,7 @@ def live_bundle(phase: int, contracts: int = 1) -> Path:
     folder.mkdir(exist_ok=True)
     policy = make_policy(prepare(live_bars(), config), config, seed=3, data={"symbol": "ES"})
     save_policy(folder / POLICY, policy)
-    manifest = describe(policy, get_contract("ES"), {"file": POLICY})
+    manifest = describe(policy, get_contract("ES"), {"file": POLICY, "sha256": "0" * 64})
     manifest["files"] = {POLICY: file_digest(folder / POLICY)}
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

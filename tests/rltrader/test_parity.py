@@ -98,7 +98,7 @@ def test_a_certificate_of_other_code_is_refused_in_one_sentence(made: Path, tmp_
         (["run", "--symbols", "ES,XX"], "unknown symbol 'XX'"),
         (["run", "--episodes", "1"], "--episodes"),
         (["verify", "nowhere.json"], "nowhere.json"),
-        (["case", "--state", "{", "--action", "0"], "--state is not JSON"),
+        (["case", "--state", "{", "--action", "0"], "--state: not a readable JSON object"),
         (["case", "--state", "{}", "--action", "0"], "--state lacks"),
         (["case", "--config", '{"windowsize": 3}', "--state", "{}", "--action", "0"], "windowsize"),
     ],
