@@ -93,7 +93,7 @@ def test_a_loop_that_fails_is_a_row_that_says_so(params: EnvParams) -> None:
 
 
 def test_bytes_of_the_report(quick: Any, params: EnvParams) -> None:
-    report, text, out = quick
+    report, _text, out = quick
     assert isinstance(report, MemoryReport)
     rows = {row.name: row for row in report.rows}
     assert list(rows) == [
