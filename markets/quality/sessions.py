@@ -23,8 +23,6 @@ HALT_FIRST_MINUTE = 1020
 """17:00 New York time, when the exchange halts for the day (or for the weekend)."""
 REOPEN_MINUTE = 1080
 """18:00, when it opens again."""
-LONG_HALT = 30
-"""Bars in closed hours from which a day counts as one that trades while the exchange is closed."""
 
 
 @dataclass(frozen=True, slots=True)

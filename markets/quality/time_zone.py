@@ -58,6 +58,14 @@ ZONES = (
 )
 """Zones that are tried, the usual ones first."""
 
+SEASONS = (
+    "winter",
+    "the week between the two clock changes in autumn",
+    "the weeks between the two clock changes in spring",
+    "summer",
+)
+"""States of the American and the European clocks, by the numbers of :func:`season_of`."""
+
 Verdict = Literal["right", "early", "late", "wrong", "unclear"]
 
 
@@ -66,8 +74,7 @@ class Season:
     """Sessions of one state of the American and the European clocks.
 
     Attributes:
-        name: in words.
-        offsets: minutes of New York's and of London's clocks from UTC in it.
+        number: in :data:`SEASONS`.
         days: New York dates on which bars begin after a break.
         minute: New York minute at which they begin on most days.
         agreeing: days on which they do.
@@ -75,12 +82,16 @@ class Season:
             "unclear" where they begin at too few days at one minute.
     """
 
-    name: str
-    offsets: tuple[int, int]
+    number: int
     days: int
     minute: int
     agreeing: int
     verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        """The season in words."""
+        return SEASONS[self.number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +126,7 @@ def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Ite
     closed = _closed_seasons(ns, sessions)
     if odd or closed:
         zones = [name for name in ZONES if _fits(name, sessions, facts)]
-        within = np.zeros(len(ns), bool)
-        for season in odd:
-            within |= _in_season(ns, *season.offsets)
+        within = np.isin(season_of(ns), [season.number for season in odd])
         if closed or (zones and not _opens_with_the_cash_market(ns[within], volume[within])):
             yield _wrong_zone(odd, closed, zones, sessions, facts)
         return
@@ -145,16 +154,18 @@ def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Ite
 
 def judge_seasons(opens: Ints) -> list[Season]:
     """Return the seasons that sessions lie in, each with what its sessions' openings say."""
-    offsets = utc_offset_minutes(opens)
-    london = utc_offset_minutes(opens, ZoneInfo("Europe/London"))
-    minutes, dates = new_york_minutes(opens), new_york_dates(opens)
-    seasons = []
-    for new_york in (-300, -240):
-        for europe in (0, 60):
-            of = (offsets == new_york) & (london == europe)
-            if of.any():
-                seasons.append(_judge((new_york, europe), minutes[of], dates[of]))
-    return seasons
+    numbers, minutes, dates = season_of(opens), new_york_minutes(opens), new_york_dates(opens)
+    return [
+        _judge(int(number), minutes[numbers == number], dates[numbers == number])
+        for number in np.unique(numbers)
+    ]
+
+
+def season_of(ns: Ints) -> Ints:
+    """Return the number of the season, in :data:`SEASONS`, that each of some moments lies in."""
+    new_york = utc_offset_minutes(ns) == -240
+    london = utc_offset_minutes(ns, ZoneInfo("Europe/London")) == 60
+    return 2 * new_york.astype(np.int64) + london
 
 
 def clock(minute: int) -> str:
@@ -162,13 +173,7 @@ def clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _season_name(new_york: int, europe: int) -> str:
-    if new_york == -300:
-        return "winter" if europe == 0 else "the week between the two clock changes in autumn"
-    return "summer" if europe == 60 else "the weeks between the two clock changes in spring"
-
-
-def _judge(offsets: tuple[int, int], minutes: NDArray[np.int32], dates: NDArray[np.int32]) -> Season:
+def _judge(number: int, minutes: NDArray[np.int32], dates: NDArray[np.int32]) -> Season:
     days = len(np.unique(dates))
 
     def with_opening(beside: int) -> int:
@@ -189,7 +194,7 @@ def _judge(offsets: tuple[int, int], minutes: NDArray[np.int32], dates: NDArray[
             agreeing = int(counts[minute])
         elif agreeing >= CLEAR * days and agreeing >= FEWEST:
             verdict = "wrong"
-    return Season(_season_name(*offsets), offsets, days, minute, agreeing, verdict)
+    return Season(number, days, minute, agreeing, verdict)
 
 
 def _closed_seasons(ns: Ints, sessions: Sessions) -> list[tuple[str, int, int]]:
@@ -198,21 +203,15 @@ def _closed_seasons(ns: Ints, sessions: Sessions) -> list[tuple[str, int, int]]:
     if not len(days):
         return []
     noon = (days * 1440 + 17 * 60) * 60_000_000_000
+    of_days, of_sessions = season_of(noon), season_of(sessions.opens)
     by_season = []
-    for new_york in (-300, -240):
-        for europe in (0, 60):
-            of_days = _in_season(noon, new_york, europe)
-            total = int(sessions.bars[_in_season(sessions.opens, new_york, europe)].sum())
-            closed = int(bars[of_days].sum())
-            many = int((bars[of_days] >= MANY_CLOSED).sum())
-            if total and closed > CLOSED_LIMIT * total and many:
-                by_season.append((_season_name(new_york, europe), closed, many))
+    for number, name in enumerate(SEASONS):
+        total = int(sessions.bars[of_sessions == number].sum())
+        closed = int(bars[of_days == number].sum())
+        many = int((bars[of_days == number] >= MANY_CLOSED).sum())
+        if total and closed > CLOSED_LIMIT * total and many:
+            by_season.append((name, closed, many))
     return by_season
-
-
-def _in_season(ns: Ints, new_york: int, europe: int) -> NDArray[np.bool_]:
-    london = utc_offset_minutes(ns, ZoneInfo("Europe/London"))
-    return np.asarray((utc_offset_minutes(ns) == new_york) & (london == europe))
 
 
 def _wall(ns: Ints, facts: FileFacts) -> pd.DatetimeIndex:
