@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from foundation.errors import printable
@@ -38,22 +37,3 @@ def report_console(width: int = WIDTH, **options: Any) -> PlainConsole:
 def say(text: str) -> None:
     """Print one line to stdout, with control characters escaped."""
     click.echo(printable(text))
-
-
-def progress_bar(task: str, unit: str = "", *, console: Console | None = None) -> Progress:
-    """Return a bar on stderr with a count and the time it took, gone when it is done.
-
-    Args:
-        task: what is going on, in bold.
-        unit: after the count; may hold fields such as ``{task.fields[world]}``.
-        console: another than stderr.
-    """
-    return Progress(
-        TextColumn(f"[bold]{task}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *([TextColumn(unit, markup=False)] if unit else []),
-        TimeElapsedColumn(),
-        console=console or Console(stderr=True),
-        transient=True,
-    )

@@ -11,8 +11,9 @@ import click
 from rich.table import Table
 
 from foundation.errors import InputError
+from foundation.progress import progress_bar
 from rltrader.bar_options import BarOptions, bar_options
-from rltrader.consoles import progress_bar, report_console
+from rltrader.consoles import report_console
 
 if TYPE_CHECKING:
     from jax_port.data.seconds_loader import PreparedSeconds

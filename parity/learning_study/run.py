@@ -20,7 +20,7 @@ from rich.table import Table
 
 from foundation.errors import run_command
 from foundation.files import write_json, write_text
-from foundation.progress import progress_bar
+from foundation.progress import EACH_TASK, progress_bar
 from foundation.signals import end_with_parent
 from markets import InputError
 from parity.learning_study.design import ARMS, DESIGN, Design
@@ -121,7 +121,7 @@ def command(arm: str, seeds: int, jobs: int, out: Path) -> None:
 
 def watch(console: Console, arms: tuple[str, ...], seeds: int, jobs: int, out: Path) -> None:
     """Train what is missing under one progress bar an arm."""
-    with progress_bar(console) as bar:
+    with progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar:
         trained = {name: seeds - len(missing(out, DESIGN, name, seeds)) for name in arms}
         tasks = {n: bar.add_task(n, total=seeds, completed=trained[n], done="") for n in arms}
 

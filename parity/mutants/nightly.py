@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from foundation.errors import run_command
-from foundation.progress import progress_bar
+from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.run import OUT, ControlFailed, pass_control
 from parity.mutants.sandbox import PORT, Sandbox, snapshot
@@ -207,7 +207,7 @@ def nightly(
     console, began = Console(), time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="rltrader-nightly-") as folder,
-        progress_bar(console) as bar,
+        progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar,
     ):
         task = bar.add_task("nightly", total=None, done="recording the reference")
         sandbox = Sandbox(Path(folder))

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from foundation.errors import run_command
 from foundation.import_closure import PACKAGES_ROOT
-from foundation.progress import progress_bar
+from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.catalog import CATALOG, EQUIVALENT
 from parity.mutants.mutant import Mutant
@@ -245,7 +245,9 @@ def mutation(only: tuple[str, ...], jobs: int, out: Path) -> None:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="rltrader-mutants-") as folder:
         try:
-            with progress_bar(console) as bar:
+            with progress_bar(
+                EACH_TASK, "{task.fields[done]}", console=console, transient=False
+            ) as bar:
                 task = bar.add_task("mutation", total=len(chosen) + 2, done="recording the reference")
                 session = run(
                     chosen, jobs, Path(folder), lambda text: bar.update(task, advance=1, done=text)

@@ -8,7 +8,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from rltrader.consoles import progress_bar, report_console, say
+from foundation.progress import progress_bar
+from rltrader.consoles import report_console, say
 
 HOSTILE = "a[bold red]b[/] :smile: \x1b[2J\x07\x9b31m\u202e"
 SHOWN = r"a[bold red]b[/] :smile: \x1b[2J\x07\x9b31m\u202e"
