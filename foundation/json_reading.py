@@ -24,8 +24,6 @@ MOST_DEPTH = 32
 
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """A whole number that fits 32 bits."""
-Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number that fits 64 bits."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 """A whole number from zero that fits 32 bits."""
 

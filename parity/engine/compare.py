@@ -116,10 +116,6 @@ def close(ulps: int = 4, floor: float = 1e-9, nan_is_undefined: bool = False) ->
     return Tolerance(absolute=floor, ulps=ulps, nan_is_undefined=nan_is_undefined)
 
 
-Equal = exact
-"""The former name, as :mod:`parity.learner` calls it."""
-
-
 @dataclass
 class Comparison:
     """What was compared of one field or stage, and how far it came apart.

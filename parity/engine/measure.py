@@ -46,10 +46,6 @@ def of_error(error: float, limit: float, compared: int, where: str = "") -> Comp
     return Comparison(rule, compared, int(far), error=error, limit=limit, where=where)
 
 
-Measure = of_error
-"""The former name, as :mod:`parity.learner` calls it."""
-
-
 def measure_table(
     reference: Mapping[str, Array],
     port: Mapping[str, Array],

@@ -148,7 +148,7 @@ def _gpu_program(
     return Program(collected, learn)
 
 
-def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS, form: Form = "cpu") -> Network:
+def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
     """Return the policy and the value as functions of (weights, obs), as the CPU's form has them.
 
     In float32 they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own in
