@@ -27,6 +27,7 @@ from benchmarks.gpu_program.subjects import (
     update,
 )
 from benchmarks.harness.measure import sentence
+from foundation.files import write_text
 
 TWO_MILLION = 2_000_000
 MOST_CALLS = 100
@@ -283,7 +284,7 @@ def profile_training(bench: Bench, programs: dict[Layout, Prepared], out: Path) 
         program = _searched(bench, programs)
         if not part.enough or program is None:
             return
-        (out / HLO_FILE).write_text(program.compiled.as_text())
+        write_text(out / HLO_FILE, program.compiled.as_text())
         program.begin()
         seen = profile(program, bench.card)
         part.note(**{key: value for key, value in seen.items() if key != "kernels"})

@@ -42,7 +42,7 @@ def chosen(text: str, among: Sequence[str], option: str) -> list[str]:
 @click.command(context_settings={"show_default": True})
 @click.option("--card", default="h100", help="Cards to compile for: h100, h200, rtx4090.")
 @click.option("--precision", default="bf16,tf32,float32", help="Of training.")
-@click.option("--form", default="gpu fused", help="Of training: cpu, gpu, gpu fused.")
+@click.option("--form", help="Of training: cpu, gpu, gpu fused; by default the one a GPU runs.")
 @click.option("--phase", default="1", help="1, 2 or 1,2.")
 @click.option("--what", default="environment,training", help="Programs.")
 @click.option("--envs", default=65_536, type=click.IntRange(min=1), help="Environments.")
@@ -68,14 +68,14 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     os.environ.setdefault("JAX_PLATFORMS", "" if Path("/dev/nvidia0").exists() else "cpu")
     from benchmarks.gpu_program.report import html_section, show, show_kernels, to_json
     from benchmarks.gpu_program.runner import report_all
-    from benchmarks.gpu_program.subjects import TRAINING_FORMS
+    from benchmarks.gpu_program.subjects import TRAINING_FORM, TRAINING_FORMS
     from benchmarks.harness.output import wide_console
-    from foundation.files import write_json
+    from foundation.files import write_json, write_text
 
     cards = chosen(options["card"], tuple(CARDS), "--card")
     precisions = chosen(options["precision"], ("bf16", "tf32", "float32"), "--precision")
     phases = [int(name) for name in chosen(options["phase"], ("1", "2"), "--phase")]
-    options["form"] = chosen(options["form"], TRAINING_FORMS, "--form")
+    options["form"] = chosen(options["form"] or TRAINING_FORM, TRAINING_FORMS, "--form")
     what = chosen(options["what"], SUBJECTS, "--what")
     reports = report_all(cards, precisions, phases, what, options, hlo)
     values = to_json(reports, {key: str(value) for key, value in options.items()})
@@ -86,8 +86,7 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     if out is not None:
         write_json(out, values)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(html_section(programs) + "\n")
+        write_text(html, html_section(programs) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from benchmarks.gpu_program.subjects import (
 )
 from benchmarks.gpu_program.target import compile_for
 from foundation.errors import InputError
+from foundation.files import write_text
 
 
 def report_all(
@@ -101,9 +102,8 @@ def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None
     """Compile a program for a card and report it; where that card is there, time it too."""
     compiled = compile_for(card, subject.function, subject.shapes(), subject.donate)
     if hlo is not None:
-        hlo.mkdir(parents=True, exist_ok=True)
         name = f"{card.name}_{subject.name}".replace(" ", "_").replace(",", "")
-        (hlo / f"{name}.txt").write_text(compiled.text)
+        write_text(hlo / f"{name}.txt", compiled.text)
     parts = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
     report = analyse(
         subject.name,
