@@ -59,15 +59,10 @@ def fast(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run the examples and the notebook."""
-    install(session, "export", "docs")
+    """Run the examples."""
+    install(session, "export")
     for script in sorted(Path("examples").glob("*.py")):
         session.run("python", str(script), env=ON_CPU)
-    for notebook in sorted(Path("examples").glob("*.ipynb")):
-        session.run(
-            "jupyter", "nbconvert", "--execute", "--to", "notebook", "--stdout", str(notebook),
-            env=ON_CPU, silent=True,
-        )  # fmt: skip
 
 
 @nox.session
