@@ -1,18 +1,22 @@
-"""The options of ``rltrader train`` that set the learner, generated from its settings."""
+"""The options of ``rltrader train`` that set the learner, generated from its declared settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import click
 
-from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.ppo.settings import HYPERPARAMETERS, Hyperparameter, NetworkSpec, TrainSettings
 
 SHORT = {"total_timesteps": "steps", "n_envs": "envs", "n_epochs": "epochs"}
 """Settings whose option has another name than the setting's own with dashes."""
+OTHERS = (
+    ("seed", int, "Of the first agent."),
+    ("precision", str, "Of products."),
+)
+"""Settings of the trainer that are no hyperparameters: name, type and help."""
+TYPES = {"count": int, "number": float}
 
 Command = Callable[..., None]
 
@@ -26,43 +30,30 @@ def settings_options(command: Command) -> Command:
 
 def chosen_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those settings that a command line gives, by name."""
-    names = {item.name for item in fields(TrainSettings)} | {"activation"}
+    names = {one.name for one in HYPERPARAMETERS} | {name for name, *_ in OTHERS} | {"activation"}
     return {name: given[name] for name in names & set(given) if given[name] is not None}
 
 
 def _options() -> list[Callable[[Command], Command]]:
-    hints = get_type_hints(TrainSettings)
-    options = [_option(item, hints[item.name]) for item in fields(TrainSettings)]
-    text = f"[default: {NetworkSpec().activation}]"
-    activation = click.option("--activation", help=text)
-    return [option for option in options if option is not None] + [activation]
+    plain = TrainSettings()
+    others = [_valued(name, kind, text, getattr(plain, name)) for name, kind, text in OTHERS]
+    activation = _valued("activation", str, "Of hidden layers.", NetworkSpec().activation)
+    return [*(_option(one) for one in HYPERPARAMETERS), *others, activation]
 
 
-def _option(item: Field[Any], hint: Any) -> Callable[[Command], Command] | None:
-    """Return the option of a setting, or None for one that has options of its own."""
-    dashed = SHORT.get(item.name, item.name.replace("_", "-"))
-    if hint is bool:
-        flag = f"--no-{dashed}" if item.default else f"--{dashed}"
-        value = not item.default
-        return click.option(
-            flag,
-            item.name,
-            flag_value=value,
-            type=bool,
-            default=None,
-            help=f"Set {item.name} to {value}.",
-        )
-    kind = _type(hint)
-    if kind is None or item.default is MISSING:
-        return None
-    shown = "none" if item.default is None else item.default
-    return click.option(f"--{dashed}", item.name, type=kind, help=f"[default: {shown}]")
+def _option(one: Hyperparameter) -> Callable[[Command], Command]:
+    if one.kind != "switch":
+        return _valued(one.name, TYPES[one.kind], one.help, one.default)
+    value = not one.default
+    flag = f"--no-{_dashed(one.name)}" if one.default else f"--{_dashed(one.name)}"
+    text = one.help if value else f"Set {one.name} to {value}."
+    return click.option(flag, one.name, flag_value=value, type=bool, default=None, help=text)
 
 
-def _type(hint: Any) -> Any:
-    """Return click's type of a setting's, or None where one option cannot hold it."""
-    if get_origin(hint) is Literal:
-        return str
-    if isinstance(hint, UnionType):
-        (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
-    return hint if hint in (int, float, str) else None
+def _valued(name: str, kind: type, text: str, default: Any) -> Callable[[Command], Command]:
+    shown = "none" if default is None else default
+    return click.option(f"--{_dashed(name)}", name, type=kind, help=f"{text}  [default: {shown}]")
+
+
+def _dashed(name: str) -> str:
+    return SHORT.get(name, name.replace("_", "-"))
