@@ -84,7 +84,7 @@ class Sizes:
 @cli.symbol_option
 @cli.days_option(250)
 @cli.envs_option()
-@click.option("--sizes", default="", help="More cli.numbers of environments of the port, with commas.")
+@click.option("--sizes", default="", help="More numbers of environments of the port, with commas.")
 @click.option("--workers", default="2,4,8", show_default=True, help="Sizes of SubprocVecEnv.")
 @click.option("--steps", default=400, show_default=True, help="Steps in one scan of the port.")
 @cli.rounds_option(7)

@@ -186,7 +186,7 @@ def training_entries(
 def device_entries(
     params: EnvParams, devices: tuple[int, ...], envs: int
 ) -> Iterator[Entry[ScalingRow]]:
-    """Yield the environment alone over cli.numbers of devices, with and without observations."""
+    """Yield the environment alone over numbers of devices, with and without observations."""
     for count in fitting(devices, envs):
         for form, series in SERIES.items():
             workload = PortWorkload(params, form, envs=envs, steps=200, seed=0, devices=count)
@@ -224,7 +224,7 @@ def middle_of(values: tuple[int, ...]) -> int:
 
 
 def fitting(counts: tuple[int, ...], envs: int) -> list[int]:
-    """Return the cli.numbers of devices that there are and that share the environments evenly."""
+    """Return the numbers of devices that there are and that share the environments evenly."""
     return [count for count in counts if count <= jax.device_count() and envs % count == 0]
 
 
