@@ -30,6 +30,7 @@ from jax_port.data.array_digest import array_digest
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
 from markets.bars import FEATURES
+from markets.file_facts import contracts_in_name
 from markets.limits import EXACT_IN_FLOAT32, check_int32
 
 HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
@@ -201,8 +202,9 @@ def load(
 ) -> PreparedMarket:
     """Read a file of bars and prepare it, or take the prepared arrays from the cache.
 
-    The cache's key is the file's content, the contract, the configuration, the reader's options
-    and the code that prepares, so a stale entry can't be taken for a fresh one.
+    The cache's key is the file's content, the contracts that its name speaks of, the contract, the
+    configuration, the reader's options and the code that prepares, so a stale entry can't be taken
+    for a fresh one, nor a file that the reader refuses for one that it reads.
 
     Args:
         path: a file that :func:`markets.readers.read_bars` reads.
@@ -237,7 +239,8 @@ def default_cache_dir(cache_dir: str | Path | None = None) -> Path:
 def _key(path: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]) -> str:
     with path.open("rb") as file:
         h = hashlib.file_digest(file, "sha256")
-    h.update(repr((_LAYOUT, contract, config.to_json(), sorted(reader.items()))).encode())
+    named = sorted(contracts_in_name(path.name))  # the reader refuses a name of another contract
+    h.update(repr((_LAYOUT, contract, config.to_json(), sorted(reader.items()), named)).encode())
     h.update(_code_digest().encode())
     return h.hexdigest()
 

@@ -216,6 +216,16 @@ def test_a_copy_of_the_file_hits_and_keeps_its_own_name(
     assert computed == ["bars.csv"]
 
 
+def test_a_copy_named_after_another_contract_is_refused_in_spite_of_the_cache(
+    csv: Path, cache: Path
+) -> None:
+    load(csv, get_contract("ES"), CONFIG, cache_dir=cache)
+    copy = csv.with_name("NQ 03-25.Last.csv")
+    copy.write_bytes(csv.read_bytes())
+    with pytest.raises(InputError, match=r"its name speaks of NQ"):
+        load(copy, get_contract("ES"), CONFIG, cache_dir=cache)
+
+
 def truncate(entry: Path) -> None:
     entry.write_bytes(entry.read_bytes()[:1000])
 
