@@ -30,6 +30,7 @@ from foundation.signals import end_with_parent, stop_on_signal
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets.bars import Bars
 from markets.config import EnvConfig
+from markets.contracts import contract_of_file
 
 MODEL_FILE = "model.zip"
 NORMALIZER_FILE = "vecnormalize.pkl"
@@ -247,24 +248,24 @@ def save_run(out_dir: Path, model: MaskablePPO, normalizer: VecNormalize, run: d
 @click.option(
     "--data", type=click.Path(path_type=Path), help="File of bars; synthetic ones without it."
 )
-@click.option("--symbol", default="ES", help="Contract the bars are of.")
+@click.option("--symbol", help="Contract of the bars; ES for synthetic ones.")
 @click.option("--days", default=60, type=click.IntRange(min=1), help="Synthetic trading days.")
 @click.option("--steps", default=TrainConfig().total_timesteps, type=click.IntRange(min=1))
 @click.option("--envs", default=TrainConfig().n_envs, type=click.IntRange(min=1))
 @click.option("--seed", default=TrainConfig().seed, type=click.IntRange(min=0))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 def command(
-    data: Path | None, symbol: str, days: int, steps: int, envs: int, seed: int, out: Path
+    data: Path | None, symbol: str | None, days: int, steps: int, envs: int, seed: int, out: Path
 ) -> None:
     """Train the reference (Phase 1) and save it into a folder."""
     if data is None:
         from markets.synthetic.bars import synthetic_bars
 
-        bars = synthetic_bars(symbol, days=days, seed=seed)
+        bars = synthetic_bars(symbol or "ES", days=days, seed=seed)
     else:
         from markets.readers import read_bars
 
-        bars = read_bars(data, symbol)
+        bars = read_bars(data, contract_of_file(data, symbol))
     settings = TrainConfig(n_envs=envs, total_timesteps=steps, seed=seed)
     click.echo(f"saved in {train(bars, EnvConfig.phase1(), settings, out)}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from os import PathLike, fspath
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,6 +116,17 @@ def get_contract(symbol: str) -> Contract:
             f"unknown symbol {symbol!r}: choose one of {', '.join(_TABLE)}, "
             "or register it with markets.contracts.register_contract"
         ) from None
+
+
+def contract_of_file(file: str | PathLike[str], symbol: str | None) -> Contract:
+    """Return the contract that a user says a file of bars is of; a file's contract is never guessed.
+
+    Raises:
+        InputError: no symbol is given, or an unknown one.
+    """
+    if not symbol:
+        raise InputError(f"{fspath(file)}: say with --symbol which contract this file is of")
+    return get_contract(symbol)
 
 
 def register_contract(contract: Contract, *, overwrite: bool = False) -> Contract:

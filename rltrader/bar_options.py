@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from foundation.errors import InputError
-
 if TYPE_CHECKING:
     from markets import Bars, Contract
 
@@ -67,10 +65,10 @@ class BarOptions:
         Raises:
             InputError: it is not known, or a file is given and not its contract.
         """
-        from markets import get_contract
+        from markets.contracts import contract_of_file, get_contract
 
-        if self.file is not None and self.symbol is None:
-            raise InputError(f"{self.file}: say with --symbol which contract this file is of")
+        if self.file is not None:
+            return contract_of_file(self.file, self.symbol)
         return get_contract(self.symbol or DEFAULT_SYMBOL)
 
     def read(self, contract: Contract | None = None) -> Bars:

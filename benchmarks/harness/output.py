@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.harness.rows import Row
 from foundation.files import write_json
 
 R = TypeVar("R")
@@ -31,6 +32,13 @@ def numeric_table(*columns: str, words: int = 1) -> Table:
     for column in table.columns[words:]:
         column.justify = "right"
     return table
+
+
+def print_errors(rows: Iterable[Row], console: Console) -> None:
+    """Print why rows could not be measured, one a line; a table would break the sentences up."""
+    for row in rows:
+        if row.error is not None:
+            console.print(f"{row.name}: {row.error}", markup=False, highlight=False, soft_wrap=True)
 
 
 def publish(report: R, show: Callable[[R, Console], None], out: Path | None) -> None:

@@ -34,7 +34,7 @@ from benchmarks.baselines.reference_trainer import ReferenceTrainer, reference_s
 from benchmarks.harness import options as cli
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload, sentence
-from benchmarks.harness.output import numeric_table, publish
+from benchmarks.harness.output import numeric_table, print_errors, publish
 from benchmarks.harness.processes import watch_utilisation
 from benchmarks.harness.reports import SCHEMA, MemoryReport
 from benchmarks.harness.rows import Form, MemoryRow, Side, UtilisationRow
@@ -280,17 +280,19 @@ def show(report: MemoryReport, console: Console) -> None:
     """Print a report as two tables."""
     table = numeric_table("memory", "per", "how", "bytes", words=3)
     for row in report.rows:
-        size = row.error if row.bytes is None else byte_size(row.bytes)
+        size = "-" if row.bytes is None else byte_size(row.bytes)
         table.add_row(row.name, row.per, row.how, size)
     console.print(table)
+    print_errors(report.rows, console)
     table = numeric_table("utilisation", "CPU", "GPU")
     for busy in report.utilisation:
         if busy.cpu_share is None:
-            table.add_row(busy.name, busy.error, "")
+            table.add_row(busy.name, "-", "-")
             continue
         gpu = busy.gpu_reason if busy.gpu_share is None else percent_figures(busy.gpu_share)
         table.add_row(busy.name, f"{busy.cpu_share:.0%} of {busy.cores} cores", gpu)
     console.print(table)
+    print_errors(report.utilisation, console)
     if any(busy.wall_seconds < SHORT_SECONDS for busy in report.utilisation if not busy.error):
         console.print(
             f"Shares of less than {SHORT_SECONDS:g} s are rough: CPU time is read in hundredths."

@@ -40,7 +40,7 @@ from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries, training_entry
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.output import numeric_table, publish
+from benchmarks.harness.output import numeric_table, print_errors, publish
 from benchmarks.harness.reports import SCHEMA, RooflineReport
 from benchmarks.harness.rows import EnvironmentRow, MachineRow, RateRow, ShareRow, TrainingRow
 from benchmarks.harness.statistics import paired_ratio, scaled
@@ -276,9 +276,10 @@ def show(report: RooflineReport, console: Console) -> None:
     """Print a report as two tables."""
     table = numeric_table("row", "rate", "unit")
     for row in report.rows:
-        rate = row.error if row.median is None else short_rate(row.median)
+        rate = "-" if row.median is None else short_rate(row.median)
         table.add_row(row.name, rate, row.unit)
     console.print(table)
+    print_errors(report.rows, console)
     table = numeric_table("program", "share", "of")
     for share in report.shares:
         value = "failed" if share.share is None else f"{share.share.median:.3%}"

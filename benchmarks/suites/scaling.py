@@ -27,7 +27,7 @@ from benchmarks.harness import options as cli
 from benchmarks.harness.entries import STEPS, Entry, measure_entries
 from benchmarks.harness.machine_info import machine_info
 from benchmarks.harness.measure import Workload
-from benchmarks.harness.output import numeric_table, publish
+from benchmarks.harness.output import numeric_table, print_errors, publish
 from benchmarks.harness.reports import SCHEMA, ScalingReport
 from benchmarks.harness.rows import CompileRow, Form, LoadingRow, ScalingRow
 from foundation.errors import run_command
@@ -264,13 +264,14 @@ def show(report: ScalingReport, console: Console) -> None:
     """Print a report as tables."""
     table = numeric_table("point", "steps/s", "ready in")
     for row in report.rows:
-        rate = row.error if row.median is None else short_rate(row.median)
+        rate = "-" if row.median is None else short_rate(row.median)
         table.add_row(row.name, rate, f"{row.prepare_seconds or 0:.2f} s")
     console.print(table)
-    table = numeric_table("compiled for", "steps", "seconds")
+    print_errors(report.rows, console)
+    table = numeric_table("environments compiled for", "steps", "seconds")
     for compiled in report.compile:
         seconds = ", ".join(f"{x:.2f}" for x in compiled.seconds)
-        table.add_row(f"{compiled.environments:,} environments", f"{compiled.steps:,}", seconds)
+        table.add_row(f"{compiled.environments:,}", f"{compiled.steps:,}", seconds)
     console.print(table)
     for market in report.loading:
         console.print(

@@ -175,13 +175,20 @@ def test_bad_input(bars, random_bars, tmp_path):
         TrainConfig(n_envs=0)
 
 
-def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--symbol", "XX"), "error: unknown symbol 'XX'"),
+        (("--data", "mine.csv"), "error: mine.csv: say with --symbol which contract this file is of"),
+    ],
+)
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, options, message):
     done = subprocess.run(
-        [sys.executable, "-m", "legacy_torch.train", "--symbol", "XX", "--out", str(tmp_path / "out")],
+        [sys.executable, "-m", "legacy_torch.train", *options, "--out", str(tmp_path / "out")],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown symbol 'XX'")
+    assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
