@@ -15,8 +15,8 @@ from markets.quality.console import show
 from markets.quality.inspection import inspect
 from markets.readers import detect_format, read_frame
 from markets.writers import write_bars
-from rltrader.bar_options import BarOptions, bar_options
 from rltrader.consoles import report_console, say
+from rltrader.options.bars import BarOptions, bar_options
 
 
 @click.group()

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from foundation.errors import InputError
 from foundation.progress import progress_bar
-from rltrader.bar_options import BarOptions, bar_options
 from rltrader.consoles import report_console
+from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from jax_port.data.seconds_loader import PreparedSeconds

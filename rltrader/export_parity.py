@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 
 from foundation.errors import run_command
-from rltrader.bar_options import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan
@@ -89,7 +89,7 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
     from jax_port.runs.run import Plan
     from jax_port.runs.training_data import from_options
     from markets import EnvConfig
-    from rltrader.train_plan import initial_policy
+    from rltrader.options.train_plan import initial_policy
 
     bars = request.bars
     return Plan(
@@ -141,7 +141,7 @@ def main(bars: BarOptions, hidden: str, **options: Any) -> None:
 
     Exit code 0 means that every hop is the same, 1 that one differs, 2 bad input.
     """
-    from rltrader.train_plan import hidden_sizes
+    from rltrader.options.train_plan import hidden_sizes
 
     request = ChainRequest(bars=bars, hidden=hidden_sizes("hidden", hidden), **options)
     if not prove_export(request, Console(stderr=True)):

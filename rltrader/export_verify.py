@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from markets import Bars, InputError, get_contract
-from rltrader.bar_options import BarOptions, bar_options
 from rltrader.consoles import report_console, say
+from rltrader.options.bars import BarOptions, bar_options
 
 OUT = Path("reports/export")
 LIMITED = "RLTRADER_LIMITED_PROCESS"

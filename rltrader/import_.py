@@ -8,7 +8,7 @@ import click
 
 from foundation.errors import InputError
 from rltrader.consoles import say
-from rltrader.environment_options import environment
+from rltrader.options.environment import environment
 
 
 @click.command("import")

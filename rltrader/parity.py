@@ -16,9 +16,9 @@ from foundation.json_reading import Artifact, Int32, convert, decode_json
 from foundation.progress import progress_bar
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
-from rltrader.bar_options import DEFAULT_SYMBOL, BarOptions, bar_options
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
 
 COMMANDS = {
     "mutation": Lazy(

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
-from rltrader.bar_options import BarOptions, bar_options
 from rltrader.consoles import report_console
+from rltrader.options.bars import BarOptions, bar_options
 
 
 @click.command()

@@ -22,10 +22,10 @@ from rich.progress import (
 from foundation.errors import InputError
 from foundation.signals import stop_on_signal
 from parity.admission import CERTIFICATE
-from rltrader.bar_options import BarOptions, bar_options
 from rltrader.consoles import report_console, say
-from rltrader.train_plan import make_plan
-from rltrader.training_options import settings_options
+from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.train_plan import make_plan
+from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jax_port.ppo.layer_lr import LayerLearningRates, checked
 from jax_port.ppo.networks import ACTIVATIONS
+from jax_port.ppo.optimizer.layer_lr import LayerLearningRates, checked
 from markets import InputError
 
 Precision = Literal["float32", "tf32", "bf16"]

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jax_port.ppo import adam, layer_lr
-from jax_port.ppo.layer_lr import LayerLearningRates
 from jax_port.ppo.losses import Batch, LossTerms, ppo_loss
 from jax_port.ppo.networks import Network, Params
+from jax_port.ppo.optimizer import adam, layer_lr
+from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.settings import HyperParams
 
 GatherFn = Callable[[jax.Array], Batch]

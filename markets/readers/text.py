@@ -181,7 +181,7 @@ def parse(
         start = data.find(b"\n", start) + 1 or len(data)
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(memoryview(data)[start:] if start < len(data) else b"\n"),
+            pa.BufferReader(_arrow_buffer(memoryview(data)[start:] if start < len(data) else b"\n")),
             read_options=arrow_csv.ReadOptions(column_names=names),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter),
             convert_options=arrow_csv.ConvertOptions(
@@ -195,6 +195,17 @@ def parse(
     if not len(table):
         raise InputError(f"{head.source} holds a header and no bars; give a file with at least one bar")
     return RawTable(table, head.source, partial(_line_of_row, data, lines_before))
+
+
+def _arrow_buffer(data: bytes | memoryview) -> pa.Buffer:
+    """Return a copy of ``data`` in memory that Arrow owns.
+
+    Arrow's threads may let go of the last piece while Python is ending; where that memory is
+    Python's, the process then aborts (apache/arrow, issue 34314).
+    """
+    buffer = pa.allocate_buffer(len(data))
+    pa.FixedSizeBufferWriter(buffer).write(data)
+    return buffer
 
 
 def _require_line_ends(data: bytes, source: str) -> None:

@@ -6,7 +6,7 @@ from parity.mutants.mutant import Mutant
 
 ADVANTAGES = "jax_port/ppo/gae.py"
 PPO = "jax_port/ppo/update.py"
-ADAM = "jax_port/ppo/adam.py"
+ADAM = "jax_port/ppo/optimizer/adam.py"
 CHUNKS = "jax_port/ppo/fast/microbatch.py"
 TRAIN = "jax_port/ppo/train_ppo_jax.py"
 MINIBATCH = "jax_port/ppo/minibatches.py"

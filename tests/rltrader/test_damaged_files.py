@@ -24,9 +24,9 @@ from jax_port.runs.run import RUN, read_plan
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from parity.engine.certificate import misfits, read
 from rltrader.__main__ import app
-from rltrader.environment_options import environment
+from rltrader.options.environment import environment
+from rltrader.options.sweep import read_sweep
 from rltrader.parity import parity
-from rltrader.sweep import read_sweep
 from tests.damage import refusal
 from tests.jax_port.export.made_bundle import made_policy
 

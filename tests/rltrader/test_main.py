@@ -10,8 +10,8 @@ import pytest
 
 from markets.readers import FORMATS
 from rltrader.__main__ import COMMANDS, app
-from rltrader.bar_options import FILE_FORMATS
 from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.options.bars import FILE_FORMATS
 
 HEAVY = "{'jax', 'torch', 'pandas', 'numpy', 'flax', 'pyarrow', 'rich'}"
 

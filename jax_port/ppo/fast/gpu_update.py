@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import optax
 
 from jax_port.envs.state import EnvParams
-from jax_port.ppo import adam, layer_lr
 from jax_port.ppo.fast.columns import columns_of
 from jax_port.ppo.fast.gpu_network import GpuNetwork
 from jax_port.ppo.fast.gpu_rollout import raw_observations
@@ -32,8 +31,9 @@ from jax_port.ppo.fast.row_losses import (
     numbers_of,
     row_gradients,
 )
-from jax_port.ppo.layer_lr import LayerLearningRates
 from jax_port.ppo.losses import LossTerms
+from jax_port.ppo.optimizer import adam, layer_lr
+from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
 from jax_port.ppo.settings import HyperParams

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from jax_port.ppo import adam
-from jax_port.ppo.layer_lr import factors, without_frozen
+from jax_port.ppo.optimizer import adam
+from jax_port.ppo.optimizer.layer_lr import factors, without_frozen
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.update import clip_gradients
 from markets import InputError

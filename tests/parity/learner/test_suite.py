@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[str, Callable[..., jax.Array] | float]] = {
         "jax_port.ppo.fast.cpu_gradients.standardize",
         faulty_deviation,
     ),
-    "torch's own epsilon of Adam": ("jax_port.ppo.adam.EPS", 1e-8),
+    "torch's own epsilon of Adam": ("jax_port.ppo.optimizer.adam.EPS", 1e-8),
 }
 
 

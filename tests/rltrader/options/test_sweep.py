@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
-from rltrader.sweep import read_sweep
+from rltrader.options.sweep import read_sweep
 
 
 def write(tmp_path: Path, text: str | bytes) -> Path:

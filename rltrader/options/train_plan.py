@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.errors import InputError
 from foundation.files import file_digest
-from rltrader.bar_options import BarOptions
-from rltrader.environment_options import environment
-from rltrader.sweep import read_sweep
-from rltrader.training_options import chosen_settings
+from rltrader.options.bars import BarOptions
+from rltrader.options.environment import environment
+from rltrader.options.sweep import read_sweep
+from rltrader.options.training import chosen_settings
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan

@@ -1,0 +1,1 @@
+"""Adam as PyTorch computes it, and learning rates by layer."""
