@@ -113,14 +113,14 @@ def export_parity(session: nox.Session) -> None:
 @nox.session
 def parity_learning(session: nox.Session) -> None:
     """Train both learners on many seeds and compare how they learn; takes an hour and more."""
-    install(session)
+    install(session, "reference")
     session.run("python", "-m", "parity.learning_study.run", *session.posargs, env=ON_CPU)
 
 
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Plant every fault of the catalogue and show that the gate finds it."""
-    install(session)
+    install(session, "reference")
     session.run("python", "-m", "parity.mutants.run", *session.posargs, env=ON_CPU)
 
 
@@ -134,7 +134,7 @@ def mutation_nightly(session: nox.Session) -> None:
 @nox.session
 def throughput(session: nox.Session) -> None:
     """Measure both environments' steps per second in one run."""
-    install(session)
+    install(session, "reference")
     session.run("python", "-m", "benchmarks.suites.env_throughput", *session.posargs)
 
 

@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from foundation.extras import how_to_install
+
 BAD_INPUT, UNEXPECTED = 2, 70
 """Exit codes; the second is EX_SOFTWARE of ``sysexits.h``."""
 
@@ -31,7 +33,8 @@ def printable(text: str) -> str:
 def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
-    Bad input, and a file that the system does not let us use, print one sentence and exit with code 2.
+    Bad input, a file that the system does not let us use, and a package of an extra that is not
+    installed print one sentence and exit with code 2.
     Whatever else is raised prints one sentence too, leaves the traceback in a file that the sentence
     names, and exits with code 70.
     """
@@ -41,6 +44,9 @@ def run_command(command: Callable[[], object]) -> None:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (how := how_to_install(error.name or "")):
+            print(f"error: {how}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
         if isinstance(error, OSError) and error.filename is not None:
             where = f"{error.filename}: {error.strerror}; give a file or folder that can be used"
             print(f"error: {printable(where)}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from foundation.errors import run_command
+from foundation.extras import DISTRIBUTION
 from rltrader.lazy_group import Lazy, LazyGroup
 
 COMMANDS = {
@@ -35,7 +36,7 @@ COMMANDS = {
 
 
 @click.command(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="rltrader", prog_name="rltrader")
+@click.version_option(package_name=DISTRIBUTION, prog_name="rltrader")
 def app() -> None:
     """Move a trading agent from PyTorch to JAX, with proof at every hop."""
 

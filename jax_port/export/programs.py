@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from foundation.extras import how_to_install
 from jax_port.export.torch_policy import TradingPolicy
 from markets import InputError
 
@@ -64,7 +65,7 @@ def save_onnx(module: TradingPolicy, path: Path) -> None:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise InputError(f"{error.name} is not installed; install rltrader[export]") from None
+        raise InputError(how_to_install(error.name or "") or str(error)) from None
     with _quiet():
         torch.onnx.export(
             module,

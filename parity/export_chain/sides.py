@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.extras import how_to_install
 from jax_port.export import torch_policy
 from jax_port.export.bundle import STATE
 from jax_port.export.layers import layer_names, sb3_layer
@@ -94,8 +95,8 @@ def onnx_session(folder: Path) -> Any:
     """
     try:
         import onnxruntime
-    except ImportError:
-        raise InputError("onnxruntime is not installed; install rltrader[export]") from None
+    except ImportError as error:
+        raise InputError(how_to_install("onnxruntime") or str(error)) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

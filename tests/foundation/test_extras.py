@@ -1,0 +1,70 @@
+"""A missing package of an extra is answered with the line that installs it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from foundation.extras import DISTRIBUTION, extra_of, how_to_install
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PIP = re.compile(r"pip install [^`\n]*?['\"]?(?:(\w[\w.-]*)\[\w+\]|(rltrader)\b)")
+OURS_AND_KNOWN = {DISTRIBUTION, "jax"}
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [
+        ("torch", "reference"),
+        ("sb3_contrib.ppo_mask", "reference"),
+        ("orbax.checkpoint", "trader"),
+        ("tensorboardX", "trader"),
+        ("onnxscript", "export"),
+        ("numpy", None),
+        ("parity", None),
+        ("", None),
+    ],
+)
+def test_the_extra_of_a_module(module: str, extra: str | None) -> None:
+    assert extra_of(module) == extra
+    if extra is None:
+        assert how_to_install(module) is None
+
+
+def test_a_command_names_the_line_that_installs_what_is_missing() -> None:
+    program = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "from foundation.errors import run_command\nrun_command(lambda: __import__('torch.nn'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    sentence = "torch is not installed, and this needs it: python -m pip install 'envparity[reference]'"
+    assert done.stderr == f"error: {sentence}\n"
+
+
+def test_no_text_tells_anyone_to_install_a_package_that_is_not_ours() -> None:
+    assert PROJECT["name"] == DISTRIBUTION
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    endings = {".md", ".py", ".yml", ".toml", ".cs"}
+    names = [name for name in listed.stdout.splitlines() if Path(name).suffix in endings]
+    assert "README.md" in names
+    wrong = [
+        f"{name}: {match[0]}"
+        for name in names
+        for match in PIP.finditer((ROOT / name).read_text(encoding="utf-8"))
+        if (match[1] or match[2]) not in OURS_AND_KNOWN and not name.endswith("test_extras.py")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("text", ['python -m pip install "rltrader[export]"', "pip install rltrader"])
+def test_the_check_of_texts_sees_a_wrong_one(text: str) -> None:
+    match = PIP.search(text)
+    assert match is not None
+    assert (match[1] or match[2]) not in OURS_AND_KNOWN
