@@ -71,11 +71,10 @@ class Sizes:
     environments: tuple[int, ...] = (10_000, 65_536, 131_072, 262_144, 1_048_576)
     transitions: int = 16_777_216
     layouts: tuple[tuple[int, int, int, TrainingForm], ...] = (
-        (65_536, 32, 131_072, "gpu fused"),
         (65_536, 32, 131_072, "gpu"),
-        (131_072, 32, 262_144, "gpu fused"),
-        (131_072, 16, 262_144, "gpu fused"),
-        (32_768, 32, 65_536, "gpu fused"),
+        (131_072, 32, 262_144, "gpu"),
+        (131_072, 16, 262_144, "gpu"),
+        (32_768, 32, 65_536, "gpu"),
     )
     epochs: tuple[int, ...] = (4, 1)
     precisions: tuple[str, ...] = ("bf16", "tf32", "float32")

@@ -42,7 +42,7 @@ def chosen(text: str, among: Sequence[str], option: str) -> list[str]:
 @click.command(context_settings={"show_default": True})
 @click.option("--card", default="h100", help="Cards to compile for: h100, h200, rtx4090.")
 @click.option("--precision", default="bf16,tf32,float32", help="Of training.")
-@click.option("--form", help="Of training: cpu, gpu, gpu fused; by default the one a GPU runs.")
+@click.option("--form", help="Of training: cpu or gpu; by default the one a GPU runs.")
 @click.option("--phase", default="1", help="1, 2 or 1,2.")
 @click.option("--what", default="environment,training", help="Programs.")
 @click.option("--envs", default=65_536, type=click.IntRange(min=1), help="Environments.")

@@ -146,16 +146,10 @@ def _check_form(form: Form, cases: Sequence[LearnerCase]) -> Iterator[CheckResul
 def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
     """Return what each form of the trainer's program is compared on, here on whatever device there is.
 
-    The names of the cases say which form it is, but for the CPU's. The kernel of both networks takes
-    minibatches in whole tiles, so its case has other sizes.
+    The names of the cases say which form it is, but for the CPU's.
     """
-    clipping, target_kl, quiet, wide = cases = learner_cases(seed)
-    tiles = replace(quiet, settings=quiet.settings.override(batch_size=64))
-    forms: dict[Form, list[LearnerCase]] = {
-        "cpu": cases,
-        "gpu": [clipping, target_kl, wide],
-        "gpu fused, interpreted": [tiles],
-    }
+    clipping, target_kl, _, wide = cases = learner_cases(seed)
+    forms: dict[Form, list[LearnerCase]] = {"cpu": cases, "gpu": [clipping, target_kl, wide]}
     return {
         form: [case if form == "cpu" else replace(case, name=f"{case.name} ({form})") for case in some]
         for form, some in forms.items()

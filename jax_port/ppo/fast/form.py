@@ -10,13 +10,11 @@ from typing import Literal, get_args
 
 import jax
 
-Form = Literal["cpu", "gpu", "gpu fused", "gpu fused, interpreted"]
+Form = Literal["cpu", "gpu"]
 """How the program computes.
 
 ``cpu``: loops whose length depends on the data, portions that fit a cache. ``gpu``: few kernels, none
-of which the host must wait for; it runs on a CPU too, where it is slower. ``gpu fused``: the same, and
-both networks, the loss and the way back are one kernel of our own where it takes their shapes;
-``interpreted`` runs that kernel as plain JAX, for tests without a GPU.
+of which the host must wait for; it runs on a CPU too, where it is slower.
 """
 
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -8,10 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 
-from jax_port.ppo.fast import fused_mlp
 from jax_port.ppo.fast import stacked_mlp as stacked
-from jax_port.ppo.fast.form import Form
-from jax_port.ppo.fast.row_losses import Numbers, RowTerms
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import TrainSettings
 
@@ -32,8 +29,6 @@ class GpuNetwork(NamedTuple):
         backward: (rounded weights, input rows, what forward kept, gradients of the outputs) to those of
             the packed weights, float32.
         line: numbers in a line, where all weights are put into one array.
-        fused: (rounded weights, input rows, words, numbers) to gradients and the terms' sums, by
-            :mod:`jax_port.ppo.fast.fused_mlp`; None where its kernel does not take them.
     """
 
     pack: Callable[[Any], Packed]
@@ -44,17 +39,10 @@ class GpuNetwork(NamedTuple):
     forward: Callable[[Packed, jax.Array], tuple[jax.Array, Any]]
     backward: Callable[[Packed, jax.Array, Any, jax.Array], Packed]
     line: int
-    fused: Callable[[Packed, jax.Array, jax.Array, Numbers], tuple[Packed, RowTerms] | None]
 
 
-def gpu_network(
-    settings: TrainSettings, num_actions: int, obs_size: int, form: Form = "gpu"
-) -> GpuNetwork:
+def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> GpuNetwork:
     """Return the network of these settings; side by side where its two halves have the same sizes."""
-
-    def unfused(*_: Any) -> None:
-        return None
-
     spec = settings.network
     dtype = jnp.bfloat16 if settings.precision == "bf16" else jnp.float32
     if not stacked.can_stack(spec):
@@ -74,20 +62,8 @@ def gpu_network(
         def same(x: Any) -> Any:
             return x
 
-        return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1], unfused)
+        return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1])
     act = spec.activation
-    # Full float32 is for comparisons, where a GPU has no fast products for the kernel to use.
-    fast = form == "gpu fused" and settings.precision != "float32"
-    takes_kernel = fast or form == "gpu fused, interpreted"
-
-    def fused(
-        weights: Packed, x: jax.Array, rows: jax.Array, numbers: Numbers
-    ) -> tuple[Packed, RowTerms] | None:
-        if not fused_mlp.can_fuse(weights, x.shape[0], act):
-            return None
-        deltas = fused_mlp.fused(weights, x, rows, numbers, interpret=form == "gpu fused, interpreted")
-        return fused_mlp.gradients(x, deltas), deltas.terms
-
     return GpuNetwork(
         pack=lambda params: stacked.stack(params, spec),
         unpack=lambda packed: stacked.unstack(packed, spec, obs_size),
@@ -97,5 +73,4 @@ def gpu_network(
         forward=lambda weights, x: stacked.outputs(weights, x, act),
         backward=lambda weights, x, kept, out: stacked.gradients(weights, x, kept, out, act),
         line=spec.pi[-1],
-        fused=fused if takes_kernel else unfused,
     )

@@ -107,9 +107,6 @@ def gradients_of(
         network: the actor-critic.
     """
     size = rows.shape[0]
-    done = network.fused(weights, x, rows, numbers)
-    if done is not None:
-        return done[0], terms_of(jnp.stack(done[1]) / size, numbers)
     out, saved = network.forward(weights, x)
     of_out, each = row_gradients(columns_of(out), columns_of(rows), numbers)
     grads = network.backward(weights, x, saved, jnp.stack(of_out, axis=1) / size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -76,7 +75,7 @@ def program_of(
         num_actions, obs_size: of the environment.
         layout: of minibatches and buffers over devices.
     """
-    make = _cpu_program if form == "cpu" else partial(_gpu_program, form=form)
+    make = _cpu_program if form == "cpu" else _gpu_program
     return make(settings, num_actions, obs_size, layout)
 
 
@@ -108,12 +107,8 @@ def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
     return Program(collected, learn)
 
 
-def _gpu_program(
-    settings: TrainSettings, num_actions: int, obs_size: int, layout: Layout, form: Form
-) -> Program:
-    if layout is not ONE_DEVICE:
-        form = "gpu"  # the compiler can't divide a kernel of our own over devices
-    network = gpu_network(settings, num_actions, obs_size, form)
+def _gpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layout: Layout) -> Program:
+    network = gpu_network(settings, num_actions, obs_size)
 
     def collected(
         state: RolloutState, key: jax.Array, weights: Params, params: EnvParams, gamma: jax.Array

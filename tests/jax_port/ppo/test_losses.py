@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import chex
@@ -77,30 +76,26 @@ def by_cpu(
     return cpu_gradients(network_of(settings, ACTIONS))(weights, numbers, gather, hyper)
 
 
-def by_gpu(form: Any) -> Callable[..., tuple[Any, LossTerms]]:
-    def gradients(
-        settings: TrainSettings, weights: Any, batch: Batch, hyper: HyperParams
-    ) -> tuple[Any, LossTerms]:
-        network = gpu_network(settings, ACTIONS, OBS, form)
-        flags = batch.actions
-        for number in range(ACTIONS):
-            flags |= batch.masks[:, number].astype(jnp.int32) << (MASK + number)
-        zero = jnp.zeros(SIZE, jnp.int32)
-        reals = (batch.log_probs, batch.values, batch.advantages, batch.returns)
-        rows = jnp.stack([zero, flags, zero, *(as_word(x) for x in reals)], axis=1)
-        mean, deviation = jnp.mean(batch.advantages), jnp.std(batch.advantages, ddof=1)
-        numbers = numbers_of(mean, deviation, hyper)
-        packed = network.rounded(network.pack(weights))
-        grads, terms = gradients_of(packed, network.inputs(batch.obs), rows, numbers, network)
-        return network.unpack(grads), terms
-
-    return gradients
+def by_gpu(
+    settings: TrainSettings, weights: Any, batch: Batch, hyper: HyperParams
+) -> tuple[Any, LossTerms]:
+    network = gpu_network(settings, ACTIONS, OBS)
+    flags = batch.actions
+    for number in range(ACTIONS):
+        flags |= batch.masks[:, number].astype(jnp.int32) << (MASK + number)
+    zero = jnp.zeros(SIZE, jnp.int32)
+    reals = (batch.log_probs, batch.values, batch.advantages, batch.returns)
+    rows = jnp.stack([zero, flags, zero, *(as_word(x) for x in reals)], axis=1)
+    mean, deviation = jnp.mean(batch.advantages), jnp.std(batch.advantages, ddof=1)
+    numbers = numbers_of(mean, deviation, hyper)
+    packed = network.rounded(network.pack(weights))
+    grads, terms = gradients_of(packed, network.inputs(batch.obs), rows, numbers, network)
+    return network.unpack(grads), terms
 
 
 WAYS = {
     "cpu": by_cpu,
-    "gpu": by_gpu("gpu"),
-    "gpu fused": by_gpu("gpu fused, interpreted"),
+    "gpu": by_gpu,
 }
 
 
