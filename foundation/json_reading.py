@@ -55,6 +55,10 @@ class Artifact:
         """Return the error that says where one is damaged, why, and what to do."""
         return InputError(f"{where}: not a readable {self.what} ({reason}); {self.mend}")
 
+    def missing(self, where: object) -> InputError:
+        """Return the error that says that there is no such file, and what to do."""
+        return InputError(f"{where}: {self.absent or f'no such file; {self.mend}'}")
+
 
 def read_json(path: Path, kind: type[T], artifact: Artifact) -> T:
     """Read a JSON file as a declared type.
@@ -66,7 +70,7 @@ def read_json(path: Path, kind: type[T], artifact: Artifact) -> T:
         with path.open("rb") as file:
             data = file.read(artifact.most_bytes + 1)
     except FileNotFoundError:
-        raise InputError(f"{path}: {artifact.absent or f'no such file; {artifact.mend}'}") from None
+        raise artifact.missing(path) from None
     except OSError as error:
         raise artifact.damaged(path, error.strerror or str(error)) from None
     return decode_json(data, kind, artifact, where=path)

@@ -6,6 +6,7 @@ Source: section 2 of ``docs/environment.md``.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 
@@ -94,6 +95,9 @@ _TABLE: dict[str, Contract] = {
     )
 }
 
+_MONTHS = "FGHJKMNQUVXZ"
+"""Letters of the delivery months."""
+
 SYMBOLS: tuple[str, ...] = tuple(_TABLE)
 """The eight built-in symbols, in table order."""
 
@@ -104,18 +108,37 @@ def symbols() -> tuple[str, ...]:
 
 
 def get_contract(symbol: str) -> Contract:
-    """Return the contract registered under ``symbol`` (any case).
+    """Return the contract registered under ``symbol`` (any case; ``ESZ5`` and ``ES 12-25`` are ES).
 
     Raises:
         InputError: no such symbol; the message lists the known ones.
     """
-    try:
-        return _TABLE[symbol.upper()]
-    except KeyError:
+    name = contract_of(symbol)
+    if name is None:
         raise InputError(
-            f"unknown symbol {symbol!r}: choose one of {', '.join(_TABLE)}, "
-            "or register it with markets.contracts.register_contract"
-        ) from None
+            f"unknown symbol {symbol!r}: choose one of {', '.join(_TABLE)}, or describe yours in a "
+            "TOML file, which --contracts names (see docs/how-to/add-a-market.md)"
+        )
+    return _TABLE[name]
+
+
+def contract_of(text: str) -> str | None:
+    """Return the registered symbol that an instrument's name stands for, or None.
+
+    Understood are the symbol itself and the usual spellings of a delivery month or of a continuous
+    series: ``ESZ5``, ``ESZ2025``, ``ES 12-25``, ``ES=F``, ``ES.c.0``, ``/ES``, ``ES1!``, ``@ES#``,
+    ``ES_F``.
+
+    >>> contract_of("MESH5"), contract_of("ES 03-25"), contract_of("AAPL")
+    ('MES', 'ES', None)
+    """
+    text = text.strip().upper().lstrip("/@$").rsplit(":", 1)[-1]
+    month = rf"[{_MONTHS}]\d{{1,4}}"
+    tail = rf"(?:{month}|[ _]\d\d-\d\d|=F|\.[CNV]\.\d+|\d*!|#C?|_F)?(?:\.[A-Z]+)?"
+    for symbol in sorted(_TABLE, key=len, reverse=True):
+        if re.fullmatch(re.escape(symbol) + tail, text):
+            return symbol
+    return None
 
 
 def contract_of_file(file: str | PathLike[str], symbol: str | None) -> Contract:

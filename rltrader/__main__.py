@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from foundation.errors import run_command
@@ -35,10 +37,23 @@ COMMANDS = {
 """Every subcommand; its help is the first sentence of its own."""
 
 
-@click.command(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+CONTEXT = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RLTRADER"}
+
+
+@click.command(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
 @click.version_option(package_name=DISTRIBUTION, prog_name="rltrader")
-def app() -> None:
+@click.option(
+    "--contracts",
+    "contracts",
+    type=click.Path(path_type=Path),
+    help="TOML file of contracts of your own (or RLTRADER_CONTRACTS in the environment).",
+)
+def app(contracts: Path | None) -> None:
     """Move a trading agent from PyTorch to JAX, with proof at every hop."""
+    if contracts is not None:
+        from markets.contracts_file import register_contracts
+
+        register_contracts(contracts)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from foundation.errors import InputError
 from markets.config import Session
-from markets.contracts import SYMBOLS, get_contract
+from markets.contracts import SYMBOLS, get_contract, symbols
 from markets.quality.console import show
 from markets.quality.inspection import inspect
 from markets.readers import detect_format, read_frame
@@ -120,7 +120,7 @@ def contracts() -> None:
         ("commission", True),
     ):
         table.add_column(name, justify="right" if right else "left")
-    for symbol in SYMBOLS:
+    for symbol in symbols():
         contract = get_contract(symbol)
         table.add_row(
             contract.symbol,

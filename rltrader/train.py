@@ -24,6 +24,7 @@ from foundation.signals import stop_on_signal
 from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.config_file import config_option, print_schema, to_toml
 from rltrader.options.train_plan import make_plan
 from rltrader.options.training import settings_options
 
@@ -35,6 +36,7 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
 
 
 @click.command()
+@config_option
 @bar_options("several", "several", "Contract of each file; of synthetic bars ES by default.")
 @click.option("--synthetic", type=click.IntRange(min=1), help="Days of synthetic bars instead.")
 @click.option(
@@ -66,6 +68,14 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_schema,
+    help="Print a JSON schema of --config's file, for editors.",
+)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -95,11 +105,12 @@ def train(
     else:
         plan = make_plan(bars, options)
         runs.refuse_occupied(out)
+    texts = {} if resume else {"run.toml": to_toml(ctx)}
     console = report_console(stderr=True)
     if plan.certificate == UNGATED:
         console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
     with progress(console, plan) as tell, stop_on_signal() as stopped:
-        finished = runs.go_on(plan, out, tell, stopped, begin=not resume)
+        finished = runs.go_on(plan, out, tell, stopped, begin=not resume, texts=texts)
     if not finished:
         console.print(
             f"stopped and saved; go on with: rltrader train --out {out} --resume", markup=False
@@ -120,7 +131,7 @@ def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Pla
         param.opts[0]
         for param in ctx.command.params
         if param.name not in MAY_CHANGE
-        and ctx.get_parameter_source(param.name or "") == ParameterSource.COMMANDLINE
+        and ctx.get_parameter_source(param.name or "") not in (None, ParameterSource.DEFAULT)
     ]
     if given:
         raise InputError(

@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import jax
@@ -20,7 +21,7 @@ from jax.sharding import Mesh
 from msgspec import Meta
 
 from foundation import provenance
-from foundation.files import file_digest, write_json
+from foundation.files import file_digest, write_json, write_text
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.metrics import Metrics
@@ -212,13 +213,15 @@ def read_plan(folder: Path) -> Plan:
         raise RUN_FILE.damaged(path, str(error)) from None
 
 
-def start(plan: Plan, folder: Path) -> None:
-    """Write ``run.json`` into a new or empty folder.
+def start(plan: Plan, folder: Path, texts: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write ``run.json`` into a new or empty folder, and texts beside it by their files' names.
 
     Raises:
         InputError: there is a run already.
     """
     refuse_occupied(folder)
+    for name, text in texts.items():
+        write_text(folder / name, text)
     write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with()})
 
 
@@ -241,6 +244,7 @@ def go_on(
     stop: Callable[[], bool] = lambda: False,
     *,
     begin: bool = False,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -250,6 +254,7 @@ def go_on(
         tell: told after every call of the program.
         stop: asked after every call; True saves and leaves.
         begin: write ``run.json`` first, once everything else was found to be in order.
+        texts: written beside it, by name of file.
 
     Returns:
         Whether the run is finished.
@@ -264,7 +269,7 @@ def go_on(
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written
     if begin and main:
-        start(plan, folder)
+        start(plan, folder, texts)
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)

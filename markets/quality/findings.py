@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from markets.bars import OFF_GRID_LIMIT
 from markets.config import EnvConfig
-from markets.contracts import Contract
-from markets.file_facts import FileFacts, contract_of, contracts_in_name
+from markets.contracts import Contract, contract_of
+from markets.file_facts import FileFacts, contracts_in_name
 from markets.quality import measurements as checks
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
 from markets.quality.time_zone import clock_faults

@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import click
 
+from foundation.errors import InputError
 from tests.docs.pages import ROOT, Fault, Page
 from tests.docs.paths import PACKAGES
 
@@ -115,6 +116,10 @@ def _click(command: click.Command, arguments: Sequence[str], lenient: bool) -> N
             assert subcommand is not None
             command, parent = subcommand, context
         except click.exceptions.Exit:
+            return
+        except (
+            InputError
+        ):  # a file that is named and not here; all names were parsed before it was read
             return
         except (click.NoSuchOption, click.BadOptionUsage, click.BadParameter) as error:
             if lenient and not isinstance(error, click.NoSuchOption):

@@ -15,8 +15,10 @@ from tests.docs.pages import ROOT, Fault, Page, read
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 SOURCES = re.compile(r"[\w./*-]+\.(?:py|pyi|cs|md|toml|j2|yml|yaml|ipynb|cff)")
 """Code spans of this form name a file of the project, whole or by its end."""
-WRITTEN_BY_RUNS = {"torch_policy.py", "SEED.json"}
+WRITTEN_BY_RUNS = {"torch_policy.py", "SEED.json", "run.toml"}
 """Sources that a command writes; they are in no folder of the project."""
+READERS_OWN = {"mine.toml", "es.toml"}
+"""Files that a reader of a page writes."""
 SKIPPED = {
     ".git",
     ".nox",
@@ -76,7 +78,7 @@ def check_spans(page: Page) -> Iterator[Fault]:
 
 def _wrong(text: str, whole: bool) -> str | None:
     text = text.strip(",;:")
-    if text in WRITTEN_BY_RUNS or text.startswith(("http", "/", "~", ".")):
+    if text in WRITTEN_BY_RUNS | READERS_OWN or text.startswith(("http", "/", "~", ".")):
         return None
     if "/" in text and text.split("/")[0] in _tops():
         if LOCAL.match(text) or exists(text.split("::")[0]):

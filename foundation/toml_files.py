@@ -1,0 +1,35 @@
+"""Read TOML files through declared types, with the limits and the messages of JSON artifacts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from foundation.json_reading import Artifact, convert
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
+    """Read a TOML file as a declared type, such as ``dict[str, Any]``.
+
+    Raises:
+        InputError: there is no file, it is too large, is no TOML, or does not hold what was declared.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(artifact.most_bytes + 1)
+    except FileNotFoundError:
+        raise artifact.missing(path) from None
+    except OSError as error:
+        raise artifact.damaged(path, error.strerror or str(error)) from None
+    if len(data) > artifact.most_bytes:
+        raise artifact.damaged(path, f"larger than {artifact.most_bytes:,} bytes")
+    try:
+        values = tomllib.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise artifact.damaged(path, "nested too deeply") from None
+    except ValueError as error:  # of UTF-8 and of TOML
+        raise artifact.damaged(path, str(error)) from None
+    return convert(values, kind, artifact, where=path)

@@ -1,0 +1,74 @@
+"""Contracts of a user's own, read from a TOML file.
+
+.. code-block:: toml
+
+    [contract.CL]
+    name = "Crude Oil"
+    tick_size = 0.01           # points
+    tick_value_cents = 1000    # $10.00 a tick
+    slippage_ticks = 1         # lost on every market order
+    commission_cents = 250     # a side, a contract
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from foundation.errors import InputError
+from foundation.json_reading import Artifact, Int32
+from foundation.toml_files import read_toml
+from markets.contracts import SYMBOLS, Contract, register_contract
+
+FILE = Artifact(
+    "file of contracts",
+    "it needs a table such as [contract.CL] with name, tick_size, tick_value_cents, slippage_ticks "
+    "and commission_cents",
+)
+REQUIRED = ("name", "tick_size", "tick_value_cents", "slippage_ticks", "commission_cents")
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    name: str | None = None
+    tick_size: float | None = None
+    tick_value_cents: Int32 | None = None
+    slippage_ticks: Int32 | None = None
+    commission_cents: Int32 | None = None
+    full_size: str | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    contract: dict[str, _Row]
+
+
+def register_contracts(path: Path) -> tuple[Contract, ...]:
+    """Register the contracts of a file; return them, in the file's order.
+
+    Nothing is registered unless the whole file is right.
+
+    Raises:
+        InputError: the file cannot be read, a value is missing or not valid, or a symbol is built in.
+    """
+    rows = read_toml(path, _File, FILE).contract
+    made = [_contract(path, symbol, row) for symbol, row in rows.items()]
+    if not made:
+        raise InputError(f"{path} has no contract; {FILE.mend}")
+    return tuple(register_contract(contract, overwrite=True) for contract in made)
+
+
+def _contract(path: Path, symbol: str, row: _Row) -> Contract:
+    given: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(row).items() if value is not None
+    }
+    place = f"{path}: [contract.{symbol}]"
+    if symbol in SYMBOLS:
+        raise InputError(f"{place}: {symbol} is built in; give your contract another symbol")
+    missing = [name for name in REQUIRED if name not in given]
+    if missing:
+        raise InputError(f"{place}: {', '.join(missing)} missing; {FILE.mend}")
+    try:
+        return Contract(symbol=symbol, **given)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None

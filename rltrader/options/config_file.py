@@ -1,0 +1,188 @@
+"""``--config FILE``: a command's options from a TOML file, in the names of the command line.
+
+An option's value comes from the command line, else from the environment (``RLTRADER_TRAIN_STEPS``),
+else from the file, else it is the option's default. A ``[set]`` table holds what ``--set`` says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foundation.errors import InputError
+from foundation.json_reading import Artifact
+from foundation.toml_files import read_toml
+
+FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
+OPTION = "config_file"
+OWN = {OPTION, "schema", "out", "resume", "ungated", "certificate"}
+"""Parameters that say where and whether to run, not what; a written configuration leaves them out."""
+TABLE = "set"
+"""The table whose NAME = VALUE lines are those of ``--set``."""
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--config FILE`` to a command."""
+    return click.option(
+        "--config",
+        OPTION,
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=_read,
+        help="TOML file with options of this command; the command line goes before it.",
+    )(command)
+
+
+def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    values = read_toml(path, dict[str, Any], FILE)
+    context.default_map = {**(context.default_map or {}), **defaults(context.command, values, path)}
+
+
+def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return a file's values by the command's parameter names.
+
+    Args:
+        command: whose options they are.
+        values: what the file holds.
+        path: the file, for messages.
+
+    Raises:
+        InputError: a name is no option's, or a value cannot be one.
+    """
+    known = names(command)
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == TABLE and isinstance(value, Mapping):
+            found["overrides"] = [f"{key}={json.dumps(one)}" for key, one in value.items()]
+            continue
+        param = known.get(name.replace("-", "_"))
+        if param is None:
+            near = difflib.get_close_matches(name.replace("-", "_"), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`--help` lists the options"
+            raise InputError(f"{path}: {name} is no option of {command.name}; {hint}")
+        assert param.name is not None
+        found[param.name] = _value(param, name, value, path)
+    return found
+
+
+def names(command: click.Command) -> dict[str, click.Option]:
+    """Return a command's options by the name that a file gives them: ``--n-steps`` is ``n_steps``."""
+    return {
+        _key(param): param
+        for param in command.params
+        if isinstance(param, click.Option) and param.name not in (OPTION, "help", "schema")
+    }
+
+
+def _key(param: click.Option) -> str:
+    """Return an option's name in a file; ``--no-x``, which sets x to false, is x."""
+    assert param.name is not None
+    return param.name if param.flag_value is False else param.opts[0].lstrip("-").replace("-", "_")
+
+
+def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
+    """Return a TOML value as what click takes for an option."""
+    place = f"{path}: {name}"
+    if isinstance(param.type, click.types.BoolParamType) or param.is_flag:
+        if not isinstance(value, bool):
+            raise InputError(f"{place} is {value!r}; give true or false")
+        return value
+    if param.multiple:
+        return [_word(place, one) for one in (value if isinstance(value, list) else [value])]
+    if isinstance(value, list):  # sizes, such as pi = [256, 256]
+        return ",".join(str(_word(place, one)) for one in value)
+    return _word(place, value)
+
+
+def _word(place: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{place} is {value!r}; give a number or a text")
+    return value
+
+
+def given(context: click.Context) -> dict[str, Any]:
+    """Return the options that were given anywhere, by parameter name, but :data:`OWN`."""
+    default = click.core.ParameterSource.DEFAULT
+    return {
+        name: value
+        for name, value in context.params.items()
+        if name not in OWN and context.get_parameter_source(name) is not default
+    }
+
+
+def to_toml(context: click.Context) -> str:
+    """Return the options that were given, as a file that ``--config`` reads."""
+    lines, table = [], []
+    params = {param.name: param for param in names(context.command).values()}
+    for name, value in given(context).items():
+        if name == "overrides":
+            table = [_line(*text.split("=", 1)) for text in value]
+            continue
+        lines.append(f"{_key(params[name])} = {_toml(value)}")
+    return "\n".join([*lines, *(["", f"[{TABLE}]", *table] if table else []), ""])
+
+
+def _line(name: str, text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    return f"{name} = {_toml(value)}"
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML, whose numbers and quoted texts are those of JSON."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e16:
+        return f"{value:.1f}"
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+
+
+def schema(command: click.Command) -> dict[str, Any]:
+    """Return a JSON schema of a command's configuration file, for editors."""
+    properties: dict[str, Any] = {}
+    for name, param in sorted(names(command).items()):
+        if param.name in OWN:
+            continue
+        properties[name] = {**_schema_of(param), "description": param.help or ""}
+    properties[TABLE] = {"type": "object", "description": "Settings of the environment, as --set."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"rltrader {command.name} --config",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def print_schema(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print the schema of a command's configuration file and end, where ``--schema`` asks for it."""
+    if asked:
+        click.echo(json.dumps(schema(context.command), indent=2))
+        context.exit()
+
+
+def _schema_of(param: click.Option) -> dict[str, Any]:
+    kind = param.type
+    if isinstance(kind, click.types.BoolParamType) or param.is_flag:
+        return {"type": "boolean"}
+    if isinstance(kind, click.Choice):
+        one: dict[str, Any] = {"enum": list(kind.choices)}
+    elif isinstance(kind, click.types.IntParamType):
+        one = {"type": "integer"}
+    elif isinstance(kind, click.types.FloatParamType):
+        one = {"type": "number"}
+    elif param.name in ("pi", "vf"):
+        one = {"type": ["string", "array"], "items": {"type": "integer"}}
+    else:
+        one = {"type": "string"}
+    return {"anyOf": [one, {"type": "array", "items": one}]} if param.multiple else one

@@ -1,0 +1,124 @@
+"""A configuration file means what the same options on the command line mean; no name is passed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from foundation.errors import InputError
+from rltrader.options.config_file import config_option, schema, to_toml
+from rltrader.train import train
+
+SEEN: dict[str, Any] = {}
+
+
+@click.command()
+@config_option
+@click.option("--steps", type=int)
+@click.option("--n-steps", type=int, default=128)
+@click.option("--learning-rate", type=float)
+@click.option("--no-norm-reward", "norm_reward", flag_value=False, type=bool, default=None)
+@click.option("--snap", is_flag=True)
+@click.option("--data", "bar_file", type=click.Path(path_type=Path), multiple=True)
+@click.option("--set", "overrides", multiple=True)
+@click.option("--pi")
+@click.option("--out")
+@click.pass_context
+def command(context: click.Context, **options: Any) -> None:
+    """Remember the options."""
+    SEEN.clear()
+    SEEN.update(options, toml=to_toml(context))
+
+
+TEXT = """
+steps = 1000
+n-steps = 64
+learning_rate = 1e-3
+norm_reward = false
+snap = true
+data = ["a.csv", "b.csv"]
+pi = [64, 32]
+
+[set]
+max_episode_bars = 60
+session = "all"
+"""
+
+
+def run(folder: Path, text: str, *arguments: str, **environment: str) -> dict[str, Any]:
+    path = folder / "run.toml"
+    path.write_text(text)
+    result = CliRunner().invoke(
+        command, ["--config", str(path), *arguments], env=environment, catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return dict(SEEN)
+
+
+def test_every_kind_of_value(tmp_path: Path) -> None:
+    seen = run(tmp_path, TEXT)
+    assert seen["steps"] == 1000
+    assert seen["n_steps"] == 64
+    assert seen["learning_rate"] == 0.001
+    assert seen["norm_reward"] is False
+    assert seen["snap"] is True
+    assert seen["bar_file"] == (Path("a.csv"), Path("b.csv"))
+    assert seen["pi"] == "64,32"
+    assert seen["overrides"] == ("max_episode_bars=60", 'session="all"')
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(TEXT)
+    arguments = ["--config", str(path), "--steps", "1"]
+    CliRunner().invoke(
+        command, arguments, auto_envvar_prefix="X", env={"X_STEPS": "2", "X_N_STEPS": "3"}
+    )
+    assert (SEEN["steps"], SEEN["n_steps"], SEEN["learning_rate"]) == (1, 3, 0.001)
+
+
+def test_what_is_written_into_a_run_asks_for_the_same_again(tmp_path: Path) -> None:
+    first = run(tmp_path, TEXT, "--steps", "7", "--out", "here")
+    assert "here" not in first["toml"]
+    again = run(tmp_path, first["toml"])
+    assert again == {**first, "out": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("learning_rat = 1", "learning_rat is no option of command; did you mean learning_rate?"),
+        ("bar_file = 'a.csv'", "bar_file is no option"),
+        ("config = 'a.toml'", "config is no option"),
+        ("snap = 'yes'", "snap is 'yes'; give true or false"),
+        ("steps = true", "steps is True; give a number"),
+        ("steps = {a = 1}", "steps is {'a': 1}; give a number"),
+        ("steps", "Expected"),
+    ],
+)
+def test_a_name_or_value_that_is_no_option_s_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InputError, match=r"run\.toml") as error:
+        run(tmp_path, text)
+    assert reason in str(error.value)
+
+
+def test_a_value_of_the_wrong_type_is_the_command_line_s_own_error(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("steps = 'many'")
+    result = CliRunner().invoke(command, ["--config", str(path)])
+    assert result.exit_code == 2
+    assert "'many' is not a valid integer" in result.output
+
+
+def test_the_schema_names_every_option_of_train() -> None:
+    described = schema(train)["properties"]
+    assert {"steps", "norm_reward", "data", "symbol", "pi", "set", "learning_rate"} <= set(described)
+    assert not {"bar_file", "config", "out", "resume", "ungated"} & set(described)
+    assert described["norm_reward"]["type"] == "boolean"
+    printed = CliRunner().invoke(train, ["--schema"])
+    assert json.loads(printed.output) == schema(train)
