@@ -15,6 +15,17 @@ nox.options.sessions = ["lint", "tests"]
 
 CONSTRAINTS = str(Path(__file__).parent / "constraints.txt")
 ON_CPU = {"JAX_PLATFORMS": "cpu"}
+FAST = (
+    "tests/foundation",
+    "tests/markets",
+    "tests/legacy_torch",
+    "tests/jax_port/data",
+    "tests/jax_port/envs",
+    "tests/parity/engine",
+    "tests/rltrader/options",
+)
+"""Folders of tests for the inner loop."""
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile")
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -25,12 +36,18 @@ def install(session: nox.Session, *extras: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests but those marked slow; arguments go to pytest."""
+    install(session, "test")
+    session.run(*PYTEST, "--durations", "25", "-m", "not slow", *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take long: whole benchmarks, kills at random moments, the gate as a test."""
     install(session, "test")
     session.run(
-        "pytest", "-n", "2", "--dist", "loadfile", "--durations", "25", "-m", "not patched_gate",
-        *session.posargs, env=ON_CPU,
-    )  # fmt: skip
+        *PYTEST, "--durations", "25", "-m", "slow and not patched_gate", *session.posargs, env=ON_CPU
+    )
 
 
 @nox.session
@@ -42,19 +59,9 @@ def patches(session: nox.Session) -> None:
 
 @nox.session
 def fast(session: nox.Session) -> None:
-    """Run the tests that are not slow, for the inner loop; arguments go to pytest."""
+    """Run the tests of a few minutes at most, for the inner loop; arguments go to pytest."""
     install(session, "test")
-    session.run(
-        "pytest",
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "-m",
-        "not slow and not patched_gate",
-        *session.posargs,
-        env=ON_CPU,
-    )
+    session.run(*PYTEST, "-m", "not slow", *(session.posargs or FAST), env=ON_CPU)
 
 
 @nox.session

@@ -8,6 +8,7 @@ from benchmarks.accelerator.__main__ import main
 from foundation.errors import InputError
 
 
+@pytest.mark.slow
 def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--quick", "--budget", "10000", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output

@@ -42,6 +42,7 @@ def _read(folder: Path) -> MergedReport:
     return merged
 
 
+@pytest.mark.slow
 def test_a_section_that_fails_is_a_notice_on_the_page(folder: Path) -> None:
     sections = _read(folder).sections
     assert {name: section.status for name, section in sections.items()} == {
@@ -56,6 +57,7 @@ def test_a_section_that_fails_is_a_notice_on_the_page(folder: Path) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+@pytest.mark.slow
 def test_what_has_run_is_not_run_again(folder: Path) -> None:
     merged = _read(folder)
     (run,) = merged.sections["latency"].runs
@@ -63,6 +65,7 @@ def test_what_has_run_is_not_run_again(folder: Path) -> None:
     assert merged.made.seconds < run.seconds  # the second call made only the page anew
 
 
+@pytest.mark.slow
 def test_only_code_that_has_changed_makes_a_run_stale(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +80,7 @@ def test_only_code_that_has_changed_makes_a_run_stale(
     assert stale()
 
 
+@pytest.mark.slow
 def test_a_report_is_the_same_as_itself(folder: Path) -> None:
     merged = _read(folder)
     comparison = compare(merged, merged)

@@ -45,6 +45,7 @@ def test_a_planted_change_is_told_from_noise() -> None:
     assert ratio == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.slow
 def test_this_tree_is_measured_against_itself(tmp_path: Path) -> None:
     out = tmp_path / "against.json"
     result = CliRunner().invoke(main, [str(PACKAGES_ROOT), "--quick", "--json", str(out)])

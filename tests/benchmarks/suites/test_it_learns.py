@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.suites.it_learns import LearningReport, main
 
 
+@pytest.mark.slow
 def test_the_study_runs_and_the_oracle_is_best(tmp_path: Path) -> None:
     """Tiny: 3 days and one rollout; what is learned in earnest is in the committed report."""
     options = [

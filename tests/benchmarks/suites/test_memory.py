@@ -92,6 +92,7 @@ def test_a_loop_that_fails_is_a_row_that_says_so(params: EnvParams) -> None:
     assert row.bytes is None
 
 
+@pytest.mark.slow
 def test_bytes_of_the_report(quick: Any, params: EnvParams) -> None:
     report, _text, out = quick
     assert isinstance(report, MemoryReport)
@@ -135,6 +136,7 @@ def test_bytes_of_the_report(quick: Any, params: EnvParams) -> None:
     assert {row.name for row in measured} == {row.name for row in report.rows if row.bytes is not None}
 
 
+@pytest.mark.slow
 def test_utilisation_of_the_report(quick: Any) -> None:
     report, text, _ = quick
     assert [(row.side, row.name, row.envs) for row in report.utilisation] == [

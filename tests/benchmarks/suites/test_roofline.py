@@ -82,6 +82,7 @@ def test_bytes_are_those_counted_by_hand() -> None:
     assert count_bytes(_params(4, window_size=10)) == half
 
 
+@pytest.mark.slow
 def test_xla_counts_a_step_and_not_the_market(quick: Any) -> None:
     counted = quick[0].xla_per_step
     assert counted == pytest.approx(xla_count(_params(8), 48))  # the run had 4 days and 32 environments
@@ -110,6 +111,7 @@ def test_flops_are_those_that_xla_counts() -> None:
         assert counted == FORWARD + epochs * (FORWARD + BACKWARD)
 
 
+@pytest.mark.slow
 def test_the_report(quick: Any) -> None:
     report, text, out = quick
     assert isinstance(report, RooflineReport)
@@ -127,6 +129,7 @@ def test_the_report(quick: Any) -> None:
     assert {row.name for row in measured if not row.machine} == set(STEPPING)
 
 
+@pytest.mark.slow
 def test_shares_follow_from_the_rates(quick: Any) -> None:
     report, text, _ = quick
     observing = sum(BYTES.values())
@@ -176,6 +179,7 @@ def _text(report: RooflineReport) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+@pytest.mark.slow
 def test_a_share_above_one_is_not_passed_over(quick: Any) -> None:
     # 100 bytes a step at 10 steps a second, of 1000 and of 2000 bytes a second: all and half of it.
     half = _report(quick[0], 10.0)
@@ -188,6 +192,7 @@ def test_a_share_above_one_is_not_passed_over(quick: Any) -> None:
     assert ABOVE_ONE in _text(above)
 
 
+@pytest.mark.slow
 def test_a_share_whose_row_failed_is_none(quick: Any) -> None:
     (row,) = _report(quick[0], None).shares
     assert row.share is None

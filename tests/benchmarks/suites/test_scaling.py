@@ -76,6 +76,7 @@ def test_devices_that_are_not_there_do_not_count(params: EnvParams) -> None:
     assert fitting((1, 2), 1) == [1]
 
 
+@pytest.mark.slow
 def test_the_report(quick: Any, params: EnvParams) -> None:
     report, text, out = quick
     assert isinstance(report, ScalingReport)
@@ -111,6 +112,7 @@ def test_the_report(quick: Any, params: EnvParams) -> None:
     assert [row.name for row in measured_of(read_report(out))] == [row.name for row in measured]
 
 
+@pytest.mark.slow
 def test_compiling_and_loading_are_in_the_report(quick: Any, params: EnvParams) -> None:
     report, text, _ = quick
     assert [(row.environments, row.steps) for row in report.compile] == [(1, 2), (16, 2)]

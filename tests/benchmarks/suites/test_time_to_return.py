@@ -149,6 +149,7 @@ def test_seconds_are_compared_by_medians() -> None:
     assert ahead(rows[3:]) == {}
 
 
+@pytest.mark.slow
 def test_the_port_and_a_baseline_run_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ class Missing:
         pass
 
 
+@pytest.mark.slow
 def test_every_baseline_trains_and_the_report_has_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

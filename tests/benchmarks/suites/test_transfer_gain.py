@@ -2,12 +2,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.baselines.pattern_agents import SETTINGS
 from benchmarks.suites.transfer_gain import Curve, TransferReport, compare, main
 
 
+@pytest.mark.slow
 def test_the_study_runs(tmp_path: Path) -> None:
     """Tiny: 2 seeds and one rollout a phase; what is gained in earnest is in the committed report."""
     sizes = {"agents": 2, "first": 1, "second": 1, "days": 3, "starts": 40, "points": 1}

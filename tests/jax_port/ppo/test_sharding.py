@@ -97,6 +97,7 @@ def test_eight_devices(alone: Path, tmp_path: Path) -> None:
     _same(tmp_path, alone)
 
 
+@pytest.mark.slow
 def test_two_processes_cut_off_and_gone_on(alone: Path, tmp_path: Path) -> None:
     runs.start(PLAN, tmp_path)
     _run(tmp_path, 2, 1, stop_at=2)

@@ -86,6 +86,7 @@ def test_an_interrupted_run_goes_on(whole: Path, tmp_path: Path) -> None:
     assert _timeless(tmp_path) == _timeless(whole)
 
 
+@pytest.mark.slow
 def test_ten_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
     """SIGKILL at ten random moments, among them while starting, saving and finishing."""
     draw = random.Random(0)

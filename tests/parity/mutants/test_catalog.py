@@ -128,6 +128,7 @@ def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path
     assert len(scenario.played[0].transitions.labels) == 400
 
 
+@pytest.mark.slow
 def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) -> None:
     first = small_cases()[0]
     halved = BY_ID["value-loss-halved"]
