@@ -67,6 +67,8 @@ namespace RLTrader.Host
         }
 
         public void Stop() { clockwork.After(0, Terminate); }
+        public void CloseStrategy(string signal) { }
+        public void Sound(string file) { }
 
         public void Log(string message, LogLevel level)
         {

@@ -178,6 +178,8 @@ namespace RLTrader.Host
         public void SetTarget(CalculationMode mode, double value) { targetValue = value; }
         public void Cancel(Order order) { }
         public void Stop() { }
+        public void CloseStrategy(string signal) { }
+        public void Sound(string file) { }
         public void Log(string message, LogLevel level) { log.WriteLine("log " + level + " " + message); }
 
         // Within a bar the stop is looked at first.

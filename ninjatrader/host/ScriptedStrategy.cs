@@ -37,8 +37,9 @@ namespace RLTrader.Host
             Manifest rules = new Manifest();
             rules.Folder = rules.PolicyDigest = "";
             rules.Certificate = "same";
+            rules.Proved = true;
             rules.Symbol = "ES";
-            rules.Session = "all";
+            rules.Session = SessionKind.All;
             rules.Phase = phase;
             rules.PositionFeatures = phase == 1 ? 5 : 8;
             rules.Actions = phase == 1 ? 3 : 6;

@@ -2,8 +2,9 @@
 // which are checked without NinjaTrader; what is here only keeps to the platform's rules:
 //   - SetDefaults runs whenever scripts are listed, so the model is loaded in DataLoaded;
 //   - bars are stamped by their end, in the zone of the platform's settings;
-// - on a live chart nothing is sent before State.Realtime;   - events may come from several threads, in the middle of
-// an order call, or after Terminated: each callback takes     what it was given by value and puts it in line.
+//   - on a live chart nothing is sent before State.Realtime;
+//   - events may come from several threads, in the middle of an order call, or after Terminated: each callback takes
+//     what it was given by value and puts it in line.
 using System;
 using System.Threading;
 using NinjaTrader.Cbi;
@@ -161,13 +162,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Agent agent = LoadAgent();
                 Manifest manifest = agent.Policy.Manifest;
                 RefuseContract(manifest);
-                if (manifest.Certificate != "same")
-                    Log("RLTrader: this policy was trained without proof of parity (" + manifest.Certificate + ")",
-                        LogLevel.Warning);
-                if (Instrument.MasterInstrument.MergePolicy == MergePolicy.MergeBackAdjusted)
-                    Log("RLTrader: the chart's history is back-adjusted, so prices before the last rollover are not "
-                        + "those that were traded; set the instrument's merge policy to MergeNonBackAdjusted",
-                            LogLevel.Warning);
+                RefuseHours(manifest);
+                WarnOfChart(manifest);
                 Run made = new Run();
                 made.Inbox = new Inbox(error => Fault(made, error));
                 made.Log = OpenLog(manifest);
@@ -203,7 +199,9 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (known == null) return;
             newest = this;
             known.Inbox.Do(() => known.Trader.Begin(mode, FlattenOnStart));
-            if (mode != Mode.Backtest) StartClock();
+            if (mode == Mode.Backtest) return;
+            ShowButton();
+            StartClock();
         }
 
         private void End()
@@ -211,6 +209,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Timer running = timer;
             timer = null;
             if (running != null) running.Dispose();
+            HideButton();
             Run known = run;
             run = null;
             if (known == null) return;

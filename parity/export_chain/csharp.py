@@ -33,18 +33,26 @@ def available() -> bool:
 
 def library() -> list[Path]:
     """Return the sources that need nothing of NinjaTrader, in a fixed order."""
-    return sorted(SOURCES.glob("*.cs"))
+    return _sources("policy", "live")
 
 
 def host_sources() -> list[Path]:
     """Return the sources of the strategy on the simulated platform, in a fixed order."""
-    parts = (sorted((SOURCES / name).glob("*.cs")) for name in ("strategy", "host"))
-    return [*library(), *(path for part in parts for path in part)]
+    return [*library(), *_sources("strategy", "host/stubs", "host")]
 
 
 def checker_sources() -> list[Path]:
     """Return the sources of the console program that checks a bundle, in a fixed order."""
-    return [*library(), *sorted((SOURCES / "check").glob("*.cs"))]
+    return [*library(), *_sources("check")]
+
+
+def strategy_sources() -> list[Path]:
+    """Return the sources that NinjaTrader compiles, in a fixed order."""
+    return [*library(), *_sources("strategy")]
+
+
+def _sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((SOURCES / folder).glob("*.cs"))]
 
 
 def compile_checker(out: Path) -> Path:

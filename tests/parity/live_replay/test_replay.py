@@ -260,7 +260,7 @@ FAULTS: dict[str, tuple[str, str, str, str, set[str]]] = {
         {"action"},
     ),
     "a stop one tick too far": (
-        "strategy/RLTraderOrders.cs",
+        "RLTraderOrders.cs",
         "CalculationMode.Ticks, stopTicks, false",
         "CalculationMode.Ticks, stopTicks + 1, false",
         "observation",
