@@ -17,6 +17,7 @@ namespace RLTrader.Host
         public Resting Other;              // of the same OCO pair
         public int Owner;                  // number of the instance that sent it
         public int Changing;
+        public bool Past;                  // known to the platform alone: of a bar of the past
         public long Told;                  // when the platform hears of it last
 
         public int Left { get { return Quantity - Filled; } }

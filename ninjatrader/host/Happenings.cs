@@ -39,8 +39,20 @@ namespace RLTrader.Host
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
                 case Event.BadBar: badBar = true; break;
+                case Event.BadSound: badSound++; break;
+                case Event.BadQuote: badQuote++; break;
+                case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);
+        }
+
+        private void Press()
+        {
+            foreach (System.Windows.FrameworkElement control in new List<System.Windows.FrameworkElement>(chart.Controls))
+            {
+                watchdog.Pressed();
+                Try(((System.Windows.Controls.Button)control).Press);
+            }
         }
 
         private void Foreign(int contracts)
@@ -88,6 +100,7 @@ namespace RLTrader.Host
         {
             if (!enabled || stopping) return;
             enabled = realtime = false;
+            chart.Controls.Clear();
             watchdog.Crashed();
             clockwork.After(broker.Between(5000, 40000), Relaunch);
         }

@@ -15,14 +15,27 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
+        private int badSound, badQuote, entries;
         private bool endInCall;
 
-        public double Bid { get { return pricesUp ? exchange.Bid * Tick : 0; } }
-        public double Ask { get { return pricesUp ? exchange.Ask * Tick : 0; } }
+        // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
+        public double Bid { get { return Quote(exchange.Bid); } }
+        public double Ask { get { return Quote(exchange.Ask); } }
+
+        private double Quote(long price)
+        {
+            if (Take(ref badQuote))
+            {
+                watchdog.Throwing();
+                throw new InvalidOperationException("no quote");
+            }
+            return OnPast ? pastClose * Tick : pricesUp ? price * Tick : 0;
+        }
 
         public Order Enter(int side, int quantity, string signal)
         {
             watchdog.Entering();
+            entries++;
             int held = strategy.Position.Net;
             bool alive = Alive(Role.Entry), bracket = Alive(Role.Stop) || Alive(Role.Target);
             bool ignored = Take(ref ignoreEntry) || alive || held * side > 0 || (held * side < 0 && bracket);
@@ -47,7 +60,7 @@ namespace RLTrader.Host
         {
             stopMode = mode;
             stopValue = value;
-            if (mode == CalculationMode.Price && pricesUp) watchdog.MovingStop((long)Math.Round(value / Tick));
+            if (mode == CalculationMode.Price && pricesUp && !OnPast) watchdog.MovingStop((long)Math.Round(value / Tick));
             if (strategy.Position.Net == 0 || strategy.State == State.Terminated) return;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && Mine(order) && roles[order] == Role.Stop)
@@ -63,12 +76,17 @@ namespace RLTrader.Host
         public void Cancel(Order order)
         {
             Resting found;
-            if (resting.TryGetValue(order, out found)) WhenUp(() => exchange.Cancel(found, Nested));
+            if (!resting.TryGetValue(order, out found)) return;
+            if (found.Past) EndPast(found, OrderState.Cancelled);
+            else WhenUp(() => exchange.Cancel(found, Nested));
         }
 
         public void Stop() { clockwork.After(0, Terminate); }
-        public void CloseStrategy(string signal) { }
-        public void Sound(string file) { }
+
+        public void Sound(string file)
+        {
+            if (Take(ref badSound)) throw new System.IO.FileNotFoundException("no such sound", file);
+        }
 
         public void Log(string message, LogLevel level)
         {
@@ -96,6 +114,11 @@ namespace RLTrader.Host
         private Order Submit(Role role, int side, int quantity, string name)
         {
             Resting order = Make(role, side, quantity, name, OrderType.Market, 0);
+            if (order.Past)
+            {
+                Dispatch(order, role);
+                return order.Order;
+            }
             if (!ordersUp)
             {
                 order.Over = true;
@@ -110,12 +133,14 @@ namespace RLTrader.Host
         {
             Order order = new Order { Name = name, OrderType = type, Quantity = quantity, Account = account };
             order.Instrument = instrument;
-            account.Orders.Add(order);
+            order.IsBacktestOrder = OnPast;
+            if (!OnPast) account.Orders.Add(order);
             order.OrderId = "order " + ++orderNumber;
             order.OrderAction = side > 0 ? role == Role.Entry ? OrderAction.Buy : OrderAction.BuyToCover
                 : role == Role.Entry ? OrderAction.SellShort : OrderAction.Sell;
             Resting made = new Resting { Order = order, Type = type, Side = side, Quantity = quantity, Price = price };
             made.Owner = instance;
+            made.Past = OnPast;
             resting[order] = made;
             roles[made] = role;
             SetPrice(made);
@@ -153,8 +178,8 @@ namespace RLTrader.Host
             Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;
-            WhenUp(() => exchange.Send(stop, Role.Stop, Nested));
-            WhenUp(() => exchange.Send(target, Role.Target, Nested));
+            Dispatch(stop, Role.Stop);
+            Dispatch(target, Role.Target);
         }
 
         private void ResizeBrackets(int size)
@@ -173,6 +198,11 @@ namespace RLTrader.Host
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
             if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
+            if (order.Past)
+            {
+                AmendPast(order, price, quantity);
+                return;
+            }
             WhenUp(() => exchange.Change(order, price, quantity, Nested));
         }
 
@@ -181,8 +211,9 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
             {
                 Resting found = order;
-                if (!order.Over && Mine(order) && roles[order] != Role.Entry && order.Type != OrderType.Market)
-                    WhenUp(() => exchange.Cancel(found, Nested));
+                if (order.Over || !Mine(order) || roles[order] == Role.Entry || order.Type == OrderType.Market) continue;
+                if (order.Past) EndPast(order, OrderState.Cancelled);
+                else WhenUp(() => exchange.Cancel(found, Nested));
             }
         }
 
@@ -204,17 +235,20 @@ namespace RLTrader.Host
             if (stopping) return;
             stopping = true;
             Say("the platform stops the strategy");
-            clockwork.After(broker.Below(200), () =>
+            clockwork.After(broker.Below(200), () => Try(() => strategy.CloseStrategy(null)));
+        }
+
+        public void CloseStrategy(string signal)
+        {
+            stopping = true;
+            CancelOrders();
+            clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
             {
-                CancelOrders();
-                clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
-                {
-                    int held = strategy.Position.Net;
-                    if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), "Close",
-                        OrderType.Market, 0), Role.Other, false);
-                    Terminate();
-                }));
-            });
+                int held = strategy.Position.Net;
+                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? "Close",
+                    OrderType.Market, 0), Role.Other, false);
+                Terminate();
+            }));
         }
 
         private void CancelOrders()
@@ -222,7 +256,7 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
             {
                 Resting found = order;
-                if (!order.Over && Mine(order)) WhenUp(() => exchange.Cancel(found, false));
+                if (!order.Over && Mine(order) && !order.Past) WhenUp(() => exchange.Cancel(found, false));
             }
         }
 

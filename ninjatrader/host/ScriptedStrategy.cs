@@ -81,6 +81,9 @@ namespace RLTrader.Host
 
         internal Agent Agent;
         internal Func<Agent> MakeAgent;
+        internal Action<Exception> Faulted = error => { };
+
+        protected override void OnFault(Exception error) { Faulted(error); }
 
         protected override Agent LoadAgent() { return Agent = MakeAgent(); }
         protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart,

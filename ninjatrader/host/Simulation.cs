@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
+using NinjaTrader.Gui.Chart;
 using NinjaTrader.NinjaScript;
 
 namespace RLTrader.Host
@@ -30,6 +31,7 @@ namespace RLTrader.Host
         private readonly Account account = new Account();
         private readonly Position accountPosition;
         private readonly Instrument instrument = new Instrument();
+        private readonly ChartControl chart = new ChartControl();
         private readonly Connection connection = new Connection();
         private readonly List<Action> held = new List<Action>();
         private readonly HashSet<Resting> nameless = new HashSet<Resting>();
@@ -51,6 +53,7 @@ namespace RLTrader.Host
             instrument.MasterInstrument.Name = "ES";
             instrument.MasterInstrument.TickSize = Tick;
             instrument.MasterInstrument.PointValue = 50;
+            chart.Dispatcher.Queue = work => clockwork.After(messenger.Below(200), () => Try(work));
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
@@ -68,6 +71,9 @@ namespace RLTrader.Host
 
         /// <summary>Milliseconds from the start to the end of the session.</summary>
         public long EndOfSession { get { return (Scenario.SessionEnd - Scenario.FirstMinute) * 60000L; } }
+
+        /// <summary>Buttons on the chart that are listened to, or that are left there.</summary>
+        internal int Buttons { get { return chart.Controls.Count; } }
 
         /// <summary>What the account holds, as the platform was told.</summary>
         internal int AccountNet { get { return accountPosition.Net; } }
@@ -90,6 +96,11 @@ namespace RLTrader.Host
             try
             {
                 MakePast();
+                if (Scenario.Analyzer)
+                {
+                    PlayAnalyzer();
+                    return watchdog.Problem;
+                }
                 if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
                 Launch();
                 long end = PlanMarket();
@@ -122,17 +133,19 @@ namespace RLTrader.Host
 
         private void MakePast()
         {
-            for (int n = Scenario.Past; n > 0; n--)
+            for (int n = Scenario.Past; n > 0; n--) past.Add(PastBar(-n));
+        }
+
+        private long[] PastBar(int minute)
+        {
+            long open = exchange.Last, high = open, low = open;
+            for (int k = 0; k < 4; k++)
             {
-                long open = exchange.Last, high = open, low = open;
-                for (int k = 0; k < 4; k++)
-                {
-                    exchange.Last += market.Between(-3, 3);
-                    high = Math.Max(high, exchange.Last);
-                    low = Math.Min(low, exchange.Last);
-                }
-                past.Add(new[] { -n, open, high, low, exchange.Last, 10L });
+                exchange.Last += market.Between(-3, 3);
+                high = Math.Max(high, exchange.Last);
+                low = Math.Min(low, exchange.Last);
             }
+            return new[] { minute, open, high, low, exchange.Last, 10L };
         }
 
         // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it
@@ -178,7 +191,11 @@ namespace RLTrader.Host
             past.Add(bar);
             long[] closed = bar;
             bar = null;
+            if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
+            int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
             Show(closed);
+            if ((wanted == PositionTracker.Buy || wanted == PositionTracker.Sell) && sent == entries)
+                watchdog.Wrong("an entry that was wished for is not sent");
             if (badBar) Show(closed); // the same bar once more
             badBar = false;
         }
@@ -212,15 +229,19 @@ namespace RLTrader.Host
             instance++;
             stopping = rejection = false;
             entryContracts = 0;
+            untilFlat = false;
             strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
             strategy.Position = new Position { Account = account, Instrument = instrument };
             strategy.PositionAccount = accountPosition;
             strategy.Bars = new Bars { Calendar = Session };
+            strategy.IsInStrategyAnalyzer = Scenario.Analyzer;
+            strategy.ChartControl = Scenario.OnChart ? chart : null;
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
             strategy.MakeAgent =
                 () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
+            strategy.Faulted = watchdog.Faulted;
             enabled = true;
             realtime = false;
             Try(() => strategy.Become(State.SetDefaults));
@@ -229,12 +250,19 @@ namespace RLTrader.Host
             strategy.FlattenOnStop = Scenario.FlattenOnStop;
             strategy.Shadow = Scenario.Shadow;
             strategy.KillFile = killFile;
+            strategy.AlertSound = "alert.wav";
             if (Scenario.ChangedSettings) ChangeSettings();
             Try(() => strategy.Become(State.Configure));
             Try(() => strategy.Become(State.DataLoaded));
             Try(() => strategy.Become(State.Historical));
-            foreach (long[] values in past) Show(values);
+            foreach (long[] values in past)
+            {
+                FillPast(values[1], values[2], values[3], values[4]);
+                Show(values);
+            }
+            if (Scenario.Analyzer) return;
             Try(() => strategy.Become(State.Transition));
+            SwitchToRealtime();
             realtime = true;
             Try(() => strategy.Become(State.Realtime));
             watchdog.Launched();
@@ -259,7 +287,7 @@ namespace RLTrader.Host
 
         private int Wish()
         {
-            if (!realtime) return market.Below(4); // on bars of the past something is always wished for
+            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past something is always wished for
             int taken = wish;
             wish = 0;
             return taken;

@@ -13,8 +13,9 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never,
-            lostAt = -60000;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never, handAt = Never,
+            lostAt = -60000, endedAt, launchedAt;
+        private int throws;
         private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -46,6 +47,8 @@ namespace RLTrader.Host
         public void Launched()
         {
             over = crashed = false;
+            launchedAt = Now;
+            pressedAt = Never;
             bare = late = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
             {
@@ -63,6 +66,7 @@ namespace RLTrader.Host
         public void Ended()
         {
             over = true;
+            endedAt = Now;
             bare = 0;
             told = false;
         }
@@ -73,6 +77,26 @@ namespace RLTrader.Host
             told = false;
         }
 
+        /// <summary>The platform throws in a property that the strategy asks for.</summary>
+        public void Throwing() { throws++; }
+
+        /// <summary>Something threw in the strategy's own work, because of the platform or by itself.</summary>
+        public void Faulted(Exception error)
+        {
+            if (--throws < 0) Wrong("the strategy throws: " + error.GetType().Name + ": " + error.Message);
+        }
+
+        /// <summary>Whether nothing stands against an entry at this bar's close.</summary>
+        public bool MustEnter
+        {
+            get
+            {
+                bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
+                    && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000;
+                return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
+            }
+        }
+
         public void Lost() { lostAt = Now; }
 
         public void Happened(Event what)
@@ -81,15 +105,26 @@ namespace RLTrader.Host
             if (what == Event.Kill) killedAt = Now;
         }
 
+        /// <summary>The user presses the button that stops trading.</summary>
+        public void Pressed()
+        {
+            if (!over) pressedAt = Math.Min(pressedAt, Now);
+        }
+
         public void ClosedByHand() { handAt = Math.Min(handAt, Now); }
 
         /// <summary>The strategy sends an entry.</summary>
         public void Entering()
         {
+            if (simulation.Scenario.Analyzer)
+            {
+                EnteringPast();
+                return;
+            }
             if (simulation.strategy.State != State.Realtime) Wrong("an order on a bar of the past");
             if (simulation.Scenario.Shadow) Wrong("an order in shadow mode");
             if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
-            if (Now > killedAt + Fresh) Wrong("an entry while the kill switch is on");
+            if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
             if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
@@ -103,7 +138,7 @@ namespace RLTrader.Host
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
-            if (simulation.strategy.State != State.Realtime && simulation.enabled)
+            if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
                 Wrong("an order on a bar of the past");
         }
 
@@ -155,7 +190,11 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
-            bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
+            int buttons = simulation.Buttons;
+            if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
+            if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
+                Wrong(buttons + " buttons on the chart");
+            bool blocked = Now > Math.Min(killedAt, pressedAt) + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
                 Wrong("a position while the kill switch is on");
         }
@@ -190,6 +229,30 @@ namespace RLTrader.Host
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
                 Wrong("a stop without a position");
+        }
+
+        private void EnteringPast()
+        {
+            if (simulation.strategy.Position.Net != 0) Wrong("an entry while a trade is open");
+            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 3600000)
+                Wrong("an entry when everything is to be flat");
+        }
+
+        /// <summary>After a bar of the past in the Strategy Analyzer.</summary>
+        public void PastBar()
+        {
+            ScriptedStrategy strategy = simulation.strategy;
+            int net = strategy.Position.Net;
+            if (Math.Abs(net) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
+            if (Exchange.Own != 0 || strategy.Account.Orders.Count > 0) Wrong("a backtest touches the account");
+            if (net != 0 && Now > simulation.EndOfSession - 60000 && Now <= simulation.EndOfSession)
+                Wrong("a position after the time when everything is to be flat");
+            if (strategy.Trader == null) Wrong("a backtest does not run");
+            else if (strategy.Trader.Custody.Trade.Net != net || strategy.Agent.Position.Side != Math.Sign(net))
+                Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + net);
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && order.Type == OrderType.StopMarket && order.Price != strategy.Agent.Position.Stop)
+                    Wrong("the tracker's stop is at " + strategy.Agent.Position.Stop + " and the order's at " + order.Price);
         }
 
         public void AtEnd()

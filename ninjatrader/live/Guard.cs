@@ -37,6 +37,7 @@ namespace RLTrader
 
         private readonly GuardSettings settings;
         private readonly Manifest manifest;
+        private readonly double[] earlier;
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
         private double dayStart, written = double.NaN, high = double.NaN;
         private bool killed, stopped, lost, breached;
@@ -45,6 +46,7 @@ namespace RLTrader
         {
             this.settings = settings;
             this.manifest = manifest;
+            if (settings.DailyLoss > 0) earlier = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
             if (settings.FloorStart <= 0) return;
             high = settings.FloorStart;
             double[] before = Read(settings.FloorFile, 1, "the account's highest equity in dollars");
@@ -127,8 +129,7 @@ namespace RLTrader
         // What an earlier run made on the same day.
         private double MadeBefore()
         {
-            double[] before = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
-            return settings.DailyLoss > 0 && before != null && before[0] == dayEnds.Ticks ? before[1] : 0;
+            return earlier != null && earlier[0] == dayEnds.Ticks ? earlier[1] : 0;
         }
 
         private static double[] Read(string path, int count, string what)

@@ -125,7 +125,7 @@ namespace RLTrader
         {
             DateTime before = lastKept;
             lastKept = openUtc;
-            if (openUtc - before < Hole || TradingDay(before) != TradingDay(openUtc)) return;
+            if (before == DateTime.MinValue || openUtc - before < Hole || TradingDay(before) != TradingDay(openUtc)) return;
             orders.Tell("no bar came between " + JsonLine.Time(before) + " and " + JsonLine.Time(openUtc)
                 + "; decisions differ from those on a whole series until the chart's data are reloaded", false);
         }

@@ -267,8 +267,12 @@ namespace NinjaTrader.NinjaScript.Strategies
             return false;
         }
 
+        /// <summary>Something threw in the strategy's own work.</summary>
+        protected virtual void OnFault(Exception error) { }
+
         private void Fault(Run known, Exception error)
         {
+            OnFault(error);
             Log("RLTrader: " + error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is "
                 + "opened until the strategy is enabled again", LogLevel.Alert);
             known.Trader.Custody.Halt();
