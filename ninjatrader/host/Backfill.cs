@@ -82,7 +82,7 @@ namespace RLTrader.Host
             execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
             execution.Order = order.Order;
             execution.OrderId = order.Order.OrderId;
-            execution.Time = UtcNow;
+            execution.Time = Local(UtcNow);
             execution.Account = account;
             Try(() => strategy.Tell(execution));
             Try(() => strategy.Tell(strategy.Position, strategy.Position.Net, strategy.Position.AveragePrice));
@@ -108,7 +108,7 @@ namespace RLTrader.Host
             shown.OrderState = state;
             SetPrice(order);
             Say("past: " + shown.Name + " " + state);
-            Try(() => strategy.Tell(shown, state, order.Filled, shown.AverageFillPrice, UtcNow, ErrorCode.NoError));
+            Try(() => strategy.Tell(shown, state, order.Filled, shown.AverageFillPrice, Local(UtcNow), ErrorCode.NoError));
         }
 
         // What waits at the switch to real time is renewed as an order of the account, or never filled.

@@ -47,7 +47,7 @@ namespace RLTrader.Host
 
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
-            watchdog.Exiting(Alive(Role.Exit));
+            watchdog.Exiting(Alive(Role.Exit), signal);
             int held = strategy.Position.Net;
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
@@ -56,11 +56,12 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value)
+        public void SetStop(CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;
-            if (mode == CalculationMode.Price && pricesUp && !OnPast) watchdog.MovingStop((long)Math.Round(value / Tick));
+            if (simulated) watchdog.Wrong("a stop that only the platform knows");
+            if (mode == CalculationMode.Price && !OnPast) watchdog.MovingStop((long)Math.Round(value / Tick), pricesUp);
             if (strategy.Position.Net == 0 || strategy.State == State.Terminated) return;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && Mine(order) && roles[order] == Role.Stop)
@@ -78,7 +79,11 @@ namespace RLTrader.Host
             Resting found;
             if (!resting.TryGetValue(order, out found)) return;
             if (found.Past) EndPast(found, OrderState.Cancelled);
-            else WhenUp(() => exchange.Cancel(found, Nested));
+            else
+            {
+                watchdog.Cancelling(found, roles[found]);
+                WhenUp(() => exchange.Cancel(found, Nested));
+            }
         }
 
         public void Stop() { clockwork.After(0, Terminate); }
@@ -95,9 +100,10 @@ namespace RLTrader.Host
         }
 
         // Everything of the instrument on the account: orders are cancelled, and the position of this moment is closed.
-        private void FlattenAccount()
+        private void FlattenAccount(ICollection<Instrument> instruments)
         {
             Say("flatten");
+            watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
             if (!ordersUp) return; // it never leaves the platform
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
@@ -106,8 +112,14 @@ namespace RLTrader.Host
             {
                 if (!exchange.Open) return;
                 exchange.Own -= own;
+                exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
-                WhenUp(() => Account(-own - foreign));
+                long price = own > 0 ? exchange.Bid : exchange.Ask;
+                WhenUp(() =>
+                {
+                    Account(-own - foreign);
+                    BookCash(-own, price);
+                });
             });
         }
 
@@ -141,6 +153,7 @@ namespace RLTrader.Host
             Resting made = new Resting { Order = order, Type = type, Side = side, Quantity = quantity, Price = price };
             made.Owner = instance;
             made.Past = OnPast;
+            made.Sent = clockwork.Now;
             resting[order] = made;
             roles[made] = role;
             SetPrice(made);

@@ -164,7 +164,7 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value)
+        public void SetStop(CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;

@@ -68,7 +68,20 @@ namespace RLTrader.Host
     {
         internal Action<int, Action> Delay = (seconds, work) => { };
 
-        protected override void StartClock() { }
+        /// <summary>Clocks that run.</summary>
+        internal int Clocks;
+
+        private sealed class Clock : IDisposable
+        {
+            public HostedStrategy Owner;
+            public void Dispose() { Owner.Clocks--; }
+        }
+
+        protected override IDisposable EverySecond(Action work)
+        {
+            Clocks++;
+            return new Clock { Owner = this };
+        }
         protected override void Later(int seconds, Action work) { Delay(seconds, work); }
 
         internal void Second() { Tick(); }

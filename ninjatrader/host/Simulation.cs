@@ -12,7 +12,7 @@ namespace RLTrader.Host
     /// <summary>Plays a scenario and says what went wrong.</summary>
     public sealed partial class Simulation
     {
-        public const double Tick = 0.25;
+        public const double Tick = 0.25, DollarsOfTick = 12.5;
 
         private static readonly DateTime Midnight = new DateTime(2026, 6, 9, 4, 0, 0, DateTimeKind.Utc); // New York's
 
@@ -41,6 +41,11 @@ namespace RLTrader.Host
         private long lastTold, catchingUp;
         private int wish, executionNumber, loseExecution;
         private bool badBar;
+        private int life; // of the platform's process
+        private int cashNet;
+        private double cashAverage;
+        private readonly TimeZoneInfo zone;
+        private readonly string folder;
 
         public Simulation(Scenario scenario, bool trace, string scratch)
         {
@@ -53,12 +58,26 @@ namespace RLTrader.Host
             instrument.MasterInstrument.Name = "ES";
             instrument.MasterInstrument.TickSize = Tick;
             instrument.MasterInstrument.PointValue = 50;
-            chart.Dispatcher.Queue = work => clockwork.After(messenger.Below(200), () => Try(work));
+            chart.Dispatcher.Queue = work =>
+            {
+                int now = life;
+                clockwork.After(messenger.Below(200), () => { if (now == life) Try(work); });
+            };
+            chart.Controls.CollectionChanged += (sender, change) =>
+            {
+                if (change.OldItems == null) return;
+                foreach (System.Windows.Controls.Button old in change.OldItems)
+                    if (old.Heard) watchdog.Wrong("a button that is taken away is still listened to");
+            };
+            zone = TimeZoneInfo.CreateCustomTimeZone("platform", TimeSpan.FromHours(scenario.Zone), "platform", "platform");
+            exchange.AcceptsStops = scenario.AcceptsStops;
+            folder = System.IO.Path.Combine(scratch, "limits-" + scenario.Seed);
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
             accountPosition = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(accountPosition);
+            AddAnotherInstrument();
             killFile = scenario.Steps.Exists(step => step.Event == Event.Kill)
                 ? System.IO.Path.Combine(scratch, "kill-" + scenario.Seed) : "";
             watchdog = new Watchdog(this);
@@ -92,7 +111,7 @@ namespace RLTrader.Host
         /// is.</summary>
         public string Play()
         {
-            NinjaTrader.Core.Globals.Clock = () => UtcNow;
+            SetClock();
             try
             {
                 MakePast();
@@ -117,6 +136,7 @@ namespace RLTrader.Host
             finally
             {
                 if (killFile.Length > 0) System.IO.File.Delete(killFile);
+                if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
             }
             return watchdog.Problem;
         }
@@ -124,10 +144,31 @@ namespace RLTrader.Host
         /// <summary>Start an instance and let no time pass.</summary>
         internal void LaunchOnly()
         {
-            NinjaTrader.Core.Globals.Clock = () => Start;
+            SetClock();
             MakePast();
             Launch();
         }
+
+        // What the account holds beside: another instrument, which is nobody's business here.
+        private void AddAnotherInstrument()
+        {
+            Instrument other = new Instrument();
+            other.MasterInstrument.Name = "NQ";
+            account.Positions.Add(new Position { Account = account, Instrument = other, Net = 3 });
+            Order stop = new Order { Name = OrderNames.Stop, Instrument = other, Account = account, Quantity = 3 };
+            stop.OrderType = OrderType.StopMarket;
+            stop.OrderState = OrderState.Working;
+            account.Orders.Add(stop);
+        }
+
+        // Times are told in the zone of the platform's settings.
+        private void SetClock()
+        {
+            NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo = zone;
+            NinjaTrader.Core.Globals.Clock = () => Local(UtcNow);
+        }
+
+        private DateTime Local(DateTime utc) { return TimeZoneInfo.ConvertTimeFromUtc(utc, zone); }
 
         internal void Say(string what) { if (Trace != null) Trace.Add(Stamp + what); }
 
@@ -202,7 +243,7 @@ namespace RLTrader.Host
 
         private void Show(long[] values)
         {
-            Call(() => strategy.Show(Start.AddMinutes(values[0] + 1), values[1] * Tick, values[2] * Tick,
+            Call(() => strategy.Show(Local(Start.AddMinutes(values[0] + 1)), values[1] * Tick, values[2] * Tick,
                 values[3] * Tick,
                 values[4] * Tick, values[5]));
         }
@@ -245,7 +286,9 @@ namespace RLTrader.Host
             enabled = true;
             realtime = false;
             Try(() => strategy.Become(State.SetDefaults));
-            strategy.LogFolder = null;
+            strategy.LogFolder = folder;
+            strategy.DailyLossLimit = Scenario.DailyLoss;
+            strategy.FloorStart = Scenario.FloorStart;
             strategy.FlattenOnStart = Scenario.FlattenOnStart;
             strategy.FlattenOnStop = Scenario.FlattenOnStop;
             strategy.Shadow = Scenario.Shadow;
@@ -281,8 +324,8 @@ namespace RLTrader.Host
         private DateTime[] Session(DateTime local)
         {
             DateTime end = Midnight.AddMinutes(Scenario.SessionEnd), begin = Midnight.AddMinutes(-360);
-            if (local < end) return new[] { begin, end };
-            return new[] { Midnight.AddMinutes(1080), Midnight.AddMinutes(1440 + 1020) };
+            if (local < Local(end)) return new[] { Local(begin), Local(end) };
+            return new[] { Local(Midnight.AddMinutes(1080)), Local(Midnight.AddMinutes(1440 + 1020)) };
         }
 
         private int Wish()

@@ -7,15 +7,15 @@ using NinjaTrader.NinjaScript;
 namespace RLTrader.Host
 {
     /// <summary>Holds a simulation to its invariants; keeps the first that is broken.</summary>
-    public sealed class Watchdog
+    public sealed partial class Watchdog
     {
-        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000,
+        private const long Never = long.MaxValue / 4, BareLimit = 25000, FlatLimit = 30000, OrphanLimit = 32000,
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never, handAt = Never,
             lostAt = -60000, endedAt, launchedAt;
-        private int throws;
+        private int throws, lateBars;
         private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -48,7 +48,7 @@ namespace RLTrader.Host
         {
             over = crashed = false;
             launchedAt = Now;
-            pressedAt = Never;
+            pressedAt = closedAt = Never;
             bare = late = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
             {
@@ -92,7 +92,8 @@ namespace RLTrader.Host
             get
             {
                 bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
-                    && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000;
+                    && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
+                    && brokenSince == Never && Exchange.Paid * Simulation.DollarsOfTick > -75 * simulation.Scenario.Contracts;
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
         }
@@ -111,43 +112,10 @@ namespace RLTrader.Host
             if (!over) pressedAt = Math.Min(pressedAt, Now);
         }
 
-        public void ClosedByHand() { handAt = Math.Min(handAt, Now); }
-
-        /// <summary>The strategy sends an entry.</summary>
-        public void Entering()
+        public void ClosedByHand()
         {
-            if (simulation.Scenario.Analyzer)
-            {
-                EnteringPast();
-                return;
-            }
-            if (simulation.strategy.State != State.Realtime) Wrong("an order on a bar of the past");
-            if (simulation.Scenario.Shadow) Wrong("an order in shadow mode");
-            if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
-            if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
-            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
-                Wrong("an entry when everything is to be flat");
-            if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
-            if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
-        }
-
-        /// <summary>The strategy sends an exit.</summary>
-        public void Exiting(bool another)
-        {
-            if (another) Wrong("an exit while another is on its way");
-            if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
-                Wrong("an exit of a trade that is gone");
-            if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
-            if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
-                Wrong("an order on a bar of the past");
-        }
-
-        /// <summary>The strategy asks for a stop at a price in ticks.</summary>
-        public void MovingStop(long price)
-        {
-            int side = Math.Sign(simulation.strategy.Position.Net);
-            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
-                Wrong("a stop asked for at the market");
+            handAt = Math.Min(handAt, Now);
+            if (!Orphaned) closedAt = Math.Min(closedAt, Now);
         }
 
         /// <summary>After every event.</summary>
@@ -190,13 +158,15 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
+            LookAtMoney();
+            if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             int buttons = simulation.Buttons;
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
                 Wrong(buttons + " buttons on the chart");
-            bool blocked = Now > Math.Min(killedAt, pressedAt) + FlatLimit && answerable && !over && !Orphaned;
+            bool blocked = Now > Math.Min(brokeAt, Math.Min(killedAt, pressedAt)) + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
-                Wrong("a position while the kill switch is on");
+                Wrong("a position while the kill switch is on, or after the loss limit");
         }
 
         /// <summary>When nothing is on its way: what the strategy believes is what is there.</summary>
@@ -227,15 +197,9 @@ namespace RLTrader.Host
             if (stops > 1) Wrong("more than one stop");
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
+            if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
                 Wrong("a stop without a position");
-        }
-
-        private void EnteringPast()
-        {
-            if (simulation.strategy.Position.Net != 0) Wrong("an entry while a trade is open");
-            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 3600000)
-                Wrong("an entry when everything is to be flat");
         }
 
         /// <summary>After a bar of the past in the Strategy Analyzer.</summary>
@@ -244,9 +208,11 @@ namespace RLTrader.Host
             ScriptedStrategy strategy = simulation.strategy;
             int net = strategy.Position.Net;
             if (Math.Abs(net) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
-            if (Exchange.Own != 0 || strategy.Account.Orders.Count > 0) Wrong("a backtest touches the account");
-            if (net != 0 && Now > simulation.EndOfSession - 60000 && Now <= simulation.EndOfSession)
-                Wrong("a position after the time when everything is to be flat");
+            if (Exchange.Own != 0 || strategy.Account.Orders.Count > 1) Wrong("a backtest touches the account");
+            // An exit is sent at the first bar's close that is late, and filled in the bar after it.
+            if (net != 0 && lateBars > 0) Wrong("a position after the time when everything is to be flat");
+            bool isLate = Now >= simulation.EndOfSession - 120000 && Now <= simulation.EndOfSession;
+            lateBars = isLate ? lateBars + 1 : 0;
             if (strategy.Trader == null) Wrong("a backtest does not run");
             else if (strategy.Trader.Custody.Trade.Net != net || strategy.Agent.Position.Side != Math.Sign(net))
                 Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + net);

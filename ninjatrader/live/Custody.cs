@@ -327,7 +327,7 @@ namespace RLTrader
         {
             if (orders.AccountNet == 0)
             {
-                Trade.Abandon();
+                Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
                 Follow();
                 flattenSent = null;
             }
@@ -345,7 +345,7 @@ namespace RLTrader
             halted = true;
             foreach (OwnOrder order in Trade.Orders)
                 if (order.Live) Cancel(order);
-            Trade.Abandon();
+            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
             Follow();
         }
 

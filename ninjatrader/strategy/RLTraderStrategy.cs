@@ -31,7 +31,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         private volatile Run run;  // null before it is loaded and after Terminated
         private Run loaded;        // the same, but for Terminated, which may come in the middle of an order call
         private SessionIterator sessions;
-        private Timer timer;
+        private IDisposable clock;
         private DateTime lastTick, newestBar;
 
         private static DateTime Now { get { return NinjaTrader.Core.Globals.Now; } }
@@ -123,10 +123,10 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (known != null && State == State.Realtime) known.Inbox.Do(known.Trader.Clock);
         }
 
-        /// <summary>Begin to call <see cref="Tick"/> every second, prices or not.</summary>
-        protected virtual void StartClock()
+        /// <summary>Begin to do something every second, prices or not, until what is returned is disposed of.</summary>
+        protected virtual IDisposable EverySecond(Action work)
         {
-            timer = new Timer(nothing => TriggerCustomEvent(state => Tick(), null), null, 1000, 1000);
+            return new Timer(nothing => TriggerCustomEvent(state => work(), null), null, 1000, 1000);
         }
 
         /// <summary>Do something after some seconds, whatever has become of this instance.</summary>
@@ -201,13 +201,13 @@ namespace NinjaTrader.NinjaScript.Strategies
             known.Inbox.Do(() => known.Trader.Begin(mode, FlattenOnStart));
             if (mode == Mode.Backtest) return;
             ShowButton();
-            StartClock();
+            clock = EverySecond(Tick);
         }
 
         private void End()
         {
-            Timer running = timer;
-            timer = null;
+            IDisposable running = clock;
+            clock = null;
             if (running != null) running.Dispose();
             HideButton();
             Run known = run;

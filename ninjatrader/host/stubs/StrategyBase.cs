@@ -15,7 +15,7 @@ namespace RLTrader.Host
     {
         Order Enter(int side, int quantity, string signal);
         Order Exit(int side, int quantity, string signal, string fromEntry);
-        void SetStop(CalculationMode mode, double value);
+        void SetStop(CalculationMode mode, double value, bool simulated);
         void SetTarget(CalculationMode mode, double value);
         void Cancel(Order order);
         void Log(string message, LogLevel level);
@@ -130,7 +130,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop)
         {
-            Platform.SetStop(mode, value);
+            Platform.SetStop(mode, value, isSimulatedStop);
         }
 
         protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value)

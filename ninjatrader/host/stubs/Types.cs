@@ -97,7 +97,7 @@ namespace NinjaTrader.Cbi
     /// <summary>help: account_class, flatten, get, orders_account, positions_account.</summary>
     public sealed class Account
     {
-        internal Action Flattened = () => { };
+        internal Action<ICollection<Instrument>> Flattened = instruments => { };
         internal double Cash = 50000;
 
         public Account()
@@ -112,7 +112,7 @@ namespace NinjaTrader.Cbi
         public Collection<Position> Positions { get; private set; }
         public Collection<Order> Orders { get; private set; }
         public double Get(AccountItem itemType, Currency currency) { return Cash; }
-        public void Flatten(ICollection<Instrument> instruments) { Flattened(); }
+        public void Flatten(ICollection<Instrument> instruments) { Flattened(instruments); }
     }
 
     /// <summary>help: order, isterminalstate. One object an order, whose properties are always the current
