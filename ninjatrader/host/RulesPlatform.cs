@@ -60,7 +60,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode;
         private double stopValue, targetValue, entry, close;
         private int side, quantity, entries, executions;
-        private DateTime opened, now, entered;
+        private DateTime opened, entered, now = new DateTime(2026, 1, 1);
 
         public RulesPlatform(string bundle, string symbol, Manners manners, string userFolder, TextWriter trades,
             TextWriter log)

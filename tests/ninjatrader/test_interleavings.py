@@ -56,9 +56,13 @@ def test_a_fault_of_the_order_handling_is_found(name: str) -> None:
 @pytest.mark.parametrize("renewed", ["true", "false"])
 def test_orders_on_bars_of_the_past_show_in_what_they_do(renewed: str) -> None:
     """Not only by being sent: renewed on the account, or never filled, at the switch to real time."""
-    blind = ("Requests.cs", 'Wrong("an order on a bar of the past");\n            if (simulation.Scenario', "if (simulation.Scenario")
+    told = 'Wrong("an order on a bar of the past");'
+    blind = (
+        ("Requests.cs", f"if (simulation.strategy.State != State.Realtime) {told}", ""),
+        ("Requests.cs", f"                {told}", "                Now.ToString();"),
+    )
     outcome = ("Backfill.cs", "bool renew = broker.OneIn(2);", f"bool renew = {renewed};")
-    found(*FORMER["3 orders on bars of the past"], blind, outcome)
+    found(*FORMER["3 orders on bars of the past"], *blind, outcome)
 
 
 def test_a_broken_rule_comes_with_its_smallest_scenario_and_the_same_again() -> None:
