@@ -25,9 +25,12 @@ COMMANDS = {
         "rltrader.import_:import_",
         "Read SOURCE, of PyTorch or SB3, as a policy file.",
     ),
+    "ninjatrader": Lazy(
+        "rltrader.live.ninjatrader:ninjatrader", "Take the strategy's C# sources to NinjaTrader."
+    ),
     "parity": Lazy("rltrader.parity:parity", "Prove that the port is the reference."),
     "replay": Lazy(
-        "rltrader.replay:replay",
+        "rltrader.live.replay:replay",
         "Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.",
     ),
     "train": Lazy(

@@ -17,6 +17,9 @@ namespace RLTrader.Host
         public Resting Other;              // of the same OCO pair
         public int Owner;                  // number of the instance that sent it
         public int Changing;
+        public long Sent, CancelAsked = long.MinValue / 2; // when the strategy did, by the clock
+        public bool Lost;
+        public bool Past;                  // known to the platform alone: of a bar of the past
         public long Told;                  // when the platform hears of it last
 
         public int Left { get { return Quantity - Filled; } }
@@ -53,21 +56,28 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow,
-            StopAndExit;
+            PartialStop, Slow, StopAndExit, LoseStop;
+
+        /// <summary>Whether a stop is accepted and never said to be working until it is set off.</summary>
+        public bool AcceptsStops;
+
+        /// <summary>Sales less purchases of the strategy's, in ticks times contracts.</summary>
+        public long Paid;
 
         /// <summary>Send an order; it arrives after a while, or at once.</summary>
         public void Send(Resting order, Role role, bool atOnce)
         {
             Orders.Add(order);
             Report(order, OrderState.Submitted);
+            order.Lost = role == Role.Stop && Take(ref LoseStop); // nobody ever hears of it again
+            if (order.Lost) return;
             Later(atOnce, () => Arrive(order, role, atOnce));
         }
 
         /// <summary>Ask for another price or quantity; the answer comes later.</summary>
         public void Change(Resting order, long price, int quantity, bool atOnce)
         {
-            if (order.Over) return;
+            if (order.Over || order.Lost) return;
             order.Changing++;
             Report(order, OrderState.ChangePending);
             Report(order, OrderState.ChangeSubmitted);
@@ -82,7 +92,9 @@ namespace RLTrader.Host
                     order.Price = price;
                     order.Quantity = Math.Max(quantity, order.Filled);
                 }
-                report(order, OrderState.Working, 0, 0, refused ? ErrorCode.UnableToChangeOrder : ErrorCode.NoError);
+                bool accepts = AcceptsStops && order.Type == OrderType.StopMarket;
+                OrderState now = accepts ? OrderState.Accepted : OrderState.Working;
+                report(order, now, 0, 0, refused ? ErrorCode.UnableToChangeOrder : ErrorCode.NoError);
                 if (order.Left == 0) Cancelled(order);
             });
         }
@@ -114,6 +126,7 @@ namespace RLTrader.Host
             order.Filled += quantity;
             order.Over = order.Left == 0;
             Own += order.Side * quantity;
+            Paid -= order.Side * quantity * price;
             report(order, order.Over ? OrderState.Filled : OrderState.PartFilled, quantity, price, ErrorCode.NoError);
         }
 
@@ -128,7 +141,7 @@ namespace RLTrader.Host
             }
             Report(order, OrderState.Accepted);
             order.There = true;
-            Report(order, OrderState.Working);
+            if (!AcceptsStops || order.Type != OrderType.StopMarket) Report(order, OrderState.Working);
             if (order.Type != OrderType.Market)
             {
                 Meet(order);

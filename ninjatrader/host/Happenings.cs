@@ -39,8 +39,22 @@ namespace RLTrader.Host
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
                 case Event.BadBar: badBar = true; break;
+                case Event.BadSound: badSound++; break;
+                case Event.LoseStop: exchange.LoseStop++; break;
+                case Event.OtherDown: OtherDown(); break;
+                case Event.BadQuote: badQuote++; break;
+                case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);
+        }
+
+        private void Press()
+        {
+            foreach (System.Windows.FrameworkElement control in new List<System.Windows.FrameworkElement>(chart.Controls))
+            {
+                watchdog.Pressed();
+                Try(((System.Windows.Controls.Button)control).Press);
+            }
         }
 
         private void Foreign(int contracts)
@@ -88,6 +102,8 @@ namespace RLTrader.Host
         {
             if (!enabled || stopping) return;
             enabled = realtime = false;
+            chart.Controls.Clear();
+            life++;
             watchdog.Crashed();
             clockwork.After(broker.Between(5000, 40000), Relaunch);
         }
@@ -120,6 +136,10 @@ namespace RLTrader.Host
             clockwork.After(broker.Below(400), Status);
             long at = clockwork.Now;
             int sent = instance;
+            clockwork.After(seconds * 500L, () =>
+            {
+                if (!ordersUp) Status(ConnectionStatus.Connecting);
+            });
             if (seconds > 10) clockwork.After(10000, () => LostTooLong(sent));
             clockwork.After(seconds * 1000L, () =>
             {
@@ -141,10 +161,23 @@ namespace RLTrader.Host
             if (strategy.ConnectionLossHandling == ConnectionLossHandling.Recalculate) clockwork.After(40000, Relaunch);
         }
 
+        // The connection of another account, which is lost and never comes back.
+        private void OtherDown()
+        {
+            ConnectionStatusEventArgs status = new ConnectionStatusEventArgs { Connection = new Connection() };
+            status.Status = status.PriceStatus = ConnectionStatus.ConnectionLost;
+            Call(() => strategy.Tell(status));
+        }
+
         private void Status()
         {
+            Status(ordersUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost);
+        }
+
+        private void Status(ConnectionStatus orders)
+        {
             ConnectionStatusEventArgs status = new ConnectionStatusEventArgs { Connection = connection };
-            status.Status = ordersUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
+            status.Status = orders;
             status.PriceStatus = pricesUp ? ConnectionStatus.Connected : ConnectionStatus.ConnectionLost;
             connection.Status = status.Status;
             Call(() => strategy.Tell(status));
@@ -192,18 +225,32 @@ namespace RLTrader.Host
             if (state == OrderState.Working || state == OrderState.Accepted) SetPrice(order);
             Say(string.Format("{0} {1} {2}", shown.Name, state, filled == 0 ? "" : filled + " at " + price));
             if (filled > 0) Account(order.Side * filled);
+            if (filled > 0) BookCash(order.Side * filled, price);
             if (order.Owner != instance) return;
             int number = instance;
-            if (!nameless.Contains(order)) Send(0, order, () =>
-                If(number, () => strategy.Tell(shown, state, total, shown.AverageFillPrice, UtcNow, error)));
+            if (!nameless.Contains(order)) Send(0, order, () => If(number, () =>
+            {
+                // The strategy cannot keep out of the platform's way before it is told.
+                rejection |= (state == OrderState.Rejected || error == ErrorCode.UnableToChangeOrder) && stopping;
+                strategy.Tell(shown, state, total, shown.AverageFillPrice, Local(UtcNow), error);
+            }));
             if (filled > 0) Executed(order, filled, price);
             if (!enabled) return;
             bool refused = error == ErrorCode.UnableToChangeOrder && broker.OneIn(2);
             bool rejected = state == OrderState.Rejected;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
-            rejection |= rejected;
             if (rejected || refused) StopCancelClose();
+        }
+
+        // An account's cash changes when contracts are closed, by what they made.
+        private void BookCash(int change, long price)
+        {
+            int closed = cashNet * change < 0 ? Math.Min(Math.Abs(cashNet), Math.Abs(change)) : 0;
+            account.Cash += closed * Math.Sign(cashNet) * (price - cashAverage) * DollarsOfTick;
+            int added = Math.Abs(change) - closed, left = Math.Abs(cashNet) - closed;
+            if (added > 0) cashAverage = (cashAverage * left + price * added) / (left + added);
+            cashNet += change;
         }
 
         private void Executed(Resting order, int filled, long price)
@@ -219,7 +266,7 @@ namespace RLTrader.Host
             execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
             execution.Order = nameless.Contains(order) ? null : order.Order;
             execution.OrderId = order.Order.OrderId;
-            execution.Time = UtcNow;
+            execution.Time = Local(UtcNow);
             execution.Account = account;
             int number = instance;
             bool first = true;

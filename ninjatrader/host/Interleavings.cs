@@ -20,16 +20,21 @@ namespace RLTrader.Host
                 string problem = new Simulation(scenario, false, scratch).Play();
                 if (problem == null) continue;
                 said.WriteLine(string.Format(CultureInfo.InvariantCulture, "broken after {0}: {1}", n + 1, problem));
-                Scenario small = Shrink(scenario, problem, scratch);
-                said.WriteLine(small);
-                Simulation again = new Simulation(small, true, scratch);
-                again.Play();
-                foreach (string line in again.Trace) said.WriteLine("  " + line);
-                return 1;
+                return Show(Shrink(scenario, problem, scratch), said);
             }
             said.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0} interleavings, no invariant broken",
                 count));
             return 0;
+        }
+
+        /// <summary>Play one and show it; 0 where every invariant held, 1 where one did not.</summary>
+        public static int Show(Scenario scenario, TextWriter said)
+        {
+            said.WriteLine(scenario);
+            Simulation played = new Simulation(scenario, true, Path.GetTempPath());
+            string problem = played.Play();
+            foreach (string line in played.Trace) said.WriteLine("  " + line);
+            return problem == null ? 0 : 1;
         }
 
         private static Scenario Shrink(Scenario scenario, string problem, string scratch)

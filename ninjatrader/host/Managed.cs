@@ -15,14 +15,27 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
+        private int badSound, badQuote, entries;
         private bool endInCall;
 
-        public double Bid { get { return pricesUp ? exchange.Bid * Tick : 0; } }
-        public double Ask { get { return pricesUp ? exchange.Ask * Tick : 0; } }
+        // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
+        public double Bid { get { return Quote(exchange.Bid); } }
+        public double Ask { get { return Quote(exchange.Ask); } }
+
+        private double Quote(long price)
+        {
+            if (Take(ref badQuote))
+            {
+                watchdog.Throwing();
+                throw new InvalidOperationException("no quote");
+            }
+            return OnPast ? pastClose * Tick : pricesUp ? price * Tick : 0;
+        }
 
         public Order Enter(int side, int quantity, string signal)
         {
             watchdog.Entering();
+            entries++;
             int held = strategy.Position.Net;
             bool alive = Alive(Role.Entry), bracket = Alive(Role.Stop) || Alive(Role.Target);
             bool ignored = Take(ref ignoreEntry) || alive || held * side > 0 || (held * side < 0 && bracket);
@@ -34,7 +47,7 @@ namespace RLTrader.Host
 
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
-            watchdog.Exiting(Alive(Role.Exit));
+            watchdog.Exiting(Alive(Role.Exit), signal);
             int held = strategy.Position.Net;
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
@@ -43,11 +56,12 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value)
+        public void SetStop(CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;
-            if (mode == CalculationMode.Price && pricesUp) watchdog.MovingStop((long)Math.Round(value / Tick));
+            if (simulated) watchdog.Wrong("a stop that only the platform knows");
+            if (mode == CalculationMode.Price && !OnPast) watchdog.MovingStop((long)Math.Round(value / Tick), pricesUp);
             if (strategy.Position.Net == 0 || strategy.State == State.Terminated) return;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && Mine(order) && roles[order] == Role.Stop)
@@ -63,10 +77,21 @@ namespace RLTrader.Host
         public void Cancel(Order order)
         {
             Resting found;
-            if (resting.TryGetValue(order, out found)) WhenUp(() => exchange.Cancel(found, Nested));
+            if (!resting.TryGetValue(order, out found)) return;
+            if (found.Past) EndPast(found, OrderState.Cancelled);
+            else
+            {
+                watchdog.Cancelling(found, roles[found]);
+                WhenUp(() => exchange.Cancel(found, Nested));
+            }
         }
 
         public void Stop() { clockwork.After(0, Terminate); }
+
+        public void Sound(string file)
+        {
+            if (Take(ref badSound)) throw new System.IO.FileNotFoundException("no such sound", file);
+        }
 
         public void Log(string message, LogLevel level)
         {
@@ -75,9 +100,10 @@ namespace RLTrader.Host
         }
 
         // Everything of the instrument on the account: orders are cancelled, and the position of this moment is closed.
-        private void FlattenAccount()
+        private void FlattenAccount(ICollection<Instrument> instruments)
         {
             Say("flatten");
+            watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
             if (!ordersUp) return; // it never leaves the platform
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
@@ -86,14 +112,25 @@ namespace RLTrader.Host
             {
                 if (!exchange.Open) return;
                 exchange.Own -= own;
+                exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
-                WhenUp(() => Account(-own - foreign));
+                long price = own > 0 ? exchange.Bid : exchange.Ask;
+                WhenUp(() =>
+                {
+                    Account(-own - foreign);
+                    BookCash(-own, price);
+                });
             });
         }
 
         private Order Submit(Role role, int side, int quantity, string name)
         {
             Resting order = Make(role, side, quantity, name, OrderType.Market, 0);
+            if (order.Past)
+            {
+                Dispatch(order, role);
+                return order.Order;
+            }
             if (!ordersUp)
             {
                 order.Over = true;
@@ -108,12 +145,15 @@ namespace RLTrader.Host
         {
             Order order = new Order { Name = name, OrderType = type, Quantity = quantity, Account = account };
             order.Instrument = instrument;
-            account.Orders.Add(order);
+            order.IsBacktestOrder = OnPast;
+            if (!OnPast) account.Orders.Add(order);
             order.OrderId = "order " + ++orderNumber;
             order.OrderAction = side > 0 ? role == Role.Entry ? OrderAction.Buy : OrderAction.BuyToCover
                 : role == Role.Entry ? OrderAction.SellShort : OrderAction.Sell;
             Resting made = new Resting { Order = order, Type = type, Side = side, Quantity = quantity, Price = price };
             made.Owner = instance;
+            made.Past = OnPast;
+            made.Sent = clockwork.Now;
             resting[order] = made;
             roles[made] = role;
             SetPrice(made);
@@ -151,8 +191,8 @@ namespace RLTrader.Host
             Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;
-            WhenUp(() => exchange.Send(stop, Role.Stop, Nested));
-            WhenUp(() => exchange.Send(target, Role.Target, Nested));
+            Dispatch(stop, Role.Stop);
+            Dispatch(target, Role.Target);
         }
 
         private void ResizeBrackets(int size)
@@ -171,6 +211,11 @@ namespace RLTrader.Host
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
             if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
+            if (order.Past)
+            {
+                AmendPast(order, price, quantity);
+                return;
+            }
             WhenUp(() => exchange.Change(order, price, quantity, Nested));
         }
 
@@ -179,8 +224,9 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
             {
                 Resting found = order;
-                if (!order.Over && Mine(order) && roles[order] != Role.Entry && order.Type != OrderType.Market)
-                    WhenUp(() => exchange.Cancel(found, Nested));
+                if (order.Over || !Mine(order) || roles[order] == Role.Entry || order.Type == OrderType.Market) continue;
+                if (order.Past) EndPast(order, OrderState.Cancelled);
+                else WhenUp(() => exchange.Cancel(found, Nested));
             }
         }
 
@@ -202,17 +248,20 @@ namespace RLTrader.Host
             if (stopping) return;
             stopping = true;
             Say("the platform stops the strategy");
-            clockwork.After(broker.Below(200), () =>
+            clockwork.After(broker.Below(200), () => Try(() => strategy.CloseStrategy(null)));
+        }
+
+        public void CloseStrategy(string signal)
+        {
+            stopping = true;
+            CancelOrders();
+            clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
             {
-                CancelOrders();
-                clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
-                {
-                    int held = strategy.Position.Net;
-                    if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), "Close",
-                        OrderType.Market, 0), Role.Other, false);
-                    Terminate();
-                }));
-            });
+                int held = strategy.Position.Net;
+                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? "Close",
+                    OrderType.Market, 0), Role.Other, false);
+                Terminate();
+            }));
         }
 
         private void CancelOrders()
@@ -220,7 +269,7 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
             {
                 Resting found = order;
-                if (!order.Over && Mine(order)) WhenUp(() => exchange.Cancel(found, false));
+                if (!order.Over && Mine(order) && !order.Past) WhenUp(() => exchange.Cancel(found, false));
             }
         }
 

@@ -3,6 +3,9 @@
 //   mono host.exe interleavings COUNT [FIRST_SEED]
 //       random interleavings of events; the first that breaks a rule is made small and shown.
 //
+//   mono host.exe play SEED
+//       one of them, event by event.
+//
 //   mono host.exe threads ROUNDS
 //       callbacks and the strategy's end from several threads at once.
 //
@@ -42,13 +45,16 @@ namespace RLTrader.Host
                     && (args.Length == 2
                         || ulong.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out seed)))
                     return Interleavings.Run(count, seed, Console.Out);
+                if (args.Length == 2 && args[0] == "play"
+                    && ulong.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out seed))
+                    return Interleavings.Show(Scenario.Make(seed), Console.Out);
                 if (args.Length == 2 && args[0] == "threads" && Whole(args[1], out count))
                     return Threads.Run(count, Console.Out);
                 Manners manners;
                 if (args.Length >= 5 && args.Length <= 6 && args[0] == "rules"
                     && Enum.TryParse(args[3], true, out manners))
                     return Rules(args, manners, settings);
-                return Refuse("usage: host interleavings COUNT [FIRST_SEED] | host threads ROUNDS | "
+                return Refuse("usage: host interleavings COUNT [FIRST_SEED] | host play SEED | host threads ROUNDS | "
                     + "host rules BUNDLE SYMBOL MANNERS USER_FOLDER [BARS] [--set=NAME=VALUE ...]");
             }
             catch (BundleException error) { return Refuse("error: " + error.Message); }

@@ -60,7 +60,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode;
         private double stopValue, targetValue, entry, close;
         private int side, quantity, entries, executions;
-        private DateTime opened, now, entered;
+        private DateTime opened, entered, now = new DateTime(2026, 1, 1);
 
         public RulesPlatform(string bundle, string symbol, Manners manners, string userFolder, TextWriter trades,
             TextWriter log)
@@ -164,7 +164,7 @@ namespace RLTrader.Host
             return order;
         }
 
-        public void SetStop(CalculationMode mode, double value)
+        public void SetStop(CalculationMode mode, double value, bool simulated)
         {
             stopMode = mode;
             stopValue = value;
@@ -178,6 +178,8 @@ namespace RLTrader.Host
         public void SetTarget(CalculationMode mode, double value) { targetValue = value; }
         public void Cancel(Order order) { }
         public void Stop() { }
+        public void CloseStrategy(string signal) { }
+        public void Sound(string file) { }
         public void Log(string message, LogLevel level) { log.WriteLine("log " + level + " " + message); }
 
         // Within a bar the stop is looked at first.

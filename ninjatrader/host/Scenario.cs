@@ -26,7 +26,7 @@ namespace RLTrader.Host
             PartialEntry,
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
-        Disable, Crash, Kill, Quiet, Jump, BadBar
+        Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, Press
     }
 
     /// <summary>One thing that happens.</summary>
@@ -59,7 +59,13 @@ namespace RLTrader.Host
         /// <summary>New York minute at which real time begins, and at which the session ends.</summary>
         public int FirstMinute, SessionEnd;
 
-        public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits;
+        /// <summary>Hours that the platform's time zone is ahead of UTC.</summary>
+        public int Zone;
+
+        /// <summary>Dollars: the day's loss limit, and the balance above which the floor trails; 0 is none.</summary>
+        public int DailyLoss, FloorStart;
+
+        public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer, AcceptsStops;
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -80,6 +86,12 @@ namespace RLTrader.Host
             made.Shadow = chance.OneIn(25);
             made.ChangedSettings = chance.OneIn(6);
             made.KeepsExits = chance.OneIn(3);
+            made.OnChart = chance.OneIn(2);
+            made.Analyzer = chance.OneIn(20);
+            made.AcceptsStops = chance.OneIn(3);
+            made.Zone = chance.OneIn(3) ? 0 : chance.Between(-8, 9);
+            if (chance.OneIn(8)) made.DailyLoss = 25 * chance.Between(4, 12) * made.Contracts;
+            else if (chance.OneIn(8)) made.FloorStart = 52500 - 25 * chance.Between(4, 12) * made.Contracts;
             for (int minute = 1; minute <= made.Minutes; minute++)
                 if (chance.OneIn(2))
                     made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
@@ -90,8 +102,9 @@ namespace RLTrader.Host
 
         private void AddUnkind(Chance chance)
         {
-            Event what = (Event)chance.Between((int)Event.RejectEntry, (int)Event.BadBar);
-            bool rare = what == Event.Disable || what == Event.Crash || what == Event.Kill || what == Event.CloseByHand;
+            Event what = (Event)chance.Between((int)Event.RejectEntry, (int)Event.Press);
+            bool rare = what == Event.Disable || what == Event.Crash || what == Event.Kill || what == Event.CloseByHand
+                || what == Event.Press || what == Event.BadQuote;
             if (rare && !chance.OneIn(2)) return;
             int amount = 1;
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
@@ -144,11 +157,14 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}: {13}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}: {19}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
                 Shadow ? ", shadow" : "", ChangedSettings ? ", settings changed" : "", KeepsExits ? ", exits kept" : "",
+                OnChart ? ", on a chart" : "", AcceptsStops ? ", stops are only accepted" : "",
+                Zone == 0 ? "" : ", zone " + Zone, DailyLoss == 0 ? "" : ", may lose " + DailyLoss,
+                FloorStart == 0 ? "" : ", floor from " + FloorStart, Analyzer ? ", in the Strategy Analyzer" : "",
                 string.Join("; ", parts.ToArray()));
         }
     }

@@ -37,8 +37,9 @@ namespace RLTrader.Host
             Manifest rules = new Manifest();
             rules.Folder = rules.PolicyDigest = "";
             rules.Certificate = "same";
+            rules.Proved = true;
             rules.Symbol = "ES";
-            rules.Session = "all";
+            rules.Session = SessionKind.All;
             rules.Phase = phase;
             rules.PositionFeatures = phase == 1 ? 5 : 8;
             rules.Actions = phase == 1 ? 3 : 6;
@@ -67,7 +68,20 @@ namespace RLTrader.Host
     {
         internal Action<int, Action> Delay = (seconds, work) => { };
 
-        protected override void StartClock() { }
+        /// <summary>Clocks that run.</summary>
+        internal int Clocks;
+
+        private sealed class Clock : IDisposable
+        {
+            public HostedStrategy Owner;
+            public void Dispose() { Owner.Clocks--; }
+        }
+
+        protected override IDisposable EverySecond(Action work)
+        {
+            Clocks++;
+            return new Clock { Owner = this };
+        }
         protected override void Later(int seconds, Action work) { Delay(seconds, work); }
 
         internal void Second() { Tick(); }
@@ -80,6 +94,9 @@ namespace RLTrader.Host
 
         internal Agent Agent;
         internal Func<Agent> MakeAgent;
+        internal Action<Exception> Faulted = error => { };
+
+        protected override void OnFault(Exception error) { Faulted(error); }
 
         protected override Agent LoadAgent() { return Agent = MakeAgent(); }
         protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart,

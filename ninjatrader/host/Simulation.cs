@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
+using NinjaTrader.Gui.Chart;
 using NinjaTrader.NinjaScript;
 
 namespace RLTrader.Host
@@ -11,7 +12,7 @@ namespace RLTrader.Host
     /// <summary>Plays a scenario and says what went wrong.</summary>
     public sealed partial class Simulation
     {
-        public const double Tick = 0.25;
+        public const double Tick = 0.25, DollarsOfTick = 12.5;
 
         private static readonly DateTime Midnight = new DateTime(2026, 6, 9, 4, 0, 0, DateTimeKind.Utc); // New York's
 
@@ -30,6 +31,7 @@ namespace RLTrader.Host
         private readonly Account account = new Account();
         private readonly Position accountPosition;
         private readonly Instrument instrument = new Instrument();
+        private readonly ChartControl chart = new ChartControl();
         private readonly Connection connection = new Connection();
         private readonly List<Action> held = new List<Action>();
         private readonly HashSet<Resting> nameless = new HashSet<Resting>();
@@ -39,6 +41,11 @@ namespace RLTrader.Host
         private long lastTold, catchingUp;
         private int wish, executionNumber, loseExecution;
         private bool badBar;
+        private int life; // of the platform's process
+        private int cashNet;
+        private double cashAverage;
+        private readonly TimeZoneInfo zone;
+        private readonly string folder;
 
         public Simulation(Scenario scenario, bool trace, string scratch)
         {
@@ -51,11 +58,26 @@ namespace RLTrader.Host
             instrument.MasterInstrument.Name = "ES";
             instrument.MasterInstrument.TickSize = Tick;
             instrument.MasterInstrument.PointValue = 50;
+            chart.Dispatcher.Queue = work =>
+            {
+                int now = life;
+                clockwork.After(messenger.Below(200), () => { if (now == life) Try(work); });
+            };
+            chart.Controls.CollectionChanged += (sender, change) =>
+            {
+                if (change.OldItems == null) return;
+                foreach (System.Windows.Controls.Button old in change.OldItems)
+                    if (old.Heard) watchdog.Wrong("a button that is taken away is still listened to");
+            };
+            zone = TimeZoneInfo.CreateCustomTimeZone("platform", TimeSpan.FromHours(scenario.Zone), "platform", "platform");
+            exchange.AcceptsStops = scenario.AcceptsStops;
+            folder = System.IO.Path.Combine(scratch, "limits-" + scenario.Seed);
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
             accountPosition = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(accountPosition);
+            AddAnotherInstrument();
             killFile = scenario.Steps.Exists(step => step.Event == Event.Kill)
                 ? System.IO.Path.Combine(scratch, "kill-" + scenario.Seed) : "";
             watchdog = new Watchdog(this);
@@ -68,6 +90,9 @@ namespace RLTrader.Host
 
         /// <summary>Milliseconds from the start to the end of the session.</summary>
         public long EndOfSession { get { return (Scenario.SessionEnd - Scenario.FirstMinute) * 60000L; } }
+
+        /// <summary>Buttons on the chart that are listened to, or that are left there.</summary>
+        internal int Buttons { get { return chart.Controls.Count; } }
 
         /// <summary>What the account holds, as the platform was told.</summary>
         internal int AccountNet { get { return accountPosition.Net; } }
@@ -86,10 +111,15 @@ namespace RLTrader.Host
         /// is.</summary>
         public string Play()
         {
-            NinjaTrader.Core.Globals.Clock = () => UtcNow;
+            SetClock();
             try
             {
                 MakePast();
+                if (Scenario.Analyzer)
+                {
+                    PlayAnalyzer();
+                    return watchdog.Problem;
+                }
                 if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
                 Launch();
                 long end = PlanMarket();
@@ -106,6 +136,7 @@ namespace RLTrader.Host
             finally
             {
                 if (killFile.Length > 0) System.IO.File.Delete(killFile);
+                if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
             }
             return watchdog.Problem;
         }
@@ -113,26 +144,49 @@ namespace RLTrader.Host
         /// <summary>Start an instance and let no time pass.</summary>
         internal void LaunchOnly()
         {
-            NinjaTrader.Core.Globals.Clock = () => Start;
+            SetClock();
             MakePast();
             Launch();
         }
+
+        // What the account holds beside: another instrument, which is nobody's business here.
+        private void AddAnotherInstrument()
+        {
+            Instrument other = new Instrument();
+            other.MasterInstrument.Name = "NQ";
+            account.Positions.Add(new Position { Account = account, Instrument = other, Net = 3 });
+            Order stop = new Order { Name = OrderNames.Stop, Instrument = other, Account = account, Quantity = 3 };
+            stop.OrderType = OrderType.StopMarket;
+            stop.OrderState = OrderState.Working;
+            account.Orders.Add(stop);
+        }
+
+        // Times are told in the zone of the platform's settings.
+        private void SetClock()
+        {
+            NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo = zone;
+            NinjaTrader.Core.Globals.Clock = () => Local(UtcNow);
+        }
+
+        private DateTime Local(DateTime utc) { return TimeZoneInfo.ConvertTimeFromUtc(utc, zone); }
 
         internal void Say(string what) { if (Trace != null) Trace.Add(Stamp + what); }
 
         private void MakePast()
         {
-            for (int n = Scenario.Past; n > 0; n--)
+            for (int n = Scenario.Past; n > 0; n--) past.Add(PastBar(-n));
+        }
+
+        private long[] PastBar(int minute)
+        {
+            long open = exchange.Last, high = open, low = open;
+            for (int k = 0; k < 4; k++)
             {
-                long open = exchange.Last, high = open, low = open;
-                for (int k = 0; k < 4; k++)
-                {
-                    exchange.Last += market.Between(-3, 3);
-                    high = Math.Max(high, exchange.Last);
-                    low = Math.Min(low, exchange.Last);
-                }
-                past.Add(new[] { -n, open, high, low, exchange.Last, 10L });
+                exchange.Last += market.Between(-3, 3);
+                high = Math.Max(high, exchange.Last);
+                low = Math.Min(low, exchange.Last);
             }
+            return new[] { minute, open, high, low, exchange.Last, 10L };
         }
 
         // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it
@@ -178,14 +232,18 @@ namespace RLTrader.Host
             past.Add(bar);
             long[] closed = bar;
             bar = null;
+            if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
+            int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
             Show(closed);
+            if ((wanted == PositionTracker.Buy || wanted == PositionTracker.Sell) && sent == entries)
+                watchdog.Wrong("an entry that was wished for is not sent");
             if (badBar) Show(closed); // the same bar once more
             badBar = false;
         }
 
         private void Show(long[] values)
         {
-            Call(() => strategy.Show(Start.AddMinutes(values[0] + 1), values[1] * Tick, values[2] * Tick,
+            Call(() => strategy.Show(Local(Start.AddMinutes(values[0] + 1)), values[1] * Tick, values[2] * Tick,
                 values[3] * Tick,
                 values[4] * Tick, values[5]));
         }
@@ -212,29 +270,42 @@ namespace RLTrader.Host
             instance++;
             stopping = rejection = false;
             entryContracts = 0;
+            untilFlat = false;
             strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
             strategy.Position = new Position { Account = account, Instrument = instrument };
             strategy.PositionAccount = accountPosition;
             strategy.Bars = new Bars { Calendar = Session };
+            strategy.IsInStrategyAnalyzer = Scenario.Analyzer;
+            strategy.ChartControl = Scenario.OnChart ? chart : null;
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
             strategy.MakeAgent =
                 () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
+            strategy.Faulted = watchdog.Faulted;
             enabled = true;
             realtime = false;
             Try(() => strategy.Become(State.SetDefaults));
-            strategy.LogFolder = null;
+            strategy.LogFolder = folder;
+            strategy.DailyLossLimit = Scenario.DailyLoss;
+            strategy.FloorStart = Scenario.FloorStart;
             strategy.FlattenOnStart = Scenario.FlattenOnStart;
             strategy.FlattenOnStop = Scenario.FlattenOnStop;
             strategy.Shadow = Scenario.Shadow;
             strategy.KillFile = killFile;
+            strategy.AlertSound = "alert.wav";
             if (Scenario.ChangedSettings) ChangeSettings();
             Try(() => strategy.Become(State.Configure));
             Try(() => strategy.Become(State.DataLoaded));
             Try(() => strategy.Become(State.Historical));
-            foreach (long[] values in past) Show(values);
+            foreach (long[] values in past)
+            {
+                FillPast(values[1], values[2], values[3], values[4]);
+                Show(values);
+            }
+            if (Scenario.Analyzer) return;
             Try(() => strategy.Become(State.Transition));
+            SwitchToRealtime();
             realtime = true;
             Try(() => strategy.Become(State.Realtime));
             watchdog.Launched();
@@ -253,13 +324,13 @@ namespace RLTrader.Host
         private DateTime[] Session(DateTime local)
         {
             DateTime end = Midnight.AddMinutes(Scenario.SessionEnd), begin = Midnight.AddMinutes(-360);
-            if (local < end) return new[] { begin, end };
-            return new[] { Midnight.AddMinutes(1080), Midnight.AddMinutes(1440 + 1020) };
+            if (local < Local(end)) return new[] { Local(begin), Local(end) };
+            return new[] { Local(Midnight.AddMinutes(1080)), Local(Midnight.AddMinutes(1440 + 1020)) };
         }
 
         private int Wish()
         {
-            if (!realtime) return market.Below(4); // on bars of the past something is always wished for
+            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past something is always wished for
             int taken = wish;
             wish = 0;
             return taken;

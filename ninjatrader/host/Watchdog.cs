@@ -7,14 +7,15 @@ using NinjaTrader.NinjaScript;
 namespace RLTrader.Host
 {
     /// <summary>Holds a simulation to its invariants; keeps the first that is broken.</summary>
-    public sealed class Watchdog
+    public sealed partial class Watchdog
     {
-        private const long Never = long.MaxValue / 4, BareLimit = 20000, FlatLimit = 30000, OrphanLimit = 32000,
+        private const long Never = long.MaxValue / 4, BareLimit = 25000, FlatLimit = 30000, OrphanLimit = 32000,
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, handAt = Never,
-            lostAt = -60000;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never, handAt = Never,
+            lostAt = -60000, endedAt, launchedAt;
+        private int throws, lateBars;
         private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -46,6 +47,8 @@ namespace RLTrader.Host
         public void Launched()
         {
             over = crashed = false;
+            launchedAt = Now;
+            pressedAt = closedAt = Never;
             bare = late = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
             {
@@ -63,6 +66,7 @@ namespace RLTrader.Host
         public void Ended()
         {
             over = true;
+            endedAt = Now;
             bare = 0;
             told = false;
         }
@@ -73,6 +77,27 @@ namespace RLTrader.Host
             told = false;
         }
 
+        /// <summary>The platform throws in a property that the strategy asks for.</summary>
+        public void Throwing() { throws++; }
+
+        /// <summary>Something threw in the strategy's own work, because of the platform or by itself.</summary>
+        public void Faulted(Exception error)
+        {
+            if (--throws < 0) Wrong("the strategy throws: " + error.GetType().Name + ": " + error.Message);
+        }
+
+        /// <summary>Whether nothing stands against an entry at this bar's close.</summary>
+        public bool MustEnter
+        {
+            get
+            {
+                bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
+                    && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
+                    && brokenSince == Never && Exchange.Paid * Simulation.DollarsOfTick > -75 * simulation.Scenario.Contracts;
+                return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
+            }
+        }
+
         public void Lost() { lostAt = Now; }
 
         public void Happened(Event what)
@@ -81,38 +106,16 @@ namespace RLTrader.Host
             if (what == Event.Kill) killedAt = Now;
         }
 
-        public void ClosedByHand() { handAt = Math.Min(handAt, Now); }
-
-        /// <summary>The strategy sends an entry.</summary>
-        public void Entering()
+        /// <summary>The user presses the button that stops trading.</summary>
+        public void Pressed()
         {
-            if (simulation.strategy.State != State.Realtime) Wrong("an order on a bar of the past");
-            if (simulation.Scenario.Shadow) Wrong("an order in shadow mode");
-            if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
-            if (Now > killedAt + Fresh) Wrong("an entry while the kill switch is on");
-            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
-                Wrong("an entry when everything is to be flat");
-            if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
-            if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
+            if (!over) pressedAt = Math.Min(pressedAt, Now);
         }
 
-        /// <summary>The strategy sends an exit.</summary>
-        public void Exiting(bool another)
+        public void ClosedByHand()
         {
-            if (another) Wrong("an exit while another is on its way");
-            if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
-                Wrong("an exit of a trade that is gone");
-            if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
-            if (simulation.strategy.State != State.Realtime && simulation.enabled)
-                Wrong("an order on a bar of the past");
-        }
-
-        /// <summary>The strategy asks for a stop at a price in ticks.</summary>
-        public void MovingStop(long price)
-        {
-            int side = Math.Sign(simulation.strategy.Position.Net);
-            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
-                Wrong("a stop asked for at the market");
+            handAt = Math.Min(handAt, Now);
+            if (!Orphaned) closedAt = Math.Min(closedAt, Now);
         }
 
         /// <summary>After every event.</summary>
@@ -155,9 +158,15 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
-            bool blocked = Now > killedAt + FlatLimit && answerable && !over && !Orphaned;
+            LookAtMoney();
+            if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
+            int buttons = simulation.Buttons;
+            if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
+            if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
+                Wrong(buttons + " buttons on the chart");
+            bool blocked = Now > Math.Min(brokeAt, Math.Min(killedAt, pressedAt)) + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
-                Wrong("a position while the kill switch is on");
+                Wrong("a position while the kill switch is on, or after the loss limit");
         }
 
         /// <summary>When nothing is on its way: what the strategy believes is what is there.</summary>
@@ -188,8 +197,28 @@ namespace RLTrader.Host
             if (stops > 1) Wrong("more than one stop");
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
+            if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
                 Wrong("a stop without a position");
+        }
+
+        /// <summary>After a bar of the past in the Strategy Analyzer.</summary>
+        public void PastBar()
+        {
+            ScriptedStrategy strategy = simulation.strategy;
+            int net = strategy.Position.Net;
+            if (Math.Abs(net) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
+            if (Exchange.Own != 0 || strategy.Account.Orders.Count > 1) Wrong("a backtest touches the account");
+            // An exit is sent at the first bar's close that is late, and filled in the bar after it.
+            if (net != 0 && lateBars > 0) Wrong("a position after the time when everything is to be flat");
+            bool isLate = Now >= simulation.EndOfSession - 120000 && Now <= simulation.EndOfSession;
+            lateBars = isLate ? lateBars + 1 : 0;
+            if (strategy.Trader == null) Wrong("a backtest does not run");
+            else if (strategy.Trader.Custody.Trade.Net != net || strategy.Agent.Position.Side != Math.Sign(net))
+                Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + net);
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && order.Type == OrderType.StopMarket && order.Price != strategy.Agent.Position.Stop)
+                    Wrong("the tracker's stop is at " + strategy.Agent.Position.Stop + " and the order's at " + order.Price);
         }
 
         public void AtEnd()

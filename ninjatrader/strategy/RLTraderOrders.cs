@@ -87,8 +87,16 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             Log("RLTrader: " + text, loud ? LogLevel.Alert : LogLevel.Warning);
             if (!loud || State != State.Realtime) return;
-            if (AlertSound.Length > 0) PlaySound(AlertSound);
-            if (AlertMail.Length > 0) SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text);
+            try
+            {
+                if (AlertSound.Length > 0) PlaySound(AlertSound);
+                if (AlertMail.Length > 0) SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text);
+            }
+            catch (Exception error)
+            {
+                // Whatever is wrong with a sound or a mail, a position must not be left alone for it.
+                Log("RLTrader: an alert could not be given by sound or mail (" + error.Message + ")", LogLevel.Warning);
+            }
         }
 
         // An ignored order method returns null.

@@ -1,6 +1,5 @@
-// What a user may set, what the strategy sets itself, and what it refuses. Whatever the grid of settings allows to be
-// changed after SetDefaults is set once more in Configure, since each of these changes what a fill or a loss of the
-// connection does.
+// What a user may set, and what the strategy sets itself: whatever the grid of settings allows to be changed after
+// SetDefaults is set once more in Configure, since each of these changes what a fill or a loss of the connection does.
 using System;
 using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
@@ -121,47 +120,6 @@ namespace NinjaTrader.NinjaScript.Strategies
             BarsRequiredToTrade = 0;       // the stream counts its own bars, those of the session
         }
 
-        // Throws BundleException with what is wrong and what to do.
-        private void Refuse()
-        {
-            if (BarsPeriod.BarsPeriodType != BarsPeriodType.Minute || BarsPeriod.Value != 1)
-                throw new BundleException("the policy was trained on one-minute bars; use a one-minute series");
-            if (BarsPeriod.MarketDataType != MarketDataType.Last)
-                throw new BundleException("the policy was trained on traded prices; use a series based on Last");
-            if (Calculate != Calculate.OnBarClose || StopTargetHandling != StopTargetHandling.ByStrategyPosition)
-                throw new BundleException("a setting was changed after Configure; reload the strategy");
-            if (MinutesBeforeEnd < 1 || DailyLossLimit < 0 || FloorStart < 0)
-                throw new BundleException("a limit is below its least value; correct the settings");
-            if (!IsInStrategyAnalyzer && !Shadow) RefuseAccount();
-        }
-
-        private void RefuseAccount()
-        {
-            string[] names = AllowedAccounts.Split(',');
-            bool listed = false;
-            foreach (string name in names) listed |= Account != null && name.Trim() == Account.Name;
-            if (AllowedAccounts.Trim().Length > 0 && !listed)
-                throw new BundleException(
-                    "this account is not among \"Allowed accounts\"; choose one that is, or add it");
-            if (Simulated) return;
-            if (!AllowLiveAccounts)
-                throw new BundleException("this account is not a simulation, and live accounts are not allowed; "
-                    + "nothing is traded until \"Allow live accounts\" says so");
-            if (!listed)
-                throw new BundleException("a live account has to be named in \"Allowed accounts\"; add its exact name");
-        }
-
-        private void RefuseContract(Manifest manifest)
-        {
-            string symbol = Instrument.MasterInstrument.Name;
-            if (symbol != manifest.Symbol || Math.Abs(TickSize - manifest.TickSize) > 1e-12)
-                throw new BundleException("the policy trades " + manifest.Symbol + " and this chart is " + symbol
-                    + "; use the policy's own contract");
-            if (Math.Abs(Instrument.MasterInstrument.PointValue * TickSize - manifest.TickValue) > 1e-9)
-                throw new BundleException("a tick of this contract is worth something else than the policy's; "
-                    + "check the instrument's point value");
-        }
-
         // An account counts as simulated by its provider, never by its name, which anyone can choose.
         private bool Simulated
         {
@@ -187,15 +145,19 @@ namespace NinjaTrader.NinjaScript.Strategies
             limits.MinutesBeforeEnd = MinutesBeforeEnd;
             limits.DailyLoss = DailyLossLimit;
             limits.KillFile = KillFile;
-            limits.FloorStart = Shadow || IsInStrategyAnalyzer ? 0 : FloorStart;
-            if (limits.FloorStart > 0)
-            {
-                Directory.CreateDirectory(Folder);
-                string name = Account.Name;
-                foreach (char c in Path.GetInvalidFileNameChars()) name = name.Replace(c, '_');
-                limits.FloorFile = Path.Combine(Folder, "highest equity of " + name + ".txt");
-            }
+            if (Shadow || IsInStrategyAnalyzer) return limits;
+            limits.FloorStart = FloorStart;
+            if (FloorStart > 0) limits.FloorFile = Remembered("highest equity of " + Account.Name);
+            if (DailyLossLimit > 0)
+                limits.DayFile = Remembered("day of " + Instrument.MasterInstrument.Name + " on " + Account.Name);
             return limits;
+        }
+
+        private string Remembered(string name)
+        {
+            Directory.CreateDirectory(Folder);
+            foreach (char c in Path.GetInvalidFileNameChars()) name = name.Replace(c, '_');
+            return Path.Combine(Folder, name + ".txt");
         }
     }
 }

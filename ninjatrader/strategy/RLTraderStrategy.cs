@@ -2,8 +2,9 @@
 // which are checked without NinjaTrader; what is here only keeps to the platform's rules:
 //   - SetDefaults runs whenever scripts are listed, so the model is loaded in DataLoaded;
 //   - bars are stamped by their end, in the zone of the platform's settings;
-// - on a live chart nothing is sent before State.Realtime;   - events may come from several threads, in the middle of
-// an order call, or after Terminated: each callback takes     what it was given by value and puts it in line.
+//   - on a live chart nothing is sent before State.Realtime;
+//   - events may come from several threads, in the middle of an order call, or after Terminated: each callback takes
+//     what it was given by value and puts it in line.
 using System;
 using System.Threading;
 using NinjaTrader.Cbi;
@@ -30,7 +31,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         private volatile Run run;  // null before it is loaded and after Terminated
         private Run loaded;        // the same, but for Terminated, which may come in the middle of an order call
         private SessionIterator sessions;
-        private Timer timer;
+        private IDisposable clock;
         private DateTime lastTick, newestBar;
 
         private static DateTime Now { get { return NinjaTrader.Core.Globals.Now; } }
@@ -122,10 +123,10 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (known != null && State == State.Realtime) known.Inbox.Do(known.Trader.Clock);
         }
 
-        /// <summary>Begin to call <see cref="Tick"/> every second, prices or not.</summary>
-        protected virtual void StartClock()
+        /// <summary>Begin to do something every second, prices or not, until what is returned is disposed of.</summary>
+        protected virtual IDisposable EverySecond(Action work)
         {
-            timer = new Timer(nothing => TriggerCustomEvent(state => Tick(), null), null, 1000, 1000);
+            return new Timer(nothing => TriggerCustomEvent(state => work(), null), null, 1000, 1000);
         }
 
         /// <summary>Do something after some seconds, whatever has become of this instance.</summary>
@@ -161,13 +162,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Agent agent = LoadAgent();
                 Manifest manifest = agent.Policy.Manifest;
                 RefuseContract(manifest);
-                if (manifest.Certificate != "same")
-                    Log("RLTrader: this policy was trained without proof of parity (" + manifest.Certificate + ")",
-                        LogLevel.Warning);
-                if (Instrument.MasterInstrument.MergePolicy == MergePolicy.MergeBackAdjusted)
-                    Log("RLTrader: the chart's history is back-adjusted, so prices before the last rollover are not "
-                        + "those that were traded; set the instrument's merge policy to MergeNonBackAdjusted",
-                            LogLevel.Warning);
+                RefuseHours(manifest);
+                WarnOfChart(manifest);
                 Run made = new Run();
                 made.Inbox = new Inbox(error => Fault(made, error));
                 made.Log = OpenLog(manifest);
@@ -203,14 +199,17 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (known == null) return;
             newest = this;
             known.Inbox.Do(() => known.Trader.Begin(mode, FlattenOnStart));
-            if (mode != Mode.Backtest) StartClock();
+            if (mode == Mode.Backtest) return;
+            ShowButton();
+            clock = EverySecond(Tick);
         }
 
         private void End()
         {
-            Timer running = timer;
-            timer = null;
+            IDisposable running = clock;
+            clock = null;
             if (running != null) running.Dispose();
+            HideButton();
             Run known = run;
             run = null;
             if (known == null) return;
@@ -268,8 +267,12 @@ namespace NinjaTrader.NinjaScript.Strategies
             return false;
         }
 
+        /// <summary>Something threw in the strategy's own work.</summary>
+        protected virtual void OnFault(Exception error) { }
+
         private void Fault(Run known, Exception error)
         {
+            OnFault(error);
             Log("RLTrader: " + error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is "
                 + "opened until the strategy is enabled again", LogLevel.Alert);
             known.Trader.Custody.Halt();

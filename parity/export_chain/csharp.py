@@ -23,28 +23,44 @@ MISSING = (
     "not checked, since mcs and mono are not installed; on Debian and Ubuntu: "
     "apt-get install --no-install-recommends mono-mcs mono-runtime"
 )
+NO_SOURCES = f"not checked, since the C# sources are not in {SOURCES}; install the package again"
 SECONDS = 600
+
+
+def missing() -> str | None:
+    """Return what the C# side lacks and how to get it, Mono or the sources; None where all is here."""
+    if not strategy_sources():
+        return NO_SOURCES
+    return None if all(shutil.which(name) for name in ("mcs", "mono")) else MISSING
 
 
 def available() -> bool:
     """Say whether Mono's compiler and runtime, and the sources, are here."""
-    return all(shutil.which(name) for name in ("mcs", "mono")) and SOURCES.is_dir()
+    return missing() is None
 
 
 def library() -> list[Path]:
     """Return the sources that need nothing of NinjaTrader, in a fixed order."""
-    return sorted(SOURCES.glob("*.cs"))
+    return _sources("policy", "live")
 
 
 def host_sources() -> list[Path]:
     """Return the sources of the strategy on the simulated platform, in a fixed order."""
-    parts = (sorted((SOURCES / name).glob("*.cs")) for name in ("strategy", "host"))
-    return [*library(), *(path for part in parts for path in part)]
+    return [*library(), *_sources("strategy", "host/stubs", "host")]
 
 
 def checker_sources() -> list[Path]:
     """Return the sources of the console program that checks a bundle, in a fixed order."""
-    return [*library(), *sorted((SOURCES / "check").glob("*.cs"))]
+    return [*library(), *_sources("check")]
+
+
+def strategy_sources() -> list[Path]:
+    """Return the sources that NinjaTrader compiles, in a fixed order."""
+    return [*library(), *_sources("strategy")]
+
+
+def _sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((SOURCES / folder).glob("*.cs"))]
 
 
 def compile_checker(out: Path) -> Path:
@@ -53,8 +69,8 @@ def compile_checker(out: Path) -> Path:
     Raises:
         InputError: Mono is missing, or it does not compile.
     """
-    if not available():
-        raise InputError(MISSING)
+    if (lacking := missing()) is not None:
+        raise InputError(lacking)
     _run(["mcs", "-langversion:5", "-warnaserror", f"-out:{out}", *map(str, checker_sources())])
     return out
 

@@ -23,7 +23,7 @@ from jax_port.runs.run import made_with
 from markets import SYMBOLS, Bars, Contract, InputError
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.comparison import Board
-from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
+from parity.export_chain.csharp import Checker, available, compile_checker, missing
 from parity.export_chain.day import make_day
 from parity.export_chain.decisions import compare_decisions
 from parity.export_chain.market import (
@@ -87,8 +87,8 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
     check_policy(policy)
     contract = _contract(folder, manifest)
     bars = bars_for(folder, manifest, request.bars)
-    if request.need_csharp and not available():
-        raise InputError(MISSING)
+    if request.need_csharp and (lacking := missing()) is not None:
+        raise InputError(lacking)
     market = prepare(bars, policy.config)
     board = Board()
     on_progress("files and manifest")
@@ -135,7 +135,7 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         "day": day,
         "actions": actions.to_dict(),
         "replay": played,
-        "csharp": "checked" if checker is not None else "refused" if available() else MISSING,
+        "csharp": "checked" if checker is not None else missing() or "refused",
         "hops": [comparison.to_dict() for comparison in board.comparisons],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},
     }

@@ -1,4 +1,4 @@
-"""Decision log of a live strategy, as ``ninjatrader/DecisionLog.cs`` writes it, read back."""
+"""Decision log of a live strategy, as ``ninjatrader/live/DecisionLog.cs`` writes it, read back."""
 
 from __future__ import annotations
 

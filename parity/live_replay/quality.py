@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from markets import Contract
+
 from parity.live_replay.decision_log import MODES, LiveLog
 from parity.live_replay.fills import Matched
 
@@ -49,19 +51,51 @@ def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[di
     for fill in fills:
         if fill.mode == "live":
             groups.setdefault((fill.name, int(minute[fill.bar]) // 60), []).append(fill)
-    found = []
-    for (name, hour), group in sorted(groups.items()):
-        worse = [fill.worse_ticks for fill in group]
-        latency = [fill.latency_ms for fill in group if fill.latency_ms is not None]
-        found.append(
-            {
-                "fill": name,
-                "hour": hour,
-                "count": len(group),
-                "worse_ticks_mean": float(np.mean(worse)),
-                "worse_ticks_most": max(worse),
-                "latency_ms_median": float(np.median(latency)) if latency else None,
-                "latency_ms_most": max(latency) if latency else None,
-            }
-        )
-    return found
+    return [{"fill": name, "hour": hour, **_measured(group)} for (name, hour), group in sorted(groups.items())]
+
+
+def fill_costs(
+    fills: Sequence[Matched], minute: NDArray[np.int64], contract: Contract
+) -> dict[str, Any] | None:
+    """Return what an account's fills cost beside the environment's assumption; None where there is none.
+
+    The environment fills a market order at the close of the bar it is decided on, worse by the
+    contract's slippage, and a stop or a target at its own price, all at once.
+
+    Args:
+        fills: those that the rules made too.
+        minute: (T,) New York minute of each bar.
+        contract: says the slippage that is assumed, in ticks, and what a tick is worth.
+
+    Returns:
+        The number of fills and of those exactly at the rules' price; ticks worse (mean, worst) and
+        dollars worse a contract, all fills together; latency as in :func:`fill_quality`; ``by_hour``,
+        the same for each New York hour; and what is assumed.
+    """
+    live = [fill for fill in fills if fill.mode == "live"]
+    if not live:
+        return None
+    tick_dollars = contract.tick_value_cents / 100
+    hours: dict[int, list[Matched]] = {}
+    for fill in live:
+        hours.setdefault(int(minute[fill.bar]) // 60, []).append(fill)
+    return {
+        **_measured(live),
+        "exact": sum(fill.worse_ticks == 0 for fill in live),
+        "worse_dollars": sum(fill.worse_ticks for fill in live) * tick_dollars,
+        "tick_dollars": tick_dollars,
+        "assumed_slippage_ticks": contract.slippage_ticks,
+        "by_hour": [{"hour": hour, **_measured(group)} for hour, group in sorted(hours.items())],
+    }
+
+
+def _measured(fills: Sequence[Matched]) -> dict[str, Any]:
+    worse = [fill.worse_ticks for fill in fills]
+    latency = [fill.latency_ms for fill in fills if fill.latency_ms is not None]
+    return {
+        "count": len(fills),
+        "worse_ticks_mean": float(np.mean(worse)),
+        "worse_ticks_most": max(worse),
+        "latency_ms_median": float(np.median(latency)) if latency else None,
+        "latency_ms_most": max(latency) if latency else None,
+    }

@@ -26,7 +26,7 @@ from parity.live_replay import fills as live_fills
 from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
 from parity.live_replay.fills import Difference, Followed, follow
 from parity.live_replay.offline import Held, Offline, Seen, cut
-from parity.live_replay.quality import fill_quality, modes_of
+from parity.live_replay.quality import fill_costs, fill_quality, modes_of
 
 GIVEN = Tolerance(0.0, 1e-12)
 """Prices of bars: a host may compute 6500.1 in another way than a file spells it."""
@@ -89,12 +89,13 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
         },
         "modes": modes_of(log),
         "live_fills": fill_quality(fills, offline.minute),
+        "fill_costs": fill_costs(fills, offline.minute, offline.contract),
         "log": {
             "file": log.path.name,
             "last_line_cut_off": log.torn,
             "bars": len(log),
             "decisions": int(log.decided.sum()),
-            **{name: log.header[name] for name in ("symbol", "phase", "policy_sha256")},
+            **{name: log.header[name] for name in ("symbol", "phase", "policy_sha256", "contracts")},
         },
         "data": {"source": bars.source, "sha256": bars.digest},
         "made": made_with(),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 Edit = tuple[str, str, str]
-"""A file below ``ninjatrader``, what is right in it, once, and what is wrong."""
+"""Name of a C# file, what is right in it, once, and what is wrong."""
 
-STRATEGY, ORDERS = "strategy/RLTraderStrategy.cs", "strategy/RLTraderOrders.cs"
-SETTINGS, CUSTODY, ACCOUNT = "strategy/RLTraderSettings.cs", "Custody.cs", "AccountCheck.cs"
+STRATEGY, ORDERS = "RLTraderStrategy.cs", "RLTraderOrders.cs"
+SETTINGS, CUSTODY, ACCOUNT = "RLTraderSettings.cs", "Custody.cs", "AccountCheck.cs"
 
 FORMER: dict[str, tuple[Edit, ...]] = {
     "1 the account's own position is not looked at": (

@@ -19,7 +19,7 @@ from jax_port.ppo.policy import save_policy
 from markets import Bars, EnvConfig, get_contract
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
-from parity.export_chain.csharp import SOURCES, host_sources
+from parity.export_chain.csharp import host_sources
 from parity.export_chain.day import to_csv
 from tests.jax_port.made_policy import make_policy
 
@@ -39,15 +39,15 @@ def host(*faults: tuple[str, str, str], version: int = 5) -> Path:
     """Return strategy and platform compiled by Mono, warnings being errors.
 
     Args:
-        faults: a file below ``ninjatrader``, what is right in it, once, and what is wrong.
+        faults: name of a file, what is right in it, once, and what is wrong.
         version: of C#.
     """
     out = scratch() / f"host-{abs(hash((faults, version)))}.exe"
-    sources = {path.relative_to(SOURCES).as_posix(): path for path in host_sources()}
+    sources = {path.name: path for path in host_sources()}
     for file, right, wrong in faults:
         text = sources[file].read_text(encoding="utf-8")
         assert text.count(right) == 1, (file, right)
-        sources[file] = out.with_name(f"{out.stem}-{Path(file).name}")
+        sources[file] = out.with_name(f"{out.stem}-{file}")
         sources[file].write_text(text.replace(right, wrong), encoding="utf-8")
     flags = [f"-langversion:{version}", "-warnaserror"]
     if faults:

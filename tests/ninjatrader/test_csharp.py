@@ -134,6 +134,7 @@ def spoilt(tmp_path: Path, change: dict[str, object]) -> Path:
         ({"env_config.account.contracts": -1}, "contracts must be 1 to 100"),
         ({"env_config.account.contracts": 2_000_000_000}, "contracts must be 1 to 100"),
         ({"env_config.sl_atr_mult": -1.5}, "must be above zero"),
+        ({"env_config.sl_atr_mult": 1e300}, "must not be above 100"),
         ({"env_config.tp_sl_ratio": 0}, "must be above zero"),
         ({"contract.tick_value_cents": 0}, "tick_value must be above zero"),
     ],

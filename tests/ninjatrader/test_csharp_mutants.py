@@ -24,8 +24,8 @@ MUTANTS = {
     "winter time all year": ("NewYork.cs", "summer ? -4 : -5", "-4", "features"),
     "every hour is kept": (
         "FeatureStream.cs",
-        'manifest.Session == "rth" && (minute < SessionOpen',
-        'manifest.Session == "all" && (minute < SessionOpen',
+        "manifest.Session == SessionKind.Regular && (minute < SessionOpen",
+        "manifest.Session == SessionKind.All && (minute < SessionOpen",
         "features",
     ),
     "a true range knows no gap": (
@@ -112,7 +112,7 @@ def stages_that_differ(found: dict[str, float]) -> set[str]:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_shows(name: str, tmp_path: Path) -> None:
     file, right, wrong, stage = MUTANTS[name]
-    text = (SOURCES / file).read_text(encoding="utf-8")
+    text = next(SOURCES.rglob(file)).read_text(encoding="utf-8")
     assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong), encoding="utf-8")
     sources = [tmp_path / file if path.name == file else path for path in checker_sources()]

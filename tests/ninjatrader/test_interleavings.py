@@ -11,6 +11,7 @@ import pytest
 from parity.export_chain.csharp import MISSING, available
 from tests.ninjatrader.faults import FORMER, FURTHER, Edit
 from tests.ninjatrader.hosting import host
+from tests.ninjatrader.order_faults import SLIPS
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -18,7 +19,8 @@ EVERY = os.environ.get("RLTRADER_LIVE") == "all"
 """Set by ``nox -s live``: every fault and 50,000 interleavings in place of a few thousand."""
 COUNT = 50_000 if EVERY else 2_000
 SECONDS = 60
-SOME = FURTHER if EVERY else dict(list(FURTHER.items())[::6])
+OTHERS = FURTHER | SLIPS
+SOME = OTHERS if EVERY else dict(list(OTHERS.items())[::10])
 
 
 def interleave(
@@ -48,7 +50,19 @@ def test_a_fault_of_the_former_strategy_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", SOME)
 def test_a_fault_of_the_order_handling_is_found(name: str) -> None:
-    found(*FURTHER[name])
+    found(*OTHERS[name])
+
+
+@pytest.mark.parametrize("renewed", ["true", "false"])
+def test_orders_on_bars_of_the_past_show_in_what_they_do(renewed: str) -> None:
+    """Not only by being sent: renewed on the account, or never filled, at the switch to real time."""
+    told = 'Wrong("an order on a bar of the past");'
+    blind = (
+        ("Requests.cs", f"if (simulation.strategy.State != State.Realtime) {told}", ""),
+        ("Requests.cs", f"                {told}", "                Now.ToString();"),
+    )
+    outcome = ("Backfill.cs", "bool renew = broker.OneIn(2);", f"bool renew = {renewed};")
+    found(*FORMER["3 orders on bars of the past"], *blind, outcome)
 
 
 def test_a_broken_rule_comes_with_its_smallest_scenario_and_the_same_again() -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from markets import InputError
 from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.decision_log import read_log
-from rltrader.replay import replay
+from rltrader.live.replay import replay
 from tests.ninjatrader.hosting import host, live_bars, live_bundle, live_files, live_log
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
@@ -260,7 +260,7 @@ FAULTS: dict[str, tuple[str, str, str, str, set[str]]] = {
         {"action"},
     ),
     "a stop one tick too far": (
-        "strategy/RLTraderOrders.cs",
+        "RLTraderOrders.cs",
         "CalculationMode.Ticks, stopTicks, false",
         "CalculationMode.Ticks, stopTicks + 1, false",
         "observation",

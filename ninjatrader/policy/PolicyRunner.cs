@@ -111,7 +111,8 @@ namespace RLTrader
                 }
                 if (number == tower.Length - 1) return;
                 for (int unit = 0; unit < layer.Out; unit++)
-                    scratch[unit] = Manifest.Activation == "relu" ? Math.Max(0.0, made[unit]) : Math.Tanh(made[unit]);
+                    scratch[unit] = Manifest.Activation == Activation.Relu ? Math.Max(0.0, made[unit])
+                        : Math.Tanh(made[unit]);
                 seen = scratch;
             }
         }

@@ -19,7 +19,8 @@ namespace RLTrader
         private readonly IOrders orders;
         private readonly DecisionLog log;
         private readonly TimeSpan heartbeat;
-        private DateTime lastBar = DateTime.MinValue, lastBeat = DateTime.MinValue;
+        private static readonly TimeSpan Hole = TimeSpan.FromMinutes(6);
+        private DateTime lastBar = DateTime.MinValue, lastBeat = DateTime.MinValue, lastKept = DateTime.MinValue;
         private bool toldDisorder;
 
         public LiveTrader(Agent agent, IOrders orders, Guard guard, DecisionLog log, TimeSpan heartbeat)
@@ -48,6 +49,7 @@ namespace RLTrader
         {
             if (!InOrder(openUtc, ohlcv)) return;
             bool kept = Agent.OnBar(openUtc, ohlcv[1], ohlcv[2], ohlcv[3], ohlcv[4]);
+            if (kept) TellOfGap(openUtc);
             if (Mode == Mode.Historical)
             {
                 if (kept) Write(openUtc, ohlcv, Skip.Historical, Withheld.None, PositionTracker.Hold);
@@ -94,6 +96,14 @@ namespace RLTrader
             Custody.Look();
         }
 
+        /// <summary>The user has pressed the button that stops trading: close all, and open nothing more.</summary>
+        public void StopByHand()
+        {
+            if (Mode == Mode.Historical) return;
+            Custody.StopByHand();
+            Custody.Look();
+        }
+
         private bool InOrder(DateTime openUtc, double[] ohlcv)
         {
             bool sound = openUtc > lastBar;
@@ -109,6 +119,19 @@ namespace RLTrader
             toldDisorder = true;
             return false;
         }
+
+        // A minute without a trade has no bar, in training too; a longer hole within a day is a lost feed's.
+        private void TellOfGap(DateTime openUtc)
+        {
+            DateTime before = lastKept;
+            lastKept = openUtc;
+            if (before == DateTime.MinValue || openUtc - before < Hole || TradingDay(before) != TradingDay(openUtc)) return;
+            orders.Tell("no bar came between " + JsonLine.Time(before) + " and " + JsonLine.Time(openUtc)
+                + "; decisions differ from those on a whole series until the chart's data are reloaded", false);
+        }
+
+        // A trading day begins at 18:00 in New York.
+        private static DateTime TradingDay(DateTime utc) { return NewYork.Local(utc).AddHours(6).Date; }
 
         private void Decide(DateTime openUtc, double[] ohlcv)
         {

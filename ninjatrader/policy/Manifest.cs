@@ -17,6 +17,12 @@ namespace RLTrader
         public int In, Out;
     }
 
+    /// <summary>Which bars of a day a policy knows.</summary>
+    public enum SessionKind { Regular, All }
+
+    /// <summary>What stands between two layers of a network.</summary>
+    public enum Activation { Relu, Tanh }
+
     /// <summary>The numbers and names of manifest.json that this code needs.</summary>
     public sealed class Manifest
     {
@@ -25,6 +31,9 @@ namespace RLTrader
 
         /// <summary>A trade of more contracts is taken for a mistake.</summary>
         public const int MostContracts = 100;
+
+        /// <summary>So is a distance of more average true ranges, or a target of more stops.</summary>
+        public const double MostMultiple = 100;
 
         public static readonly string[] KnownFeatures =
         {
@@ -40,7 +49,15 @@ namespace RLTrader
 
         public static readonly string[] KnownActions = { "hold", "buy", "sell", "break_even", "trail_on", "trail_off" };
 
-        public string Folder, Activation, Symbol, Certificate, Session, PolicyDigest;
+        // In the order of the enumerations SessionKind and Activation.
+        private static readonly string[] Sessions = { "rth", "all" }, Activations = { "relu", "tanh" };
+
+        public string Folder, Symbol, Certificate, PolicyDigest;
+        public SessionKind Session;
+        public Activation Activation;
+
+        /// <summary>Whether the port that trained the policy was proved to be the reference.</summary>
+        public bool Proved;
         public int Phase, Size, Window, PositionFeatures, Actions;
         public double Epsilon, Clip, ForbiddenLogit;
         public double[] Mean, Var;
@@ -74,6 +91,7 @@ namespace RLTrader
             ReadRules(m, root, path);
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
+            m.Proved = m.Certificate == "same";
             m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
             Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path,
                 "policy.safetensors is not the file it was written for");
@@ -101,9 +119,7 @@ namespace RLTrader
             Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path,
                 "statistics are not as long as the observation");
             Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
-            m.Activation = Json.Text(network, "activation");
-            Require(m.Activation == "relu" || m.Activation == "tanh", path, "activation " + m.Activation
-                + " is not known");
+            m.Activation = (Activation)Known(Activations, Json.Text(network, "activation"), "activation", path);
             m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
             m.Policy = Tower(network, "policy", m.Size, m.Actions, path);
             m.Value = Tower(network, "value", m.Size, 1, path);
@@ -130,8 +146,7 @@ namespace RLTrader
             object config = Json.Get(root, "env_config"), contract = Json.Get(root, "contract");
             Require(Json.Whole(config, "phase") == m.Phase, path, "phase and env_config differ");
             Require(Json.Whole(config, "window_size") == m.Window, path, "window and env_config differ");
-            m.Session = Json.Text(config, "session");
-            Require(m.Session == "rth" || m.Session == "all", path, "session " + m.Session + " is not known");
+            m.Session = (SessionKind)Known(Sessions, Json.Text(config, "session"), "session", path);
             m.WarmupBars = Json.Whole(config, "warmup_bars");
             m.EntryOpen = Json.Whole(config, "entry_open_minute");
             m.EntryClose = Json.Whole(config, "entry_close_minute");
@@ -154,6 +169,9 @@ namespace RLTrader
                 + MostContracts.ToString(CultureInfo.InvariantCulture));
             Require(m.StopMultiple > 0 && m.TargetRatio > 0 && m.TrailMultiple > 0, path,
                 "sl_atr_mult, tp_sl_ratio and trail_atr_mult must be above zero");
+            Require(Math.Max(m.StopMultiple, Math.Max(m.TargetRatio, m.TrailMultiple)) <= MostMultiple, path,
+                "sl_atr_mult, tp_sl_ratio and trail_atr_mult must not be above "
+                + MostMultiple.ToString(CultureInfo.InvariantCulture));
             Require(m.EntryOpen >= 0 && m.FlatBy < 1440 && m.EntryClose <= 1440, path, "a minute lies outside the day");
             Require(m.Slippage >= 0 && m.Commission >= 0, path, "slippage and commission must not be below zero");
             Require(m.WarmupBars >= 0 && m.MaxEpisodeBars > 0, path, "warmup_bars or max_episode_bars is too small");
@@ -165,6 +183,16 @@ namespace RLTrader
                 throw new BundleException(path + ": " + what
                     + "; use the version of this code that fits, or export the policy anew");
         }
+
+        private static int Known(string[] names, string name, string what, string path)
+        {
+            int found = System.Array.IndexOf(names, name);
+            Require(found >= 0, path, what + " " + name + " is not known");
+            return found;
+        }
+
+        /// <summary>The session's name in manifests and logs.</summary>
+        public string SessionName { get { return Sessions[(int)Session]; } }
 
         private static void RequireNames(string[] found, IEnumerable<string> known, string path, string what)
         {

@@ -147,8 +147,8 @@ namespace RLTrader
             orders.RemoveAll(order => !order.Live && order.Filled <= order.Counted + order.Inferred);
         }
 
-        /// <summary>Hold nothing: what was held is known to be gone by another way.</summary>
-        public void Abandon() { Net = 0; }
+        /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price.</summary>
+        public void Abandon(double price) { if (Net != 0) Book(Role.Exit, -Side, Math.Abs(Net), price); }
 
         private void Book(Role role, int side, int quantity, double price)
         {

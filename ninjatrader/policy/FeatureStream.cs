@@ -13,7 +13,7 @@ namespace RLTrader
         /// <summary>Bars of the session to load before trading: MACD remembers its first bar until then.</summary>
         public const int Preload = 300;
 
-        private const int SessionOpen = 570, SessionClose = 1019;
+        private const int SessionOpen = 570, SessionClose = 1019, FarthestTicks = 1000000;
 
         private readonly Manifest manifest;
         private readonly Ring closes = new Ring(20), gains = new Ring(14), losses = new Ring(14), ranges = new Ring(14);
@@ -56,7 +56,7 @@ namespace RLTrader
         public bool Add(DateTime openUtc, double high, double low, double close, double volume)
         {
             int minute = NewYork.Minute(openUtc);
-            if (manifest.Session == "rth" && (minute < SessionOpen || minute > SessionClose)) return false;
+            if (manifest.Session == SessionKind.Regular && (minute < SessionOpen || minute > SessionClose)) return false;
             high = Snap(high);
             low = Snap(low);
             close = Snap(close);
@@ -131,7 +131,8 @@ namespace RLTrader
             TrailTicks = Whole(manifest.TrailMultiple * AtrTicks);
         }
 
-        private static int Whole(double x) { return (int)Math.Max(1.0, Math.Floor(x + 0.5)); }
+        // No distance is negative or overflows, whatever the prices are.
+        private static int Whole(double x) { return (int)Math.Min(FarthestTicks, Math.Max(1.0, Math.Floor(x + 0.5))); }
 
         /// <summary>The last numbers of a series.</summary>
         private sealed class Ring

@@ -33,6 +33,13 @@ namespace RLTrader
             return utc.AddHours(summer ? -4 : -5);
         }
 
+        /// <summary>Return New York wall time as UTC; the hour that comes twice is summer's.</summary>
+        public static DateTime Utc(DateTime local)
+        {
+            DateTime summer = local.AddHours(4);
+            return Local(summer) == local ? summer : local.AddHours(5);
+        }
+
         private static DateTime Sunday(int year, int month, int number)
         {
             DateTime first = new DateTime(year, month, 1);

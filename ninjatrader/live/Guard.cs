@@ -25,8 +25,9 @@ namespace RLTrader
         /// training.</summary>
         public double FloorStart;
 
-        /// <summary>Where the account's highest equity is remembered.</summary>
-        public string FloorFile = "";
+        /// <summary>Where the account's highest equity is remembered, and what the day has made so far: a strategy that
+        /// is enabled again must not lose the day's limit twice.</summary>
+        public string FloorFile = "", DayFile = "";
     }
 
     /// <summary>Looks at clock, files and money; the day's money starts afresh with each session.</summary>
@@ -36,17 +37,21 @@ namespace RLTrader
 
         private readonly GuardSettings settings;
         private readonly Manifest manifest;
+        private readonly double[] earlier;
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
-        private double dayStart, high = double.NaN;
-        private bool killed, lost, breached;
+        private double dayStart, written = double.NaN, high = double.NaN;
+        private bool killed, stopped, lost, breached;
 
         public Guard(GuardSettings settings, Manifest manifest)
         {
             this.settings = settings;
             this.manifest = manifest;
+            if (settings.DailyLoss > 0) earlier = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
             if (settings.FloorStart <= 0) return;
-            high = Math.Max(settings.FloorStart, ReadHigh(settings.FloorFile));
-            WriteHigh(settings.FloorFile, high);
+            high = settings.FloorStart;
+            double[] before = Read(settings.FloorFile, 1, "the account's highest equity in dollars");
+            if (before != null) high = Math.Max(high, before[0]);
+            Write(settings.FloorFile, high);
         }
 
         /// <summary>Why nothing may be opened at the moment.</summary>
@@ -54,11 +59,14 @@ namespace RLTrader
         {
             get
             {
-                if (killed) return Block.KillSwitch;
+                if (killed || stopped) return Block.KillSwitch;
                 if (lost) return Block.DailyLoss;
                 return breached ? Block.DrawdownFloor : Block.None;
             }
         }
+
+        /// <summary>Block until the strategy is enabled again.</summary>
+        public void StopByHand() { stopped = true; }
 
         /// <summary>The floor in dollars; NaN where none is kept.</summary>
         public double Floor
@@ -92,15 +100,20 @@ namespace RLTrader
             if (utc >= dayEnds)
             {
                 dayEnds = sessionEnd == DateTime.MaxValue ? NextDay(utc) : sessionEnd;
-                dayStart = made;
+                dayStart = made - MadeBefore();
                 lost = false;
+            }
+            if (made - dayStart != written && settings.DailyLoss > 0)
+            {
+                written = made - dayStart;
+                Write(settings.DayFile, dayEnds.Ticks, written);
             }
             if (settings.DailyLoss > 0 && made - dayStart <= -settings.DailyLoss) lost = true;
             if (double.IsNaN(high) || double.IsNaN(equity)) return;
             if (equity > high)
             {
                 high = equity;
-                WriteHigh(settings.FloorFile, high);
+                Write(settings.FloorFile, high);
             }
             if (equity < Floor) breached = true;
         }
@@ -113,21 +126,31 @@ namespace RLTrader
             return utc + (begin - local);
         }
 
-        private static double ReadHigh(string path)
+        // What an earlier run made on the same day.
+        private double MadeBefore()
         {
-            double high;
-            if (path.Length == 0 || !File.Exists(path)) return 0;
-            if (!double.TryParse(File.ReadAllText(path), NumberStyles.Float, CultureInfo.InvariantCulture, out high))
-                throw new BundleException(path
-                    + ": no number; write the account's highest equity in dollars, or delete it");
-            return high;
+            return earlier != null && earlier[0] == dayEnds.Ticks ? earlier[1] : 0;
         }
 
-        private static void WriteHigh(string path, double high)
+        private static double[] Read(string path, int count, string what)
+        {
+            if (path.Length == 0 || !File.Exists(path)) return null;
+            string[] parts = File.ReadAllText(path).Split(new[] { ' ', '\r', '\n' }, StringSplitOptions.RemoveEmptyEntries);
+            double[] numbers = new double[count];
+            bool sound = parts.Length == count;
+            for (int n = 0; sound && n < count; n++)
+                sound = double.TryParse(parts[n], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[n])
+                    && !double.IsNaN(numbers[n]);
+            if (!sound) throw new BundleException(path + ": not " + what + "; correct it, or delete the file");
+            return numbers;
+        }
+
+        private static void Write(string path, params double[] numbers)
         {
             if (path.Length == 0) return;
-            try { File.WriteAllText(path, high.ToString("R", CultureInfo.InvariantCulture)); }
-            catch (IOException) { } // the floor in memory still holds; the next high is written again
+            string[] parts = Array.ConvertAll(numbers, x => x.ToString("R", CultureInfo.InvariantCulture));
+            try { File.WriteAllText(path, string.Join(" ", parts)); }
+            catch (IOException) { } // the limit in memory still holds; the next number is written again
             catch (UnauthorizedAccessException) { }
         }
     }

@@ -97,7 +97,7 @@ namespace NinjaTrader.Cbi
     /// <summary>help: account_class, flatten, get, orders_account, positions_account.</summary>
     public sealed class Account
     {
-        internal Action Flattened = () => { };
+        internal Action<ICollection<Instrument>> Flattened = instruments => { };
         internal double Cash = 50000;
 
         public Account()
@@ -112,7 +112,7 @@ namespace NinjaTrader.Cbi
         public Collection<Position> Positions { get; private set; }
         public Collection<Order> Orders { get; private set; }
         public double Get(AccountItem itemType, Currency currency) { return Cash; }
-        public void Flatten(ICollection<Instrument> instruments) { Flattened(); }
+        public void Flatten(ICollection<Instrument> instruments) { Flattened(instruments); }
     }
 
     /// <summary>help: order, isterminalstate. One object an order, whose properties are always the current
@@ -220,8 +220,73 @@ namespace NinjaTrader.Data
         public DateTime Time { get; internal set; }
     }
 
+    /// <summary>help: tradinghours_sessions. Times are hours times a hundred and minutes, in the template's
+    /// zone.</summary>
+    public sealed class Session
+    {
+        public DayOfWeek BeginDay { get; internal set; }
+        public DayOfWeek EndDay { get; internal set; }
+        public int BeginTime { get; internal set; }
+        public int EndTime { get; internal set; }
+    }
+
+    /// <summary>help: partialholidays.</summary>
+    public sealed class PartialHoliday { public bool IsEarlyClose { get; internal set; } }
+
+    /// <summary>help: tradinghours, holidays, partialholidays, timezoneinfo.</summary>
+    public sealed class TradingHours
+    {
+        public TradingHours()
+        {
+            Sessions = new Collection<Session>();
+            Holidays = new Dictionary<DateTime, string>();
+            PartialHolidays = new Dictionary<DateTime, PartialHoliday>();
+            TimeZoneInfo = TimeZoneInfo.Utc;
+        }
+
+        public string Name { get; internal set; }
+        public Collection<Session> Sessions { get; private set; }
+        public Dictionary<DateTime, string> Holidays { get; private set; }
+        public Dictionary<DateTime, PartialHoliday> PartialHolidays { get; private set; }
+        public TimeZoneInfo TimeZoneInfo { get; internal set; }
+
+        /// <summary>A week of one session a day, in New York's time; an end before the begin is on the next
+        /// day.</summary>
+        internal static TradingHours Daily(string name, int begin, int end)
+        {
+            TradingHours made = new TradingHours { Name = name };
+            made.TimeZoneInfo = NewYork();
+            for (int day = 1; day <= 5; day++)
+            {
+                Session session = new Session { BeginTime = begin, EndTime = end, EndDay = (DayOfWeek)day };
+                session.BeginDay = (DayOfWeek)(begin < end ? day : day - 1);
+                made.Sessions.Add(session);
+            }
+            made.PartialHolidays.Add(new DateTime(2026, 11, 27), new PartialHoliday { IsEarlyClose = true });
+            return made;
+        }
+
+        private static TimeZoneInfo NewYork()
+        {
+            DateTime two = new DateTime(1, 1, 1, 2, 0, 0);
+            TimeZoneInfo.AdjustmentRule summer = TimeZoneInfo.AdjustmentRule.CreateAdjustmentRule(
+                new DateTime(2007, 1, 1), DateTime.MaxValue.Date, TimeSpan.FromHours(1),
+                TimeZoneInfo.TransitionTime.CreateFloatingDateRule(two, 3, 2, DayOfWeek.Sunday),
+                TimeZoneInfo.TransitionTime.CreateFloatingDateRule(two, 11, 1, DayOfWeek.Sunday));
+            return TimeZoneInfo.CreateCustomTimeZone("New York", TimeSpan.FromHours(-5), "New York", "New York",
+                "New York, summer", new[] { summer });
+        }
+    }
+
     /// <summary>help: bars. The calendar is the simulated platform's: begin and end of the session of a time.</summary>
-    public sealed class Bars { internal Func<DateTime, DateTime[]> Calendar; }
+    public sealed class Bars
+    {
+        internal Func<DateTime, DateTime[]> Calendar;
+
+        public Bars() { TradingHours = TradingHours.Daily("CME US Index Futures ETH", 1800, 1700); }
+
+        public TradingHours TradingHours { get; internal set; }
+    }
 
     /// <summary>help: sessioniterator, getnextsession, actualsessionend. Times are in the user's zone.</summary>
     public sealed class SessionIterator

@@ -1,7 +1,9 @@
 // What a NinjaTrader strategy inherits, by the help's signatures; every call goes to the simulated platform.
 using System;
+using System.Collections.ObjectModel;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
+using NinjaTrader.Gui.Chart;
 using NinjaTrader.NinjaScript;
 using RLTrader.Host;
 
@@ -13,11 +15,13 @@ namespace RLTrader.Host
     {
         Order Enter(int side, int quantity, string signal);
         Order Exit(int side, int quantity, string signal, string fromEntry);
-        void SetStop(CalculationMode mode, double value);
+        void SetStop(CalculationMode mode, double value, bool simulated);
         void SetTarget(CalculationMode mode, double value);
         void Cancel(Order order);
         void Log(string message, LogLevel level);
         void Stop();
+        void CloseStrategy(string signal);
+        void Sound(string file);
         double Bid { get; }
         double Ask { get; }
     }
@@ -54,6 +58,14 @@ namespace NinjaTrader.NinjaScript.Strategies
         public Position Position { get; internal set; }
         public Position PositionAccount { get; internal set; }
         public Bars Bars { get; internal set; }
+        public ChartControl ChartControl { get; internal set; }
+
+        /// <summary>help: usercontrolcollection; a strategy that is on no chart has none.</summary>
+        public ObservableCollection<System.Windows.FrameworkElement> UserControlCollection
+        {
+            get { return ChartControl.Controls; }
+        }
+
         public BarsPeriod BarsPeriod { get; internal set; }
         public readonly Series<DateTime> Time = new Series<DateTime>();
         public readonly Series<double> Open = new Series<double>(), High = new Series<double>(),
@@ -118,7 +130,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop)
         {
-            Platform.SetStop(mode, value);
+            Platform.SetStop(mode, value, isSimulatedStop);
         }
 
         protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value)
@@ -131,7 +143,12 @@ namespace NinjaTrader.NinjaScript.Strategies
         protected double GetCurrentAsk() { return Platform.Ask; }
         protected void Log(string message, LogLevel logLevel) { Platform.Log(message, logLevel); }
         protected void SetState(State state) { if (state == State.Terminated) Platform.Stop(); }
-        protected void PlaySound(string fileName) { }
+        protected void PlaySound(string fileName) { Platform.Sound(fileName); }
+
+        /// <summary>help: closestrategy. Cancels orders, closes the position that the platform believes in, and ends
+        /// the strategy.</summary>
+        public virtual void CloseStrategy(string signalName) { Platform.CloseStrategy(signalName); }
+
         protected void SendMail(string to, string subject, string text) { }
         protected void TriggerCustomEvent(Action<object> customEvent, object state) { customEvent(state); }
 

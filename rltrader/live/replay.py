@@ -28,8 +28,18 @@ from rltrader.options.bars import BarOptions, bar_options
     show_default=True,
     help="Ticks that a fill may lie from the rules' own price.",
 )
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for replay.json and the page replay.html."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
-def replay(log: Path, bars: BarOptions, bundle: Path | None, fill_ticks: float, as_json: bool) -> None:
+def replay(
+    log: Path,
+    bars: BarOptions,
+    bundle: Path | None,
+    fill_ticks: float,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.
 
     Exit code 0 means that they agree, 1 that they don't, 2 bad input.
@@ -47,10 +57,16 @@ def replay(log: Path, bars: BarOptions, bundle: Path | None, fill_ticks: float, 
 
     policy, contract = open_bundle(folder, live)
     report = replay_log(live, bars.read(contract), policy, fill_ticks)
+    if out is not None:
+        from parity.live_replay.page import write_report
+
+        write_report(out, report)
     if as_json:
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
         _show(report)
+        if out is not None:
+            click.echo(f"page: {out / 'replay.html'}")
     if report["verdict"] != "same":
         raise SystemExit(1)
 
@@ -81,6 +97,12 @@ def _show(report: dict[str, Any]) -> None:
             f"{row['worse_ticks_mean']:+.2f} ticks against the rules on average, "
             f"{row['worse_ticks_most']:+g} at most"
             + ("" if wait is None else f"; {wait:.0f} ms from order to fill")
+        )
+    if (costs := report["fill_costs"]) is not None:
+        say(
+            f"all fills on the account: {costs['worse_ticks_mean']:+.2f} ticks against the rules on "
+            f"average, ${costs['worse_dollars']:,.2f} a contract together; the rules assume "
+            f"{costs['assumed_slippage_ticks']} of slippage and no delay"
         )
     if first is None:
         say("live and offline agree", "green")

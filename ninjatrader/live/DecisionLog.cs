@@ -56,7 +56,7 @@ namespace RLTrader
                 .Add("bundle", manifest.Folder).Add("policy_sha256", manifest.PolicyDigest)
                 .Add("certificate", manifest.Certificate).Add("symbol", manifest.Symbol)
                 .Add("instrument", instrument).Add("provider", provider)
-                .Add("phase", manifest.Phase).Add("session", manifest.Session).Add("window", manifest.Window)
+                .Add("phase", manifest.Phase).Add("session", manifest.SessionName).Add("window", manifest.Window)
                 .Add("tick_size", manifest.TickSize).Add("contracts", manifest.Contracts)
                 .Add("preload", FeatureStream.Preload)
                 .Add("features", Manifest.KnownFeatures).Add("position",

@@ -179,6 +179,9 @@ namespace RLTrader
         /// <summary>Something unforeseen: nothing is opened any more, and what is held is closed.</summary>
         public void Halt() { halted = true; }
 
+        /// <summary>Close what is held and open nothing more: the kill switch by hand.</summary>
+        public void StopByHand() { guard.StopByHand(); }
+
         /// <summary>The run is over. Returns whether something is left for which nobody cares any more.</summary>
         /// <param name="closing">Whether an exit of it is already on its way.</param>
         public bool End(out bool closing)
@@ -324,7 +327,7 @@ namespace RLTrader
         {
             if (orders.AccountNet == 0)
             {
-                Trade.Abandon();
+                Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
                 Follow();
                 flattenSent = null;
             }
@@ -342,7 +345,7 @@ namespace RLTrader
             halted = true;
             foreach (OwnOrder order in Trade.Orders)
                 if (order.Live) Cancel(order);
-            Trade.Abandon();
+            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
             Follow();
         }
 

@@ -1,0 +1,148 @@
+// Bars of the past: the platform fills the strategy's orders by itself, and no account hears of it. A market order is
+// filled at the next bar's open, a stop or a target where a bar touches it. At the switch to real time what still waits
+// is sent to the account, or is never filled; a position from the past stays, and orders stay virtual until it is flat.
+// By the help's pages on historical_order_backfill_logic, advanced_order_handling and syncing_account_positions.
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    public sealed partial class Simulation
+    {
+        private bool untilFlat; // real time, but the position from the past is still open
+        private long pastClose;
+
+        private bool OnPast
+        {
+            get { return strategy != null && (strategy.State == State.Historical || untilFlat); }
+        }
+
+        /// <summary>The Strategy Analyzer: all bars are of the past, and no account is touched.</summary>
+        private void PlayAnalyzer()
+        {
+            Launch(); // with the bars before the first minute
+            for (int minute = 0; minute < Scenario.Minutes + 70 && watchdog.Problem == null; minute++)
+            {
+                long opens = minute * 60000L;
+                if (opens >= EndOfSession && opens < EndOfSession + 3600000) continue;
+                if (market.OneIn(8)) continue; // a minute without a trade has no bar
+                long[] values = PastBar(minute);
+                clockwork.At(opens + 60000, () => { });
+                clockwork.Step(opens + 60001);
+                wish = market.OneIn(2) ? market.Between(1, 5) : 0;
+                FillPast(values[1], values[2], values[3], values[4]);
+                Show(values);
+                watchdog.PastBar();
+            }
+            Terminate();
+        }
+
+        // To the exchange, or where the past is simulated into the platform's own list.
+        private void Dispatch(Resting order, Role role)
+        {
+            if (!order.Past)
+            {
+                WhenUp(() => exchange.Send(order, role, Nested));
+                return;
+            }
+            exchange.Orders.Add(order);
+            foreach (OrderState state in new[] { OrderState.Submitted, OrderState.Accepted, OrderState.Working })
+                TellPast(order, state);
+        }
+
+        // A bar of the past: orders sent at the close of the one before are filled in it, the stop before the target.
+        private void FillPast(long open, long high, long low, long close)
+        {
+            foreach (OrderType type in new[] { OrderType.Market, OrderType.StopMarket, OrderType.Limit })
+                foreach (Resting order in exchange.Orders.ToArray())
+                {
+                    if (!order.Past || order.Over || order.Type != type || order.Owner != instance) continue;
+                    bool below = type == OrderType.StopMarket == order.Side < 0;
+                    if (type == OrderType.Market) FillPast(order, open);
+                    else if (below ? low <= order.Price : high >= order.Price) FillPast(order, order.Price);
+                }
+            pastClose = close;
+            if (untilFlat && strategy.Position.Net == 0) untilFlat = false;
+        }
+
+        private void FillPast(Resting order, long price)
+        {
+            int quantity = order.Left;
+            order.Filled += quantity;
+            order.Over = true;
+            order.Order.Filled += quantity;
+            order.Order.AverageFillPrice = price * Tick;
+            if (order.Other != null && !order.Other.Over) EndPast(order.Other, OrderState.Cancelled);
+            Manage(order, quantity, price);
+            TellPast(order, OrderState.Filled);
+            Execution execution = new Execution { Name = order.Order.Name, Quantity = quantity, Price = price * Tick };
+            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            execution.Order = order.Order;
+            execution.OrderId = order.Order.OrderId;
+            execution.Time = Local(UtcNow);
+            execution.Account = account;
+            Try(() => strategy.Tell(execution));
+            Try(() => strategy.Tell(strategy.Position, strategy.Position.Net, strategy.Position.AveragePrice));
+        }
+
+        private void EndPast(Resting order, OrderState state)
+        {
+            order.Over = true;
+            TellPast(order, state);
+        }
+
+        private void AmendPast(Resting order, long price, int quantity)
+        {
+            order.Price = price;
+            order.Quantity = quantity;
+            order.Order.Quantity = quantity;
+            TellPast(order, OrderState.Working);
+        }
+
+        private void TellPast(Resting order, OrderState state)
+        {
+            Order shown = order.Order;
+            shown.OrderState = state;
+            SetPrice(order);
+            Say("past: " + shown.Name + " " + state);
+            Try(() => strategy.Tell(shown, state, order.Filled, shown.AverageFillPrice, Local(UtcNow), ErrorCode.NoError));
+        }
+
+        // What waits at the switch to real time is renewed as an order of the account, or never filled.
+        private void SwitchToRealtime()
+        {
+            untilFlat = strategy.Position.Net != 0;
+            if (untilFlat) return;
+            bool renew = broker.OneIn(2);
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                if (!order.Past || order.Over || order.Owner != instance) continue;
+                Say("past: " + order.Order.Name + (renew ? " is renewed" : " is never filled"));
+                if (!renew) continue;
+                order.Over = true;
+                Resting live = new Resting { Order = Renewed(order.Order), Type = order.Type, Side = order.Side };
+                live.Quantity = order.Left;
+                live.Price = order.Price;
+                live.Owner = instance;
+                resting[live.Order] = live;
+                roles[live] = roles[order];
+                account.Orders.Add(live.Order);
+                exchange.Send(live, roles[live], false);
+            }
+        }
+
+        // An order of the account is another object than the one it renews.
+        private static Order Renewed(Order past)
+        {
+            Order order = new Order { Name = past.Name, OrderType = past.OrderType, Quantity = past.Quantity };
+            order.Account = past.Account;
+            order.Instrument = past.Instrument;
+            order.OrderAction = past.OrderAction;
+            order.OrderId = past.OrderId + " renewed";
+            return order;
+        }
+    }
+}

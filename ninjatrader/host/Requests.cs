@@ -1,0 +1,133 @@
+// What the strategy asks of the platform, held against what it may ask at that moment.
+using System;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
+
+namespace RLTrader.Host
+{
+    public sealed partial class Watchdog
+    {
+        private long closedAt = Never, brokenSince = Never, brokeAt = Never;
+        private Resting moved;
+        private bool tainted;
+        private int stopTicks, targetTicks; // of the last entry's decision
+
+        // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an account
+        // that is not the strategy's alone, a limit, or the end of the session.
+        private bool Trouble
+        {
+            get
+            {
+                Scenario scenario = simulation.Scenario;
+                return disturbed || scenario.HoldsAtStart || scenario.ChangedSettings || Orphaned || ByHand
+                    || scenario.DailyLoss > 0 || scenario.FloorStart > 0 || Now >= simulation.EndOfSession - 121000;
+            }
+        }
+
+        /// <summary>The strategy sends an entry.</summary>
+        public void Entering()
+        {
+            stopTicks = simulation.strategy.Agent.StopTicks;
+            targetTicks = simulation.strategy.Agent.TargetTicks;
+            if (simulation.Scenario.Analyzer)
+            {
+                EnteringPast();
+                return;
+            }
+            if (simulation.strategy.State != State.Realtime) Wrong("an order on a bar of the past");
+            if (simulation.Scenario.Shadow) Wrong("an order in shadow mode");
+            if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
+            if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
+            if (Now > brokeAt + Fresh) Wrong("an entry after the loss limit");
+            if (Now > closedAt + 20000 && Now - launchedAt > 20000) Wrong("an entry after the trade was closed by hand");
+            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
+                Wrong("an entry when everything is to be flat");
+            if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
+            if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
+        }
+
+        /// <summary>The strategy sends an exit.</summary>
+        public void Exiting(bool another, string signal)
+        {
+            if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
+                || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
+                Wrong("an exit that nothing gave cause for: " + signal);
+            if (another) Wrong("an exit while another is on its way");
+            if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
+                Wrong("an exit of a trade that is gone");
+            if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
+            if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
+                Wrong("an order on a bar of the past");
+        }
+
+        /// <summary>The strategy asks for a stop at a price in ticks.</summary>
+        /// <param name="quoted">Whether the strategy sees where the market is.</param>
+        public void MovingStop(long price, bool quoted)
+        {
+            int side = Math.Sign(simulation.strategy.Position.Net);
+            foreach (Resting order in Exchange.Orders)
+            {
+                if (order.Over || order.Type != OrderType.StopMarket || order.Owner != simulation.instance) continue;
+                if (order.Changing == 0 && side * (price - order.Price) < 0) Wrong("a stop is loosened");
+                if (order.Changing == 0 && price == order.Price) Wrong("a stop is asked for where it stands");
+                moved = order;
+            }
+            if (!quoted) return;
+            if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
+                Wrong("a stop asked for at the market");
+        }
+
+        /// <summary>The strategy cancels an order.</summary>
+        public void Cancelling(Resting order, Role role)
+        {
+            if (Now - order.CancelAsked < 5000) Wrong("an order is cancelled again and again");
+            order.CancelAsked = Now;
+            bool young = role == Role.Entry && Now - order.Sent < 25000;
+            if (young && !Trouble)
+                Wrong("an entry is cancelled that nothing gave cause for");
+        }
+
+        /// <summary>The strategy asks that the account's position be closed.</summary>
+        /// <param name="alone">Whether of its own instrument alone.</param>
+        public void Flattening(bool alone)
+        {
+            if (!alone) Wrong("another instrument is flattened");
+            if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
+        }
+
+        // A stop is where the policy wants it, until it is asked to move.
+        private void CompareDistance(Resting stop, PositionTracker held)
+        {
+            if (stop == moved || stop.Changing > 0 || stop.Side != -held.Side) return;
+            if (Math.Abs(held.Side * (held.Entry - stop.Price) - stopTicks) > 1)
+                Wrong("a stop at another distance than the policy's");
+            foreach (Resting order in Exchange.Orders)
+                if (order.There && !order.Over && order.Type == OrderType.Limit && order.Changing == 0
+                    && Math.Abs(held.Side * (order.Price - held.Entry) - targetTicks) > 1)
+                    Wrong("a target at another distance than the policy's");
+        }
+
+        // Since when the day's loss, or the distance to the floor, has been used up, and for three seconds together.
+        private void LookAtMoney()
+        {
+            Scenario scenario = simulation.Scenario;
+            int limit = scenario.DailyLoss > 0 ? scenario.DailyLoss : scenario.FloorStart > 0 ? 52500 - scenario.FloorStart
+                : 0;
+            tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
+            if (limit == 0 || tainted || over || crashed || brokeAt != Never) return;
+            long mark = Exchange.Own > 0 ? Exchange.Bid : Exchange.Ask;
+            double dollars = (Exchange.Paid + Exchange.Own * mark) * Simulation.DollarsOfTick;
+            bool broken = dollars < -limit - 100 * scenario.Contracts && simulation.pricesUp && SinceUp > 4000;
+            if (!broken) brokenSince = Never;
+            else if (brokenSince == Never) brokenSince = Now;
+            if (Now - brokenSince > 5000) brokeAt = Now;
+        }
+
+        private void EnteringPast()
+        {
+            if (simulation.strategy.Position.Net != 0) Wrong("an entry while a trade is open");
+            if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 3600000)
+                Wrong("an entry when everything is to be flat");
+        }
+    }
+}
