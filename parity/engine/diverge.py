@@ -34,8 +34,8 @@ class FieldDifference:
 
     when: str
     field: str
-    reference: float
-    port: float
+    reference: int | float | bool
+    port: int | float | bool
     ulps: int | None
 
 
@@ -62,8 +62,8 @@ class Divergence:
     step: int
     mismatch: Mismatch
     looks_like: str
-    actions: list[int]
-    state: dict[str, int] | None
+    actions: list[Any]
+    state: dict[str, Any] | None
     corner: str
     differences: list[FieldDifference]
     moment: dict[str, Any]
@@ -87,14 +87,10 @@ def looks_like(pair: Pair, mismatch: Mismatch) -> str:
     return "rounding" if int(distance) <= ROUNDING_ULPS else "logic"
 
 
-def state_before(recording: Recording, lane: int, step: int) -> dict[str, int]:
-    """Return the reference's state before a step of a lane, as plain integers."""
+def state_before(recording: Recording, lane: int, step: int) -> dict[str, Any]:
+    """Return the reference's state before a step of a lane: plain numbers, arrays as nested lists."""
     before = shifted(recording.before, recording.after)
-    return {
-        name: int(value[lane, step])
-        for name, value in before.items()
-        if name not in NOT_STATE and value.ndim == 2
-    }
+    return {name: value[lane, step].tolist() for name, value in before.items() if name not in NOT_STATE}
 
 
 def differences(pair: Pair, case: Case) -> list[FieldDifference]:
@@ -112,7 +108,7 @@ def differences(pair: Pair, case: Case) -> list[FieldDifference]:
             bad, _ = compare(rule, mine[name], theirs[name])
             for where in np.argwhere(bad):
                 place = tuple(where)
-                a, b = float(mine[name][place]), float(theirs[name][place])
+                a, b = mine[name][place].item(), theirs[name][place].item()
                 inner = [int(i) for i in where[1 if when == "before" else 2 :]]
                 ulps = int(ulp_distance(np.array(a), np.array(b))) if not rule.exact else None
                 label = name + (f"[{', '.join(map(str, inner))}]" if inner else "")
@@ -128,8 +124,8 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
     """
     lane, step = mismatch.lane, max(mismatch.step, 0)
     world = int(recording.worlds[lane])
-    actions = [int(a) for a in recording.actions[lane, : step + 1]]
-    state: dict[str, int] | None = state_before(recording, lane, step)
+    actions = recording.actions[lane, : step + 1].tolist()
+    state: dict[str, Any] | None = state_before(recording, lane, step)
     assert state is not None
     case = Case(world, state, actions[-1])
     differing: list[FieldDifference] = []

@@ -46,8 +46,8 @@ class Case:
     """
 
     world: int
-    state: Mapping[str, int]
-    action: int
+    state: Mapping[str, Any]
+    action: Any
     corner: tuple[str, ...] = ()
 
 
@@ -68,11 +68,11 @@ class MutableSide:
 
     make: Callable[[int], Any]
     reset: Callable[[Any, int], Array]
-    inject: Callable[[Any, Mapping[str, int]], None]
+    inject: Callable[[Any, Mapping[str, Any]], None]
     read: Callable[[Any], Fields]
     observe: Callable[[Any], Array]
     masks: Callable[[Any], Array]
-    step: Callable[[Any, int], Fields]
+    step: Callable[[Any, Any], Fields]
 
 
 class BatchStep(NamedTuple):
@@ -116,7 +116,7 @@ class FunctionalSide:
     form: str
 
 
-Policy = Callable[[np.random.Generator, Array, Array], int]
+Policy = Callable[[np.random.Generator, Array, Array], Any]
 """(generator, masks, obs) -> a valid action."""
 
 
@@ -153,6 +153,6 @@ class Pair:
     case: Callable[[Choices, int], Case]
     coverage: Callable[[Fields, Array, Fields], dict[str, int]]
     required: frozenset[str]
-    describe: Callable[[int, Mapping[str, int]], dict[str, Any]]
+    describe: Callable[[int, Mapping[str, Any]], dict[str, Any]]
     command: Callable[[Case], str]
     max_deviation: float = 0.05

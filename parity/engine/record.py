@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ class Recording:
 
     Attributes:
         worlds: int32 (N,).
-        actions: int32 (N, L), 0 after a lane's end.
+        actions: (N, L, ...) in the dtype the policies chose, whole numbers in int32; 0 after a lane's
+            end.
         lengths: int32 (N,), steps taken in each lane.
         before: fields at the beginning of each lane, (N, ...): state, obs, masks.
         after: fields after each step, (N, L, ...): state, obs, masks, outcome.
@@ -28,7 +30,7 @@ class Recording:
     """
 
     worlds: NDArray[np.int32]
-    actions: NDArray[np.int32]
+    actions: Array
     lengths: NDArray[np.int32]
     before: Fields
     after: Fields
@@ -53,7 +55,10 @@ def moment(side: MutableSide, env: object) -> Fields:
 
 
 class _Table:
-    """Grows (N, L, ...) arrays from rows of fields, without knowing the fields beforehand."""
+    """Grows (N, L, ...) arrays from rows of fields, without knowing the fields beforehand.
+
+    A later row may need a wider dtype than the first (a reward of 0, then of 0.5): the column is widened.
+    """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -61,10 +66,46 @@ class _Table:
 
     def put(self, where: tuple[int, ...], row: Fields) -> None:
         for name, value in row.items():
+            value = np.asarray(value)
             if name not in self.columns:
-                value = np.asarray(value)
                 self.columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
-            self.columns[name][where] = value
+            column = self.columns[name]
+            if column.dtype != value.dtype:
+                column = self.columns[name] = _widened(name, column, value)
+            column[where] = value
+
+
+def _widened(name: str, column: Array, value: Array) -> Array:
+    """Return a column in a dtype that holds its numbers and a further one.
+
+    Raises:
+        ValueError: there is none that holds both without loss.
+    """
+    dtype = np.result_type(column.dtype, value.dtype)
+    for one in (column, value):
+        there_and_back = one.astype(dtype).astype(one.dtype)
+        lost = not np.array_equal(there_and_back, one, equal_nan=one.dtype.kind == "f")
+        if lost or (one.dtype == bool) != (dtype == bool):
+            raise ValueError(
+                f"{name} is {column.dtype} in one step and {value.dtype} in another, and no dtype holds "
+                "both without loss; read it in one dtype"
+            )
+    return column.astype(dtype)
+
+
+def as_actions(chosen: Sequence[Any]) -> Array:
+    """Return actions as one array (N, ...): whole numbers in int32, all else in its own dtype.
+
+    Raises:
+        ValueError: a whole number does not fit into 32 bits, or the actions differ in shape.
+    """
+    actions = np.asarray(chosen)
+    if actions.dtype.kind not in "iu":
+        return actions
+    narrow = actions.astype(np.int32)
+    if not np.array_equal(narrow, actions):
+        raise ValueError(f"an action of {np.abs(actions).max()} does not fit into 32 bits")
+    return narrow
 
 
 def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Generator) -> Recording:
@@ -82,7 +123,7 @@ def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Genera
     # The very last start must be among them: only it runs into the end of the data.
     starts[-1] = np.max(pair.starts[world])
     before, after = _Table((episodes,)), _Table((episodes, pair.max_steps))
-    actions = np.zeros((episodes, pair.max_steps), np.int32)
+    taken = _Table((episodes, pair.max_steps))
     lengths = np.zeros(episodes, np.int32)
     labels = [names[lane % len(names)] for lane in range(episodes)]
     for lane in range(episodes):
@@ -94,35 +135,34 @@ def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Genera
             action = policy(rng, now["masks"], now["obs"])
             outcome = side.step(env, action)
             now = {**moment(side, env), **outcome}
-            actions[lane, step] = action
+            taken.put((lane, step), {"action": action})
             after.put((lane, step), now)
             lengths[lane] = step + 1
             if outcome["terminated"] or outcome["truncated"]:
                 break
     worlds = np.full(episodes, world, np.int32)
+    actions = as_actions(taken.columns["action"])
     return Recording(worlds, actions, lengths, before.columns, after.columns, False, starts, labels)
 
 
-def record_actions(
-    pair: Pair, world: int, starts: NDArray[np.int32], actions: NDArray[np.int32]
-) -> Recording:
+def record_actions(pair: Pair, world: int, starts: NDArray[np.int32], actions: Array) -> Recording:
     """Play given actions from given starts.
 
     Args:
         pair: the pair; only its reference is driven.
         world: number of the world.
         starts: int32 (N,).
-        actions: int32 (N, L); those after an episode's end are not taken.
+        actions: (N, L, ...); those after an episode's end are not taken.
     """
     side = pair.reference
     env = side.make(world)
-    before, after = _Table(starts.shape), _Table(actions.shape)
+    before, after = _Table(starts.shape), _Table(actions.shape[:2])
     lengths = np.zeros(len(starts), np.int32)
     for lane, start in enumerate(starts):
         obs = side.reset(env, int(start))
         before.put((lane,), {**moment(side, env), "obs": obs})
         for step, action in enumerate(actions[lane]):
-            outcome = side.step(env, int(action))
+            outcome = side.step(env, action.item() if action.ndim == 0 else action)
             after.put((lane, step), {**moment(side, env), **outcome})
             lengths[lane] = step + 1
             if outcome["terminated"] or outcome["truncated"]:
@@ -151,7 +191,7 @@ def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
     count = len(cases)
     return Recording(
         worlds=np.array([case.world for case in cases], np.int32),
-        actions=np.array([[case.action] for case in cases], np.int32),
+        actions=as_actions([[case.action] for case in cases]),
         lengths=np.ones(count, np.int32),
         before=before.columns,
         after=after.columns,

@@ -59,7 +59,7 @@ class _Functions(NamedTuple):
 def _run(
     side: _Functions, key: jax.Array, state: Any, actions: jax.Array, params: Any
 ) -> tuple[Any, ...]:
-    """Scan the port's own batched step over actions of shape (L, N)."""
+    """Scan the port's own batched step over actions of shape (L, N, ...)."""
     first = _moment(side, state, side.observe(state, params), params)
 
     def body(carry: tuple[Any, ...], action: jax.Array) -> tuple[tuple[Any, ...], Any]:
@@ -103,7 +103,7 @@ def replay(pair: Pair, recording: Recording, seed: int = 0) -> Replay:
         state = jax.jit(side.inject)(worlds, fields, side.params)
     else:
         state = jax.jit(side.begin)(worlds, jnp.asarray(recording.starts), side.params)
-    actions = jnp.asarray(recording.actions.T)
+    actions = jnp.asarray(np.swapaxes(recording.actions, 0, 1))
     before, after, done, restart, untouched = _run(
         functions, jax.random.key(seed), state, actions, side.params
     )

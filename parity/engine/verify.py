@@ -35,8 +35,8 @@ class Mismatch:
     step: int
     field: str
     index: tuple[int, ...]
-    reference: float
-    port: float
+    reference: int | float | bool
+    port: int | float | bool
 
 
 @dataclass
@@ -126,7 +126,7 @@ def compare_fields(
             where = tuple(int(i) for i in np.argwhere(differs)[0])
             step = where[1] if valid.ndim == 2 else -1
             place = where[valid.ndim :]
-            firsts.append(Mismatch(where[0], step, name, place, float(a[where]), float(b[where])))
+            firsts.append(Mismatch(where[0], step, name, place, a[where].item(), b[where].item()))
     return stats, firsts
 
 

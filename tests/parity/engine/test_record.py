@@ -1,0 +1,69 @@
+"""Recording keeps every number as it is: no first row decides a dtype, no action or state is cut to whole numbers."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.engine.diverge import differences, state_before
+from parity.engine.pair import Case
+from parity.engine.record import _Table, as_actions, record_cases, record_episodes
+from tests.parity.walker import walker_pair
+
+
+def test_a_reward_of_zero_and_then_a_half_is_stored_as_it_is() -> None:
+    table = _Table((3,))
+    for row, reward in enumerate((0, 0.5, 1)):
+        table.put((row,), {"reward": reward})
+    assert table.columns["reward"].tolist() == [0.0, 0.5, 1.0]
+
+
+def test_a_number_that_no_common_dtype_holds_is_refused() -> None:
+    table = _Table((2,))
+    table.put((0,), {"ticks": 2**60 + 1})
+    with pytest.raises(ValueError, match="ticks is int64 in one step and float64 in another"):
+        table.put((1,), {"ticks": 0.5})
+
+
+def test_a_flag_does_not_become_a_number() -> None:
+    table = _Table((2,))
+    table.put((0,), {"held": True})
+    with pytest.raises(ValueError, match="held is bool"):
+        table.put((1,), {"held": 2})
+
+
+def test_real_actions_stay_real_and_whole_ones_fit_32_bits_or_are_refused() -> None:
+    assert as_actions([[0.7], [-0.2]]).tolist() == [[0.7], [-0.2]]
+    assert as_actions([3, 1]).dtype == np.int32
+    with pytest.raises(ValueError, match="does not fit into 32 bits"):
+        as_actions([2**40])
+
+
+def test_a_recorded_episode_and_a_case_hold_the_action_that_was_taken() -> None:
+    pair = walker_pair()
+    taken: list[float] = []
+
+    def step(env: Any, action: float) -> dict[str, Any]:
+        taken.append(action)
+        return pair.reference.step(env, round(action))
+
+    side = dataclasses.replace(pair.reference, step=step)
+    real = dataclasses.replace(pair, reference=side, policies={"a little": lambda *_: 0.7})
+    recording = record_episodes(real, 0, 2, np.random.default_rng(0))
+    assert recording.actions[0, 0] == 0.7
+    record_cases(real, [Case(0, {"place": 3, "steps": 0, "begun": 0}, 0.7)])
+    assert set(taken) == {0.7}
+
+
+def test_a_divergence_shows_the_state_that_was_injected() -> None:
+    pair = walker_pair()
+    recording = record_episodes(pair, 0, 2, np.random.default_rng(0))
+    recording.before["height"] = np.full(2, 0.25, np.float32)
+    recording.after["height"] = np.full(recording.actions.shape, 0.75, np.float32)
+    recording.before["grid"] = np.full((2, 2), 0.5)
+    recording.after["grid"] = np.full((*recording.actions.shape, 2), 0.5)
+    assert state_before(recording, 0, 0)["height"] == 0.25
+    assert state_before(recording, 0, 1)["height"] == 0.75
+    assert state_before(recording, 0, 1)["grid"] == [0.5, 0.5]
+    assert differences(pair, Case(0, {"place": 3, "steps": 0, "begun": 0}, 1)) == []
