@@ -11,6 +11,10 @@ from foundation.extras import DISTRIBUTION
 from rltrader.lazy_group import Lazy, LazyGroup
 
 COMMANDS = {
+    "advise": Lazy(
+        "rltrader.advice.advise:advise",
+        "Ask an advisor about every bar of a market, once, and keep what it says as a table.",
+    ),
     "bench": Lazy("rltrader.bench:bench", "Work with reports of benchmarks."),
     "data": Lazy("rltrader.data:data", "Look at market data before anything is trained on it."),
     "evaluate": Lazy(

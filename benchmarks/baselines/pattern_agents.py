@@ -108,6 +108,6 @@ def train(
 def policy_return(policy: Policy, held_out: HeldOutMarket) -> float:
     """Return the mean PnL of a policy's episodes in dollars, likeliest actions."""
     parts: list[Any] = [
-        episodes.pnl for episodes, _ in play(policy, held_out.params, held_out.starts, 0)
+        episodes.pnl for episodes, *_ in play(policy, held_out.params, held_out.starts, 0)
     ]
     return float(np.mean(np.concatenate(parts))) / 100

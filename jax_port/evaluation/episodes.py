@@ -24,9 +24,11 @@ from jax_port.envs.account import enter
 from jax_port.envs.phase import Phase
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
+from jax_port.evaluation import advised
+from jax_port.evaluation.advised import AdviceCounts, AdviceParams, AdviceState, Advised
 from jax_port.ppo.networks import ActorCritic, Params
 from jax_port.ppo.policy import Policy, decide
-from jax_port.ppo.running_statistics import Scale
+from jax_port.ppo.running_statistics import Scale, normalize
 
 LANES = 2048
 """Episodes that are played together."""
@@ -126,7 +128,8 @@ def play(
     recorded: int,
     *,
     lanes: int = LANES,
-) -> Iterator[tuple[Episodes, Steps | None]]:
+    advice: Advised | None = None,
+) -> Iterator[tuple[Episodes, Steps | None, AdviceCounts | None]]:
     """Play an episode from every start, a batch at a time and in order.
 
     Matrix products are float32 on every device.
@@ -138,23 +141,27 @@ def play(
         recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
             the device.
         lanes: episodes in a batch.
+        advice: what the policy is advised with, on the one market of ``params``; None for none.
 
     Yields:
-        A batch's episodes, and its steps where it holds a recorded episode.
+        A batch's episodes, its steps where it holds a recorded episode, and what came of the advice.
     """
     width = min(lanes, -(-len(starts) // ROUND_TO) * ROUND_TO)
     length = int(params.max_episode_bars)
     scale, network = policy.scale, policy.network
     weights = jax.tree.map(jnp.asarray, policy.params)
+    on_device = None if advice is None else advice.on_device()
     for first in range(0, len(starts), width):
         batch = starts[first : first + width]
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
-            ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
+            ends, told, steps = _play(
+                network, weights, scale, jnp.asarray(padded), params, length, on_device
+            )
         batch_steps = None
         if first < recorded:
             batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
-        yield _episodes(ends, len(batch)), batch_steps
+        yield _episodes(ends, len(batch)), batch_steps, _counts(told, len(batch))
 
 
 def _episodes(ends: Lane, count: int) -> Episodes:
@@ -180,6 +187,15 @@ def _episodes(ends: Lane, count: int) -> Episodes:
     )
 
 
+def _counts(told: AdviceState | None, count: int) -> AdviceCounts | None:
+    """Return the first ``count`` lanes' counts on the host."""
+    if told is None:
+        return None
+    return AdviceCounts(
+        *(np.asarray(getattr(told, name), np.int64)[:count] for name in AdviceCounts._fields)
+    )
+
+
 @partial(jax.jit, static_argnums=(0, 5))
 def _play(
     network: ActorCritic,
@@ -188,17 +204,31 @@ def _play(
     starts: jax.Array,
     params: EnvParams,
     length: int,
-) -> tuple[Lane, Steps]:
+    advice: AdviceParams | None = None,
+) -> tuple[Lane, AdviceState | None, Steps]:
     phase = phase_of(params)
     lanes = jax.vmap(partial(_begin, phase), in_axes=(0, None))(starts, params)
+    told = None if advice is None else jax.vmap(advised.begin)(starts)
 
-    def one_step(lanes: Lane, _: None) -> tuple[Lane, Steps]:
+    def one_step(carry: tuple[Lane, AdviceState | None], _: None) -> Any:
+        lanes, told = carry
         obs = jax.vmap(phase.observe, in_axes=(0, None))(lanes.state, params)
         masks = jax.vmap(phase.action_masks, in_axes=(0, None))(lanes.state, params)
-        actions = decide(network, weights, scale, obs, masks)
-        return jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
+        if told is None or advice is None:
+            actions = decide(network, weights, scale, obs, masks)
+        else:
+            logits: Any = network.apply(weights, normalize(scale, obs), part="policy")
+            actions, heard = jax.vmap(advised.decide, in_axes=(0, 0, 0, 0, 0, None, None))(
+                logits, masks, lanes.state, lanes.equity, told, params, advice
+            )
+        after, steps = jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
+        if told is not None:
+            heard = jax.vmap(advised.follow)(heard, lanes.state, after.state)
+            told = jax.tree.map(lambda old, new: jnp.where(lanes.done, old, new), told, heard)
+        return (after, told), steps
 
-    return jax.lax.scan(one_step, lanes, None, length=length)
+    (ends, told), steps = jax.lax.scan(one_step, (lanes, told), None, length=length)
+    return ends, told, steps
 
 
 def _begin(phase: Phase, start: jax.Array, params: EnvParams) -> Lane:

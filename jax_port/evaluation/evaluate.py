@@ -22,6 +22,7 @@ from jax_port.data.data_loader import PreparedMarket, stack
 from jax_port.data.seconds_loader import PreparedSeconds, stack_seconds
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
+from jax_port.evaluation.advised import AdviceCounts, Advised
 from jax_port.evaluation.episodes import LANES, Episodes, Steps, play
 from jax_port.ppo.policy import Policy
 from markets import Contract, InputError
@@ -62,12 +63,16 @@ class Evaluation:
             step, time (of the bar that the step traded), equity (dollars), position (-1, 0 or 1), and
             the open trade's entry, stop and target (points, for the next bar; NaN when flat).
         trades_of: which episodes the trades table covers.
+        advised: where the policy was advised, one row a start as in ``episodes``: episode, questions
+            (asked), advised (decisions that had advice), changed (decisions other than the bare
+            policy's there).
     """
 
     episodes: pd.DataFrame
     trades: pd.DataFrame
     equity: pd.DataFrame
     trades_of: Starts
+    advised: pd.DataFrame | None = None
 
 
 def evaluate(
@@ -79,6 +84,7 @@ def evaluate(
     seconds: PreparedSeconds | None = None,
     lanes: int = LANES,
     on_batch: Callable[[int], None] | None = None,
+    advice: Advised | None = None,
 ) -> Evaluation:
     """Play an episode from every given start.
 
@@ -94,10 +100,11 @@ def evaluate(
         seconds: of the market's bars; None looks at the account once a minute, at the close.
         lanes: episodes played together.
         on_batch: called after each batch with its number of episodes.
+        advice: what the policy is advised with; None for none.
 
     Raises:
         InputError: no start, a bar at which no episode may start, a policy for other observations, or
-            seconds of other bars.
+            seconds or advice of other bars.
     """
     check_policy(policy)
     rows = market.starts if rows is None else np.unique(np.asarray(rows, np.int64))
@@ -114,16 +121,26 @@ def evaluate(
     chosen = daily if trades_of == "daily" else np.ones(len(rows), bool)
     order = np.argsort(~chosen, kind="stable")  # batches whose steps are wanted come first
     params = _params(policy, market, seconds)
+    if advice is not None and len(advice.bars.minute) != len(market):
+        raise InputError(
+            f"{market.source}: advice on {len(advice.bars.minute)} bars beside its {len(market)}; give "
+            "advice that was made from these bars"
+        )
     batches: list[Episodes] = []
+    counts: list[AdviceCounts] = []
     trades: list[pd.DataFrame] = []
     equity: list[pd.DataFrame] = []
     begun = 0
-    for ends, steps in play(policy, params, numbers[order], int(chosen.sum()), lanes=lanes):
+    for ends, steps, told in play(
+        policy, params, numbers[order], int(chosen.sum()), lanes=lanes, advice=advice
+    ):
         episode = order[begun : begun + len(ends.row)]
         if steps is not None:
             trades.append(_trades(ends, steps, episode, chosen, market))
             equity.append(_equity(ends, steps, episode, daily, market, policy))
         batches.append(ends)
+        if told is not None:
+            counts.append(told)
         begun += len(ends.row)
         if on_batch is not None:
             on_batch(len(ends.row))
@@ -134,7 +151,16 @@ def evaluate(
         _joined(trades, ["episode", "exit_step"]),
         _joined(equity, ["episode", "step"]),
         trades_of,
+        _advised(counts, back) if counts else None,
     )
+
+
+def _advised(counts: list[AdviceCounts], back: NDArray[np.int64]) -> pd.DataFrame:
+    columns = {
+        name: np.concatenate([getattr(batch, name) for batch in counts])[back]
+        for name in AdviceCounts._fields
+    }
+    return pd.DataFrame({"episode": np.arange(len(back)), **columns})
 
 
 def _params(policy: Policy, market: PreparedMarket, seconds: PreparedSeconds | None) -> EnvParams:

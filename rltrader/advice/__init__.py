@@ -1,0 +1,1 @@
+"""Commands around an advisor beside the policy."""

@@ -1,0 +1,164 @@
+"""Evaluation with advice: none is the bare policy, and an answer acts once it is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.envs.env_phase1_jax import HOLD
+from jax_port.evaluation.advice_data import view_of
+from jax_port.evaluation.advised import Advised
+from jax_port.evaluation.evaluate import Evaluation, evaluate
+from markets import EnvConfig, InputError
+from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.rules import RulesAdvisor
+from markets.advice.schedule import AdviceOnBars, lay
+from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
+from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.made_policy import make_policy, one_action_policy
+
+CONFIG = EnvConfig.phase1(max_episode_bars=60)
+START = 200
+"""A bar at which an episode may start, and at which no question of the schedule falls but its own."""
+
+
+@pytest.fixture(scope="module")
+def market() -> PreparedMarket:
+    return prepare(synthetic_bars("ES", days=3, seed=5, start="2025-01-02"), CONFIG)
+
+
+def table(
+    market: PreparedMarket, answers: dict[int, tuple[float, float, float]], **more: float
+) -> AdviceTable:
+    """Return a table with answers at some bars, which took ``latency_ms``."""
+    rows = sorted(answers)
+    values = {
+        "row": rows,
+        "status": ["ok"] * len(rows),
+        **{name: [answers[row][n] for row in rows] for n, name in enumerate(("hold", "buy", "sell"))},
+        "confidence": [more.get("confidence", 1.0)] * len(rows),
+        "latency_ms": [more.get("latency_ms", 0.0)] * len(rows),
+    }
+    frame = pd.DataFrame({name: values.get(name, "") for name in COLUMNS if name != "time"})
+    key = TableKey(view_of(market, CONFIG).digest, "chat", "made", "")
+    return AdviceTable(About(key, "ES", len(market)), frame)
+
+
+def rules(market: PreparedMarket) -> AdviceOnBars:
+    view = view_of(market, CONFIG)
+    rows = view.rows(1)
+    made = RulesAdvisor().advise(view, rows)
+    answers = dict(zip(rows.tolist(), made.probabilities.tolist(), strict=True))
+    found = table(market, answers)
+    found.frame["confidence"] = made.confidence
+    return lay(found, market.timestamps_ns)
+
+
+def alone(market: PreparedMarket, bars: AdviceOnBars, **settings: object) -> Evaluation:
+    """Return what advice alone does from the start, beside a policy that only holds."""
+    policy = one_action_policy(market, CONFIG, HOLD)
+    made = FusionSettings(rule="alone", **settings)  # type: ignore[arg-type]
+    return evaluate(policy, market, rows=[START], advice=Advised(bars, made))
+
+
+def same(one: Evaluation, other: Evaluation) -> bool:
+    return all(
+        getattr(one, name).equals(getattr(other, name)) for name in ("episodes", "trades", "equity")
+    )
+
+
+@pytest.fixture(scope="module")
+def bare(market: PreparedMarket) -> Evaluation:
+    return evaluate(make_policy(market, CONFIG), market, rows=market.starts[::50])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_weight_of_zero_changes_nothing(market: PreparedMarket, bare: Evaluation, rule: str) -> None:
+    settings = FusionSettings(rule=rule, weight=0.0)
+    policy = make_policy(market, CONFIG)
+    made = evaluate(policy, market, rows=market.starts[::50], advice=Advised(rules(market), settings))
+    assert same(made, bare)
+    assert made.advised is not None
+    assert made.advised["changed"].sum() == 0
+    assert made.advised["questions"].min() > 0
+
+
+def test_a_weight_above_zero_changes_something(market: PreparedMarket, bare: Evaluation) -> None:
+    settings = FusionSettings(rule="weighted", weight=5.0)
+    policy = make_policy(market, CONFIG)
+    made = evaluate(policy, market, rows=market.starts[::50], advice=Advised(rules(market), settings))
+    assert not same(made, bare)
+    assert made.advised is not None
+    assert made.advised["changed"].sum() > 0
+
+
+@pytest.mark.parametrize(("latency_ms", "entered"), [(0, 1), (60_000, 1), (60_001, 2), (150_000, 3)])
+def test_an_answer_acts_on_the_first_bar_that_closes_after_it_came(
+    market: PreparedMarket, latency_ms: float, entered: int
+) -> None:
+    bars = lay(table(market, {START: (0.0, 1.0, 0.0)}, latency_ms=latency_ms), market.timestamps_ns)
+    result = alone(market, bars)
+    assert result.equity["position"].to_numpy().tolist().index(1) - 1 == entered
+    assert result.advised is not None
+    assert result.advised["changed"].iloc[0] > 0
+
+
+def test_advice_that_is_too_old_is_dropped(market: PreparedMarket) -> None:
+    answers = {START: (0.0, 1.0, 0.0)}
+    late = lay(table(market, answers, latency_ms=12 * 60_000), market.timestamps_ns)
+    assert alone(market, late).equity["position"].abs().sum() == 0
+    assert alone(market, late, most_age=11).equity["position"].abs().sum() > 0
+
+
+def test_only_bars_of_the_schedule_are_asked_about(market: PreparedMarket) -> None:
+    off_schedule = {START + 1: (0.0, 1.0, 0.0)}
+    bars = lay(table(market, off_schedule), market.timestamps_ns)
+    assert alone(market, bars).equity["position"].abs().sum() == 0
+    assert alone(market, bars, every=1, cooldown=0).equity["position"].abs().sum() > 0
+    # Every bar is due, and three are left out after each question.
+    assert alone(market, bars, every=1, cooldown=3).advised["questions"].tolist() == [15]  # type: ignore[index]
+    assert alone(market, bars, every=5, cooldown=3).advised["questions"].tolist() == [12]  # type: ignore[index]
+
+
+def test_an_answer_that_failed_leaves_the_one_before(market: PreparedMarket) -> None:
+    good = table(market, {START: (0.0, 1.0, 0.0), START + 5: (1.0, 0.0, 0.0)})
+    good.frame.loc[1, "status"] = "malformed"
+    bars = lay(good, market.timestamps_ns)
+    assert bars.given[[START, START + 5]].tolist() == [True, False]
+    assert alone(market, bars).advised["advised"].tolist() == [11]  # type: ignore[index]
+
+
+def test_nothing_is_decided_on_what_is_advised_later(market: PreparedMarket) -> None:
+    policy = make_policy(market, CONFIG)
+    settings = FusionSettings(rule="weighted", weight=3.0, every=1, cooldown=0)
+    bars = rules(market)
+    cut = START + 20
+    other = replace(bars, advice=bars.advice.copy())
+    other.advice[cut:] = other.advice[cut:, [0, 2, 1]]
+    first, second = (
+        evaluate(policy, market, rows=[START], advice=Advised(one, settings)).equity["position"]
+        for one in (bars, other)
+    )
+    assert first[: cut - START + 2].equals(second[: cut - START + 2])
+
+
+def test_shuffled_and_random_advice_keep_what_they_are_nulls_of(market: PreparedMarket) -> None:
+    bars = rules(market)
+    rows = np.flatnonzero(bars.given)
+    shuffled, dealt = bars.shuffled(1), bars.random(1)
+    assert (np.sort(shuffled.confidence[rows]) == np.sort(bars.confidence[rows])).all()
+    assert (shuffled.advice[rows] != bars.advice[rows]).any()
+    assert (np.sort(dealt.advice[rows].ravel()) == np.sort(bars.advice[rows].ravel())).all()
+    assert np.allclose(dealt.advice.sum(axis=1), 1)
+    assert (bars.shuffled(2).confidence != shuffled.confidence).any()
+
+
+def test_advice_on_other_bars_is_refused(market: PreparedMarket) -> None:
+    bars = rules(market)
+    short = replace(bars, minute=bars.minute[:-1])
+    with pytest.raises(InputError, match="advice on"):
+        alone(market, short)

@@ -1,0 +1,115 @@
+"""The fusion's four implementations agree, and a fault planted in one of them is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.ppo.networks import masked_log_probs, mode
+from markets import InputError
+from markets.advice import fusion
+from markets.advice.fusion import RULES, Fused, FusionSettings, Situation
+from parity.export_chain.csharp import available, compile_checker
+from parity.fusion.cases import situations
+from parity.fusion.sides import csharp_side, jax_side, numpy_side, torch_side
+from parity.fusion.verify import verify
+
+COUNT = 9_000
+
+
+def test_jax_and_torch_fuse_as_the_reference_does() -> None:
+    for name, found in verify({"JAX": jax_side, "PyTorch": torch_side}, COUNT).items():
+        assert found.same, (name, found)
+        assert found.decisions >= COUNT
+        assert found.largest > 0
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_decisions() -> None:
+    for name, found in verify({"JAX": jax_side, "PyTorch": torch_side}, 100_000, seed=7).items():
+        assert found.same, (name, found)
+
+
+@pytest.mark.skipif(not available(), reason="no Mono here")
+def test_c_sharp_fuses_as_the_reference_does(tmp_path: Path) -> None:
+    side = csharp_side(compile_checker(tmp_path / "ParityCheck.exe"), tmp_path)
+    found = verify({"C#": side}, 100_000)["C#"]
+    assert found.same, found
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("actions", [3, 6])
+def test_a_weight_of_zero_is_the_bare_policy_to_the_bit(rule: str, actions: int) -> None:
+    settings = FusionSettings(rule=rule, weight=0.0)
+    given = situations(2000, actions, 3, settings)
+    bare = masked_log_probs(jnp.asarray(given.logits), jnp.asarray(given.masks))
+    made = jax_side(given, settings)
+    assert (made.action == np.asarray(mode(bare))).all()
+    assert (made.probabilities == np.asarray(jnp.exp(bare))).all()
+
+
+@pytest.mark.parametrize("rule", ["weighted", "gated", "agreement", "veto"])
+def test_no_advice_and_no_risk_is_the_bare_policy_to_the_bit(rule: str) -> None:
+    settings = FusionSettings(rule=rule, weight=2.0)
+    given = situations(2000, 3, 4, settings)
+    calm = given._replace(
+        fresh=np.zeros_like(given.fresh),
+        losses=np.zeros_like(given.losses),
+        left=np.ones_like(given.left),
+    )
+    bare = masked_log_probs(jnp.asarray(given.logits), jnp.asarray(given.masks))
+    assert (jax_side(calm, settings).probabilities == np.asarray(jnp.exp(bare))).all()
+
+
+def planted(change: Callable[[Situation, FusionSettings], Fused]) -> bool:
+    """Return whether a side with a fault passes."""
+    return verify({"planted": change}, COUNT)["planted"].same
+
+
+def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planted(numpy_side)
+    bit = np.float32(1e-7)
+    faults: list[Callable[[Situation, FusionSettings], Fused]] = [
+        lambda given, s: numpy_side(given, replace(s, weight=s.weight * 1.001)),
+        # more than the threshold, instead of at least
+        lambda given, s: numpy_side(given._replace(confidence=given.confidence - bit), s),
+        # at most the limit, instead of below
+        lambda given, s: numpy_side(given._replace(left=given.left - bit), s),
+        lambda given, s: numpy_side(given._replace(losses=given.losses - 1), s),
+        lambda given, s: numpy_side(given._replace(masks=np.ones_like(given.masks)), s),
+        lambda given, s: numpy_side(given._replace(advice=given.advice[:, [0, 2, 1]]), s),
+        lambda given, s: numpy_side(given._replace(fresh=np.ones_like(given.fresh)), s),
+        lambda given, s: numpy_side(given, replace(s, weight=max(s.weight, 0.001))),
+    ]
+    for number, fault in enumerate(faults):
+        assert not planted(fault), number
+
+    def other_floor(given: Situation, settings: FusionSettings) -> Fused:
+        with monkeypatch.context() as patch:
+            patch.setattr(fusion, "FLOOR", 0.031)
+            return numpy_side(given, settings)
+
+    assert not planted(other_floor)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rule": "loud"},
+        {"weight": -0.1},
+        {"weight": float("nan")},
+        {"threshold": 1.5},
+        {"most_losses": 0},
+        {"every": 0},
+        {"cooldown": 2.5},
+        {"fade": 2.0},
+    ],
+)
+def test_settings_that_make_no_sense(values: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(values))):
+        FusionSettings(**values)  # type: ignore[arg-type]
