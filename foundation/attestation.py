@@ -1,7 +1,7 @@
 """Attestations: in-toto Statements about files, in DSSE envelopes that may be signed with a local key.
 
-Sources: in-toto Attestation Framework v1 (https://github.com/in-toto/attestation) and Dead Simple Signing
-Envelope v1 (https://github.com/secure-systems-lab/dsse). Keys are PEM files, such as those that
+Sources: in-toto Attestation Framework v1 (https://github.com/in-toto/attestation) and Dead Simple
+Signing Envelope v1 (https://github.com/secure-systems-lab/dsse). Keys are PEM files, such as those that
 ``openssl genpkey -algorithm ed25519`` makes. Nothing here needs a network.
 """
 

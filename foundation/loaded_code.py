@@ -1,4 +1,4 @@
-"""Digests of the source that this process runs: of the modules that are loaded, not of files beside them.
+"""Digests of the source that this process runs: of loaded modules, not of files beside them.
 
 Another copy of a package may lie earlier on the path, and Python may run a compiled file that is not of
 the source beside it. So files are found as the import system finds them, from loaded modules where they
@@ -129,7 +129,7 @@ def _is_run(data: bytes, path: Path, source: bytes) -> bool:
 
 
 def _check_functions(module: ModuleType, code: CodeType, path: Path) -> None:
-    """Refuse a module with a function that its file does not hold: it was changed after it was loaded."""
+    """Refuse a module with a function that its file does not hold: one of the two was changed since."""
     written: dict[str, list[CodeType]] = {}
     for one in _codes(code):
         written.setdefault(one.co_qualname, []).append(one)
