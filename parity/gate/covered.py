@@ -16,6 +16,8 @@ from markets import Contract, EnvConfig
 from parity.learner.structures import aspects_of, merged
 from parity.learner.suite import cases_of_forms
 
+NAMED = 4
+"""New settings named before the rest are only counted."""
 PROVABLE = ("float32",)
 """Precisions of matrix products in which both sides can be held together."""
 
@@ -131,10 +133,11 @@ def _why_unseen(
     """Return what is new about markets: settings never seen, contracts never seen, or only the bars."""
     ranges = covered.get("configuration", {})
     new = [
-        f"{name} {value}"
+        name
         for name, value in _flat(config.to_dict()).items()
         if value not in ranges.get(name, {}).get("values", ())
     ]
     symbols = {market.contract.symbol for market in markets} - set(covered.get("symbols", ()))
     words = [*(f"contract {symbol}" for symbol in sorted(symbols)), *new]
-    return ", ".join(words) if words else "these bars under these settings"
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return f"{', '.join(words[:NAMED])}{more}" if words else "these bars under these settings"

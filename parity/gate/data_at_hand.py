@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from jax_port.data.data_loader import prepare
@@ -16,12 +15,14 @@ from jax_port.ppo.settings import TrainSettings
 from markets import Bars, EnvConfig, InputError
 from parity.engine.verify import CheckResult
 from parity.gate.covered import Missing
-from parity.learner.cases import LIMIT, LearnerCase
+from parity.learner.cases import LearnerCase
 from parity.pairs.trading import World, trading_pair
 from parity.suites.scenarios import Scenario
 
-EPISODES, CASES = 20, 2_000
-"""Of each market; a strength of "standard"."""
+EPISODES, CASES = 10, 1_000
+"""Of each market: as many as a gate of strength "standard" takes of a symbol in Phase 2."""
+WIDE = 1024
+"""Hidden units above which one update is compared instead of two: each may sit on ReLU's corner."""
 
 OnProgress = Callable[[str], None]
 
@@ -98,8 +99,8 @@ def check_structure(settings: TrainSettings) -> list[CheckResult]:
     partial = settings.rollout_size % settings.batch_size != 0
     small = TrainSettings().override(
         n_envs=4,
-        n_steps=2 * LIMIT,
-        batch_size=50 if partial else 46,
+        n_steps=24,
+        batch_size=50 if partial else 48,
         n_epochs=2,
         total_timesteps=1_000,
         learning_rate=1e-3,
@@ -110,8 +111,9 @@ def check_structure(settings: TrainSettings) -> list[CheckResult]:
         network=settings.network,
         layer_lr=settings.layer_lr,
     )
-    case = LearnerCase("structure at hand", small, 2)
-    return check_case(default_form(), replace(case, action_spread=5.0))
+    units = sum(settings.network.pi) + sum(settings.network.vf)
+    case = LearnerCase("structure at hand", small, 1 if units > WIDE else 2)
+    return check_case(default_form(), case)
 
 
 def _place(check: CheckResult) -> str:
