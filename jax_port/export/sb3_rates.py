@@ -55,7 +55,7 @@ def give_layer_rates(model: MaskablePPO, rates: LayerLearningRates) -> MaskableP
 
 
 def scheduled(arguments: Mapping[str, Any], anneal: bool) -> dict[str, Any]:
-    """Return a trainer's arguments, with rate and clip range that fall to zero where they are annealed."""
+    """Return a trainer's arguments, with rate and clip range that fall to zero if it anneals."""
     falling = ("learning_rate", "clip_range") if anneal else ()
     return {
         name: LinearSchedule(value, 0.0, 1.0) if name in falling else value

@@ -349,13 +349,14 @@ class _Watch(BaseCallback):
             "clip range": "clip_range",
         }
         gradients = self._gradients
+        steps = [int(adam[parameter]["step"]) for parameter in named.values() if parameter in adam]
         frozen = {name: torch.zeros_like(parameter) for name, parameter in named.items()}
         self.run.updates.append(
             {
                 **self._table,
                 **{name: np.asarray(float(logged[f"train/{key}"])) for name, key in told.items()},
                 "gradient steps": np.asarray(len(gradients)),
-                "adam steps": np.asarray(max(int(adam[p]["step"]) for p in named.values() if p in adam)),
+                "adam steps": np.asarray(max(steps)),
                 **{f"gradients/{name}": np.stack([one[name] for one in gradients]) for name in named},
                 **{
                     f"{part}/{name}": _array(adam.get(parameter, {}).get(key, frozen[name]))

@@ -51,8 +51,8 @@ def check_log(path: Path) -> object:
 
 READERS: dict[str, Callable[[bytes, Path], object]] = {
     "bench": as_file("benchmarks.json", read_report),
-    "cert": as_file("certificate.json", lambda path: misfits(read(path), path.parent, ())),
-    "certificate": as_file("certificate.json", lambda path: misfits(read(path), path.parent, ())),
+    "cert": as_file("certificate.json", lambda path: misfits(read(path), {})),
+    "certificate": as_file("certificate.json", lambda path: misfits(read(path), {})),
     "deep": as_file("certificate.json", read),
     "golden": as_file("golden.json", lambda path: read_golden(path.parent, made_policy(1))),
     "logjsonl": as_file(LOG, check_log),
