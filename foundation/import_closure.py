@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from foundation.errors import InputError
@@ -14,6 +15,9 @@ PACKAGES_ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 """The packages of this project; in an installation, others lie beside them."""
 TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+Find = Callable[[str], Path | None]
+"""From a module's dotted name to the file it lies in, None where there is no such module."""
 
 
 def closure(root: Path, modules: Iterable[str]) -> dict[str, Path]:
@@ -35,6 +39,15 @@ def closure(root: Path, modules: Iterable[str]) -> dict[str, Path]:
         InputError: one of ``modules``, or a module of ours that one of the files imports, has no
             file; a list that leaves out a renamed module would pass for complete.
     """
+    return follow(partial(_module_file, root), modules, f"under {root}")
+
+
+def follow(find: Find, modules: Iterable[str], where: str) -> dict[str, Path]:
+    """Return what :func:`closure` does, of files that ``find`` finds; ``where`` is said in errors.
+
+    Raises:
+        InputError: as for :func:`closure`.
+    """
     files: dict[str, Path] = {}
     waiting = [(module, "the list that names it") for module in modules]
     ours = {*PACKAGES, *(module.partition(".")[0] for module, _ in waiting)}
@@ -44,10 +57,10 @@ def closure(root: Path, modules: Iterable[str]) -> dict[str, Path]:
         if module in done:
             continue
         done.add(module)
-        file = _module_file(root, module)
+        file = find(module)
         if file is None:
-            raise InputError(f"{module}: there is no such module under {root}; mend {named_by}")
-        name = file.relative_to(root).as_posix()
+            raise InputError(f"{module}: there is no such module {where}; mend {named_by}")
+        name = module.replace(".", "/") + ("/__init__.py" if file.name == "__init__.py" else ".py")
         files[name] = file
         if "." in module:
             waiting.append((module.rpartition(".")[0], name))
@@ -55,7 +68,7 @@ def closure(root: Path, modules: Iterable[str]) -> dict[str, Path]:
             if wanted.partition(".")[0] not in ours:
                 continue
             waiting.append((wanted, name))
-            if part and _may_be_module(root, wanted, part):
+            if part and _may_be_module(find, wanted, part):
                 waiting.append((f"{wanted}.{part}", name))
     return dict(sorted(files.items()))
 
@@ -77,11 +90,11 @@ def _module_file(root: Path, module: str) -> Path | None:
     return None
 
 
-def _may_be_module(root: Path, package: str, name: str) -> bool:
+def _may_be_module(find: Find, package: str, name: str) -> bool:
     """Say whether ``from package import name`` takes a module: it has a file, or nothing else fits."""
-    if _module_file(root, f"{package}.{name}") is not None:
+    if find(f"{package}.{name}") is not None:
         return True
-    file = _module_file(root, package)
+    file = find(package)
     if file is None or file.name != "__init__.py":
         return False
     bound = set(_bound(ast.parse(file.read_text(encoding="utf-8")), package))

@@ -59,6 +59,17 @@ def device_name(devices: Sequence[Device]) -> str:
     return f"{len(devices)} x {devices[0].platform} ({devices[0].device_kind})"
 
 
+def jax_flags(jax_config: object) -> dict[str, str]:
+    """Return the settings of JAX and XLA that a number may depend on, as text; empty where not set.
+
+    Args:
+        jax_config: ``jax.config``, of which :data:`FLAGS` are read.
+    """
+    values = {name: getattr(jax_config, name) for name in FLAGS}
+    own = {name: "" if value in (None, False) else str(value) for name, value in values.items()}
+    return {**own, "XLA_FLAGS": " ".join(sorted(os.environ.get("XLA_FLAGS", "").split()))}
+
+
 def made_with(packages: Iterable[str], devices: Sequence[Device]) -> dict[str, Any]:
     """Return versions and devices, for the provenance of an artifact."""
     return {"versions": versions(packages), "device": device_name(devices)}

@@ -38,12 +38,13 @@ def add_features(
     Returns:
         T rows on the same index: the eleven columns of ``markets.bars.FEATURES`` (float64, NaN
         where not yet defined); ``minute`` (int64, New York minutes since midnight); ``atr_ticks``
-        (float64, ``max(atr / tick, 1)``); ``stop_ticks``, ``target_ticks``, ``trail_ticks`` (int64
-        ticks, 0 where the ATR is not yet defined).
+        (float64, at least 1; NaN where not yet defined); ``stop_ticks``, ``target_ticks``,
+        ``trail_ticks`` (int64 ticks, 0 where the ATR is not yet defined).
     """
     table = compute_features(frame) if precomputed is None else precomputed[list(FEATURES)].copy()
     table["minute"] = new_york_minute(frame.index)
-    atr_ticks = (table["atr"] / tick_size).clip(lower=1.0)
+    atr = average_range(frame, tick_size) if precomputed is None else table["atr"] / tick_size
+    atr_ticks = atr.clip(lower=1.0)
     stop = half_up(config.sl_atr_mult * atr_ticks).clip(lower=1.0)
     target = half_up(config.tp_sl_ratio * stop).clip(lower=1.0)
     trail = half_up(config.trail_atr_mult * atr_ticks).clip(lower=1.0)
@@ -79,6 +80,25 @@ def compute_features(frame: pd.DataFrame) -> pd.DataFrame:
         "min_to_close": (SESSION_CLOSE - minute) / SESSION_SPAN,
     }
     return pd.DataFrame(columns, index=frame.index)[list(FEATURES)].astype(np.float64)
+
+
+def average_range(frame: pd.DataFrame, tick_size: float) -> pd.Series[float]:
+    """Return the mean of the last 14 true ranges in ticks, float64; NaN before there are that many.
+
+    In ticks they are whole numbers, whose sum is exact; in points of 0.1 a tick it would not be.
+
+    Args:
+        frame: high, low, close in points that are whole ticks.
+        tick_size: points per tick.
+    """
+    ticks = (frame[["high", "low", "close"]] / tick_size).round()
+    previous = ticks["close"].shift(1)
+    reach = [
+        ticks["high"] - ticks["low"],
+        (ticks["high"] - previous).abs(),
+        (ticks["low"] - previous).abs(),
+    ]
+    return window_mean(pd.concat(reach, axis=1).max(axis=1), 14)
 
 
 def new_york_minute(index: pd.Index) -> pd.Series[int]:

@@ -1,14 +1,25 @@
-"""Whether a trainer may start: the certificate must say "same" and fit the code at hand."""
+"""Whether a trainer may start: the certificate must be sound, strong, of this code, and cover it all.
+
+What it does not cover of a training is compared first, on the data at hand.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation.files import file_digest
-from foundation.import_closure import PACKAGES_ROOT
+from foundation.loaded_code import loaded_digests
+from foundation.provenance import jax_flags
 from markets import InputError
-from parity.engine.certificate import misfits, read
+from parity.engine.certificate import MEND, misfits, other_flags, read, unsound
+
+if TYPE_CHECKING:
+    from jax_port.ppo.settings import TrainSettings
+    from jax_port.runs.training_data import TrainingData
+    from markets import EnvConfig
 
 CERTIFICATE = Path("reports/parity/certificate.json")
 """Where ``rltrader parity run`` leaves it."""
@@ -16,22 +27,106 @@ CERTIFICATE = Path("reports/parity/certificate.json")
 NAMED = 5
 """Reasons given before the rest are only counted."""
 
+LEAST = "standard"
+"""Strength that a training asks for, unless more is asked for."""
 
-def admit(path: Path = CERTIFICATE) -> dict[str, Any]:
-    """Return a certificate that fits the code at hand, with the SHA-256 of its file.
+
+@dataclass(frozen=True)
+class Demand:
+    """What is asked of a certificate.
+
+    Attributes:
+        least: strength, of :data:`parity.gate.strength.STRENGTHS`.
+        key: PEM file of the public key that must have signed it; None for no matter who made it.
+    """
+
+    least: str = LEAST
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is about to be trained, as far as a certificate must cover it.
+
+    Attributes:
+        data: bars and dates.
+        config: the environment's rules.
+        settings: the learner's.
+    """
+
+    data: TrainingData
+    config: EnvConfig
+    settings: TrainSettings
+
+
+def admit(
+    path: Path = CERTIFICATE,
+    training: Training | None = None,
+    demand: Demand | None = None,
+    on_progress: Callable[[str], None] = lambda what: None,
+) -> dict[str, Any]:
+    """Return a certificate that carries a training, with the SHA-256 of its file and its strength.
+
+    Args:
+        path: of the certificate.
+        training: what it must cover; what it does not is compared here and now ("data_at_hand").
+        demand: strength and signature; :data:`LEAST` and none by default.
+        on_progress: told what is compared on the data at hand.
 
     Raises:
-        InputError: there is none, it can't be read, or it is of other code; says what differs and
-            which command makes a new one.
+        InputError: there is none, it can't be read, its evidence is unsound or too weak, it is of other
+            code or of another form, or the two sides differ on the data at hand; says what to do.
     """
+    from parity.gate.strength import STRENGTHS, lacks, strength_of
     from parity.suites.trading import MODULES
 
-    found = read(path)
-    reasons = misfits(found, PACKAGES_ROOT, MODULES)
-    if reasons:
-        more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+    demand = demand or Demand()
+    if demand.least not in STRENGTHS:
+        raise InputError(f"strength {demand.least!r}: choose one of {', '.join(STRENGTHS)}")
+    found = read(path, demand.key)
+    _refuse(path, "is no proof", unsound(found))
+    weak = lacks(found, demand.least)
+    _refuse(path, f"is not of strength {demand.least!r}", weak)
+    _refuse(path, "does not fit the code at hand", misfits(found, loaded_digests(MODULES)))
+    _refuse(path, "is of another form", other_flags(found, _flags()))
+    told = {**found, "sha256": file_digest(path), "strength": strength_of(found)}
+    return told if training is None else told | _cover(path, found, training, on_progress)
+
+
+def _flags() -> dict[str, str]:
+    import jax
+
+    return jax_flags(jax.config)
+
+
+def _refuse(path: Path, what: str, reasons: Sequence[str]) -> None:
+    if not reasons:
+        return
+    more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
+    raise InputError(f"{path} {what}: {'; '.join(reasons[:NAMED])}{more}; {MEND}")
+
+
+def _cover(
+    path: Path,
+    certificate: dict[str, Any],
+    training: Training,
+    on_progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Compare what a certificate lacks of a training, and say so; nothing where it lacks nothing."""
+    from jax_port.data.data_loader import prepare
+    from parity.gate.covered import PROVABLE, missing
+    from parity.gate.data_at_hand import prove_missing
+
+    settings = training.settings
+    if settings.precision not in PROVABLE:
         raise InputError(
-            f"{path} does not fit the code at hand: {'; '.join(reasons[:NAMED])}{more}; make a new "
-            "one with `rltrader parity run`"
+            f"{path} does not cover precision {settings.precision!r}: only {', '.join(PROVABLE)} can "
+            "be held against the reference; train in that"
         )
-    return {**found, "sha256": file_digest(path)}
+    on_progress("reading bars")
+    bars = training.data.bars()
+    markets = [prepare(one, training.config) for one in bars]
+    lacking = missing(certificate, markets, training.config, settings)
+    if not lacking:
+        return {}
+    return {"data_at_hand": prove_missing(lacking, bars, training.config, settings, on_progress)}

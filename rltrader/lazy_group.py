@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from foundation.errors import InputError
+
 
 @dataclass(frozen=True)
 class Lazy:
@@ -23,9 +25,18 @@ class Lazy:
     help: str
 
     def load(self) -> click.Command:
-        """Import the module and return the command."""
+        """Import the module and return the command.
+
+        Raises:
+            InputError: a setting of JAX in the environment is one that JAX does not know.
+        """
         module, _, name = self.place.partition(":")
-        command = getattr(import_module(module), name)
+        try:
+            command = getattr(import_module(module), name)
+        except ValueError as error:  # what JAX raises when it is imported
+            if "JAX" not in str(error):
+                raise
+            raise InputError(f"{error}; unset it, or give a value that JAX knows") from None
         assert isinstance(command, click.Command)
         return command
 

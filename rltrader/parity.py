@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from foundation.errors import InputError
-from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_reading import Artifact, Int32, convert, decode_json
+from foundation.loaded_code import loaded_digests
 from foundation.progress import progress_bar
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
@@ -46,21 +46,30 @@ def parity() -> None:
     is_flag=True,
     help="Then train small policies of both phases, export and verify them, into reports/export.",
 )
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="PEM file of a private key to sign the certificate."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=CERTIFICATE.parent, show_default=True)
-def run(bars: BarOptions, export_chain: bool, out: Path, **options: Any) -> None:
+def run(bars: BarOptions, export_chain: bool, key: Path | None, out: Path, **options: Any) -> None:
     """Compare both sides; write report.html, parity.json, junit.xml and certificate.json.
 
     Exit code 0 means the same, 1 a divergence or too little seen, 2 bad input.
     """
+    from jax_port.runs.gate import refuse_other_numbers
     from parity.engine.certificate import issue
-    from parity.engine.output import write_report
+    from parity.engine.output import check_key, write_report
     from parity.engine.report import SAME
+    from parity.gate.covered import covered_by
+    from parity.gate.strength import strength_of
     from parity.learner.judge import LIMITS
     from parity.pairs.trading import RULES
     from parity.suites.trading import MODULES, count_worlds
     from parity.suites.trading import run as run_gate
 
+    refuse_other_numbers()
     request = _request(bars, options)
+    sources = loaded_digests(MODULES)  # of the code that is about to be judged
+    check_key(key)
     console = report_console()
     with progress_bar("parity", "{task.fields[world]}", console=console) as bar:
         task = bar.add_task("", total=count_worlds(request), world="starting")
@@ -70,8 +79,12 @@ def run(bars: BarOptions, export_chain: bool, out: Path, **options: Any) -> None
     values = report.to_dict()
     tolerances = {name: rule.describe() for name, rule in RULES.items()}
     tolerances |= {f"learner: {name}": f"relative error up to {x:g}" for name, x in LIMITS.items()}
-    write_report(out, report, issue(values, tolerances, PACKAGES_ROOT, MODULES))
-    _show(console, values, out)
+    covered = covered_by(values["worlds"], request.seed, request.learner)
+    certificate = issue(values, tolerances, sources, covered)
+    if sources != loaded_digests(MODULES):
+        raise InputError("a source file was changed while the gate ran; run it again")
+    write_report(out, report, certificate, key)
+    _show(console, values, strength_of(certificate), out)
     if report.verdict != SAME:
         raise SystemExit(1)
     if export_chain:
@@ -105,7 +118,7 @@ def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
     )
 
 
-def _show(console: Console, values: dict[str, Any], out: Path) -> None:
+def _show(console: Console, values: dict[str, Any], strength: str, out: Path) -> None:
     summary, good = values["summary"], values["verdict"] == "same"
     table = Table(show_header=False, box=None)
     rows = (
@@ -132,6 +145,7 @@ def _show(console: Console, values: dict[str, Any], out: Path) -> None:
             "branches seen",
             f"{len(values['required']) - len(values['missing'])} of {len(values['required'])}",
         ),
+        ("strength", strength),
         ("time", f"{values['made']['seconds']} s"),
     )
     for name, value in rows:
@@ -166,15 +180,32 @@ def _why(check: dict[str, Any]) -> str:
 
 @parity.command()
 @click.argument("certificate", type=click.Path(path_type=Path), default=CERTIFICATE)
-def verify(certificate: Path) -> None:
-    """Say whether a certificate still fits the code at hand, and why not (exit code 2)."""
-    from parity.admission import admit
+@click.option(
+    "--least",
+    type=click.Choice(["quick", "standard", "full"]),
+    default="standard",
+    show_default=True,
+    help="Strength that it must have.",
+)
+@click.option(
+    "--require-key",
+    type=click.Path(path_type=Path),
+    envvar="RLTRADER_REQUIRE_KEY",
+    show_envvar=True,
+    help="PEM file of the public key that must have signed it.",
+)
+def verify(certificate: Path, least: str, require_key: Path | None) -> None:
+    """Say whether a certificate is sound and fits the code at hand, and why not (exit code 2)."""
+    from parity.admission import Demand, admit
 
-    found = admit(certificate)
-    made = found["made"]
+    found = admit(certificate, demand=Demand(least, require_key))
+    made, covered = found["made"], found["covered"]
     say(
-        f"{certificate} fits: verdict {found['verdict']!r}, {len(found['sources'])} source files, "
-        f"made {made['when']} on {made['device']}"
+        f"{certificate} fits: verdict {found['verdict']!r}, strength {found['strength']}, "
+        f"{len(found['sources'])} source files, made {made['when']} on {made['device']}"
+        f"{', signed by ' + found['signed_by'][:16] if found['signed_by'] else ''}; covers "
+        f"{', '.join(covered['symbols'])} on {len(covered['markets'])} markets, precision "
+        f"{', '.join(covered['precision'])}"
     )
 
 

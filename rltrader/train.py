@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,13 @@ from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
-from rltrader.options.train_plan import make_plan
+from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan
 
-MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
+MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", "distributed"}
 """Parameters that a run may be gone on with; all others are the run's own."""
 
 
@@ -64,6 +65,20 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "distributed"}
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
 @click.option("--certificate", type=click.Path(path_type=Path), default=CERTIFICATE, show_default=True)
+@click.option(
+    "--least",
+    type=click.Choice(["standard", "full"]),
+    default="standard",
+    show_default=True,
+    help="Strength that the certificate must have.",
+)
+@click.option(
+    "--require-key",
+    type=click.Path(path_type=Path),
+    envvar="RLTRADER_REQUIRE_KEY",
+    show_envvar=True,
+    help="PEM file of the public key that must have signed the certificate, such as your CI's.",
+)
 @click.option("--ungated", is_flag=True, help="Train without proof of parity; artifacts say so.")
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
@@ -97,9 +112,12 @@ def train(
         import jax
 
         jax.distributed.initialize()
+    from jax_port.runs import lineage
     from jax_port.runs import run as runs
-    from jax_port.runs.gate import UNGATED
+    from jax_port.runs.gate import UNGATED, refuse_other_numbers
+    from jax_port.runs.run_file import shown_proof
 
+    refuse_other_numbers()
     if resume:
         plan = _resumed_plan(ctx, out, options)
     else:
@@ -107,24 +125,29 @@ def train(
         runs.refuse_occupied(out)
     texts = {} if resume else {"run.toml": to_toml(ctx)}
     console = report_console(stderr=True)
-    if plan.certificate == UNGATED:
-        console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
+    if resume and shown_proof(out) == UNGATED:
+        options["ungated"] = True  # nothing that is proved now can mend what was not
+    proof = prove(plan, options, console)
+    if not resume:
+        plan = replace(plan, certificate=proof)
     with progress(console, plan) as tell, stop_on_signal() as stopped:
-        finished = runs.go_on(plan, out, tell, stopped, begin=not resume, texts=texts)
+        finished = runs.go_on(
+            plan, out, tell, stopped, begin=not resume, certificate=proof, texts=texts
+        )
     if not finished:
         console.print(
             f"stopped and saved; go on with: rltrader train --out {out} --resume", markup=False
         )
         raise SystemExit(stopped.exit_code)
     count = len(plan.agents)
-    say(f"{count} {'policy' if count == 1 else 'policies'} trained; saved in {out}")
+    proof = lineage.in_words(shown_proof(out))
+    say(f"{count} {'policy' if count == 1 else 'policies'} trained, parity: {proof}; saved in {out}")
 
 
 def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Plan:
     """Return the plan of the run in a folder; refuse options that are the run's own."""
     from jax_port.runs import run as runs
-    from jax_port.runs.gate import UNGATED, pass_gate
-    from parity.admission import admit
+    from jax_port.runs.run_file import RUN
 
     plan = runs.read_plan(out)
     given = [
@@ -135,11 +158,9 @@ def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Pla
     ]
     if given:
         raise InputError(
-            f"--resume goes on with what {out / runs.RUN} says; leave out {', '.join(sorted(given))}, "
+            f"--resume goes on with what {out / RUN} says; leave out {', '.join(sorted(given))}, "
             "or start a new run"
         )
-    if plan.certificate != UNGATED:
-        pass_gate(admit, options["certificate"], options["ungated"])
     return plan
 
 

@@ -21,6 +21,7 @@ I32 = NDArray[np.int32]
 
 MINUTE_OF_OPEN = 570
 MINUTE_OF_CLOSE = 1019
+ATR_BARS = 14
 
 
 class BarTicks(NamedTuple):
@@ -119,7 +120,7 @@ def compute_features(bars: Bars) -> F64:
         "rsi": relative_strength(close),
         "macd": ema(close, 12) - ema(close, 26),
         "momentum": momentum,
-        "atr": window_mean(true_range(high, low, close), 14),
+        "atr": window_mean(true_range(high, low, close), ATR_BARS),
         "hour_decimal": minute / 60.0,
         "min_from_open": (minute - MINUTE_OF_OPEN) / span,
         "min_to_close": (MINUTE_OF_CLOSE - minute) / span,
@@ -132,6 +133,33 @@ def half_up(x: F64) -> F64:
     return np.floor(x + 0.5)
 
 
+def atr_in_ticks(bars: Bars, features: F64) -> F64:
+    """Return the ATR in ticks, float64, shape (T,); NaN where it is not defined.
+
+    On snapped bars it is a sum of 14 whole numbers, divided once; of a processed file it is the file's
+    own, divided by the tick.
+
+    Args:
+        bars: the same T bars as ``features``.
+        features: float64, shape (T, 11), from :func:`compute_features`.
+    """
+    contract = bars.contract
+    if bars.precomputed is not None:
+        own: F64 = features[:, FEATURES.index("atr")] / contract.tick_size
+        return own
+    high, low, close = (
+        contract.to_ticks(bars.frame[name].to_numpy()).astype(np.int64)
+        for name in ("high", "low", "close")
+    )
+    ranges = high - low
+    before = close[:-1]
+    ranges[1:] = np.maximum(ranges[1:], np.maximum(abs(high[1:] - before), abs(low[1:] - before)))
+    total = np.concatenate([[0], np.cumsum(ranges)])
+    found = np.full(len(ranges), np.nan)
+    found[ATR_BARS - 1 :] = (total[ATR_BARS:] - total[:-ATR_BARS]) / ATR_BARS
+    return found
+
+
 def compute_ticks(bars: Bars, features: F64, config: EnvConfig) -> BarTicks:
     """Return the integers of every bar: prices, distances and the clock.
 
@@ -141,9 +169,9 @@ def compute_ticks(bars: Bars, features: F64, config: EnvConfig) -> BarTicks:
         config: multiples of the ATR.
     """
     contract = bars.contract
-    atr = features[:, FEATURES.index("atr")]
+    atr = atr_in_ticks(bars, features)
     defined = np.isfinite(atr)
-    atr_ticks = np.maximum(np.where(defined, atr, 0.0) / contract.tick_size, 1.0)
+    atr_ticks = np.maximum(np.where(defined, atr, 0.0), 1.0)
 
     def distance(x: F64) -> F64:
         return np.maximum(1.0, half_up(x))

@@ -145,6 +145,7 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
         "contract": asdict(contract),
         "env_config": config.to_dict(),
         "certificate": policy.about.get("certificate") or UNGATED,
+        "lineage": policy.about.get("lineage") or {},
         "source": dict(source),
         "made": dict(policy.about),
     }

@@ -29,6 +29,7 @@ from jax_port.evaluation.evaluate import check_policy
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch
 from jax_port.export.sb3_archive import Archive, read_archive, read_pickle
 from jax_port.export.sb3_description import network_of, original_policy
+from jax_port.export.sb3_rates import scheduled
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, make_network
 from jax_port.ppo.running_statistics import CLIP, EPSILON
@@ -55,8 +56,9 @@ class Spaces(gymnasium.Env[NDArray[np.float32], np.int64]):
 def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     """Return a MaskablePPO with a policy's weights, and its normaliser; the optimiser is fresh.
 
-    Rates are the run's own. Rollouts are SB3-sized (2048 steps, batches of 512), since the run's count
-    on a thousand environments.
+    Rates, annealing and the normaliser of rewards are the run's own. Rollouts are SB3-sized (2048
+    steps, batches of 512), since the run's count on a thousand environments. Rates of single layers
+    do not fit into a zip: see :func:`jax_port.export.sb3_rates.give_layer_rates`.
     """
     settings = _settings_of(policy)
     rates = {name: getattr(settings, name) for name in (*RATES, "n_epochs")}
@@ -67,6 +69,7 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
         clip_obs=CLIP,
         epsilon=EPSILON,
         gamma=rates["gamma"],
+        norm_reward=settings.norm_reward,
     )
     model = MaskablePPO(
         "MlpPolicy",
@@ -79,7 +82,7 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
             "activation_fn": ACTIVATIONS[policy.spec.activation],
         },
         device="cpu",
-        **rates,
+        **scheduled(rates, settings.anneal),
     )
     weights = {name: torch.tensor(value) for name, value in to_sb3(to_torch(policy.params)).items()}
     model.policy.load_state_dict(weights, strict=True)
@@ -102,7 +105,7 @@ def _settings_of(policy: Policy) -> TrainSettings:
     found = policy.about.get("settings") or {}
     if not isinstance(found, Mapping):
         raise InputError("the policy's settings are not names and values; train it anew")
-    names = (*RATES, "n_epochs", "seed")
+    names = (*RATES, "n_epochs", "seed", "anneal", "norm_reward")
     try:
         return TrainSettings().override(**{name: found[name] for name in names if name in found})
     except InputError as error:

@@ -1,14 +1,14 @@
 """Checkpoints: all that a run goes on from, written whole or not at all.
 
 Orbax writes into a folder of another name and renames it. Beside the arrays lies a JSON with the
-run's identity and a checksum of every array, so that a foreign or a damaged checkpoint is named and
-not loaded.
+run's identity, its lineage, and a checksum of every array, so that a foreign or a damaged checkpoint is
+named and not loaded, and what it was trained under travels with it.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from foundation.files import json_digest
+from jax_port.runs.lineage import Stretch, digest_of, read_stretches
 from markets import InputError
 
 FOLDER = "checkpoints"
@@ -71,10 +72,16 @@ class Checkpoints:
         except Exception as error:  # of its own files, in its own kinds
             raise _damaged(self.folder, type(error).__name__) from None
 
-    def save(self, updates: int, tree: Any) -> None:
+    def save(self, updates: int, tree: Any, lineage: Sequence[Stretch]) -> None:
         """Write a checkpoint of host arrays after so many updates, unless it is there already."""
         arrays = by_name(tree)
-        about = {"identity": self._identity, "updates": updates, "checksums": checksums(arrays)}
+        about = {
+            "identity": self._identity,
+            "updates": updates,
+            "checksums": checksums(arrays),
+            "lineage": list(lineage),
+            "lineage_sha256": digest_of(lineage),
+        }
         if updates in self._manager.all_steps():
             return
         self._manager.save(
@@ -84,8 +91,8 @@ class Checkpoints:
             ),
         )
 
-    def latest(self, template: Any) -> tuple[int, Any] | None:
-        """Return the newest checkpoint as updates and host arrays, or None where there is none.
+    def latest(self, template: Any) -> tuple[int, Any, list[Stretch]] | None:
+        """Return the newest checkpoint as updates, host arrays and lineage; None where there is none.
 
         Args:
             template: a tree of the same shape and dtypes.
@@ -120,7 +127,10 @@ class Checkpoints:
         found = {name: np.asarray(value) for name, value in arrays.items()}
         if checksums(found) != about.get("checksums"):
             raise _damaged(place, "checksums differ")
-        return updates, like(template, found)
+        lineage = read_stretches(about.get("lineage"), place)
+        if "lineage" in about and digest_of(lineage) != about.get("lineage_sha256"):
+            raise _damaged(place, "its lineage differs")
+        return updates, like(template, found), lineage
 
     def close(self) -> None:
         """Let go of the folder."""

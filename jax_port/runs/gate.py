@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
+
+from foundation.provenance import jax_flags
 from markets import InputError
 
 UNGATED = "ungated"
 """Stamped into every artifact of a run that was trained without a certificate."""
 
-IN_BRIEF = ("verdict", "sha256", "made", "counts")
+IN_BRIEF = ("verdict", "strength", "sha256", "signed_by", "made", "counts", "data_at_hand")
 """Fields of a certificate that every artifact of the run carries."""
 
 Judge = Callable[[Path], dict[str, Any]]
@@ -39,3 +42,16 @@ def pass_gate(judge: Judge, certificate: Path, ungated: bool) -> dict[str, Any] 
     except InputError as error:
         raise InputError(f"{error}, or train with --ungated") from None
     return {name: admitted[name] for name in IN_BRIEF if name in admitted}
+
+
+def refuse_other_numbers() -> None:
+    """Refuse settings of JAX under which the trainer's programs do not even compile.
+
+    Raises:
+        InputError: naming the setting and what to do.
+    """
+    if jax_flags(jax.config)["jax_enable_x64"]:
+        raise InputError(
+            "JAX_ENABLE_X64 is on, and the trainer's numbers are of 32 bits; unset it, whose value is "
+            "part of the form that a certificate proves"
+        )

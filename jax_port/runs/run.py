@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -22,10 +22,10 @@ from msgspec import Meta
 
 from foundation import provenance
 from foundation.files import file_digest, write_json, write_text
-from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
+from foundation.json_reading import Count, Int32, Struct, convert, read_json
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.metrics import Metrics
-from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, check_rate, hyper_params
 from jax_port.ppo.sharding import (
     agent_shardings,
@@ -38,22 +38,19 @@ from jax_port.ppo.sharding import (
 )
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
+from jax_port.runs import lineage
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
+from jax_port.runs.gate import UNGATED, refuse_other_numbers
+from jax_port.runs.lineage import Proof, Stretch
+from jax_port.runs.policies import write_policies
+from jax_port.runs.run_file import RUN, RUN_FILE, note_lineage
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import Record, TrainingLog, records_of
 from markets import EnvConfig, InputError
 
 FORMAT = 1
-RUN, FINISHED = "run.json", "finished.json"
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax", "orbax-checkpoint")
-
-RUN_FILE = Artifact(
-    "run",
-    "start the run anew in another folder",
-    absent="no run here; give the folder of a run that `rltrader train` began",
-    most_bytes=8 * 1024 * 1024,
-)
 
 
 class _Format(Struct):
@@ -102,7 +99,7 @@ class Plan:
         agents: overrides of each agent: any of :data:`jax_port.ppo.settings.RATES`, and ``seed``.
         updates_per_call: updates in one call of the compiled program.
         checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
-        certificate: from :func:`jax_port.runs.gate.pass_gate`.
+        certificate: from :func:`jax_port.runs.gate.pass_gate`, of the run's first stretch.
         initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
     """
 
@@ -185,14 +182,28 @@ class Plan:
         """
         if not self.initial:
             return None
-        path = Path(self.initial["path"])
-        policy = load_policy(path)
-        if file_digest(path) != self.initial["sha256"]:
-            raise InputError(f"{path}: this is not the file the run began with; put that one back")
+        policy = self._given_policy()
         check_shapes(policy, self.settings.network)
         if policy.config.phase == self.config.phase:
             return policy
         return extend(policy, self.config)
+
+    def grew_from(self) -> dict[str, Any] | None:
+        """Return what the policy that agents begin with says of its proof; None for none.
+
+        Raises:
+            InputError: it is gone or has changed.
+        """
+        if not self.initial:
+            return None
+        return lineage.ancestor(self._given_policy().about, self.initial["sha256"])
+
+    def _given_policy(self) -> Policy:
+        path = Path(self.initial["path"])
+        policy = load_policy(path)
+        if file_digest(path) != self.initial["sha256"]:
+            raise InputError(f"{path}: this is not the file the run began with; put that one back")
+        return policy
 
 
 def read_plan(folder: Path) -> Plan:
@@ -245,6 +256,7 @@ def go_on(
     *,
     begin: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
+    certificate: Proof | None = None,
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -255,6 +267,8 @@ def go_on(
         stop: asked after every call; True saves and leaves.
         begin: write ``run.json`` first, once everything else was found to be in order.
         texts: written beside it, by name of file.
+        certificate: proof of this stretch; by default the plan's where the run begins, and none where
+            it is gone on with, since the code may be another by then.
 
     Returns:
         Whether the run is finished.
@@ -263,11 +277,14 @@ def go_on(
         InputError: the data is not what it was, a checkpoint can't be used, or a loss or a weight is
             no number any more; then the newest checkpoint is the last good one.
     """
+    refuse_other_numbers()
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written
+    proof = certificate if certificate is not None else plan.certificate if begin else UNGATED
+    grew_from = plan.grew_from()
     if begin and main:
         start(plan, folder, texts)
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
@@ -276,7 +293,10 @@ def go_on(
     hyper = everywhere(mesh, plan.hyper())
     runner = _Runner(plan, mesh, params, hyper)
     with Checkpoints(folder, identity) as checkpoints:
-        agent, done = runner.begin(checkpoints)
+        agent, done, before = runner.begin(checkpoints)
+        stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
+        if main:
+            note_lineage(folder, stretches, grew_from)
         tell(done, [])
         total = plan.settings.num_updates
         log = TrainingLog(folder, done, len(plan.agents)) if main else None
@@ -293,7 +313,8 @@ def go_on(
                 if done - saved >= plan.checkpoint_every or done == total or leaving:
                     host = to_host(mesh, agent)
                     require_finite_weights(host, done, folder, saved)
-                    checkpoints.save(done, host)
+                    stretches = lineage.reached(stretches, done)
+                    checkpoints.save(done, host, stretches)
                     saved = done
                 if leaving and done < total:
                     return False
@@ -302,7 +323,18 @@ def go_on(
                 log.close()
         last = to_host(mesh, agent)  # all processes take part
         if main:
-            write_policies(plan, folder, last, facts, done)
+            shown = lineage.reached(stretches, done)
+            note_lineage(folder, shown, grew_from)
+            about = {
+                **made_with(),
+                "data": facts[0] if len(facts) == 1 else list(facts),
+                "certificate": lineage.weakest(shown, grew_from),
+                "lineage": lineage.lineage_of(shown, grew_from),
+                "initial": plan.initial,
+                "updates": done,
+                "steps": done * plan.settings.rollout_size,
+            }
+            write_policies(plan, folder, last, about)
     return True
 
 
@@ -313,8 +345,8 @@ class _Runner:
         self._plan, self._params, self._hyper, self._mesh = plan, params, hyper, mesh
         self._programs: dict[int, Any] = {}
 
-    def begin(self, checkpoints: Checkpoints) -> tuple[TrainState, int]:
-        """Return the agents of the newest checkpoint, else fresh ones, and the updates they made."""
+    def begin(self, checkpoints: Checkpoints) -> tuple[TrainState, int, list[Stretch]]:
+        """Return the agents of the newest checkpoint, else fresh ones, their updates and lineage."""
         seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
 
         def fresh(seeds: jax.Array, params: EnvParams) -> TrainState:
@@ -329,8 +361,8 @@ class _Runner:
         self._places = agent_shardings(self._mesh, shape)
         found = checkpoints.latest(shape)
         if found is None:
-            return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0
-        return spread(found[1], self._places), found[0]
+            return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0, []
+        return spread(found[1], self._places), found[0], found[2]
 
     def call(self, agent: TrainState, done: int) -> tuple[TrainState, list[Record], int]:
         """Make the next updates: agents, their records, and how many updates."""
@@ -345,32 +377,6 @@ class _Runner:
         host: Metrics = to_host(self._mesh, metrics)
         seconds = time.perf_counter() - began
         return agent, records_of(host, done + 1, settings.rollout_size, seconds), count
-
-
-def write_policies(
-    plan: Plan, folder: Path, agent: TrainState, facts: Sequence[dict[str, Any]], updates: int
-) -> None:
-    """Write each agent's policy, then ``finished.json``; ``agent`` holds host arrays."""
-    for number, seed in enumerate(plan.seeds):
-        one = jax.tree.map(lambda x: x[number], agent)  # noqa: B023
-        moments = one.actor.moments
-        policy = Policy(
-            spec=plan.settings.network,
-            params=one.learner.params,
-            statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
-            config=plan.config,
-            about={
-                **made_with(),
-                "data": facts[0] if len(facts) == 1 else list(facts),
-                "settings": {**plan.settings.to_dict(), **plan.agents[number], "seed": seed},
-                "certificate": plan.certificate,
-                "initial": plan.initial,
-                "updates": updates,
-                "steps": updates * plan.settings.rollout_size,
-            },
-        )
-        save_policy(folder / f"policy-{number}.safetensors", policy)
-    write_json(folder / FINISHED, {"updates": updates, "policies": len(plan.seeds)})
 
 
 def made_with() -> dict[str, Any]:

@@ -89,6 +89,14 @@ class TrainingData:
             about.append(facts)
         return phase_of(config).make_params(data_loader.stack(markets), config), about
 
+    def bars(self) -> list[Bars]:
+        """Return the bars of each market, of the dates that are trained on.
+
+        Raises:
+            InputError: a file can't be read, or no bar is left.
+        """
+        return [self._cut(source.read()) for source in self.sources]
+
     def _prepare(self, source: Source, config: EnvConfig) -> tuple[PreparedMarket, dict[str, Any]]:
         contract = get_contract(source.symbol)
         whole_file = source.kind == "file" and not (self.first or self.last)

@@ -17,6 +17,7 @@ namespace RLTrader
 
         private readonly Manifest manifest;
         private readonly Ring closes = new Ring(20), gains = new Ring(14), losses = new Ring(14), ranges = new Ring(14);
+        private readonly Ring wholeRanges = new Ring(14);  // in ticks, whose sum is exact
         private readonly float[][] rows;  // the last window + 1 bars' features, a ring
         private double fast, slow, previousClose;
 
@@ -70,6 +71,7 @@ namespace RLTrader
             }
             closes.Push(close);
             ranges.Push(range);
+            wholeRanges.Push(Math.Round(range / manifest.TickSize));
             fast = Count == 0 ? close : Average(fast, close, 12);
             slow = Count == 0 ? close : Average(slow, close, 26);
             previousClose = close;
@@ -123,9 +125,9 @@ namespace RLTrader
 
         private void Distances()
         {
-            double atr = Newest[7];
+            double atr = wholeRanges.Mean(14);
             if (double.IsNaN(atr)) return;
-            AtrTicks = Math.Max(atr / manifest.TickSize, 1.0);
+            AtrTicks = Math.Max(atr, 1.0);
             StopTicks = Whole(manifest.StopMultiple * AtrTicks);
             TargetTicks = Whole(manifest.TargetRatio * StopTicks);
             TrailTicks = Whole(manifest.TrailMultiple * AtrTicks);

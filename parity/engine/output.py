@@ -6,28 +6,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.attestation import seal
 from foundation.files import atomic_folder, write_json, write_text
+from parity.engine.certificate import envelope
 from parity.engine.page import render
 from parity.engine.report import Report
 
 PAGE, NUMBERS, JUNIT, CERTIFICATE = "report.html", "parity.json", "junit.xml", "certificate.json"
 
 
-def write_report(folder: Path, report: Report, certificate: Mapping[str, Any]) -> None:
+def write_report(
+    folder: Path, report: Report, certificate: Mapping[str, Any], key: Path | None = None
+) -> None:
     """Write a report and its certificate into a folder, all four files or none.
 
     Args:
         folder: made where it is missing; other files in it stay.
         report: of the gate.
         certificate: from :func:`parity.engine.certificate.issue`.
+        key: PEM file of a private key to sign it with.
 
     Raises:
-        WriteError: the folder cannot be written to.
+        InputError: the key can't be used, or the folder cannot be written to.
     """
+    sealed = envelope(certificate, key)
     values = report.to_dict()
     page = render(values)
     with atomic_folder(folder, replaces=(PAGE, NUMBERS, JUNIT, CERTIFICATE)) as made:
         write_text(made / PAGE, page)
         write_json(made / NUMBERS, values)
         write_text(made / JUNIT, report.to_junit())
-        write_json(made / CERTIFICATE, certificate)
+        write_json(made / CERTIFICATE, sealed)
+
+
+def check_key(key: Path | None) -> None:
+    """Refuse a private key that can't sign, before anything takes time.
+
+    Raises:
+        InputError: it can't be read or used.
+    """
+    if key is not None:
+        seal({}, key)

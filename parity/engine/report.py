@@ -17,7 +17,7 @@ from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
 
-VERSIONED = ("jax", "jaxlib", "numpy", "pandas", "gymnasium", "hypothesis")
+VERSIONED = ("jax", "jaxlib", "numpy", "flax", "pandas", "gymnasium", "hypothesis")
 """Packages whose version a verdict depends on, beside Python's."""
 
 
@@ -112,6 +112,8 @@ class Report:
                 "seed": self.seed,
                 "form": self.form,
                 "device": provenance.device_name(jax.devices()),
+                "platform": jax.default_backend(),
+                "flags": provenance.jax_flags(jax.config),
                 "versions": versions(),
                 "settings": dict(self.settings),
             },

@@ -88,6 +88,7 @@ class CheckResult:
             "check": self.check,
             "world": self.world,
             "compared": self.compared,
+            "numbers": self.numbers,
             "fields": {name: one.counts() for name, one in self.fields.items()},
             "first": None if self.first is None else asdict(self.first),
             "coverage": dict(self.coverage),

@@ -25,6 +25,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.export.sb3_rates import give_layer_rates
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from parity.engine.compare import Array
@@ -106,7 +107,8 @@ class Reference:
         arguments = sb3_arguments(settings)
         for name in ("learning_rate", "clip_range"):
             arguments[name] = _schedule(arguments[name], settings.anneal)
-        self.model: Any = MaskablePPO("MlpPolicy", normalizer, **arguments)
+        model = MaskablePPO("MlpPolicy", normalizer, **arguments)
+        self.model: Any = give_layer_rates(model, settings.layer_lr)
         self.model.set_logger(configure_logger(0, None, "", False))
         with torch.no_grad():
             policy: Any = self.model.policy
@@ -211,7 +213,9 @@ class _Watch(BaseCallback):
 
         def clipping(parameters: Any, max_norm: float, *rest: Any, **more: Any) -> torch.Tensor:
             named = policy.named_parameters()
-            self._gradients.append({name: _array(p.grad) for name, p in named})
+            self._gradients.append(
+                {name: _array(p.grad if p.requires_grad else torch.zeros_like(p)) for name, p in named}
+            )
             norm: torch.Tensor = clip(parameters, max_norm, *rest, **more)
             self.run.coverage["norm clipped" if norm > max_norm else "norm not clipped"] += 1
             return norm
@@ -345,15 +349,17 @@ class _Watch(BaseCallback):
             "clip range": "clip_range",
         }
         gradients = self._gradients
+        steps = [int(adam[parameter]["step"]) for parameter in named.values() if parameter in adam]
+        frozen = {name: torch.zeros_like(parameter) for name, parameter in named.items()}
         self.run.updates.append(
             {
                 **self._table,
                 **{name: np.asarray(float(logged[f"train/{key}"])) for name, key in told.items()},
                 "gradient steps": np.asarray(len(gradients)),
-                "adam steps": np.asarray(max(int(adam[p]["step"]) for p in named.values())),
+                "adam steps": np.asarray(max(steps)),
                 **{f"gradients/{name}": np.stack([one[name] for one in gradients]) for name in named},
                 **{
-                    f"{part}/{name}": _array(adam[parameter][key])
+                    f"{part}/{name}": _array(adam.get(parameter, {}).get(key, frozen[name]))
                     for part, key in moments.items()
                     for name, parameter in named.items()
                 },

@@ -14,7 +14,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 def sb3_arguments(settings: TrainSettings) -> dict[str, Any]:
     """Return the keyword arguments of ``MaskablePPO`` and ``PPO``, network included, on the CPU.
 
-    ``anneal``, ``norm_reward``, ``precision`` and ``layer_rates`` have no argument of their own there.
+    ``anneal``, ``norm_reward``, ``precision`` and ``layer_lr`` have no argument of their own there.
     """
     return {
         "learning_rate": settings.learning_rate,

@@ -117,7 +117,14 @@ def check_learner(seed: int = 0) -> Iterator[CheckResult]:
         yield from _check_form(form, cases)
 
 
-def _check_form(form: Form, cases: Sequence[LearnerCase]) -> Iterator[CheckResult]:
+def check_case(form: Form, case: LearnerCase) -> list[CheckResult]:
+    """Return the results of one case in a form of the trainer's program."""
+    return list(_check_form(form, [case], decisions=False))
+
+
+def _check_form(
+    form: Form, cases: Sequence[LearnerCase], decisions: bool = True
+) -> Iterator[CheckResult]:
     from parity.learner.reference import AstrayError
 
     runs = []
@@ -137,7 +144,7 @@ def _check_form(form: Form, cases: Sequence[LearnerCase]) -> Iterator[CheckResul
         runs.append(run)
     if len(runs) < len(cases):
         return
-    if form == "cpu":
+    if form == "cpu" and decisions:
         yield check_decisions(runs[0].case, runs[0].decisions)
     if len(runs) > TRAINED_TOGETHER:
         yield from check_trainer(runs[:TRAINED_TOGETHER])

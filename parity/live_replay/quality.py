@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markets import Contract
-
 from parity.live_replay.decision_log import MODES, LiveLog
 from parity.live_replay.fills import Matched
 
@@ -51,7 +50,10 @@ def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[di
     for fill in fills:
         if fill.mode == "live":
             groups.setdefault((fill.name, int(minute[fill.bar]) // 60), []).append(fill)
-    return [{"fill": name, "hour": hour, **_measured(group)} for (name, hour), group in sorted(groups.items())]
+    return [
+        {"fill": name, "hour": hour, **_measured(group)}
+        for (name, hour), group in sorted(groups.items())
+    ]
 
 
 def fill_costs(

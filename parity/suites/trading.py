@@ -25,6 +25,7 @@ from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
+from parity.gate.covered import market_key
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_learner, count_checks
 from parity.pairs.trading import World, trading_pair
@@ -45,8 +46,12 @@ MODULES = (
     "jax_port.envs.env_phase2_jax",
     "jax_port.ppo.train_ppo_jax",
     "legacy_torch.env_phase2",
+    "parity.admission",
+    "parity.gate.data_at_hand",
+    "rltrader.train",
+    "rltrader.__main__",
 )
-"""What the verdict depends on: these and everything of ours that they import."""
+"""What the verdict depends on, and what decides a training: these and all of ours that they import."""
 
 TITLE = "trading environments, Phases 1 and 2, and the learner"
 
@@ -238,6 +243,7 @@ def _about(world: World, market: PreparedMarket, scenario: Scenario) -> dict[str
         "name": world.name,
         "source": world.bars.source,
         "contract": world.bars.contract.symbol,
+        "key": market_key(market.digest, world.bars.contract),
         "bars": len(market),
         "digest": market.digest,
         "config": scenario.config.to_dict(),

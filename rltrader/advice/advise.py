@@ -21,7 +21,7 @@ from rltrader.advice.options import (
     session_option,
     table_option,
 )
-from rltrader.bar_options import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 

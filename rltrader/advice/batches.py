@@ -17,7 +17,7 @@ from rltrader.advice.options import (
     session_option,
     table_option,
 )
-from rltrader.bar_options import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import say
 
 if TYPE_CHECKING:

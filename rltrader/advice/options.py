@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foundation.errors import InputError
-from rltrader.bar_options import BarOptions
+from rltrader.options.bars import BarOptions
 
 if TYPE_CHECKING:
     from markets.advice.client import ChatSettings

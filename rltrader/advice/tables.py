@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rltrader.advice.options import read_view, session_option
-from rltrader.bar_options import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import report_console, say
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from foundation.toml_files import read_toml
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
 OPTION = "config_file"
-OWN = {OPTION, "schema", "out", "resume", "ungated", "certificate"}
+OWN = {OPTION, "schema", "out", "resume", "ungated", "certificate", "least", "require_key"}
 """Parameters that say where and whether to run, not what; a written configuration leaves them out."""
 TABLE = "set"
 """The table whose NAME = VALUE lines are those of ``--set``."""

@@ -14,26 +14,27 @@ from rltrader.options.sweep import read_sweep
 from rltrader.options.training import chosen_settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from jax_port.runs.lineage import Proof
     from jax_port.runs.run import Plan
     from jax_port.runs.training_data import TrainingData
 
 
 def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
-    """Return the plan that a command line asks for.
+    """Return the plan that a command line asks for, without its proof: see :func:`prove`.
 
     Args:
         bars: files and how to read them.
         options: the command's others, by name.
 
     Raises:
-        InputError: options contradict each other or are not valid, or the certificate does not fit.
+        InputError: options contradict each other or are not valid.
     """
     import jax
 
     from jax_port.ppo.settings import TrainSettings
-    from jax_port.runs.gate import pass_gate
     from jax_port.runs.run import Plan
-    from parity.admission import admit
 
     first, initial = _first_and_policy(options["first"], options["initial"])
     chosen = chosen_settings(options)
@@ -53,9 +54,51 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
         agents=agents,
         updates_per_call=calls,
         checkpoint_every=options["checkpoint_every"],
-        certificate=pass_gate(admit, options["certificate"], options["ungated"]),
         initial=initial_policy(initial),
     )
+
+
+def prove(plan: Plan, options: Mapping[str, Any], console: Console) -> Proof:
+    """Return the proof under which a plan is trained from here on, and show how strong it is.
+
+    What the certificate does not cover of the plan is compared first, which takes seconds.
+
+    Args:
+        plan: what is to be trained.
+        options: the command's: certificate, least, require_key and ungated.
+        console: for progress.
+
+    Raises:
+        InputError: the certificate does not carry this training; says why and what to do.
+    """
+    from jax_port.runs.gate import UNGATED, pass_gate
+    from parity.admission import Demand, Training, admit
+
+    training = Training(plan.data, plan.config, plan.settings)
+    demand = Demand(options["least"], options["require_key"])
+    with console.status("parity") as status:
+        proof = pass_gate(
+            lambda path: admit(path, training, demand, lambda what: status.update(f"parity: {what}")),
+            options["certificate"],
+            options["ungated"],
+        )
+    if proof == UNGATED or isinstance(proof, str):
+        console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
+    else:
+        console.print(_strength(proof), style="green")
+    return proof
+
+
+def _strength(proof: Mapping[str, Any]) -> str:
+    """Return in words how strong a proof is, and what was compared for this training alone."""
+    numbers = proof["counts"]["numbers_compared"]
+    words = f"parity: {proof['verdict']}, strength {proof['strength']}, {numbers:,} numbers compared"
+    if proof.get("signed_by"):
+        words += f", signed by {proof['signed_by'][:16]}"
+    if more := proof.get("data_at_hand"):
+        why = "; ".join(more["because"])
+        words += f"; {more['numbers']:,} more here, in {more['seconds']:.0f} s, for {why}"
+    return words
 
 
 def initial_policy(place: str | Path | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.features import add_features, compute_features, half_up, new_york_minute, window_mean
 from markets import Bars, EnvConfig, InputError, get_contract
 from markets.bars import FEATURES
+from markets.synthetic.bars import synthetic_bars
 
 CONFIG = EnvConfig.phase1()
 
@@ -234,3 +235,24 @@ def test_a_volume_beyond_float32_is_refused_by_name(random_frame):
         InputError, match=r"^x: feature volume is not a finite 32-bit number at 2025-03-10 16:50"
     ):
         TradingEnvPhase1(Bars.from_frame(frame, get_contract("ES"), source="x"))
+
+
+def test_distances_on_ticks_of_a_tenth_are_those_of_whole_numbers():
+    """Sums of true ranges in points fall short of exact halves there; sums in ticks can't."""
+    bars = synthetic_bars("RTY", days=45, seed=1).session("rth")
+    table = add_features(bars.frame, 0.1, EnvConfig.phase1())
+    ticks = (bars.frame[["high", "low", "close"]] / 0.1).round().astype(int)
+    high, low, close = (ticks[name].tolist() for name in ("high", "low", "close"))
+    previous = [None, *close]
+    ranges = [
+        h - lo if before is None else max(h, before) - min(lo, before)
+        for h, lo, before in zip(high, low, previous, strict=False)
+    ]
+    in_points = half_up(1.5 * table["atr"] / 0.1)
+    differ = 0
+    for now in range(13, len(high)):
+        total = sum(ranges[now - 13 : now + 1])
+        expected = max(1, (2 * 3 * max(total, 14) + 28) // 56)  # floor(1.5 S/14 + 1/2)
+        assert table["stop_ticks"].iloc[now] == expected
+        differ += int(in_points.iloc[now] != expected)
+    assert differ > 100

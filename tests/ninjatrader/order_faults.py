@@ -22,7 +22,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an exit is for one contract": (
-        (CUSTODY, "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)", "orders.Exit(Trade.Side, 1, reason)"),
+        (
+            CUSTODY,
+            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)",
+            "orders.Exit(Trade.Side, 1, reason)",
+        ),
     ),
     "an execution is for the whole order": (
         (
@@ -55,12 +59,20 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "state == OrderState.Rejected;", "state == OrderState.Cancelled;"),
     ),
     "an order that is not yet working is over": (
-        (ORDERS, "own.Live = !Order.IsTerminalState(state);", "own.Live = state == OrderState.Working;"),
+        (
+            ORDERS,
+            "own.Live = !Order.IsTerminalState(state);",
+            "own.Live = state == OrderState.Working;",
+        ),
     ),
     "a buy to cover is a sale": ((ORDERS, " || order.OrderAction == OrderAction.BuyToCover", ""),),
     "what was booked before it came stays booked": ((TRADE, "order.Inferred -= booked;", ""),),
     "the oldest order of a role counts": (
-        (TRADE, "for (int n = orders.Count - 1; n >= 0; n--)", "for (int n = 0; n < orders.Count; n++)"),
+        (
+            TRADE,
+            "for (int n = orders.Count - 1; n >= 0; n--)",
+            "for (int n = 0; n < orders.Count; n++)",
+        ),
     ),
     "exits count into the average entry": (
         (TRADE, "            if (role != Role.Entry && entryContracts != 0) return;\n", ""),
@@ -88,7 +100,9 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an ended instance flattens a newer one's trade": ((STRATEGY, "if (newest != this || ", "if ("),),
-    "it is looked at once only after the end": ((STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),),
+    "it is looked at once only after the end": (
+        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
+    ),
     "a cancel is sent again and again": (
         (
             CUSTODY,
@@ -96,9 +110,15 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
             "",
         ),
     ),
-    "a stop is asked for where it stands": ((CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),),
+    "a stop is asked for where it stands": (
+        (CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),
+    ),
     "a stop is moved while an exit is on its way": (
-        (CUSTODY, "!stop.Working || Leaving || !Reachable) return;", "!stop.Working || !Reachable) return;"),
+        (
+            CUSTODY,
+            "!stop.Working || Leaving || !Reachable) return;",
+            "!stop.Working || !Reachable) return;",
+        ),
     ),
     "a trailing stop gives way": (
         (
@@ -125,7 +145,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "CalculationMode.Ticks, stopTicks, false", "CalculationMode.Ticks, stopTicks, true"),
     ),
     "nobody cares for an hour after a refused change": (
-        (CUSTODY, "PlatformPatience = TimeSpan.FromSeconds(10)", "PlatformPatience = TimeSpan.FromHours(1)"),
+        (
+            CUSTODY,
+            "PlatformPatience = TimeSpan.FromSeconds(10)",
+            "PlatformPatience = TimeSpan.FromHours(1)",
+        ),
     ),
     "a refused change is not noticed": (
         (CUSTODY, "            if (trouble == Trouble.ChangeRefused) platformCloses = now;\n", ""),
@@ -145,7 +169,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ACCOUNT, "if (held == net || unsure)", "if (Math.Abs(held) == Math.Abs(net) || unsure)"),
     ),
     "an alert that fails ends the care": (
-        (ORDERS, 'Log("RLTrader: an alert could not be given', 'throw; Log("RLTrader: an alert could not be given'),
+        (
+            ORDERS,
+            'Log("RLTrader: an alert could not be given',
+            'throw; Log("RLTrader: an alert could not be given',
+        ),
     ),
     "an entry is noted after the order call": (
         (
@@ -157,12 +185,24 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an entry is for one contract more": (
-        (CUSTODY, "orders.Enter(side, manifest.Contracts,", "orders.Enter(side, manifest.Contracts + 1,"),
+        (
+            CUSTODY,
+            "orders.Enter(side, manifest.Contracts,",
+            "orders.Enter(side, manifest.Contracts + 1,",
+        ),
     ),
     "a wish is never carried out": (
-        (CUSTODY, "return Reachable ? Withheld.None : Withheld.Disconnected;", "return Withheld.Disconnected;"),
+        (
+            CUSTODY,
+            "return Reachable ? Withheld.None : Withheld.Disconnected;",
+            "return Withheld.Disconnected;",
+        ),
     ),
     "a tracker is told of a fill at the wrong side": (
-        (CUSTODY, "agent.Entered(Trade.Side, Trade.Average);", "agent.Entered(-Trade.Side, Trade.Average);"),
+        (
+            CUSTODY,
+            "agent.Entered(Trade.Side, Trade.Average);",
+            "agent.Entered(-Trade.Side, Trade.Average);",
+        ),
     ),
 }

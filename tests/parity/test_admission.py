@@ -1,68 +1,236 @@
-"""The gate before training, with a real certificate of a tiny run."""
+"""The gate before training: certificates that carry a training, and those that only look like it."""
+
+from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from foundation.import_closure import PACKAGES_ROOT
+from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.gate import UNGATED, pass_gate
-from markets import InputError
-from parity.admission import admit
-from parity.engine.certificate import issue
-from parity.engine.report import versions
-from parity.suites.trading import MODULES
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, InputError
+from parity.admission import Demand, Training, admit
+from parity.engine.certificate import read
 from rltrader.train import train
+from tests.parity.made_certificate import made_certificate, worlds_of, write_certificate
+
+DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
+CONFIG = EnvConfig.phase1(max_episode_bars=30)
+SETTINGS = TrainSettings(n_envs=8, n_steps=8, batch_size=16, n_epochs=1, total_timesteps=64)
+TRAINING = Training(DATA, CONFIG, SETTINGS)
+OPTIONS = (
+    *("--synthetic", "3", "--set", "max_episode_bars=30", "--envs", "8", "--n-steps", "8"),
+    *("--batch-size", "16", "--steps", "64", "--epochs", "1", "--pi", "8,8", "--vf", "8,8"),
+)
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, Any]:
+    """A certificate of the code at hand that covers :data:`TRAINING`."""
+    return made_certificate(worlds_of(DATA, CONFIG))
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of the code at hand."""
-    report = {
-        "title": "t",
-        "verdict": "same",
-        "made": {"when": "now", "device": "cpu", "versions": versions()},
-        "summary": {},
-        "coverage": {},
-        "worlds": [],
-    }
-    path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(issue(report, {}, PACKAGES_ROOT, MODULES)))
-    return path
-
-
-def _change(path: Path, **values: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+def certificate(sound: dict[str, Any], tmp_path: Path) -> Path:
+    return write_certificate(tmp_path / "certificate.json", sound)
 
 
 def test_a_fitting_certificate_lets_pass_and_is_kept_in_brief(certificate: Path) -> None:
-    kept = pass_gate(admit, certificate, ungated=False)
+    kept = pass_gate(lambda path: admit(path, TRAINING), certificate, ungated=False)
     assert isinstance(kept, dict)
     assert kept["verdict"] == "same"
+    assert kept["strength"] == "standard"
     assert len(kept["sha256"]) == 64
     assert "sources" not in kept
+    assert "data_at_hand" not in kept
 
 
-def test_the_trainer_itself_is_among_the_sources(certificate: Path) -> None:
-    sources = json.loads(certificate.read_text())["sources"]
-    for name in ("train_ppo_jax", "rollout", "update", "adam", "gae", "running_statistics", "networks"):
-        assert f"jax_port/ppo/{name}.py" in sources
+def test_the_trainer_itself_is_among_the_sources(sound: dict[str, Any]) -> None:
+    for name in ("train_ppo_jax", "rollout", "update", "adam", "gae", "transfer", "networks"):
+        assert f"jax_port/ppo/{name}.py" in sound["sources"]
+    for name in ("run", "checkpoints", "training_data", "gate", "lineage"):
+        assert f"jax_port/runs/{name}.py" in sound["sources"]
+    assert {"rltrader/train.py", "rltrader/options/train_plan.py", "parity/admission.py"} <= set(
+        sound["sources"]
+    )
 
 
-def test_other_code_is_named(certificate: Path) -> None:
-    sources = json.loads(certificate.read_text())["sources"]
-    _change(certificate, sources={**sources, "jax_port/ppo/update.py": "0" * 64})
-    with pytest.raises(
-        InputError, match=r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated"
-    ):
-        pass_gate(admit, certificate, ungated=False)
+COMMAND = "from rltrader.__main__ import main; main()"
+CHILD = """
+import sys
+from foundation.loaded_code import loaded_modules
+from rltrader.__main__ import app
+app(sys.argv[1:], standalone_mode=False)
+print("MODULES", *sorted(loaded_modules()))
+"""
 
 
-def test_another_verdict_is_named(certificate: Path) -> None:
-    _change(certificate, verdict="different")
-    with pytest.raises(InputError, match="its verdict is 'different'"):
-        admit(certificate)
+def _run(
+    code: str, *arguments: str, cwd: Path | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "JAX_PLATFORMS": "cpu", **settings},
+    )
+
+
+def test_no_module_that_a_training_loads_escapes_the_certificate(certificate: Path) -> None:
+    """A new module that the trainer imports in any way, by its name in a string say, is caught here."""
+    out = certificate.parent / "run"
+    done = _run(CHILD, "train", *OPTIONS, "--certificate", str(certificate), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.partition("MODULES ")[2].split())
+    assert "jax_port/runs/run.py" in loaded
+    assert loaded <= set(read(certificate)["sources"])
+    assert "parity: same, strength standard" in done.stderr
+    told = json.loads((out / "run.json").read_text())["lineage"]
+    assert told["certificate"]["verdict"] == "same"
+    assert [one["updates"] for one in told["stretches"]] == [[0, 1]]
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def _keep_few(made: dict[str, Any]) -> None:
+    for name in set(made) - {"format", "verdict", "sources", "made"}:
+        del made[name]
+
+
+def _count(made: dict[str, Any]) -> None:
+    made["counts"]["mismatches"] = 5
+
+
+def _fail(made: dict[str, Any]) -> None:
+    made["checks"][3] |= {"passed": False}
+
+
+def _empty(made: dict[str, Any]) -> None:
+    made["checks"] = []
+
+
+def _ask_nothing(made: dict[str, Any]) -> None:
+    made["required"], made["coverage"] = [], {}
+
+
+def _boast(made: dict[str, Any]) -> None:
+    made["counts"]["replayed_transitions"] *= 10
+
+
+def _one_symbol(made: dict[str, Any]) -> None:
+    made["checks"] = [c for c in made["checks"] if not str(c["world"]).startswith("M")]
+    _recount(made)
+
+
+def _no_learner(made: dict[str, Any]) -> None:
+    made["checks"] = [c for c in made["checks"] if not c["check"].startswith("learner")]
+    _recount(made)
+
+
+def _recount(made: dict[str, Any]) -> None:
+    checks = made["checks"]
+    made["counts"] |= {
+        "numbers_compared": sum(c["numbers"] for c in checks),
+        "generated_transitions": sum(c["compared"] for c in checks if c["check"] == "generated"),
+    }
+
+
+def _weak(made: dict[str, Any]) -> None:
+    for check in made["checks"]:
+        if check["check"] == "replay":
+            check["compared"] = 400
+    made["counts"]["replayed_transitions"] = 400
+
+
+ATTACKS: dict[str, tuple[Change, str]] = {
+    "four keys": (_keep_few, "missing required field"),
+    "mismatches beside same": (_count, "it counts 5 mismatches"),
+    "a failed check": (_fail, "did not pass"),
+    "no evidence": (_empty, "it names no check that was made"),
+    "nothing required": (_ask_nothing, "branches never seen"),
+    "counts without checks": (_boast, "its checks add up to"),
+    "symbols left out": (_one_symbol, "was not compared in both phases"),
+    "no learner": (_no_learner, "no check of the kind 'learner'"),
+    "the weakest options": (_weak, "400 transitions replayed, of 80,000"),
+    "another verdict": (lambda made: made.update(verdict="different"), "its verdict is 'different'"),
+    "other code": (
+        lambda made: made["sources"].update({"jax_port/ppo/update.py": "0" * 64}),
+        r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated",
+    ),
+    "a module left out": (
+        lambda made: made["sources"].pop("jax_port/runs/run.py"),
+        r"jax_port/runs/run\.py is new",
+    ),
+    "another library": (
+        lambda made: made["made"]["versions"].update(flax="0.1"),
+        r"flax was 0\.1 and is",
+    ),
+    "wide numbers": (
+        lambda made: made["made"]["flags"].update(jax_enable_x64="True"),
+        "jax_enable_x64 was True and is not set",
+    ),
+    "another precision of products": (
+        lambda made: made["made"]["flags"].update(jax_default_matmul_precision="bfloat16"),
+        "jax_default_matmul_precision was bfloat16 and is not set",
+    ),
+    "another compiler's flags": (
+        lambda made: made["made"]["flags"].update(XLA_FLAGS="--xla_cpu_enable_fast_math=true"),
+        "XLA_FLAGS was --xla_cpu_enable_fast_math=true and is not set",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_certificate_that_proves_nothing_is_refused(
+    name: str, sound: dict[str, Any], tmp_path: Path
+) -> None:
+    change, sentence = ATTACKS[name]
+    made = json.loads(json.dumps(sound))
+    change(made)
+    path = write_certificate(tmp_path / "c.json", made)
+    with pytest.raises(InputError, match=sentence):
+        pass_gate(admit, path, ungated=False)
+
+
+def test_more_strength_can_be_asked_for(certificate: Path) -> None:
+    with pytest.raises(InputError, match="is not of strength 'full': 80,000 transitions replayed"):
+        admit(certificate, demand=Demand(least="full"))
+
+
+def test_another_copy_of_the_code_is_not_the_one_that_was_proved(
+    certificate: Path, tmp_path: Path
+) -> None:
+    """An edited copy earlier on the path: a certificate made beside the true one is not of it."""
+    root, copy = Path(__file__).parents[2], tmp_path / "copy"
+    copy.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-r", str(root / "jax_port"), str(copy)], check=True)
+    edited = copy / "jax_port" / "ppo" / "gae.py"
+    edited.write_text(edited.read_text() + "\nEDITED = True\n")
+    path = {"PYTHONPATH": f"{copy}:{root}"}
+    done = _run(COMMAND, "parity", "verify", str(certificate), cwd=tmp_path, **path)
+    assert done.returncode == 2, done.stdout
+    assert "jax_port/ppo/gae.py has changed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("JAX_ENABLE_X64", "1"), ("JAX_ENABLE_X64", "maybe")])
+def test_settings_of_jax_end_in_one_sentence(name: str, value: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    done = _run(COMMAND, "train", *OPTIONS, "--ungated", "--out", out, **{name: value})
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert name in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 99, "verdict": "same"}'])

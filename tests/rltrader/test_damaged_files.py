@@ -20,7 +20,8 @@ from jax_port.export.golden_file import read_golden
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
-from jax_port.runs.run import RUN, read_plan
+from jax_port.runs.run import read_plan
+from jax_port.runs.run_file import RUN
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from parity.engine.certificate import misfits, read
 from rltrader.__main__ import app
@@ -50,8 +51,8 @@ def check_log(path: Path) -> object:
 
 READERS: dict[str, Callable[[bytes, Path], object]] = {
     "bench": as_file("benchmarks.json", read_report),
-    "cert": as_file("certificate.json", lambda path: misfits(read(path), path.parent, ())),
-    "certificate": as_file("certificate.json", lambda path: misfits(read(path), path.parent, ())),
+    "cert": as_file("certificate.json", lambda path: misfits(read(path), {})),
+    "certificate": as_file("certificate.json", lambda path: misfits(read(path), {})),
     "deep": as_file("certificate.json", read),
     "golden": as_file("golden.json", lambda path: read_golden(path.parent, made_policy(1))),
     "logjsonl": as_file(LOG, check_log),

@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from markets import InputError
+from parity.engine.certificate import read
 from parity.engine.report import SAME, UNSEEN
 from parity.learner.suite import REQUIRED as LEARNER
 from parity.suites.scenarios import Request
 from parity.suites.trading import run
 from rltrader.parity import parity
+from tests.parity.made_certificate import opened, write_certificate
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
 SMALL = ["--episodes", "4", "--cases", "300", "--days", "3", "--symbols", "ES,MNQ", "--workers", "0"]
@@ -49,7 +51,8 @@ def test_a_run_writes_its_four_files(made: Path) -> None:
 
 @pytest.mark.slow
 def test_the_certificate_names_both_sides_and_fits(made: Path) -> None:
-    certificate = json.loads((made / "certificate.json").read_text())
+    statement = opened(made / "certificate.json")
+    certificate = statement["predicate"]
     needed = {
         *(
             "jax_port/envs/env_phase1_jax.py",
@@ -71,23 +74,29 @@ def test_the_certificate_names_both_sides_and_fits(made: Path) -> None:
     )
     needed |= {f"jax_port/ppo/{name}.py" for name in ppo}
     needed |= {f"parity/learner/{name}.py" for name in ("suite", "judge", "port", "reference")}
-    assert needed <= set(certificate["sources"])
+    subjects = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
+    assert needed | {"port", "reference"} <= set(subjects)
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert certificate["tolerances"]["learner: gradients"] == "relative error up to 0.0001"
     seen = certificate["counts"]["relative_errors"]["gradients"]
     assert 0 < seen["largest"] < seen["limit"] == 1e-4
     assert certificate["coverage"]["learner: norm clipped"] > 0
-    result = CliRunner().invoke(parity, ["verify", str(made / "certificate.json")])
+    assert set(certificate["covered"]["symbols"]) >= {"ES", "MNQ", "RTY", "MYM"}
+    assert certificate["covered"]["configuration"]["contracts"]["least"] == 1
+    verify = ["verify", str(made / "certificate.json")]
+    result = CliRunner().invoke(parity, [*verify, "--least", "quick"])
     assert result.exit_code == 0, result.output
-    assert "fits" in result.output
+    assert "fits: verdict 'same', strength quick" in result.output
+    weak = CliRunner().invoke(parity, verify)
+    assert "is not of strength 'standard'" in str(weak.exception)
 
 
 @pytest.mark.slow
 def test_a_certificate_of_other_code_is_refused_in_one_sentence(made: Path, tmp_path: Path) -> None:
-    certificate = json.loads((made / "certificate.json").read_text())
+    certificate = read(made / "certificate.json")
     certificate["sources"]["jax_port/envs/env_phase1_jax.py"] = "0" * 64
-    path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(certificate))
-    done = _cli("parity", "verify", str(path))
+    path = write_certificate(tmp_path / "certificate.json", certificate)
+    done = _cli("parity", "verify", "--least", "quick", str(path))
     assert done.returncode == 2
     assert "jax_port/envs/env_phase1_jax.py has changed" in done.stderr
     assert "Traceback" not in done.stderr

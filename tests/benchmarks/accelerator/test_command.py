@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from benchmarks.accelerator.__main__ import main
 from foundation.errors import InputError
+from parity.engine.certificate import read
 
 
 @pytest.mark.slow
@@ -38,7 +39,7 @@ def test_every_part_runs_and_is_written(tmp_path: Path) -> None:
     assert parts["profile"]["launches"] > 0
     assert "ENTRY" in (tmp_path / "training_hlo.txt").read_text()
     assert all(row["same_bits"] for row in parts["command buffers"]["rows"])
-    assert json.loads((tmp_path / "parity" / "certificate.json").read_text())["verdict"] == "same"
+    assert read(tmp_path / "parity" / "certificate.json")["verdict"] == "same"
 
 
 def test_without_time_every_part_is_left_out_and_says_so(tmp_path: Path) -> None:

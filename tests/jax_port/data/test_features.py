@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -258,3 +259,23 @@ def test_precomputed_features_are_used_as_they_are(make_bars: Callable[..., Bars
     np.testing.assert_array_equal(
         compute_features(processed), np.arange(11 * 30, dtype=np.float64).reshape(11, 30).T
     )
+
+
+def test_distances_on_ticks_of_a_tenth_are_those_of_whole_numbers() -> None:
+    """Sums of true ranges in points fall short of exact halves there; sums in ticks can't."""
+    bars = synthetic_bars("RTY", days=45, seed=0).session("rth")
+    wide = compute_features(bars)
+    found = compute_ticks(bars, wide, EnvConfig.phase1())
+    high, low, close = ([round(x / 0.1) for x in bars.frame[name]] for name in ("high", "low", "close"))
+    ranges = [high[0] - low[0]]
+    for now in range(1, len(high)):
+        before = close[now - 1]
+        ranges.append(max(high[now] - low[now], abs(high[now] - before), abs(low[now] - before)))
+    points, differ = half_up(1.5 * wide[:, FEATURES.index("atr")] / 0.1), 0
+    for now in range(13, len(high)):
+        atr = max(Fraction(sum(ranges[now - 13 : now + 1]), 14), Fraction(1))
+        assert found.stop[now] == max(1, math.floor(Fraction(3, 2) * atr + Fraction(1, 2)))
+        assert found.atr[now] == np.float32(float(atr))
+        differ += int(points[now]) != found.stop[now]
+    assert differ > 100
+    assert not found.stop[:13].any()

@@ -18,6 +18,7 @@ from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.divergence import require_finite_weights
+from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import read_log
 from markets import EnvConfig, InputError
@@ -67,7 +68,7 @@ def test_a_run_leaves_what_it_says(whole: Path) -> None:
     records = read_log(whole)
     assert [r["update"] for r in records] == [u for u in range(1, 41) for _ in range(2)]
     assert records[-1]["steps"] == 64 * 40
-    assert json.loads((whole / runs.FINISHED).read_text())["updates"] == 40
+    assert json.loads((whole / FINISHED).read_text())["updates"] == 40
     first, second = (load_policy(whole / f"policy-{k}.safetensors") for k in (0, 1))
     assert first.about["settings"]["seed"] == 0
     assert second.about["settings"]["gamma"] == 0.9
@@ -197,7 +198,7 @@ def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp
     ):
         runs.go_on(plan, tmp_path)
     assert not list(tmp_path.glob("policy-*"))
-    assert not (tmp_path / runs.FINISHED).exists()
+    assert not (tmp_path / FINISHED).exists()
 
 
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:

@@ -5,44 +5,59 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from foundation.import_closure import PACKAGES_ROOT, digests
-from parity.engine.certificate import FORMAT, misfits, read
-from parity.engine.report import versions
+from foundation.attestation import seal, statement
+from parity.engine.certificate import KIND, envelope, misfits, read, unsound
 from tests.damage import damaged, damaged_bytes, refusal
+from tests.parity.made_certificate import made_certificate
 
-MODULES = ("foundation.errors",)
 
-
-def certificate() -> dict[str, object]:
+def small() -> dict[str, object]:
+    """A certificate without most of its long lists, so that every value can be damaged."""
+    made = made_certificate()
     return {
-        "format": FORMAT,
-        "title": "x",
-        "verdict": "same",
-        "made": {"when": "now", "device": "cpu", "versions": versions()},
-        "counts": {"episodes": 3, "largest": None},
+        **made,
+        "checks": made["checks"][:2],
+        "required": made["required"][:2],
         "coverage": {"x": 1},
-        "tolerances": {"obs": "equal"},
-        "data": [{"name": "ES", "source": "x", "digest": "0"}],
-        "sources": digests(PACKAGES_ROOT, MODULES),
+        "covered": {"symbols": ["ES"]},
+        "sources": dict(list(made["sources"].items())[:3]),
     }
 
 
-def test_one_value_damaged(tmp_path: Path) -> None:
-    path, refused = tmp_path / "certificate.json", 0
-    for what, made in damaged(certificate()):
-        path.write_text(json.dumps(made))
-        sentence = refusal(lambda: misfits(read(path), PACKAGES_ROOT, MODULES))
+def test_one_value_of_what_is_said_damaged(tmp_path: Path) -> None:
+    path, refused, whole = tmp_path / "certificate.json", 0, small()
+    subjects = whole.pop("sources")
+    assert isinstance(subjects, dict)
+    for what, made in damaged(whole):
+        path.write_text(json.dumps(seal(statement(subjects, KIND, made))))
+
+        def judged() -> list[str]:
+            found = read(path)
+            return unsound(found) + misfits(found, {})
+
+        sentence = refusal(judged)
         if sentence is not None:
             assert sentence.startswith(f"{path}: "), what
             refused += 1
-    assert refused > 100
-    path.write_text(json.dumps(certificate()))
-    assert misfits(read(path), PACKAGES_ROOT, MODULES) == []
+    assert refused > 50
+
+
+def test_one_value_of_the_envelope_damaged(tmp_path: Path) -> None:
+    path, refused = tmp_path / "certificate.json", 0
+    for what, made in damaged(envelope(small())):
+        path.write_text(json.dumps(made))
+        sentence = refusal(lambda: read(path))
+        if sentence is not None:
+            assert sentence.startswith(f"{path}: "), what
+            refused += 1
+    assert refused > 5
+    path.write_text(json.dumps(envelope(small())))
+    assert read(path)["verdict"] == "same"
 
 
 def test_damaged_bytes(tmp_path: Path) -> None:
     path = tmp_path / "certificate.json"
-    for data in damaged_bytes(json.dumps(certificate()).encode()):
+    for data in damaged_bytes(json.dumps(envelope(small())).encode()):
         path.write_bytes(data)
         sentence = refusal(lambda: read(path))
         assert sentence is None or sentence.startswith(f"{path}: ")

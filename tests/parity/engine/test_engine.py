@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from foundation.files import write_json
-from parity.engine.certificate import CertificateError, issue, misfits, read
+from foundation.import_closure import digests
+from parity.engine.certificate import CertificateError, envelope, issue, misfits, read, unsound
 from parity.engine.diverge import explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.record import record_cases, record_episodes
@@ -132,22 +133,24 @@ def house(tmp_path: Path) -> Path:
 
 def test_a_certificate_fits_until_a_file_it_depends_on_changes(house: Path) -> None:
     path = house / "certificate.json"
-    write_json(path, issue(_report().to_dict(), {"place": "equal"}, house, ["room.a"]))
+    sources = digests(house, ["room.a"])
+    write_json(path, envelope(issue(_report().to_dict(), {"place": "equal"}, sources)))
     certificate = read(path)
-    assert misfits(certificate, house, ["room.a"]) == []
+    assert misfits(certificate, digests(house, ["room.a"])) == []
     (house / "room" / "stranger.py").write_text("x = 3\n")
-    assert misfits(certificate, house, ["room.a"]) == []
+    assert misfits(certificate, digests(house, ["room.a"])) == []
     (house / "room" / "c.py").write_text("x = 2\n")
-    assert misfits(certificate, house, ["room.a"]) == ["room/c.py has changed"]
+    assert misfits(certificate, digests(house, ["room.a"])) == ["room/c.py has changed"]
     (house / "room" / "b.py").write_text("thing = 1\n")
-    assert misfits(certificate, house, ["room.a"]) == ["room/b.py has changed", "room/c.py is gone"]
+    gone = ["room/b.py has changed", "room/c.py is gone"]
+    assert misfits(certificate, digests(house, ["room.a"])) == gone
 
 
 def test_a_certificate_of_other_versions_or_verdict_does_not_fit(house: Path) -> None:
-    certificate = issue(_report(move="stuck").to_dict(), {}, house, ["room.a"])
+    certificate = issue(_report(move="stuck").to_dict(), {}, digests(house, ["room.a"]))
     certificate["made"]["versions"]["jax"] = "0.0.1"
-    reasons = misfits(certificate, house, ["room.a"])
-    assert "its verdict is 'different'" in reasons
+    reasons = misfits(certificate, digests(house, ["room.a"]))
+    assert "its verdict is 'different'" in unsound(certificate)
     assert any(reason.startswith("jax was 0.0.1") for reason in reasons)
 
 

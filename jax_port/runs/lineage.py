@@ -1,0 +1,146 @@
+"""Lineage of a training: code and proof behind each stretch of it, of which the weakest counts.
+
+A run may be cut off and gone on with under other code or another certificate, and may begin with
+another run's policy. So each stretch says its own, a policy carries all of them with those of what it
+grew from, and what an artifact shows is the weakest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foundation.files import json_digest
+from foundation.json_reading import Artifact, Count, Struct, convert
+from foundation.loaded_code import code_digest
+from jax_port.runs.gate import UNGATED
+
+Stretch = dict[str, Any]
+"""One stretch of training as plain values: "updates", "certificate", "code", "made"."""
+Proof = dict[str, Any] | str
+"""A certificate in brief, or :data:`jax_port.runs.gate.UNGATED`."""
+
+SAME = "same"
+SAME_BY_PARTS = "same, but under changed code"
+"""Verdict of a run whose stretches each had a proof, of other code each."""
+
+TRAINER = ("jax_port.runs.run",)
+"""Its closure of imports decides what a stretch makes."""
+
+LINEAGE = Artifact("lineage of a training", "start the run anew in another folder")
+
+
+class _Stretch(Struct):
+    updates: tuple[Count, Count]
+    certificate: dict[str, Any] | str
+    code: str
+
+
+def stretch(first: int, certificate: Proof, made: Mapping[str, Any]) -> Stretch:
+    """Return a stretch that begins after so many updates, under the code that this process runs.
+
+    Args:
+        first: updates made before it.
+        certificate: its proof.
+        made: versions and devices.
+
+    Raises:
+        InputError: what is loaded is not what its source says.
+    """
+    proof = certificate or UNGATED
+    return {
+        "updates": [first, first],
+        "certificate": proof,
+        "code": code_digest(TRAINER),
+        "made": dict(made),
+    }
+
+
+def going_on(before: Sequence[Stretch], now: Stretch) -> list[Stretch]:
+    """Return a lineage with one more stretch; one of the same proof and code is only continued."""
+    last = before[-1] if before else None
+    alike = last is not None and all(
+        last[name] == now[name] for name in ("certificate", "code", "made")
+    )
+    return [*before] if alike else [*before, now]
+
+
+def reached(lineage: Sequence[Stretch], updates: int) -> list[Stretch]:
+    """Return a lineage whose last stretch has reached so many updates."""
+    *earlier, last = lineage
+    return [*earlier, {**last, "updates": [last["updates"][0], updates]}]
+
+
+def read_stretches(values: Any, where: object) -> list[Stretch]:
+    """Return stretches out of decoded JSON; one that is missing counts as ungated.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    if values is None:
+        return [{"updates": [0, 0], "certificate": UNGATED, "code": "", "made": {}}]
+    convert(values, list[_Stretch], LINEAGE, where=where)
+    return [dict(one) for one in values]
+
+
+def ancestor(about: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """Return what a policy that a run grows from says of itself, for the run's own lineage.
+
+    Args:
+        about: the policy's.
+        digest: SHA-256 of its file.
+    """
+    lineage = about.get("lineage")
+    known = isinstance(lineage, Mapping) and bool(lineage.get("stretches"))
+    return {
+        "sha256": digest,
+        "certificate": about.get("certificate", UNGATED) if known else UNGATED,
+        "lineage": dict(lineage) if isinstance(lineage, Mapping) else {},
+    }
+
+
+def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = None) -> Proof:
+    """Return what an artifact shows of its proof: the weakest of all that it went through.
+
+    Args:
+        stretches: of its own training.
+        grew_from: from :func:`ancestor`; None where it began from scratch.
+    """
+    proofs = [one["certificate"] for one in stretches]
+    if grew_from:
+        proofs.append(grew_from["certificate"])
+        told = grew_from["lineage"].get("stretches") or []
+        proofs += [one.get("certificate", UNGATED) for one in told]
+    if not proofs:
+        return UNGATED
+    for proof in proofs:
+        if not isinstance(proof, Mapping):
+            return UNGATED
+    for proof in proofs:
+        if proof.get("verdict") != SAME:
+            return dict(proof)
+    newest: dict[str, Any] = dict(proofs[len(stretches) - 1])
+    if len({one["code"] for one in stretches}) > 1:
+        return {**newest, "verdict": SAME_BY_PARTS}
+    return newest
+
+
+def lineage_of(
+    stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what an artifact carries of its lineage, ready for JSON."""
+    return {
+        "certificate": weakest(stretches, grew_from),
+        "stretches": [dict(one) for one in stretches],
+        "grew_from": dict(grew_from or {}),
+    }
+
+
+def in_words(proof: Proof) -> str:
+    """Return a proof as a page shows it: its verdict, or that there is none."""
+    return str(proof.get("verdict", "unknown")) if isinstance(proof, Mapping) else str(proof)
+
+
+def digest_of(stretches: Sequence[Stretch]) -> str:
+    """Return the SHA-256 of a lineage, in hex."""
+    return json_digest([dict(one) for one in stretches])

@@ -1,0 +1,98 @@
+"""Statements in envelopes: what was sealed comes back, and nothing that was changed on the way does."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.attestation import PAYLOAD, STATEMENT, seal, statement, unseal
+from foundation.errors import InputError
+from foundation.json_reading import Artifact
+
+KIND = "urn:test:v1"
+NOTE = Artifact("note", "write it anew")
+SUBJECTS = {"b": "1" * 64, "a": "0" * 64}
+STATED = statement(SUBJECTS, KIND, {"verdict": "same"})
+
+
+def test_a_statement_is_one_of_in_toto() -> None:
+    assert STATED["_type"] == STATEMENT == "https://in-toto.io/Statement/v1"
+    assert STATED["subject"][0] == {"name": "a", "digest": {"sha256": "0" * 64}}
+    assert json.loads(base64.b64decode(seal(STATED)["payload"])) == STATED
+    assert seal(STATED)["payloadType"] == PAYLOAD == "application/vnd.in-toto+json"
+
+
+def test_what_was_sealed_comes_back() -> None:
+    assert unseal(seal(STATED), KIND, NOTE, "f") == (SUBJECTS, {"verdict": "same"}, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"payload": "?"}, "its payload is no base64"),
+        ({"payload": base64.b64encode(b"[]").decode()}, "expected object"),
+        ({"payloadType": "text/plain"}, "its payload is 'text/plain'"),
+        ({"signatures": "x"}, "signatures: expected array"),
+    ],
+)
+def test_what_is_no_envelope_is_named(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match="f: not a readable note") as error:
+        unseal({**seal(STATED), **change}, KIND, NOTE, "f")
+    assert sentence in str(error.value)
+
+
+def test_another_kind_of_statement_is_named() -> None:
+    with pytest.raises(InputError, match="it is 'urn:other', not 'urn:test:v1'"):
+        unseal(seal(statement(SUBJECTS, "urn:other", {})), KIND, NOTE, "f")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A private key, its public half, and a stranger's public key."""
+    pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    def public(key: Any) -> bytes:
+        form = pem.PublicFormat.SubjectPublicKeyInfo
+        return bytes(key.public_key().public_bytes(pem.Encoding.PEM, form))
+
+    own, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    paths = tmp_path / "key.pem", tmp_path / "key.pub", tmp_path / "other.pub"
+    plain = pem.PrivateFormat.PKCS8, pem.NoEncryption()
+    paths[0].write_bytes(own.private_bytes(pem.Encoding.PEM, *plain))
+    paths[1].write_bytes(public(own))
+    paths[2].write_bytes(public(other))
+    return paths
+
+
+def test_a_signed_statement_is_its_signers_alone(keys: tuple[Path, Path, Path]) -> None:
+    private, own, other = keys
+    sealed = seal(STATED, private)
+    before = copy.deepcopy(sealed)
+    assert len(unseal(sealed, KIND, NOTE, "f", own)[2]) == 64
+    assert sealed == before
+    assert unseal(sealed, KIND, NOTE, "f")[2] == ""
+    for changed, key in (
+        (sealed, other),
+        (seal(STATED), own),
+        ({**sealed, "payload": seal(statement(SUBJECTS, KIND, {"verdict": "x"}))["payload"]}, own),
+        ({**sealed, "signatures": [{**sealed["signatures"][0], "keyid": "0"}]}, own),
+    ):
+        with pytest.raises(InputError, match="f: not signed by"):
+            unseal(changed, KIND, NOTE, "f", key)
+
+
+def test_a_key_that_is_none_is_named(keys: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    private, own, _ = keys
+    with pytest.raises(InputError, match="not an unencrypted private key; make one with: openssl"):
+        seal(STATED, own)
+    with pytest.raises(InputError, match="not an unencrypted public key"):
+        unseal(seal(STATED), KIND, NOTE, "f", private)
+    with pytest.raises(InputError, match=r"none\.pem: No such file"):
+        seal(STATED, tmp_path / "none.pem")

@@ -1,0 +1,104 @@
+"""Digests of what is loaded: every way in which a process can run other code than its files say."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import py_compile
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from foundation.files import file_digest
+from foundation.loaded_code import loaded_digests, loaded_modules
+
+MODULES = ("stall.till",)
+TILL = "from stall.prices import price\n\n\ndef sell() -> int:\n    return 2 * price()\n"
+PRICES = "def price() -> int:\n    return 3\n"
+
+
+@pytest.fixture
+def stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package of two modules on the path, not yet imported."""
+    folder = tmp_path / "stall"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "till.py").write_text(TILL)
+    (folder / "prices.py").write_text(PRICES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "stall"]:
+        del sys.modules[name]
+
+
+def test_files_are_found_without_importing_them(stall: Path) -> None:
+    assert loaded_digests(MODULES) == {
+        f"stall/{name}": file_digest(stall / name) for name in ("__init__.py", "prices.py", "till.py")
+    }
+    assert "stall.till" not in sys.modules
+
+
+def test_what_is_loaded_counts_and_not_what_lies_earlier_on_the_path_by_now(
+    stall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module("stall.till")
+    other = tmp_path / "other"
+    shutil.copytree(stall, other / "stall")
+    (other / "stall" / "prices.py").write_text("def price() -> int:\n    return 4\n")
+    monkeypatch.syspath_prepend(str(other))
+    assert loaded_digests(MODULES)["stall/prices.py"] == file_digest(stall / "prices.py")
+
+
+def test_another_copy_that_is_loaded_is_what_is_digested(
+    stall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(stall, other / "stall")
+    (other / "stall" / "prices.py").write_text("def price() -> int:\n    return 4\n")
+    monkeypatch.syspath_prepend(str(other))
+    assert loaded_digests(MODULES)["stall/prices.py"] != file_digest(stall / "prices.py")
+
+
+def test_a_compiled_file_without_its_source_is_refused(stall: Path) -> None:
+    py_compile.compile(str(stall / "prices.py"), str(stall / "prices.pyc"))
+    (stall / "prices.py").unlink()
+    with pytest.raises(InputError, match=r"stall\.prices is not loaded from a source file"):
+        loaded_digests(MODULES)
+
+
+@pytest.mark.parametrize("mode", list(py_compile.PycInvalidationMode))
+def test_a_compiled_file_of_other_source_is_refused_where_it_would_be_run(
+    stall: Path, mode: py_compile.PycInvalidationMode
+) -> None:
+    """A file whose hash is never checked, or one with the time and size of the true source."""
+    source = stall / "prices.py"
+    other = PRICES.replace("3", "4")
+    source.write_text(other)
+    py_compile.compile(str(source), invalidation_mode=mode)
+    stat = source.stat()
+    source.write_text(PRICES)
+
+    os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    is_run = mode is not py_compile.PycInvalidationMode.CHECKED_HASH
+    if is_run:
+        with pytest.raises(InputError, match=r"pyc: this is not what .*prices\.py compiles to"):
+            loaded_digests(MODULES)
+    else:
+        assert loaded_digests(MODULES)
+    assert importlib.import_module("stall.prices").price() == (4 if is_run else 3)
+
+
+def test_a_file_that_was_changed_after_it_was_loaded_is_refused(stall: Path) -> None:
+    importlib.import_module("stall.till")
+    (stall / "prices.py").write_text(PRICES.replace("3", "40"))
+    with pytest.raises(InputError, match="price in memory is not what this file says"):
+        loaded_digests(MODULES)
+
+
+def test_loaded_modules_of_ours_are_named() -> None:
+    assert {"foundation/__init__.py", "foundation/loaded_code.py"} <= loaded_modules()

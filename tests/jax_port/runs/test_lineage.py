@@ -1,0 +1,161 @@
+"""Lineage of a training: no stretch, and nothing it grew from, is forgotten; the weakest is shown."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.files import file_digest
+from jax_port.export.manifest import describe
+from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import lineage
+from jax_port.runs import run as runs
+from jax_port.runs.gate import UNGATED
+from jax_port.runs.lineage import SAME_BY_PARTS, ancestor, in_words, weakest
+from jax_port.runs.run_file import shown_proof
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, InputError, get_contract
+
+PROOF = {"verdict": "same", "sha256": "1" * 64}
+SETTINGS = TrainSettings(n_envs=8, n_steps=8, batch_size=32, n_epochs=1, total_timesteps=64 * 3)
+PLAN = runs.Plan(
+    SETTINGS.override(pi=(8,), vf=(8,)),
+    TrainingData((Source("ES", kind="synthetic", days=3, seed=0),)),
+    EnvConfig.phase1(max_episode_bars=30),
+    checkpoint_every=1,
+    certificate=PROOF,
+)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run under a certificate that was stopped after its first update."""
+    folder = tmp_path_factory.mktemp("begun")
+    assert not runs.go_on(PLAN, folder, stop=lambda: True, begin=True)
+    return folder
+
+
+@pytest.fixture
+def folder(begun: Path, tmp_path: Path) -> Path:
+    shutil.copytree(begun, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    return dict(load_policy(folder / "policy-0.safetensors").about)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "run.json").read_text())["lineage"])
+
+
+def _other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lineage, "code_digest", lambda modules: "f" * 64)
+
+
+@pytest.fixture(scope="module")
+def finished(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run, gone on with to its end under the same certificate."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    shutil.copytree(begun, folder)
+    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    return folder
+
+
+def test_one_stretch_of_one_code_is_what_its_certificate_says(finished: Path) -> None:
+    about = _about(finished)
+    assert about["certificate"] == PROOF
+    assert [one["updates"] for one in about["lineage"]["stretches"]] == [[0, 3]]
+    assert _told(finished) == about["lineage"]
+    assert shown_proof(finished) == PROOF
+
+
+def test_a_stretch_without_a_proof_is_never_stamped_same(folder: Path) -> None:
+    """Gone on with by a program that names no proof, and once more under a certificate.
+
+    What ``run.json`` says is changed in between: the checkpoint says its own.
+    """
+    assert not runs.go_on(PLAN, folder, stop=lambda: True)
+    assert shown_proof(folder) == UNGATED
+    values = json.loads((folder / "run.json").read_text())
+    values["lineage"] = {"certificate": PROOF, "stretches": [], "grew_from": {}}
+    (folder / "run.json").write_text(json.dumps(values))
+    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    about = _about(folder)
+    assert about["certificate"] == UNGATED
+    proofs = [one["certificate"] for one in about["lineage"]["stretches"]]
+    assert proofs == [PROOF, UNGATED, PROOF]
+    assert shown_proof(folder) == UNGATED
+
+
+def test_other_code_under_a_new_certificate_is_said_to_be_other_code(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _other_code(monkeypatch)
+    newer = {**PROOF, "sha256": "2" * 64}
+    assert runs.go_on(PLAN, folder, certificate=newer)
+    about = _about(folder)
+    assert about["certificate"]["verdict"] == SAME_BY_PARTS != "same"
+    first, second = about["lineage"]["stretches"]
+    assert first["code"] != second["code"]
+    assert (first["updates"], second["updates"]) == ([0, 1], [1, 3])
+
+
+def _newest(folder: Path) -> Path:
+    steps = sorted((p for p in (folder / "checkpoints").iterdir() if p.name.isdigit()), key=str)
+    return next((steps[-1] / "about").rglob("*metadata*"), steps[-1] / "about" / "metadata")
+
+
+def test_a_checkpoint_whose_lineage_was_changed_or_left_out_is_no_proof(folder: Path) -> None:
+    file = _newest(folder)
+    about = json.loads(file.read_text())
+    assert about["lineage"][0]["certificate"] == PROOF
+    changed = {**about, "lineage": [{**about["lineage"][0], "code": "0" * 64}]}
+    file.write_text(json.dumps(changed))
+    with pytest.raises(InputError, match=r"this checkpoint is damaged \(its lineage differs\)"):
+        runs.go_on(PLAN, folder, certificate=PROOF)
+    file.write_text(json.dumps({k: v for k, v in about.items() if not k.startswith("lineage")}))
+    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    assert _about(folder)["certificate"] == UNGATED
+
+
+def test_a_run_that_grows_from_a_policy_without_a_proof_is_ungated(
+    finished: Path, tmp_path: Path
+) -> None:
+    """An ungated policy, and one that does not say what it went through."""
+    proved = load_policy(finished / "policy-0.safetensors")
+    assert ancestor(proved.about, "0")["certificate"] == PROOF
+    silent = {name: value for name, value in proved.about.items() if name != "lineage"}
+    assert ancestor(silent, "0")["certificate"] == UNGATED
+    path, grown = tmp_path / "silent.safetensors", tmp_path / "grown"
+    save_policy(path, replace(proved, about=silent))
+    plan = replace(PLAN, initial={"path": str(path), "sha256": file_digest(path)})
+    assert runs.go_on(plan, grown, begin=True)
+    policy = load_policy(grown / "policy-0.safetensors")
+    assert policy.about["certificate"] == UNGATED
+    assert policy.about["lineage"]["grew_from"]["sha256"] == file_digest(path)
+    assert policy.about["lineage"]["stretches"][0]["certificate"] == PROOF
+    manifest = describe(policy, get_contract("ES"), {"file": "x", "sha256": "0"})
+    assert manifest["certificate"] == UNGATED
+    assert manifest["lineage"] == policy.about["lineage"]
+
+
+def test_the_weakest_counts_wherever_it_stands() -> None:
+    def one(proof: Any, code: str = "a") -> dict[str, Any]:
+        return {"updates": [0, 1], "certificate": proof, "code": code, "made": {}}
+
+    different = {"verdict": "different"}
+    assert weakest([]) == UNGATED
+    assert in_words(weakest([one({})])) == "unknown"
+    assert weakest([one(PROOF), one(different), one(PROOF)]) == different
+    assert weakest([one(different), one(UNGATED)]) == UNGATED
+    nested = {"sha256": "0", "certificate": PROOF, "lineage": {"stretches": [one(UNGATED)]}}
+    assert weakest([one(PROOF)], nested) == UNGATED
+    assert in_words(weakest([one(PROOF), one(PROOF, "b")])) == SAME_BY_PARTS
+    assert in_words(UNGATED) == "ungated"
