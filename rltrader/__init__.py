@@ -1,1 +1,17 @@
-"""The command line ``rltrader``: one module a subcommand, which turns options into a library call."""
+"""The command line ``rltrader``, and :class:`MaskablePPO`, the same from Python."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltrader.agent import MaskablePPO
+
+__all__ = ["MaskablePPO"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the agent when it is first asked for, so that the command line starts fast."""
+    if name != "MaskablePPO":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from rltrader.agent import MaskablePPO
+
+    return MaskablePPO

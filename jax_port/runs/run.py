@@ -254,6 +254,7 @@ def go_on(
     tell: Tell = lambda updates, records: None,
     stop: Callable[[], bool] = lambda: False,
     *,
+    enough: Callable[[], bool] = lambda: False,
     begin: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
     certificate: Proof | None = None,
@@ -265,6 +266,7 @@ def go_on(
         folder: of the run; only the first process writes.
         tell: told after every call of the program.
         stop: asked after every call; True saves and leaves.
+        enough: asked after every call; True ends the run there, as if it were at its last update.
         begin: write ``run.json`` first, once everything else was found to be in order.
         texts: written beside it, by name of file.
         certificate: proof of this stretch; by default the plan's where the run begins, and none where
@@ -309,14 +311,16 @@ def go_on(
                     log.write(records)
                 require_finite_losses(records, folder, saved)
                 tell(done, records)
-                leaving = stop()
-                if done - saved >= plan.checkpoint_every or done == total or leaving:
+                leaving, ending = stop(), enough() or done == total
+                if done - saved >= plan.checkpoint_every or ending or leaving:
                     host = to_host(mesh, agent)
                     require_finite_weights(host, done, folder, saved)
                     stretches = lineage.reached(stretches, done)
                     checkpoints.save(done, host, stretches)
                     saved = done
-                if leaving and done < total:
+                if ending:
+                    break
+                if leaving:
                     return False
         finally:
             if log:

@@ -21,9 +21,9 @@ from rltrader.advice.options import (
     session_option,
     table_option,
 )
-from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from markets.advice.passes import PassCounts

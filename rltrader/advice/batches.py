@@ -17,8 +17,8 @@ from rltrader.advice.options import (
     session_option,
     table_option,
 )
-from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import say
+from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from markets.advice.store import AdviceStore

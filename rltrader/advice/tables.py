@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rltrader.advice.options import read_view, session_option
-from rltrader.options.bars import BarOptions, bar_options
 from rltrader.consoles import report_console, say
+from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from markets.advice.table import AdviceTable

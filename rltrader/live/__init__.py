@@ -1,1 +1,1 @@
-"""Commands around a strategy that trades: its sources for NinjaTrader, and its decision log replayed."""
+"""Commands for a strategy that trades: its sources for NinjaTrader, its decision log replayed."""

@@ -1,0 +1,225 @@
+"""``MaskablePPO``: train, use and judge a trading policy from Python, in the calls that SB3 taught.
+
+It runs the same program as ``rltrader train``, behind the same gate, and its files are the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from foundation.errors import InputError
+from foundation.files import file_digest
+from parity.admission import CERTIFICATE, Demand, Training, admit
+
+if TYPE_CHECKING:
+    from jax_port.evaluation.evaluate import Evaluation
+    from jax_port.ppo.policy import Policy
+    from jax_port.ppo.settings import TrainSettings
+    from jax_port.runs.run import Plan
+    from jax_port.runs.training_log import Record
+    from markets import Bars, EnvConfig
+
+POLICY = "policy-0.safetensors"
+"""A run's first policy."""
+Callback = Callable[[list["Record"]], bool | None]
+"""Gets the records of the updates since the last call; True ends the training, which is saved."""
+
+
+class MaskablePPO:
+    """An agent of the trading environment.
+
+    Args:
+        bars: one market or several to train on; not needed for an agent that is loaded.
+        phase: 1 or 2, where ``config`` is not given.
+        config: the environment's rules.
+        certificate: of the parity gate, from ``rltrader parity run``.
+        ungated: train without proof of parity; whatever the agent writes says so.
+        **settings: fields of :class:`jax_port.ppo.settings.TrainSettings`, such as ``n_envs``,
+            ``learning_rate``, ``pi``, ``vf`` or ``seed``.
+
+    Raises:
+        InputError: a setting is unknown or not valid.
+    """
+
+    def __init__(
+        self,
+        bars: Bars | Sequence[Bars] = (),
+        *,
+        phase: int = 1,
+        config: EnvConfig | None = None,
+        certificate: str | Path = CERTIFICATE,
+        ungated: bool = False,
+        **settings: Any,
+    ) -> None:
+        from jax_port.ppo.settings import TrainSettings
+        from markets import Bars, EnvConfig
+
+        if phase not in (1, 2):
+            raise InputError(f"phase is {phase!r}; choose 1 or 2")
+        self.markets: tuple[Bars, ...] = (bars,) if isinstance(bars, Bars) else tuple(bars)
+        self.config = config or (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2())
+        self.settings = TrainSettings().override(**settings)
+        self.certificate, self.ungated = Path(certificate), ungated
+        self.policy: Policy | None = None
+        self.folder: Path | None = None
+        self._file: Path | None = None
+
+    def learn(
+        self,
+        steps: int | None = None,
+        *,
+        callback: Callback | None = None,
+        folder: str | Path | None = None,
+    ) -> MaskablePPO:
+        """Train and return the agent; an agent that has a policy goes on from its weights.
+
+        Args:
+            steps: transitions, rounded up to whole rollouts; by default the settings' own.
+            callback: called after every call of the compiled program.
+            folder: the run's folder, as ``rltrader train --out`` writes it; a temporary one by default,
+                which lives as long as the agent.
+
+        Raises:
+            InputError: there are no bars, the certificate does not carry the training, the folder holds
+                a run, or a loss is no number any more.
+        """
+        from jax_port.ppo.policy import load_policy
+        from jax_port.runs import run as runs
+        from jax_port.runs.gate import pass_gate
+
+        if not self.markets:
+            raise InputError("there are no bars to train on; give them as MaskablePPO(bars)")
+        out = self._new_folder(folder)
+        runs.refuse_occupied(out)
+        settings = self.settings if steps is None else self.settings.override(total_timesteps=steps)
+        plan = self._plan(settings, out)
+        training = Training(plan.data, plan.config, plan.settings)
+        proof = pass_gate(lambda path: admit(path, training, Demand()), self.certificate, self.ungated)
+        leave = [False]
+
+        def tell(updates: int, records: list[Record]) -> None:
+            del updates
+            if records and callback is not None and callback(records):
+                leave[0] = True
+
+        plan = replace(plan, certificate=proof)
+        runs.go_on(plan, out, tell, enough=lambda: leave[0], begin=True, certificate=proof)
+        self.folder, self._file = out, out / POLICY
+        self.policy = load_policy(self._file)
+        return self
+
+    def predict(self, obs: ArrayLike, masks: ArrayLike) -> NDArray[np.int32]:
+        """Return the likeliest allowed action of each observation, int32 (N,).
+
+        Args:
+            obs: (N, D) or (D,), raw, as the environment gives them.
+            masks: bool (N, A) or (A,), the allowed actions.
+
+        Raises:
+            InputError: there is no policy, or the shapes are not its own.
+        """
+        import jax.numpy as jnp
+
+        from jax_port.ppo.policy import decide
+
+        policy = self._trained()
+        rows, allowed = (
+            np.atleast_2d(np.asarray(obs, np.float32)),
+            np.atleast_2d(np.asarray(masks, bool)),
+        )
+        sizes = policy.statistics["mean"].shape[0], policy.network.num_actions
+        if rows.shape != (len(allowed), sizes[0]) or allowed.shape[1] != sizes[1]:
+            raise InputError(
+                f"obs {rows.shape} and masks {allowed.shape}; give (N, {sizes[0]}) and (N, {sizes[1]})"
+            )
+        chosen = decide(
+            policy.network, policy.params, policy.scale, jnp.asarray(rows), jnp.asarray(allowed)
+        )
+        return np.asarray(chosen if np.ndim(obs) > 1 else chosen[0])
+
+    def evaluate(self, bars: Bars) -> Evaluation:
+        """Let the policy trade every start of some bars; return its episodes, trades and equity.
+
+        ``jax_port.evaluation.metrics.summarize`` makes numbers of it. Dates that training has seen are
+        not refused here, as ``rltrader evaluate`` refuses them.
+
+        Raises:
+            InputError: there is no policy, or no episode may start in the bars.
+        """
+        from jax_port.data.data_loader import prepare
+        from jax_port.evaluation.evaluate import evaluate
+
+        policy = self._trained()
+        return evaluate(policy, prepare(bars, policy.config))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the policy as one file, which ``rltrader export`` and :meth:`load` read; return it.
+
+        Raises:
+            InputError: there is no policy.
+        """
+        from jax_port.ppo.policy import save_policy
+
+        save_policy(Path(path), self._trained())
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path, bars: Bars | Sequence[Bars] = (), **settings: Any) -> MaskablePPO:
+        """Return an agent with a policy from a file, in the rules that it was trained in.
+
+        Args:
+            path: a policy, or the folder of a run.
+            bars: to train it further on.
+            **settings: as of the class, but for what the policy says itself.
+
+        Raises:
+            InputError: the file is no policy.
+        """
+        from jax_port.ppo.policy import load_policy
+
+        file = Path(path) / POLICY if Path(path).is_dir() else Path(path)
+        policy = load_policy(file)
+        spec = policy.spec
+        agent = cls(
+            bars, config=policy.config, pi=spec.pi, vf=spec.vf, activation=spec.activation, **settings
+        )
+        agent.policy, agent._file = policy, file
+        return agent
+
+    def _trained(self) -> Policy:
+        if self.policy is None:
+            raise InputError(
+                "this agent has no policy yet; call learn() first, or MaskablePPO.load(FILE)"
+            )
+        return self.policy
+
+    def _new_folder(self, folder: str | Path | None) -> Path:
+        if folder is not None:
+            return Path(folder)
+        made = tempfile.mkdtemp(prefix="rltrader-")
+        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        return Path(made) / "run"
+
+    def _plan(self, settings: TrainSettings, out: Path) -> Plan:
+        """Return the plan of a training; bars are written beside the run, to go on with it."""
+        from jax_port.runs.run import Plan
+        from jax_port.runs.training_data import Source, TrainingData
+        from markets.writers import write_bars
+
+        sources = []
+        for number, bars in enumerate(self.markets):
+            file = write_bars(bars, out.parent / f"{out.name}-bars" / f"{number}.parquet")
+            sources.append(Source(bars.contract.symbol, str(file.absolute())))
+        initial = {}
+        if self._file is not None:
+            initial = {"path": str(self._file.absolute()), "sha256": file_digest(self._file)}
+        return Plan(settings, TrainingData(tuple(sources)), self.config, initial=initial)

@@ -1,0 +1,104 @@
+"""The Python API trains, stops, goes on, saves, loads and judges, as the command line does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foundation.errors import InputError
+from markets import Bars
+from markets.synthetic.bars import synthetic_bars
+from rltrader import MaskablePPO
+
+SMALL: dict[str, Any] = {
+    "n_envs": 8,
+    "n_steps": 16,
+    "batch_size": 64,
+    "n_epochs": 1,
+    "pi": (8,),
+    "vf": (8,),
+}
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=4, seed=0)
+
+
+@pytest.fixture(scope="module")
+def agent(bars: Bars) -> MaskablePPO:
+    return MaskablePPO(bars, ungated=True, **SMALL).learn(256)
+
+
+def test_it_learns_predicts_and_evaluates(agent: MaskablePPO, bars: Bars) -> None:
+    assert agent.policy is not None
+    assert agent.policy.about["steps"] == 256
+    masks = np.array([[True, False, True], [True, True, False]])
+    actions = agent.predict(np.zeros((2, 225), np.float32), masks)
+    assert actions.dtype == np.int32
+    assert masks[[0, 1], actions].all()
+    alone = agent.predict(np.zeros(225, np.float32), masks[0])
+    assert alone.shape == ()
+    assert alone == actions[0]
+    result = agent.evaluate(bars)
+    assert len(result.episodes) > 0
+
+
+def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def two(records: list[dict[str, Any]]) -> bool:
+        seen.extend(record["update"] for record in records)
+        return len(seen) >= 2
+
+    agent = MaskablePPO(bars, ungated=True, **SMALL).learn(
+        128 * 10, callback=two, folder=tmp_path / "a"
+    )
+    assert len(seen) == 2
+    assert agent.policy is not None
+    assert agent.policy.about["updates"] == 2
+    first = agent.policy
+    agent.learn(128, folder=tmp_path / "b")
+    assert agent.policy is not first
+    assert agent.policy.about["initial"]["path"].startswith(str(tmp_path / "a"))
+    with pytest.raises(InputError, match="there is a run here already"):
+        agent.learn(128, folder=tmp_path / "b")
+
+
+def test_saved_and_loaded_it_decides_the_same(agent: MaskablePPO, tmp_path: Path) -> None:
+    loaded = MaskablePPO.load(agent.save(tmp_path / "policy.safetensors"))
+    obs = np.random.default_rng(0).normal(size=(50, 225)).astype(np.float32)
+    masks = np.ones((50, 3), bool)
+    assert (loaded.predict(obs, masks) == agent.predict(obs, masks)).all()
+    assert loaded.policy is not None
+    assert loaded.policy.about["certificate"] == "ungated"
+
+
+def test_without_a_certificate_it_does_not_train(bars: Bars, tmp_path: Path) -> None:
+    agent = MaskablePPO(bars, certificate=tmp_path / "none.json", **SMALL)
+    with pytest.raises(InputError, match=r"none\.json"):
+        agent.learn(128, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: MaskablePPO(phase=3), "phase is 3"),
+        (lambda: MaskablePPO(learning_rat=1), "unknown training setting learning_rat"),
+        (lambda: MaskablePPO(ungated=True).learn(8), "no bars to train on"),
+        (lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)), "no policy yet"),
+        (lambda: MaskablePPO.load("nowhere.safetensors"), "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(make: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_wrong_shapes_are_named(agent: MaskablePPO) -> None:
+    with pytest.raises(InputError, match=r"obs \(1, 7\) and masks \(1, 3\); give \(N, 225\)"):
+        agent.predict(np.zeros(7), np.ones(3, bool))
