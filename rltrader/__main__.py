@@ -17,6 +17,9 @@ COMMANDS = {
     ),
     "bench": Lazy("rltrader.bench:bench", "Work with reports of benchmarks."),
     "data": Lazy("rltrader.data:data", "Look at market data before anything is trained on it."),
+    "doctor": Lazy(
+        "rltrader.doctor:doctor", "Say what is installed, which devices there are, and what is missing."
+    ),
     "evaluate": Lazy(
         "rltrader.evaluate:evaluate",
         "Let POLICY trade every start of a range of dates; write tables, numbers and a page.",

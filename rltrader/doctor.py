@@ -1,0 +1,183 @@
+"""``rltrader doctor``: what is installed and fits, what is missing, and the line that mends it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from foundation.errors import InputError
+from foundation.extras import DISTRIBUTION
+from rltrader.consoles import report_console
+
+State = Literal["ok", "note", "missing"]
+
+EXTRAS = {
+    "trader": ("flax", "optax", "orbax", "pandas", "pyarrow", "safetensors", "gymnax"),
+    "reference": ("torch", "stable_baselines3", "sb3_contrib"),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
+    "advisor": ("httpx",),
+    "sign": ("securesystemslib",),
+}
+"""Modules that tell whether an extra is installed."""
+LITTLE_SPACE = 2 * 2**30
+"""Bytes of free space below which a training may not be able to save."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        what: the thing looked at.
+        state: "ok", "note" (works, and something is worth knowing) or "missing".
+        detail: what was seen.
+        mend: what to do, or empty.
+    """
+
+    what: str
+    state: State
+    detail: str
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what is installed, which devices there are, and what is missing.
+
+    Exit code 0: training and the gate can run. 1: something that they need is missing.
+    """
+    findings = list(examine())
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in findings], indent=2))
+    else:
+        _show(findings)
+    needed = {"Python", "JAX", "extra trader", "extra reference"}
+    raise SystemExit(int(any(one.state == "missing" and one.what in needed for one in findings)))
+
+
+def examine() -> Iterator[Finding]:
+    """Yield what is found, in the order in which it matters."""
+    yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+    yield _distribution()
+    yield from _extras()
+    yield _devices()
+    yield from _torch()
+    yield _certificate()
+    yield _mono()
+    yield _space("disk here", Path.cwd())
+    yield _cache()
+
+
+def _distribution() -> Finding:
+    try:
+        return Finding(DISTRIBUTION, "ok", version(DISTRIBUTION))
+    except PackageNotFoundError:
+        return Finding(DISTRIBUTION, "note", "runs from its folder, not installed")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, modules in EXTRAS.items():
+        absent = [name for name in modules if find_spec(name) is None]
+        if absent:
+            line = f"python -m pip install '{DISTRIBUTION}[{extra}]'"
+            yield Finding(f"extra {extra}", "missing", f"without {', '.join(absent)}", line)
+        else:
+            yield Finding(f"extra {extra}", "ok", ", ".join(modules))
+
+
+def _devices() -> Finding:
+    try:
+        import jax
+
+        devices = jax.devices()
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return Finding("JAX", "missing", first, "see docs/how-to/train-on-a-gpu.md")
+    detail = f"jax {jax.__version__}, {len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+    if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
+        return Finding(
+            "JAX", "note", f"{detail}; a GPU is there", "python -m pip install 'jax[cuda12]'"
+        )
+    return Finding("JAX", "ok", detail)
+
+
+def _torch() -> Iterator[Finding]:
+    if find_spec("torch") is None:
+        return
+    yield Finding("PyTorch", "ok", f"{version('torch')}, {'with' if _has_cuda() else 'without'} CUDA")
+
+
+def _has_cuda() -> bool:
+    spec = find_spec("torch")
+    assert spec is not None
+    folder = Path(next(iter(spec.submodule_search_locations or [""]))) / "lib"
+    return any(folder.glob("libtorch_cuda*"))
+
+
+def _certificate() -> Finding:
+    from parity.admission import CERTIFICATE
+
+    make = "rltrader parity run, or nox -s parity"
+    if not CERTIFICATE.is_file():
+        return Finding("parity certificate", "note", f"no {CERTIFICATE} in this folder", make)
+    try:
+        from parity.admission import admit
+
+        found = admit(CERTIFICATE)
+    except InputError as error:
+        return Finding("parity certificate", "note", str(error), make)
+    except ModuleNotFoundError as error:
+        return Finding("parity certificate", "note", f"can't be judged without {error.name}", make)
+    return Finding(
+        "parity certificate", "ok", f"fits this code: {found['verdict']}, strength {found['strength']}"
+    )
+
+
+def _mono() -> Finding:
+    absent = [name for name in ("mcs", "mono") if shutil.which(name) is None]
+    if absent:
+        detail = f"no {' and no '.join(absent)}: the C# strategy can't be compiled or run here"
+        return Finding(
+            "Mono", "note", detail, "install your system's packages mono-mcs and mono-runtime"
+        )
+    return Finding("Mono", "ok", "compiles and runs the C# side")
+
+
+def _space(what: str, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    state: State = "ok" if free >= LITTLE_SPACE else "note"
+    mend = "" if state == "ok" else "free some, or run in another folder"
+    return Finding(what, state, f"{free / 2**30:,.1f} GiB free in {folder}", mend)
+
+
+def _cache() -> Finding:
+    if find_spec("pandas") is None or find_spec("flax") is None:
+        return Finding("cache of markets", "note", "not used without the extra trader")
+    from jax_port.data.data_loader import default_cache_dir
+
+    folder = default_cache_dir()
+    files = list(folder.glob("*.safetensors")) if folder.is_dir() else []
+    size = sum(path.stat().st_size for path in files)
+    return Finding("cache of markets", "ok", f"{len(files)} files, {size / 2**20:,.1f} MiB in {folder}")
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table(box=None, show_header=False)
+    styles = {"ok": "green", "note": "yellow", "missing": "red"}
+    for one in findings:
+        text = one.detail + (f"\n{one.mend}" if one.mend else "")
+        table.add_row(Text(one.state, style=styles[one.state]), one.what, Text(text))
+    report_console().print(table)
