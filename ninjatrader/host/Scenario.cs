@@ -26,7 +26,7 @@ namespace RLTrader.Host
             PartialEntry,
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
-        Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, Press
+        Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget, LateExecution, Press
     }
 
     /// <summary>One thing that happens.</summary>

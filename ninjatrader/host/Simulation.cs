@@ -39,7 +39,7 @@ namespace RLTrader.Host
         private readonly string killFile;
         private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
         private long lastTold, catchingUp;
-        private int wish, executionNumber, loseExecution;
+        private int wish, executionNumber, loseExecution, lateExecution;
         private bool badBar;
         private int life; // of the platform's process
         private int cashNet;
@@ -71,15 +71,15 @@ namespace RLTrader.Host
             };
             zone = TimeZoneInfo.CreateCustomTimeZone("platform", TimeSpan.FromHours(scenario.Zone), "platform", "platform");
             exchange.AcceptsStops = scenario.AcceptsStops;
-            folder = System.IO.Path.Combine(scratch, "limits-" + scenario.Seed);
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
             accountPosition = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(accountPosition);
             AddAnotherInstrument();
+            folder = scratch;
             killFile = scenario.Steps.Exists(step => step.Event == Event.Kill)
-                ? System.IO.Path.Combine(scratch, "kill-" + scenario.Seed) : "";
+                ? System.IO.Path.Combine(folder, "kill") : "";
             watchdog = new Watchdog(this);
         }
 
@@ -135,7 +135,6 @@ namespace RLTrader.Host
             }
             finally
             {
-                if (killFile.Length > 0) System.IO.File.Delete(killFile);
                 if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
             }
             return watchdog.Problem;

@@ -64,7 +64,7 @@ namespace RLTrader.Host
         private static string End()
         {
             Scenario scenario = Scenario.Make(1).With(s => s.Steps = new List<Step>());
-            Simulation simulation = new Simulation(scenario, false, Path.GetTempPath());
+            Simulation simulation = new Simulation(scenario, false, Path.Combine(Path.GetTempPath(), "rltrader-threads"));
             simulation.LaunchOnly();
             ScriptedStrategy strategy = simulation.strategy;
             Exception thrown = null;

@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never, handAt = Never,
             lostAt = -60000, endedAt, launchedAt;
         private int throws, lateBars;
-        private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
+        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -103,6 +103,7 @@ namespace RLTrader.Host
         public void Happened(Event what)
         {
             disturbed |= what != Event.Wish;
+            doubled |= what == Event.StopAndExit;
             if (what == Event.Kill) killedAt = Now;
         }
 
@@ -126,7 +127,8 @@ namespace RLTrader.Host
             if (simulation.ordersUp != wasUp) turnedAt = Now;
             wasUp = simulation.ordersUp;
             bool reachable = simulation.ordersUp && Exchange.Open;
-            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
+            // A close by hand while stop and exit are both being filled is beyond anyone's reach.
+            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts && !(ByHand && doubled)) Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
@@ -198,7 +200,7 @@ namespace RLTrader.Host
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
-            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
+            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000 && Now - stop.CancelAsked > 15000)
                 Wrong("a stop without a position");
         }
 
