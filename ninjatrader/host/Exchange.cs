@@ -149,7 +149,11 @@ namespace RLTrader.Host
             }
             if (role == Role.Exit && Take(ref StopAndExit))
                 foreach (Resting stop in Orders.ToArray())
-                    if (stop.Type == OrderType.StopMarket && stop.There && (stop.Other == null || !stop.Other.Over)) Fill(stop, stop.Left, Market(stop.Side));
+                {
+                    bool alone = stop.Other == null || !stop.Other.Over;
+                    if (alone && stop.Type == OrderType.StopMarket && stop.There)
+                        Fill(stop, stop.Left, Market(stop.Side));
+                }
             if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
             else if (role == Role.Entry && order.Quantity > 1 && (Take(ref PartialEntry) || chance.OneIn(4)))
             {

@@ -55,7 +55,9 @@ namespace RLTrader.Host
 
         private void Press()
         {
-            foreach (System.Windows.FrameworkElement control in new List<System.Windows.FrameworkElement>(chart.Controls))
+            System.Windows.FrameworkElement[] shown = new System.Windows.FrameworkElement[chart.Controls.Count];
+            chart.Controls.CopyTo(shown, 0);
+            foreach (System.Windows.FrameworkElement control in shown)
             {
                 watchdog.Pressed();
                 Try(((System.Windows.Controls.Button)control).Press);

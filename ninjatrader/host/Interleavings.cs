@@ -2,6 +2,7 @@
 // the same way.
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 
@@ -11,8 +12,8 @@ namespace RLTrader.Host
     public static class Interleavings
     {
         // Of this process alone: others may play the same seeds.
-        private static readonly string scratch = Path.Combine(Path.GetTempPath(),
-            "rltrader-host-" + System.Diagnostics.Process.GetCurrentProcess().Id.ToString(CultureInfo.InvariantCulture));
+        private static readonly string scratch = Path.Combine(Path.GetTempPath(), string.Format(
+            CultureInfo.InvariantCulture, "rltrader-host-{0}", Process.GetCurrentProcess().Id));
 
         /// <summary>Run some; 0 where every invariant held, 1 after the first that did not.</summary>
         public static int Run(int count, ulong first, TextWriter said)

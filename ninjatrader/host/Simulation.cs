@@ -69,7 +69,8 @@ namespace RLTrader.Host
                 foreach (System.Windows.Controls.Button old in change.OldItems)
                     if (old.Heard) watchdog.Wrong("a button that is taken away is still listened to");
             };
-            zone = TimeZoneInfo.CreateCustomTimeZone("platform", TimeSpan.FromHours(scenario.Zone), "platform", "platform");
+            TimeSpan ahead = TimeSpan.FromHours(scenario.Zone);
+            zone = TimeZoneInfo.CreateCustomTimeZone("platform", ahead, "platform", "platform");
             exchange.AcceptsStops = scenario.AcceptsStops;
             account.Name = "Sim101";
             account.Connection = connection;
@@ -329,7 +330,7 @@ namespace RLTrader.Host
 
         private int Wish()
         {
-            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past something is always wished for
+            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past there is always a wish
             int taken = wish;
             wish = 0;
             return taken;
