@@ -63,7 +63,9 @@ def verdict(report: Values) -> Verdict:
     """Return whether live and offline agree, and if not, where they first differ."""
     first, other = report["first"], report["first_beside_fills"]
     if first is None:
-        return Verdict("good", "Live and offline agree.", "Bar for bar, decision for decision and fill for fill.")
+        return Verdict(
+            "good", "Live and offline agree.", "Bar for bar, decision for decision and fill for fill."
+        )
     if other is None:
         differ = count(report["fills"]["differ"], "fill")
         return Verdict(
@@ -80,7 +82,9 @@ def tiles(report: Values) -> list[Tile]:
     compared, fills, costs = report["compared"], report["fills"], report["fill_costs"]
     found = [
         Tile("Bars compared", f"{compared['bars']:,}", f"of {report['log']['bars']:,} in the log"),
-        Tile("Decisions compared", f"{compared['decisions']:,}", "observation, mask, logits and action"),
+        Tile(
+            "Decisions compared", f"{compared['decisions']:,}", "observation, mask, logits and action"
+        ),
         Tile(
             "Fills compared",
             f"{compared['fills']:,}",
@@ -125,7 +129,10 @@ def hours_plot(costs: Values) -> Markup:
     values = [bar.value or 0.0 for bar in bars]
     limits = min(0.0, *values), max(0.5, *values)
     scale = Scale(
-        "ticks worse than the rules' price, mean of the hour", lambda x: f"{x:g}", log=False, limits=limits
+        "ticks worse than the rules' price, mean of the hour",
+        lambda x: f"{x:g}",
+        log=False,
+        limits=limits,
     )
     spoken = "; ".join(f"{bar.label} {bar.text}" for bar in bars)
     return draw_bars("hours", f"{scale.name}: {spoken}", bars, scale)

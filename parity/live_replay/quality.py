@@ -51,7 +51,10 @@ def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[di
     for fill in fills:
         if fill.mode == "live":
             groups.setdefault((fill.name, int(minute[fill.bar]) // 60), []).append(fill)
-    return [{"fill": name, "hour": hour, **_measured(group)} for (name, hour), group in sorted(groups.items())]
+    return [
+        {"fill": name, "hour": hour, **_measured(group)}
+        for (name, hour), group in sorted(groups.items())
+    ]
 
 
 def fill_costs(

@@ -22,7 +22,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an exit is for one contract": (
-        (CUSTODY, "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)", "orders.Exit(Trade.Side, 1, reason)"),
+        (
+            CUSTODY,
+            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)",
+            "orders.Exit(Trade.Side, 1, reason)",
+        ),
     ),
     "an execution is for the whole order": (
         (
@@ -55,7 +59,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "state == OrderState.Rejected;", "state == OrderState.Cancelled;"),
     ),
     "an order that is not yet working is over": (
-        (ORDERS, "own.Live = !Order.IsTerminalState(state);", "own.Live = state == OrderState.Working;"),
+        (
+            ORDERS,
+            "own.Live = !Order.IsTerminalState(state);",
+            "own.Live = state == OrderState.Working;",
+        ),
     ),
     "a buy to cover is a sale": ((ORDERS, " || order.OrderAction == OrderAction.BuyToCover", ""),),
     "what was booked before it came stays booked": ((TRADE, "order.Inferred -= booked;", ""),),
@@ -85,7 +93,9 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an ended instance flattens a newer one's trade": ((STRATEGY, "if (newest != this || ", "if ("),),
-    "it is looked at once only after the end": ((STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),),
+    "it is looked at once only after the end": (
+        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
+    ),
     "a cancel is sent again and again": (
         (
             CUSTODY,
@@ -93,9 +103,15 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
             "",
         ),
     ),
-    "a stop is asked for where it stands": ((CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),),
+    "a stop is asked for where it stands": (
+        (CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),
+    ),
     "a stop is moved while an exit is on its way": (
-        (CUSTODY, "!stop.Working || Leaving || !Reachable) return;", "!stop.Working || !Reachable) return;"),
+        (
+            CUSTODY,
+            "!stop.Working || Leaving || !Reachable) return;",
+            "!stop.Working || !Reachable) return;",
+        ),
     ),
     "a trailing stop gives way": (
         (
@@ -128,7 +144,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "            if (trouble == Trouble.ChangeRefused) platformCloses = now;\n", ""),
     ),
     "an entry is cancelled at once": (
-        (CUSTODY, "now - entrySent.Value >= Patience.Entry;", "now - entrySent.Value <= Patience.Entry;"),
+        (
+            CUSTODY,
+            "now - entrySent.Value >= Patience.Entry;",
+            "now - entrySent.Value <= Patience.Entry;",
+        ),
     ),
     "the first exit flattens the account": ((CUSTODY, "MostExits = 2;", "MostExits = 0;"),),
     "a trade that was closed by hand is no reason to stop": (
@@ -142,7 +162,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ACCOUNT, "if (held == net || unsure)", "if (Math.Abs(held) == Math.Abs(net) || unsure)"),
     ),
     "an alert that fails ends the care": (
-        (ORDERS, 'Log("RLTrader: an alert could not be given', 'throw; Log("RLTrader: an alert could not be given'),
+        (
+            ORDERS,
+            'Log("RLTrader: an alert could not be given',
+            'throw; Log("RLTrader: an alert could not be given',
+        ),
     ),
     "an entry is noted after the order call": (
         (
@@ -154,12 +178,24 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an entry is for one contract more": (
-        (CUSTODY, "orders.Enter(side, manifest.Contracts,", "orders.Enter(side, manifest.Contracts + 1,"),
+        (
+            CUSTODY,
+            "orders.Enter(side, manifest.Contracts,",
+            "orders.Enter(side, manifest.Contracts + 1,",
+        ),
     ),
     "a wish is never carried out": (
-        (CUSTODY, "return Reachable ? Withheld.None : Withheld.Disconnected;", "return Withheld.Disconnected;"),
+        (
+            CUSTODY,
+            "return Reachable ? Withheld.None : Withheld.Disconnected;",
+            "return Withheld.Disconnected;",
+        ),
     ),
     "a tracker is told of a fill at the wrong side": (
-        (CUSTODY, "agent.Entered(Trade.Side, Trade.Average);", "agent.Entered(-Trade.Side, Trade.Average);"),
+        (
+            CUSTODY,
+            "agent.Entered(Trade.Side, Trade.Average);",
+            "agent.Entered(-Trade.Side, Trade.Average);",
+        ),
     ),
 }

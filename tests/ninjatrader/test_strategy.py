@@ -217,7 +217,11 @@ def test_a_manifest_of_a_million_brackets_does_not_end_the_platform(tmp_path: Pa
 
 def test_contracts_and_distances_that_are_none_are_refused_by_the_strategy(tmp_path: Path) -> None:
     for number, (section, name, value) in enumerate(
-        [("account", "contracts", -1), ("account", "contracts", 2_000_000_000), ("", "sl_atr_mult", -1.5)]
+        [
+            ("account", "contracts", -1),
+            ("account", "contracts", 2_000_000_000),
+            ("", "sl_atr_mult", -1.5),
+        ]
     ):
         folder = tmp_path / str(number)
         shutil.copytree(live_bundle(1), folder / "bundle")
