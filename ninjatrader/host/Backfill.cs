@@ -108,7 +108,8 @@ namespace RLTrader.Host
             shown.OrderState = state;
             SetPrice(order);
             Say("past: " + shown.Name + " " + state);
-            Try(() => strategy.Tell(shown, state, order.Filled, shown.AverageFillPrice, Local(UtcNow), ErrorCode.NoError));
+            Try(() => strategy.Tell(shown, state, order.Filled, shown.AverageFillPrice, Local(UtcNow),
+                ErrorCode.NoError));
         }
 
         // What waits at the switch to real time is renewed as an order of the account, or never filled.

@@ -56,7 +56,7 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow, StopAndExit, LoseStop;
+            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget;
 
         /// <summary>Whether a stop is accepted and never said to be working until it is set off.</summary>
         public bool AcceptsStops;
@@ -149,7 +149,11 @@ namespace RLTrader.Host
             }
             if (role == Role.Exit && Take(ref StopAndExit))
                 foreach (Resting stop in Orders.ToArray())
-                    if (stop.Type == OrderType.StopMarket && stop.There) Fill(stop, stop.Left, Market(stop.Side));
+                {
+                    bool alone = stop.Other == null || !stop.Other.Over;
+                    if (alone && stop.Type == OrderType.StopMarket && stop.There)
+                        Fill(stop, stop.Left, Market(stop.Side));
+                }
             if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
             else if (role == Role.Entry && order.Quantity > 1 && (Take(ref PartialEntry) || chance.OneIn(4)))
             {
@@ -176,7 +180,7 @@ namespace RLTrader.Host
                 if (part) Later(false, () => Fill(order, order.Left, Market(order.Side)));
             }
             else if (order.Type == OrderType.Limit && (order.Side < 0 ? Last >= order.Price : Last <= order.Price))
-                Fill(order, order.Left, order.Price);
+                Fill(order, order.Left > 1 && Take(ref PartialTarget) ? 1 : order.Left, order.Price); // the rest waits
         }
 
         private bool AtMarket(int side, long stop) { return side < 0 ? stop >= Bid : stop <= Ask; }

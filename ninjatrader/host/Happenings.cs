@@ -35,11 +35,16 @@ namespace RLTrader.Host
                 case Event.CloseByHand: CloseByHand(); break;
                 case Event.Disable: Disable(step); break;
                 case Event.Crash: Crash(); break;
-                case Event.Kill: System.IO.File.WriteAllText(killFile, ""); break;
+                case Event.Kill:
+                    System.IO.Directory.CreateDirectory(folder);
+                    System.IO.File.WriteAllText(killFile, "");
+                    break;
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
                 case Event.BadBar: badBar = true; break;
                 case Event.BadSound: badSound++; break;
+                case Event.PartialTarget: exchange.PartialTarget++; break;
+                case Event.LateExecution: lateExecution++; break;
                 case Event.LoseStop: exchange.LoseStop++; break;
                 case Event.OtherDown: OtherDown(); break;
                 case Event.BadQuote: badQuote++; break;
@@ -50,7 +55,9 @@ namespace RLTrader.Host
 
         private void Press()
         {
-            foreach (System.Windows.FrameworkElement control in new List<System.Windows.FrameworkElement>(chart.Controls))
+            System.Windows.FrameworkElement[] shown = new System.Windows.FrameworkElement[chart.Controls.Count];
+            chart.Controls.CopyTo(shown, 0);
+            foreach (System.Windows.FrameworkElement control in shown)
             {
                 watchdog.Pressed();
                 Try(((System.Windows.Controls.Button)control).Press);
@@ -276,7 +283,13 @@ namespace RLTrader.Host
                 first = false;
                 strategy.Tell(execution);
             });
-            Send(1, order, tell);
+            if (lateExecution > 0 && Scenario.Manner == Manner.Rithmic)
+            {
+                lateExecution--;
+                watchdog.Lost();
+                clockwork.After(messenger.Between(5000, 20000), tell);
+            }
+            else Send(1, order, tell);
             if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(6)) Send(1, order, tell);
             if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(3)) return;
             Send(2, order, () => If(number, () =>

@@ -2,6 +2,7 @@
 // the same way.
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 
@@ -10,17 +11,20 @@ namespace RLTrader.Host
     /// <summary>Runs random interleavings.</summary>
     public static class Interleavings
     {
+        // Of this process alone: others may play the same seeds.
+        private static readonly string scratch = Path.Combine(Path.GetTempPath(), string.Format(
+            CultureInfo.InvariantCulture, "rltrader-host-{0}", Process.GetCurrentProcess().Id));
+
         /// <summary>Run some; 0 where every invariant held, 1 after the first that did not.</summary>
         public static int Run(int count, ulong first, TextWriter said)
         {
-            string scratch = Path.GetTempPath();
             for (int n = 0; n < count; n++)
             {
                 Scenario scenario = Scenario.Make(first + (ulong)n);
                 string problem = new Simulation(scenario, false, scratch).Play();
                 if (problem == null) continue;
                 said.WriteLine(string.Format(CultureInfo.InvariantCulture, "broken after {0}: {1}", n + 1, problem));
-                return Show(Shrink(scenario, problem, scratch), said);
+                return Show(Shrink(scenario, problem), said);
             }
             said.WriteLine(string.Format(CultureInfo.InvariantCulture, "{0} interleavings, no invariant broken",
                 count));
@@ -31,13 +35,13 @@ namespace RLTrader.Host
         public static int Show(Scenario scenario, TextWriter said)
         {
             said.WriteLine(scenario);
-            Simulation played = new Simulation(scenario, true, Path.GetTempPath());
+            Simulation played = new Simulation(scenario, true, scratch);
             string problem = played.Play();
             foreach (string line in played.Trace) said.WriteLine("  " + line);
             return problem == null ? 0 : 1;
         }
 
-        private static Scenario Shrink(Scenario scenario, string problem, string scratch)
+        private static Scenario Shrink(Scenario scenario, string problem)
         {
             bool smaller = true;
             while (smaller)

@@ -224,7 +224,8 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
             {
                 Resting found = order;
-                if (order.Over || !Mine(order) || roles[order] == Role.Entry || order.Type == OrderType.Market) continue;
+                bool bracket = roles[order] != Role.Entry && order.Type != OrderType.Market;
+                if (order.Over || !Mine(order) || !bracket) continue;
                 if (order.Past) EndPast(order, OrderState.Cancelled);
                 else WhenUp(() => exchange.Cancel(found, Nested));
             }

@@ -12,7 +12,8 @@
 //   mono host.exe rules BUNDLE SYMBOL MANNERS USER_FOLDER [BARS] [--set=NAME=VALUE ...]
 //       the strategy on a bundle's golden bars or on a CSV file, orders filled by the environment's rules.
 //       MANNERS are those of RulesPlatform.cs, such as fill; USER_FOLDER stands for NinjaTrader's own and gets the log;
-//       NAME is a setting as the strategy's source spells it, such as DailyLossLimit.
+//       NAME is a setting as the strategy's source spells it, such as DailyLossLimit; --chart=RegularHours and
+//       others of RulesPlatform.cs put it on a chart that it refuses or warns of.
 //
 // Exit code 0 means that all is well, 1 a broken rule, 2 bad input.
 // A first argument --culture=de-DE does it under that culture, which must not change a number.
@@ -26,7 +27,7 @@ namespace RLTrader.Host
 {
     public static class Program
     {
-        private const string CultureFlag = "--culture=", SetFlag = "--set=";
+        private const string CultureFlag = "--culture=", SetFlag = "--set=", ChartFlag = "--chart=";
 
         public static int Main(string[] args)
         {
@@ -38,7 +39,8 @@ namespace RLTrader.Host
                     args = args.Skip(1).ToArray();
                 }
                 string[] settings = args.Where(arg => arg.StartsWith(SetFlag, StringComparison.Ordinal)).ToArray();
-                args = args.Except(settings).ToArray();
+                string[] charts = args.Where(arg => arg.StartsWith(ChartFlag, StringComparison.Ordinal)).ToArray();
+                args = args.Except(settings).Except(charts).ToArray();
                 int count;
                 ulong seed = 1;
                 if (args.Length >= 2 && args.Length <= 3 && args[0] == "interleavings" && Whole(args[1], out count)
@@ -53,7 +55,7 @@ namespace RLTrader.Host
                 Manners manners;
                 if (args.Length >= 5 && args.Length <= 6 && args[0] == "rules"
                     && Enum.TryParse(args[3], true, out manners))
-                    return Rules(args, manners, settings);
+                    return Rules(args, manners, settings, charts);
                 return Refuse("usage: host interleavings COUNT [FIRST_SEED] | host play SEED | host threads ROUNDS | "
                     + "host rules BUNDLE SYMBOL MANNERS USER_FOLDER [BARS] [--set=NAME=VALUE ...]");
             }
@@ -64,10 +66,11 @@ namespace RLTrader.Host
                 { return Refuse("error: " + args[0] + " names no culture; give one such as de-DE"); }
         }
 
-        private static int Rules(string[] args, Manners manners, string[] settings)
+        private static int Rules(string[] args, Manners manners, string[] settings, string[] charts)
         {
             RulesPlatform platform = new RulesPlatform(args[1], args[2], manners, args[4], Console.Out, Console.Error);
             foreach (string setting in settings) platform.Set(setting.Substring(SetFlag.Length));
+            foreach (string chart in charts) platform.Chart(chart.Substring(ChartFlag.Length));
             platform.Play(args.Length == 5 ? RulesPlatform.Golden(args[1]) : RulesPlatform.FromFile(args[5]));
             return 0;
         }

@@ -12,8 +12,8 @@ namespace RLTrader.Host
         private bool tainted;
         private int stopTicks, targetTicks; // of the last entry's decision
 
-        // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an account
-        // that is not the strategy's alone, a limit, or the end of the session.
+        // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
+        // account that is not the strategy's alone, a limit, or the end of the session.
         private bool Trouble
         {
             get
@@ -39,7 +39,8 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
             if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
             if (Now > brokeAt + Fresh) Wrong("an entry after the loss limit");
-            if (Now > closedAt + 20000 && Now - launchedAt > 20000) Wrong("an entry after the trade was closed by hand");
+            if (Now > closedAt + 20000 && Now - launchedAt > 20000)
+                Wrong("an entry after the trade was closed by hand");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
             if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
@@ -111,8 +112,8 @@ namespace RLTrader.Host
         private void LookAtMoney()
         {
             Scenario scenario = simulation.Scenario;
-            int limit = scenario.DailyLoss > 0 ? scenario.DailyLoss : scenario.FloorStart > 0 ? 52500 - scenario.FloorStart
-                : 0;
+            int limit = scenario.DailyLoss > 0 ? scenario.DailyLoss
+                : scenario.FloorStart > 0 ? 52500 - scenario.FloorStart : 0;
             tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
             if (limit == 0 || tainted || over || crashed || brokeAt != Never) return;
             long mark = Exchange.Own > 0 ? Exchange.Bid : Exchange.Ask;

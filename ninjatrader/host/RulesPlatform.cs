@@ -92,7 +92,7 @@ namespace RLTrader.Host
             strategy.Instrument.MasterInstrument.PointValue = Json.Whole(contract, "tick_value_cents") / 100.0 / tick;
             strategy.Position = new Position();
             strategy.PositionAccount = account;
-            strategy.Bars = new Bars { Calendar = time => null }; // the rules know no session but their own
+            strategy.Bars = new Bars { Calendar = SessionOf };
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
             strategy.IsInStrategyAnalyzer = manners == Manners.Backtest;
@@ -101,6 +101,30 @@ namespace RLTrader.Host
         // The rules let a stop stand at the close itself, so the bid lies above it and the ask below.
         public double Bid { get { return close + tick; } }
         public double Ask { get { return close - tick; } }
+
+        // A session of every day, from 18:00 to 17:00 in New York; the platform's zone is UTC.
+        private static DateTime[] SessionOf(DateTime utc)
+        {
+            DateTime day = NewYork.Local(utc).AddHours(6).Date;
+            return new[] { NewYork.Utc(day.AddHours(-6)), NewYork.Utc(day.AddHours(17)) };
+        }
+
+        /// <summary>Put the strategy on another chart than it needs: one of Bid, FiveMinutes, RegularHours, AllHours,
+        /// BackAdjusted.</summary>
+        public void Chart(string what)
+        {
+            switch (what)
+            {
+                case "Bid": strategy.BarsPeriod.MarketDataType = MarketDataType.Bid; break;
+                case "FiveMinutes": strategy.BarsPeriod.Value = 5; break;
+                case "RegularHours": strategy.Bars.TradingHours = TradingHours.Daily("RTH", 930, 1600); break;
+                case "AllHours": strategy.Bars.TradingHours = TradingHours.Always("Default 24 x 7"); break;
+                case "BackAdjusted":
+                    strategy.Instrument.MasterInstrument.MergePolicy = MergePolicy.MergeBackAdjusted;
+                    break;
+                default: throw new BundleException(what + ": no chart that is known; see RulesPlatform.cs");
+            }
+        }
 
         /// <summary>Set one of the strategy's settings: NAME=VALUE.</summary>
         public void Set(string setting)

@@ -26,7 +26,8 @@ namespace RLTrader.Host
             PartialEntry,
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
-        Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, Press
+        Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
+            LateExecution, Press
     }
 
     /// <summary>One thing that happens.</summary>
@@ -65,7 +66,8 @@ namespace RLTrader.Host
         /// <summary>Dollars: the day's loss limit, and the balance above which the floor trails; 0 is none.</summary>
         public int DailyLoss, FloorStart;
 
-        public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer, AcceptsStops;
+        public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
+            AcceptsStops;
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>

@@ -39,7 +39,7 @@ namespace RLTrader.Host
         private readonly string killFile;
         private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
         private long lastTold, catchingUp;
-        private int wish, executionNumber, loseExecution;
+        private int wish, executionNumber, loseExecution, lateExecution;
         private bool badBar;
         private int life; // of the platform's process
         private int cashNet;
@@ -69,17 +69,18 @@ namespace RLTrader.Host
                 foreach (System.Windows.Controls.Button old in change.OldItems)
                     if (old.Heard) watchdog.Wrong("a button that is taken away is still listened to");
             };
-            zone = TimeZoneInfo.CreateCustomTimeZone("platform", TimeSpan.FromHours(scenario.Zone), "platform", "platform");
+            TimeSpan ahead = TimeSpan.FromHours(scenario.Zone);
+            zone = TimeZoneInfo.CreateCustomTimeZone("platform", ahead, "platform", "platform");
             exchange.AcceptsStops = scenario.AcceptsStops;
-            folder = System.IO.Path.Combine(scratch, "limits-" + scenario.Seed);
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
             accountPosition = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(accountPosition);
             AddAnotherInstrument();
+            folder = scratch;
             killFile = scenario.Steps.Exists(step => step.Event == Event.Kill)
-                ? System.IO.Path.Combine(scratch, "kill-" + scenario.Seed) : "";
+                ? System.IO.Path.Combine(folder, "kill") : "";
             watchdog = new Watchdog(this);
         }
 
@@ -135,7 +136,6 @@ namespace RLTrader.Host
             }
             finally
             {
-                if (killFile.Length > 0) System.IO.File.Delete(killFile);
                 if (System.IO.Directory.Exists(folder)) System.IO.Directory.Delete(folder, true);
             }
             return watchdog.Problem;
@@ -330,7 +330,7 @@ namespace RLTrader.Host
 
         private int Wish()
         {
-            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past something is always wished for
+            if (!realtime && !Scenario.Analyzer) return market.Below(4); // on bars of the past there is always a wish
             int taken = wish;
             wish = 0;
             return taken;

@@ -64,7 +64,8 @@ namespace RLTrader.Host
         private static string End()
         {
             Scenario scenario = Scenario.Make(1).With(s => s.Steps = new List<Step>());
-            Simulation simulation = new Simulation(scenario, false, Path.GetTempPath());
+            string scratch = Path.Combine(Path.GetTempPath(), "rltrader-threads");
+            Simulation simulation = new Simulation(scenario, false, scratch);
             simulation.LaunchOnly();
             ScriptedStrategy strategy = simulation.strategy;
             Exception thrown = null;

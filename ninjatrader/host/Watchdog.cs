@@ -13,10 +13,11 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never, handAt = Never,
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
+            handAt = Never,
             lostAt = -60000, endedAt, launchedAt;
         private int throws, lateBars;
-        private bool wasUp = true, disturbed, over, crashed, told, orphanTold;
+        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -93,7 +94,9 @@ namespace RLTrader.Host
             {
                 bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
-                    && brokenSince == Never && Exchange.Paid * Simulation.DollarsOfTick > -75 * simulation.Scenario.Contracts;
+                    && brokenSince == Never;
+                double made = Exchange.Paid * Simulation.DollarsOfTick; // a limit may be near
+                calm &= made > -75 * simulation.Scenario.Contracts;
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
         }
@@ -103,6 +106,7 @@ namespace RLTrader.Host
         public void Happened(Event what)
         {
             disturbed |= what != Event.Wish;
+            doubled |= what == Event.StopAndExit;
             if (what == Event.Kill) killedAt = Now;
         }
 
@@ -126,7 +130,9 @@ namespace RLTrader.Host
             if (simulation.ordersUp != wasUp) turnedAt = Now;
             wasUp = simulation.ordersUp;
             bool reachable = simulation.ordersUp && Exchange.Open;
-            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts) Wrong("more contracts than the policy trades");
+            // A close by hand while stop and exit are both being filled is beyond anyone's reach.
+            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts && !(ByHand && doubled))
+                Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
@@ -158,13 +164,16 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
+            // Someone else bought at once what was closed by hand: an account only knows the sum.
+            if (closedAt != Never && Now - closedAt < 14000 && simulation.AccountNet != 0) closedAt = Never;
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             int buttons = simulation.Buttons;
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
                 Wrong(buttons + " buttons on the chart");
-            bool blocked = Now > Math.Min(brokeAt, Math.Min(killedAt, pressedAt)) + FlatLimit && answerable && !over && !Orphaned;
+            long stoppedAt = Math.Min(brokeAt, Math.Min(killedAt, pressedAt));
+            bool blocked = Now > stoppedAt + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
@@ -198,7 +207,7 @@ namespace RLTrader.Host
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
-            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000)
+            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000 && Now - stop.CancelAsked > 15000)
                 Wrong("a stop without a position");
         }
 
@@ -218,7 +227,8 @@ namespace RLTrader.Host
                 Wrong("the strategy believes in " + strategy.Trader.Custody.Trade.Net + " contracts and has " + net);
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && order.Type == OrderType.StopMarket && order.Price != strategy.Agent.Position.Stop)
-                    Wrong("the tracker's stop is at " + strategy.Agent.Position.Stop + " and the order's at " + order.Price);
+                    Wrong("the tracker's stop is at " + strategy.Agent.Position.Stop + " and the order's at "
+                        + order.Price);
         }
 
         public void AtEnd()

@@ -49,7 +49,7 @@ namespace RLTrader
             bool gone = net != 0 && held * net <= 0 && !unsure;
             if (!gone) goneSince = null;
             else if (goneSince == null) goneSince = now;
-            Gone = gone && now - goneSince.Value >= Custody.AccountPatience;
+            Gone = gone && now - goneSince.Value >= Patience.Account;
             if (held == net || unsure)
             {
                 since = null;
@@ -58,7 +58,7 @@ namespace RLTrader
                 return;
             }
             if (since == null) since = now;
-            if (Disagrees || now - since.Value < Custody.AccountPatience) return;
+            if (Disagrees || now - since.Value < Patience.Account) return;
             Disagrees = true;
             orders.Tell("the account holds " + held + " and the strategy " + net
                 + "; nothing is opened until they agree",

@@ -12,29 +12,6 @@ namespace RLTrader
     /// <summary>The order state machine of one run.</summary>
     public sealed class Custody
     {
-        /// <summary>An entry may stay unfilled so long, and is cancelled.</summary>
-        public static readonly TimeSpan EntryPatience = TimeSpan.FromSeconds(30);
-
-        /// <summary>An exit may stay unanswered so long before the user is told; flattening is asked for
-        /// again.</summary>
-        public static readonly TimeSpan ExitPatience = TimeSpan.FromSeconds(20);
-
-        /// <summary>A position may lack a working stop so long, and is closed.</summary>
-        public static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
-
-        /// <summary>An order may count more contracts than executions told so long; then they are booked.</summary>
-        public static readonly TimeSpan FillPatience = TimeSpan.FromSeconds(5);
-
-        /// <summary>The account may differ from the executions so long.</summary>
-        public static readonly TimeSpan AccountPatience = TimeSpan.FromSeconds(12);
-
-        /// <summary>After a connection is back, news may come so long before anything is sent.</summary>
-        public static readonly TimeSpan Settling = TimeSpan.FromSeconds(3);
-
-        /// <summary>The platform, which closes a position after a rejection, has so long for it.</summary>
-        public static readonly TimeSpan PlatformPatience = TimeSpan.FromSeconds(10);
-
-        private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
         private const int MostExits = 2;
 
         public readonly Trade Trade = new Trade();
@@ -76,7 +53,12 @@ namespace RLTrader
             }
         }
 
-        private bool Reachable { get { return connected && now - connectedSince >= Settling; } }
+        private bool PlatformCloses
+        {
+            get { return platformCloses != null && now - platformCloses.Value < Patience.Platform; }
+        }
+
+        private bool Reachable { get { return connected && now - connectedSince >= Patience.Settling; } }
 
         /// <summary>Orders may be sent from now on.</summary>
         /// <param name="onAccount">Whether an account is traded, rather than paper or a backtest.</param>
@@ -187,9 +169,11 @@ namespace RLTrader
         public bool End(out bool closing)
         {
             now = orders.Now;
-            closing = Leaving || platformCloses != null;
+            closing = Leaving || PlatformCloses;
             bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
-            bool left = account.Watched && (Trade.Net != 0 || waiting || flattenSent != null);
+            // What the platform closes after an order error may be a position that it wrongly believes in.
+            bool left = account.Watched
+                && (Trade.Net != 0 || waiting || flattenSent != null || PlatformCloses || orders.PlatformNet != 0);
             if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
             return left;
         }
@@ -208,7 +192,7 @@ namespace RLTrader
             Reconcile();
             account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
             if (account.Gone) LetGo();
-            if (!Reachable || (platformCloses != null && now - platformCloses.Value < PlatformPatience)) return;
+            if (!Reachable || PlatformCloses) return;
             if (flattenSent != null)
             {
                 Flattening();
@@ -217,12 +201,12 @@ namespace RLTrader
             if (Phantom()) return;
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
-            bool overdue = entrySent != null && now - entrySent.Value >= EntryPatience;
+            bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
             if (entry != null && (close || overdue)) Cancel(entry);
             if (CancelStrays() || Trade.Net == 0) return;
             if (Leaving)
             {
-                if (exitSent != null && now - exitSent.Value >= ExitPatience && !toldSlow)
+                if (exitSent != null && now - exitSent.Value >= Patience.Exit && !toldSlow)
                     orders.Tell("an exit is still not filled; look at the account", toldSlow = true);
                 return;
             }
@@ -252,7 +236,7 @@ namespace RLTrader
             {
                 orders.Refresh(order);
                 NoteRejection(order);
-                if (Trade.Infer(order, orders.FilledAt(order), now, FillPatience))
+                if (Trade.Infer(order, orders.FilledAt(order), now, Patience.Fill))
                     orders.Tell("an order was filled without an execution being told; it is counted now", false);
             }
             Follow();
@@ -302,12 +286,12 @@ namespace RLTrader
             reason = ExitReason.Unprotected;
             if (Trade.Protected >= Math.Abs(Trade.Net)) bareSince = null;
             else if (bareSince == null) bareSince = now;
-            return bareSince != null && now - bareSince.Value >= StopPatience;
+            return bareSince != null && now - bareSince.Value >= Patience.Stop;
         }
 
         private void Exit(ExitReason reason)
         {
-            if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Again)) return;
+            if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Patience.Again)) return;
             exitTried = now;
             if (++exitTries > MostExits)
             {
@@ -331,7 +315,7 @@ namespace RLTrader
                 Follow();
                 flattenSent = null;
             }
-            else if (now - flattenSent.Value >= ExitPatience)
+            else if (now - flattenSent.Value >= Patience.Exit)
             {
                 flattenSent = now;
                 orders.Tell("the account is still not flat; it is flattened again", true);
@@ -351,7 +335,7 @@ namespace RLTrader
 
         private void Cancel(OwnOrder order)
         {
-            if (order.CancelAsked != null && now - order.CancelAsked.Value < ExitPatience) return;
+            if (order.CancelAsked != null && now - order.CancelAsked.Value < Patience.Exit) return;
             order.CancelAsked = now;
             orders.Cancel(order);
         }
@@ -361,7 +345,7 @@ namespace RLTrader
         {
             if (Trade.Net != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
             else if (phantomSince == null) phantomSince = now;
-            if (phantomSince == null || now - phantomSince.Value < AccountPatience) return false;
+            if (phantomSince == null || now - phantomSince.Value < Patience.Account) return false;
             phantomSince = now;
             halted = true;
             orders.Tell("the platform believes in a position that is not there; the strategy stops itself", true);
@@ -375,7 +359,7 @@ namespace RLTrader
             OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
             if (Trade.Net != 0 || entrySent != null || (stop == null && target == null)) straySince = null;
             else if (straySince == null) straySince = now;
-            if (straySince == null || now - straySince.Value < StopPatience) return false;
+            if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);
             if (target != null) Cancel(target);
             return true;

@@ -46,7 +46,8 @@ namespace RLTrader
         {
             this.settings = settings;
             this.manifest = manifest;
-            if (settings.DailyLoss > 0) earlier = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
+            if (settings.DailyLoss > 0)
+                earlier = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
             if (settings.FloorStart <= 0) return;
             high = settings.FloorStart;
             double[] before = Read(settings.FloorFile, 1, "the account's highest equity in dollars");
@@ -135,7 +136,7 @@ namespace RLTrader
         private static double[] Read(string path, int count, string what)
         {
             if (path.Length == 0 || !File.Exists(path)) return null;
-            string[] parts = File.ReadAllText(path).Split(new[] { ' ', '\r', '\n' }, StringSplitOptions.RemoveEmptyEntries);
+            string[] parts = File.ReadAllText(path).Trim().Split(' ');
             double[] numbers = new double[count];
             bool sound = parts.Length == count;
             for (int n = 0; sound && n < count; n++)

@@ -125,7 +125,8 @@ namespace RLTrader
         {
             DateTime before = lastKept;
             lastKept = openUtc;
-            if (before == DateTime.MinValue || openUtc - before < Hole || TradingDay(before) != TradingDay(openUtc)) return;
+            if (before == DateTime.MinValue || openUtc - before < Hole) return;
+            if (TradingDay(before) != TradingDay(openUtc)) return;
             orders.Tell("no bar came between " + JsonLine.Time(before) + " and " + JsonLine.Time(openUtc)
                 + "; decisions differ from those on a whole series until the chart's data are reloaded", false);
         }

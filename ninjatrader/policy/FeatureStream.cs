@@ -57,7 +57,8 @@ namespace RLTrader
         public bool Add(DateTime openUtc, double high, double low, double close, double volume)
         {
             int minute = NewYork.Minute(openUtc);
-            if (manifest.Session == SessionKind.Regular && (minute < SessionOpen || minute > SessionClose)) return false;
+            bool inside = minute >= SessionOpen && minute <= SessionClose;
+            if (manifest.Session == SessionKind.Regular && !inside) return false;
             high = Snap(high);
             low = Snap(low);
             close = Snap(close);

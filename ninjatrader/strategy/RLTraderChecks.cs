@@ -85,22 +85,25 @@ namespace NinjaTrader.NinjaScript.Strategies
             return false;
         }
 
-        private static int MinuteOfWeek(DayOfWeek day, int time) { return (int)day * 1440 + time / 100 * 60 + time % 100; }
+        private static int MinuteOfWeek(DayOfWeek day, int time)
+        {
+            return (int)day * 1440 + time / 100 * 60 + time % 100;
+        }
 
         private void WarnOfChart(Manifest manifest)
         {
             if (!manifest.Proved)
                 Warn("this policy was trained without proof of parity (" + manifest.Certificate + ")");
             if (Bars.TradingHours.PartialHolidays.Count == 0)
-                Warn("the chart's trading hours \"" + Bars.TradingHours.Name + "\" know no half days, so the early end of "
-                    + "one is not seen; choose hours that know the exchange's holidays");
+                Warn("the chart's trading hours \"" + Bars.TradingHours.Name + "\" know no half days, so the early end "
+                    + "of one is not seen; choose hours that know the exchange's holidays");
             MergePolicy merged = Instrument.MasterInstrument.MergePolicy;
             if (merged == MergePolicy.MergeBackAdjusted)
                 Warn("the chart's history is back-adjusted, so prices before the last rollover are not those that were "
                     + "traded; set the instrument's merge policy to MergeNonBackAdjusted");
             else if (merged == MergePolicy.UseGlobalSettings || merged == MergePolicy.UseDefault)
-                Log("RLTrader: the merge policy is the platform's own; see that Tools, Options, Market data does not say "
-                    + "back-adjusted, since such prices are not those that were traded", LogLevel.Information);
+                Log("RLTrader: the merge policy is the platform's own; see that Tools, Options, Market data does not "
+                    + "say back-adjusted, since such prices are not those that were traded", LogLevel.Information);
         }
 
         private void Warn(string text) { Log("RLTrader: " + text, LogLevel.Warning); }

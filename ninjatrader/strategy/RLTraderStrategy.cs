@@ -164,6 +164,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 RefuseContract(manifest);
                 RefuseHours(manifest);
                 WarnOfChart(manifest);
+                Guard guard = new Guard(Limits(), manifest);
                 Run made = new Run();
                 made.Inbox = new Inbox(error => Fault(made, error));
                 made.Log = OpenLog(manifest);
@@ -171,7 +172,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 if (Shadow && !IsInStrategyAnalyzer)
                     orders = made.Paper = new PaperOrders(this, manifest, made.Inbox.Do);
                 TimeSpan heartbeat = TimeSpan.FromMinutes(HeartbeatMinutes);
-                made.Trader = new LiveTrader(agent, orders, new Guard(Limits(), manifest), made.Log, heartbeat);
+                made.Trader = new LiveTrader(agent, orders, guard, made.Log, heartbeat);
                 if (made.Paper != null) made.Paper.Trader = made.Trader;
                 run = loaded = made;
             }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from foundation.files import atomic_folder, write_json, write_text
 from foundation.report.bars import Bar, Scale, draw_bars
-from foundation.report.format import change, count, dollars, exponent
+from foundation.report.format import DASH, change, count, dollars, exponent
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
 from parity.live_replay.replay import words
@@ -109,7 +109,7 @@ def tiles(report: Values) -> list[Tile]:
         ),
         Tile(
             "From order to fill",
-            milliseconds(costs["latency_ms_median"]),
+            f"{milliseconds(costs['latency_ms_median'])} ms",
             "median of market orders; the environment assumes no delay",
         ),
     ]
@@ -145,4 +145,4 @@ def ticks(value: float) -> str:
 
 def milliseconds(value: float | None) -> str:
     """Return a time from order to fill; orders that waited at the broker have none."""
-    return "waited at the broker" if value is None else f"{value:,.0f} ms"
+    return DASH if value is None else f"{value:,.0f}"

@@ -7,6 +7,7 @@ Edit = tuple[str, str, str]
 
 STRATEGY, ORDERS = "RLTraderStrategy.cs", "RLTraderOrders.cs"
 SETTINGS, CUSTODY, ACCOUNT = "RLTraderSettings.cs", "Custody.cs", "AccountCheck.cs"
+PATIENCE = "Patience.cs"
 
 FORMER: dict[str, tuple[Edit, ...]] = {
     "1 the account's own position is not looked at": (
@@ -99,12 +100,12 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a position without a stop is left alone": (
         (
             CUSTODY,
-            "return bareSince != null && now - bareSince.Value >= StopPatience;",
+            "return bareSince != null && now - bareSince.Value >= Patience.Stop;",
             "return false;",
         ),
     ),
     "patience with a missing stop is minutes": (
-        (CUSTODY, "StopPatience = TimeSpan.FromSeconds(5)", "StopPatience = TimeSpan.FromMinutes(2)"),
+        (PATIENCE, "Stop = TimeSpan.FromSeconds(5)", "Stop = TimeSpan.FromMinutes(2)"),
     ),
     "a stuck entry is not cancelled": (
         (CUSTODY, "if (entry != null && (close || overdue)) Cancel(entry);", ""),
@@ -126,10 +127,10 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "            if (Phantom()) return;\n", ""),
     ),
     "orders are sent without a connection": (
-        (CUSTODY, "return connected && now - connectedSince >= Settling;", "return true;"),
+        (CUSTODY, "return connected && now - connectedSince >= Patience.Settling;", "return true;"),
     ),
     "orders are sent as soon as the connection is back": (
-        (CUSTODY, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.Zero"),
+        (PATIENCE, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.Zero"),
     ),
     "a trade that is gone from the account is closed once more": (
         (CUSTODY, "if (!account.Holds(Trade.Net) || (exitTried", "if ((exitTried"),
@@ -204,8 +205,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a stopping platform is helped": (
         (
             CUSTODY,
-            "(platformCloses != null && now - platformCloses.Value < PlatformPatience)",
-            "(halted && !connected)",
+            "if (!Reachable || PlatformCloses) return;",
+            "if (!Reachable) return;",
         ),
     ),
     "an exception ends the care for a trade": (

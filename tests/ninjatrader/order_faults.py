@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ninjatrader.faults import ACCOUNT, CUSTODY, ORDERS, STRATEGY, Edit
+from tests.ninjatrader.faults import ACCOUNT, CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
 
 TRADE, GUARD, BUTTON, TRADER = "Trade.cs", "Guard.cs", "RLTraderButton.cs", "LiveTrader.cs"
 
@@ -67,13 +67,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     ),
     "a buy to cover is a sale": ((ORDERS, " || order.OrderAction == OrderAction.BuyToCover", ""),),
     "what was booked before it came stays booked": ((TRADE, "order.Inferred -= booked;", ""),),
-    "the oldest order of a role counts": (
-        (
-            TRADE,
-            "for (int n = orders.Count - 1; n >= 0; n--)",
-            "for (int n = 0; n < orders.Count; n++)",
-        ),
-    ),
     "exits count into the average entry": (
         (TRADE, "            if (role != Role.Entry && entryContracts != 0) return;\n", ""),
     ),
@@ -106,7 +99,7 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     "a cancel is sent again and again": (
         (
             CUSTODY,
-            "            if (order.CancelAsked != null && now - order.CancelAsked.Value < ExitPatience) return;\n",
+            "            if (order.CancelAsked != null && now - order.CancelAsked.Value < Patience.Exit) return;\n",
             "",
         ),
     ),
@@ -145,17 +138,17 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "CalculationMode.Ticks, stopTicks, false", "CalculationMode.Ticks, stopTicks, true"),
     ),
     "nobody cares for an hour after a refused change": (
-        (
-            CUSTODY,
-            "PlatformPatience = TimeSpan.FromSeconds(10)",
-            "PlatformPatience = TimeSpan.FromHours(1)",
-        ),
+        (PATIENCE, "Platform = TimeSpan.FromSeconds(10)", "Platform = TimeSpan.FromHours(1)"),
     ),
     "a refused change is not noticed": (
         (CUSTODY, "            if (trouble == Trouble.ChangeRefused) platformCloses = now;\n", ""),
     ),
     "an entry is cancelled at once": (
-        (CUSTODY, "now - entrySent.Value >= EntryPatience;", "now - entrySent.Value <= EntryPatience;"),
+        (
+            CUSTODY,
+            "now - entrySent.Value >= Patience.Entry;",
+            "now - entrySent.Value <= Patience.Entry;",
+        ),
     ),
     "the first exit flattens the account": ((CUSTODY, "MostExits = 2;", "MostExits = 0;"),),
     "a trade that was closed by hand is no reason to stop": (

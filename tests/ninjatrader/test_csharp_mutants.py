@@ -24,8 +24,8 @@ MUTANTS = {
     "winter time all year": ("NewYork.cs", "summer ? -4 : -5", "-4", "features"),
     "every hour is kept": (
         "FeatureStream.cs",
-        "manifest.Session == SessionKind.Regular && (minute < SessionOpen",
-        "manifest.Session == SessionKind.All && (minute < SessionOpen",
+        "manifest.Session == SessionKind.Regular && !inside",
+        "manifest.Session == SessionKind.All && !inside",
         "features",
     ),
     "a true range knows no gap": (

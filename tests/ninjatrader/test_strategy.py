@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,19 @@ pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 
 def play(
-    tmp_path: Path, manners: str = "fill", **settings: object
+    tmp_path: Path,
+    manners: str = "fill",
+    *,
+    chart: str = "",
+    bars: Path | None = None,
+    bundle: Path | None = None,
+    **settings: object,
 ) -> tuple[list[str], str, LiveLog | None]:
     """Return trades, what NinjaTrader's log says, and the decision log, with the strategy so set."""
     flags = [f"--set={name}={value}" for name, value in settings.items()]
-    bars = str(live_files()[1])
-    trades, told = run_host(tmp_path, live_bundle(1), "ES", manners, bars, *flags)
+    flags += [f"--chart={chart}"] if chart else []
+    file = str(bars or live_files()[1])
+    trades, told = run_host(tmp_path, bundle or live_bundle(1), "ES", manners, file, *flags)
     logs = list((tmp_path / "rltrader").glob("*.jsonl"))
     return trades, told, read_log(logs[0]) if logs else None
 
@@ -36,6 +44,8 @@ def test_no_source_is_too_long_to_read() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 400, path
         assert max(map(len, lines)) <= 120, path
+    for folder in {path.parent for path in SOURCES.rglob("*.cs")}:
+        assert len(list(folder.glob("*.cs"))) <= 15, folder
 
 
 def withheld(log: LiveLog | None) -> set[str]:
@@ -121,3 +131,106 @@ def test_a_backtest_writes_no_file_unless_asked(tmp_path: Path) -> None:
     trades, _, log = play(tmp_path, "backtest", LogBacktests="false")
     assert len(trades) > 10
     assert log is None
+
+
+@pytest.mark.parametrize(
+    ("chart", "words"),
+    [
+        ("Bid", "use a series based on Last"),
+        ("FiveMinutes", "use a one-minute series"),
+        ("RegularHours", 'the chart\'s trading hours "RTH" do not hold 09:30 to 17:00 New York'),
+    ],
+)
+def test_a_chart_on_which_the_policy_was_not_trained_is_refused(
+    tmp_path: Path, chart: str, words: str
+) -> None:
+    trades, told, log = play(tmp_path, chart=chart)
+    assert (trades, log) == ([], None)
+    assert words in told
+
+
+@pytest.mark.parametrize(
+    ("chart", "words"),
+    [("AllHours", "know no half days"), ("BackAdjusted", "the chart's history is back-adjusted")],
+)
+def test_what_is_doubtful_about_a_chart_is_said(tmp_path: Path, chart: str, words: str) -> None:
+    trades, told, _ = play(tmp_path, chart=chart)
+    assert len(trades) > 10
+    assert f"log Warning RLTrader: {words}" in told or words in told
+    assert "Alert" not in told
+
+
+def changed_bars(tmp_path: Path, change: Callable[[list[str]], list[str]]) -> Path:
+    """Return the host's bars with some lines changed; the 900th lies within a day."""
+    head, *lines = live_files()[1].read_text().splitlines()
+    path = tmp_path / "changed.csv"
+    path.write_text("\n".join([head, *change(lines)]) + "\n")
+    return path
+
+
+def test_a_hole_in_the_bars_is_told(tmp_path: Path) -> None:
+    day = [n for n, line in enumerate(live_files()[1].read_text().splitlines()[1:]) if " 15:0" in line]
+    bars = changed_bars(tmp_path, lambda lines: lines[: day[0]] + lines[day[0] + 12 :])
+    _, told, _ = play(tmp_path, bars=bars)
+    assert told.count("no bar came between") == 1
+    (tmp_path / "whole").mkdir()
+    assert "no bar came between" not in play(tmp_path / "whole")[1]
+
+
+def test_a_restart_does_not_give_the_days_loss_once_more(tmp_path: Path) -> None:
+    first, told, _ = play(tmp_path, DailyLossLimit=400)
+    assert "DailyLoss" in told
+    (note,) = (tmp_path / "rltrader").glob("day of ES on Account 1.txt")
+    ends, made = map(float, note.read_text().split())
+    # As if the strategy were enabled again on the last day, after a loss of the whole limit.
+    for path in (tmp_path / "rltrader").glob("*.jsonl"):
+        path.unlink()
+    note.write_text(f"{ends:.0f} -400")
+    again, _, _ = play(tmp_path, DailyLossLimit=400)
+    last = max(int(trade.split(",")[1]) for trade in first) // 86_400
+    assert [t for t in first if int(t.split(",")[1]) // 86_400 == last]
+    assert not [t for t in again if int(t.split(",")[1]) // 86_400 == last]
+
+
+def test_a_note_of_the_day_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rltrader").mkdir()
+    (tmp_path / "rltrader" / "day of ES on Account 1.txt").write_text("much")
+    trades, told, log = play(tmp_path, DailyLossLimit=400)
+    assert trades == []
+    assert "correct it, or delete the file" in told
+
+
+@pytest.mark.parametrize("what", ["[" * 1_000_000, '{"a":' * 1_000_000])
+def test_a_manifest_of_a_million_brackets_does_not_end_the_platform(tmp_path: Path, what: str) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(live_bundle(1), bundle)
+    (bundle / "manifest.json").write_text(what)
+    done = subprocess.run(
+        ["mono", str(host()), "rules", str(bundle), "ES", "fill", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2  # a sentence, not the end of the process by its stack
+    assert "more than 64 brackets within brackets" in done.stderr
+
+
+def test_contracts_and_distances_that_are_none_are_refused_by_the_strategy(tmp_path: Path) -> None:
+    for number, (section, name, value) in enumerate(
+        [
+            ("account", "contracts", -1),
+            ("account", "contracts", 2_000_000_000),
+            ("", "sl_atr_mult", -1.5),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        shutil.copytree(live_bundle(1), folder / "bundle")
+        path = folder / "bundle" / "manifest.json"
+        manifest = json.loads(path.read_text())
+        part = manifest["env_config"]
+        (part[section] if section else part)[name] = value
+        path.write_text(json.dumps(manifest))
+        trades, told, log = play(folder, bundle=folder / "bundle")
+        assert (trades, log) == ([], None)
+        assert "log Alert RLTrader" in told
+        assert "contracts must be 1 to 100" in told or "must be above zero" in told

@@ -266,6 +266,15 @@ namespace NinjaTrader.Data
             return made;
         }
 
+        /// <summary>A week of seven whole days, without holidays.</summary>
+        internal static TradingHours Always(string name)
+        {
+            TradingHours made = new TradingHours { Name = name };
+            for (int day = 0; day < 7; day++)
+                made.Sessions.Add(new Session { BeginDay = (DayOfWeek)day, EndDay = (DayOfWeek)((day + 1) % 7) });
+            return made;
+        }
+
         private static TimeZoneInfo NewYork()
         {
             DateTime two = new DateTime(1, 1, 1, 2, 0, 0);
