@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from msgspec import Meta
 from foundation import provenance
 from foundation.files import file_digest, write_json
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
+from foundation.lock import folder_lock
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.policy import Policy, load_policy, save_policy
@@ -39,6 +41,7 @@ from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with, check_shapes, extend
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
+from jax_port.runs.memory import require_training_memory
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import Record, TrainingLog, records_of
 from markets import EnvConfig, InputError
@@ -255,16 +258,35 @@ def go_on(
         Whether the run is finished.
 
     Raises:
-        InputError: the data is not what it was, a checkpoint can't be used, or a loss or a weight is
-            no number any more; then the newest checkpoint is the last good one.
+        InputError: the data is not what it was, a checkpoint can't be used, another process trains
+            in the folder, or a loss or a weight is no number any more; then the newest checkpoint is
+            the last good one.
+        WriteError: the folder can't be written to.
     """
+    require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written
-    if begin and main:
-        start(plan, folder)
+    held = folder_lock(folder, "trains") if main else nullcontext()
+    with held:
+        if begin and main:
+            start(plan, folder)
+        return _train(plan, folder, mesh, params, facts, tell, stop)
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    mesh: Mesh,
+    params: EnvParams,
+    facts: list[dict[str, Any]],
+    tell: Tell,
+    stop: Callable[[], bool],
+) -> bool:
+    """Train in a folder that is this process's alone; return whether the run is finished."""
+    main = jax.process_index() == 0
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)

@@ -24,17 +24,23 @@ def all_kinds() -> dict[str, Kind]:
 
 @click.command()
 @click.option("--count", default=1000, show_default=True, help="Inputs of each kind.")
-@click.option("--seed", default=0, show_default=True, help="Of the first; go on where a run was stopped.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Of the first; go on where a run was stopped."
+)
 @click.option("--kind", "names", multiple=True, help="Only these; a part of a name will do.")
 @click.option("--show", is_flag=True, help="Print what the commands said, of each finding.")
 def main(count: int, seed: int, names: tuple[str, ...], show: bool) -> None:
     """Damage COUNT inputs of each kind; exit code 1 where one breaks a promise."""
-    chosen = {name: kind for name, kind in all_kinds().items() if not names or any(n in name for n in names)}
+    chosen = {
+        name: kind for name, kind in all_kinds().items() if not names or any(n in name for n in names)
+    }
     total = 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         for name, kind in chosen.items():
             began, found = time.perf_counter(), Counter[str]()
-            for finding in try_many(kind, range(seed, seed + count), Path(place) / name.replace("/", "_")):
+            for finding in try_many(
+                kind, range(seed, seed + count), Path(place) / name.replace("/", "_")
+            ):
                 found[finding.what] += 1
                 if found[finding.what] == 1:
                     print(f"{name} {finding.seed}: {finding.what}", flush=True)
@@ -44,7 +50,6 @@ def main(count: int, seed: int, names: tuple[str, ...], show: bool) -> None:
             took = time.perf_counter() - began
             print(f"{name}: {count} inputs, {sum(found.values())} findings, {took:.0f} s", flush=True)
     sys.exit(1 if total else 0)
-
 
 
 if __name__ == "__main__":

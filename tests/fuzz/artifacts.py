@@ -1,4 +1,4 @@
-"""What the product writes and reads again: JSON artifacts, policies, caches, checkpoints, models of SB3."""
+"""What the product writes and reads again: JSON, policies, caches, checkpoints, models of SB3."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ from rltrader.environment_options import environment
 from rltrader.sweep import read_sweep
 from tests.fuzz.bars import made_bars
 from tests.fuzz.fuzz import Kind
-from tests.fuzz.mutations import damage_bytes, damage_json, damage_json_lines, damage_text, damage_values
+from tests.fuzz.mutations import (
+    damage_bytes,
+    damage_json,
+    damage_json_lines,
+    damage_text,
+    damage_values,
+)
 from tests.jax_port.export.made_bundle import made_policy
 from tests.jax_port.export.test_damaged_bundle import golden, header_of, rewrite
 from tests.jax_port.runs.test_damaged_run import PLAN
@@ -93,13 +99,19 @@ def manifest() -> Kind:
             stack.callback((path.parent / "policy.pt").unlink)
             return app(["import", str(path.parent), "--to", str(path.parent / "made.safetensors")])
 
-    return Kind("manifest", dumped(with_state), MANIFEST, damage_json, imported, named="policy.pt|manifest")
+    return Kind(
+        "manifest", dumped(with_state), MANIFEST, damage_json, imported, named="policy.pt|manifest"
+    )
 
 
 def golden_file() -> Kind:
     policy = made_policy(1)
     return Kind(
-        "golden", dumped(golden()), "golden.json", damage_json, lambda path: read_golden(path.parent, policy)
+        "golden",
+        dumped(golden()),
+        "golden.json",
+        damage_json,
+        lambda path: read_golden(path.parent, policy),
     )
 
 
@@ -294,7 +306,14 @@ def sb3_model() -> Iterator[Kind]:
     yield Kind("sb3", zipped, "model.zip", damage_bytes, reads, named="model.zip|vecnormalize")
     yield Kind("sb3-data", zipped, "model.zip", damage_member, reads, named="model.zip|policy")
     reads = beside("model.zip", zipped)
-    yield Kind("normaliser", normaliser, "vecnormalize.pkl", damage_bytes, reads, named="vecnormalize.pkl|model")
+    yield Kind(
+        "normaliser",
+        normaliser,
+        "vecnormalize.pkl",
+        damage_bytes,
+        reads,
+        named="vecnormalize.pkl|model",
+    )
 
 
 def damage_member(rng: random.Random, data: bytes) -> bytes:
@@ -315,7 +334,16 @@ def kinds() -> list[Kind]:
     """Return the kinds of artifacts."""
     return [
         *(run_json(), certificate(), verified_certificate(), manifest(), golden_file()),
-        *(policy(), policy_header(), cache_entry(), training_log(), settings(), sweep(), benchmark(), state()),
+        *(
+            policy(),
+            policy_header(),
+            cache_entry(),
+            training_log(),
+            settings(),
+            sweep(),
+            benchmark(),
+            state(),
+        ),
         *sb3_model(),
         *checkpoints(),
     ]

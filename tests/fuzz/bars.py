@@ -77,9 +77,7 @@ def sierra() -> bytes:
     rows = zip(local, few_bars().frame.itertuples(index=False), strict=True)
     lines = ["Date, Time, Open, High, Low, Last, Volume, NumberOfTrades\n"]
     lines += [
-        f"{at.year}/{at.month}/{at.day}, {at:%H:%M:%S}, "
-        + ", ".join(f"{x:g}" for x in row)
-        + ", 1\n"
+        f"{at.year}/{at.month}/{at.day}, {at:%H:%M:%S}, " + ", ".join(f"{x:g}" for x in row) + ", 1\n"
         for at, row in rows
     ]
     return "".join(lines).encode()
@@ -89,7 +87,9 @@ def sierra_command(path: Path) -> object:
     return app(["data", "check", str(path), "--symbol", "ES", "--json", "--tz", "America/New_York"])
 
 
-def every_row(header: bool, separator: str, close: str = "close", factor: float = 1.0, **reader: str) -> Check:
+def every_row(
+    header: bool, separator: str, close: str = "close", factor: float = 1.0, **reader: str
+) -> Check:
     """Return a check that the program's reading is that of Python's own ``csv``, value for value."""
 
     def check(path: Path, good: bytes) -> str | None:
@@ -101,9 +101,11 @@ def every_row(header: bool, separator: str, close: str = "close", factor: float 
         stored = {"close": close if close in names else "close"}
         for name in COLUMNS:
             column = names.index(stored.get(name, name))
-            scale = factor if name != "volume" and factor != 1 and "." not in "".join(
-                row[column] for row in rows
-            ) else 1.0
+            scale = (
+                factor
+                if name != "volume" and factor != 1 and "." not in "".join(row[column] for row in rows)
+                else 1.0
+            )
             other = np.array([number(row[column]) for row in rows]) / scale
             if not np.array_equal(frame[name].to_numpy(), other, equal_nan=True):
                 return f"column {name} was read otherwise"
@@ -171,18 +173,29 @@ def kinds() -> list[Kind]:
     csv_file = written(few_bars(), ".csv")
     return [
         Kind("csv", csv_file, "bars.csv", damage_text, check_command, every_row(True, ",")),
-        Kind("ninjatrader", ninjatrader(), "bars.txt", damage_text, check_command, every_row(False, ";")),
         Kind(
-            "databento", databento(), "bars.csv", damage_text, check_command, every_row(True, ",", factor=1e9)
+            "ninjatrader", ninjatrader(), "bars.txt", damage_text, check_command, every_row(False, ";")
+        ),
+        Kind(
+            "databento",
+            databento(),
+            "bars.csv",
+            damage_text,
+            check_command,
+            every_row(True, ",", factor=1e9),
         ),
         Kind("processed", processed(), "bars.csv", damage_text, check_command, every_row(True, ",")),
         Kind(
             *("sierra", sierra(), "bars.txt", damage_text, sierra_command),
             every_row(True, ",", close="last", timezone="America/New_York"),
         ),
-        Kind("parquet", written(few_bars(), ".parquet"), "bars.parquet", damage_bytes, check_command, as_before),
+        Kind(
+            "parquet",
+            written(few_bars(), ".parquet"),
+            "bars.parquet",
+            damage_bytes,
+            check_command,
+            as_before,
+        ),
         Kind("pandas", pandas_parquet(), "bars.parquet", damage_note, check_command),
     ]
-
-
-

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from markets.bars import FEATURES
 from jax_port.export.manifest import ACTIONS, POSITION
+from markets.bars import FEATURES
 from parity.live_replay.decision_log import HEADER, HELD, KIND, VERSION, read_log
 from tests.fuzz.bars import few_bars
 from tests.fuzz.fuzz import Kind

@@ -1,4 +1,4 @@
-"""Damage one input after another, run the command that reads it, and hold it to what must always hold."""
+"""Damage one input after another, run the command that reads it, and judge how the command ends."""
 
 from __future__ import annotations
 
@@ -133,7 +133,11 @@ def try_one(kind: Kind, seed: int, folder: Path) -> Finding | None:
 
 
 def _names(folder: Path) -> set[str]:
-    return {os.path.relpath(Path(root, name), folder) for root, _, names in os.walk(folder) for name in names}
+    return {
+        os.path.relpath(Path(root, name), folder)
+        for root, _, names in os.walk(folder)
+        for name in names
+    }
 
 
 def try_many(kind: Kind, seeds: range, folder: Path) -> Iterator[Finding]:

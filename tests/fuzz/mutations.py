@@ -1,4 +1,4 @@
-"""Ways to damage a file: bytes, lines of text, values of JSON. The same random numbers, the same damage."""
+"""Ways to damage a file: bytes, lines of text, values of JSON; by random numbers that are given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from typing import Any
 from tests.damage import ABSURD, parent, places
 
 ODD_TEXT = (
-    *(b"\0", b"\r", b"\f", b"\v", b"\xc2\x85", b"\xe2\x80\xa8", b"\x1b[31m", b'"', b"\xff", b"\xef\xbb\xbf"),
+    *(
+        b"\0",
+        b"\r",
+        b"\f",
+        b"\v",
+        b"\xc2\x85",
+        b"\xe2\x80\xa8",
+        b"\x1b[31m",
+        b'"',
+        b"\xff",
+        b"\xef\xbb\xbf",
+    ),
     *(b",", b";", b"\t", b" ", b"\n", b"\n\n", b"-", b".", b"e", b"NaN", b"inf", b"1e999", b"9" * 40),
     *(b"[red]", b"<script>", b"'", b"#", b"=1+1", b"\x1c", b"1,234.5", b"true", b"null"),
 )
