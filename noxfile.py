@@ -180,6 +180,13 @@ def benchmark(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Damage every kind of file that is read; arguments go to ``tests.fuzz`` (--count, --seed)."""
+    install(session, "test")
+    session.run("python", "-m", "tests.fuzz", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
     install(session, "test")

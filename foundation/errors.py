@@ -10,11 +10,14 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from foundation.extras import how_to_install
 
 BAD_INPUT, UNEXPECTED = 2, 70
 """Exit codes; the second is EX_SOFTWARE of ``sysexits.h``."""
+LONGEST = 1200
+"""Characters of a sentence, so that a hostile file's words do not fill the screen."""
 
 
 class InputError(ValueError):
@@ -33,33 +36,53 @@ def printable(text: str) -> str:
 def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
-    Bad input, a file that the system does not let us use, and a package of an extra that is not
-    installed print one sentence and exit with code 2.
+    Bad input, a file that the system does not let us use, a package of an extra that is not installed
+    and memory that is used up print one sentence and exit with code 2.
     Whatever else is raised prints one sentence too, leaves the traceback in a file that the sentence
     names, and exits with code 70.
     """
     try:
         command()
     except InputError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        _refuse(str(error))
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and (how := how_to_install(error.name or "")):
-            print(f"error: {how}", file=sys.stderr)
-            sys.exit(BAD_INPUT)
+            _refuse(how)
+        if _is_out_of_memory(error):
+            _refuse(f"out of memory ({_first_line(error)}); {_LESS}")
         if isinstance(error, OSError) and error.filename is not None:
-            where = f"{error.filename}: {error.strerror}; give a file or folder that can be used"
-            print(f"error: {printable(where)}", file=sys.stderr)
-            sys.exit(BAD_INPUT)
+            _refuse(f"{error.filename}: {error.strerror}; give a file or folder that can be used")
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         sys.exit(UNEXPECTED)
 
 
-def _unexpected(error: Exception) -> str:
+_LESS = "ask for less at once (environments, agents, days, workers), or use a larger machine"
+_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory", "std::bad_alloc")
+"""How JAX, Arrow and torch say that an allocation failed."""
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    )
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """Print bad input's sentence, the midst of a very long one left out, and end with its code."""
+    shown = printable(sentence)
+    if len(shown) > LONGEST:
+        shown = f"{shown[: LONGEST // 2]} [...] {shown[-LONGEST // 2 :]}"
+    print(f"error: {shown}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def _first_line(error: Exception) -> str:
     first = str(error).strip().partition("\n")[0][:200]
-    what = printable(f"{type(error).__name__}: {first}" if first else type(error).__name__)
-    if isinstance(error, MemoryError):
-        what = f"out of memory ({what}); give it less to do at once, or a larger machine"
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _unexpected(error: Exception) -> str:
+    what = printable(_first_line(error))
     try:
         where = f"; please report it with the details in {_write_crash_file(error)}"
     except OSError as reason:

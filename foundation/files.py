@@ -36,6 +36,7 @@ _FREE_SPACE = "free some space, or choose another place"
 _REASONS = {
     errno.ENOSPC: f"the disk is full; {_FREE_SPACE}",
     getattr(errno, "EDQUOT", -1): f"the quota of disk space is used up; {_FREE_SPACE}",
+    errno.EFBIG: f"a file may not grow as large here; {_FREE_SPACE}",
     errno.EROFS: f"this place is read-only; {_ANOTHER_PLACE}",
     errno.EACCES: f"this place is read-only for this user; {_ANOTHER_PLACE}",
     errno.EPERM: f"this place is read-only for this user; {_ANOTHER_PLACE}",
@@ -71,7 +72,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         WriteError: the disk is full, the place is read-only, or the like.
     """
     target = Path(path)
-    with _writing(target):
+    with writing(target):
         _refuse_other_kinds(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(target)
@@ -100,7 +101,7 @@ def atomic_folder(path: str | os.PathLike[str], replaces: Collection[str] = ()) 
         WriteError: the disk is full, the place is read-only, or the like.
     """
     target = Path(path).absolute()
-    with _writing(Path(path)):
+    with writing(Path(path)):
         if target.exists() and not target.is_dir():
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -192,8 +193,12 @@ def json_digest(values: Any) -> str:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn what goes wrong when ``path`` is written into one sentence."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong when ``path`` is written into one sentence; for writers that append.
+
+    Raises:
+        WriteError: the disk is full, the place is read-only, or the like.
+    """
     try:
         yield
     except WriteError as error:  # of a file inside the folder that is not there yet
@@ -203,9 +208,12 @@ def _writing(path: Path) -> Iterator[None]:
         raise WriteError(path, _REASONS.get(error.errno or 0, default)) from None
     except InputError:
         raise
-    except Exception:
+    except Exception as error:
         if _is_full(path):
             raise WriteError(path, _REASONS[errno.ENOSPC]) from None
+        for code, reason in _REASONS.items():  # libraries pass the system's words on
+            if code > 0 and os.strerror(code) in str(error):
+                raise WriteError(path, reason) from None
         raise
 
 

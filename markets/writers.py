@@ -39,7 +39,7 @@ def write_bars(bars: Bars, path: str | PathLike[str]) -> Path:
         if suffix == ".csv":
             _write_csv(table, beside)
         else:
-            pq.write_table(table, beside, compression="zstd")
+            pq.write_table(table, beside, compression="zstd", write_page_checksum=True)
     return path
 
 

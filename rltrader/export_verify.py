@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from foundation.memory import require_memory
 from markets import Bars, InputError, get_contract
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -22,6 +23,8 @@ LIMITED = "RLTRADER_LIMITED_PROCESS"
 MOST_MEMORY = 16 << 30
 MOST_SECONDS = 3600
 """Limits of a process that loads a received bundle's programs: bytes of memory, CPU seconds."""
+OBSERVATION_BYTES = 2000
+"""Least memory of one observation: 225 numbers in float64."""
 OF_THE_FILE = "Contract of the file; by default the bundle's."
 
 
@@ -46,6 +49,11 @@ def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
     from parity.export_chain.verify import Request
     from parity.export_chain.verify import verify as run
 
+    require_memory(
+        "this proof",
+        {"observations": options["observations"] * OBSERVATION_BYTES},
+        {"observations": "--observations"},
+    )
     if options["trust"] and os.environ.get(LIMITED) != "1":
         raise SystemExit(_in_limited_process())
     request = Request(folder, _bars(folder, bars), **options)

@@ -13,6 +13,7 @@ from rich.table import Table
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, Int32, convert, decode_json
 from foundation.loaded_code import loaded_digests
+from foundation.memory import require_memory
 from foundation.progress import progress_bar
 from markets import EnvConfig, get_contract
 from parity.admission import CERTIFICATE
@@ -99,6 +100,11 @@ CHAIN_HIDDEN, CHAIN_EPISODES = (64, 64), 10
 """Size of the policies that ``--export-chain`` trains, and episodes it replays of each."""
 
 
+WORKER_BYTES, CASE_BYTES, EPISODE_BYTES = 200 << 20, 1000, 50_000
+"""Least memory of a process that drives the reference, of a generated transition (its observation on
+both sides, float32), and of a replayed episode (a short one's)."""
+
+
 def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
     from markets import SYMBOLS
     from parity.suites.scenarios import Request
@@ -106,6 +112,13 @@ def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
     for name, least in (("episodes", 4), ("cases", 200), ("days", 2), ("workers", 0)):
         if options[name] < least:
             raise InputError(f"--{name} is {options[name]}; it must be at least {least}")
+    sizes = {
+        "processes": options["workers"] * WORKER_BYTES,
+        "generated transitions": options["cases"] * CASE_BYTES,
+        "replayed episodes": options["episodes"] * EPISODE_BYTES,
+    }
+    lower = dict(zip(sizes, ("--workers", "--cases", "--episodes"), strict=True))
+    require_memory("this gate", sizes, lower)
     symbols = tuple(options["symbols"].upper().split(",")) if options["symbols"] else SYMBOLS
     for symbol in symbols:
         get_contract(symbol)

@@ -1,8 +1,8 @@
 """Checkpoints: all that a run goes on from, written whole or not at all.
 
 Orbax writes into a folder of another name and renames it. Beside the arrays lies a JSON with the
-run's identity, its lineage, and a checksum of every array, so that a foreign or a damaged checkpoint is
-named and not loaded, and what it was trained under travels with it.
+run's identity, its lineage, and a checksum of every array, and another one of every file, so that a
+foreign or a damaged checkpoint is named and not loaded, and what it was trained under travels with it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from foundation.files import json_digest
+from foundation.files import file_digest, json_digest, write_json, writing
+from foundation.json_reading import Artifact, read_json
 from jax_port.runs.lineage import Stretch, digest_of, read_stretches
 from markets import InputError
 
 FOLDER = "checkpoints"
+DIGESTS = "digests.json"
+"""Names every file of a checkpoint, with its SHA-256."""
 KEPT = 2
 """Checkpoints kept; the newest may turn out to be damaged."""
 
@@ -63,17 +66,26 @@ class Checkpoints:
         self.folder = (folder / FOLDER).absolute()
         self._identity = identity
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=KEPT, enable_async_checkpointing=False, create=True
+            max_to_keep=KEPT,
+            enable_async_checkpointing=False,
+            create=True,
+            cleanup_tmp_directories=True,  # of a run that was killed
         )
-        try:
-            self._manager = ocp.CheckpointManager(self.folder, options=options)
-        except OSError:
-            raise
-        except Exception as error:  # of its own files, in its own kinds
-            raise _damaged(self.folder, type(error).__name__) from None
+        _require_unharmed(self.folder)
+        with writing(self.folder):
+            try:
+                self._manager = ocp.CheckpointManager(self.folder, options=options)
+            except OSError:
+                raise
+            except Exception as error:  # of its own files, in its own kinds
+                raise _damaged(self.folder, type(error).__name__) from None
 
     def save(self, updates: int, tree: Any, lineage: Sequence[Stretch]) -> None:
-        """Write a checkpoint of host arrays after so many updates, unless it is there already."""
+        """Write a checkpoint of host arrays after so many updates, unless it is there already.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
         arrays = by_name(tree)
         about = {
             "identity": self._identity,
@@ -84,12 +96,16 @@ class Checkpoints:
         }
         if updates in self._manager.all_steps():
             return
-        self._manager.save(
-            updates,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about)
-            ),
-        )
+        place = self.folder / str(updates)
+        with writing(place):
+            self._manager.save(
+                updates,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about)
+                ),
+            )
+        if jax.process_index() == 0:
+            write_json(place / DIGESTS, {name: file_digest(place / name) for name in _files(place)})
 
     def latest(self, template: Any) -> tuple[int, Any, list[Stretch]] | None:
         """Return the newest checkpoint as updates, host arrays and lineage; None where there is none.
@@ -141,6 +157,30 @@ class Checkpoints:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+DIGESTS_FILE = Artifact("list of a checkpoint's files", "remove this checkpoint's folder")
+
+
+def _require_unharmed(folder: Path) -> None:
+    """Refuse the newest checkpoint where a file of it is not what was written, before Orbax reads it.
+
+    One without a list of its files, whose writer was killed then, is left to Orbax.
+    """
+    steps = [int(place.name) for place in folder.glob("*") if place.name.isdecimal()]
+    place = folder / str(max(steps, default=0))
+    if not (place / DIGESTS).exists():
+        return
+    listed = read_json(place / DIGESTS, dict[str, str], DIGESTS_FILE)
+    for name in sorted({*listed, *_files(place)}):
+        if not (place / name).is_file() or file_digest(place / name) != listed.get(name):
+            raise _damaged(place, f"{name} is not what was written")
+
+
+def _files(place: Path) -> list[str]:
+    """Return the names of a checkpoint's files, without the list of them."""
+    names = (str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != DIGESTS)
 
 
 def _leaves(tree: Any) -> list[tuple[Any, Any]]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,7 @@ from msgspec import Meta
 from foundation import provenance
 from foundation.files import file_digest, write_json, write_text
 from foundation.json_reading import Count, Int32, Struct, convert, read_json
+from foundation.lock import folder_lock
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.policy import Policy, load_policy
@@ -43,6 +45,7 @@ from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
 from jax_port.runs.lineage import Proof, Stretch
+from jax_port.runs.memory import require_training_memory
 from jax_port.runs.policies import write_policies
 from jax_port.runs.run_file import RUN, RUN_FILE, note_lineage
 from jax_port.runs.training_data import Source, TrainingData
@@ -276,19 +279,45 @@ def go_on(
         Whether the run is finished.
 
     Raises:
-        InputError: the data is not what it was, a checkpoint can't be used, or a loss or a weight is
-            no number any more; then the newest checkpoint is the last good one.
+        InputError: the data is not what it was, a checkpoint can't be used, another process trains
+            in the folder, or a loss or a weight is no number any more; then the newest checkpoint is
+            the last good one.
+        WriteError: the folder can't be written to.
     """
     refuse_other_numbers()
+    require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written
     proof = certificate if certificate is not None else plan.certificate if begin else UNGATED
-    grew_from = plan.grew_from()
-    if begin and main:
-        start(plan, folder, texts)
+    held = folder_lock(folder, "trains") if main else nullcontext()
+    with held:
+        if begin and main:
+            start(plan, folder, texts)
+        return _train(plan, folder, mesh, params, facts, proof, _Asked(tell, stop, enough))
+
+
+class _Asked(NamedTuple):
+    """What is called after every call of the program; see :func:`go_on`."""
+
+    tell: Tell
+    stop: Callable[[], bool]
+    enough: Callable[[], bool]
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    mesh: Mesh,
+    params: EnvParams,
+    facts: list[dict[str, Any]],
+    proof: Proof,
+    asked: _Asked,
+) -> bool:
+    """Train in a folder that is this process's alone; return whether the run is finished."""
+    main, grew_from = jax.process_index() == 0, plan.grew_from()
     # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)
@@ -299,7 +328,7 @@ def go_on(
         stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
         if main:
             note_lineage(folder, stretches, grew_from)
-        tell(done, [])
+        asked.tell(done, [])
         total = plan.settings.num_updates
         log = TrainingLog(folder, done, len(plan.agents)) if main else None
         try:
@@ -310,8 +339,8 @@ def go_on(
                 if log:
                     log.write(records)
                 require_finite_losses(records, folder, saved)
-                tell(done, records)
-                leaving, ending = stop(), enough() or done == total
+                asked.tell(done, records)
+                leaving, ending = asked.stop(), asked.enough() or done == total
                 if done - saved >= plan.checkpoint_every or ending or leaving:
                     host = to_host(mesh, agent)
                     require_finite_weights(host, done, folder, saved)

@@ -11,7 +11,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from foundation.errors import InputError
-from foundation.files import write_bytes
+from foundation.files import write_bytes, writing
 from foundation.json_reading import Artifact, Count, Struct, decode_json
 from jax_port.ppo.metrics import Metrics
 
@@ -112,14 +112,19 @@ class TrainingLog:
         self._boards = [SummaryWriter(str(place), purge_step=after + 1) for place in places]
 
     def write(self, records: list[Record]) -> None:
-        """Append records and hand them to the system."""
+        """Append records and hand them to the system.
+
+        Raises:
+            WriteError: the disk is full, or the like.
+        """
+        with writing(self._path):
+            self._file.write("".join(json.dumps(one, allow_nan=False) + "\n" for one in records))
+            self._file.flush()
         for record in records:
-            self._file.write(json.dumps(record, allow_nan=False) + "\n")
             board = self._boards[record["agent"]]
             for name, value in record.items():
                 if isinstance(value, float):
                     board.add_scalar(f"{_group(name)}/{name}", value, record["steps"])
-        self._file.flush()
         for board in self._boards:
             board.flush()
 

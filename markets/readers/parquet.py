@@ -34,7 +34,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     source = path.name
     refuse_instrument(options, source)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         schema = file.schema_arrow
         lower = [name.lower() for name in schema.names]
         time = _time_name(schema, lower, source)

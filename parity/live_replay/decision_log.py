@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.json_reading import Artifact, decode_json
 from jax_port.export.manifest import ACTIONS, POSITION
 from markets import InputError
 from markets.bars import COLUMNS, FEATURES
@@ -27,6 +27,11 @@ HEADER: dict[str, type] = {
     **dict.fromkeys(("bundle", "policy_sha256", "symbol", "session"), str),
     **dict.fromkeys(("phase", "window", "preload", "contracts"), int),
 }
+
+
+_MEND = "give the file that the strategy wrote, unchanged"
+HEADER_LINE = Artifact("decision log", _MEND, most_bytes=1 << 20)
+LINE = Artifact("line of a decision log", _MEND, most_bytes=1 << 20)
 
 
 @dataclass(frozen=True)
@@ -152,16 +157,9 @@ def read_log(path: Path) -> LiveLog:
 
 
 def _parse(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        entry = None
-    if not isinstance(entry, dict):
-        what = "not a decision log" if number == 1 else "not a JSON object"
-        raise InputError(
-            f"{path}, line {number}: {what}; give the file that the strategy wrote, unchanged"
-        )
-    return entry
+    return decode_json(
+        line, dict[str, Any], HEADER_LINE if number == 1 else LINE, where=f"{path}, line {number}"
+    )
 
 
 def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     import jax
 
     from jax_port.ppo.settings import TrainSettings
+    from jax_port.runs.memory import require_training_memory
     from jax_port.runs.run import Plan
 
     first, initial = _first_and_policy(options["first"], options["initial"])
@@ -45,8 +46,9 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     settings = TrainSettings().override(**chosen)
     data = _data(bars, options, first)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
-    agents = _agents(options["seeds"], options["sweep"])
     config = environment(options["phase"], options["overrides"])
+    require_training_memory(settings, config, options["seeds"] or 1, calls)
+    agents = _agents(options["seeds"], options["sweep"])
     return Plan(
         settings=settings,
         data=data,

@@ -49,7 +49,6 @@ def test_what_is_unexpected_is_one_sentence_a_file_and_code_70(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("raise MemoryError", "out of memory"),
         ("raise RecursionError('deep\\nlines')", "RecursionError: deep"),
         ("raise ValueError('\\x1b[31m')", r"ValueError: \x1b[31m"),
     ],
@@ -59,6 +58,26 @@ def test_sentences(tmp_path: Path, body: str, words: str) -> None:
     assert done.returncode == 70
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "raised",
+    ["MemoryError()", "RuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\\nmore')"],
+)
+def test_memory_that_is_used_up_is_bad_input(tmp_path: Path, raised: str) -> None:
+    done = run(f"raise {raised}", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: out of memory (")
+    assert "ask for less at once" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_midst_of_a_very_long_sentence_is_left_out(tmp_path: Path) -> None:
+    done = run("raise InputError('a.csv: ' + 'x' * 100_000 + '; mend it')", tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr) < 1300
+    assert done.stderr.startswith("error: a.csv: xxx")
+    assert done.stderr.endswith("; mend it\n")
 
 
 def test_a_crash_file_that_cannot_be_written_does_not_hide_the_error(tmp_path: Path) -> None:

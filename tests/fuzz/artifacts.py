@@ -1,4 +1,4 @@
-"""What the product writes and reads again: JSON artifacts, policies, caches, checkpoints, models of SB3."""
+"""What the product writes and reads again: JSON, policies, caches, checkpoints, models of SB3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage one input after another, run the command that reads it, and hold it to what must always hold."""
+"""Damage one input after another, run the command that reads it, and judge how the command ends."""
 
 from __future__ import annotations
 

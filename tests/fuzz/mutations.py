@@ -1,4 +1,4 @@
-"""Ways to damage a file: bytes, lines of text, values of JSON. The same random numbers, the same damage."""
+"""Ways to damage a file: bytes, lines of text, values of JSON; by random numbers that are given."""
 
 from __future__ import annotations
 

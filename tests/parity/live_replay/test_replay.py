@@ -434,7 +434,7 @@ def test_a_log_of_something_else_is_refused(
 def test_what_is_no_log_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"header|not a decision log|first line"):
+    with pytest.raises(InputError, match=r"header|not a readable decision log|first line"):
         read_log(path)
 
 
@@ -445,7 +445,7 @@ def test_a_missing_file_and_a_broken_line_are_refused(tmp_path: Path) -> None:
     text = live_log(1).read_text(encoding="utf-8").splitlines()
     text[500] = text[500][:50]
     path.write_text("\n".join(text) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match="line 501: not a JSON object"):
+    with pytest.raises(InputError, match="line 501: not a readable line of a decision log"):
         read_log(path)
 
 

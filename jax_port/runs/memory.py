@@ -1,0 +1,77 @@
+"""Memory that a training takes at the least, from its sizes alone; one that cannot fit is refused.
+
+Counted is what the compiled program cannot do without: weights, Adam's two moments and a gradient of
+every agent; one rollout with its advantages, returns and order; one observation of every environment;
+the metrics of one call. What XLA plans is more, so what is refused could never have run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import jax
+
+from foundation.memory import require_memory
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.settings import TrainSettings
+from markets import EnvConfig
+from markets.bars import FEATURES
+
+FLOAT = 4
+COPIES = 4
+"""Of the weights: themselves, Adam's two moments, a gradient."""
+STATE = 64
+"""Bytes of an environment's state, at the least."""
+METRICS = 100
+"""Bytes of the metrics of one update of one agent, at the least."""
+
+
+def require_training_memory(
+    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int
+) -> None:
+    """Refuse a training that needs more memory than the device has.
+
+    Raises:
+        InputError: names the estimate, the largest part, and the options to lower.
+    """
+    parts = training_bytes(settings, config, agents, updates_per_call)
+    several = agents > 1 and sum(parts.values()) / agents < sum(parts.values()) / 2
+    also = ", or train fewer agents (--seeds)" if several else ""
+    lower = {
+        "weights": f"--pi and --vf{also}",
+        "the rollout": f"--envs or --n-steps{also}",
+        "environments": f"--envs{also}",
+        "metrics": f"--updates-per-call{also}",
+    }
+    require_memory("this training", parts, lower, _device_memory())
+
+
+def training_bytes(
+    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int
+) -> Mapping[str, float]:
+    """Return the least bytes of each part of a training, of all agents together."""
+    phase = phase_of(config)
+    observation = config.window_size * len(FEATURES) + phase.position_features
+    sizes = settings.network
+    weights = sum(
+        (one + 1) * other
+        for hidden, outputs in ((sizes.pi, phase.num_actions), (sizes.vf, 1))
+        for one, other in itertools.pairwise((observation, *hidden, outputs))
+    )
+    # A transition: bar, position, mask, action, log-probability, value, reward, start; then its
+    # advantage, return and place in the order.
+    transition = 4 * FLOAT + phase.position_features * FLOAT + phase.num_actions + 2 + 3 * FLOAT
+    return {
+        "weights": float(agents * COPIES * FLOAT * weights),
+        "the rollout": float(agents * settings.rollout_size * transition),
+        "environments": float(agents * settings.n_envs * (STATE + FLOAT * observation)),
+        "metrics": float(agents * updates_per_call * METRICS),
+    }
+
+
+def _device_memory() -> int | None:
+    """Return the bytes of JAX's default device; None where it is the machine's own memory."""
+    device = jax.devices()[0]
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    return int(stats["bytes_limit"]) if stats and "bytes_limit" in stats else None

@@ -1,0 +1,71 @@
+"""One process at a time works in a folder, and a dead one holds nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from foundation.files import WriteError
+from foundation.lock import NAME, folder_lock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from foundation.lock import folder_lock
+with folder_lock(Path(sys.argv[1]), "trains"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_refused_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with holder(folder) as process:
+        with (
+            pytest.raises(InputError, match=rf"run: process {process.pid} trains here already"),
+            folder_lock(folder, "trains"),
+        ):
+            pass
+        process.kill()
+        process.wait()
+        assert (folder / NAME).exists()  # nobody could take it away
+        with folder_lock(folder, "trains"):
+            assert (folder / NAME).read_text() == str(os.getpid())
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lock_file_of_another_machine_or_of_nobody_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("1")
+    with folder_lock(tmp_path, "trains"):
+        pass
+    assert not (tmp_path / NAME).exists()
+
+
+def test_the_lock_is_released_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), folder_lock(tmp_path, "trains"):
+        raise RuntimeError
+    with folder_lock(tmp_path, "trains"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(WriteError, match="a folder above it is a file"),
+        folder_lock(tmp_path / "file" / "run", "trains"),
+    ):
+        pass

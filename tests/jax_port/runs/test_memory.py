@@ -1,0 +1,73 @@
+"""Sizes that no machine has are refused before anything is allocated; what fits is let through."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from foundation.memory import machine_memory, require_memory
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
+from jax_port.ppo.train_ppo_jax import init_agents, make_train
+from jax_port.runs.memory import require_training_memory, training_bytes
+from markets import EnvConfig, InputError
+from markets.synthetic.bars import synthetic_bars
+
+CONFIG = EnvConfig.phase1()
+
+
+@pytest.mark.parametrize(
+    ("settings", "agents", "calls", "words"),
+    [
+        ({"n_envs": 15_000_000}, 1, 1, r"of it for the rollout, .*lower --envs or --n-steps$"),
+        ({"n_envs": 10**9, "n_steps": 1}, 1, 1, r"for environments, .*lower --envs$"),
+        ({"network": NetworkSpec(pi=(10**10,))}, 1, 1, r"for weights, .*lower --pi and --vf$"),
+        ({}, 10**9, 1, r"or train fewer agents \(--seeds\)$"),
+        ({}, 1, 10**12, r"for metrics, .*lower --updates-per-call$"),
+    ],
+)
+def test_absurd_sizes_name_what_to_lower(
+    settings: dict[str, object], agents: int, calls: int, words: str
+) -> None:
+    with pytest.raises(InputError, match=r"would need at least [\d.,]+ GiB of memory.*" + words):
+        require_training_memory(TrainSettings(**settings), CONFIG, agents, calls)  # type: ignore[arg-type]
+
+
+def test_the_plans_own_sizes_fit() -> None:
+    require_training_memory(TrainSettings(), CONFIG, 2, 8)
+    assert sum(training_bytes(TrainSettings(), CONFIG, 1, 1).values()) < 2**30
+
+
+@pytest.mark.slow
+def test_no_estimate_is_above_what_the_compiler_plans() -> None:
+    """So nothing is refused that could have run, and the parts that grow are really counted."""
+    params = phase_of(CONFIG).make_params(
+        stack([prepare(synthetic_bars("ES", days=3, seed=1), CONFIG)]), CONFIG
+    )
+
+    def planned(envs: int) -> int:
+        settings = TrainSettings(
+            n_envs=envs, n_steps=32, batch_size=256, n_epochs=1, network=NetworkSpec((16,), (16,))
+        )
+        agents = jax.jit(init_agents, static_argnums=2)(jnp.zeros(1, jnp.int32), params, settings)
+        hyper = jax.tree.map(lambda x: x[None], hyper_params())
+        plan = make_train(settings, 1, 1).lower(agents, hyper, params).compile().memory_analysis()  # type: ignore[attr-defined]
+        least = sum(training_bytes(settings, CONFIG, 1, 1).values())
+        total = plan.argument_size_in_bytes + plan.temp_size_in_bytes
+        assert least <= total
+        return int(total)
+
+    growth = planned(512) - planned(256)
+    settings = TrainSettings(n_envs=256, n_steps=32, batch_size=256)
+    parts = training_bytes(settings, CONFIG, 1, 1)
+    assert 0.2 < (parts["the rollout"] + parts["environments"]) / growth <= 1.0
+
+
+def test_memory_of_this_machine() -> None:
+    there = machine_memory()
+    assert there is None or there > 2**28
+    require_memory("this", {"a": 5.0}, {"a": "--a"}, 5)
+    with pytest.raises(InputError, match=r"need at least 6 B of memory, 5 B of it for a, and"):
+        require_memory("this", {"a": 5.0, "b": 1.0}, {"a": "--a", "b": "--b"}, 5)
