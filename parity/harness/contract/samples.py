@@ -31,19 +31,21 @@ class Comparison:
 
 
 def compare_samples(reference: Fields, port: Fields, alpha: float = ALPHA) -> Comparison:
-    """Compare two samples, field by field: the distribution of each number, of sums and differences of
-    numbers, and how many distinct values there are.
+    """Compare two samples: each number's distribution, range and count of distinct values, and the
+    distributions of sums and differences of numbers.
 
     Args:
         reference, port: fields (N, ...) and (M, ...) of the same names and shapes.
         alpha: chance of any false alarm, shared out evenly (Bonferroni).
     """
     columns = _columns(reference, port)
-    tests = [(name, a, b) for name, a, b in columns]
-    tests += _combined(columns)
-    count = max(len(tests), 1)
+    tests = columns + _combined(columns)
+    count = max(len(tests) + 4 * len(columns), 1)
     level = alpha / count
     differs: dict[str, str] = {}
+    for name, a, b in columns:
+        if _beyond_the_other(a, b) < level:
+            differs[name] = _sentence(name, a, b, _kolmogorov(a, b)[0])
     for name, a, b in tests:
         gap, chance = _kolmogorov(a, b)
         if chance < level:
@@ -95,6 +97,20 @@ def _kolmogorov(a: Array, b: Array) -> tuple[float, float]:
     gap = float(np.max(np.abs(below - other)))
     size = len(a) * len(b) / (len(a) + len(b))
     return gap, min(1.0, 2 * math.exp(-2 * size * gap**2))
+
+
+def _beyond_the_other(a: Array, b: Array) -> float:
+    """Return the smallest chance that so many draws of one side lie beyond all of the other's.
+
+    Of draws from one distribution, the outermost j all come from one side with a chance of about its share
+    to the power of j. So a range that is a few hundredths narrower is seen.
+    """
+    chance = 1.0
+    for one, two in ((a, b), (b, a)):
+        share = len(one) / (len(one) + len(two))
+        for many in ((one < two.min()).sum(), (one > two.max()).sum()):
+            chance = min(chance, float(share**many))
+    return chance
 
 
 def _too_few(a: Array, b: Array) -> str:
