@@ -64,7 +64,7 @@ def follow(find: Find, modules: Iterable[str], where: str) -> dict[str, Path]:
         files[name] = file
         if "." in module:
             waiting.append((module.rpartition(".")[0], name))
-        for wanted, part in _imports(file, module):
+        for wanted, part in imports_of(file, module):
             if wanted.partition(".")[0] not in ours:
                 continue
             waiting.append((wanted, name))
@@ -114,7 +114,7 @@ def _bound(tree: ast.AST, package: str) -> Iterator[str]:
             yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
 
 
-def _imports(file: Path, module: str) -> Iterator[tuple[str, str]]:
+def imports_of(file: Path, module: str) -> Iterator[tuple[str, str]]:
     """Yield what a file imports: a module, and the name taken from it, which may be a module too."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in _executed(ast.parse(file.read_text(encoding="utf-8"))):

@@ -57,7 +57,7 @@ def moment(side: MutableSide, env: object) -> Fields:
 class _Table:
     """Grows (N, L, ...) arrays from rows of fields, without knowing the fields beforehand.
 
-    A later row may need a wider dtype than the first (a reward of 0, then of 0.5): the column is widened.
+    A later row may need a wider dtype than the first (a reward of 0, then of 0.5); the column grows.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -85,10 +85,10 @@ def _widened(name: str, column: Array, value: Array) -> Array:
     for one in (column, value):
         there_and_back = one.astype(dtype).astype(one.dtype)
         lost = not np.array_equal(there_and_back, one, equal_nan=one.dtype.kind == "f")
-        if lost or (one.dtype == bool) != (dtype == bool):
+        if lost or (one.dtype.kind == "b") != (dtype.kind == "b"):
             raise ValueError(
-                f"{name} is {column.dtype} in one step and {value.dtype} in another, and no dtype holds "
-                "both without loss; read it in one dtype"
+                f"{name} is {column.dtype} in one step and {value.dtype} in another, and no dtype "
+                "holds both without loss; read it in one dtype"
             )
     return column.astype(dtype)
 

@@ -1,4 +1,4 @@
-"""Recording keeps every number as it is: no first row decides a dtype, no action or state is cut to whole numbers."""
+"""Recording keeps every number as it is: no action or state is cut to whole numbers."""
 
 import dataclasses
 from typing import Any

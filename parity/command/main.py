@@ -1,0 +1,113 @@
+"""``envparity COMMAND``: what a command needs is imported when it is called, so help starts fast."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foundation.errors import InputError, printable, run_command
+
+DEFAULT_OUT = Path("envparity-report")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def app() -> None:
+    """Say whether a port of an environment is the same environment, and where not."""
+
+
+@app.command()
+@click.argument("place", metavar="MODULE:PAIR")
+@click.option("--transitions", default=8_000, show_default=True, help="Steps from the same states.")
+@click.option("--resets", default=1_000, show_default=True, help="Episodes begun on each side.")
+@click.option("--seed", default=0, show_default=True, help="Of all choices.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Folder for report.html, report.json, junit.xml and certificate.json.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
+    """Compare a pair's sides; exit code 0: same, 1: different or too little seen, 2: bad input."""
+    from parity.command.places import load_pair
+    from parity.harness.output.certificate import issue
+    from parity.harness.output.write import PAGE, write_report
+    from parity.harness.verify import verify
+
+    pair = load_pair(place)
+    with _progress(quiet) as tell:
+        report = verify(pair, place=place, progress=tell, **options)
+    write_report(out, report, issue(pair, report, place.partition(":")[0]))
+    for line in str(report).split("\n"):
+        click.echo(printable(line))
+    for case in report.smallest:
+        click.echo(printable(f"  to see it again: {case.command}"))
+    click.echo(printable(f"report: {out / PAGE}"))
+    if not report.passed:
+        raise SystemExit(1)
+
+
+def _progress(quiet: bool) -> Any:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar() -> Any:
+        if quiet:
+            yield None
+            return
+        from foundation.progress import progress_bar
+
+        with progress_bar("envparity", "{task.fields[part]}") as shown:
+            task = shown.add_task("", total=1, part="")
+            yield lambda part, done, parts: shown.update(task, completed=done, total=parts, part=part)
+
+    return bar()
+
+
+@app.command()
+@click.argument("place", metavar="MODULE:PAIR")
+@click.option("--state", required=True, help="Every field of the state, as JSON.")
+@click.option("--action", required=True, help="The action, as JSON.")
+def case(place: str, state: str, action: str) -> None:
+    """Put both sides in one state, take one action, and show every field (exit code 1: they differ)."""
+    from parity.command.one_case import show_case
+    from parity.command.places import load_pair
+
+    lines, wrong = show_case(load_pair(place), _json("--state", state), _json("--action", action))
+    for line in lines:
+        click.echo(printable(line))
+    if wrong:
+        raise SystemExit(1)
+
+
+def _json(option: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{option} is no JSON ({error}); copy it from a report") from None
+
+
+@app.command()
+@click.argument(
+    "certificate", type=click.Path(path_type=Path), default=DEFAULT_OUT / "certificate.json"
+)
+def certificate(certificate: Path) -> None:
+    """Say whether a certificate still fits the code at hand (exit code 2: it does not)."""
+    from parity.harness.output.certificate import misfits
+
+    reasons = misfits(certificate)
+    if reasons:
+        more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
+        raise InputError(
+            f"{certificate} does not fit: {'; '.join(reasons[:5])}{more}; check the pair anew"
+        )
+    click.echo(f"{certificate} fits the code at hand")
+
+
+def main() -> None:
+    """Run the command line; bad input prints one sentence and exits with code 2."""
+    run_command(app)

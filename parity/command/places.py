@@ -1,0 +1,59 @@
+"""Find what a command line names as MODULE:NAME."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from foundation.errors import InputError
+from parity.harness.pair import Pair
+
+
+def load(place: str, what: str) -> Any:
+    """Import MODULE and return its NAME; modules of the current folder are found too.
+
+    Raises:
+        InputError: there is no such module or name, or importing it fails.
+    """
+    module, colon, name = place.partition(":")
+    if not colon or not module or not name:
+        raise InputError(f"{place!r} names no {what}; write MODULE:NAME, such as my_pairs:pair")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        loaded = importlib.import_module(module)
+    except InputError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+            raise InputError(
+                f"there is no module {module}; run it in the folder that holds it"
+            ) from None
+        raise InputError(f"{module} imports {error.name}, which is not installed; install it") from None
+    except Exception as error:
+        raise InputError(f"importing {module} raises {type(error).__name__}: {error}") from None
+    if not hasattr(loaded, name):
+        raise InputError(f"{module} has no {name}; it has {', '.join(_names(loaded)) or 'nothing'}")
+    return getattr(loaded, name)
+
+
+def load_pair(place: str) -> Pair:
+    """Return the pair that MODULE:NAME is, or that a function of that name makes.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = load(place, "pair")
+    if callable(found) and not isinstance(found, Pair):
+        found = found()
+    if not isinstance(found, Pair):
+        raise InputError(f"{place} is a {type(found).__name__}; it must be a Pair")
+    return found
+
+
+def _names(module: Any) -> list[str]:
+    pairs = [name for name, value in vars(module).items() if isinstance(value, Pair)]
+    return pairs or [name for name in vars(module) if not name.startswith("_")][:8]

@@ -1,0 +1,255 @@
+"""Cases: states and actions that are visited, drawn from domains, or placed about boundaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.fields import Domain
+from parity.harness.pair import Pair
+from parity.harness.sides.side import Steps, join_moments, join_steps, take_moments
+from parity.harness.spaces import Space
+from parity.harness.trees import Array, Fields, flatten, join, rows_of, take
+
+LANES = 16
+"""Episodes that are played side by side."""
+OFFSETS = tuple(sign * step * 1e-8 for step in (1, 8, 64, 512, 4096) for sign in (-1, 1))
+"""Shares of the way between two states at which cases are placed about a boundary between them."""
+
+
+@dataclass
+class Cases:
+    """N states with an action each.
+
+    Attributes:
+        state, action: fields (N, ...); numbers with a fraction of drawn states in float64.
+        source: where they come from: "visited", "drawn" or "boundary", (N,).
+        played: what the reference did in them, if they were recorded while it played.
+    """
+
+    state: Fields
+    action: Fields
+    source: Array
+    played: Steps | None = None
+
+    def __len__(self) -> int:
+        return rows_of(self.action)
+
+    def rows(self, rows: Any) -> Cases:
+        """Return some of the cases, without what was played."""
+        return Cases(take(self.state, rows), take(self.action, rows), self.source[rows])
+
+
+class Actions:
+    """Draws actions of N lanes from a pair's action space, in stretches of the same."""
+
+    def __init__(self, pair: Pair, rng: np.random.Generator) -> None:
+        space = pair.reference.spaces()["action"] or pair.port.spaces()["action"]
+        if space is None and pair.action is None:
+            raise InputError(
+                f"{pair.name}: neither side has an action space; give Pair(action=integer(0, n - 1)) "
+                "or action=real(low, high)"
+            )
+        self._pair, self._rng, self.space = pair, rng, space or {}
+        self._held: Fields | None = None
+
+    def draw(self, count: int) -> Fields:
+        """Return ``count`` actions, drawn one by one."""
+        if self._pair.action is not None and not self.space:
+            drawn = self._pair.action.sample(self._rng, (count,))
+            return {"action": drawn if self._pair.action.whole else drawn.astype(np.float32)}
+        return {
+            name: leaf.sample(self._rng, count, self._pair.action) for name, leaf in self.space.items()
+        }
+
+    def next(self, obs: Fields, state: Fields) -> Fields:
+        """Return the next action of every lane: the policy's, or mostly the one before."""
+        count = rows_of(state)
+        if self._pair.policy is not None:
+            return flatten(self._pair.policy(self._rng, obs, state), "action")
+        new = self.draw(count)
+        if self._held is None:
+            self._held = new
+        change = self._rng.random(count) < np.linspace(0.03, 1.0, count)
+        if self._pair.legal is not None:
+            change |= ~self._pair.legal(state, self._held)
+        for name, values in new.items():
+            self._held[name] = np.where(
+                change.reshape(-1, *(1,) * (values.ndim - 1)), values, self._held[name]
+            )
+        if self._pair.legal is not None:
+            self._held = self._legal(state, self._held)
+        return {name: value.copy() for name, value in self._held.items()}
+
+    def _legal(self, state: Fields, action: Fields) -> Fields:
+        assert self._pair.legal is not None
+        for _ in range(200):
+            bad = ~self._pair.legal(state, action)
+            if not bad.any():
+                return action
+            drawn = self.draw(len(bad))
+            for name, values in drawn.items():
+                action[name] = np.where(
+                    bad.reshape(-1, *(1,) * (values.ndim - 1)), values, action[name]
+                )
+        raise InputError(f"{self._pair.name}: no legal action among 200 drawn in some state; see legal")
+
+
+def visited(pair: Pair, count: int, seed: int) -> Cases:
+    """Return at least ``count`` states and actions of episodes that the reference plays."""
+    rng = np.random.default_rng([seed, 1])
+    actions = Actions(pair, rng)
+    seeds = rng.integers(0, 2**31, LANES)
+    now = pair.reference.reset(seeds)
+    lanes = pair.reference.lanes(seeds, None)
+    states, taken, steps = [], [], []
+    for _ in range(-(-count // LANES)):
+        action = actions.next(now.obs, now.state)
+        seeds = rng.integers(0, 2**31, LANES)
+        restartable = hasattr(lanes, "restart")
+        done = (
+            lanes.advance(action, seeds)
+            if restartable
+            else pair.reference.transition(now.state, action, seeds)
+        )
+        states.append(now.state)
+        taken.append(action)
+        steps.append(done)
+        now = _go_on(pair, lanes, done, rng)
+    played = join_steps([Steps(s.state, s.obs, s.outcome, s.final, None, s.info) for s in steps])
+    total = rows_of(played.outcome)
+    wide = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+    return Cases(wide, join(taken), np.full(total, "visited"), played)
+
+
+def _go_on(pair: Pair, lanes: Any, done: Steps, rng: np.random.Generator) -> Any:
+    """Return the moments to go on from: those after the step, of another episode where one ended."""
+    moments = []
+    for row in range(LANES):
+        seed = int(rng.integers(0, 2**31))
+        if not done.ended[row]:
+            moments.append(take_moments(_moments(done), [row]))
+        elif hasattr(lanes, "restart"):
+            moments.append(lanes.restart(row, seed))
+        else:
+            moments.append(pair.reference.reset(np.array([seed])))
+    return join_moments(moments)
+
+
+def _moments(steps: Steps) -> Any:
+    from parity.harness.sides.side import Moments
+
+    return Moments(steps.state, steps.obs)
+
+
+def drawn(pair: Pair, base: Cases, count: int, seed: int) -> Cases:
+    """Return ``count`` cases: visited states with declared fields drawn anew, and drawn actions."""
+    rng = np.random.default_rng([seed, 2])
+    actions = Actions(pair, rng)
+    rows = rng.integers(0, len(base), count)
+    state = take(base.state, rows)
+    unknown = sorted(set(pair.state) - set(state))
+    if unknown:
+        raise InputError(
+            f"{pair.name}: {', '.join(unknown)} has a domain and is no field of the state; "
+            f"the state has {', '.join(state)}"
+        )
+    whole = rng.random(count) < 0.7
+    for name, domain in pair.state.items():
+        old = state[name]
+        if domain.whole != (old.dtype.kind != "f"):
+            kind = "whole numbers" if domain.whole else "numbers with a fraction"
+            raise InputError(
+                f"{pair.name}: the domain of {name} has {kind} and the state has {old.dtype}; "
+                f"use {'real' if domain.whole else 'integer'}(...)"
+            )
+        new = domain.sample(rng, old.shape)
+        anew = (whole | (rng.random(count) < 0.5)).reshape(-1, *(1,) * (old.ndim - 1))
+        state[name] = np.where(anew, new, old.astype(new.dtype))
+    cases = Cases(state, actions.draw(count), np.full(count, "drawn"))
+    return possible(pair, cases)
+
+
+def possible(pair: Pair, cases: Cases) -> Cases:
+    """Return the cases whose states can occur and whose actions are legal."""
+    keep = np.ones(len(cases), bool)
+    if pair.possible is not None:
+        keep &= np.asarray(pair.possible(cases.state), bool)
+    if pair.legal is not None:
+        keep &= np.asarray(pair.legal(cases.state, cases.action), bool)
+    return cases.rows(np.flatnonzero(keep))
+
+
+def boundary(pair: Pair, known: Cases, code: Array, seed: int, pairs: int = 48) -> Cases | None:
+    """Return cases on both sides of where the reference's episodes end, by bisection between two
+    states.
+
+    Args:
+        pair: only its reference is driven, in double precision.
+        known: cases that were stepped.
+        code: int (N,), 0 where the episode went on; other numbers for each way to end.
+        seed: of the choice of states.
+        pairs: how many boundaries are looked for.
+    """
+    rng = np.random.default_rng([seed, 3])
+    names = [name for name, domain in pair.state.items() if not domain.whole]
+    ends, goes = np.flatnonzero(code), np.flatnonzero(code == 0)
+    if not names or not len(ends) or not len(goes) or not pair.reference.can_write:
+        return None
+    rows, others = rng.choice(ends, pairs), rng.choice(goes, pairs)
+    far = known.rows(rows)
+    start = {name: known.state[name][others].astype(np.float64) for name in names}
+    end = {name: far.state[name].astype(np.float64) for name in names}
+
+    def at(share: Array, pick: Any = slice(None)) -> Fields:
+        state = take(far.state, pick)
+        for name in names:
+            shape = (-1, *(1,) * (start[name].ndim - 1))
+            a, b = start[name][pick], end[name][pick]
+            domain = pair.state[name]
+            state[name] = np.clip(a + share.reshape(shape) * (b - a), domain.low, domain.high)
+        return state
+
+    def ended(share: Array) -> Array:
+        steps = pair.reference.transition(at(share), far.action, np.zeros(pairs, np.int64), double=True)
+        return steps.ended
+
+    low, high = np.zeros(pairs), np.ones(pairs)
+    usable = ~ended(low) & ended(high)
+    for _ in range(34):
+        middle = (low + high) / 2
+        there = ended(middle)
+        high, low = np.where(there, middle, high), np.where(there, low, middle)
+    chosen = np.flatnonzero(usable)
+    if not len(chosen):
+        return None
+    parts = []
+    for offset in (0.0, *OFFSETS):
+        share = np.clip(low[chosen] + offset, 0.0, 1.0)
+        parts.append(
+            Cases(at(share, chosen), take(far.action, chosen), np.full(len(chosen), "boundary"))
+        )
+    return possible(pair, concat(parts))
+
+
+def concat(parts: list[Cases]) -> Cases:
+    """Return several sets of cases, one after another, without what was played."""
+    return Cases(
+        join([part.state for part in parts]),
+        join([part.action for part in parts]),
+        np.concatenate([part.source for part in parts]),
+    )
+
+
+def simpler_actions(space: Space, name: str, value: Any, domain: Domain | None) -> list[Any]:
+    """Return scalar actions that are simpler to read than ``value``, simplest first."""
+    leaf = space.get(name)
+    if domain is None:
+        if leaf is None or leaf.low.size != 1:
+            return []
+        low, high = float(leaf.low.reshape(-1)[0]), float(leaf.high.reshape(-1)[0])
+        domain = Domain(low, high, leaf.kind == "discrete")
+    return domain.simpler(value)

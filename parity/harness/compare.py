@@ -1,0 +1,171 @@
+"""Equal, rounding or logic: the same cases in single and in double precision say which, field by field.
+
+What differs in single precision and agrees in double is rounding; what differs in double is logic.
+Where a side cannot compute in double precision, the port's own sensitivity stands in: a difference no
+larger than what a change of its inputs by one unit in the last place makes, many times over, is called
+rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from parity.harness.fields import Rule, close, exact
+from parity.harness.trees import Array
+
+EQUAL, ROUNDING, LOGIC = 0, 1, 2
+LABELS = ("equal", "rounding", "logic")
+
+RELATIVE, OF_FIELD = 2.0**-36, 1e-13
+"""What double precision may leave: a share of the number, and of the field's largest number."""
+SENSITIVITY = 16
+"""How many times what one unit in the last place of the inputs makes still is rounding."""
+
+
+@dataclass
+class FieldLabels:
+    """What was seen of one field in N cases.
+
+    Attributes:
+        labels: int8 (N,), :data:`EQUAL`, :data:`ROUNDING` or :data:`LOGIC`.
+        apart: float64 (N,), the largest difference of a case, in single precision.
+        ulps: float64 (N,), the same in units in the last place of the narrower side; 0 for whole
+            numbers.
+        beyond: bool (N,), rounding beyond the declared bound.
+        compared: bool (N,), which cases count.
+        apart_double: float64 (N,), as ``apart``, in double precision.
+    """
+
+    labels: Array
+    apart: Array
+    ulps: Array
+    beyond: Array
+    compared: Array
+    apart_double: Array = field(default_factory=lambda: np.zeros(0))
+
+
+def default_rule(reference: Array, port: Array) -> Rule:
+    """Return the rule of a field that none was declared for, by its dtypes."""
+    return close() if "f" in (reference.dtype.kind, port.dtype.kind) else exact()
+
+
+def narrower(a: Array, b: Array) -> np.dtype:
+    """Return the narrower floating dtype of two arrays; float64 for whole numbers."""
+    floats = [x.dtype for x in (a, b) if x.dtype.kind == "f"]
+    return min(floats, key=lambda dtype: dtype.itemsize) if floats else np.dtype(np.float64)
+
+
+def spacing(values: Array, dtype: np.dtype) -> Array:
+    """Return the distance to the next number of a dtype, in float64; 0 where a value is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = np.spacing(np.abs(values).astype(dtype)).astype(np.float64)
+    return np.where(np.isfinite(gaps), gaps, 0.0)
+
+
+def _per_case(values: Array) -> Array:
+    return values.reshape(len(values), -1).max(axis=1, initial=0)
+
+
+def discrete(a: Array, b: Array) -> bool:
+    """Say whether neither side holds numbers with a fraction."""
+    return "f" not in (a.dtype.kind, b.dtype.kind)
+
+
+def differ_in_single(rule: Rule, a: Array, b: Array) -> tuple[Array, Array, Array, Array]:
+    """Compare two arrays (N, ...) at the precision of the narrower.
+
+    Returns:
+        Where they differ (bool, their shape), by how much, in ulps, and where beyond the rule's bound.
+    """
+    if discrete(a, b) or rule.kind == "exact":
+        apart = rule.apart(a, b)
+        differs = ~((a == b) | (_nan(a) & _nan(b)))
+        return differs, apart, np.zeros(a.shape), np.zeros(a.shape, bool)
+    dtype = narrower(a, b)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x, y = a.astype(dtype), b.astype(dtype)
+    apart = rule.apart(x, y)
+    size = np.fmax(np.abs(x.astype(np.float64)), np.abs(y.astype(np.float64)))
+    gap = spacing(size, dtype)
+    ulps = np.where(apart > 0, apart / np.where(gap > 0, gap, 1.0), 0.0)
+    beyond = np.zeros(a.shape, bool)
+    if rule.ulps is not None:
+        beyond = (ulps > rule.ulps) & (apart > rule.floor)
+    return apart > 0, apart, ulps, beyond
+
+
+def differ_in_double(rule: Rule, a: Array, b: Array) -> tuple[Array, Array]:
+    """Compare two arrays (N, ...) of the double-precision run: where they differ, and by how much.
+
+    A side that stores a number in single precision after computing it in double may be off by half a
+    unit in its last place; nothing else is allowed but what double precision itself rounds.
+    """
+    if discrete(a, b) or rule.kind == "exact":
+        return ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
+    apart = rule.apart(a, b)
+    size = np.abs(a.astype(np.float64))
+    finite = np.where(np.isfinite(size), size, 0.0)
+    largest = finite.max(axis=0, initial=0.0)
+    allowed = RELATIVE * finite + OF_FIELD * largest
+    for side in (a, b):
+        if side.dtype.kind == "f" and side.dtype.itemsize < 8:
+            allowed = allowed + 0.5 * (1 + 1e-6) * spacing(
+                np.maximum(size, np.abs(b.astype(np.float64))), side.dtype
+            )
+    return apart > allowed, apart
+
+
+def _nan(values: Array) -> Array:
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+
+
+def label(
+    rule: Rule,
+    single: tuple[Array, Array],
+    double: tuple[Array, Array] | None,
+    compared: Array,
+    nudged: list[Array] | None = None,
+) -> FieldLabels:
+    """Label one field of N cases.
+
+    Args:
+        rule: of the field.
+        single: reference's and port's values (N, ...) of the run in native precision.
+        double: the same of the run in double precision, None if there was none.
+        compared: bool (N,), which cases count.
+        nudged: without ``double``, the port's values after its inputs were changed by one unit in the
+            last place, several times.
+    """
+    a, b = single
+    differs, apart, ulps, beyond = differ_in_single(rule, a, b)
+    labels = np.where(_per_case(differs), ROUNDING, EQUAL).astype(np.int8)
+    apart_double = np.zeros(len(a))
+    if double is not None:
+        logic, wide = differ_in_double(rule, *double)
+        apart_double = _per_case(wide)
+    else:
+        logic = differs & ~_within_sensitivity(rule, a, b, nudged)
+    labels = np.where(_per_case(logic), LOGIC, labels).astype(np.int8)
+    labels[~compared] = EQUAL
+    return FieldLabels(
+        labels=labels,
+        apart=np.where(compared, _per_case(apart), 0.0),
+        ulps=np.where(compared, _per_case(ulps), 0.0),
+        beyond=_per_case(beyond).astype(bool) & compared,
+        compared=compared,
+        apart_double=apart_double,
+    )
+
+
+def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | None) -> Array:
+    """Say where a difference is no more than what tiny changes of the inputs make."""
+    if not nudged:
+        return np.zeros(a.shape, bool)
+    if discrete(a, b) or rule.kind == "exact":
+        return np.any([a == other for other in nudged], axis=0)
+    dtype = narrower(a, b)
+    spread = np.max([rule.apart(b, other) for other in nudged], axis=0)
+    allowed = SENSITIVITY * (spread + spacing(a.astype(np.float64), dtype))
+    return np.asarray(rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)

@@ -1,0 +1,102 @@
+"""Questions about runs of one side: the same seed twice, jitted or not, one environment or many."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.compare import default_rule, narrower, spacing
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.side import Steps
+from parity.harness.trees import Array
+
+FEW = 8
+FORM_ULPS = 512
+"""Units in the last place of a case's largest number by which two compiled forms may differ."""
+
+
+def ask_forms(judge: Judge, cases: Cases) -> list[Answer]:
+    """Ask about determinism and compiled forms."""
+    answers = [_same_seed(judge, cases)]
+    names: dict[Literal["eager", "one"], str] = {
+        "eager": "eager against jitted",
+        "one": "one environment against a batch",
+    }
+    for form, question in names.items():
+        answers.append(_form(judge, cases, form, question))
+    return answers
+
+
+def _same_seed(judge: Judge, cases: Cases) -> Answer:
+    """Ask whether one seed gives one result on each side."""
+    question = "the same seed twice"
+    seeds = np.arange(32)
+    few = cases.rows(np.arange(min(32, len(cases))))
+    state = judge.states(few, False)
+    for word, side in (("reference", judge.pair.reference), ("port", judge.pair.port)):
+        one, two = side.reset(seeds), side.reset(seeds)
+        for name, value in {**one.state, **one.obs}.items():
+            if not np.array_equal(
+                value, {**two.state, **two.obs}[name], equal_nan=value.dtype.kind == "f"
+            ):
+                return Answer(
+                    question, "different", f"the {word}'s reset gives another {name} for one seed"
+                )
+        if not side.can_write:
+            continue
+        again = [side.transition(state, few.action, np.arange(len(few))).fields for _ in range(2)]
+        for name, value in again[0].items():
+            if not np.array_equal(value, again[1][name], equal_nan=value.dtype.kind == "f"):
+                return Answer(
+                    question, "different", f"the {word}'s step gives another {name} for one seed"
+                )
+    return Answer(question, "same", "gives the same reset and the same step on each side")
+
+
+def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: str) -> Answer:
+    """Ask whether another form of the port's step gives the same but for rounding."""
+    port = judge.pair.port
+    if not isinstance(port, FunctionalSide):
+        return Answer(question, "not asked", "the port is no pure function")
+    few = cases.rows(np.arange(min(FEW, len(cases))))
+    state, seeds = judge.states(few, False), np.arange(len(few))
+    batch = port.transition(state, few.action, seeds)
+    try:
+        other = port.transition_as(form, state, few.action, seeds)
+    except Exception as error:  # a step that cannot run in this form is a finding of its own
+        return Answer(question, "different", f"raises {type(error).__name__}: {str(error)[:160]}")
+    largest, worst = _distance(batch, other)
+    if largest > FORM_ULPS:
+        return Answer(
+            question, "different", f"{worst} differs by {largest:.0f} ulps in {len(few)} cases"
+        )
+    words = "to the bit" if largest == 0 else f"but for rounding (up to {largest:.1f} ulps, {worst})"
+    return Answer(question, "same", f"the port gives the same {words} in {len(few)} cases")
+
+
+def _distance(a: Steps, b: Steps) -> tuple[float, str]:
+    """Return the largest difference of any field, as :func:`form_distance`, and the field."""
+    largest, worst = 0.0, ""
+    for name, x in a.fields.items():
+        y = b.fields[name]
+        apart = form_distance(x, y)
+        if apart > largest:
+            largest, worst = apart, name
+    return largest, worst
+
+
+def form_distance(x: Array, y: Array) -> float:
+    """Return how far two runs (N, ...) of one function are apart: the largest difference in units in
+    the last place of the largest number in its case; infinite where whole numbers or flags differ."""
+    rule = default_rule(x, y)
+    apart = rule.apart(x, y).reshape(len(x), -1).max(axis=1, initial=0)
+    if rule.kind == "exact":
+        return math.inf if (apart > 0).any() else 0.0
+    size = np.abs(x.astype(np.float64)).reshape(len(x), -1).max(axis=1, initial=1e-3)
+    size = np.where(np.isfinite(size), size, 1e-3)
+    return float((apart / spacing(size, narrower(x, y))).max(initial=0))

@@ -1,0 +1,131 @@
+"""Two-sample tests: whether both sides draw from one distribution, with a stated false-alarm rate."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.harness.trees import Array, Fields
+
+ALPHA = 1e-6
+"""Chance that one family of tests calls two equal distributions different."""
+MOST_NUMBERS, MOST_PAIRS = 256, 40
+
+
+@dataclass
+class Comparison:
+    """Result of a family of tests.
+
+    Attributes:
+        differs: by name of what was tested, a sentence on how it differs.
+        tests: how many there were.
+        smallest: the largest gap between two distribution functions that can go unnoticed.
+    """
+
+    differs: dict[str, str]
+    tests: int
+    smallest: float
+
+
+def compare_samples(reference: Fields, port: Fields, alpha: float = ALPHA) -> Comparison:
+    """Compare two samples: each number's distribution, range and count of distinct values, and the
+    distributions of sums and differences of numbers.
+
+    Args:
+        reference, port: fields (N, ...) and (M, ...) of the same names and shapes.
+        alpha: chance of any false alarm, shared out evenly (Bonferroni).
+    """
+    columns = _columns(reference, port)
+    tests = columns + _combined(columns)
+    count = max(len(tests) + 4 * len(columns), 1)
+    level = alpha / count
+    differs: dict[str, str] = {}
+    for name, a, b in columns:
+        if _beyond_the_other(a, b) < level:
+            differs[name] = _sentence(name, a, b, _kolmogorov(a, b)[0])
+    for name, a, b in tests:
+        gap, chance = _kolmogorov(a, b)
+        if chance < level:
+            differs[name] = _sentence(name, a, b, gap)
+    for name, a, b in columns:
+        few = _too_few(a, b)
+        if few and name not in differs:
+            differs[name] = few
+    n, m = len(next(iter(reference.values()))), len(next(iter(port.values())))
+    smallest = math.sqrt(math.log(2 / level) * (n + m) / (2 * n * m))
+    return Comparison(differs, count, min(smallest, 1.0))
+
+
+def _columns(reference: Fields, port: Fields) -> list[tuple[str, Array, Array]]:
+    """Return every number of every field by name, evenly spaced ones of large fields."""
+    columns = []
+    for name, value in reference.items():
+        a = value.reshape(len(value), -1).astype(np.float64)
+        b = port[name].reshape(len(port[name]), -1).astype(np.float64)
+        places = np.unique(np.linspace(0, a.shape[1] - 1, min(a.shape[1], MOST_NUMBERS)).astype(int))
+        for place in places:
+            label = name if value.ndim == 1 else f"{name}[{place}]"
+            columns.append((label, a[:, place], b[:, place]))
+    return columns
+
+
+def _combined(columns: list[tuple[str, Array, Array]]) -> list[tuple[str, Array, Array]]:
+    """Return sums and differences of pairs of numbers that vary, which show how they depend."""
+    varying = [(name, a, b) for name, a, b in columns if a.std() > 0]
+    combined = []
+    for (one, a, b), (two, c, d) in itertools.islice(itertools.combinations(varying, 2), MOST_PAIRS):
+        scale, other = a.std(), c.std()
+        for sign, word in ((1, "+"), (-1, "-")):
+            mine, theirs = a / scale + sign * c / other, b / scale + sign * d / other
+            # what cancels but for rounding is a constant on one side and not quite on the other
+            combined.append((f"{one} {word} {two}, scaled", mine.round(6), theirs.round(6)))
+    return combined
+
+
+def _kolmogorov(a: Array, b: Array) -> tuple[float, float]:
+    """Return the largest gap between two empirical distribution functions, and a bound on its chance.
+
+    The bound is the first term of Kolmogorov's series, which is conservative, with ties as well.
+    """
+    values = np.concatenate([a, b])
+    values.sort()
+    below = np.searchsorted(np.sort(a), values, side="right") / len(a)
+    other = np.searchsorted(np.sort(b), values, side="right") / len(b)
+    gap = float(np.max(np.abs(below - other)))
+    size = len(a) * len(b) / (len(a) + len(b))
+    return gap, min(1.0, 2 * math.exp(-2 * size * gap**2))
+
+
+def _beyond_the_other(a: Array, b: Array) -> float:
+    """Return the smallest chance that so many draws of one side lie beyond all of the other's.
+
+    Of draws from one distribution, the outermost j all come from one side with a chance of about its share
+    to the power of j. So a range that is a few hundredths narrower is seen.
+    """
+    chance = 1.0
+    for one, two in ((a, b), (b, a)):
+        share = len(one) / (len(one) + len(two))
+        for many in ((one < two.min()).sum(), (one > two.max()).sum()):
+            chance = min(chance, float(share**many))
+    return chance
+
+
+def _too_few(a: Array, b: Array) -> str:
+    """Return a sentence if the port takes far fewer distinct values than the reference, or nothing."""
+    mine, theirs = len(np.unique(a)) / len(a), len(np.unique(b)) / len(b)
+    if mine > 0.9 and theirs < 0.5:
+        one, two = len(np.unique(a)), len(np.unique(b))
+        return f"takes {two} distinct values in {len(b)} draws, the reference {one}"
+    return ""
+
+
+def _sentence(name: str, a: Array, b: Array, gap: float) -> str:
+    def words(x: Array) -> str:
+        if x.min() == x.max():
+            return f"always {x[0]:.6g}"
+        return f"from {x.min():.4g} to {x.max():.4g}, mean {x.mean():.4g}"
+
+    return f"{words(a)} on the reference; {words(b)} on the port (gap {gap:.2f})"

@@ -1,0 +1,123 @@
+"""Questions about spaces: dtype, shape and bounds of observations and actions, and beyond them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.findings import Answer
+from parity.harness.judge import Evidence, Judge
+from parity.harness.spaces import Leaf, Space
+from parity.harness.trees import Fields, take
+
+BEYOND = 64
+
+
+def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
+    """Ask about observations and actions."""
+    mine, theirs = judge.pair.reference.spaces(), judge.pair.port.spaces()
+    return [
+        _observation(evidence[0]),
+        _bounds("observation bounds", mine["obs"], theirs["obs"]),
+        _inside(evidence, mine["obs"], theirs["obs"]),
+        _bounds("action space", mine["action"], theirs["action"]),
+        _beyond(judge, evidence[0], mine["action"]),
+    ]
+
+
+def _kinds(fields: Fields) -> dict[str, str]:
+    return {name: f"{value.dtype} of shape {value.shape[1:]}" for name, value in fields.items()}
+
+
+def _observation(evidence: Evidence) -> Answer:
+    mine, theirs = _kinds(evidence.native.reference.obs), _kinds(evidence.native.port.obs)
+    reference = "; ".join(f"{name} {kind}" for name, kind in mine.items())
+    port = "; ".join(f"{name} {kind}" for name, kind in theirs.items())
+    same = mine == theirs
+    text = f"both: {reference}" if same else f"reference: {reference}; port: {port}"
+    return Answer("observation dtype and shape", "same" if same else "different", text, reference, port)
+
+
+def _words(space: Space) -> str:
+    return "; ".join(leaf.describe() for leaf in space.values())
+
+
+def _alike(a: Leaf, b: Leaf) -> bool:
+    if (a.kind, a.shape) != (b.kind, b.shape):
+        return False
+    if a.kind == "box" and a.dtype != b.dtype:
+        return False
+    with np.errstate(over="ignore"):
+        ends = [
+            (x.astype(np.float32), y.astype(np.float32)) for x, y in ((a.low, b.low), (a.high, b.high))
+        ]
+    return all(np.array_equal(x, y) for x, y in ends)
+
+
+def _bounds(question: str, mine: Space | None, theirs: Space | None) -> Answer:
+    if mine is None or theirs is None:
+        side = "reference" if mine is None else "port"
+        return Answer(question, "not asked", f"the {side} declares none")
+    same = set(mine) == set(theirs) and all(_alike(mine[name], theirs[name]) for name in mine)
+    a, b = _words(mine), _words(theirs)
+    text = f"both: {a}" if same else f"reference: {a}; port: {b}"
+    return Answer(question, "same" if same else "different", text, a, b)
+
+
+def _inside(evidence: list[Evidence], mine: Space | None, theirs: Space | None) -> Answer:
+    """Ask whether observations of visited states stay within the bounds that their side declares."""
+    question = "observations stay inside their bounds"
+    outside = []
+    asked = 0
+    for side, space in (("reference", mine), ("port", theirs)):
+        for name, leaf in (space or {}).items():
+            for one in evidence:
+                rows = one.cases.source == "visited"
+                values = getattr(one.native, side).obs.get(name)
+                if values is None or not rows.any() or values.shape[1:] != leaf.shape:
+                    continue
+                asked += 1
+                bad = int((~leaf.contains(values[rows])).sum())
+                if bad:
+                    outside.append(f"{bad} of the {side}'s are outside")
+    if not asked:
+        return Answer(question, "not asked", "no side declares bounds of what it shows")
+    if outside:
+        return Answer(question, "different", "; ".join(outside))
+    return Answer(question, "same", "all of both sides' in visited states")
+
+
+def _beyond(judge: Judge, evidence: Evidence, space: Space | None) -> Answer:
+    """Ask what actions beyond the bounds do: both sides must clip alike, use alike or refuse."""
+    question = "actions beyond the bounds"
+    boxes = {
+        name: leaf
+        for name, leaf in (space or {}).items()
+        if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all()
+    }
+    if not boxes:
+        return Answer(question, "not asked", "the action space has no bounds that numbers could exceed")
+    rows = np.arange(min(BEYOND, len(evidence.cases)))
+    action = take(evidence.cases.action, rows)
+    rng = np.random.default_rng(0)
+    for name, leaf in boxes.items():
+        width = leaf.high - leaf.low
+        far = leaf.high + width * rng.uniform(0.01, 1.0, (len(rows), *leaf.shape))
+        near = leaf.low - width * rng.uniform(0.01, 1.0, (len(rows), *leaf.shape))
+        upper = (rng.random(len(rows)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
+        action[name] = np.where(upper, far, near).astype(action[name].dtype)
+    cases = Cases(take(evidence.cases.state, rows), action, evidence.cases.source[rows])
+    try:
+        stepped = judge.step(cases)
+    except Exception as error:  # whatever a foreign environment raises is its answer
+        return Answer(question, "note", f"a side raises {type(error).__name__}: {str(error)[:120]}")
+    wrong = [name for name in stepped.labels if stepped.wrong(name).any()]
+    if not wrong:
+        return Answer(question, "same", f"both sides do the same in {len(rows)} cases")
+    name = wrong[0]
+    row = int(np.flatnonzero(stepped.wrong(name))[0])
+    arm = stepped.double or stepped.native
+    a, b = arm.reference.fields[name][row].tolist(), arm.port.fields[name][row].tolist()
+    shown = {one: value[row].tolist() for one, value in action.items()}
+    text = f"{', '.join(wrong)} differ; with {shown} {name} is {a} on the reference and {b} on the port"
+    return Answer(question, "different", text, str(a), str(b))

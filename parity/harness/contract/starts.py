@@ -1,0 +1,122 @@
+"""Questions about how episodes begin: the reset's distribution, and the one after a restart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.harness.contract.forms import FORM_ULPS, form_distance
+from parity.harness.contract.samples import ALPHA, Comparison, compare_samples
+from parity.harness.findings import Answer
+from parity.harness.judge import Evidence, Judge
+from parity.harness.sides.side import Moments, join_moments, take_moments
+from parity.harness.trees import Fields
+
+FLIPPED = 0.05
+"""Share of ends that two compiled forms may put on different sides of a threshold, by rounding."""
+
+
+def ask_resets(judge: Judge, count: int, seed: int) -> tuple[list[Answer], Moments]:
+    """Ask whether both sides' resets come from one distribution; return the reference's resets too."""
+    pair = judge.pair
+    rng = np.random.default_rng([seed, 5])
+    mine = pair.reference.reset(rng.choice(2**31, count, replace=False))
+    theirs = pair.port.reset(rng.choice(2**31, count, replace=False))
+    result = compare_samples(*_comparable(judge, mine, theirs))
+    return [_answer("reset distribution", result, count, count)], mine
+
+
+def ask_restarts(judge: Judge, evidence: list[Evidence], resets: Moments) -> list[Answer]:
+    """Ask whether the port's own restart begins an episode as a reset does, and hands out the end."""
+    steps = [(one.native.port, one.native.reference) for one in evidence]
+    restarts = [
+        take_moments(port.restart, np.flatnonzero(port.ended))
+        for port, _ in steps
+        if port.restart is not None
+    ]
+    question, final = "restart after an end", "final observation"
+    if not restarts:
+        text = "the port does not restart by itself within a step"
+        return [Answer(question, "not asked", text), Answer(final, "not asked", text)]
+    answers = [_kept_where_none_ended(evidence)]
+    began = join_moments(restarts)
+    ends = len(next(iter(began.state.values()))) if began.state else 0
+    if ends < 20:
+        answers.append(
+            Answer(question, "not asked", f"only {ends} episodes of the port ended; 20 are needed")
+        )
+    else:
+        obs = {name: value for name, value in began.obs.items() if not name.startswith("final ")}
+        mine, theirs = _comparable(judge, resets, Moments(began.state, obs))
+        answers.append(
+            _answer(question, compare_samples(mine, theirs), len(next(iter(mine.values()))), ends)
+        )
+    answers.append(_final_observation(evidence))
+    return answers
+
+
+def _comparable(judge: Judge, mine: Moments, theirs: Moments) -> tuple[Fields, Fields]:
+    a, b = {**mine.state, **mine.obs}, {**theirs.state, **theirs.obs}
+    names = [name for name in a if name in b and a[name].shape[1:] == b[name].shape[1:]]
+    return {name: a[name] for name in names}, {name: b[name] for name in names}
+
+
+def _answer(question: str, result: Comparison, mine: int, theirs: int) -> Answer:
+    power = (
+        f"{result.tests} two-sample tests on {mine:,} and {theirs:,} draws, chance of a false alarm "
+        f"{ALPHA:g} in all; gaps of {result.smallest:.2f} between distribution functions are seen"
+    )
+    if not result.differs:
+        return Answer(question, "same", f"no difference in {power}")
+    first = [f"{name}: {text}" for name, text in result.differs.items()]
+    more = f"; and {len(first) - 4} more" if len(first) > 4 else ""
+    return Answer(question, "different", f"{'; '.join(first[:4])}{more}. {power[0].upper()}{power[1:]}")
+
+
+def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
+    """Ask whether the step that restarts is the same step as the one that does not."""
+    question = "restart only at an end"
+    for one in evidence:
+        steps = one.native.port
+        if steps.restart is None:
+            continue
+        restart = {**steps.restart.state, **steps.restart.obs}
+        ends = restart["final terminated"] | restart["final truncated"]
+        going = ~steps.ended & ~ends
+        for name, value in {**steps.state, **steps.obs}.items():
+            if going.any() and form_distance(value[going], restart[name][going]) > FORM_ULPS:
+                return Answer(
+                    question, "different", f"{name} changes in a step that does not end the episode"
+                )
+        for name, value in steps.outcome.items():
+            other = restart[f"final {name}"]
+            same = ends == steps.ended
+            for flag in ("terminated", "truncated"):
+                same &= steps.outcome[flag] == restart[f"final {flag}"]
+            apart = same.any() and form_distance(value[same], other[same]) > FORM_ULPS
+            flips = int((~same & (one.cases.source != "boundary")).sum())
+            if apart or flips > FLIPPED * max(int((~going).sum()), 40):
+                text = f"{name} is another in the step that restarts than in the one that does not"
+                return Answer(question, "different", text)
+    return Answer(
+        question, "same", "where no episode ended, state and observation are those of the step"
+    )
+
+
+def _final_observation(evidence: list[Evidence]) -> Answer:
+    question = "final observation"
+    ends = 0
+    for one in evidence:
+        steps = one.native.port
+        if steps.restart is None:
+            continue
+        for name, value in steps.obs.items():
+            shown = steps.restart.obs.get(f"final {name}")
+            if shown is None:
+                return Answer(
+                    question, "note", f"the port's restart does not hand out the final {name}"
+                )
+            ended = steps.ended
+            ends += int(ended.sum())
+            if ended.any() and form_distance(value[ended], shown[ended]) > FORM_ULPS:
+                return Answer(question, "different", f"the final {name} handed out is not the last one")
+    return Answer(question, "same", f"handed out as it was at {ends:,} ends")

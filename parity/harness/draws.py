@@ -1,0 +1,126 @@
+"""Transitions that draw random numbers: which fields do, and whether both sides draw alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.contract.samples import ALPHA, compare_samples
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from parity.harness.pair import Pair
+from parity.harness.sides.side import Steps
+from parity.harness.trees import Array, Fields
+
+QUESTION = "draws within a step"
+PROBES, SEEDS = 24, 6
+STATES, DRAWS = 12, 600
+MOST_KINDS = 200
+
+
+def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the fields that the reference, and that the port, draws within a step.
+
+    A few states are stepped with several seeds; what changes with the seed is drawn.
+    """
+    rows = np.unique(np.linspace(0, len(probe) - 1, min(PROBES, len(probe))).astype(int))
+    few = probe.rows(np.repeat(rows, SEEDS))
+    seeds = np.tile(np.arange(SEEDS), len(rows))
+    changing = []
+    for side in (pair.reference, pair.port):
+        if not side.can_write:
+            changing.append(frozenset[str]())
+            continue
+        fields = side.transition(few.state, few.action, seeds).fields
+        changing.append(frozenset(name for name, value in fields.items() if _varies(value, SEEDS)))
+    return changing[0], changing[1]
+
+
+def _varies(values: Array, block: int) -> bool:
+    rows = values.reshape(-1, block, *values.shape[1:])
+    same = (rows == rows[:, :1]) | (rows != rows)
+    return not same.all()
+
+
+def ask_draws(
+    judge: Judge, cases: Cases, mine: frozenset[str], theirs: frozenset[str], seed: int
+) -> Answer:
+    """Ask whether steps that draw random numbers do so alike, from the same states."""
+    if not mine | theirs:
+        return Answer(QUESTION, "same", "neither side draws: a step depends on state and action alone")
+    if mine != theirs:
+        only = [
+            f"only the {side} draws {', '.join(sorted(names))}"
+            for side, names in (("reference", mine - theirs), ("port", theirs - mine))
+            if names
+        ]
+        return Answer(QUESTION, "different", "; ".join(only))
+    if not (judge.pair.reference.can_write and judge.pair.port.can_write):
+        return Answer(
+            QUESTION, "not asked", "both sides must be put in one state many times; give write"
+        )
+    rng = np.random.default_rng([seed, 6])
+    rows = rng.choice(len(cases), min(STATES, len(cases)), replace=False)
+    first = ""
+    smallest = tests = 0.0
+    for row in rows:
+        many = cases.rows(np.full(DRAWS, row))
+        state = judge.states(many, False)
+        a = _drawn(judge.pair.reference.transition(state, many.action, _seeds(rng)), mine)
+        b = _drawn(judge.pair.port.transition(state, many.action, _seeds(rng)), mine)
+        result = compare_samples(a, b, ALPHA / (2 * len(rows)))
+        smallest, tests = max(smallest, result.smallest), tests + result.tests
+        found = [f"{name}: {text}" for name, text in result.differs.items()]
+        joint = _joint(a, b, ALPHA / (2 * len(rows)))
+        if joint:
+            found.append(joint)
+        if found and not first:
+            where = {name: value[row].tolist() for name, value in cases.state.items()}
+            what = {name: value[row].tolist() for name, value in cases.action.items()}
+            first = f"{'; '.join(found[:3])}; from state {where} with {what}"
+    names = ", ".join(sorted(mine))
+    power = (
+        f"{len(rows)} states, {DRAWS} draws each, {tests:.0f} two-sample tests, chance of a false "
+        f"alarm {ALPHA:g} in all; gaps of {smallest:.2f} between distribution functions are seen"
+    )
+    if first:
+        return Answer(QUESTION, "different", f"{first}. {power}")
+    return Answer(QUESTION, "same", f"both draw {names} from the same distributions: {power}")
+
+
+def _seeds(rng: np.random.Generator) -> Array:
+    return rng.choice(2**31, DRAWS, replace=False)
+
+
+def _drawn(steps: Steps, names: frozenset[str]) -> Fields:
+    return {name: value for name, value in steps.fields.items() if name in names}
+
+
+def _joint(a: Fields, b: Fields, alpha: float) -> str:
+    """Compare how often each combination of drawn fields comes, where there are few (chi-squared)."""
+    from scipy.stats import chi2
+
+    rows = [
+        np.concatenate([v.reshape(len(v), -1).astype(np.float32) for v in side.values()], axis=1)
+        for side in (a, b)
+    ]
+    kinds, which = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
+    if len(kinds) > MOST_KINDS or len(kinds) < 2:
+        return ""
+    counts = [
+        np.bincount(part, minlength=len(kinds)) for part in np.split(which.reshape(-1), [len(rows[0])])
+    ]
+    both = np.stack(counts).astype(float)
+    rare = both.sum(0) < 20
+    table = np.concatenate([both[:, ~rare], both[:, rare].sum(1, keepdims=True)], axis=1)
+    table = table[:, table.sum(0) > 0]
+    expected = table.sum(0) * table.sum(1, keepdims=True) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    if table.shape[1] < 2 or chi2.sf(statistic, table.shape[1] - 1) >= alpha:
+        return ""
+    share = np.abs(table[0] / table[0].sum() - table[1] / table[1].sum())
+    worst = int(np.argmax(share))
+    rates = table[:, worst] / table.sum(1)
+    return (
+        f"one outcome comes in {rates[0]:.1%} of the reference's draws and {rates[1]:.1%} of the port's"
+    )

@@ -1,0 +1,185 @@
+"""Words that declare fields: how far apart two values may be, and which values a state may have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.trees import Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How two values of a field are compared.
+
+    Attributes:
+        kind: "exact": equal, value for value (minus zero equals zero); "close": numbers with a
+            fraction, of which double precision says what is rounding; "angle": the same on a circle.
+        ulps: a bound on rounding in units in the last place, beside :attr:`floor`; None for no bound.
+        floor: an absolute difference that the bound always allows.
+        period: of an angle.
+    """
+
+    kind: Literal["exact", "close", "angle"]
+    ulps: int | None = None
+    floor: float = 0.0
+    period: float = 0.0
+
+    def apart(self, a: Array, b: Array) -> Array:
+        """Return absolute differences in float64, on the circle for an angle; 0 where both are NaN."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            x, y = a.astype(np.float64), b.astype(np.float64)
+            difference = np.abs(x - y)
+            if self.period:
+                difference = np.mod(difference, self.period)
+                difference = np.minimum(difference, self.period - difference)
+        same = (x == y) | (np.isnan(x) & np.isnan(y))
+        return np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
+
+    def describe(self) -> str:
+        """Return the rule in words."""
+        if self.kind == "exact":
+            return "equal"
+        circle = f" on a circle of {self.period:.6g}" if self.period else ""
+        if self.ulps is None:
+            return f"equal but for rounding{circle}"
+        return f"equal but for rounding within {self.ulps} ulps or {self.floor:g}{circle}"
+
+
+def exact() -> Rule:
+    """Return the rule of whole numbers and flags: equal."""
+    return Rule("exact")
+
+
+def close(ulps: int | None = None, floor: float = 0.0) -> Rule:
+    """Return the rule of numbers with a fraction: equal but for rounding, which may be bounded.
+
+    Args:
+        ulps: most units in the last place of the narrower side; no bound by default.
+        floor: an absolute difference that is always allowed beside them.
+    """
+    return Rule("close", _natural("ulps", ulps), _positive("floor", floor))
+
+
+def angle(period: float = 2 * math.pi, ulps: int | None = None, floor: float = 0.0) -> Rule:
+    """Return the rule of angles: as :func:`close`, on a circle; a full turn is no difference."""
+    if not period > 0:
+        raise InputError(f"angle: a period of {period} is not positive; give 2 * pi, or 360")
+    return Rule("angle", _natural("ulps", ulps), _positive("floor", floor), period)
+
+
+def _natural(name: str, value: int | None) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise InputError(f"{name} is {value!r}; give a whole number from 0, or None for no bound")
+    return value
+
+
+def _positive(name: str, value: float) -> float:
+    if not (isinstance(value, int | float) and 0 <= value < math.inf):
+        raise InputError(f"{name} is {value!r}; give a number from 0")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Which values a field of a state, or an action, may have, and which of them are aimed at.
+
+    Attributes:
+        low, high: ends, both included.
+        whole: whole numbers only.
+        aims: values at and about which cases are placed, such as a threshold.
+    """
+
+    low: float
+    high: float
+    whole: bool
+    aims: tuple[float, ...] = ()
+
+    def __or__(self, other: Near) -> Domain:
+        """Return the domain with further values to aim at."""
+        if not isinstance(other, Near):
+            raise InputError(f"{other!r} cannot be added to a domain; write real(0, 1) | near(0.5)")
+        return replace(self, aims=(*self.aims, *other.values))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Return values of a shape: float64, or int64 where whole.
+
+        Most are uniform; the others are zero, an end, or at and about a value aimed at, by a few units
+        in the last place of float32 and by small shares of it.
+        """
+        aims = np.array([*self.aims, self.low, self.high], np.float64)
+        aims = aims[(aims >= self.low) & (aims <= self.high)]
+        about = rng.choice(aims, shape)
+        if self.whole:
+            drawn = rng.integers(int(self.low), int(self.high), shape, endpoint=True)
+            beside = about.astype(np.int64) + rng.integers(-2, 2, shape, endpoint=True)
+            picked = np.where(rng.random(shape) < 0.35, beside, drawn)
+            return np.clip(picked, int(self.low), int(self.high))
+        uniform = rng.uniform(self.low, self.high, shape)
+        steps = rng.integers(-12, 12, shape, endpoint=True) * np.spacing(
+            np.abs(about).astype(np.float32)
+        )
+        shares = rng.choice([-1.0, 1.0], shape) * 10.0 ** rng.uniform(-8, -1, shape)
+        close_by = about + np.where(
+            rng.random(shape) < 0.5, steps, shares * np.maximum(np.abs(about), 1e-3)
+        )
+        small = uniform * 10.0 ** rng.uniform(-6, 0, shape)
+        kind = rng.random(shape)
+        choices = [np.zeros(shape), about, close_by, small]
+        reals = np.select([kind < 0.10, kind < 0.15, kind < 0.35, kind < 0.42], choices, uniform)
+        return np.clip(reals, self.low, self.high)
+
+    def simpler(self, value: float) -> list[Any]:
+        """Return values of the domain that are simpler to read than ``value``, simplest first."""
+        near = sorted(self.aims, key=lambda aim: abs(aim - value))[:1]
+        rounded = [round(value, digits) for digits in range(7)] if not self.whole else []
+        ends = [self.low, self.high]
+        options = [0, 1, -1, *near, *rounded, *ends]
+        if self.whole:
+            options = [int(option) for option in (*options, value // 2, value - 1)]
+        inside = [option for option in options if self.low <= option <= self.high and option != value]
+        return list(dict.fromkeys(inside))
+
+
+@dataclass(frozen=True)
+class Near:
+    """Values to aim at; added to a domain with ``|``."""
+
+    values: tuple[float, ...]
+
+
+def real(low: float, high: float) -> Domain:
+    """Return the domain of numbers from ``low`` to ``high``, both included."""
+    _ordered("real", low, high)
+    return Domain(float(low), float(high), whole=False)
+
+
+def integer(low: int, high: int) -> Domain:
+    """Return the domain of whole numbers from ``low`` to ``high``, both included."""
+    _ordered("integer", low, high)
+    if int(low) != low or int(high) != high:
+        raise InputError(f"integer({low}, {high}): the ends must be whole numbers; use real for others")
+    return Domain(low, high, whole=True)
+
+
+def near(*values: float) -> Near:
+    """Return values to aim at, such as thresholds: ``real(-2.4, 2.4) | near(2.4, -2.4)``."""
+    if not values or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+        raise InputError(f"near{values}: give at least one number, and finite ones")
+    return Near(tuple(float(value) for value in values))
+
+
+def _ordered(word: str, low: float, high: float) -> None:
+    if (
+        not (isinstance(low, int | float) and isinstance(high, int | float))
+        or not -math.inf < low < math.inf
+    ):
+        raise InputError(f"{word}({low!r}, {high!r}): the ends must be finite numbers")
+    if not (low <= high < math.inf):
+        raise InputError(
+            f"{word}({low}, {high}): the second end must be finite and not below the first"
+        )

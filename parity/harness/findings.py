@@ -1,0 +1,120 @@
+"""What a verification finds: a verdict for every field, an answer to every question."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Status = Literal["same", "different", "accepted", "note", "not asked"]
+
+
+@dataclass
+class Answer:
+    """The answer to one question of the contract.
+
+    Attributes:
+        question: its name, by which a difference can be accepted.
+        status: "different" fails the pair; "note" tells of something that no comparison can call wrong;
+            "not asked" says why the question could not be put.
+        text: the finding in a sentence.
+        reference, port: what each side does, where that is short.
+        reason: why a difference is accepted.
+    """
+
+    question: str
+    status: Status
+    text: str
+    reference: str = ""
+    port: str = ""
+    reason: str = ""
+
+
+@dataclass
+class SmallestCase:
+    """A case in which fields differ, made as simple as it could be.
+
+    Attributes:
+        state, action: what both sides were given, as plain values.
+        reference, port: the values afterwards of the fields that differ.
+        cases: how many cases differ in just these fields.
+        source: where the case was met: visited, drawn or boundary.
+        command: a command line that shows it again.
+    """
+
+    state: dict[str, Any]
+    action: Any
+    reference: dict[str, Any]
+    port: dict[str, Any]
+    cases: int
+    source: str
+    command: str = ""
+
+
+@dataclass
+class FieldVerdict:
+    """What was found of one field.
+
+    Attributes:
+        name: of the field.
+        rule: how it is compared, in words.
+        dtypes: of the reference and of the port.
+        verdict: "equal", "rounding", "logic", "contract" (it differs only where an episode ends),
+            "accepted" (what differs is covered by an accepted difference), "drawn" (drawn within the
+            step, and left to the two-sample tests) or "not compared".
+        compared: cases.
+        rounding, logic, accepted, beyond: cases so labelled; ``beyond``: rounding beyond the bound.
+        largest: the largest rounding difference, and ``largest_ulps`` the same in units in the last
+            place of the narrower side, in the case ``largest_at``.
+        growth: factor by which a difference grows with every step of a free run, None if not measured.
+        smallest: the smallest case that is wrong.
+        why: for "not compared", the reason; for "accepted", the reasons.
+    """
+
+    name: str
+    rule: str
+    dtypes: tuple[str, str]
+    verdict: str
+    compared: int = 0
+    rounding: int = 0
+    logic: int = 0
+    accepted: int = 0
+    beyond: int = 0
+    largest: float = 0.0
+    largest_ulps: float = 0.0
+    largest_at: dict[str, Any] = field(default_factory=dict)
+    growth: float | None = None
+    smallest: SmallestCase | None = None
+    why: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the field fails nothing."""
+        return self.verdict not in ("logic", "contract") and not self.beyond
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self) | {"passed": self.passed}
+
+    def sentence(self) -> str:
+        """Return the verdict in one sentence."""
+        if self.verdict == "not compared":
+            return f"{self.name} is not compared: {self.why}"
+        if self.verdict == "drawn":
+            return f"{self.name} is drawn within the step: see the question about draws"
+        if self.beyond and self.verdict != "logic":
+            return (
+                f"{self.name} differs by rounding beyond the bound ({self.rule}) in {self.beyond} of "
+                f"{self.compared} cases, by up to {self.largest_ulps:.0f} ulps"
+            )
+        if self.verdict == "rounding":
+            return f"{self.name} differs by rounding alone in {self.rounding} of {self.compared} cases"
+        if self.verdict == "equal":
+            return f"{self.name} is equal in all {self.compared} cases"
+        if self.verdict == "accepted":
+            return f"{self.name} differs in {self.accepted} cases, which is accepted: {self.why}"
+        shown = ""
+        if self.smallest is not None:
+            a, b = self.smallest.reference[self.name], self.smallest.port[self.name]
+            shown = f"; smallest: {a!r} on the reference and {b!r} on the port"
+        where = " where an episode ends" if self.verdict == "contract" else ""
+        return f"{self.name} differs by logic in {self.logic} of {self.compared} cases{where}{shown}"

@@ -1,0 +1,139 @@
+"""Free run: both sides play the same actions from the same start, each from the state it has come to.
+
+Reported, since rounding grows in many systems; judged only where it cannot be rounding: a state of
+whole numbers that comes apart, or a difference that in double precision appears in a single step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity.harness.cases import Actions, Cases
+from parity.harness.judge import Judge
+from parity.harness.trees import Array, Fields
+
+LANES, STEPS = 16, 100
+SMALL, LARGE = 1e-12, 1e-6
+"""Shares of a field's size: a difference that grows from one to the other in a step is no rounding."""
+
+
+@dataclass
+class FreeRun:
+    """What a free run saw.
+
+    Attributes:
+        steps: most steps of an episode; ``episodes`` were played.
+        largest: by field, the largest difference in native precision as a share of the field's size,
+            after each step, (steps,).
+        growth: by field, the factor by which a difference in double precision grows with each step.
+        apart: a sentence on a difference that cannot be rounding; empty if there is none.
+    """
+
+    steps: int = 0
+    episodes: int = 0
+    largest: dict[str, list[float]] = field(default_factory=dict)
+    growth: dict[str, float] = field(default_factory=dict)
+    apart: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return dict(self.__dict__)
+
+
+def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
+    """Play episodes on both sides from the reference's resets, in native and in double precision."""
+    pair, rng = judge.pair, np.random.default_rng([seed, 4])
+    seeds = rng.integers(0, 2**31, LANES)
+    start = pair.reference.reset(seeds)
+    actions = Actions(pair, rng)
+    plan = []
+    now = start
+    for _ in range(steps):
+        plan.append(actions.next(now.obs, now.state))
+    result = FreeRun(steps=steps, episodes=LANES)
+    arms = [False, True] if judge.fractions and not judge.no_double else [False]
+    for double in arms:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # lanes whose episode has ended are stepped, and not looked at
+            apart, discrete = _play(judge, start.state, seeds, plan, double)
+        if discrete and (not judge.fractions or double):
+            result.apart = result.apart or discrete
+        if not double:
+            result.largest = {
+                name: np.nanmax(a, axis=1, initial=0).tolist() for name, a in apart.items()
+            }
+        if double:
+            result.growth = {name: g for name, a in apart.items() if (g := _growth(a)) is not None}
+            result.apart = result.apart or _jump(apart)
+    return result
+
+
+def _play(
+    judge: Judge, state: Fields, seeds: Array, plan: list[Fields], double: bool
+) -> tuple[dict[str, Array], str]:
+    """Return differences by field as shares of its size, (steps, lanes), and the first of a flag."""
+    pair = judge.pair
+    ready = judge.states(Cases(state, plan[0], np.full(len(seeds), "visited")), double)
+    mine, theirs = (side.lanes(seeds, ready, double) for side in (pair.reference, pair.port))
+    apart: dict[str, list[Array]] = {}
+    sizes: dict[str, float] = {}
+    going, discrete = np.ones(len(seeds), bool), ""
+    for step, action in enumerate(plan):
+        a, b = mine.advance(action, seeds), theirs.advance(action, seeds)
+        usable = going & a.final & b.final
+        for name, x in a.fields.items():
+            if name in judge.skipped or name in judge.random:
+                continue
+            y = b.fields[name]
+            rule = judge.rule(name, x, y)
+            difference = rule.apart(x, y).reshape(len(seeds), -1).max(axis=1, initial=0)
+            if x.dtype.kind == "f" or y.dtype.kind == "f":
+                size = np.abs(x[usable].astype(np.float64))
+                sizes[name] = max(sizes.get(name, 1e-9), float(size.max(initial=0)))
+                if name in a.state:
+                    apart.setdefault(name, []).append(np.where(usable, difference, np.nan))
+            elif not discrete and (difference[usable] > 0).any():
+                lane = int(np.flatnonzero(usable & (difference > 0))[0])
+                discrete = (
+                    f"{name} comes apart at step {step + 1} of an episode ({x[lane].tolist()} on the "
+                    f"reference, {y[lane].tolist()} on the port)"
+                )
+        going = going & ~a.ended & ~b.ended
+        if not going.any():
+            break
+    return {name: np.array(rows) / sizes[name] for name, rows in apart.items()}, discrete
+
+
+def _growth(apart: Array) -> float | None:
+    """Return the factor a step by which differences grow, of those that are neither zero nor large."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        usable = (apart > 1e-16) & (apart < 1e-3)
+        logs = np.where(usable, np.log(apart), np.nan)
+    step, _ = np.nonzero(usable)
+    if len(np.unique(step)) < 8:
+        return None
+    slope = np.polyfit(step, logs[usable], 1)[0]
+    return float(np.exp(slope))
+
+
+def _jump(apart: dict[str, Array]) -> str:
+    """Return a sentence on a difference that appears within one step in double precision."""
+    if not apart:
+        return ""
+    total = np.max([np.nan_to_num(a) for a in apart.values()], axis=0)
+    before = np.concatenate([np.zeros((1, total.shape[1])), total[:-1]])
+    jumps = np.argwhere((total > LARGE) & (before < SMALL))
+    if not len(jumps):
+        return ""
+    step, lane = (int(i) for i in jumps[0])
+    name = max(apart, key=lambda one: float(np.nan_to_num(apart[one][step, lane])))
+    return (
+        f"{name} comes apart within step {step + 1} of an episode, by {apart[name][step, lane]:.1e} of "
+        "its size in double precision"
+    )

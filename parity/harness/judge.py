@@ -1,0 +1,257 @@
+"""Step both sides in the same cases, in native and in double precision, and label every field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.cases import Cases
+from parity.harness.compare import (
+    EQUAL,
+    LABELS,
+    LOGIC,
+    ROUNDING,
+    FieldLabels,
+    default_rule,
+    label,
+    narrower,
+)
+from parity.harness.fields import Rule
+from parity.harness.pair import Pair
+from parity.harness.precision import why_not_double
+from parity.harness.sides.side import OUTCOME, Steps
+from parity.harness.trees import Array, Fields, take
+
+NUDGES = 4
+"""How often inputs are changed by one unit in the last place where there is no double precision."""
+
+
+@dataclass
+class Arm:
+    """What both sides did in N cases at one precision."""
+
+    state: Fields
+    reference: Steps
+    port: Steps
+
+
+@dataclass
+class Evidence:
+    """Cases with what both sides did in them, and a label for every field.
+
+    Attributes:
+        cases: what was stepped.
+        native, double: the two runs; no second one where nothing has a fraction, or a side cannot.
+        labels: by field.
+        accepted: by field, bool (N,), the cases that an accepted difference covers.
+    """
+
+    cases: Cases
+    native: Arm
+    double: Arm | None
+    labels: dict[str, FieldLabels]
+    accepted: dict[str, Array] = field(default_factory=dict)
+
+    def wrong(self, name: str) -> Array:
+        """Return where a field is wrong, by logic or beyond its bound, and not accepted: bool (N,)."""
+        one = self.labels[name]
+        return ((one.labels == LOGIC) | one.beyond) & ~self.accepted[name]
+
+    def label_of(self, name: str, row: int) -> str:
+        """Return the label of one case in words."""
+        return LABELS[int(self.labels[name].labels[row])]
+
+
+class Judge:
+    """Steps and labels cases of one pair.
+
+    Args:
+        pair: the pair.
+        probe: a few visited cases, by which it is found out what each side can do.
+        random: names of fields that a side draws within a step; they are left to the two-sample tests.
+    """
+
+    def __init__(self, pair: Pair, probe: Cases, random: frozenset[str] = frozenset()) -> None:
+        self.pair, self.random = pair, random
+        first = self._arm(probe.rows(np.arange(min(len(probe), 8))), False)
+        self._check_names(first)
+        self.skipped = self._other_shapes(first)
+        self.dtypes = {
+            name: (str(value.dtype), str(first.port.fields[name].dtype))
+            for name, value in first.reference.fields.items()
+            if name in first.port.fields
+        }
+        self.fractions = any("float" in dtype for both in self.dtypes.values() for dtype in both)
+        self.no_double: dict[str, str] = {}
+        if self.fractions:
+            sides = {"the reference": pair.reference, "the port": pair.port}
+            reasons = {name: why_not_double(side, probe) for name, side in sides.items()}
+            self.no_double = {name: why for name, why in reasons.items() if why}
+
+    def _check_names(self, arm: Arm) -> None:
+        mine, theirs = set(arm.reference.state), set(arm.port.state)
+        if mine != theirs:
+            parts = []
+            if mine - theirs:
+                parts.append(f"only the reference has {', '.join(sorted(mine - theirs))}")
+            if theirs - mine:
+                parts.append(f"only the port has {', '.join(sorted(theirs - mine))}")
+            raise InputError(
+                f"{self.pair.name}: the states have other fields: {'; '.join(parts)}; read the same "
+                "fields under the same names on both sides, or leave some out (leave_out, time=None)"
+            )
+        for name in mine:
+            a, b = arm.reference.state[name], arm.port.state[name]
+            if a.shape != b.shape:
+                raise InputError(
+                    f"{self.pair.name}: {name} has shape {a.shape[1:]} on the reference and "
+                    f"{b.shape[1:]} on the port; read it alike on both"
+                )
+        known = {*arm.reference.fields, *(name.partition(".")[0] for name in arm.reference.obs)}
+        unknown = sorted(set(self.pair.rules) - known)
+        if unknown:
+            raise InputError(
+                f"{self.pair.name}: there is a rule for {', '.join(unknown)}, and no such field; "
+                f"the fields are {', '.join(arm.reference.fields)}"
+            )
+
+    def _other_shapes(self, arm: Arm) -> dict[str, str]:
+        """Return fields of the observation and the outcome that cannot be compared, with the reason."""
+        reasons = {}
+        mine, theirs = arm.reference.fields, arm.port.fields
+        for name in sorted(set(mine) | set(theirs)):
+            if name not in mine or name not in theirs:
+                reasons[name] = f"only the {'reference' if name in mine else 'port'} has it"
+            elif mine[name].shape != theirs[name].shape:
+                a, b = mine[name].shape[1:], theirs[name].shape[1:]
+                reasons[name] = f"shape {a} on the reference, {b} on the port"
+            elif {mine[name].dtype.kind, theirs[name].dtype.kind} & {"b"} and (
+                mine[name].dtype.kind != theirs[name].dtype.kind
+            ):
+                reasons[name] = f"{mine[name].dtype} on the reference, {theirs[name].dtype} on the port"
+        return reasons
+
+    def rule(self, name: str, a: Array, b: Array) -> Rule:
+        """Return the rule of a field."""
+        rules = self.pair.rules
+        return rules.get(name) or rules.get(name.partition(".")[0]) or default_rule(a, b)
+
+    def states(self, cases: Cases, double: bool) -> Fields:
+        """Return the states both sides are put in: in the narrower side's precision, or in double."""
+        if double:
+            return {
+                name: value.astype(np.float64) if value.dtype.kind == "f" else value
+                for name, value in cases.state.items()
+            }
+        dtypes: Mapping[str, np.dtype[Any]] = self.pair.port.native()
+        own: Mapping[str, np.dtype[Any]] = self.pair.reference.native()
+        states = {}
+        for name, value in cases.state.items():
+            sides = [np.empty(0, dtype[name]) for dtype in (dtypes, own) if name in dtype]
+            narrow = narrower(sides[0], sides[-1]) if sides else value.dtype
+            states[name] = value.astype(narrow) if value.dtype.kind == "f" else value
+        return states
+
+    def _arm(self, cases: Cases, double: bool, state: Fields | None = None) -> Arm:
+        state = self.states(cases, double) if state is None else state
+        seeds = np.arange(len(cases)) % 2**31
+        if self.pair.reference.can_write:
+            reference = self.pair.reference.transition(state, cases.action, seeds, double)
+        elif cases.played is not None:
+            reference = cases.played
+        else:
+            rows = np.arange(len(cases))
+            raise InputError(f"the reference cannot be put in {len(rows)} states; give it write")
+        return Arm(state, reference, self.pair.port.transition(state, cases.action, seeds, double))
+
+    def step(self, cases: Cases) -> Evidence:
+        """Step both sides in every case and label every field."""
+        native = self._arm(cases, False)
+        double = self._arm(cases, True) if self.fractions and not self.no_double else None
+        nudged = self._nudged(cases, native) if self.fractions and double is None else None
+        labels = {}
+        for name, a in native.reference.fields.items():
+            if name in self.skipped or name in self.random:
+                continue
+            b = native.port.fields[name]
+            wide = None if double is None else (double.reference.fields[name], double.port.fields[name])
+            if not self.fractions:
+                wide = (a, b)
+            others = None if nudged is None else [one.fields[name] for one in nudged]
+            compared = np.ones(len(cases), bool)
+            if name not in OUTCOME:
+                compared = native.reference.final & native.port.final
+            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others)
+        evidence = Evidence(cases, native, double, labels)
+        evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
+        return evidence
+
+    def _nudged(self, cases: Cases, native: Arm) -> list[Steps]:
+        """Return what the port does after its inputs were changed by one unit in the last place."""
+        rng = np.random.default_rng(0)
+        outcomes = []
+        for _ in range(NUDGES):
+            state = {}
+            for name, value in native.state.items():
+                if value.dtype.kind != "f":
+                    state[name] = value
+                    continue
+                towards = np.where(rng.random(value.shape) < 0.5, -np.inf, np.inf).astype(value.dtype)
+                state[name] = np.nextafter(value, towards)
+            seeds = np.arange(len(cases)) % 2**31
+            outcomes.append(self.pair.port.transition(state, cases.action, seeds))
+        return outcomes
+
+    def _accepted(self, evidence: Evidence, name: str) -> Array:
+        covered = np.zeros(len(evidence.cases), bool)
+        arm = evidence.double or evidence.native
+        for one in self.pair.accepted:
+            if name in one.names or name.partition(".")[0] in one.names:
+                covered |= covers(one.where, arm, evidence.cases.action)
+        return covered
+
+
+def covers(where: Any, arm: Arm, action: Fields) -> Array:
+    """Return which cases an accepted difference covers: bool (N,).
+
+    Raises:
+        InputError: its ``where`` returns something else.
+    """
+    count = len(arm.reference.final)
+    if where is None:
+        return np.ones(count, bool)
+    covered = np.asarray(where(arm.state, action, arm.reference.fields))
+    if covered.shape != (count,) or covered.dtype != bool:
+        raise InputError(
+            f"where of an accepted difference returns {covered.dtype} of shape {covered.shape} for "
+            f"{count} cases; it must return one flag for each"
+        )
+    return covered
+
+
+def rows_labelled(evidence: Evidence, name: str, wanted: int) -> Array:
+    """Return which cases have a label in a field."""
+    return np.flatnonzero(evidence.labels[name].labels == wanted)
+
+
+def subset(evidence: Evidence, rows: Any) -> Cases:
+    """Return some of the cases of an evidence."""
+    cases = evidence.cases
+    return Cases(take(cases.state, rows), take(cases.action, rows), cases.source[rows])
+
+
+__all__ = [
+    "EQUAL",
+    "LOGIC",
+    "ROUNDING",
+    "Arm",
+    "Evidence",
+    "Judge",
+    "covers",
+    "rows_labelled",
+    "subset",
+]

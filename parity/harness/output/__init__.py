@@ -1,0 +1,1 @@
+"""What a verification leaves behind: a page, numbers, JUnit XML, a certificate."""

@@ -1,0 +1,103 @@
+"""The certificate of a pair: the verdict, and exactly which code it is about."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from foundation.errors import InputError
+from foundation.json_reading import Artifact, Int32, Struct, convert, read_json
+from foundation.provenance import package_version
+from parity.harness.output.sources import sources
+from parity.harness.pair import Pair
+from parity.harness.report import SAME, Report
+from parity.harness.sides.side import Side
+
+FORMAT = 1
+MEND = "make a new one with `envparity check`"
+FILE = Artifact(
+    "certificate", MEND, absent="there is no certificate here; make one with `envparity check`"
+)
+BINDING = ("jax", "jaxlib", "numpy")
+
+
+class _Certificate(Struct):
+    """What a certificate must hold to be held against the code at hand."""
+
+    format: Int32
+    pair: str
+    verdict: str
+    modules: list[str]
+    environments: list[str]
+    sources: dict[str, str]
+    packages: dict[str, str]
+    bound: dict[str, str]
+
+
+def environments(side: Side) -> list[str]:
+    """Return the modules that a side's environment is defined in."""
+    defined = getattr(side, "defined_in", None)
+    return [] if defined is None else sorted(defined())
+
+
+def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
+    """Return a certificate for a report.
+
+    Args:
+        pair: the pair that was verified.
+        report: what was found.
+        module: the module in which the pair is declared.
+    """
+    modules = sorted({module, *pair.reference.sources, *pair.port.sources} - {"__main__"})
+    defined = sorted({*environments(pair.reference), *environments(pair.port)})
+    files, packages = sources(modules, defined)
+    return {
+        "format": FORMAT,
+        "pair": pair.name,
+        "place": report.place,
+        "verdict": report.verdict,
+        "made": dict(report.made),
+        "settings": dict(report.settings),
+        "rules": {one.name: one.rule for one in report.fields},
+        "accepted": report.accepted,
+        "modules": modules,
+        "environments": defined,
+        "sources": files,
+        "packages": packages,
+        "bound": _bound(),
+    }
+
+
+def _bound() -> dict[str, str]:
+    found = {"python": platform.python_version(), "device": jax.devices()[0].platform}
+    return found | {name: package_version(name) for name in BINDING}
+
+
+def misfits(path: Path) -> list[str]:
+    """Return why a certificate does not fit the code at hand; nothing if it does.
+
+    Raises:
+        InputError: there is none, or it is none of this format.
+    """
+    values: Mapping[str, Any] = read_json(path, dict[str, Any], FILE)
+    held = convert(values, _Certificate, FILE, where=path)
+    if held.format != FORMAT:
+        raise InputError(f"{path}: certificate format {held.format} is not {FORMAT}; {MEND}")
+    reasons = [] if held.verdict == SAME else [f"its verdict is {held.verdict!r}"]
+    files, packages = sources(held.modules, held.environments)
+    for what, then, now in (
+        ("", held.sources, files),
+        ("version of ", held.packages, packages),
+        ("version of ", held.bound, _bound()),
+    ):
+        for name in sorted(set(then) | set(now)):
+            if then.get(name) != now.get(name):
+                change = (
+                    "is gone" if name not in now else "is new" if name not in then else "has changed"
+                )
+                reasons.append(f"{what}{name} {change}")
+    return reasons

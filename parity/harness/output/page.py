@@ -1,0 +1,83 @@
+"""The report as one page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from foundation.report.format import show
+from foundation.report.html import templates
+from foundation.report.parts import Tile, Verdict
+from parity.harness.report import DIFFERENT, SAME
+
+TONES = {
+    "same": "good",
+    "equal": "good",
+    "rounding": "good",
+    "different": "bad",
+    "logic": "bad",
+    "contract": "bad",
+}
+HEADLINES = {
+    SAME: "The port is the same environment",
+    DIFFERENT: "The port is another environment",
+}
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Return the page of a report.
+
+    Args:
+        report: from :meth:`parity.harness.report.Report.to_dict`.
+    """
+    page = templates("parity.harness.output").get_template("pair.html.j2")
+    return page.render(
+        report=report,
+        verdict=_verdict(report),
+        tiles=_tiles(report),
+        tones=TONES,
+        run=report["free_run"],
+    )
+
+
+def _verdict(report: Mapping[str, Any]) -> Verdict:
+    verdict, differences = report["verdict"], report["differences"]
+    if verdict == SAME:
+        accepted = sum(one["status"] == "accepted" for one in report["contract"])
+        accepted += sum(bool(one["accepted"]) for one in report["fields"])
+        known = f" Accepted differences: {accepted}, each with its reason below." if accepted else ""
+        return Verdict("good", HEADLINES[SAME], f"Nothing differs but by rounding.{known}")
+    if verdict == DIFFERENT:
+        return Verdict("bad", HEADLINES[DIFFERENT], f"{_capital(differences[0])}.")
+    missing = ", ".join(report["missing"])
+    return Verdict("warn", "Not enough was seen", f"Nothing differs, and no case reached: {missing}.")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _tiles(report: Mapping[str, Any]) -> list[Tile]:
+    fields = report["fields"]
+    cases = sum(report["cases"].values())
+    parts = ", ".join(f"{show(count)} {source}" for source, count in report["cases"].items())
+    logic = [one["name"] for one in fields if not one["passed"]]
+    rounding = [one for one in fields if one["verdict"] == "rounding"]
+    most = max(rounding, key=lambda one: one["largest_ulps"], default=None)
+    asked = [one for one in report["contract"] if one["status"] != "not asked"]
+    wrong = [one for one in asked if one["status"] == "different"]
+    return [
+        Tile("Steps from the same state", show(cases), parts),
+        Tile("Fields that differ by logic", show(len(logic)), ", ".join(logic) or "none", bool(logic)),
+        Tile(
+            "Fields that differ by rounding",
+            show(len(rounding)),
+            "" if most is None else f"up to {most['largest_ulps']:.0f} ulps, {most['name']}",
+        ),
+        Tile(
+            "Questions of the contract",
+            f"{len(asked) - len(wrong)} of {len(asked)}",
+            "answered alike, accepted or noted",
+            bool(wrong),
+        ),
+    ]

@@ -1,0 +1,28 @@
+"""Write what a verification found: its page, its numbers, JUnit XML, and the certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from foundation.files import atomic_folder, write_json, write_text
+from parity.harness.output.page import render
+from parity.harness.report import Report
+
+PAGE, NUMBERS, JUNIT, CERTIFICATE = "report.html", "report.json", "junit.xml", "certificate.json"
+
+
+def write_report(folder: Path, report: Report, certificate: Mapping[str, Any]) -> None:
+    """Write a report and its certificate into a folder, all four files or none.
+
+    Raises:
+        WriteError: the folder cannot be written to.
+    """
+    values = report.to_dict()
+    page = render(values)
+    with atomic_folder(folder, replaces=(PAGE, NUMBERS, JUNIT, CERTIFICATE)) as made:
+        write_text(made / PAGE, page)
+        write_json(made / NUMBERS, values)
+        write_text(made / JUNIT, report.to_junit())
+        write_json(made / CERTIFICATE, certificate)

@@ -1,0 +1,110 @@
+"""The declaration of a pair: two sides, the states they may be in, and accepted differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from foundation.errors import InputError
+from parity.harness.fields import Domain, Rule
+from parity.harness.sides.adapters import (
+    functional_side,
+    gymnasium_side,
+    gymnax_side,
+    state_api_side,
+)
+from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.side import Side
+from parity.harness.trees import Array, Fields
+
+Where = Callable[[Fields, Fields, Fields], Array]
+"""(state before, action, reference's fields after), each of N rows -> bool (N,)."""
+
+
+class Reference:
+    """The side that is right by definition; each method makes one from an environment of a kind."""
+
+    gymnasium = staticmethod(gymnasium_side)
+    gymnax = staticmethod(gymnax_side)
+    functional = staticmethod(functional_side)
+    state_api = staticmethod(state_api_side)
+    mutable = staticmethod(MutableSide)
+
+
+class Port(Reference):
+    """The side that is put to the test; each method makes one from an environment of a kind."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A difference that is known, with the reason; it is counted and shown, and does not fail the pair.
+
+    Attributes:
+        what: names of fields, or one question of the contract.
+        reason: why it is accepted.
+        where: for fields, which cases it covers; all by default.
+    """
+
+    what: str | tuple[str, ...]
+    reason: str
+    where: Where | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise InputError(
+                f"an accepted difference ({self.what}) has no reason; say why it is accepted"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields, or the question."""
+        return (self.what,) if isinstance(self.what, str) else tuple(self.what)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides that claim to be the same environment.
+
+    Attributes:
+        name: for reports.
+        reference, port: the two sides, made by :class:`Reference` and :class:`Port`.
+        state: domain of each state field that cases are generated of; a field without one keeps the
+            values that it has in visited states.
+        rules: how far apart each field may be: "obs", "reward" and fields of the state. By default
+            whole numbers and flags are equal, numbers with a fraction equal but for rounding.
+        action: domain of the action; by default, the reference's action space.
+        possible: state fields (N,) -> which of the states can occur, bool (N,); all by default.
+        legal: (state fields, actions) of N rows -> which actions are legal there; all by default.
+        branches: by name, what must have been seen at least once: as :data:`Where`.
+        accepted: known differences.
+        policy: (generator, observation, state) of N lanes -> actions; draws from the action space, in
+            stretches of the same, by default.
+    """
+
+    name: str
+    reference: Side
+    port: Side
+    state: Mapping[str, Domain] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    action: Domain | None = None
+    possible: Callable[[Fields], Array] | None = None
+    legal: Callable[[Fields, Fields], Array] | None = None
+    branches: Mapping[str, Where] = field(default_factory=dict)
+    accepted: tuple[Accepted, ...] = ()
+    policy: Callable[[Any, Fields, Fields], Any] | None = None
+
+    def __post_init__(self) -> None:
+        for side in ("reference", "port"):
+            if not hasattr(getattr(self, side), "transition"):
+                kind = type(getattr(self, side)).__name__
+                raise InputError(
+                    f"{self.name}: the {side} is a {kind}; make it with {side.title()}.gymnasium(...), "
+                    ".gymnax(...), .functional(...), .state_api(...) or .mutable(...)"
+                )
+        for name, domain in self.state.items():
+            if not isinstance(domain, Domain):
+                raise InputError(f"{self.name}: {name} has {domain!r}; give real(...) or integer(...)")
+        for name, rule in self.rules.items():
+            if not isinstance(rule, Rule):
+                raise InputError(f"{self.name}: {name} has {rule!r}; give exact(), close() or angle()")

@@ -1,0 +1,94 @@
+"""Whether the two sides can be run in double precision, so that it can tell rounding from logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.side import Side, action_tree
+from parity.harness.trees import Fields, rows_of, take
+
+PROBED = 64
+"""Cases by which a side is tried."""
+
+
+def why_not_double(side: Side, cases: Cases) -> str:
+    """Return why a side's double precision is none, or nothing if it can be trusted.
+
+    A side of pure functions is read: nothing in it may be widened from single to double precision. An
+    object is tried: one that holds its state in single precision must give other results when it is put
+    in a state in double precision.
+    """
+    few = cases.rows(np.arange(min(PROBED, len(cases))))
+    if isinstance(side, FunctionalSide):
+        widened = _widened(side, few)
+        if widened:
+            return (
+                f"it widens numbers of single precision ({widened} times), constants of the module or "
+                "casts; make them where the environment is made, in the dtype of the state"
+            )
+        return ""
+    if not side.can_write:
+        return ""
+    seeds = np.zeros(len(few), np.int64)
+    state = {
+        name: value.astype(np.float32) if value.dtype.kind == "f" else value
+        for name, value in few.state.items()
+    }
+    native = side.transition(state, few.action, seeds)
+    if not any(value.dtype == np.float32 for value in native.state.values()):
+        return ""
+    double = side.transition(state, few.action, seeds, double=True)
+    for name, value in native.state.items():
+        other = double.state[name]
+        if value.dtype == np.float32 and not np.array_equal(other.astype(np.float32), value):
+            return ""
+        wider = value.dtype == np.float32 and other.dtype == np.float64
+        if wider and not np.array_equal(other, value.astype(np.float64)):
+            return ""
+    return "put in a state in double precision, it still computes in single"
+
+
+def _widened(side: FunctionalSide, cases: Cases) -> int:
+    """Return how often a step converts single to double precision when it is traced in double."""
+    fields, ready = side.inputs(take(cases.state, slice(0, 1)), take(cases.action, slice(0, 1)), True)
+    program = side.functions(True).program
+    with jax.enable_x64(True):
+        key = jax.random.PRNGKey(0)
+        state = program.reset(key)[1]
+        state = side.placed(state, {name: value[0] for name, value in fields.items()})
+        action = side.convert_action(jax.tree.map(lambda leaf: leaf, action_tree(ready, 0)))
+        jaxpr = jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
+            state, action
+        )
+    return sum(_is_widening(equation) for equation in _equations(jaxpr.jaxpr))
+
+
+def _is_widening(equation: Any) -> bool:
+    if equation.primitive.name != "convert_element_type":
+        return False
+    return bool(
+        equation.invars[0].aval.dtype in (np.float32, np.float16)
+        and equation.outvars[0].aval.dtype == np.float64
+    )
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield every equation, those within loops and branches too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _equations(inner)
+
+
+def has_fractions(fields: Fields) -> bool:
+    """Say whether any field holds numbers with a fraction."""
+    return bool(rows_of(fields)) and any(value.dtype.kind == "f" for value in fields.values())

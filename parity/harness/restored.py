@@ -1,0 +1,45 @@
+"""Whether the reference, put in a state that it was in, does what it did there before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.compare import default_rule, narrower, spacing
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+
+QUESTION = "the reference's state is complete"
+CASES = 128
+ULPS = 256
+"""Units in the last place of a field's largest number that putting back may change."""
+
+
+def ask_restored(judge: Judge, played: Cases) -> Answer:
+    """Put the reference in visited states and hold the step to the one it took when it played."""
+    if played.played is None or not judge.pair.reference.can_write:
+        return Answer(QUESTION, "not asked", "the reference cannot be put in a state")
+    rows = np.unique(np.linspace(0, len(played) - 1, min(CASES, len(played))).astype(int))
+    few = played.rows(rows)
+    again = judge.pair.reference.transition(few.state, few.action, np.arange(len(rows)))
+    for name, value in again.fields.items():
+        if name in judge.random:
+            continue
+        before = played.played.fields[name][rows]
+        rule = default_rule(before, value)
+        apart = rule.apart(before, value)
+        allowed = 0.0
+        if rule.kind != "exact":
+            size = np.abs(before.astype(np.float64)).max(initial=0.0)
+            allowed = ULPS * float(spacing(np.array(size), narrower(before, value)))
+        wrong = np.argwhere(apart > allowed)
+        if len(wrong):
+            row = int(wrong[0][0])
+            text = (
+                f"put back in a visited state, its step gives {name} {value[row].tolist()} where "
+                f"it gave {before[row].tolist()}: read or write leaves something out"
+            )
+            return Answer(QUESTION, "different", text)
+    return Answer(
+        QUESTION, "same", f"put back in {len(rows)} visited states, it does what it did there"
+    )

@@ -1,0 +1,212 @@
+"""Sides made from environments of well-known kinds: Gymnasium, gymnax, functional and mutable ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from foundation.errors import InputError
+from parity.harness.sides.functional import FunctionalSide, Program
+from parity.harness.sides.mutable import MutableSide
+
+
+def gymnasium_side(
+    make: Callable[[], Any],
+    read: Callable[[Any], Any],
+    write: Callable[[Any, Any], None] | None = None,
+    *,
+    time: str | None = "time",
+    make_double: Callable[[], Any] | None = None,
+    language: str = "Gymnasium",
+) -> MutableSide:
+    """Return a side of a Gymnasium environment.
+
+    Args:
+        make: () -> environment, wrappers and all.
+        read: the environment without wrappers -> its state, a mapping of names to numbers and arrays.
+        write: (the environment without wrappers, such a mapping) -> None.
+        time: name under which the steps that a ``TimeLimit`` has counted are read and written; None to
+            leave them out. Without such a wrapper there is no such field.
+        make_double: as for :class:`parity.harness.sides.mutable.MutableSide`.
+        language: what it is, in a word or two.
+    """
+
+    def read_all(env: Any) -> Any:
+        state = read(env.unwrapped)
+        limit = None if time is None else _time_limit(env)
+        return state if limit is None else {**_mapping(state), time: limit._elapsed_steps}
+
+    def write_all(env: Any, state: Any) -> None:
+        assert write is not None
+        limit = None if time is None else _time_limit(env)
+        if limit is not None:
+            state = dict(state)
+            limit._elapsed_steps = int(state.pop(time))
+        write(env.unwrapped, state)
+
+    return MutableSide(
+        make=_called("the factory", make),
+        read=read_all,
+        write=None if write is None else write_all,
+        reset_one=lambda env, seed: env.reset(seed=seed)[0],
+        step_one=lambda env, action: env.step(action),
+        reseed=_reseed,
+        action_space=lambda env: env.action_space,
+        observation_space=lambda env: env.observation_space,
+        make_double=make_double,
+        language=language,
+        sources=modules_of(make, read),
+    )
+
+
+def _reseed(env: Any, seed: int) -> None:
+    from gymnasium.utils.seeding import np_random
+
+    env.unwrapped.np_random = np_random(seed)[0]
+
+
+def _time_limit(env: Any) -> Any:
+    """Return the wrapper that counts steps, or None."""
+    while env is not None:
+        if hasattr(env, "_elapsed_steps"):
+            return env
+        env = getattr(env, "env", None)
+    return None
+
+
+def _mapping(state: Any) -> Mapping[str, Any]:
+    if not isinstance(state, Mapping):
+        raise InputError(
+            f"read returns a {type(state).__name__}; return a mapping of names to values, such as "
+            "{'x': env.x}, or give time=None"
+        )
+    return state
+
+
+def gymnax_side(
+    make: Callable[[], Any],
+    read: Callable[[Any], Any] = lambda state: state,
+    write: Callable[[Any, Any], Any] | None = None,
+    *,
+    leave_out: tuple[str, ...] = (),
+    convert_action: Callable[[Any], Any] = lambda action: action,
+    language: str = "gymnax",
+) -> FunctionalSide:
+    """Return a side of a gymnax environment, or of one with the same methods.
+
+    Args:
+        make: () -> environment, or (environment, parameters).
+        read, write, leave_out, convert_action, language: as for
+            :class:`parity.harness.sides.functional.FunctionalSide`.
+    """
+
+    def program() -> Program:
+        made = _called("the factory", make)()
+        env, params = made if isinstance(made, tuple) else (made, made.default_params)
+
+        def step(key: Any, state: Any, action: Any) -> tuple[Any, ...]:
+            obs, new, reward, done, info = env.step_env(key, state, action, params)
+            truncated = env.is_truncated(new, params) if hasattr(env, "is_truncated") else done & False
+            return obs, new, reward, done, truncated, info
+
+        def auto_step(key: Any, state: Any, action: Any) -> tuple[Any, ...]:
+            out = env.step(key, state, action, params)
+            if len(out) == 6:
+                return tuple(out)
+            obs, new, reward, done, info = out
+            return obs, new, reward, done, done & False, info
+
+        return Program(
+            reset=lambda key: env.reset(key, params),
+            step=step,
+            auto_step=auto_step,
+            action_space=env.action_space(params),
+            observation_space=env.observation_space(params),
+        )
+
+    return FunctionalSide(
+        program, read, write, leave_out, convert_action, language, modules_of(make, read)
+    )
+
+
+def functional_side(
+    make: Callable[[], Program],
+    read: Callable[[Any], Any] = lambda state: state,
+    write: Callable[[Any, Any], Any] | None = None,
+    *,
+    leave_out: tuple[str, ...] = (),
+    convert_action: Callable[[Any], Any] = lambda action: action,
+    language: str = "JAX",
+) -> FunctionalSide:
+    """Return a side of pure functions that ``make`` puts into a :class:`Program`."""
+    side = FunctionalSide(
+        _called("the factory", make), read, write, leave_out, convert_action, language
+    )
+    side.sources = modules_of(make, read)
+    return side
+
+
+def state_api_side(
+    make: Callable[[], Any],
+    read: Callable[[Any], Any],
+    write: Callable[[Any, Any], Any],
+    *,
+    obs: str = "obs",
+    reward: str = "reward",
+    terminated: str = "done",
+    truncated: str | None = None,
+    leave_out: tuple[str, ...] = (),
+    convert_action: Callable[[Any], Any] = lambda action: action,
+    language: str = "JAX",
+) -> FunctionalSide:
+    """Return a side whose ``reset(key)`` and ``step(state, action)`` return one state that holds it
+    all.
+
+    So have it brax (``obs``, ``reward``, ``done``) and pgx (``observation``, ``rewards``,
+    ``terminated``, ``truncated``; its step may take a key as a third argument).
+
+    Args:
+        make: () -> environment with ``reset`` (or ``init``) and ``step``.
+        read: state -> any tree of arrays.
+        write: (state, fields by name) -> state.
+        obs, reward, terminated, truncated: attributes of the state; a reward of shape (1,) is one
+            number.
+        leave_out, convert_action, language: as for
+            :class:`parity.harness.sides.functional.FunctionalSide`.
+    """
+
+    def program() -> Program:
+        env = make()
+        begin = getattr(env, "reset", None) or env.init
+        keyed = len(inspect.signature(env.step).parameters) > 2
+
+        def reset(key: Any) -> tuple[Any, Any]:
+            state = begin(key)
+            return getattr(state, obs), state
+
+        def step(key: Any, state: Any, action: Any) -> tuple[Any, ...]:
+            new = env.step(state, action, key) if keyed else env.step(state, action)
+            ended = getattr(new, terminated).astype(bool)
+            cut = ended & False if truncated is None else getattr(new, truncated).astype(bool)
+            gain = getattr(new, reward)
+            gain = gain.reshape(()) if gain.size == 1 else gain
+            return getattr(new, obs), new, gain, ended, cut, {}
+
+        return Program(reset, step)
+
+    return FunctionalSide(
+        program, read, write, leave_out, convert_action, language, modules_of(make, read)
+    )
+
+
+def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the modules that functions were written in."""
+    names = (getattr(one, "__module__", None) for one in functions)
+    return tuple(sorted({name for name in names if name and name != __name__}))
+
+
+def _called(what: str, make: Any) -> Callable[[], Any]:
+    if not callable(make):
+        raise InputError(f"{what} of a side is a {type(make).__name__}; give a function that makes one")
+    return make

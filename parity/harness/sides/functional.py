@@ -1,0 +1,308 @@
+"""A side that is pure functions: gymnax, brax, pgx, or a JAX rewrite of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.sides.side import (
+    Lanes,
+    Moments,
+    Steps,
+    action_tree,
+    join_moments,
+    join_steps,
+    named,
+)
+from parity.harness.spaces import Space, describe_space
+from parity.harness.trees import Array, Fields, as_numbers, cast, flatten, rebuild, rows_of, take
+
+BATCH = 1024
+"""Rows that are stepped in one call; fewer are padded, so that one shape is compiled."""
+
+
+class Program(NamedTuple):
+    """Pure functions of one environment, not batched.
+
+    Attributes:
+        reset: key -> observation, state.
+        step: (key, state, action) -> observation, state, reward, terminated, truncated, info, with no
+            restart.
+        auto_step: the same with a restart where the episode ended, and the final observation in info
+            under "final_observation" if it is handed out; None if there is none.
+        action_space, observation_space: None if there is none.
+    """
+
+    reset: Callable[[Any], tuple[Any, Any]]
+    step: Callable[[Any, Any, Any], tuple[Any, ...]]
+    auto_step: Callable[[Any, Any, Any], tuple[Any, ...]] | None = None
+    action_space: Any = None
+    observation_space: Any = None
+
+
+class _Compiled(NamedTuple):
+    reset: Any
+    transition: Any
+    advance: Any
+    place: Any
+    one: Any
+    dtypes: dict[str, np.dtype[Any]]
+    action: dict[str, np.dtype[Any]]
+    program: Program
+
+
+@dataclass(eq=False)
+class FunctionalSide:
+    """An environment of pure functions, driven batched and jitted, as a trainer runs it.
+
+    Attributes:
+        make: () -> :class:`Program`; called once for single and once for double precision, so that
+            constants which it makes are of that precision.
+        read: state -> any tree of arrays; the state itself by default.
+        write: (state, fields by name) -> state with these values; by default, leaves of the same names
+            are replaced.
+        leave_out: names of fields that the other side has not, such as those for drawing a picture.
+        convert_action: action as the reference's space has it -> as this side takes it.
+        language: what it is, in a word or two.
+        sources: modules that its code lies in.
+        batch: rows that are stepped in one call.
+    """
+
+    make: Callable[[], Program]
+    read: Callable[[Any], Any] = lambda state: state
+    write: Callable[[Any, Fields], Any] | None = None
+    leave_out: tuple[str, ...] = ()
+    convert_action: Callable[[Any], Any] = lambda action: action
+    language: str = "JAX"
+    sources: tuple[str, ...] = ()
+    batch: int = BATCH
+    _compiled: dict[bool, _Compiled] = field(default_factory=dict, init=False)
+    _info: set[str] = field(default_factory=set, init=False)
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it can be put in a state: always, a state is a value."""
+        return True
+
+    def spaces(self) -> Mapping[str, Space | None]:
+        """Return the declared spaces."""
+        program = self.functions(False).program
+        spaces = {"action": program.action_space, "obs": program.observation_space}
+        return {
+            name: None if space is None else describe_space(space, name)
+            for name, space in spaces.items()
+        }
+
+    def native(self) -> dict[str, np.dtype[Any]]:
+        """Return the dtype of every state field."""
+        return self.functions(False).dtypes
+
+    def _fields(self, state: Any) -> Fields:
+        fields = flatten(self.read(state))
+        named(fields)
+        return {
+            name: jax.random.key_data(leaf) if _is_key(leaf) else jnp.asarray(leaf)
+            for name, leaf in fields.items()
+            if name not in self.leave_out
+        }
+
+    def placed(self, state: Any, fields: Fields) -> Any:
+        """Return a state with other values in the fields given; traced."""
+        if self.write is not None:
+            return self.write(state, fields)
+
+        def leaf(name: str, old: Any) -> Any:
+            new = fields.get(name)
+            if new is None:
+                return old
+            return jax.random.wrap_key_data(new) if _is_key(old) else new
+
+        return rebuild(state, leaf)
+
+    def _one(self, program: Program, key: Any, state: Any, action: Any) -> tuple[Any, Any]:
+        """Step one environment; return what came of it and the state to go on from."""
+        obs, new, reward, terminated, truncated, info = program.step(key, state, action)
+        self._info |= set(info)
+        out = {
+            "state": self._fields(new),
+            "obs": flatten(obs, "obs"),
+            "outcome": {"reward": reward, "terminated": terminated, "truncated": truncated},
+        }
+        if program.auto_step is not None:
+            obs, fresh, reward, terminated, truncated, info = program.auto_step(key, state, action)
+            out["restart"] = {"state": self._fields(fresh), "obs": flatten(obs, "obs")}
+            out["auto"] = {"reward": reward, "terminated": terminated, "truncated": truncated}
+            if "final_observation" in info:
+                out["auto"] |= flatten(info["final_observation"], "obs")
+        return out, new
+
+    def functions(self, double: bool) -> _Compiled:
+        """Return the jitted functions of one precision, made when they are first asked for."""
+        if double not in self._compiled:
+            with jax.enable_x64(double):
+                program = self.make()
+                key = jax.random.PRNGKey(0)
+
+                def reset(seed: Any) -> Any:
+                    obs, state = program.reset(jax.random.PRNGKey(seed))
+                    return {"state": self._fields(state), "obs": flatten(obs, "obs")}, state
+
+                def transition(fields: Any, action: Any, seed: Any) -> Any:
+                    key = jax.random.PRNGKey(seed)
+                    state = self.placed(program.reset(key)[1], fields)
+                    return self._one(program, key, state, self.convert_action(action))[0]
+
+                def place(state: Any, fields: Any) -> Any:
+                    return self.placed(state, fields)
+
+                def advance(state: Any, action: Any, seed: Any) -> Any:
+                    return self._one(
+                        program, jax.random.PRNGKey(seed), state, self.convert_action(action)
+                    )
+
+                first = jax.eval_shape(lambda key: self._fields(program.reset(key)[1]), key)
+                dtypes = {name: np.dtype(leaf.dtype) for name, leaf in first.items()}
+                space = program.action_space
+                action = {} if space is None else describe_space(space, "action")
+                self._compiled[double] = _Compiled(
+                    jax.jit(jax.vmap(reset)),
+                    jax.jit(jax.vmap(transition)),
+                    jax.jit(jax.vmap(advance)),
+                    jax.jit(jax.vmap(place)),
+                    jax.jit(transition),
+                    dtypes,
+                    {name: np.dtype(leaf.dtype) for name, leaf in action.items()},
+                    program,
+                )
+        return self._compiled[double]
+
+    def inputs(self, state: Fields, actions: Fields, double: bool) -> tuple[Fields, Any]:
+        """Return states and actions in this side's dtypes.
+
+        Raises:
+            InputError: a field is missing, or a whole number does not fit.
+        """
+        functions = self.functions(double)
+        missing = sorted(set(functions.dtypes) - set(state))
+        if missing:
+            raise InputError(f"the other side's state has no field {', '.join(missing)}")
+        fields = {name: cast(name, state[name], dtype) for name, dtype in functions.dtypes.items()}
+        ready = {}
+        for name, values in actions.items():
+            dtype = functions.action.get(
+                name, np.dtype(np.int32) if values.dtype.kind in "iu" else values.dtype
+            )
+            wide = values.dtype.kind == "f"
+            ready[name] = cast(name, values, np.float64 if wide and double else dtype)
+        return fields, ready
+
+    def reset(self, seeds: Array, double: bool = False) -> Moments:
+        """Return what episodes begun with seeds (N,) show."""
+        functions = self.functions(double)
+        parts = []
+        with jax.enable_x64(double):
+            for rows, size in _chunks(len(seeds), self.batch):
+                shown = _host(functions.reset(_seeds(seeds[rows]))[0], size)
+                parts.append(Moments(shown["state"], shown["obs"]))
+        return join_moments(parts)
+
+    def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
+        """Put the environment in N states and take one step in each."""
+        fields, ready = self.inputs(state, actions, double)
+        functions, parts = self.functions(double), []
+        with jax.enable_x64(double):
+            for rows, size in _chunks(rows_of(actions), self.batch):
+                action = action_tree(take(ready, rows), slice(None))
+                out = functions.transition(take(fields, rows), action, _seeds(seeds[rows]))
+                parts.append(self.steps_of(_host(out, size)))
+        return join_steps(parts)
+
+    def steps_of(self, out: Mapping[str, Any]) -> Steps:
+        """Return what the jitted functions gave as steps."""
+        outcome = {name: as_numbers(name, value) for name, value in out["outcome"].items()}
+        steps = Steps(out["state"], out["obs"], outcome, np.ones(len(outcome["reward"]), bool))
+        steps.info = frozenset(self._info)
+        if "restart" in out:
+            restart = out["restart"]
+            steps.restart = Moments(restart["state"], {**restart["obs"], **_renamed(out["auto"])})
+        return steps
+
+    def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
+        """Begin an episode for each seed, in given states or where the seeds lead."""
+        functions = self.functions(double)
+        with jax.enable_x64(double):
+            raw = functions.reset(_seeds(seeds))[1]
+            if state is not None:
+                fields = {
+                    name: cast(name, state[name], dtype) for name, dtype in functions.dtypes.items()
+                }
+                raw = functions.place(raw, fields)
+        return FunctionalLanes(self, raw, double)
+
+    def transition_as(
+        self, form: Literal["eager", "one"], state: Fields, actions: Fields, seeds: Array
+    ) -> Steps:
+        """Step as :meth:`transition` does in single precision, but one by one: op by op, or jitted."""
+        fields, ready = self.inputs(state, actions, False)
+        run = self.functions(False).one
+        parts = []
+        for row in range(rows_of(actions)):
+            one = {name: jnp.asarray(value[row]) for name, value in fields.items()}
+            action = jax.tree.map(jnp.asarray, action_tree(ready, row))
+            with jax.disable_jit(form == "eager"):
+                out = run(one, action, jnp.uint32(seeds[row]))
+            parts.append(self.steps_of(jax.tree.map(lambda leaf: np.asarray(leaf)[None], out)))
+        return join_steps(parts)
+
+
+class FunctionalLanes:
+    """Episodes of pure functions that run side by side, hidden state and all."""
+
+    def __init__(self, side: FunctionalSide, raw: Any, double: bool) -> None:
+        self._side, self._raw, self._double = side, raw, double
+
+    def advance(self, actions: Fields, seeds: Array) -> Steps:
+        """Take one step in every lane."""
+        functions = self._side.functions(self._double)
+        _, ready = self._side.inputs(_zeros(functions.dtypes, len(seeds)), actions, self._double)
+        with jax.enable_x64(self._double):
+            action = action_tree(ready, slice(None))
+            out, self._raw = functions.advance(self._raw, action, np.asarray(seeds, np.uint32))
+        return self._side.steps_of(_host(out, len(seeds)))
+
+
+def _zeros(dtypes: Mapping[str, Any], count: int) -> Fields:
+    return {name: np.zeros(count, dtype) for name, dtype in dtypes.items()}
+
+
+def _renamed(auto: Mapping[str, Any]) -> Fields:
+    """Return what the restarting step said of the end, under names of its own."""
+    return {f"final {name}": value for name, value in auto.items()}
+
+
+def _chunks(count: int, batch: int) -> list[tuple[Array, int]]:
+    """Return the rows of each call, the last one's filled up with its last, and how many count."""
+    chunks = []
+    for start in range(0, count, batch):
+        size = min(batch, count - start)
+        chunks.append((np.minimum(np.arange(start, start + batch), count - 1), size))
+    return chunks
+
+
+def _seeds(seeds: Array) -> Array:
+    return np.asarray(seeds, np.uint32)
+
+
+def _host(out: Any, size: int) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], out)
+
+
+def _is_key(leaf: Any) -> bool:
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)

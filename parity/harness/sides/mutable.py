@@ -1,0 +1,219 @@
+"""A side that is an object which is stepped and changes: Gymnasium, NumPy, C behind Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named
+from parity.harness.spaces import Space, describe_space
+from parity.harness.trees import Array, Fields, as_numbers, cast, flatten, rebuild, rows_of, stack
+
+Stepped = tuple[Any, Any, Any, Any, Mapping[str, Any]]
+"""Observation, reward, terminated, truncated, info."""
+
+
+@dataclass(eq=False)
+class MutableSide:
+    """An environment that changes when it is stepped.
+
+    Attributes:
+        make: () -> an environment.
+        read: environment -> its state, any tree of numbers, flags and arrays.
+        reset: (environment, seed) -> the first observation.
+        step: (environment, action) -> observation, reward, terminated, truncated, info.
+        write: (environment, state of the form that ``read`` returns) -> None; None if there is no way.
+        reseed: (environment, seed) -> None; sets what draws within a step come from.
+        action_space, observation_space: environment -> a space, None if there is none.
+        make_double: as ``make``, for the environment that computes in double precision, where the one
+            of ``make`` does not when its state is.
+        hands_out_final: whether the observation and state after a step that ends an episode are the
+            final ones; False for environments that restart by themselves within the step.
+        language: what it is, in a word or two.
+        sources: modules that its code lies in.
+    """
+
+    make: Callable[[], Any]
+    read: Callable[[Any], Any]
+    reset_one: Callable[[Any, int], Any]
+    step_one: Callable[[Any, Any], Stepped]
+    write: Callable[[Any, Any], None] | None = None
+    reseed: Callable[[Any, int], None] | None = None
+    action_space: Callable[[Any], Any] | None = None
+    observation_space: Callable[[Any], Any] | None = None
+    make_double: Callable[[], Any] | None = None
+    hands_out_final: bool = True
+    language: str = "object"
+    sources: tuple[str, ...] = ()
+    _envs: dict[bool, Any] = field(default_factory=dict, init=False)
+    _native: dict[str, np.dtype[Any]] = field(default_factory=dict, init=False)
+    _form: Any = field(default=None, init=False)
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it can be put in a state."""
+        return self.write is not None
+
+    def _new(self, double: bool) -> Any:
+        maker = self.make_double if double and self.make_double is not None else self.make
+        env = maker()
+        self.reset_one(env, 0)
+        return env
+
+    def _env(self, double: bool) -> Any:
+        if double not in self._envs:
+            self._envs[double] = self._new(double)
+        return self._envs[double]
+
+    def spaces(self) -> Mapping[str, Space | None]:
+        """Return the declared spaces."""
+        env = self._env(False)
+        readers = {"action": self.action_space, "obs": self.observation_space}
+        return {
+            name: None if read is None else describe_space(read(env), name)
+            for name, read in readers.items()
+        }
+
+    def state_of(self, env: Any) -> Fields:
+        """Return the state of an environment as named arrays."""
+        fields = flatten(self.read(env))
+        named(fields)
+        return {name: as_numbers(name, value) for name, value in fields.items()}
+
+    def native(self, action: Any = None) -> dict[str, np.dtype[Any]]:
+        """Return the dtype of every state field as the environment holds it in mid-episode."""
+        if not self._native:
+            env = self._new(False)
+            if action is not None:
+                self.step_one(env, action)
+            self._form = self.read(env)
+            self._native = {name: value.dtype for name, value in self.state_of(env).items()}
+        return self._native
+
+    def _put(self, env: Any, state: Fields, row: int) -> None:
+        assert self.write is not None
+        try:
+            tree = rebuild(self._form, lambda name, _: state[name][row])
+        except KeyError as name:
+            raise InputError(f"the other side's state has no field {name}") from None
+        self.write(env, tree)
+
+    def _prepared(self, state: Fields, double: bool) -> Fields:
+        native = self.native()
+        wide = np.dtype(np.float64)
+        return {
+            name: cast(name, state[name], wide if double and dtype.kind == "f" else dtype)
+            for name, dtype in native.items()
+            if name in state
+        }
+
+    def reset(self, seeds: Array, double: bool = False) -> Moments:
+        """Return what episodes begun with seeds (N,) show."""
+        env = self._env(double)
+        states, seen = [], []
+        for seed in seeds:
+            obs = self.reset_one(env, int(seed))
+            seen.append({name: np.array(v) for name, v in flatten(obs, "obs").items()})
+            states.append({name: np.array(v) for name, v in self.state_of(env).items()})
+        return Moments(stack(states, "state"), stack(seen, "observation"))
+
+    def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
+        """Put the environment in N states and take one step in each."""
+        if self.write is None:
+            raise InputError("this side cannot be put in a state; give it a way to write one")
+        self.native(action_tree(actions, 0))
+        env, ready, rows = self._env(double), self._prepared(state, double), _Rows(self.hands_out_final)
+        actions = widened(actions) if double else actions
+        for row in range(rows_of(actions)):
+            if rows.ended_last:
+                self.reset_one(env, 0)  # clears what a side remembers of an end
+            self._put(env, ready, row)
+            if self.reseed is not None:
+                self.reseed(env, int(seeds[row]))
+            rows.add(self.step_one(env, action_tree(actions, row)), self.state_of(env))
+        if rows.ended_last:
+            self.reset_one(env, 0)
+        return rows.steps()
+
+    def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
+        """Begin an episode for each seed, in given states or where the seeds lead."""
+        envs = []
+        ready = None if state is None else self._prepared(state, double)
+        for row, seed in enumerate(seeds):
+            env = self._new(double)
+            self.reset_one(env, int(seed))
+            if ready is not None:
+                self.native()
+                self._put(env, ready, row)
+            envs.append(env)
+        return MutableLanes(self, envs, double)
+
+
+def widened(actions: Fields) -> Fields:
+    """Return actions whose numbers with a fraction are in double precision."""
+    return {
+        name: value.astype(np.float64) if value.dtype.kind == "f" else value
+        for name, value in actions.items()
+    }
+
+
+class _Rows:
+    """Collects steps one by one."""
+
+    def __init__(self, hands_out_final: bool) -> None:
+        self._states: list[Fields] = []
+        self._seen: list[Fields] = []
+        self._outcomes: list[Fields] = []
+        self._info: set[str] = set()
+        self._hands_out_final = hands_out_final
+        self.ended_last = False
+
+    def add(self, stepped: Stepped, state: Fields) -> None:
+        obs, reward, terminated, truncated, info = stepped
+        self._seen.append({name: np.array(value) for name, value in flatten(obs, "obs").items()})
+        self._states.append({name: np.array(value) for name, value in state.items()})
+        self._outcomes.append(
+            {"reward": reward, "terminated": bool(terminated), "truncated": bool(truncated)}
+        )
+        self._info |= set(info)
+        self.ended_last = bool(terminated) or bool(truncated)
+
+    def steps(self) -> Steps:
+        outcome = stack(self._outcomes, "outcome")
+        ended = outcome["terminated"] | outcome["truncated"]
+        return Steps(
+            state=stack(self._states, "state"),
+            obs=stack(self._seen, "observation"),
+            outcome=outcome,
+            final=np.ones(len(ended), bool) if self._hands_out_final else ~ended,
+            info=frozenset(self._info),
+        )
+
+
+class MutableLanes:
+    """Environments of one kind that run side by side."""
+
+    def __init__(self, side: MutableSide, envs: list[Any], double: bool) -> None:
+        self._side, self._envs, self._double = side, envs, double
+
+    def advance(self, actions: Fields, seeds: Array) -> Steps:
+        """Take one step in every lane."""
+        rows = _Rows(self._side.hands_out_final)
+        actions = widened(actions) if self._double else actions
+        for row, (env, seed) in enumerate(zip(self._envs, seeds, strict=True)):
+            if self._side.reseed is not None:
+                self._side.reseed(env, int(seed))
+            rows.add(self._side.step_one(env, action_tree(actions, row)), self._side.state_of(env))
+        return rows.steps()
+
+    def restart(self, row: int, seed: int) -> Moments:
+        """Begin another episode in one lane and return what it shows, with a leading axis of 1."""
+        env = self._envs[row]
+        obs = self._side.reset_one(env, seed)
+        state = {name: np.array(value)[None] for name, value in self._side.state_of(env).items()}
+        seen = {name: np.array(value)[None] for name, value in flatten(obs, "obs").items()}
+        return Moments(state, seen)

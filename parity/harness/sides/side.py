@@ -1,0 +1,163 @@
+"""What every side can do, whatever it is written in: reset, and step from given states or its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.spaces import Space
+from parity.harness.trees import Array, Fields, join, take
+
+OUTCOME = ("reward", "terminated", "truncated")
+"""Names of what a step returns beside state and observation."""
+
+
+@dataclass
+class Moments:
+    """N moments of a side: fields of the state, and of the observation (named "obs...")."""
+
+    state: Fields
+    obs: Fields
+
+
+@dataclass
+class Steps:
+    """What N steps led to.
+
+    Attributes:
+        state, obs: fields after the step, before any restart.
+        outcome: reward, terminated and truncated, (N,).
+        final: bool (N,), whether state and observation are truly those before a restart; a side that
+            restarts by itself and hands out no final state has False where an episode ended.
+        restart: what a side that restarts by itself handed out instead, None for one that does not.
+        info: names of further values.
+    """
+
+    state: Fields
+    obs: Fields
+    outcome: Fields
+    final: Array
+    restart: Moments | None = None
+    info: frozenset[str] = frozenset()
+
+    @property
+    def fields(self) -> Fields:
+        """All fields of the moment after the step."""
+        return {**self.state, **self.obs, **self.outcome}
+
+    @property
+    def ended(self) -> Array:
+        """Where an episode ended: bool (N,)."""
+        return np.asarray(self.outcome["terminated"] | self.outcome["truncated"], bool)
+
+
+def join_steps(parts: list[Steps]) -> Steps:
+    """Return several sets of steps, one after another."""
+    restarts = [part.restart for part in parts if part.restart is not None]
+    return Steps(
+        state=join([part.state for part in parts]),
+        obs=join([part.obs for part in parts]),
+        outcome=join([part.outcome for part in parts]),
+        final=np.concatenate([part.final for part in parts]),
+        restart=join_moments(restarts) if len(restarts) == len(parts) else None,
+        info=frozenset().union(*(part.info for part in parts)),
+    )
+
+
+def join_moments(parts: list[Moments]) -> Moments:
+    """Return several sets of moments, one after another."""
+    return Moments(join([part.state for part in parts]), join([part.obs for part in parts]))
+
+
+def take_moments(moments: Moments, rows: Any) -> Moments:
+    """Return some of the moments."""
+    return Moments(take(moments.state, rows), take(moments.obs, rows))
+
+
+class Lanes(Protocol):
+    """Episodes that run side by side, each from the state it has come to by itself."""
+
+    def advance(self, actions: Fields, seeds: Array) -> Steps:
+        """Take one step in every lane; a lane that has ended goes on as the side lets it."""
+        ...
+
+
+class Side(Protocol):
+    """One side of a pair.
+
+    Every method takes ``double``: whether numbers with a fraction are handed over, and if the side can,
+    computed, in double precision.
+    """
+
+    @property
+    def language(self) -> str:
+        """What it is, in a word or two."""
+        ...
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it can be put in a state."""
+        ...
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Modules that its code lies in, for the certificate."""
+        ...
+
+    def native(self) -> Mapping[str, np.dtype[Any]]:
+        """Return the dtype of every state field, as the side holds it in mid-episode."""
+        ...
+
+    def spaces(self) -> Mapping[str, Space | None]:
+        """Return the declared spaces "action" and "obs"; None where it declares none."""
+        ...
+
+    def reset(self, seeds: Array, double: bool = False) -> Moments:
+        """Return what episodes begun with seeds (N,) show."""
+        ...
+
+    def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
+        """Put the side in N states and take one step in each."""
+        ...
+
+    def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
+        """Begin an episode for each seed, in given states or where the seeds lead."""
+        ...
+
+
+def named(fields: Mapping[str, Any]) -> None:
+    """Refuse names of state fields that an outcome or the observation has.
+
+    Raises:
+        InputError: one is taken.
+    """
+    for name in fields:
+        if name in OUTCOME or name == "obs" or name.startswith("obs."):
+            raise InputError(f"a field of the state is called {name}, which a step returns; rename it")
+
+
+def action_tree(fields: Fields, row: Any) -> Any:
+    """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it."""
+    if list(fields) == ["action"]:
+        return fields["action"][row]
+    tree: dict[str, Any] = {}
+    for name, values in fields.items():
+        place = tree
+        *above, last = name.split(".")[1:]
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = values[row]
+    return _tuples(tree)
+
+
+def _tuples(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    parts = {name: _tuples(part) for name, part in tree.items()}
+    if all(name.isdigit() for name in parts):
+        return tuple(parts[name] for name in sorted(parts, key=int))
+    return parts

@@ -1,0 +1,113 @@
+"""Spaces of actions and observations, of Gymnasium or gymnax or alike, as plain descriptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from foundation.errors import InputError
+from parity.harness.fields import Domain
+from parity.harness.trees import Array
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One array of a space.
+
+    Attributes:
+        kind: "discrete": whole numbers from ``low`` to ``high``; "box": numbers within bounds.
+        shape: of one element, () for a number.
+        dtype: its name.
+        low, high: float64 or int64 of ``shape``; infinite where there is no bound.
+    """
+
+    kind: Literal["discrete", "box"]
+    shape: tuple[int, ...]
+    dtype: str
+    low: Array
+    high: Array
+
+    def sample(self, rng: np.random.Generator, count: int, domain: Domain | None = None) -> Array:
+        """Return ``count`` elements in the leaf's dtype; ends and zeros are among those of a box."""
+        shape = (count, *self.shape)
+        if domain is not None:
+            return domain.sample(rng, shape).astype(self.dtype)
+        if self.kind == "discrete":
+            return rng.integers(self.low, self.high, shape, endpoint=True).astype(self.dtype)
+        low = np.where(np.isfinite(self.low), self.low, -10.0)
+        high = np.where(np.isfinite(self.high), self.high, 10.0)
+        drawn = rng.uniform(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
+        kind = rng.random(shape)
+        values = np.select(
+            [kind < 0.1, kind < 0.2, kind < 0.25],
+            [np.broadcast_to(low, shape), np.broadcast_to(high, shape), 0.0],
+            drawn,
+        )
+        rounded = values.astype(self.dtype)
+        return np.clip(rounded, low.astype(self.dtype), high.astype(self.dtype))
+
+    def contains(self, values: Array) -> Array:
+        """Return which rows (N, ...) lie within the bounds, widened by one unit in the last place."""
+        x = values.astype(np.float64)
+        slack: Array = np.zeros(self.shape)
+        if self.kind == "box":
+            with np.errstate(over="ignore", invalid="ignore"):
+                slack = np.spacing(np.abs(self.high).astype(np.float32)).astype(np.float64)
+            slack = np.where(np.isfinite(slack), slack, 0.0)
+        inside = (x >= self.low - slack) & (x <= self.high + slack)
+        return np.asarray(inside.reshape(len(x), -1).all(1))
+
+    def describe(self) -> str:
+        """Return the leaf in words."""
+        shape = f" of shape {self.shape}" if self.shape else ""
+        return f"{self.kind} from {_short(self.low)} to {_short(self.high)}{shape}, {self.dtype}"
+
+
+def _short(values: Array) -> str:
+    flat = np.unique(values.reshape(-1))
+    return (
+        f"{flat[0]:g}" if len(flat) == 1 else str(np.array2string(values, precision=6, separator=", "))
+    )
+
+
+Space = dict[str, Leaf]
+"""Name of a part to its description; a space that is one array has one part."""
+
+
+def describe_space(space: Any, prefix: str) -> Space:
+    """Return a description of a space of Gymnasium, gymnax, or any with the same attributes.
+
+    Raises:
+        InputError: it is none that can be described.
+    """
+    inner = getattr(space, "spaces", None)
+    if isinstance(inner, dict):
+        parts: Space = {}
+        for name, part in inner.items():
+            parts |= describe_space(part, f"{prefix}.{name}")
+        return parts
+    if isinstance(inner, tuple | list):
+        parts = {}
+        for number, part in enumerate(inner):
+            parts |= describe_space(part, f"{prefix}.{number}")
+        return parts
+    dtype = str(np.dtype(getattr(space, "dtype", None) or np.int64))
+    if hasattr(space, "nvec"):
+        nvec = np.asarray(space.nvec, np.int64)
+        start = np.asarray(getattr(space, "start", np.zeros_like(nvec)), np.int64)
+        return {prefix: Leaf("discrete", nvec.shape, dtype, start, start + nvec - 1)}
+    if hasattr(space, "low") and hasattr(space, "high"):
+        shape = tuple(int(n) for n in space.shape)
+        low, high = (
+            np.broadcast_to(np.asarray(end, np.float64), shape).copy()
+            for end in (space.low, space.high)
+        )
+        return {prefix: Leaf("box", shape, dtype, low, high)}
+    if hasattr(space, "n"):
+        shape = tuple(getattr(space, "shape", None) or ())
+        first = np.full(shape, int(getattr(space, "start", 0)), np.int64)
+        count = 2 if shape else int(np.asarray(space.n))
+        return {prefix: Leaf("discrete", shape, dtype, first, first + count - 1)}
+    raise InputError(f"the {prefix} space is a {type(space).__name__}, which is not understood")

@@ -1,0 +1,127 @@
+"""Named fields of a state, an observation or an action: a tree of arrays, flattened by its names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foundation.errors import InputError
+
+Array = NDArray[Any]
+Fields = dict[str, Any]
+"""Field name to array; the parts of a nested field are joined by dots, such as "car.speed"."""
+
+
+def children(tree: Any) -> list[tuple[str, Any]] | None:
+    """Return the named parts of a tree, or None for a leaf.
+
+    Mappings, dataclasses, named tuples, tuples and lists have parts; all else is a leaf.
+    """
+    if isinstance(tree, Mapping):
+        return [(str(name), tree[name]) for name in tree]
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return [(one.name, getattr(tree, one.name)) for one in dataclasses.fields(tree)]
+    if isinstance(tree, tuple | list):
+        names = getattr(tree, "_fields", range(len(tree)))
+        return [(str(name), part) for name, part in zip(names, tree, strict=True)]
+    return None
+
+
+def flatten(tree: Any, prefix: str = "") -> Fields:
+    """Return the leaves of a tree by name, as they are; a lone leaf is called ``prefix``."""
+    parts = children(tree)
+    if parts is None:
+        return {prefix: tree}
+    fields: Fields = {}
+    for name, part in parts:
+        fields |= flatten(part, f"{prefix}.{name}" if prefix else name)
+    return fields
+
+
+def rebuild(tree: Any, leaf: Callable[[str, Any], Any], prefix: str = "") -> Any:
+    """Return a tree of the same form whose leaves are ``leaf(name, old)``."""
+    parts = children(tree)
+    if parts is None:
+        return leaf(prefix, tree)
+    new = {name: rebuild(part, leaf, f"{prefix}.{name}" if prefix else name) for name, part in parts}
+    if isinstance(tree, Mapping):
+        return {name: new[str(name)] for name in tree}
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return dataclasses.replace(tree, **new)
+    if hasattr(tree, "_fields"):
+        return type(tree)(**new)
+    return type(tree)(new.values())
+
+
+def as_numbers(name: str, value: Any) -> Array:
+    """Return a leaf as a NumPy array in its own dtype.
+
+    Raises:
+        InputError: it holds something else than numbers and flags.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{name} is {type(value).__name__}, no number, flag or array of them; read it as one"
+        )
+    return array
+
+
+def stack(rows: Sequence[Fields], what: str) -> Fields:
+    """Return rows of fields as arrays with a leading axis, in a dtype that holds every row.
+
+    Raises:
+        InputError: rows differ in their names or shapes.
+    """
+    columns: Fields = {}
+    for name in rows[0]:
+        try:
+            values = [row[name] for row in rows]
+            columns[name] = as_numbers(f"{what} {name}", np.stack([np.asarray(v) for v in values]))
+        except KeyError:
+            raise InputError(f"{what} has {name} in one step and not in another") from None
+        except ValueError:
+            shapes = sorted({np.shape(value) for value in values})
+            raise InputError(f"{what} {name} changes its shape: {shapes}; it must be fixed") from None
+    return columns
+
+
+def take(fields: Fields, rows: Any) -> Fields:
+    """Return some rows of every field."""
+    return {name: value[rows] for name, value in fields.items()}
+
+
+def join(parts: Sequence[Fields]) -> Fields:
+    """Return several sets of rows, one after another."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def rows_of(fields: Fields) -> int:
+    """Return how many rows the fields have."""
+    return len(next(iter(fields.values())))
+
+
+def cast(name: str, values: Array, dtype: Any) -> Array:
+    """Return values in another dtype: numbers with a fraction are rounded, all others kept or refused.
+
+    Raises:
+        InputError: a whole number or a flag would change.
+    """
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype:
+        return values
+    kinds = values.dtype.kind, dtype.kind
+    with np.errstate(over="ignore", invalid="ignore"):
+        new = values.astype(dtype)
+    if kinds == ("f", "f"):
+        return new
+    if ("b" in kinds and kinds != ("b", "b")) or not np.array_equal(new.astype(values.dtype), values):
+        raise InputError(
+            f"{name} is {values.dtype} on one side and {dtype} on the other, which cannot hold it "
+            f"(for example {values.reshape(-1)[0]}); read it alike on both sides"
+        )
+    return new

@@ -1,0 +1,94 @@
+"""A verdict for every field out of all the cases that were stepped."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.harness.compare import LOGIC, ROUNDING
+from parity.harness.contract.ends import only_at_ends
+from parity.harness.findings import FieldVerdict, SmallestCase
+from parity.harness.free_run import FreeRun
+from parity.harness.judge import Evidence, Judge
+from parity.harness.pair import Accepted
+from parity.harness.shrink import smallest_cases
+
+AT_ENDS = ("reward", "terminated", "truncated")
+
+
+def field_verdicts(
+    judge: Judge, evidence: list[Evidence], place: str, run: FreeRun | None
+) -> tuple[list[FieldVerdict], list[SmallestCase], list[Accepted]]:
+    """Return every field's verdict, small cases of what is wrong, and accepted differences seen."""
+    verdicts = []
+    used: list[Accepted] = []
+    reference = evidence[0].native.reference.fields
+    port = evidence[0].native.port.fields
+    for name in reference:
+        if name in judge.skipped:
+            continue
+        rule = judge.rule(name, reference[name], port[name]).describe()
+        one = FieldVerdict(name, rule, judge.dtypes[name], "equal")
+        if name in judge.random:
+            one.verdict = "drawn"
+        else:
+            _fill(judge, evidence, one, used)
+            if run is not None:
+                one.growth = run.growth.get(name)
+        verdicts.append(one)
+    for name, why in judge.skipped.items():
+        verdicts.append(FieldVerdict(name, "", ("", ""), "not compared", why=why))
+    command = f"envparity case {place}" if place else ""
+    wrong = any(not one.passed for one in verdicts)
+    smallest = smallest_cases(judge, evidence, command) if wrong else []
+    for one in verdicts:
+        one.smallest = next((case for case in smallest if one.name in case.reference), None)
+    return verdicts, smallest, used
+
+
+def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[Accepted]) -> None:
+    name = one.name
+    for part in evidence:
+        labels, covered = part.labels[name], part.accepted[name]
+        bad = (labels.labels == LOGIC) | labels.beyond
+        one.compared += int(labels.compared.sum())
+        one.rounding += int((labels.labels == ROUNDING).sum())
+        one.logic += int(((labels.labels == LOGIC) & ~covered).sum())
+        one.beyond += int((labels.beyond & (labels.labels != LOGIC) & ~covered).sum())
+        one.accepted += int((bad & covered).sum())
+        rounding = np.where(labels.labels == ROUNDING, labels.apart, 0.0)
+        row = int(np.argmax(rounding)) if len(rounding) else 0
+        if len(rounding) and rounding[row] > one.largest:
+            one.largest, one.largest_ulps = float(rounding[row]), float(labels.ulps[row])
+            one.largest_at = {key: value[row].tolist() for key, value in part.native.state.items()}
+    _mark_used(judge, evidence, name, used)
+    if one.accepted:
+        reasons = [
+            a.reason
+            for a in judge.pair.accepted
+            if name in a.names or name.partition(".")[0] in a.names
+        ]
+        one.why = "; ".join(reasons)
+    one.verdict = _verdict(one, name in AT_ENDS and only_at_ends(evidence, name))
+
+
+def _verdict(one: FieldVerdict, at_ends: bool) -> str:
+    if one.logic:
+        return "contract" if at_ends else "logic"
+    if one.accepted:
+        return "accepted"
+    return "rounding" if one.rounding or one.beyond else "equal"
+
+
+def _mark_used(judge: Judge, evidence: list[Evidence], name: str, used: list[Accepted]) -> None:
+    from parity.harness.judge import covers
+
+    for accepted in judge.pair.accepted:
+        if accepted in used or not {name, name.partition(".")[0]} & set(accepted.names):
+            continue
+        for part in evidence:
+            labels = part.labels[name]
+            bad = (labels.labels == LOGIC) | labels.beyond
+            arm = part.double or part.native
+            if (bad & covers(accepted.where, arm, part.cases.action)).any():
+                used.append(accepted)
+                break

@@ -1,0 +1,194 @@
+"""Verify a pair: every mode and every question of the contract, in one call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from foundation import provenance
+from foundation.errors import InputError
+from parity.harness import cases as make
+from parity.harness.contract.ends import ask_ends
+from parity.harness.contract.forms import ask_forms
+from parity.harness.contract.spaces import ask_spaces
+from parity.harness.contract.starts import ask_resets, ask_restarts
+from parity.harness.draws import ask_draws, drawn_fields
+from parity.harness.findings import Answer
+from parity.harness.free_run import FreeRun, free_run
+from parity.harness.judge import Evidence, Judge
+from parity.harness.pair import Pair
+from parity.harness.report import Report
+from parity.harness.restored import ask_restored
+from parity.harness.sides.mutable import MutableSide
+from parity.harness.verdicts import field_verdicts
+
+VERSIONED = ("jax", "jaxlib", "numpy", "gymnasium", "gymnax", "rltrader")
+Progress = Callable[[str, int, int], None]
+"""(what is done next, steps done, steps in all)."""
+
+
+def verify(
+    pair: Pair,
+    *,
+    transitions: int = 8_000,
+    resets: int = 1_000,
+    seed: int = 0,
+    place: str = "",
+    progress: Progress | None = None,
+) -> Report:
+    """Compare both sides of a pair and return what was found.
+
+    Args:
+        pair: the pair.
+        transitions: steps that both sides take from the same states, half of them in states that the
+            reference visits, half in drawn ones; more are added about where episodes end.
+        resets: episodes begun on each side for the tests of the reset's distribution.
+        seed: of all choices; the same seed gives the same report.
+        place: "module:name" of the pair, for command lines in the report.
+        progress: called before each part.
+
+    Raises:
+        InputError: the pair does not fit its sides; says what to change.
+    """
+    for name, value, least in (
+        ("transitions", transitions, 32),
+        ("resets", resets, 50),
+        ("seed", seed, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} is {value!r}; it must be a whole number from {least}")
+    began = time.perf_counter()
+    tell = _teller(progress)
+    tell("playing the reference")
+    unchecked: list[str] = []
+    base = make.visited(pair, transitions // 2, seed)
+    mine, theirs = drawn_fields(pair, base)
+    judge = Judge(pair, base, mine | theirs)
+    tell("visited states")
+    evidence = [judge.step(base)]
+    counts = {"visited": len(base)}
+    if pair.reference.can_write:
+        tell("drawn states")
+        evidence += _generated(judge, base, transitions - len(base), seed, counts)
+    else:
+        unchecked.append(
+            "states that episodes do not visit: the reference cannot be put in a state (give write)"
+        )
+    unchecked += [
+        f"rounding by double precision, for {side}: {why}; the port's own sensitivity stands in"
+        for side, why in judge.no_double.items()
+    ]
+    if pair.reference.can_write and not pair.state:
+        unchecked.append("states beyond those that episodes visit: no field has a domain (give state)")
+    tell("free run")
+    run, answers = _free(judge, seed, unchecked)
+    tell("resets")
+    asked, shown = ask_resets(judge, resets, seed)
+    answers += asked + ask_restarts(judge, evidence, shown)
+    tell("the contract")
+    answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
+    answers += [ask_draws(judge, base, mine, theirs, seed)]
+    answers += [ask_restored(judge, base)] if isinstance(pair.reference, MutableSide) else []
+    tell("smallest cases")
+    fields, smallest, used = field_verdicts(judge, evidence, place, run)
+    answers, used_answers = _accept(pair, answers)
+    return Report(
+        pair=pair.name,
+        place=place,
+        fields=fields,
+        answers=answers,
+        smallest=smallest,
+        free_run=run,
+        seen=_seen(judge, evidence),
+        cases=counts,
+        unchecked=unchecked,
+        unused=[
+            f"{', '.join(one.names)}: {one.reason}"
+            for one in pair.accepted
+            if one not in used and one not in used_answers
+        ],
+        made={"when": provenance.now(), **provenance.made_with(VERSIONED, jax.devices())},
+        settings={"transitions": transitions, "resets": resets, "seed": seed},
+        seconds=time.perf_counter() - began,
+    )
+
+
+PARTS = 7
+
+
+def _teller(progress: Progress | None) -> Callable[[str], None]:
+    done = iter(range(PARTS))
+
+    def tell(what: str) -> None:
+        if progress is not None:
+            progress(what, next(done), PARTS)
+
+    return tell
+
+
+def _generated(
+    judge: Judge, base: make.Cases, count: int, seed: int, counts: dict[str, int]
+) -> list[Evidence]:
+    """Step drawn cases, and cases about the boundaries that they straddle."""
+    pair = judge.pair
+    drawn = make.drawn(pair, base, max(count, 16), seed)
+    if not len(drawn):
+        raise InputError(
+            f"{pair.name}: none of {count} drawn states is possible and legal; see its rules"
+        )
+    evidence = [judge.step(drawn)]
+    counts["drawn"] = len(drawn)
+    outcome = (evidence[0].double or evidence[0].native).reference.outcome
+    if judge.random & {"terminated", "truncated"}:
+        return evidence
+    about = make.boundary(pair, drawn, outcome["terminated"] + 2 * outcome["truncated"], seed)
+    if about is not None and len(about):
+        evidence.append(judge.step(about))
+        counts["boundary"] = len(about)
+    return evidence
+
+
+def _free(judge: Judge, seed: int, unchecked: list[str]) -> tuple[FreeRun | None, list[Answer]]:
+    question = "free run"
+    pair = judge.pair
+    if judge.random:
+        text = "steps draw random numbers, so that episodes part"
+        return None, [Answer(question, "not asked", text)]
+    if not (pair.reference.can_write and pair.port.can_write):
+        unchecked.append("a free run: both sides must begin in one state (give write)")
+        return None, [Answer(question, "not asked", "both sides cannot be put in one state")]
+    run = free_run(judge, seed)
+    if run.apart:
+        text = f"{run.apart}, so a side has something that its state does not show, or a step is wrong"
+        return run, [Answer(question, "different", text)]
+    played = f"{run.episodes} episodes of up to {run.steps} steps"
+    return run, [Answer(question, "same", f"nothing but rounding comes apart in {played}")]
+
+
+def _accept(pair: Pair, answers: list[Answer]) -> tuple[list[Answer], list[object]]:
+    """Mark differences that the pair accepts by the question's name."""
+    used: list[object] = []
+    marked = []
+    for answer in answers:
+        for one in pair.accepted:
+            if answer.question in one.names and answer.status == "different":
+                answer = replace(answer, status="accepted", reason=one.reason)
+                used.append(one)
+        marked.append(answer)
+    return marked, used
+
+
+def _seen(judge: Judge, evidence: list[Evidence]) -> dict[str, int]:
+    """Return how often each branch was taken: that an episode ends, and those that the pair names."""
+    seen = {"an episode ends": 0, **dict.fromkeys(judge.pair.branches, 0)}
+    for one in evidence:
+        arm = one.native
+        seen["an episode ends"] += int(arm.reference.ended.sum())
+        for name, where in judge.pair.branches.items():
+            taken = np.asarray(where(arm.state, one.cases.action, arm.reference.fields))
+            seen[name] += int(taken.sum())
+    return seen

@@ -1,0 +1,240 @@
+"""A verification of a small pair: what an honest port is told, and what each planted fault is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foundation.errors import InputError
+from parity import Accepted, Port, Report, close, verify
+from tests.parity.harness.lander import mutable, pair, program, write
+
+FEW: dict[str, Any] = {"transitions": 600, "resets": 400}
+
+
+def with_fault(**fault: Any) -> Report:
+    return verify(pair(Port.functional(lambda: program(**fault))), **FEW)
+
+
+@pytest.fixture(scope="module")
+def honest() -> Report:
+    return verify(pair(), place="tests.parity.harness.lander:pair", **FEW)
+
+
+def test_an_honest_port_in_single_precision_is_the_same_but_for_rounding(honest: Report) -> None:
+    assert honest.passed, str(honest)
+    verdicts = {one.name: one.verdict for one in honest.fields}
+    assert verdicts["speed"] == "rounding"
+    assert verdicts["steps"] == verdicts["obs.left"] == "equal"
+    speed = honest.field("speed")
+    assert speed.dtypes == ("float64", "float32")
+    assert 0 < speed.largest < 1e-6
+    assert speed.largest_ulps >= 1
+    assert set(speed.largest_at) == {"height", "speed", "steps"}
+    assert honest.cases["boundary"] > 50
+    assert honest.seen["an episode ends"] > 50
+
+
+def test_every_question_of_the_contract_has_an_answer(honest: Report) -> None:
+    asked = {one.question: one.status for one in honest.answers}
+    assert asked == {
+        "free run": "same",
+        "reset distribution": "same",
+        "restart only at an end": "same",
+        "restart after an end": "same",
+        "final observation": "same",
+        "reward on the last step": "same",
+        "terminated or truncated": "same",
+        "step after the end": asked["step after the end"],
+        "observation dtype and shape": "same",
+        "observation bounds": "not asked",
+        "observations stay inside their bounds": "not asked",
+        "action space": "same",
+        "actions beyond the bounds": "not asked",
+        "the same seed twice": "same",
+        "eager against jitted": "same",
+        "one environment against a batch": "same",
+        "draws within a step": "same",
+        "the reference's state is complete": "same",
+    }
+
+
+def test_the_same_seed_gives_the_same_report() -> None:
+    one = pair()
+    first, second = (verify(one, seed=3, **FEW).to_dict() for _ in range(2))
+    for values in (first, second):
+        values.pop("made"), values.pop("seconds")
+    assert first == second
+
+
+@pytest.mark.parametrize("name", ["gravity", "thrust", "ceiling"])
+def test_one_part_in_a_million_of_a_constant_is_logic(name: str) -> None:
+    values = {"gravity": 0.1, "thrust": 0.25, "ceiling": 2.0}
+    report = with_fault(**{name: values[name] * (1 + 1e-6)})
+    assert report.verdict == "different"
+    assert report.field("height").verdict == "logic"
+    assert not any(one.verdict == "logic" for one in report.fields if one.name == "steps")
+
+
+def test_the_same_sums_in_another_order_are_rounding() -> None:
+    report = with_fault(other_order=True)
+    assert report.passed, str(report)
+    assert report.field("speed").rounding > 0
+
+
+def test_a_boundary_that_is_drawn_on_the_other_side_is_found_and_made_simple() -> None:
+    changed = pair(Port.functional(lambda: program(limit=21)))
+    report = verify(changed, place="somewhere:pair", **FEW)
+    assert report.field("truncated").logic > 0
+    case = report.field("truncated").smallest
+    assert case is not None
+    assert case.state["steps"] == 19
+    assert case.state["speed"] == 0
+    assert case.reference["truncated"] is True
+    assert case.port["truncated"] is False
+    assert case.command.startswith('envparity case somewhere:pair --state \'{"height": ')
+    assert report.answer("terminated or truncated").status == "different"
+
+
+def test_a_speed_that_outlives_the_restart_is_found() -> None:
+    report = with_fault(stale=True)
+    assert all(one.passed for one in report.fields)
+    assert report.answer("restart after an end").status == "different"
+    assert "speed" in report.answer("restart after an end").text
+
+
+@pytest.mark.parametrize("fault", ["narrow", "constant"])
+def test_resets_from_half_the_range_or_one_state_are_found(fault: str) -> None:
+    report = with_fault(**{fault: True})
+    assert all(one.passed for one in report.fields)
+    assert report.answer("reset distribution").status == "different"
+    assert "height" in report.answer("reset distribution").text
+
+
+def test_constants_in_single_precision_are_told_and_judged_by_sensitivity() -> None:
+    report = with_fault(single=True)
+    assert report.passed, str(report)
+    assert any("single precision" in text for text in report.unchecked)
+    wrong = with_fault(single=True, gravity=0.1001)
+    assert wrong.field("speed").verdict == "logic"
+
+
+def test_a_bound_on_rounding_is_held() -> None:
+    report = verify(pair(rules={"speed": close(ulps=0)}), **FEW)
+    assert report.verdict == "different"
+    assert report.field("speed").beyond > 0
+    assert "beyond the bound" in str(report)
+
+
+def test_a_write_that_leaves_something_out_is_found() -> None:
+    def forgetful(ship: Any, state: dict[str, Any]) -> None:
+        write(ship, {**state, "steps": ship.steps})
+
+    side = mutable()
+    side.write = forgetful
+    report = verify(pair(reference=side), **FEW)
+    assert report.answer("the reference's state is complete").status == "different"
+
+
+def test_a_state_that_a_port_hides_is_found_in_the_free_run() -> None:
+    class Heavier:
+        """Every fourth step of the object's life is heavier; its state does not show that."""
+
+        def __init__(self) -> None:
+            from tests.parity.harness.lander import Ship
+
+            self.ship, self.count = Ship(), 0
+
+    def step(one: Any, action: int) -> Any:
+        one.count += 1
+        one.ship.settings["gravity"] = 0.1 if one.count % 4 else 0.11
+        return one.ship.step(action)
+
+    honest = mutable()
+    side = Port.mutable(
+        make=Heavier,
+        read=lambda one: honest.read(one.ship),
+        write=lambda one, state: (setattr(one, "count", 0), write(one.ship, state)) and None,
+        reset_one=lambda one, seed: one.ship.reset(seed),
+        step_one=step,
+        action_space=honest.action_space,
+    )
+    report = verify(pair(side), **FEW)
+    assert all(one.passed for one in report.fields), str(report)
+    assert report.answer("free run").status == "different"
+
+
+def test_an_accepted_difference_is_shown_and_does_not_fail() -> None:
+    heavy = Port.functional(lambda: program(ceiling=1.9))
+    above = Accepted(
+        ("height", "speed", "obs"),
+        "the port's ceiling is lower",
+        lambda before, action, after: before["height"] + after["speed"] > 0.9,
+    )
+    report = verify(pair(heavy, accepted=(above, Accepted("reward", "never needed"))), **FEW)
+    assert report.field("height").verdict in ("accepted", "logic")
+    assert report.field("height").accepted > 0
+    assert "the port's ceiling is lower" in str(report)
+    assert report.unused == ["reward: never needed"]
+
+
+def test_a_reference_that_cannot_be_put_in_a_state_is_played_and_that_is_told() -> None:
+    side = mutable()
+    side.write = None
+    report = verify(pair(reference=side), **FEW)
+    assert any("cannot be put in a state" in text for text in report.unchecked)
+    assert report.passed, str(report)
+    heavier = Port.functional(lambda: program(gravity=0.1 * (1 + 1e-6)))
+    assert verify(pair(heavier, reference=side), **FEW).field("speed").verdict == "logic"
+
+
+def test_a_pair_of_numpy_against_itself_is_equal() -> None:
+    report = verify(pair(mutable()), **FEW)
+    assert report.passed, str(report)
+    assert {one.verdict for one in report.fields} == {"equal"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": {"weight": close()}}, "give real"),
+        ({"rules": {"weight": close()}}, "there is a rule for weight, and no such field"),
+        ({"reference": 3}, "the reference is a int; make it with Reference.gymnasium"),
+    ],
+)
+def test_a_pair_that_cannot_be_is_refused_in_a_sentence(changes: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        verify(pair(**changes), **FEW)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"transitions": 3}, "transitions is 3; it must be a whole number from 32"),
+        ({"seed": -1}, "seed is -1"),
+        ({"resets": True}, "resets is True"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        verify(pair(), **settings)
+
+
+def test_states_with_other_fields_are_refused_with_their_names() -> None:
+    side = Port.functional(program, read=lambda state: {"height": state.height, "fuel": state.steps})
+    with pytest.raises(InputError, match="only the port has fuel"):
+        verify(pair(side), **FEW)
+
+
+def test_an_accepted_difference_needs_a_reason() -> None:
+    with pytest.raises(InputError, match="has no reason"):
+        Accepted("reward", " ")
+
+
+def test_numbers_of_the_report_are_plain(honest: Report) -> None:
+    import json
+
+    assert json.loads(json.dumps(honest.to_dict()))["verdict"] == "same"
+    assert np.isfinite(honest.field("height").growth or 1.0)
