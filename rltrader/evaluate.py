@@ -12,6 +12,7 @@ from rich.table import Table
 
 from foundation.errors import InputError
 from foundation.progress import progress_bar
+from rltrader.advice.comparing import advice_options, compare, read_advised
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 
@@ -40,14 +41,16 @@ SHORTEST_BAR_NS = 60_000_000_000
     help="List the trades of one episode a day, or of the episodes from every start.",
 )
 @click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
+@advice_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **options: Any) -> None:
     """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
 
     Both are always played: an episode from every start, for the mean, and one a day, for the equity
     curve. With --seconds both are played a second time, with the drawdown looked at in every second
-    instead of at every minute's close. Exit code 2 means bad input, or a range that the policy was
-    trained on.
+    instead of at every minute's close. With --advice the policy is fused with a table of advice, and a
+    second page holds the fusion against the bare policy, the advisor alone and its nulls. Exit code 2
+    means bad input, or a range that the policy was trained on.
     """
     from jax_port.data import held_out
     from jax_port.data.data_loader import load
@@ -67,8 +70,11 @@ def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **
     relation = held_out.relate(market, found.config, rows, found.about)
     if not options["allow_overlap"]:
         held_out.require_held_out(relation, market)
+    advised = read_advised(market, found, options)
     fine = None
     if seconds is not None:
+        if advised is not None:
+            raise InputError("--seconds and --advice are judged apart; give one of them")
         fine = _load_seconds(seconds, bars, contract, found.config)
     asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"]}
     began = time.perf_counter()
@@ -76,7 +82,7 @@ def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **
         task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
         asked["on_batch"] = lambda count: bar.update(task, advance=count)
         both = None if fine is None else evaluate_both(found, market, fine, **asked)
-        result = play(found, market, **asked) if both is None else both.minute
+        result = play(found, market, advice=advised, **asked) if both is None else both.minute
     took = round(time.perf_counter() - began, 1)
     values = to_values(
         result,
@@ -89,9 +95,12 @@ def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **
         took,
         verdicts=both,
         seconds_path=seconds,
+        advice=None if advised is None else (options["advice"], advised.settings.to_dict()),
     )
     write(out, values, result, market, both)
     _show(values, out)
+    if advised is not None:
+        compare(found, policy, market, advised, rows, options, out)
 
 
 def _load_seconds(

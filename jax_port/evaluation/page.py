@@ -197,4 +197,6 @@ def pills(values: Values) -> list[tuple[Tone, str]]:
         pills.append(("warn", "parity certificate: unknown"))
     if values["seconds"]:
         pills.append(verdicts.verdict_pill(values))
+    if values["advice"]:
+        pills.append(("warn", f"advised: {values['advice']['fusion']['rule']}, not the bare policy"))
     return pills

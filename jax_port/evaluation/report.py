@@ -43,6 +43,7 @@ def to_values(
     seconds: float,
     verdicts: Verdicts | None = None,
     seconds_path: Path | None = None,
+    advice: tuple[Path, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return all numbers and where they come from, as plain values; NaN is None.
 
@@ -55,6 +56,7 @@ def to_values(
         seconds: that the episodes took.
         verdicts, seconds_path: both verdicts and the file of one-second bars, where one was given;
             ``result`` is then the minute's.
+        advice: path of the table and settings of the fusion, where the policy was advised.
     """
     first, last = asked
     performance = summarize(result)
@@ -102,6 +104,13 @@ def to_values(
         "certificate": policy.about.get("certificate") or UNKNOWN,
         "performance": performance,
         "seconds": by_second,
+        "advice": None
+        if advice is None or result.advised is None
+        else {
+            "path": str(advice[0]),
+            "fusion": dict(advice[1]),
+            **{name: int(result.advised[name].sum()) for name in ("questions", "advised", "changed")},
+        },
     }
     return dict(finite(values))
 

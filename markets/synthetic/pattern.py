@@ -47,7 +47,13 @@ Ints = NDArray[np.int64]
 
 
 def pattern_bars(
-    symbol: str = "ES", *, days: int, seed: int, start: str = "2025-01-06", strength: float = 1.0
+    symbol: str = "ES",
+    *,
+    days: int,
+    seed: int,
+    start: str = "2025-01-06",
+    strength: float = 1.0,
+    hidden: bool = False,
 ) -> Bars:
     """Return seeded one-minute bars of the regular session in which signals foretell a drift.
 
@@ -67,6 +73,8 @@ def pattern_bars(
         seed: whole number, at least 0.
         start: first trading date in New York, "YYYY-MM-DD"; a weekend moves on to Monday.
         strength: 0 to 2; with 0 the signals mean nothing.
+        hidden: every second signal leaves no trace in the bars, so that its drift comes unannounced to
+            all but those who know it from :func:`hidden_signals`.
 
     Raises:
         InputError: an argument is not as above, or the days reach beyond 2059.
@@ -84,6 +92,8 @@ def pattern_bars(
     ):
         raise InputError(f"strength is {strength!r}; it must be a number from 0 to {MOST_STRENGTH:g}")
     signal, drift = _plan(seed, days)
+    if hidden:
+        signal = np.where(_is_hidden(days), 0, signal)
     path = _paths(seed, signal, drift, float(strength))
     level = int(contract.to_ticks(PROFILES[full_size].level))
     path += _openings(path[:, -1, -1], level)[:, None, None]
@@ -103,7 +113,8 @@ def pattern_bars(
         },
         index=pd.DatetimeIndex(stamps.ravel(), tz="UTC", name="timestamp"),
     )
-    source = f"pattern {contract.symbol} of strength {strength:g}, seed {seed}"
+    half = ", half of it hidden" if hidden else ""
+    source = f"pattern {contract.symbol} of strength {strength:g}, seed {seed}{half}"
     return Bars.from_frame(frame, contract, source=source)
 
 
@@ -127,6 +138,22 @@ def oracle_signals(bars: Bars) -> NDArray[np.int8]:
     move = close[WINDOW - 1 : -1] - close[WINDOW - 2 : -2]
     actions[WINDOW:] = np.where(seen & (move > 0), BUY, np.where(seen & (move < 0), SELL, HOLD))
     return actions
+
+
+def hidden_signals(days: int, seed: int) -> NDArray[np.int8]:
+    """Return what the bars of ``pattern_bars(days=..., seed=..., hidden=True)`` do not show.
+
+    Returns:
+        int8, shape (days * 450,): 1 or -1 at the bar of a signal that left no trace, else 0.
+    """
+    signal, _ = _plan(seed, days)
+    return np.where(_is_hidden(days), signal, 0).astype(np.int8).ravel()
+
+
+def _is_hidden(days: int) -> NDArray[np.bool_]:
+    """Return the bars of every second slot, (days, 450)."""
+    slot = np.arange(DAY_MINUTES) // SLOT_BARS
+    return np.broadcast_to(slot % 2 == 1, (days, DAY_MINUTES))
 
 
 def _plan(seed: int, days: int) -> tuple[Ints, Ints]:

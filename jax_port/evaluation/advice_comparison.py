@@ -1,0 +1,234 @@
+"""Bare policy, advisor alone and every fusion side by side, with the nulls that a finding must beat.
+
+Each arm plays one episode a day from the day's first start, for every policy given. What an arm brings
+is its PnL of a day less the bare policy's, averaged over the policies; its interval comes from a
+bootstrap over blocks of consecutive days, and its p-value is corrected by Holm's method for all arms
+that are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jax_port.data.data_loader import PreparedMarket
+from jax_port.evaluation.advised import Advised
+from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
+from jax_port.evaluation.metrics import daily
+from jax_port.ppo.policy import Policy
+from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.schedule import AdviceOnBars
+
+BARE, ALONE, FUSED, SETTING, NULL = "bare", "alone", "fusion", "setting", "null"
+BLOCK_DAYS = 5
+RESAMPLES = 4000
+LEAST_SEEDS = 5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to decide.
+
+    Attributes:
+        name: in words.
+        kind: "bare", "alone", "fusion", "setting" (a fusion with one setting changed) or "null".
+        settings: None for the bare policy.
+        null: "shuffled" or "random" advice; "" for the table's own.
+        seed: of the null.
+    """
+
+    name: str
+    kind: str
+    settings: FusionSettings | None = None
+    null: str = ""
+    seed: int = 0
+
+    def advised(self, bars: AdviceOnBars) -> Advised | None:
+        """Return what this arm's policy is advised with."""
+        if self.settings is None:
+            return None
+        if self.null:
+            bars = bars.shuffled(self.seed) if self.null == "shuffled" else bars.random(self.seed)
+        return Advised(bars, self.settings)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What an arm did: P policies, D days.
+
+    Attributes:
+        pnl: float64 (P, D), dollars of each day, an open trade marked at its end.
+        trades: opened, of all.
+        steps: decisions, of all.
+        questions, advised, changed: see :class:`jax_port.evaluation.advised.AdviceState`; of all.
+    """
+
+    pnl: Floats
+    trades: int
+    steps: int
+    questions: int
+    advised: int
+    changed: int
+
+
+def make_arms(settings: FusionSettings, null_seeds: int = LEAST_SEEDS) -> list[Arm]:
+    """Return all arms: the bare policy, each rule, each setting changed, and the nulls.
+
+    Args:
+        settings: the fusion that is judged; other rules take its other settings.
+        null_seeds: of each kind of null.
+    """
+    alone = replace(settings, rule="alone", weight=settings.weight or 1.0)
+    arms = [Arm("bare policy", BARE), Arm("advisor alone", ALONE, alone)]
+    arms += [Arm(rule, FUSED, replace(settings, rule=rule)) for rule in RULES if rule != "alone"]
+    arms += [
+        Arm(f"{settings.rule}, {words}", SETTING, replace(settings, **change))
+        for words, change in _changes(settings).items()
+    ]
+    for null in ("shuffled", "random"):
+        arms += [
+            Arm(f"{null} advice, seed {seed}", NULL, settings, null, seed) for seed in range(null_seeds)
+        ]
+    return arms
+
+
+def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
+    """Return what is changed of the settings, one at a time, by what it is called."""
+    changes: dict[str, dict[str, Any]] = {
+        "a third of the weight": {"weight": settings.weight / 3},
+        "three times the weight": {"weight": settings.weight * 3},
+        "ten times the weight": {"weight": min(settings.weight * 10, 100.0)},
+        "asked every bar": {"every": 1, "cooldown": 0},
+        "not asked at entries": {"at_entries": False},
+        "no cooldown": {"cooldown": 0},
+        "no fading": {"fade": 0.0},
+    }
+    if settings.rule == "gated":
+        changes["no threshold"] = {"threshold": 0.0}
+    return changes
+
+
+def play_arms(
+    arms: Sequence[Arm],
+    policies: Sequence[Policy],
+    market: PreparedMarket,
+    bars: AdviceOnBars,
+    rows: NDArray[np.integer[Any]],
+    on_arm: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, Played], list[date]]:
+    """Play every arm for every policy, one episode a day; return them by name, and the days.
+
+    Args:
+        arms: from :func:`make_arms`.
+        policies: of one configuration.
+        market: prepared with it.
+        bars: answers, laid on the market.
+        rows: bars to start at; the first of each day is taken.
+        on_arm: called after each.
+    """
+    starts = np.asarray(rows)[first_of_each_day(market, np.asarray(rows))]
+    made: dict[str, Played] = {}
+    days: list[date] = []
+    for arm in arms:
+        advised = arm.advised(bars)
+        results = [evaluate(policy, market, rows=starts, advice=advised) for policy in policies]
+        days = [stamp.date() for stamp in pd.DatetimeIndex(daily(results[0])["day"])]
+        made[arm.name] = _played(results)
+        on_arm()
+    return made, days
+
+
+def _played(results: Sequence[Evaluation]) -> Played:
+    counts = {
+        name: sum(
+            0 if result.advised is None else int(result.advised[name].sum()) for result in results
+        )
+        for name in ("questions", "advised", "changed")
+    }
+    return Played(
+        np.stack([daily(result)["pnl"].to_numpy(np.float64) for result in results]),
+        trades=sum(int(result.episodes["trades"].sum()) for result in results),
+        steps=sum(int(result.episodes["steps"].sum()) for result in results),
+        **counts,
+    )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What an arm brings over the bare policy, dollars a day.
+
+    Attributes:
+        mean: over days and policies.
+        low, high: a 95% interval, NaN with fewer than two blocks of days.
+        p: two-sided, of a mean of zero; NaN likewise.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+def gain(played: Played, bare: Played, chosen: NDArray[np.bool_]) -> Gain:
+    """Return what an arm brings on some of the days."""
+    difference = (played.pnl - bare.pnl).mean(axis=0)[chosen]
+    if not len(difference):
+        return Gain(np.nan, np.nan, np.nan, np.nan)
+    mean = float(difference.mean())
+    if len(difference) < 2 * BLOCK_DAYS:
+        return Gain(mean, np.nan, np.nan, np.nan)
+    means = block_means(difference)
+    low, high = np.percentile(means, (2.5, 97.5))
+    if not difference.any():
+        return Gain(mean, 0.0, 0.0, 1.0)
+    beyond = int((np.abs(means - mean) >= abs(mean)).sum())
+    return Gain(mean, float(low), float(high), (1 + beyond) / (1 + RESAMPLES))
+
+
+def block_means(values: Floats, block: int = BLOCK_DAYS, seed: int = 0) -> Floats:
+    """Return means of resamples of a series by circular blocks of neighbours: (RESAMPLES,)."""
+    count = len(values)
+    rng = np.random.default_rng(seed)
+    begins = rng.integers(count, size=(RESAMPLES, -(-count // block)))
+    places = (begins[:, :, None] + np.arange(block)) % count
+    return np.asarray(values[places.reshape(RESAMPLES, -1)[:, :count]].mean(axis=1))
+
+
+def holm(p: Sequence[float], others: int = 0) -> list[float]:
+    """Return p-values corrected by Holm's method; NaN stays NaN.
+
+    Args:
+        p: of each arm.
+        others: more arms that were tried elsewhere, and count too.
+    """
+    values = np.asarray(p, np.float64)
+    order = [int(place) for place in np.argsort(values) if np.isfinite(values[place])]
+    made = np.full(len(values), np.nan)
+    largest = 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, values[place] * (len(order) + others - rank)))
+        made[place] = largest
+    return [float(x) for x in made]
+
+
+def after_cutoff(days: Sequence[date], cutoff: str) -> NDArray[np.bool_]:
+    """Return which days a model cannot have seen in training: those after its cutoff date, (D,).
+
+    Args:
+        days: of the episodes.
+        cutoff: of the table; "never" for an advisor that was trained on nothing, "" where unknown.
+    """
+    if cutoff == "never":
+        return np.ones(len(days), bool)
+    if not cutoff:
+        return np.zeros(len(days), bool)
+    last = date.fromisoformat(cutoff)
+    return np.array([day > last for day in days], bool)

@@ -1,0 +1,82 @@
+"""The statistics of a comparison: blocks of days, correction, cutoff, and gains that are planted."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jax_port.evaluation.advice_comparison import (
+    LEAST_SEEDS,
+    NULL,
+    Played,
+    after_cutoff,
+    block_means,
+    gain,
+    holm,
+    make_arms,
+)
+from markets.advice.fusion import RULES, FusionSettings
+
+DAYS = [date(2025, 1, 1) + timedelta(days=n) for n in range(60)]
+ALL = np.ones(60, bool)
+
+
+def played(pnl: np.ndarray) -> Played:
+    return Played(pnl, 10, 100, 10, 50, 5)
+
+
+def test_holm_is_what_the_definition_says() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.01], others=9) == pytest.approx([0.1])
+    made = holm([0.9, float("nan"), 0.8])
+    assert made[0] == 1.0
+    assert np.isnan(made[1])
+
+
+def test_a_planted_gain_is_found_and_noise_is_not() -> None:
+    rng = np.random.default_rng(0)
+    bare = played(rng.normal(size=(5, 60), scale=100))
+    better = played(bare.pnl + 30 + rng.normal(size=(5, 60), scale=20))
+    found = gain(better, bare, ALL)
+    assert found.low < 30 < found.high
+    assert found.p < 0.001
+    p_values = [
+        gain(played(bare.pnl + rng.normal(size=(5, 60), scale=20)), bare, ALL).p for _ in range(40)
+    ]
+    assert np.mean(np.array(p_values) < 0.05) <= 0.2
+    assert gain(bare, bare, ALL) == gain(bare, bare, ALL)
+    assert gain(bare, bare, ALL).p == 1.0
+
+
+def test_blocks_widen_the_interval_of_days_that_hang_together() -> None:
+    steps = np.random.default_rng(1).normal(size=120)
+    together = np.repeat(steps, 5)
+    alone = np.random.default_rng(2).permutation(together)
+    assert block_means(together).std() > 1.5 * block_means(alone).std()
+    assert block_means(alone).std() == pytest.approx(stats.sem(alone), rel=0.35)
+
+
+def test_days_up_to_the_cutoff_are_before_it() -> None:
+    assert after_cutoff(DAYS, "2025-01-10").tolist() == [day > date(2025, 1, 10) for day in DAYS]
+    assert after_cutoff(DAYS, "never").all()
+    assert not after_cutoff(DAYS, "").any()
+
+
+def test_too_few_days_have_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    few = gain(
+        played(rng.normal(size=(1, 60))), played(rng.normal(size=(1, 60))), ALL & (np.arange(60) < 9)
+    )
+    assert np.isnan([few.low, few.high, few.p]).all()
+    assert np.isfinite(few.mean)
+
+
+def test_every_rule_every_setting_and_the_nulls_are_arms() -> None:
+    arms = make_arms(FusionSettings())
+    names = [arm.name for arm in arms]
+    assert len(set(names)) == len(names)
+    assert {arm.settings.rule for arm in arms if arm.settings} == set(RULES)
+    assert sum(arm.kind == NULL for arm in arms) == 2 * LEAST_SEEDS

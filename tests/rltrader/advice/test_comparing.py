@@ -1,0 +1,148 @@
+"""``rltrader evaluate --advice`` from a file of bars to its pages, and bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from jax_port.data.data_loader import prepare
+from jax_port.evaluation.advice_report import FILES
+from jax_port.ppo.policy import save_policy
+from markets import EnvConfig
+from markets.advice.table import load_table, save_table
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+from rltrader.__main__ import app
+from tests.jax_port.made_policy import make_policy
+
+CONFIG = EnvConfig.phase1(max_episode_bars=60)
+BARS = synthetic_bars("ES", days=12, seed=5, start="2025-01-02")
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars, two policies, and a table of the rules."""
+    place = tmp_path_factory.mktemp("advice")
+    write_bars(BARS, place / "ES.csv")
+    market = prepare(BARS, CONFIG)
+    for seed in range(2):
+        save_policy(place / f"policy-{seed}.safetensors", make_policy(market, CONFIG, seed=seed))
+    save_policy(place / "other.safetensors", make_policy(market, EnvConfig.phase1()))
+    made = CliRunner().invoke(app, ["advise", "run", *data(place), "--out", str(place / "rules")])
+    assert made.exit_code == 0, made.output
+    return place
+
+
+def data(place: Path) -> list[str]:
+    return ["--data", str(place / "ES.csv"), "--symbol", "ES"]
+
+
+def evaluate(place: Path, table: Path, out: Path, *more: str) -> Result:
+    policy = str(place / "policy-0.safetensors")
+    return CliRunner().invoke(
+        app, ["evaluate", policy, *data(place), "--advice", str(table), "--out", str(out), *more]
+    )
+
+
+def test_the_fused_policy_and_the_comparison_are_written(folder: Path, tmp_path: Path) -> None:
+    also = ("--also", str(folder / "policy-1.safetensors"), "--fusion-set", "weight=2")
+    done = evaluate(folder, folder / "rules", tmp_path, *also)
+    assert done.exit_code == 0, done.output
+    assert {entry.name for entry in tmp_path.iterdir()} > set(FILES)
+    values = json.loads((tmp_path / "advice.json").read_text())
+    assert values["settings"]["weight"] == 2
+    assert values["data"]["days"] == values["data"]["after_cutoff"] == 12
+    days = pd.read_parquet(tmp_path / "advice_days.parquet")
+    rows = {row["name"]: row for row in values["arms"]}
+    assert rows["weighted"]["changed"] > 0
+    for name in ("bare policy", "gated"):
+        mean = days.loc[days["arm"] == name, "pnl"].mean()
+        assert rows[name]["mean_day"] == pytest.approx(mean)
+    evaluation = json.loads((tmp_path / "evaluation.json").read_text())
+    assert evaluation["advice"]["fusion"]["rule"] == "gated"
+    # The evaluation itself is the fused policy's: the comparison's own days.
+    daily = pd.read_parquet(tmp_path / "episodes.parquet").query("daily")
+    fused = days[(days["arm"] == "gated") & (days["policy"] == 0)]["pnl"].to_numpy()
+    assert (daily["pnl"] + daily["open_pnl"]).to_numpy() == pytest.approx(fused)
+    page = (tmp_path / "advice.html").read_text()
+    assert "no look-ahead" in page
+    assert "fewer than five policies" in page
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "before", "words"),
+    [("", 12, "look-ahead"), ("2030-01-01", 12, "look-ahead"), ("2025-01-03", 2, "left out")],
+)
+def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
+    folder: Path, tmp_path: Path, cutoff: str, before: int, words: str
+) -> None:
+    table = load_table(folder / "rules")
+    table.about.cutoff = cutoff
+    table.about.key = type(table.about.key)(table.about.key.data, "chat", "<b>tiny</b>", "1")
+    save_table(tmp_path / "other.parquet", table)
+    done = evaluate(folder, tmp_path / "other.parquet", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    values = json.loads((tmp_path / "out" / "advice.json").read_text())
+    assert values["data"]["after_cutoff"] == 12 - before
+    page = (tmp_path / "out" / "advice.html").read_text()
+    assert words in page
+    assert "<b>tiny</b>" not in page  # what a model is called is shown escaped
+    if before == 2:
+        days = pd.read_parquet(tmp_path / "out" / "advice_days.parquet")
+        after = days[(days["arm"] == "bare policy") & (days["day"] > cutoff)]["pnl"].mean()
+        assert values["arms"][0]["mean_day"] == pytest.approx(after)
+        assert values["before"]
+    else:
+        assert "This says nothing" in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--fusion-set", "weight=lots"], "number"),
+        (["--fusion-set", "loudness=1"], "loudness"),
+        (["--fusion-set", "weight=-1"], "weight"),
+        (["--fusion-set", "at_entries=maybe"], "true or false"),
+        (["--also", "other.safetensors"], "another environment"),
+        (["--also", "absent.safetensors"], "no such file"),
+        (["--seconds", "ES.csv"], "judged apart"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence(
+    folder: Path, tmp_path: Path, more: list[str], words: str
+) -> None:
+    given = [str(folder / word) if word.endswith((".safetensors", ".csv")) else word for word in more]
+    done = evaluate(folder, folder / "rules", tmp_path, *given)
+    assert done.exit_code != 0
+    assert words in str(done.exception)
+
+
+def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:
+    write_bars(synthetic_bars("ES", days=12, seed=6, start="2025-01-02"), tmp_path / "other.csv")
+    policy = str(folder / "policy-0.safetensors")
+    done = CliRunner().invoke(
+        app,
+        [
+            *("evaluate", policy, "--data", str(tmp_path / "other.csv"), "--symbol", "ES"),
+            *("--advice", str(folder / "rules"), "--out", str(tmp_path / "out")),
+        ],
+    )
+    assert "that are not the" in str(done.exception)
+
+
+@pytest.mark.parametrize("damage", ["cut", "no header", "absent"])
+def test_a_damaged_table_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    whole = (folder / "rules" / "advice.parquet").read_bytes()
+    path = tmp_path / "advice.parquet"
+    if damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "no header":
+        pd.DataFrame({"row": [1]}).to_parquet(path)
+    done = evaluate(folder, path, tmp_path / "out")
+    assert "rltrader advise run" in str(done.exception)
