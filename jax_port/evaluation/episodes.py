@@ -1,4 +1,4 @@
-"""Whole episodes of a policy that takes its likeliest action, thousands at a time.
+"""Whole episodes of a policy or of any other actor, thousands at a time.
 
 Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
 steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
@@ -9,8 +9,9 @@ section 6 is written here a second time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -119,8 +120,47 @@ class Episodes(NamedTuple):
     max_drawdown: NDArray[np.int64]
 
 
+class Actor(Protocol):
+    """Chooses the actions of a step. Hashable: another one is compiled anew."""
+
+    def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
+        """Return an action for each state, int32 (N,); ``given`` as in :func:`play_actor`."""
+
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class PolicyActor:
+    """Takes the likeliest allowed action; it is given the network's weights and the scale."""
+
+    network: ActorCritic
+
+    def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
+        """Return the likeliest allowed action for each state, int32 (N,)."""
+        weights: Params
+        scale: Scale
+        weights, scale = given
+        obs = jax.vmap(phase.observe, in_axes=(0, None))(states, params)
+        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(states, params)
+        return decide(self.network, weights, scale, obs, masks)
+
+
 def play(
     policy: Policy,
+    params: EnvParams,
+    starts: NDArray[np.int64],
+    recorded: int,
+    *,
+    lanes: int = LANES,
+) -> Iterator[tuple[Episodes, Steps | None]]:
+    """Play an episode of a policy from every start; see :func:`play_actor`."""
+    given = jax.tree.map(jnp.asarray, policy.params), policy.scale
+    yield from play_actor(PolicyActor(policy.network), given, params, starts, recorded, lanes=lanes)
+
+
+def play_actor(
+    actor: Actor,
+    given: Any,
     params: EnvParams,
     starts: NDArray[np.int64],
     recorded: int,
@@ -132,7 +172,7 @@ def play(
     Matrix products are float32 on every device.
 
     Args:
-        policy: network, weights and the scale of what it sees.
+        actor, given: who chooses the actions, and the arrays that it needs for that.
         params: rules and bars; their phase is the environment's, by the second where they hold seconds.
         starts: numbers of starts in ``params.market.starts``, at least one.
         recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
@@ -144,13 +184,11 @@ def play(
     """
     width = min(lanes, -(-len(starts) // ROUND_TO) * ROUND_TO)
     length = int(params.max_episode_bars)
-    scale, network = policy.scale, policy.network
-    weights = jax.tree.map(jnp.asarray, policy.params)
     for first in range(0, len(starts), width):
         batch = starts[first : first + width]
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
-            ends, steps = _play(network, weights, scale, jnp.asarray(padded), params, length)
+            ends, steps = _play(actor, given, jnp.asarray(padded), params, length)
         batch_steps = None
         if first < recorded:
             batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
@@ -180,22 +218,15 @@ def _episodes(ends: Lane, count: int) -> Episodes:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@partial(jax.jit, static_argnums=(0, 4))
 def _play(
-    network: ActorCritic,
-    weights: Params,
-    scale: Scale,
-    starts: jax.Array,
-    params: EnvParams,
-    length: int,
+    actor: Actor, given: Any, starts: jax.Array, params: EnvParams, length: int
 ) -> tuple[Lane, Steps]:
     phase = phase_of(params)
     lanes = jax.vmap(partial(_begin, phase), in_axes=(0, None))(starts, params)
 
     def one_step(lanes: Lane, _: None) -> tuple[Lane, Steps]:
-        obs = jax.vmap(phase.observe, in_axes=(0, None))(lanes.state, params)
-        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(lanes.state, params)
-        actions = decide(network, weights, scale, obs, masks)
+        actions = actor(phase, given, lanes.state, params)
         return jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
 
     return jax.lax.scan(one_step, lanes, None, length=length)
