@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from jax_port.evaluation.prop_firm.day_paths import DayPaths
-from jax_port.evaluation.prop_firm.replay import ENDS, FLOOR, DAILY_LOSS, PASSED, RUNNING, TIME, replay
+from jax_port.evaluation.prop_firm.replay import DAILY_LOSS, ENDS, FLOOR, PASSED, RUNNING, TIME, replay
 from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.sheet.resampling import blocks, percentiles
 

@@ -89,7 +89,9 @@ def day_paths(
     return from_paths(
         paths,
         episodes["trades"].to_numpy() > 0,
-        "in every second" if seconds is not None else "at the worst, then the best price of every minute",
+        "in every second"
+        if seconds is not None
+        else "at the worst, then the best price of every minute",
     )
 
 
@@ -120,9 +122,7 @@ def _path(
     return np.concatenate(points)
 
 
-def _prices(
-    row: int, side: int, market: PreparedMarket, seconds: PreparedSeconds | None
-) -> Cents:
+def _prices(row: int, side: int, market: PreparedMarket, seconds: PreparedSeconds | None) -> Cents:
     """Return (worst, best) ticks of a minute, or of its seconds in order, shape (n, 2)."""
     if seconds is None:
         high, low = (market.bars[row : row + 1, column].astype(np.int64) for column in (HIGH, LOW))

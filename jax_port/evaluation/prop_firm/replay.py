@@ -111,9 +111,7 @@ def replay(
         profit[live] = result
         traded[live] += paths.traded[number]
         best[live] = np.maximum(best[live], np.where(how == RUNNING, result - begin, 0))
-        peak[live] = np.maximum(
-            peak[live], highs[:, -1] if rules.trailing == "intraday" else result
-        )
+        peak[live] = np.maximum(peak[live], highs[:, -1] if rules.trailing == "intraday" else result)
         consistent = (
             best[live] <= rules.best_day_share * result + 1e-6 if rules.best_day_share else True
         )

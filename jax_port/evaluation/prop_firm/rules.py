@@ -111,7 +111,9 @@ class Rules:
 def names() -> list[str]:
     """Return the names of the rules that come with the package."""
     folder = resources.files(__package__) / "rules"
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    return sorted(
+        file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
+    )
 
 
 def load_rules(name: str) -> Rules:
@@ -198,7 +200,9 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
         raise InputError(f"{where}: contracts is {given!r}; give [[contracts]] tables")
     for tier in given:
         if tier.keys() != {"profit", "contracts"}:
-            raise InputError(f"{where}: a [[contracts]] table holds {sorted(tier)}; give profit and contracts")
+            raise InputError(
+                f"{where}: a [[contracts]] table holds {sorted(tier)}; give profit and contracts"
+            )
         tiers.append(
             Tier(
                 _money(tier["profit"], "profit", where, -math.inf),
@@ -206,5 +210,7 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
             )
         )
     if tiers and (tiers[0].profit > 0 or any(a.profit >= b.profit for a, b in zip(tiers, tiers[1:]))):
-        raise InputError(f"{where}: the [[contracts]] tables must begin at profit 0 and rise from there")
+        raise InputError(
+            f"{where}: the [[contracts]] tables must begin at profit 0 and rise from there"
+        )
     return tuple(tiers)

@@ -127,8 +127,8 @@ def summary(baselines: list[Baseline], pnl: int) -> dict[str, Any]:
 
     Returns:
         A mapping from each name to its numbers; for "random" mean, low and high of the traders' PnL
-        (dollars), how many they are, their mean trades, and beaten, the share of them that made less
-        than the account.
+        (dollars), how many they are, their mean trades, and beaten, how many of them made less than
+        the account.
     """
     made: dict[str, Any] = {
         baseline.name: baseline.numbers() for baseline in baselines if baseline.name != "random"
@@ -145,6 +145,6 @@ def summary(baselines: list[Baseline], pnl: int) -> dict[str, Any]:
             "sharpe_day": float(np.nanmean(ratios)) if np.isfinite(ratios).any() else math.nan,
             "max_drawdown": float(np.mean([one.max_drawdown for one in random])) / 100,
             "trades": float(np.mean([one.trades for one in random])),
-            "beaten": float((totals < pnl).mean()),
+            "beaten": int((totals < pnl).sum()),
         }
     return made

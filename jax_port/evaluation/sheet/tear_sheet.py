@@ -155,7 +155,9 @@ def evidence(values: dict[str, Any], pnl: float) -> str:
     low, high = values["intervals"]["pnl"]
     if days < 2 or low is None or not math.isfinite(low):
         return "One day says nothing: there is no second to compare it with."
-    span = f"Days like these, drawn anew, make {dollars(low, 0)} to {dollars(high, 0)} in 95 of 100 cases"
+    span = (
+        f"Days like these, drawn anew, make {dollars(low, 0)} to {dollars(high, 0)} in 95 of 100 cases"
+    )
     if low <= 0 <= high:
         return (
             f"{count(days, 'day').capitalize()} say nothing about an edge. {span}: a loss and a gain are both "
