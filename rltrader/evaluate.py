@@ -12,19 +12,23 @@ from rich.table import Table
 
 from foundation.errors import InputError
 from foundation.progress import progress_bar
+from foundation.report.format import dollars, number, percent
 from rltrader.advice.comparing import advice_options, compare, read_advised
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
     from jax_port.data.seconds_loader import PreparedSeconds
+    from jax_port.evaluation.tasks import Played
     from markets import Contract, EnvConfig
 
 SHORTEST_BAR_NS = 60_000_000_000
 
 
 @click.command()
-@click.argument("policy", type=click.Path(path_type=Path))
+@click.argument(
+    "policies", nargs=-1, required=True, metavar="POLICY...", type=click.Path(path_type=Path)
+)
 @bar_options("required", "required")
 @click.option(
     "--seconds",
@@ -40,28 +44,74 @@ SHORTEST_BAR_NS = 60_000_000_000
     show_default=True,
     help="List the trades of one episode a day, or of the episodes from every start.",
 )
+@click.option(
+    "--rules",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Would it pass? A prop firm's rules, by name or TOML file; as often as you like.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    help="Policies this one was chosen from, itself included; by default as many as its run has.",
+)
 @click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
 @advice_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
-def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **options: Any) -> None:
+def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options: Any) -> None:
     """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
 
     Both are always played: an episode from every start, for the mean, and one a day, for the equity
     curve. With --seconds both are played a second time, with the drawdown looked at in every second
     instead of at every minute's close. With --advice the policy is fused with a table of advice, and a
-    second page holds the fusion against the bare policy, the advisor alone and its nulls. Exit code 2
-    means bad input, or a range that the policy was trained on.
+    second page holds the fusion against the bare policy, the advisor alone and its nulls. Several
+    policies get a folder each and a page that compares them. Exit code 2 means bad input, or a range
+    that a policy was trained on.
     """
+    from jax_port.evaluation import comparison
+    from jax_port.evaluation.prop_firm.rules import load_rules
+    from jax_port.evaluation.report import write
+    from jax_port.evaluation.sheet.ratios import sharpe
+    from jax_port.evaluation.tasks import finish, trials_of
+
+    twice = [path for at, path in enumerate(policies) if path in policies[:at]]
+    if twice:
+        raise InputError(f"{twice[0]}: given twice; give each policy once")
+    rules = [load_rules(name) for name in options["rules"]]
+    played = [_play(path, bars, options) for path in policies]
+    trials = options["trials"] or max(len(policies), *(trials_of(path) for path in policies))
+    ratios = [sharpe(one.pnl) for one in played]
+    reports = [finish(one, rules, trials, ratios) for one in played]
+    names = comparison.unique_names(policies)
+    for name, one, report in zip(names, played, reports, strict=True):
+        place = out if len(policies) == 1 else out / name
+        write(place, report.values, one.result, one.market, report.sheet, one.both, report.chances)
+        _show(report.values, place)
+        if one.advised is not None:
+            compare(one.policy, one.policy_path, one.market, one.advised, one.rows, options, place)
+    if len(policies) > 1:
+        compared = [
+            comparison.Compared(name, report.values, report.sheet)
+            for name, report in zip(names, reports, strict=True)
+        ]
+        values = comparison.compare_policies(compared)
+        comparison.write(out, values, compared)
+        _show_comparison(values, out)
+
+
+def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
+    """Load a policy and the bars, and play every start of the dates that were asked for."""
     from jax_port.data import held_out
     from jax_port.data.data_loader import load
     from jax_port.evaluation.evaluate import check_policy
     from jax_port.evaluation.evaluate import evaluate as play
     from jax_port.evaluation.intrabar import evaluate_both
-    from jax_port.evaluation.report import to_values, write
+    from jax_port.evaluation.tasks import Played
     from jax_port.ppo.policy import load_policy
 
     first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
     contract, (data,) = bars.contract(), bars.files
+    seconds = options["seconds"]
     found = load_policy(policy)
     check_policy(found)
     market = load(data, contract, found.config, **bars.reader)
@@ -83,24 +133,21 @@ def evaluate(policy: Path, bars: BarOptions, seconds: Path | None, out: Path, **
         asked["on_batch"] = lambda count: bar.update(task, advance=count)
         both = None if fine is None else evaluate_both(found, market, fine, **asked)
         result = play(found, market, advice=advised, **asked) if both is None else both.minute
-    took = round(time.perf_counter() - began, 1)
-    values = to_values(
-        result,
-        found,
-        policy,
-        market,
-        data,
-        relation,
-        (first, last),
-        took,
-        verdicts=both,
+    return Played(
+        policy=found,
+        policy_path=policy,
+        market=market,
+        data_path=data,
+        relation=relation,
+        asked=(first, last),
+        took=round(time.perf_counter() - began, 1),
+        result=result,
+        both=both,
+        rows=rows,
         seconds_path=seconds,
-        advice=None if advised is None else (options["advice"], advised.settings.to_dict()),
+        advised=advised,
+        advice_path=options["advice"],
     )
-    write(out, values, result, market, both)
-    _show(values, out)
-    if advised is not None:
-        compare(found, policy, market, advised, rows, options, out)
 
 
 def _load_seconds(
@@ -157,7 +204,35 @@ def _show(values: dict[str, Any], out: Path) -> None:
     styles = {"good": "green", "warn": "yellow", "bad": "red"}
     for tone, words in pills(values):
         console.print(words, style=styles[tone])
+    for one in values["evaluation_accounts"]:
+        low, high = one["passes_between"]
+        console.print(
+            f"{one['rules']['name']}: passes {percent(one['passes'])} of the time, "
+            f"95% interval {percent(low)} to {percent(high)}"
+        )
     console.print(f"page and tables: {out}")
+
+
+def _show_comparison(values: dict[str, Any], out: Path) -> None:
+    from jax_port.evaluation.comparison import verdict
+
+    console = report_console()
+    table = Table(box=None, header_style="dim")
+    table.add_column("policy", no_wrap=True)
+    for name in ("PnL", "mean day", "Sharpe of a day", "max drawdown"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in values["policies"]:
+        table.add_row(
+            row["name"],
+            dollars(row["pnl"]),
+            dollars(row["mean_day"]),
+            number(row["sharpe_day"], 3),
+            dollars(row["max_drawdown"]),
+        )
+    console.print(table)
+    said = verdict(values)
+    console.print(f"{said.headline} {said.reason}")
+    console.print(f"comparison: {out / 'comparison.html'}")
 
 
 def _both_verdicts(seconds: dict[str, Any]) -> Table:

@@ -1,4 +1,4 @@
-"""Whole episodes of a policy that takes its likeliest action, thousands at a time.
+"""Whole episodes of a policy or of any other actor, thousands at a time.
 
 Source: sections 4 to 6 and 8 of ``docs/environment.md``. One jitted scan over the steps of an episode
 steps a fixed number of lanes, so that a last, partly filled batch compiles nothing anew. A lane that is
@@ -9,8 +9,9 @@ section 6 is written here a second time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -121,8 +122,61 @@ class Episodes(NamedTuple):
     max_drawdown: NDArray[np.int64]
 
 
+class Actor(Protocol):
+    """Chooses the actions of a step. Hashable: another one is compiled anew."""
+
+    def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
+        """Return an action for each state, int32 (N,); ``given`` as in :func:`play_actor`."""
+
+    def __hash__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class PolicyActor:
+    """Takes the likeliest allowed action; it is given the network's weights and the scale."""
+
+    network: ActorCritic
+
+    def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
+        """Return the likeliest allowed action for each state, int32 (N,)."""
+        weights: Params
+        scale: Scale
+        weights, scale = given
+        obs, masks = self._seen(phase, states, params)
+        return decide(self.network, weights, scale, obs, masks)
+
+    def logits(
+        self, phase: Phase, given: Any, states: Any, params: EnvParams
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return the policy's logits float32 (N, A) and the masks bool (N, A)."""
+        weights, scale = given
+        obs, masks = self._seen(phase, states, params)
+        found: Any = self.network.apply(weights, normalize(scale, obs), part="policy")
+        return found, masks
+
+    def _seen(self, phase: Phase, states: Any, params: EnvParams) -> tuple[jax.Array, jax.Array]:
+        obs = jax.vmap(phase.observe, in_axes=(0, None))(states, params)
+        return obs, jax.vmap(phase.action_masks, in_axes=(0, None))(states, params)
+
+
 def play(
     policy: Policy,
+    params: EnvParams,
+    starts: NDArray[np.int64],
+    recorded: int,
+    *,
+    lanes: int = LANES,
+    advice: Advised | None = None,
+) -> Iterator[tuple[Episodes, Steps | None, AdviceCounts | None]]:
+    """Play an episode of a policy from every start; see :func:`play_actor`."""
+    given = jax.tree.map(jnp.asarray, policy.params), policy.scale
+    actor = PolicyActor(policy.network)
+    yield from play_actor(actor, given, params, starts, recorded, lanes=lanes, advice=advice)
+
+
+def play_actor(
+    actor: Actor,
+    given: Any,
     params: EnvParams,
     starts: NDArray[np.int64],
     recorded: int,
@@ -135,7 +189,7 @@ def play(
     Matrix products are float32 on every device.
 
     Args:
-        policy: network, weights and the scale of what it sees.
+        actor, given: who chooses the actions, and the arrays that it needs for that.
         params: rules and bars; their phase is the environment's, by the second where they hold seconds.
         starts: numbers of starts in ``params.market.starts``, at least one.
         recorded: how many of the first episodes' steps are wanted; other batches leave theirs on
@@ -148,16 +202,12 @@ def play(
     """
     width = min(lanes, -(-len(starts) // ROUND_TO) * ROUND_TO)
     length = int(params.max_episode_bars)
-    scale, network = policy.scale, policy.network
-    weights = jax.tree.map(jnp.asarray, policy.params)
     on_device = None if advice is None else advice.on_device()
     for first in range(0, len(starts), width):
         batch = starts[first : first + width]
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
-            ends, told, steps = _play(
-                network, weights, scale, jnp.asarray(padded), params, length, on_device
-            )
+            ends, told, steps = _play(actor, given, jnp.asarray(padded), params, length, on_device)
         batch_steps = None
         if first < recorded:
             batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
@@ -196,11 +246,10 @@ def _counts(told: AdviceState | None, count: int) -> AdviceCounts | None:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@partial(jax.jit, static_argnums=(0, 4))
 def _play(
-    network: ActorCritic,
-    weights: Params,
-    scale: Scale,
+    actor: Actor,
+    given: Any,
     starts: jax.Array,
     params: EnvParams,
     length: int,
@@ -212,12 +261,11 @@ def _play(
 
     def one_step(carry: tuple[Lane, AdviceState | None], _: None) -> Any:
         lanes, told = carry
-        obs = jax.vmap(phase.observe, in_axes=(0, None))(lanes.state, params)
-        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(lanes.state, params)
         if told is None or advice is None:
-            actions = decide(network, weights, scale, obs, masks)
+            actions = actor(phase, given, lanes.state, params)
         else:
-            logits: Any = network.apply(weights, normalize(scale, obs), part="policy")
+            assert isinstance(actor, PolicyActor), "only a policy is advised"
+            logits, masks = actor.logits(phase, given, lanes.state, params)
             actions, heard = jax.vmap(advised.decide, in_axes=(0, 0, 0, 0, 0, None, None))(
                 logits, masks, lanes.state, lanes.equity, told, params, advice
             )

@@ -60,15 +60,17 @@ def below_peak(curve: Cents) -> Cents:
 
 
 def daily(result: Evaluation) -> pd.DataFrame:
-    """Return one row a day: day, pnl (dollars, an open trade marked at the end), trades, steps, end.
+    """Return one row a day: day, pnl (dollars, an open trade marked at the end), closed, open, trades, ...
 
-    ``end`` is why the episode ended, in words.
+    ``closed`` and ``open`` are the parts of ``pnl``, ``steps`` the bars, ``end`` is why the episode ended, in words.
     """
     rows = result.episodes[result.episodes["daily"]]
     return pd.DataFrame(
         {
             "day": rows["day"].to_numpy(),
             "pnl": (cents(rows["pnl"]) + cents(rows["open_pnl"])) / 100,
+            "closed": cents(rows["pnl"]) / 100,
+            "open": cents(rows["open_pnl"]) / 100,
             "trades": rows["trades"].to_numpy(),
             "steps": rows["steps"].to_numpy(),
             "end": [ENDS[reason] for reason in rows["done_reason"]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,28 @@ from jax_port.evaluation import verdicts as verdicts
 from jax_port.evaluation.episode_plots import caption, choose, episode_plot
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.metrics import below_peak, chain, daily
+from jax_port.evaluation.prop_firm.chances import Chances
+from jax_port.evaluation.sheet.tear_sheet import TearSheet
+from jax_port.evaluation.sheet.view import accounts_view, sheet_view
 
 Values = Mapping[str, Any]
 
 
-def render(values: Values, result: Evaluation, market: PreparedMarket) -> str:
+def render(
+    values: Values,
+    result: Evaluation,
+    market: PreparedMarket,
+    sheet: TearSheet,
+    chances: Sequence[Chances] = (),
+) -> str:
     """Return the page.
 
     Args:
         values: what :func:`jax_port.evaluation.report.to_values` returns.
         result: the evaluation itself, for the curve, the histogram and single episodes.
         market: the bars, for single episodes.
+        sheet: the tear sheet.
+        chances: of passing each evaluation that was asked for.
 
     Returns:
         HTML that asks for nothing outside itself.
@@ -64,6 +75,8 @@ def render(values: Values, result: Evaluation, market: PreparedMarket) -> str:
             verdicts=seconds and verdicts.verdict_rows(seconds),
             differing=seconds and verdicts.episode_rows(seconds),
             covered=seconds and verdicts.coverage(seconds),
+            **sheet_view(values["tear_sheet"], sheet, market.contract),
+            **accounts_view(values["evaluation_accounts"], chances),
         )
     )
 

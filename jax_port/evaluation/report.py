@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,8 @@ from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.intrabar import Verdicts, compare, side_by_side
 from jax_port.evaluation.metrics import summarize
 from jax_port.evaluation.page import render
+from jax_port.evaluation.prop_firm.chances import Chances
+from jax_port.evaluation.sheet.tear_sheet import TearSheet
 from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
 
@@ -41,9 +43,11 @@ def to_values(
     relation: Relation,
     asked: tuple[date | None, date | None],
     seconds: float,
+    sheet: TearSheet,
     verdicts: Verdicts | None = None,
     seconds_path: Path | None = None,
     advice: tuple[Path, Mapping[str, Any]] | None = None,
+    chances: Sequence[Chances] = (),
 ) -> dict[str, Any]:
     """Return all numbers and where they come from, as plain values; NaN is None.
 
@@ -54,9 +58,11 @@ def to_values(
         relation: how the range stands to the training data.
         asked: --from and --to.
         seconds: that the episodes took.
+        sheet: the tear sheet.
         verdicts, seconds_path: both verdicts and the file of one-second bars, where one was given;
             ``result`` is then the minute's.
         advice: path of the table and settings of the fusion, where the policy was advised.
+        chances: of passing each evaluation that was asked for.
     """
     first, last = asked
     performance = summarize(result)
@@ -103,6 +109,8 @@ def to_values(
         },
         "certificate": policy.about.get("certificate") or UNKNOWN,
         "performance": performance,
+        "tear_sheet": sheet.values,
+        "evaluation_accounts": [one.values() for one in chances],
         "seconds": by_second,
         "advice": None
         if advice is None or result.advised is None
@@ -120,7 +128,9 @@ def write(
     values: Mapping[str, Any],
     result: Evaluation,
     market: PreparedMarket,
+    sheet: TearSheet,
     verdicts: Verdicts | None = None,
+    chances: Sequence[Chances] = (),
 ) -> None:
     """Write :data:`FILES` into a folder, all or none; with both verdicts :data:`SECONDS_FILES` too.
 
@@ -131,7 +141,7 @@ def write(
     if verdicts is not None:
         tables["seconds_episodes"] = side_by_side(verdicts)
         tables["seconds_trades"] = verdicts.second.trades
-    page = render(values, result, market)
+    page = render(values, result, market, sheet, chances)
     with atomic_folder(folder, replaces=(*FILES, *SECONDS_FILES)) as made:
         for name, table in tables.items():
             table.to_parquet(made / f"{name}.parquet")

@@ -1,0 +1,204 @@
+"""Several policies on the same days: one table, one plot, and whether one is better than luck makes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from foundation.files import atomic_folder, finite, write_json, write_text
+from foundation.provenance import now
+from foundation.report.format import count, dollars, dollars_short
+from foundation.report.html import templates
+from foundation.report.parts import Verdict
+from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
+from jax_port.evaluation.sheet.plots import day_ticks, room
+from jax_port.evaluation.sheet.resampling import RESAMPLES, percentiles
+from jax_port.evaluation.sheet.tear_sheet import TearSheet
+from jax_port.runs.run import made_with
+
+FORMAT = 1
+FILES = ("comparison.html", "comparison.json")
+LINES = ("port", "good", "loss", "warn", "reference", "muted")
+"""Colours of the curves; the seventh is the first again, dashed."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One policy's part of a comparison.
+
+    Attributes:
+        name: unique among them, and its folder beside the page.
+        values: of its evaluation, as ``report.to_values`` returns them.
+        sheet: its tear sheet.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    sheet: TearSheet
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Return a short name for each policy's file: its stem, with its folder's name where stems meet."""
+    stems = [path.stem for path in paths]
+    names = [
+        stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}-{stem}"
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+    return [
+        name if names.count(name) == 1 else f"{name}-{names[: at + 1].count(name)}"
+        for at, name in enumerate(names)
+    ]
+
+
+def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
+    """Return the numbers of a comparison, the policy with the highest PnL on the common days first.
+
+    Keys: days (that all have), first, last, and policies: a row each with name, pnl, mean_day and
+    sharpe_day of the common days (dollars), behind (mean of a day below the first's) with its 95%
+    interval ``behind_between`` (days drawn anew, the same for both), better (share of the draws in which it
+    is ahead of the first), and max_drawdown, trades, win_rate, profit_factor of all its days.
+    """
+    made = pd.DataFrame(
+        {
+            one.name: pd.Series(one.sheet.pnl, index=pd.DatetimeIndex(one.sheet.days["day"]))
+            for one in policies
+        }
+    ).dropna()
+    days = len(made)
+    table: NDArray[np.float64] = made.to_numpy(np.float64)
+    order = np.argsort(-table.sum(axis=0), kind="stable")
+    drawn = np.random.default_rng(0).integers(max(days, 1), size=(RESAMPLES, max(days, 1)))
+    rows = []
+    for place in order:
+        one = policies[int(place)]
+        gap = table[:, order[0]] - table[:, place]
+        low, high, better = math.nan, math.nan, math.nan
+        if days > 1 and place != order[0]:
+            means = gap[drawn].mean(axis=1)
+            low, high = np.percentile(means, percentiles(days)) / 100
+            better = float((means < 0).mean())
+        performance = one.values["performance"]
+        own = table[:, place]
+        spread = float(own.std(ddof=1)) if days > 1 else 0.0
+        rows.append(
+            {
+                "name": one.name,
+                "path": one.values["policy"]["path"],
+                "sha256": one.values["policy"]["sha256"],
+                "phase": one.values["policy"]["config"]["phase"],
+                "pnl": round(float(own.sum())) / 100,
+                "mean_day": float(own.mean()) / 100 if days else math.nan,
+                "sharpe_day": float(own.mean()) / spread if spread else math.nan,
+                "behind": float(gap.mean()) / 100 if days else math.nan,
+                "behind_between": [float(low), float(high)],
+                "better": better,
+                "max_drawdown": performance["account"]["max_drawdown"],
+                "trades": performance["trades"]["trades"],
+                "win_rate": performance["trades"]["win_rate"],
+                "profit_factor": performance["trades"]["profit_factor"],
+                "held_out": one.values["held_out"]["status"],
+            }
+        )
+    index = pd.DatetimeIndex(made.index)
+    values = {
+        "format": FORMAT,
+        "units": "money in US dollars, days in New York",
+        "made": {"when": now(), **made_with()},
+        "data": policies[0].values["data"],
+        "days": days,
+        "first": f"{index[0]:%Y-%m-%d}" if days else None,
+        "last": f"{index[-1]:%Y-%m-%d}" if days else None,
+        "policies": rows,
+    }
+    return dict(finite(values))
+
+
+def verdict(values: Mapping[str, Any]) -> Verdict:
+    """Return which policy made most, and whether the days tell it from the next one."""
+    rows, days = values["policies"], count(values["days"], "day")
+    if not values["days"]:
+        return Verdict("bad", "The policies have no day in common.", "Evaluate them on the same days.")
+    first, second = rows[0], rows[1]
+    made = "made the most" if first["pnl"] >= 0 else "lost the least"
+    headline = f"{first['name']} {made}: {dollars(abs(first['pnl']))} in {days}."
+    low, high = second["behind_between"]
+    if low is None:
+        return Verdict("warn", headline, "One day says nothing about the next.")
+    gap = f"Its lead over {second['name']} is {dollars(second['behind'])} a day, 95% interval"
+    interval = f"{dollars(low)} to {dollars(high)}"
+    if low <= 0:
+        return Verdict("warn", headline, f"{gap} {interval}: {days} do not tell it from luck.")
+    many = (
+        f" It was chosen from {len(rows)} by these very days, so expect less of it on new ones."
+        if len(rows) > 2
+        else ""
+    )
+    return Verdict("good", headline, f"{gap} {interval}.{many}")
+
+
+def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
+    """Draw the profit at each day's end of every policy, the first of ``order`` strongest."""
+    by_name = {one.name: one for one in policies}
+    longest = max(policies, key=lambda one: len(one.sheet.pnl))
+    curves = {name: np.concatenate([[0.0], np.cumsum(by_name[name].sheet.pnl) / 100]) for name in order}
+    everything = np.concatenate(list(curves.values()))
+
+    def paint(size: Size) -> Figure:
+        figure = figure_of(size.width, 360 if size.wide else 300)
+        left = room(float(everything.min()), float(everything.max()))
+        axes = axes_in(figure, left, x="New York date", y="profit at the day's end ($)")
+        axes.axhline(0, color=COLOURS["muted"], linewidth=0.8)
+        for place, name in reversed(list(enumerate(order))):
+            style: dict[str, Any] = {"linewidth": 2.2 if place == 0 else 1.4}
+            if place >= len(LINES):
+                style["dashes"] = (4, 2)
+            axes.plot(curves[name], color=COLOURS[LINES[place % len(LINES)]], **style)
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_major_formatter(FuncFormatter(dollars_short))
+        axes.set_xlim(0, max(len(longest.sheet.pnl), 2) * 1.005)
+        day_ticks(axes, list(longest.sheet.days["day"]), 10 if size.wide else 4)
+        return figure
+
+    told = ", ".join(f"{name} {dollars(float(curve[-1]), 0)}" for name, curve in curves.items())
+    return draw("curves", f"profit day by day: {told}", paint)
+
+
+def render(values: Mapping[str, Any], policies: Sequence[Compared]) -> str:
+    """Return the page of a comparison; it asks for nothing outside itself, and links each policy's own."""
+    order = [row["name"] for row in values["policies"]]
+    return (
+        templates("jax_port.evaluation")
+        .get_template("comparison.html.j2")
+        .render(
+            v=values,
+            verdict=verdict(values),
+            rows=values["policies"],
+            curves=curves_plot(policies, order),
+            legend=[
+                (LINES[place % len(LINES)], name + (" (dashed)" if place >= len(LINES) else ""))
+                for place, name in enumerate(order)
+            ],
+        )
+    )
+
+
+def write(folder: Path, values: Mapping[str, Any], policies: Sequence[Compared]) -> None:
+    """Write :data:`FILES` into a folder, beside the folders of the policies.
+
+    Raises:
+        WriteError: the folder cannot be written to.
+    """
+    page = render(values, policies)
+    with atomic_folder(folder, replaces=FILES) as made:
+        write_json(made / "comparison.json", values)
+        write_text(made / "comparison.html", page)

@@ -1,0 +1,157 @@
+"""What an account goes through within each evaluated day, short enough to be replayed many thousand times.
+
+A floor that trails the highest equity asks two things of a day: how high the account had been, and how low
+it fell from there before it was higher still. So a day is kept as its rising highs with the lowest point
+that follows each; whatever rule of the kind is asked of it, the answer is that of the whole path.
+
+Between two closes the account is taken through the worst price of the minute first and the best after it,
+as section 8 of the environment does with seconds; where seconds are given, second by second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
+from jax_port.data.seconds_loader import PreparedSeconds
+from jax_port.evaluation.evaluate import Evaluation
+
+TARGET, LATE = 2, 3
+"""Exit codes (section 6 of the environment)."""
+
+Cents = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DayPaths:
+    """Days in cents relative to the equity at their start.
+
+    Attributes:
+        high: highest point so far, rising, shape (days, K); the last one repeats.
+        low: lowest point from that high to the next, shape (days, K).
+        end: profit of the day, shape (days,).
+        traded: bool, a trade was opened, shape (days,).
+        looked_at: how the days were looked at, in words.
+    """
+
+    high: Cents
+    low: Cents
+    end: Cents
+    traded: NDArray[np.bool_]
+    looked_at: str
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+
+def from_paths(paths: list[Cents], traded: NDArray[np.bool_], looked_at: str) -> DayPaths:
+    """Make days from the points that an account went through, each path beginning with 0."""
+    reduced = [_rising(path) for path in paths]
+    width = max(len(high) for high, _ in reduced)
+
+    def padded(values: Cents) -> Cents:
+        return np.concatenate([values, np.repeat(values[-1:], width - len(values))])
+
+    return DayPaths(
+        high=np.stack([padded(high) for high, _ in reduced]),
+        low=np.stack([padded(low) for _, low in reduced]),
+        end=np.array([path[-1] for path in paths], np.int64),
+        traded=traded,
+        looked_at=looked_at,
+    )
+
+
+def day_paths(
+    result: Evaluation, market: PreparedMarket, contracts: int, seconds: PreparedSeconds | None = None
+) -> DayPaths:
+    """Return the paths of an evaluation's daily episodes.
+
+    Args:
+        result: of one policy; by the second where seconds are given.
+        market: its bars.
+        contracts: traded at a time.
+        seconds: of the bars; None takes each minute's worst price first, then its best.
+    """
+    tick = market.contract.tick_value_cents * contracts
+    episodes = result.episodes[result.episodes["daily"]].set_index("episode")
+    trades = dict(tuple(result.trades.groupby("episode")))
+    paths = []
+    for number, account in result.equity.groupby("episode", sort=True):
+        first = int(episodes.loc[number, "start"])
+        own = trades.get(number, result.trades[:0])
+        prices = zip(own["exit_price"].tolist(), own["exit_code"].tolist(), strict=True)
+        left = dict(zip(own["exit_step"].tolist(), prices, strict=True))
+        paths.append(_path(account, first, left, market, tick, seconds))
+    return from_paths(
+        paths,
+        episodes["trades"].to_numpy() > 0,
+        "in every second"
+        if seconds is not None
+        else "at the worst, then the best price of every minute",
+    )
+
+
+def _path(
+    account: pd.DataFrame,
+    first: int,
+    left: dict[int, tuple[float, int]],
+    market: PreparedMarket,
+    tick: int,
+    seconds: PreparedSeconds | None,
+) -> Cents:
+    """Return all points that an account went through on one day, cents relative to its start."""
+    equity = np.rint(account["equity"].to_numpy() * 100).astype(np.int64)
+    equity = equity - equity[0]
+    position = account["position"].to_numpy(np.int64)
+    entry = market.contract.to_ticks(np.nan_to_num(account["entry"].to_numpy()))
+    closes = market.bars[:, CLOSE].astype(np.int64)
+    points: list[Cents] = [equity[:1]]
+    for step in range(1, len(equity)):
+        row, side = first + step - 1, position[step - 1]
+        if side:
+            known = equity[step - 1] - side * (closes[row - 1] - entry[step - 1]) * tick
+            prices = _prices(row, side, market, seconds)
+            price, code = left.get(row, (0.0, LATE))
+            met = _until(prices, int(market.contract.to_ticks(price)), code, side)
+            points.append(known + side * (met - entry[step - 1]) * tick)
+        points.append(equity[step : step + 1])
+    return np.concatenate(points)
+
+
+def _prices(row: int, side: int, market: PreparedMarket, seconds: PreparedSeconds | None) -> Cents:
+    """Return (worst, best) ticks of a minute, or of its seconds in order, shape (n, 2)."""
+    if seconds is None:
+        high, low = (market.bars[row : row + 1, column].astype(np.int64) for column in (HIGH, LOW))
+    else:
+        there = seconds.high[row] >= seconds.low[row]
+        high, low = (values[row][there].astype(np.int64) for values in (seconds.high, seconds.low))
+    return np.stack([low, high] if side > 0 else [high, low], axis=1)
+
+
+def _until(prices: Cents, out: int, code: int, side: int) -> Cents:
+    """Return a minute's prices in order, up to the exit; what came after was no longer the trade's.
+
+    Args:
+        prices: (worst, best) in order, shape (n, 2).
+        out: ticks of the exit.
+        code: of the exit. A target is left at its price after the worst of its second; a stop, and a
+            liquidation within the minute, at the worst price. An exit at the close has the whole minute.
+        side: 1 or -1.
+    """
+    passed = side * prices[:, 1] >= side * out if code == TARGET else side * prices[:, 0] <= side * out
+    if code == LATE or not passed.any():
+        return prices.ravel()
+    at = int(np.argmax(passed))
+    last = [prices[at, 0], out] if code == TARGET else [out]
+    return np.concatenate([prices[:at].ravel(), last])
+
+
+def _rising(path: Cents) -> tuple[Cents, Cents]:
+    """Return a path's rising highs, and the lowest point from each to the next."""
+    highs = np.maximum.accumulate(path)
+    begins = np.flatnonzero(np.diff(highs, prepend=highs[0] - 1))
+    return highs[begins], np.minimum.reduceat(path, begins)

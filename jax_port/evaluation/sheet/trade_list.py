@@ -1,0 +1,73 @@
+"""The list of trades that the page sorts and filters, as compact JSON that stands in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from jax_port.evaluation.metrics import EXITS
+from jax_port.evaluation.sheet.excursions import Excursions
+from markets import Contract
+
+MOST_LISTED = 5000
+"""Trades in the page; the table beside it has all."""
+
+COLUMNS = (
+    "number",
+    "day",
+    "in",
+    "out",
+    "minutes",
+    "side",
+    "entry",
+    "exit",
+    "left by",
+    "PnL",
+    "MAE",
+    "MFE",
+    "ETD",
+)
+
+
+def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> list[list[Any]]:
+    """Return one row a trade in :data:`COLUMNS`, the first :data:`MOST_LISTED` of them.
+
+    Days and times are New York's, prices points, money dollars.
+
+    Args:
+        trades: closed, of the daily episodes.
+        reach: of the same trades.
+        contract: for the decimals of its prices.
+    """
+    shown = trades[:MOST_LISTED]
+    entered, left = (
+        pd.DatetimeIndex(shown[name]).tz_convert("America/New_York")
+        for name in ("entry_time", "exit_time")
+    )
+    places = max(0, len(f"{contract.tick_size:.10f}".rstrip("0").partition(".")[2]))
+    return [
+        [
+            at + 1,
+            f"{entered[at]:%Y-%m-%d}",
+            f"{entered[at]:%H:%M}",
+            f"{left[at]:%H:%M}",
+            int(row.exit_step - row.entry_step),
+            row.side,
+            f"{row.entry_price:.{places}f}",
+            f"{row.exit_price:.{places}f}",
+            EXITS[row.exit_code],
+            round(row.pnl, 2),
+            int(reach.mae[at]) / 100,
+            int(reach.mfe[at]) / 100,
+            int(reach.etd[at]) / 100,
+        ]
+        for at, row in enumerate(shown.itertuples())
+    ]
+
+
+def embedded(rows: list[list[Any]]) -> Markup:
+    """Return rows as JSON that can stand in a script element: no "<" ends it early."""
+    return Markup(json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c"))

@@ -1,0 +1,146 @@
+"""From a policy that was played to its report: tear sheet, evaluation accounts and all numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.data.data_loader import PreparedMarket
+from jax_port.data.held_out import Relation
+from jax_port.evaluation.advised import Advised
+from jax_port.evaluation.evaluate import Evaluation
+from jax_port.evaluation.intrabar import Verdicts
+from jax_port.evaluation.metrics import cents, daily
+from jax_port.evaluation.prop_firm.chances import Chances, chances
+from jax_port.evaluation.prop_firm.day_paths import day_paths
+from jax_port.evaluation.prop_firm.rules import Rules
+from jax_port.evaluation.report import to_values
+from jax_port.evaluation.sheet.baselines import play_baselines
+from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
+from jax_port.ppo.policy import Policy
+
+MICROS = 10
+"""Micros that count as one contract of full size."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A policy, its bars, and what it did on them.
+
+    Attributes:
+        policy, policy_path: the policy and its file.
+        market, data_path: the bars and their file.
+        relation: how the range stands to the training data.
+        asked: the dates that were asked for.
+        took: seconds that the episodes took.
+        result: the evaluation by the minute.
+        rows: bars that were started at.
+        both, seconds_path: both verdicts and the file of one-second bars, where one was given.
+        advised, advice_path: what the policy was told, and its table, where one was given.
+    """
+
+    policy: Policy
+    policy_path: Path
+    market: PreparedMarket
+    data_path: Path
+    relation: Relation
+    asked: tuple[date | None, date | None]
+    took: float
+    result: Evaluation
+    rows: NDArray[np.integer[Any]]
+    both: Verdicts | None = None
+    seconds_path: Path | None = None
+    advised: Advised | None = None
+    advice_path: Path | None = None
+
+    @property
+    def advice(self) -> tuple[Path, dict[str, Any]] | None:
+        """The table of advice and the settings of its fusion, or None."""
+        if self.advised is None or self.advice_path is None:
+            return None
+        return self.advice_path, self.advised.settings.to_dict()
+
+    @property
+    def pnl(self) -> NDArray[np.int64]:
+        """Cents of each day, an open trade marked at its end, shape (days,)."""
+        return cents(daily(self.result)["pnl"])
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is written of a played policy.
+
+    Attributes:
+        values: all numbers, plain, NaN as None.
+        sheet: the tear sheet.
+        chances: of passing each evaluation that was asked for.
+    """
+
+    values: dict[str, Any]
+    sheet: TearSheet
+    chances: list[Chances]
+
+
+def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequence[float]) -> Report:
+    """Play the baselines and the evaluation accounts, and put all numbers together.
+
+    Args:
+        played: the policy.
+        rules: of the evaluations that are asked for.
+        trials: policies that this one was chosen from, itself among them.
+        sharpes: Sharpe ratios of a day of those that are known, its own among them.
+
+    Raises:
+        InputError: too few days for an evaluation account.
+    """
+    policy, market, both = played.policy, played.market, played.both
+    sheet = tear_sheet(
+        played.result,
+        policy,
+        market,
+        play_baselines(policy, market, played.result),
+        trials,
+        np.array(sharpes) if len(sharpes) > 1 else None,
+    )
+    made: list[Chances] = []
+    if rules:
+        contracts = policy.config.account.contracts
+        paths = (
+            day_paths(played.result, market, contracts)
+            if both is None
+            else day_paths(both.second, market, contracts, both.seconds)
+        )
+        full = contracts / MICROS if market.contract.full_size else contracts
+        made = [chances(one, paths, full) for one in rules]
+    values = to_values(
+        played.result,
+        policy,
+        played.policy_path,
+        market,
+        played.data_path,
+        played.relation,
+        played.asked,
+        played.took,
+        sheet,
+        verdicts=both,
+        seconds_path=played.seconds_path,
+        advice=played.advice,
+        chances=made,
+    )
+    return Report(values, sheet, made)
+
+
+def trials_of(policy_path: Path) -> int:
+    """Return how many policies the run of a policy's folder made side by side; 1 where it does not say."""
+    try:
+        found = json.loads((policy_path.parent / "finished.json").read_text(encoding="utf-8"))
+        return max(1, int(found["policies"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return 1
