@@ -118,6 +118,21 @@ def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path
             np.testing.assert_allclose(value, theirs.params["params"][layer][kind], rtol=0, atol=2e-5)
 
 
+def test_agent_k_of_several_is_agent_k_alone_down_to_every_byte(tmp_path: Path) -> None:
+    """Without a learning rate no product rounds differently, so all that is left must be the same."""
+    still = SETTINGS.override(learning_rate=0.0, total_timesteps=64 * 2, anneal=False)
+    agents = ({}, {"gamma": 0.9, "ent_coef": 0.5}, {"seed": 11})
+    several = tmp_path / "several"
+    assert runs.go_on(runs.Plan(still, DATA, CONFIG, agents=agents), several, begin=True)
+    for number, own in enumerate(({"seed": 0}, {"gamma": 0.9, "ent_coef": 0.5, "seed": 1}, agents[2])):
+        alone = tmp_path / f"alone-{number}"
+        assert runs.go_on(runs.Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
+        found = (several / f"policy-{number}.safetensors").read_bytes()
+        assert found == (alone / "policy-0.safetensors").read_bytes(), number
+    files = {path.read_bytes() for path in several.glob("policy-*.safetensors")}
+    assert len(files) == len(agents)
+
+
 def _copy(whole: Path, place: Path) -> Path:
     shutil.copytree(whole, place, dirs_exist_ok=True)
     return place
