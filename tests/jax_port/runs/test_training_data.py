@@ -1,4 +1,4 @@
-"""Which bars are trained on: the last day of a range, and every file, not only the first or the last."""
+"""Which bars are trained on: the last day of a range, and every file, not the first or the last alone."""
 
 from __future__ import annotations
 

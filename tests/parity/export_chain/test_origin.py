@@ -137,7 +137,7 @@ def test_weights_that_were_changed_with_the_list_of_files_are_not_the_runs(copy:
     """The state dict is trained further, and the manifest's digest of it is changed with it."""
     assert "ancestor" not in read_policy(copy).about
     state = torch.load(copy / STATE, weights_only=True)
-    name = next(name for name in state if name.endswith("kernel") or name.endswith("weight"))
+    name = next(name for name in state if name.endswith(("kernel", "weight")))
     state[name] += 0.01
     torch.save(state, copy / STATE)
     files = {**read_manifest(copy)["files"], STATE: file_digest(copy / STATE)}
