@@ -1,4 +1,4 @@
-"""Which bars are trained on: the last day of a range, and every file, not the first or the last alone."""
+"""Which bars are trained on: the last day of a range, and every file, not the first or last alone."""
 
 from __future__ import annotations
 
