@@ -34,6 +34,7 @@ FOREIGN = {
     "mono",
     "mypy",
     "nvidia-smi",
+    "openssl",
     "pre-commit",
     "pytest",
     "ruff",
