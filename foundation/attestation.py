@@ -22,7 +22,7 @@ from foundation.json_reading import Artifact, Struct, convert, decode_json
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD = "application/vnd.in-toto+json"
 NO_LIBRARY = (
-    "signatures need a package that is not installed; install it with: pip install 'rltrader[sign]'"
+    "signatures need a package that is not installed; install it with: pip install 'envparity[sign]'"
 )
 
 

@@ -39,6 +39,11 @@ OF_THE_FILE = "Contract of the file; by default the bundle's."
     is_flag=True,
     help="Load the bundle's own zip, normaliser and .pt2, which can run any code.",
 )
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Folder of the run that made the policy; the bundle is held to it too.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
     """Prove that every file of a bundle decides as the port does; write chain.json and chain.html.

@@ -18,7 +18,7 @@ from jax_port.export.layers import to_torch
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
-from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.ppo.policy import Policy, load_policy
 from markets import InputError
 
 POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"
@@ -104,7 +104,7 @@ def _writers(
         write_json(path, make_golden(policy, contract), indent=None)
 
     return {
-        POLICY: lambda path: save_policy(path, policy),
+        POLICY: lambda path: shutil.copyfile(source, path),
         STATE: lambda path: torch.save(state_of(policy), path),
         MODULE: lambda path: shutil.copyfile(torch_policy.__file__, path),
         PROGRAM: lambda path: save_program(module, path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from foundation.files import file_digest
 from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
-from jax_port.export.bundle import STATE
-from jax_port.export.layers import to_flax
+from jax_port.export.bundle import POLICY, STATE
+from jax_port.export.layers import same_bits, to_flax
 from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
-from jax_port.ppo.policy import Policy
+from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig, InputError
 
@@ -86,14 +87,18 @@ def _read_state(path: Path) -> Policy:
             "torch.save(policy.state_dict(), ...)"
         ) from None
     imported = {"from": path.name, "sha256": file_digest(path)}
-    # Weights may have been trained further; the proof of the run they came from is not theirs.
-    unchanged = manifest["files"].get(path.name) == imported["sha256"]
-    made = dict(manifest["made"])
-    about = {**made} if unchanged else {"certificate": UNGATED, "ancestor": made}
-    return Policy(
-        spec,
-        to_flax(arrays, spec),
-        statistics,
-        EnvConfig.from_dict(manifest["env_config"]),
-        {**about, "imported": imported},
+    # Weights may have been trained further; the proof of the run they came from is not theirs. They are
+    # held to the run's own policy, since a list of files could have been changed with them.
+    policy = Policy(
+        spec, to_flax(arrays, spec), statistics, EnvConfig.from_dict(manifest["env_config"])
     )
+    own = path.with_name(POLICY)
+    made = load_policy(own) if own.is_file() else None
+    if (
+        made is not None
+        and (made.spec, made.config) == (policy.spec, policy.config)
+        and not same_bits(made, policy)
+    ):
+        return replace(policy, about={**made.about, "imported": imported})
+    about = {"certificate": UNGATED, "ancestor": dict(manifest["made"])}
+    return replace(policy, about={**about, "imported": imported})

@@ -158,24 +158,37 @@ def _layers(policy: Policy, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def contract_of(policy: Policy, symbol: str | None) -> Contract:
-    """Return what a policy trades: the symbol given, else that of its training data.
+    """Return what a policy trades: the symbol given, which must be of its training data, else theirs.
 
     Raises:
-        InputError: none is given, and training data are not known or of several contracts.
+        InputError: it was not trained on that contract; or none is given, and training data are not
+            known or of several contracts.
     """
+    symbols = trained_on(policy)
     if symbol:
-        return get_contract(symbol)
-    data = policy.about.get("data")
-    entries = data if isinstance(data, list) else [data]
-    symbols = {
-        str(entry["symbol"]) for entry in entries if isinstance(entry, Mapping) and "symbol" in entry
-    }
+        contract = get_contract(symbol)
+        if symbols and contract.symbol not in symbols:
+            raise InputError(
+                f"the policy was trained on {', '.join(sorted(symbols))} and can't trade "
+                f"{contract.symbol}, of which a tick is worth another sum to the account that it "
+                "learnt to keep; train one on that contract"
+            )
+        return contract
     if len(symbols) != 1:
         found = (
             f"was trained on {', '.join(sorted(symbols))}" if symbols else "does not say its contract"
         )
         raise InputError(f"the policy {found}; say with --symbol which contract it is to trade")
     return get_contract(symbols.pop())
+
+
+def trained_on(policy: Policy) -> set[str]:
+    """Return the symbols of a policy's training data; none where it does not say them."""
+    data = policy.about.get("data")
+    entries = data if isinstance(data, list) else [data]
+    return {
+        str(entry["symbol"]) for entry in entries if isinstance(entry, Mapping) and "symbol" in entry
+    }
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

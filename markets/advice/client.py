@@ -38,7 +38,7 @@ MOST_BYTES = 256 * 1024
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 CONSTRAINTS = ("json_schema", "json_object", "none")
 KEY_VARIABLE = "OPENAI_API_KEY"
-MISSING = 'asking a model needs httpx; install it with: pip install "rltrader[advisor]"'
+MISSING = 'asking a model needs httpx; install it with: pip install "envparity[advisor]"'
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from parity.export_chain.market import (
     compare_golden,
     compare_stream,
 )
+from parity.export_chain.origin import HOP, compare_origin
 from parity.export_chain.rebuilt import RUNNING, rebuild
 from parity.export_chain.replay import replay
 
@@ -47,6 +48,8 @@ STATED = (
     "masks",
     "env_config",
     "certificate",
+    "lineage",
+    "made",
 )
 
 OnProgress = Callable[[str], None]
@@ -62,6 +65,7 @@ class Request:
         observations: at least this many of episodes.
         episodes: replayed in the reference's environment.
         need_csharp: fail where C# can't be checked, instead of saying so.
+        run: folder of the run that made the policy; the bundle is held to it too.
         trust: load the bundle's own files that run code when they are loaded, instead of the same
             files made anew from its weights.
     """
@@ -72,6 +76,7 @@ class Request:
     episodes: int = EPISODES
     need_csharp: bool = False
     trust: bool = False
+    run: Path | None = None
 
 
 def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> dict[str, Any]:
@@ -93,6 +98,14 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
     board = Board()
     on_progress("files and manifest")
     compare_files(board, folder, manifest, policy, contract)
+    compare_origin(
+        lambda stage, expected, found: _equal(board, HOP, stage, expected, found),
+        folder,
+        manifest,
+        policy,
+        contract,
+        request.run,
+    )
     on_progress("golden values in the reference")
     golden = compare_golden(board, folder, policy, contract)
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as made:
@@ -177,7 +190,7 @@ def compare_files(
     _equal(board, hop, f"{MODULE} is this version's", True, (folder / MODULE).read_bytes() == own)
     stated = json.loads(json.dumps(describe(policy, contract, manifest["source"])))
     for name in STATED:
-        sides = (json.dumps(part[name], sort_keys=True) for part in (stated, manifest))
+        sides = (json.dumps(part.get(name), sort_keys=True) for part in (stated, manifest))
         _equal(board, hop, f"manifest: {name}", *sides)
     back = load_sb3(folder / MODEL, folder / NORMALIZER)
     comparison = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])

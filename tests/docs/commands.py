@@ -35,6 +35,7 @@ FOREIGN = {
     "mono",
     "mypy",
     "nvidia-smi",
+    "openssl",
     "pre-commit",
     "pytest",
     "ruff",

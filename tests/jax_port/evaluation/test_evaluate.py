@@ -187,6 +187,9 @@ def about(first: str, last: str, symbol: str = "ES") -> dict[str, Any]:
     return {"data": {"symbol": symbol, "first": first, "last": last, "source": "x", "sha256": "0"}}
 
 
+OLD = ("2023-01-03", "2023-06-30")
+
+
 @pytest.mark.parametrize(
     ("training", "status", "between"),
     [
@@ -200,6 +203,14 @@ def about(first: str, last: str, symbol: str = "ES") -> dict[str, Any]:
         (
             {"data": [about("2024-01-02", "2024-12-01", name)["data"] for name in ("NQ", "ES")]},
             *(held_out.HELD_OUT, 23),
+        ),
+        (  # the first file lies far back, the second overlaps, or comes too close
+            {"data": [about(*days)["data"] for days in (OLD, ("2025-01-07", "2025-02-01"))]},
+            *(held_out.OVERLAPS, None),
+        ),
+        (
+            {"data": [about(*days)["data"] for days in (OLD, ("2024-12-02", "2025-01-01"))]},
+            *(held_out.TOO_CLOSE, 0),
         ),
         ({}, held_out.UNKNOWN, None),
         ({"data": {"symbol": "ES"}}, held_out.UNKNOWN, None),

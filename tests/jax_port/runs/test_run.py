@@ -119,6 +119,36 @@ def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path
             np.testing.assert_allclose(value, theirs.params["params"][layer][kind], rtol=0, atol=2e-5)
 
 
+def test_agent_k_of_several_is_agent_k_alone_down_to_its_file(tmp_path: Path) -> None:
+    """Without a learning rate no product rounds differently, so all that is left must be the same.
+
+    Only batches' variances are summed in another order, which is the last bits of float64.
+    """
+    still = SETTINGS.override(learning_rate=0.0, total_timesteps=64 * 2, anneal=False)
+    own = {"gamma": 0.9, "ent_coef": 0.5, "seed": 11}
+    several, alone = tmp_path / "several", tmp_path / "alone"
+    assert runs.go_on(runs.Plan(still, DATA, CONFIG, agents=({}, own)), several, begin=True)
+    assert runs.go_on(runs.Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
+    first, theirs, ours = (
+        load_policy(path)
+        for path in (*sorted(several.glob("policy-*")), alone / "policy-0.safetensors")
+    )
+    assert theirs.about == ours.about
+    assert (theirs.spec, theirs.config) == (ours.spec, ours.config)
+    for layer, kinds in ours.params["params"].items():
+        for kind, value in kinds.items():
+            np.testing.assert_array_equal(value, theirs.params["params"][layer][kind])
+    for name, value in ours.statistics.items():
+        np.testing.assert_allclose(value, theirs.statistics[name], rtol=1e-12, atol=1e-12)
+    assert np.abs(first.statistics["mean"] - ours.statistics["mean"]).max() > 0.1
+    records = {folder: _timeless(folder) for folder in (several, alone)}
+    of_agent = [{**one, "agent": 0} for one in records[several] if one["agent"] == 1]
+    for one, other in zip(of_agent, records[alone], strict=True):
+        assert one.keys() == other.keys()
+        for name in ("episodes", "trades", "ended_by", "action_share", "episode_pnl_dollars"):
+            assert one[name] == other[name]
+
+
 def _copy(whole: Path, place: Path) -> Path:
     shutil.copytree(whole, place, dirs_exist_ok=True)
     return place

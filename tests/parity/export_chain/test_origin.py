@@ -1,0 +1,147 @@
+"""Bundles are held to the run that made them: one that only agrees with itself is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from foundation.files import file_digest
+from jax_port.export.bundle import POLICY, STATE, export
+from jax_port.export.importing import read_policy
+from jax_port.export.manifest import MANIFEST, read_manifest
+from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.runs import run as runs
+from jax_port.runs.run_file import note_lineage
+from jax_port.runs.training_data import Source, TrainingData
+from markets import Contract, InputError, get_contract
+from parity.export_chain.origin import compare_origin
+from parity.export_chain.verify import Request, verify
+from tests.jax_port.export.made_bundle import bundle, made_policy
+
+
+def _different(folder: Path, run: Path | None = None) -> dict[str, tuple[Any, Any]]:
+    """Return the comparisons of a bundle with its origin that do not agree."""
+    found: dict[str, tuple[Any, Any]] = {}
+
+    def equal(stage: str, expected: Any, actual: Any) -> None:
+        if expected != actual:
+            found[stage] = expected, actual
+
+    manifest = read_manifest(folder)
+    contract = Contract(**manifest["contract"])
+    compare_origin(equal, folder, manifest, load_policy(folder / POLICY), contract, run)
+    return found
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(bundle(1), tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def _change(folder: Path, **values: Any) -> None:
+    manifest = read_manifest(folder)
+    (folder / MANIFEST).write_text(json.dumps({**manifest, **values}))
+
+
+def test_a_policy_of_one_contract_is_not_exported_as_one_of_another(tmp_path: Path) -> None:
+    source = tmp_path / "policy.safetensors"
+    save_policy(source, replace(made_policy(1), about={"data": {"symbol": "MES"}}))
+    with pytest.raises(InputError, match="the policy was trained on MES and can't trade ES"):
+        export(source, tmp_path / "out", "ES")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_manifest_that_names_another_contract_and_agrees_with_itself_is_found(copy: Path) -> None:
+    assert _different(copy) == {}
+    _change(copy, contract=asdict(get_contract("MES")))
+    assert list(_different(copy)) == ["contract is one of the training data"]
+
+
+def test_the_chain_says_so_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.export_chain.verify.available", lambda: False)
+    _change(copy, contract=asdict(get_contract("MES")))
+    report = verify(Request(copy, observations=400, episodes=1))
+    assert report["verdict"] == "different"
+    assert report["first_divergence"].startswith("origin, contract is one of the training data")
+
+
+def test_a_contract_with_other_numbers_is_found(copy: Path) -> None:
+    cheap = replace(get_contract("ES"), tick_value_cents=125)
+    _change(copy, contract=asdict(cheap))
+    assert list(_different(copy)) == ["contract's own numbers"]
+
+
+def test_another_policy_under_the_same_manifest_is_found(copy: Path) -> None:
+    save_policy(copy / POLICY, made_policy(1, seed=9))
+    assert list(_different(copy)) == [f"{POLICY} is the file that was exported"]
+
+
+PLAN = runs.Plan(
+    settings=runs.TrainSettings(),
+    data=TrainingData((Source("ES", kind="synthetic", days=4, seed=5),)),
+    config=made_policy(1).config,
+    certificate="ungated",
+)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Path, Path]:
+    """A run's folder with its policy, and the bundle of it."""
+    run = tmp_path / "run"
+    runs.start(PLAN, run)
+    note_lineage(run, [{"updates": [0, 1], "certificate": "ungated", "code": "a", "made": {}}], None)
+    lineage = json.loads((run / "run.json").read_text())["lineage"]
+    about = {"data": {"symbol": "ES"}, "certificate": "ungated", "lineage": lineage}
+    policy = run / "policy-0.safetensors"
+    save_policy(policy, replace(made_policy(1), about=about))
+    export(policy, tmp_path / "out")
+    return run, tmp_path / "out"
+
+
+def test_a_bundle_is_held_to_its_run(made: tuple[Path, Path]) -> None:
+    run, folder = made
+    assert _different(folder, run) == {}
+    # A bundle whose every file was made for another contract and another proof.
+    policy = load_policy(folder / POLICY)
+    about = {**policy.about, "data": {"symbol": "MES"}, "certificate": {"verdict": "same"}}
+    save_policy(folder / POLICY, replace(policy, about=about))
+    manifest = read_manifest(folder)
+    source = {**manifest["source"], "sha256": file_digest(folder / POLICY)}
+    contract = asdict(get_contract("MES"))
+    _change(folder, contract=contract, source=source, certificate={"verdict": "same"})
+    assert _different(folder) == {}
+    assert list(_different(folder, run)) == [
+        "run: its policy's file",
+        "run: contract",
+        "run: certificate",
+    ]
+
+
+def test_a_folder_that_is_no_run_is_named(made: tuple[Path, Path], tmp_path: Path) -> None:
+    run, folder = made
+    with pytest.raises(InputError, match="no run here"):
+        _different(folder, tmp_path)
+    (run / "policy-0.safetensors").unlink()
+    with pytest.raises(InputError, match="no such policy in this run"):
+        _different(folder, run)
+
+
+def test_weights_that_were_changed_with_the_list_of_files_are_not_the_runs(copy: Path) -> None:
+    """The state dict is trained further, and the manifest's digest of it is changed with it."""
+    assert "ancestor" not in read_policy(copy).about
+    state = torch.load(copy / STATE, weights_only=True)
+    name = next(name for name in state if name.endswith(("kernel", "weight")))
+    state[name] += 0.01
+    torch.save(state, copy / STATE)
+    files = {**read_manifest(copy)["files"], STATE: file_digest(copy / STATE)}
+    _change(copy, files=files)
+    about = read_policy(copy).about
+    assert about["certificate"] == "ungated"
+    assert about["ancestor"]["data"] == {"symbol": "ES"}
