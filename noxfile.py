@@ -66,10 +66,12 @@ def fast(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run the examples."""
-    install(session, "export")
+    """Run the examples and the notebook."""
+    install(session, "export", "notebook")
     for script in sorted(Path("examples").glob("*.py")):
         session.run("python", str(script), env=ON_CPU)
+    for notebook in sorted(Path("examples").glob("*.ipynb")):
+        session.run("jupyter", "execute", str(notebook), env=ON_CPU)
 
 
 @nox.session
