@@ -26,7 +26,7 @@ from parity.harness.restored import ask_restored
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.verdicts import field_verdicts
 
-VERSIONED = ("jax", "jaxlib", "numpy", "gymnasium", "gymnax", "rltrader")
+VERSIONED = ("jax", "jaxlib", "numpy", "gymnasium", "gymnax", "envparity")
 Progress = Callable[[str, int, int], None]
 """(what is done next, steps done, steps in all)."""
 
