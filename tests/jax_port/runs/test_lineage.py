@@ -118,7 +118,7 @@ def test_a_checkpoint_whose_lineage_was_changed_or_left_out_is_no_proof(folder: 
     assert about["lineage"][0]["certificate"] == PROOF
     changed = {**about, "lineage": [{**about["lineage"][0], "code": "0" * 64}]}
     file.write_text(json.dumps(changed))
-    with pytest.raises(InputError, match=r"this checkpoint is damaged \(its lineage differs\)"):
+    with pytest.raises(InputError, match=r"this checkpoint is damaged"):
         runs.go_on(PLAN, folder, certificate=PROOF)
     file.write_text(json.dumps({k: v for k, v in about.items() if not k.startswith("lineage")}))
     assert runs.go_on(PLAN, folder, certificate=PROOF)
