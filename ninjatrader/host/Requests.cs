@@ -8,6 +8,7 @@ namespace RLTrader.Host
     public sealed partial class Watchdog
     {
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
+        private long flattenedAt = -60000;
         private Resting moved;
         private bool tainted;
         private int stopTicks, targetTicks; // of the last entry's decision
@@ -88,10 +89,17 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
+        /// <summary>An order is rejected.</summary>
+        public void Rejected()
+        {
+            if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
+        }
+
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)
         {
+            flattenedAt = Now;
             if (!alone) Wrong("another instrument is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }

@@ -1,1 +1,1 @@
-"""Commands around a strategy that trades: its sources for NinjaTrader, and its decision log replayed."""
+"""Commands around a strategy that trades: its C# sources, and its decision log replayed."""
