@@ -11,7 +11,7 @@ namespace RLTrader.Host
         private long flattenedAt = -60000;
         private Resting moved;
         private bool tainted;
-        private int stopTicks, targetTicks; // of the last entry's decision
+        private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
         // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
         // account that is not the strategy's alone, a limit, or the end of the session.
@@ -26,8 +26,9 @@ namespace RLTrader.Host
         }
 
         /// <summary>The strategy sends an entry.</summary>
-        public void Entering()
+        public void Entering(int side)
         {
+            entrySide = side;
             stopTicks = simulation.strategy.Agent.StopTicks;
             targetTicks = simulation.strategy.Agent.TargetTicks;
             if (simulation.Scenario.Analyzer)

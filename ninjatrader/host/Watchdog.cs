@@ -206,6 +206,9 @@ namespace RLTrader.Host
             if (held.Side != Math.Sign(own))
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
+            double average = strategy.Position.AveragePrice / Simulation.Tick;
+            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 1)
+                Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);

@@ -107,13 +107,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     "a stop is asked for where it stands": (
         (CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),
     ),
-    "a stop is moved while an exit is on its way": (
-        (
-            CUSTODY,
-            "!stop.Working || Leaving || !Reachable) return;",
-            "!stop.Working || !Reachable) return;",
-        ),
-    ),
     "a trailing stop gives way": (
         (
             "PositionTracker.cs",
