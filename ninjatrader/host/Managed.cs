@@ -34,7 +34,7 @@ namespace RLTrader.Host
 
         public Order Enter(int side, int quantity, string signal)
         {
-            watchdog.Entering();
+            watchdog.Entering(side);
             entries++;
             int held = strategy.Position.Net;
             bool alive = Alive(Role.Entry), bracket = Alive(Role.Stop) || Alive(Role.Target);

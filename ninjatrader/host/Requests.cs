@@ -8,9 +8,10 @@ namespace RLTrader.Host
     public sealed partial class Watchdog
     {
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
+        private long flattenedAt = -60000;
         private Resting moved;
         private bool tainted;
-        private int stopTicks, targetTicks; // of the last entry's decision
+        private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
         // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
         // account that is not the strategy's alone, a limit, or the end of the session.
@@ -25,8 +26,9 @@ namespace RLTrader.Host
         }
 
         /// <summary>The strategy sends an entry.</summary>
-        public void Entering()
+        public void Entering(int side)
         {
+            entrySide = side;
             stopTicks = simulation.strategy.Agent.StopTicks;
             targetTicks = simulation.strategy.Agent.TargetTicks;
             if (simulation.Scenario.Analyzer)
@@ -88,10 +90,17 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
+        /// <summary>An order is rejected.</summary>
+        public void Rejected()
+        {
+            if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
+        }
+
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)
         {
+            flattenedAt = Now;
             if (!alone) Wrong("another instrument is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }

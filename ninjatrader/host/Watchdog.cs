@@ -185,6 +185,8 @@ namespace RLTrader.Host
             bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
                 && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
+            // Bought by someone else before the strategy saw that it was flat: it goes on flattening.
+            quiet &= Exchange.Foreign == 0 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null;
             int stops = 0;
@@ -204,6 +206,9 @@ namespace RLTrader.Host
             if (held.Side != Math.Sign(own))
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
+            double average = strategy.Position.AveragePrice / Simulation.Tick;
+            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 1)
+                Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);

@@ -1,4 +1,4 @@
-"""A live replay's report as one self-contained HTML page: do live and offline agree, and what fills cost."""
+"""A live replay's report as one self-contained HTML page: whether they agree, and what fills cost."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def verdict(report: Values) -> Verdict:
         return Verdict(
             "warn",
             "Only fills differ.",
-            f"Every bar, observation and decision agrees; {differ} differ from the rules, as a market's do. "
-            f"The first: {words(first)}.",
+            f"Every bar, observation and decision agrees; {differ} differ from the rules, as a "
+            f"market's do. The first: {words(first)}.",
         )
     return Verdict("bad", "Live and offline disagree.", f"First beside fills: {words(other)}.")
 
@@ -99,8 +99,8 @@ def tiles(report: Values) -> list[Tile]:
         Tile(
             "Worse than assumed, a fill",
             f"{ticks(costs['worse_ticks_mean'])} ticks",
-            f"mean of {costs['count']:,}; the environment assumes {count(assumed, 'tick')} of slippage for "
-            "market orders, none for stops and targets",
+            f"mean of {costs['count']:,}; the environment assumes {count(assumed, 'tick')} of slippage "
+            "for market orders, none for stops and targets",
         ),
         Tile(
             "Worse than assumed, together",

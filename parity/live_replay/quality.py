@@ -59,7 +59,7 @@ def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[di
 def fill_costs(
     fills: Sequence[Matched], minute: NDArray[np.int64], contract: Contract
 ) -> dict[str, Any] | None:
-    """Return what an account's fills cost beside the environment's assumption; None where there is none.
+    """Return what an account's fills cost beside the environment's assumption; None without any.
 
     The environment fills a market order at the close of the bar it is decided on, worse by the
     contract's slippage, and a stop or a target at its own price, all at once.

@@ -1,1 +1,1 @@
-"""Commands for a strategy that trades: its sources for NinjaTrader, its decision log replayed."""
+"""Commands around a strategy that trades: its C# sources, and its decision log replayed."""

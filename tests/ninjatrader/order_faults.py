@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501
 from tests.ninjatrader.faults import ACCOUNT, CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
 
 TRADE, GUARD, BUTTON, TRADER = "Trade.cs", "Guard.cs", "RLTraderButton.cs", "LiveTrader.cs"
@@ -105,13 +106,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     ),
     "a stop is asked for where it stands": (
         (CUSTODY, "if (wanted == agent.Position.Stop || ", "if ("),
-    ),
-    "a stop is moved while an exit is on its way": (
-        (
-            CUSTODY,
-            "!stop.Working || Leaving || !Reachable) return;",
-            "!stop.Working || !Reachable) return;",
-        ),
     ),
     "a trailing stop gives way": (
         (

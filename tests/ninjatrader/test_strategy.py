@@ -181,7 +181,7 @@ def test_a_restart_does_not_give_the_days_loss_once_more(tmp_path: Path) -> None
     first, told, _ = play(tmp_path, DailyLossLimit=400)
     assert "DailyLoss" in told
     (note,) = (tmp_path / "rltrader").glob("day of ES on Account 1.txt")
-    ends, made = map(float, note.read_text().split())
+    ends, _ = map(float, note.read_text().split())
     # As if the strategy were enabled again on the last day, after a loss of the whole limit.
     for path in (tmp_path / "rltrader").glob("*.jsonl"):
         path.unlink()
@@ -196,7 +196,7 @@ def test_a_note_of_the_day_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rltrader").mkdir()
     (tmp_path / "rltrader" / "day of ES on Account 1.txt").write_text("much")
     trades, told, log = play(tmp_path, DailyLossLimit=400)
-    assert trades == []
+    assert (trades, log) == ([], None)
     assert "correct it, or delete the file" in told
 
 
