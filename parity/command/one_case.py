@@ -27,6 +27,7 @@ def show_case(pair: Pair, state: Any, action: Any) -> tuple[list[str], bool]:
     """
     base = make.visited(pair, 32, 0)
     judge = Judge(pair, base, frozenset().union(*drawn_fields(pair, base)))
+    judge.step(base)  # so that it is known how large numbers are
     given = (
         action if isinstance(action, dict) and list(base.action) != ["action"] else {"action": action}
     )

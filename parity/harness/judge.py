@@ -77,6 +77,7 @@ class Judge:
 
     def __init__(self, pair: Pair, probe: Cases, random: frozenset[str] = frozenset()) -> None:
         self.pair, self.random = pair, random
+        self._largest: dict[str, Array] = {}
         first = self._arm(probe.rows(np.arange(min(len(probe), 8))), False)
         self._check_names(first)
         self.skipped = self._other_shapes(first)
@@ -185,10 +186,22 @@ class Judge:
             compared = np.ones(len(cases), bool)
             if name not in OUTCOME:
                 compared = native.reference.final & native.port.final
-            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others)
+            largest = self._seen(name, a, native.state.get(name))
+            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others, largest)
         evidence = Evidence(cases, native, double, labels)
         evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
         return evidence
+
+    def _seen(self, name: str, after: Array, before: Array | None) -> Array:
+        """Return a field's largest number in all cases so far, before and after the step, by place."""
+        largest = self._largest.get(name, np.zeros(after.shape[1:]))
+        for values in (after, before):
+            if values is not None:
+                size = np.abs(values.astype(np.float64))
+                finite = np.where(np.isfinite(size), size, 0.0)
+                largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
+        self._largest[name] = largest
+        return largest
 
     def _nudged(self, cases: Cases, native: Arm) -> list[Steps]:
         """Return what the port does after its inputs were changed by one unit in the last place."""
