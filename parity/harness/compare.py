@@ -20,8 +20,8 @@ LABELS = ("equal", "rounding", "logic")
 
 RELATIVE, OF_FIELD = 2.0**-36, 1e-13
 """What double precision may leave: a share of the number, and of the field's largest number."""
-SENSITIVITY = 16
-"""How many times what one unit in the last place of the inputs makes still is rounding."""
+SENSITIVITY = 4
+"""How many times what a few units in the last place of the inputs make still is rounding."""
 
 
 @dataclass
@@ -172,5 +172,5 @@ def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | No
         return np.any([a == other for other in nudged], axis=0)
     dtype = narrower(a, b)
     spread = np.max([rule.apart(b, other) for other in nudged], axis=0)
-    allowed = SENSITIVITY * (spread + spacing(a.astype(np.float64), dtype))
+    allowed = SENSITIVITY * (spread + 4 * spacing(a.astype(np.float64), dtype))
     return np.asarray(rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)
