@@ -1,9 +1,8 @@
-"""Equal, rounding or logic: the same cases in single and in double precision say which, field by field.
+"""Equal, rounding or logic: the same cases in single and in double precision say which, by field.
 
 What differs in single precision and agrees in double is rounding; what differs in double is logic.
-Where a side cannot compute in double precision, the port's own sensitivity stands in: a difference no
-larger than what a change of its inputs by one unit in the last place makes, many times over, is called
-rounding.
+Where a side cannot compute in double precision, the port's own sensitivity stands in: what is no larger
+than a few times what a few units in the last place of its inputs make is called rounding.
 """
 
 from __future__ import annotations

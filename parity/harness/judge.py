@@ -25,7 +25,7 @@ from parity.harness.sides.side import OUTCOME, Steps
 from parity.harness.trees import Array, Fields
 
 NUDGES, NUDGE_ULPS = 8, 4
-"""How often, and by how many units in the last place, inputs are changed where double precision lacks."""
+"""How often, and by how many units in the last place, inputs change where double precision lacks."""
 
 
 @dataclass
