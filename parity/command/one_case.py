@@ -9,7 +9,7 @@ import numpy as np
 from foundation.errors import InputError
 from parity.harness import cases as make
 from parity.harness.draws import drawn_fields
-from parity.harness.judge import Judge
+from parity.harness.judge import Judge, check_names
 from parity.harness.pair import Pair
 from parity.harness.trees import Fields
 
@@ -25,8 +25,10 @@ def show_case(pair: Pair, state: Any, action: Any) -> tuple[list[str], bool]:
     Raises:
         InputError: a field is missing, unknown or of another shape.
     """
+    check_names(pair)
     base = make.visited(pair, 32, 0)
     judge = Judge(pair, base, frozenset().union(*drawn_fields(pair, base)))
+    judge.step(base)  # so that it is known how large numbers are
     given = (
         action if isinstance(action, dict) and list(base.action) != ["action"] else {"action": action}
     )

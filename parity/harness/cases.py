@@ -39,8 +39,9 @@ class Cases:
         return rows_of(self.action)
 
     def rows(self, rows: Any) -> Cases:
-        """Return some of the cases, without what was played."""
-        return Cases(take(self.state, rows), take(self.action, rows), self.source[rows])
+        """Return some of the cases."""
+        played = None if self.played is None else self.played.rows(rows)
+        return Cases(take(self.state, rows), take(self.action, rows), self.source[rows], played)
 
 
 class Actions:

@@ -1,9 +1,8 @@
-"""Equal, rounding or logic: the same cases in single and in double precision say which, field by field.
+"""Equal, rounding or logic: the same cases in single and in double precision say which, by field.
 
 What differs in single precision and agrees in double is rounding; what differs in double is logic.
-Where a side cannot compute in double precision, the port's own sensitivity stands in: a difference no
-larger than what a change of its inputs by one unit in the last place makes, many times over, is called
-rounding.
+Where a side cannot compute in double precision, the port's own sensitivity stands in: what is no larger
+than a few times what a few units in the last place of its inputs make is called rounding.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ LABELS = ("equal", "rounding", "logic")
 
 RELATIVE, OF_FIELD = 2.0**-36, 1e-13
 """What double precision may leave: a share of the number, and of the field's largest number."""
-SENSITIVITY = 16
-"""How many times what one unit in the last place of the inputs makes still is rounding."""
+SENSITIVITY = 4
+"""How many times what a few units in the last place of the inputs make still is rounding."""
 
 
 @dataclass
@@ -96,19 +95,22 @@ def differ_in_single(rule: Rule, a: Array, b: Array) -> tuple[Array, Array, Arra
     return apart > 0, apart, ulps, beyond
 
 
-def differ_in_double(rule: Rule, a: Array, b: Array) -> tuple[Array, Array]:
+def differ_in_double(
+    rule: Rule, a: Array, b: Array, largest: Array | float = 0.0
+) -> tuple[Array, Array]:
     """Compare two arrays (N, ...) of the double-precision run: where they differ, and by how much.
 
     A side that stores a number in single precision after computing it in double may be off by half a
-    unit in its last place; nothing else is allowed but what double precision itself rounds.
+    unit in its last place; nothing else is allowed but what double
+    precision itself rounds, of the number and of ``largest``, the field's largest number: where larger
+    ones cancel, a sum is no more exact.
     """
     if discrete(a, b) or rule.kind == "exact":
         return ~((a == b) | (_nan(a) & _nan(b))), rule.apart(a, b)
     apart = rule.apart(a, b)
     size = np.abs(a.astype(np.float64))
     finite = np.where(np.isfinite(size), size, 0.0)
-    largest = finite.max(axis=0, initial=0.0)
-    allowed = RELATIVE * finite + OF_FIELD * largest
+    allowed = RELATIVE * finite + OF_FIELD * np.maximum(largest, finite.max(axis=0, initial=0.0))
     for side in (a, b):
         if side.dtype.kind == "f" and side.dtype.itemsize < 8:
             allowed = allowed + 0.5 * (1 + 1e-6) * spacing(
@@ -127,6 +129,7 @@ def label(
     double: tuple[Array, Array] | None,
     compared: Array,
     nudged: list[Array] | None = None,
+    largest: Array | float = 0.0,
 ) -> FieldLabels:
     """Label one field of N cases.
 
@@ -137,13 +140,14 @@ def label(
         compared: bool (N,), which cases count.
         nudged: without ``double``, the port's values after its inputs were changed by one unit in the
             last place, several times.
+        largest: the field's largest number in any case so far, by place within it.
     """
     a, b = single
     differs, apart, ulps, beyond = differ_in_single(rule, a, b)
     labels = np.where(_per_case(differs), ROUNDING, EQUAL).astype(np.int8)
     apart_double = np.zeros(len(a))
     if double is not None:
-        logic, wide = differ_in_double(rule, *double)
+        logic, wide = differ_in_double(rule, *double, largest)
         apart_double = _per_case(wide)
     else:
         logic = differs & ~_within_sensitivity(rule, a, b, nudged)
@@ -167,5 +171,5 @@ def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | No
         return np.any([a == other for other in nudged], axis=0)
     dtype = narrower(a, b)
     spread = np.max([rule.apart(b, other) for other in nudged], axis=0)
-    allowed = SENSITIVITY * (spread + spacing(a.astype(np.float64), dtype))
+    allowed = SENSITIVITY * (spread + 4 * spacing(a.astype(np.float64), dtype))
     return np.asarray(rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)

@@ -11,10 +11,8 @@ import numpy as np
 from foundation.errors import InputError
 from parity.harness.cases import Cases
 from parity.harness.compare import (
-    EQUAL,
     LABELS,
     LOGIC,
-    ROUNDING,
     FieldLabels,
     default_rule,
     label,
@@ -24,10 +22,10 @@ from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
 from parity.harness.sides.side import OUTCOME, Steps
-from parity.harness.trees import Array, Fields, take
+from parity.harness.trees import Array, Fields
 
-NUDGES = 4
-"""How often inputs are changed by one unit in the last place where there is no double precision."""
+NUDGES, NUDGE_ULPS = 8, 4
+"""How often, and by how many units in the last place, inputs change where double precision lacks."""
 
 
 @dataclass
@@ -66,6 +64,33 @@ class Evidence:
         return LABELS[int(self.labels[name].labels[row])]
 
 
+def check_names(pair: Pair) -> None:
+    """Refuse two sides whose states have other fields, or fields of other shapes.
+
+    Raises:
+        InputError: they have; says which.
+    """
+    reference, port = (side.reset(np.arange(2)).state for side in (pair.reference, pair.port))
+    mine, theirs = set(reference), set(port)
+    if mine != theirs:
+        parts = []
+        if mine - theirs:
+            parts.append(f"only the reference has {', '.join(sorted(mine - theirs))}")
+        if theirs - mine:
+            parts.append(f"only the port has {', '.join(sorted(theirs - mine))}")
+        raise InputError(
+            f"{pair.name}: the states have other fields: {'; '.join(parts)}; read the same "
+            "fields under the same names on both sides, or leave some out (leave_out, time=None)"
+        )
+    for name in mine:
+        a, b = reference[name], port[name]
+        if a.shape != b.shape:
+            raise InputError(
+                f"{pair.name}: {name} has shape {a.shape[1:]} on the reference and "
+                f"{b.shape[1:]} on the port; read it alike on both"
+            )
+
+
 class Judge:
     """Steps and labels cases of one pair.
 
@@ -77,8 +102,9 @@ class Judge:
 
     def __init__(self, pair: Pair, probe: Cases, random: frozenset[str] = frozenset()) -> None:
         self.pair, self.random = pair, random
+        self._largest: dict[str, Array] = {}
         first = self._arm(probe.rows(np.arange(min(len(probe), 8))), False)
-        self._check_names(first)
+        self._check_rules(first)
         self.skipped = self._other_shapes(first)
         self.dtypes = {
             name: (str(value.dtype), str(first.port.fields[name].dtype))
@@ -92,25 +118,7 @@ class Judge:
             reasons = {name: why_not_double(side, probe) for name, side in sides.items()}
             self.no_double = {name: why for name, why in reasons.items() if why}
 
-    def _check_names(self, arm: Arm) -> None:
-        mine, theirs = set(arm.reference.state), set(arm.port.state)
-        if mine != theirs:
-            parts = []
-            if mine - theirs:
-                parts.append(f"only the reference has {', '.join(sorted(mine - theirs))}")
-            if theirs - mine:
-                parts.append(f"only the port has {', '.join(sorted(theirs - mine))}")
-            raise InputError(
-                f"{self.pair.name}: the states have other fields: {'; '.join(parts)}; read the same "
-                "fields under the same names on both sides, or leave some out (leave_out, time=None)"
-            )
-        for name in mine:
-            a, b = arm.reference.state[name], arm.port.state[name]
-            if a.shape != b.shape:
-                raise InputError(
-                    f"{self.pair.name}: {name} has shape {a.shape[1:]} on the reference and "
-                    f"{b.shape[1:]} on the port; read it alike on both"
-                )
+    def _check_rules(self, arm: Arm) -> None:
         known = {*arm.reference.fields, *(name.partition(".")[0] for name in arm.reference.obs)}
         unknown = sorted(set(self.pair.rules) - known)
         if unknown:
@@ -164,8 +172,7 @@ class Judge:
         elif cases.played is not None:
             reference = cases.played
         else:
-            rows = np.arange(len(cases))
-            raise InputError(f"the reference cannot be put in {len(rows)} states; give it write")
+            raise InputError("the reference cannot be put in a state; give it write")
         return Arm(state, reference, self.pair.port.transition(state, cases.action, seeds, double))
 
     def step(self, cases: Cases) -> Evidence:
@@ -185,13 +192,25 @@ class Judge:
             compared = np.ones(len(cases), bool)
             if name not in OUTCOME:
                 compared = native.reference.final & native.port.final
-            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others)
+            largest = self._seen(name, a, native.state.get(name))
+            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others, largest)
         evidence = Evidence(cases, native, double, labels)
         evidence.accepted = {name: self._accepted(evidence, name) for name in labels}
         return evidence
 
+    def _seen(self, name: str, after: Array, before: Array | None) -> Array:
+        """Return a field's largest number in all cases so far, before and after the step, by place."""
+        largest = self._largest.get(name, np.zeros(after.shape[1:]))
+        for values in (after, before):
+            if values is not None:
+                size = np.abs(values.astype(np.float64))
+                finite = np.where(np.isfinite(size), size, 0.0)
+                largest = np.maximum(largest, finite.max(axis=0, initial=0.0))
+        self._largest[name] = largest
+        return largest
+
     def _nudged(self, cases: Cases, native: Arm) -> list[Steps]:
-        """Return what the port does after its inputs were changed by one unit in the last place."""
+        """Return what the port does after its inputs were changed by a few units in the last place."""
         rng = np.random.default_rng(0)
         outcomes = []
         for _ in range(NUDGES):
@@ -200,8 +219,8 @@ class Judge:
                 if value.dtype.kind != "f":
                     state[name] = value
                     continue
-                towards = np.where(rng.random(value.shape) < 0.5, -np.inf, np.inf).astype(value.dtype)
-                state[name] = np.nextafter(value, towards)
+                steps = rng.integers(-NUDGE_ULPS, NUDGE_ULPS, value.shape, endpoint=True)
+                state[name] = (value + steps * np.spacing(np.abs(value))).astype(value.dtype)
             seeds = np.arange(len(cases)) % 2**31
             outcomes.append(self.pair.port.transition(state, cases.action, seeds))
         return outcomes
@@ -240,18 +259,4 @@ def rows_labelled(evidence: Evidence, name: str, wanted: int) -> Array:
 
 def subset(evidence: Evidence, rows: Any) -> Cases:
     """Return some of the cases of an evidence."""
-    cases = evidence.cases
-    return Cases(take(cases.state, rows), take(cases.action, rows), cases.source[rows])
-
-
-__all__ = [
-    "EQUAL",
-    "LOGIC",
-    "ROUNDING",
-    "Arm",
-    "Evidence",
-    "Judge",
-    "covers",
-    "rows_labelled",
-    "subset",
-]
+    return evidence.cases.rows(rows)

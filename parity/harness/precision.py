@@ -66,7 +66,24 @@ def _widened(side: FunctionalSide, cases: Cases) -> int:
         jaxpr = jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
             state, action
         )
-    return sum(_is_widening(equation) for equation in _equations(jaxpr.jaxpr))
+    equations = list(_equations(jaxpr.jaxpr))
+    literals = {
+        float(given.val)
+        for equation in equations
+        for given in equation.invars
+        if hasattr(given, "val") and np.ndim(given.val) == 0 and given.aval.dtype == np.float64
+    }
+    return sum(map(_is_widening, equations)) + sum(map(_was_single, literals))
+
+
+def _was_single(value: float) -> bool:
+    """Say whether a constant in double precision was rounded to single before, as 0.1 may be."""
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    if not np.isfinite(value) or float(narrow) != value:
+        return False
+    few_bits = (np.frexp(value)[0] * 2**12).is_integer()  # 0.5, 3 and the like are exact in both
+    return not few_bits and float(str(narrow)) != value
 
 
 def _is_widening(equation: Any) -> bool:

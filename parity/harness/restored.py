@@ -24,6 +24,14 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
     again = judge.pair.reference.transition(few.state, few.action, np.arange(len(rows)))
     for name, value in again.fields.items():
         if name in judge.random:
+            seeds = np.arange(len(rows))
+            third = judge.pair.reference.transition(few.state, few.action, seeds)
+            if not np.array_equal(third.fields[name], value):
+                text = (
+                    f"put in one state twice, with one seed, its step gives another {name}: read or "
+                    "write leaves something out"
+                )
+                return Answer(QUESTION, "different", text)
             continue
         before = played.played.fields[name][rows]
         rule = default_rule(before, value)

@@ -52,7 +52,7 @@ def _smallest(
 ) -> SmallestCase:
     part, row = min(places[:200], key=lambda place: _simplicity(evidence[place[0]].cases, place[1]))
     case, final = subset(evidence[part], np.array([row])), evidence[part]
-    if wrong_in(judge.step(case), kind)[0]:
+    if judge.pair.reference.can_write and wrong_in(judge.step(case), kind)[0]:
         for _ in range(SWEEPS):
             before = _plain(case)
             for where in ("state", "action"):

@@ -19,7 +19,7 @@ from parity.harness.contract.starts import ask_resets, ask_restarts
 from parity.harness.draws import ask_draws, drawn_fields
 from parity.harness.findings import Answer
 from parity.harness.free_run import FreeRun, free_run
-from parity.harness.judge import Evidence, Judge
+from parity.harness.judge import Evidence, Judge, check_names
 from parity.harness.pair import Pair
 from parity.harness.report import Report
 from parity.harness.restored import ask_restored
@@ -65,6 +65,7 @@ def verify(
     tell = _teller(progress)
     tell("playing the reference")
     unchecked: list[str] = []
+    check_names(pair)
     base = make.visited(pair, transitions // 2, seed)
     mine, theirs = drawn_fields(pair, base)
     judge = Judge(pair, base, mine | theirs)

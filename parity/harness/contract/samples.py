@@ -102,8 +102,8 @@ def _kolmogorov(a: Array, b: Array) -> tuple[float, float]:
 def _beyond_the_other(a: Array, b: Array) -> float:
     """Return the smallest chance that so many draws of one side lie beyond all of the other's.
 
-    Of draws from one distribution, the outermost j all come from one side with a chance of about its share
-    to the power of j. So a range that is a few hundredths narrower is seen.
+    Of draws from one distribution, the outermost j all come from one side with a chance of about its
+    share to the power of j. So a range that is a few hundredths narrower is seen.
     """
     chance = 1.0
     for one, two in ((a, b), (b, a)):

@@ -50,7 +50,7 @@ class _Compiled(NamedTuple):
     reset: Any
     transition: Any
     advance: Any
-    place: Any
+    begin: Any
     one: Any
     dtypes: dict[str, np.dtype[Any]]
     action: dict[str, np.dtype[Any]]
@@ -158,8 +158,8 @@ class FunctionalSide:
                     state = self.placed(program.reset(key)[1], fields)
                     return self._one(program, key, state, self.convert_action(action))[0]
 
-                def place(state: Any, fields: Any) -> Any:
-                    return self.placed(state, fields)
+                def begin(seed: Any, fields: Any) -> Any:
+                    return self.placed(program.reset(jax.random.PRNGKey(seed))[1], fields)
 
                 def advance(state: Any, action: Any, seed: Any) -> Any:
                     return self._one(
@@ -174,7 +174,7 @@ class FunctionalSide:
                     jax.jit(jax.vmap(reset)),
                     jax.jit(jax.vmap(transition)),
                     jax.jit(jax.vmap(advance)),
-                    jax.jit(jax.vmap(place)),
+                    jax.jit(jax.vmap(begin)),
                     jax.jit(transition),
                     dtypes,
                     {name: np.dtype(leaf.dtype) for name, leaf in action.items()},
@@ -237,12 +237,13 @@ class FunctionalSide:
         """Begin an episode for each seed, in given states or where the seeds lead."""
         functions = self.functions(double)
         with jax.enable_x64(double):
-            raw = functions.reset(_seeds(seeds))[1]
-            if state is not None:
+            if state is None:
+                raw = functions.reset(_seeds(seeds))[1]
+            else:
                 fields = {
                     name: cast(name, state[name], dtype) for name, dtype in functions.dtypes.items()
                 }
-                raw = functions.place(raw, fields)
+                raw = functions.begin(_seeds(seeds), fields)
         return FunctionalLanes(self, raw, double)
 
     def transition_as(

@@ -44,6 +44,11 @@ class Steps:
     restart: Moments | None = None
     info: frozenset[str] = frozenset()
 
+    def rows(self, rows: Any) -> Steps:
+        """Return some of the steps, without what a restart handed out."""
+        state, obs, outcome = (take(part, rows) for part in (self.state, self.obs, self.outcome))
+        return Steps(state, obs, outcome, self.final[rows], info=self.info)
+
     @property
     def fields(self) -> Fields:
         """All fields of the moment after the step."""

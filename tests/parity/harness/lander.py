@@ -1,7 +1,7 @@
 """A small environment of our own, in NumPy and in JAX, in which tests plant faults: a ship that lands.
 
-It falls, may fire its engine, bounces off a ceiling, and ends where it touches the ground (terminated) or
-after twenty steps (truncated). It compiles in a fraction of a second.
+It falls, may fire its engine, bounces off a ceiling, and ends where it touches the ground (terminated)
+or after twenty steps (truncated). It compiles in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class State(NamedTuple):
 def program(**changed: Any) -> Program:
     """Return the port, with faults: other constants, or one of the names below set to True.
 
-    ``exclusive``: the ground itself is no landing; ``stale``: a restart keeps the speed; ``narrow``: resets
-    come from half of the range; ``constant``: from one height; ``single``: gravity is a float32 constant;
-    ``other_order``: the same sums in another order; ``hidden``: every fourth step of an episode is heavier.
+    ``exclusive``: the ground itself is no landing; ``stale``: a restart keeps the speed; ``narrow``:
+    resets come from half of the range; ``constant``: from one height; ``single``: gravity is a constant
+    in float32; ``other_order``: the same sums in another order.
     """
     fault = {**DEFAULTS, **changed}
 

@@ -1,4 +1,4 @@
-"""Faults planted in gymnax's classic environments, each with the field or question that must find it."""
+"""Faults planted in gymnax's classic environments, each with what it must be called."""
 
 from __future__ import annotations
 

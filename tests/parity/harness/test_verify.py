@@ -1,4 +1,4 @@
-"""A verification of a small pair: what an honest port is told, and what each planted fault is called."""
+"""A verification of a small pair: what an honest port is told, what each planted fault is called."""
 
 from __future__ import annotations
 
@@ -152,11 +152,15 @@ def test_a_state_that_a_port_hides_is_found_in_the_free_run() -> None:
         one.ship.settings["gravity"] = 0.1 if one.count % 4 else 0.11
         return one.ship.step(action)
 
+    def put(one: Any, state: Any) -> None:
+        one.count = 0
+        write(one.ship, state)
+
     honest = mutable()
     side = Port.mutable(
         make=Heavier,
         read=lambda one: honest.read(one.ship),
-        write=lambda one, state: (setattr(one, "count", 0), write(one.ship, state)) and None,
+        write=put,
         reset_one=lambda one, seed: one.ship.reset(seed),
         step_one=step,
         action_space=honest.action_space,
