@@ -62,8 +62,7 @@ def to_values(
     """
     unseen = after_cutoff(days, table.about.cutoff)
     head = unseen if unseen.any() else np.ones(len(days), bool)
-    bare = played["bare policy"]
-    rows = [_row(arm, played[arm.name], bare, head) for arm in arms]
+    rows = [_row(arm, played, head) for arm in arms]
     judged = [row for row in rows if row["kind"] not in (BARE, NULL)]
     for row, p in zip(judged, holm([row["p"] for row in judged], tried), strict=True):
         row["p_corrected"] = p
@@ -97,8 +96,9 @@ def to_values(
     return dict(finite(values))
 
 
-def _row(arm: Arm, played: Played, bare: Played, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    brought = gain(played, bare, chosen)
+def _row(arm: Arm, all_played: Mapping[str, Played], chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    played, bare, alone = (all_played[name] for name in (arm.name, "bare policy", "advisor alone"))
+    brought, over_alone = gain(played, bare, chosen), gain(played, alone, chosen)
     pnl = played.pnl[:, chosen]
     each = (played.pnl - bare.pnl)[:, chosen].mean(axis=1)
     return {
@@ -112,6 +112,7 @@ def _row(arm: Arm, played: Played, bare: Played, chosen: NDArray[np.bool_]) -> d
         "high": brought.high,
         "p": brought.p,
         "p_corrected": None,
+        "over_advisor": {"gain": over_alone.mean, "low": over_alone.low, "high": over_alone.high},
         "gain_by_policy": each.tolist(),
         "trades": played.trades,
         "advised": played.advised / played.steps,
@@ -123,8 +124,7 @@ def _row(arm: Arm, played: Played, bare: Played, chosen: NDArray[np.bool_]) -> d
 def _rows_before(
     arms: Sequence[Arm], played: Mapping[str, Played], chosen: NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
-    bare = played["bare policy"]
-    return [_row(arm, played[arm.name], bare, chosen) for arm in arms if arm.kind != NULL]
+    return [_row(arm, played, chosen) for arm in arms if arm.kind != NULL]
 
 
 def _nulls(rows: Sequence[Values], settings: FusionSettings) -> list[dict[str, Any]]:
@@ -186,6 +186,9 @@ def verdict(values: Values) -> Verdict:
         f"{interval}; p {corrected:.3g} after correction for {values['tried']} fusions tried; "
         f"{seeds - unbeaten} of {seeds} nulls are beaten."
     )
+    beats_advisor = row["kind"] == ALONE or row["over_advisor"]["gain"] > 0
+    if not beats_advisor:
+        reason += " The advisor alone makes more."
     few = len(values["policies"]) < LEAST_SEEDS
     if few:
         reason += f" Fewer than {LEAST_SEEDS} policies: how training's luck enters is not known."
@@ -193,7 +196,7 @@ def verdict(values: Values) -> Verdict:
     tone: Tone = "warn"
     if clear and amount < 0:
         tone = "bad"
-    elif clear and amount > 0 and not unbeaten and not few:
+    elif clear and amount > 0 and beats_advisor and not unbeaten and not few:
         tone = "good"
     return Verdict(tone, headline, reason)
 
