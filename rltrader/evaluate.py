@@ -61,8 +61,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
 
     Both are always played: an episode from every start, for the mean, and one a day, for the equity
     curve. With --seconds both are played a second time, with the drawdown looked at in every second
-    instead of at every minute's close. Several policies get a folder each and a page that compares them.
-    Exit code 2 means bad input, or a range that a policy was trained on.
+    instead of at every minute's close. Several policies get a folder each and a page that compares
+    them. Exit code 2 means bad input, or a range that a policy was trained on.
     """
     from jax_port.evaluation import comparison
     from jax_port.evaluation.prop_firm.rules import load_rules

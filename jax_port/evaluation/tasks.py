@@ -124,7 +124,7 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
 
 
 def trials_of(policy_path: Path) -> int:
-    """Return how many policies the run of a policy's folder made side by side; 1 where it does not say."""
+    """Return how many policies the run of a policy's folder made; 1 where it does not say."""
     try:
         found = json.loads((policy_path.parent / "finished.json").read_text(encoding="utf-8"))
         return max(1, int(found["policies"]))

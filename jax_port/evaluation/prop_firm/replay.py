@@ -1,7 +1,8 @@
 """An evaluation account taken through days under a firm's rules, many accounts side by side.
 
-All money is whole cents. The order within a day: the floor and the daily loss are held against every low
-point, with the floor that the highs before it have raised; the target is looked at when the day is over.
+All money is whole cents. The order within a day: the floor and the daily loss are held against every
+low point, with the floor that the highs before it have raised; the target is looked at when the day is
+over.
 """
 
 from __future__ import annotations
