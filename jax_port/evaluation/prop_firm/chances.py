@@ -116,7 +116,7 @@ def chances(
     days = len(paths)
     if days < LEAST_DAYS:
         raise InputError(
-            f"{days} evaluated days can't tell whether an account would pass; give at least {LEAST_DAYS}"
+            f"{days} days cannot tell whether an account would pass; give at least {LEAST_DAYS} of them"
         )
     block = max(1, min(BLOCK, days // 5)) if block is None else block
     horizon = min(rules.maximum_days or HORIZON, HORIZON)

@@ -45,7 +45,7 @@ def years_table(months: pd.Series) -> list[dict[str, Any]]:
 
 def by_weekday(days: pd.Series, pnl: Cents) -> dict[str, dict[str, Any]]:
     """Return by weekday, Monday first and none without a day: days, pnl and mean (dollars), winning."""
-    numbers = pd.DatetimeIndex(days).dayofweek.to_numpy()
+    numbers = pd.DatetimeIndex(days).day_of_week.to_numpy()
     made = {}
     for number, name in enumerate(WEEKDAYS):
         own = pnl[numbers == number]
