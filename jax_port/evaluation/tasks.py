@@ -17,7 +17,7 @@ from jax_port.data.held_out import Relation
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.intrabar import Verdicts
 from jax_port.evaluation.metrics import cents, daily
-from jax_port.evaluation.prop_firm.chances import Chances, chances
+from jax_port.evaluation.prop_firm.chances import Chances, chances, check_days
 from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.report import to_values
@@ -88,6 +88,8 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
         InputError: too few days for an evaluation account.
     """
     policy, market, both = played.policy, played.market, played.both
+    if rules:
+        check_days(len(played.pnl))
     sheet = tear_sheet(
         played.result,
         policy,

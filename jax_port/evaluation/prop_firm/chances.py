@@ -114,10 +114,7 @@ def chances(
         InputError: there are too few days.
     """
     days = len(paths)
-    if days < LEAST_DAYS:
-        raise InputError(
-            f"{days} days cannot tell whether an account would pass; give at least {LEAST_DAYS} of them"
-        )
+    check_days(days)
     block = max(1, min(BLOCK, days // 5)) if block is None else block
     horizon = min(rules.maximum_days or HORIZON, HORIZON)
     rng = np.random.default_rng(seed)
@@ -146,6 +143,18 @@ def chances(
         traces=traces / 100,
         trace_ends=outcomes.end[: len(traces)],
     )
+
+
+def check_days(days: int) -> None:
+    """Refuse fewer evaluated days than :data:`LEAST_DAYS`.
+
+    Raises:
+        InputError: naming both numbers.
+    """
+    if days < LEAST_DAYS:
+        raise InputError(
+            f"{days} days cannot tell whether an account would pass; give at least {LEAST_DAYS} of them"
+        )
 
 
 class BlockDays:

@@ -1,4 +1,4 @@
-"""A policy on a week of small episodes, with its baselines and its tear sheet, for the tests of this room."""
+"""A policy on a week of small episodes, with its baselines, for the tests of this room."""
 
 from __future__ import annotations
 

@@ -90,7 +90,10 @@ def test_the_page(tmp_path: Path) -> None:
     policies = [policy(f"policy-{at}", NOISE + 300 * at) for at in range(8)]
     values = compare_policies(policies)
     write(tmp_path / "out", values, policies)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"comparison.html", "comparison.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "comparison.html",
+        "comparison.json",
+    }
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert 'href="policy-7/report.html"' in page
     assert "policy-1 (dashed)" in page

@@ -1,4 +1,4 @@
-"""Accounts under a firm's rules: each rule by hand, and all of them against a plain walk through the path."""
+"""Accounts under a firm's rules: each rule by hand, and all against a plain walk through the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap over days: the drawdown of drawn days against the curve itself, and the intervals' width."""
+"""Bootstrap over days: the drawdown of drawn days against their curve, and the intervals' width."""
 
 from __future__ import annotations
 

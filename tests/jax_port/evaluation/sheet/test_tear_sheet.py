@@ -1,4 +1,4 @@
-"""The tear sheet of a real evaluation: its numbers agree with each other, and its words with its numbers."""
+"""The tear sheet of a real evaluation: its numbers agree, and its words say what they do."""
 
 from __future__ import annotations
 

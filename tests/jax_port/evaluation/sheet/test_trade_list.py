@@ -27,7 +27,9 @@ def test_rows_are_the_trades(week: Week) -> None:
     assert by_name["entry"][0] == f"{first['entry_price']:.2f}"
     entered = first["entry_time"].tz_convert("America/New_York")
     assert (by_name["day"][0], by_name["in"][0]) == (f"{entered:%Y-%m-%d}", f"{entered:%H:%M}")
-    assert np.allclose(np.array(by_name["MFE"]) - np.array(by_name["ETD"]), np.array(by_name["PnL"]) + 5)
+    assert np.allclose(
+        np.array(by_name["MFE"]) - np.array(by_name["ETD"]), np.array(by_name["PnL"]) + 5
+    )
 
 
 def test_the_page_lists_a_bounded_number(week: Week) -> None:
