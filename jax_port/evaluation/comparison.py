@@ -1,4 +1,4 @@
-"""Several policies on the same days: one table, one plot, and whether one is better than luck makes it."""
+"""Several policies on the same days: a table, a plot, and whether one is better than luck makes it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
 
     Keys: days (that all have), first, last, and policies: a row each with name, pnl, mean_day and
     sharpe_day of the common days (dollars), behind (mean of a day below the first's) with its 95%
-    interval ``behind_between`` (days drawn anew, the same for both), better (share of the draws in which it
-    is ahead of the first), and max_drawdown, trades, win_rate, profit_factor of all its days.
+    interval ``behind_between`` (days drawn anew, the same for both), better (share of the draws in
+    which it is ahead of the first), and max_drawdown, trades, win_rate, profit_factor of all its days.
     """
     made = pd.DataFrame(
         {
@@ -174,7 +174,7 @@ def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
 
 
 def render(values: Mapping[str, Any], policies: Sequence[Compared]) -> str:
-    """Return the page of a comparison; it asks for nothing outside itself, and links each policy's own."""
+    """Return the page of a comparison; it asks for nothing outside, and links each policy's own."""
     order = [row["name"] for row in values["policies"]]
     return (
         templates("jax_port.evaluation")

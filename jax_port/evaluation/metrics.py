@@ -60,9 +60,10 @@ def below_peak(curve: Cents) -> Cents:
 
 
 def daily(result: Evaluation) -> pd.DataFrame:
-    """Return one row a day: day, pnl (dollars, an open trade marked at the end), closed, open, trades, ...
+    """Return one row a day: day, pnl, closed, open (dollars), trades, steps, end.
 
-    ``closed`` and ``open`` are the parts of ``pnl``, ``steps`` the bars, ``end`` is why the episode ended, in words.
+    ``pnl`` is the sum of ``closed``, of closed trades, and ``open``, of a trade marked at the end;
+    ``steps`` are the bars; ``end`` is why the episode ended, in words.
     """
     rows = result.episodes[result.episodes["daily"]]
     return pd.DataFrame(

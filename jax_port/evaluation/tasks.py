@@ -18,7 +18,7 @@ from jax_port.evaluation.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.intrabar import Verdicts
 from jax_port.evaluation.metrics import cents, daily
-from jax_port.evaluation.prop_firm.chances import Chances, chances
+from jax_port.evaluation.prop_firm.chances import Chances, chances, check_days
 from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.report import to_values
@@ -101,6 +101,8 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
         InputError: too few days for an evaluation account.
     """
     policy, market, both = played.policy, played.market, played.both
+    if rules:
+        check_days(len(played.pnl))
     sheet = tear_sheet(
         played.result,
         policy,
@@ -138,7 +140,7 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
 
 
 def trials_of(policy_path: Path) -> int:
-    """Return how many policies the run of a policy's folder made side by side; 1 where it does not say."""
+    """Return how many policies the run of a policy's folder made; 1 where it does not say."""
     try:
         found = json.loads((policy_path.parent / "finished.json").read_text(encoding="utf-8"))
         return max(1, int(found["policies"]))

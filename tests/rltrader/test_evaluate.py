@@ -93,7 +93,7 @@ class Page(HTMLParser):
         for name, value in attrs:
             if name in ("src", "href", "xlink:href"):
                 assert (value or "").startswith(("data:", "#")), value
-        if tag not in ("meta", "link", "br"):
+        if tag not in ("meta", "link", "br", "input"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -162,7 +162,14 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> N
     assert page.raw.index("The account ") < page.raw.index("Total PnL")
     for axis in ("account equity ($)", "New York time", "price (points)", "PnL of an episode ($)"):
         assert axis in page.text
-    assert page.raw.count('role="img"') == 5 + 2 * 2  # two days over price, each wide and for a phone
+    # Equity, the baselines and two days over price are drawn wide and for a phone.
+    assert page.raw.count('role="img"') == 9 + 2 * 4
+    assert values["tear_sheet"]["platform"]["total_trades"] == len(trades)
+    assert f"of {len(trades)} trades" not in page.text  # the list is made by the page's script
+    assert json.loads(re.search(r'id="trade-rows">(.*?)</script>', page.raw)[1])[0][0] == 1
+    assert "2 days say nothing about an edge" in page.text or "2 days are few" in page.text
+    assert "Would it pass" not in page.text
+    assert values["evaluation_accounts"] == []
     assert "Every second" not in page.text
     assert values["seconds"] is None
     assert "Win rate" in done.output
@@ -194,6 +201,45 @@ def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> No
     assert len(pd.read_parquet(tmp_path / "out" / "trades.parquet")) == 0
     assert (tmp_path / "out" / "trades.csv").read_text().startswith("episode,side,")
     assert Page(tmp_path / "out" / "report.html").text.count("No trade was closed.") == 2
+    assert values["tear_sheet"]["baselines"]["random"]["trades"] == 0.0
+
+
+def test_several_policies_are_compared(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_policy(other, make_policy(market, CONFIG, seed=2))
+    done = run(make_policy(market, CONFIG, seed=1), str(other), "--from", "2025-01-06")
+    assert done.exit_code == 0, done.output
+    out = tmp_path / "out"
+    names = {"policy-0", "other"}
+    assert {path.name for path in out.iterdir()} == {*names, "comparison.html", "comparison.json"}
+    found = read_json(out / "comparison.json")
+    assert {row["name"] for row in found["policies"]} == names
+    for row in found["policies"]:
+        values = read_json(out / row["name"] / "evaluation.json")
+        assert row["pnl"] == values["performance"]["account"]["pnl"]
+        assert values["tear_sheet"]["luck"]["trials"] == 2
+        assert f'href="{row["name"]}/report.html"' in (out / "comparison.html").read_text()
+    assert "comparison.html" in done.output
+
+
+def test_would_it_pass(run: Run, tmp_path: Path) -> None:
+    bars = synthetic_bars("ES", days=9, seed=6, start="2025-01-02")
+    path = write_bars(bars, tmp_path / "LONG_ES.csv")
+    policy = make_policy(prepare(bars, CONFIG), CONFIG, seed=1)
+    done = run(policy, "--rules", "intraday-trailing-50k", "--rules", "static-50k", data=path)
+    assert done.exit_code == 0, done.output
+    values = read_json(tmp_path / "out" / "evaluation.json")["evaluation_accounts"]
+    assert [one["rules"]["trailing"] for one in values] == ["intraday", "static"]
+    for one in values:
+        low, high = one["passes_between"]
+        assert 0 <= low <= high <= 1
+        assert sum(one["ends"].values()) == pytest.approx(1)
+    page = Page(tmp_path / "out" / "report.html")
+    assert "Would it pass a prop firm's evaluation?" in page.text
+    assert "Read on 2026-11-26" in page.text
+    assert "passes" in done.output
+    if CHROMIUM is not None:
+        assert layout_faults(page.raw, tmp_path) == []
 
 
 def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
@@ -223,6 +269,8 @@ def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_pat
         (["--symbol", "YM"], "off the YM grid"),
         (["--data", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--tz", "Mars/Olympus"], "Mars/Olympus"),
+        (["--rules", "nowhere"], "nowhere: no such file of rules; give a TOML file, or one of"),
+        (["--rules", "static-50k"], "4 days cannot tell whether an account would pass"),
     ],
 )
 def test_bad_input_is_one_sentence(

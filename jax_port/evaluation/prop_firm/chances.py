@@ -1,10 +1,10 @@
-"""Would it pass? Probabilities of passing and failing an evaluation, from evaluated days, with intervals.
+"""Would it pass? Probabilities of passing and failing an evaluation account, with intervals.
 
 Accounts are made of the evaluated days by a block bootstrap: days in a row stay together, so that what
-lasts a few days, such as a calm week, lasts in them too. The interval asks how far the answer would move if
-other days of the same kind had been evaluated: the days themselves are drawn anew first, and every such
-draw gives a probability of its own. Few days therefore give a wide interval, however many accounts are
-played.
+lasts a few days, such as a calm week, lasts in them too. The interval asks how far the answer would
+move if other days of the same kind had been evaluated: the days themselves are drawn anew first, and
+every such draw gives a probability of its own. Few days therefore give a wide interval, however many
+accounts are played.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ class Chances:
         block: days in a row that stayed together.
         passes, breaches: probability of passing, and of reaching the floor or a daily loss that fails.
         passes_between, breaches_between: their 95% intervals.
-        ends: share of accounts by the words of :data:`~jax_port.evaluation.prop_firm.replay.ENDS`.
+        ends: share of accounts by the words of :data:`.replay.ENDS`.
         days_to_pass: 5th, 50th and 95th percentile of the days that a pass took; NaN where none passed.
         median_between: 95% interval of the median days to pass; NaN where too few draws passed.
-        traces: profit in dollars at each day's end of :data:`SHOWN` accounts, shape (accounts, days + 1).
+        traces: profit in dollars at each day's end of :data:`SHOWN` accounts, shape (accounts, days
+            + 1).
         trace_ends: how each of those ended.
     """
 
@@ -113,10 +114,7 @@ def chances(
         InputError: there are too few days.
     """
     days = len(paths)
-    if days < LEAST_DAYS:
-        raise InputError(
-            f"{days} evaluated days cannot tell whether an account would pass; give at least {LEAST_DAYS}"
-        )
+    check_days(days)
     block = max(1, min(BLOCK, days // 5)) if block is None else block
     horizon = min(rules.maximum_days or HORIZON, HORIZON)
     rng = np.random.default_rng(seed)
@@ -145,6 +143,18 @@ def chances(
         traces=traces / 100,
         trace_ends=outcomes.end[: len(traces)],
     )
+
+
+def check_days(days: int) -> None:
+    """Refuse fewer evaluated days than :data:`LEAST_DAYS`.
+
+    Raises:
+        InputError: naming both numbers.
+    """
+    if days < LEAST_DAYS:
+        raise InputError(
+            f"{days} days cannot tell whether an account would pass; give at least {LEAST_DAYS} of them"
+        )
 
 
 class BlockDays:

@@ -1,11 +1,11 @@
-"""What an account goes through within each evaluated day, short enough to be replayed many thousand times.
+"""What an account goes through within each evaluated day, short enough to be replayed often.
 
-A floor that trails the highest equity asks two things of a day: how high the account had been, and how low
-it fell from there before it was higher still. So a day is kept as its rising highs with the lowest point
-that follows each; whatever rule of the kind is asked of it, the answer is that of the whole path.
+A floor that trails the highest equity asks two things of a day: how high the account had been, and how
+low it fell from there before it was higher still. So a day is kept as its rising highs with the lowest
+point that follows each; whatever rule of the kind is asked of it, the answer is that of the whole path.
 
-Between two closes the account is taken through the worst price of the minute first and the best after it,
-as section 8 of the environment does with seconds; where seconds are given, second by second.
+Between two closes the account is taken through the worst price of the minute first and the best after
+it, as section 8 of the environment does with seconds; where seconds are given, second by second.
 """
 
 from __future__ import annotations
@@ -79,9 +79,10 @@ def day_paths(
     tick = market.contract.tick_value_cents * contracts
     episodes = result.episodes[result.episodes["daily"]].set_index("episode")
     trades = dict(tuple(result.trades.groupby("episode")))
+    starts = dict(zip(episodes.index, episodes["start"].tolist(), strict=True))
     paths = []
     for number, account in result.equity.groupby("episode", sort=True):
-        first = int(episodes.loc[number, "start"])
+        first = starts[number]
         own = trades.get(number, result.trades[:0])
         prices = zip(own["exit_price"].tolist(), own["exit_code"].tolist(), strict=True)
         left = dict(zip(own["exit_step"].tolist(), prices, strict=True))
@@ -139,7 +140,7 @@ def _until(prices: Cents, out: int, code: int, side: int) -> Cents:
         prices: (worst, best) in order, shape (n, 2).
         out: ticks of the exit.
         code: of the exit. A target is left at its price after the worst of its second; a stop, and a
-            liquidation within the minute, at the worst price. An exit at the close has the whole minute.
+            liquidation within the minute, at the worst price. An exit at the close has all of it.
         side: 1 or -1.
     """
     passed = side * prices[:, 1] >= side * out if code == TARGET else side * prices[:, 0] <= side * out

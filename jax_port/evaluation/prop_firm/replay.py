@@ -1,7 +1,8 @@
 """An evaluation account taken through days under a firm's rules, many accounts side by side.
 
-All money is whole cents. The order within a day: the floor and the daily loss are held against every low
-point, with the floor that the highs before it have raised; the target is looked at when the day is over.
+All money is whole cents. The order within a day: the floor and the daily loss are held against every
+low point, with the floor that the highs before it have raised; the target is looked at when the day is
+over.
 """
 
 from __future__ import annotations
@@ -96,22 +97,23 @@ def replay(
         floor_there = np.broadcast_to(floor, fallen.shape)[np.arange(len(live)), at]
         result = np.where(broken, floor_there, begin + made)
         how = np.where(broken, FLOOR, RUNNING).astype(np.int8)
+        reached = highs[:, -1]
         if loss is not None:
             lost = low <= -loss
             # Where one low point reaches both, the one that lies higher was reached first.
+            loses = np.argmax(lost, axis=1)
             first = lost.any(axis=1) & (
-                ~broken
-                | (np.argmax(lost, axis=1) < at)
-                | ((np.argmax(lost, axis=1) == at) & (begin - loss > floor_there))
+                ~broken | (loses < at) | ((loses == at) & (begin - loss > floor_there))
             )
+            # A day that is over raises no floor any more.
+            reached = np.where(first, highs[np.arange(len(live)), loses], reached)
             result = np.where(first, begin - loss, result)
             fails = DAILY_LOSS if rules.daily_loss_means == "fail" else RUNNING
             how = np.where(first, np.int8(fails), how)
-            made = np.where(first, -loss, made)
         profit[live] = result
         traded[live] += paths.traded[number]
         best[live] = np.maximum(best[live], np.where(how == RUNNING, result - begin, 0))
-        peak[live] = np.maximum(peak[live], highs[:, -1] if rules.trailing == "intraday" else result)
+        peak[live] = np.maximum(peak[live], reached if rules.trailing == "intraday" else result)
         consistent = (
             best[live] <= rules.best_day_share * result + 1e-6 if rules.best_day_share else True
         )

@@ -1,7 +1,7 @@
 """Rules of a prop firm's evaluation account, read from a TOML file.
 
-Firms change their rules often. Every file therefore says where its rules were read and on which day, and
-whoever pays for an evaluation reads the firm's own page first.
+Firms change their rules often. Every file therefore says where its rules were read and on which day,
+and whoever pays for an evaluation reads the firm's own page first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ DAILY_LOSS = ("fail", "stop for the day")
 
 @dataclass(frozen=True)
 class Tier:
-    """Contracts that may be held from a profit on: contracts of full size, of which ten micros are one."""
+    """Contracts of full size that may be held from a profit on; ten micros are one."""
 
     profit: float
     contracts: float
@@ -45,7 +46,7 @@ class Rules:
             at a day's end ("end of day") or below the start ("static"). Reaching the floor fails.
         trailing: which of these.
         floor_stops_at: profit at which the floor rises no further; None for never.
-        daily_loss: loss of a day, open PnL included, at which ``daily_loss_means`` happens; None for none.
+        daily_loss: loss of a day, open PnL included, at which ``daily_loss_means`` happens.
         daily_loss_means: "fail", or "stop for the day", which closes the position there.
         best_day_share: most that the best day may be of the whole profit, as a share; None for any.
         minimum_days: days with a trade before an account can pass.
@@ -128,7 +129,7 @@ def load_rules(name: str) -> Rules:
         path = Path(name)
         if not path.is_file():
             raise InputError(
-                f"{name}: no such file of rules; give the path of a TOML file, or one of {', '.join(names())}"
+                f"{name}: no such file of rules; give a TOML file, or one of {', '.join(names())}"
             )
         try:
             text = path.read_text(encoding="utf-8")
@@ -209,7 +210,7 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
                 _money(tier["contracts"], "contracts", where, 0.0, above=True),
             )
         )
-    if tiers and (tiers[0].profit > 0 or any(a.profit >= b.profit for a, b in zip(tiers, tiers[1:]))):
+    if tiers and (tiers[0].profit > 0 or any(a.profit >= b.profit for a, b in pairwise(tiers))):
         raise InputError(
             f"{where}: the [[contracts]] tables must begin at profit 0 and rise from there"
         )

@@ -15,7 +15,7 @@ Cents = NDArray[np.int64]
 
 
 def by_month(days: pd.Series, pnl: Cents) -> pd.Series:
-    """Return the cents of every calendar month from the first day's to the last's, 0 where none was traded.
+    """Return the cents of every calendar month from the first day's to the last's, 0 for one without.
 
     Args:
         days: dates, rising.

@@ -1,8 +1,8 @@
 """How far a trade went against and in favour of its trader: MAE, MFE and ETD, from the bars' prices.
 
-The prices are those of the bars after the entry's, up to the exit's, whose range counts whole: a bar does
-not tell in which order its prices came. Two bounds are known, though. A trade that was stopped out went no
-further than its stop, and one that reached its target no further than that.
+The prices are those of the bars after the entry's, up to the exit's, whose range counts whole: a bar
+does not tell in which order its prices came. Two bounds are known, though. A trade that was stopped out
+went no further than its stop, and one that reached its target no further than that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The plots of the tear sheet: curves beside trading without skill, rolling Sharpe, trades, weekdays."""
+"""Plots of the tear sheet: curves beside trading without skill, rolling Sharpe, trades, weekdays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def room(*values: float) -> float:
 
 
 def day_ticks(axes: Axes, days: Sequence[Any], most: int) -> None:
-    """Name so many days of an axis that counts days from 1; none near the right edge, where it is cut."""
+    """Name so many days of an axis that counts them from 1; none near the right edge, to be cut."""
     stamps = [pd.Timestamp(day) for day in days]
     every = -(-len(stamps) // most)
     long = (stamps[-1] - stamps[0]).days > 330
@@ -82,7 +82,7 @@ def curves_plot(days: Sequence[Any], pnl: NDArray[np.int64], baselines: Sequence
 
 
 def rolling_plot(days: Sequence[Any], values: Floats, window: int) -> Markup | None:
-    """Draw the yearly Sharpe ratio of the last ``window`` days; None where there are not two of them."""
+    """Draw the yearly Sharpe ratio of the last ``window`` days; None where there are not two."""
     if len(values) < 2 or not np.isfinite(values).any():
         return None
 

@@ -1,4 +1,4 @@
-"""Risk-adjusted ratios of a series of returns: Sharpe, Sortino, Calmar, ulcer index, and how sure they are.
+"""Risk-adjusted ratios of returns: Sharpe, Sortino, Calmar, ulcer index, and how sure they are.
 
 Definitions are those of empyrical and skfolio, against which the tests hold every number. A series is
 one number a day: a share of the account, or dollars, where the ratio has no unit. What cannot be
@@ -86,8 +86,8 @@ def rolling_sharpe(returns: NDArray[Any], window: int) -> Series:
 def probabilistic_sharpe(returns: NDArray[Any], benchmark: float = 0.0) -> float:
     """Return the probability that the true Sharpe ratio lies above a benchmark.
 
-    Bailey and Lopez de Prado, "The Sharpe Ratio Efficient Frontier" (2012): the length of the series, its
-    skewness and its fat tails are counted.
+    Bailey and Lopez de Prado, "The Sharpe Ratio Efficient Frontier" (2012): the length of the series,
+    its skewness and its fat tails are counted.
 
     Args:
         returns: one number a day.

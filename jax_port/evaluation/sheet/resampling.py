@@ -1,7 +1,7 @@
 """Bootstrap over days: intervals of total, Sharpe ratio and drawdown, and blocks of days in a row.
 
-A day is the smallest thing that is drawn: the trades of one day share its market. The same days give the
-same numbers, since the generator's seed is fixed.
+A day is the smallest thing that is drawn: the trades of one day share its market. The same days give
+the same numbers, since the generator's seed is fixed.
 """
 
 from __future__ import annotations

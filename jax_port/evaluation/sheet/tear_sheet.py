@@ -1,7 +1,8 @@
 """All numbers of the tear sheet of an evaluation, beside those of :mod:`jax_port.evaluation.metrics`.
 
-They are of the daily episodes, an account's life: ratios, months and weekdays, how far trades went, the
-platform's own statistics, intervals, what trading without skill makes, and how sure the Sharpe ratio is.
+They are of the daily episodes, an account's life: ratios, months and weekdays, how far trades went,
+the platform's own statistics, intervals, what trading without skill makes, and how sure the Sharpe
+ratio is.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ def evidence(values: dict[str, Any], pnl: float) -> str:
     )
     if low <= 0 <= high:
         return (
-            f"{count(days, 'day').capitalize()} say nothing about an edge. {span}: a loss and a gain are both "
+            f"{count(days, 'day')} say nothing about an edge. {span}: a loss and a gain are both "
             f"within reach of luck, so {dollars(pnl)} is no evidence of either."
         )
     side = "a gain" if low > 0 else "a loss"

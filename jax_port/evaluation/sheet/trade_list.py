@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from jax_port.evaluation.metrics import EXITS
+from jax_port.evaluation.metrics import EXITS, cents
 from jax_port.evaluation.sheet.excursions import Excursions
 from markets import Contract
 
@@ -47,6 +47,8 @@ def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> l
         pd.DatetimeIndex(shown[name]).tz_convert("America/New_York")
         for name in ("entry_time", "exit_time")
     )
+    minutes = (shown["exit_step"] - shown["entry_step"]).tolist()
+    codes, pnl = shown["exit_code"].tolist(), cents(shown["pnl"])
     places = max(0, len(f"{contract.tick_size:.10f}".rstrip("0").partition(".")[2]))
     return [
         [
@@ -54,17 +56,17 @@ def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> l
             f"{entered[at]:%Y-%m-%d}",
             f"{entered[at]:%H:%M}",
             f"{left[at]:%H:%M}",
-            int(row.exit_step - row.entry_step),
-            row.side,
-            f"{row.entry_price:.{places}f}",
-            f"{row.exit_price:.{places}f}",
-            EXITS[row.exit_code],
-            round(row.pnl, 2),
+            minutes[at],
+            shown["side"].iat[at],
+            f"{shown['entry_price'].iat[at]:.{places}f}",
+            f"{shown['exit_price'].iat[at]:.{places}f}",
+            EXITS[codes[at]],
+            int(pnl[at]) / 100,
             int(reach.mae[at]) / 100,
             int(reach.mfe[at]) / 100,
             int(reach.etd[at]) / 100,
         ]
-        for at, row in enumerate(shown.itertuples())
+        for at in range(len(shown))
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the page's templates show of the tear sheet and of evaluation accounts: plots, lists and words."""
+"""What the templates show of the tear sheet and of evaluation accounts: plots, lists and words."""
 
 from __future__ import annotations
 

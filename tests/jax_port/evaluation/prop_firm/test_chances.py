@@ -1,0 +1,102 @@
+"""P(pass) of random walks whose truth is known in closed form, and whether the interval holds it."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import numpy as np
+import pytest
+
+from jax_port.evaluation.prop_firm.chances import Chances, chances
+from jax_port.evaluation.prop_firm.day_paths import DayPaths, from_paths
+from jax_port.evaluation.prop_firm.rules import Rules
+from markets import InputError
+
+UP = 0.55
+"""Probability of a day that makes $500; every other loses as much."""
+RULES = Rules("a walk", "made up", date(2026, 11, 26), 50_000.0, 3000.0, 2500.0, "static")
+TO_TARGET, TO_FLOOR = 6, 5
+ODDS = (1 - UP) / UP
+TRUTH = (1 - ODDS**TO_FLOOR) / (1 - ODDS ** (TO_TARGET + TO_FLOOR))
+"""The gambler's ruin: a walk of equal steps that reaches +6 before -5."""
+
+
+def walk(seed: int, days: int) -> DayPaths:
+    steps = np.where(np.random.default_rng(seed).random(days) < UP, 50_000, -50_000)
+    return from_paths([np.array([0, step]) for step in steps], np.ones(days, bool), "once a day")
+
+
+def many(first: int, count: int, days: int) -> list[Chances]:
+    return [
+        chances(RULES, walk(first + at, days), 1.0, seed=at, accounts=100, block=1)
+        for at in range(count)
+    ]
+
+
+def held(found: list[Chances]) -> int:
+    return sum(one.passes_between[0] <= TRUTH <= one.passes_between[1] for one in found)
+
+
+def test_a_long_history_gives_the_truth() -> None:
+    steps = np.repeat([50_000, -50_000], [550, 450])
+    paths = from_paths([np.array([0, step]) for step in steps], np.ones(1000, bool), "once a day")
+    found = chances(RULES, paths, 1.0, accounts=20_000, draws=20, block=1)
+    assert found.passes == pytest.approx(TRUTH, abs=3.5 * math.sqrt(TRUTH * (1 - TRUTH) / 20_000))
+    assert found.passes + found.breaches == pytest.approx(1.0)
+    assert found.ends["passed"] == found.passes
+    # the walk's mean time to either end, also in closed form
+    low, middle, high = found.days_to_pass
+    assert 6 <= low <= middle <= high
+    assert found.traces.shape[0] == 60
+
+
+def test_the_interval_holds_the_truth() -> None:
+    # Of an interval of 95% fewer than 21 of 24 happen in about one run in 30; an interval that is half
+    # as wide holds it about 16 times.
+    assert held(many(5000, 24, 60)) >= 21
+
+
+@pytest.mark.slow
+def test_the_interval_holds_the_truth_95_times_in_100() -> None:
+    for first, days in ((1000, 60), (20_000, 150)):
+        # 300 of a true 95%: a standard deviation of 3.8
+        assert 275 <= held(many(first, 300, days)) <= 297
+
+
+def test_few_days_give_wide_intervals() -> None:
+    def width(days: int) -> float:
+        found = many(300, 5, days)
+        return float(np.mean([one.passes_between[1] - one.passes_between[0] for one in found]))
+
+    assert width(20) > 1.5 * width(200)
+
+
+def test_the_same_days_give_the_same_numbers() -> None:
+    one, other = (chances(RULES, walk(1, 30), 1.0).values() for _ in range(2))
+    assert one == other
+    assert one["rules"]["read"] == "2026-11-26"
+    assert sum(one["ends"].values()) == pytest.approx(1.0)
+
+
+def test_blocks_keep_days_in_a_row_together() -> None:
+    # +$500 and -$500 in turn: kept together they lead nowhere, drawn one by one they wander off.
+    paths = from_paths(
+        [np.array([0, step]) for step in [50_000, -50_000] * 20], np.ones(40, bool), "once a day"
+    )
+    apart = chances(RULES, paths, 1.0, accounts=500, draws=20, block=1)
+    together = chances(RULES, paths, 1.0, accounts=500, draws=20, block=40)
+    assert together.ends["undecided"] == 1.0
+    assert apart.ends["undecided"] < 0.2
+
+
+def test_days_that_never_pass() -> None:
+    paths = from_paths([np.array([0, -1])] * 8, np.ones(8, bool), "once a day")
+    found = chances(RULES, paths, 1.0, accounts=50, draws=10)
+    assert (found.passes, found.passes_between) == (0.0, (0.0, 0.0))
+    assert all(math.isnan(days) for days in (*found.days_to_pass, *found.median_between))
+
+
+def test_too_few_days_are_refused() -> None:
+    with pytest.raises(InputError, match="4 days cannot tell whether an account would pass; give at"):
+        chances(RULES, walk(1, 4), 1.0)

@@ -1,0 +1,107 @@
+"""What an account goes through within a day: by the minute, by the second, and around an exit."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.data.seconds_loader import PreparedSeconds
+from jax_port.evaluation.prop_firm.day_paths import day_paths, from_paths
+from markets.contracts import get_contract
+
+ES = get_contract("ES")
+TICK = ES.tick_value_cents
+# ticks of bars 0 to 3: high, low, close; long at the close of bar 1, at 100
+BARS = [(105, 95, 100), (104, 97, 100), (108, 96, 103), (110, 98, 107)]
+
+
+def evaluation(last: int, code: int, out: int, contracts: int = 1) -> Any:
+    """Return a day of four steps: long from bar 1 on, left in bar 3 at ``out`` with ``code``."""
+    commission = ES.commission_cents / 100
+    made = (out - 100) * TICK / 100 - 2 * commission
+    profits = [0.0, 0.0, -commission, 3 * TICK / 100 - commission, made]
+    equity = [50_000 + contracts * profit for profit in profits]
+    return SimpleNamespace(
+        episodes=pd.DataFrame({"episode": [0], "daily": [True], "start": [0], "trades": [1]}),
+        trades=pd.DataFrame(
+            {"episode": [0], "exit_step": [last], "exit_price": [out * 0.25], "exit_code": [code]}
+        ),
+        equity=pd.DataFrame(
+            {
+                "episode": 0,
+                "equity": equity,
+                "position": [0, 0, 1, 1, 0],
+                "entry": [np.nan, np.nan, 25.0, 25.0, np.nan],
+            }
+        ),
+    )
+
+
+def market() -> Any:
+    bars = np.zeros((4, 8), np.int32)
+    bars[:, :3] = BARS
+    return SimpleNamespace(bars=bars, contract=ES)
+
+
+def seconds(of_the_last: list[tuple[int, int]]) -> PreparedSeconds:
+    """Return (high, low) of seconds in bar 3; bar 2 has a second for each of its ends, high first."""
+    high, low = np.zeros((4, 60), np.int32), np.ones((4, 60), np.int32)
+    for row, ends in ((2, [(108, 108), (96, 96)]), (3, of_the_last)):
+        for at, (top, bottom) in enumerate(ends):
+            high[row, at], low[row, at] = top, bottom
+    return PreparedSeconds(high, low, "seconds", "0", 0)
+
+
+def ticks(paths: Any) -> list[list[float]]:
+    """Return (high, low) pairs of the first day, in ticks of profit before the entry's commission."""
+    pairs = zip(paths.high[0].tolist(), paths.low[0].tolist(), strict=True)
+    return [[(value + ES.commission_cents * (value != 0)) / TICK for value in pair] for pair in pairs]
+
+
+def test_by_the_minute_the_worst_price_comes_first() -> None:
+    found = day_paths(evaluation(3, 3, 107), market(), 1)
+    # 0, then bar 2: 96, 108 (close 103), bar 3: 98, 110, and out at 107
+    assert ticks(found) == [[0, -4], [8, -2], [10, pytest.approx(7 - 250 / TICK)]]
+    assert found.end.tolist() == [7 * TICK - 500]
+    assert found.looked_at == "at the worst, then the best price of every minute"
+
+
+def test_a_target_ends_the_trade_within_its_minute() -> None:
+    found = day_paths(evaluation(3, 2, 109), market(), 1)
+    # bar 3 reaches 98, then its target of 109: not the 110 after it
+    assert ticks(found)[:2] == [[0, -4], [8, -2]]
+    assert found.high.max() == 9 * TICK - 250
+
+
+def test_a_stop_ends_the_trade_at_its_price() -> None:
+    found = day_paths(evaluation(3, 1, 99), market(), 1)
+    # bar 3's low of 98 and high of 110 came, if at all, after the stop at 99
+    assert found.high.max() == 8 * TICK - 250
+    assert found.low[0, -1] == -TICK - 500
+
+
+def test_by_the_second_the_order_is_known() -> None:
+    found = day_paths(evaluation(3, 1, 99), market(), 1, seconds([(104, 101), (110, 100), (110, 98)]))
+    # bar 2: 108 before 96; bar 3: up to 110 in its second second, stopped in its third
+    assert ticks(found)[:3] == [[0, 0], [8, -4], [10, pytest.approx(-1 - 250 / TICK)]]
+    assert found.looked_at == "in every second"
+    late = day_paths(evaluation(3, 1, 99), market(), 1, seconds([(104, 99), (110, 98), (110, 98)]))
+    assert late.high.max() == 8 * TICK - 250  # stopped in the first second
+
+
+def test_contracts_multiply() -> None:
+    one, two = (day_paths(evaluation(3, 3, 107, count), market(), count) for count in (1, 2))
+    for name in ("high", "low", "end"):
+        assert getattr(two, name).tolist() == (2 * getattr(one, name)).tolist()
+
+
+def test_reduced_paths_keep_every_high_and_the_low_after_it() -> None:
+    found = from_paths([np.array([0, -3, 5, 2, 9, -1]), np.array([0, -7])], np.ones(2, bool), "x")
+    assert found.high.tolist() == [[0, 5, 9], [0, 0, 0]]
+    assert found.low.tolist() == [[-3, 2, -1], [-7, -7, -7]]
+    assert found.end.tolist() == [-1, -7]
+    assert len(found) == 2

@@ -1,0 +1,61 @@
+"""Trading without skill, played by the environment: against policies that want the same actions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
+from jax_port.evaluation.evaluate import evaluate
+from jax_port.evaluation.metrics import account, cents, daily
+from jax_port.evaluation.sheet.baselines import entry_rate, play_baselines, summary
+from tests.jax_port.evaluation.conftest import Week
+from tests.jax_port.made_policy import one_action_policy
+
+
+@pytest.mark.parametrize(
+    ("name", "action"), [("never", HOLD), ("always long", BUY), ("always short", SELL)]
+)
+def test_a_baseline_is_the_policy_that_wants_one_action(week: Week, name: str, action: int) -> None:
+    policy = one_action_policy(week.market, week.policy.config, action)
+    rows = week.result.episodes["start"].to_numpy()
+    alone = evaluate(policy, week.market, rows=rows)
+    found = next(one for one in week.baselines if one.name == name)
+    assert found.pnl.tolist() == cents(daily(alone)["pnl"]).tolist()
+    assert found.trades == daily(alone)["trades"].sum()
+    assert found.max_drawdown == round(100 * account(alone)["max_drawdown"])
+    assert found.numbers()["pnl"] == account(alone)["pnl"]
+    assert (found.trades > 0) == (name != "never")
+
+
+def test_random_traders_enter_as_often_as_the_policy(week: Week) -> None:
+    random = [one for one in week.baselines if one.name == "random"]
+    assert len({tuple(one.pnl) for one in random}) == 3
+    own = daily(week.result)["trades"].sum()
+    for one in random:
+        assert 0.4 * own < one.trades < 2.5 * own
+    again = play_baselines(week.policy, week.market, week.result, traders=1)
+    assert again[-1].pnl.tolist() == random[0].pnl.tolist()
+
+
+def test_entry_rate_by_hand(week: Week) -> None:
+    rows = {"daily": [True, True, False], "steps": [60, 60, 60], "open_bars": [50, 30, 0]}
+    table = pd.DataFrame({**rows, "trades": [4, 6, 9]})
+    assert entry_rate(replace(week.result, episodes=table)) == 10 / 40
+    always = table.assign(open_bars=60, trades=1)
+    assert entry_rate(replace(week.result, episodes=always)) == 1.0
+    assert entry_rate(replace(week.result, episodes=table.assign(trades=0))) == 0.0
+
+
+def test_summary(week: Week) -> None:
+    totals = sorted(int(one.pnl.sum()) for one in week.baselines if one.name == "random")
+    found = summary(week.baselines, totals[1] + 1)
+    assert list(found) == ["never", "always long", "always short", "random"]
+    assert found["never"]["pnl"] == 0.0
+    assert (found["random"]["beaten"], found["random"]["traders"]) == (2, 3)
+    assert found["random"]["low"] == totals[0] / 100
+    assert found["random"]["high"] == totals[2] / 100
+    assert found["random"]["pnl"] == pytest.approx(np.mean(totals) / 100)

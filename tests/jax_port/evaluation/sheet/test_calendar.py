@@ -1,0 +1,30 @@
+"""PnL by month and weekday."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from jax_port.evaluation.sheet.calendar import by_month, by_weekday, years_table
+
+DAYS = pd.Series(pd.to_datetime(["2024-11-29", "2024-12-02", "2024-12-03", "2025-02-03"]))
+PNL = np.array([10_000, -2_550, 50, 700], np.int64)
+
+
+def test_months_without_a_day_are_there() -> None:
+    months = by_month(DAYS, PNL)
+    assert [str(month) for month in months.index] == ["2024-11", "2024-12", "2025-01", "2025-02"]
+    assert months.tolist() == [10_000, -2_500, 0, 700]
+
+
+def test_the_table_of_years() -> None:
+    first, second = years_table(by_month(DAYS, PNL))
+    assert first == {"year": 2024, "months": [None] * 10 + [100.0, -25.0], "total": 75.0}
+    assert second == {"year": 2025, "months": [0.0, 7.0] + [None] * 10, "total": 7.0}
+
+
+def test_weekdays() -> None:
+    found = by_weekday(DAYS, PNL)
+    assert list(found) == ["Monday", "Tuesday", "Friday"]
+    assert found["Monday"] == {"days": 2, "pnl": -18.5, "mean": -9.25, "winning": 0.5}
+    assert found["Friday"]["pnl"] == 100.0

@@ -1,0 +1,110 @@
+"""NinjaTrader's statistics against numbers worked out by hand from its definitions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.evaluation.sheet.excursions import Excursions
+from jax_port.evaluation.sheet.platform import longest_run, statistics
+
+ROWS = [
+    # entry, exit (New York), bars, PnL
+    ("2025-01-30 10:00", "2025-01-30 10:10", 10, 100.0),
+    ("2025-01-30 10:30", "2025-01-30 10:50", 20, -40.0),
+    ("2025-01-31 09:30", "2025-01-31 10:00", 30, -20.0),
+    ("2025-02-03 12:00", "2025-02-03 12:04", 4, 0.0),
+    ("2025-02-03 13:00", "2025-02-03 13:16", 16, 90.0),
+    ("2025-02-04 11:00", "2025-02-04 11:40", 40, -30.0),
+]
+
+
+def table(rows: list[tuple[str, str, int, float]]) -> pd.DataFrame:
+    entered, left = (
+        pd.DatetimeIndex([row[at] for row in rows]).tz_localize("America/New_York").tz_convert("UTC")
+        for at in (0, 1)
+    )
+    return pd.DataFrame(
+        {
+            "entry_time": entered,
+            "exit_time": left,
+            "entry_step": [0] * len(rows),
+            "exit_step": [row[2] for row in rows],
+            "pnl": [row[3] for row in rows],
+        }
+    )
+
+
+def reach(count: int) -> Excursions:
+    mfe = np.full(count, 15_000, np.int64)
+    return Excursions(mae=np.full(count, 5_000, np.int64), mfe=mfe, etd=mfe)
+
+
+def test_by_hand() -> None:
+    found = statistics(table(ROWS), reach(6), commission_cents=500, days=4)
+    # cumulative: 100, 60, 40, 40, 130, 100; highest before each: 100, 100, 100, 100, 130, 130
+    months = np.array([40.0, 60.0])
+    assert found == {
+        "total_net_profit": 100.0,
+        "gross_profit": 190.0,
+        "gross_loss": -90.0,
+        "commission": 30.0,
+        "profit_factor": pytest.approx(190 / 90),
+        "max_drawdown": -60.0,
+        "sharpe_ratio": pytest.approx(50 / months.std(ddof=1)),
+        "sortino_ratio": pytest.approx(math.nan, nan_ok=True),
+        "ulcer_index": pytest.approx(math.sqrt((40**2 + 60**2 + 60**2 + 30**2) / 6)),
+        "r_squared": pytest.approx(np.corrcoef(range(6), [100, 60, 40, 40, 130, 100])[0, 1] ** 2),
+        "total_trades": 6,
+        "percent_profitable": pytest.approx(2 / 6),
+        "winning_trades": 2,
+        "losing_trades": 3,
+        "even_trades": 1,
+        "average_trade": pytest.approx(100 / 6),
+        "average_winning_trade": 95.0,
+        "average_losing_trade": -30.0,
+        "average_win_by_average_loss": pytest.approx(95 / 30),
+        "max_consecutive_winners": 1,
+        "max_consecutive_losers": 2,
+        "largest_winning_trade": 100.0,
+        "largest_losing_trade": -40.0,
+        "average_trades_per_day": 1.5,
+        "average_time_in_market": 20.0,
+        "average_bars_in_trade": 20.0,
+        "profit_per_month": 50.0,
+        # from the exit of 30 January, 10:10, to the one of 3 February, 13:16
+        "max_time_to_recover": 4 * 1440 + 186.0,
+        "longest_flat_period": 3 * 1440 + 120.0,  # Friday 10:00 to Monday 12:00
+        "average_mae": 50.0,
+        "average_mfe": 150.0,
+        "average_etd": pytest.approx(150 - 100 / 6),
+    }
+
+
+def test_sortino_counts_losing_months_alone() -> None:
+    rows = [("2025-01-30 10:00", "2025-01-30 10:10", 1, -30.0), *ROWS[3:5]]
+    found = statistics(table(rows), reach(3), 500, 3)
+    assert found["sortino_ratio"] == pytest.approx(30 / math.sqrt(30**2 / 2))
+
+
+def test_a_fall_that_is_never_made_good_counts_to_the_last_trade() -> None:
+    found = statistics(table(ROWS[1:4]), reach(3), 500, 3)
+    assert found["max_time_to_recover"] == 4 * 1440 + 74.0  # 30 January 10:50 to 3 February 12:04
+
+
+def test_no_trade() -> None:
+    found = statistics(table(ROWS)[:0], reach(0), 500, 3)
+    assert (found["total_trades"], found["total_net_profit"], found["max_drawdown"]) == (0, 0.0, 0.0)
+    assert found["max_consecutive_losers"] == 0
+    for name in ("profit_factor", "sharpe_ratio", "average_mae", "max_time_to_recover", "ulcer_index"):
+        assert math.isnan(found[name]), name
+
+
+def test_longest_run() -> None:
+    assert longest_run(np.array([False, True, True, False, True])) == 2
+    assert longest_run(np.array([True, True, True])) == 3
+    assert longest_run(np.zeros(4, bool)) == 0
+    assert longest_run(np.zeros(0, bool)) == 0

@@ -1,0 +1,85 @@
+"""Bootstrap over days: the drawdown of drawn days against their curve, and the intervals' width."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from jax_port.evaluation.sheet.resampling import (
+    RESAMPLES,
+    blocks,
+    day_intervals,
+    day_shapes,
+    drawdowns,
+    percentiles,
+)
+
+
+def curve_of(days: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return an account's curve over days of steps, and where each day begins."""
+    parts, level = [], 0
+    for steps in days:
+        part = level + np.concatenate([[0], np.cumsum(steps)])
+        parts.append(part)
+        level = int(part[-1])
+    lengths = [len(part) for part in parts]
+    return np.concatenate(parts), np.cumsum([0, *lengths[:-1]])
+
+
+def test_drawdown_of_drawn_days_is_that_of_their_curve() -> None:
+    rng = np.random.default_rng(4)
+    days = [rng.integers(-900, 900, size=rng.integers(1, 30)) for _ in range(12)]
+    shapes = day_shapes(*curve_of(days))
+    drawn = rng.integers(len(days), size=(200, 15))
+    expected = []
+    for row in drawn:
+        curve, _ = curve_of([days[number] for number in row])
+        expected.append((np.maximum.accumulate(curve) - curve).max())
+    assert drawdowns(shapes, drawn).tolist() == expected
+    assert len(set(expected)) > 50
+
+
+def test_intervals_have_the_width_of_theory() -> None:
+    rng = np.random.default_rng(1)
+    made = np.rint(rng.normal(2000, 30_000, size=250)).astype(np.int64)
+    found = day_intervals(day_shapes(*curve_of([np.array([day]) for day in made])))
+    low, high = found["pnl"]
+    half = 1.97 * made.std(ddof=1) * math.sqrt(250) / 100
+    assert (high - low) / 2 == pytest.approx(half, rel=0.06)
+    assert (high + low) / 2 == pytest.approx(made.sum() / 100, abs=0.1 * half)
+    low, high = found["sharpe_day"]
+    assert (high - low) / 2 == pytest.approx(1.97 / math.sqrt(250), rel=0.08)
+    low, high = found["max_drawdown"]
+    assert 0 < low < high
+
+
+def test_the_interval_of_the_total_holds_the_truth_about_95_times_in_100() -> None:
+    rng, held = np.random.default_rng(2), 0
+    for _ in range(100):
+        made = np.rint(rng.normal(0, 10_000, size=15)).astype(np.int64)
+        drawn = np.random.default_rng(0).integers(15, size=(RESAMPLES // 4, 15))
+        low, high = np.percentile(made[drawn].sum(axis=1), percentiles(15))
+        held += low <= 0 <= high
+    assert 89 <= held <= 100
+
+
+def test_one_day_has_no_interval() -> None:
+    found = day_intervals(day_shapes(*curve_of([np.array([5, -3])])))
+    assert all(math.isnan(end) for ends in found.values() for end in ends)
+
+
+def test_percentiles_widen_with_few_days() -> None:
+    assert percentiles(10_000)[0] == pytest.approx(2.5, abs=0.01)
+    few = percentiles(5)
+    assert few[0] < 0.2
+    assert few[0] + few[1] == pytest.approx(100)
+
+
+def test_blocks_are_days_in_a_row() -> None:
+    drawn = blocks(7, 11, 3, 50, np.random.default_rng(0))
+    assert drawn.shape == (50, 11)
+    for begin in (0, 3, 6):
+        assert (drawn[:, begin + 1] == (drawn[:, begin] + 1) % 7).all()
+    assert set(drawn[:, 0]) == set(range(7))

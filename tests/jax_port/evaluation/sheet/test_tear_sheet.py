@@ -1,0 +1,98 @@
+"""The tear sheet of a real evaluation: its numbers agree, and its words say what they do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jax_port.evaluation.evaluate import evaluate
+from jax_port.evaluation.metrics import account
+from jax_port.evaluation.sheet.tear_sheet import (
+    TearSheet,
+    daily_returns,
+    evidence,
+    of_daily,
+    rolling_window,
+    tear_sheet,
+)
+from tests.jax_port.evaluation.conftest import Week
+
+
+@pytest.fixture(scope="module")
+def sheet(week: Week) -> TearSheet:
+    return tear_sheet(week.result, week.policy, week.market, week.baselines, trials=4)
+
+
+def test_numbers_agree_with_the_accounts(week: Week, sheet: TearSheet) -> None:
+    values, own = sheet.values, account(week.result)
+    assert values["ratios"]["sharpe_day"] == pytest.approx(own["sharpe_day"], rel=1e-12)
+    assert sum(row["total"] for row in values["years"]) == pytest.approx(own["pnl"])
+    assert sum(row["pnl"] for row in values["by_weekday"].values()) == pytest.approx(own["pnl"])
+    assert sum(row["days"] for row in values["by_weekday"].values()) == own["days"] == 7
+    assert len(values["years"][0]["months"]) == 12
+    platform = values["platform"]
+    assert platform["total_net_profit"] == own["closed_pnl"]
+    assert platform["total_trades"] == len(sheet.trades) > 10
+    assert platform["commission"] == 5.0 * len(sheet.trades)
+    low, high = values["intervals"]["pnl"]
+    assert low < own["pnl"] < high
+    assert values["luck"]["trials"] == 4
+    assert values["luck"]["deflated_sharpe"] < values["luck"]["probabilistic_sharpe"]
+    assert values["baselines"]["never"]["pnl"] == 0.0
+
+
+def test_excursions_hold_the_profit(week: Week, sheet: TearSheet) -> None:
+    gross = np.rint(100 * sheet.trades["pnl"]).astype(int) + 500
+    assert (sheet.reach.mfe >= gross).all()
+    assert (sheet.reach.mae >= -gross).all()
+    assert (sheet.reach.etd == sheet.reach.mfe - gross).all()
+    stopped = sheet.trades["exit_code"] == 1
+    assert stopped.any()
+    assert (sheet.reach.mae[stopped] == -gross[stopped]).all()
+
+
+def test_trades_of_every_start_are_not_counted_twice(week: Week, sheet: TearSheet) -> None:
+    rows = week.result.episodes["start"].to_numpy()
+    all_starts = evaluate(week.policy, week.market, rows=rows, trades_of="all")
+    assert len(all_starts.trades) > len(sheet.trades)
+    assert of_daily(all_starts)["pnl"].tolist() == sheet.trades["pnl"].tolist()
+
+
+def test_returns_by_hand() -> None:
+    found = daily_returns(np.array([100, -550, -600]), 1000)
+    assert found[:2].tolist() == [0.1, -0.5]
+    assert found[2] == pytest.approx(-600 / 550)
+    assert np.isnan(daily_returns(np.array([-1000, 5]), 1000)[1])  # nothing was left
+
+
+def test_rolling_windows() -> None:
+    assert [rolling_window(days) for days in (5, 42, 126, 252, 1000)] == [21, 21, 63, 126, 126]
+
+
+def test_what_the_days_can_tell(sheet: TearSheet) -> None:
+    def told(days: int, low: float, high: float) -> str:
+        values = {**sheet.values, "luck": {"days": days}, "intervals": {"pnl": [low, high]}}
+        return evidence(values, 1234.5)
+
+    assert told(9, -500.0, 2000.0) == (
+        "9 days say nothing about an edge. Days like these, drawn anew, make −$500 to $2,000 in 95 of "
+        "100 cases: a loss and a gain are both within reach of luck, so $1,234.50 is no evidence of "
+        "either."
+    )
+    assert told(200, 500.0, 2000.0).endswith("so chance alone hardly explains a gain.")
+    assert "a loss. Still, 30 days are few" in told(30, -2000.0, -500.0)
+    assert told(1, math.nan, math.nan) == (
+        "One day says nothing: there is no second to compare it with."
+    )
+
+
+def test_one_day(week: Week) -> None:
+    one = evaluate(week.policy, week.market, rows=week.market.starts[:1])
+    alone = [replace(other, pnl=other.pnl[:1]) for other in week.baselines]
+    found = tear_sheet(one, week.policy, week.market, alone).values
+    assert math.isnan(found["ratios"]["sharpe_day"])
+    assert math.isnan(found["luck"]["deflated_sharpe"])
+    assert found["rolling"]["sharpe_year"] == []

@@ -1,0 +1,45 @@
+"""The rows of the page's list of trades, and how they stand in it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from jax_port.evaluation.metrics import EXITS
+from jax_port.evaluation.sheet.excursions import excursions
+from jax_port.evaluation.sheet.tear_sheet import of_daily
+from jax_port.evaluation.sheet.trade_list import COLUMNS, MOST_LISTED, embedded, trade_rows
+from tests.jax_port.evaluation.conftest import Week
+
+
+def test_rows_are_the_trades(week: Week) -> None:
+    trades = of_daily(week.result)
+    rows = trade_rows(trades, excursions(trades, week.market, 1), week.market.contract)
+    assert len(rows) == len(trades)
+    assert {len(row) for row in rows} == {len(COLUMNS)}
+    by_name = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+    assert by_name["PnL"] == tuple(trades["pnl"])
+    assert by_name["number"] == tuple(range(1, len(trades) + 1))
+    assert by_name["side"] == tuple(trades["side"])
+    assert by_name["left by"] == tuple(EXITS[code] for code in trades["exit_code"])
+    first = trades.iloc[0]
+    assert by_name["entry"][0] == f"{first['entry_price']:.2f}"
+    entered = first["entry_time"].tz_convert("America/New_York")
+    assert (by_name["day"][0], by_name["in"][0]) == (f"{entered:%Y-%m-%d}", f"{entered:%H:%M}")
+    assert np.allclose(
+        np.array(by_name["MFE"]) - np.array(by_name["ETD"]), np.array(by_name["PnL"]) + 5
+    )
+
+
+def test_the_page_lists_a_bounded_number(week: Week) -> None:
+    trades = of_daily(week.result)
+    many = trades.loc[np.arange(MOST_LISTED + 9) % len(trades)].reset_index(drop=True)
+    rows = trade_rows(many, excursions(many, week.market, 1), week.market.contract)
+    assert len(rows) == MOST_LISTED
+
+
+def test_embedded_json_cannot_end_the_script() -> None:
+    text = embedded([["</script><b>", 1.5]])
+    assert "<" not in text
+    assert json.loads(text) == [["</script><b>", 1.5]]

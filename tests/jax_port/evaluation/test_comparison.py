@@ -1,0 +1,102 @@
+"""Several policies on the same days: order, leads and their intervals, names, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.evaluation.comparison import (
+    Compared,
+    compare_policies,
+    render,
+    unique_names,
+    verdict,
+    write,
+)
+from tests.foundation.report.layout import CHROMIUM, layout_faults
+
+DAYS = pd.bdate_range("2025-01-06", periods=40)
+
+
+def policy(name: str, pnl: np.ndarray, days: pd.DatetimeIndex = DAYS) -> Compared:
+    values: dict[str, Any] = {
+        "policy": {"path": f"{name}.safetensors", "sha256": "0" * 64, "config": {"phase": 1}},
+        "data": {"symbol": "ES", "source": "ES.csv"},
+        "held_out": {"status": "held out"},
+        "performance": {
+            "account": {"max_drawdown": 100.0},
+            "trades": {"trades": 12, "win_rate": 0.5, "profit_factor": None},
+        },
+    }
+    sheet: Any = type("Sheet", (), {"pnl": pnl, "days": pd.DataFrame({"day": days})})()
+    return Compared(name, values, sheet)
+
+
+NOISE = np.random.default_rng(0).integers(-50_000, 50_000, size=40)
+
+
+def test_the_best_comes_first_with_its_lead() -> None:
+    found = compare_policies(
+        [policy("low", NOISE - 1000), policy("high", NOISE + 2000), policy("middle", NOISE)]
+    )
+    rows = found["policies"]
+    assert [row["name"] for row in rows] == ["high", "middle", "low"]
+    assert (found["days"], found["first"], found["last"]) == (40, "2025-01-06", "2025-02-28")
+    # The same noise in both: the lead is certain though each alone is not.
+    assert rows[1]["behind"] == pytest.approx(20.0)
+    assert rows[1]["behind_between"] == pytest.approx([20.0, 20.0])
+    assert rows[1]["better"] == 0.0
+    assert rows[0]["behind_between"] == [None, None]
+    said = verdict(found)
+    assert said.tone == "good"
+    assert "was chosen from 3 by these very days" in said.reason
+
+
+def test_a_lead_within_luck_is_said_to_be() -> None:
+    other = np.random.default_rng(1).integers(-55_000, 45_000, size=40)
+    found = compare_policies([policy("a", NOISE), policy("b", other)])
+    said = verdict(found)
+    assert said.tone == "warn"
+    assert "40 days do not tell it from luck" in said.reason
+    assert 0.0 < found["policies"][1]["better"] < 0.5
+
+
+def test_policies_that_lose_are_not_said_to_make_money() -> None:
+    found = compare_policies([policy("a", NOISE * 0 - 500), policy("b", NOISE * 0 - 700)])
+    assert verdict(found).headline == "a lost the least: $200.00 in 40 days."
+
+
+def test_only_days_that_all_have_are_compared() -> None:
+    later = pd.bdate_range("2025-01-20", periods=40)
+    found = compare_policies([policy("a", NOISE), policy("b", NOISE, later)])
+    assert (found["days"], found["first"]) == (30, "2025-01-20")
+    nothing = compare_policies([policy("a", NOISE), policy("b", NOISE, later + pd.Timedelta(days=364))])
+    assert nothing["days"] == 0
+    assert verdict(nothing).tone == "bad"
+
+
+def test_names() -> None:
+    paths = [Path("runs/es/policy-0.safetensors"), Path("runs/nq/policy-0.safetensors"), Path("b.zip")]
+    assert unique_names(paths) == ["es-policy-0", "nq-policy-0", "b"]
+    twins = [Path("x/es/policy-0.safetensors"), Path("y/es/policy-0.safetensors")]
+    assert unique_names(twins) == ["es-policy-0-1", "es-policy-0-2"]
+
+
+def test_the_page(tmp_path: Path) -> None:
+    policies = [policy(f"policy-{at}", NOISE + 300 * at) for at in range(8)]
+    values = compare_policies(policies)
+    write(tmp_path / "out", values, policies)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "comparison.html",
+        "comparison.json",
+    }
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert 'href="policy-7/report.html"' in page
+    assert "policy-1 (dashed)" in page
+    assert page == render(values, policies)
+    if CHROMIUM is not None:
+        assert layout_faults(page, tmp_path) == []

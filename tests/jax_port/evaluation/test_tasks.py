@@ -1,0 +1,67 @@
+"""From a played policy to its report, and how many policies its run made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jax_port.data import held_out
+from jax_port.evaluation.prop_firm.replay import allowed_share
+from jax_port.evaluation.prop_firm.rules import Rules, Tier
+from jax_port.evaluation.tasks import Played, finish, trials_of
+from jax_port.ppo.policy import save_policy
+from markets.contracts import get_contract
+from tests.jax_port.evaluation.conftest import Week
+
+RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
+
+
+@pytest.mark.parametrize(
+    ("text", "trials"),
+    [('{"updates": 3, "policies": 12}', 12), ("{}", 1), ("no json", 1), ('{"policies": "x"}', 1)],
+)
+def test_trials_of_a_runs_folder(tmp_path: Path, text: str, trials: int) -> None:
+    (tmp_path / "finished.json").write_text(text)
+    assert trials_of(tmp_path / "policy-0.safetensors") == trials
+
+
+def test_trials_without_a_run(tmp_path: Path) -> None:
+    assert trials_of(tmp_path / "policy-0.safetensors") == 1
+
+
+def test_a_report(week: Week, tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, week.policy)
+    rows = week.result.episodes["start"].to_numpy()
+    played = Played(
+        policy=week.policy,
+        policy_path=path,
+        market=week.market,
+        data_path=path,
+        relation=held_out.relate(week.market, week.policy.config, rows, week.policy.about),
+        asked=(None, None),
+        took=1.0,
+        result=week.result,
+    )
+    report = finish(played, [RULES, replace(RULES, trailing="static")], 7, [0.1, 0.2])
+    sheet, accounts = report.values["tear_sheet"], report.values["evaluation_accounts"]
+    assert sheet["luck"]["trials"] == 7
+    assert sheet["luck"]["trials_known"] is True
+    assert [one["rules"]["trailing"] for one in accounts] == ["intraday", "static"]
+    assert all(0 <= one["passes_between"][0] <= one["passes_between"][1] <= 1 for one in accounts)
+    assert len(report.chances) == 2
+    assert played.pnl.tolist() == report.sheet.pnl.tolist()
+
+
+def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
+    """Of three contracts thirty micros are all traded, of thirty-one all but one."""
+    rules = replace(RULES, contracts=(Tier(0.0, 3.0),))
+    assert get_contract("MES").full_size == "ES"
+    assert allowed_share(rules, np.zeros(1, np.int64), 30 / 10) is None
+    scaled = allowed_share(rules, np.zeros(1, np.int64), 31 / 10)
+    assert scaled is not None
+    assert scaled.tolist() == pytest.approx([30 / 31])
