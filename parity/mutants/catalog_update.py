@@ -373,9 +373,7 @@ STEPS = (
         "        records, carry = [], (carry[0], jnp.zeros((), bool))\n",
         _STOP,
     ),
-    Mutant(
-        "rate-before-the-rollout", TRAIN, "    done = (updates + 1)", "    done = updates", _PROGRESS
-    ),
+    Mutant("rate-before-the-rollout", TRAIN, "    done = updates + 1", "    done = updates", _PROGRESS),
     Mutant(
         "clip-range-not-annealed",
         TRAIN,
