@@ -148,12 +148,10 @@ def atr_in_ticks(bars: Bars, features: F64) -> F64:
         own: F64 = features[:, FEATURES.index("atr")] / contract.tick_size
         return own
     high, low, close = (
-        contract.to_ticks(bars.frame[name].to_numpy()).astype(np.int64)
+        contract.to_ticks(bars.frame[name].to_numpy()).astype(np.float64)
         for name in ("high", "low", "close")
     )
-    ranges = high - low
-    before = close[:-1]
-    ranges[1:] = np.maximum(ranges[1:], np.maximum(abs(high[1:] - before), abs(low[1:] - before)))
+    ranges = true_range(high, low, close)
     total = np.concatenate([[0], np.cumsum(ranges)])
     found = np.full(len(ranges), np.nan)
     found[ATR_BARS - 1 :] = (total[ATR_BARS:] - total[:-ATR_BARS]) / ATR_BARS

@@ -159,8 +159,11 @@ def annealed(hyper: HyperParams, updates: jax.Array, settings: TrainSettings) ->
     """
     if not settings.anneal:
         return hyper
-    done = (updates + 1).astype(jnp.float32) * (settings.rollout_size / settings.total_timesteps)
-    left = jnp.maximum(1.0 - done, 0.0)
+    done = updates + 1
+    # Rollouts left, in whole ones and a part: 1 - done/total would lose digits late in a run.
+    whole, part = divmod(settings.total_timesteps, settings.rollout_size)
+    rollouts = (whole - done).astype(jnp.float32) + part / settings.rollout_size
+    left = jnp.maximum(rollouts * (settings.rollout_size / settings.total_timesteps), 0.0)
     return replace(hyper, learning_rate=hyper.learning_rate * left, clip_range=hyper.clip_range * left)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import Bars, EnvConfig
 from markets.synthetic.stress import stress_bars
+from parity.learner.late import Late
 
 SPREAD = 30.0
 """Factor on a fresh action head, so that logits differ as they do late in training."""
@@ -36,6 +37,7 @@ class LearnerCase:
         updates: how many are compared, one after the other.
         config: the environment's rules.
         action_spread, value_spread: factors on the heads of the fresh network.
+        late: how late in a run both sides begin; None where they are fresh.
     """
 
     name: str
@@ -44,6 +46,7 @@ class LearnerCase:
     config: EnvConfig = field(default_factory=lambda: short_episodes())
     action_spread: float = SPREAD
     value_spread: float = 1.0
+    late: Late | None = None
 
     @property
     def bars(self) -> Bars:
@@ -62,6 +65,7 @@ class LearnerCase:
                 **values,
                 "settings": TrainSettings.from_dict(values["settings"]),
                 "config": EnvConfig.from_dict(values["config"]),
+                "late": None if values.get("late") is None else Late(**values["late"]),
             }
         )
 

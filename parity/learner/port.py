@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
@@ -24,6 +25,7 @@ from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.running_statistics import RunningMoments, update_moments
 from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import (
     PRECISION,
@@ -38,6 +40,7 @@ from jax_port.ppo.update import init_learner_state
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
+from parity.learner.late import Late, LateState, late_state
 
 
 class Draws(NamedTuple):
@@ -136,7 +139,49 @@ def fresh_agent(case: LearnerCase, weights: Mapping[str, Array], params: EnvPara
     agent: TrainState = _without_weights(
         jnp.int32(case.settings.seed), params, program_settings(case.settings)
     )
-    return replace(agent, learner=init_learner_state(to_flax(weights, case.settings)))
+    fresh = replace(agent, learner=init_learner_state(to_flax(weights, case.settings)))
+    return fresh if case.late is None else _begun_late(case, case.late, weights, fresh, params)
+
+
+def _begun_late(
+    case: LearnerCase, late: Late, weights: Mapping[str, Array], agent: TrainState, params: EnvParams
+) -> TrainState:
+    """Return an agent as it would be late in a run; its environments are fresh."""
+    state = state_of_late(case, late, weights, params)
+    adam = replace_state(
+        agent.learner.opt_state,
+        count=jnp.int32(late.adam_steps),
+        mu=to_flax(state.first, case.settings),
+        nu=to_flax(state.second, case.settings),
+    )
+    obs = jax.vmap(phase_of(params).observe, in_axes=(0, None))(agent.actor.env_state, params)
+    with jax.enable_x64(True):
+        count = jnp.float64(state.seen)
+        given = RunningMoments(jnp.asarray(state.obs_mean), jnp.asarray(state.obs_var), count)
+        returns = RunningMoments(jnp.float64(state.return_mean), jnp.float64(state.return_var), count)
+    rewards = replace(agent.actor.rewards, moments=returns)
+    return replace(
+        agent,
+        learner=agent.learner._replace(opt_state=adam),
+        actor=replace(agent.actor, moments=update_moments(given, obs), rewards=rewards),
+        updates=jnp.int32(late.updates),
+    )
+
+
+def state_of_late(
+    case: LearnerCase, late: Late, weights: Mapping[str, Array], params: EnvParams
+) -> LateState:
+    """Return the state with which both sides of a case begin late."""
+    features, window = np.asarray(params.market.features), case.config.window_size
+    rollout, rates = case.settings.rollout_size, case.settings.layer_lr
+    frozen = tuple(sb3_layer(name) for name, rate in rates if rate == 0)
+    return late_state(late, weights, features, window, params.obs_size, rollout, frozen)
+
+
+def replace_state(state: optax.ScaleByAdamState, **values: Any) -> optax.ScaleByAdamState:
+    """Return Adam's state with other values."""
+    changed: optax.ScaleByAdamState = state._replace(**values)
+    return changed
 
 
 @partial(jax.jit, static_argnums=2)
@@ -215,7 +260,8 @@ def _table(
     per_epoch = records.applied.shape[1]
     last_epoch = (flat["loss"].size - 1) // per_epoch * per_epoch
     gradients = to_torch(jax.tree.map(_rows, records.gradients))
-    hyper = annealed(hyper_of(case.settings), jnp.int32(number), case.settings)
+    done = number + (case.late.updates if case.late else 0)
+    hyper = annealed(hyper_of(case.settings), jnp.int32(done), case.settings)
     reasons = np.asarray(metrics.ends.reasons)
     return {
         "obs": np.asarray(_observations(rollout, params)),

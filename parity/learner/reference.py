@@ -31,6 +31,7 @@ from legacy_torch.env_phase2 import TradingEnvPhase2
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
+from parity.learner.late import LateState
 from parity.learner.port import Draws
 from parity.learner.sb3_settings import sb3_arguments
 
@@ -121,12 +122,32 @@ class Reference:
         for env, starts in zip(self._envs, draws.starts.T, strict=True):
             env.starts = deque(int(start) for start in starts[starts >= 0])
         watch = _Watch(self, draws)
+        late, settings = self.case.late, self.case.settings
+        self.model.num_timesteps = 0 if late is None else late.updates * settings.rollout_size
+        left = settings.total_timesteps - self.model.num_timesteps
         try:
             with watch.leading(), _one_thread():
-                self.model.learn(self.case.settings.total_timesteps, watch, log_interval=SELDOM)
+                self.model.learn(left, watch, log_interval=SELDOM, reset_num_timesteps=late is None)
         except _EnoughError:
             pass
         return watch.run
+
+    def begin_late(self, state: LateState, adam_steps: int) -> None:
+        """Put the model and its normaliser into a state late in a run."""
+        optimizer = self.model.policy.optimizer
+        for name, parameter in self.model.policy.named_parameters():
+            if parameter.requires_grad:
+                optimizer.state[parameter] = {
+                    "step": torch.tensor(float(adam_steps)),
+                    "exp_avg": torch.tensor(state.first[name]),
+                    "exp_avg_sq": torch.tensor(state.second[name]),
+                }
+        for moments in (self.normalizer.obs_rms, self.unaided):
+            moments.mean, moments.var = state.obs_mean.copy(), state.obs_var.copy()
+            moments.count = state.seen
+        returns = self.normalizer.ret_rms
+        returns.mean, returns.var = np.float64(state.return_mean), np.float64(state.return_var)
+        returns.count = state.seen
 
     def decide(self, logits: Array, masks: Array) -> Array:
         """Return the deterministic action of each row, int64 (M,); the weights are lost."""

@@ -25,8 +25,10 @@ from parity.engine.compare import Array, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
 from parity.learner.cases import LearnerCase, learner_cases
+from parity.learner.drawn import REQUIRED as STRUCTURES_REQUIRED
+from parity.learner.drawn import coverage_of_structures, drawn_cases
 from parity.learner.judge import judge_end, judge_updates
-from parity.learner.port import PortRun, make_params, run_port, run_trainer
+from parity.learner.port import PortRun, make_params, run_port, run_trainer, state_of_late
 
 TRAINED_TOGETHER = 2
 """Cases, from the first, that the trainer's program trains side by side."""
@@ -37,7 +39,7 @@ TRIES = 6
 CHANCE = 5.0
 """Deviations by which an action may be drawn too often or too seldom."""
 
-REQUIRED = frozenset(
+REQUIRED = STRUCTURES_REQUIRED | frozenset(
     f"learner: {name}"
     for name in (
         "terminated",
@@ -97,6 +99,9 @@ class LearnerRun:
             self.case = replace(case, settings=case.settings.override(seed=seed))
             reference = Reference(self.case)
             self.weights: Fields = reference.weights
+            if (late := case.late) is not None:
+                state = state_of_late(self.case, late, self.weights, self.params)
+                reference.begin_late(state, late.adam_steps)
             self.port: PortRun = run_port(self.case, self.weights, self.params, form)
             done = reference.learn(self.port.draws)
             if done.margin >= 1:
@@ -155,8 +160,19 @@ def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
 
     The names of the cases say which form it is, but for the CPU's.
     """
+<<<<<<< HEAD
     clipping, target_kl, _, wide = cases = learner_cases(seed)
     forms: dict[Form, list[LearnerCase]] = {"cpu": cases, "gpu": [clipping, target_kl, wide]}
+=======
+    clipping, target_kl, quiet, wide = learner_cases(seed)
+    first, second, *others = drawn_cases(seed)
+    tiles = replace(quiet, settings=quiet.settings.override(batch_size=64))
+    forms: dict[Form, list[LearnerCase]] = {
+        "cpu": [clipping, target_kl, quiet, wide, first, second],
+        "gpu": [clipping, target_kl, wide, *others],
+        "gpu fused, interpreted": [tiles],
+    }
+>>>>>>> w_proof
     return {
         form: [case if form == "cpu" else replace(case, name=f"{case.name} ({form})") for case in some]
         for form, some in forms.items()
@@ -184,7 +200,8 @@ def coverage_of(case: LearnerCase, updates: Sequence[Fields], seen: Counter[str]
     counts["rate annealed"] += len(rates) - 1
     if not case.settings.norm_reward:
         counts["reward not normalised"] += sum(table["rewards"].size for table in updates)
-    return Counter({f"learner: {name}": count for name, count in counts.items() if count})
+    told = {f"learner: {name}": count for name, count in counts.items() if count}
+    return Counter(told) + Counter(coverage_of_structures([case]))
 
 
 def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:

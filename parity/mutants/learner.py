@@ -18,6 +18,7 @@ from foundation.files import write_json
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase, small_cases
+from parity.learner.drawn import drawn_cases
 from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
 from parity.learner.suite import LearnerRun, check_decisions, check_drawn
@@ -51,10 +52,11 @@ def make_learner(folder: Path, only: Sequence[LearnerCase] | None = None, seed: 
 
     Args:
         folder: of the recordings.
-        only: cases to use instead of :func:`parity.learner.cases.small_cases`.
+        only: cases to use instead of the gate's with small networks, and of the drawn ones.
         seed: of weights, environments and draws.
     """
-    for number, case in enumerate(small_cases(seed) if only is None else only):
+    cases = [*small_cases(seed), *drawn_cases(seed)] if only is None else only
+    for number, case in enumerate(cases):
         run = LearnerRun(case)
         place = folder / f"learner-{number}"
         place.mkdir(parents=True)

@@ -20,7 +20,7 @@ def page(text: str, name: str = "docs/made_up.md") -> Page:
     [
         "See `ninjatrader/check/Check.cs`.",
         "See `check/Check.cs`.",
-        "Mutants are in `parity/mutants/catalog_learner*.py`.",
+        "Mutants are in `parity/mutants/catalog/learner*.py`.",
         "`jax_port/ppo/`, `tests/nowhere/`",
         "The entry point `rltrader.gate` judges.",
         "Call `jax_port.data.data_loader.lead`.",

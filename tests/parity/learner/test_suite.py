@@ -19,6 +19,7 @@ from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from parity.engine.verify import CheckResult
 from parity.learner import port as learner_port
 from parity.learner.cases import LearnerCase, learner_cases, small_cases
+from parity.learner.drawn import REQUIRED as STRUCTURES
 from parity.learner.judge import LIMITS, Reach, judge_updates, reach_of
 from parity.learner.port import PortRun, run_port, to_flax, to_torch, traced_program
 from parity.learner.suite import (
@@ -71,7 +72,7 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
         f"learner: {name}"
         for name in ("stopped by target_kl", "reward not normalised", "reward clipped")
     }
-    assert set(clipping.coverage) >= REQUIRED - here
+    assert set(clipping.coverage) >= REQUIRED - STRUCTURES - here
     settings = [case.settings for case in learner_cases()]
     assert settings[1].target_kl is not None
     assert not settings[2].norm_reward
@@ -221,5 +222,7 @@ def test_every_check_says_its_form_and_is_counted() -> None:
     names = [case.name for cases in forms.values() for case in cases]
     assert len(set(names)) == len(names)
     assert all(name.endswith("(gpu)") for name in (case.name for case in forms["gpu"]))
+    drawn = [name.split(" (")[0] for name in names if name.startswith("drawn")]
+    assert sorted(drawn) == [f"drawn {number}" for number in range(1, 5)]
     # Two of each case, the decisions, and two agents side by side in two forms.
     assert count_checks() == 2 * len(names) + 1 + 2 * 2

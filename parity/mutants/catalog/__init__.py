@@ -6,14 +6,14 @@ tests of ``markets`` hold that room to its page, so it has no mutants here.
 
 from __future__ import annotations
 
-from parity.mutants.catalog_data import DATA
-from parity.mutants.catalog_episode import EPISODE
-from parity.mutants.catalog_phase2 import PHASE2
-from parity.mutants.catalog_rollout import ROLLOUTS
-from parity.mutants.catalog_seconds import SECONDS
-from parity.mutants.catalog_step import STEP
-from parity.mutants.catalog_update import UPDATES
-from parity.mutants.catalog_values import VALUES
+from parity.mutants.catalog.data import DATA
+from parity.mutants.catalog.episode import EPISODE
+from parity.mutants.catalog.phase2 import PHASE2
+from parity.mutants.catalog.rollout import ROLLOUTS
+from parity.mutants.catalog.seconds import SECONDS
+from parity.mutants.catalog.step import STEP
+from parity.mutants.catalog.update import UPDATES
+from parity.mutants.catalog.values import VALUES
 from parity.mutants.mutant import Mutant
 
 CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES, *VALUES)

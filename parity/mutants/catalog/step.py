@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.mutants.catalog_account import ACCOUNT, BOOKING, REWARD
+from parity.mutants.catalog.account import ACCOUNT, BOOKING, REWARD
 from parity.mutants.mutant import Mutant
 
 FILE = "jax_port/envs/env_phase1_jax.py"

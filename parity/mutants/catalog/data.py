@@ -182,13 +182,19 @@ TICKS = (
     _fault("half-even", _ROUND, "return np.floor(x + 0.5)", "return np.rint(x)"),
     _fault(
         "atr-below-a-tick",
-        "3. atr_ticks = max(atr/tick, 1)",
-        "/ contract.tick_size, 1.0)",
-        "/ contract.tick_size, 0.01)",
+        "3. atr_ticks = max(S/14, 1)",
+        "np.where(defined, atr, 0.0), 1.0)",
+        "np.where(defined, atr, 0.0), 0.01)",
+    ),
+    _fault(
+        "atr-summed-in-points",
+        "3. S is their sum over the last 14 bars, a whole number",
+        "    if bars.precomputed is not None:\n        own",
+        "    if len(bars):\n        own",
     ),
     _fault(
         "atr-rounded",
-        "5. atr_ticks here is the unrounded max(atr/tick, 1)",
+        "5. atr_ticks here is the same number, unrounded",
         "atr=atr_ticks.astype(np.float32)",
         "atr=half_up(atr_ticks).astype(np.float32)",
     ),
@@ -245,8 +251,8 @@ TABLE = (
     _fault(
         "precomputed-ignored",
         "3. A processed CSV that already carries columns with these names may be used as it is",
-        "    if bars.precomputed is not None:\n",
-        "    if bars.precomputed is not None and not len(bars):\n",
+        "    if bars.precomputed is not None:\n        return",
+        "    if bars.precomputed is not None and not len(bars):\n        return",
     ),
 )
 
