@@ -160,19 +160,12 @@ def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
 
     The names of the cases say which form it is, but for the CPU's.
     """
-<<<<<<< HEAD
-    clipping, target_kl, _, wide = cases = learner_cases(seed)
-    forms: dict[Form, list[LearnerCase]] = {"cpu": cases, "gpu": [clipping, target_kl, wide]}
-=======
     clipping, target_kl, quiet, wide = learner_cases(seed)
     first, second, *others = drawn_cases(seed)
-    tiles = replace(quiet, settings=quiet.settings.override(batch_size=64))
     forms: dict[Form, list[LearnerCase]] = {
         "cpu": [clipping, target_kl, quiet, wide, first, second],
         "gpu": [clipping, target_kl, wide, *others],
-        "gpu fused, interpreted": [tiles],
     }
->>>>>>> w_proof
     return {
         form: [case if form == "cpu" else replace(case, name=f"{case.name} ({form})") for case in some]
         for form, some in forms.items()

@@ -19,8 +19,6 @@ from typing import Any
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from rltrader.options.environment import environment
-from rltrader.options.sweep import read_sweep
 
 from benchmarks.harness.machine_info import machine_info
 from foundation.import_closure import PACKAGES_ROOT, digests
@@ -37,6 +35,8 @@ from markets.writers import write_bars
 from parity.engine.certificate import FORMAT, misfits, read
 from parity.engine.report import versions
 from rltrader.__main__ import app
+from rltrader.options.environment import environment
+from rltrader.options.sweep import read_sweep
 from tests.fuzz.bars import made_bars
 from tests.fuzz.fuzz import Kind
 from tests.fuzz.mutations import (
