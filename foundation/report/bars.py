@@ -159,7 +159,7 @@ def _set_scale(axes: Axes, bars: Sequence[Bar], scale: Scale, ticks: int) -> flo
         every = -(-len(powers) // ticks) if powers else 1
         places = [scale.base**power for power in powers[::every]]
     axes.set_xlim(start, end)
-    _name_ticks(axes, [at for at in places if start <= at <= end], scale.words)
+    name_ticks(axes, [at for at in places if start <= at <= end], scale.words)
     return start
 
 
@@ -167,7 +167,7 @@ def _power_below(value: float, base: float) -> float:
     return float(base ** math.floor(math.log(value, base)))
 
 
-def _name_ticks(axes: Axes, places: Sequence[float], words: Callable[[float], str]) -> None:
+def name_ticks(axes: Axes, places: Sequence[float], words: Callable[[float], str]) -> None:
     """Name ticks; a name at an edge of the axes stands inside them, where it is not cut."""
     axes.set_xticks(places, [words(at) for at in places])
     to_pixels, box = axes.transData, axes.get_window_extent()

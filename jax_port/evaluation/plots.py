@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from foundation.report.format import dollars, dollars_short
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
+from jax_port.evaluation.sheet.plots import across_ticks
 
 MOST_POINTS = 1200
 """Stretches of a curve that are drawn; of each its lowest and highest value."""
@@ -124,8 +125,7 @@ def pnl_histogram(pnl: NDArray[np.float64], mean: float) -> Markup:
             ha="left" if side else "right",
         )
         axes.set_ylim(0, 1.16 * counts.max())
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(dollars_short))
+        across_ticks(axes, 5, dollars_short)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from foundation.report.bars import name_ticks
 from foundation.report.format import dollars, dollars_short, number
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
 from jax_port.evaluation.sheet.baselines import Baseline
@@ -31,14 +32,27 @@ def room(*values: float) -> float:
     return 14 + 6.4 * max(len(dollars_short(round(value, -2))) for value in values)
 
 
+def across_ticks(
+    axes: Axes, most: int, words: Callable[[float], str], *, integer: bool = False
+) -> None:
+    """Name so many places of the horizontal axis, none of them beyond an edge of the figure."""
+    low, high = axes.get_xlim()
+    places = MaxNLocator(most, integer=integer).tick_values(low, high)
+    axes.set_xlim(low, high)
+    name_ticks(axes, [float(at) for at in places if low <= at <= high], words)
+
+
 def day_ticks(axes: Axes, days: Sequence[Any], most: int) -> None:
-    """Name so many days of an axis that counts them from 1; none near the right edge, to be cut."""
+    """Name so many days of an axis that counts them from 1, once its limits are set."""
     stamps = [pd.Timestamp(day) for day in days]
     every = -(-len(stamps) // most)
     long = (stamps[-1] - stamps[0]).days > 330
-    places = [at for at in range(0, len(stamps), every) if at <= 0.93 * len(stamps) or at == 0]
-    names = [f"{stamps[at]:%b %Y}" if long else f"{stamps[at].day} {stamps[at]:%b}" for at in places]
-    axes.set_xticks([at + 1 for at in places], names)
+    # A name near the right edge would lie on the one before it, or be cut.
+    places = [at for at in range(0, len(stamps), every) if not at or at + every / 2 < len(stamps)]
+    names = {
+        at + 1: f"{stamps[at]:%b %Y}" if long else f"{stamps[at].day} {stamps[at]:%b}" for at in places
+    }
+    name_ticks(axes, list(names), lambda place: names[int(place)])
 
 
 def curves_plot(days: Sequence[Any], pnl: NDArray[np.int64], baselines: Sequence[Baseline]) -> Markup:
@@ -115,9 +129,7 @@ def histogram(name: str, values: Floats, x: str, *, money: bool = True) -> Marku
         centres = (edges[:-1] + edges[1:]) / 2
         colours = [COLOURS["loss" if money and centre < 0 else "bar"] for centre in centres]
         axes.bar(centres, counts, 0.9 * np.diff(edges), color=colours)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=not money))
-        if money:
-            axes.xaxis.set_major_formatter(FuncFormatter(dollars_short))
+        across_ticks(axes, 5, dollars_short if money else "{:,.0f}".format, integer=not money)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         return figure
 
@@ -151,9 +163,9 @@ def reach_plot(name: str, reach: Floats, pnl: Floats, x: str) -> Markup | None:
             axes.plot(reach[at], pnl[at], ".", color=COLOURS[colour], markersize=4, alpha=0.6)
         axes.axhline(0, color=COLOURS["muted"], linewidth=1)
         axes.set_xlim(0, 1.05 * max(float(reach.max()), 1.0))
-        for axis, most in ((axes.xaxis, 4), (axes.yaxis, 5)):
-            axis.set_major_locator(MaxNLocator(most))
-            axis.set_major_formatter(FuncFormatter(dollars_short))
+        across_ticks(axes, 4, dollars_short)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(dollars_short))
         return figure
 
     label = f"{x} and PnL of {len(pnl):,} trades; the furthest {dollars(float(reach.max()), 0)}"
