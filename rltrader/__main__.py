@@ -43,6 +43,10 @@ COMMANDS = {
     "train": Lazy(
         "rltrader.train:train", "Train with MaskablePPO on the device, behind the parity gate."
     ),
+    "walk-forward": Lazy(
+        "rltrader.walk_forward:walk_forward",
+        "Train on each window of dates, judge on the dates that follow, and join what was judged.",
+    ),
 }
 """Every subcommand; its help is the first sentence of its own."""
 

@@ -26,13 +26,15 @@ from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
+from rltrader.options.processes import join_processes
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan
 
-MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", "distributed"}
+PROCESSES = ("distributed", "coordinator", "processes", "process_id")
+MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
 """Parameters that a run may be gone on with; all others are the run's own."""
 
 
@@ -81,6 +83,9 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key",
 )
 @click.option("--ungated", is_flag=True, help="Train without proof of parity; artifacts say so.")
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
+@click.option("--coordinator", metavar="HOST:PORT", help="Of process 0, where no cluster is detected.")
+@click.option("--processes", type=click.IntRange(min=1), help="Processes in all, with --coordinator.")
+@click.option("--process-id", type=click.IntRange(min=0), help="This one's number from 0.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option(
@@ -99,6 +104,9 @@ def train(
     out: Path | None,
     resume: bool,
     distributed: bool,
+    coordinator: str | None,
+    processes: int | None,
+    process_id: int | None,
     **options: Any,
 ) -> None:
     """Train with MaskablePPO on the device, behind the parity gate.
@@ -108,10 +116,7 @@ def train(
     """
     if out is None:
         raise InputError("no --out; name the folder that the run is to be written to")
-    if distributed:
-        import jax
-
-        jax.distributed.initialize()
+    join_processes(distributed, coordinator, processes, process_id)
     from jax_port.runs import lineage
     from jax_port.runs import run as runs
     from jax_port.runs.gate import UNGATED, refuse_other_numbers

@@ -147,6 +147,13 @@ def iso_date(days: int) -> str:
     return date.fromordinal(EPOCH + days).isoformat()
 
 
+def trading_days(market: PreparedMarket) -> list[date]:
+    """Return the New York dates on which a market has bars, rising."""
+    return [
+        date.fromordinal(EPOCH + int(day)) for day in np.unique(new_york_dates(market.timestamps_ns))
+    ]
+
+
 def days_of(text: str) -> int:
     """Return an ISO date as days since 1970.
 

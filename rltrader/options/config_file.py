@@ -20,7 +20,10 @@ from foundation.toml_files import read_toml
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
 OPTION = "config_file"
-OWN = {OPTION, "schema", "out", "resume", "ungated", "certificate", "least", "require_key"}
+OWN = {
+    *(OPTION, "schema", "out", "resume", "ungated", "certificate", "least", "require_key"),
+    *("distributed", "coordinator", "processes", "process_id"),
+}
 """Parameters that say where and whether to run, not what; a written configuration leaves them out."""
 TABLE = "set"
 """The table whose NAME = VALUE lines are those of ``--set``."""

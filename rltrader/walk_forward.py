@@ -1,0 +1,156 @@
+"""``rltrader walk-forward``: train on each window of dates and judge on the dates that follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foundation.errors import InputError
+from foundation.signals import stop_on_signal
+from parity.admission import CERTIFICATE
+from rltrader.consoles import report_console, say
+from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.config_file import config_option
+from rltrader.options.train_plan import make_plan, prove
+from rltrader.options.training import settings_options
+from rltrader.train import progress
+
+if TYPE_CHECKING:
+    from jax_port.data.data_loader import PreparedMarket
+    from jax_port.evaluation.walk_forward.joined import Judged
+    from jax_port.evaluation.walk_forward.windows import Window
+    from jax_port.runs.run import Plan
+
+ELSEWHERE: dict[str, Any] = {
+    "synthetic": None,
+    "pattern": None,
+    "data_seed": 0,
+    "initial": None,
+    "seeds": None,
+    "sweep": None,
+    "updates_per_call": None,
+    "checkpoint_every": 20,
+    "layer_factors": (),
+    "freeze": (),
+}
+"""Options of ``rltrader train`` that a walk-forward has not, at their defaults."""
+
+
+@click.command("walk-forward")
+@config_option
+@bar_options("required", "required")
+@click.option("--train", required=True, type=click.IntRange(min=1), help="Trading days of a training.")
+@click.option("--test", required=True, type=click.IntRange(min=1), help="Trading days judged after it.")
+@click.option("--step", type=click.IntRange(min=1), help="Days between windows; --test by default.")
+@click.option(
+    "--gap",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Days between training and judging.",
+)
+@click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
+@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
+@click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
+@click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
+@settings_options
+@click.option("--certificate", type=click.Path(path_type=Path), default=CERTIFICATE, show_default=True)
+@click.option("--least", type=click.Choice(["standard", "full"]), default="standard", show_default=True)
+@click.option("--require-key", type=click.Path(path_type=Path), envvar="RLTRADER_REQUIRE_KEY")
+@click.option("--ungated", is_flag=True, help="Train without proof of parity; artifacts say so.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
+def walk_forward(bars: BarOptions, out: Path, **options: Any) -> None:
+    """Train on each window of dates, judge on the dates that follow, and join what was judged.
+
+    The same command goes on with what an interrupted one left in --out. Exit code 130 means stopped by
+    Ctrl-C or 143 by SIGTERM, 2 bad input.
+    """
+    from jax_port.data.data_loader import load
+    from jax_port.evaluation.walk_forward import joined
+    from jax_port.evaluation.walk_forward.windows import windows_of
+    from jax_port.runs.training_data import trading_days
+
+    plan = make_plan(bars, {**ELSEWHERE, **options, "first": "", "last": ""})
+    contract, (file,) = bars.contract(), bars.files
+    market = load(file, contract, plan.config, **bars.reader)
+    windows = windows_of(
+        trading_days(market), options["train"], options["test"], options["step"], options["gap"]
+    )
+    judged: list[Judged] = []
+    for number, window in enumerate(windows, 1):
+        say(f"window {number} of {len(windows)}: {window}")
+        policy = _trained(plan, window, out / f"window-{number}", options)
+        judged.append(_judged(policy, window, file, market, out))
+    result, sheet = joined.judge(judged, market)
+    values = joined.to_values(judged, result, sheet, market)
+    joined.write(out, values, result)
+    told = joined.verdict(values)
+    say(f"{told.sign} {told.headline} {told.reason}")
+    say(f"page: {out / 'walk_forward.html'}")
+
+
+def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -> Path:
+    """Train in a window, or go on with its training; return the policy's file."""
+    from jax_port.runs import run as runs
+    from jax_port.runs.policies import FINISHED
+    from jax_port.runs.run_file import RUN
+
+    data = replace(plan.data, first=str(window.train_first), last=str(window.train_last))
+    own, folder = replace(plan, data=data), place / "run"
+    policy = folder / "policy-0.safetensors"
+    begun = (folder / RUN).exists()
+    if begun:
+        before = runs.read_plan(folder)
+        if replace(before, certificate=own.certificate) != own:
+            raise InputError(
+                f"{folder}: this window was trained with other settings, bars or dates; choose another "
+                "--out, or give the same options"
+            )
+        if (folder / FINISHED).exists():
+            return policy
+    console = report_console(stderr=True)
+    proof = prove(own, options, console)
+    own = replace(own, certificate=proof)
+    with progress(console, own) as tell, stop_on_signal() as stopped:
+        finished = runs.go_on(own, folder, tell, stopped, begin=not begun, certificate=proof)
+    if not finished:
+        console.print("stopped and saved; the same command goes on", markup=False)
+        raise SystemExit(stopped.exit_code)
+    return policy
+
+
+def _judged(path: Path, window: Window, file: Path, market: PreparedMarket, out: Path) -> Judged:
+    """Let a window's policy trade the dates after its training, and write its own page."""
+    import time
+
+    from jax_port.data import held_out
+    from jax_port.evaluation.evaluate import evaluate
+    from jax_port.evaluation.report import write
+    from jax_port.evaluation.tasks import Played, finish
+    from jax_port.evaluation.walk_forward.joined import Judged
+    from jax_port.ppo.policy import load_policy
+
+    policy = load_policy(path)
+    rows = held_out.starts_within(market, policy.config, window.test_first, window.test_last)
+    relation = held_out.relate(market, policy.config, rows, policy.about)
+    held_out.require_held_out(relation, market)
+    began = time.perf_counter()
+    result = evaluate(policy, market, rows=rows)
+    played = Played(
+        policy=policy,
+        policy_path=path,
+        market=market,
+        data_path=file,
+        relation=relation,
+        asked=(window.test_first, window.test_last),
+        took=round(time.perf_counter() - began, 1),
+        result=result,
+        rows=rows,
+    )
+    report = finish(played, [], 1, [])
+    place = path.parents[1] / "evaluation"
+    write(place, report.values, result, market, report.sheet)
+    return Judged(window, policy, result, (place / "report.html").relative_to(out))

@@ -1,0 +1,71 @@
+"""Two processes train as one by the documented command; what is missing is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from jax_port.ppo.policy import load_policy
+from rltrader.options.processes import NO_CLUSTER, join_processes
+
+SIZES = (
+    *("--synthetic", "4", "--envs", "8", "--n-steps", "16", "--batch-size", "64", "--epochs", "1"),
+    *("--steps", "256", "--pi", "8", "--vf", "8", "--ungated"),
+)
+
+
+def test_nothing_asked_for_joins_nothing() -> None:
+    join_processes(False, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("127.0.0.1:1", None, None), "--processes and --process-id missing"),
+        ((None, 2, 0), "--coordinator missing"),
+        (("127.0.0.1:1", 2, 2), "--process-id is 2 of 2; they count from 0"),
+    ],
+)
+def test_a_missing_part_is_named(given: tuple[str | None, int | None, int | None], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        join_processes(False, *given)
+
+
+def command(out: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "rltrader", "train", *SIZES, "--out", str(out), *more],
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_without_a_cluster_it_is_one_sentence(tmp_path: Path) -> None:
+    process = command(tmp_path / "run", "--distributed")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1] == f"error: {NO_CLUSTER}"
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    out = tmp_path / "run"
+    both = [
+        command(out, "--coordinator", place, "--processes", "2", "--process-id", str(number))
+        for number in (0, 1)
+    ]
+    ends = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert json.loads((out / "finished.json").read_text())["updates"] == 2
+    assert load_policy(out / "policy-0.safetensors").about["steps"] == 256

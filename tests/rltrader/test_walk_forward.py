@@ -1,0 +1,81 @@
+"""A walk-forward trains, judges, joins, goes on where it was cut off, and refuses other settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from foundation.errors import InputError
+from markets.synthetic.pattern import pattern_bars
+from markets.writers import write_bars
+from rltrader.walk_forward import walk_forward
+
+SMALL = (
+    *("--envs", "8", "--n-steps", "32", "--batch-size", "64", "--epochs", "1", "--steps", "256"),
+    *("--pi", "8", "--vf", "8", "--ungated"),
+)
+WINDOWS = ("--train", "3", "--test", "2")
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bars(
+        pattern_bars("ES", days=8, seed=1), tmp_path_factory.mktemp("bars") / "ES.parquet"
+    )
+
+
+def run(bars: Path, out: Path, *more: str) -> Result:
+    return CliRunner().invoke(
+        walk_forward,
+        ["--data", str(bars), "--symbol", "ES", *WINDOWS, *SMALL, *more, "--out", str(out)],
+    )
+
+
+@pytest.fixture(scope="module")
+def made(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("walk") / "out"
+    result = run(bars, out)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return out
+
+
+def test_the_windows_are_joined(made: Path) -> None:
+    values = json.loads((made / "walk_forward.json").read_text())
+    assert [row["test_first"] for row in values["windows"]] == ["2025-01-10", "2025-01-14"]
+    assert [row["train_last"] for row in values["windows"]] == ["2025-01-08", "2025-01-10"]
+    total = sum(row["performance"]["pnl"] for row in values["windows"])
+    assert values["performance"]["account"]["pnl"] == pytest.approx(total)
+    assert values["performance"]["account"]["days"] == 4
+    episodes = pd.read_parquet(made / "episodes.parquet")
+    assert (np.diff(episodes["episode"]) == 1).all()
+    assert episodes["start_time"].is_monotonic_increasing
+    page = (made / "walk_forward.html").read_text()
+    for row in values["windows"]:
+        assert (made / row["report"]).is_file()
+        assert row["report"] in page
+
+
+def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
+    made: Path, bars: Path
+) -> None:
+    policies = sorted(made.glob("window-*/run/policy-0.safetensors"))
+    before = [path.stat().st_mtime_ns for path in policies]
+    (made / "walk_forward.json").unlink()
+    assert run(bars, made).exit_code == 0
+    assert (made / "walk_forward.json").is_file()
+    assert [path.stat().st_mtime_ns for path in policies] == before
+    other = run(bars, made, "--learning-rate", "0.5")
+    assert isinstance(other.exception, InputError)
+    assert "trained with other settings" in str(other.exception)
+
+
+def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:
+    result = run(bars, tmp_path / "x", "--train", "9")
+    assert isinstance(result.exception, InputError)
+    assert "8 trading days, and one window needs 12" in str(result.exception)
+    assert not (tmp_path / "x").exists()
