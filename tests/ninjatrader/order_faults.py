@@ -94,9 +94,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an ended instance flattens a newer one's trade": ((STRATEGY, "if (newest != this || ", "if ("),),
-    "it is looked at once only after the end": (
-        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
-    ),
     "a cancel is sent again and again": (
         (
             CUSTODY,
@@ -145,16 +142,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "the first exit flattens the account": ((CUSTODY, "MostExits = 2;", "MostExits = 0;"),),
-    "a trade that was closed by hand is no reason to stop": (
-        (
-            CUSTODY,
-            "            halted = true;\n            foreach (OwnOrder order in Trade.Orders)",
-            "            foreach (OwnOrder order in Trade.Orders)",
-        ),
-    ),
-    "long and short of one size agree": (
-        (ACCOUNT, "if (held == net || unsure)", "if (Math.Abs(held) == Math.Abs(net) || unsure)"),
-    ),
     "an alert that fails ends the care": (
         (
             ORDERS,
