@@ -149,15 +149,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
             'throw; Log("RLTrader: an alert could not be given',
         ),
     ),
-    "an entry is noted after the order call": (
-        (
-            CUSTODY,
-            "            entrySent = now;\n            exitTried = null;\n            if (orders.Enter(side, "
-            "manifest.Contracts, stopTicks, targetTicks)) return;\n",
-            "            exitTried = null;\n            bool sent = orders.Enter(side, manifest.Contracts, "
-            "stopTicks, targetTicks);\n            entrySent = now;\n            if (sent) return;\n",
-        ),
-    ),
     "an entry is for one contract more": (
         (
             CUSTODY,
