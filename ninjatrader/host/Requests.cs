@@ -90,9 +90,11 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
-        /// <summary>An order is rejected.</summary>
-        public void Rejected()
+        /// <summary>An order is rejected. A stop at the policy's distance may be: the market was there before it.</summary>
+        public void Rejected(Resting order)
         {
+            double distance = Math.Abs(order.Price - simulation.strategy.Position.AveragePrice / Simulation.Tick);
+            if (order.Type == OrderType.StopMarket && Math.Abs(distance - stopTicks) <= 1) return;
             if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
         }
 
