@@ -90,7 +90,7 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
-        /// <summary>An order is rejected. A stop at the policy's distance may be: the market was there before it.</summary>
+        /// <summary>An order is rejected. A stop at the right distance may be, if the market is there first.</summary>
         public void Rejected(Resting order)
         {
             double distance = Math.Abs(order.Price - simulation.strategy.Position.AveragePrice / Simulation.Tick);
