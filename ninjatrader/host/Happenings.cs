@@ -247,7 +247,7 @@ namespace RLTrader.Host
             bool rejected = state == OrderState.Rejected;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
-            if (rejected) watchdog.Rejected();
+            if (rejected) watchdog.Rejected(order);
             if (rejected || refused) StopCancelClose();
         }
 

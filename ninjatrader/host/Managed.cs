@@ -256,7 +256,7 @@ namespace RLTrader.Host
         {
             stopping = true;
             CancelOrders();
-            clockwork.After(broker.Between(0, 400), () => WhenUp(() =>
+            clockwork.After(broker.Between(0, 6000), () => WhenUp(() =>
             {
                 int held = strategy.Position.Net;
                 if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? "Close",

@@ -90,9 +90,11 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
-        /// <summary>An order is rejected.</summary>
-        public void Rejected()
+        /// <summary>An order is rejected. A stop at the right distance may be, if the market is there first.</summary>
+        public void Rejected(Resting order)
         {
+            double distance = Math.Abs(order.Price - simulation.strategy.Position.AveragePrice / Simulation.Tick);
+            if (order.Type == OrderType.StopMarket && Math.Abs(distance - stopTicks) <= 1) return;
             if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
         }
 
@@ -101,6 +103,9 @@ namespace RLTrader.Host
         public void Flattening(bool alone)
         {
             flattenedAt = Now;
+            tainted = true;
+            LiveTrader newer = simulation.enabled && simulation.realtime ? simulation.strategy.Trader : null;
+            if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
             if (!alone) Wrong("another instrument is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }
@@ -124,10 +129,13 @@ namespace RLTrader.Host
             int limit = scenario.DailyLoss > 0 ? scenario.DailyLoss
                 : scenario.FloorStart > 0 ? 52500 - scenario.FloorStart : 0;
             tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
+            if (over || crashed) brokenSince = Never;
             if (limit == 0 || tainted || over || crashed || brokeAt != Never) return;
             long mark = Exchange.Own > 0 ? Exchange.Bid : Exchange.Ask;
             double dollars = (Exchange.Paid + Exchange.Own * mark) * Simulation.DollarsOfTick;
-            bool broken = dollars < -limit - 100 * scenario.Contracts && simulation.pricesUp && SinceUp > 4000;
+            // What an open trade is worth may be seen a moment later; what was lost is lost.
+            double least = Exchange.Own == 0 ? -limit : -limit - 100 * scenario.Contracts;
+            bool broken = dollars <= least && simulation.pricesUp && SinceUp > 4000;
             if (!broken) brokenSince = Never;
             else if (brokenSince == Never) brokenSince = Now;
             if (Now - brokenSince > 5000) brokeAt = Now;

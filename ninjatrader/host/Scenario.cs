@@ -110,7 +110,7 @@ namespace RLTrader.Host
             if (rare && !chance.OneIn(2)) return;
             int amount = 1;
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
-                amount = chance.Between(2, 40);
+                amount = chance.Between(2, chance.OneIn(4) ? 100 : 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);

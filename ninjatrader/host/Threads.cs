@@ -20,7 +20,7 @@ namespace RLTrader.Host
         {
             for (int n = 0; n < rounds; n++)
             {
-                string problem = Line() ?? End();
+                string problem = Line() ?? End() ?? Telling();
                 if (problem == null) continue;
                 said.WriteLine(problem);
                 return 1;
@@ -84,6 +84,24 @@ namespace RLTrader.Host
                 catch (Exception error) { thrown = error; }
             });
             return thrown == null ? null : thrown.ToString();
+        }
+
+        // An alert may end in a window that waits for another thread, so no lock is held while it is given.
+        private static string Telling()
+        {
+            string folder = Path.Combine(Path.GetTempPath(), "rltrader-threads-" + Guid.NewGuid().ToString("N"));
+            DecisionLog log = null;
+            bool stuck = false;
+            log = new DecisionLog(folder, "ES", DateTime.UtcNow, why =>
+            {
+                Thread other = new Thread(() => log.Ended("RLTrader", true, Trouble.None));
+                other.Start();
+                stuck = !other.Join(2000);
+            });
+            log.Fill(() => { throw new InvalidOperationException("as planned"); }, Mode.Live, 1, 1, 1, "", 0);
+            log.Dispose();
+            Directory.Delete(folder, true);
+            return stuck ? "an alert is given inside a lock" : null;
         }
 
         private static void Together(int count, Action<int> work)

@@ -43,6 +43,9 @@ namespace RLTrader
         /// <summary>Whether nothing is opened any more until the strategy is enabled again.</summary>
         public bool Halted { get { return halted; } }
 
+        /// <summary>Whether the account is being flattened.</summary>
+        public bool Flattens { get { return flattenSent != null; } }
+
         private bool Late { get { return barIsLate || now >= flatAt; } }
 
         private bool Leaving

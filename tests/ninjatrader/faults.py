@@ -7,7 +7,7 @@ Edit = tuple[str, str, str]
 
 STRATEGY, ORDERS = "RLTraderStrategy.cs", "RLTraderOrders.cs"
 SETTINGS, CUSTODY, ACCOUNT = "RLTraderSettings.cs", "Custody.cs", "AccountCheck.cs"
-PATIENCE = "Patience.cs"
+PATIENCE, CHECKS = "Patience.cs", "RLTraderChecks.cs"
 
 FORMER: dict[str, tuple[Edit, ...]] = {
     "1 the account's own position is not looked at": (
@@ -192,7 +192,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
             "StopTargetHandling.ByStrategyPosition; //",
             "StopTargetHandling.PerEntryExecution; //",
         ),
-        (SETTINGS, "|| StopTargetHandling != StopTargetHandling.ByStrategyPosition)", ")"),
+        (CHECKS, "|| StopTargetHandling != StopTargetHandling.ByStrategyPosition)", ")"),
     ),
     "entries go on while account and strategy differ": (
         (CUSTODY, "return account.Disagrees ? Skip.Disagrees : Skip.None;", "return Skip.None;"),
@@ -200,7 +200,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "settings changed after the defaults are kept": (
         (STRATEGY, "                    SetPlatform();\n", ""),
-        (SETTINGS, "if (Calculate != Calculate.OnBarClose ||", "if (MinutesBeforeEnd < -1 &&"),
+        (CHECKS, "if (Calculate != Calculate.OnBarClose ||", "if (MinutesBeforeEnd < -1 &&"),
     ),
     "a stopping platform is helped": (
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import ACCOUNT, CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
+from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
 
 TRADE, GUARD, BUTTON, TRADER = "Trade.cs", "Guard.cs", "RLTraderButton.cs", "LiveTrader.cs"
 
@@ -94,9 +94,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "an ended instance flattens a newer one's trade": ((STRATEGY, "if (newest != this || ", "if ("),),
-    "it is looked at once only after the end": (
-        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
-    ),
     "a cancel is sent again and again": (
         (
             CUSTODY,
@@ -145,30 +142,11 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "the first exit flattens the account": ((CUSTODY, "MostExits = 2;", "MostExits = 0;"),),
-    "a trade that was closed by hand is no reason to stop": (
-        (
-            CUSTODY,
-            "            halted = true;\n            foreach (OwnOrder order in Trade.Orders)",
-            "            foreach (OwnOrder order in Trade.Orders)",
-        ),
-    ),
-    "long and short of one size agree": (
-        (ACCOUNT, "if (held == net || unsure)", "if (Math.Abs(held) == Math.Abs(net) || unsure)"),
-    ),
     "an alert that fails ends the care": (
         (
             ORDERS,
             'Log("RLTrader: an alert could not be given',
             'throw; Log("RLTrader: an alert could not be given',
-        ),
-    ),
-    "an entry is noted after the order call": (
-        (
-            CUSTODY,
-            "            entrySent = now;\n            exitTried = null;\n            if (orders.Enter(side, "
-            "manifest.Contracts, stopTicks, targetTicks)) return;\n",
-            "            exitTried = null;\n            bool sent = orders.Enter(side, manifest.Contracts, "
-            "stopTicks, targetTicks);\n            entrySent = now;\n            if (sent) return;\n",
         ),
     ),
     "an entry is for one contract more": (

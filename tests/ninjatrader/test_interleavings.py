@@ -88,3 +88,12 @@ def test_work_on_several_threads_at_once_is_found() -> None:
     )
     assert done.returncode == 1
     assert "worked on at once" in done.stdout or "another order" in done.stdout
+
+
+def test_an_alert_that_is_given_inside_a_lock_is_found() -> None:
+    inside = ("DecisionLog.cs", "why = error.Message;", "tell(error.Message);")
+    done = subprocess.run(
+        ["mono", str(host(inside)), "threads", "1"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "an alert is given inside a lock" in done.stdout
