@@ -48,7 +48,7 @@ from markets import EnvConfig, InputError
 
 FORMAT = 1
 RUN, FINISHED = "run.json", "finished.json"
-PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax", "orbax-checkpoint")
+PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 RUN_FILE = Artifact(
     "run",
@@ -292,34 +292,34 @@ def _train(
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
     runner = _Runner(plan, mesh, params, hyper)
-    with Checkpoints(folder, identity) as checkpoints:
-        agent, done = runner.begin(checkpoints)
-        tell(done, [])
-        total = plan.settings.num_updates
-        log = TrainingLog(folder, done, len(plan.agents)) if main else None
-        try:
-            saved = done
-            while done < total:
-                agent, records, made = runner.call(agent, done)
-                done += made
-                if log:
-                    log.write(records)
-                require_finite_losses(records, folder, saved)
-                tell(done, records)
-                leaving = stop()
-                if done - saved >= plan.checkpoint_every or done == total or leaving:
-                    host = to_host(mesh, agent)
-                    require_finite_weights(host, done, folder, saved)
-                    checkpoints.save(done, host)
-                    saved = done
-                if leaving and done < total:
-                    return False
-        finally:
+    checkpoints = Checkpoints(folder, identity)
+    agent, done = runner.begin(checkpoints)
+    tell(done, [])
+    total = plan.settings.num_updates
+    log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
+    try:
+        saved = done
+        while done < total:
+            agent, records, made = runner.call(agent, done)
+            done += made
             if log:
-                log.close()
-        last = to_host(mesh, agent)  # all processes take part
-        if main:
-            write_policies(plan, folder, last, facts, done)
+                log.write(records)
+            require_finite_losses(records, folder, saved)
+            tell(done, records)
+            leaving = stop()
+            if done - saved >= plan.checkpoint_every or done == total or leaving:
+                host = to_host(mesh, agent)
+                require_finite_weights(host, done, folder, saved)
+                checkpoints.save(done, host)
+                saved = done
+            if leaving and done < total:
+                return False
+    finally:
+        if log:
+            log.close()
+    last = to_host(mesh, agent)  # all processes take part
+    if main:
+        write_policies(plan, folder, last, facts, done)
     return True
 
 
