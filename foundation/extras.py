@@ -14,8 +14,7 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+).*?extra\s*==\s*['\"]([^'\"]+)['\"]
 def extra_of(module: str) -> str | None:
     """Return the first extra that installs a module, such as "reference" for ``torch.nn``, or None.
 
-    A module and what installs it are held to be one where the names agree up to ``-`` and ``_``, or
-    the second begins with the first, as ``orbax-checkpoint`` with ``orbax``.
+    A module and what installs it are held to be one where the names agree up to ``-`` and ``_``.
     """
     wanted = _plain(module.partition(".")[0])
     try:
@@ -24,7 +23,7 @@ def extra_of(module: str) -> str | None:
         return None
     for requirement in declared:
         match = _REQUIREMENT.match(requirement)
-        if match and (_plain(match[1]) == wanted or _plain(match[1]).startswith(wanted + "-")):
+        if match and _plain(match[1]) == wanted:
             return match[2]
     return None
 

@@ -24,7 +24,7 @@ from rltrader.consoles import report_console
 State = Literal["ok", "note", "missing"]
 
 EXTRAS = {
-    "trader": ("flax", "optax", "orbax", "pandas", "pyarrow", "safetensors", "gymnax"),
+    "trader": ("flax", "optax", "pandas", "pyarrow", "safetensors", "gymnax"),
     "reference": ("torch", "stable_baselines3", "sb3_contrib"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "advisor": ("httpx",),

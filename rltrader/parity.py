@@ -250,8 +250,11 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
     if missing := sorted(needed - set(fields)):
         raise InputError(f"--state lacks {', '.join(missing)}; give every field of the state")
     length = len(pair.reference.make(0).df)
-    if not 1 <= int(fields["step_idx"]) < length - 1:
-        raise InputError(f"--state names bar {fields['step_idx']}; these bars allow 1 to {length - 2}")
+    least = settings.window_size  # before, an observation has no whole window
+    if not least <= int(fields["step_idx"]) < length - 1:
+        raise InputError(
+            f"--state names bar {fields['step_idx']}; these bars allow {least} to {length - 2}"
+        )
     found = differences(pair, Case(0, fields, action))
     console = report_console()
     for name, value in pair.describe(0, fields).items():

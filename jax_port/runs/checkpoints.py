@@ -1,33 +1,43 @@
-"""Checkpoints: all that a run goes on from, written whole or not at all.
+"""Checkpoints: all that a run goes on from, each one file that is written whole or not at all.
 
-Orbax writes into a folder of another name and renames it. Beside the arrays lies a JSON with the
-run's identity, its lineage, and a checksum of every array, and another one of every file, so that a
+Beside the arrays stand the run's identity, its lineage and a checksum over everything, so that a
 foreign or a damaged checkpoint is named and not loaded, and what it was trained under travels with it.
 """
 
 from __future__ import annotations
 
-import zlib
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from foundation.files import file_digest, json_digest, write_json, writing
-from foundation.json_reading import Artifact, read_json
-from jax_port.runs.lineage import Stretch, digest_of, read_stretches
+from foundation.files import json_digest, write_bytes
+from foundation.json_reading import Artifact, Count, Struct, decode_json
+from jax_port.data.array_digest import array_digest
+from jax_port.runs.lineage import Stretch, read_stretches
 from markets import InputError
 
-FOLDER = "checkpoints"
-DIGESTS = "digests.json"
-"""Names every file of a checkpoint, with its SHA-256."""
+FOLDER, SUFFIX = "checkpoints", ".safetensors"
 KEPT = 2
 """Checkpoints kept; the newest may turn out to be damaged."""
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+
+MEND = "remove this file to go on from the one before"
+HEADER = Artifact("checkpoint", MEND, most_bytes=1 << 16)
+
+
+class _Header(Struct):
+    identity: str
+    updates: Count
+    checksum: str
+    lineage: list[dict[str, Any]] | None = None
 
 
 def by_name(tree: Any) -> Arrays:
@@ -44,16 +54,6 @@ def like(tree: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:
     )
 
 
-def checksums(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, str]:
-    """Return dtype, shape and CRC of every array, by name."""
-
-    def one(value: np.ndarray[Any, Any]) -> str:
-        crc = zlib.crc32(np.ascontiguousarray(value).tobytes())
-        return f"{value.dtype.str}{list(value.shape)}{crc:08x}"
-
-    return {name: one(value) for name, value in arrays.items()}
-
-
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -63,49 +63,24 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = (folder / FOLDER).absolute()
+        self.folder = folder / FOLDER
         self._identity = identity
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=KEPT,
-            enable_async_checkpointing=False,
-            create=True,
-            cleanup_tmp_directories=True,  # of a run that was killed
-        )
-        _require_unharmed(self.folder)
-        with writing(self.folder):
-            try:
-                self._manager = ocp.CheckpointManager(self.folder, options=options)
-            except OSError:
-                raise
-            except Exception as error:  # of its own files, in its own kinds
-                raise _damaged(self.folder, type(error).__name__) from None
 
     def save(self, updates: int, tree: Any, lineage: Sequence[Stretch]) -> None:
-        """Write a checkpoint of host arrays after so many updates, unless it is there already.
+        """Write a checkpoint of host arrays after so many updates, and remove those too many.
 
         Raises:
-            WriteError: it cannot be written.
+            WriteError: it cannot be written; the earlier ones are as they were.
         """
-        arrays = by_name(tree)
-        about = {
-            "identity": self._identity,
-            "updates": updates,
-            "checksums": checksums(arrays),
-            "lineage": list(lineage),
-            "lineage_sha256": digest_of(lineage),
-        }
-        if updates in self._manager.all_steps():
+        if jax.process_index() != 0:
             return
-        place = self.folder / str(updates)
-        with writing(place):
-            self._manager.save(
-                updates,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about)
-                ),
-            )
-        if jax.process_index() == 0:
-            write_json(place / DIGESTS, {name: file_digest(place / name) for name in _files(place)})
+        arrays = {name: np.asarray(value, order="C") for name, value in by_name(tree).items()}
+        about = _unsigned(self._identity, updates, list(lineage))
+        about["checksum"] = _checksum(about, arrays)
+        write_bytes(self._place(updates), save(arrays, metadata={"rltrader": json.dumps(about)}))
+        for older in self._steps()[:-KEPT]:
+            with suppress(OSError):
+                self._place(older).unlink()
 
     def latest(self, template: Any) -> tuple[int, Any, list[Stretch]] | None:
         """Return the newest checkpoint as updates, host arrays and lineage; None where there is none.
@@ -116,81 +91,71 @@ class Checkpoints:
         Raises:
             InputError: it is damaged, or another run's or another version's.
         """
-        updates = self._manager.latest_step()
-        if updates is None:
+        steps = self._steps()
+        if not steps:
             return None
-        place = self.folder / str(updates)
-        wanted = {
-            name: np.zeros(leaf.shape, leaf.dtype)
-            for name, leaf in ((jax.tree_util.keystr(p), x) for p, x in _leaves(template))
-        }
+        place = self._place(steps[-1])
+        header, arrays = _read(place)
+        about = decode_json(header, _Header, HEADER, where=place)
+        unsigned = _unsigned(about.identity, about.updates, about.lineage)
+        if about.checksum != _checksum(unsigned, arrays) or about.updates != steps[-1]:
+            raise HEADER.damaged(place, "its checksum differs")
+        if about.identity != self._identity or _shapes(arrays) != _shapes(by_shape(template)):
+            raise InputError(
+                f"{place}: this checkpoint is of another run or of other settings; give the folder it "
+                "came from, or start anew in an empty one"
+            )
+        return about.updates, like(template, arrays), read_stretches(about.lineage, place)
+
+    def _place(self, updates: int) -> Path:
+        return self.folder / f"{updates}{SUFFIX}"
+
+    def _steps(self) -> list[int]:
+        """Return the updates after which there are checkpoints, in order.
+
+        Raises:
+            InputError: there are folders, as an earlier version of this program wrote them.
+        """
         try:
-            about = self._manager.restore(
-                updates, args=ocp.args.Composite(about=ocp.args.JsonRestore())
-            ).about
-            if not isinstance(about, dict) or about.get("identity") != self._identity:
-                raise InputError(
-                    f"{place}: this checkpoint is of another run or of other settings; give the folder "
-                    "it came from, or start anew in an empty one"
-                )
-            arrays = self._manager.restore(
-                updates, args=ocp.args.Composite(state=ocp.args.StandardRestore(wanted))
-            ).state
-        except InputError:
-            raise
-        except Exception as error:  # Orbax, TensorStore and JSON raise many kinds
-            raise _damaged(place, type(error).__name__) from None
-        found = {name: np.asarray(value) for name, value in arrays.items()}
-        if checksums(found) != about.get("checksums"):
-            raise _damaged(place, "checksums differ")
-        lineage = read_stretches(about.get("lineage"), place)
-        if "lineage" in about and digest_of(lineage) != about.get("lineage_sha256"):
-            raise _damaged(place, "its lineage differs")
-        return updates, like(template, found), lineage
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._manager.close()
-
-    def __enter__(self) -> Checkpoints:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
+            names = list(self.folder.iterdir())
+        except FileNotFoundError:
+            return []
+        if older := [name for name in names if name.name.isdecimal() and name.is_dir()]:
+            raise InputError(
+                f"{older[0]}: an earlier version of this program wrote this checkpoint; go on with "
+                "that one, or start the run anew"
+            )
+        return sorted(
+            int(name.stem) for name in names if name.suffix == SUFFIX and name.stem.isdecimal()
+        )
 
 
-DIGESTS_FILE = Artifact("list of a checkpoint's files", "remove this checkpoint's folder")
+def by_shape(tree: Any) -> dict[str, Any]:
+    """Return a tree's leaves, arrays or shapes alone, by their path."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves}
 
 
-def _require_unharmed(folder: Path) -> None:
-    """Refuse the newest checkpoint where a file of it is not what was written, before Orbax reads it.
-
-    One without a list of its files, whose writer was killed then, is left to Orbax.
-    """
-    steps = [int(place.name) for place in folder.glob("*") if place.name.isdecimal()]
-    place = folder / str(max(steps, default=0))
-    if not (place / DIGESTS).exists():
-        return
-    listed = read_json(place / DIGESTS, dict[str, str], DIGESTS_FILE)
-    for name in sorted({*listed, *_files(place)}):
-        if not (place / name).is_file() or file_digest(place / name) != listed.get(name):
-            raise _damaged(place, f"{name} is not what was written")
+def _shapes(arrays: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {name: (tuple(one.shape), np.dtype(one.dtype).str) for name, one in arrays.items()}
 
 
-def _files(place: Path) -> list[str]:
-    """Return the names of a checkpoint's files, without the list of them."""
-    names = (str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
-    return sorted(name for name in names if name != DIGESTS)
+def _read(place: Path) -> tuple[str, Arrays]:
+    try:
+        with safe_open(place, framework="numpy") as file:
+            header = (file.metadata() or {})["rltrader"]
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise HEADER.damaged(place, type(error).__name__) from None
 
 
-def _leaves(tree: Any) -> list[tuple[Any, Any]]:
-    return jax.tree_util.tree_flatten_with_path(tree)[0]
+def _unsigned(identity: str, updates: int, lineage: list[Stretch] | None) -> dict[str, Any]:
+    about: dict[str, Any] = {"identity": identity, "updates": updates}
+    return about if lineage is None else about | {"lineage": lineage}
 
 
-def _damaged(place: Path, why: str) -> InputError:
-    return InputError(
-        f"{place}: this checkpoint is damaged ({why}); remove this folder to go on from the one before"
-    )
+def _checksum(about: Mapping[str, Any], arrays: Arrays) -> str:
+    return json_digest({**about, "checksum": array_digest(arrays)})
 
 
 def identity_of(run: Mapping[str, Any]) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foundation.errors import InputError
-from foundation.files import json_digest
 from foundation.json_reading import Artifact, Count, Struct, convert
 from foundation.loaded_code import code_digest
 from jax_port.runs.gate import UNGATED
@@ -144,8 +143,3 @@ def lineage_of(
 def in_words(proof: Proof) -> str:
     """Return a proof as a page shows it: its verdict, or that there is none."""
     return str(proof.get("verdict", "unknown")) if isinstance(proof, Mapping) else str(proof)
-
-
-def digest_of(stretches: Sequence[Stretch]) -> str:
-    """Return the SHA-256 of a lineage, in hex."""
-    return json_digest([dict(one) for one in stretches])

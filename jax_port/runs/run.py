@@ -53,7 +53,7 @@ from jax_port.runs.training_log import Record, TrainingLog, records_of
 from markets import EnvConfig, InputError
 
 FORMAT = 1
-PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax", "orbax-checkpoint")
+PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 
 class _Format(Struct):
@@ -323,51 +323,51 @@ def _train(
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
     runner = _Runner(plan, mesh, params, hyper)
-    with Checkpoints(folder, identity) as checkpoints:
-        agent, done, before = runner.begin(checkpoints)
-        stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
-        if main:
-            note_lineage(folder, stretches, grew_from)
-        asked.tell(done, [])
-        total = plan.settings.num_updates
-        log = TrainingLog(folder, done, len(plan.agents)) if main else None
-        try:
-            saved = done
-            while done < total:
-                agent, records, made = runner.call(agent, done)
-                done += made
-                if log:
-                    log.write(records)
-                require_finite_losses(records, folder, saved)
-                asked.tell(done, records)
-                leaving, ending = asked.stop(), asked.enough() or done == total
-                if done - saved >= plan.checkpoint_every or ending or leaving:
-                    host = to_host(mesh, agent)
-                    require_finite_weights(host, done, folder, saved)
-                    stretches = lineage.reached(stretches, done)
-                    checkpoints.save(done, host, stretches)
-                    saved = done
-                if ending:
-                    break
-                if leaving:
-                    return False
-        finally:
+    checkpoints = Checkpoints(folder, identity)
+    agent, done, before = runner.begin(checkpoints)
+    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
+    if main:
+        note_lineage(folder, stretches, grew_from)
+    asked.tell(done, [])
+    total = plan.settings.num_updates
+    log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
+    try:
+        saved = done
+        while done < total:
+            agent, records, made = runner.call(agent, done)
+            done += made
             if log:
-                log.close()
-        last = to_host(mesh, agent)  # all processes take part
-        if main:
-            shown = lineage.reached(stretches, done)
-            note_lineage(folder, shown, grew_from)
-            about = {
-                **made_with(),
-                "data": facts[0] if len(facts) == 1 else list(facts),
-                "certificate": lineage.weakest(shown, grew_from),
-                "lineage": lineage.lineage_of(shown, grew_from),
-                "initial": plan.initial,
-                "updates": done,
-                "steps": done * plan.settings.rollout_size,
-            }
-            write_policies(plan, folder, last, about)
+                log.write(records)
+            require_finite_losses(records, folder, saved)
+            asked.tell(done, records)
+            leaving, ending = asked.stop(), asked.enough() or done == total
+            if done - saved >= plan.checkpoint_every or ending or leaving:
+                host = to_host(mesh, agent)
+                require_finite_weights(host, done, folder, saved)
+                stretches = lineage.reached(stretches, done)
+                checkpoints.save(done, host, stretches)
+                saved = done
+            if ending:
+                break
+            if leaving:
+                return False
+    finally:
+        if log:
+            log.close()
+    last = to_host(mesh, agent)  # all processes take part
+    if main:
+        shown = lineage.reached(stretches, done)
+        note_lineage(folder, shown, grew_from)
+        about = {
+            **made_with(),
+            "data": facts[0] if len(facts) == 1 else list(facts),
+            "certificate": lineage.weakest(shown, grew_from),
+            "lineage": lineage.lineage_of(shown, grew_from),
+            "initial": plan.initial,
+            "updates": done,
+            "steps": done * plan.settings.rollout_size,
+        }
+        write_policies(plan, folder, last, about)
     return True
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from foundation.errors import InputError
 from foundation.files import write_bytes, writing
@@ -101,15 +105,20 @@ class TrainingLog:
         folder: the run's.
         after: update that the run goes on from; later lines are of an attempt that was cut off.
         agents: number of agents.
+        rollout_size: steps of an agent in an update.
+
+    Raises:
+        WriteError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, after: int, agents: int) -> None:
+    def __init__(self, folder: Path, after: int, agents: int, rollout_size: int = 1) -> None:
         self._path = folder / LOG
-        folder.mkdir(parents=True, exist_ok=True)
-        _cut_off(self._path, after)
-        self._file = self._path.open("a", encoding="utf-8")
-        places = [folder / TENSORBOARD / f"agent-{agent}" for agent in range(agents)]
-        self._boards = [SummaryWriter(str(place), purge_step=after + 1) for place in places]
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _cut_off(self._path, after)
+            self._file = self._path.open("a", encoding="utf-8")
+            places = [folder / TENSORBOARD / f"agent-{agent}" for agent in range(agents)]
+            self._boards = [_Board(place, after * rollout_size + 1) for place in places]
 
     def write(self, records: list[Record]) -> None:
         """Append records and hand them to the system.
@@ -120,25 +129,53 @@ class TrainingLog:
         with writing(self._path):
             self._file.write("".join(json.dumps(one, allow_nan=False) + "\n" for one in records))
             self._file.flush()
-        for record in records:
-            board = self._boards[record["agent"]]
-            for name, value in record.items():
-                if isinstance(value, float):
-                    board.add_scalar(f"{_group(name)}/{name}", value, record["steps"])
-        for board in self._boards:
-            board.flush()
+            for record in records:
+                self._boards[record["agent"]].write(record)
+            for board in self._boards:
+                board.flush()
 
     def close(self) -> None:
         """Close both logs."""
-        self._file.close()
-        for board in self._boards:
-            board.close()
+        for close in (self._file.close, *(board.close for board in self._boards)):
+            with suppress(OSError):  # of a disk that is full: what could be written is there
+                close()
 
     def __enter__(self) -> TrainingLog:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+class _Board:
+    """TensorBoard's events of one agent, written at once, so that a full disk is known at once.
+
+    Args:
+        folder: of the agent's events.
+        first: step from which on TensorBoard hides what an attempt that was cut off wrote.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = EventsWriter(str(folder / "events"))
+        self._add(first, session_log=SessionLog(status=SessionLog.START))
+
+    def write(self, record: Record) -> None:
+        """Write the real numbers of a record."""
+        for name, value in record.items():
+            if isinstance(value, float):
+                self._add(record["steps"], summary=scalar(f"{_group(name)}/{name}", value))
+
+    def _add(self, step: int, **content: Any) -> None:
+        self._file.write_event(Event(step=step, wall_time=time.time(), **content))
+
+    def flush(self) -> None:
+        """Hand the events to the system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def _group(name: str) -> str:

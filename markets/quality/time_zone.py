@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from markets.clock import new_york_dates, new_york_minutes, utc_offset_minutes
 from markets.file_facts import FileFacts
 from markets.quality.sessions import Sessions, closed_bars_by_day, find_sessions
+from markets.spacing import MINUTE
 
 Ints = NDArray[np.int64]
 
@@ -152,6 +153,18 @@ def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Ite
     yield from _days_elsewhere(sessions)
 
 
+def unjudged_opening(ns: Ints) -> int | None:
+    """Return the New York minute at which a file too short to be judged begins, where it is odd.
+
+    None where there are days enough, or where some session begins at a usual minute.
+    """
+    sessions = find_sessions(ns)
+    if any(season.days >= FEWEST for season in judge_seasons(sessions.opens)):
+        return None
+    minutes = new_york_minutes(sessions.opens)
+    return None if np.isin(minutes, OPENS).any() else int(minutes[0])
+
+
 def judge_seasons(opens: Ints) -> list[Season]:
     """Return the seasons that sessions lie in, each with what its sessions' openings say."""
     numbers, minutes, dates = season_of(opens), new_york_minutes(opens), new_york_dates(opens)
@@ -234,6 +247,8 @@ def _fits(zone: str, sessions: Sessions, facts: FileFacts) -> bool:
     judged = judge_seasons(opens[opens > 0])
     clear = [season for season in judged if season.verdict != "unclear"]
     closes = _in_zone(sessions.closes, facts, zone)
+    if clear and all(season.verdict == "late" for season in clear):
+        closes = closes - MINUTE  # bars stamped by their close: the last is stamped 17:00
     while_shut = (closes > 0) & (new_york_minutes(closes) >= 1020) & (new_york_minutes(closes) < 1080)
     return (
         bool(clear)

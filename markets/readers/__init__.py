@@ -19,6 +19,7 @@ from markets.readers import canonical, databento, ninjatrader, parquet, processe
 from markets.readers.columns import OTHER_TIME_NAMES, SYNONYMS, TIME_NAMES, UTC_NAMES
 from markets.readers.table import CANONICAL, Options, Stamped
 from markets.readers.text import look, read_bytes
+from markets.readers.vendors import vendor_words
 from markets.spacing import infer_bar_seconds
 
 Reader = Callable[[Path, Options], pd.DataFrame]
@@ -54,6 +55,8 @@ def detect_format(path: str | PathLike[str]) -> str:
         return "processed"
     if names & {*COLUMNS, *TIME_NAMES, *OTHER_TIME_NAMES, *UTC_NAMES, *SYNONYMS}:
         return "csv"
+    if words := vendor_words(head.line):
+        raise InputError(f"{head.source} {words}")
     for delimiter in (";", "\t", "|"):
         if delimiter in head.line and "," not in head.line:
             raise InputError(

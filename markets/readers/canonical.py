@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS
 from markets.readers.columns import Layout, lay_out
+from markets.readers.joined import join_times
 from markets.readers.table import (
     CANONICAL,
     Options,
-    RawTable,
     moved_to_open,
     refuse_instrument,
     require_columns,
@@ -29,6 +27,7 @@ from markets.readers.table import (
 )
 from markets.readers.text import Head, look, parse, second_header_lines
 from markets.readers.times import utc_index
+from markets.readers.vendors import vendor_words
 
 
 def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.DataFrame:
@@ -36,7 +35,7 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
     head = look(path)
     refuse_instrument(options, head.source)
     names, skipped = _header(path, head)
-    layout = lay_out(names, head.source)
+    layout = _layout(names, head)
     if layout.utc and options.timezone is not None:
         raise InputError(
             f"{head.source}: column {layout.time} says that it is UTC, and --tz names "
@@ -60,7 +59,7 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
     raw = parse(path, head, names, [*times, *wanted, *symbols], skip=skipped)
     time = layout.time
     if layout.clock:
-        raw, time = _joined(raw, layout)
+        raw, time = join_times(raw, layout)
     index, stamps = utc_index(raw, time, options.timezone)
     frame = raw.frame(moved_to_open(index, options, "open"), wanted)
     renamed = {stored: name for name, stored in layout.columns.items() if stored != name}
@@ -68,6 +67,16 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
     order = list(dict.fromkeys([*COLUMNS, *features]))
     told = raw.distinct(layout.symbol) if layout.symbol else ()
     return with_facts(frame[order], head.source, "offset" if layout.utc else stamps, options, told)
+
+
+def _layout(names: list[str], head: Head) -> Layout:
+    """Return where the columns stand; a vendor's header that lacks one is refused in its words."""
+    try:
+        return lay_out(names, head.source)
+    except InputError:
+        if words := vendor_words(head.line):
+            raise InputError(f"{head.source} {words}") from None
+        raise
 
 
 def _header(path: Path, head: Head) -> tuple[list[str], int]:
@@ -86,26 +95,3 @@ def _header(path: Path, head: Head) -> tuple[list[str], int]:
             "download one at a time"
         )
     return ["timestamp", *names[1:]], 2
-
-
-def _joined(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
-    """Return a table with the column of dates and the column of times of day joined into one."""
-    assert layout.clock is not None
-    days = raw.table.column(layout.time).cast(pa.string())
-    clocks = raw.table.column(layout.clock).cast(pa.string())
-    days = pc.replace_substring(pc.utf8_trim_whitespace(days), "/", "-")
-    # Sierra writes 2025-1-4; ISO 8601 wants two digits.
-    days = pc.replace_substring_regex(days, r"^(\d{4})-(\d)-", r"\1-0\2-")
-    days = pc.replace_substring_regex(days, r"-(\d)$", r"-0\1")
-    days = pc.replace_substring_regex(days, r"[T ]00:00:00(\.0+)?$", "")
-    whole = pc.match_substring_regex(days, r"^\d{4}-\d\d-\d\d$")
-    if not pc.all(whole).as_py():
-        row = whole.to_pylist().index(False)
-        raise InputError(
-            f"{raw.source}, {raw.where(row)}: {layout.time} is {days[row]!s:.40}, and {layout.clock} "
-            f"is "
-            "another column; write dates as 2025-09-02, or the whole time in one column named timestamp"
-        )
-    joined = pc.binary_join_element_wise(days, pc.utf8_trim_whitespace(clocks), " ")
-    table = raw.table.append_column("joined time", joined)
-    return RawTable(table, raw.source, raw.where), "joined time"

@@ -26,6 +26,7 @@ OTHER_TIME_NAMES = (
     "date_time",
     "date/time",
     "bar_time",
+    "t",
 )
 """Names under which other vendors write a bar's open."""
 SYMBOL_NAMES = ("symbol", "ticker", "instrument", "contract")

@@ -42,7 +42,8 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         wanted = list(dict.fromkeys([time, *COLUMNS, *features]))
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
         table = file.read([schema.names[lower.index(name)] for name in wanted])
-    except (OSError, pa.ArrowException) as error:
+        symbols = _symbols(file, schema.names)
+    except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
     if not len(table):
@@ -51,7 +52,6 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     raw = RawTable(table, source, lambda row: f"row {row + 1}")
     index, stamps = utc_index(raw, time, options.timezone)
     frame = raw.frame(moved_to_open(index, options, "open"), [name for name in wanted if name != time])
-    symbols = _symbols(file, schema.names)
     return with_facts(frame, source, stamps, options, symbols)
 
 

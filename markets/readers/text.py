@@ -40,12 +40,13 @@ class Head:
     number: int
 
     def names(self) -> list[str]:
-        """Return the comma-separated fields in lower case, without surrounding spaces.
+        """Return the comma-separated fields in lower case, without surrounding spaces and ``<>``.
 
         Raises:
             InputError: a field is longer than any name of a column.
         """
-        return [name.lower() for name in fields_of(self.line, self.source, self.number)]
+        names = fields_of(self.line, self.source, self.number)
+        return [name.lower().removeprefix("<").removesuffix(">") for name in names]
 
 
 def fields_of(line: str, source: str, number: int) -> list[str]:
@@ -250,8 +251,8 @@ def _explain(
             fields = 0
         if stripped and fields != width:
             return InputError(
-                f"{source}, line {number}: {fields} fields where {width} are expected; mend or "
-                "remove the line"
+                f"{source}, line {number}: {fields} fields where {width} are expected "
+                f"({stripped[:40]!r}); mend or remove the line"
             )
     reason = str(error).splitlines()[0]
     return InputError(f"{source} cannot be read as CSV ({reason}); save it again as CSV in UTF-8")

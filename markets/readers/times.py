@@ -5,6 +5,7 @@ Source: section 3 of ``docs/environment.md``: UTC, or with an explicit zone.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from markets.readers.table import RawTable
 
 _NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 _ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
+_ZONE_NAME = re.compile(r" ([A-Z][A-Za-z_]+/[A-Za-z_]+)$")
 _OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
 
@@ -97,6 +99,11 @@ def _from_epoch(
         part = np.rint((values - whole) * factor).astype(np.int64)
         moments: NDArray[np.datetime64] = (whole * factor + part).view("datetime64[ns]")
         return moments
+    if 19900101 <= values[0] < 20600101:
+        raise InputError(
+            f"{raw.source}, {raw.where(0)}: {name} {values[0]} is a date without a time of day, so "
+            "bars are days, or the time stands in a column not named time; export one-minute bars"
+        )
     raise InputError(
         f"{raw.source}, {raw.where(0)}: {name} {values[0]} is no number of {', '.join(_NS_PER_UNIT)} "
         f"since 1970 within 1990 to 2059; {_ACCEPTED}"
@@ -123,6 +130,12 @@ def _from_text(
     bad = moments.isna().to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
+        if zone_name := _ZONE_NAME.search(text[row]):
+            raise InputError(
+                f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} names its zone, as "
+                "Interactive Brokers writes it; ask for formatDate=2 (seconds since 1970), or remove "
+                f"{zone_name[1]} and pass --tz {zone_name[1]}"
+            )
         raise InputError(
             f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; {_ACCEPTED}"
         )

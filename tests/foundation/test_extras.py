@@ -23,7 +23,7 @@ OURS_AND_KNOWN = {DISTRIBUTION, "jax"}
     [
         ("torch", "reference"),
         ("sb3_contrib.ppo_mask", "reference"),
-        ("orbax.checkpoint", "trader"),
+        ("flax.linen", "trader"),
         ("tensorboardX", "trader"),
         ("onnxscript", "export"),
         ("numpy", None),

@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 
@@ -27,7 +26,7 @@ from jax_port.export.golden_file import read_golden
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
-from jax_port.runs.checkpoints import Checkpoints
+from jax_port.runs.checkpoints import FOLDER, Checkpoints
 from jax_port.runs.run import RUN, read_plan
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from markets import EnvConfig, get_contract
@@ -195,40 +194,27 @@ def training_log() -> Kind:
     return Kind("log", "".join(f"{x}\n" for x in lines).encode(), LOG, damage_json_lines, go_on)
 
 
-def checkpoints() -> Iterator[Kind]:
-    """Yield a kind for each file of a checkpoint."""
-    tree = {"weights": jnp.arange(50.0), "count": jnp.int32(3)}
+def checkpoint() -> Kind:
+    """Return a checkpoint: its numbers are the good ones, or it is refused."""
+    tree = {"weights": np.arange(50.0, dtype=np.float32), "count": np.int32(3)}
     with TemporaryDirectory() as folder:
-        with Checkpoints(Path(folder), "identity") as made:
-            made.save(3, tree)
-        files = {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(Path(folder).rglob("*"))
-            if path.is_file()
-        }
+        Checkpoints(Path(folder), "identity").save(3, tree)
+        (place,) = (Path(folder) / FOLDER).iterdir()
+        data, name = place.read_bytes(), place.name
 
-    def read_of(name: str) -> Callable[[Path], object]:
-        def latest(path: Path) -> object:
-            data = path.read_bytes()
-            root = path.parent / "run"
-            shutil.rmtree(root, ignore_errors=True)
-            try:
-                for other, good in files.items():
-                    (root / other).parent.mkdir(parents=True, exist_ok=True)
-                    (root / other).write_bytes(data if other == name else good)
-                with Checkpoints(root, "identity") as made:
-                    found = made.latest(tree)
-                if found is not None and not np.array_equal(found[1]["weights"], tree["weights"]):
-                    raise AssertionError("other weights were restored")
-                return found
-            finally:
-                shutil.rmtree(root, ignore_errors=True)
+    def latest(path: Path) -> object:
+        place = path.parent / FOLDER / name
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, place)
+        try:
+            found = Checkpoints(path.parent, "identity").latest(tree)
+        finally:
+            shutil.rmtree(place.parent)
+        if found is None or not np.array_equal(found[1]["weights"], tree["weights"]):
+            raise AssertionError("other weights were restored")
+        return found
 
-        return latest
-
-    for name, data in files.items():
-        short = name.replace("/", "_")
-        yield Kind(f"checkpoint:{name}", data, short, damage_bytes, read_of(name), named="checkpoints")
+    return Kind("checkpoint", data, name, damage_bytes, latest)
 
 
 def settings() -> Kind:
@@ -344,6 +330,6 @@ def kinds() -> list[Kind]:
             benchmark(),
             state(),
         ),
+        checkpoint(),
         *sb3_model(),
-        *checkpoints(),
     ]

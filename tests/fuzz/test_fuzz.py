@@ -21,7 +21,7 @@ INPUTS = 20
 
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_inputs_end_in_one_sentence_or_are_read_as_they_are(name: str, tmp_path: Path) -> None:
-    inputs = HEAVY.get(name, 4 if name.startswith("checkpoint") else INPUTS)
+    inputs = HEAVY.get(name, INPUTS)
     found = list(try_many(KINDS[name], range(inputs), tmp_path))
     assert not found, "\n".join(f"{one.seed}: {one.what}\n{one.detail}" for one in found)
 
@@ -29,7 +29,7 @@ def test_damaged_inputs_end_in_one_sentence_or_are_read_as_they_are(name: str, t
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_more_damaged_inputs(name: str, tmp_path: Path) -> None:
-    inputs = 10 * HEAVY.get(name, 4 if name.startswith("checkpoint") else INPUTS)
+    inputs = 10 * HEAVY.get(name, INPUTS)
     assert not list(try_many(KINDS[name], range(10**6, 10**6 + inputs), tmp_path))
 
 

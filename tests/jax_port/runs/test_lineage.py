@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
 
 from foundation.files import file_digest
 from jax_port.export.manifest import describe
@@ -16,7 +19,7 @@ from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import lineage
 from jax_port.runs import run as runs
-from jax_port.runs.checkpoints import DIGESTS
+from jax_port.runs.checkpoints import FOLDER, _checksum
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.lineage import SAME_BY_PARTS, ancestor, in_words, weakest
 from jax_port.runs.run_file import shown_proof
@@ -109,23 +112,39 @@ def test_other_code_under_a_new_certificate_is_said_to_be_other_code(
 
 
 def _newest(folder: Path) -> Path:
-    steps = sorted((p for p in (folder / "checkpoints").iterdir() if p.name.isdigit()), key=str)
-    return next((steps[-1] / "about").rglob("*metadata*"), steps[-1] / "about" / "metadata")
+    return max((folder / FOLDER).iterdir(), key=lambda path: int(path.stem))
+
+
+def _rewrite(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]], sign: bool) -> None:
+    """Change what a checkpoint says of itself, and make its checksum anew or not."""
+    with safe_open(file, framework="numpy") as opened:
+        about = json.loads(opened.metadata()["rltrader"])
+    arrays = load_file(file)
+    changed = change(about)
+    if sign:
+        unsigned = {name: value for name, value in changed.items() if name != "checksum"}
+        changed["checksum"] = _checksum(unsigned, arrays)
+    file.write_bytes(save(arrays, metadata={"rltrader": json.dumps(changed)}))
 
 
 def test_a_checkpoint_whose_lineage_was_changed_or_left_out_is_no_proof(folder: Path) -> None:
     file = _newest(folder)
-    about = json.loads(file.read_text())
-    assert about["lineage"][0]["certificate"] == PROOF
-    changed = {**about, "lineage": [{**about["lineage"][0], "code": "0" * 64}]}
-    file.write_text(json.dumps(changed))
-    with pytest.raises(InputError, match=r"is not what was written"):
-        runs.go_on(PLAN, folder, certificate=PROOF)
-    for digests in (folder / "checkpoints").rglob(DIGESTS):
-        digests.unlink()  # who changes a file may take its digest away
-    with pytest.raises(InputError, match=r"this checkpoint is damaged \(its lineage differs\)"):
-        runs.go_on(PLAN, folder, certificate=PROOF)
-    file.write_text(json.dumps({k: v for k, v in about.items() if not k.startswith("lineage")}))
+    whole = file.read_bytes()
+
+    def other_code(about: dict[str, Any]) -> dict[str, Any]:
+        assert about["lineage"][0]["certificate"] == PROOF
+        return {**about, "lineage": [{**about["lineage"][0], "code": "0" * 64}]}
+
+    def without(about: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in about.items() if name != "lineage"}
+
+    for change in (other_code, without):
+        file.write_bytes(whole)
+        _rewrite(file, change, sign=False)
+        with pytest.raises(InputError, match="its checksum differs"):
+            runs.go_on(PLAN, folder, certificate=PROOF)
+    file.write_bytes(whole)
+    _rewrite(file, without, sign=True)  # who changes a file may make its checksum anew
     assert runs.go_on(PLAN, folder, certificate=PROOF)
     assert _about(folder)["certificate"] == UNGATED
 

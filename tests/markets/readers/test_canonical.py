@@ -163,7 +163,7 @@ LINE = "2025-09-02 13:34:00,6468.75,6469,6468,6468.5,50\n"
         pytest.param("\n \n", "bars.csv is empty", id="blank"),
         pytest.param(HEADER, "holds a header and no bars", id="header only"),
         pytest.param(HEADER.rstrip(), "holds a header and no bars", id="header only, no end of line"),
-        pytest.param(ROWS, "line 1: there is no header", id="no header"),
+        pytest.param(ROWS, "there is no header", id="no header"),
         pytest.param(
             (HEADER + ROWS).replace(",", ";"), "separated by ';'; save it with commas", id=";"
         ),
@@ -212,7 +212,7 @@ LINE = "2025-09-02 13:34:00,6468.75,6469,6468,6468.5,50\n"
         ),
         pytest.param(HEADER + "13:34:00" + LINE[19:], "timestamp holds time32", id="time of day"),
         pytest.param(
-            HEADER + "20250902" + LINE[19:], "line 2: timestamp 20250902 is no number of", id="day"
+            HEADER + "20250902" + LINE[19:], "line 2: timestamp 20250902 is a date without", id="day"
         ),
         pytest.param(
             HEADER + "20250902133400" + LINE[19:], "is no number of seconds, milli", id="digits"
