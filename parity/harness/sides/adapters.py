@@ -125,9 +125,11 @@ def gymnax_side(
             observation_space=env.observation_space(params),
         )
 
-    return FunctionalSide(
+    side = FunctionalSide(
         program, read, write, leave_out, convert_action, language, modules_of(make, read)
     )
+    side.made = lambda: made[0] if isinstance(made := make(), tuple) else made
+    return side
 
 
 def functional_side(
@@ -195,9 +197,11 @@ def state_api_side(
 
         return Program(reset, step)
 
-    return FunctionalSide(
+    side = FunctionalSide(
         program, read, write, leave_out, convert_action, language, modules_of(make, read)
     )
+    side.made = make
+    return side
 
 
 def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:
