@@ -100,9 +100,10 @@ def gymnax_side(
         read, write, leave_out, convert_action, language: as for
             :class:`parity.harness.sides.functional.FunctionalSide`.
     """
+    _called("the factory", make)
 
     def program() -> Program:
-        made = _called("the factory", make)()
+        made = make()
         env, params = made if isinstance(made, tuple) else (made, made.default_params)
 
         def step(key: Any, state: Any, action: Any) -> tuple[Any, ...]:
@@ -177,6 +178,7 @@ def state_api_side(
         leave_out, convert_action, language: as for
             :class:`parity.harness.sides.functional.FunctionalSide`.
     """
+    _called("the factory", make)
 
     def program() -> Program:
         env = make()
