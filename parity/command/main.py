@@ -108,6 +108,31 @@ def certificate(certificate: Path) -> None:
     click.echo(f"{certificate} fits the code at hand")
 
 
+@app.command()
+@click.option("--reference", required=True, metavar="MODULE:FACTORY", help="Makes the reference.")
+@click.option("--port", required=True, metavar="MODULE:FACTORY", help="Makes the port.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("parity_pair.py"),
+    show_default=True,
+    help="File to write; one that is there is not replaced.",
+)
+def init(reference: str, port: str, out: Path) -> None:
+    """Look at a Gymnasium and a gymnax environment, and write a first pair to complete."""
+    from foundation.files import write_text
+    from parity.command.scaffold import scaffold
+
+    if out.exists():
+        raise InputError(f"{out} is there already; give another --out")
+    text, todo = scaffold(reference, port)
+    write_text(out, text)
+    click.echo(printable(f"wrote {out}; now:"))
+    for line in todo:
+        click.echo(printable(f"  - {line}"))
+    click.echo(printable(f"then: envparity check {out.stem}:pair"))
+
+
 def main() -> None:
     """Run the command line; bad input prints one sentence and exits with code 2."""
     run_command(app)

@@ -58,7 +58,7 @@ class FieldVerdict:
         name: of the field.
         rule: how it is compared, in words.
         dtypes: of the reference and of the port.
-        verdict: "equal", "rounding", "logic", "contract" (it differs only where an episode ends),
+        verdict: "equal", "rounding", "logic", "contract" (it differs only in last steps),
             "accepted" (what differs is covered by an accepted difference), "drawn" (drawn within the
             step, and left to the two-sample tests) or "not compared".
         compared: cases.

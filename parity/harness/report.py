@@ -17,7 +17,7 @@ def rounding_words(one: FieldVerdict) -> str:
     """Return how much a field differs by rounding, in words."""
     many = f"{one.rounding:,} of {one.compared:,} cases"
     if not one.largest_ulps:
-        return f"rounding: {one.name} is on the other side of a threshold in {many}"
+        return f"rounding: {one.name} falls on the other side of a threshold in {many}"
     return f"rounding: {one.name} by up to {one.largest:.2g} ({one.largest_ulps:.0f} ulps) in {many}"
 
 

@@ -84,6 +84,8 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
             columns[name] = as_numbers(f"{what} {name}", np.stack([np.asarray(v) for v in values]))
         except KeyError:
             raise InputError(f"{what} has {name} in one step and not in another") from None
+        except InputError:
+            raise
         except ValueError:
             shapes = sorted({np.shape(value) for value in values})
             raise InputError(f"{what} {name} changes its shape: {shapes}; it must be fixed") from None

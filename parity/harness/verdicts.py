@@ -11,6 +11,7 @@ from parity.harness.free_run import FreeRun
 from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Accepted
 from parity.harness.shrink import smallest_cases
+from parity.harness.trees import Array
 
 AT_ENDS = ("reward", "terminated", "truncated")
 
@@ -55,7 +56,7 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
         one.logic += int(((labels.labels == LOGIC) & ~covered).sum())
         one.beyond += int((labels.beyond & (labels.labels != LOGIC) & ~covered).sum())
         one.accepted += int((bad & covered).sum())
-        rounding = np.where(labels.labels == ROUNDING, labels.apart, 0.0)
+        rounding = np.where((labels.labels == ROUNDING) & ~_flipped(part), labels.apart, 0.0)
         row = int(np.argmax(rounding)) if len(rounding) else 0
         if len(rounding) and rounding[row] > one.largest:
             one.largest, one.largest_ulps = float(rounding[row]), float(labels.ulps[row])
@@ -69,6 +70,17 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
         ]
         one.why = "; ".join(reasons)
     one.verdict = _verdict(one, name in AT_ENDS and only_at_ends(evidence, name))
+
+
+def _flipped(evidence: Evidence) -> Array:
+    """Return where rounding put a flag on the other side of a threshold: how far numbers then are apart
+    says nothing of rounding."""
+    flips = [
+        (one.labels == ROUNDING) & (one.ulps == 0)
+        for name, one in evidence.labels.items()
+        if evidence.native.reference.fields[name].dtype.kind != "f"
+    ]
+    return np.asarray(np.any(flips, axis=0) if flips else np.zeros(len(evidence.cases), bool))
 
 
 def _verdict(one: FieldVerdict, at_ends: bool) -> str:

@@ -90,6 +90,10 @@ def check(words: Sequence[str], lenient: bool = False) -> None:
         rest = rest[: rest.index(">")]
     if name == "rltrader":
         _click(import_module("rltrader.__main__").app, rest, lenient)
+    elif name == "envparity":
+        _click(import_module("parity.command.main").app, rest, lenient)
+    elif name in ("python", "python3") and rest[:2] == ["-m", "parity"]:
+        _click(import_module("parity.command.main").app, rest[2:], lenient)
     elif name == "nox":
         _nox(rest, lenient)
     elif name in ("python", "python3") and rest[:1] == ["-m"]:
@@ -266,7 +270,8 @@ def _pip(rest: Sequence[str]) -> None:
 def options() -> frozenset[str]:
     """Return every option of every command of the project."""
     found: set[str] = set()
-    commands: list[click.Command] = [import_module("rltrader.__main__").app]
+    modules = ("rltrader.__main__", "parity.command.main")
+    commands: list[click.Command] = [import_module(name).app for name in modules]
     for path in sorted(ROOT.glob("*/**/*.py")):
         package = path.relative_to(ROOT).parts[0]
         if package in PACKAGES:
@@ -301,7 +306,7 @@ def check_page(page: Page) -> Iterator[Fault]:
                 except CommandError as error:
                     yield Fault(page.name, block.line + line, f"{shlex.join(words)}: {error}")
     for line, span in page.spans:
-        if re.match(r"rltrader [a-z-]|nox -|python -m |pip install ", span):
+        if re.match(r"rltrader [a-z-]|envparity [a-z-]|nox -|python -m |pip install ", span):
             for _, words in split(span):
                 try:
                     check(words, lenient=True)

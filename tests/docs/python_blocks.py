@@ -78,7 +78,7 @@ def run(page: Page) -> Iterator[Fault]:
     with tempfile.TemporaryDirectory() as folder:
         programs = Path(folder) / "bin"
         programs.mkdir()
-        for name, module in (("python", ""), ("rltrader", " -m rltrader")):
+        for name, module in (("python", ""), ("rltrader", " -m rltrader"), ("envparity", " -m parity")):
             shim = programs / name
             shim.write_text(f'#!/bin/sh\nexec "{sys.executable}"{module} "$@"\n')
             shim.chmod(0o755)

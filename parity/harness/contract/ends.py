@@ -22,10 +22,11 @@ def ask_ends(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
 
 
 def only_at_ends(evidence: list[Evidence], name: str) -> bool:
-    """Say whether a field is wrong in steps that end an episode on the reference and in no other."""
+    """Say whether a field is wrong in steps that end an episode on both sides and in no other."""
     wrong = np.concatenate([one.wrong(name) for one in evidence])
-    ended = np.concatenate([(one.double or one.native).reference.ended for one in evidence])
-    return bool(wrong.any() and not (wrong & ~ended).any() and ended.sum() > wrong.sum() // 2)
+    arms = [one.double or one.native for one in evidence]
+    ended = np.concatenate([arm.reference.ended & arm.port.ended for arm in arms])
+    return bool(wrong.any() and not (wrong & ~ended).any())
 
 
 def _reward(evidence: list[Evidence]) -> Answer:

@@ -40,8 +40,10 @@ class _Certificate(Struct):
 
 def environments(side: Side) -> list[str]:
     """Return the modules that a side's environment is defined in."""
-    defined = getattr(side, "defined_in", None)
-    return [] if defined is None else sorted(defined())
+    environment = side.environment()
+    inner = getattr(environment, "unwrapped", environment)
+    classes = {*type(environment).__mro__, *type(inner).__mro__}
+    return sorted({one.__module__ for one in classes} - {"builtins", "typing", "abc", "__main__"})
 
 
 def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
@@ -52,7 +54,8 @@ def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
         report: what was found.
         module: the module in which the pair is declared.
     """
-    modules = sorted({module, *pair.reference.sources, *pair.port.sources} - {"__main__"})
+    sides = {*pair.reference.sources, *pair.port.sources}
+    modules = sorted({module, *sides, "parity.harness.verify"} - {"__main__"})
     defined = sorted({*environments(pair.reference), *environments(pair.port)})
     files, packages = sources(modules, defined)
     return {

@@ -100,9 +100,10 @@ def gymnax_side(
         read, write, leave_out, convert_action, language: as for
             :class:`parity.harness.sides.functional.FunctionalSide`.
     """
+    _called("the factory", make)
 
     def program() -> Program:
-        made = _called("the factory", make)()
+        made = make()
         env, params = made if isinstance(made, tuple) else (made, made.default_params)
 
         def step(key: Any, state: Any, action: Any) -> tuple[Any, ...]:
@@ -125,9 +126,11 @@ def gymnax_side(
             observation_space=env.observation_space(params),
         )
 
-    return FunctionalSide(
+    side = FunctionalSide(
         program, read, write, leave_out, convert_action, language, modules_of(make, read)
     )
+    side.made = lambda: made[0] if isinstance(made := make(), tuple) else made
+    return side
 
 
 def functional_side(
@@ -175,6 +178,7 @@ def state_api_side(
         leave_out, convert_action, language: as for
             :class:`parity.harness.sides.functional.FunctionalSide`.
     """
+    _called("the factory", make)
 
     def program() -> Program:
         env = make()
@@ -195,9 +199,11 @@ def state_api_side(
 
         return Program(reset, step)
 
-    return FunctionalSide(
+    side = FunctionalSide(
         program, read, write, leave_out, convert_action, language, modules_of(make, read)
     )
+    side.made = make
+    return side
 
 
 def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ class FunctionalSide:
         language: what it is, in a word or two.
         sources: modules that its code lies in.
         batch: rows that are stepped in one call.
+        made: () -> the object whose methods the functions are, None if they are of none.
     """
 
     make: Callable[[], Program]
@@ -82,6 +83,7 @@ class FunctionalSide:
     language: str = "JAX"
     sources: tuple[str, ...] = ()
     batch: int = BATCH
+    made: Callable[[], Any] | None = None
     _compiled: dict[bool, _Compiled] = field(default_factory=dict, init=False)
     _info: set[str] = field(default_factory=set, init=False)
 
@@ -89,6 +91,10 @@ class FunctionalSide:
     def can_write(self) -> bool:
         """Whether it can be put in a state: always, a state is a value."""
         return True
+
+    def environment(self) -> object:
+        """Return an object of the environment's class, None where there are functions alone."""
+        return None if self.made is None else self.made()
 
     def spaces(self) -> Mapping[str, Space | None]:
         """Return the declared spaces."""

@@ -69,6 +69,10 @@ class MutableSide:
             self._envs[double] = self._new(double)
         return self._envs[double]
 
+    def environment(self) -> object:
+        """Return the environment."""
+        return self._env(False)
+
     def spaces(self) -> Mapping[str, Space | None]:
         """Return the declared spaces."""
         env = self._env(False)

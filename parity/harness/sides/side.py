@@ -113,6 +113,10 @@ class Side(Protocol):
         """Modules that its code lies in, for the certificate."""
         ...
 
+    def environment(self) -> object:
+        """Return an object whose class the environment is defined in; None if there is none."""
+        ...
+
     def native(self) -> Mapping[str, np.dtype[Any]]:
         """Return the dtype of every state field, as the side holds it in mid-episode."""
         ...

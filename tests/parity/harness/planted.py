@@ -49,12 +49,14 @@ def source(pair: str) -> str:
 def constants(pair: str) -> list[Planted]:
     """Return a fault for every constant that a step uses: it is changed by one part in a million."""
     skip = {"goal_velocity", "masscart"}  # zero, and not used by the step
+    clips = {"min_action", "max_action", "max_torque"}  # only actions beyond the bounds reach them
     faults = []
     for line in source(pair).split("\n"):
         name, colon, rest = line.strip().partition(": float = ")
         if colon and name not in skip:
             value = rest.partition("  #")[0]
-            faults.append(Planted(pair, line, f"    {name}: float = ({value}) * {TINY}"))
+            label = "actions beyond the bounds" if name in clips else "logic"
+            faults.append(Planted(pair, line, f"    {name}: float = ({value}) * {TINY}", label))
     return faults
 
 

@@ -1,0 +1,25 @@
+"""Names of the questions that every verification answers, in the order of its report."""
+
+from __future__ import annotations
+
+QUESTIONS = (
+    "free run",
+    "reset distribution",
+    "restart only at an end",
+    "restart after an end",
+    "final observation",
+    "reward on the last step",
+    "terminated or truncated",
+    "step after the end",
+    "observation dtype and shape",
+    "observation bounds",
+    "observations stay inside their bounds",
+    "action space",
+    "actions beyond the bounds",
+    "the same seed twice",
+    "eager against jitted",
+    "one environment against a batch",
+    "draws within a step",
+    "the reference's state is complete",
+)
+"""An accepted difference names one of these, or a field."""

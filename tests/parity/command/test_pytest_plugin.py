@@ -1,0 +1,34 @@
+"""The plugin of pytest: one test an aspect, and a failure that names it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_pair_is_one_test_an_aspect(tmp_path: Path) -> None:
+    (tmp_path / "test_ships.py").write_text(
+        "from tests.parity.command.small_pairs import heavy as test_heavy, honest as test_honest\n"
+    )
+    command = ["-q", "-p", "parity.command.pytest_plugin", "-p", "no:cacheprovider"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest", *command, "--envparity-transitions", "300", "test_ships.py"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "JAX_NUMPY_RANK_PROMOTION": "allow",
+            "JAX_NUMPY_DTYPE_PROMOTION": "standard",
+        },
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "FAILED test_ships.py::test_heavy::field speed - speed differs by logic" in shown
+    assert "test_honest" not in shown
+    failed, passed = (int(shown.split(f" {word}")[0].split()[-1]) for word in ("failed", "passed"))
+    assert failed >= 3
+    assert passed >= 20

@@ -1,0 +1,147 @@
+"""Environments of other kinds: one state for all, actions of several parts, restarts of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from foundation.errors import InputError
+from parity import Pair, Port, Program, Reference, integer, real, verify
+
+FEW: dict[str, Any] = {"transitions": 200, "resets": 200}
+
+
+class Tank(gymnasium.Env):  # type: ignore[type-arg]
+    """Fills by a rate and a boost: its action has two parts, its state an array and a counter."""
+
+    def __init__(self) -> None:
+        box = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.action_space = gymnasium.spaces.Dict({"rate": box, "boost": gymnasium.spaces.Discrete(3)})
+        self.observation_space = gymnasium.spaces.Box(-100.0, 100.0, (2,), np.float32)
+        self.level, self.count = np.zeros(2), 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.level, self.count = self.np_random.uniform(-1, 1, 2), 0
+        return self.level.astype(np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.level = self.level * 0.9 + action["rate"] * (1 + 0.5 * float(action["boost"]))
+        self.count += 1
+        over = bool((np.abs(self.level) > 3).any())
+        return self.level.astype(np.float32), float(self.level.sum()), over, self.count >= 10, {}
+
+
+@dataclass
+class Whole:
+    """What the port's functions hand from one to the next."""
+
+    level: Any
+    count: Any
+    obs: Any
+    reward: Any
+    done: Any
+    cut: Any
+
+
+jax.tree_util.register_dataclass(Whole, ["level", "count", "obs", "reward", "done", "cut"], [])
+
+
+class TankPort:
+    """The port, with ``reset(key)`` and ``step(state, action)`` that return one state."""
+
+    def __init__(self, decay: float = 0.9) -> None:
+        self.decay = decay
+
+    def reset(self, key: Any) -> Whole:
+        level = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
+        zero, no = jnp.zeros_like(level[0]), jnp.asarray(False)
+        return Whole(level, jnp.asarray(0, jnp.int32), level.astype(jnp.float32), zero, no, no)
+
+    def step(self, state: Whole, action: Any) -> Whole:
+        level = state.level * self.decay + action["rate"] * (1 + 0.5 * action["boost"])
+        count = state.count + 1
+        over = (jnp.abs(level) > 3).any()
+        return Whole(level, count, level.astype(jnp.float32), level.sum(), over, count >= 10)
+
+
+def pair(port: TankPort) -> Pair:
+    def put(tank: Any, state: dict[str, Any]) -> None:
+        tank.level, tank.count = state["level"].copy(), int(state["count"])
+
+    return Pair(
+        name="a tank",
+        reference=Reference.gymnasium(
+            Tank, lambda tank: {"level": tank.level, "count": tank.count}, put
+        ),
+        port=Port.state_api(
+            lambda: port,
+            read=lambda state: {"level": state.level, "count": state.count},
+            write=lambda state, fields: replace(state, **fields),
+            truncated="cut",
+        ),
+        state={"level": real(-3, 3), "count": integer(0, 9)},
+    )
+
+
+def test_array_states_and_actions_of_two_parts_are_compared() -> None:
+    report = verify(pair(TankPort()), **FEW)
+    assert report.passed, str(report)
+    assert report.field("level").verdict == "rounding"
+    assert report.answer("restart after an end").status == "not asked"
+
+
+def test_a_fault_in_such_a_port_is_found_with_its_action() -> None:
+    report = verify(pair(TankPort(0.9 * (1 + 1e-6))), **FEW)
+    assert report.field("level").verdict == "logic"
+    case = report.field("level").smallest
+    assert case is not None
+    assert set(case.action) == {"action.rate", "action.boost"}
+
+
+def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be() -> None:
+    """Many environments restart within the step, and show the next episode's first moment."""
+    from tests.parity.harness import lander
+
+    class Restarting(lander.Ship):
+        def step(self, action: int) -> Any:
+            obs, reward, landed, cut, info = super().step(action)
+            return (self.reset(1) if landed or cut else obs), reward, landed, cut, info
+
+    side = lander.mutable()
+    side.make, side.hands_out_final = Restarting, False
+    report = verify(lander.pair(side), **FEW)
+    height = report.field("height")
+    assert report.passed, str(report)
+    assert 0 < height.compared < report.field("reward").compared
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Port.gymnax(3), "the factory of a side is a int; give a function that makes one"),
+        (
+            lambda: Reference.gymnasium(
+                lambda: gymnasium.wrappers.TimeLimit(Tank(), 5), lambda tank: tank.level
+            ).reset(np.arange(2)),
+            "read returns a ndarray; return a mapping of names to values",
+        ),
+        (
+            lambda: Reference.gymnasium(Tank, lambda tank: {"reward": tank.count}).reset(np.arange(1)),
+            "a field of the state is called reward, which a step returns; rename it",
+        ),
+        (
+            lambda: Port.functional(lambda: Program(None, None)).reset(np.arange(1)),  # type: ignore[arg-type]
+            "not callable",
+        ),
+    ],
+)
+def test_what_is_no_side_is_refused(make: Any, words: str) -> None:
+    with pytest.raises((InputError, TypeError), match=words):
+        make()
