@@ -189,6 +189,21 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def advisor_server(session: nox.Session) -> None:
+    """Ask a tiny model, made here, behind ``transformers serve``; installs transformers."""
+    install(session, "test")
+    session.install("-c", CONSTRAINTS, "transformers>=5.2", "accelerate", "fastapi", "uvicorn")
+    session.run("pytest", "tests/markets/advice/test_real_server.py", *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def fusion_parity(session: nox.Session) -> None:
+    """Hold the fusion in JAX, PyTorch and C# against its reference on 100,000 decisions."""
+    install(session, "reference")
+    session.run("python", "-m", "parity.fusion", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
     install(session, "test")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rltrader.advice.comparing import RULES, fusion_settings
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 
@@ -42,7 +43,22 @@ def export() -> None:
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
 @click.option("--agent", type=click.IntRange(min=0), help="Which of a run's policies, from 0.")
 @click.option("--symbol", help="Contract to trade; by default that of the training data.")
-def bundle(source: Path, to: Path, agent: int | None, symbol: str | None) -> None:
+@click.option(
+    "--fusion",
+    type=click.Choice(RULES),
+    help="Rule by which a live strategy fuses the policy with the service's advice; none by default.",
+)
+@click.option(
+    "--fusion-set", multiple=True, metavar="NAME=VALUE", help="Another setting of the fusion."
+)
+def bundle(
+    source: Path,
+    to: Path,
+    agent: int | None,
+    symbol: str | None,
+    fusion: str | None,
+    fusion_set: tuple[str, ...],
+) -> None:
     """Write SOURCE, a run or a policy file, as a bundle for PyTorch, SB3, ONNX and NinjaTrader.
 
     Exit code 2 means bad input.
@@ -53,7 +69,11 @@ def bundle(source: Path, to: Path, agent: int | None, symbol: str | None) -> Non
     console = report_console(stderr=True)
     with console.status("exporting") as status:
         manifest = write(
-            find_policy(source, agent), to, symbol, lambda name: status.update(f"writing {name}")
+            find_policy(source, agent),
+            to,
+            symbol,
+            lambda name: status.update(f"writing {name}"),
+            None if fusion is None else fusion_settings(fusion, fusion_set),
         )
     if manifest["certificate"] == "ungated":
         console.print(

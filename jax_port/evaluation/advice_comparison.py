@@ -8,6 +8,7 @@ that are tried.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.advised import Advised
@@ -167,7 +169,8 @@ class Gain:
 
     Attributes:
         mean: over days and policies.
-        low, high: a 95% interval, NaN with fewer than two blocks of days.
+        low, high: a 95% interval of Student's t on the bootstrap's standard error; NaN with fewer
+            than two blocks of days.
         p: two-sided, of a mean of zero; NaN likewise.
     """
 
@@ -185,12 +188,14 @@ def gain(played: Played, bare: Played, chosen: NDArray[np.bool_]) -> Gain:
     mean = float(difference.mean())
     if len(difference) < 2 * BLOCK_DAYS:
         return Gain(mean, np.nan, np.nan, np.nan)
-    means = block_means(difference)
-    low, high = np.percentile(means, (2.5, 97.5))
     if not difference.any():
         return Gain(mean, 0.0, 0.0, 1.0)
-    beyond = int((np.abs(means - mean) >= abs(mean)).sum())
-    return Gain(mean, float(low), float(high), (1 + beyond) / (1 + RESAMPLES))
+    # Few blocks scatter too little, and say too surely what they say: Student's t, and its correction.
+    blocks = len(difference) / BLOCK_DAYS
+    error = float(block_means(difference).std()) * math.sqrt(blocks / (blocks - 1))
+    reach = float(stats.t.ppf(0.975, blocks - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, blocks - 1))
+    return Gain(mean, mean - reach, mean + reach, p)
 
 
 def block_means(values: Floats, block: int = BLOCK_DAYS, seed: int = 0) -> Floats:

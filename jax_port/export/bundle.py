@@ -20,6 +20,7 @@ from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import Policy, load_policy
 from markets import InputError
+from markets.advice.fusion import FusionSettings
 
 POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"
 FILES = (POLICY, STATE, MODULE, PROGRAM, ONNX, MODEL, NORMALIZER, GOLDEN)
@@ -47,7 +48,11 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
 
 
 def export(
-    source: Path, to: Path, symbol: str | None = None, tell: Tell = lambda what: None
+    source: Path,
+    to: Path,
+    symbol: str | None = None,
+    tell: Tell = lambda what: None,
+    fusion: FusionSettings | None = None,
 ) -> dict[str, Any]:
     """Write a policy file as a bundle and return its manifest.
 
@@ -58,9 +63,11 @@ def export(
         to: the bundle's folder; must not exist, or be empty.
         symbol: contract to trade; by default that of the training data.
         tell: told the name of each file before it is written.
+        fusion: how a live strategy fuses the policy with a service's advice; None for the bare policy.
 
     Raises:
-        InputError: the policy can't be read, fits no contract, or the place is taken.
+        InputError: the policy can't be read, fits no contract, the place is taken, or the fusion needs
+            what a live policy is not told.
     """
     policy = load_policy(source)
     check_policy(policy)
@@ -68,6 +75,13 @@ def export(
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
     manifest = describe(policy, contract, {"file": source.name, "sha256": file_digest(source)})
+    if fusion is not None:
+        if fusion.rule == "veto":
+            raise InputError(
+                "the fusion rule veto goes by the account's losses, which a live policy is not told; "
+                "choose another, such as gated"
+            )
+        manifest["fusion"] = fusion.to_dict()
     with atomic_folder(to) as made:
         for name, write in _writers(policy, manifest, source).items():
             tell(name)

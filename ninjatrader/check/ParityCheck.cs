@@ -5,6 +5,7 @@
 //   mono ParityCheck.exe decide BUNDLE IN OUT       every stage of decisions on given observations, in binary
 //   mono ParityCheck.exe clock BUNDLE IN OUT        New York minutes of UTC times, in binary
 //   mono ParityCheck.exe fuse SETTINGS IN OUT       fused decisions on given ones, in binary
+//   mono ParityCheck.exe advised BUNDLE BARS MS OUT decisions with a service's advice, MS apart, in binary
 //   mono ParityCheck.exe latency BUNDLE COUNT       microseconds of single decisions, as JSON
 // Exit code 0 means the same, 1 something beyond a limit, 2 bad input.
 // A first argument --culture=de-DE does it under that culture, which must not change a number.
@@ -39,13 +40,15 @@ namespace RLTrader
                 if (args.Length == 4 && args[0] == "decide") return Decide(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "features") return StreamFile(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "clock") return Clock(args[2], args[3]);
+                if (args.Length == 5 && args[0] == "advised")
+                    return AdviceCheck.Run(args[1], args[2], args[3], args[4]);
                 if (args.Length == 4 && args[0] == "fuse") return FusionCheck.Run(args[1], args[2], args[3]);
                 int count;
                 if (args.Length == 3 && args[0] == "latency"
                     && int.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out count))
                     return Latency(args[1], count);
                 return Refuse("usage: ParityCheck golden BUNDLE | golden BUNDLE BARS DAY | features BUNDLE BARS OUT"
-                    + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | fuse SETTINGS IN OUT | latency BUNDLE COUNT");
+                    + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | fuse SETTINGS IN OUT | advised BUNDLE BARS MS OUT | latency BUNDLE COUNT");
             }
             catch (BundleException error) { return Refuse("error: " + error.Message); }
             catch (IOException error)

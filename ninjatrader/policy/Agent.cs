@@ -24,7 +24,7 @@ namespace RLTrader
         private readonly int preload;
 
         /// <summary>Read a bundle's folder; throws BundleException where anything in it is not understood.</summary>
-        public Agent(string folder) : this(new PolicyRunner(folder), FeatureStream.Preload) { }
+        public Agent(string folder) : this(AdvisedPolicy.Load(folder), FeatureStream.Preload) { }
 
         /// <param name="preload">Bars of the session before the first decision of a strategy.</param>
         public Agent(IPolicy policy, int preload)
@@ -50,7 +50,10 @@ namespace RLTrader
         /// <summary>Take a finished bar; false where the session does not keep it.</summary>
         public bool OnBar(DateTime openUtc, double high, double low, double close, double volume)
         {
-            return Stream.Add(openUtc, high, low, close, volume);
+            bool kept = Stream.Add(openUtc, high, low, close, volume);
+            IWatchesBars watcher = Policy as IWatchesBars;
+            if (kept && watcher != null) watcher.Bar(openUtc, high, low, close, Stream.Newest);
+            return kept;
         }
 
         /// <summary>Return the action at the close of the newest bar, from the bars before it and the position at

@@ -56,6 +56,11 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract]:
         InputError: there is no bundle, or it is not the log's.
     """
     manifest = read_manifest(folder)
+    if "fusion" in manifest:
+        raise InputError(
+            f"{folder}: its decisions are fused with a service's advice, which a log does not hold; "
+            "a replay takes logs of a bare policy"
+        )
     path = folder / POLICY
     policy = load_policy(path)
     digest = file_digest(path)

@@ -39,6 +39,10 @@ COMMANDS = {
         "rltrader.advice.tables:replay",
         "Read the transcripts of TABLE again, without a model, and hold them against its advice.",
     ),
+    "serve": Lazy(
+        "rltrader.advice.serving:serve",
+        "Answer a live strategy's questions on this machine, until stopped.",
+    ),
     "show": Lazy("rltrader.advice.tables:show", "Show what TABLE holds, what it cost and took."),
 }
 

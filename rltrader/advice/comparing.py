@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
     from jax_port.evaluation.advised import Advised
     from jax_port.ppo.policy import Policy
+    from markets.advice.fusion import FusionSettings
 
 Command = Callable[..., None]
 RULES = ("weighted", "gated", "agreement", "veto", "alone")
@@ -81,14 +82,19 @@ def read_advised(market: PreparedMarket, policy: Policy, options: dict[str, Any]
     check_market(table, view_of(market, policy.config), options["advice"])
     latency = options["latency"]
     bars = lay(table, market.timestamps_ns, None if latency is None else 1000 * latency)
-    return Advised(bars, _settings(options))
+    return Advised(bars, fusion_settings(options["fusion"], options["fusion_set"]))
 
 
-def _settings(options: dict[str, Any]) -> Any:
+def fusion_settings(rule: str, changes: Sequence[str]) -> FusionSettings:
+    """Return a fusion from a rule and NAME=VALUE texts.
+
+    Raises:
+        InputError: a name is unknown, or a value makes no sense.
+    """
     from markets.advice.fusion import FusionSettings
 
-    values = FusionSettings(rule=options["fusion"]).to_dict()
-    for text in options["fusion_set"]:
+    values = FusionSettings(rule=rule).to_dict()
+    for text in changes:
         name, equals, value = text.partition("=")
         if not equals or name not in values or name == "rule":
             names = ", ".join(name for name in values if name != "rule")

@@ -51,6 +51,14 @@ def test_a_planted_gain_is_found_and_noise_is_not() -> None:
     assert gain(bare, bare, ALL).p == 1.0
 
 
+@pytest.mark.parametrize("days", [20, 60])
+def test_of_noise_no_more_is_found_than_promised(days: int) -> None:
+    rng = np.random.default_rng(3)
+    nothing = played(np.zeros((1, days)))
+    p = [gain(played(rng.normal(size=(1, days))), nothing, np.ones(days, bool)).p for _ in range(150)]
+    assert np.mean(np.array(p) < 0.05) < 0.1
+
+
 def test_blocks_widen_the_interval_of_days_that_hang_together() -> None:
     steps = np.random.default_rng(1).normal(size=120)
     together = np.repeat(steps, 5)

@@ -1,0 +1,153 @@
+"""A local service that a live strategy asks over HTTP: recent bars in, advice on the newest out.
+
+It listens on this machine alone. A strategy asks in the background and never waits, so a slow answer
+costs nothing but its own use. The body of ``POST /ask`` is::
+
+    {"symbol": "ES", "tick": 0.25, "bars": [[MINUTE, HIGH, LOW, CLOSE, FEATURE...], ...]}
+
+with minutes since 1970 of each bar's open and the eleven features; the answer holds hold, buy, sell,
+confidence and reason. Where there is no advice the answer is 204, without a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from markets.advice.answers import Advice
+from markets.advice.client import ChatSettings, open_session
+from markets.advice.prompt import PromptSettings, question
+from markets.advice.rules import RulesAdvisor
+from markets.advice.view import MarketView
+from markets.bars import FEATURES
+
+MOST_BYTES = 1024 * 1024
+MOST_BARS = 1000
+NS_PER_MINUTE = 60_000_000_000
+PORT = 8711
+COLUMNS = 4 + len(FEATURES)
+
+AskFn = Callable[[MarketView], Advice | None]
+
+
+class LiveQuestion(msgspec.Struct, forbid_unknown_fields=True):
+    """What a strategy sends."""
+
+    symbol: Annotated[str, msgspec.Meta(max_length=20, pattern="^[A-Z0-9]+$")]
+    tick: Annotated[float, msgspec.Meta(gt=0)]
+    bars: Annotated[
+        list[Annotated[list[float], msgspec.Meta(min_length=COLUMNS, max_length=COLUMNS)]],
+        msgspec.Meta(min_length=1, max_length=MOST_BARS),
+    ]
+
+
+def view_of(asked: LiveQuestion) -> MarketView:
+    """Return a strategy's bars as an advisor sees a market.
+
+    Raises:
+        ValueError: the bars do not rise in time, or lie outside 1990 to 2059.
+    """
+    values = np.array(asked.bars, np.float64)
+    minutes = values[:, 0]
+    if (np.diff(minutes) <= 0).any() or minutes[0] < 10_000_000 or minutes[-1] > 50_000_000:
+        raise ValueError("the bars' minutes do not rise, or are no minutes since 1970")
+    return MarketView(
+        asked.symbol,
+        asked.tick,
+        minutes.astype(np.int64) * NS_PER_MINUTE,
+        values[:, 1],
+        values[:, 2],
+        values[:, 3],
+        values[:, 4:].astype(np.float32),
+        0,
+    )
+
+
+def ask_rules(view: MarketView) -> Advice:
+    """Return the rules' advice on the newest bar."""
+    made = RulesAdvisor().advise(view, np.array([len(view) - 1]))
+    hold, buy, sell = map(float, made.probabilities[0])
+    return Advice(hold, buy, sell, float(made.confidence[0]), made.reasons[0])
+
+
+def ask_chat(settings: ChatSettings, prompt: PromptSettings) -> AskFn:
+    """Return what asks a server about the newest bar; None where it gives no advice."""
+
+    async def ask(text: str, name: str) -> Advice | None:
+        async with open_session(settings) as session:
+            return (await session.ask(text, name)).advice
+
+    def run(view: MarketView) -> Advice | None:
+        text = question(view, len(view) - 1, prompt)
+        return asyncio.run(ask(text, f"live-{view.digest[:32]}"))
+
+    return run
+
+
+class AdviceService(ThreadingHTTPServer):
+    """The service; ``with`` starts and ends it in a thread, or call ``serve_forever``."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, ask: AskFn, port: int = PORT) -> None:
+        self.ask = ask
+        self.counts = {"asked": 0, "advice": 0}
+        self._counting = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def address(self) -> str:
+        """Where a strategy asks."""
+        return f"http://127.0.0.1:{self.server_port}/ask"
+
+    def count(self, good: bool) -> None:
+        """Count a question."""
+        with self._counting:
+            self.counts["asked"] += 1
+            self.counts["advice"] += good
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: AdviceService
+    timeout = 10
+
+    def log_message(self, *args: object) -> None:
+        """Write nothing."""
+
+    def do_POST(self) -> None:
+        """Answer a question."""
+        size = self.headers.get("Content-Length", "")
+        if self.path != "/ask" or not size.isascii() or not size.isdecimal():
+            self._reply(400, b"ask with POST /ask and a Content-Length\n")
+            return
+        if int(size) > MOST_BYTES:
+            self._reply(413, b"a question is at most 1 MiB\n")
+            return
+        try:
+            view = view_of(msgspec.json.decode(self.rfile.read(int(size)), type=LiveQuestion))
+        except (ValueError, RecursionError, msgspec.DecodeError) as error:
+            self._reply(400, f"{error}\n".encode("utf-8", "replace"))
+            return
+        try:
+            advice = self.server.ask(view)
+        except (ValueError, OSError):  # the server behind it refuses or has gone
+            advice = None
+        self.server.count(advice is not None)
+        if advice is None:
+            self._reply(204, b"")
+        else:
+            self._reply(200, msgspec.json.encode(advice))
+
+    def _reply(self, code: int, body: bytes) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json" if code == 200 else "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

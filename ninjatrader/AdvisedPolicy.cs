@@ -1,0 +1,115 @@
+// A policy fused with the advice of a service on this machine. It never waits: an answer that has not come by the
+// close of a bar is not there for that bar, and the bare policy decides.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Text;
+
+namespace RLTrader
+{
+    /// <summary>A policy that is told of every bar of the session, before it is asked to decide on it.</summary>
+    public interface IWatchesBars
+    {
+        void Bar(DateTime openUtc, double high, double low, double close, double[] features);
+    }
+
+    /// <summary>The policy of a bundle whose manifest holds fusion settings.</summary>
+    public sealed class AdvisedPolicy : IPolicy, IWatchesBars
+    {
+        public const string DefaultAddress = "http://127.0.0.1:8711/ask";
+
+        /// <summary>Environment variable with another address of the service.</summary>
+        public const string AddressVariable = "RLTRADER_ADVICE";
+
+        // What the service is sent: an hour for its usual ATR, and a window before that.
+        private const int Sent = 80;
+        private const int Deadline = 55000;
+
+        private readonly IPolicy inner;
+        private readonly AdviceClient client;
+        private readonly Queue<string> bars = new Queue<string>();
+        private readonly double[] chances;
+        private long bar, minute, lastAsked = long.MinValue / 2;
+
+        public readonly FusionSettings Settings;
+
+        public AdvisedPolicy(IPolicy inner, FusionSettings settings, AdviceClient client)
+        {
+            this.inner = inner;
+            this.client = client;
+            Settings = settings;
+            chances = new double[inner.Manifest.Actions];
+        }
+
+        /// <summary>Read a bundle; a plain policy where its manifest holds no fusion.</summary>
+        public static IPolicy Load(string folder)
+        {
+            PolicyRunner policy = new PolicyRunner(folder);
+            object manifest = Json.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json"), Encoding.UTF8));
+            if (!Json.Has(manifest, "fusion")) return policy;
+            FusionSettings settings = FusionSettings.Of(Json.Get(manifest, "fusion"));
+            if (settings.Rule == "veto")
+                throw new BundleException("fusion rule veto is for evaluation; export the policy with another");
+            string address = Environment.GetEnvironmentVariable(AddressVariable);
+            return new AdvisedPolicy(policy, settings,
+                new AdviceClient(string.IsNullOrEmpty(address) ? DefaultAddress : address, Deadline));
+        }
+
+        public Manifest Manifest { get { return inner.Manifest; } }
+
+        /// <summary>The bare policy's logits of the last decision.</summary>
+        public double[] Logits { get { return inner.Logits; } }
+
+        /// <summary>The bare policy's action of the last decision.</summary>
+        public int Bare { get; private set; }
+
+        /// <summary>What the last decision was made on.</summary>
+        public Situation Given { get; private set; }
+
+        public AdviceClient Client { get { return client; } }
+
+        public void Bar(DateTime openUtc, double high, double low, double close, double[] features)
+        {
+            bar++;
+            minute = (long)Math.Floor((openUtc - BarFile.Epoch).TotalMinutes);
+            StringBuilder text = new StringBuilder("[").Append(minute);
+            foreach (double x in new[] { high, low, close }) Append(text, x);
+            foreach (double x in features) Append(text, x);
+            bars.Enqueue(text.Append(']').ToString());
+            if (bars.Count > Sent) bars.Dequeue();
+        }
+
+        public int Decide(float[] observation, bool[] mask)
+        {
+            Bare = inner.Decide(observation, mask);
+            LiveAdvice advice = client.Newest;
+            Situation given = new Situation { Advice = new float[] { 1, 0, 0 }, Left = 1 };
+            if (advice != null && advice.Minute < minute)
+            {
+                given.Advice = advice.Chances;
+                given.Confidence = advice.Confidence;
+                given.Fresh = Settings.Freshness((int)Math.Min(minute - advice.Minute - 1, int.MaxValue));
+            }
+            Given = given;
+            int action = Fusion.Fuse(inner.Logits, mask, given, Settings, chances);
+            bool entry = Bare == PositionTracker.Buy || Bare == PositionTracker.Sell;
+            bool due = bar % Settings.Every == 0 || (Settings.AtEntries && entry);
+            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question())) lastAsked = bar;
+            return action;
+        }
+
+        private string Question()
+        {
+            return "{\"symbol\":\"" + inner.Manifest.Symbol + "\",\"tick\":"
+                + inner.Manifest.TickSize.ToString("R", CultureInfo.InvariantCulture)
+                + ",\"bars\":[" + string.Join(",", bars) + "]}";
+        }
+
+        private static void Append(StringBuilder text, double x)
+        {
+            bool finite = !double.IsNaN(x) && !double.IsInfinity(x);
+            text.Append(',').Append(finite ? x.ToString("R", CultureInfo.InvariantCulture) : "0");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+"""Offline batches: a file out, an output back, and bars that are neither asked twice nor lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from markets import InputError
+from markets.advice.batch import forget_batch, read_batch, write_batch
+from markets.advice.client import ChatSettings
+from markets.advice.prompt import SYSTEM, PromptSettings
+from markets.advice.store import AdviceStore, open_store
+from markets.advice.table import About, TableKey
+from markets.advice.view import MarketView
+
+SETTINGS, PROMPT = ChatSettings("http://offline/v1", "tiny"), PromptSettings(bars=5)
+GOOD = {"hold": 0.2, "buy": 0.7, "sell": 0.1, "confidence": 0.8, "reason": "up"}
+
+
+@pytest.fixture
+def store(tmp_path: Path, view: MarketView) -> AdviceStore:
+    key = TableKey(view.digest, "chat", "tiny", PROMPT.version, SETTINGS.sampling)
+    return open_store(tmp_path / "table", About(key, "ES", len(view)), view.timestamps_ns)
+
+
+def requests(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def answer(name: str, content: object = GOOD, code: int = 200) -> str:
+    text = content if isinstance(content, str) else json.dumps(content)
+    body = {"choices": [{"message": {"content": text}}], "usage": {"prompt_tokens": 7}}
+    return json.dumps({"custom_id": name, "response": {"status_code": code, "body": body}}) + "\n"
+
+
+def test_a_batch_goes_out_once_and_comes_back(
+    store: AdviceStore, view: MarketView, tmp_path: Path
+) -> None:
+    rows = view.rows(50)
+    path, output = tmp_path / "batch.jsonl", tmp_path / "output.jsonl"
+    assert write_batch(store, view, rows, SETTINGS, PROMPT, path) == len(rows)
+    sent = requests(path)
+    assert sent[0]["body"]["messages"][0]["content"] == SYSTEM
+    assert {request["url"] for request in sent} == {"/v1/chat/completions"}
+    assert len({request["custom_id"] for request in sent}) == len(rows)
+    assert len(store.left(rows)) == 0  # no pass asks about them meanwhile
+    with pytest.raises(InputError, match="nothing to write"):
+        write_batch(store, view, rows, SETTINGS, PROMPT, tmp_path / "again.jsonl")
+    whole = path.read_bytes()
+    path.unlink()  # as if it had been killed before it was written
+    assert write_batch(store, view, rows, SETTINGS, PROMPT, path) == len(rows)
+    assert path.read_bytes() == whole
+
+    names = [request["custom_id"] for request in sent]
+    output.write_text(answer(names[0]) + answer(names[1], "no JSON") + answer(names[2], GOOD, 500))
+    assert read_batch(store, view, PROMPT, output) == 3
+    assert read_batch(store, view, PROMPT, output) == 1  # the failed one has no answer yet
+    table = store.collect()
+    assert table.frame["status"].tolist() == ["ok", "malformed", "failed"]
+    assert store.left(rows).tolist() == [int(rows[2])]
+    assert forget_batch(store, "batch.jsonl") == len(rows) - 3
+    assert store.left(rows).tolist() == rows[2:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "line 1"),
+        ('{"custom_id": 5}', "line 1"),
+        (answer("100-0000000000000000").strip(), "did not"),
+        (answer("99999999999-0").strip(), "did not"),
+        (answer("../../etc").strip(), "did not"),
+        ("[" * 5000, "line 1"),
+    ],
+)
+def test_an_output_of_something_else_is_refused(
+    store: AdviceStore, view: MarketView, tmp_path: Path, line: str, words: str
+) -> None:
+    output = tmp_path / "output.jsonl"
+    output.write_text(line + "\n")
+    with pytest.raises(InputError, match=words):
+        read_batch(store, view, PROMPT, output)
+    with pytest.raises(InputError, match="no such file"):
+        read_batch(store, view, PROMPT, tmp_path / "absent.jsonl")

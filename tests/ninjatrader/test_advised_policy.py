@@ -1,0 +1,189 @@
+"""The live policy with advice: asked over HTTP in the background, bare where nothing came."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from foundation.files import file_digest
+from jax_port.data.data_loader import prepare
+from jax_port.export.manifest import MANIFEST, describe
+from jax_port.ppo.policy import save_policy
+from markets import EnvConfig, get_contract
+from markets.advice.answers import Advice
+from markets.advice.fusion import FusionSettings, Situation, fuse
+from markets.advice.service import AdviceService, ask_rules
+from markets.advice.view import MarketView
+from markets.synthetic.pattern import pattern_bars
+from parity.export_chain.csharp import available, compile_checker
+from parity.export_chain.day import to_csv
+from tests.jax_port.made_policy import make_policy
+
+pytestmark = pytest.mark.skipif(not available(), reason="no Mono here")
+
+CONFIG = EnvConfig.phase1()
+BARS = pattern_bars(days=2, seed=1)
+SETTINGS = FusionSettings(rule="weighted", weight=4.0)
+FIRST = 300
+"""Bar of the first decision."""
+
+
+class Decisions(NamedTuple):
+    """What the checker wrote of each decision."""
+
+    logits: np.ndarray
+    masks: np.ndarray
+    advice: np.ndarray
+    confidence: np.ndarray
+    fresh: np.ndarray
+    bare: np.ndarray
+    action: np.ndarray
+    milliseconds: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_checker(tmp_path_factory.mktemp("checker") / "ParityCheck.exe")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a strategy reads of a bundle, with a fusion, and the bars beside it."""
+    folder = tmp_path_factory.mktemp("bundle")
+    policy = make_policy(prepare(BARS, CONFIG), CONFIG)
+    manifest = describe(policy, get_contract("ES"), {"file": "p", "sha256": "0"})
+    save_policy(folder / "policy.safetensors", policy)
+    files = {"policy.safetensors": file_digest(folder / "policy.safetensors")}
+    manifest |= {"files": files, "fusion": SETTINGS.to_dict()}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / "bars.csv").write_text(to_csv(BARS))
+    return folder
+
+
+@contextmanager
+def serving(ask: Callable[[MarketView], Advice | None]) -> Iterator[str]:
+    with AdviceService(ask, 0) as service:
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        try:
+            yield service.address
+        finally:
+            service.shutdown()
+            thread.join()
+
+
+def decide(checker: Path, bundle: Path, address: str, pause: int = 4) -> tuple[Decisions, int, int]:
+    """Return all decisions of a day, how many questions were asked and how many failed."""
+    made = bundle / "made.bin"
+    command = [
+        "mono",
+        str(checker),
+        "advised",
+        str(bundle),
+        str(bundle / "bars.csv"),
+        str(pause),
+        str(made),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={"RLTRADER_ADVICE": address}
+    )
+    assert done.returncode == 0, done.stderr
+    table = np.fromfile(made, "<f8").reshape(-1, 14)
+    parts = np.split(table, [3, 6, 9], axis=1)
+    asked, failed = map(int, done.stdout.split())
+    return Decisions(*parts[:3], *parts[3].T), asked, failed
+
+
+def reference(found: Decisions) -> np.ndarray:
+    """Return the actions of the fusion's reference on the same decisions."""
+    count = len(found.action)
+    given = Situation(
+        found.logits,
+        found.masks > 0,
+        found.advice,
+        found.confidence,
+        found.fresh,
+        np.zeros(count),
+        np.ones(count),
+    )
+    return fuse(given, SETTINGS).action
+
+
+def test_advice_of_a_service_is_fused(checker: Path, bundle: Path) -> None:
+    seen: list[MarketView] = []
+
+    def ask(view: MarketView) -> Advice | None:
+        seen.append(view)
+        return ask_rules(view)
+
+    with serving(ask) as address:
+        found, asked, failed = decide(checker, bundle, address)
+    assert (found.action == reference(found)).all()
+    assert (found.fresh > 0).mean() > 0.5
+    assert (found.action != found.bare).any()
+    assert asked > 10
+    assert failed == 0
+    # What the service saw are the market's own bars and features, and its advice is what came back.
+    market = prepare(BARS, CONFIG)
+    for view in seen:
+        (row,) = np.flatnonzero(market.timestamps_ns == view.timestamps_ns[-1])
+        assert view.features[-20:] == pytest.approx(
+            market.features[row - 19 : row + 1], rel=1e-5, abs=1e-4
+        )
+    advised = found.advice[found.fresh > 0]
+    answers = [ask_rules(view) for view in seen]
+    chances = np.array([[answer.hold, answer.buy, answer.sell] for answer in answers])
+    assert np.abs(advised[:, None] - chances[None]).max(axis=2).min(axis=1).max() < 1e-6
+
+
+def test_a_slow_service_never_holds_a_bar_up(checker: Path, bundle: Path) -> None:
+    def ask(view: MarketView) -> Advice | None:
+        time.sleep(3)
+        return ask_rules(view)
+
+    with serving(ask) as address:
+        found, asked, _ = decide(checker, bundle, address, pause=0)
+    assert asked == 1  # and no second while it is under way
+    assert (found.fresh == 0).all()
+    assert (found.action == found.bare).all()
+    assert np.median(found.milliseconds) < 5
+    assert found.milliseconds.max() < 1500
+
+
+def silent(view: MarketView) -> Advice | None:
+    return None
+
+
+def impossible(view: MarketView) -> Advice | None:
+    return Advice(0.9, 0.9, 0.9, 2.0)
+
+
+@pytest.mark.parametrize("ask", [silent, impossible])
+def test_no_usable_answer_is_the_bare_policy(
+    checker: Path, bundle: Path, ask: Callable[[MarketView], Advice | None]
+) -> None:
+    with serving(ask) as address:
+        found, asked, failed = decide(checker, bundle, address)
+    assert (found.action == found.bare).all()
+    assert asked > 5
+    assert failed >= asked - 1  # the last may be under way still
+
+
+def test_no_service_is_the_bare_policy(checker: Path, bundle: Path) -> None:
+    found, asked, failed = decide(checker, bundle, "http://127.0.0.1:9/ask")
+    assert (found.action == found.bare).all()
+    assert failed >= asked - 1 > 0
+
+
+def test_a_service_elsewhere_is_refused(checker: Path, bundle: Path) -> None:
+    with pytest.raises(AssertionError, match="not on this machine"):
+        decide(checker, bundle, "http://example.com/ask")
