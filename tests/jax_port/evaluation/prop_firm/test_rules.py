@@ -115,3 +115,16 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read as text"):
         load_rules(str(tmp_path / "rules.toml"))
+
+
+DOCS = Path(__file__).parents[4] / "docs" / "evaluation.md"
+
+
+def test_the_documented_file_is_accepted_and_every_name_documented(tmp_path: Path) -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    text = page.split("```toml\n")[1].split("```")[0]
+    rules = load_rules(write(tmp_path, text))
+    assert (rules.drawdown, rules.best_day_share, rules.contracts) == (2500.0, 0.5, (Tier(0.0, 2.0),))
+    assert {
+        line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "50k" in line
+    } | {"environment-phase2"} == set(names())
