@@ -70,6 +70,7 @@ def test_rules_in_words() -> None:
     [
         (("drawdown = 2000", ""), "the rule 'drawdown' is missing; add it"),
         (("drawdown = 2000", "drawdown = 0"), "drawdown is 0; give a number above 0"),
+        (("drawdown = 2000", "drawdown = 1e300"), "drawdown is 1e+300; give a number of at most"),
         (("drawdown = 2000", "drawdown = nan"), "drawdown is nan; give a number above 0"),
         (("drawdown = 2000", 'drawdown = "a lot"'), "drawdown is 'a lot'; give a number above 0"),
         (
