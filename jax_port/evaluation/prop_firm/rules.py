@@ -21,6 +21,8 @@ from foundation.errors import InputError
 Trailing = Literal["intraday", "end of day", "static"]
 TRAILING: tuple[Trailing, ...] = ("intraday", "end of day", "static")
 AUTOMATION = ("allowed", "own code only", "not allowed", "ask the firm")
+MOST = 1e9
+"""Dollars or contracts that a rule may name; far from what whole cents in 64 bits can hold."""
 DAILY_LOSS = ("fail", "stop for the day")
 
 
@@ -186,6 +188,8 @@ def _money(value: Any, name: str, where: str, least: float, *, above: bool = Fal
     if not number or value < least or (above and value == least):
         than = "above" if above else "at least"
         raise InputError(f"{where}: {name} is {value!r}; give a number {than} {least:g}")
+    if value > MOST:
+        raise InputError(f"{where}: {name} is {value!r}; give a number of at most {MOST:,.0f}")
     return float(value)
 
 

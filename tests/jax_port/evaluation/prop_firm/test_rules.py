@@ -70,6 +70,7 @@ def test_rules_in_words() -> None:
     [
         (("drawdown = 2000", ""), "the rule 'drawdown' is missing; add it"),
         (("drawdown = 2000", "drawdown = 0"), "drawdown is 0; give a number above 0"),
+        (("drawdown = 2000", "drawdown = 1e300"), "drawdown is 1e+300; give a number of at most"),
         (("drawdown = 2000", "drawdown = nan"), "drawdown is nan; give a number above 0"),
         (("drawdown = 2000", 'drawdown = "a lot"'), "drawdown is 'a lot'; give a number above 0"),
         (
@@ -115,3 +116,16 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read as text"):
         load_rules(str(tmp_path / "rules.toml"))
+
+
+DOCS = Path(__file__).parents[4] / "docs" / "evaluation.md"
+
+
+def test_the_documented_file_is_accepted_and_every_name_documented(tmp_path: Path) -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    text = page.split("```toml\n")[1].split("```")[0]
+    rules = load_rules(write(tmp_path, text))
+    assert (rules.drawdown, rules.best_day_share, rules.contracts) == (2500.0, 0.5, (Tier(0.0, 2.0),))
+    assert {
+        line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "50k" in line
+    } | {"environment-phase2"} == set(names())
