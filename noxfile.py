@@ -134,6 +134,16 @@ def mutation(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation_sample(session: nox.Session) -> None:
+    """Measure how many of a seeded sample of small changes the gate and the tests find.
+
+    Arguments go to ``parity.mutation.run`` (--count 40 --shard 1/8 --seed 3).
+    """
+    install(session, "test")
+    session.run("python", "-m", "parity.mutation.run", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def mutation_nightly(session: nox.Session) -> None:
     """Let a general mutation tool loose on the port and list what survives."""
     install(session, "nightly")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +62,7 @@ def follow(find: Find, modules: Iterable[str], where: str) -> dict[str, Path]:
             raise InputError(f"{module}: there is no such module {where}; mend {named_by}")
         name = module.replace(".", "/") + ("/__init__.py" if file.name == "__init__.py" else ".py")
         files[name] = file
+<<<<<<< HEAD
         if "." in module:
             waiting.append((module.rpartition(".")[0], name))
         for wanted, part in imports_of(file, module):
@@ -70,7 +71,27 @@ def follow(find: Find, modules: Iterable[str], where: str) -> dict[str, Path]:
             waiting.append((wanted, name))
             if part and _may_be_module(find, wanted, part):
                 waiting.append((f"{wanted}.{part}", name))
+=======
+        waiting += [(wanted, name) for wanted in imported_by(find, module, file, ours)]
+>>>>>>> w_proof
     return dict(sorted(files.items()))
+
+
+def imported_by(find: Find, module: str, file: Path, ours: Collection[str]) -> list[str]:
+    """Return the modules of ours that one file imports, with the package it lies in.
+
+    Args:
+        find: as for :func:`follow`.
+        module, file: its dotted name and place.
+        ours: names of packages.
+    """
+    wanted = [module.rpartition(".")[0]] if "." in module else []
+    for name, part in _imports(file, module):
+        if name.partition(".")[0] in ours:
+            wanted.append(name)
+            if part and _may_be_module(find, name, part):
+                wanted.append(f"{name}.{part}")
+    return wanted
 
 
 def digests(root: Path, modules: Iterable[str]) -> dict[str, str]:
