@@ -62,18 +62,7 @@ def follow(find: Find, modules: Iterable[str], where: str) -> dict[str, Path]:
             raise InputError(f"{module}: there is no such module {where}; mend {named_by}")
         name = module.replace(".", "/") + ("/__init__.py" if file.name == "__init__.py" else ".py")
         files[name] = file
-<<<<<<< HEAD
-        if "." in module:
-            waiting.append((module.rpartition(".")[0], name))
-        for wanted, part in imports_of(file, module):
-            if wanted.partition(".")[0] not in ours:
-                continue
-            waiting.append((wanted, name))
-            if part and _may_be_module(find, wanted, part):
-                waiting.append((f"{wanted}.{part}", name))
-=======
         waiting += [(wanted, name) for wanted in imported_by(find, module, file, ours)]
->>>>>>> w_proof
     return dict(sorted(files.items()))
 
 
@@ -86,7 +75,7 @@ def imported_by(find: Find, module: str, file: Path, ours: Collection[str]) -> l
         ours: names of packages.
     """
     wanted = [module.rpartition(".")[0]] if "." in module else []
-    for name, part in _imports(file, module):
+    for name, part in imports_of(file, module):
         if name.partition(".")[0] in ours:
             wanted.append(name)
             if part and _may_be_module(find, name, part):
