@@ -146,7 +146,7 @@ def make_worker_env(bars: Bars, config: EnvConfig) -> Monitor[Any, Any]:
 
 
 def make_model(vec_env: VecEnv, config: TrainConfig) -> MaskablePPO:
-    """Return an untrained policy: two towers of 256 and 256 with ReLU."""
+    """Return an untrained policy: two MLPs of 256 and 256 with ReLU."""
     return MaskablePPO(
         "MlpPolicy",
         vec_env,

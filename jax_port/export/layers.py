@@ -22,16 +22,16 @@ SB3_HEADS = {"action_head": "action_net", "value_head": "value_net"}
 
 
 def layer_names(spec: NetworkSpec) -> list[str]:
-    """Return all layers' names, tower by tower, the policy's first."""
-    return [name for tower in spec.towers.values() for name in tower]
+    """Return all layers' names, MLP by MLP, the policy's first."""
+    return [name for mlp in spec.mlps.values() for name in mlp]
 
 
 def sb3_layer(name: str) -> str:
-    """Return SB3's name of a layer: ``policy_1`` is its policy tower's third module."""
+    """Return SB3's name of a layer: ``policy_1`` is its policy MLP's third module."""
     if name in SB3_HEADS:
         return SB3_HEADS[name]
-    tower, number = name.rsplit("_", 1)
-    return f"mlp_extractor.{tower}_net.{2 * int(number)}"
+    mlp, number = name.rsplit("_", 1)
+    return f"mlp_extractor.{mlp}_net.{2 * int(number)}"
 
 
 def to_torch(params: Mapping[str, Any]) -> Weights:
@@ -82,7 +82,7 @@ def from_sb3(weights: Mapping[str, Any], spec: NetworkSpec) -> dict[str, Any]:
     for name in weights:
         if name.rsplit(".", 1)[0] not in ours:
             raise InputError(
-                f"{name}: this weight has no place in two plain towers; give a MaskablePPO with "
+                f"{name}: this weight has no place in two plain MLPs; give a MaskablePPO with "
                 "MlpPolicy and no feature extractor of its own"
             )
     return {_renamed(name, ours.__getitem__): value for name, value in weights.items()}
@@ -91,9 +91,9 @@ def from_sb3(weights: Mapping[str, Any], spec: NetworkSpec) -> dict[str, Any]:
 def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
     """Return the network's shape as SB3's weights show it."""
 
-    def sizes(tower: str) -> tuple[int, ...]:
+    def sizes(mlp: str) -> tuple[int, ...]:
         found, number = [], 0
-        while (name := f"mlp_extractor.{tower}_net.{2 * number}.weight") in weights:
+        while (name := f"mlp_extractor.{mlp}_net.{2 * number}.weight") in weights:
             found.append(int(weights[name].shape[0]))
             number += 1
         return tuple(found)
@@ -125,7 +125,7 @@ def _renamed(name: str, rename: Any) -> str:
 
 
 def _check_shapes(layers: Mapping[str, Mapping[str, NDArray[Any]]], spec: NetworkSpec) -> None:
-    for names in spec.towers.values():
+    for names in spec.mlps.values():
         size = layers[names[0]]["kernel"].shape[0]
         for name in names:
             kernel, bias = layers[name]["kernel"], layers[name]["bias"]

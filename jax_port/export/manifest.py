@@ -139,7 +139,7 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
         "network": {
             "activation": policy.spec.activation,
             "kernel": "NAME.kernel (in, out), row by row; out = in . kernel + NAME.bias; float32",
-            **{tower: _layers(policy, names) for tower, names in policy.spec.towers.items()},
+            **{mlp: _layers(policy, names) for mlp, names in policy.spec.mlps.items()},
         },
         "masks": {"forbidden_logit": FORBIDDEN_LOGIT, "allowed_when": list(MASKS[phase.number])},
         "contract": asdict(contract),

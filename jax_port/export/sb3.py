@@ -128,7 +128,7 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
         config: rules of the environment; by default what :func:`save_sb3` noted in the zip.
 
     Raises:
-        InputError: a file can't be read, the network is not two plain towers, the normaliser's formula
+        InputError: a file can't be read, the network is not two plain MLPs, the normaliser's formula
             is another, or the rules are not known.
     """
     archive = read_archive(model)

@@ -24,7 +24,7 @@ def give_layer_rates(model: MaskablePPO, rates: LayerLearningRates) -> MaskableP
     this is to be called anew on a model that was loaded.
 
     Args:
-        model: with plain towers.
+        model: with plain MLPs.
         rates: factors by the port's names of layers, such as ("policy_0", 0.1).
     """
     if not rates:

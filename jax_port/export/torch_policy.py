@@ -47,12 +47,12 @@ class Statistics(nn.Module):
 
 
 class TradingPolicy(nn.Module):
-    """Normalise, clip, two towers, masked argmax.
+    """Normalise, clip, two MLPs, masked argmax.
 
     Args:
         observations: D, numbers in an observation.
         actions: A.
-        pi, vf: hidden sizes of the policy's and the value's tower.
+        pi, vf: hidden sizes of the policy's and the value's MLP.
         activation: "relu" or "tanh".
         epsilon: added to the variance, under the root.
         clip: normalised observations are kept within plus and minus this.
@@ -72,12 +72,12 @@ class TradingPolicy(nn.Module):
         self.epsilon, self.clip = epsilon, clip
         self.activation = activation
         self.statistics = Statistics(observations)
-        self.policy_layers = self._tower("policy", observations, pi)
-        self.value_layers = self._tower("value", observations, vf)
+        self.policy_layers = self._mlp("policy", observations, pi)
+        self.value_layers = self._mlp("value", observations, vf)
         self.action_head = nn.Linear(pi[-1], actions)
         self.value_head = nn.Linear(vf[-1], 1)
 
-    def _tower(self, name: str, size: int, hidden: Sequence[int]) -> list[str]:
+    def _mlp(self, name: str, size: int, hidden: Sequence[int]) -> list[str]:
         names = []
         for number, width in enumerate(hidden):
             names.append(f"{name}_{number}")
@@ -91,11 +91,11 @@ class TradingPolicy(nn.Module):
         return (obs.to(torch.float64) - self.statistics.mean) / spread
 
     def normalize(self, obs: Tensor) -> Tensor:
-        """Return what the towers see, (N, D) in the weights' type: standardised and clipped."""
+        """Return what the MLPs see, (N, D) in the weights' type: standardised and clipped."""
         clipped = torch.clamp(self.standardize(obs), -self.clip, self.clip)
         return clipped.to(self.action_head.weight.dtype)
 
-    def run_tower(self, names: Sequence[str], head: str, seen: Tensor) -> dict[str, Tensor]:
+    def run_mlp(self, names: Sequence[str], head: str, seen: Tensor) -> dict[str, Tensor]:
         """Return the output of each hidden layer, before its activation, and of the head."""
         act, found = ACTIVATIONS[self.activation], {}
         for name in names:
@@ -106,13 +106,11 @@ class TradingPolicy(nn.Module):
 
     def logits(self, obs: Tensor) -> Tensor:
         """Return logits (N, A) of raw observations (N, D)."""
-        return self.run_tower(self.policy_layers, "action_head", self.normalize(obs))["action_head"]
+        return self.run_mlp(self.policy_layers, "action_head", self.normalize(obs))["action_head"]
 
     def values(self, obs: Tensor) -> Tensor:
         """Return the value (N,) of raw observations (N, D)."""
-        return self.run_tower(self.value_layers, "value_head", self.normalize(obs))["value_head"][
-            ..., 0
-        ]
+        return self.run_mlp(self.value_layers, "value_head", self.normalize(obs))["value_head"][..., 0]
 
     def choose(self, logits: Tensor, masks: Tensor) -> Tensor:
         """Return the likeliest allowed action, int64 (N,), the first of equals, as MaskablePPO does.
@@ -138,8 +136,8 @@ class TradingPolicy(nn.Module):
     def stages(self, obs: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """Return every step of a decision by name, in order, for whoever looks for a difference."""
         seen = self.normalize(obs)
-        policy = self.run_tower(self.policy_layers, "action_head", seen)
-        value = self.run_tower(self.value_layers, "value_head", seen)
+        policy = self.run_mlp(self.policy_layers, "action_head", seen)
+        value = self.run_mlp(self.value_layers, "value_head", seen)
         return {
             "standardised": self.standardize(obs),
             "clipped": seen,

@@ -48,14 +48,14 @@ def _dense(features: int, gain: float, dtype: jnp.dtype | None, name: str) -> nn
 
 
 class ActorCritic(nn.Module):
-    """Separate policy and value towers.
+    """Separate policy and value MLPs.
 
     Weights are orthogonal with gain sqrt(2) in hidden layers, 0.01 in the action head and 1 in the
     value head; biases are zero.
 
     Attributes:
         num_actions: size of the action head.
-        pi, vf: hidden sizes of the towers.
+        pi, vf: hidden sizes of the MLPs.
         activation: "relu" or "tanh".
         dtype: of the matrix products; weights and outputs are float32 whatever it is.
     """
@@ -72,20 +72,20 @@ class ActorCritic(nn.Module):
 
         Args:
             obs: float32 (..., D).
-            part: "policy" gives the logits alone, "value" the values; the other tower is not run.
+            part: "policy" gives the logits alone, "value" the values; the other MLP is not run.
         """
         logits = values = None
         if part != "value":
-            hidden = self._tower(obs, self.pi, "policy")
+            hidden = self._mlp(obs, self.pi, "policy")
             logits = _dense(self.num_actions, 0.01, self.dtype, "action_head")(hidden)
             logits = logits.astype(jnp.float32)
         if part != "policy":
-            hidden = self._tower(obs, self.vf, "value")
+            hidden = self._mlp(obs, self.vf, "value")
             values = _dense(1, 1.0, self.dtype, "value_head")(hidden)
             values = values[..., 0].astype(jnp.float32)
         return (logits, values) if part == "both" else (values if logits is None else logits)
 
-    def _tower(self, x: jax.Array, sizes: Sequence[int], name: str) -> jax.Array:
+    def _mlp(self, x: jax.Array, sizes: Sequence[int], name: str) -> jax.Array:
         act = ACTIVATIONS[self.activation]
         for number, size in enumerate(sizes):
             x = act(_dense(size, 2**0.5, self.dtype, f"{name}_{number}")(x))

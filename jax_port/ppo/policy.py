@@ -174,7 +174,7 @@ def load_policy(path: Path) -> Policy:
         config = EnvConfig.from_dict(about.env_config)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    wanted = [name for tower in spec.towers.values() for name in tower]
+    wanted = [name for mlp in spec.mlps.values() for name in mlp]
     try:
         statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
         layers = {
@@ -215,9 +215,9 @@ def _check_shapes(path: Path, policy: Policy) -> None:
     """Refuse statistics and layers that do not fit each other."""
     size, layers = policy.statistics["mean"].shape, policy.params["params"]
     bad = [] if len(size) == 1 and policy.statistics["var"].shape == size else ["statistics.var"]
-    for tower in policy.spec.towers.values():
+    for mlp in policy.spec.mlps.values():
         width = size
-        for name in tower:
+        for name in mlp:
             kernel, bias = layers[name]["kernel"].shape, layers[name]["bias"].shape
             if kernel != (*width, *bias):
                 bad.append(name)

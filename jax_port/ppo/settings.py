@@ -181,7 +181,7 @@ class NetworkSpec:
     """Shape of the actor-critic.
 
     Attributes:
-        pi, vf: hidden sizes of the policy's and the value's tower.
+        pi, vf: hidden sizes of the policy's and the value's MLP.
         activation: "relu" or "tanh".
     """
 
@@ -201,7 +201,7 @@ class NetworkSpec:
             )
 
     @property
-    def towers(self) -> dict[str, tuple[str, ...]]:
+    def mlps(self) -> dict[str, tuple[str, ...]]:
         """Names of the policy's and of the value's layers, input first, head last."""
         return {
             "policy": (*(f"policy_{n}" for n in range(len(self.pi))), "action_head"),
@@ -211,7 +211,7 @@ class NetworkSpec:
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of all layers, hidden ones first."""
-        policy, value = self.towers.values()
+        policy, value = self.mlps.values()
         return (*policy[:-1], *value[:-1], policy[-1], value[-1])
 
 

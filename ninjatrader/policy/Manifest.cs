@@ -10,7 +10,7 @@ using System.Text;
 
 namespace RLTrader
 {
-    /// <summary>One layer of a tower: name, numbers in, numbers out.</summary>
+    /// <summary>One layer of an MLP: name, numbers in, numbers out.</summary>
     public sealed class LayerShape
     {
         public string Name;
@@ -121,11 +121,11 @@ namespace RLTrader
             Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
             m.Activation = (Activation)Known(Activations, Json.Text(network, "activation"), "activation", path);
             m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
-            m.Policy = Tower(network, "policy", m.Size, m.Actions, path);
-            m.Value = Tower(network, "value", m.Size, 1, path);
+            m.Policy = Mlp(network, "policy", m.Size, m.Actions, path);
+            m.Value = Mlp(network, "value", m.Size, 1, path);
         }
 
-        private static LayerShape[] Tower(object network, string name, int size, int last, string path)
+        private static LayerShape[] Mlp(object network, string name, int size, int last, string path)
         {
             List<LayerShape> layers = new List<LayerShape>();
             foreach (object entry in Json.Array(network, name))
@@ -137,7 +137,7 @@ namespace RLTrader
                 size = layer.Out;
                 layers.Add(layer);
             }
-            Require(layers.Count > 0 && size == last, path, "the " + name + " tower ends in another size");
+            Require(layers.Count > 0 && size == last, path, "the " + name + " MLP ends in another size");
             return layers.ToArray();
         }
 

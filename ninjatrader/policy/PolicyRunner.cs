@@ -43,11 +43,11 @@ namespace RLTrader
             double[] var = Statistic(tensors, "statistics.var", Manifest.Var, path);
             spread = new double[var.Length];
             for (int i = 0; i < var.Length; i++) spread[i] = Math.Sqrt(var[i] + Manifest.Epsilon);
-            policy = ReadTower(tensors, Manifest.Policy, path);
-            value = ReadTower(tensors, Manifest.Value, path);
+            policy = ReadMlp(tensors, Manifest.Policy, path);
+            value = ReadMlp(tensors, Manifest.Value, path);
             int widest = Manifest.Size;
-            foreach (Layer[] tower in new[] { policy, value })
-                foreach (Layer layer in tower)
+            foreach (Layer[] mlp in new[] { policy, value })
+                foreach (Layer layer in mlp)
                 {
                     outputs[layer.Name] = new double[layer.Out];
                     widest = Math.Max(widest, layer.Out);
@@ -94,12 +94,12 @@ namespace RLTrader
             }
         }
 
-        private void Run(Layer[] tower)
+        private void Run(Layer[] mlp)
         {
             double[] seen = Clipped;
-            for (int number = 0; number < tower.Length; number++)
+            for (int number = 0; number < mlp.Length; number++)
             {
-                Layer layer = tower[number];
+                Layer layer = mlp[number];
                 double[] made = outputs[layer.Name];
                 double[] weights = layer.Weights;
                 for (int unit = 0; unit < layer.Out; unit++)
@@ -109,7 +109,7 @@ namespace RLTrader
                     for (int i = 0; i < layer.In; i++) sum += weights[row + i] * seen[i];
                     made[unit] = sum + layer.Bias[unit];
                 }
-                if (number == tower.Length - 1) return;
+                if (number == mlp.Length - 1) return;
                 for (int unit = 0; unit < layer.Out; unit++)
                     scratch[unit] = Manifest.Activation == Activation.Relu ? Math.Max(0.0, made[unit])
                         : Math.Tanh(made[unit]);
@@ -155,7 +155,7 @@ namespace RLTrader
             return found;
         }
 
-        private static Layer[] ReadTower(Dictionary<string, Tensor> tensors, LayerShape[] shapes, string path)
+        private static Layer[] ReadMlp(Dictionary<string, Tensor> tensors, LayerShape[] shapes, string path)
         {
             Layer[] layers = new Layer[shapes.Length];
             for (int n = 0; n < shapes.Length; n++)

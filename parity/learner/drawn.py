@@ -1,7 +1,7 @@
 """Drawn structures of learners: each seed's cases together have every value of every aspect.
 
 Source: sections 2 to 10 of ``docs/learner.md``. A fault in what no fixed case has (a third layer,
-towers of unequal width, a frozen layer) shows in these; most of them begin late.
+MLPs of unequal width, a frozen layer) shows in these; most of them begin late.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SEEN: dict[str, tuple[str, ...]] = {
     "policy layers": ("1", "2", "3"),
     "value layers": ("1", "2", "3"),
     "activation": ("relu", "tanh"),
-    "towers": ("unequal",),
+    "mlps": ("unequal",),
     "frozen layers": ("on", "off"),
     "slower or faster layers": ("on", "off"),
     "anneal": ("on", "off"),

@@ -19,7 +19,7 @@ def aspects_of(settings: TrainSettings) -> Aspects:
         "activation": network.activation,
         "policy layers": str(len(network.pi)),
         "value layers": str(len(network.vf)),
-        "towers": "equal" if network.pi == network.vf else "unequal",
+        "mlps": "equal" if network.pi == network.vf else "unequal",
         "frozen layers": _switch(0.0 in rates),
         "slower or faster layers": _switch(any(rate != 0.0 for rate in rates)),
         "anneal": _switch(settings.anneal),

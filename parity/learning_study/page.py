@@ -147,6 +147,6 @@ def choices(design: Values) -> dict[str, dict[str, Any]]:
     }
 
 
-def sizes(tower: Sequence[int]) -> str:
-    """Return a tower's hidden sizes for reading."""
-    return "-".join(map(str, tower))
+def sizes(mlp: Sequence[int]) -> str:
+    """Return an MLP's hidden sizes for reading."""
+    return "-".join(map(str, mlp))

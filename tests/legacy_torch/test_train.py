@@ -68,9 +68,9 @@ def test_a_loaded_policy_has_the_plan_s_network_and_settings(run_folder, bars):
     model, normalizer, config = load_run(run_folder, bars)
     assert config == CONFIG
     extractor = model.policy.mlp_extractor
-    for tower in (extractor.policy_net, extractor.value_net):
-        assert [type(layer) for layer in tower] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU]
-        assert [layer.out_features for layer in tower[::2]] == [256, 256]
+    for mlp in (extractor.policy_net, extractor.value_net):
+        assert [type(layer) for layer in mlp] == [nn.Linear, nn.ReLU, nn.Linear, nn.ReLU]
+        assert [layer.out_features for layer in mlp[::2]] == [256, 256]
     assert model.policy.optimizer.defaults["eps"] == 1e-5
     assert (model.n_steps, model.batch_size, model.n_epochs, model.gamma) == (64, 48, 2, 0.99)
     assert (normalizer.training, normalizer.norm_reward) == (False, False)

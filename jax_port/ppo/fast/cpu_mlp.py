@@ -1,4 +1,4 @@
-"""A tower of dense layers whose gradients are arranged for a CPU's matrix products.
+"""An MLP of dense layers whose gradients are arranged for a CPU's matrix products.
 
 XLA gives a product to its fast kernel on a CPU only where the left side is summed along its last
 axis. The weights' gradient of a layer is x^T g, summed over transitions, which the usual layout,
@@ -27,12 +27,12 @@ Kept = tuple[Layers, jax.Array, tuple[jax.Array, ...]]
 
 
 def policy_layers(weights: Mapping[str, Any], spec: NetworkSpec) -> Layers:
-    """Return the policy tower and its head out of an actor-critic's weights."""
+    """Return the policy MLP and its head out of an actor-critic's weights."""
     return _layers(weights, "policy", "action_head", len(spec.pi))
 
 
 def value_layers(weights: Mapping[str, Any], spec: NetworkSpec) -> Layers:
-    """Return the value tower and its head out of an actor-critic's weights."""
+    """Return the value MLP and its head out of an actor-critic's weights."""
     return _layers(weights, "value", "value_head", len(spec.vf))
 
 
@@ -42,7 +42,7 @@ def _layers(weights: Mapping[str, Any], name: str, head: str, depth: int) -> Lay
     return tuple((layer["kernel"], layer["bias"]) for layer in found)
 
 
-def tower(layers: Layers, x: jax.Array, activation: str) -> jax.Array:
+def mlp(layers: Layers, x: jax.Array, activation: str) -> jax.Array:
     """Return the head's outputs (..., A) for inputs (..., D), as flax's own layers do.
 
     Args:
@@ -50,12 +50,12 @@ def tower(layers: Layers, x: jax.Array, activation: str) -> jax.Array:
         x: float32 (..., D).
         activation: "relu" or "tanh".
     """
-    out = _tower(layers, x.reshape(-1, x.shape[-1]), activation)
+    out = _mlp(layers, x.reshape(-1, x.shape[-1]), activation)
     return out.reshape(*x.shape[:-1], out.shape[1])
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _tower(layers: Layers, x: jax.Array, activation: str) -> jax.Array:
+def _mlp(layers: Layers, x: jax.Array, activation: str) -> jax.Array:
     act = ACTIVATIONS[activation]
     for kernel, bias in layers[:-1]:
         x = act(x @ kernel + bias[None])
@@ -111,4 +111,4 @@ def _backward(activation: str, kept: Kept, out: jax.Array) -> tuple[Layers, jax.
     return tuple(reversed(grads)), _product(g, layers[0][0], (0, 1))
 
 
-_tower.defvjp(_forward, _backward)
+_mlp.defvjp(_forward, _backward)

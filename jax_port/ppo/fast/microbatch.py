@@ -19,7 +19,7 @@ MIN_CHUNK, CHUNKED_FROM = 256, 1024
 none smaller than MIN_CHUNK, where products become slow."""
 
 VALUE_CHUNK = 1024
-"""Transitions given to the value tower at a time on a CPU."""
+"""Transitions given to the value MLP at a time on a CPU."""
 
 
 def choices_first(masks: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -42,7 +42,7 @@ def chunk_size(size: int) -> int:
 
 
 def value_chunk_size(size: int) -> int:
-    """Return how many rows to hand the value tower at a time: what a cache holds."""
+    """Return how many rows to hand the value MLP at a time: what a cache holds."""
     return min(size, VALUE_CHUNK)
 
 

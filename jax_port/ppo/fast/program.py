@@ -11,7 +11,7 @@ from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import gpu_rollout, gpu_update
 from jax_port.ppo.fast.cpu_gradients import cpu_gradients
-from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
+from jax_port.ppo.fast.cpu_mlp import mlp, policy_layers, value_layers
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.fast.microbatch import choices_alone
@@ -146,14 +146,14 @@ def _gpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
 def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:
     """Return the policy and the value as functions of (weights, obs), as the CPU's form has them.
 
-    In float32 they are :func:`jax_port.ppo.fast.cpu_mlp.tower`'s, which differ from flax's own in
+    In float32 they are :func:`jax_port.ppo.fast.cpu_mlp.mlp`'s, which differ from flax's own in
     rounding.
     """
     spec = settings.network
     if settings.precision == "float32":
         return Network(
-            policy=lambda w, obs: tower(policy_layers(w, spec), obs, spec.activation),
-            value=lambda w, obs: tower(value_layers(w, spec), obs, spec.activation)[..., 0],
+            policy=lambda w, obs: mlp(policy_layers(w, spec), obs, spec.activation),
+            value=lambda w, obs: mlp(value_layers(w, spec), obs, spec.activation)[..., 0],
         )
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
     network = make_network(spec, dtype, num_actions)

@@ -9,7 +9,7 @@ POLICY = "jax_port/ppo/policy.py"
 ROLLOUT = "jax_port/ppo/rollout.py"
 BOOTSTRAP = "jax_port/ppo/fast/bootstrap.py"
 CHUNKS = "jax_port/ppo/fast/microbatch.py"
-TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
+CPU_MLP = "jax_port/ppo/fast/cpu_mlp.py"
 NORMALIZE = "jax_port/ppo/running_statistics.py"
 
 _ONCE = "learner 2. the result is normalised again"
@@ -27,8 +27,8 @@ _ZERO = "learner 12. G becomes zero where an episode ended, in either way, after
 
 NETWORK = (
     Mutant(
-        "tower-first-layer-linear",
-        TOWERS,
+        "mlp-first-layer-linear",
+        CPU_MLP,
         "    for kernel, bias in layers[:-1]:\n        x = act(x @ kernel + bias[None])\n",
         "    for number, (kernel, bias) in enumerate(layers[:-1]):\n"
         "        x = x @ kernel + bias[None]\n"

@@ -12,7 +12,7 @@ TRAIN = "jax_port/ppo/train_ppo_jax.py"
 MINIBATCH = "jax_port/ppo/minibatches.py"
 LOSSES = "jax_port/ppo/losses.py"
 GRADIENTS = "jax_port/ppo/fast/cpu_gradients.py"
-TOWERS = "jax_port/ppo/fast/cpu_mlp.py"
+CPU_MLP = "jax_port/ppo/fast/cpu_mlp.py"
 
 _NEXT = "learner 4. n is 0 if an episode begins at the next step"
 _LAST = "learner 4. n is 0 after the last step if that step ended an episode"
@@ -259,28 +259,28 @@ LOSS = (
     ),
     Mutant(
         "slope-left-out",
-        TOWERS,
+        CPU_MLP,
         "            g = g * _slope(hidden[number], activation)\n",
         "            g = g * 1.0\n",
         _GRADIENT,
     ),
     Mutant(
         "slope-of-tanh-not-squared",
-        TOWERS,
+        CPU_MLP,
         "    return 1.0 - jnp.square(given)\n",
         "    return 1.0 - jnp.abs(given)\n",
         _GRADIENT,
     ),
     Mutant(
         "bias-gradient-mean",
-        TOWERS,
+        CPU_MLP,
         "jnp.sum(g, axis=1)",
         "jnp.mean(g, axis=1)",
         _GRADIENT,
     ),
     Mutant(
         "gradient-of-layer-above",
-        TOWERS,
+        CPU_MLP,
         "            of_kernel = _barrier(_product(hidden[number - 1], g, (1, 1)))\n",
         "            of_kernel = _barrier(_product(jnp.abs(hidden[number - 1]) ** 0.5, g, (1, 1)))\n",
         _GRADIENT,
@@ -292,15 +292,15 @@ LOSS = (
         "    def limit(g):\n"
         "        return jnp.minimum(1.0, max_norm / (jnp.linalg.norm(g.reshape(-1)) + CLIP_EPS))\n\n"
         "    return jax.tree.map(lambda g: g * limit(g) + 0.0 * factor, grads)\n",
-        "learner 7. One norm over all weights of both towers",
+        "learner 7. One norm over all weights of both MLPs",
     ),
     Mutant(
-        "norm-of-each-tower",
+        "norm-of-each-mlp",
         PPO,
         "    norm = optax.tree.norm(grads)\n",
         "    leaves = jax.tree_util.tree_leaves_with_path(grads)\n"
         "    norm = optax.tree.norm([leaf for path, leaf in leaves if 'value' not in str(path)])\n",
-        "learner 7. One norm over all weights of both towers",
+        "learner 7. One norm over all weights of both MLPs",
     ),
     Mutant(
         "norm-largest-number",

@@ -163,7 +163,7 @@ def transposed_kernel(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(exporter, "to_torch", wrong)
 
 
-def swapped_towers(patch: pytest.MonkeyPatch) -> None:
+def swapped_mlps(patch: pytest.MonkeyPatch) -> None:
     def wrong(params: Any) -> dict[str, np.ndarray]:
         other = {"policy": "value", "value": "policy"}
         found = to_torch(params)
@@ -226,7 +226,7 @@ def mask_ignored(patch: pytest.MonkeyPatch) -> None:
 
 FAULTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     transposed_kernel: "PyTorch float64, policy_1:",
-    swapped_towers: "PyTorch float64, policy_0:",
+    swapped_mlps: "PyTorch float64, policy_0:",
     missing_clip: "PyTorch float64, clipped:",
     epsilon_outside_the_root: "PyTorch float64, standardised:",
     wrong_activation: "JAX to SB3 to JAX, activation: 1 of 1 rows differ: relu expected, tanh found",
@@ -243,7 +243,7 @@ def test_a_planted_fault_is_named(
 ) -> None:
     monkeypatch.setattr(
         making, "SPEC", making.NetworkSpec((16, 16), (16, 16))
-    )  # towers that fit each other
+    )  # MLPs that fit each other
     policy = making.make_policy(
         golden.prepare(bars(), made_policy(1).config),
         made_policy(1).config,

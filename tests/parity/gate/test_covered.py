@@ -76,7 +76,7 @@ def test_other_costs_of_the_same_bars_are_another_market() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"pi": (8,) * 5}, "learner: policy layers: 5, towers: unequal"),
+        ({"pi": (8,) * 5}, "learner: policy layers: 5, mlps: unequal"),
         ({"vf": (8,) * 4, "pi": (8,) * 4}, "learner: policy layers: 4, value layers: 4"),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_structure_that_was_never_compared_is_named(
     certificate: dict[str, Any], changes: dict[str, Any], words: str
 ) -> None:
     covered = {**certificate["covered"]["learner"]["cpu"]}
-    covered["towers"] = ["equal"]
+    covered["mlps"] = ["equal"]
     narrow = {**certificate["covered"], "learner": {"cpu": covered}}
     found = _missing({**certificate, "covered": narrow}, settings=SETTINGS.override(**changes))
     assert found == ((), words)

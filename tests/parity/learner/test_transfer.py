@@ -38,8 +38,8 @@ LAYERS = {
 def _model(environment: type, config: EnvConfig) -> tuple[MaskablePPO, VecNormalize]:
     bars = synthetic_bars("ES", days=3, seed=0)
     env = VecNormalize(DummyVecEnv([lambda: environment(bars, config)]))
-    towers = {"net_arch": {"pi": [16, 16], "vf": [16, 16]}, "activation_fn": torch.nn.ReLU}
-    return MaskablePPO("MlpPolicy", env, n_steps=64, seed=0, policy_kwargs=towers), env
+    mlps = {"net_arch": {"pi": [16, 16], "vf": [16, 16]}, "activation_fn": torch.nn.ReLU}
+    return MaskablePPO("MlpPolicy", env, n_steps=64, seed=0, policy_kwargs=mlps), env
 
 
 def _flax(model: MaskablePPO) -> dict[str, object]:
@@ -123,12 +123,12 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
     save_policy(start, policy)
     sizes = ["--envs", "8", "--n-steps", "8", "--batch-size", "32", "--steps", "64", "--epochs", "1"]
     options = ["--phase", "2", "--from", str(tmp_path), "--synthetic", "3", "--ungated"]
-    towers = ["--pi", "16,16", "--vf", "16,16"]
+    mlps = ["--pi", "16,16", "--vf", "16,16"]
     kept = [name for name in SPEC.layers if name != "value_head"]
-    towers += [part for name in kept for part in ("--freeze", name)]
-    towers += ["--layer-rate", "value_head=0.5"]
+    mlps += [part for name in kept for part in ("--freeze", name)]
+    mlps += ["--layer-rate", "value_head=0.5"]
     made = CliRunner().invoke(
-        train, [*options, *sizes, *towers, "--out", str(run)], catch_exceptions=False
+        train, [*options, *sizes, *mlps, "--out", str(run)], catch_exceptions=False
     )
     assert made.exit_code == 0, made.output
     end = load_policy(run / "policy-0.safetensors")
@@ -143,9 +143,9 @@ def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_pa
     assert json.loads((run / "run.json").read_text())["plan"]["initial"]["path"] == str(start)
     wrong = CliRunner().invoke(train, [*options, *sizes, "--out", str(tmp_path / "x")])
     unknown = CliRunner().invoke(
-        train, [*options, *sizes, "--freeze", "tower", "--out", str(tmp_path / "x")]
+        train, [*options, *sizes, "--freeze", "MLP", "--out", str(tmp_path / "x")]
     )
-    assert "no layer 'tower' to give a rate" in str(unknown.exception)
+    assert "no layer 'MLP' to give a rate" in str(unknown.exception)
     twice = ["--from-policy", str(start), *sizes, "--out", str(tmp_path / "x")]
     assert "give it once" in str(CliRunner().invoke(train, [*options, *twice]).exception)
     assert "give the run the policy's with --pi, --vf and --activation" in str(wrong.exception)

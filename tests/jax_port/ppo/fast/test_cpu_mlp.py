@@ -1,4 +1,4 @@
-"""The towers as a CPU likes them are flax's own, both ways."""
+"""The MLPs as a CPU likes them are flax's own, both ways."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_port.ppo.fast.cpu_mlp import policy_layers, tower, value_layers
+from jax_port.ppo.fast.cpu_mlp import mlp, policy_layers, value_layers
 from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
@@ -38,8 +38,8 @@ def test_outputs_and_gradients_are_those_of_flax(spec: NetworkSpec) -> None:
         return jnp.concatenate([logits, values[:, None]], axis=1)
 
     def ours(weights: Any, x: jax.Array) -> jax.Array:
-        logits = tower(policy_layers(weights, spec), x, spec.activation)
-        return jnp.concatenate([logits, tower(value_layers(weights, spec), x, spec.activation)], axis=1)
+        logits = mlp(policy_layers(weights, spec), x, spec.activation)
+        return jnp.concatenate([logits, mlp(value_layers(weights, spec), x, spec.activation)], axis=1)
 
     np.testing.assert_allclose(ours(weights, x), theirs(weights, x), rtol=1e-6, atol=1e-6)
     found, expected = (
@@ -58,8 +58,8 @@ def test_a_gradient_by_hand() -> None:
         (jnp.array([[3.0]]), jnp.array([-1.0])),
     )
     x = jnp.array([[0.5], [-1.0]])
-    assert tower(layers, x, "relu").tolist() == [[5.0], [-1.0]]
-    (first, second), of_x = jax.grad(lambda w, x: tower(w, x, "relu").sum(), (0, 1))(layers, x)
+    assert mlp(layers, x, "relu").tolist() == [[5.0], [-1.0]]
+    (first, second), of_x = jax.grad(lambda w, x: mlp(w, x, "relu").sum(), (0, 1))(layers, x)
     assert [g.item() for g in first] == [1.5, 3.0]  # 3 x and 3, of the first row alone
     assert [g.item() for g in second] == [2.0, 2.0]  # what the unit gave, and the number of rows
     assert of_x.tolist() == [[6.0], [0.0]]
@@ -69,9 +69,9 @@ def test_inputs_may_have_more_axes() -> None:
     spec = SHAPES["relu"]
     layers = policy_layers(weights_of(spec), spec)
     x = jax.random.normal(jax.random.key(2), (2, 3, INPUTS))
-    flat = tower(layers, x.reshape(6, INPUTS), spec.activation)
-    np.testing.assert_array_equal(tower(layers, x, spec.activation), flat.reshape(2, 3, ACTIONS))
-    np.testing.assert_allclose(tower(layers, x[0, 0], spec.activation), flat[0], rtol=1e-5)
+    flat = mlp(layers, x.reshape(6, INPUTS), spec.activation)
+    np.testing.assert_array_equal(mlp(layers, x, spec.activation), flat.reshape(2, 3, ACTIONS))
+    np.testing.assert_allclose(mlp(layers, x[0, 0], spec.activation), flat[0], rtol=1e-5)
 
 
 def test_several_agents_have_their_own_gradients() -> None:
@@ -80,7 +80,7 @@ def test_several_agents_have_their_own_gradients() -> None:
     x = jax.random.normal(jax.random.key(2), (2, ROWS, INPUTS))
 
     def loss(weights: Any, x: jax.Array) -> jax.Array:
-        return jnp.sum(jnp.square(tower(policy_layers(weights, spec), x, spec.activation)))
+        return jnp.sum(jnp.square(mlp(policy_layers(weights, spec), x, spec.activation)))
 
     together = jax.vmap(jax.grad(loss))(many, x)
     for number in range(2):
