@@ -93,7 +93,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
             "connectionStatusUpdate.Status != ConnectionStatus.ConnectionLost;",
         ),
     ),
-    "an ended instance flattens a newer one's trade": ((STRATEGY, "if (newest != this || ", "if ("),),
     "a cancel is sent again and again": (
         (
             CUSTODY,
