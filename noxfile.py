@@ -203,7 +203,7 @@ def advisor_server(session: nox.Session) -> None:
     """Ask a tiny model, made here, behind ``transformers serve``; installs transformers."""
     install(session, "test")
     session.install("-c", CONSTRAINTS, "transformers>=5.2", "accelerate", "fastapi", "uvicorn")
-    session.run("pytest", "tests/markets/advice/test_real_server.py", *session.posargs, env=ON_CPU)
+    session.run("pytest", "tests/markets/advice/chat/test_real_server.py", *session.posargs, env=ON_CPU)
 
 
 @nox.session

@@ -41,8 +41,8 @@ TRAINED_ON, JUDGED_ON, ANOTHER = 1, 8, 1008
 AGENTS = 5
 KNOWN_BARS = 7
 """Bars during which the advisor speaks of a signal, its own included."""
-STRONG = 5.0
-"""Weight of the second comparison."""
+COMPARED = (FusionSettings(), FusionSettings(rule="weighted", weight=2.0))
+"""Fusions that are judged: the defaults, and one that gives the advice a say at every bar."""
 
 
 def spoken(days: int, seed: int) -> NDArray[np.int8]:
@@ -129,15 +129,15 @@ def compare(
 @click.option("--train-days", type=click.IntRange(4), default=40, show_default=True)
 @click.option("--days", type=click.IntRange(4), default=240, show_default=True)
 def main(out: Path, steps: int, train_days: int, days: int) -> None:
-    """Train agents, make both tables and compare, at the default weight and at a strong one."""
+    """Train agents, make both tables and compare, with each advisor and each fusion."""
     console = wide_console()
     agents = train_agents(train_days, steps, out)
     market = prepare(pattern_bars(days=days, seed=JUDGED_ON, hidden=True), CONFIG)
     for advisor, seed in (("knows", JUDGED_ON), ("useless", ANOTHER)):
         table = make_table(market, spoken(days, seed), advisor, out / advisor)
-        for weight in (FusionSettings().weight, STRONG):
-            settings = FusionSettings(weight=weight)
-            compare(f"{advisor}-{weight:g}", settings, table, market, agents, out, console)
+        for settings in COMPARED:
+            name = f"{advisor}-{settings.rule}-{settings.weight:g}"
+            compare(name, settings, table, market, agents, out, console)
 
 
 if __name__ == "__main__":

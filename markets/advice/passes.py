@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from foundation.files import json_digest
 from markets.advice.answers import OK, Reply
-from markets.advice.client import ChatSession
-from markets.advice.prompt import PromptSettings, question
+from markets.advice.chat.client import ChatSession
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.store import AdviceStore, Asked, Journal, Result
 from markets.advice.table import TableKey

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from markets.advice.answers import CUT_OFF, MALFORMED, OK, read_content
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.passes import prompt_digest
-from markets.advice.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.table import AdviceTable
 from markets.advice.view import MarketView

@@ -21,8 +21,8 @@ import msgspec
 import numpy as np
 
 from markets.advice.answers import Advice
-from markets.advice.client import ChatSettings, open_session
-from markets.advice.prompt import PromptSettings, question
+from markets.advice.chat.client import ChatSettings, open_session
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.view import MarketView
 from markets.bars import FEATURES

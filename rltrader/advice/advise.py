@@ -121,8 +121,8 @@ def _ask_server(
     view: MarketView, rows: Any, out: Path, given: dict[str, Any]
 ) -> tuple[PassCounts, AdviceStore, int]:
     from foundation.signals import stop_on_signal
-    from markets.advice.client import open_session
-    from markets.advice.estimate import Prices, estimate
+    from markets.advice.chat.client import open_session
+    from markets.advice.chat.estimate import Prices, estimate
     from markets.advice.passes import run_chat
     from markets.advice.store import open_store
 

@@ -13,14 +13,14 @@ from foundation.errors import InputError
 from rltrader.options.bars import BarOptions
 
 if TYPE_CHECKING:
-    from markets.advice.client import ChatSettings
-    from markets.advice.prompt import PromptSettings
+    from markets.advice.chat.client import ChatSettings
+    from markets.advice.chat.prompt import PromptSettings
     from markets.advice.table import About
     from markets.advice.view import MarketView
 
 Command = Callable[..., None]
 CONSTRAINTS = ("json_schema", "json_object", "none")
-"""Names of :data:`markets.advice.client.CONSTRAINTS`, without importing it."""
+"""Names of :data:`markets.advice.chat.client.CONSTRAINTS`, without importing it."""
 NEVER = "never"
 
 
@@ -83,7 +83,7 @@ def chat_settings(given: dict[str, Any]) -> ChatSettings:
     Raises:
         InputError: there is no address or model, or a value makes no sense.
     """
-    from markets.advice.client import ChatSettings
+    from markets.advice.chat.client import ChatSettings
 
     for name in ("url", "model"):
         if not given.get(name):
@@ -94,7 +94,7 @@ def chat_settings(given: dict[str, Any]) -> ChatSettings:
 
 def prompt_settings(given: dict[str, Any]) -> PromptSettings:
     """Return how questions are written."""
-    from markets.advice.prompt import PromptSettings
+    from markets.advice.chat.prompt import PromptSettings
 
     return PromptSettings(given["context"], given["masked"])
 

@@ -29,7 +29,7 @@ def show(table: Path, prompt_price: float, answer_price: float) -> None:
 
     Exit code 2 means bad input.
     """
-    from markets.advice.estimate import Prices
+    from markets.advice.chat.estimate import Prices
     from markets.advice.table import load_table
 
     prices = Prices(prompt_price, answer_price)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from foundation.signals import stop_on_signal
-from markets.advice.client import ChatSettings, open_session
+from markets.advice.chat.client import ChatSettings, open_session
+from markets.advice.chat.prompt import PromptSettings
 from markets.advice.passes import run_chat
-from markets.advice.prompt import PromptSettings
 from markets.advice.store import open_store
 from markets.advice.table import About, TableKey
 

@@ -14,7 +14,7 @@ from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.contracts import SYMBOLS, get_contract
-from markets.synthetic.pattern import oracle_signals, pattern_bars
+from markets.synthetic.pattern import hidden_signals, oracle_signals, pattern_bars
 
 DAYS = 60
 
@@ -214,3 +214,18 @@ FIRST_ROWS = [
 ]
 ES = "c4c402589da1ee8c"
 M2K_HALF = "7ba77954533dd724"
+
+
+def test_a_hidden_signal_leaves_its_drift_and_no_trace(planted: Bars) -> None:
+    hidden = pattern_bars("ES", days=DAYS, seed=3, hidden=True)
+    signals = hidden_signals(DAYS, 3)
+    (places,) = np.nonzero(signals)
+    shown = oracle_signals(planted)
+    assert len(places) == DAYS * 4
+    # The oracle acts on the bar after a signal: on every one of the open market's, on none of these.
+    assert (shown[places + 1] != 0).all()
+    assert (oracle_signals(hidden)[places + 1] == 0).mean() > 0.98
+    close = ticks(hidden, "close")[:, 0]
+    moves = (close[places + 11] - close[places + 1]) * signals[places]
+    assert moves.mean() > 15
+    assert abs(((close[places] - close[places - 1]) * signals[places]).mean()) < 0.5

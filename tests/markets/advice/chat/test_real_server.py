@@ -19,9 +19,9 @@ pytest.importorskip("transformers")
 pytest.importorskip("httpx")
 
 from markets.advice.answers import MALFORMED, OK, STATUSES
-from markets.advice.client import ChatSettings, open_session
+from markets.advice.chat.client import ChatSettings, open_session
+from markets.advice.chat.prompt import PromptSettings
 from markets.advice.passes import run_chat
-from markets.advice.prompt import PromptSettings
 from markets.advice.replay import replay
 from markets.advice.store import open_store
 from markets.advice.table import About, TableKey

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from markets.advice.prompt import SYSTEM, PromptSettings, question
+from markets.advice.chat.prompt import SYSTEM, PromptSettings, question
 from markets.advice.table import AdviceTable
 from markets.advice.view import MarketView
 

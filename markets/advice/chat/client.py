@@ -30,8 +30,8 @@ from markets.advice.answers import (
     answer_schema,
     read_completion,
 )
-from markets.advice.breaker import Breaker
-from markets.advice.prompt import messages
+from markets.advice.chat.breaker import Breaker
+from markets.advice.chat.prompt import messages
 
 MOST_BYTES = 256 * 1024
 """An answer that is larger is not read further."""

@@ -15,8 +15,8 @@ pytest.importorskip("httpx")
 from markets import InputError
 from markets.advice import answers
 from markets.advice.answers import Reply
-from markets.advice.breaker import Breaker, ServerGone
-from markets.advice.client import ChatSettings, open_session
+from markets.advice.chat.breaker import Breaker, ServerGone
+from markets.advice.chat.client import ChatSettings, open_session
 
 QUICK = {"timeout": 8.0, "backoff": 0.01, "retries": 2}
 

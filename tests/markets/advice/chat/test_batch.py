@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from markets import InputError
-from markets.advice.batch import forget_batch, read_batch, write_batch
-from markets.advice.client import ChatSettings
-from markets.advice.prompt import SYSTEM, PromptSettings
+from markets.advice.chat.batch import forget_batch, read_batch, write_batch
+from markets.advice.chat.client import ChatSettings
+from markets.advice.chat.prompt import SYSTEM, PromptSettings
 from markets.advice.store import AdviceStore, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView

@@ -19,9 +19,9 @@ from foundation.errors import InputError
 from foundation.files import atomic_file
 from foundation.json_reading import Artifact, explain
 from markets.advice.answers import FAILED, Reply, read_completion
-from markets.advice.client import ChatSettings
+from markets.advice.chat.client import ChatSettings
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.passes import question_id, to_result
-from markets.advice.prompt import PromptSettings, question
 from markets.advice.store import AdviceStore, Asked, Result
 from markets.advice.view import MarketView
 

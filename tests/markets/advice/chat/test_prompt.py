@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from markets import InputError
-from markets.advice.prompt import PromptSettings, question
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.view import MarketView
 
 MASKED = PromptSettings(masked=True)
