@@ -210,7 +210,7 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
             )
         tiers.append(
             Tier(
-                _money(tier["profit"], "profit", where, -math.inf),
+                _money(tier["profit"], "profit", where, -MOST),
                 _money(tier["contracts"], "contracts", where, 0.0, above=True),
             )
         )
