@@ -49,14 +49,14 @@ def bundle(source: Path, to: Path, agent: int | None, symbol: str | None) -> Non
     """
     from jax_port.export.bundle import export as write
     from jax_port.export.bundle import find_policy
+    from jax_port.runs.lineage import SAME, in_words
 
     console = report_console(stderr=True)
     with console.status("exporting") as status:
         manifest = write(
             find_policy(source, agent), to, symbol, lambda name: status.update(f"writing {name}")
         )
-    if manifest["certificate"] == "ungated":
-        console.print(
-            "ungated: trained without proof of parity, and the manifest says so", style="yellow"
-        )
+    proof = in_words(manifest["certificate"])
+    if proof != SAME:
+        console.print(f"{proof}: parity of its training, and the manifest says so", style="yellow")
     say(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")
