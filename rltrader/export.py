@@ -65,6 +65,7 @@ def bundle(
     """
     from jax_port.export.bundle import export as write
     from jax_port.export.bundle import find_policy
+    from jax_port.runs.lineage import SAME, in_words
 
     console = report_console(stderr=True)
     with console.status("exporting") as status:
@@ -75,8 +76,7 @@ def bundle(
             lambda name: status.update(f"writing {name}"),
             None if fusion is None else fusion_settings(fusion, fusion_set),
         )
-    if manifest["certificate"] == "ungated":
-        console.print(
-            "ungated: trained without proof of parity, and the manifest says so", style="yellow"
-        )
+    proof = in_words(manifest["certificate"])
+    if proof != SAME:
+        console.print(f"{proof}: parity of its training, and the manifest says so", style="yellow")
     say(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")
