@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from pathlib import PurePath
+
+if PurePath(sys.argv[0]).name in ("rltrader", "__main__.py"):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are imported: no traceback
+
 import click
 
 from foundation.errors import run_command

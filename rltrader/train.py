@@ -99,7 +99,13 @@ def train(
     if plan.certificate == UNGATED:
         console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
     with progress(console, plan) as tell, stop_on_signal() as stopped:
-        finished = runs.go_on(plan, out, tell, stopped, begin=not resume)
+
+        def told(updates: int, records: list[dict[str, Any]]) -> None:
+            if records:  # before the first update there is nothing to save
+                stopped.answer()
+            tell(updates, records)
+
+        finished = runs.go_on(plan, out, told, stopped, begin=not resume)
     if not finished:
         console.print(
             f"stopped and saved; go on with: rltrader train --out {out} --resume", markup=False
