@@ -71,6 +71,8 @@ def test_a_command_ends_soon_and_without_a_traceback(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
+    if not said:
+        time.sleep(0.5)  # so that it is in C
     process.send_signal(number)
     out, errors = process.communicate(timeout=5)
     assert (process.returncode, errors) == (128 + number, "")
