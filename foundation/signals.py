@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -70,6 +71,12 @@ def end_on_signal() -> Iterator[None]:
                 time.sleep(GRACE)
                 os._exit(128 + number[0])
 
+    def unraisable(about: sys.UnraisableHookArgs) -> None:
+        # Raised within a callback that swallows it: then the other thread ends the process.
+        if not isinstance(about.exc_value, SystemExit):
+            hook(about)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     previous = {number: signal.signal(number, end) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=follow, daemon=True).start()
@@ -77,6 +84,7 @@ def end_on_signal() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(wakeup)
+        sys.unraisablehook = hook
         for number, handler in previous.items():
             signal.signal(number, handler)
         tell.close()  # the thread reads the end, and ends

@@ -54,6 +54,8 @@ run_command(command)
     ("work", "said"),
     [
         ("time.sleep(60)", "cleaned\n"),
+        # A callback swallows what a handler raises.
+        ("type('A', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)", ""),
         # A main thread that is busy in C answers no signal.
         ("__import__('hashlib').pbkdf2_hmac('sha256', b'a', b'b', 2**31 - 1)", ""),
     ],
