@@ -214,6 +214,16 @@ def fusion_parity(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Hold every pinned package against the public databases of vulnerabilities; needs the network."""
+    session.install("pip-audit")
+    # Strict: a package that could not be looked up is a failure, not a pass.
+    session.run(
+        "pip-audit", "--strict", "--no-deps", "--disable-pip", "-r", CONSTRAINTS, *session.posargs
+    )
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
     install(session, "test")

@@ -37,12 +37,15 @@ def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
     Bad input, a file that the system does not let us use, a package of an extra that is not installed
-    and memory that is used up print one sentence and exit with code 2.
-    Whatever else is raised prints one sentence too, leaves the traceback in a file that the sentence
-    names, and exits with code 70.
+    and memory that is used up print one sentence and exit with code 2. SIGINT and SIGTERM end with 128
+    and their number. Whatever else is raised prints one sentence too, leaves the traceback in a file
+    that the sentence names, and exits with code 70.
     """
+    from foundation.signals import end_on_signal
+
     try:
-        command()
+        with end_on_signal():
+            command()
     except InputError as error:
         _refuse(str(error))
     except Exception as error:

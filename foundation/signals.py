@@ -1,12 +1,15 @@
-"""Stop on a signal where work can be saved, and end worker processes with their parent."""
+"""Stop on a signal where work can be saved, end soon where not, and end workers with their parent."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -22,6 +25,13 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.install: Callable[[], None] | None = None
+
+    def answer(self) -> None:
+        """Answer signals from now on; called again, do nothing."""
+        if self.install is not None:
+            self.install()
+            self.install = None
 
     def __call__(self) -> bool:
         """Return whether a signal has come."""
@@ -33,10 +43,58 @@ class StopRequest:
         return 128 + (self.signal or signal.SIGINT)
 
 
+GRACE = 3.0
+"""Seconds that a process has to clean up after a signal, before it is ended as it is."""
+_patient = threading.Event()
+"""Set while the work at hand answers signals itself."""
+
+
+@contextmanager
+def end_on_signal() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise ``SystemExit``, and end the process where that takes too long.
+
+    A main thread that compiles answers no signal until it is done, so another thread is told by the
+    system too. Outside the main thread, which alone receives signals, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told, tell = socket.socketpair()
+    tell.setblocking(False)
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    def follow() -> None:
+        while number := told.recv(1):
+            if number[0] in SIGNALS and not _patient.is_set():
+                time.sleep(GRACE)
+                os._exit(128 + number[0])
+
+    def unraisable(about: sys.UnraisableHookArgs) -> None:
+        # Raised within a callback that swallows it: then the other thread ends the process.
+        if not isinstance(about.exc_value, SystemExit):
+            hook(about)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    previous = {number: signal.signal(number, end) for number in SIGNALS}
+    wakeup = signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=follow, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        sys.unraisablehook = hook
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        tell.close()  # the thread reads the end, and ends
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second one acts as it did before.
+    """Turn a SIGINT or SIGTERM into a request to stop, once the work says that it can be saved.
 
+    Before :meth:`StopRequest.answer`, and from a second signal on, signals act as they did before.
     Outside the main thread, which alone receives signals, nothing is changed.
     """
     request = StopRequest()
@@ -46,15 +104,21 @@ def stop_on_signal() -> Iterator[StopRequest]:
     previous = {number: signal.getsignal(number) for number in SIGNALS}
 
     def restore() -> None:
+        _patient.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
 
     def handle(number: int, frame: object) -> None:
         request.signal = number
-        restore()
+        for one, handler in previous.items():
+            signal.signal(one, handler)
 
-    for number in SIGNALS:
-        signal.signal(number, handle)
+    def install() -> None:
+        _patient.set()
+        for number in SIGNALS:
+            signal.signal(number, handle)
+
+    request.install = install
     try:
         yield request
     finally:

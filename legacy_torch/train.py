@@ -114,6 +114,7 @@ def train(
         model = make_model(normalizer, train_config)
         started = time.perf_counter()
         with stop_on_signal() as stop:
+            stop.answer()
             callback = Watch(train_config.total_timesteps, show=progress, stop=stop)
             with callback.bar:
                 model.learn(train_config.total_timesteps, callback=callback)

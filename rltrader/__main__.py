@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import signal
+import sys
+from pathlib import Path, PurePath
+
+if PurePath(sys.argv[0]).name in ("rltrader", "__main__.py"):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are imported: no traceback
 
 import click
 

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from foundation.errors import InputError
-from foundation.signals import stop_on_signal
+from foundation.signals import StopRequest, stop_on_signal
 from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -31,7 +31,7 @@ from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan
+    from jax_port.runs.run import Plan, Tell
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
 MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
@@ -136,8 +136,9 @@ def train(
     if not resume:
         plan = replace(plan, certificate=proof)
     with progress(console, plan) as tell, stop_on_signal() as stopped:
+        told = answering(stopped, tell)
         finished = runs.go_on(
-            plan, out, tell, stopped, begin=not resume, certificate=proof, texts=texts
+            plan, out, told, stopped, begin=not resume, certificate=proof, texts=texts
         )
     if not finished:
         console.print(
@@ -147,6 +148,20 @@ def train(
     count = len(plan.agents)
     proof = lineage.in_words(shown_proof(out))
     say(f"{count} {'policy' if count == 1 else 'policies'} trained, parity: {proof}; saved in {out}")
+
+
+def answering(stopped: StopRequest, tell: Tell) -> Tell:
+    """Return ``tell``, which from the first update on says that a signal was heard.
+
+    Before that there is nothing to save, and a signal ends the process at once.
+    """
+
+    def told(updates: int, records: list[dict[str, Any]]) -> None:
+        if records:
+            stopped.answer()
+        tell(updates, records)
+
+    return told
 
 
 def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Plan:

@@ -16,7 +16,7 @@ from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
-from rltrader.train import progress
+from rltrader.train import answering, progress
 
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
@@ -115,7 +115,8 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     proof = prove(own, options, console)
     own = replace(own, certificate=proof)
     with progress(console, own) as tell, stop_on_signal() as stopped:
-        finished = runs.go_on(own, folder, tell, stopped, begin=not begun, certificate=proof)
+        told = answering(stopped, tell)
+        finished = runs.go_on(own, folder, told, stopped, begin=not begun, certificate=proof)
     if not finished:
         console.print("stopped and saved; the same command goes on", markup=False)
         raise SystemExit(stopped.exit_code)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
+from foundation.errors import printable
 from foundation.report import format as form
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -28,6 +30,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "when": form.when,
 }
 """Filters that every template has."""
+
+
+def _shown(value: Any) -> Any:
+    """Return a text with its control characters escaped, as a console shows it; all else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def templates(package: str, **filters: Callable[..., Any]) -> jinja2.Environment:
@@ -50,6 +59,7 @@ def templates(package: str, **filters: Callable[..., Any]) -> jinja2.Environment
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     env.filters.update(FILTERS | filters)
     return env

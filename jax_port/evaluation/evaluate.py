@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket, stack
 from jax_port.data.seconds_loader import PreparedSeconds, stack_seconds
-from jax_port.envs.registry import phase_of
+from jax_port.envs.phase import Phase
+from jax_port.envs.registry import PHASES, phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.evaluation.advised import AdviceCounts, Advised
 from jax_port.evaluation.episodes import LANES, Episodes, Steps, play
@@ -177,31 +178,39 @@ def first_of_each_day(market: PreparedMarket, rows: NDArray[np.integer[Any]]) ->
     return np.diff(days, prepend=days[:1] - 1) != 0
 
 
-def check_policy(policy: Policy) -> None:
+def check_policy(policy: Policy, where: object = "the policy") -> None:
     """Refuse a policy whose network does not fit the observations of its own configuration.
 
+    Args:
+        policy: any.
+        where: what the message calls it, such as its file.
+
     Raises:
-        InputError: naming both sizes.
+        InputError: naming the sizes, and the phase that they would fit.
     """
     config, phase = policy.config, phase_of(policy.config)
-    size = config.window_size * len(FEATURES) + phase.position_features
     layers = policy.params["params"]
-    sizes = {
-        "statistics are": policy.statistics["mean"].shape[0],
-        "network is": layers["policy_0"]["kernel"].shape[0],
-    }
-    for what, given in sizes.items():
-        if given != size:
-            raise InputError(
-                f"the policy's {what} for {given} numbers, but its window_size of {config.window_size} "
-                f"in phase {phase.number} gives observations of {size}; train it anew"
-            )
-    actions = layers["action_head"]["kernel"].shape[1]
-    if actions != phase.num_actions:
-        raise InputError(
-            f"the policy's network has {actions} actions, and phase {phase.number} has "
-            f"{phase.num_actions}; train it anew"
-        )
+    statistics = policy.statistics["mean"].shape[0]
+    inputs, actions = layers["policy_0"]["kernel"].shape[0], layers["action_head"]["kernel"].shape[1]
+
+    def size(of: Phase) -> int:
+        return config.window_size * len(FEATURES) + of.position_features
+
+    if (statistics, inputs, actions) == (size(phase), size(phase), phase.num_actions):
+        return
+    sizes = "; ".join(
+        f"phase {number} gives {size(one)} and has {one.num_actions}" for number, one in PHASES.items()
+    )
+    fits = [
+        number
+        for number, one in PHASES.items()
+        if (statistics, inputs, actions) == (size(one), size(one), one.num_actions)
+    ]
+    mend = f"it is phase {fits[0]}'s: pass --phase {fits[0]}" if fits else "train it anew"
+    raise InputError(
+        f"{where}: its network takes {inputs} numbers, its statistics are of {statistics}, and it has "
+        f"{actions} actions; with a window_size of {config.window_size} {sizes}; {mend}"
+    )
 
 
 def check_seconds(seconds: PreparedSeconds, market: PreparedMarket) -> None:

@@ -50,7 +50,7 @@ def read_policy(
         policy = _read_state(source)
     else:
         policy = sb3.load_sb3(source, normalizer or source.with_name(sb3.NORMALIZER), config)
-    check_policy(policy)
+    check_policy(policy, source)
     return policy
 
 

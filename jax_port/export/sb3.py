@@ -149,7 +149,7 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
             ) from None
     weights = {name: value.numpy() for name, value in from_sb3(archive.state, spec).items()}
     policy = Policy(spec, to_flax(weights, spec), read_statistics(normalizer), config)
-    check_policy(policy)
+    check_policy(policy, model)
     require_same_decisions(policy, archive)
     return replace(policy, about=_about(policy, note, model))
 

@@ -82,7 +82,7 @@ def network_of(archive: Archive) -> NetworkSpec:
     if path not in ACTIVATIONS:
         raise InputError(
             f"{archive.path}: its activation {path or activation!s:.80} is not one of "
-            f"{', '.join(name.rsplit('.', 1)[1] for name in ACTIVATIONS)}"
+            f"{', '.join(name.rsplit('.', 1)[1] for name in ACTIVATIONS)}; train with one of these"
         )
     if "mlp_extractor.policy_net.0.weight" not in archive.state:
         raise InputError(

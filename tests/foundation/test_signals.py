@@ -20,6 +20,9 @@ def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Sign
     before = signal.signal(number, lambda at, frame: came.append(at))
     try:
         with stop_on_signal() as stop:
+            os.kill(os.getpid(), number)
+            assert came.pop() == number  # nothing could be saved yet
+            stop.answer()
             assert not stop()
             os.kill(os.getpid(), number)
             assert stop()
@@ -31,6 +34,51 @@ def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Sign
         assert came == [number, number]
     finally:
         signal.signal(number, before)
+
+
+ENDING = """
+import sys, time
+from foundation.errors import run_command
+def command():
+    try:
+        print("begun", flush=True)
+        {}
+    finally:
+        print("cleaned")
+run_command(command)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        ("time.sleep(60)", "cleaned\n"),
+        # A callback swallows what a handler raises.
+        ("type('A', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)", ""),
+        # A main thread that is busy in C answers no signal.
+        ("__import__('hashlib').pbkdf2_hmac('sha256', b'a', b'b', 2**31 - 1)", ""),
+    ],
+)
+def test_a_command_ends_soon_and_without_a_traceback(
+    number: signal.Signals, work: str, said: str
+) -> None:
+    if said == "" and number == signal.SIGTERM:
+        pytest.skip("the same as SIGINT")
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDING.format(work)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    if not said:
+        time.sleep(0.5)  # so that it is in C
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=5)
+    assert (process.returncode, errors) == (128 + number, "")
+    assert out == said
 
 
 WORKER = """

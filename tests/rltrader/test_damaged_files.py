@@ -20,10 +20,13 @@ from jax_port.export.golden_file import read_golden
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.runs.checkpoints import FOLDER, Checkpoints
 from jax_port.runs.run import read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
+from markets.readers import read_frame
 from parity.engine.certificate import misfits, read
+from parity.live_replay.decision_log import read_log as read_decisions
 from rltrader.__main__ import app
 from rltrader.options.environment import environment
 from rltrader.options.sweep import read_sweep
@@ -49,6 +52,32 @@ def check_log(path: Path) -> object:
     return read_log(path.parent)
 
 
+def latest(path: Path) -> object:
+    place = path.parent / FOLDER / path.name
+    place.parent.mkdir()
+    path.rename(place)
+    return Checkpoints(path.parent, "identity").latest({})
+
+
+def case(text: str) -> object:
+    done = CliRunner().invoke(parity, ["case", "--state", text, "--action", "1"])
+    if isinstance(done.exception, InputError):
+        raise done.exception
+    assert done.exit_code in (0, 1), done.output
+    return None
+
+
+def read_rows(data: bytes, folder: Path) -> object:
+    """Read a file of bars; where that succeeds, no line of it is lost."""
+    parquet = data[:4] == b"PAR1"
+    path = folder / ("bars.parquet" if parquet else "bars.txt")
+    path.write_bytes(data)
+    frame = read_frame(path)
+    if not parquet:
+        assert len(frame) == sum(line[:1].isdigit() for line in data.split(b"\n"))
+    return frame
+
+
 READERS: dict[str, Callable[[bytes, Path], object]] = {
     "bench": as_file("benchmarks.json", read_report),
     "cert": as_file("certificate.json", lambda path: misfits(read(path), {})),
@@ -61,6 +90,13 @@ READERS: dict[str, Callable[[bytes, Path], object]] = {
     "settings": lambda data, folder: environment("1", [data.decode().removeprefix("--set ").strip()]),
     "runjson": as_file(RUN, lambda path: read_plan(path.parent)),
     "sweep": as_file("sweep.csv", read_sweep),
+    "log": as_file("log.jsonl", read_decisions),
+    "replay": as_file("log.jsonl", read_decisions),
+    "checkpoint": as_file("3.safetensors", latest),
+    "case": lambda data, folder: case(data.decode("utf-8", "replace")),
+    "bars": lambda data, folder: read_rows(data, folder),
+    "pandas": as_file("bars.parquet", read_frame),
+    "row": as_file("bars.csv", lambda path: read_rows(path.read_bytes(), path.parent)),
 }
 
 

@@ -101,6 +101,13 @@ def test_strings_are_escaped(tmp_path: Path) -> None:
     assert page.count("&lt;i&gt;&amp;") == 4
 
 
+def test_control_characters_and_what_turns_text_round_are_shown_escaped(tmp_path: Path) -> None:
+    page = made("a\x1b[31m\u202eb", tmp_path)
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert page.count(r"a\x1b[31m\u202eb") == 4
+
+
 @needs_browser
 def test_nothing_is_cut_on_a_screen_or_a_phone(tmp_path: Path) -> None:
     assert layout_faults(made("a-name-that-is-very-long" * 4, tmp_path), tmp_path) == []

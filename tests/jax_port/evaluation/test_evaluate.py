@@ -150,10 +150,12 @@ def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket)
         evaluate(policy, market, rows=[])
     narrow = replace(policy, config=CONFIG.override(window_size=10))
     with pytest.raises(
-        InputError, match=r"225 numbers.*window_size of 10 in phase 1 gives observations of 115"
+        InputError, match=r"takes 225 numbers.*window_size of 10 phase 1 gives 115 and has 3"
     ):
         evaluate(narrow, market)
-    with pytest.raises(InputError, match="in phase 2 gives observations of 228"):
+    with pytest.raises(
+        InputError, match=r"phase 2 gives 228 and has 6; it is phase 1's: pass --phase 1"
+    ):
         evaluate(replace(policy, config=EnvConfig.phase2()), market)
     head = policy.params["params"]["action_head"]
     six = {"kernel": np.tile(head["kernel"], 2), "bias": np.tile(head["bias"], 2)}

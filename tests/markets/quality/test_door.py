@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from markets import Bars, InputError
+from markets.file_facts import FileFacts
+from markets.quality.inspection import inspect
+from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 
@@ -174,3 +177,25 @@ def test_problems_can_be_accepted_and_are_then_named(regular: Bars, tmp_path: Pa
     bars = read_bars(path, "ES", accept_problems=True)
     assert bars.accepted == ("other_contract", "time_zone")
     assert len(bars) == len(regular)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Chicago", "Europe/Berlin", "Asia/Tokyo"])
+@pytest.mark.parametrize("minutes", [-1, 0, 1])
+def test_no_zone_and_no_end_of_a_minute_make_each_other_pass(
+    regular: Bars, whole: Bars, zone: str, minutes: int
+) -> None:
+    for bars in (regular, whole):
+        index = bars.frame.index
+        assert isinstance(index, pd.DatetimeIndex)
+        wall = (index + pd.Timedelta(minutes=minutes)).tz_convert(zone).tz_localize(None)
+        read = wall.tz_localize("UTC").as_unit("ns").asi8
+        volume = bars.frame["volume"].to_numpy()
+        assert list(clock_faults(read, FileFacts("wall"), volume)), bars.source
+
+
+def test_a_day_that_begins_at_an_odd_minute_is_worth_a_look(regular: Bars) -> None:
+    day = regular.frame[regular.frame.index < regular.frame.index[0] + pd.Timedelta(hours=12)]
+    for hours, odd in ((0, False), (1, True)):
+        frame = day.set_axis(day.index + pd.Timedelta(hours=hours), axis=0)
+        found = {one.kind for one in inspect(frame, regular.contract, "a day").warnings}
+        assert ("opening" in found) is odd
