@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 from msgspec import Meta
 
@@ -26,30 +24,26 @@ from foundation.files import file_digest, write_json, write_text
 from foundation.json_reading import Count, Int32, Struct, convert, read_json
 from foundation.lock import folder_lock
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, check_rate, hyper_params
 from jax_port.ppo.sharding import (
-    agent_shardings,
     check_split,
     everywhere,
-    make_layout,
     make_mesh,
-    spread,
     to_host,
 )
-from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
-from jax_port.ppo.transfer import begin_with, check_shapes, extend
+from jax_port.ppo.transfer import check_shapes, extend
 from jax_port.runs import lineage
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
-from jax_port.runs.lineage import Proof, Stretch
+from jax_port.runs.lineage import Proof
 from jax_port.runs.memory import require_training_memory
 from jax_port.runs.policies import write_policies
 from jax_port.runs.run_file import RUN, RUN_FILE, note_lineage
+from jax_port.runs.runner import Runner
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import Record, TrainingLog, records_of
+from jax_port.runs.training_log import Record, TrainingLog
 from markets import EnvConfig, InputError
 
 FORMAT = 1
@@ -322,7 +316,7 @@ def _train(
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
-    runner = _Runner(plan, mesh, params, hyper)
+    runner = Runner(plan, mesh, params, hyper)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
@@ -369,47 +363,6 @@ def _train(
         }
         write_policies(plan, folder, last, about)
     return True
-
-
-class _Runner:
-    """The compiled programs of a run, and how agents lie on devices."""
-
-    def __init__(self, plan: Plan, mesh: Mesh, params: EnvParams, hyper: HyperParams) -> None:
-        self._plan, self._params, self._hyper, self._mesh = plan, params, hyper, mesh
-        self._programs: dict[int, Any] = {}
-
-    def begin(self, checkpoints: Checkpoints) -> tuple[TrainState, int, list[Stretch]]:
-        """Return the agents of the newest checkpoint, else fresh ones, their updates and lineage."""
-        seeds = jnp.asarray(np.array(self._plan.seeds, np.int32))
-
-        def fresh(seeds: jax.Array, params: EnvParams) -> TrainState:
-            return init_agents(seeds, params, self._plan.settings)
-
-        def begun(seeds: jax.Array, params: EnvParams) -> TrainState:
-            policy = self._plan.initial_policy()
-            agent = fresh(seeds, params)
-            return agent if policy is None else begin_with(agent, policy, params)
-
-        shape = jax.eval_shape(fresh, seeds, self._params)
-        self._places = agent_shardings(self._mesh, shape)
-        found = checkpoints.latest(shape)
-        if found is None:
-            return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0, []
-        return spread(found[1], self._places), found[0], found[2]
-
-    def call(self, agent: TrainState, done: int) -> tuple[TrainState, list[Record], int]:
-        """Make the next updates: agents, their records, and how many updates."""
-        settings = self._plan.settings
-        count = min(self._plan.updates_per_call, settings.num_updates - done)
-        if count not in self._programs:
-            self._programs[count] = make_train(
-                settings, count, len(self._plan.agents), make_layout(self._mesh), self._places
-            )
-        began = time.perf_counter()
-        agent, metrics = self._programs[count](agent, self._hyper, self._params)
-        host: Metrics = to_host(self._mesh, metrics)
-        seconds = time.perf_counter() - began
-        return agent, records_of(host, done + 1, settings.rollout_size, seconds), count
 
 
 def made_with() -> dict[str, Any]:
