@@ -25,7 +25,10 @@ table_argument = click.argument("table", type=click.Path(path_type=Path))
 @click.option("--prompt-price", type=float, default=0.0, help="Dollars a million tokens asked.")
 @click.option("--answer-price", type=float, default=0.0, help="Dollars a million tokens answered.")
 def show(table: Path, prompt_price: float, answer_price: float) -> None:
-    """Show what TABLE holds, what it cost and took. Exit code 2 means bad input."""
+    """Show what TABLE holds, what it cost and took.
+
+    Exit code 2 means bad input.
+    """
     from markets.advice.chat.estimate import Prices
     from markets.advice.table import load_table
 

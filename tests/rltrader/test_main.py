@@ -87,6 +87,11 @@ def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
     }
     with_data = {path for path, options in found.items() if "--data" in options}
     assert with_data == {
+        "advise batch forget",
+        "advise batch read",
+        "advise batch write",
+        "advise replay",
+        "advise run",
         "evaluate",
         "export day",
         "export verify",
