@@ -59,7 +59,10 @@ def write(file: Path, bars: BarOptions, session: str, out: Path, every: int, **g
 @session_option
 @table_option
 def read(file: Path, bars: BarOptions, session: str, out: Path) -> None:
-    """Read FILE, the output of a batch, into the table. Exit code 2 means bad input."""
+    """Read FILE, the output of a batch, into the table.
+
+    Exit code 2 means bad input.
+    """
     from markets.advice.chat.batch import read_batch
     from markets.advice.chat.prompt import PromptSettings
 

@@ -86,7 +86,12 @@ def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
         for path, one in commands(app).items()
     }
     with_data = {path for path, options in found.items() if "--data" in options}
-    assert with_data >= {
+    assert with_data == {
+        "advise batch forget",
+        "advise batch read",
+        "advise batch write",
+        "advise replay",
+        "advise run",
         "evaluate",
         "export day",
         "export verify",
@@ -94,6 +99,7 @@ def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
         "parity run",
         "replay",
         "train",
+        "walk-forward",
     }
     for path in with_data:
         assert reading | {"--accept-problems"} <= found[path], path
