@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from parity.mutants.catalog.data import DATA
 from parity.mutants.catalog.episode import EPISODE
+from parity.mutants.catalog.long_runs import LONG_RUNS
 from parity.mutants.catalog.phase2 import PHASE2
 from parity.mutants.catalog.rollout import ROLLOUTS
 from parity.mutants.catalog.seconds import SECONDS
@@ -16,7 +17,10 @@ from parity.mutants.catalog.update import UPDATES
 from parity.mutants.catalog.values import VALUES
 from parity.mutants.mutant import Mutant
 
-CATALOG: tuple[Mutant, ...] = (*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES, *VALUES)
+CATALOG: tuple[Mutant, ...] = (
+    *(*STEP, *EPISODE, *DATA, *PHASE2, *SECONDS, *ROLLOUTS, *UPDATES, *VALUES),
+    *LONG_RUNS,
+)
 """Every mutant, in the order of the pages."""
 
 EQUIVALENT: tuple[tuple[str, str], ...] = (

@@ -29,7 +29,6 @@ _BETAS = "learner 8. Betas 0.9 and 0.999"
 _CORRECTED = "learner 8. both moments bias-corrected, counted over all updates"
 _EPSILON = "learner 8. 1e-5 is added outside the root and after the correction"
 _STOP = "learner 9. above 1.5 target_kl ends the whole update, before that minibatch's step"
-_RATES = "learner 8. A layer's own rate is a factor on the learning rate"
 _PROGRESS = "learner 10. The remaining progress is taken after the rollout and before training"
 
 GOES_ON = (
@@ -373,34 +372,6 @@ STEPS = (
         "        records = []\n",
         "        records, carry = [], (carry[0], jnp.zeros((), bool))\n",
         _STOP,
-    ),
-    Mutant(
-        "adam-correction-stops",
-        ADAM,
-        "count.astype(jnp.float32) * math.log(beta)",
-        "jnp.minimum(count, 100).astype(jnp.float32) * math.log(beta)",
-        _CORRECTED,
-    ),
-    Mutant(
-        "adam-count-of-16-bits",
-        ADAM,
-        "count.astype(jnp.float32) * math.log(beta)",
-        "count.astype(jnp.int16).astype(jnp.float32) * math.log(beta)",
-        _CORRECTED,
-    ),
-    Mutant(
-        "layer-rates-ignored",
-        PPO,
-        "factors = layer_lr.factors(state.params, rates) if rates else None",
-        "factors = None",
-        _RATES,
-    ),
-    Mutant(
-        "frozen-layers-in-the-norm",
-        PPO,
-        "grads = layer_lr.without_frozen(grads, rates) if rates else grads",
-        "grads = grads",
-        _RATES,
     ),
     Mutant("rate-before-the-rollout", TRAIN, "    done = updates + 1", "    done = updates", _PROGRESS),
     Mutant(
