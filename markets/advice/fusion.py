@@ -1,8 +1,8 @@
 """Fusion of a policy with advice at the action: settings, and the reference in NumPy and float64.
 
 Source: "Fusion" in ``docs/advice.md``, whose equations these are, one after another. The same function
-is in ``jax_port/evaluation/fusion.py``, ``legacy_torch/fusion.py`` and ``ninjatrader/Fusion.cs``; none
-calls another.
+is in ``jax_port/evaluation/advice/fusion.py``, ``legacy_torch/fusion.py`` and
+``ninjatrader/policy/Fusion.cs``; none calls another.
 """
 
 from __future__ import annotations
