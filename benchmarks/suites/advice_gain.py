@@ -23,9 +23,9 @@ from benchmarks.harness.output import wide_console
 from foundation.errors import run_command
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs.registry import phase_of
-from jax_port.evaluation import advice_report as report
-from jax_port.evaluation.advice_comparison import make_arms, play_arms
-from jax_port.evaluation.advice_data import view_of
+from jax_port.evaluation.advice import report
+from jax_port.evaluation.advice.comparison import make_arms, play_arms
+from jax_port.evaluation.advice.data import view_of
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig
 from markets.advice.answers import OK

@@ -25,8 +25,8 @@ from jax_port.envs.account import enter
 from jax_port.envs.phase import Phase
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
-from jax_port.evaluation import advised
-from jax_port.evaluation.advised import AdviceCounts, AdviceParams, AdviceState, Advised
+from jax_port.evaluation.advice import advised
+from jax_port.evaluation.advice.advised import AdviceCounts, AdviceParams, AdviceState, Advised
 from jax_port.ppo.networks import ActorCritic, Params
 from jax_port.ppo.policy import Policy, decide
 from jax_port.ppo.running_statistics import Scale, normalize

@@ -23,7 +23,7 @@ from jax_port.data.seconds_loader import PreparedSeconds, stack_seconds
 from jax_port.envs.phase import Phase
 from jax_port.envs.registry import PHASES, phase_of
 from jax_port.envs.state import EnvParams
-from jax_port.evaluation.advised import AdviceCounts, Advised
+from jax_port.evaluation.advice.advised import AdviceCounts, Advised
 from jax_port.evaluation.episodes import LANES, Episodes, Steps, play
 from jax_port.ppo.policy import Policy
 from markets import Contract, InputError

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import Relation
-from jax_port.evaluation.advised import Advised
+from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.intrabar import Verdicts
 from jax_port.evaluation.metrics import cents, daily

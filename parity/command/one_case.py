@@ -8,8 +8,8 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness import cases as make
-from parity.harness.draws import drawn_fields
 from parity.harness.judge import Judge, check_names
+from parity.harness.modes.draws import drawn_fields
 from parity.harness.pair import Pair
 from parity.harness.trees import Fields
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jax_port.evaluation import fusion as port
+from jax_port.evaluation.advice import fusion as port
 from legacy_torch import fusion as reference
 from markets import InputError
 from markets.advice.fusion import Fused, FusionSettings, Situation, fuse

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from parity.harness.findings import Answer, FieldVerdict, SmallestCase
-from parity.harness.free_run import FreeRun
+from parity.harness.modes.free_run import FreeRun
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
 

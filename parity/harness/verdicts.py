@@ -7,8 +7,8 @@ import numpy as np
 from parity.harness.compare import LOGIC, ROUNDING
 from parity.harness.contract.ends import only_at_ends
 from parity.harness.findings import FieldVerdict, SmallestCase
-from parity.harness.free_run import FreeRun
 from parity.harness.judge import Evidence, Judge
+from parity.harness.modes.free_run import FreeRun
 from parity.harness.pair import Accepted
 from parity.harness.shrink import smallest_cases
 from parity.harness.trees import Array

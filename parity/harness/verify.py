@@ -16,13 +16,13 @@ from parity.harness.contract.ends import ask_ends
 from parity.harness.contract.forms import ask_forms
 from parity.harness.contract.spaces import ask_spaces
 from parity.harness.contract.starts import ask_resets, ask_restarts
-from parity.harness.draws import ask_draws, drawn_fields
 from parity.harness.findings import Answer
-from parity.harness.free_run import FreeRun, free_run
 from parity.harness.judge import Evidence, Judge, check_names
+from parity.harness.modes.draws import ask_draws, drawn_fields
+from parity.harness.modes.free_run import FreeRun, free_run
+from parity.harness.modes.restored import ask_restored
 from parity.harness.pair import Pair
 from parity.harness.report import Report
-from parity.harness.restored import ask_restored
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.verdicts import field_verdicts
 

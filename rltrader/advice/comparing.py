@@ -14,7 +14,7 @@ from rltrader.consoles import say
 
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
-    from jax_port.evaluation.advised import Advised
+    from jax_port.evaluation.advice.advised import Advised
     from jax_port.ppo.policy import Policy
     from markets.advice.fusion import FusionSettings
 
@@ -73,8 +73,8 @@ def read_advised(market: PreparedMarket, policy: Policy, options: dict[str, Any]
     """
     if options["advice"] is None:
         return None
-    from jax_port.evaluation.advice_data import view_of
-    from jax_port.evaluation.advised import Advised
+    from jax_port.evaluation.advice.advised import Advised
+    from jax_port.evaluation.advice.data import view_of
     from markets.advice.schedule import lay
     from markets.advice.table import check_market, load_table
 
@@ -124,8 +124,8 @@ def compare(
     out: Path,
 ) -> None:
     """Play every arm on the same days and write the comparison beside the evaluation."""
-    from jax_port.evaluation import advice_report as report
-    from jax_port.evaluation.advice_comparison import make_arms, play_arms
+    from jax_port.evaluation.advice import report
+    from jax_port.evaluation.advice.comparison import make_arms, play_arms
     from jax_port.ppo.policy import load_policy
     from markets.advice.table import TABLE, load_table
 

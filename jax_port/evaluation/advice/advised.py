@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jax_port.envs.env_phase1_jax import BUY, SELL
 from jax_port.envs.state import EnvParams, EnvState
-from jax_port.evaluation.fusion import FusionParams, fusion_params, log_chances
+from jax_port.evaluation.advice.fusion import FusionParams, fusion_params, log_chances
 from jax_port.ppo.networks import masked_log_probs, mode
 from markets.advice.fusion import FusionSettings, Situation
 from markets.advice.schedule import AdviceOnBars

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.evaluation.advised import Advised
+from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
 from jax_port.evaluation.metrics import daily
 from jax_port.ppo.policy import Policy
@@ -70,7 +70,7 @@ class Played:
         pnl: float64 (P, D), dollars of each day, an open trade marked at its end.
         trades: opened, of all.
         steps: decisions, of all.
-        questions, advised, changed: see :class:`jax_port.evaluation.advised.AdviceState`; of all.
+        questions, advised, changed: of all; see :class:`jax_port.evaluation.advice.advised.AdviceState`.
     """
 
     pnl: Floats
