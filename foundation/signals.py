@@ -62,7 +62,10 @@ def end_on_signal() -> Iterator[None]:
     told, tell = socket.socketpair()
     tell.setblocking(False)
 
+    codes: list[int] = []
+
     def end(number: int, frame: object) -> None:
+        codes.append(128 + number)
         raise SystemExit(128 + number)
 
     def follow() -> None:
@@ -82,6 +85,12 @@ def end_on_signal() -> Iterator[None]:
     threading.Thread(target=follow, daemon=True).start()
     try:
         yield
+    except SystemExit:
+        if codes:  # all is cleaned up; taking apart a library that compiles can crash
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(codes[0])
+        raise
     finally:
         signal.set_wakeup_fd(wakeup)
         sys.unraisablehook = hook
