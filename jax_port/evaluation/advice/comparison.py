@@ -70,7 +70,7 @@ class Played:
         pnl: float64 (P, D), dollars of each day, an open trade marked at its end.
         trades: opened, of all.
         steps: decisions, of all.
-        questions, advised, changed: of all; see :class:`jax_port.evaluation.advice.advised.AdviceState`.
+        questions, advised, changed: of all, as in ``advised.AdviceState``.
     """
 
     pnl: Floats
