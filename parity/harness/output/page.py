@@ -72,7 +72,9 @@ def _tiles(report: Mapping[str, Any]) -> list[Tile]:
         Tile(
             "Fields that differ by rounding",
             show(len(rounding)),
-            "" if most is None else f"up to {most['largest_ulps']:.0f} ulps, {most['name']}",
+            ""
+            if most is None
+            else f"up to {most['largest_ulps']:.0f} units in the last place, {most['name']}",
         ),
         Tile(
             "Questions of the contract",
