@@ -61,7 +61,6 @@ def end_on_signal() -> Iterator[None]:
         return
     told, tell = socket.socketpair()
     tell.setblocking(False)
-
     codes: list[int] = []
 
     def end(number: int, frame: object) -> None:
@@ -69,10 +68,11 @@ def end_on_signal() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     def follow() -> None:
-        while number := told.recv(1):
-            if number[0] in SIGNALS and not _patient.is_set():
-                time.sleep(GRACE)
-                os._exit(128 + number[0])
+        with told:
+            while number := told.recv(1):
+                if number[0] in SIGNALS and not _patient.is_set():
+                    time.sleep(GRACE)
+                    os._exit(128 + number[0])
 
     def unraisable(about: sys.UnraisableHookArgs) -> None:
         # Raised within a callback that swallows it: then the other thread ends the process.
@@ -82,7 +82,8 @@ def end_on_signal() -> Iterator[None]:
     hook, sys.unraisablehook = sys.unraisablehook, unraisable
     previous = {number: signal.signal(number, end) for number in SIGNALS}
     wakeup = signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=follow, daemon=True).start()
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
     try:
         yield
     except SystemExit:
@@ -96,7 +97,8 @@ def end_on_signal() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in previous.items():
             signal.signal(number, handler)
-        tell.close()  # the thread reads the end, and ends
+        tell.close()  # the thread reads the end, and ends, unless it waits for the process to do so
+        follower.join(timeout=0.5)
 
 
 @contextmanager

@@ -199,7 +199,7 @@ def checkpoint() -> Kind:
     """Return a checkpoint: its numbers are the good ones, or it is refused."""
     tree = {"weights": np.arange(50.0, dtype=np.float32), "count": np.int32(3)}
     with TemporaryDirectory() as folder:
-        Checkpoints(Path(folder), "identity").save(3, tree)
+        Checkpoints(Path(folder), "identity").save(3, tree, [])
         (place,) = (Path(folder) / FOLDER).iterdir()
         data, name = place.read_bytes(), place.name
 

@@ -197,12 +197,12 @@ TREE = {"weights": np.arange(50_000, dtype=np.float32)}
 
 def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, "identity")
-    checkpoints.save(1, TREE)
+    checkpoints.save(1, TREE, [])
     with (
         files_at_most(10_000),
         pytest.raises(WriteError, match=r"2\.safetensors: cannot be written: a fi"),
     ):
-        checkpoints.save(2, TREE)
+        checkpoints.save(2, TREE, [])
     found = checkpoints.latest(TREE)
     assert found is not None
     assert found[0] == 1

@@ -45,8 +45,10 @@ def _verdict(report: Mapping[str, Any]) -> Verdict:
     if verdict == SAME:
         accepted = sum(one["status"] == "accepted" for one in report["contract"])
         accepted += sum(bool(one["accepted"]) for one in report["fields"])
-        known = f" Accepted differences: {accepted}, each with its reason below." if accepted else ""
-        return Verdict("good", HEADLINES[SAME], f"Nothing differs but by rounding.{known}")
+        if accepted:
+            text = f"{accepted} accepted, each with its reason below; all else is equal but for rounding."
+            return Verdict("good", f"{HEADLINES[SAME]} but for accepted differences", text)
+        return Verdict("good", HEADLINES[SAME], "Nothing differs but by rounding.")
     if verdict == DIFFERENT:
         return Verdict("bad", HEADLINES[DIFFERENT], f"{_capital(differences[0])}.")
     missing = ", ".join(report["missing"])
