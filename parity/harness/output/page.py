@@ -46,7 +46,7 @@ def _verdict(report: Mapping[str, Any]) -> Verdict:
         accepted = sum(one["status"] == "accepted" for one in report["contract"])
         accepted += sum(bool(one["accepted"]) for one in report["fields"])
         if accepted:
-            text = f"{accepted} accepted, each with its reason below; all else is equal but for rounding."
+            text = f"{accepted} accepted, with reasons below; all else differs by rounding at most."
             return Verdict("good", f"{HEADLINES[SAME]} but for accepted differences", text)
         return Verdict("good", HEADLINES[SAME], "Nothing differs but by rounding.")
     if verdict == DIFFERENT:
