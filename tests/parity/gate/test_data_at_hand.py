@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jax_port.data import data_loader
-from jax_port.ppo import layer_lr
+from jax_port.ppo.optimizer import layer_lr
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig, InputError
 from markets.synthetic.bars import synthetic_bars

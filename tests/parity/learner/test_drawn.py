@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_port.ppo import adam
+from jax_port.ppo.optimizer import adam
 from jax_port.ppo.train_ppo_jax import annealed
 from parity.learner.cases import LearnerCase, small_cases
 from parity.learner.drawn import LATE, REQUIRED, coverage_of_structures, drawn_cases
