@@ -48,7 +48,8 @@ namespace RLTrader
                     && int.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out count))
                     return Latency(args[1], count);
                 return Refuse("usage: ParityCheck golden BUNDLE | golden BUNDLE BARS DAY | features BUNDLE BARS OUT"
-                    + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | fuse SETTINGS IN OUT | advised BUNDLE BARS MS OUT | latency BUNDLE COUNT");
+                    + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | fuse SETTINGS IN OUT"
+                    + " | advised BUNDLE BARS MS OUT | latency BUNDLE COUNT");
             }
             catch (BundleException error) { return Refuse("error: " + error.Message); }
             catch (IOException error)

@@ -12,7 +12,7 @@ namespace RLTrader
         public int MostLosses = 3, Every = 5, Cooldown = 3, MostAge = 10;
         public bool AtEntries = true;
 
-        /// <summary>Read the settings of a bundle's manifest; throws BundleException where one makes no sense.</summary>
+        /// <summary>Read a bundle's settings of fusion; throws BundleException where one makes no sense.</summary>
         public static FusionSettings Of(object values)
         {
             FusionSettings made = new FusionSettings();

@@ -2,7 +2,9 @@
 
 An aspect is a field, a question of the contract, or what must have been seen; a failure names it::
 
-    from my_pairs import pair as test_my_environment
+    pytest_plugins = ["parity.command.pytest_plugin"]  # in conftest.py
+
+    from my_pairs import pair as test_my_environment  # in a test module
 
 The pair is verified once, when the first of its tests runs.
 """

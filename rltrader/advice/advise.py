@@ -139,6 +139,7 @@ def _ask_server(
             return await run_chat(store, view, session, left, prompt, on_result, stop)
 
     with stop_on_signal() as stop, progress_bar("asking", "{task.fields[counts]}") as bar:
+        stop.answer()  # every answer is in the store as soon as it has come
         task = bar.add_task("", total=len(left), counts="")
 
         def on_result(result: Result) -> None:

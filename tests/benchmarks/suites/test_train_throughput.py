@@ -75,6 +75,7 @@ def test_bad_numbers_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'four': give whole numbers" in refusal(main, capsys, "--days", "4", "--epochs", "four")
 
 
+@pytest.mark.slow
 def test_agents_that_have_learnt_have_rows_and_ratios_of_their_own(tmp_path: Path) -> None:
     out = tmp_path / "train.json"
     options = ["--quick", "--baselines", "none", "--no-legacy", "--trained", "300", "--json", str(out)]

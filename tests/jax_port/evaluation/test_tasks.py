@@ -46,6 +46,7 @@ def test_a_report(week: Week, tmp_path: Path) -> None:
         asked=(None, None),
         took=1.0,
         result=week.result,
+        rows=rows,
     )
     report = finish(played, [RULES, replace(RULES, trailing="static")], 7, [0.1, 0.2])
     sheet, accounts = report.values["tear_sheet"], report.values["evaluation_accounts"]

@@ -132,7 +132,7 @@ def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return clipped_values(values, before, clip_range * 1.01)
 
     monkeypatch.setattr("jax_port.ppo.fast.row_losses.clipped_values", faulty)
-    _, its = jax.jit(lambda: by_gpu("gpu")(settings, weights, batch, hyper))()
+    _, its = jax.jit(lambda: by_gpu(settings, weights, batch, hyper))()
     assert abs(float(its.value_loss - terms.value_loss)) > 2e-5 * float(terms.value_loss)
 
 

@@ -108,6 +108,7 @@ def test_ten_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
     assert _timeless(tmp_path) == _timeless(whole)
 
 
+@pytest.mark.slow
 def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path) -> None:
     alone = runs.Plan(SETTINGS.override(gamma=0.9, seed=1), DATA, CONFIG, certificate="ungated")
     runs.start(alone, tmp_path)
@@ -119,6 +120,7 @@ def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path
             np.testing.assert_allclose(value, theirs.params["params"][layer][kind], rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_agent_k_of_several_is_agent_k_alone_down_to_its_file(tmp_path: Path) -> None:
     """Without a learning rate no product rounds differently, so all that is left must be the same.
 

@@ -23,6 +23,7 @@ store = open_store(Path(out), About(key, view.symbol, len(view)), view.timestamp
 
 async def main() -> int:
     with stop_on_signal() as stop:
+        stop.answer()
         async with open_session(settings) as session:
             await run_chat(
                 store, view, session, store.left(view.rows(1)[: int(last) - 99]), prompt, stop=stop

@@ -14,8 +14,7 @@ def test_a_pair_is_one_test_an_aspect(tmp_path: Path) -> None:
     (tmp_path / "test_ships.py").write_text(
         "from tests.parity.command.small_pairs import heavy as test_heavy, honest as test_honest\n"
     )
-    blocked = ["-p", "no:envparity", "-p", "no:cacheprovider"]  # it may be installed, too
-    command = ["-q", *blocked, "-p", "parity.command.pytest_plugin"]
+    command = ["-q", "-p", "parity.command.pytest_plugin", "-p", "no:cacheprovider"]
     shown = subprocess.run(
         [sys.executable, "-m", "pytest", *command, "--envparity-transitions", "300", "test_ships.py"],
         cwd=tmp_path,

@@ -186,6 +186,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
     return folder, told
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_row_a_seed_and_arm(trained: tuple[Path, list[Row]]) -> None:
     folder, told = trained
     assert [(row["seed"], row["arm"]) for row in told] == [
@@ -209,6 +210,7 @@ def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> N
             assert jax_arm.learning_curve(TINY, row["seed"]).tolist() == row["curve"]
 
 
+@pytest.mark.slow
 def test_resuming_trains_only_what_is_missing_and_the_same_in_another_process(
     trained: tuple[Path, list[Row]],
 ) -> None:
@@ -346,6 +348,7 @@ def test_the_command_reports_what_is_there(
 # A planted fault
 
 
+@pytest.mark.slow
 def test_a_wrong_learner_is_found_different() -> None:
     """Five seeds show a learner that forgets the future; finer faults take the full study."""
 

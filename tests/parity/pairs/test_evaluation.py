@@ -79,7 +79,7 @@ class World:
         if self.seconds is not None:
             params = replace(params, seconds=stack_seconds([self.seconds]))
         numbers = np.searchsorted(self.market.starts, self.rows)
-        ((ends, steps),) = play(self.policy, params, numbers, len(numbers))
+        ((ends, steps, _),) = play(self.policy, params, numbers, len(numbers))
         assert steps is not None
         return [steps.action[: ends.steps[n], n].tolist() for n in range(len(numbers))]
 
