@@ -128,14 +128,12 @@ def _has_cuda() -> bool:
 
 
 def _certificate() -> Finding:
-    from parity.admission import CERTIFICATE
-
     make = "rltrader parity run, or nox -s parity"
-    if not CERTIFICATE.is_file():
-        return Finding("parity certificate", "note", f"no {CERTIFICATE} in this folder", make)
     try:
-        from parity.admission import admit
+        from parity.admission import CERTIFICATE, admit
 
+        if not CERTIFICATE.is_file():
+            return Finding("parity certificate", "note", f"no {CERTIFICATE} in this folder", make)
         found = admit(CERTIFICATE)
     except InputError as error:
         return Finding("parity certificate", "note", str(error), make)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,8 @@ from click.testing import CliRunner
 
 from rltrader import doctor as module
 from rltrader.doctor import Finding, doctor, examine
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +68,32 @@ def test_little_space_and_no_mono_are_noted(monkeypatch: pytest.MonkeyPatch) -> 
     shown = CliRunner().invoke(doctor).output
     assert "Mono" in shown
     assert "mono-mcs" in shown
+
+
+def test_it_runs_where_only_the_base_is_installed(tmp_path: Path) -> None:
+    """The packages of all extras are hidden from a fresh process, as if they were not installed."""
+    hidden = sorted({name for names in module.EXTRAS.values() for name in names})
+    program = (
+        "import sys, importlib.util\n"
+        f"hidden = {hidden!r}\n"
+        "class Hide:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in hidden:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name in hidden else real(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+        "sys.argv = ['rltrader', 'doctor', '--json']\n"
+        "from rltrader.__main__ import main\nmain()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    report = {one["what"]: one for one in json.loads(done.stdout)}
+    assert all(report[f"extra {name}"]["state"] == "missing" for name in module.EXTRAS)
+    assert "can't be judged without pandas" in report["parity certificate"]["detail"]
