@@ -96,7 +96,7 @@ def _unexpected(error: Exception) -> str:
 def _write_crash_file(error: Exception) -> Path:
     """Write what was run and where it failed; return the file, in the folder for temporary files."""
     when = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    handle, name = tempfile.mkstemp(prefix=f"rltrader-crash-{when}-", suffix=".txt")
+    handle, name = tempfile.mkstemp(prefix=f"envparity-crash-{when}-", suffix=".txt")
     details = "".join(traceback.format_exception(error))
     text = f"{shlex.join(sys.argv)}\nin {Path.cwd()}, Python {sys.version}\n\n{details}"
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -48,7 +48,15 @@ def load_pair(place: str) -> Pair:
     """
     found = load(place, "pair")
     if callable(found) and not isinstance(found, Pair):
-        found = found()
+        try:
+            found = found()
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"{place} is called to make a pair and raises {type(error).__name__}: {error}; name a "
+                "Pair, or a function without arguments that returns one"
+            ) from None
     if not isinstance(found, Pair):
         raise InputError(f"{place} is a {type(found).__name__}; it must be a Pair")
     return found

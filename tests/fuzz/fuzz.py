@@ -84,7 +84,7 @@ def run(command: Callable[[], object]) -> Outcome:
             code = -1
         finally:
             tempfile.tempdir = before
-        crash = "".join(path.read_text() for path in Path(crashes).glob("rltrader-crash-*"))
+        crash = "".join(path.read_text() for path in Path(crashes).glob("envparity-crash-*"))
     return Outcome(code, stream.getvalue(), crash)
 
 

@@ -86,6 +86,7 @@ def test_a_function_that_makes_a_pair_is_taken_too(tmp_path: Path) -> None:
         (["check", "no_such_module:pair"], "there is no module no_such_module"),
         (["check", f"{PAIRS}:hones"], "has no hones; it has honest, heavy"),
         (["check", f"{PAIRS}:number"], "is a int; it must be a Pair"),
+        (["check", "examples.pairs.cartpole:read"], "is called to make a pair and raises TypeError"),
         (["check", f"{PAIRS}:honest", "--transitions", "1"], "transitions is 1"),
         (["case", f"{PAIRS}:honest", "--state", "{", "--action", "0"], "--state is no JSON"),
         (["case", f"{PAIRS}:honest", "--state", "3", "--action", "0"], "--state is no mapping"),
