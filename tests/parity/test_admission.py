@@ -54,7 +54,7 @@ def test_a_fitting_certificate_lets_pass_and_is_kept_in_brief(certificate: Path)
 
 
 def test_the_trainer_itself_is_among_the_sources(sound: dict[str, Any]) -> None:
-    for name in ("train_ppo_jax", "rollout", "update", "adam", "gae", "transfer", "networks"):
+    for name in ("train_ppo_jax", "rollout", "update", "optimizer/adam", "gae", "transfer", "networks"):
         assert f"jax_port/ppo/{name}.py" in sound["sources"]
     for name in ("run", "checkpoints", "training_data", "gate", "lineage"):
         assert f"jax_port/runs/{name}.py" in sound["sources"]
