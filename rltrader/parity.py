@@ -20,6 +20,7 @@ from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
+from rltrader.options.proof import demand_options
 
 COMMANDS = {
     "mutation": Lazy(
@@ -193,20 +194,7 @@ def _why(check: dict[str, Any]) -> str:
 
 @parity.command()
 @click.argument("certificate", type=click.Path(path_type=Path), default=CERTIFICATE)
-@click.option(
-    "--least",
-    type=click.Choice(["quick", "standard", "full"]),
-    default="standard",
-    show_default=True,
-    help="Strength that it must have.",
-)
-@click.option(
-    "--require-key",
-    type=click.Path(path_type=Path),
-    envvar="RLTRADER_REQUIRE_KEY",
-    show_envvar=True,
-    help="PEM file of the public key that must have signed it.",
-)
+@demand_options("quick", "standard", "full")
 def verify(certificate: Path, least: str, require_key: Path | None) -> None:
     """Say whether a certificate is sound and fits the code at hand, and why not (exit code 2)."""
     from parity.admission import Demand, admit

@@ -22,11 +22,11 @@ from rich.progress import (
 
 from foundation.errors import InputError
 from foundation.signals import StopRequest, stop_on_signal
-from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
 from rltrader.options.processes import join_processes
+from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
@@ -66,22 +66,7 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key",
 @click.option("--sweep", type=click.Path(path_type=Path), help="CSV with one row of settings an agent.")
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
-@click.option("--certificate", type=click.Path(path_type=Path), default=CERTIFICATE, show_default=True)
-@click.option(
-    "--least",
-    type=click.Choice(["standard", "full"]),
-    default="standard",
-    show_default=True,
-    help="Strength that the certificate must have.",
-)
-@click.option(
-    "--require-key",
-    type=click.Path(path_type=Path),
-    envvar="RLTRADER_REQUIRE_KEY",
-    show_envvar=True,
-    help="PEM file of the public key that must have signed the certificate, such as your CI's.",
-)
-@click.option("--ungated", is_flag=True, help="Train without proof of parity; artifacts say so.")
+@proof_options
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
 @click.option("--coordinator", metavar="HOST:PORT", help="Of process 0, where no cluster is detected.")
 @click.option("--processes", type=click.IntRange(min=1), help="Processes in all, with --coordinator.")

@@ -10,10 +10,10 @@ import click
 
 from foundation.errors import InputError
 from foundation.signals import stop_on_signal
-from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
+from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 from rltrader.train import answering, progress
@@ -57,10 +57,7 @@ ELSEWHERE: dict[str, Any] = {
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
 @click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
 @settings_options
-@click.option("--certificate", type=click.Path(path_type=Path), default=CERTIFICATE, show_default=True)
-@click.option("--least", type=click.Choice(["standard", "full"]), default="standard", show_default=True)
-@click.option("--require-key", type=click.Path(path_type=Path), envvar="RLTRADER_REQUIRE_KEY")
-@click.option("--ungated", is_flag=True, help="Train without proof of parity; artifacts say so.")
+@proof_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 def walk_forward(bars: BarOptions, out: Path, **options: Any) -> None:
     """Train on each window of dates, judge on the dates that follow, and join what was judged.

@@ -1,0 +1,47 @@
+"""The options that say which certificate a command asks for, and how strong it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from parity.admission import CERTIFICATE
+
+Command = Callable[..., Any]
+
+
+def demand_options(*strengths: str) -> Callable[[Command], Command]:
+    """Add ``--least``, one of ``strengths``, and ``--require-key``."""
+
+    def decorate(command: Command) -> Command:
+        least = click.option(
+            "--least",
+            type=click.Choice(strengths),
+            default="standard",
+            show_default=True,
+            help="Strength that the certificate must have.",
+        )
+        key = click.option(
+            "--require-key",
+            type=click.Path(path_type=Path),
+            envvar="RLTRADER_REQUIRE_KEY",
+            show_envvar=True,
+            help="PEM file of the public key that must have signed the certificate, such as your CI's.",
+        )
+        return least(key(command))
+
+    return decorate
+
+
+def proof_options(command: Command) -> Command:
+    """Add ``--certificate``, ``--least``, ``--require-key`` and ``--ungated``, for a training."""
+    certificate = click.option(
+        "--certificate", type=click.Path(path_type=Path), default=CERTIFICATE, show_default=True
+    )
+    ungated = click.option(
+        "--ungated", is_flag=True, help="Train without proof of parity; artifacts say so."
+    )
+    return certificate(demand_options("standard", "full")(ungated(command)))
