@@ -59,6 +59,23 @@ class Artifact:
         """Return the error that says that there is no such file, and what to do."""
         return InputError(f"{where}: {self.absent or f'no such file; {self.mend}'}")
 
+    def read(self, path: Path) -> bytes:
+        """Return the bytes of one.
+
+        Raises:
+            InputError: there is no file, it can't be read, or it is too large.
+        """
+        try:
+            with path.open("rb") as file:
+                data = file.read(self.most_bytes + 1)
+        except FileNotFoundError:
+            raise self.missing(path) from None
+        except OSError as error:
+            raise self.damaged(path, error.strerror or str(error)) from None
+        if len(data) > self.most_bytes:
+            raise self.damaged(path, f"larger than {self.most_bytes:,} bytes")
+        return data
+
 
 def read_json(path: Path, kind: type[T], artifact: Artifact) -> T:
     """Read a JSON file as a declared type.
@@ -66,14 +83,7 @@ def read_json(path: Path, kind: type[T], artifact: Artifact) -> T:
     Raises:
         InputError: there is no file, it is too large, or it does not hold what was declared.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(artifact.most_bytes + 1)
-    except FileNotFoundError:
-        raise artifact.missing(path) from None
-    except OSError as error:
-        raise artifact.damaged(path, error.strerror or str(error)) from None
-    return decode_json(data, kind, artifact, where=path)
+    return decode_json(artifact.read(path), kind, artifact, where=path)
 
 
 def decode_json(data: bytes | str, kind: type[T], artifact: Artifact, *, where: object) -> T:

@@ -17,15 +17,7 @@ def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
     Raises:
         InputError: there is no file, it is too large, is no TOML, or does not hold what was declared.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(artifact.most_bytes + 1)
-    except FileNotFoundError:
-        raise artifact.missing(path) from None
-    except OSError as error:
-        raise artifact.damaged(path, error.strerror or str(error)) from None
-    if len(data) > artifact.most_bytes:
-        raise artifact.damaged(path, f"larger than {artifact.most_bytes:,} bytes")
+    data = artifact.read(path)
     try:
         values = tomllib.loads(data.decode("utf-8-sig"))
     except RecursionError:

@@ -17,6 +17,14 @@ from markets.config import EnvConfig, RewardConfig, dollars_to_cents
 INT32_MAX = 2**31 - 1
 EXACT_IN_FLOAT32 = 2**24
 """Whole numbers up to this are exact in float32; prices in ticks must stay below it."""
+SHAPING = (
+    "hold_penalty",
+    "patience_reward",
+    "violation_penalty",
+    "invalid_action_penalty",
+    "trail_win_bonus",
+)
+"""Terms of the reward beside PnL, in multiples of ``pnl_divisor_dollars``."""
 
 
 def reward_scale(reward: RewardConfig) -> int:
@@ -33,16 +41,7 @@ def reward_scale(reward: RewardConfig) -> int:
         InputError: no such power makes every term whole.
     """
     divisor = Decimal(dollars_to_cents("pnl_divisor_dollars", reward.pnl_divisor_dollars))
-    terms = {
-        name: Decimal(repr(float(getattr(reward, name)))) * divisor
-        for name in (
-            "hold_penalty",
-            "patience_reward",
-            "violation_penalty",
-            "invalid_action_penalty",
-            "trail_win_bonus",
-        )
-    }
+    terms = {name: Decimal(repr(float(getattr(reward, name)))) * divisor for name in SHAPING}
     for scale in (1, 10, 100, 1_000, 10_000):
         if all(term * scale == (term * scale).to_integral_value() for term in terms.values()):
             return scale
@@ -95,16 +94,7 @@ def check_int32(bars: Bars, config: EnvConfig) -> None:
     )
     reward = config.reward
     divisor = dollars_to_cents("pnl_divisor_dollars", reward.pnl_divisor_dollars)
-    shaping = divisor * sum(
-        abs(getattr(reward, name))
-        for name in (
-            "hold_penalty",
-            "patience_reward",
-            "violation_penalty",
-            "invalid_action_penalty",
-            "trail_win_bonus",
-        )
-    )
+    shaping = divisor * sum(abs(getattr(reward, name)) for name in SHAPING)
     scaled = (ticks * per_tick + costs + shaping) * reward_scale(reward)
     if max(worst, scaled) > INT32_MAX:
         raise InputError(

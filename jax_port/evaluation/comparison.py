@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from foundation.files import atomic_folder, finite, write_json, write_text
+from foundation.files import finite, write_files
 from foundation.provenance import now
 from foundation.report.format import count, dollars, dollars_short
 from foundation.report.html import templates
@@ -198,7 +198,5 @@ def write(folder: Path, values: Mapping[str, Any], policies: Sequence[Compared])
     Raises:
         WriteError: the folder cannot be written to.
     """
-    page = render(values, policies)
-    with atomic_folder(folder, replaces=FILES) as made:
-        write_json(made / "comparison.json", values)
-        write_text(made / "comparison.html", page)
+    page, numbers = FILES
+    write_files(folder, {numbers: values, page: render(values, policies)})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.attestation import seal
-from foundation.files import atomic_folder, write_json, write_text
+from foundation.files import write_files
 from parity.engine.certificate import envelope
 from parity.engine.page import render
 from parity.engine.report import Report
@@ -31,12 +31,13 @@ def write_report(
     """
     sealed = envelope(certificate, key)
     values = report.to_dict()
-    page = render(values)
-    with atomic_folder(folder, replaces=(PAGE, NUMBERS, JUNIT, CERTIFICATE)) as made:
-        write_text(made / PAGE, page)
-        write_json(made / NUMBERS, values)
-        write_text(made / JUNIT, report.to_junit())
-        write_json(made / CERTIFICATE, sealed)
+    contents = {
+        PAGE: render(values),
+        NUMBERS: values,
+        JUNIT: report.to_junit(),
+        CERTIFICATE: sealed,
+    }
+    write_files(folder, contents)
 
 
 def check_key(key: Path | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from foundation.files import atomic_folder, write_json, write_text
+from foundation.files import atomic_folder, write_files, write_json, write_text
 from markets import Bars
 from parity.export_chain.day import BARS, DAY, last_time, to_csv
 from parity.export_chain.page import render
@@ -24,10 +24,7 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> None:
     Raises:
         WriteError: the folder cannot be written to.
     """
-    page = render(report)
-    with atomic_folder(folder, replaces=(NUMBERS, PAGE)) as made:
-        write_json(made / NUMBERS, report)
-        write_text(made / PAGE, page)
+    write_files(folder, {NUMBERS: report, PAGE: render(report)})
 
 
 def write_day(folder: Path, bars: Bars, day: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from foundation.files import atomic_folder, write_json, write_text
+from foundation.files import write_files
 from foundation.report.bars import Bar, Scale, draw_bars
 from foundation.report.format import DASH, change, count, dollars, exponent
 from foundation.report.html import templates
@@ -38,10 +38,7 @@ def write_report(folder: Path, report: Values) -> None:
     Raises:
         WriteError: the folder cannot be written to.
     """
-    page = render(report)
-    with atomic_folder(folder, replaces=(NUMBERS, PAGE)) as made:
-        write_json(made / NUMBERS, report)
-        write_text(made / PAGE, page)
+    write_files(folder, {NUMBERS: report, PAGE: render(report)})
 
 
 def render(report: Values) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from foundation.files import atomic_folder, write_json, write_text
+from foundation.files import write_files
 from parity.harness.output.page import render
 from parity.harness.report import Report
 
@@ -20,9 +20,10 @@ def write_report(folder: Path, report: Report, certificate: Mapping[str, Any]) -
         WriteError: the folder cannot be written to.
     """
     values = report.to_dict()
-    page = render(values)
-    with atomic_folder(folder, replaces=(PAGE, NUMBERS, JUNIT, CERTIFICATE)) as made:
-        write_text(made / PAGE, page)
-        write_json(made / NUMBERS, values)
-        write_text(made / JUNIT, report.to_junit())
-        write_json(made / CERTIFICATE, certificate)
+    contents = {
+        PAGE: render(values),
+        NUMBERS: values,
+        JUNIT: report.to_junit(),
+        CERTIFICATE: certificate,
+    }
+    write_files(folder, contents)
