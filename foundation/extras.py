@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, requires, version
 
 DISTRIBUTION = "envparity"
 """The name that this project is installed by."""
@@ -17,15 +17,33 @@ def extra_of(module: str) -> str | None:
     A module and what installs it are held to be one where the names agree up to ``-`` and ``_``.
     """
     wanted = _plain(module.partition(".")[0])
+    for extra, packages in packages_of_extras().items():
+        if wanted in map(_plain, packages):
+            return extra
+    return None
+
+
+def packages_of_extras() -> dict[str, tuple[str, ...]]:
+    """Return the packages that each extra adds of its own; nothing where this is not installed."""
     try:
         declared = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
-        return None
+        return {}
+    extras: dict[str, tuple[str, ...]] = {}
     for requirement in declared:
         match = _REQUIREMENT.match(requirement)
-        if match and _plain(match[1]) == wanted:
-            return match[2]
-    return None
+        if match and _plain(match[1]) != DISTRIBUTION:
+            extras[match[2]] = (*extras.get(match[2], ()), match[1])
+    return extras
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package of that name on the index is installed."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def how_to_install(module: str) -> str | None:

@@ -18,19 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from foundation.errors import InputError
-from foundation.extras import DISTRIBUTION
+from foundation.extras import DISTRIBUTION, is_installed, packages_of_extras
 from rltrader.consoles import report_console
 
 State = Literal["ok", "note", "missing"]
 
-EXTRAS = {
-    "trader": ("flax", "optax", "pandas", "pyarrow", "safetensors", "gymnax"),
-    "reference": ("torch", "stable_baselines3", "sb3_contrib"),
-    "export": ("onnx", "onnxruntime", "onnxscript"),
-    "advisor": ("httpx",),
-    "sign": ("securesystemslib",),
-}
-"""Modules that tell whether an extra is installed."""
+DEVELOPERS = ("test", "benchmark", "nightly", "notebook", "docs", "lint")
+"""Extras of those who work on the project; a user misses nothing without them."""
 LITTLE_SPACE = 2 * 2**30
 """Bytes of free space below which a training may not be able to save."""
 
@@ -89,13 +83,15 @@ def _distribution() -> Finding:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, modules in EXTRAS.items():
-        absent = [name for name in modules if find_spec(name) is None]
+    for extra, packages in packages_of_extras().items():
+        if extra in DEVELOPERS:
+            continue
+        absent = [name for name in packages if not is_installed(name)]
         if absent:
             line = f"python -m pip install '{DISTRIBUTION}[{extra}]'"
             yield Finding(f"extra {extra}", "missing", f"without {', '.join(absent)}", line)
         else:
-            yield Finding(f"extra {extra}", "ok", ", ".join(modules))
+            yield Finding(f"extra {extra}", "ok", ", ".join(packages))
 
 
 def _devices() -> Finding:
@@ -115,7 +111,7 @@ def _devices() -> Finding:
 
 
 def _torch() -> Iterator[Finding]:
-    if find_spec("torch") is None:
+    if not is_installed("torch"):
         return
     yield Finding("PyTorch", "ok", f"{version('torch')}, {'with' if _has_cuda() else 'without'} CUDA")
 
@@ -162,7 +158,7 @@ def _space(what: str, folder: Path) -> Finding:
 
 
 def _cache() -> Finding:
-    if find_spec("pandas") is None or find_spec("flax") is None:
+    if not is_installed("pandas") or not is_installed("flax"):
         return Finding("cache of markets", "note", "not used without the extra trader")
     from jax_port.data.data_loader import default_cache_dir
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from foundation.extras import packages_of_extras
 from rltrader import doctor as module
 from rltrader.doctor import Finding, doctor, examine
 
@@ -41,8 +42,8 @@ def test_all_that_training_needs_is_here() -> None:
 
 
 def test_a_missing_extra_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.find_spec
-    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "torch" else real(name))
+    real = module.is_installed
+    monkeypatch.setattr(module, "is_installed", lambda name: name != "torch" and real(name))
     found = seen()
     assert found["extra reference"].state == "missing"
     assert found["extra reference"].mend == "python -m pip install 'envparity[reference]'"
@@ -72,16 +73,25 @@ def test_little_space_and_no_mono_are_noted(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_it_runs_where_only_the_base_is_installed(tmp_path: Path) -> None:
     """The packages of all extras are hidden from a fresh process, as if they were not installed."""
-    hidden = sorted({name for names in module.EXTRAS.values() for name in names})
+    extras = {k: v for k, v in packages_of_extras().items() if k not in module.DEVELOPERS}
+    assert {"trader", "reference", "export"} <= set(extras)
+    hidden = sorted({name for names in extras.values() for name in names})
+    modules = sorted(name.replace("-", "_") for name in hidden)
     program = (
-        "import sys, importlib.util\n"
-        f"hidden = {hidden!r}\n"
+        "import sys, importlib.metadata, importlib.util\n"
+        f"hidden, modules = {hidden!r}, {modules!r}\n"
         "class Hide:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] in hidden:\n"
+        "        if name.partition('.')[0] in modules:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "real = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name: None if name in hidden else real(name)\n"
+        "importlib.util.find_spec = lambda name: None if name in modules else real(name)\n"
+        "known = importlib.metadata.version\n"
+        "def version(name):\n"
+        "    if name in hidden:\n"
+        "        raise importlib.metadata.PackageNotFoundError(name)\n"
+        "    return known(name)\n"
+        "importlib.metadata.version = version\n"
         "sys.meta_path.insert(0, Hide())\n"
         "sys.argv = ['rltrader', 'doctor', '--json']\n"
         "from rltrader.__main__ import main\nmain()\n"
@@ -95,5 +105,5 @@ def test_it_runs_where_only_the_base_is_installed(tmp_path: Path) -> None:
     )
     assert done.returncode == 1, done.stderr
     report = {one["what"]: one for one in json.loads(done.stdout)}
-    assert all(report[f"extra {name}"]["state"] == "missing" for name in module.EXTRAS)
+    assert all(report[f"extra {name}"]["state"] == "missing" for name in extras)
     assert "can't be judged without pandas" in report["parity certificate"]["detail"]
