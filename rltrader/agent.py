@@ -153,12 +153,15 @@ class MaskablePPO:
         not refused here, as ``rltrader evaluate`` refuses them.
 
         Raises:
-            InputError: there is no policy, or no episode may start in the bars.
+            InputError: there is no policy, no episode may start in the bars, or their contract has
+                other numbers than the one of that symbol that was trained on.
         """
         from jax_port.data.data_loader import prepare
+        from jax_port.data.trained_contract import require_same_contract
         from jax_port.evaluation.evaluate import evaluate
 
         policy = self._trained()
+        require_same_contract(policy.about, bars.contract)
         return evaluate(policy, prepare(bars, policy.config))
 
     def save(self, path: str | Path) -> Path:

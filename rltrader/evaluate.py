@@ -103,6 +103,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     """Load a policy and the bars, and play every start of the dates that were asked for."""
     from jax_port.data import held_out
     from jax_port.data.data_loader import load
+    from jax_port.data.trained_contract import require_same_contract
     from jax_port.evaluation.evaluate import check_policy
     from jax_port.evaluation.evaluate import evaluate as play
     from jax_port.evaluation.intrabar import evaluate_both
@@ -114,6 +115,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     seconds = options["seconds"]
     found = load_policy(policy)
     check_policy(found)
+    require_same_contract(found.about, contract)
     market = load(data, contract, found.config, **bars.reader)
     _check_minutes(market)
     rows = held_out.starts_within(market, found.config, first, last)

@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from foundation.files import file_digest
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, read_json
+from jax_port.data.trained_contract import require_same_contract
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import FORBIDDEN_LOGIT
 from jax_port.ppo.policy import Policy
@@ -173,13 +174,16 @@ def contract_of(policy: Policy, symbol: str | None) -> Contract:
                 f"{contract.symbol}, of which a tick is worth another sum to the account that it "
                 "learnt to keep; train one on that contract"
             )
+        require_same_contract(policy.about, contract)
         return contract
     if len(symbols) != 1:
         found = (
             f"was trained on {', '.join(sorted(symbols))}" if symbols else "does not say its contract"
         )
         raise InputError(f"the policy {found}; say with --symbol which contract it is to trade")
-    return get_contract(symbols.pop())
+    contract = get_contract(symbols.pop())
+    require_same_contract(policy.about, contract)
+    return contract
 
 
 def trained_on(policy: Policy) -> set[str]:

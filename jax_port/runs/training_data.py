@@ -12,6 +12,7 @@ import numpy as np
 
 from jax_port.data import data_loader
 from jax_port.data.data_loader import PreparedMarket
+from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from markets import Bars, EnvConfig, InputError, get_contract
@@ -107,6 +108,7 @@ class TrainingData:
         dates = new_york_dates(market.timestamps_ns)
         facts = {
             "symbol": contract.symbol,
+            "contract": describe_contract(contract),
             "kind": source.kind,
             "source": market.source,
             "sha256": market.digest,

@@ -15,6 +15,7 @@ from typing import Any
 
 from foundation.files import file_digest
 from foundation.json_reading import read_json
+from jax_port.data.trained_contract import describe_contract, trained_contracts
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import trained_on
 from jax_port.ppo.policy import Policy
@@ -53,6 +54,9 @@ def compare_origin(
     if symbols:
         found = contract.symbol if contract.symbol not in symbols else sorted(symbols)
         equal("contract is one of the training data", sorted(symbols), found)
+    for symbol, numbers in trained_contracts(policy.about):
+        if symbol == contract.symbol:
+            equal("contract's numbers are the training's", numbers, describe_contract(contract))
     known = _known(contract.symbol)
     if known is not None:
         equal("contract's own numbers", asdict(known), asdict(contract))

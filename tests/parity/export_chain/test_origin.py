@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from foundation.files import file_digest
+from jax_port.data.trained_contract import describe_contract
 from jax_port.export.bundle import POLICY, STATE, export
 from jax_port.export.importing import read_policy
 from jax_port.export.manifest import MANIFEST, read_manifest
@@ -56,6 +57,24 @@ def test_a_policy_of_one_contract_is_not_exported_as_one_of_another(tmp_path: Pa
     with pytest.raises(InputError, match="the policy was trained on MES and can't trade ES"):
         export(source, tmp_path / "out", "ES")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_contract_with_other_numbers_than_the_training_s_is_not_exported(tmp_path: Path) -> None:
+    source = tmp_path / "policy.safetensors"
+    trained = describe_contract(replace(get_contract("ES"), tick_value_cents=125))
+    about = {"data": [{"symbol": "ES", "contract": trained}]}
+    save_policy(source, replace(made_policy(1), about=about))
+    with pytest.raises(InputError, match="ES with tick_value_cents 125"):
+        export(source, tmp_path / "out", None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_with_other_numbers_than_its_policy_was_trained_on_is_found(copy: Path) -> None:
+    policy = load_policy(copy / POLICY)
+    trained = describe_contract(replace(get_contract("ES"), commission_cents=1))
+    about = {**policy.about, "data": [{"symbol": "ES", "contract": trained}]}
+    save_policy(copy / POLICY, replace(policy, about=about))
+    assert "contract's numbers are the training's" in _different(copy)
 
 
 def test_a_manifest_that_names_another_contract_and_agrees_with_itself_is_found(copy: Path) -> None:

@@ -1,0 +1,53 @@
+"""The contract that a policy was trained on, by its numbers and not only by its symbol.
+
+A user's contracts come from a file that may change. A policy that learnt with ticks of $12.50 is not to
+be judged, or sent to a platform, with ticks of $6.25 because both were called by one symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from markets import Contract, InputError
+
+
+def describe_contract(contract: Contract) -> dict[str, Any]:
+    """Return a contract's numbers, ready for a policy's header: all of it but its symbol and name."""
+    values = asdict(contract)
+    return {key: value for key, value in values.items() if key not in ("symbol", "name")}
+
+
+def trained_contracts(about: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield symbol and numbers of each contract of a policy's training data, where it says them.
+
+    Args:
+        about: a policy's ``about``.
+    """
+    data = about.get("data")
+    for entry in data if isinstance(data, list) else [data]:
+        if isinstance(entry, Mapping) and isinstance(entry.get("contract"), Mapping):
+            yield str(entry.get("symbol")), dict(entry["contract"])
+
+
+def require_same_contract(about: Mapping[str, Any], contract: Contract) -> None:
+    """Refuse a contract of a policy's own symbol with other numbers than it was trained on.
+
+    Args:
+        about: a policy's ``about``; one that does not say the numbers is let pass.
+        contract: what it is to be played on.
+
+    Raises:
+        InputError: naming the numbers that differ and what to do.
+    """
+    here = describe_contract(contract)
+    for symbol, trained in trained_contracts(about):
+        if symbol != contract.symbol or trained == here:
+            continue
+        differing = [name for name in here if trained.get(name) != here[name]]
+        told = ", ".join(f"{name} {trained.get(name)} (here {here[name]})" for name in differing)
+        raise InputError(
+            f"the policy was trained on {symbol} with {told}; name the contracts file of its training "
+            f"with --contracts, or describe the other contract under a symbol of its own"
+        )

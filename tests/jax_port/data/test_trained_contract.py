@@ -1,0 +1,45 @@
+"""A policy is held to the numbers of the contract that it was trained on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from jax_port.data.trained_contract import describe_contract, require_same_contract, trained_contracts
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, InputError, get_contract
+
+ES, MES = get_contract("ES"), get_contract("MES")
+
+
+def about(*contracts: object) -> dict[str, object]:
+    return {"data": [{"symbol": "ES", "contract": one} for one in contracts]}
+
+
+def test_a_run_says_the_numbers_of_its_contract() -> None:
+    data = TrainingData((Source("ES", kind="synthetic", days=4),))
+    made = {"data": data.load(EnvConfig.phase1())[1]}
+    assert list(trained_contracts(made)) == [("ES", describe_contract(ES))]
+    assert describe_contract(ES)["tick_value_cents"] == 1250
+    require_same_contract(made, ES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tick_size", 0.1), ("tick_value_cents", 125), ("slippage_ticks", 0), ("commission_cents", 251)],
+)
+def test_other_numbers_under_the_same_symbol_are_refused(name: str, value: float) -> None:
+    made = about(describe_contract(ES))
+    other = replace(ES, **{name: value})
+    told = re.escape(f"trained on ES with {name} {getattr(ES, name)} (here {value}); name")
+    with pytest.raises(InputError, match=told):
+        require_same_contract(made, other)
+
+
+def test_another_contract_and_a_policy_that_does_not_say_pass() -> None:
+    require_same_contract(about(describe_contract(ES)), MES)
+    require_same_contract({}, ES)
+    require_same_contract({"data": {"symbol": "ES"}}, ES)
+    require_same_contract({"data": [{"symbol": "ES", "contract": 5}]}, ES)
