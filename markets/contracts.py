@@ -98,6 +98,8 @@ _TABLE: dict[str, Contract] = {
 _MONTHS = "FGHJKMNQUVXZ"
 """Letters of the delivery months."""
 
+_BUILT_IN = frozenset(_TABLE.values())
+
 SYMBOLS: tuple[str, ...] = tuple(_TABLE)
 """The eight built-in symbols, in table order."""
 
@@ -150,6 +152,11 @@ def contract_of_file(file: str | PathLike[str], symbol: str | None) -> Contract:
     if not symbol:
         raise InputError(f"{fspath(file)}: say with --symbol which contract this file is of")
     return get_contract(symbol)
+
+
+def added_contracts() -> tuple[Contract, ...]:
+    """Return the registered contracts that are not as built in, for a process that has none of them."""
+    return tuple(contract for contract in _TABLE.values() if contract not in _BUILT_IN)
 
 
 def register_contract(contract: Contract, *, overwrite: bool = False) -> Contract:

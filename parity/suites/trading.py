@@ -10,6 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -18,6 +19,8 @@ import jax
 import numpy as np
 
 from jax_port.data.data_loader import PreparedMarket, prepare
+from markets import Contract, InputError, register_contract
+from markets.contracts import added_contracts
 from parity.engine.diverge import Divergence, explain_case, explain_replay
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Case, Fields, Pair
@@ -81,8 +84,10 @@ def record_world(scenario: Scenario, pair: Pair, world: int, seed: int) -> Recor
 _SCENARIOS: dict[str, Scenario] = {}
 
 
-def _start_worker(request: Request) -> None:
+def _start_worker(request: Request, contracts: Sequence[Contract]) -> None:
     jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
+    for contract in contracts:  # a fresh process knows the built-in ones alone
+        register_contract(contract, overwrite=True)
     _SCENARIOS.update({one.name: one for one in make_scenarios(request)})
 
 
@@ -262,7 +267,7 @@ class _Reference:
                 request.workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_start_worker,
-                initargs=(request,),
+                initargs=(request, added_contracts()),
             )
             for scenario in scenarios:
                 for world in range(len(scenario.worlds)):
@@ -272,7 +277,13 @@ class _Reference:
     def record(self, scenario: Scenario, pair: Pair, world: int) -> Recorded:
         if self._pool is None:
             return record_world(scenario, pair, world, self._seed)
-        return self._waiting.pop((scenario.name, world)).result()
+        try:
+            return self._waiting.pop((scenario.name, world)).result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that drives the reference died, perhaps for lack of memory; run again with "
+                "fewer --workers, or with --workers 0, where this process does it"
+            ) from None
 
     def __enter__(self) -> _Reference:
         return self
