@@ -136,7 +136,7 @@ class MaskablePPO:
             np.atleast_2d(np.asarray(obs, np.float32)),
             np.atleast_2d(np.asarray(masks, bool)),
         )
-        sizes = policy.statistics["mean"].shape[0], policy.network.num_actions
+        sizes = policy.observation_size, policy.network.num_actions
         if rows.shape != (len(allowed), sizes[0]) or allowed.shape[1] != sizes[1]:
             raise InputError(
                 f"obs {rows.shape} and masks {allowed.shape}; give (N, {sizes[0]}) and (N, {sizes[1]})"

@@ -102,7 +102,7 @@ def make_module(policy: Policy, manifest: dict[str, Any]) -> torch_policy.Tradin
 def state_of(policy: Policy) -> dict[str, torch.Tensor]:
     """Return weights and statistics as a plain state dict, by layer names."""
     statistics = {
-        f"statistics.{name}": torch.tensor(value) for name, value in policy.statistics.items()
+        f"statistics.{name}": torch.tensor(value) for name, value in (policy.statistics or {}).items()
     }
     return {**{name: torch.tensor(x) for name, x in to_torch(policy.params).items()}, **statistics}
 

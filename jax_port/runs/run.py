@@ -32,7 +32,7 @@ from jax_port.ppo.sharding import (
     make_mesh,
     to_host,
 )
-from jax_port.ppo.transfer import check_shapes, extend
+from jax_port.ppo.transfer import check_fits, extend
 from jax_port.runs import lineage
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
@@ -180,7 +180,7 @@ class Plan:
         if not self.initial:
             return None
         policy = self._given_policy()
-        check_shapes(policy, self.settings.network)
+        check_fits(policy, self.settings.network)
         if policy.config.phase == self.config.phase:
             return policy
         return extend(policy, self.config)
