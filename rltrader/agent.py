@@ -177,7 +177,7 @@ class MaskablePPO:
         """Return an agent with a policy from a file, in the rules that it was trained in.
 
         Args:
-            path: a policy, or the folder of a run.
+            path: a policy, or the folder of a run or a bundle that holds one.
             bars: to train it further on.
             **settings: as of the class, but for what the policy says itself.
 
@@ -185,8 +185,9 @@ class MaskablePPO:
             InputError: the file is no policy.
         """
         from jax_port.ppo.policy import load_policy
+        from jax_port.runs.find_policy import find_policy
 
-        file = Path(path) / POLICY if Path(path).is_dir() else Path(path)
+        file = find_policy(Path(path))
         policy = load_policy(file)
         spec = policy.spec
         agent = cls(

@@ -99,8 +99,8 @@ class Policy:
         """
         if self.statistics is None:
             raise InputError(
-                "this policy sees raw observations and has no statistics to normalise them by; give one "
-                "that was trained behind a VecNormalize"
+                "this policy sees raw observations and has no statistics to normalise them by; give "
+                "one that was trained behind a VecNormalize"
             )
         with jax.enable_x64(True):
             found = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}

@@ -1,9 +1,9 @@
 """How far rounding alone can move the layers of a network that sees raw observations.
 
 Normalised numbers are small, and fixed limits serve. Raw prices near 6,500 cancel in the first layer,
-so what rounding leaves behind depends on the row. It is followed here layer by layer, as a running error
-analysis does (Higham, Accuracy and Stability of Numerical Algorithms, section 3.3), with errors of
-different units taken as independent of each other.
+so what rounding leaves behind depends on the row. It is followed here layer by layer, as a running
+error analysis does (Higham, Accuracy and Stability of Numerical Algorithms, section 3.3), with errors
+of different units taken as independent of each other.
 """
 
 from __future__ import annotations
