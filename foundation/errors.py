@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from foundation.extras import how_to_install
 
@@ -36,19 +36,23 @@ def printable(text: str) -> str:
 def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
-    Bad input, a file that the system does not let us use, a package of an extra that is not installed
-    and memory that is used up print one sentence and exit with code 2. SIGINT and SIGTERM end with 128
-    and their number. Whatever else is raised prints one sentence too, leaves the traceback in a file
-    that the sentence names, and exits with code 70.
+    Bad input, options that a command of click does not know, a file that the system does not let us
+    use, a package of an extra that is not installed and memory that is used up print one sentence and
+    exit with code 2. SIGINT and SIGTERM end with 128 and their number. Whatever else is raised prints
+    one sentence too, leaves the traceback in a file that the sentence names, and exits with code 70.
     """
     from foundation.signals import end_on_signal
 
     try:
         with end_on_signal():
-            command()
+            code = _call(command)
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except InputError as error:
         _refuse(str(error))
     except Exception as error:
+        if hasattr(error, "format_message"):
+            _refuse_usage(error)
         if isinstance(error, ModuleNotFoundError) and (how := how_to_install(error.name or "")):
             _refuse(how)
         if _is_out_of_memory(error):
@@ -57,6 +61,33 @@ def run_command(command: Callable[[], object]) -> None:
             _refuse(f"{error.filename}: {error.strerror}; give a file or folder that can be used")
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         sys.exit(UNEXPECTED)
+
+
+def _call(command: Callable[[], object]) -> object:
+    """Run a command; one of click's raises its own errors instead of printing them in another form."""
+    main = getattr(command, "main", None)
+    if main is None:
+        return command()
+    try:
+        return main(standalone_mode=False)
+    except Exception as error:
+        if type(error).__name__ == "Abort":  # a question that was answered by Ctrl-C
+            sys.exit(130)
+        raise
+
+
+def _refuse_usage(error: Any) -> NoReturn:
+    """Print what click says of a command line as a sentence, with the command whose help to read."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(BAD_INPUT)
+    said = str(error.format_message()).strip()
+    said = f"{said[:1].lower()}{said[1:]}".removesuffix(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        _refuse(said)
+    joined = f"{said} See" if said.endswith("?") else f"{said}; see"
+    _refuse(f"{joined} {context.command_path} --help")
 
 
 _LESS = "ask for less at once (environments, agents, days, workers), or use a larger machine"

@@ -136,7 +136,7 @@ class MaskablePPO:
             np.atleast_2d(np.asarray(obs, np.float32)),
             np.atleast_2d(np.asarray(masks, bool)),
         )
-        sizes = policy.statistics["mean"].shape[0], policy.network.num_actions
+        sizes = policy.observation_size, policy.network.num_actions
         if rows.shape != (len(allowed), sizes[0]) or allowed.shape[1] != sizes[1]:
             raise InputError(
                 f"obs {rows.shape} and masks {allowed.shape}; give (N, {sizes[0]}) and (N, {sizes[1]})"
@@ -180,7 +180,7 @@ class MaskablePPO:
         """Return an agent with a policy from a file, in the rules that it was trained in.
 
         Args:
-            path: a policy, or the folder of a run.
+            path: a policy, or the folder of a run or a bundle that holds one.
             bars: to train it further on.
             **settings: as of the class, but for what the policy says itself.
 
@@ -188,8 +188,9 @@ class MaskablePPO:
             InputError: the file is no policy.
         """
         from jax_port.ppo.policy import load_policy
+        from jax_port.runs.find_policy import find_policy
 
-        file = Path(path) / POLICY if Path(path).is_dir() else Path(path)
+        file = find_policy(Path(path))
         policy = load_policy(file)
         spec = policy.spec
         agent = cls(

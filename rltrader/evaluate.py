@@ -61,19 +61,22 @@ SHORTEST_BAR_NS = 60_000_000_000
 def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options: Any) -> None:
     """Let POLICY trade every start of a range of dates; write tables, numbers and a page.
 
-    Both are always played: an episode from every start, for the mean, and one a day, for the equity
-    curve. With --seconds both are played a second time, with the drawdown looked at in every second
-    instead of at every minute's close. With --advice the policy is fused with a table of advice, and a
-    second page holds the fusion against the bare policy, the advisor alone and its nulls. Several
-    policies get a folder each and a page that compares them. Exit code 2 means bad input, or a range
-    that a policy was trained on.
+    POLICY is a policy's file, or the folder of a run or a bundle that holds one. Both are always
+    played: an episode from every start, for the mean, and one a day, for the equity curve. With
+    --seconds both are played a second time, with the drawdown looked at in every second instead of at
+    every minute's close. With --advice the policy is fused with a table of advice, and a second page
+    holds the fusion against the bare policy, the advisor alone and its nulls. Several policies get a
+    folder each and a page that compares them. Exit code 2 means bad input, or a range that a policy was
+    trained on.
     """
     from jax_port.evaluation import comparison
     from jax_port.evaluation.prop_firm.rules import load_rules
     from jax_port.evaluation.report import write
     from jax_port.evaluation.sheet.ratios import sharpe
     from jax_port.evaluation.tasks import finish, trials_of
+    from jax_port.runs.find_policy import find_policy
 
+    policies = tuple(find_policy(path) for path in policies)
     twice = [path for at, path in enumerate(policies) if path in policies[:at]]
     if twice:
         raise InputError(f"{twice[0]}: given twice; give each policy once")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from foundation.progress import status
 from rltrader.advice.comparing import RULES, fusion_settings
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
@@ -64,16 +65,16 @@ def bundle(
     Exit code 2 means bad input.
     """
     from jax_port.export.bundle import export as write
-    from jax_port.export.bundle import find_policy
+    from jax_port.runs.find_policy import find_policy
     from jax_port.runs.lineage import SAME, in_words
 
     console = report_console(stderr=True)
-    with console.status("exporting") as status:
+    with status(console, "exporting") as update:
         manifest = write(
             find_policy(source, agent),
             to,
             symbol,
-            lambda name: status.update(f"writing {name}"),
+            lambda name: update(f"writing {name}"),
             None if fusion is None else fusion_settings(fusion, fusion_set),
         )
     proof = in_words(manifest["certificate"])

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from foundation.errors import run_command
+from foundation.progress import status
 from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
         run, bundle = request.out / f"run{phase}", request.out / f"phase{phase}"
         for folder in (run, bundle):
             shutil.rmtree(folder, ignore_errors=True)
-        with console.status(f"training phase {phase}"):
+        with status(console, f"training phase {phase}"):
             go_on(_plan(request, phase, start), run, begin=True)
-        with console.status(f"exporting phase {phase}"):
+        with status(console, f"exporting phase {phase}"):
             export(run / "policy-0.safetensors", bundle)
         report = _verify(request, bundle, request.out / f"report{phase}", console)
         same = same and report["verdict"] == "same"
@@ -119,8 +120,8 @@ def _verify(request: ChainRequest, bundle: Path, out: Path, console: Console) ->
 
     bars = request.bars.read() if request.bars.file is not None else None
     wanted = Request(bundle, bars, request.observations, request.episodes, request.need_csharp)
-    with console.status("verifying") as status:
-        report = verify(wanted, lambda stage: status.update(f"verifying {bundle.name}: {stage}"))
+    with status(console, "verifying") as update:
+        report = verify(wanted, lambda stage: update(f"verifying {bundle.name}: {stage}"))
     write_report(out, report)
     show(report, out)
     return report

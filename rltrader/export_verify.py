@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from foundation.memory import require_memory
+from foundation.progress import status
 from markets import Bars, InputError, get_contract
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -62,8 +63,8 @@ def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
     if options["trust"] and os.environ.get(LIMITED) != "1":
         raise SystemExit(_in_limited_process())
     request = Request(folder, _bars(folder, bars), **options)
-    with Console(stderr=True).status("verifying") as status:
-        report = run(request, lambda stage: status.update(f"verifying: {stage}"))
+    with status(Console(stderr=True), "verifying") as update:
+        report = run(request, lambda stage: update(f"verifying: {stage}"))
     write_report(out, report)
     show(report, out)
     if report["verdict"] != "same":

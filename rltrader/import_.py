@@ -19,15 +19,27 @@ from rltrader.options.environment import environment
     type=click.Path(path_type=Path),
     help="SB3's normaliser; beside SOURCE by default.",
 )
+@click.option(
+    "--raw-observations",
+    is_flag=True,
+    help="SOURCE was trained without a VecNormalize, where it does not show that itself.",
+)
 @click.option("--phase", type=click.Choice(["1", "2"]), help="Of a model that does not say so itself.")
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
 def import_(
-    source: Path, to: Path, vecnormalize: Path | None, phase: str | None, overrides: tuple[str, ...]
+    source: Path,
+    to: Path,
+    vecnormalize: Path | None,
+    raw_observations: bool,
+    phase: str | None,
+    overrides: tuple[str, ...],
 ) -> None:
     """Read SOURCE, of PyTorch or SB3, as a policy file.
 
-    SOURCE is a MaskablePPO zip, a bundle's policy.pt, a bundle or a run of the reference's trainer.
-    Nothing that a file holds is run. Exit code 2 means bad input.
+    SOURCE is a MaskablePPO zip, a bundle's policy.pt, a bundle, a folder with one zip, or a run of the
+    reference's trainer. A model that was trained without a VecNormalize, or with norm_obs=False, comes
+    in as a policy that sees raw observations. Nothing that a file holds is run. Exit code 2 means bad
+    input.
     """
     from jax_port.export.importing import read_policy
     from jax_port.ppo.policy import save_policy
@@ -36,7 +48,15 @@ def import_(
         raise InputError("--set changes the rules of a phase; say with --phase which")
     if to.exists():
         raise InputError(f"{to}: there is something here already; choose another --to")
+    if raw_observations and vecnormalize is not None:
+        raise InputError(
+            "--raw-observations says that there is no VecNormalize; leave out --vecnormalize"
+        )
     config = None if phase is None else environment(phase, overrides)
-    policy = read_policy(source, vecnormalize, config)
+    policy = read_policy(source, vecnormalize, config, raw_observations)
     save_policy(to, policy)
-    say(f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}; saved as {to}")
+    sees = "raw observations" if policy.statistics is None else "normalised observations"
+    say(
+        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}, sees {sees}; "
+        f"saved as {to}"
+    )

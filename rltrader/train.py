@@ -14,13 +14,16 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from foundation.errors import InputError
+from foundation.progress import ReportedProgress
+from foundation.report.format import count as plural
+from foundation.report.format import dollars, number, percent, show
 from foundation.signals import StopRequest, stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from jax_port.runs.run import Plan, Tell
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
+COMPILING = "compiling (an alarm of XLA about slow compiling is no fault)"
 MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
 """Parameters that a run may be gone on with; all others are the run's own."""
 
@@ -120,6 +124,7 @@ def train(
     proof = prove(plan, options, console)
     if not resume:
         plan = replace(plan, certificate=proof)
+    console.print(what_is_trained(plan), markup=False, highlight=False)
     with progress(console, plan) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         finished = runs.go_on(
@@ -132,7 +137,48 @@ def train(
         raise SystemExit(stopped.exit_code)
     count = len(plan.agents)
     proof = lineage.in_words(shown_proof(out))
+    if count > 1:
+        report_console().print(ranked_table(out, plan))
     say(f"{count} {'policy' if count == 1 else 'policies'} trained, parity: {proof}; saved in {out}")
+
+
+def what_is_trained(plan: Plan) -> str:
+    """Return in words how many steps a run will make, since rollouts are whole."""
+    settings, count = plan.settings, len(plan.agents)
+    updates, asked = settings.num_updates, settings.total_timesteps
+    steps = updates * settings.rollout_size
+    words = (
+        f"{steps:,} steps{'' if count == 1 else f' of each of {count} agents'} in "
+        f"{plural(updates, 'update')} of {settings.n_envs:,} environments x {settings.n_steps:,} steps"
+    )
+    if steps == asked:
+        return words
+    return f"{words}: the {asked:,} asked for, rounded up to whole updates (--envs, --n-steps)"
+
+
+def ranked_table(folder: Path, plan: Plan) -> Table:
+    """Return the agents of a finished run, ranked by what their last training episodes made."""
+    from jax_port.runs.ranking import of_the_end, rank
+    from jax_port.runs.training_log import read_log
+
+    table = Table(box=None, header_style="dim", title_justify="left", title_style="bold")
+    table.title = "agents by the PnL of their training episodes in the last quarter of updates"
+    names = list(dict.fromkeys(name for agent in plan.agents for name in agent if name != "seed"))
+    table.add_column("policy", no_wrap=True)
+    for name in ("PnL an episode", "reward", "trades", "trades won", "seed", *names):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in rank(of_the_end(read_log(folder))):
+        own = plan.agents[one.agent]
+        table.add_row(
+            f"policy-{one.agent}",
+            dollars(one.pnl_dollars),
+            number(one.reward),
+            number(one.trades, 1),
+            percent(one.win_rate),
+            str(plan.seeds[one.agent]),
+            *(show(own.get(name, getattr(plan.settings, name))) for name in names),
+        )
+    return table
 
 
 def answering(stopped: StopRequest, tell: Tell) -> Tell:
@@ -184,9 +230,9 @@ def progress(console: Console, plan: Plan) -> Iterator[Callable[[int, list[dict[
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with ReportedProgress(*columns, console=console) as bar:
         total = plan.settings.num_updates
-        task = bar.add_task("training", total=total, rate="compiling", pnl="")
+        task = bar.add_task("training", total=total, rate=COMPILING, pnl="")
 
         def tell(updates: int, records: list[dict[str, Any]]) -> None:
             shown: dict[str, Any] = {}
@@ -196,7 +242,7 @@ def progress(console: Console, plan: Plan) -> Iterator[Callable[[int, list[dict[
                     r["episode_pnl_dollars"] for r in records if r["episode_pnl_dollars"] is not None
                 ]
                 if pnl:
-                    shown["pnl"] = f"${sum(pnl) / len(pnl):,.0f} an episode"
+                    shown["pnl"] = f"{dollars(sum(pnl) / len(pnl), 0)} an episode"
             bar.update(task, completed=updates, **shown)
 
         yield tell

@@ -16,7 +16,7 @@ from rltrader.options.config_file import config_option
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
-from rltrader.train import answering, progress
+from rltrader.train import answering, progress, what_is_trained
 
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
@@ -111,6 +111,7 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     console = report_console(stderr=True)
     proof = prove(own, options, console)
     own = replace(own, certificate=proof)
+    console.print(what_is_trained(own), markup=False, highlight=False)
     with progress(console, own) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         finished = runs.go_on(own, folder, told, stopped, begin=not begun, certificate=proof)

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks.harness.options import quick_option
 from benchmarks.harness.output import write_report
@@ -37,6 +37,7 @@ from benchmarks.report.merge import merge
 from benchmarks.report.sections import SECTIONS, Section
 from foundation.errors import InputError, run_command
 from foundation.files import write_text
+from foundation.progress import ReportedProgress
 from foundation.provenance import now
 
 OUT = Path("reports/benchmarks")
@@ -200,7 +201,7 @@ def run_all(console: Console, request: Request, fresh: bool) -> None:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with ReportedProgress(*columns, console=console) as bar:
         task = bar.add_task("", total=len(blocks))
         for section, block, path in blocks:
             bar.update(task, description=f"{section.name}, block {block + 1} of {request.blocks}")

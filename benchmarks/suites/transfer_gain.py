@@ -21,7 +21,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
 from benchmarks.baselines import pattern_agents
 from benchmarks.baselines.pattern_agents import SETTINGS, HeldOutMarket
@@ -32,6 +31,7 @@ from benchmarks.harness.output import numeric_table, wide_console, write_report
 from benchmarks.harness.record import Record
 from benchmarks.harness.reports import SCHEMA, Report
 from foundation.errors import run_command
+from foundation.progress import EACH_TASK, progress_bar
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.ppo.transfer import begin_with, extend
@@ -169,7 +169,7 @@ def measure(options: dict[str, int]) -> TransferReport:
     before, after = -(-options["first"] // size), -(-options["second"] // size)
     every = max(after // options["points"], 1)
     after = every * (after // every)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar("transfer", EACH_TASK) as bar:
         task = bar.add_task("training", total=2 * before + 2 * after)
 
         def watched(judge: _Judge) -> Callable[[int, TrainState], None]:

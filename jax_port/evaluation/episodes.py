@@ -140,7 +140,7 @@ class PolicyActor:
     def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
         """Return the likeliest allowed action for each state, int32 (N,)."""
         weights: Params
-        scale: Scale
+        scale: Scale | None
         weights, scale = given
         obs, masks = self._seen(phase, states, params)
         return decide(self.network, weights, scale, obs, masks)

@@ -190,12 +190,12 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
     """
     config, phase = policy.config, phase_of(policy.config)
     layers = policy.params["params"]
-    statistics = policy.statistics["mean"].shape[0]
     inputs, actions = layers["policy_0"]["kernel"].shape[0], layers["action_head"]["kernel"].shape[1]
 
     def size(of: Phase) -> int:
         return config.window_size * len(FEATURES) + of.position_features
 
+    statistics = inputs if policy.statistics is None else policy.statistics["mean"].shape[0]
     if (statistics, inputs, actions) == (size(phase), size(phase), phase.num_actions):
         return
     sizes = "; ".join(

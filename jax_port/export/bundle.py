@@ -29,24 +29,6 @@ PACKAGES = ("jax", "flax", "numpy", "torch", "stable-baselines3", "sb3-contrib",
 Tell = Callable[[str], None]
 
 
-def find_policy(path: Path, agent: int | None = None) -> Path:
-    """Return a policy file: the path itself, or an agent's in the folder of a run.
-
-    Raises:
-        InputError: there is none, or several and none was chosen.
-    """
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob("policy-*.safetensors"))
-    if not found:
-        raise InputError(
-            f"{path}: no policy here; give the folder of a finished run, or one of its policy files"
-        )
-    if agent is None and len(found) > 1:
-        raise InputError(f"{path}: {len(found)} policies here; choose one with --agent, from 0")
-    return path / f"policy-{agent or 0}.safetensors"
-
-
 def export(
     source: Path,
     to: Path,
@@ -102,7 +84,7 @@ def make_module(policy: Policy, manifest: dict[str, Any]) -> torch_policy.Tradin
 def state_of(policy: Policy) -> dict[str, torch.Tensor]:
     """Return weights and statistics as a plain state dict, by layer names."""
     statistics = {
-        f"statistics.{name}": torch.tensor(value) for name, value in policy.statistics.items()
+        f"statistics.{name}": torch.tensor(value) for name, value in (policy.statistics or {}).items()
     }
     return {**{name: torch.tensor(x) for name, x in to_torch(policy.params).items()}, **statistics}
 

@@ -3,7 +3,8 @@
 Bars are synthetic, of every hour, so that a consumer must cut the session itself. Episodes list what
 was done and filled at each bar, so that it can follow the position; cases say what it must see and
 decide at a few hundred of these steps. Market data rarely reaches the clip, so a few more observations
-are made to. Prices are points, times UTC bar opens in seconds since 1970.
+are made to; where a policy clips nothing, they lie as far out. Prices are points, times UTC bar opens
+in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -141,10 +142,17 @@ def _far(
     """Return observations in which one number in eight lies beyond the clip, and their decisions."""
     episodes, steps = chosen[:FAR].T
     obs = seen.obs[steps, episodes].astype(np.float64)
-    spread = np.sqrt(policy.statistics["var"] + EPSILON)
+    mean, spread = center(policy, obs)
     away = rng.choice([-1.0, 1.0], obs.shape) * rng.uniform(1.1 * CLIP, 3 * CLIP, obs.shape) * spread
-    far = np.where(rng.random(obs.shape) < 1 / 8, policy.statistics["mean"] + away, obs)
+    far = np.where(rng.random(obs.shape) < 1 / 8, mean + away, obs)
     return _stated(policy, far.astype(np.float32), seen.masks[steps, episodes])
+
+
+def center(policy: Policy, obs: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Return mean and deviation (D,) of observations: a policy's, or else those of (N, D) at hand."""
+    if policy.statistics is None:
+        return obs.mean(axis=0), obs.std(axis=0)
+    return policy.statistics["mean"], np.sqrt(policy.statistics["var"] + EPSILON)
 
 
 def _stated(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def _check(path: Path, golden: Golden, policy: Policy) -> None:
     for where, time in stated:
         if time not in times:
             refuse(where, "there is no bar of its time")
-    size, actions = policy.statistics["mean"].shape[0], policy.network.num_actions
+    size, actions = policy.observation_size, policy.network.num_actions
     for number, steps in enumerate(golden.episodes):
         if any(step.taken >= actions for step in steps):
             refuse(f"episodes[{number}]", f"actions are 0 to {actions - 1}")

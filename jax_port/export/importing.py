@@ -29,7 +29,10 @@ class _ReferenceRun(Struct):
 
 
 def read_policy(
-    source: Path, normalizer: Path | None = None, config: EnvConfig | None = None
+    source: Path,
+    normalizer: Path | None = None,
+    config: EnvConfig | None = None,
+    raw: bool = False,
 ) -> Policy:
     """Return what a file or folder holds as a policy. Nothing in it is run.
 
@@ -38,6 +41,7 @@ def read_policy(
             of the reference's trainer.
         normalizer: SB3's normaliser, by default ``vecnormalize.pkl`` beside the zip.
         config: rules of the environment, where the files do not say them.
+        raw: a zip was trained without a VecNormalize, and what lies beside it is not its own.
 
     Raises:
         InputError: it can't be read, or does not fit the rules.
@@ -49,7 +53,7 @@ def read_policy(
     if source.suffix == ".pt":
         policy = _read_state(source)
     else:
-        policy = sb3.load_sb3(source, normalizer or source.with_name(sb3.NORMALIZER), config)
+        policy = sb3.load_sb3(source, normalizer, config, raw)
     check_policy(policy, source)
     return policy
 
@@ -60,12 +64,22 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
         return folder / STATE, config
     run = folder / REFERENCE_RUN
     if not (folder / REFERENCE_MODEL).is_file() or not run.is_file():
-        raise InputError(
-            f"{folder}: neither a bundle nor a run of MaskablePPO; give the model's zip itself"
-        )
+        return _only_zip(folder), config
     artifact = Artifact("run of the reference's trainer", "give the model's zip and --phase")
     values = read_json(run, _ReferenceRun, artifact)
     return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(values.env_config)
+
+
+def _only_zip(folder: Path) -> Path:
+    """Return the one zip of a folder, as SB3's users lay it beside its normaliser."""
+    found = sorted(path for path in folder.glob("*.zip") if path.is_file())
+    if len(found) == 1:
+        return found[0]
+    several = f"several models ({', '.join(path.name for path in found[:4])})" if found else "no model"
+    raise InputError(
+        f"{folder}: neither a bundle nor a run of MaskablePPO, and {several} here; give the model's "
+        "zip itself"
+    )
 
 
 def _read_state(path: Path) -> Policy:
@@ -74,7 +88,9 @@ def _read_state(path: Path) -> Policy:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         arrays = {name: value.numpy() for name, value in state.items()}
-        statistics = {name: arrays.pop(f"statistics.{name}") for name in ("mean", "var", "count")}
+        statistics = None
+        if manifest["normalizer"] is not None:
+            statistics = {name: arrays.pop(f"statistics.{name}") for name in ("mean", "var", "count")}
         network = manifest["network"]
         spec = NetworkSpec(
             tuple(layer["out"] for layer in network["policy"][:-1]),

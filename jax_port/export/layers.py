@@ -105,7 +105,7 @@ def same_bits(one: Policy, other: Policy) -> list[str]:
     """Return the names of weights and statistics whose bits differ; none means identical."""
 
     def arrays(policy: Policy) -> dict[str, NDArray[Any]]:
-        return {**to_torch(policy.params), **policy.statistics}
+        return {**to_torch(policy.params), **(policy.statistics or {})}
 
     left, right = arrays(one), arrays(other)
     names = sorted(set(left) | set(right))

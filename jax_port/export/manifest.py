@@ -97,7 +97,7 @@ class _Manifest(Struct):
     phase: Literal[1, 2]
     actions: list[str]
     observation: _Observation
-    normalizer: _Normalizer
+    normalizer: _Normalizer | None
     network: _Network
     masks: dict[str, Any]
     contract: Contract
@@ -129,14 +129,7 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
             "position": list(POSITION[: phase.position_features]),
             "order": "bars t-window to t-1, oldest first, each with its features; then position at t",
         },
-        "normalizer": {
-            "formula": "clip((x - mean) / sqrt(var + epsilon), -clip, clip)",
-            "epsilon": EPSILON,
-            "clip": CLIP,
-            "count": float(policy.statistics["count"]),
-            "mean": policy.statistics["mean"].tolist(),
-            "var": policy.statistics["var"].tolist(),
-        },
+        "normalizer": _normalizer(policy),
         "network": {
             "activation": policy.spec.activation,
             "kernel": "NAME.kernel (in, out), row by row; out = in . kernel + NAME.bias; float32",
@@ -149,6 +142,20 @@ def describe(policy: Policy, contract: Contract, source: Mapping[str, Any]) -> d
         "lineage": policy.about.get("lineage") or {},
         "source": dict(source),
         "made": dict(policy.about),
+    }
+
+
+def _normalizer(policy: Policy) -> dict[str, Any] | None:
+    """Return how observations are normalised; None where the networks see them raw."""
+    if policy.statistics is None:
+        return None
+    return {
+        "formula": "clip((x - mean) / sqrt(var + epsilon), -clip, clip)",
+        "epsilon": EPSILON,
+        "clip": CLIP,
+        "count": float(policy.statistics["count"]),
+        "mean": policy.statistics["mean"].tolist(),
+        "var": policy.statistics["var"].tolist(),
     }
 
 

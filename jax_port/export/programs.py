@@ -24,8 +24,8 @@ MOST_ROWS = 1 << 20
 
 
 def _example(module: TradingPolicy) -> tuple[torch.Tensor, torch.Tensor]:
-    size, actions = module.statistics.mean.shape[0], module.action_head.out_features
-    return torch.zeros(4, size), torch.ones(4, actions, dtype=torch.bool)
+    actions = module.action_head.out_features
+    return torch.zeros(4, module.observations), torch.ones(4, actions, dtype=torch.bool)
 
 
 def _free_batch() -> dict[str, dict[int, torch.export.Dim]]:

@@ -94,7 +94,7 @@ def _enter(params: EnvParams, state: EnvState, side: jax.Array) -> EnvState:
 def _play(
     network: ActorCritic,
     weights: Params,
-    scale: Scale,
+    scale: Scale | None,
     starts: jax.Array,
     key: jax.Array,
     explore: jax.Array,

@@ -1,5 +1,8 @@
 """A policy as sb3-contrib's MaskablePPO with SB3's VecNormalize, and back.
 
+A policy that sees raw observations goes out behind a VecNormalize with ``norm_obs=False``, which may be
+left away, and comes in with such a one or with none.
+
 SB3's own files are pickles in part, and loading one runs what is in it. Nothing here does: weights are
 read as plain tensors, and of the normaliser's pickle only arrays and numbers are rebuilt.
 """
@@ -7,7 +10,6 @@ read as plain tensors, and of the normaliser's pickle only arrays and numbers ar
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +29,13 @@ from foundation.files import file_digest
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch
-from jax_port.export.sb3_archive import Archive, read_archive, read_pickle
+from jax_port.export.sb3_archive import (
+    Archive,
+    Normalizer,
+    last_seen_raw,
+    read_archive,
+    read_normalizer,
+)
 from jax_port.export.sb3_description import network_of, original_policy
 from jax_port.export.sb3_rates import scheduled
 from jax_port.ppo.networks import masked_log_probs
@@ -62,14 +70,15 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     """
     settings = _settings_of(policy)
     rates = {name: getattr(settings, name) for name in (*RATES, "n_epochs")}
-    size = policy.statistics["mean"].shape[0]
+    size = policy.observation_size
     actions = phase_of(policy.config).num_actions
     normalizer = VecNormalize(
         DummyVecEnv([lambda: Spaces(size, actions)]),
         clip_obs=CLIP,
         epsilon=EPSILON,
         gamma=rates["gamma"],
-        norm_reward=settings.norm_reward,
+        norm_obs=policy.statistics is not None,
+        norm_reward=_scales_rewards(policy, settings),
     )
     model = MaskablePPO(
         "MlpPolicy",
@@ -86,11 +95,13 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     )
     weights = {name: torch.tensor(value) for name, value in to_sb3(to_torch(policy.params)).items()}
     model.policy.load_state_dict(weights, strict=True)
-    moments: Any = normalizer.obs_rms
-    moments.mean = np.array(policy.statistics["mean"], np.float64)
-    moments.var = np.array(policy.statistics["var"], np.float64)
-    moments.count = float(policy.statistics["count"])
+    if policy.statistics is not None:
+        moments: Any = normalizer.obs_rms
+        moments.mean = np.array(policy.statistics["mean"], np.float64)
+        moments.var = np.array(policy.statistics["var"], np.float64)
+        moments.count = float(policy.statistics["count"])
     note = {
+        "normalised": policy.statistics is not None,
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
         "weights_sha256": weights_digest(policy),
@@ -112,6 +123,14 @@ def _settings_of(policy: Policy) -> TrainSettings:
         raise InputError(f"the policy's settings cannot be used: {error}; train it anew") from None
 
 
+def _scales_rewards(policy: Policy, settings: TrainSettings) -> bool:
+    """Return whether rewards were normalised: as its run says, else as the imported file did."""
+    imported = policy.about.get("imported")
+    if policy.about.get("settings") or not isinstance(imported, Mapping):
+        return settings.norm_reward
+    return bool(imported.get("norm_reward", settings.norm_reward))
+
+
 def save_sb3(policy: Policy, folder: Path) -> None:
     """Write :data:`MODEL` and :data:`NORMALIZER` into a folder."""
     model, normalizer = make_sb3(policy)
@@ -119,17 +138,21 @@ def save_sb3(policy: Policy, folder: Path) -> None:
     normalizer.save(str(folder / NORMALIZER))
 
 
-def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> Policy:
+def load_sb3(
+    model: Path, normalizer: Path | None, config: EnvConfig | None = None, raw: bool = False
+) -> Policy:
     """Read a MaskablePPO and its normaliser as a policy; nothing of them is run.
 
     Args:
         model: SB3's zip.
-        normalizer: SB3's pickle of a VecNormalize.
+        normalizer: SB3's pickle of a VecNormalize; by default :data:`NORMALIZER` beside the model.
         config: rules of the environment; by default what :func:`save_sb3` noted in the zip.
+        raw: the model was trained without a VecNormalize, and what lies beside it is not its own.
 
     Raises:
         InputError: a file can't be read, the network is not two plain MLPs, the normaliser's formula
-            is another, or the rules are not known.
+            is another or not the model's, there is none and the model does not show that it was trained
+            without, or the rules are not known.
     """
     archive = read_archive(model)
     stored = archive.data.get(NOTE)
@@ -148,23 +171,62 @@ def load_sb3(model: Path, normalizer: Path, config: EnvConfig | None = None) -> 
                 f"{model}: its note of the environment is damaged; say with --phase which it is for"
             ) from None
     weights = {name: value.numpy() for name, value in from_sb3(archive.state, spec).items()}
-    policy = Policy(spec, to_flax(weights, spec), read_statistics(normalizer), config)
+    found = _normalizer_of(archive, note, normalizer, raw)
+    policy = Policy(spec, to_flax(weights, spec), found.statistics, config)
     check_policy(policy, model)
     require_same_decisions(policy, archive)
-    return replace(policy, about=_about(policy, note, model))
+    return replace(policy, about=_about(policy, note, model, found))
+
+
+def _normalizer_of(
+    archive: Archive, note: Mapping[str, Any], path: Path | None, raw: bool
+) -> Normalizer:
+    """Return how a model's observations were normalised, held against the last ones that it saw."""
+    beside = archive.path.with_name(NORMALIZER)
+    if path is not None and not path.is_file():
+        raise InputError(f"{path}: no such file; name what VecNormalize.save wrote with --vecnormalize")
+    if path is None and beside.is_file() and not raw:
+        path = beside
+    found = Normalizer(None, False) if path is None else read_normalizer(path)
+    seen_raw = last_seen_raw(archive)
+    if path is None and seen_raw is None and not raw and note.get("normalised") is not False:
+        raise InputError(
+            f"{archive.path}: no {NORMALIZER} beside it, and the model does not show whether it was "
+            "trained behind a VecNormalize; name what its save wrote with --vecnormalize, or say "
+            "--raw-observations if there was none"
+        )
+    if seen_raw is None or seen_raw == (found.statistics is None):
+        return found
+    if seen_raw:
+        raise InputError(
+            f"{path}: the last observations that {archive.path.name} saw in training lie beyond "
+            f"{CLIP:g}, where this VecNormalize clips, so it is not its own; give the model's own, or "
+            "say --raw-observations if it was trained without one"
+        )
+    raise InputError(
+        f"{archive.path}: the last observations that it saw in training all lie within {CLIP:g}, as "
+        "those behind a VecNormalize with norm_obs=True do and raw prices and volumes never; name what "
+        "its save wrote with --vecnormalize"
+    )
 
 
 def weights_digest(policy: Policy) -> str:
     """Return the SHA-256 of a policy's weights and statistics, in hex."""
     h = hashlib.sha256()
-    for name, value in sorted({**to_torch(policy.params), **dict(policy.statistics)}.items()):
+    for name, value in sorted({**to_torch(policy.params), **(policy.statistics or {})}.items()):
         h.update(name.encode() + np.ascontiguousarray(value).tobytes())
     return h.hexdigest()
 
 
-def _about(policy: Policy, note: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _about(
+    policy: Policy, note: Mapping[str, Any], path: Path, normalizer: Normalizer
+) -> dict[str, Any]:
     """Return provenance: the run's own where nothing was changed since, else that it was imported."""
-    imported = {"from": path.name, "sha256": file_digest(path)}
+    imported = {
+        "from": path.name,
+        "sha256": file_digest(path),
+        "norm_reward": normalizer.norm_reward,
+    }
     made = dict(note.get("made") or {})
     if note.get("weights_sha256") == weights_digest(policy):
         return {**made, "imported": imported}
@@ -179,12 +241,11 @@ def require_same_decisions(policy: Policy, archive: Archive) -> None:
         InputError: logits, values or a likeliest action differ by more than float32 explains.
     """
     generator = np.random.default_rng(0)
-    size, actions = (
-        policy.statistics["mean"].shape[0],
-        policy.params["params"]["action_head"]["bias"].size,
-    )
+    size, actions = policy.observation_size, policy.params["params"]["action_head"]["bias"].size
     obs = generator.normal(0.0, 1.0, (PROBES, size)).astype(np.float32)
-    obs[::4] = np.clip(obs[::4] * 8.0, -CLIP, CLIP)
+    obs[::4] *= 8.0
+    if policy.statistics is not None:
+        obs = np.clip(obs, -CLIP, CLIP)
     masks = generator.random((PROBES, actions)) < 0.7
     masks[:, 0] = True
     original: Any = original_policy(archive, policy.spec)
@@ -212,58 +273,9 @@ def require_same_decisions(policy: Policy, archive: Archive) -> None:
 
 
 def forward(policy: Policy, obs: NDArray[np.float32]) -> tuple[jax.Array, jax.Array]:
-    """Return logits (B, A) and values (B,) of a policy's network on normalised observations (B, D)."""
+    """Return logits (B, A) and values (B,) of a policy's network on what it sees, (B, D)."""
     network = make_network(policy.spec, num_actions=phase_of(policy.config).num_actions)
     with jax.default_matmul_precision("highest"):
         logits: Any = network.apply(policy.params, obs, part="policy")
         values: Any = network.apply(policy.params, obs, part="value")
     return logits, values
-
-
-def read_statistics(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return mean (D,), var (D,) and count () of a pickled VecNormalize, float64; runs nothing.
-
-    Raises:
-        InputError: it can't be read, observations are not normalised, or by another formula.
-    """
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; if the model was trained behind a VecNormalize, name what its save "
-            "wrote with --vecnormalize; a model trained without one (or with norm_obs=False) cannot "
-            "come "
-            "in, since policies here normalise their observations: train it behind a VecNormalize"
-        )
-    try:
-        stored = vars(read_pickle(path.read_bytes()))
-        if not stored["norm_obs"]:
-            raise InputError(
-                f"{path}: this VecNormalize leaves observations as they are (norm_obs=False), and "
-                "policies here normalise them; train the model with norm_obs=True"
-            )
-        rms = vars(stored["obs_rms"])
-        numbers = {name: _numbers(rms[name]) for name in ("mean", "var", "count")}
-        clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
-        if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
-            raise ValueError("mean and var are no two rows of the same length")
-    except (
-        *(pickle.UnpicklingError, OSError, KeyError, TypeError, ValueError, AttributeError),
-    ) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give what "
-            "VecNormalize.save wrote"
-        ) from None
-    if (clip, epsilon) != (CLIP, EPSILON):
-        raise InputError(
-            f"{path}: normalises with clip_obs {clip:g} and epsilon {epsilon:g}; policies here use "
-            f"{CLIP:g} and {EPSILON:g}, so train it with these"
-        )
-    return numbers
-
-
-def _numbers(value: Any) -> NDArray[np.float64]:
-    """Return an array or a number as float64; nested lists, which can be endless, are refused."""
-    if not isinstance(value, (np.ndarray, np.generic, int, float)):
-        raise TypeError(f"{type(value).__name__} where numbers should be")
-    return np.asarray(value, np.float64)

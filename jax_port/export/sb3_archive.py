@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 
 MOST_BYTES = 256 << 20
@@ -61,6 +62,13 @@ def _scalar(kind: Any, data: Any = b"") -> Any:
     return np.frombuffer(data, kind, 1)[0]
 
 
+def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
+    """Return an array from its bytes, as NumPy pickles one in protocol 5."""
+    if not isinstance(kind, np.dtype) or kind.hasobject or order not in ("C", "F"):
+        raise pickle.UnpicklingError("an array that is not of numbers")
+    return np.frombuffer(data, kind).reshape(shape, order=order)
+
+
 def _dtype(kind: Any, *_: Any) -> np.dtype[Any]:
     """Return a dtype of numbers."""
     if not isinstance(kind, str) or len(kind) > 8:
@@ -76,6 +84,8 @@ REBUILT: Mapping[str, Any] = {
     "numpy._core.multiarray._reconstruct": _empty_array,
     "numpy.core.multiarray.scalar": _scalar,
     "numpy._core.multiarray.scalar": _scalar,
+    "numpy.core.numeric._frombuffer": _from_buffer,
+    "numpy._core.numeric._frombuffer": _from_buffer,
     "numpy.dtype": _dtype,
 }
 """All that a pickle may call, by the names that it calls them by."""
@@ -207,3 +217,67 @@ def _require_tensor(name: str, value: Any, path: Path) -> None:
         raise InputError(f"{path}: {name} claims more numbers than it holds; save the model again")
     if not bool(torch.isfinite(value).all()):
         raise InputError(f"{path}: {name} holds what is no number; give an earlier model of the run")
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """What a VecNormalize does to observations and rewards.
+
+    Attributes:
+        statistics: mean (D,), var (D,) and count () of raw observations, float64; None where it
+            leaves observations as they are (``norm_obs=False``).
+        norm_reward: whether it scales rewards.
+    """
+
+    statistics: dict[str, np.ndarray[Any, np.dtype[np.float64]]] | None
+    norm_reward: bool
+
+
+def read_normalizer(path: Path) -> Normalizer:
+    """Read what ``VecNormalize.save`` wrote; runs nothing.
+
+    Raises:
+        InputError: it can't be read, or normalises observations by another formula.
+    """
+    try:
+        stored = vars(read_pickle(path.read_bytes()))
+        rewards = bool(stored["norm_reward"])
+        if not stored["norm_obs"]:
+            return Normalizer(None, rewards)
+        rms = vars(stored["obs_rms"])
+        numbers = {name: _numbers(rms[name]) for name in ("mean", "var", "count")}
+        clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
+        if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
+            raise ValueError("mean and var are no two rows of the same length")
+    except (
+        *(pickle.UnpicklingError, OSError, KeyError, TypeError, ValueError, AttributeError),
+    ) as error:
+        raise InputError(
+            f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give what "
+            "VecNormalize.save wrote"
+        ) from None
+    if (clip, epsilon) != (CLIP, EPSILON):
+        raise InputError(
+            f"{path}: normalises with clip_obs {clip:g} and epsilon {epsilon:g}; policies here use "
+            f"{CLIP:g} and {EPSILON:g}, so train it with these"
+        )
+    return Normalizer(numbers, rewards)
+
+
+def _numbers(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return an array or a number as float64; nested lists, which can be endless, are refused."""
+    if not isinstance(value, (np.ndarray, np.generic, int, float)):
+        raise TypeError(f"{type(value).__name__} where numbers should be")
+    return np.asarray(value, np.float64)
+
+
+def last_seen_raw(archive: Archive) -> bool | None:
+    """Return whether the last observations that a model saw in training were raw; None if it saw none.
+
+    SB3 saves them with the model. Normalised ones lie within the clip; raw ones never all do, since
+    closes, volumes and relative strengths are among them.
+    """
+    last = archive.stored("_last_obs")
+    if not isinstance(last, np.ndarray) or last.dtype.kind not in "fiu" or not last.size:
+        return None
+    return bool(np.abs(last.astype(np.float64)).max() > CLIP)

@@ -29,25 +29,33 @@ def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_
         masks: (N, A).
 
     Returns:
-        "standardised", "clipped", each layer's output, "action" (int).
+        "standardised", "clipped" (both the raw observation where the policy normalises nothing), each
+        layer's output, "action" (int).
     """
     with jax.enable_x64(True):
         wide = jnp.asarray(obs, jnp.float64)
-        mean, var = (jnp.asarray(policy.statistics[name], jnp.float64) for name in ("mean", "var"))
-        spread = jnp.sqrt(var + EPSILON)
-        scale = Scale(mean, jnp.zeros_like(mean), 1.0 / spread)
-        clipped = normalize(scale, wide)
+        standardised, clipped = _normalised(policy, wide)
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), policy.params)
         network = make_network(policy.spec, jnp.float64, len(masks[0]))
         found = _layers(_run(network, params, clipped), policy)
         return {
-            "standardised": np.asarray((wide - mean[None]) / spread[None]),
+            "standardised": np.asarray(standardised),
             "clipped": np.asarray(clipped),
             **found,
             "action": np.asarray(
                 mode(masked_log_probs(jnp.asarray(found["action_head"]), jnp.asarray(masks)))
             ),
         }
+
+
+def _normalised(policy: Policy, wide: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return observations standardised, and clipped too, in float64."""
+    if policy.statistics is None:
+        return wide, normalize(None, wide)
+    mean, var = (jnp.asarray(policy.statistics[name], jnp.float64) for name in ("mean", "var"))
+    spread = jnp.sqrt(var + EPSILON)
+    clipped = normalize(Scale(mean, jnp.zeros_like(mean), 1.0 / spread), wide)
+    return (wide - mean[None]) / spread[None], clipped
 
 
 def in_float32(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_]) -> Stages:
@@ -71,7 +79,7 @@ def _run(network: Any, params: Any, clipped: jax.Array) -> Any:
 
 
 @partial(jax.jit, static_argnums=0)
-def _look_inside(network: Any, params: Any, scale: Scale, obs: jax.Array) -> Any:
+def _look_inside(network: Any, params: Any, scale: Scale | None, obs: jax.Array) -> Any:
     clipped = normalize(scale, obs)
     return clipped, _run(network, params, clipped)
 

@@ -6,7 +6,8 @@ A bundle carries a copy of this file, so that whoever takes it home needs no oth
     policy = load("bundle")
     actions, logits = policy(obs, masks)
 
-Observations come raw; the module normalises and clips them itself. Layers are named, and their
+Observations come raw; the module normalises and clips them itself, unless the policy was trained on raw
+ones. Layers are named, and their
 names are those of ``policy.safetensors``, whose kernels are these weights transposed.
 """
 
@@ -56,6 +57,7 @@ class TradingPolicy(nn.Module):
         activation: "relu" or "tanh".
         epsilon: added to the variance, under the root.
         clip: normalised observations are kept within plus and minus this.
+        normalised: False for a policy that sees raw observations; then it has no statistics.
     """
 
     def __init__(
@@ -67,11 +69,12 @@ class TradingPolicy(nn.Module):
         activation: str,
         epsilon: float = 1e-8,
         clip: float = 10.0,
+        normalised: bool = True,
     ) -> None:
         super().__init__()
-        self.epsilon, self.clip = epsilon, clip
+        self.observations, self.epsilon, self.clip = observations, epsilon, clip
         self.activation = activation
-        self.statistics = Statistics(observations)
+        self.statistics = Statistics(observations) if normalised else None
         self.policy_layers = self._mlp("policy", observations, pi)
         self.value_layers = self._mlp("value", observations, vf)
         self.action_head = nn.Linear(pi[-1], actions)
@@ -87,13 +90,17 @@ class TradingPolicy(nn.Module):
 
     def standardize(self, obs: Tensor) -> Tensor:
         """Return (obs - mean) / sqrt(var + epsilon), float64 (N, D), before clipping."""
+        if self.statistics is None:
+            return obs.to(torch.float64)
         spread = torch.sqrt(self.statistics.var + self.epsilon)
         return (obs.to(torch.float64) - self.statistics.mean) / spread
 
     def normalize(self, obs: Tensor) -> Tensor:
-        """Return what the MLPs see, (N, D) in the weights' type: standardised and clipped."""
-        clipped = torch.clamp(self.standardize(obs), -self.clip, self.clip)
-        return clipped.to(self.action_head.weight.dtype)
+        """Return what the MLPs see, (N, D) in the weights' type: standardised and clipped, or raw."""
+        seen = self.standardize(obs)
+        if self.statistics is not None:
+            seen = torch.clamp(seen, -self.clip, self.clip)
+        return seen.to(self.action_head.weight.dtype)
 
     def run_mlp(self, names: Sequence[str], head: str, seen: Tensor) -> dict[str, Tensor]:
         """Return the output of each hidden layer, before its activation, and of the head."""
@@ -150,14 +157,15 @@ class TradingPolicy(nn.Module):
 def from_manifest(manifest: Mapping[str, Any]) -> TradingPolicy:
     """Return a module with fresh weights in the shape that a bundle's manifest states."""
     network, normalizer = manifest["network"], manifest["normalizer"]
+    formula = {} if normalizer is None else {name: normalizer[name] for name in ("epsilon", "clip")}
     return TradingPolicy(
         observations=manifest["observation"]["size"],
         actions=len(manifest["actions"]),
         pi=[layer["out"] for layer in network["policy"][:-1]],
         vf=[layer["out"] for layer in network["value"][:-1]],
         activation=network["activation"],
-        epsilon=normalizer["epsilon"],
-        clip=normalizer["clip"],
+        normalised=normalizer is not None,
+        **formula,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 
 Part = Literal["both", "policy", "value"]
@@ -35,6 +36,30 @@ FORBIDDEN_LOGIT = -1e8
 """What MaskablePPO puts in place of a forbidden logit. Minus infinity would give NaN gradients."""
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {"relu": nn.relu, "tanh": jnp.tanh}
+
+
+def orthogonal(gain: float = 1.0) -> Callable[..., jax.Array]:
+    """Return Flax's orthogonal initialiser, safe to vmap over seeds on a CPU with few cores.
+
+    An orthogonal matrix takes a QR decomposition, and jaxlib's batched ones, which ``vmap`` asks for,
+    can wait for each other for ever on two cores. Under this one's ``vmap`` they are made one after
+    another; the numbers are Flax's own, bit for bit.
+
+    Args:
+        gain: every singular value of the matrix.
+    """
+    init = nn.initializers.orthogonal(gain)
+
+    def make(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
+        @jax.custom_batching.sequential_vmap
+        def one(key: jax.Array) -> jax.Array:
+            made: jax.Array = init(key, tuple(shape), dtype)
+            return made
+
+        drawn: jax.Array = one(key)
+        return drawn
+
+    return make
 
 
 def _dense(features: int, gain: float, dtype: jnp.dtype | None, name: str) -> nn.Dense:

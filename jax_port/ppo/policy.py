@@ -2,7 +2,8 @@
 
 ``policy-K.safetensors`` holds agent K's weights by layer name and its observation statistics in
 float64; the header's JSON holds the network's shape, the environment's configuration and what the
-policy was made from.
+policy was made from. A policy that sees raw observations, as one that was trained without a
+VecNormalize does, has no statistics, and its header says ``"normalised": false``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from markets import EnvConfig, InputError
 FORMAT = 2
 OLDER = 1
 """Files of this format carry no checksum, and are read still."""
+RAW = 3
+"""Of a policy that sees raw observations; earlier versions refuse it, since they would normalise."""
 _STATISTICS = ("mean", "var", "count")
 MEND = "copy it again, or train it anew"
 HEADER = Artifact("policy of this program", MEND)
@@ -55,6 +58,7 @@ class _Header(Struct):
     env_config: dict[str, Any]
     made: dict[str, Any]
     checksum: str = ""
+    normalised: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,15 @@ class Policy:
     Attributes:
         spec: shape of the network.
         params: weights, a Flax pytree of float32 arrays.
-        statistics: mean (D,), var (D,) and count () of raw observations, float64 NumPy arrays.
+        statistics: mean (D,), var (D,) and count () of raw observations, float64 NumPy arrays; None
+            where the network sees raw observations, neither normalised nor clipped.
         config: rules of the environment it was trained in.
         about: what it was made from: versions, data, settings, seed, certificate.
     """
 
     spec: NetworkSpec
     params: Params
-    statistics: Mapping[str, NDArray[np.float64]]
+    statistics: Mapping[str, NDArray[np.float64]] | None
     config: EnvConfig
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -81,16 +86,30 @@ class Policy:
         return make_network(self.spec, num_actions=phase_of(self.config).num_actions)
 
     @property
+    def observation_size(self) -> int:
+        """How many numbers the network takes."""
+        return int(self.params["params"]["policy_0"]["kernel"].shape[0])
+
+    @property
     def moments(self) -> RunningMoments:
-        """Statistics of raw observations, on the device."""
+        """Statistics of raw observations, on the device.
+
+        Raises:
+            InputError: there are none, since the network sees raw observations.
+        """
+        if self.statistics is None:
+            raise InputError(
+                "this policy sees raw observations and has no statistics to normalise them by; give "
+                "one that was trained behind a VecNormalize"
+            )
         with jax.enable_x64(True):
             found = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}
         return RunningMoments(**found)
 
     @property
-    def scale(self) -> Scale:
-        """What observations are normalised with."""
-        return scale_of(self.moments)
+    def scale(self) -> Scale | None:
+        """What observations are normalised with; None where the network sees them raw."""
+        return None if self.statistics is None else scale_of(self.moments)
 
 
 def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_ACTIONS) -> ActorCritic:
@@ -99,14 +118,14 @@ def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_AC
 
 
 def decide(
-    network: ActorCritic, params: Params, scale: Scale, obs: jax.Array, masks: jax.Array
+    network: ActorCritic, params: Params, scale: Scale | None, obs: jax.Array, masks: jax.Array
 ) -> jax.Array:
     """Return the likeliest allowed action of each raw observation: int32 (N,).
 
     Args:
         network: from :func:`make_network`.
         params: its weights.
-        scale: of the observations.
+        scale: of the observations; None for a network that sees them raw.
         obs: float32 (N, D), as the environment gives them.
         masks: bool (N, A).
     """
@@ -125,11 +144,14 @@ def save_policy(path: Path, policy: Policy) -> None:
         for layer, kinds in policy.params["params"].items()
         for kind, value in kinds.items()
     }
-    arrays |= {
-        f"statistics.{name}": np.asarray(policy.statistics[name], np.float64) for name in _STATISTICS
-    }
+    if policy.statistics is not None:
+        arrays |= {
+            f"statistics.{name}": np.asarray(policy.statistics[name], np.float64)
+            for name in _STATISTICS
+        }
+    raw: dict[str, Any] = {"format": RAW, "normalised": False}
     about = {
-        "format": FORMAT,
+        **(raw if policy.statistics is None else {"format": FORMAT}),
         "network": asdict(policy.spec),
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
@@ -161,22 +183,28 @@ def load_policy(path: Path) -> Policy:
             f"{path}: not a policy of this program ({type(error).__name__}); {MEND}"
         ) from None
     version = decode_json(header, _Format, HEADER, where=path).format
-    if version not in (FORMAT, OLDER):
+    if version not in (FORMAT, OLDER, RAW):
         raise InputError(
             f"{path}: policy format {version!r} is not {FORMAT}; use the version that wrote it, or "
             "train it anew"
         )
     about = decode_json(header, _Header, HEADER, where=path)
-    if version == FORMAT and about.checksum != _checksum(arrays, json.loads(header)):
+    if version != OLDER and about.checksum != _checksum(arrays, json.loads(header)):
         raise InputError(f"{path}: damaged (its checksum differs); {MEND}")
     try:
         spec = NetworkSpec(tuple(about.network.pi), tuple(about.network.vf), about.network.activation)
         config = EnvConfig.from_dict(about.env_config)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    if about.normalised == (version == RAW):
+        raise InputError(
+            f"{path}: its format and what it says of normalised observations differ; {MEND}"
+        )
     wanted = [name for mlp in spec.mlps.values() for name in mlp]
+    statistics = None
     try:
-        statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
+        if about.normalised:
+            statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
         layers = {
             name: {kind: arrays.pop(f"{name}.{kind}") for kind in ("kernel", "bias")} for name in wanted
         }
@@ -194,15 +222,15 @@ def load_policy(path: Path) -> Policy:
 
 def _check_numbers(
     path: Path,
-    statistics: Mapping[str, NDArray[Any]],
+    statistics: Mapping[str, NDArray[Any]] | None,
     layers: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> None:
     """Refuse what is no number, and a variance below zero."""
-    arrays = {f"statistics.{name}": value for name, value in statistics.items()}
+    arrays = {f"statistics.{name}": value for name, value in (statistics or {}).items()}
     for layer, kinds in layers.items():
         arrays |= {f"{layer}.{kind}": value for kind, value in kinds.items()}
     bad = [name for name, value in arrays.items() if not np.isfinite(value).all()]
-    if (statistics["var"] < 0).any():
+    if statistics is not None and (statistics["var"] < 0).any():
         bad.append("statistics.var")
     if bad:
         raise InputError(
@@ -213,8 +241,11 @@ def _check_numbers(
 
 def _check_shapes(path: Path, policy: Policy) -> None:
     """Refuse statistics and layers that do not fit each other."""
-    size, layers = policy.statistics["mean"].shape, policy.params["params"]
-    bad = [] if len(size) == 1 and policy.statistics["var"].shape == size else ["statistics.var"]
+    layers, statistics = policy.params["params"], policy.statistics
+    size, bad = layers["policy_0"]["kernel"].shape[:1], []
+    if statistics is not None:
+        size = statistics["mean"].shape
+        bad = [] if len(size) == 1 and statistics["var"].shape == size else ["statistics.var"]
     for mlp in policy.spec.mlps.values():
         width = size
         for name in mlp:

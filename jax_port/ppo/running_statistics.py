@@ -90,8 +90,13 @@ def scale_of(moments: RunningMoments) -> Scale:
         return Scale(high, low, inv.astype(jnp.float32))
 
 
-def normalize(scale: Scale, obs: jax.Array) -> jax.Array:
-    """Return clip((obs - mean) / sqrt(var + 1e-8), -10, 10) in float32, for obs (..., D)."""
+def normalize(scale: Scale | None, obs: jax.Array) -> jax.Array:
+    """Return clip((obs - mean) / sqrt(var + 1e-8), -10, 10) in float32, for obs (..., D).
+
+    Without a scale observations stay as they are, neither centred nor clipped.
+    """
+    if scale is None:
+        return obs
     lead = (1,) * (obs.ndim - scale.mean_high.ndim)
     high, low, inv = (x.reshape(lead + x.shape) for x in scale)
     return jnp.clip(((obs - high) - low) * inv, -CLIP, CLIP)

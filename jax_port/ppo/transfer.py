@@ -60,7 +60,7 @@ def extend(policy: Policy, config: EnvConfig) -> Policy:
     for name in ("policy_0", "value_0"):
         layers[name]["kernel"] = _with_rows(layers[name]["kernel"], features)
     layers["action_head"] = _with_actions(layers["action_head"], new.num_actions)
-    statistics = {
+    statistics = policy.statistics and {
         "mean": np.append(policy.statistics["mean"], np.zeros(features)),
         "var": np.append(policy.statistics["var"], np.ones(features)),
         "count": policy.statistics["count"],
@@ -106,12 +106,18 @@ def begin_with(agent: TrainState, policy: Policy, params: EnvParams) -> TrainSta
     return jax.vmap(one)(agent)
 
 
-def check_shapes(policy: Policy, network: NetworkSpec) -> None:
-    """Refuse weights of another shape than the run's network.
+def check_fits(policy: Policy, network: NetworkSpec) -> None:
+    """Refuse a policy that sees raw observations, and weights of another shape than the run's network.
 
     Raises:
         InputError: naming both.
     """
+    if policy.statistics is None:
+        raise InputError(
+            "the policy sees raw observations (it was trained without a VecNormalize, or with "
+            "norm_obs=False), and training here always normalises them; go on with it in "
+            "sb3-contrib, or give a policy that was trained behind a VecNormalize"
+        )
     if policy.spec != network:
         raise InputError(
             f"the policy's network is pi {policy.spec.pi}, vf {policy.spec.vf}, "

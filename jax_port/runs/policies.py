@@ -1,21 +1,28 @@
-"""What a run ends in: each agent's policy, with what it was made from."""
+"""What a run ends in: each agent's policy, with what it was made from; and the best and last so far."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 
+from foundation.errors import InputError
 from foundation.files import write_json
-from jax_port.ppo.policy import Policy, save_policy
+from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.train_ppo_jax import TrainState
+from jax_port.runs.ranking import Record, rank
 
 if TYPE_CHECKING:
     from jax_port.runs.run import Plan
 
 FINISHED = "finished.json"
+LAST, BEST = "last.safetensors", "best.safetensors"
+"""Policies of a run that goes on: at its newest checkpoint, and at the best one. Copies and no links,
+so that every file system takes them."""
+CHOSEN = "chosen"
+"""Entry of such a policy that says by what it was chosen."""
 
 
 def write_policies(plan: Plan, folder: Path, agent: TrainState, about: Mapping[str, Any]) -> None:
@@ -27,16 +34,60 @@ def write_policies(plan: Plan, folder: Path, agent: TrainState, about: Mapping[s
         agent: host arrays with a leading axis of agents.
         about: what all policies say of what they were made from; each adds its own settings.
     """
-    for number, seed in enumerate(plan.seeds):
-        one = jax.tree.map(lambda x: x[number], agent)  # noqa: B023
-        moments = one.actor.moments
-        own = {**plan.settings.to_dict(), **plan.agents[number], "seed": seed}
-        policy = Policy(
-            spec=plan.settings.network,
-            params=one.learner.params,
-            statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
-            config=plan.config,
-            about={**about, "settings": own},
-        )
-        save_policy(folder / f"policy-{number}.safetensors", policy)
+    for number in range(len(plan.seeds)):
+        save_policy(folder / f"policy-{number}.safetensors", _policy(plan, agent, number, about))
     write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(plan.seeds)})
+
+
+def write_last_and_best(
+    plan: Plan,
+    folder: Path,
+    agent: TrainState,
+    about: Mapping[str, Any],
+    records: Sequence[Record],
+) -> None:
+    """Write the policy that leads at a checkpoint as :data:`LAST`, and as :data:`BEST` if it is.
+
+    The leader is the agent whose training episodes since the checkpoint before made most on average. It
+    explored in them, on bars that it is trained on: what it is worth only ``rltrader evaluate`` says.
+
+    Args:
+        plan: of the run.
+        folder: of the run.
+        agent: host arrays with a leading axis of agents.
+        about: what policies say of what they were made from.
+        records: since the checkpoint before.
+    """
+    ranked = rank(records)
+    if not ranked:
+        return
+    first = ranked[0]
+    chosen = {"agent": first.agent, "updates": about["updates"], "pnl_dollars": first.pnl_dollars}
+    policy = _policy(plan, agent, first.agent, {**about, CHOSEN: chosen})
+    save_policy(folder / LAST, policy)
+    before = _pnl_of(folder / BEST)
+    if before is None or (first.pnl_dollars is not None and first.pnl_dollars > before):
+        save_policy(folder / BEST, policy)
+
+
+def _pnl_of(path: Path) -> float | None:
+    """Return by which mean PnL a policy was chosen; None where there is none, or no such file."""
+    try:
+        found = load_policy(path).about[CHOSEN]["pnl_dollars"]
+    except (InputError, KeyError, TypeError):
+        return None
+    return None if found is None else float(found)
+
+
+def _policy(plan: Plan, agent: TrainState, number: int, about: Mapping[str, Any]) -> Policy:
+    """Return one agent's policy, with its own settings."""
+    one = jax.tree.map(lambda x: x[number], agent)
+    moments = one.actor.moments
+    own = {**plan.settings.to_dict(), **plan.agents[number], "seed": plan.seeds[number]}
+    return Policy(
+        spec=plan.settings.network,
+        params=one.learner.params,
+        statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
+        config=plan.config,
+        about={**about, "settings": own},
+    )

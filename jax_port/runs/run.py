@@ -32,18 +32,19 @@ from jax_port.ppo.sharding import (
     make_mesh,
     to_host,
 )
-from jax_port.ppo.transfer import check_shapes, extend
+from jax_port.ppo.transfer import check_fits, extend
 from jax_port.runs import lineage
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
 from jax_port.runs.lineage import Proof
 from jax_port.runs.memory import require_training_memory
-from jax_port.runs.policies import write_policies
+from jax_port.runs.policies import write_last_and_best, write_policies
+from jax_port.runs.ranking import of_the_end, rank, write_ranking
 from jax_port.runs.run_file import RUN, RUN_FILE, note_lineage
 from jax_port.runs.runner import Runner
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import Record, TrainingLog
+from jax_port.runs.training_log import Record, TrainingLog, read_log
 from markets import EnvConfig, InputError
 
 FORMAT = 1
@@ -180,7 +181,7 @@ class Plan:
         if not self.initial:
             return None
         policy = self._given_policy()
-        check_shapes(policy, self.settings.network)
+        check_fits(policy, self.settings.network)
         if policy.config.phase == self.config.phase:
             return policy
         return extend(policy, self.config)
@@ -325,13 +326,15 @@ def _train(
     asked.tell(done, [])
     total = plan.settings.num_updates
     log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
+
     try:
-        saved = done
+        saved, since = done, []
         while done < total:
             agent, records, made = runner.call(agent, done)
             done += made
             if log:
                 log.write(records)
+            since += records
             require_finite_losses(records, folder, saved)
             asked.tell(done, records)
             leaving, ending = asked.stop(), asked.enough() or done == total
@@ -340,7 +343,10 @@ def _train(
                 require_finite_weights(host, done, folder, saved)
                 stretches = lineage.reached(stretches, done)
                 checkpoints.save(done, host, stretches)
-                saved = done
+                if main:
+                    about = _about(plan, facts, stretches, grew_from, done)
+                    write_last_and_best(plan, folder, host, about, since)
+                saved, since = done, []
             if ending:
                 break
             if leaving:
@@ -352,17 +358,29 @@ def _train(
     if main:
         shown = lineage.reached(stretches, done)
         note_lineage(folder, shown, grew_from)
-        about = {
-            **made_with(),
-            "data": facts[0] if len(facts) == 1 else list(facts),
-            "certificate": lineage.weakest(shown, grew_from),
-            "lineage": lineage.lineage_of(shown, grew_from),
-            "initial": plan.initial,
-            "updates": done,
-            "steps": done * plan.settings.rollout_size,
-        }
-        write_policies(plan, folder, last, about)
+        write_policies(plan, folder, last, _about(plan, facts, shown, grew_from, done))
+        own = [{**plan.agents[number], "seed": seed} for number, seed in enumerate(plan.seeds)]
+        write_ranking(folder, rank(of_the_end(read_log(folder))), own)
     return True
+
+
+def _about(
+    plan: Plan,
+    facts: list[dict[str, Any]],
+    shown: list[lineage.Stretch],
+    grew_from: dict[str, Any] | None,
+    done: int,
+) -> dict[str, Any]:
+    """Return what policies say of what they were made from, after so many updates."""
+    return {
+        **made_with(),
+        "data": facts[0] if len(facts) == 1 else list(facts),
+        "certificate": lineage.weakest(shown, grew_from),
+        "lineage": lineage.lineage_of(shown, grew_from),
+        "initial": plan.initial,
+        "updates": done,
+        "steps": done * plan.settings.rollout_size,
+    }
 
 
 def made_with() -> dict[str, Any]:

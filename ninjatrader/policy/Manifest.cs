@@ -61,6 +61,9 @@ namespace RLTrader
         public int Phase, Size, Window, PositionFeatures, Actions;
         public double Epsilon, Clip, ForbiddenLogit;
         public double[] Mean, Var;
+
+        /// <summary>Whether observations are normalised and clipped; else the networks see them raw.</summary>
+        public bool Normalised;
         public LayerShape[] Policy, Value;
         public double TickSize, TickValue, Commission, StopMultiple, TargetRatio, TrailMultiple;
 
@@ -112,6 +115,16 @@ namespace RLTrader
         private static void ReadNetwork(Manifest m, object root, string path)
         {
             object normalizer = Json.Get(root, "normalizer"), network = Json.Get(root, "network");
+            m.Normalised = normalizer != null;
+            if (m.Normalised) ReadNormalizer(m, normalizer, path);
+            m.Activation = (Activation)Known(Activations, Json.Text(network, "activation"), "activation", path);
+            m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
+            m.Policy = Mlp(network, "policy", m.Size, m.Actions, path);
+            m.Value = Mlp(network, "value", m.Size, 1, path);
+        }
+
+        private static void ReadNormalizer(Manifest m, object normalizer, string path)
+        {
             m.Epsilon = Json.Number(normalizer, "epsilon");
             m.Clip = Json.Number(normalizer, "clip");
             m.Mean = Json.Numbers(normalizer, "mean");
@@ -119,10 +132,6 @@ namespace RLTrader
             Require(m.Mean.Length == m.Size && m.Var.Length == m.Size, path,
                 "statistics are not as long as the observation");
             Require(m.Epsilon > 0 && m.Clip > 0, path, "epsilon and clip must be above zero");
-            m.Activation = (Activation)Known(Activations, Json.Text(network, "activation"), "activation", path);
-            m.ForbiddenLogit = Json.Number(Json.Get(root, "masks"), "forbidden_logit");
-            m.Policy = Mlp(network, "policy", m.Size, m.Actions, path);
-            m.Value = Mlp(network, "value", m.Size, 1, path);
         }
 
         private static LayerShape[] Mlp(object network, string name, int size, int last, string path)

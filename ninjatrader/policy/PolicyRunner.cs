@@ -21,7 +21,8 @@ namespace RLTrader
 
         public Manifest Manifest { get; private set; }
 
-        /// <summary>(obs - mean) / sqrt(var + epsilon) of the last decision.</summary>
+        /// <summary>(obs - mean) / sqrt(var + epsilon) of the last decision, or the raw observation where the
+        /// policy normalises nothing.</summary>
         public readonly double[] Standardised;
 
         /// <summary>The same, within plus and minus clip: what the networks see.</summary>
@@ -39,10 +40,16 @@ namespace RLTrader
             Manifest = Manifest.Load(folder);
             string path = Path.Combine(folder, "policy.safetensors");
             Dictionary<string, Tensor> tensors = Safetensors.Read(path);
-            mean = Statistic(tensors, "statistics.mean", Manifest.Mean, path);
-            double[] var = Statistic(tensors, "statistics.var", Manifest.Var, path);
-            spread = new double[var.Length];
-            for (int i = 0; i < var.Length; i++) spread[i] = Math.Sqrt(var[i] + Manifest.Epsilon);
+            if (Manifest.Normalised)
+            {
+                mean = Statistic(tensors, "statistics.mean", Manifest.Mean, path);
+                double[] var = Statistic(tensors, "statistics.var", Manifest.Var, path);
+                spread = new double[var.Length];
+                for (int i = 0; i < var.Length; i++) spread[i] = Math.Sqrt(var[i] + Manifest.Epsilon);
+            }
+            else if (tensors.ContainsKey("statistics.mean"))
+                throw new BundleException(path + ": holds statistics, and the manifest says that observations"
+                    + " are not normalised; export the policy anew");
             policy = ReadMlp(tensors, Manifest.Policy, path);
             value = ReadMlp(tensors, Manifest.Value, path);
             int widest = Manifest.Size;
@@ -89,8 +96,9 @@ namespace RLTrader
                 double x = observation[i];
                 if (double.IsNaN(x) || double.IsInfinity(x))
                     throw new ArgumentException("number " + i + " of the observation is not finite");
-                Standardised[i] = (x - mean[i]) / spread[i];
-                Clipped[i] = Math.Max(-Manifest.Clip, Math.Min(Manifest.Clip, Standardised[i]));
+                Standardised[i] = Manifest.Normalised ? (x - mean[i]) / spread[i] : x;
+                Clipped[i] = Manifest.Normalised
+                    ? Math.Max(-Manifest.Clip, Math.Min(Manifest.Clip, Standardised[i])) : x;
             }
         }
 

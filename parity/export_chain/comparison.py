@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,15 @@ class StageComparison(Comparison):
         """Return a comparison of a hop's stage that has seen nothing yet."""
         return cls(tolerance.describe(), hop=hop, stage=stage, tolerance=tolerance)
 
-    def update(self, expected: ArrayLike, actual: ArrayLike) -> StageComparison:
-        """Compare a batch (N, ...) and return self. Another shape is a failure of every row."""
+    def update(
+        self, expected: ArrayLike, actual: ArrayLike, rounding: ArrayLike | None = None
+    ) -> StageComparison:
+        """Compare a batch (N, ...) and return self. Another shape is a failure of every row.
+
+        Args:
+            expected, actual: both sides' numbers.
+            rounding: allowed beside the tolerance in each row, (N,); nothing by default.
+        """
         left, right = np.asarray(expected), np.asarray(actual)
         if left.shape != right.shape:
             self.compared += len(left)
@@ -54,9 +62,12 @@ class StageComparison(Comparison):
         if not left.size:
             return self
         one, other = left.astype(np.float64), right.astype(np.float64)
-        wrong: NDArray[np.bool_] = np.logical_not(
-            self.tolerance.agree(one, other) & np.isfinite(one - other)
-        )
+        more = np.zeros(len(one)) if rounding is None else np.asarray(rounding, np.float64)
+        allowed = self.tolerance.allowed(one) + more.reshape(-1, *[1] * (one.ndim - 1))
+        agrees = self.tolerance.agree(one, other) | (np.abs(other - one) <= allowed)
+        wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(one - other))
+        if rounding is not None:
+            self.rule = f"{self.tolerance.describe()} + rounding of raw numbers"
         if wrong.any() and not self.first:
             place = np.argwhere(wrong)[0]
             self.first = {
@@ -68,7 +79,7 @@ class StageComparison(Comparison):
         apart = np.abs(other - one)
         self.max_abs = max(self.max_abs, float(np.nan_to_num(apart, nan=np.inf).max()))
         with np.errstate(divide="ignore", invalid="ignore"):
-            shares = np.where(apart == 0, 0.0, apart / self.tolerance.allowed(one))
+            shares = np.where(apart == 0, 0.0, apart / allowed)
         self.share = max(self.share, float(np.nan_to_num(shares, nan=np.inf).max()))
         self.mismatches += int(wrong.reshape(len(one), -1).any(axis=1).sum())
         self.compared += len(one)
@@ -125,12 +136,22 @@ class Board:
         actual: Mapping[str, Any],
         names: Iterable[str],
         tolerance: Tolerance,
+        rounding: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
     ) -> None:
-        """Compare stages by name, in order; "action" must be equal."""
+        """Compare stages by name, in order; "action" must be equal.
+
+        Args:
+            hop: what is compared with what.
+            expected, actual: both sides' stages.
+            names: of the stages to compare.
+            tolerance: of all but "action" and, in float32, logits.
+            rounding: allowed beside it in each row, by stage.
+        """
         head = LOGITS32 if tolerance is FLOAT32 else tolerance
         own = {"action": EQUAL, "action_head": head}
         for name in names:
-            self.at(hop, name, own.get(name, tolerance)).update(expected[name], actual[name])
+            comparison = self.at(hop, name, own.get(name, tolerance))
+            comparison.update(expected[name], actual[name], rounding.get(name))
 
     @property
     def comparisons(self) -> list[StageComparison]:

@@ -122,7 +122,7 @@ class Checker:
         """Return the policy runner as a side that tells every stage in float64."""
         layers = policy.params["params"]
         names = layer_names(policy.spec)
-        size = policy.statistics["mean"].shape[0]
+        size = policy.observation_size
         widths = {
             "standardised": size,
             "clipped": size,

@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.export.layers import layer_names
-from jax_port.export.stages import in_float32, in_float64, lead
+from jax_port.export.stages import Stages, in_float32, in_float64, lead
 from jax_port.ppo.policy import Policy
 from parity.export_chain import sides
 from parity.export_chain.comparison import FLOAT32, FLOAT64, LOGITS32, Board
 from parity.export_chain.observations import Batch, beyond_the_clip, of_episodes
+from parity.export_chain.rounding import Bounds, rounding_of
 
 NEAR_TIE = 1e-4
-"""Logits so near to each other may change places by float32's own rounding: they are counted apart."""
+"""Logits so near to each other may change places by float32's own rounding: they are counted apart.
+Where a policy sees raw observations, so are those within twice what rounding may do to each of them."""
 SHOWN = 20
 SPREAD_TO = 24.0
 """Largest logit of the check with logits far apart."""
@@ -102,21 +105,23 @@ def compare_decisions(
         for part in parts:
             exact = in_float64(policy, part.obs, part.masks)
             exact_torch = wide(part.obs, part.masks)
-            ties = lead(exact["action_head"], part.masks) < NEAR_TIE
+            wide_bounds, bounds = (rounding_of(policy, exact, kind) for kind in ("float64", "float32"))
+            ties = _near_ties(exact, part, bounds)
             stages = ("standardised", "clipped", *layers, "action")
-            board.stages("PyTorch float64", exact, exact_torch, stages, FLOAT64)
-            board.stages("SB3 float64", exact, wide_sb3(part.obs, part.masks), stages[1:], FLOAT64)
+            board.stages("PyTorch float64", exact, exact_torch, stages, FLOAT64, wide_bounds)
+            exact_sb3 = wide_sb3(part.obs, part.masks)
+            board.stages("SB3 float64", exact, exact_sb3, stages[1:], FLOAT64, wide_bounds)
             ours = in_float32(policy, part.obs, part.masks)
             # Beyond the clip layers add up numbers so large that float32 alone is off by its limit.
             far = part is not batch
             if not far:
                 board.at("JAX float32 against float64", "action_head", LOGITS32).update(
-                    exact["action_head"], ours["action_head"]
+                    exact["action_head"], ours["action_head"], bounds.get("action_head")
                 )
-            decided = _compare_narrow(board, narrow, part, ours, ties, far)
+            decided = _compare_narrow(board, narrow, part, ours, ties, far, bounds)
             if csharp is not None and actions.compared < csharp_least:
                 stages_of_side = csharp(part.obs, part.masks)
-                board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64)
+                board.stages("C#", exact_torch, stages_of_side, stages, FLOAT64, wide_bounds)
             actions.compared += len(part)
             _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
@@ -133,6 +138,7 @@ def _compare_narrow(
     ours: Any,
     ties: Any,
     far: bool,
+    rounding: Bounds,
 ) -> dict[str, Any]:
     """Compare the float32 files with the port, near-ties aside, and return what each decided."""
     decided = {}
@@ -141,8 +147,13 @@ def _compare_narrow(
         stages = side(part.obs, part.masks)
         decided[hop] = stages["action"]
         clear = {**stages, "action": np.where(ties, ours["action"], stages["action"])}
-        board.stages(hop, ours, clear, names, FLOAT32)
+        board.stages(hop, ours, clear, names, FLOAT32, rounding)
     return decided
+
+
+def _near_ties(exact: Stages, part: Batch, rounding: Bounds) -> NDArray[np.bool_]:
+    """Return the rows whose two best allowed logits lie too near for float32: bool (N,)."""
+    return lead(exact["action_head"], part.masks) < NEAR_TIE + 2 * rounding.get("action_head", 0.0)
 
 
 def _note_ties(
@@ -179,6 +190,7 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
     ours = in_float32(apart, batch.obs, batch.masks)
     stages_of_side = sides.scaled_pytorch(folder, factor)(batch.obs, batch.masks)
     exact = in_float64(apart, batch.obs, batch.masks)
-    ties = lead(exact["action_head"], batch.masks) < NEAR_TIE
+    bounds = rounding_of(apart, exact, "float32")
+    ties = _near_ties(exact, batch, bounds)
     clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
-    board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32)
+    board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32, bounds)

@@ -115,8 +115,9 @@ def _follow(board: Board, golden: Golden, policy: Policy, bars: Bars) -> None:
     far = golden.far
     obs = np.array([case.observation for case in far], np.float32)
     exact = in_float64(policy, obs, np.array([case.mask for case in far]))
-    clipped = (np.abs(exact["clipped"]) == CLIP).any(axis=1)
-    board.at(GOLDEN_HOP, "beyond the clip").update(np.ones(len(far), bool), clipped)
+    reached = np.abs(exact["clipped"]).max(axis=1)
+    beyond = reached > CLIP if policy.statistics is None else reached == CLIP
+    board.at(GOLDEN_HOP, "beyond the clip").update(np.ones(len(far), bool), beyond)
     logits = np.array([case.logits for case in far])
     board.at(GOLDEN_HOP, "beyond the clip: action_head", FLOAT64).update(exact["action_head"], logits)
     actions = np.array([case.action for case in far])

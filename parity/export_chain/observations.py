@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
+from jax_port.export.golden import center
 from jax_port.export.record import record
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP
@@ -63,7 +64,7 @@ def beyond_the_clip(policy: Policy, like: Batch, count: int = BEYOND, seed: int 
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(like), count)
     obs, masks = like.obs[rows].astype(np.float64), like.masks[rows]
-    spread = np.sqrt(policy.statistics["var"])
+    mean, spread = center(policy, like.obs.astype(np.float64))
     sides = rng.choice([-1.0, 1.0], obs.shape)
-    away = policy.statistics["mean"] + sides * rng.uniform(CLIP + 1, 30.0, obs.shape) * spread
+    away = mean + sides * rng.uniform(CLIP + 1, 30.0, obs.shape) * spread
     return Batch(np.where(rng.random(obs.shape) < 1 / 8, away, obs).astype(np.float32), masks)

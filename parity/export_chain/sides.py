@@ -160,12 +160,13 @@ def sb3(folder: Path, policy: Policy, dtype: torch.dtype) -> Side:
 
     for name in layer_names(policy.spec):
         modules[sb3_layer(name)].register_forward_hook(remember(name))
-    moments: Any = normalizer.obs_rms
 
     def run(obs: Obs, masks: Masks) -> Stages:
         wide = dtype == torch.float64
         clipped: Any = normalizer.normalize_obs(obs.astype(np.float64) if wide else obs)
-        if wide:  # SB3 casts to float32; its formula again, in the statistics' own precision
+        if wide and normalizer.norm_obs:
+            # SB3 casts to float32; its formula again, in the statistics' own precision.
+            moments: Any = normalizer.obs_rms
             clipped = np.clip(
                 (obs.astype(np.float64) - moments.mean) / np.sqrt(moments.var + normalizer.epsilon),
                 -normalizer.clip_obs,

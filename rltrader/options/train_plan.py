@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.errors import InputError
 from foundation.files import file_digest
+from foundation.progress import status
 from rltrader.options.bars import BarOptions
 from rltrader.options.environment import environment
 from rltrader.options.sweep import read_sweep
@@ -78,9 +79,9 @@ def prove(plan: Plan, options: Mapping[str, Any], console: Console) -> Proof:
 
     training = Training(plan.data, plan.config, plan.settings)
     demand = Demand(options["least"], options["require_key"])
-    with console.status("parity") as status:
+    with status(console, "parity") as update:
         proof = pass_gate(
-            lambda path: admit(path, training, demand, lambda what: status.update(f"parity: {what}")),
+            lambda path: admit(path, training, demand, lambda what: update(f"parity: {what}")),
             options["certificate"],
             options["ungated"],
         )
@@ -104,14 +105,16 @@ def _strength(proof: Mapping[str, Any]) -> str:
 
 
 def initial_policy(place: str | Path | None) -> dict[str, str]:
-    """Return a policy file's place and digest; a run's folder stands for its first policy.
+    """Return a policy file's place and digest; the folder of a run or a bundle stands for its policy.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or the run has several policies.
     """
+    from jax_port.runs.find_policy import find_policy
+
     if not place:
         return {}
-    path = Path(place) / "policy-0.safetensors" if Path(place).is_dir() else Path(place)
+    path = find_policy(Path(place))
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
     return {"path": str(path.absolute()), "sha256": file_digest(path)}

@@ -90,3 +90,44 @@ def test_a_crash_file_that_cannot_be_written_does_not_hide_the_error(tmp_path: P
 
 def test_control_characters_are_escaped() -> None:
     assert printable("a\x1b[2J\x00\n\u202e\ud800 é✓") == r"a\x1b[2J\x00\n\u202e\ud800 é✓"
+
+
+CLICK = """
+import click
+from foundation.errors import run_command
+@click.command()
+@click.option("--days", type=int, required=True)
+def make(days):
+    if days == 3: raise SystemExit(3)
+    if days == 4: click.get_current_context().exit(4)
+    click.echo(f"{{days}} days")
+run_command(lambda: None)
+import sys
+sys.argv = ["make", *{}]
+run_command(make)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--dais", "2"], 2, "error: no such option '--dais'. Did you mean '--days'? See make --help"),
+        (
+            ["--days", "two"],
+            2,
+            "error: invalid value for '--days': 'two' is not a valid integer; see make --help",
+        ),
+        ([], 2, "error: missing option '--days'; see make --help"),
+        (["--days", "3"], 3, ""),
+        (["--days", "4"], 4, ""),
+        (["--days", "2"], 0, "2 days"),
+    ],
+)
+def test_an_option_that_is_not_known_is_one_sentence_like_all_else(
+    arguments: list[str], code: int, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLICK.format(arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert (done.stdout + done.stderr).strip() == said

@@ -8,9 +8,14 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+
 from jax_port.data.data_loader import prepare
 from jax_port.export.bundle import export
+from jax_port.export.importing import read_policy
 from jax_port.ppo.policy import Policy, save_policy
+from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import Bars, EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.made_policy import make_policy
@@ -46,3 +51,29 @@ def bundle(phase: int) -> Path:
     save_policy(source, made_policy(phase))
     export(source, scratch() / f"phase{phase}")
     return scratch() / f"phase{phase}"
+
+
+def trained_by_sb3(folder: Path, steps: int = 32, **normalizer: object) -> Path:
+    """Train a MaskablePPO as SB3's users do by default and return its zip.
+
+    ``normalizer`` holds the arguments of a VecNormalize; without any there is none.
+    """
+    env: VecEnv = DummyVecEnv([lambda: TradingEnvPhase1(bars(), config_of(1))])
+    if normalizer:
+        env = VecNormalize(env, **normalizer)
+    model = MaskablePPO("MlpPolicy", env, n_steps=32, batch_size=16, n_epochs=1, seed=2, device="cpu")
+    if steps:
+        model.learn(steps)
+    model.save(folder / "model.zip")
+    if isinstance(env, VecNormalize):
+        env.save(str(folder / "vecnormalize.pkl"))
+    return folder / "model.zip"
+
+
+@cache
+def raw_bundle() -> Path:
+    """Return the bundle of a model that was trained without a VecNormalize; not to be changed."""
+    source = scratch() / "raw.safetensors"
+    save_policy(source, read_policy(trained_by_sb3(scratch()), config=config_of(1)))
+    export(source, scratch() / "raw", "ES")
+    return scratch() / "raw"

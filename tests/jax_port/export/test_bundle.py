@@ -14,7 +14,7 @@ import torch
 
 from foundation.files import file_digest
 from jax_port.export import torch_policy
-from jax_port.export.bundle import FILES, export, find_policy
+from jax_port.export.bundle import FILES, export
 from jax_port.export.manifest import read_manifest
 from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
@@ -120,16 +120,6 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match="the disk is full"):
         export(bundle(1) / "policy.safetensors", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_policy_of_a_run_is_found(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no policy here"):
-        find_policy(tmp_path)
-    for number in range(2):
-        save_policy(tmp_path / f"policy-{number}.safetensors", made_policy(1))
-    with pytest.raises(InputError, match="choose one with --agent"):
-        find_policy(tmp_path)
-    assert find_policy(tmp_path, 1).name == "policy-1.safetensors"
 
 
 def test_a_policy_that_does_not_say_its_contract_is_asked_for_it(tmp_path: Path) -> None:

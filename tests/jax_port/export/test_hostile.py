@@ -26,8 +26,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 from jax_port.export.importing import read_policy
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, read_statistics, require_same_decisions
-from jax_port.export.sb3_archive import read_archive, read_pickle
+from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, require_same_decisions
+from jax_port.export.sb3_archive import read_archive, read_normalizer, read_pickle
 from markets import EnvConfig, InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
@@ -111,7 +111,7 @@ def test_no_module_is_imported_by_a_pickle(copy: Path, module: str, name: str) -
     path.write_bytes(f"c{module}\n{name}\n(S'x'\ntR.".encode())
     pickletools.dis(path.read_bytes(), out=io.StringIO())  # it is a pickle
     with pytest.raises(InputError, match="not a VecNormalize"):
-        read_statistics(path)
+        read_normalizer(path)
     assert {added for added in set(sys.modules) - before if added.startswith("numpy")} == set()
 
 
@@ -134,7 +134,7 @@ def test_lists_within_lists_are_no_numbers(copy: Path) -> None:
     moments.mean = laughs
     normalizer.save(str(copy / NORMALIZER))
     with pytest.raises(InputError, match="not a VecNormalize"):
-        read_statistics(copy / NORMALIZER)
+        read_normalizer(copy / NORMALIZER)
 
 
 def test_a_zip_that_unpacks_to_gigabytes_is_refused(copy: Path) -> None:
@@ -246,5 +246,5 @@ def test_the_original_and_the_imported_network_are_run_side_by_side() -> None:
 def test_a_model_without_its_normaliser_says_what_to_do(tmp_path: Path) -> None:
     path = foreign(tmp_path)
     (tmp_path / NORMALIZER).unlink()
-    with pytest.raises(InputError, match="--vecnormalize; a model trained without one"):
+    with pytest.raises(InputError, match="with --vecnormalize, or say --raw-observations"):
         read_policy(path, config=EnvConfig.phase1())

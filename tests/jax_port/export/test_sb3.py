@@ -11,17 +11,31 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits, to_flax, to_torch
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3
+from jax_port.export.manifest import read_manifest
+from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3, make_sb3
 from jax_port.ppo.policy import load_policy
+from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.transfer import check_fits
+from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import EnvConfig, InputError
+from rltrader.agent import MaskablePPO as Agent
 from rltrader.export import export as export_command
 from rltrader.import_ import import_
-from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.jax_port.export.made_bundle import (
+    bars,
+    bundle,
+    config_of,
+    made_policy,
+    raw_bundle,
+    trained_by_sb3,
+)
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -99,7 +113,8 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         read_policy(tmp_path / MODEL)
     with pytest.raises(InputError, match="no such file"):
         read_policy(tmp_path / "gone.zip")
-    with pytest.raises(InputError, match="neither a bundle"):
+    (tmp_path / MODEL).unlink()
+    with pytest.raises(InputError, match=r"neither a bundle .* no model here"):
         read_policy(tmp_path)
 
 
@@ -124,3 +139,87 @@ def test_the_commands(tmp_path: Path) -> None:
     listed = runner.invoke(export_command, ["--help"])
     assert "verify" in listed.output
     assert "bundle" in listed.output
+
+
+# Models that were trained without a VecNormalize, as SB3's are by default
+
+
+def test_a_model_that_sees_raw_observations_goes_out_again_and_comes_back(tmp_path: Path) -> None:
+    made = load_policy(raw_bundle() / "policy.safetensors")
+    assert made.statistics is None
+    assert read_manifest(raw_bundle())["normalizer"] is None
+    assert torch.load(raw_bundle() / "policy.pt").keys() == {*to_torch(made.params)}
+    shutil.copy(raw_bundle() / MODEL, tmp_path)  # without the normaliser that leaves all as it is
+    for again in (raw_bundle(), raw_bundle() / MODEL, raw_bundle() / "policy.pt", tmp_path / MODEL):
+        found = read_policy(again)
+        assert found.statistics is None
+        assert same_bits(found, made) == []
+
+
+@pytest.mark.parametrize("normalizer", [{}, {"norm_obs": False}], ids=["none", "rewards alone"])
+def test_rewards_stay_normalised_where_they_were(tmp_path: Path, normalizer: dict[str, bool]) -> None:
+    policy = read_policy(trained_by_sb3(tmp_path, **normalizer), config=EnvConfig.phase1())
+    assert policy.statistics is None
+    made = make_sb3(policy)[1]
+    assert (made.norm_obs, made.norm_reward) == (False, bool(normalizer))
+
+
+def test_raw_observations_are_decided_on_as_sb3_does() -> None:
+    model = MaskablePPO.load(raw_bundle() / MODEL, device="cpu")
+    agent = Agent.load(raw_bundle() / "policy.safetensors")
+    env = TradingEnvPhase1(bars(), config_of(1))
+    obs, _ = env.reset(options={"start_index": 300})
+    seen = (obs * np.exp(np.random.default_rng(0).normal(size=(512, len(obs))))).astype(np.float32)
+    masks = np.tile(env.action_masks(), (512, 1))
+    theirs, _ = model.predict(seen, action_masks=masks, deterministic=True)
+    ours = agent.predict(seen, masks)
+    assert len(set(ours.tolist())) > 1
+    np.testing.assert_array_equal(ours, theirs)
+    # Clipped to 10, as an identity normaliser would have it, it is another policy.
+    assert (agent.predict(np.clip(seen, -10, 10), masks) != theirs).any()
+
+
+def test_a_normaliser_that_is_not_the_models_is_refused(tmp_path: Path) -> None:
+    for name in ("raw", "normalised"):
+        (tmp_path / name).mkdir()
+    raw = trained_by_sb3(tmp_path / "raw")
+    normalised = trained_by_sb3(tmp_path / "normalised", norm_obs=True)
+    given = EnvConfig.phase1()
+    with pytest.raises(InputError, match="lie beyond 10, where this VecNormalize clips"):
+        read_policy(raw, tmp_path / "normalised" / NORMALIZER, given)
+    assert read_policy(normalised, config=given).statistics is not None
+    with pytest.raises(InputError, match="all lie within 10"):
+        read_policy(normalised, config=given, raw=True)
+    (tmp_path / "normalised" / NORMALIZER).unlink()
+    with pytest.raises(InputError, match="name what its save wrote with --vecnormalize"):
+        read_policy(normalised, config=given)
+
+
+def test_a_model_that_was_never_trained_must_be_told_apart(tmp_path: Path) -> None:
+    path = trained_by_sb3(tmp_path, steps=0)
+    with pytest.raises(InputError, match="--raw-observations if there was none"):
+        read_policy(path, config=EnvConfig.phase1())
+    assert read_policy(path, config=EnvConfig.phase1(), raw=True).statistics is None
+    runner = CliRunner()
+    said = ["--phase", "1", "--raw-observations"]
+    made = runner.invoke(import_, [str(tmp_path), "--to", str(tmp_path / "p.safetensors"), *said])
+    assert made.exit_code == 0, made.output
+    assert "sees raw observations" in made.output
+
+
+def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> None:
+    path = raw_bundle() / "policy.safetensors"
+    settings = TrainSettings().override(pi=(64, 64), vf=(64, 64), activation="tanh")
+    with pytest.raises(InputError, match=r"sees raw observations .* training here always normalises"):
+        check_fits(load_policy(path), settings.network)
+
+
+def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    source = raw_bundle() / "policy.safetensors"
+    with safe_open(source, framework="numpy") as file:
+        header = file.metadata()["rltrader"]
+    tensors = load_file(source)
+    for old, new in (('"normalised": false', '"normalised": true'), ('"format": 3', '"format": 1')):
+        save_file(tensors, tmp_path / "p.safetensors", {"rltrader": header.replace(old, new)})
+        with pytest.raises(InputError, match=r"checksum differs|what it says of normalised"):
+            load_policy(tmp_path / "p.safetensors")

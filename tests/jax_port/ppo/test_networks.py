@@ -1,9 +1,18 @@
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_port.ppo.networks import ActorCritic, entropy, log_prob, masked_log_probs, mode, sample
+from jax_port.ppo.networks import (
+    ActorCritic,
+    entropy,
+    log_prob,
+    masked_log_probs,
+    mode,
+    orthogonal,
+    sample,
+)
 
 LOGITS = jnp.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
 MASKS = jnp.array([[True, False, True], [True, True, True]])
@@ -62,3 +71,33 @@ def test_bfloat16_products_keep_float32_weights_and_outputs() -> None:
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
     logits, value = network.apply(params, jnp.ones((2, 5)))
     assert logits.dtype == value.dtype == jnp.float32
+
+
+def qr_ranks(init: object) -> set[int]:
+    """Return the ranks of all matrices that a vmapped initialiser decomposes."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    jaxpr = jax.make_jaxpr(jax.vmap(lambda key: init(key, (6, 4), jnp.float32)))(keys)
+    ranks: set[int] = set()
+
+    def walk(inner: jax.extend.core.Jaxpr) -> None:
+        for equation in inner.eqns:
+            if "qr" in equation.primitive.name:
+                ranks.add(equation.invars[0].aval.ndim)
+            for value in equation.params.values():
+                if hasattr(value, "jaxpr"):
+                    walk(value.jaxpr)
+                elif hasattr(value, "eqns"):
+                    walk(value)
+
+    walk(jaxpr.jaxpr)
+    return ranks
+
+
+def test_orthogonal_weights_of_several_seeds_take_no_batched_qr() -> None:
+    ours, theirs = orthogonal(2**0.5), jax.nn.initializers.orthogonal(2**0.5)
+    assert qr_ranks(theirs) == {3}  # what can wait for ever on two cores
+    assert qr_ranks(ours) == {2}
+    keys = jax.random.split(jax.random.key(1), 3)
+    made = jax.jit(jax.vmap(lambda key: ours(key, (6, 4))))(keys)
+    one_by_one = [theirs(key, (6, 4)) for key in keys]
+    np.testing.assert_array_equal(made, np.array(one_by_one))

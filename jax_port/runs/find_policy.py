@@ -1,0 +1,57 @@
+"""The policy's file that a path stands for: a file itself, or the folder of a run or of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jax_port.runs.policies import BEST, LAST
+from markets import InputError
+
+RUN, MANIFEST, BUNDLED = "run.json", "manifest.json", "policy.safetensors"
+OF_AGENTS = "policy-*.safetensors"
+
+
+def find_policy(path: Path, agent: int | None = None) -> Path:
+    """Return a policy's file: the path itself, or the one policy of a run's or a bundle's folder.
+
+    Args:
+        path: a file or a folder.
+        agent: which of a run's, from 0.
+
+    Raises:
+        InputError: the folder holds none, several of which none was chosen, or a model of SB3.
+    """
+    if not path.is_dir():
+        return path
+    policies = sorted(path.glob(OF_AGENTS), key=_number)
+    if agent is not None:
+        return path / f"policy-{agent}.safetensors"
+    if len(policies) == 1:
+        return policies[0]
+    if policies:
+        best = path / BEST
+        example = best if best.is_file() else policies[0]
+        raise InputError(
+            f"{path}: {len(policies)} agents here, {policies[0].stem} to {policies[-1].stem}; name the "
+            f"file of one, such as {example}"
+        )
+    if (path / MANIFEST).is_file():
+        return path / BUNDLED
+    if (path / LAST).is_file():
+        raise InputError(
+            f"{path}: this run is not finished; go on with it (rltrader train --out {path} --resume), "
+            f"or name its newest policy, {path / LAST}"
+        )
+    if any(path.glob("*.zip")):
+        raise InputError(
+            f"{path}: a model of SB3; bring it in first: rltrader import {path} --to policy.safetensors"
+        )
+    unfinished = "this run has no policy yet" if (path / RUN).is_file() else "no policy here"
+    raise InputError(
+        f"{path}: {unfinished}; give the folder of a finished run or of a bundle, or a policy's file"
+    )
+
+
+def _number(path: Path) -> tuple[int, str]:
+    number = path.stem.removeprefix("policy-")
+    return (int(number) if number.isdecimal() else 1 << 31, path.name)

@@ -1,0 +1,56 @@
+"""Lines of progress where there is no terminal, and none where there is one."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from foundation import progress
+
+
+def console(terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=300)
+
+
+def lines(of: Console) -> list[str]:
+    assert isinstance(of.file, io.StringIO)
+    return [line for line in of.file.getvalue().splitlines() if line.strip()]
+
+
+def test_a_bar_off_a_terminal_prints_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    quiet = console()
+    with progress.progress_bar("parity", "{task.fields[world]}", console=quiet) as bar:
+        task = bar.add_task("", total=10, world="ES [1]: 4,000 steps")
+        bar.update(task, advance=4)
+        deadline = time.monotonic() + 5
+        while not lines(quiet) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        bar.update(task, completed=10)
+    first = lines(quiet)[0]
+    assert first.startswith("parity, 4/10, ES [1]: 4,000 steps, after ")
+
+
+def test_a_status_says_what_goes_on_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    quiet = console()
+    with progress.status(quiet, "exporting") as update:
+        update("writing policy.onnx")
+        deadline = time.monotonic() + 5
+        while not lines(quiet) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert lines(quiet)[0].startswith("writing policy.onnx, after ")
+
+
+def test_a_short_command_and_a_terminal_get_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet, screen = console(), console(terminal=True)
+    with progress.progress_bar("evaluating", console=quiet) as bar:
+        bar.add_task("", total=1)
+    assert lines(quiet) == []
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    with progress.status(screen, "exporting"):
+        time.sleep(0.1)
+    assert not any(line.startswith("exporting, after") for line in lines(screen))

@@ -1,0 +1,58 @@
+"""A folder stands for its one policy, and says what to name where there are several or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jax_port.runs.find_policy import find_policy
+from markets import InputError
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_a_file_is_itself(tmp_path: Path) -> None:
+    assert find_policy(tmp_path / "any.safetensors") == tmp_path / "any.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("run.json", "policy-0.safetensors", "last.safetensors"), "policy-0.safetensors"),
+        (("manifest.json", "policy.safetensors", "maskable_ppo.zip"), "policy.safetensors"),
+    ],
+    ids=["run", "bundle"],
+)
+def test_a_folder_stands_for_its_one_policy(tmp_path: Path, names: list[str], found: str) -> None:
+    assert find_policy(touched(tmp_path, *names)) == tmp_path / found
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((), "no policy here; give the folder of a finished run or of a bundle"),
+        (("run.json",), "this run has no policy yet"),
+        (("run.json", "last.safetensors"), r"not finished; .* --resume\), or name its newest policy"),
+        (("model.zip", "vecnormalize.pkl"), "a model of SB3; bring it in first: rltrader import"),
+    ],
+)
+def test_a_folder_without_a_policy_says_what_it_is(
+    tmp_path: Path, names: list[str], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        find_policy(touched(tmp_path, *names))
+
+
+def test_of_several_agents_one_is_to_be_named(tmp_path: Path) -> None:
+    touched(tmp_path, *(f"policy-{number}.safetensors" for number in range(11)))
+    with pytest.raises(InputError, match=r"11 agents here, policy-0 to policy-10; .*policy-0\.safe"):
+        find_policy(tmp_path)
+    touched(tmp_path, "best.safetensors")
+    with pytest.raises(InputError, match=r"such as .*best\.safetensors"):
+        find_policy(tmp_path)
+    assert find_policy(tmp_path, 10).name == "policy-10.safetensors"

@@ -1,0 +1,46 @@
+"""Agents ranked by what their training episodes made."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from jax_port.runs.ranking import RANKING, of_the_end, rank, write_ranking
+
+
+def record(update: int, agent: int, pnl: float | None, episodes: int = 2) -> dict[str, Any]:
+    return {
+        "update": update,
+        "agent": agent,
+        "episodes": episodes if pnl is not None else 0,
+        "episode_pnl_dollars": pnl,
+        "episode_reward": pnl and pnl / 100,
+        "trades": 4 if pnl is not None else 0,
+        "win_rate": 0.25 if pnl is not None else None,
+    }
+
+
+def test_the_best_comes_first_and_means_are_of_episodes() -> None:
+    records = [record(1, 0, 100.0, 1), record(2, 0, 400.0, 2), record(1, 1, 301.0), record(1, 2, None)]
+    ranked = rank(records)
+    assert [one.agent for one in ranked] == [1, 0, 2]
+    assert ranked[1].pnl_dollars == 300.0
+    assert (ranked[1].episodes, ranked[1].win_rate, ranked[1].trades) == (3, 0.25, 8 / 3)
+    assert ranked[2].pnl_dollars is None
+
+
+def test_only_the_last_quarter_counts() -> None:
+    records = [record(update, 0, float(update)) for update in range(1, 41)]
+    assert {one["update"] for one in of_the_end(records)} == set(range(31, 41))
+    assert of_the_end(records[:1]) == records[:1]
+
+
+def test_the_file_names_what_agents_differ_in(tmp_path: Path) -> None:
+    settings = [{"gamma": 0.9, "seed": 3}, {"seed": 4}]
+    write_ranking(tmp_path, rank([record(1, 0, 1.0), record(1, 1, 2.0)]), settings)
+    rows = list(csv.DictReader((tmp_path / RANKING).read_text().splitlines()))
+    assert [(row["rank"], row["agent"], row["seed"], row["gamma"]) for row in rows] == [
+        ("1", "1", "4", ""),
+        ("2", "0", "3", "0.9"),
+    ]

@@ -1,0 +1,55 @@
+"""Raw observations through the whole chain, within what rounding alone can do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jax_port.export.bundle import POLICY
+from jax_port.export.stages import in_float32, in_float64
+from jax_port.ppo.policy import load_policy
+from parity.export_chain.csharp import available
+from parity.export_chain.observations import of_episodes
+from parity.export_chain.rounding import rounding_of
+from parity.export_chain.verify import Request, prepare, verify
+from tests.jax_port.export.made_bundle import bars, config_of, made_policy, raw_bundle
+
+
+@pytest.mark.slow
+def test_every_hop_is_the_same_without_a_normaliser() -> None:
+    report = verify(Request(raw_bundle(), bars(), observations=1500, episodes=2))
+    assert report["first_divergence"] is None
+    assert report["replay"]["trades"] > 5
+    assert report["actions"]["near_ties"] < 15  # else the limit would be too wide to say anything
+    assert ("C#" in {hop["hop"] for hop in report["hops"]}) == available()
+
+
+def test_rounding_is_bounded_and_not_by_much() -> None:
+    policy = load_policy(raw_bundle() / POLICY)
+    batch = next(of_episodes(policy, prepare(bars(), config_of(1)), 1000))
+    exact, narrow = (make(policy, batch.obs, batch.masks) for make in (in_float64, in_float32))
+    bounds = rounding_of(policy, exact, "float32")
+    for layer in ("policy_0", "policy_1", "action_head", "value_head"):
+        apart = np.abs(exact[layer] - narrow[layer]).max(axis=1)
+        assert (apart <= bounds[layer] + 1e-7).all()
+        assert apart.max() > bounds[layer].max() / 50
+    assert np.median(bounds["action_head"]) < 1e-6
+    assert rounding_of(made_policy(1), exact, "float32") == {}
+
+
+def test_an_identity_normaliser_in_its_place_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the port assumed of every policy: statistics that change nothing, and a clip at 10."""
+    monkeypatch.setattr("parity.export_chain.verify.available", lambda: False)
+    folder = shutil.copytree(raw_bundle(), tmp_path / "bundle")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    identity = {"mean": [0.0] * 225, "var": [1.0] * 225, "count": 1.0, "epsilon": 1e-8, "clip": 10.0}
+    manifest["normalizer"] = {**identity, "formula": ""}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Exception, match="statistics"):
+        verify(Request(folder, bars(), observations=500, episodes=1))
