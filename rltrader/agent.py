@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jax_port.evaluation.evaluate import Evaluation
     from jax_port.ppo.policy import Policy
     from jax_port.ppo.settings import TrainSettings
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
     from jax_port.runs.training_log import Record
     from markets import Bars, EnvConfig
 
@@ -211,7 +211,7 @@ class MaskablePPO:
 
     def _plan(self, settings: TrainSettings, out: Path) -> Plan:
         """Return the plan of a training; bars are written beside the run, to go on with it."""
-        from jax_port.runs.run import Plan
+        from jax_port.runs.plan import Plan
         from jax_port.runs.training_data import Source, TrainingData
         from markets.writers import write_bars
 

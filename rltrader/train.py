@@ -31,7 +31,8 @@ from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan, Tell
+    from jax_port.runs.plan import Plan
+    from jax_port.runs.run import Tell
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
 MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
@@ -63,7 +64,9 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key",
 @click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
 @settings_options
 @click.option("--seeds", type=click.IntRange(min=1), help="Agents to train side by side.")
-@click.option("--sweep", type=click.Path(path_type=Path), help="CSV with one row of settings an agent.")
+@click.option(
+    "--agents", type=click.Path(path_type=Path), help="CSV with one row of settings an agent."
+)
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
 @proof_options
@@ -151,10 +154,10 @@ def answering(stopped: StopRequest, tell: Tell) -> Tell:
 
 def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Plan:
     """Return the plan of the run in a folder; refuse options that are the run's own."""
-    from jax_port.runs import run as runs
+    from jax_port.runs.plan import read_plan
     from jax_port.runs.run_file import RUN
 
-    plan = runs.read_plan(out)
+    plan = read_plan(out)
     given = [
         param.opts[0]
         for param in ctx.command.params

@@ -21,7 +21,7 @@ from jax_port.runs.lineage import Stretch
 from jax_port.runs.training_log import Record, records_of
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
 
 
 class Runner:

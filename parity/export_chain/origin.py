@@ -18,7 +18,7 @@ from foundation.json_reading import read_json
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import trained_on
 from jax_port.ppo.policy import Policy
-from jax_port.runs.run import read_plan
+from jax_port.runs.plan import read_plan
 from jax_port.runs.run_file import RUN, RUN_FILE
 from markets import Contract, InputError, get_contract
 
