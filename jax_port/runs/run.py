@@ -37,7 +37,7 @@ from jax_port.runs.memory import require_training_memory
 from jax_port.runs.plan import Plan
 from jax_port.runs.policies import policies_of, write_policies
 from jax_port.runs.run_file import RUN, note_lineage
-from jax_port.runs.runner import Runner
+from jax_port.runs.runner import Programs, Runner
 from jax_port.runs.training_log import Record, TrainingLog
 from markets import InputError
 
@@ -101,6 +101,7 @@ def go_on(
     begin: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
     certificate: Proof | None = None,
+    programs: Programs | None = None,
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -115,6 +116,7 @@ def go_on(
         texts: written beside it, by name of file.
         certificate: proof of this stretch; by default the plan's where the run begins, and none where
             it is gone on with, since the code may be another by then.
+        programs: that earlier runs of this process compiled, to which this one's are added.
 
     Returns:
         Whether the run is finished.
@@ -137,7 +139,9 @@ def go_on(
     with held:
         if begin and main:
             start(plan, folder, texts)
-        return _train(plan, folder, mesh, params, facts, proof, _Asked(tell, stop, enough, watch))
+        return _train(
+            plan, folder, mesh, params, facts, proof, _Asked(tell, stop, enough, watch), programs
+        )
 
 
 class _Asked(NamedTuple):
@@ -157,6 +161,7 @@ def _train(
     facts: list[dict[str, Any]],
     proof: Proof,
     asked: _Asked,
+    programs: Programs | None,
 ) -> bool:
     """Train in a folder that is this process's alone; return whether the run is finished."""
     main, grew_from = jax.process_index() == 0, plan.grew_from()
@@ -164,7 +169,7 @@ def _train(
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
-    runner = Runner(plan, mesh, params, hyper)
+    runner = Runner(plan, mesh, params, hyper, programs)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
