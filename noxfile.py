@@ -207,6 +207,23 @@ def advisor_server(session: nox.Session) -> None:
 
 
 @nox.session
+def loggers(session: nox.Session) -> None:
+    """Write to W&B and MLflow, offline, and read their files back."""
+    install(session, "test", "wandb", "mlflow")
+    session.run("pytest", "tests/jax_port/runs/test_loggers.py", *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def sweep_storage(session: nox.Session) -> None:
+    """Run sweeps on a PostgreSQL of Debian's packages and behind Optuna's proxy, workers killed.
+
+    Needs PostgreSQL's server (Debian: ``apt-get install postgresql``); without it that part is skipped.
+    """
+    install(session, "test", "sweep-shared")
+    session.run("pytest", "tests/rltrader/sweep", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def fusion_parity(session: nox.Session) -> None:
     """Hold the fusion in JAX, PyTorch and C# against its reference on 100,000 decisions."""
     install(session, "reference")

@@ -25,6 +25,7 @@ from foundation.signals import StopRequest, stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
+from rltrader.options.loggers import logger_option
 from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from jax_port.runs.run import Tell
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
-MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
+MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "require_key", *PROCESSES}
 """Parameters that a run may be gone on with; all others are the run's own."""
 
 
@@ -70,6 +71,7 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key",
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
 @proof_options
+@logger_option
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
 @click.option("--coordinator", metavar="HOST:PORT", help="Of process 0, where no cluster is detected.")
 @click.option("--processes", type=click.IntRange(min=1), help="Processes in all, with --coordinator.")
@@ -126,7 +128,14 @@ def train(
     with progress(console, plan) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         finished = runs.go_on(
-            plan, out, told, stopped, begin=not resume, certificate=proof, texts=texts
+            plan,
+            out,
+            told,
+            stopped,
+            begin=not resume,
+            certificate=proof,
+            texts=texts,
+            loggers=options["loggers"],
         )
     if not finished:
         console.print(

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
 from jax_port.runs.lineage import Proof
+from jax_port.runs.loggers import Logger, check_loggers, make_loggers
 from jax_port.runs.memory import require_training_memory
 from jax_port.runs.plan import Plan
 from jax_port.runs.policies import policies_of, write_policies
@@ -102,6 +103,7 @@ def go_on(
     texts: Mapping[str, str] = MappingProxyType({}),
     certificate: Proof | None = None,
     programs: Programs | None = None,
+    loggers: Sequence[str] = (),
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -117,6 +119,7 @@ def go_on(
         certificate: proof of this stretch; by default the plan's where the run begins, and none where
             it is gone on with, since the code may be another by then.
         programs: that earlier runs of this process compiled, to which this one's are added.
+        loggers: names of :data:`jax_port.runs.loggers.LOGGERS` that follow the run too.
 
     Returns:
         Whether the run is finished.
@@ -128,6 +131,7 @@ def go_on(
         WriteError: the folder can't be written to.
     """
     refuse_other_numbers()
+    check_loggers(loggers)
     require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
@@ -139,9 +143,24 @@ def go_on(
     with held:
         if begin and main:
             start(plan, folder, texts)
-        return _train(
-            plan, folder, mesh, params, facts, proof, _Asked(tell, stop, enough, watch), programs
-        )
+        others = make_loggers(loggers, folder, plan) if main else []
+        asked = _Asked(_told(tell, others), stop, enough, watch)
+        try:
+            return _train(plan, folder, mesh, params, facts, proof, asked, programs)
+        finally:
+            for one in others:
+                one.close()
+
+
+def _told(tell: Tell, loggers: Sequence[Logger]) -> Tell:
+    """Return what tells the loggers too."""
+
+    def told(updates: int, records: list[Record]) -> None:
+        for one in loggers if records else ():
+            one.write(records)
+        tell(updates, records)
+
+    return told
 
 
 class _Asked(NamedTuple):

@@ -19,6 +19,7 @@ from foundation.files import WriteError, write_text
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, search_table, to_toml
+from rltrader.options.loggers import logger_option
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import prove
 from rltrader.options.training import settings_options
@@ -94,6 +95,7 @@ PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
 @proof_options
+@logger_option
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The sweep's folder."
 )

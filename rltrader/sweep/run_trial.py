@@ -145,6 +145,7 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
             begin=not begun,
             certificate=proof,
             programs=task.programs,
+            loggers=task.options["loggers"],
         )
         if held.lost:
             raise LostError

@@ -8,8 +8,6 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from rltrader.sweep.attempts import (
@@ -22,7 +20,10 @@ from rltrader.sweep.attempts import (
     attempts,
     origin_of,
 )
+from rltrader.sweep.storage import open_storage
 
+# Optuna leaves a database's connections to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SPACE = {"x": FloatDistribution(0.0, 1.0)}
 
 
@@ -41,16 +42,16 @@ def clock() -> Clock:
     return Clock()
 
 
-def study_at(path: Path) -> optuna.Study:
-    storage = JournalStorage(JournalFileBackend(str(path)))
+def study_at(place: str) -> optuna.Study:
+    storage = open_storage(place, Path())
     sampler = optuna.samplers.RandomSampler(seed=0)
     return optuna.create_study(
         storage=storage, study_name="s", load_if_exists=True, sampler=sampler, direction="maximize"
     )
 
 
-def worker(path: Path, clock: Clock, count: int = 3) -> SharedTrials:
-    return SharedTrials(study_at(path), SPACE, count, lease=10.0, clock=clock)
+def worker(place: str, clock: Clock, count: int = 3) -> SharedTrials:
+    return SharedTrials(study_at(place), SPACE, count, lease=10.0, clock=clock)
 
 
 def taken(shared: SharedTrials) -> Trial:
@@ -66,8 +67,8 @@ def finished(study: optuna.Study) -> dict[int, list[TrialState]]:
     }
 
 
-def test_a_dead_workers_trial_is_run_again_with_its_settings(tmp_path: Path, clock: Clock) -> None:
-    dead, alive = worker(tmp_path / "j", clock), worker(tmp_path / "j", clock)
+def test_a_dead_workers_trial_is_run_again_with_its_settings(place: str, clock: Clock) -> None:
+    dead, alive = worker(place, clock), worker(place, clock)
     lost = taken(dead)
     lost.report(1.5, 1)
     assert alive.find_lost() == []
@@ -86,8 +87,8 @@ def test_a_dead_workers_trial_is_run_again_with_its_settings(tmp_path: Path, clo
     assert alive.study.best_value == 1.0
 
 
-def test_a_renewed_lease_is_not_lost(tmp_path: Path, clock: Clock) -> None:
-    busy, other = worker(tmp_path / "j", clock), worker(tmp_path / "j", clock)
+def test_a_renewed_lease_is_not_lost(place: str, clock: Clock) -> None:
+    busy, other = worker(place, clock), worker(place, clock)
     trial = taken(busy)
     for now in range(0, 60, 6):
         clock.now = float(now)
@@ -95,10 +96,10 @@ def test_a_renewed_lease_is_not_lost(tmp_path: Path, clock: Clock) -> None:
         assert other.find_lost() == []
 
 
-def test_what_two_workers_queue_is_run_once(tmp_path: Path, clock: Clock) -> None:
-    dead = worker(tmp_path / "j", clock, count=1)
+def test_what_two_workers_queue_is_run_once(place: str, clock: Clock) -> None:
+    dead = worker(place, clock, count=1)
     taken(dead)
-    one, two = worker(tmp_path / "j", clock, count=1), worker(tmp_path / "j", clock, count=1)
+    one, two = worker(place, clock, count=1), worker(place, clock, count=1)
     one.find_lost(), two.find_lost()
     clock.now = 11.0
     assert one.find_lost() == [0]
@@ -115,8 +116,8 @@ def test_what_two_workers_queue_is_run_once(tmp_path: Path, clock: Clock) -> Non
     ]
 
 
-def test_no_more_trials_than_asked_for(tmp_path: Path, clock: Clock) -> None:
-    first, second = worker(tmp_path / "j", clock, count=1), worker(tmp_path / "j", clock, count=1)
+def test_no_more_trials_than_asked_for(place: str, clock: Clock) -> None:
+    first, second = worker(place, clock, count=1), worker(place, clock, count=1)
     mine = taken(first)
     second.study.ask(SPACE)  # both looked before either asked
     assert second._is_spare(1)
@@ -124,8 +125,8 @@ def test_no_more_trials_than_asked_for(tmp_path: Path, clock: Clock) -> None:
     assert first.finish(mine, 1.0, pruned=True)
 
 
-def test_a_failure_with_a_reason_is_final_and_deaths_have_an_end(tmp_path: Path, clock: Clock) -> None:
-    shared = worker(tmp_path / "j", clock, count=2)
+def test_a_failure_with_a_reason_is_final_and_deaths_have_an_end(place: str, clock: Clock) -> None:
+    shared = worker(place, clock, count=2)
     shared.give_up(taken(shared), "loss is no number")
     assert shared.find_lost() == []
     numbers = []
@@ -140,8 +141,8 @@ def test_a_failure_with_a_reason_is_final_and_deaths_have_an_end(tmp_path: Path,
     assert [one.get(ORIGIN) for one in told] == [None, None, 1, 1]
 
 
-def test_a_lease_is_renewed_and_says_when_it_was_lost(tmp_path: Path, clock: Clock) -> None:
-    shared = worker(tmp_path / "j", clock)
+def test_a_lease_is_renewed_and_says_when_it_was_lost(place: str, clock: Clock) -> None:
+    shared = worker(place, clock)
     trial = taken(shared)
     with Lease(trial, 0.04) as lease:
         changed = threading.Event()
