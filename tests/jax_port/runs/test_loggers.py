@@ -67,9 +67,11 @@ def test_wandb_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(files) == 2
     until = time.monotonic() + 30
     # The service of W&B writes the last of a run after it was told that it is finished.
-    while any(len(rows) < 2 for _, rows in (told := list(map(read_wandb, files)))):
+    told = [read_wandb(file) for file in files]
+    while any(len(rows) < 2 for _, rows in told):
         assert time.monotonic() < until, told
         time.sleep(0.1)
+        told = [read_wandb(file) for file in files]
     by_name = dict(told)
     assert by_name["run-agent-0"] == [
         {"train/loss": 0.5, "rollout/episode_pnl_dollars": -3.25, "_step": 128},
