@@ -79,13 +79,15 @@ class Validation:
     Args:
         market: prepared with the rules of the policies.
         config: these rules.
-        first, last: New York dates, inclusive.
+        first, last: New York dates, inclusive; None for no bound.
 
     Raises:
         InputError: no whole episode lies within the dates.
     """
 
-    def __init__(self, market: PreparedMarket, config: EnvConfig, first: date, last: date) -> None:
+    def __init__(
+        self, market: PreparedMarket, config: EnvConfig, first: date | None, last: date | None
+    ) -> None:
         self.market = market
         self.rows = thin_out(market, starts_within(market, config, first, last), MOST_STARTS)
 

@@ -44,6 +44,10 @@ def extend(policy: Policy, config: EnvConfig) -> Policy:
     Raises:
         InputError: the policy is not of Phase 1, the configuration not of Phase 2, or windows differ.
     """
+    if policy.own is not None:
+        raise InputError(
+            f"network {policy.own.name} cannot be extended from phase 1 to phase 2; train it in phase 2"
+        )
     old, new = phase_of(policy.config), phase_of(config)
     if (old.number, new.number) != (1, 2):
         raise InputError(
@@ -107,11 +111,13 @@ def begin_with(agent: TrainState, policy: Policy, params: EnvParams) -> TrainSta
 
 
 def check_shapes(policy: Policy, network: NetworkSpec) -> None:
-    """Refuse weights of another shape than the run's network.
+    """Refuse weights of another shape than the run's network; the user's own was held to its own.
 
     Raises:
         InputError: naming both.
     """
+    if policy.own is not None:
+        return
     if policy.spec != network:
         raise InputError(
             f"the policy's network is pi {policy.spec.pi}, vf {policy.spec.vf}, "

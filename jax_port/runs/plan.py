@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 from msgspec import Meta
 
 from foundation.files import file_digest
 from foundation.json_reading import Count, Int32, Struct, convert, read_json
 from jax_port.ppo.policy import Policy, load_policy
-from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, check_rate, hyper_params
+from jax_port.ppo.settings import OWN, RATES, HyperParams, TrainSettings, check_rate, hyper_params
 from jax_port.ppo.transfer import check_shapes, extend
 from jax_port.runs import lineage
 from jax_port.runs.run_file import RUN, RUN_FILE
@@ -21,6 +22,8 @@ from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
 
 FORMAT = 1
+DRAWN = "drawn"
+"""Set in a policy whose weights were drawn by the user's own network, and never trained."""
 
 
 class _Format(Struct):
@@ -46,6 +49,7 @@ class _PlanValues(Struct):
     checkpoint_every: Count
     certificate: dict[str, Any] | str
     initial: dict[str, str]
+    schedules: dict[str, list[float]] = msgspec.field(default_factory=dict)
 
 
 class _RunFile(Struct):
@@ -67,6 +71,8 @@ class Plan:
         checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
         certificate: from :func:`jax_port.runs.gate.pass_gate`, of the run's first stretch.
         initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
+        schedules: of numbers of the learner, one value an update; in a call of several updates that
+            of the first holds.
     """
 
     settings: TrainSettings
@@ -77,11 +83,18 @@ class Plan:
     checkpoint_every: int = 20
     certificate: dict[str, Any] | str = field(default_factory=dict)
     initial: dict[str, str] = field(default_factory=dict)
+    schedules: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("updates_per_call", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, values in self.schedules.items():
+            if name not in RATES or len(values) < self.settings.num_updates:
+                raise InputError(
+                    f"the schedule of {name} has {len(values)} values; give one for each of "
+                    f"{self.settings.num_updates} updates"
+                )
         if not self.agents:
             raise InputError("no agent to train; give at least one seed")
         for number, agent in enumerate(self.agents):
@@ -114,7 +127,9 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
+        schedules = {"schedules": dict(self.schedules)} if self.schedules else {}
         return {
+            **schedules,
             "format": FORMAT,
             "settings": self.settings.to_dict(),
             "data": self.data.to_dict(),
@@ -138,6 +153,7 @@ class Plan:
             checkpoint_every=values["checkpoint_every"],
             certificate=values["certificate"],
             initial=values["initial"],
+            schedules=values.get("schedules", {}),
         )
 
     def initial_policy(self) -> Policy | None:
@@ -155,18 +171,23 @@ class Plan:
         return extend(policy, self.config)
 
     def grew_from(self) -> dict[str, Any] | None:
-        """Return what the policy that agents begin with says of its proof; None for none.
+        """Return what the policy that agents begin with says of its proof.
+
+        None where there is none, or where its weights were drawn and not trained.
 
         Raises:
             InputError: it is gone or has changed.
         """
         if not self.initial:
             return None
-        return lineage.ancestor(self._given_policy().about, self.initial["sha256"])
+        policy = self._given_policy()
+        if policy.about.get(DRAWN):
+            return None
+        return lineage.ancestor(policy.about, self.initial["sha256"])
 
     def _given_policy(self) -> Policy:
         path = Path(self.initial["path"])
-        policy = load_policy(path)
+        policy = load_policy(path, self.settings.own)
         if file_digest(path) != self.initial["sha256"]:
             raise InputError(f"{path}: this is not the file the run began with; put that one back")
         return policy
@@ -183,7 +204,12 @@ def read_plan(folder: Path) -> Plan:
     version = convert(values, _Versioned, RUN_FILE, where=path).plan.format
     if version != FORMAT:
         raise InputError(f"{path}: format {version} is not {FORMAT}; {RUN_FILE.mend}")
-    convert(values, _RunFile, RUN_FILE, where=path)
+    named = convert(values, _RunFile, RUN_FILE, where=path).plan.settings.get("network")
+    if isinstance(named, dict) and OWN in named:
+        raise InputError(
+            f"{path}: its network {named[OWN]!r} is the user's own code, which no file holds; go on in "
+            "Python from its policy: rltrader.MaskablePPO.load(FILE, bars, network=...).learn()"
+        )
     try:
         return Plan.from_dict(values["plan"])
     except (TypeError, ValueError, AttributeError) as error:  # settings have no declared types

@@ -46,6 +46,7 @@ def policies_of(plan: Plan, agent: TrainState, about: Mapping[str, Any]) -> list
                 statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
                 config=plan.config,
                 about={**about, "settings": own},
+                own=plan.settings.own,
             )
         )
     return policies

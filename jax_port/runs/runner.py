@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -73,6 +74,14 @@ class Runner:
             return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0, []
         return spread(found[1], self._places), found[0], found[2]
 
+    def _numbers(self, done: int) -> HyperParams:
+        """Return the learner's numbers after so many updates, as schedules have them."""
+        now = {
+            name: jnp.full_like(getattr(self._hyper, name), values[done])
+            for name, values in self._plan.schedules.items()
+        }
+        return replace(self._hyper, **now)
+
     def call(self, agent: TrainState, done: int) -> tuple[TrainState, list[Record], int]:
         """Make the next updates: agents, their records, and how many updates."""
         settings = self._plan.settings
@@ -83,7 +92,7 @@ class Runner:
                 settings, count, len(self._plan.agents), make_layout(self._mesh), self._places
             )
         began = time.perf_counter()
-        agent, metrics = self._programs[key](agent, self._hyper, self._params)
+        agent, metrics = self._programs[key](agent, self._numbers(done), self._params)
         host: Metrics = to_host(self._mesh, metrics)
         seconds = time.perf_counter() - began
         return agent, records_of(host, done + 1, settings.rollout_size, seconds), count
