@@ -31,7 +31,8 @@ PYTEST = ("pytest", "-n", "2", "--dist", "loadfile")
 def install(session: nox.Session, *extras: str) -> None:
     """Install the project with extras, in the versions that are known to work together."""
     wanted = f".[{','.join(extras)}]" if extras else "."
-    session.install("-c", CONSTRAINTS, "-e", wanted)
+    # Modules are compiled as they are imported: compiling all of every package takes longer.
+    session.install("--no-compile", "-c", CONSTRAINTS, "-e", wanted)
 
 
 @nox.session
@@ -204,6 +205,23 @@ def advisor_server(session: nox.Session) -> None:
     install(session, "test")
     session.install("-c", CONSTRAINTS, "transformers>=5.2", "accelerate", "fastapi", "uvicorn")
     session.run("pytest", "tests/markets/advice/chat/test_real_server.py", *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def loggers(session: nox.Session) -> None:
+    """Write to W&B and MLflow, offline, and read their files back."""
+    install(session, "test", "wandb", "mlflow")
+    session.run("pytest", "tests/jax_port/runs/test_loggers.py", *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def sweep_storage(session: nox.Session) -> None:
+    """Run sweeps on a PostgreSQL of Debian's packages and behind Optuna's proxy, workers killed.
+
+    Needs PostgreSQL's server (Debian: ``apt-get install postgresql``); without it that part is skipped.
+    """
+    install(session, "test", "sweep-shared")
+    session.run("pytest", "tests/rltrader/sweep", *session.posargs, env=ON_CPU)
 
 
 @nox.session

@@ -55,7 +55,7 @@ def run_command(command: Callable[[], object]) -> None:
             _refuse_usage(error)
         if isinstance(error, ModuleNotFoundError) and (how := how_to_install(error.name or "")):
             _refuse(how)
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             _refuse(f"out of memory ({_first_line(error)}); {_LESS}")
         if isinstance(error, OSError) and error.filename is not None:
             _refuse(f"{error.filename}: {error.strerror}; give a file or folder that can be used")
@@ -95,7 +95,8 @@ _OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory", "std::
 """How JAX, Arrow and torch say that an allocation failed."""
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an exception says that memory is used up, whoever raised it."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
     )

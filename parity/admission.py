@@ -118,6 +118,11 @@ def _cover(
     from parity.gate.data_at_hand import prove_missing
 
     settings = training.settings
+    if settings.own is not None:
+        raise InputError(
+            f"{path} does not cover network {settings.own.name!r}: MaskablePPO has none of its shape "
+            "to hold it against"
+        )
     if settings.precision not in PROVABLE:
         raise InputError(
             f"{path} does not cover precision {settings.precision!r}: only {', '.join(PROVABLE)} can "

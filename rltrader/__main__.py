@@ -45,6 +45,10 @@ COMMANDS = {
         "rltrader.live.replay:replay",
         "Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.",
     ),
+    "sweep": Lazy(
+        "rltrader.sweep.command:sweep",
+        "Search for settings: a trial a set of them, judged on days that training leaves out.",
+    ),
     "train": Lazy(
         "rltrader.train:train", "Train with MaskablePPO on the device, behind the parity gate."
     ),

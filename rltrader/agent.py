@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from jax_port.evaluation.evaluate import Evaluation
     from jax_port.ppo.policy import Policy
     from jax_port.ppo.settings import TrainSettings
-    from jax_port.runs.run import Plan
-    from jax_port.runs.training_log import Record
+    from jax_port.runs.plan import Plan
     from markets import Bars, EnvConfig
+    from rltrader.python.callbacks import Callback
+    from rltrader.python.schedules import Schedule
 
 POLICY = "policy-0.safetensors"
 """A run's first policy."""
-Callback = Callable[[list["Record"]], bool | None]
-"""Gets the records of the updates since the last call; True ends the training, which is saved."""
 
 
 class MaskablePPO:
@@ -43,6 +42,12 @@ class MaskablePPO:
         config: the environment's rules.
         certificate: of the parity gate, from ``rltrader parity run``.
         ungated: train without proof of parity; whatever the agent writes says so.
+        network: a Flax module of your own, of linen or nnx, or a function of ``rngs`` that returns one
+            of nnx: from normalised observations (B, D) to logits (B, A) and values (B,). One that
+            computes what MaskablePPO's MLPs compute is covered by certificates; any other needs
+            ``ungated``.
+        schedules: functions of the progress left, from 1 to 0, by the name of the number, such as
+            ``learning_rate``; SB3's schedules.
         **settings: fields of :class:`jax_port.ppo.settings.TrainSettings`, such as ``n_envs``,
             ``learning_rate``, ``pi``, ``vf`` or ``seed``.
 
@@ -58,16 +63,26 @@ class MaskablePPO:
         config: EnvConfig | None = None,
         certificate: str | Path = CERTIFICATE,
         ungated: bool = False,
+        network: Any = None,
+        schedules: Mapping[str, Schedule] | None = None,
         **settings: Any,
     ) -> None:
+        from jax_port.ppo.own.module import own_network
         from jax_port.ppo.settings import TrainSettings
         from markets import Bars, EnvConfig
+        from rltrader.python.network import refuse_shapes
+        from rltrader.python.schedules import table_of
 
         if phase not in (1, 2):
             raise InputError(f"phase is {phase!r}; choose 1 or 2")
         self.markets: tuple[Bars, ...] = (bars,) if isinstance(bars, Bars) else tuple(bars)
         self.config = config or (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2())
+        self.own = None if network is None else own_network(network)
+        if self.own is not None:
+            refuse_shapes(settings)
         self.settings = TrainSettings().override(**settings)
+        self.schedules = dict(schedules or {})
+        table_of(self.schedules, self.settings)
         self.certificate, self.ungated = Path(certificate), ungated
         self.policy: Policy | None = None
         self.folder: Path | None = None
@@ -77,16 +92,19 @@ class MaskablePPO:
         self,
         steps: int | None = None,
         *,
-        callback: Callback | None = None,
+        callback: Callback | Sequence[Callback] | None = None,
         folder: str | Path | None = None,
+        loggers: Sequence[str] = (),
     ) -> MaskablePPO:
         """Train and return the agent; an agent that has a policy goes on from its weights.
 
         Args:
             steps: transitions, rounded up to whole rollouts; by default the settings' own.
-            callback: called after every call of the compiled program.
+            callback: one or several functions of a :class:`rltrader.python.callbacks.Call`, called
+                after every call of the compiled program; one that returns True ends the training.
             folder: the run's folder, as ``rltrader train --out`` writes it; a temporary one by default,
                 which lives as long as the agent.
+            loggers: "wandb", "mlflow", which follow the run too.
 
         Raises:
             InputError: there are no bars, the certificate does not carry the training, the folder holds
@@ -95,6 +113,7 @@ class MaskablePPO:
         from jax_port.ppo.policy import load_policy
         from jax_port.runs import run as runs
         from jax_port.runs.gate import pass_gate
+        from rltrader.python.callbacks import Call, together
 
         if not self.markets:
             raise InputError("there are no bars to train on; give them as MaskablePPO(bars)")
@@ -104,17 +123,24 @@ class MaskablePPO:
         plan = self._plan(settings, out)
         training = Training(plan.data, plan.config, plan.settings)
         proof = pass_gate(lambda path: admit(path, training, Demand()), self.certificate, self.ungated)
-        leave = [False]
+        leave, ask = [False], together(callback)
+        size, total = settings.rollout_size, plan.settings.num_updates
 
-        def tell(updates: int, records: list[Record]) -> None:
-            del updates
-            if records and callback is not None and callback(records):
-                leave[0] = True
+        def watch(moment: runs.Moment) -> None:
+            leave[0] = bool(ask(Call(moment, size, total)))
 
         plan = replace(plan, certificate=proof)
-        runs.go_on(plan, out, tell, enough=lambda: leave[0], begin=True, certificate=proof)
+        runs.go_on(
+            plan,
+            out,
+            enough=lambda: leave[0],
+            watch=watch,
+            begin=True,
+            certificate=proof,
+            loggers=loggers,
+        )
         self.folder, self._file = out, out / POLICY
-        self.policy = load_policy(self._file)
+        self.policy = load_policy(self._file, plan.settings.own)
         return self
 
     def predict(self, obs: ArrayLike, masks: ArrayLike) -> NDArray[np.int32]:
@@ -176,26 +202,36 @@ class MaskablePPO:
         return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path, bars: Bars | Sequence[Bars] = (), **settings: Any) -> MaskablePPO:
+    def load(
+        cls,
+        path: str | Path,
+        bars: Bars | Sequence[Bars] = (),
+        *,
+        network: Any = None,
+        **settings: Any,
+    ) -> MaskablePPO:
         """Return an agent with a policy from a file, in the rules that it was trained in.
 
         Args:
             path: a policy, or the folder of a run or a bundle that holds one.
             bars: to train it further on.
+            network: the module, where it is your own; the file holds its weights, and no code.
             **settings: as of the class, but for what the policy says itself.
 
         Raises:
             InputError: the file is no policy.
         """
+        from jax_port.ppo.own.module import own_network
         from jax_port.ppo.policy import load_policy
         from jax_port.runs.find_policy import find_policy
 
         file = find_policy(Path(path))
-        policy = load_policy(file)
+        own = None if network is None else own_network(network)
+        policy = load_policy(file, own)
         spec = policy.spec
-        agent = cls(
-            bars, config=policy.config, pi=spec.pi, vf=spec.vf, activation=spec.activation, **settings
-        )
+        shape = {"pi": spec.pi, "vf": spec.vf, "activation": spec.activation}
+        known = shape if own is None else {"network": own}
+        agent = cls(bars, config=policy.config, **known, **settings)
         agent.policy, agent._file = policy, file
         return agent
 
@@ -215,15 +251,23 @@ class MaskablePPO:
 
     def _plan(self, settings: TrainSettings, out: Path) -> Plan:
         """Return the plan of a training; bars are written beside the run, to go on with it."""
-        from jax_port.runs.run import Plan
+        from jax_port.runs.plan import Plan
         from jax_port.runs.training_data import Source, TrainingData
         from markets.writers import write_bars
+        from rltrader.python.network import placed
+        from rltrader.python.schedules import table_of
 
         sources = []
         for number, bars in enumerate(self.markets):
             file = write_bars(bars, out.parent / f"{out.name}-bars" / f"{number}.parquet")
             sources.append(Source(bars.contract.symbol, str(file.absolute())))
+        first = self._file
+        if self.own is not None:
+            drawn = out.parent / f"{out.name}-drawn.safetensors"
+            settings, new = placed(self.own, self.config, settings, drawn)
+            first = first or new
         initial = {}
-        if self._file is not None:
-            initial = {"path": str(self._file.absolute()), "sha256": file_digest(self._file)}
-        return Plan(settings, TrainingData(tuple(sources)), self.config, initial=initial)
+        if first is not None:
+            initial = {"path": str(first.absolute()), "sha256": file_digest(first)}
+        data, schedules = TrainingData(tuple(sources)), table_of(self.schedules, settings)
+        return Plan(settings, data, self.config, initial=initial, schedules=schedules)

@@ -53,7 +53,7 @@ SHORTEST_BAR_NS = 60_000_000_000
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
-    help="Policies this one was chosen from, itself included; by default as many as its run has.",
+    help="Policies this one was chosen from, itself included; by default those of its run or sweep.",
 )
 @click.option("--allow-overlap", is_flag=True, help="Go on where training has seen these dates.")
 @advice_options
@@ -73,7 +73,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     from jax_port.evaluation.prop_firm.rules import load_rules
     from jax_port.evaluation.report import write
     from jax_port.evaluation.sheet.ratios import sharpe
-    from jax_port.evaluation.tasks import finish, trials_of
+    from jax_port.evaluation.tasks import finish, sharpes_of, trials_of
     from jax_port.runs.find_policy import find_policy
 
     policies = tuple(find_policy(path) for path in policies)
@@ -84,7 +84,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     played = [_play(path, bars, options) for path in policies]
     trials = options["trials"] or max(len(policies), *(trials_of(path) for path in policies))
     ratios = [sharpe(one.pnl) for one in played]
-    reports = [finish(one, rules, trials, ratios) for one in played]
+    known = ratios if len(played) > 1 else ratios + sharpes_of(policies[0])
+    reports = [finish(one, rules, trials, known) for one in played]
     names = comparison.unique_names(policies)
     for name, one, report in zip(names, played, reports, strict=True):
         place = out if len(policies) == 1 else out / name

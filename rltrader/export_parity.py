@@ -21,7 +21,7 @@ from foundation.progress import status
 from rltrader.options.bars import BarOptions, bar_options
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
 
 OUT = Path("reports/export")
 PATTERN_DAYS = 30
@@ -87,7 +87,7 @@ def _plan(request: ChainRequest, phase: int, start: Path | None) -> Plan:
     """Return the plan of a phase's training; it begins with the policy of the run ``start``."""
     from jax_port.ppo.settings import TrainSettings
     from jax_port.runs.gate import UNGATED
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
     from jax_port.runs.training_data import from_options
     from markets import EnvConfig
     from rltrader.options.train_plan import initial_policy

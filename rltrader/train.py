@@ -28,17 +28,19 @@ from foundation.signals import StopRequest, stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
+from rltrader.options.loggers import logger_option
 from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan, Tell
+    from jax_port.runs.plan import Plan
+    from jax_port.runs.run import Tell
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
 COMPILING = "compiling (an alarm of XLA about slow compiling is no fault)"
-MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key", *PROCESSES}
+MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "require_key", *PROCESSES}
 """Parameters that a run may be gone on with; all others are the run's own."""
 
 
@@ -67,10 +69,13 @@ MAY_CHANGE = {"out", "resume", "certificate", "ungated", "least", "require_key",
 @click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
 @settings_options
 @click.option("--seeds", type=click.IntRange(min=1), help="Agents to train side by side.")
-@click.option("--sweep", type=click.Path(path_type=Path), help="CSV with one row of settings an agent.")
+@click.option(
+    "--agents", type=click.Path(path_type=Path), help="CSV with one row of settings an agent."
+)
 @click.option("--updates-per-call", type=click.IntRange(min=1), help="Updates between two reports.")
 @click.option("--checkpoint-every", default=20, show_default=True, help="Updates between checkpoints.")
 @proof_options
+@logger_option
 @click.option("--distributed", is_flag=True, help="Join the other processes of a cluster first.")
 @click.option("--coordinator", metavar="HOST:PORT", help="Of process 0, where no cluster is detected.")
 @click.option("--processes", type=click.IntRange(min=1), help="Processes in all, with --coordinator.")
@@ -128,7 +133,14 @@ def train(
     with progress(console, plan) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         finished = runs.go_on(
-            plan, out, told, stopped, begin=not resume, certificate=proof, texts=texts
+            plan,
+            out,
+            told,
+            stopped,
+            begin=not resume,
+            certificate=proof,
+            texts=texts,
+            loggers=options["loggers"],
         )
     if not finished:
         console.print(
@@ -197,10 +209,10 @@ def answering(stopped: StopRequest, tell: Tell) -> Tell:
 
 def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Plan:
     """Return the plan of the run in a folder; refuse options that are the run's own."""
-    from jax_port.runs import run as runs
+    from jax_port.runs.plan import read_plan
     from jax_port.runs.run_file import RUN
 
-    plan = runs.read_plan(out)
+    plan = read_plan(out)
     given = [
         param.opts[0]
         for param in ctx.command.params

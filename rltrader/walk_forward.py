@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
     from jax_port.evaluation.walk_forward.joined import Judged
     from jax_port.evaluation.walk_forward.windows import Window
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
 
 ELSEWHERE: dict[str, Any] = {
     "synthetic": None,
@@ -30,7 +30,7 @@ ELSEWHERE: dict[str, Any] = {
     "data_seed": 0,
     "initial": None,
     "seeds": None,
-    "sweep": None,
+    "agents": None,
     "updates_per_call": None,
     "checkpoint_every": 20,
     "layer_factors": (),
@@ -92,6 +92,7 @@ def walk_forward(bars: BarOptions, out: Path, **options: Any) -> None:
 def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -> Path:
     """Train in a window, or go on with its training; return the policy's file."""
     from jax_port.runs import run as runs
+    from jax_port.runs.plan import read_plan
     from jax_port.runs.policies import FINISHED
     from jax_port.runs.run_file import RUN
 
@@ -100,7 +101,7 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     policy = folder / "policy-0.safetensors"
     begun = (folder / RUN).exists()
     if begun:
-        before = runs.read_plan(folder)
+        before = read_plan(folder)
         if replace(before, certificate=own.certificate) != own:
             raise InputError(
                 f"{folder}: this window was trained with other settings, bars or dates; choose another "

@@ -27,8 +27,8 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
 from jax_port.evaluation.advice import advised
 from jax_port.evaluation.advice.advised import AdviceCounts, AdviceParams, AdviceState, Advised
-from jax_port.ppo.networks import ActorCritic, Params
-from jax_port.ppo.policy import Policy, decide
+from jax_port.ppo.networks import Params
+from jax_port.ppo.policy import Module, Policy, decide
 from jax_port.ppo.running_statistics import Scale, normalize
 
 LANES = 2048
@@ -135,7 +135,7 @@ class Actor(Protocol):
 class PolicyActor:
     """Takes the likeliest allowed action; it is given the network's weights and the scale."""
 
-    network: ActorCritic
+    network: Module
 
     def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
         """Return the likeliest allowed action for each state, int32 (N,)."""

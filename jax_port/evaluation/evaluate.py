@@ -189,6 +189,8 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
         InputError: naming the sizes, and the phase that they would fit.
     """
     config, phase = policy.config, phase_of(policy.config)
+    if policy.own is not None:  # whose outputs were looked at when it was loaded
+        return
     layers = policy.params["params"]
     inputs, actions = layers["policy_0"]["kernel"].shape[0], layers["action_head"]["kernel"].shape[1]
 

@@ -81,7 +81,7 @@ def to_values(
         "policy": {
             "path": str(policy_path),
             "sha256": file_digest(policy_path),
-            "network": asdict(policy.spec),
+            "network": asdict(policy.spec) if policy.own is None else policy.own.to_dict(),
             "config": policy.config.to_dict(),
             "made": dict(policy.about),
         },

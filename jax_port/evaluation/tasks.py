@@ -140,9 +140,29 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
 
 
 def trials_of(policy_path: Path) -> int:
-    """Return how many policies the run of a policy's folder made; 1 where it does not say."""
+    """Return how many policies a policy was chosen from, as its sweep or its run says, at least 1."""
+    swept = _sweep_of(policy_path)
+    if swept is not None:
+        return swept[0]
     try:
         found = json.loads((policy_path.parent / "finished.json").read_text(encoding="utf-8"))
         return max(1, int(found["policies"]))
     except (OSError, ValueError, TypeError, KeyError):
         return 1
+
+
+def sharpes_of(policy_path: Path) -> list[float]:
+    """Return the Sharpe ratios of a day of all policies of a policy's sweep; none where it has none."""
+    swept = _sweep_of(policy_path)
+    return [] if swept is None else swept[1]
+
+
+def _sweep_of(policy_path: Path) -> tuple[int, list[float]] | None:
+    """Return what the ``sweep.json`` above a policy says: policies judged, and their Sharpe ratios."""
+    for folder in policy_path.absolute().parents[1:3]:  # SWEEP/best/POLICY, SWEEP/trials/7/POLICY
+        try:
+            found = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+            return max(1, int(found["chosen_from"])), [float(one) for one in found["sharpes"]]
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return None

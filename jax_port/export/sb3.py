@@ -67,7 +67,15 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
     Rates, annealing and the normaliser of rewards are the run's own. Rollouts are SB3-sized (2048
     steps, batches of 512), since the run's count on a thousand environments. Rates of single layers
     do not fit into a zip: see :func:`jax_port.export.sb3_rates.give_layer_rates`.
+
+    Raises:
+        InputError: the network is the user's own.
     """
+    if policy.own is not None:
+        raise InputError(
+            f"network {policy.own.name} is the user's own and no pair of MLPs, so it cannot be "
+            "exported; train the project's own network, or one of its shape"
+        )
     settings = _settings_of(policy)
     rates = {name: getattr(settings, name) for name in (*RATES, "n_epochs")}
     size = policy.observation_size

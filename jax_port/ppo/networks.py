@@ -51,12 +51,11 @@ def orthogonal(gain: float = 1.0) -> Callable[..., jax.Array]:
     init = nn.initializers.orthogonal(gain)
 
     def make(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-        @jax.custom_batching.sequential_vmap
         def one(key: jax.Array) -> jax.Array:
             made: jax.Array = init(key, tuple(shape), dtype)
             return made
 
-        drawn: jax.Array = one(key)
+        drawn: jax.Array = jax.custom_batching.sequential_vmap(one)(key)
         return drawn
 
     return make

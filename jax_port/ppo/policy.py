@@ -22,13 +22,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from foundation.files import json_digest, write_bytes
-from foundation.json_reading import Artifact, Count, Int32, Struct, decode_json
+from foundation.json_reading import Artifact, Count, Int32, Struct, convert, decode_json
 from jax_port.data.array_digest import array_digest
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import ActorCritic, Params, masked_log_probs, mode
+from jax_port.ppo.own.module import OwnModule, OwnNetwork
 from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
-from jax_port.ppo.settings import NetworkSpec
+from jax_port.ppo.settings import OWN, NetworkSpec
 from markets import EnvConfig, InputError
 
 FORMAT = 2
@@ -37,6 +38,7 @@ OLDER = 1
 RAW = 3
 """Of a policy that sees raw observations; earlier versions refuse it, since they would normalise."""
 _STATISTICS = ("mean", "var", "count")
+Module = ActorCritic | OwnModule
 MEND = "copy it again, or train it anew"
 HEADER = Artifact("policy of this program", MEND)
 
@@ -54,7 +56,7 @@ class _Network(Struct):
 class _Header(Struct):
     """What the header of a policy's file says of it."""
 
-    network: _Network
+    network: dict[str, Any]
     env_config: dict[str, Any]
     made: dict[str, Any]
     checksum: str = ""
@@ -67,11 +69,12 @@ class Policy:
 
     Attributes:
         spec: shape of the network.
-        params: weights, a Flax pytree of float32 arrays.
+        params: weights, a Flax pytree of float32 arrays; by name, where the network is the user's.
         statistics: mean (D,), var (D,) and count () of raw observations, float64 NumPy arrays; None
             where the network sees raw observations, neither normalised nor clipped.
         config: rules of the environment it was trained in.
         about: what it was made from: versions, data, settings, seed, certificate.
+        own: a network of the user's own, which has the place of ``spec``'s; None for none.
     """
 
     spec: NetworkSpec
@@ -79,10 +82,13 @@ class Policy:
     statistics: Mapping[str, NDArray[np.float64]] | None
     config: EnvConfig
     about: Mapping[str, Any] = field(default_factory=dict)
+    own: OwnNetwork | None = None
 
     @property
-    def network(self) -> ActorCritic:
-        """The Flax module of the weights, in float32."""
+    def network(self) -> Module:
+        """The module of the weights, in float32."""
+        if self.own is not None:
+            return OwnModule(self.own, phase_of(self.config).num_actions)
         return make_network(self.spec, num_actions=phase_of(self.config).num_actions)
 
     @property
@@ -118,7 +124,7 @@ def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_AC
 
 
 def decide(
-    network: ActorCritic, params: Params, scale: Scale | None, obs: jax.Array, masks: jax.Array
+    network: Module, params: Params, scale: Scale | None, obs: jax.Array, masks: jax.Array
 ) -> jax.Array:
     """Return the likeliest allowed action of each raw observation: int32 (N,).
 
@@ -140,9 +146,7 @@ def save_policy(path: Path, policy: Policy) -> None:
         WriteError: it cannot be written there.
     """
     arrays = {
-        f"{layer}.{kind}": np.ascontiguousarray(value, np.float32)
-        for layer, kinds in policy.params["params"].items()
-        for kind, value in kinds.items()
+        name: np.ascontiguousarray(value, np.float32) for name, value in _named_arrays(policy).items()
     }
     if policy.statistics is not None:
         arrays |= {
@@ -152,7 +156,7 @@ def save_policy(path: Path, policy: Policy) -> None:
     raw: dict[str, Any] = {"format": RAW, "normalised": False}
     about = {
         **(raw if policy.statistics is None else {"format": FORMAT}),
-        "network": asdict(policy.spec),
+        "network": asdict(policy.spec) if policy.own is None else policy.own.to_dict(),
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
     }
@@ -160,16 +164,32 @@ def save_policy(path: Path, policy: Policy) -> None:
     write_bytes(path, save(arrays, metadata={"rltrader": json.dumps(about, sort_keys=True)}))
 
 
+def _named_arrays(policy: Policy) -> dict[str, Any]:
+    """Return weights by their names in a file."""
+    if policy.own is not None:
+        return {f"{OWN}.{name}": value for name, value in policy.params.items()}
+    return {
+        f"{layer}.{kind}": value
+        for layer, kinds in policy.params["params"].items()
+        for kind, value in kinds.items()
+    }
+
+
 def _checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> str:
     """Return a SHA-256 over a policy's numbers and all else that its header says, in hex."""
     return json_digest({**about, "checksum": array_digest(arrays)})
 
 
-def load_policy(path: Path) -> Policy:
+def load_policy(path: Path, own: OwnNetwork | None = None) -> Policy:
     """Read what :func:`save_policy` wrote.
 
+    Args:
+        path: of the file.
+        own: the network, where it is the user's own; a file holds its weights alone, and runs no code.
+
     Raises:
-        InputError: there is no such file, it is damaged, or it is not a policy of this format.
+        InputError: there is no such file, it is damaged, it is not a policy of this format, or its
+            network is another than the one given.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
@@ -191,20 +211,26 @@ def load_policy(path: Path) -> Policy:
     about = decode_json(header, _Header, HEADER, where=path)
     if version != OLDER and about.checksum != _checksum(arrays, json.loads(header)):
         raise InputError(f"{path}: damaged (its checksum differs); {MEND}")
-    try:
-        spec = NetworkSpec(tuple(about.network.pi), tuple(about.network.vf), about.network.activation)
-        config = EnvConfig.from_dict(about.env_config)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    spec, config = _described(path, about, own is not None)
     if about.normalised == (version == RAW):
         raise InputError(
             f"{path}: its format and what it says of normalised observations differ; {MEND}"
         )
-    wanted = [name for mlp in spec.mlps.values() for name in mlp]
     statistics = None
     try:
         if about.normalised:
             statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
+    except KeyError as error:
+        raise InputError(f"{path}: damaged ({error} is missing); {MEND}") from None
+    _check_numbers(path, arrays, statistics)
+    if own is not None:
+        prefix = f"{OWN}."
+        weights = {name.removeprefix(prefix): value for name, value in arrays.items()}
+        policy = Policy(spec, weights, statistics, config, about.made, own)
+        _check_own(path, policy, own)
+        return policy
+    wanted = [name for mlp in spec.mlps.values() for name in mlp]
+    try:
         layers = {
             name: {kind: arrays.pop(f"{name}.{kind}") for kind in ("kernel", "bias")} for name in wanted
         }
@@ -214,21 +240,40 @@ def load_policy(path: Path) -> Policy:
         raise InputError(
             f"{path}: {sorted(arrays)[0]} is no weight of its network; copy it again, or train it anew"
         )
-    _check_numbers(path, statistics, layers)
     policy = Policy(spec, {"params": layers}, statistics, config, about.made)
     _check_shapes(path, policy)
     return policy
 
 
+def _described(path: Path, about: _Header, own: bool) -> tuple[NetworkSpec, EnvConfig]:
+    """Return a policy's network and rules, as its header describes them."""
+    named = about.network.get(OWN)
+    if named is not None and not own:
+        raise InputError(
+            f"{path}: its network is {named!r}, the user's own code, of which a file holds the weights "
+            "alone; load it in Python with rltrader.MaskablePPO.load(FILE, network=...); a command "
+            "cannot use it, and it cannot be exported"
+        )
+    if named is None and own:
+        raise InputError(f"{path}: its network is the project's own; leave network= out")
+    try:
+        config = EnvConfig.from_dict(about.env_config)
+        if own:
+            return NetworkSpec(), config
+        shape = convert(about.network, _Network, HEADER, where=path)
+        return NetworkSpec(tuple(shape.pi), tuple(shape.vf), shape.activation), config
+    except InputError as error:
+        words = str(error)
+        raise InputError(words if words.startswith(str(path)) else f"{path}: {words}") from None
+
+
 def _check_numbers(
     path: Path,
-    statistics: Mapping[str, NDArray[Any]] | None,
-    layers: Mapping[str, Mapping[str, NDArray[Any]]],
+    weights: Mapping[str, NDArray[Any]],
+    statistics: Mapping[str, NDArray[np.float64]] | None,
 ) -> None:
     """Refuse what is no number, and a variance below zero."""
-    arrays = {f"statistics.{name}": value for name, value in (statistics or {}).items()}
-    for layer, kinds in layers.items():
-        arrays |= {f"{layer}.{kind}": value for kind, value in kinds.items()}
+    arrays = {**{f"statistics.{name}": value for name, value in (statistics or {}).items()}, **weights}
     bad = [name for name, value in arrays.items() if not np.isfinite(value).all()]
     if statistics is not None and (statistics["var"] < 0).any():
         bad.append("statistics.var")
@@ -236,6 +281,23 @@ def _check_numbers(
         raise InputError(
             f"{path}: {bad[0]} holds what is no number, or a variance below zero; go back to an "
             "earlier checkpoint, or train it anew"
+        )
+
+
+def _check_own(path: Path, policy: Policy, own: OwnNetwork) -> None:
+    """Refuse weights that are not those of the network that was handed in."""
+    if policy.statistics is None:
+        raise InputError(f"{path}: a network of one's own has statistics, and this has none; {MEND}")
+    size = policy.statistics["mean"].shape
+    if len(size) != 1 or policy.statistics["var"].shape != size:
+        raise InputError(f"{path}: statistics.var does not fit statistics.mean; {MEND}")
+    wanted = own.sizes(size[0], phase_of(policy.config).num_actions)
+    shapes = {name: tuple(value.shape) for name, value in policy.params.items()}
+    if other := sorted(set(wanted.items()) ^ set(shapes.items())):
+        name = other[0][0]
+        raise InputError(
+            f"{path}: {name} is {shapes.get(name, 'missing')} in the file and "
+            f"{wanted.get(name, 'missing')} in network {own.name}; give the network that was trained"
         )
 
 

@@ -13,10 +13,14 @@ from flax import struct
 
 from jax_port.ppo.networks import ACTIVATIONS
 from jax_port.ppo.optimizer.layer_lr import LayerLearningRates, checked
+from jax_port.ppo.own.module import OwnNetwork
 from markets import InputError
 
 Precision = Literal["float32", "tf32", "bf16"]
 PRECISIONS = ("float32", "tf32", "bf16")
+
+OWN = "own"
+"""Key under which files name a network of the user's own."""
 
 OFF = float("inf")
 """Value of ``clip_range_vf`` or ``target_kl`` in the compiled program that switches it off."""
@@ -227,6 +231,7 @@ class TrainSettings:
             float32 sums. Weights are float32 always.
         layer_lr: factors on the learning rate of single layers, such as ("policy_0", 0.1); a
             factor of zero freezes the layer.
+        own: a network of the user's own, trained instead of ``network``.
     """
 
     n_envs: int = _default("n_envs")
@@ -249,6 +254,7 @@ class TrainSettings:
     network: NetworkSpec = field(default_factory=NetworkSpec)
     precision: Precision = "float32"
     layer_lr: LayerLearningRates = ()
+    own: OwnNetwork | None = None
 
     def __post_init__(self) -> None:
         for one in HYPERPARAMETERS:
@@ -267,6 +273,8 @@ class TrainSettings:
             )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        if self.own is not None and (self.precision != "float32" or self.layer_lr):
+            raise InputError("precision and layer_lr are for the project's own network; leave them out")
         object.__setattr__(self, "layer_lr", checked(self.layer_lr, self.network.layers))
 
     @property
@@ -281,7 +289,9 @@ class TrainSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values, ready for JSON."""
-        return asdict(self)
+        values = asdict(replace(self, own=None))
+        del values["own"]
+        return values if self.own is None else {**values, "network": self.own.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -307,6 +317,8 @@ class TrainSettings:
             )
         network = overrides.pop("network", self.network)
         if isinstance(network, Mapping):
+            if OWN in network:
+                raise InputError(f"network {network[OWN]!r} is the user's own code, in no file")
             network = NetworkSpec(**network)
         shape = {name: overrides.pop(name) for name in inner & set(overrides)}
         return replace(self, network=replace(network, **shape), **overrides)

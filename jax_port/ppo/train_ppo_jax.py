@@ -21,7 +21,8 @@ from jax_port.ppo.fast.program import program_of
 from jax_port.ppo.gae import gae
 from jax_port.ppo.metrics import Metrics, summarize
 from jax_port.ppo.minibatches import ONE_DEVICE, Layout, permutations
-from jax_port.ppo.policy import make_network
+from jax_port.ppo.own.module import OwnModule
+from jax_port.ppo.policy import Module, make_network
 from jax_port.ppo.rollout import Rollout, RolloutState, init_rollout_state
 from jax_port.ppo.settings import HyperParams, TrainSettings
 from jax_port.ppo.update import LearnerState, StepRecord, init_learner_state
@@ -75,7 +76,10 @@ def init_agent(seed: jax.Array, params: EnvParams, settings: TrainSettings) -> T
         settings: sizes and network.
     """
     weights_key, reset_key, key = jax.random.split(jax.random.key(seed), 3)
-    network = make_network(settings.network, num_actions=phase_of(params).num_actions)
+    actions = phase_of(params).num_actions
+    network: Module = make_network(settings.network, num_actions=actions)
+    if settings.own is not None:
+        network = OwnModule(settings.own, actions)
     weights = network.init(weights_key, jnp.zeros((1, params.obs_size), jnp.float32))
     return TrainState(
         learner=init_learner_state(weights),

@@ -44,6 +44,10 @@ def extend(policy: Policy, config: EnvConfig) -> Policy:
     Raises:
         InputError: the policy is not of Phase 1, the configuration not of Phase 2, or windows differ.
     """
+    if policy.own is not None:
+        raise InputError(
+            f"network {policy.own.name} cannot be extended from phase 1 to phase 2; train it in phase 2"
+        )
     old, new = phase_of(policy.config), phase_of(config)
     if (old.number, new.number) != (1, 2):
         raise InputError(
@@ -109,6 +113,8 @@ def begin_with(agent: TrainState, policy: Policy, params: EnvParams) -> TrainSta
 def check_fits(policy: Policy, network: NetworkSpec) -> None:
     """Refuse a policy that sees raw observations, and weights of another shape than the run's network.
 
+    The user's own network was held to its own shapes when its file was read.
+
     Raises:
         InputError: naming both.
     """
@@ -118,6 +124,8 @@ def check_fits(policy: Policy, network: NetworkSpec) -> None:
             "norm_obs=False), and training here always normalises them; go on with it in "
             "sb3-contrib, or give a policy that was trained behind a VecNormalize"
         )
+    if policy.own is not None:
+        return
     if policy.spec != network:
         raise InputError(
             f"the policy's network is pi {policy.spec.pi}, vf {policy.spec.vf}, "

@@ -14,7 +14,7 @@ import jax
 
 from foundation.memory import require_memory
 from jax_port.envs.registry import phase_of
-from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import EnvConfig
 from markets.bars import FEATURES
 
@@ -53,11 +53,10 @@ def training_bytes(
     """Return the least bytes of each part of a training, of all agents together."""
     phase = phase_of(config)
     observation = config.window_size * len(FEATURES) + phase.position_features
-    sizes = settings.network
-    weights = sum(
-        (one + 1) * other
-        for hidden, outputs in ((sizes.pi, phase.num_actions), (sizes.vf, 1))
-        for one, other in itertools.pairwise((observation, *hidden, outputs))
+    weights = (
+        _weights(settings.network, observation, phase.num_actions)
+        if settings.own is None
+        else settings.own.count(observation, phase.num_actions)
     )
     # A transition: bar, position, mask, action, log-probability, value, reward, start; then its
     # advantage, return and place in the order.
@@ -68,6 +67,14 @@ def training_bytes(
         "environments": float(agents * settings.n_envs * (STATE + FLOAT * observation)),
         "metrics": float(agents * updates_per_call * METRICS),
     }
+
+
+def _weights(sizes: NetworkSpec, observation: int, actions: int) -> int:
+    return sum(
+        (one + 1) * other
+        for hidden, outputs in ((sizes.pi, actions), (sizes.vf, 1))
+        for one, other in itertools.pairwise((observation, *hidden, outputs))
+    )
 
 
 def _device_memory() -> int | None:

@@ -15,7 +15,7 @@ from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.runs.ranking import Record, rank
 
 if TYPE_CHECKING:
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
 
 FINISHED = "finished.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -26,17 +26,22 @@ CHOSEN = "chosen"
 
 
 def write_policies(plan: Plan, folder: Path, agent: TrainState, about: Mapping[str, Any]) -> None:
-    """Write each agent's policy, then ``finished.json``.
+    """Write each agent's policy, then ``finished.json``; the arguments are :func:`policies_of`'s."""
+    policies = policies_of(plan, agent, about)
+    for number, policy in enumerate(policies):
+        save_policy(folder / f"policy-{number}.safetensors", policy)
+    write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(policies)})
+
+
+def policies_of(plan: Plan, agent: TrainState, about: Mapping[str, Any]) -> list[Policy]:
+    """Return each agent's policy.
 
     Args:
         plan: of the run.
-        folder: of the run.
         agent: host arrays with a leading axis of agents.
         about: what all policies say of what they were made from; each adds its own settings.
     """
-    for number in range(len(plan.seeds)):
-        save_policy(folder / f"policy-{number}.safetensors", _policy(plan, agent, number, about))
-    write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(plan.seeds)})
+    return [_policy(plan, agent, number, about) for number in range(len(plan.seeds))]
 
 
 def write_last_and_best(
@@ -65,15 +70,15 @@ def write_last_and_best(
     chosen = {"agent": first.agent, "updates": about["updates"], "pnl_dollars": first.pnl_dollars}
     policy = _policy(plan, agent, first.agent, {**about, CHOSEN: chosen})
     save_policy(folder / LAST, policy)
-    before = _pnl_of(folder / BEST)
+    before = _pnl_of(folder / BEST, plan)
     if before is None or (first.pnl_dollars is not None and first.pnl_dollars > before):
         save_policy(folder / BEST, policy)
 
 
-def _pnl_of(path: Path) -> float | None:
+def _pnl_of(path: Path, plan: Plan) -> float | None:
     """Return by which mean PnL a policy was chosen; None where there is none, or no such file."""
     try:
-        found = load_policy(path).about[CHOSEN]["pnl_dollars"]
+        found = load_policy(path, plan.settings.own).about[CHOSEN]["pnl_dollars"]
     except (InputError, KeyError, TypeError):
         return None
     return None if found is None else float(found)
@@ -83,11 +88,12 @@ def _policy(plan: Plan, agent: TrainState, number: int, about: Mapping[str, Any]
     """Return one agent's policy, with its own settings."""
     one = jax.tree.map(lambda x: x[number], agent)
     moments = one.actor.moments
-    own = {**plan.settings.to_dict(), **plan.agents[number], "seed": plan.seeds[number]}
+    settings = {**plan.settings.to_dict(), **plan.agents[number], "seed": plan.seeds[number]}
     return Policy(
         spec=plan.settings.network,
         params=one.learner.params,
         statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
         config=plan.config,
-        about={**about, "settings": own},
+        about={**about, "settings": settings},
+        own=plan.settings.own,
     )

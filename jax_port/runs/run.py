@@ -7,219 +7,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh
-from msgspec import Meta
 
 from foundation import provenance
-from foundation.files import file_digest, write_json, write_text
-from foundation.json_reading import Count, Int32, Struct, convert, read_json
+from foundation.files import write_json, write_text
 from foundation.lock import folder_lock
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.policy import Policy, load_policy
-from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, check_rate, hyper_params
+from jax_port.ppo.policy import Policy
 from jax_port.ppo.sharding import (
     check_split,
     everywhere,
     make_mesh,
     to_host,
 )
-from jax_port.ppo.transfer import check_fits, extend
+from jax_port.ppo.train_ppo_jax import TrainState
 from jax_port.runs import lineage
 from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
 from jax_port.runs.lineage import Proof
+from jax_port.runs.loggers import Logger, check_loggers, make_loggers
 from jax_port.runs.memory import require_training_memory
-from jax_port.runs.policies import write_last_and_best, write_policies
+from jax_port.runs.plan import Plan
+from jax_port.runs.policies import policies_of, write_last_and_best, write_policies
 from jax_port.runs.ranking import of_the_end, rank, write_ranking
-from jax_port.runs.run_file import RUN, RUN_FILE, note_lineage
-from jax_port.runs.runner import Runner
-from jax_port.runs.training_data import Source, TrainingData
+from jax_port.runs.run_file import RUN, note_lineage
+from jax_port.runs.runner import Programs, Runner
 from jax_port.runs.training_log import Record, TrainingLog, read_log
-from markets import EnvConfig, InputError
+from markets import InputError
 
-FORMAT = 1
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
-
-
-class _Format(Struct):
-    format: Int32
-
-
-class _Versioned(Struct):
-    plan: _Format
-
-
-class _Data(Struct):
-    sources: Annotated[list[Source], Meta(min_length=1)]
-    first: str
-    last: str
-
-
-class _PlanValues(Struct):
-    settings: dict[str, Any]
-    data: _Data
-    env_config: dict[str, Any]
-    agents: list[dict[str, int | float | None]]
-    updates_per_call: Count
-    checkpoint_every: Count
-    certificate: dict[str, Any] | str
-    initial: dict[str, str]
-
-
-class _RunFile(Struct):
-    """What ``run.json`` must hold to be gone on with."""
-
-    plan: _PlanValues
 
 
 Tell = Callable[[int, list[Record]], None]
 """(updates made, records since the last call)."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that decides what a run makes.
+class Moment(NamedTuple):
+    """Where a run stands after a call of the program.
 
     Attributes:
-        settings: of the first agent.
-        data: bars and dates.
-        config: rules of the environment.
-        agents: overrides of each agent: any of :data:`jax_port.ppo.settings.RATES`, and ``seed``.
-        updates_per_call: updates in one call of the compiled program.
-        checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
-        certificate: from :func:`jax_port.runs.gate.pass_gate`, of the run's first stretch.
-        initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
+        updates: made so far.
+        records: of the updates since the last call.
+        policies: returns each agent's policy as it is now, which copies the weights from the device.
     """
 
-    settings: TrainSettings
-    data: TrainingData
-    config: EnvConfig
-    agents: tuple[dict[str, Any], ...] = ({},)
-    updates_per_call: int = 1
-    checkpoint_every: int = 20
-    certificate: dict[str, Any] | str = field(default_factory=dict)
-    initial: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("updates_per_call", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not self.agents:
-            raise InputError("no agent to train; give at least one seed")
-        for number, agent in enumerate(self.agents):
-            for name, value in agent.items():
-                if name == "seed":
-                    self.settings.override(seed=value)
-                elif name in RATES:
-                    check_rate(name, value)
-                else:
-                    raise InputError(
-                        f"agent {number} sets {name!r}; agents may differ in seed, {', '.join(RATES)}"
-                    )
-
-    @property
-    def seeds(self) -> list[int]:
-        """Seed of each agent; agents without one count on from the settings' seed."""
-        return [
-            int(agent.get("seed", self.settings.seed + number))
-            for number, agent in enumerate(self.agents)
-        ]
-
-    def hyper(self) -> HyperParams:
-        """Return the learner's numbers of all agents, leaves float32 (A,)."""
-        base = {name: getattr(self.settings, name) for name in RATES}
-        each = [
-            hyper_params(**{**base, **{k: v for k, v in agent.items() if k in RATES}})
-            for agent in self.agents
-        ]
-        return jax.tree.map(lambda *numbers: jnp.stack(numbers), *each)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return {
-            "format": FORMAT,
-            "settings": self.settings.to_dict(),
-            "data": self.data.to_dict(),
-            "env_config": self.config.to_dict(),
-            "agents": [dict(agent) for agent in self.agents],
-            "updates_per_call": self.updates_per_call,
-            "checkpoint_every": self.checkpoint_every,
-            "certificate": self.certificate,
-            "initial": dict(self.initial),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Plan:
-        """Rebuild a plan from :meth:`to_dict`'s values."""
-        return cls(
-            settings=TrainSettings.from_dict(values["settings"]),
-            data=TrainingData.from_dict(values["data"]),
-            config=EnvConfig.from_dict(values["env_config"]),
-            agents=tuple(values["agents"]),
-            updates_per_call=values["updates_per_call"],
-            checkpoint_every=values["checkpoint_every"],
-            certificate=values["certificate"],
-            initial=values["initial"],
-        )
-
-    def initial_policy(self) -> Policy | None:
-        """Return the policy that agents begin with, in the run's own phase; None for none.
-
-        Raises:
-            InputError: it is gone or has changed, or does not fit the run.
-        """
-        if not self.initial:
-            return None
-        policy = self._given_policy()
-        check_fits(policy, self.settings.network)
-        if policy.config.phase == self.config.phase:
-            return policy
-        return extend(policy, self.config)
-
-    def grew_from(self) -> dict[str, Any] | None:
-        """Return what the policy that agents begin with says of its proof; None for none.
-
-        Raises:
-            InputError: it is gone or has changed.
-        """
-        if not self.initial:
-            return None
-        return lineage.ancestor(self._given_policy().about, self.initial["sha256"])
-
-    def _given_policy(self) -> Policy:
-        path = Path(self.initial["path"])
-        policy = load_policy(path)
-        if file_digest(path) != self.initial["sha256"]:
-            raise InputError(f"{path}: this is not the file the run began with; put that one back")
-        return policy
+    updates: int
+    records: list[Record]
+    policies: Callable[[], list[Policy]]
 
 
-def read_plan(folder: Path) -> Plan:
-    """Return the plan of a run's folder.
-
-    Raises:
-        InputError: there is none, or it is damaged.
-    """
-    path = folder / RUN
-    values = read_json(path, dict[str, dict[str, Any]], RUN_FILE)
-    version = convert(values, _Versioned, RUN_FILE, where=path).plan.format
-    if version != FORMAT:
-        raise InputError(f"{path}: format {version} is not {FORMAT}; {RUN_FILE.mend}")
-    convert(values, _RunFile, RUN_FILE, where=path)
-    try:
-        return Plan.from_dict(values["plan"])
-    except (TypeError, ValueError, AttributeError) as error:  # settings have no declared types
-        raise RUN_FILE.damaged(path, str(error)) from None
+Watch = Callable[[Moment], None]
+"""Called after every call of the program."""
 
 
 def start(plan: Plan, folder: Path, texts: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -253,9 +99,12 @@ def go_on(
     stop: Callable[[], bool] = lambda: False,
     *,
     enough: Callable[[], bool] = lambda: False,
+    watch: Watch = lambda moment: None,
     begin: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
     certificate: Proof | None = None,
+    programs: Programs | None = None,
+    loggers: Sequence[str] = (),
 ) -> bool:
     """Train a run from its newest checkpoint, or from the start, to its end.
 
@@ -265,10 +114,13 @@ def go_on(
         tell: told after every call of the program.
         stop: asked after every call; True saves and leaves.
         enough: asked after every call; True ends the run there, as if it were at its last update.
+        watch: called after every call and before ``stop`` and ``enough`` are asked.
         begin: write ``run.json`` first, once everything else was found to be in order.
         texts: written beside it, by name of file.
         certificate: proof of this stretch; by default the plan's where the run begins, and none where
             it is gone on with, since the code may be another by then.
+        programs: that earlier runs of this process compiled, to which this one's are added.
+        loggers: names of :data:`jax_port.runs.loggers.LOGGERS` that follow the run too.
 
     Returns:
         Whether the run is finished.
@@ -280,6 +132,7 @@ def go_on(
         WriteError: the folder can't be written to.
     """
     refuse_other_numbers()
+    check_loggers(loggers)
     require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
@@ -291,7 +144,24 @@ def go_on(
     with held:
         if begin and main:
             start(plan, folder, texts)
-        return _train(plan, folder, mesh, params, facts, proof, _Asked(tell, stop, enough))
+        others = make_loggers(loggers, folder, plan) if main else []
+        asked = _Asked(_told(tell, others), stop, enough, watch)
+        try:
+            return _train(plan, folder, mesh, params, facts, proof, asked, programs)
+        finally:
+            for one in others:
+                one.close()
+
+
+def _told(tell: Tell, loggers: Sequence[Logger]) -> Tell:
+    """Return what tells the loggers too."""
+
+    def told(updates: int, records: list[Record]) -> None:
+        for one in loggers if records else ():
+            one.write(records)
+        tell(updates, records)
+
+    return told
 
 
 class _Asked(NamedTuple):
@@ -300,6 +170,7 @@ class _Asked(NamedTuple):
     tell: Tell
     stop: Callable[[], bool]
     enough: Callable[[], bool]
+    watch: Watch
 
 
 def _train(
@@ -310,6 +181,7 @@ def _train(
     facts: list[dict[str, Any]],
     proof: Proof,
     asked: _Asked,
+    programs: Programs | None,
 ) -> bool:
     """Train in a folder that is this process's alone; return whether the run is finished."""
     main, grew_from = jax.process_index() == 0, plan.grew_from()
@@ -317,7 +189,7 @@ def _train(
     identity = identity_of({**plan.to_dict(), "data": facts})
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
-    runner = Runner(plan, mesh, params, hyper)
+    runner = Runner(plan, mesh, params, hyper, programs)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
@@ -326,6 +198,11 @@ def _train(
     asked.tell(done, [])
     total = plan.settings.num_updates
     log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
+
+    def policies(host: TrainState) -> list[Policy]:
+        """Return the policies of agents on the host, with what they were made from."""
+        shown = lineage.reached(stretches, done)
+        return policies_of(plan, host, _about(plan, facts, done, shown, grew_from))
 
     try:
         saved, since = done, []
@@ -337,6 +214,8 @@ def _train(
             since += records
             require_finite_losses(records, folder, saved)
             asked.tell(done, records)
+            now = agent
+            asked.watch(Moment(done, records, lambda: policies(to_host(mesh, now))))  # noqa: B023
             leaving, ending = asked.stop(), asked.enough() or done == total
             if done - saved >= plan.checkpoint_every or ending or leaving:
                 host = to_host(mesh, agent)
@@ -344,7 +223,7 @@ def _train(
                 stretches = lineage.reached(stretches, done)
                 checkpoints.save(done, host, stretches)
                 if main:
-                    about = _about(plan, facts, stretches, grew_from, done)
+                    about = _about(plan, facts, done, stretches, grew_from)
                     write_last_and_best(plan, folder, host, about, since)
                 saved, since = done, []
             if ending:
@@ -358,7 +237,8 @@ def _train(
     if main:
         shown = lineage.reached(stretches, done)
         note_lineage(folder, shown, grew_from)
-        write_policies(plan, folder, last, _about(plan, facts, shown, grew_from, done))
+        about = _about(plan, facts, done, shown, grew_from)
+        write_policies(plan, folder, last, about)
         own = [{**plan.agents[number], "seed": seed} for number, seed in enumerate(plan.seeds)]
         write_ranking(folder, rank(of_the_end(read_log(folder))), own)
     return True
@@ -367,19 +247,19 @@ def _train(
 def _about(
     plan: Plan,
     facts: list[dict[str, Any]],
-    shown: list[lineage.Stretch],
+    updates: int,
+    stretches: list[lineage.Stretch],
     grew_from: dict[str, Any] | None,
-    done: int,
 ) -> dict[str, Any]:
-    """Return what policies say of what they were made from, after so many updates."""
+    """Return what policies say of what they were made from."""
     return {
         **made_with(),
         "data": facts[0] if len(facts) == 1 else list(facts),
-        "certificate": lineage.weakest(shown, grew_from),
-        "lineage": lineage.lineage_of(shown, grew_from),
+        "certificate": lineage.weakest(stretches, grew_from),
+        "lineage": lineage.lineage_of(stretches, grew_from),
         "initial": plan.initial,
-        "updates": done,
-        "steps": done * plan.settings.rollout_size,
+        "updates": updates,
+        "steps": updates * plan.settings.rollout_size,
     }
 
 

@@ -162,9 +162,8 @@ class _Board:
 
     def write(self, record: Record) -> None:
         """Write the real numbers of a record."""
-        for name, value in record.items():
-            if isinstance(value, float):
-                self._add(record["steps"], summary=scalar(f"{_group(name)}/{name}", value))
+        for name, value in scalars(record).items():
+            self._add(record["steps"], summary=scalar(name, value))
 
     def _add(self, step: int, **content: Any) -> None:
         self._file.write_event(Event(step=step, wall_time=time.time(), **content))
@@ -176,6 +175,13 @@ class _Board:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def scalars(record: Record) -> dict[str, float]:
+    """Return the real numbers of a record by group and name, as boards show them."""
+    return {
+        f"{_group(name)}/{name}": value for name, value in record.items() if isinstance(value, float)
+    }
 
 
 def _group(name: str) -> str:

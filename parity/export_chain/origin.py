@@ -19,7 +19,7 @@ from jax_port.data.trained_contract import describe_contract, trained_contracts
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import trained_on
 from jax_port.ppo.policy import Policy
-from jax_port.runs.run import read_plan
+from jax_port.runs.plan import read_plan
 from jax_port.runs.run_file import RUN, RUN_FILE
 from markets import Contract, InputError, get_contract
 

@@ -22,11 +22,14 @@ FILE = Artifact("configuration", "it holds options of the command line, such as 
 OPTION = "config_file"
 OWN = {
     *(OPTION, "schema", "out", "resume", "ungated", "certificate", "least", "require_key"),
+    *("storage", "study", "lease"),
     *("distributed", "coordinator", "processes", "process_id"),
 }
 """Parameters that say where and whether to run, not what; a written configuration leaves them out."""
 TABLE = "set"
 """The table whose NAME = VALUE lines are those of ``--set``."""
+SEARCH = "search"
+"""The table of ``rltrader sweep``, which other commands pass over."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +49,24 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
     if path is None:
         return
     values = read_toml(path, dict[str, Any], FILE)
+    context.meta[SEARCH] = path, values.get(SEARCH)
     context.default_map = {**(context.default_map or {}), **defaults(context.command, values, path)}
+
+
+def search_table(context: click.Context) -> tuple[Path, dict[str, Any]]:
+    """Return the file that ``--config`` named, and its ``[search]`` table.
+
+    Raises:
+        InputError: there is none.
+    """
+    path, table = context.meta.get(SEARCH, (None, None))
+    if not isinstance(table, dict):
+        where = "no --config" if path is None else f"{path}: no [search] table"
+        raise InputError(
+            f"{where}; give a file with a table [search] and lines such as "
+            "learning_rate = { low = 1e-5, high = 1e-2, log = true }"
+        )
+    return path, table
 
 
 def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -65,6 +85,8 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
     for name, value in values.items():
         if name == TABLE and isinstance(value, Mapping):
             found["overrides"] = [f"{key}={json.dumps(one)}" for key, one in value.items()]
+            continue
+        if name == SEARCH and isinstance(value, Mapping):
             continue
         param = known.get(name.replace("-", "_"))
         if param is None:
@@ -158,6 +180,7 @@ def schema(command: click.Command) -> dict[str, Any]:
             continue
         properties[name] = {**_schema_of(param), "description": param.help or ""}
     properties[TABLE] = {"type": "object", "description": "Settings of the environment, as --set."}
+    properties[SEARCH] = {"type": "object", "description": "What `rltrader sweep` searches."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"rltrader {command.name} --config",

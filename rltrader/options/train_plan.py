@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
+from rltrader.options.agents import read_agents
 from rltrader.options.bars import BarOptions
 from rltrader.options.environment import environment
-from rltrader.options.sweep import read_sweep
 from rltrader.options.training import chosen_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from jax_port.runs.lineage import Proof
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
     from jax_port.runs.training_data import TrainingData
 
 
@@ -36,7 +36,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
 
     from jax_port.ppo.settings import TrainSettings
     from jax_port.runs.memory import require_training_memory
-    from jax_port.runs.run import Plan
+    from jax_port.runs.plan import Plan
 
     first, initial = _first_and_policy(options["first"], options["initial"])
     chosen = chosen_settings(options)
@@ -49,7 +49,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
     config = environment(options["phase"], options["overrides"])
     require_training_memory(settings, config, options["seeds"] or 1, calls)
-    agents = _agents(options["seeds"], options["sweep"])
+    agents = _agents(options["seeds"], options["agents"])
     return Plan(
         settings=settings,
         data=data,
@@ -168,10 +168,10 @@ def _layer_lr(given: tuple[str, ...], frozen: tuple[str, ...]) -> list[tuple[str
     return rates
 
 
-def _agents(seeds: int | None, sweep: Path | None) -> tuple[dict[str, Any], ...]:
+def _agents(seeds: int | None, agents: Path | None) -> tuple[dict[str, Any], ...]:
     """Return each agent's overrides: one a row of the table, else one a seed."""
-    if sweep is None:
+    if agents is None:
         return tuple({} for _ in range(seeds or 1))
     if seeds is not None:
-        raise InputError("--seeds and --sweep both say how many agents to train; give one of them")
-    return read_sweep(sweep)
+        raise InputError("--seeds and --agents both say how many agents to train; give one of them")
+    return read_agents(agents)

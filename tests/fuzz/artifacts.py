@@ -27,7 +27,7 @@ from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.runs.checkpoints import FOLDER, Checkpoints
-from jax_port.runs.run import read_plan
+from jax_port.runs.plan import read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from markets import EnvConfig, get_contract
@@ -35,8 +35,8 @@ from markets.writers import write_bars
 from parity.engine.certificate import FORMAT, misfits, read
 from parity.engine.report import versions
 from rltrader.__main__ import app
+from rltrader.options.agents import read_agents
 from rltrader.options.environment import environment
-from rltrader.options.sweep import read_sweep
 from tests.fuzz.bars import made_bars
 from tests.fuzz.fuzz import Kind
 from tests.fuzz.mutations import (
@@ -228,9 +228,9 @@ def settings() -> Kind:
     return Kind("settings", good, "settings", damage_text, read_settings, named=" ")
 
 
-def sweep() -> Kind:
+def agents() -> Kind:
     good = b"seed,learning_rate,gamma\n1,0.0003,0.99\n2,0.001,0.9\n"
-    return Kind("sweep", good, "sweep.csv", damage_text, read_sweep)
+    return Kind("agents", good, "agents.csv", damage_text, read_agents)
 
 
 def benchmark() -> Kind:
@@ -327,7 +327,7 @@ def kinds() -> list[Kind]:
             cache_entry(),
             training_log(),
             settings(),
-            sweep(),
+            agents(),
             benchmark(),
             state(),
         ),

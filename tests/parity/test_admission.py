@@ -273,7 +273,7 @@ BAD = {
     ),
     "date": (["--synthetic", "3", "--from", "2025-13-01", "--out", "x"], "is no date"),
     "dates": (["--synthetic", "3", "--to", "2001-01-01", "--out", "x"], "no bar lies between"),
-    "sweep": (["--synthetic", "3", "--sweep", "none.csv", "--out", "x"], r"none\.csv: no such file"),
+    "agents": (["--synthetic", "3", "--agents", "none.csv", "--out", "x"], r"none\.csv: no such file"),
     "resume": (["--resume", "--out", "x"], "no run here"),
 }
 
@@ -290,14 +290,14 @@ def test_bad_input_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "x").exists()
 
 
-def test_a_sweep_is_one_agent_a_row(tmp_path: Path) -> None:
-    table = tmp_path / "sweep.csv"
+def test_a_table_is_one_agent_a_row(tmp_path: Path) -> None:
+    table = tmp_path / "agents.csv"
     table.write_text("seed,learning_rate\n3,0.001\n,0.0003\n")
     run = tmp_path / "run"
     sizes = ["--envs", "4", "--n-steps", "8", "--batch-size", "16", "--steps", "32", "--epochs", "1"]
     options = ["--synthetic", "3", "--pi", "8", "--vf", "8", "--ungated", "--out", str(run)]
     result = CliRunner().invoke(
-        train, [*options, *sizes, "--sweep", str(table)], catch_exceptions=False
+        train, [*options, *sizes, "--agents", str(table)], catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
     plan = json.loads((run / "run.json").read_text())["plan"]

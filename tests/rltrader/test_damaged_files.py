@@ -21,15 +21,15 @@ from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.runs.checkpoints import FOLDER, Checkpoints
-from jax_port.runs.run import read_plan
+from jax_port.runs.plan import read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from markets.readers import read_frame
 from parity.engine.certificate import misfits, read
 from parity.live_replay.decision_log import read_log as read_decisions
 from rltrader.__main__ import app
+from rltrader.options.agents import read_agents
 from rltrader.options.environment import environment
-from rltrader.options.sweep import read_sweep
 from rltrader.parity import parity
 from tests.damage import refusal
 from tests.jax_port.export.made_bundle import made_policy
@@ -89,7 +89,7 @@ READERS: dict[str, Callable[[bytes, Path], object]] = {
     "policy": as_file("policy.safetensors", load_policy),
     "settings": lambda data, folder: environment("1", [data.decode().removeprefix("--set ").strip()]),
     "runjson": as_file(RUN, lambda path: read_plan(path.parent)),
-    "sweep": as_file("sweep.csv", read_sweep),
+    "sweep": as_file("agents.csv", read_agents),
     "log": as_file("log.jsonl", read_decisions),
     "replay": as_file("log.jsonl", read_decisions),
     "checkpoint": as_file("3.safetensors", latest),

@@ -9,9 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.ppo.fast import stacked_mlp as stacked
-from jax_port.ppo.policy import make_network
+from jax_port.ppo.own.module import OwnModule
+from jax_port.ppo.policy import Module, make_network
 from jax_port.ppo.settings import TrainSettings
 
+LINE = 128
+"""Numbers in a line of the weights of a network of the user's own."""
 Packed = Any
 """Weights as products read them, a pytree of float32 arrays."""
 
@@ -45,8 +48,10 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
     """Return the network of these settings; side by side where its two halves have the same sizes."""
     spec = settings.network
     dtype = jnp.bfloat16 if settings.precision == "bf16" else jnp.float32
-    if not stacked.can_stack(spec):
-        module = make_network(spec, dtype, num_actions)
+    if settings.own is not None or not stacked.can_stack(spec):
+        module: Module = make_network(spec, dtype, num_actions)
+        if settings.own is not None:
+            module = OwnModule(settings.own, num_actions)
 
         def both(params: Packed, x: jax.Array) -> jax.Array:
             logits, values = cast(Any, module.apply(params, x))
@@ -59,10 +64,12 @@ def gpu_network(settings: TrainSettings, num_actions: int, obs_size: int) -> Gpu
             del params, x
             return back(out)[0]
 
+        line = spec.vf[-1] if settings.own is None else LINE
+
         def same(x: Any) -> Any:
             return x
 
-        return GpuNetwork(same, same, same, same, both, forward, backward, spec.vf[-1])
+        return GpuNetwork(same, same, same, same, both, forward, backward, line)
     act = spec.activation
     return GpuNetwork(
         pack=lambda params: stacked.stack(params, spec),

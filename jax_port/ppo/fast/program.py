@@ -17,7 +17,8 @@ from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.fast.microbatch import choices_alone
 from jax_port.ppo.minibatches import ONE_DEVICE, Layout, gather_from
 from jax_port.ppo.networks import Network, Params
-from jax_port.ppo.policy import make_network
+from jax_port.ppo.own.module import OwnModule
+from jax_port.ppo.policy import Module, make_network
 from jax_port.ppo.rollout import EpisodeStats, Rollout, RolloutState, collect
 from jax_port.ppo.settings import HyperParams, TrainSettings
 from jax_port.ppo.update import LearnerState, StepRecord, run_epochs
@@ -150,13 +151,15 @@ def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Netwo
     rounding.
     """
     spec = settings.network
-    if settings.precision == "float32":
+    if settings.own is None and settings.precision == "float32":
         return Network(
             policy=lambda w, obs: mlp(policy_layers(w, spec), obs, spec.activation),
             value=lambda w, obs: mlp(value_layers(w, spec), obs, spec.activation)[..., 0],
         )
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
-    network = make_network(spec, dtype, num_actions)
+    network: Module = make_network(spec, dtype, num_actions)
+    if settings.own is not None:
+        network = OwnModule(settings.own, num_actions)
 
     def policy(weights: Any, obs: jax.Array) -> jax.Array:
         logits: Any = network.apply(weights, obs, part="policy")

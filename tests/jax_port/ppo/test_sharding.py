@@ -12,6 +12,7 @@ import pytest
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import read_log
 from markets import EnvConfig
@@ -20,7 +21,7 @@ SETTINGS = TrainSettings(
     n_envs=16, n_steps=8, batch_size=48, n_epochs=2, total_timesteps=128 * 6
 ).override(pi=(16,), vf=(16,))
 DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
-PLAN = runs.Plan(
+PLAN = Plan(
     SETTINGS, DATA, EnvConfig.phase1(max_episode_bars=6), checkpoint_every=3, certificate="ungated"
 )
 
@@ -32,11 +33,12 @@ folder, processes, index, port, devices, stop_at = sys.argv[1], *map(int, sys.ar
 if processes > 1:
     jax.distributed.initialize(f"127.0.0.1:{port}", processes, index)
 from jax_port.runs import run as runs
+from jax_port.runs.plan import Plan, read_plan
 assert jax.device_count() == devices, jax.devices()
 seen = []
 def tell(updates, records):
     seen.append(updates)
-runs.go_on(runs.read_plan(Path(folder)), Path(folder), tell, lambda: seen[-1] == stop_at)
+runs.go_on(read_plan(Path(folder)), Path(folder), tell, lambda: seen[-1] == stop_at)
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jax_port.ppo.settings import TrainSettings
-from jax_port.runs.run import FORMAT, Plan, read_plan
+from jax_port.runs.plan import FORMAT, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import LOG, TrainingLog, read_log

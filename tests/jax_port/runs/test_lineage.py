@@ -22,13 +22,14 @@ from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER, _checksum
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.lineage import SAME_BY_PARTS, ancestor, in_words, weakest
+from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import shown_proof
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError, get_contract
 
 PROOF = {"verdict": "same", "sha256": "1" * 64}
 SETTINGS = TrainSettings(n_envs=8, n_steps=8, batch_size=32, n_epochs=1, total_timesteps=64 * 3)
-PLAN = runs.Plan(
+PLAN = Plan(
     SETTINGS.override(pi=(8,), vf=(8,)),
     TrainingData((Source("ES", kind="synthetic", days=3, seed=0),)),
     EnvConfig.phase1(max_episode_bars=30),

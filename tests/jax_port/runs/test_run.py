@@ -18,6 +18,7 @@ from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.divergence import require_finite_weights
+from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
 from jax_port.runs.training_log import read_log
@@ -28,7 +29,7 @@ SETTINGS = TrainSettings(
 ).override(pi=(8,), vf=(8,))
 DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
 CONFIG = EnvConfig.phase1(max_episode_bars=30)
-PLAN = runs.Plan(
+PLAN = Plan(
     SETTINGS, DATA, CONFIG, agents=({}, {"gamma": 0.9}), checkpoint_every=4, certificate="ungated"
 )
 TIMES = {"steps_per_second"}
@@ -37,8 +38,9 @@ CHILD = """
 import sys
 from pathlib import Path
 from jax_port.runs import run as runs
+from jax_port.runs.plan import Plan, read_plan
 folder = Path(sys.argv[1])
-runs.go_on(runs.read_plan(folder), folder)
+runs.go_on(read_plan(folder), folder)
 """
 
 
@@ -110,7 +112,7 @@ def test_ten_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path) -> None:
-    alone = runs.Plan(SETTINGS.override(gamma=0.9, seed=1), DATA, CONFIG, certificate="ungated")
+    alone = Plan(SETTINGS.override(gamma=0.9, seed=1), DATA, CONFIG, certificate="ungated")
     runs.start(alone, tmp_path)
     assert runs.go_on(alone, tmp_path)
     places = (tmp_path / "policy-0.safetensors", whole / "policy-1.safetensors")
@@ -129,8 +131,8 @@ def test_agent_k_of_several_is_agent_k_alone_down_to_its_file(tmp_path: Path) ->
     still = SETTINGS.override(learning_rate=0.0, total_timesteps=64 * 2, anneal=False)
     own = {"gamma": 0.9, "ent_coef": 0.5, "seed": 11}
     several, alone = tmp_path / "several", tmp_path / "alone"
-    assert runs.go_on(runs.Plan(still, DATA, CONFIG, agents=({}, own)), several, begin=True)
-    assert runs.go_on(runs.Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
+    assert runs.go_on(Plan(still, DATA, CONFIG, agents=({}, own)), several, begin=True)
+    assert runs.go_on(Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
     first, theirs, ours = (
         load_policy(path)
         for path in (*sorted(several.glob("policy-*")), alone / "policy-0.safetensors")
@@ -174,7 +176,7 @@ def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
 
 def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
-    other = runs.Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
+    other = Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
     with pytest.raises(InputError, match="of another run or of other settings"):
         runs.go_on(other, folder)
 
@@ -196,23 +198,23 @@ def test_a_folder_holds_one_run(whole: Path) -> None:
 def test_a_damaged_plan_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(InputError, match=r"run\.json"):
-        runs.read_plan(tmp_path)
+        read_plan(tmp_path)
 
 
 def test_no_run_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run here"):
-        runs.read_plan(tmp_path / "none")
+        read_plan(tmp_path / "none")
 
 
 def test_agents_may_not_differ_in_sizes() -> None:
     with pytest.raises(InputError, match="agent 0 sets 'n_envs'"):
-        runs.Plan(SETTINGS, DATA, CONFIG, agents=({"n_envs": 3},))
+        Plan(SETTINGS, DATA, CONFIG, agents=({"n_envs": 3},))
     with pytest.raises(InputError, match=r"gamma is 1\.5"):
-        runs.Plan(SETTINGS, DATA, CONFIG, agents=({"gamma": 1.5},))
+        Plan(SETTINGS, DATA, CONFIG, agents=({"gamma": 1.5},))
 
 
 def test_plans_go_there_and_back() -> None:
-    assert runs.Plan.from_dict(json.loads(json.dumps(PLAN.to_dict()))) == PLAN
+    assert Plan.from_dict(json.loads(json.dumps(PLAN.to_dict()))) == PLAN
 
 
 def test_the_device_is_a_cpu_here() -> None:
@@ -221,9 +223,7 @@ def test_the_device_is_a_cpu_here() -> None:
 
 def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp_path: Path) -> None:
     """The second of two agents learns at an absurd rate; nothing of it is saved as a policy."""
-    plan = runs.Plan(
-        SETTINGS, DATA, CONFIG, agents=({}, {"learning_rate": 1e12}), certificate="ungated"
-    )
+    plan = Plan(SETTINGS, DATA, CONFIG, agents=({}, {"learning_rate": 1e12}), certificate="ungated")
     runs.start(plan, tmp_path)
     with pytest.raises(
         InputError, match=r"at update \d+ the (loss|weights) of agent 1 .*; start a new run"

@@ -18,6 +18,7 @@ from jax_port.export.importing import read_policy
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.runs import run as runs
+from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import note_lineage
 from jax_port.runs.training_data import Source, TrainingData
 from markets import Contract, InputError, get_contract
@@ -102,7 +103,7 @@ def test_another_policy_under_the_same_manifest_is_found(copy: Path) -> None:
     assert list(_different(copy)) == [f"{POLICY} is the file that was exported"]
 
 
-PLAN = runs.Plan(
+PLAN = Plan(
     settings=runs.TrainSettings(),
     data=TrainingData((Source("ES", kind="synthetic", days=4, seed=5),)),
     config=made_policy(1).config,

@@ -1,4 +1,4 @@
-"""A sweep's table: numbers by name, and what is no number is named with its line."""
+"""A table of agents: numbers by name, and what is no number is named with its line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import InputError
-from rltrader.options.sweep import read_sweep
+from rltrader.options.agents import read_agents
 
 
 def write(tmp_path: Path, text: str | bytes) -> Path:
-    path = tmp_path / "sweep.csv"
+    path = tmp_path / "agents.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
 def test_rows_are_agents(tmp_path: Path) -> None:
     path = write(tmp_path, "\ufeffseed, learning_rate\n3,0.001\n\n,3e-4\n")
-    assert read_sweep(path) == ({"seed": 3, "learning_rate": 0.001}, {"learning_rate": 3e-4})
+    assert read_agents(path) == ({"seed": 3, "learning_rate": 0.001}, {"learning_rate": 3e-4})
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_rows_are_agents(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_table_of_numbers_is_named(tmp_path: Path, text: str | bytes, sentence: str) -> None:
-    with pytest.raises(InputError, match=rf"sweep\.csv.*{sentence}"):
-        read_sweep(write(tmp_path, text))
+    with pytest.raises(InputError, match=rf"agents\.csv.*{sentence}"):
+        read_agents(write(tmp_path, text))
 
 
 def test_a_table_that_is_missing_or_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.csv: no such file"):
-        read_sweep(tmp_path / "none.csv")
+        read_agents(tmp_path / "none.csv")
     with pytest.raises(InputError, match="Is a directory"):
-        read_sweep(tmp_path)
+        read_agents(tmp_path)

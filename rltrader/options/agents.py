@@ -1,4 +1,4 @@
-"""A table of agents to train side by side: a CSV with names of settings, then a row an agent."""
+"""``--agents FILE``: agents to train side by side, a CSV of names of settings, then a row an agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foundation.errors import InputError
 MOST_BYTES = 1 << 20
 
 
-def read_sweep(path: Path) -> tuple[dict[str, Any], ...]:
+def read_agents(path: Path) -> tuple[dict[str, Any], ...]:
     """Return each row's overrides by name: a whole number for ``seed``, else floats; no empty cells.
 
     Raises:

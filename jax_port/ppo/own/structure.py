@@ -1,0 +1,160 @@
+"""Whether a network of the user's own computes what MaskablePPO's two MLPs compute, found by trying.
+
+Such a network is trained as the project's own, whose learner is held to MaskablePPO's. Which weights
+the logits and the values depend on is told from gradients, the order of the layers from their shapes,
+and the whole is then held to the MLPs on weights and observations drawn at random.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jax_port.ppo.networks import ACTIVATIONS
+from jax_port.ppo.own.module import OwnNetwork
+from jax_port.ppo.settings import NetworkSpec
+
+TRIES, ROWS = 3, 64
+TOLERANCE = 1e-4
+"""Of outputs of order one, of which float32 rounds the sixth digit."""
+MOST_ORDERS = 120
+"""Orders of layers of equal shape that are tried."""
+
+Arrays = Mapping[str, NDArray[np.float32]]
+Chain = tuple[str, ...]
+
+
+class Mlps(NamedTuple):
+    """A network as MaskablePPO's.
+
+    Attributes:
+        spec: its shape.
+        names: the user's name of each layer, by the project's.
+    """
+
+    spec: NetworkSpec
+    names: dict[str, str]
+
+    def weights(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return weights of the user's names as the project's tree."""
+        layers = {
+            ours: {kind: own[f"{theirs}/{kind}"] for kind in ("kernel", "bias")}
+            for ours, theirs in self.names.items()
+        }
+        return {"params": layers}
+
+
+def as_mlps(own: OwnNetwork, obs_size: int, num_actions: int) -> Mlps | None:
+    """Return a network as MaskablePPO's two MLPs; None where it is something else.
+
+    Args:
+        own: the network, fit to be trained.
+        obs_size, num_actions: D and A.
+    """
+    shapes = own.sizes(obs_size, num_actions)
+    layers = sorted({name.rpartition("/")[0] for name in shapes})
+    if sorted(shapes) != sorted(f"{one}/{kind}" for one in layers for kind in ("bias", "kernel")):
+        return None
+    kernels = {one: shapes[f"{one}/kernel"] for one in layers}
+    if any(len(kernels[one]) != 2 or shapes[f"{one}/bias"] != kernels[one][1:] for one in layers):
+        return None
+    rng = np.random.default_rng(0)
+    draws = [(_draw(rng, shapes), _rows(rng, obs_size)) for _ in range(TRIES)]
+    outputs = [tuple(map(np.asarray, own.apply(weights, rows))) for weights, rows in draws]
+    halves = _halves(own, layers, *draws[0])
+    if halves is None:
+        return None
+    for activation in ACTIVATIONS:
+        chains = []
+        for number, (half, width) in enumerate(zip(halves, (num_actions, 1), strict=True)):
+            wanted = [out[number].reshape(ROWS, width) for out in outputs]
+            chains.append(_order(half, kernels, obs_size, width, activation, draws, wanted))
+        policy, value = chains
+        if policy and value:
+            return _named(policy, value, kernels, activation)
+    return None
+
+
+def _named(
+    policy: Chain, value: Chain, kernels: Mapping[str, tuple[int, ...]], activation: str
+) -> Mlps:
+    hidden = [tuple(kernels[one][1] for one in chain[:-1]) for chain in (policy, value)]
+    spec = NetworkSpec(hidden[0], hidden[1], activation)
+    ours = (*spec.mlps["policy"], *spec.mlps["value"])
+    return Mlps(spec, dict(zip(ours, (*policy, *value), strict=True)))
+
+
+def _draw(rng: np.random.Generator, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Return weights whose layers keep the size of what goes through them."""
+    scales = {name: shape[0] ** -0.5 if len(shape) == 2 else 0.5 for name, shape in shapes.items()}
+    return {
+        name: jnp.asarray(rng.normal(size=shape) * scales[name], jnp.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def _rows(rng: np.random.Generator, obs_size: int) -> jax.Array:
+    return jnp.asarray(rng.normal(size=(ROWS, obs_size)), jnp.float32)
+
+
+def _halves(
+    own: OwnNetwork, layers: Sequence[str], weights: dict[str, Any], rows: jax.Array
+) -> tuple[list[str], list[str]] | None:
+    """Return the layers of the logits and those of the values; None where one serves both or none."""
+    found = []
+    for number in (0, 1):
+        grads = jax.grad(lambda w, n=number: jnp.sum(jnp.square(own.apply(w, rows)[n])))(weights)
+        found.append({one for one in layers if bool(jnp.any(grads[f"{one}/kernel"] != 0))})
+    if found[0] & found[1] or found[0] | found[1] != set(layers):
+        return None
+    return sorted(found[0]), sorted(found[1])
+
+
+def _order(
+    half: Sequence[str],
+    kernels: Mapping[str, tuple[int, ...]],
+    size: int,
+    width: int,
+    activation: str,
+    draws: Sequence[tuple[Arrays, Any]],
+    wanted: Sequence[NDArray[np.float32]],
+) -> Chain | None:
+    """Return the order of an MLP's layers, one hidden at least, that gives the wanted outputs."""
+    act = ACTIVATIONS[activation]
+    for chain in itertools.islice(_chains(tuple(half), kernels, size, width), MOST_ORDERS):
+        if len(chain) >= 2 and all(
+            np.abs(_mlp(chain, weights, rows, act) - out).max() < TOLERANCE
+            for (weights, rows), out in zip(draws, wanted, strict=True)
+        ):
+            return chain
+    return None
+
+
+def _chains(
+    left: Chain, kernels: Mapping[str, tuple[int, ...]], size: int, width: int
+) -> Iterator[Chain]:
+    """Yield the orders in which layers take what the one before gives, from ``size`` to ``width``."""
+    if not left:
+        if size == width:
+            yield ()
+        return
+    for one in left:
+        if kernels[one][0] == size:
+            rest = tuple(name for name in left if name != one)
+            for more in _chains(rest, kernels, kernels[one][1], width):
+                yield (one, *more)
+
+
+def _mlp(chain: Chain, weights: Arrays, rows: Any, act: Any) -> NDArray[np.float32]:
+    x = rows
+    for place, one in enumerate(chain):
+        out = jnp.dot(x, weights[f"{one}/kernel"], precision="highest")
+        out = out + weights[f"{one}/bias"][None, :]
+        x = out if place == len(chain) - 1 else act(out)
+    return np.asarray(x)

@@ -1,0 +1,207 @@
+"""Loggers beside a run's own log: Weights & Biases and MLflow, both offline unless told otherwise.
+
+They get a record an update and agent after the program has returned; nothing that is traced knows of
+them. One that fails on the way is left out with a warning: no training ends because of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from foundation.files import json_digest
+from jax_port.runs.training_log import Record, scalars
+from markets import InputError
+
+if TYPE_CHECKING:
+    from jax_port.runs.plan import Plan
+
+PROJECT = "rltrader"
+"""Name of the project, or experiment, where the environment gives no other."""
+
+
+class Logger(Protocol):
+    """What follows a run."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Take the records of some updates."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+class WandbLogger:
+    """A run of Weights & Biases an agent, in ``wandb`` of the run's folder.
+
+    ``WANDB_MODE=online`` sends it as it goes; otherwise ``wandb sync`` does later. ``WANDB_PROJECT``
+    names another project.
+
+    Args:
+        folder: of the run.
+        plan: its settings.
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        import wandb
+
+        mode: Any = os.environ.get("WANDB_MODE", "offline")
+        quiet = wandb.Settings(silent=True, console="off", x_disable_stats=True, disable_git=True)
+        self._runs = [
+            wandb.init(
+                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                dir=str(folder.absolute()),
+                name=f"{folder.name}-agent-{agent}",
+                group=folder.name,
+                id=f"{_digest(folder, plan)}-{agent}",
+                resume="allow" if mode == "online" else None,
+                config=config,
+                mode=mode,
+                reinit="create_new",
+                settings=quiet,
+            )
+            for agent, config in enumerate(_configs(plan))
+        ]
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Log the numbers at the agent's steps."""
+        for record in records:
+            self._runs[record["agent"]].log(scalars(record), step=record["steps"])
+
+    def close(self) -> None:
+        """Finish the runs."""
+        for run in self._runs:
+            run.finish()
+
+
+class MlflowLogger:
+    """A run of MLflow an agent, in ``mlflow.db`` of the run's folder.
+
+    ``MLFLOW_TRACKING_URI`` names a server instead, ``MLFLOW_EXPERIMENT_NAME`` another experiment.
+
+    Args:
+        folder: of the run.
+        plan: its settings.
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        import sqlalchemy  # noqa: F401  # of the store; named here where it is missing
+        from mlflow import MlflowClient
+        from mlflow.entities import Param
+
+        place = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.absolute()}/mlflow.db")
+        self._client = MlflowClient(tracking_uri=place)
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
+        experiment = self._client.get_experiment_by_name(name)
+        number = (
+            self._client.create_experiment(name) if experiment is None else experiment.experiment_id
+        )
+        self._runs = []
+        for agent, config in enumerate(_configs(plan)):
+            run = self._client.create_run(number, run_name=f"{folder.name}-agent-{agent}")
+            params = [Param(key, str(value)) for key, value in sorted(config.items())]
+            self._client.log_batch(run.info.run_id, params=params)
+            self._runs.append(run.info.run_id)
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Log the numbers at the agent's steps."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        for record in records:
+            metrics = [
+                Metric(key, value, now, record["steps"]) for key, value in scalars(record).items()
+            ]
+            self._client.log_batch(self._runs[record["agent"]], metrics=metrics)
+
+    def close(self) -> None:
+        """Finish the runs."""
+        for run in self._runs:
+            self._client.set_terminated(run)
+
+
+LOGGERS: Mapping[str, Callable[[Path, Plan], Logger]] = {"mlflow": MlflowLogger, "wandb": WandbLogger}
+"""Loggers by name."""
+
+
+class Guarded:
+    """A logger whose failure is a warning, after which it gets no more.
+
+    Args:
+        name: for the warning.
+        logger: to guard.
+    """
+
+    def __init__(self, name: str, logger: Logger) -> None:
+        self._name, self._logger = name, logger
+        self._works = True
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Hand records on."""
+        self._try(lambda: self._logger.write(records))
+
+    def close(self) -> None:
+        """Finish."""
+        self._try(self._logger.close)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        if not self._works:
+            return
+        try:
+            call()
+        except Exception as error:
+            self._works = False
+            first = (str(error).splitlines() or [""])[0]
+            warnings.warn(
+                f"{self._name} failed and gets no more of this run ({type(error).__name__}: {first})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def make_loggers(names: Sequence[str], folder: Path, plan: Plan) -> list[Logger]:
+    """Return loggers by name, each guarded.
+
+    Raises:
+        InputError: a name is unknown.
+        ModuleNotFoundError: its package is not installed.
+    """
+    check_loggers(names)
+    return [Guarded(name, LOGGERS[name](folder, plan)) for name in dict.fromkeys(names)]
+
+
+def check_loggers(names: Sequence[str]) -> None:
+    """Refuse a name that is no logger's.
+
+    Raises:
+        InputError: naming those that there are.
+    """
+    for name in names:
+        if name not in LOGGERS:
+            raise InputError(f"logger {name!r}; choose from {', '.join(LOGGERS)}")
+
+
+def _digest(folder: Path, plan: Plan) -> str:
+    """Return what names a run, again when it is gone on with."""
+    return json_digest({"folder": str(folder.absolute()), "plan": plan.to_dict()})[:12]
+
+
+def _configs(plan: Plan) -> list[dict[str, Any]]:
+    """Return each agent's settings, flat."""
+    settings = plan.settings.to_dict()
+    network = settings.pop("network")
+    shared = {
+        **settings,
+        **{f"network.{name}": value for name, value in network.items()},
+        **{f"env.{name}": value for name, value in plan.config.to_dict().items()},
+        "markets": ",".join(source.symbol for source in plan.data.sources),
+    }
+    return [
+        {**shared, **agent, "seed": seed} for agent, seed in zip(plan.agents, plan.seeds, strict=True)
+    ]

@@ -1,0 +1,216 @@
+"""All that decides what a run makes, and how ``run.json`` keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import msgspec
+from msgspec import Meta
+
+from foundation.files import file_digest
+from foundation.json_reading import Count, Int32, Struct, convert, read_json
+from jax_port.ppo.policy import Policy, load_policy
+from jax_port.ppo.settings import OWN, RATES, HyperParams, TrainSettings, check_rate, hyper_params
+from jax_port.ppo.transfer import check_fits, extend
+from jax_port.runs import lineage
+from jax_port.runs.run_file import RUN, RUN_FILE
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, InputError
+
+FORMAT = 1
+DRAWN = "drawn"
+"""Set in a policy whose weights were drawn by the user's own network, and never trained."""
+
+
+class _Format(Struct):
+    format: Int32
+
+
+class _Versioned(Struct):
+    plan: _Format
+
+
+class _Data(Struct):
+    sources: Annotated[list[Source], Meta(min_length=1)]
+    first: str
+    last: str
+
+
+class _PlanValues(Struct):
+    settings: dict[str, Any]
+    data: _Data
+    env_config: dict[str, Any]
+    agents: list[dict[str, int | float | None]]
+    updates_per_call: Count
+    checkpoint_every: Count
+    certificate: dict[str, Any] | str
+    initial: dict[str, str]
+    schedules: dict[str, list[float]] = msgspec.field(default_factory=dict)
+
+
+class _RunFile(Struct):
+    """What ``run.json`` must hold to be gone on with."""
+
+    plan: _PlanValues
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides what a run makes.
+
+    Attributes:
+        settings: of the first agent.
+        data: bars and dates.
+        config: rules of the environment.
+        agents: overrides of each agent: any of :data:`jax_port.ppo.settings.RATES`, and ``seed``.
+        updates_per_call: updates in one call of the compiled program.
+        checkpoint_every: updates between checkpoints; a multiple of ``updates_per_call`` is used.
+        certificate: from :func:`jax_port.runs.gate.pass_gate`, of the run's first stretch.
+        initial: policy file to begin with, and its SHA-256; empty to begin from scratch.
+        schedules: of numbers of the learner, one value an update; in a call of several updates that
+            of the first holds.
+    """
+
+    settings: TrainSettings
+    data: TrainingData
+    config: EnvConfig
+    agents: tuple[dict[str, Any], ...] = ({},)
+    updates_per_call: int = 1
+    checkpoint_every: int = 20
+    certificate: dict[str, Any] | str = field(default_factory=dict)
+    initial: dict[str, str] = field(default_factory=dict)
+    schedules: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("updates_per_call", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, values in self.schedules.items():
+            if name not in RATES or len(values) < self.settings.num_updates:
+                raise InputError(
+                    f"the schedule of {name} has {len(values)} values; give one for each of "
+                    f"{self.settings.num_updates} updates"
+                )
+        if not self.agents:
+            raise InputError("no agent to train; give at least one seed")
+        for number, agent in enumerate(self.agents):
+            for name, value in agent.items():
+                if name == "seed":
+                    self.settings.override(seed=value)
+                elif name in RATES:
+                    check_rate(name, value)
+                else:
+                    raise InputError(
+                        f"agent {number} sets {name!r}; agents may differ in seed, {', '.join(RATES)}"
+                    )
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seed of each agent; agents without one count on from the settings' seed."""
+        return [
+            int(agent.get("seed", self.settings.seed + number))
+            for number, agent in enumerate(self.agents)
+        ]
+
+    def hyper(self) -> HyperParams:
+        """Return the learner's numbers of all agents, leaves float32 (A,)."""
+        base = {name: getattr(self.settings, name) for name in RATES}
+        each = [
+            hyper_params(**{**base, **{k: v for k, v in agent.items() if k in RATES}})
+            for agent in self.agents
+        ]
+        return jax.tree.map(lambda *numbers: jnp.stack(numbers), *each)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        schedules = {"schedules": dict(self.schedules)} if self.schedules else {}
+        return {
+            **schedules,
+            "format": FORMAT,
+            "settings": self.settings.to_dict(),
+            "data": self.data.to_dict(),
+            "env_config": self.config.to_dict(),
+            "agents": [dict(agent) for agent in self.agents],
+            "updates_per_call": self.updates_per_call,
+            "checkpoint_every": self.checkpoint_every,
+            "certificate": self.certificate,
+            "initial": dict(self.initial),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """Rebuild a plan from :meth:`to_dict`'s values."""
+        return cls(
+            settings=TrainSettings.from_dict(values["settings"]),
+            data=TrainingData.from_dict(values["data"]),
+            config=EnvConfig.from_dict(values["env_config"]),
+            agents=tuple(values["agents"]),
+            updates_per_call=values["updates_per_call"],
+            checkpoint_every=values["checkpoint_every"],
+            certificate=values["certificate"],
+            initial=values["initial"],
+            schedules=values.get("schedules", {}),
+        )
+
+    def initial_policy(self) -> Policy | None:
+        """Return the policy that agents begin with, in the run's own phase; None for none.
+
+        Raises:
+            InputError: it is gone or has changed, or does not fit the run.
+        """
+        if not self.initial:
+            return None
+        policy = self._given_policy()
+        check_fits(policy, self.settings.network)
+        if policy.config.phase == self.config.phase:
+            return policy
+        return extend(policy, self.config)
+
+    def grew_from(self) -> dict[str, Any] | None:
+        """Return what the policy that agents begin with says of its proof.
+
+        None where there is none, or where its weights were drawn and not trained.
+
+        Raises:
+            InputError: it is gone or has changed.
+        """
+        if not self.initial:
+            return None
+        policy = self._given_policy()
+        if policy.about.get(DRAWN):
+            return None
+        return lineage.ancestor(policy.about, self.initial["sha256"])
+
+    def _given_policy(self) -> Policy:
+        path = Path(self.initial["path"])
+        policy = load_policy(path, self.settings.own)
+        if file_digest(path) != self.initial["sha256"]:
+            raise InputError(f"{path}: this is not the file the run began with; put that one back")
+        return policy
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of a run's folder.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = folder / RUN
+    values = read_json(path, dict[str, dict[str, Any]], RUN_FILE)
+    version = convert(values, _Versioned, RUN_FILE, where=path).plan.format
+    if version != FORMAT:
+        raise InputError(f"{path}: format {version} is not {FORMAT}; {RUN_FILE.mend}")
+    named = convert(values, _RunFile, RUN_FILE, where=path).plan.settings.get("network")
+    if isinstance(named, dict) and OWN in named:
+        raise InputError(
+            f"{path}: its network {named[OWN]!r} is the user's own code, which no file holds; go on in "
+            "Python from its policy: rltrader.MaskablePPO.load(FILE, bars, network=...).learn()"
+        )
+    try:
+        return Plan.from_dict(values["plan"])
+    except (TypeError, ValueError, AttributeError) as error:  # settings have no declared types
+        raise RUN_FILE.damaged(path, str(error)) from None

@@ -1,0 +1,1 @@
+"""What the Python API has beside its agent: callbacks, schedules, networks of the user's own."""

@@ -1,0 +1,92 @@
+"""Where a study lies: a journal file, a database, or Optuna's proxy in front of one."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import SQLAlchemyError
+
+from foundation.errors import InputError
+from foundation.extras import DISTRIBUTION
+from foundation.files import writing
+
+JOURNAL = "study.journal"
+PROXY = "grpc://"
+CONNECT_SECONDS = 10.0
+
+
+def open_storage(place: str | None, folder: Path) -> BaseStorage:
+    """Return the storage of a study.
+
+    Args:
+        place: a path of a journal file, a database's URL such as ``postgresql://user@host/name``, or
+            ``grpc://host:port`` of Optuna's proxy; ``study.journal`` in the folder by default.
+        folder: of the sweep.
+
+    Raises:
+        InputError: it cannot be reached, or is no such place.
+    """
+    if place is None or "://" not in place:
+        return _journal(folder / JOURNAL if place is None else Path(place))
+    if place.startswith(PROXY):
+        return _proxy(place)
+    return _database(place)
+
+
+def _journal(path: Path) -> BaseStorage:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        backend = JournalFileBackend(str(path))
+    try:
+        return JournalStorage(backend)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no journal of a study, or a damaged one ({type(error).__name__}); give another "
+            "--storage, or put it away to begin anew"
+        ) from None
+
+
+def _proxy(place: str) -> BaseStorage:
+    host, _, port = place.removeprefix(PROXY).rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"--storage {place}: give grpc://HOST:PORT")
+    if find_spec("grpc") is None:
+        raise InputError(
+            f"--storage {place}: grpcio is not installed: python -m pip install "
+            f"'{DISTRIBUTION}[sweep-shared]'"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        storage = GrpcStorageProxy(host=host, port=int(port))
+    try:
+        storage.wait_server_ready(timeout=CONNECT_SECONDS)
+    except ConnectionError:
+        raise InputError(f"--storage {place}: nothing answers there; start the proxy first") from None
+    return storage
+
+
+def _database(place: str) -> BaseStorage:
+    scheme, _, rest = place.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        import psycopg  # noqa: F401  # named here where it is missing, with the line that installs it
+
+        scheme = "postgresql+psycopg"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return RDBStorage(f"{scheme}://{rest}")
+    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"--storage {shown(place)}: cannot be used ({first})") from None
+
+
+def shown(place: str) -> str:
+    """Return a place without the password in it."""
+    scheme, colon, rest = place.partition("://")
+    user, at, host = rest.rpartition("@")
+    return f"{scheme}{colon}{user.partition(':')[0]}{at}{host}"

@@ -1,0 +1,141 @@
+"""Loggers beside a run's own: what they were told is read back out of their own files."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import loggers
+from jax_port.runs.loggers import Guarded, make_loggers
+from jax_port.runs.plan import Plan
+from jax_port.runs.training_data import Source, TrainingData
+from jax_port.runs.training_log import Record
+from markets import EnvConfig, InputError
+
+PLAN = Plan(
+    TrainSettings(),
+    TrainingData((Source("ES", kind="synthetic", days=3),)),
+    EnvConfig.phase1(),
+    agents=({}, {"learning_rate": 0.25}),
+)
+RECORDS: list[Record] = [
+    {"update": 1, "agent": 0, "steps": 128, "loss": 0.5, "episode_pnl_dollars": -3.25, "trades": 4},
+    {"update": 1, "agent": 1, "steps": 128, "loss": 1.5, "episode_pnl_dollars": None},
+    {"update": 2, "agent": 0, "steps": 256, "loss": 0.25, "episode_pnl_dollars": 7.0},
+    {"update": 2, "agent": 1, "steps": 256, "loss": 1.25, "episode_pnl_dollars": 8.0},
+]
+
+
+def logged(name: str, folder: Path) -> None:
+    folder.mkdir()
+    (logger,) = make_loggers([name, name], folder, PLAN)
+    logger.write(RECORDS[:2])
+    logger.write(RECORDS[2:])
+    logger.close()
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own calls
+def test_mlflow_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="without MLflow; nox -s loggers has it")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    logged("mlflow", tmp_path / "run")
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/run/mlflow.db")
+    experiment = client.get_experiment_by_name("rltrader")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["run-agent-0", "run-agent-1"]
+    assert runs["run-agent-1"].data.params["learning_rate"] == "0.25"
+    assert runs["run-agent-1"].data.params["network.pi"] == "(256, 256)"
+    assert runs["run-agent-0"].info.status == "FINISHED"
+    history = client.get_metric_history(runs["run-agent-0"].info.run_id, "train/loss")
+    assert [(one.step, one.value) for one in history] == [(128, 0.5), (256, 0.25)]
+    pnl = client.get_metric_history(runs["run-agent-1"].info.run_id, "rollout/episode_pnl_dollars")
+    assert [(one.step, one.value) for one in pnl] == [(256, 8.0)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="without W&B; nox -s loggers has it")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    logged("wandb", tmp_path / "run")
+    files = sorted((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    assert len(files) == 2
+    until = time.monotonic() + 30
+    # The service of W&B writes the last of a run after it was told that it is finished.
+    told = [read_wandb(file) for file in files]
+    while any(len(rows) < 2 for _, rows in told):
+        assert time.monotonic() < until, told
+        time.sleep(0.1)
+        told = [read_wandb(file) for file in files]
+    by_name = dict(told)
+    assert by_name["run-agent-0"] == [
+        {"train/loss": 0.5, "rollout/episode_pnl_dollars": -3.25, "_step": 128},
+        {"train/loss": 0.25, "rollout/episode_pnl_dollars": 7.0, "_step": 256},
+    ]
+    assert by_name["run-agent-1"][0] == {"train/loss": 1.5, "_step": 128}
+
+
+def read_wandb(path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Return a run's name and its rows, out of the file that ``wandb sync`` sends.
+
+    It is LevelDB's log: a header of 7 bytes, then blocks of 32 KiB of records, each with a checksum, a
+    length and a type before it; what spans blocks is put together.
+    """
+    from wandb.proto.wandb_internal_pb2 import Record as Wandb
+
+    data, at, part, name = path.read_bytes(), 7, b"", ""
+    rows: list[dict[str, Any]] = []
+    while at + 7 <= len(data):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        size, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        part += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind not in (1, 4):  # the first or a middle part
+            continue
+        record, part = Wandb.FromString(part), b""
+        if record.WhichOneof("record_type") == "run":
+            name = record.run.display_name
+        if record.WhichOneof("record_type") == "history":
+            items = {
+                item.key or item.nested_key[0]: json.loads(item.value_json)
+                for item in record.history.item
+            }
+            rows.append({k: v for k, v in items.items() if k not in ("_runtime", "_timestamp")})
+    return name, rows
+
+
+class Failing:
+    """A logger whose server is gone."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def write(self, records: Sequence[Record]) -> None:
+        self.calls += 1
+        raise ConnectionError("nothing answers\nthere")
+
+    def close(self) -> None:
+        self.calls += 1
+
+
+def test_a_logger_that_fails_is_left_out() -> None:
+    failing = Failing()
+    guarded = Guarded("mlflow", failing)
+    with pytest.warns(RuntimeWarning, match=r"mlflow failed .*ConnectionError: nothing answers\)"):
+        guarded.write(RECORDS)
+    guarded.write(RECORDS)
+    guarded.close()
+    assert failing.calls == 1
+
+
+def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="logger 'wandbb'; choose from mlflow, wandb"):
+        make_loggers(["wandbb"], tmp_path, PLAN)
+    assert sorted(loggers.LOGGERS) == ["mlflow", "wandb"]

@@ -1,0 +1,133 @@
+"""A sweep as it is called: bad input, and a worker that is killed while another takes part."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from foundation.errors import InputError
+from jax_port.evaluation.tasks import sharpes_of, trials_of
+from jax_port.ppo.policy import load_policy
+from rltrader.sweep.attempts import GOOD, attempts
+from rltrader.sweep.command import sweep
+from rltrader.sweep.storage import open_storage, shown
+
+CONFIG = """
+pattern = 8
+validate = 2
+envs = 8
+n_steps = 32
+batch_size = 64
+epochs = 1
+steps = 10240
+pi = [8]
+vf = [8]
+updates_per_call = 1
+checkpoint_every = 1
+judgements = 2
+pruner = "none"
+[search]
+learning_rate = { low = 1e-4, high = 1e-2, log = true }
+gamma = [0.97, 0.99]
+"""
+TRIALS = 4
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "es.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def refusal(*arguments: str) -> str:
+    result = CliRunner().invoke(sweep, [*arguments, "--ungated"])
+    assert isinstance(result.exception, InputError), (result.output, result.exception)
+    return str(result.exception)
+
+
+def test_bad_input_is_one_sentence(config: Path, tmp_path: Path) -> None:
+    out = ("--trials", "2", "--out", str(tmp_path / "out"))
+    assert "no --config; give a file with a table [search]" in refusal("--pattern", "5", *out)
+    given = ("--config", str(config), *out)
+    assert "none is left to train on" in refusal(*given, "--validate", "7")
+    assert "a sweep is of one" in refusal(*given, "--symbol", "ES", "--symbol", "NQ")
+    assert "give grpc://HOST:PORT" in refusal(*given, "--storage", "grpc://nowhere")
+    journal = tmp_path / "damaged.journal"
+    journal.write_text("this is no journal\nat all\n")
+    assert "no journal of a study" in refusal(*given, "--storage", str(journal))
+    assert "cannot be used" in refusal(*given, "--storage", "nosuch://u:secret@h/x")
+    assert "secret" not in refusal(*given, "--storage", "nosuch://u:secret@h/x")
+    assert not (tmp_path / "out" / "trials").exists()
+
+
+def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> None:
+    storage = open_storage(None, tmp_path / "out")
+    study = optuna.create_study(storage=storage, study_name="out")
+    study.set_user_attr("asked", {"seeds": 3})
+    words = refusal("--config", str(config), "--trials", "2", "--out", str(tmp_path / "out"))
+    assert "study 'out' was begun with other" in words
+    assert "seeds" in words
+
+
+def test_a_password_is_not_shown() -> None:
+    assert shown("postgresql://me:secret@host:1/x") == "postgresql://me@host:1/x"
+    assert shown("sqlite:///x.db") == "sqlite:///x.db"
+
+
+def start(config: Path, out: Path, place: str) -> subprocess.Popen[bytes]:
+    options = ["--config", str(config), "--trials", str(TRIALS), "--seeds", "2", "--ungated"]
+    where = ["--out", str(out), "--storage", place, "--lease", "4"]
+    command = [sys.executable, "-m", "rltrader", "sweep", *options, *where]
+    with (out.parent / f"{out.name}.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def wait_for(ready: object, seconds: float = 300.0) -> None:
+    until = time.monotonic() + seconds
+    while not ready():  # type: ignore[operator]
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_two_workers_and_one_is_killed(config: Path, tmp_path: Path, place: str) -> None:
+    out = tmp_path / "out"
+    killed = start(config, out, place)
+    wait_for(lambda: list(out.glob("trials/*/checkpoints/*.safetensors")))
+    other = start(config, out, place)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    begun = next(out.glob("trials/*/checkpoints")).parent
+    assert other.wait(timeout=540) == 0, (tmp_path / "out.log").read_text()
+    trials = optuna.load_study(storage=open_storage(place, out), study_name="out").get_trials()
+    ended = attempts(trials)
+    assert len(ended) == TRIALS
+    assert [sum(one.state in GOOD for one in tries) for tries in ended.values()] == [1] * TRIALS
+    lost = [tries for tries in ended.values() if len(tries) > 1]
+    assert len(lost) == 1
+    assert lost[0][0].params == lost[0][1].params
+    # Each update was made once, those before the kill included: no line twice, none missing.
+    log = [json.loads(line) for line in (begun / "log.jsonl").read_text().splitlines()]
+    assert Counter((one["update"], one["agent"]) for one in log) == Counter(
+        (update, agent) for update in range(1, 41) for agent in (0, 1)
+    )
+    table = pd.read_csv(out / "trials.csv")
+    assert list(table["rank"]) == [1, 2, 3, 4]
+    assert table["value"].is_monotonic_decreasing
+    best = out / "best" / "policy-0.safetensors"
+    assert load_policy(best).about["certificate"] == "ungated"
+    assert trials_of(best) == 2 * TRIALS
+    assert len(sharpes_of(best)) == 2 * TRIALS
