@@ -25,7 +25,7 @@ from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.advice import report
 from jax_port.evaluation.advice.comparison import make_arms, play_arms
-from jax_port.evaluation.advice.data import view_of
+from jax_port.data.advisor_view import view_of
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig
 from markets.advice.answers import OK

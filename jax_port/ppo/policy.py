@@ -29,10 +29,13 @@ from jax_port.ppo.networks import ActorCritic, Params, masked_log_probs, mode
 from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
 from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
 
 FORMAT = 2
 OLDER = 1
 """Files of this format carry no checksum, and are read still."""
+ADVISED = 3
+"""Format of a policy that was trained with advice: a program that knows none refuses it."""
 _STATISTICS = ("mean", "var", "count")
 MEND = "copy it again, or train it anew"
 HEADER = Artifact("policy of this program", MEND)
@@ -55,6 +58,7 @@ class _Header(Struct):
     env_config: dict[str, Any]
     made: dict[str, Any]
     checksum: str = ""
+    advice: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Policy:
         statistics: mean (D,), var (D,) and count () of raw observations, float64 NumPy arrays.
         config: rules of the environment it was trained in.
         about: what it was made from: versions, data, settings, seed, certificate.
+        advice: how it was trained with advice, without which it decides nothing; None for without.
     """
 
     spec: NetworkSpec
@@ -74,6 +79,7 @@ class Policy:
     statistics: Mapping[str, NDArray[np.float64]]
     config: EnvConfig
     about: Mapping[str, Any] = field(default_factory=dict)
+    advice: AdviceUse | None = None
 
     @property
     def network(self) -> ActorCritic:
@@ -129,11 +135,13 @@ def save_policy(path: Path, policy: Policy) -> None:
         f"statistics.{name}": np.asarray(policy.statistics[name], np.float64) for name in _STATISTICS
     }
     about = {
-        "format": FORMAT,
+        "format": FORMAT if policy.advice is None else ADVISED,
         "network": asdict(policy.spec),
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
     }
+    if policy.advice is not None:
+        about["advice"] = policy.advice.to_dict()
     about["checksum"] = _checksum(arrays, about)
     write_bytes(path, save(arrays, metadata={"rltrader": json.dumps(about, sort_keys=True)}))
 
@@ -143,11 +151,16 @@ def _checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> s
     return json_digest({**about, "checksum": array_digest(arrays)})
 
 
-def load_policy(path: Path) -> Policy:
+def load_policy(path: Path, *, advised: bool = False) -> Policy:
     """Read what :func:`save_policy` wrote.
 
+    Args:
+        path: the file.
+        advised: whether the caller has advice for a policy that was trained with it.
+
     Raises:
-        InputError: there is no such file, it is damaged, or it is not a policy of this format.
+        InputError: there is no such file, it is damaged, it is not a policy of this format, or it
+            was trained with advice and the caller has none.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
@@ -161,19 +174,25 @@ def load_policy(path: Path) -> Policy:
             f"{path}: not a policy of this program ({type(error).__name__}); {MEND}"
         ) from None
     version = decode_json(header, _Format, HEADER, where=path).format
-    if version not in (FORMAT, OLDER):
+    if version not in (FORMAT, OLDER, ADVISED):
         raise InputError(
             f"{path}: policy format {version!r} is not {FORMAT}; use the version that wrote it, or "
             "train it anew"
         )
     about = decode_json(header, _Header, HEADER, where=path)
-    if version == FORMAT and about.checksum != _checksum(arrays, json.loads(header)):
+    if version != OLDER and about.checksum != _checksum(arrays, json.loads(header)):
         raise InputError(f"{path}: damaged (its checksum differs); {MEND}")
     try:
         spec = NetworkSpec(tuple(about.network.pi), tuple(about.network.vf), about.network.activation)
         config = EnvConfig.from_dict(about.env_config)
+        advice = None if version != ADVISED else AdviceUse.from_dict(about.advice or {})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    if advice is not None and not advised:
+        raise InputError(
+            f"{path}: trained with advice ({advice.advisor}, {advice.model}) as {advice.way}, and decides "
+            "nothing without; `rltrader evaluate --advice TABLE` plays it, and nothing else can"
+        )
     wanted = [name for mlp in spec.mlps.values() for name in mlp]
     try:
         statistics = {name: arrays.pop(f"statistics.{name}") for name in _STATISTICS}
@@ -187,7 +206,7 @@ def load_policy(path: Path) -> Policy:
             f"{path}: {sorted(arrays)[0]} is no weight of its network; copy it again, or train it anew"
         )
     _check_numbers(path, statistics, layers)
-    policy = Policy(spec, {"params": layers}, statistics, config, about.made)
+    policy = Policy(spec, {"params": layers}, statistics, config, about.made, advice)
     _check_shapes(path, policy)
     return policy
 

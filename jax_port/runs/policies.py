@@ -37,6 +37,7 @@ def write_policies(plan: Plan, folder: Path, agent: TrainState, about: Mapping[s
             statistics={"mean": moments.mean, "var": moments.var, "count": moments.count},
             config=plan.config,
             about={**about, "settings": own},
+            advice=None if plan.data.advice is None else plan.data.advice.use,
         )
         save_policy(folder / f"policy-{number}.safetensors", policy)
     write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(plan.seeds)})

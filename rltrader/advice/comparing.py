@@ -74,7 +74,7 @@ def read_advised(market: PreparedMarket, policy: Policy, options: dict[str, Any]
     if options["advice"] is None:
         return None
     from jax_port.evaluation.advice.advised import Advised
-    from jax_port.evaluation.advice.data import view_of
+    from jax_port.data.advisor_view import view_of
     from markets.advice.schedule import lay
     from markets.advice.table import check_market, load_table
 
