@@ -21,11 +21,11 @@ from benchmarks.baselines.pattern_agents import SETTINGS, train
 from benchmarks.baselines.port_agents import fresh_agents, policy_of
 from benchmarks.harness.output import wide_console
 from foundation.errors import run_command
+from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.advice import report
 from jax_port.evaluation.advice.comparison import make_arms, play_arms
-from jax_port.data.advisor_view import view_of
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig
 from markets.advice.answers import OK

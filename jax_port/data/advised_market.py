@@ -13,7 +13,6 @@ import numpy as np
 from jax_port.data.data_loader import PreparedMarket
 from markets import InputError
 from markets.advice.by_bar import AdviceUse, Way, columns, prior
-from markets.advice.fusion import FusionSettings
 from markets.advice.schedule import AdviceOnBars
 
 
@@ -58,7 +57,7 @@ def _rows_in(market: PreparedMarket, bars: AdviceOnBars) -> np.ndarray:
     inside = rows < len(bars.minute)
     if not inside.all() or (bars.minute[rows] != minutes).any():
         raise InputError(
-            f"{market.source}: advice lies on {len(bars.minute)} bars among which its {len(market)} are "
-            "not; give advice that was made from these bars"
+            f"{market.source}: its {len(market)} bars are not among the {len(bars.minute)} that advice "
+            "lies on; give advice that was made from these bars"
         )
     return rows

@@ -190,8 +190,8 @@ def load_policy(path: Path, *, advised: bool = False) -> Policy:
         raise InputError(f"{path}: {error}") from None
     if advice is not None and not advised:
         raise InputError(
-            f"{path}: trained with advice ({advice.advisor}, {advice.model}) as {advice.way}, and decides "
-            "nothing without; `rltrader evaluate --advice TABLE` plays it, and nothing else can"
+            f"{path}: trained with advice ({advice.advisor}, {advice.model}) as {advice.way}, and "
+            "decides nothing without; `rltrader evaluate --advice TABLE` plays it, and nothing else can"
         )
     wanted = [name for mlp in spec.mlps.values() for name in mlp]
     try:

@@ -162,9 +162,7 @@ def collect(
         obs = reconstruct_obs(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
-        logits = shifted(
-            ask(weights, obs, masks), prior_at(state.step_idx, masks.shape[1], params)
-        )
+        logits = shifted(ask(weights, obs, masks), prior_at(state.step_idx, masks.shape[1], params))
         log_probs = masked_log_probs(logits, masks)
         action = sample(act_key, log_probs)
         moved = env.batch_step(restart_key, state, action, params, phase)

@@ -190,8 +190,8 @@ class Plan:
         check_shapes(policy, self.settings.network)
         if self.data.advice is not None and self.data.advice.use.way == "columns":
             raise InputError(
-                "advice as columns widens what a policy sees, and the one to begin with sees none of it; "
-                "begin from scratch, or train with --advice-as prior"
+                "advice as columns widens what a policy sees, and the one to begin with has none of "
+                "it; begin from scratch, or train with --advice-as prior"
             )
         if policy.config.phase == self.config.phase:
             return policy
@@ -291,7 +291,9 @@ def go_on(
         WriteError: the folder can't be written to.
     """
     refuse_other_numbers()
-    require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
+    require_training_memory(
+        plan.settings, plan.config, len(plan.agents), plan.updates_per_call, plan.data.columns
+    )
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0

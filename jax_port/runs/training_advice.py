@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from foundation.files import file_digest
 from jax_port.data.advised_market import with_advice
 from jax_port.data.advisor_view import view_of
@@ -109,12 +108,10 @@ def from_tables(
     """
     if len(tables) != markets:
         raise InputError(
-            f"{len(tables)} tables of advice for {markets} markets; give --advice once for each --data, "
-            "in the same order"
+            f"{len(tables)} tables of advice for {markets} markets; give --advice once for each "
+            "--data, in the same order"
         )
     use = use_of(way, settings, load_table(tables[0]))
     for place in tables[1:]:
         use.check_table(load_table(place), place)
     return TrainingAdvice(use, tuple(str(place.absolute()) for place in tables), latency)
-
-

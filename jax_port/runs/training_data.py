@@ -16,6 +16,7 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.runs.training_advice import TrainingAdvice
 from markets import Bars, EnvConfig, InputError, get_contract
+from markets.advice.by_bar import COLUMNS
 from markets.clock import new_york_dates
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -78,6 +79,11 @@ class TrainingData:
     first: str = ""
     last: str = ""
     advice: TrainingAdvice | None = None
+
+    @property
+    def columns(self) -> int:
+        """Features that advice adds to those of a bar."""
+        return len(COLUMNS) if self.advice is not None and self.advice.use.way == "columns" else 0
 
     def load(self, config: EnvConfig) -> tuple[EnvParams, list[dict[str, Any]]]:
         """Return environment parameters on the device, and each market's provenance.

@@ -1,7 +1,7 @@
 """Advice as arrays by bar, for a policy that is trained with it: a prior on its logits, or columns.
 
-Source: "Training with advice" in ``docs/advice.md``. Whatever the policy does, the advice of a bar is the
-newest answer that was known by then, so that training needs one more array by bar and nothing else.
+Source: "Training with advice" in ``docs/advice.md``. Whatever the policy does, the advice of a bar is
+the newest answer that was known by then, so that training needs one more array by bar, nothing else.
 """
 
 from __future__ import annotations
@@ -53,11 +53,19 @@ class AdviceUse:
             raise InputError(f"advice as {self.way!r}; choose one of {', '.join(WAYS)}")
         if self.way == "prior" and self.settings.rule not in PRIOR_RULES:
             raise InputError(
-                f"the rule {self.settings.rule} is no shift of the logits, so that it cannot be a prior; "
+                f"the rule {self.settings.rule} is no shift of the logits, so it cannot be a prior; "
                 f"choose one of {', '.join(PRIOR_RULES)}"
             )
         if self.way == "prior" and not self.settings.weight:
             raise InputError("a prior of weight 0 is no prior; give a weight above zero, or no advice")
+
+    def used(self) -> dict[str, Any]:
+        """Return the settings that this way goes by."""
+        names = ["fade", "most_age"]
+        if self.way == "prior":
+            gate = ["threshold"] if self.settings.rule == "gated" else []
+            names = ["rule", "weight", *gate, *names]
+        return {name: getattr(self.settings, name) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -166,4 +174,3 @@ def columns(bars: AdviceOnBars, settings: FusionSettings) -> Floats:
     found = by_bar(bars, settings)
     told = np.concatenate([found.advice, found.confidence[:, None]], axis=1) * found.fresh[:, None]
     return np.concatenate([told[1:], np.zeros((1, len(COLUMNS)), np.float32)]).astype(np.float32)
-

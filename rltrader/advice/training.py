@@ -79,7 +79,7 @@ def with_tables(data: TrainingData, options: Mapping[str, Any]) -> TrainingData:
         name = text.partition("=")[0]
         if name not in USED[way]:
             raise InputError(
-                f"--fusion-set {text}: training with advice as {way} goes by {', '.join(USED[way])} alone"
+                f"--fusion-set {text}: advice as {way} goes by {', '.join(USED[way])} alone"
             )
     settings = fusion_settings(options["fusion"], options["fusion_set"])
     return replace(

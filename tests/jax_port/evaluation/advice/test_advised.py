@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.evaluation.advice.advised import Advised
-from jax_port.data.advisor_view import view_of
 from jax_port.evaluation.evaluate import Evaluation, evaluate
 from markets import EnvConfig, InputError
 from markets.advice.fusion import RULES, FusionSettings
