@@ -1,4 +1,4 @@
-"""The reference with advice: what its policy is, what its network sees, and what the normaliser leaves."""
+"""The reference with advice: what its policy is, what its network sees, what is not normalised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advice of a training: read with its bars, carried by the policy, and refused where it does not fit."""
+"""Advice of a training: read with its bars, carried by the policy, refused where it does not fit."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.jax_port.made_policy import make_policy
 
 CONFIG = EnvConfig.phase1(max_episode_bars=30)
 SOURCE = Source("ES", kind="synthetic", days=4, seed=0)
-SETTINGS = TrainSettings(
-    n_envs=4, n_steps=8, batch_size=16, n_epochs=1, total_timesteps=64
-).override(pi=(8,), vf=(8,))
+SETTINGS = TrainSettings(n_envs=4, n_steps=8, batch_size=16, n_epochs=1, total_timesteps=64).override(
+    pi=(8,), vf=(8,)
+)
 
 
 def make_table(place: Path, source: Source = SOURCE, model: str = RulesAdvisor.model) -> Path:
@@ -59,9 +59,7 @@ def test_a_part_of_the_days_has_the_advice_on_the_whole(table: Path, way: str) -
     (all_of_it,), _ = whole.prepared(CONFIG)
     (some,), (facts,) = part.prepared(CONFIG)
     assert 0 < len(some) < len(all_of_it)
-    ours, theirs = (
-        one.prior if way == "prior" else one.features[:, 11:] for one in (some, all_of_it)
-    )
+    ours, theirs = (one.prior if way == "prior" else one.features[:, 11:] for one in (some, all_of_it))
     assert ours is not None
     assert theirs is not None
     assert (ours == theirs[-len(some) :]).all()

@@ -1,4 +1,4 @@
-"""Training with advice against MaskablePPO with the same advice: the same, and a planted fault is found."""
+"""Training with advice against MaskablePPO with the same advice, and with planted faults."""
 
 from __future__ import annotations
 
