@@ -3,7 +3,6 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using System.IO;
 using System.Text;
 
 namespace RLTrader
@@ -46,9 +45,8 @@ namespace RLTrader
         public static IPolicy Load(string folder)
         {
             PolicyRunner policy = new PolicyRunner(folder);
-            object manifest = Json.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json"), Encoding.UTF8));
-            if (!Json.Has(manifest, "fusion")) return policy;
-            FusionSettings settings = FusionSettings.Of(Json.Get(manifest, "fusion"));
+            FusionSettings settings = policy.Manifest.Fusion;
+            if (settings == null) return policy;
             if (settings.Rule == "veto")
                 throw new BundleException("fusion rule veto is for evaluation; export the policy with another");
             string address = Environment.GetEnvironmentVariable(AddressVariable);
@@ -66,6 +64,9 @@ namespace RLTrader
 
         /// <summary>What the last decision was made on.</summary>
         public Situation Given { get; private set; }
+
+        /// <summary>Open of the bar that its advice was asked about, in minutes since 1970; -1 for none.</summary>
+        public long GivenMinute { get; private set; }
 
         public AdviceClient Client { get { return client; } }
 
@@ -85,8 +86,10 @@ namespace RLTrader
             Bare = inner.Decide(observation, mask);
             LiveAdvice advice = client.Newest;
             Situation given = new Situation { Advice = new float[] { 1, 0, 0 }, Left = 1 };
+            GivenMinute = -1;
             if (advice != null && advice.Minute < minute)
             {
+                GivenMinute = advice.Minute;
                 given.Advice = advice.Chances;
                 given.Confidence = advice.Confidence;
                 given.Fresh = Settings.Freshness((int)Math.Min(minute - advice.Minute - 1, int.MaxValue));
