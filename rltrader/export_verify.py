@@ -158,8 +158,8 @@ def show(report: dict[str, Any], out: Path) -> None:
     if (fusion := report.get("fusion")) is not None:
         rule, changed, of = (fusion["settings"]["rule"], fusion["changed"], fusion["observations"])
         console.print(
-            f"fusion: {rule}, {fusion['drawn'] + of:,} decisions on each side; on {changed:,} of {of:,} "
-            "observations another action than the bare policy's"
+            f"fusion: {rule}, {fusion['drawn'] + of:,} decisions on each side; on {changed:,} of "
+            f"{of:,} observations another action than the bare policy's"
         )
     if isinstance(report["day"], str):
         console.print(f"C#: {report['day']}", style="yellow")
