@@ -25,6 +25,9 @@ namespace RLTrader
         private const int Sent = 80;
         private const int Deadline = 55000;
 
+        // Position features of an observation that both phases have.
+        private const int Told = 5;
+
         private readonly IPolicy inner;
         private readonly AdviceClient client;
         private readonly Queue<string> bars = new Queue<string>();
@@ -98,15 +101,19 @@ namespace RLTrader
             int action = Fusion.Fuse(inner.Logits, mask, given, Settings, chances);
             bool entry = Bare == PositionTracker.Buy || Bare == PositionTracker.Sell;
             bool due = bar % Settings.Every == 0 || (Settings.AtEntries && entry);
-            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question())) lastAsked = bar;
+            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question(observation))) lastAsked = bar;
             return action;
         }
 
-        private string Question()
+        private string Question(float[] observation)
         {
+            StringBuilder held = new StringBuilder();
+            for (int i = 0; i < Told; i++)
+                Append(held, observation[observation.Length - inner.Manifest.PositionFeatures + i]);
             return "{\"symbol\":\"" + inner.Manifest.Symbol + "\",\"tick\":"
                 + inner.Manifest.TickSize.ToString("R", CultureInfo.InvariantCulture)
-                + ",\"bars\":[" + string.Join(",", bars) + "]}";
+                + ",\"bars\":[" + string.Join(",", bars) + "],\"position\":[" + held.ToString(1, held.Length - 1)
+                + "]}";
         }
 
         private static void Append(StringBuilder text, double x)

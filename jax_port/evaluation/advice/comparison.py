@@ -26,7 +26,7 @@ from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
 from jax_port.evaluation.metrics import daily
 from jax_port.ppo.policy import Policy
 from markets.advice.by_bar import AdviceUse
-from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.fusion import MOST_AGE, RULES, FusionSettings
 from markets.advice.schedule import AdviceOnBars
 
 BARE, ALONE, FUSED, SETTING, NULL = "bare", "alone", "fusion", "setting", "null"
@@ -142,9 +142,13 @@ def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
         "not asked at entries": {"at_entries": False},
         "no cooldown": {"cooldown": 0},
         "no fading": {"fade": 0.0},
+        "dropped after a bar": {"most_age": 0},
     }
     if settings.rule == "gated":
         changes["no threshold"] = {"threshold": 0.0}
+    if settings.rule == "veto":
+        changes["no veto after losses"] = {"most_losses": MOST_AGE}
+        changes["no veto near the floor"] = {"least_left": 0.0}
     return changes
 
 
