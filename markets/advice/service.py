@@ -8,7 +8,7 @@ costs nothing but its own use. The body of ``POST /ask`` is::
 
 with minutes since 1970 of each bar's open, the eleven features, and the first five position features of
 the newest bar's observation (``docs/environment.md``, section 5), which may be left out; the answer
-holds hold, buy, sell, confidence and reason. Where there is no advice the answer is 204, without a body.
+holds hold, buy, sell, confidence and reason. Where there is no advice it is 204, without a body.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def in_words(position: list[float]) -> str:
     gained = 1e4 * side * (1 - entry)
     return (
         f"{'long' if side > 0 else 'short'}, {gained:+.1f} basis points since its entry, stop "
-        f"{stop:.2g} ATR and target {target:.2g} ATR from the close, {100 * held:.0f}% of the longest time"
+        f"{stop:.2g} ATR and target {target:.2g} ATR from the close, {100 * held:.0f}% of the "
+        "longest time"
     )
 
 
