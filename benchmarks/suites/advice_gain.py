@@ -41,7 +41,7 @@ from jax_port.evaluation.advice.comparison import (
     make_own_arms,
     play_arms,
 )
-from jax_port.ppo.policy import Policy, save_policy
+from jax_port.ppo.policy import Policy, load_policy, save_policy
 from markets import EnvConfig
 from markets.advice.answers import OK
 from markets.advice.by_bar import AdviceUse, use_of
@@ -58,10 +58,7 @@ AGENTS = 5
 KNOWN_BARS = 7
 """Bars during which the advisor speaks of a signal, its own included."""
 STRONG = FusionSettings(rule="weighted", weight=2.0)
-COMPARED = {
-    "knows": (FusionSettings(), STRONG),
-    "useless": (FusionSettings(), STRONG),
-}
+COMPARED = {"knows": (FusionSettings(), STRONG), "useless": (FusionSettings(),)}
 """Fusions that are judged beside each advisor: the defaults, and one that heeds every answer."""
 WEIGHTS = (0.3, 1.0, 2.0, 5.0)
 SURE = {"knows": 0.5, "sure": 0.9, "useless": 0.5}
@@ -98,7 +95,13 @@ def _say(row: int, side: int, sure_of_nothing: float) -> Result:
 
 
 def train_agents(days: int, steps: int, out: Path, way: str = "") -> Agents:
-    """Return policies of :data:`AGENTS` seeds, trained bare or with the knowing advisor."""
+    """Return policies of :data:`AGENTS` seeds, trained bare or with the knowing advisor.
+
+    Those whose files are there already are read, so that a study goes on where it was.
+    """
+    paths = [out / f"{way or 'bare'}-{number}.safetensors" for number in range(AGENTS)]
+    if all(path.is_file() for path in paths):
+        return [(path, load_policy(path, advised=bool(way))) for path in paths]
     market = prepare(pattern_bars(days=days, seed=TRAINED_ON, hidden=True), CONFIG)
     use: AdviceUse | None = None
     if way:
@@ -110,8 +113,7 @@ def train_agents(days: int, steps: int, out: Path, way: str = "") -> Agents:
     updates = max(1, steps // (settings.n_envs * settings.n_steps))
     agents, _, _ = train(fresh_agents(params, settings, AGENTS), params, settings, updates)
     made = []
-    for number in range(AGENTS):
-        path = out / f"{way or 'bare'}-{number}.safetensors"
+    for number, path in enumerate(paths):
         policy = replace(policy_of(agents, number, CONFIG, settings.network), advice=use)
         save_policy(path, policy)
         made.append((path, policy))
@@ -207,16 +209,27 @@ def _show_weights(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @click.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-@click.option("--steps", type=click.IntRange(1), default=600_000, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=1_000_000, show_default=True)
 @click.option("--train-days", type=click.IntRange(4), default=40, show_default=True)
 @click.option("--days", type=click.IntRange(4), default=240, show_default=True)
+@click.option(
+    "--way",
+    "ways",
+    multiple=True,
+    type=click.Choice(["prior", "columns", "none"]),
+    default=("prior", "columns"),
+    show_default=True,
+    help="In which agents are trained with advice; none for bare agents alone.",
+)
 @click.option(
     "--scratch",
     required=True,
     type=click.Path(path_type=Path),
     help="Folder for policies and tables, which the pages name.",
 )
-def main(out: Path, steps: int, train_days: int, days: int, scratch: Path) -> None:
+def main(
+    out: Path, steps: int, train_days: int, days: int, ways: tuple[str, ...], scratch: Path
+) -> None:
     """Train agents, make the tables and compare, with each advisor and each fusion."""
     console = wide_console()
     market = prepare(pattern_bars(days=days, seed=JUDGED_ON, hidden=True), CONFIG)
@@ -235,7 +248,9 @@ def main(out: Path, steps: int, train_days: int, days: int, scratch: Path) -> No
             place = scratch / advisor
             found[name] = compare(name, one, tables[advisor], place, market, bare, out)
             _show(console, name, found[name])
-    for way in ("prior", "columns"):
+    for way in ways:
+        if way == "none":
+            continue
         agents = train_agents(train_days, steps, scratch, way)
         use = agents[0][1].advice
         assert use is not None
