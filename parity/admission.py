@@ -131,7 +131,9 @@ def _cover(
     on_progress("reading bars")
     bars = training.data.bars()
     markets = [prepare(one, training.config) for one in bars]
-    lacking = missing(certificate, markets, training.config, settings)
+    advice = training.data.advice
+    way = "" if advice is None else advice.use.way
+    lacking = missing(certificate, markets, training.config, settings, way)
     if not lacking:
         return {}
     return {"data_at_hand": prove_missing(lacking, bars, training.config, settings, on_progress)}

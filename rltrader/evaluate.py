@@ -65,9 +65,9 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     played: an episode from every start, for the mean, and one a day, for the equity curve. With
     --seconds both are played a second time, with the drawdown looked at in every second instead of at
     every minute's close. With --advice the policy is fused with a table of advice, and a second page
-    holds the fusion against the bare policy, the advisor alone and its nulls. Several policies get a
-    folder each and a page that compares them. Exit code 2 means bad input, or a range that a policy was
-    trained on.
+    holds the fusion against the bare policy, the advisor alone and its nulls; a policy that was trained
+    with advice plays with it. Several policies get a folder each and a page that compares them. Exit
+    code 2 means bad input, or a range that a policy was trained on.
     """
     from jax_port.evaluation import comparison
     from jax_port.evaluation.prop_firm.rules import load_rules
@@ -91,8 +91,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
         place = out if len(policies) == 1 else out / name
         write(place, report.values, one.result, one.market, report.sheet, one.both, report.chances)
         _show(report.values, place)
-        if one.advised is not None:
-            compare(one.policy, one.policy_path, one.market, one.advised, one.rows, options, place)
+        if one.laid is not None:
+            compare(one, options, place)
     if len(policies) > 1:
         compared = [
             comparison.Compared(name, report.values, report.sheet)
@@ -106,6 +106,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
 def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     """Load a policy and the bars, and play every start of the dates that were asked for."""
     from jax_port.data import held_out
+    from jax_port.data.advised_market import with_advice
     from jax_port.data.data_loader import load
     from jax_port.data.trained_contract import require_same_contract
     from jax_port.evaluation.evaluate import check_policy
@@ -117,7 +118,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
     contract, (data,) = bars.contract(), bars.files
     seconds = options["seconds"]
-    found = load_policy(policy)
+    found = load_policy(policy, advised=options["advice"] is not None)
     check_policy(found)
     require_same_contract(found.about, contract)
     market = load(data, contract, found.config, **bars.reader)
@@ -126,19 +127,16 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     relation = held_out.relate(market, found.config, rows, found.about)
     if not options["allow_overlap"]:
         held_out.require_held_out(relation, market)
-    advised = read_advised(market, found, options)
-    fine = None
-    if seconds is not None:
-        if advised is not None:
-            raise InputError("--seconds and --advice are judged apart; give one of them")
-        fine = _load_seconds(seconds, bars, contract, found.config)
-    asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"]}
+    laid, advised = read_advised(market, found, options)
+    told = market if laid is None or found.advice is None else with_advice(market, laid, found.advice)
+    fine = None if seconds is None else _load_seconds(seconds, bars, contract, found.config)
+    asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"], "advice": advised}
     began = time.perf_counter()
     with progress_bar("evaluating", "episodes") as bar:
         task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
         asked["on_batch"] = lambda count: bar.update(task, advance=count)
-        both = None if fine is None else evaluate_both(found, market, fine, **asked)
-        result = play(found, market, advice=advised, **asked) if both is None else both.minute
+        both = None if fine is None else evaluate_both(found, told, fine, **asked)
+        result = play(found, told, **asked) if both is None else both.minute
     return Played(
         policy=found,
         policy_path=policy,
@@ -153,6 +151,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
         seconds_path=seconds,
         advised=advised,
         advice_path=options["advice"],
+        laid=laid,
     )
 
 

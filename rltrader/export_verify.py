@@ -54,6 +54,7 @@ def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
     from parity.export_chain.report import write_report
     from parity.export_chain.verify import Request
     from parity.export_chain.verify import verify as run
+    from parity.fusion.bundle import prove_fusion
 
     require_memory(
         "this proof",
@@ -64,7 +65,7 @@ def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
         raise SystemExit(_in_limited_process())
     request = Request(folder, _bars(folder, bars), **options)
     with status(Console(stderr=True), "verifying") as update:
-        report = run(request, lambda stage: update(f"verifying: {stage}"))
+        report = run(request, lambda stage: update(f"verifying: {stage}"), prove_fusion)
     write_report(out, report)
     show(report, out)
     if report["verdict"] != "same":
@@ -155,6 +156,12 @@ def show(report: dict[str, Any], out: Path) -> None:
     )
     if not replay["trades"]:
         console.print("the policy takes no trade, so none was compared", style="yellow")
+    if (fusion := report.get("fusion")) is not None:
+        rule, changed, of = (fusion["settings"]["rule"], fusion["changed"], fusion["observations"])
+        console.print(
+            f"fusion: {rule}, {fusion['drawn'] + of:,} decisions on each side; on {changed:,} of "
+            f"{of:,} observations another action than the bare policy's"
+        )
     if isinstance(report["day"], str):
         console.print(f"C#: {report['day']}", style="yellow")
     if report["csharp"] != "checked":

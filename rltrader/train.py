@@ -25,6 +25,7 @@ from foundation.progress import ReportedProgress
 from foundation.report.format import count as plural
 from foundation.report.format import dollars, number, percent, show
 from foundation.signals import StopRequest, stop_on_signal
+from rltrader.advice.training import training_advice_options
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
@@ -68,6 +69,7 @@ MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "re
 @click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
 @click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
 @settings_options
+@training_advice_options
 @click.option("--seeds", type=click.IntRange(min=1), help="Agents to train side by side.")
 @click.option(
     "--agents", type=click.Path(path_type=Path), help="CSV with one row of settings an agent."

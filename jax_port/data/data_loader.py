@@ -55,6 +55,8 @@ class MarketData:
         slippage: int32 ticks, shape (M,).
         commission: int32 cents per side and contract, shape (M,).
         tick_size: float32 points, shape (M,); for views, never used in a step.
+        prior: float32, shape (B, 3): what advice adds to the policy's logits of hold, buy and sell;
+            None without.
     """
 
     features: jax.Array
@@ -66,6 +68,7 @@ class MarketData:
     slippage: jax.Array
     commission: jax.Array
     tick_size: jax.Array
+    prior: jax.Array | None = None
 
     @property
     def num_markets(self) -> int:
@@ -83,13 +86,15 @@ class PreparedMarket:
     """One market's arrays on the host, before they are stacked.
 
     Attributes:
-        features: float32, shape (T, 11).
+        features: float32, shape (T, 11); with advice as columns (T, 15).
         bars: int32, shape (T, 8), columns as in :class:`MarketData`.
         starts: int32, shape (S,).
         timestamps_ns: int64 nanoseconds since 1970 in UTC, shape (T,).
         contract: the contract.
         source: where the bars came from.
         digest: SHA-256 over the bars and the configuration, in hex.
+        advised: how a policy is advised on these bars, "prior" or "columns"; "" for not at all.
+        prior: float32, shape (T, 3), as in :class:`MarketData`.
     """
 
     features: NDArray[np.float32]
@@ -99,6 +104,8 @@ class PreparedMarket:
     contract: Contract
     source: str
     digest: str
+    advised: str = ""
+    prior: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -153,7 +160,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
     """Put markets one after another on the default device.
 
     Args:
-        markets: at least one; all prepared with the same configuration.
+        markets: at least one; all prepared with the same configuration, and advised in the same way.
 
     Returns:
         Arrays in which a bar's row number is ``first_bar[market] + its number within the market``.
@@ -163,6 +170,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
     """
     if not markets:
         raise InputError("no market to load; give at least one")
+    assert len({market.advised for market in markets}) == 1, "all are advised in the same way"
     sizes = np.array([len(market) for market in markets], np.int64)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     if sizes.sum() >= EXACT_IN_FLOAT32:
@@ -175,6 +183,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
         return jnp.asarray(np.asarray(values, dtype))
 
     contracts = [market.contract for market in markets]
+    priors = [market.prior for market in markets if market.prior is not None]
     starts = [
         np.stack([market.starts + offset, np.full(len(market.starts), number)], axis=1)
         for number, (market, offset) in enumerate(zip(markets, first, strict=True))
@@ -189,6 +198,7 @@ def stack(markets: Sequence[PreparedMarket]) -> MarketData:
         slippage=column([c.slippage_ticks for c in contracts], np.int32),
         commission=column([c.commission_cents for c in contracts], np.int32),
         tick_size=column([c.tick_size for c in contracts], np.float32),
+        prior=jnp.asarray(np.concatenate(priors)) if priors else None,
     )
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.envs.state import EnvParams, EnvState
+from markets.advice.by_bar import COLUMNS
 from markets.bars import FEATURES
 
 BAR_COLUMNS = 8
@@ -49,7 +50,11 @@ def check_params(params: EnvParams) -> None:
     market = params.market
     markets = (market.last_bar.shape[0],)
     bars = market.bars.shape[0]
-    _check("market.features", market.features, (bars, len(FEATURES)), jnp.float32)
+    advised = market.features.shape[-1] == len(FEATURES) + len(COLUMNS)
+    width = len(FEATURES) + (len(COLUMNS) if advised else 0)
+    _check("market.features", market.features, (bars, width), jnp.float32)
+    if market.prior is not None:
+        _check("market.prior", market.prior, (bars, 3), jnp.float32)
     _check("market.bars", market.bars, (bars, BAR_COLUMNS), jnp.int32)
     _check("market.starts", market.starts, (market.starts.shape[0], 2), jnp.int32)
     for name in ("first_bar", "last_bar", "tick_value", "slippage", "commission"):

@@ -27,8 +27,9 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EXIT_NONE, EnvParams, EnvState, bar_at, commission, tick_value
 from jax_port.evaluation.advice import advised
 from jax_port.evaluation.advice.advised import AdviceCounts, AdviceParams, AdviceState, Advised
-from jax_port.ppo.networks import Params
-from jax_port.ppo.policy import Module, Policy, decide
+from jax_port.ppo.networks import Params, masked_log_probs, mode
+from jax_port.ppo.policy import Module, Policy
+from jax_port.ppo.prior import prior_at, shifted
 from jax_port.ppo.running_statistics import Scale, normalize
 
 LANES = 2048
@@ -133,30 +134,29 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class PolicyActor:
-    """Takes the likeliest allowed action; it is given the network's weights and the scale."""
+    """Takes the likeliest allowed action; it is given the network's weights and the scale.
+
+    Where the bars have a prior, the logits are the network's and the prior's.
+    """
 
     network: Module
 
     def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
         """Return the likeliest allowed action for each state, int32 (N,)."""
-        weights: Params
-        scale: Scale | None
-        weights, scale = given
-        obs, masks = self._seen(phase, states, params)
-        return decide(self.network, weights, scale, obs, masks)
+        logits, masks = self.logits(phase, given, states, params)
+        return mode(masked_log_probs(logits, masks))
 
     def logits(
         self, phase: Phase, given: Any, states: Any, params: EnvParams
     ) -> tuple[jax.Array, jax.Array]:
-        """Return the policy's logits float32 (N, A) and the masks bool (N, A)."""
+        """Return the policy's logits, float32 (N, A), and the masks, bool (N, A)."""
+        weights: Params
+        scale: Scale
         weights, scale = given
-        obs, masks = self._seen(phase, states, params)
-        found: Any = self.network.apply(weights, normalize(scale, obs), part="policy")
-        return found, masks
-
-    def _seen(self, phase: Phase, states: Any, params: EnvParams) -> tuple[jax.Array, jax.Array]:
         obs = jax.vmap(phase.observe, in_axes=(0, None))(states, params)
-        return obs, jax.vmap(phase.action_masks, in_axes=(0, None))(states, params)
+        masks = jax.vmap(phase.action_masks, in_axes=(0, None))(states, params)
+        found: Any = self.network.apply(weights, normalize(scale, obs), part="policy")
+        return shifted(found, prior_at(states.step_idx, masks.shape[1], params)), masks
 
 
 def play(

@@ -27,6 +27,7 @@ from jax_port.evaluation.advice.advised import AdviceCounts, Advised
 from jax_port.evaluation.episodes import LANES, Episodes, Steps, play
 from jax_port.ppo.policy import Policy
 from markets import Contract, InputError
+from markets.advice.by_bar import COLUMNS
 from markets.bars import FEATURES
 from markets.clock import new_york_dates
 
@@ -94,7 +95,7 @@ def evaluate(
 
     Args:
         policy: takes its likeliest allowed action.
-        market: bars prepared with the policy's own configuration.
+        market: bars prepared with the policy's own configuration, and advised as it was trained.
         rows: bars to start at, from ``market.starts``; all of them by default.
         trades_of: list the trades of the daily episodes, in which nothing happens twice, or those of
             all, which overlap.
@@ -104,10 +105,11 @@ def evaluate(
         advice: what the policy is advised with; None for none.
 
     Raises:
-        InputError: no start, a bar at which no episode may start, a policy for other observations, or
-            seconds or advice of other bars.
+        InputError: no start, a bar at which no episode may start, a policy for other observations or
+            trained with advice that is not there, or seconds or advice of other bars.
     """
     check_policy(policy)
+    check_advised(policy, market)
     rows = market.starts if rows is None else np.unique(np.asarray(rows, np.int64))
     numbers = np.searchsorted(market.starts, rows)
     if not len(rows):
@@ -194,8 +196,10 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
     layers = policy.params["params"]
     inputs, actions = layers["policy_0"]["kernel"].shape[0], layers["action_head"]["kernel"].shape[1]
 
+    columns = len(COLUMNS) if policy.advice is not None and policy.advice.way == "columns" else 0
+
     def size(of: Phase) -> int:
-        return config.window_size * len(FEATURES) + of.position_features
+        return config.window_size * (len(FEATURES) + columns) + of.position_features
 
     statistics = inputs if policy.statistics is None else policy.statistics["mean"].shape[0]
     if (statistics, inputs, actions) == (size(phase), size(phase), phase.num_actions):
@@ -213,6 +217,22 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
         f"{where}: its network takes {inputs} numbers, its statistics are of {statistics}, and it has "
         f"{actions} actions; with a window_size of {config.window_size} {sizes}; {mend}"
     )
+
+
+def check_advised(policy: Policy, market: PreparedMarket) -> None:
+    """Refuse bars that are advised in another way than the policy was trained.
+
+    Raises:
+        InputError: naming the way.
+    """
+    way = "" if policy.advice is None else policy.advice.way
+    if way != market.advised:
+        trained = f"was trained with advice as {way}" if way else "was trained without advice"
+        given = f"carry advice as {market.advised}" if market.advised else "carry none"
+        raise InputError(
+            f"{market.source}: the policy {trained}, and these bars {given}; play it with what it was "
+            "trained with (`rltrader evaluate --advice TABLE`)"
+        )
 
 
 def check_seconds(seconds: PreparedSeconds, market: PreparedMarket) -> None:

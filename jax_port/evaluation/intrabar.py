@@ -2,7 +2,8 @@
 
 Source: section 8 of ``docs/environment.md``. The policy sees the same bars and takes the same actions
 either way, since no observation holds the floor. The floor of the seconds is never below that of the
-minutes, so they can only end an episode sooner, or at another price, and always by drawdown.
+minutes, so they can only end an episode sooner, or at another price, and always by drawdown. A fusion
+under "veto" is the exception: it goes by the floor, so its actions may differ from there on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
+from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.episodes import LANES
 from jax_port.evaluation.evaluate import Evaluation, Starts, check_seconds, evaluate
 from jax_port.evaluation.metrics import cents, summarize
@@ -58,12 +60,14 @@ def evaluate_both(
     trades_of: Starts = "daily",
     lanes: int = LANES,
     on_batch: Callable[[int], None] | None = None,
+    advice: Advised | None = None,
 ) -> Verdicts:
     """Play every given start twice: by the minute, then by the second.
 
     Args:
-        policy, market, rows, trades_of, lanes, on_batch: as for
-        :func:`jax_port.evaluation.evaluate.evaluate`. seconds: of the market's bars.
+        policy, market, rows, trades_of, lanes, on_batch, advice: as for
+            :func:`jax_port.evaluation.evaluate.evaluate`.
+        seconds: of the market's bars.
 
     Raises:
         InputError: as for ``evaluate``, or not one bar that the episodes can trade has a second.
@@ -87,6 +91,7 @@ def evaluate_both(
             seconds=of,
             lanes=lanes,
             on_batch=on_batch,
+            advice=advice,
         )
 
     return Verdicts(play(None), play(seconds), seconds, int(traded.sum()), int(without.sum()))

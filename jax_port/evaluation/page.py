@@ -211,5 +211,9 @@ def pills(values: Values) -> list[tuple[Tone, str]]:
     if values["seconds"]:
         pills.append(verdicts.verdict_pill(values))
     if values["advice"]:
-        pills.append(("warn", f"advised: {values['advice']['fusion']['rule']}, not the bare policy"))
+        fusion, trained = values["advice"]["fusion"], values["advice"]["trained_with"]
+        words = f"advised: {fusion['rule']}, not the bare policy" if fusion else ""
+        pills.append(
+            ("warn", words or f"trained with advice of {trained['model']}, as {trained['as']}")
+        )
     return pills

@@ -61,7 +61,8 @@ def to_values(
         sheet: the tear sheet.
         verdicts, seconds_path: both verdicts and the file of one-second bars, where one was given;
             ``result`` is then the minute's.
-        advice: path of the table and settings of the fusion, where the policy was advised.
+        advice: path of the table and settings of the fusion, or of the training with advice, where the
+            policy was advised.
         chances: of passing each evaluation that was asked for.
     """
     first, last = asked
@@ -113,11 +114,16 @@ def to_values(
         "evaluation_accounts": [one.values() for one in chances],
         "seconds": by_second,
         "advice": None
-        if advice is None or result.advised is None
+        if advice is None
         else {
             "path": str(advice[0]),
-            "fusion": dict(advice[1]),
-            **{name: int(result.advised[name].sum()) for name in ("questions", "advised", "changed")},
+            "fusion": None,
+            "trained_with": None,
+            **advice[1],
+            **{
+                name: None if result.advised is None else int(result.advised[name].sum())
+                for name in ("questions", "advised", "changed")
+            },
         },
     }
     return dict(finite(values))

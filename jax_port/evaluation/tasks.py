@@ -25,6 +25,7 @@ from jax_port.evaluation.report import to_values
 from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
 from jax_port.ppo.policy import Policy
+from markets.advice.schedule import AdviceOnBars
 
 MICROS = 10
 """Micros that count as one contract of full size."""
@@ -43,7 +44,8 @@ class Played:
         result: the evaluation by the minute.
         rows: bars that were started at.
         both, seconds_path: both verdicts and the file of one-second bars, where one was given.
-        advised, advice_path: what the policy was told, and its table, where one was given.
+        advised, advice_path: what the policy was fused with, and its table, where one was given.
+        laid: the table's answers on the bars.
     """
 
     policy: Policy
@@ -59,13 +61,17 @@ class Played:
     seconds_path: Path | None = None
     advised: Advised | None = None
     advice_path: Path | None = None
+    laid: AdviceOnBars | None = None
 
     @property
     def advice(self) -> tuple[Path, dict[str, Any]] | None:
-        """The table of advice and the settings of its fusion, or None."""
-        if self.advised is None or self.advice_path is None:
+        """The table of advice, and the settings of its fusion or of the training; or None."""
+        if self.advice_path is None:
             return None
-        return self.advice_path, self.advised.settings.to_dict()
+        if self.advised is not None:
+            return self.advice_path, {"fusion": self.advised.settings.to_dict()}
+        assert self.policy.advice is not None
+        return self.advice_path, {"trained_with": self.policy.advice.to_dict()}
 
     @property
     def pnl(self) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jax_port.ppo.gae import standardize
 from jax_port.ppo.networks import Network, Params, entropy, log_prob, masked_log_probs
+from jax_port.ppo.prior import shifted
 from jax_port.ppo.settings import HyperParams
 
 
@@ -26,6 +27,7 @@ class Batch(NamedTuple):
         log_probs: float32 (B,), of the actions when they were taken.
         values: float32 (B,), then.
         advantages, returns: float32 (B,); advantages are not yet standardised.
+        prior: float32 (B, A), what advice adds to the logits; None without.
     """
 
     obs: jax.Array
@@ -35,6 +37,7 @@ class Batch(NamedTuple):
     values: jax.Array
     advantages: jax.Array
     returns: jax.Array
+    prior: jax.Array | None = None
 
 
 class LossTerms(NamedTuple):
@@ -75,7 +78,8 @@ def ppo_loss(
         hyper: clip_range, clip_range_vf, ent_coef, vf_coef.
     """
     advantages = standardize(batch.advantages)
-    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)
+    logits = shifted(network.policy(params, batch.obs), batch.prior)
+    log_probs = masked_log_probs(logits, batch.masks)
     change = log_prob(log_probs, batch.actions) - batch.log_probs
     ratio = jnp.exp(change)
     clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.losses import Batch
 from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.prior import prior_at
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.update import GatherFn
@@ -75,6 +76,7 @@ def gather_from(
         numbers = layout.split(numbers)
         some = jax.tree.map(lambda x: x[numbers], table)
         scale = jax.tree.map(lambda x: x[numbers % steps], scales)
+        prior = prior_at(some.step_idx, some.masks.shape[1], params)
         return Batch(
             obs=layout.split(reconstruct_obs(some.step_idx, some.position, scale, params)),
             actions=some.actions.astype(jnp.int32),
@@ -83,6 +85,7 @@ def gather_from(
             values=some.values,
             advantages=advantages[numbers],
             returns=returns[numbers],
+            prior=None if prior is None else layout.split(prior),
         )
 
     return gather

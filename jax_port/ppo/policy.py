@@ -31,12 +31,15 @@ from jax_port.ppo.own.module import OwnModule, OwnNetwork
 from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
 from jax_port.ppo.settings import OWN, NetworkSpec
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
 
 FORMAT = 2
 OLDER = 1
 """Files of this format carry no checksum, and are read still."""
 RAW = 3
 """Of a policy that sees raw observations; earlier versions refuse it, since they would normalise."""
+ADVISED = 4
+"""Of a policy that was trained with advice; earlier versions refuse it, since they know none."""
 _STATISTICS = ("mean", "var", "count")
 Module = ActorCritic | OwnModule
 MEND = "copy it again, or train it anew"
@@ -61,6 +64,7 @@ class _Header(Struct):
     made: dict[str, Any]
     checksum: str = ""
     normalised: bool = True
+    advice: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Policy:
         config: rules of the environment it was trained in.
         about: what it was made from: versions, data, settings, seed, certificate.
         own: a network of the user's own, which has the place of ``spec``'s; None for none.
+        advice: how it was trained with advice, without which it decides nothing; None for without.
     """
 
     spec: NetworkSpec
@@ -83,6 +88,7 @@ class Policy:
     config: EnvConfig
     about: Mapping[str, Any] = field(default_factory=dict)
     own: OwnNetwork | None = None
+    advice: AdviceUse | None = None
 
     @property
     def network(self) -> Module:
@@ -153,15 +159,24 @@ def save_policy(path: Path, policy: Policy) -> None:
             f"statistics.{name}": np.asarray(policy.statistics[name], np.float64)
             for name in _STATISTICS
         }
-    raw: dict[str, Any] = {"format": RAW, "normalised": False}
-    about = {
-        **(raw if policy.statistics is None else {"format": FORMAT}),
+    about: dict[str, Any] = {
+        "format": _format_of(policy),
         "network": asdict(policy.spec) if policy.own is None else policy.own.to_dict(),
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
     }
+    if policy.statistics is None:
+        about["normalised"] = False
+    if policy.advice is not None:
+        about["advice"] = policy.advice.to_dict()
     about["checksum"] = _checksum(arrays, about)
     write_bytes(path, save(arrays, metadata={"rltrader": json.dumps(about, sort_keys=True)}))
+
+
+def _format_of(policy: Policy) -> int:
+    if policy.advice is not None:
+        return ADVISED
+    return RAW if policy.statistics is None else FORMAT
 
 
 def _named_arrays(policy: Policy) -> dict[str, Any]:
@@ -180,16 +195,18 @@ def _checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> s
     return json_digest({**about, "checksum": array_digest(arrays)})
 
 
-def load_policy(path: Path, own: OwnNetwork | None = None) -> Policy:
+def load_policy(path: Path, own: OwnNetwork | None = None, *, advised: bool = False) -> Policy:
     """Read what :func:`save_policy` wrote.
 
     Args:
         path: of the file.
         own: the network, where it is the user's own; a file holds its weights alone, and runs no code.
+        advised: whether the caller has advice for a policy that was trained with it.
 
     Raises:
-        InputError: there is no such file, it is damaged, it is not a policy of this format, or its
-            network is another than the one given.
+        InputError: there is no such file, it is damaged, it is not a policy of this format, its
+            network is another than the one given, or it was trained with advice and the caller has
+            none.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
@@ -203,7 +220,7 @@ def load_policy(path: Path, own: OwnNetwork | None = None) -> Policy:
             f"{path}: not a policy of this program ({type(error).__name__}); {MEND}"
         ) from None
     version = decode_json(header, _Format, HEADER, where=path).format
-    if version not in (FORMAT, OLDER, RAW):
+    if version not in (FORMAT, OLDER, RAW, ADVISED):
         raise InputError(
             f"{path}: policy format {version!r} is not {FORMAT}; use the version that wrote it, or "
             "train it anew"
@@ -223,10 +240,11 @@ def load_policy(path: Path, own: OwnNetwork | None = None) -> Policy:
     except KeyError as error:
         raise InputError(f"{path}: damaged ({error} is missing); {MEND}") from None
     _check_numbers(path, arrays, statistics)
+    advice = _advice(path, about, version, advised)
     if own is not None:
         prefix = f"{OWN}."
         weights = {name.removeprefix(prefix): value for name, value in arrays.items()}
-        policy = Policy(spec, weights, statistics, config, about.made, own)
+        policy = Policy(spec, weights, statistics, config, about.made, own, advice)
         _check_own(path, policy, own)
         return policy
     wanted = [name for mlp in spec.mlps.values() for name in mlp]
@@ -240,7 +258,7 @@ def load_policy(path: Path, own: OwnNetwork | None = None) -> Policy:
         raise InputError(
             f"{path}: {sorted(arrays)[0]} is no weight of its network; copy it again, or train it anew"
         )
-    policy = Policy(spec, {"params": layers}, statistics, config, about.made)
+    policy = Policy(spec, {"params": layers}, statistics, config, about.made, advice=advice)
     _check_shapes(path, policy)
     return policy
 
@@ -265,6 +283,22 @@ def _described(path: Path, about: _Header, own: bool) -> tuple[NetworkSpec, EnvC
     except InputError as error:
         words = str(error)
         raise InputError(words if words.startswith(str(path)) else f"{path}: {words}") from None
+
+
+def _advice(path: Path, about: _Header, version: int, advised: bool) -> AdviceUse | None:
+    """Return how a policy was trained with advice; refuse one whose caller has none."""
+    if version != ADVISED:
+        return None
+    try:
+        advice = AdviceUse.from_dict(about.advice or {})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if not advised:
+        raise InputError(
+            f"{path}: trained with advice ({advice.advisor}, {advice.model}) as {advice.way}, and "
+            "decides nothing without; `rltrader evaluate --advice TABLE` plays it, and nothing else can"
+        )
+    return advice
 
 
 def _check_numbers(

@@ -21,6 +21,7 @@ from jax_port.envs.state import EnvParams, EnvState, Outcome
 from jax_port.ppo.fast.bootstrap import Cut, value_of_cut
 from jax_port.ppo.networks import Network, Params, log_prob, masked_log_probs, sample
 from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.prior import prior_at, shifted
 from jax_port.ppo.running_statistics import (
     RewardNormalizer,
     RunningMoments,
@@ -161,7 +162,7 @@ def collect(
         obs = reconstruct_obs(state.step_idx, position, scale, params)
         masks = env.batch_action_masks(state, params, phase)
         values = network.value(weights, obs)
-        logits = ask(weights, obs, masks)
+        logits = shifted(ask(weights, obs, masks), prior_at(state.step_idx, masks.shape[1], params))
         log_probs = masked_log_probs(logits, masks)
         action = sample(act_key, log_probs)
         moved = env.batch_step(restart_key, state, action, params, phase)

@@ -131,6 +131,8 @@ def traced_update(
     form: Form = "cpu",
 ) -> tuple[TrainState, Metrics, Trace]:
     """Do what :func:`update` does, and also return all that happened on the way."""
+    if params.market.prior is not None:
+        form = "cpu"  # the GPU's form knows no prior; this one runs on a GPU too, slower
     program = program_of(form, settings, phase_of(params).num_actions, params.obs_size, layout)
     key = jax.random.fold_in(jax.random.wrap_key_data(agent.key), agent.updates)
     collect_key, order_key = jax.random.split(key)

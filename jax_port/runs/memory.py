@@ -28,14 +28,18 @@ METRICS = 100
 
 
 def require_training_memory(
-    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int
+    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int, columns: int = 0
 ) -> None:
     """Refuse a training that needs more memory than the device has.
+
+    Args:
+        settings, config, agents, updates_per_call: of the training.
+        columns: that advice adds to the features of a bar.
 
     Raises:
         InputError: names the estimate, the largest part, and the options to lower.
     """
-    parts = training_bytes(settings, config, agents, updates_per_call)
+    parts = training_bytes(settings, config, agents, updates_per_call, columns)
     several = agents > 1 and sum(parts.values()) / agents < sum(parts.values()) / 2
     also = ", or train fewer agents (--seeds)" if several else ""
     lower = {
@@ -48,11 +52,11 @@ def require_training_memory(
 
 
 def training_bytes(
-    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int
+    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int, columns: int = 0
 ) -> Mapping[str, float]:
     """Return the least bytes of each part of a training, of all agents together."""
     phase = phase_of(config)
-    observation = config.window_size * len(FEATURES) + phase.position_features
+    observation = config.window_size * (len(FEATURES) + columns) + phase.position_features
     weights = (
         _weights(settings.network, observation, phase.num_actions)
         if settings.own is None

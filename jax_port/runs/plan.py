@@ -34,10 +34,17 @@ class _Versioned(Struct):
     plan: _Format
 
 
+class _Advice(Struct):
+    use: dict[str, Any]
+    tables: list[str]
+    latency: float | None
+
+
 class _Data(Struct):
     sources: Annotated[list[Source], Meta(min_length=1)]
     first: str
     last: str
+    advice: _Advice | None = None
 
 
 class _PlanValues(Struct):
@@ -166,6 +173,11 @@ class Plan:
             return None
         policy = self._given_policy()
         check_fits(policy, self.settings.network)
+        if self.data.advice is not None and self.data.advice.use.way == "columns":
+            raise InputError(
+                "advice as columns widens what a policy sees, and the one to begin with has none of "
+                "it; begin from scratch, or train with --advice-as prior"
+            )
         if policy.config.phase == self.config.phase:
             return policy
         return extend(policy, self.config)

@@ -78,7 +78,8 @@ def write_last_and_best(
 def _pnl_of(path: Path, plan: Plan) -> float | None:
     """Return by which mean PnL a policy was chosen; None where there is none, or no such file."""
     try:
-        found = load_policy(path, plan.settings.own).about[CHOSEN]["pnl_dollars"]
+        policy = load_policy(path, plan.settings.own, advised=plan.data.advice is not None)
+        found = policy.about[CHOSEN]["pnl_dollars"]
     except (InputError, KeyError, TypeError):
         return None
     return None if found is None else float(found)
@@ -96,4 +97,5 @@ def _policy(plan: Plan, agent: TrainState, number: int, about: Mapping[str, Any]
         config=plan.config,
         about={**about, "settings": settings},
         own=plan.settings.own,
+        advice=None if plan.data.advice is None else plan.data.advice.use,
     )

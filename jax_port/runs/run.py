@@ -133,7 +133,9 @@ def go_on(
     """
     refuse_other_numbers()
     check_loggers(loggers)
-    require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
+    require_training_memory(
+        plan.settings, plan.config, len(plan.agents), plan.updates_per_call, plan.data.columns
+    )
     mesh = make_mesh()
     check_split(mesh, plan.settings.n_envs)
     main = jax.process_index() == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
+from jax_port.runs.training_advice import TrainingAdvice
 from markets import Bars, EnvConfig, InputError, get_contract
+from markets.advice.by_bar import COLUMNS
 from markets.clock import new_york_dates
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -71,24 +73,54 @@ class TrainingData:
     Attributes:
         sources: one a market.
         first, last: New York dates, inclusive, ISO; empty for no limit.
+        advice: that the policy is trained with; None for none.
     """
 
     sources: tuple[Source, ...]
     first: str = ""
     last: str = ""
+    advice: TrainingAdvice | None = None
+
+    @property
+    def columns(self) -> int:
+        """Features that advice adds to those of a bar."""
+        return len(COLUMNS) if self.advice is not None and self.advice.use.way == "columns" else 0
 
     def load(self, config: EnvConfig) -> tuple[EnvParams, list[dict[str, Any]]]:
         """Return environment parameters on the device, and each market's provenance.
 
         Raises:
-            InputError: a file can't be read, or too few bars are left.
+            InputError: a file can't be read, too few bars are left, or advice is of other bars.
+        """
+        markets, about = self.prepared(config)
+        return phase_of(config).make_params(data_loader.stack(markets), config), about
+
+    def prepared(self, config: EnvConfig) -> tuple[list[PreparedMarket], list[dict[str, Any]]]:
+        """Return each market on the host, with its advice where there is some, and its provenance.
+
+        Raises:
+            InputError: as for :meth:`load`.
         """
         markets, about = [], []
-        for source in self.sources:
-            prepared, facts = self._prepare(source, config)
-            markets.append(prepared)
+        for number, source in enumerate(self.sources):
+            market, facts = self._prepare(source, config)
+            if self.advice is not None:
+                whole = self.whole(source, config) if self.first or self.last else market
+                market, facts["advice"] = self.advice.lay_on(number, whole, market, config)
+            markets.append(market)
             about.append(facts)
-        return phase_of(config).make_params(data_loader.stack(markets), config), about
+        return markets, about
+
+    def whole(self, source: Source, config: EnvConfig) -> PreparedMarket:
+        """Return all bars of a market, which is what an advisor saw, whatever dates are trained on.
+
+        Raises:
+            InputError: they can't be read or used.
+        """
+        if source.kind == "file":
+            contract = get_contract(source.symbol)
+            return data_loader.load(source.path, contract, config, **source.reader)
+        return data_loader.prepare(source.read(), config)
 
     def bars(self) -> list[Bars]:
         """Return the bars of each market, of the dates that are trained on.
@@ -100,9 +132,8 @@ class TrainingData:
 
     def _prepare(self, source: Source, config: EnvConfig) -> tuple[PreparedMarket, dict[str, Any]]:
         contract = get_contract(source.symbol)
-        whole_file = source.kind == "file" and not (self.first or self.last)
-        if whole_file:
-            market = data_loader.load(source.path, contract, config, **source.reader)
+        if source.kind == "file" and not (self.first or self.last):
+            market = self.whole(source, config)
         else:
             market = data_loader.prepare(self._cut(source.read()), config)
         dates = new_york_dates(market.timestamps_ns)
@@ -135,13 +166,17 @@ class TrainingData:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return asdict(self)
+        values = asdict(replace(self, advice=None))
+        del values["advice"]
+        return values if self.advice is None else values | {"advice": self.advice.to_dict()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingData:
         """Rebuild from :meth:`to_dict`'s values."""
         sources = tuple(Source(**source) for source in values["sources"])
-        return cls(sources, values["first"], values["last"])
+        told = values.get("advice")
+        advice = None if told is None else TrainingAdvice.from_dict(told)
+        return cls(sources, values["first"], values["last"], advice)
 
 
 def iso_date(days: int) -> str:

@@ -3,15 +3,18 @@
 It listens on this machine alone. A strategy asks in the background and never waits, so a slow answer
 costs nothing but its own use. The body of ``POST /ask`` is::
 
-    {"symbol": "ES", "tick": 0.25, "bars": [[MINUTE, HIGH, LOW, CLOSE, FEATURE...], ...]}
+    {"symbol": "ES", "tick": 0.25, "bars": [[MINUTE, HIGH, LOW, CLOSE, FEATURE...], ...],
+     "position": [SIDE, ENTRY, STOP, TARGET, TIME]}
 
-with minutes since 1970 of each bar's open and the eleven features; the answer holds hold, buy, sell,
-confidence and reason. Where there is no advice the answer is 204, without a body.
+with minutes since 1970 of each bar's open, the eleven features, and the first five position features of
+the newest bar's observation (``docs/environment.md``, section 5), which may be left out; the answer
+holds hold, buy, sell, confidence and reason. Where there is no advice it is 204, without a body.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +48,7 @@ class LiveQuestion(msgspec.Struct, forbid_unknown_fields=True):
         list[Annotated[list[float], msgspec.Meta(min_length=COLUMNS, max_length=COLUMNS)]],
         msgspec.Meta(min_length=1, max_length=MOST_BARS),
     ]
+    position: Annotated[list[float], msgspec.Meta(min_length=5, max_length=5)] | None = None
 
 
 def view_of(asked: LiveQuestion) -> MarketView:
@@ -66,6 +70,25 @@ def view_of(asked: LiveQuestion) -> MarketView:
         values[:, 3],
         values[:, 4:].astype(np.float32),
         0,
+        "" if asked.position is None else in_words(asked.position),
+    )
+
+
+def in_words(position: list[float]) -> str:
+    """Return a position as a question tells it: side, entry, and how far stop and target are.
+
+    Args:
+        position: side (-1, 0 or 1), entry as a share of the close, stop and target in ATR from the
+            close, time in the trade as a share of the longest.
+    """
+    side, entry, stop, target, held = position
+    if side == 0:
+        return "none"
+    gained = 1e4 * side * (1 - entry)
+    return (
+        f"{'long' if side > 0 else 'short'}, {gained:+.1f} basis points since its entry, stop "
+        f"{stop:.2g} ATR and target {target:.2g} ATR from the close, {100 * held:.0f}% of the "
+        "longest time"
     )
 
 
@@ -85,7 +108,8 @@ def ask_chat(settings: ChatSettings, prompt: PromptSettings) -> AskFn:
 
     def run(view: MarketView) -> Advice | None:
         text = question(view, len(view) - 1, prompt)
-        return asyncio.run(ask(text, f"live-{view.digest[:32]}"))
+        name = hashlib.sha256(f"{view.digest} {view.position}".encode()).hexdigest()
+        return asyncio.run(ask(text, f"live-{name[:32]}"))
 
     return run
 

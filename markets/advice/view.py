@@ -25,6 +25,7 @@ class MarketView:
         high, low, close: float64 (T,), points.
         features: float32 (T, 11), as section 3 of ``docs/environment.md`` has them.
         warmup: bars at the beginning about which nothing is asked, since features lack a history.
+        position: of the account, in words, where a live strategy asks; "" in a pass over a market.
     """
 
     symbol: str
@@ -35,6 +36,7 @@ class MarketView:
     close: NDArray[np.float64]
     features: Floats
     warmup: int
+    position: str = ""
 
     def __len__(self) -> int:
         return len(self.timestamps_ns)

@@ -51,7 +51,7 @@ namespace RLTrader
         /// <summary>Write the first line: what decides, and in which order its numbers come.</summary>
         public void Header(Manifest manifest, string instrument, string provider, DateTime utc)
         {
-            Write(() => new JsonLine()
+            Write(() => Fusion(new JsonLine()
                 .Add("kind", Kind).Add("version", Version).Add("opened", JsonLine.Time(utc))
                 .Add("bundle", manifest.Folder).Add("policy_sha256", manifest.PolicyDigest)
                 .Add("certificate", manifest.Certificate).Add("symbol", manifest.Symbol)
@@ -61,7 +61,14 @@ namespace RLTrader
                 .Add("preload", FeatureStream.Preload)
                 .Add("features", Manifest.KnownFeatures).Add("position",
                     Some(Manifest.KnownPosition, manifest.PositionFeatures))
-                .Add("actions", Some(Manifest.KnownActions, manifest.Actions)));
+                .Add("actions", Some(Manifest.KnownActions, manifest.Actions)), manifest.Fusion));
+        }
+
+        private static JsonLine Fusion(JsonLine line, FusionSettings fusion)
+        {
+            if (fusion == null) return line;
+            return line.Add("fusion", fusion.Rule)
+                .Add("fusion_numbers", new double[] { fusion.Weight, fusion.Threshold, fusion.Fade, fusion.MostAge });
         }
 
         /// <summary>Write a bar of the session, and what was decided at its close from the position at it.</summary>
@@ -85,6 +92,10 @@ namespace RLTrader
                 if (skip != Skip.None) return line.Add("skipped", SkipNames[(int)skip]);
                 line.Add("observed", Tail(agent.Observation, agent.Policy.Manifest.PositionFeatures))
                     .Add("mask", agent.Mask).Add("logits", agent.Policy.Logits).Add("action", action);
+                AdvisedPolicy advised = agent.Policy as AdvisedPolicy;
+                if (advised != null)
+                    line.Add("advice", Array.ConvertAll(advised.Given.Advice, x => (double)x))
+                        .Add("confidence", (double)advised.Given.Confidence).Add("asked", advised.GivenMinute);
                 return withheld == Withheld.None ? line : line.Add("withheld", WithheldNames[(int)withheld]);
             });
         }

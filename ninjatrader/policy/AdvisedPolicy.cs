@@ -3,7 +3,6 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using System.IO;
 using System.Text;
 
 namespace RLTrader
@@ -26,6 +25,9 @@ namespace RLTrader
         private const int Sent = 80;
         private const int Deadline = 55000;
 
+        // Position features of an observation that both phases have.
+        private const int Told = 5;
+
         private readonly IPolicy inner;
         private readonly AdviceClient client;
         private readonly Queue<string> bars = new Queue<string>();
@@ -46,9 +48,8 @@ namespace RLTrader
         public static IPolicy Load(string folder)
         {
             PolicyRunner policy = new PolicyRunner(folder);
-            object manifest = Json.Parse(File.ReadAllText(Path.Combine(folder, "manifest.json"), Encoding.UTF8));
-            if (!Json.Has(manifest, "fusion")) return policy;
-            FusionSettings settings = FusionSettings.Of(Json.Get(manifest, "fusion"));
+            FusionSettings settings = policy.Manifest.Fusion;
+            if (settings == null) return policy;
             if (settings.Rule == "veto")
                 throw new BundleException("fusion rule veto is for evaluation; export the policy with another");
             string address = Environment.GetEnvironmentVariable(AddressVariable);
@@ -66,6 +67,9 @@ namespace RLTrader
 
         /// <summary>What the last decision was made on.</summary>
         public Situation Given { get; private set; }
+
+        /// <summary>Open of the bar that its advice was asked about, in minutes since 1970; -1 for none.</summary>
+        public long GivenMinute { get; private set; }
 
         public AdviceClient Client { get { return client; } }
 
@@ -85,8 +89,10 @@ namespace RLTrader
             Bare = inner.Decide(observation, mask);
             LiveAdvice advice = client.Newest;
             Situation given = new Situation { Advice = new float[] { 1, 0, 0 }, Left = 1 };
+            GivenMinute = -1;
             if (advice != null && advice.Minute < minute)
             {
+                GivenMinute = advice.Minute;
                 given.Advice = advice.Chances;
                 given.Confidence = advice.Confidence;
                 given.Fresh = Settings.Freshness((int)Math.Min(minute - advice.Minute - 1, int.MaxValue));
@@ -95,15 +101,19 @@ namespace RLTrader
             int action = Fusion.Fuse(inner.Logits, mask, given, Settings, chances);
             bool entry = Bare == PositionTracker.Buy || Bare == PositionTracker.Sell;
             bool due = bar % Settings.Every == 0 || (Settings.AtEntries && entry);
-            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question())) lastAsked = bar;
+            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question(observation))) lastAsked = bar;
             return action;
         }
 
-        private string Question()
+        private string Question(float[] observation)
         {
+            StringBuilder held = new StringBuilder();
+            for (int i = 0; i < Told; i++)
+                Append(held, observation[observation.Length - inner.Manifest.PositionFeatures + i]);
             return "{\"symbol\":\"" + inner.Manifest.Symbol + "\",\"tick\":"
                 + inner.Manifest.TickSize.ToString("R", CultureInfo.InvariantCulture)
-                + ",\"bars\":[" + string.Join(",", bars) + "]}";
+                + ",\"bars\":[" + string.Join(",", bars) + "],\"position\":[" + held.ToString(1, held.Length - 1)
+                + "]}";
         }
 
         private static void Append(StringBuilder text, double x)

@@ -72,6 +72,9 @@ namespace RLTrader
         public double TrailingDrawdown, FloorLock;
         public int Contracts, Slippage, WarmupBars, EntryOpen, EntryClose, FlatBy, MaxEpisodeBars;
 
+        /// <summary>How decisions are fused with a service's advice; null where they are the policy's own.</summary>
+        public FusionSettings Fusion;
+
         /// <summary>Read and check a bundle's manifest, and that its policy is the one it was written for.</summary>
         public static Manifest Load(string folder)
         {
@@ -95,6 +98,7 @@ namespace RLTrader
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
             m.Proved = m.Certificate == "same";
+            if (Json.Has(root, "fusion")) m.Fusion = FusionSettings.Of(Json.Get(root, "fusion"));
             m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
             Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path,
                 "policy.safetensors is not the file it was written for");

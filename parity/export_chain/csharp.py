@@ -76,10 +76,10 @@ def compile_checker(out: Path) -> Path:
 
 
 class Checker:
-    """A compiled checker and a bundle."""
+    """A compiled checker (``program``) and a bundle."""
 
     def __init__(self, program: Path, folder: Path, scratch: Path) -> None:
-        self._program, self._folder, self._scratch = program, folder, scratch
+        self.program, self._folder, self._scratch = program, folder, scratch
 
     def golden(self) -> dict[str, Any]:
         """Return what the checker says of golden.json: largest differences and counts."""
@@ -143,7 +143,7 @@ class Checker:
         return run
 
     def _call(self, command: str, *rest: str, may_fail: bool = False) -> str:
-        return _run(["mono", str(self._program), command, str(self._folder), *rest], may_fail)
+        return _run(["mono", str(self.program), command, str(self._folder), *rest], may_fail)
 
 
 def _run(command: Sequence[str], may_fail: bool = False) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.files import file_digest
-from jax_port.data.data_loader import prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
 from jax_port.export.bundle import FILES, MODULE, POLICY
@@ -79,8 +79,52 @@ class Request:
     run: Path | None = None
 
 
-def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Chain:
+    """A bundle that is being verified, for a proof of more than its policy.
+
+    Attributes:
+        board: is told every distance.
+        folder, manifest, policy: the bundle.
+        running: folder of the files that run code when they are loaded.
+        market: bars under the policy's rules.
+        scratch: a folder for files.
+        checker: the C# side; None where it isn't there.
+    """
+
+    board: Board
+    folder: Path
+    manifest: dict[str, Any]
+    policy: Policy
+    running: Path
+    market: PreparedMarket
+    scratch: Path
+    checker: Checker | None
+
+
+ProveMore = Callable[[Chain], dict[str, Any] | None]
+"""What is proved beside the policy; its answer goes into the report."""
+
+
+def prove_nothing_more(chain: Chain) -> dict[str, Any] | None:
+    """Prove the policy alone (a :data:`ProveMore`); a fusion that a bundle carries fails it."""
+    if "fusion" in chain.manifest:
+        _equal(chain.board, "fusion", "settings", "proved", "not proved")
+    return None
+
+
+def verify(
+    request: Request,
+    on_progress: OnProgress = lambda stage: None,
+    prove_fusion: ProveMore = prove_nothing_more,
+) -> dict[str, Any]:
     """Return a report of the chain, ready for JSON; its "verdict" is "same" or "different".
+
+    Args:
+        request: what to verify.
+        on_progress: told each stage.
+        prove_fusion: proves the fusion that a bundle carries, such as
+            :func:`parity.fusion.bundle.prove_fusion`.
 
     Raises:
         InputError: the bundle or the bars can't be used, or C# is needed and Mono is missing.
@@ -130,6 +174,10 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         )
         on_progress("episodes in the reference's environment")
         played = replay(board, running, policy, bars, market, request.episodes)
+        on_progress("fusion")
+        fusion = prove_fusion(
+            Chain(board, folder, manifest, policy, running, market, Path(scratch), checker)
+        )
         if rebuilt is not None:
             _note_rebuilt(board, rebuilt.different)
     first = board.first_divergence()
@@ -148,6 +196,7 @@ def verify(request: Request, on_progress: OnProgress = lambda stage: None) -> di
         "day": day,
         "actions": actions.to_dict(),
         "replay": played,
+        "fusion": fusion,
         "csharp": "checked" if checker is not None else missing() or "refused",
         "hops": [comparison.to_dict() for comparison in board.comparisons],
         "made": {**made_with(), "seconds": round(time.perf_counter() - began, 1)},

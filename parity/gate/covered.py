@@ -79,14 +79,16 @@ class Missing:
         markets: numbers of the markets that were not compared under its configuration.
         learner: aspects of its learner that were not compared, with their values.
         reasons: in words, each part once.
+        advice: how the policy is trained with advice, which no certificate covers; "" for without.
     """
 
     markets: tuple[int, ...] = ()
     learner: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    advice: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.markets or self.learner)
+        return bool(self.markets or self.learner or self.advice)
 
 
 def missing(
@@ -94,6 +96,7 @@ def missing(
     markets: Sequence[PreparedMarket],
     config: EnvConfig,
     settings: TrainSettings,
+    advice: str = "",
 ) -> Missing:
     """Return what of a training lies outside a certificate's ranges.
 
@@ -104,6 +107,7 @@ def missing(
         markets: trained on, prepared under ``config``.
         config: the environment's rules.
         settings: the learner's.
+        advice: how the policy is trained with advice; "" for without.
     """
     covered, then = certificate["covered"], certificate["made"]["platform"]
     here = jax.default_backend() == then
@@ -124,7 +128,9 @@ def missing(
         reasons.append(_why_unseen(covered, [markets[number] for number in unseen], config))
     if other:
         reasons.append(f"learner: {', '.join(other)}")
-    return Missing(unseen, other, tuple(reasons))
+    if advice:
+        reasons.append(f"advice as {advice}")
+    return Missing(unseen, other, tuple(reasons), advice)
 
 
 def _why_unseen(

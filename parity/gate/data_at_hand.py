@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jax_port.data.data_loader import prepare
-from jax_port.ppo.fast.form import default_form
+from jax_port.ppo.fast.form import form_of
 from jax_port.ppo.settings import TrainSettings
 from markets import Bars, EnvConfig, InputError
 from parity.engine.verify import CheckResult
@@ -54,6 +54,9 @@ def prove_missing(
     if lacking.learner:
         on_progress("the learner")
         checks += check_structure(settings)
+    if lacking.advice:
+        on_progress(f"the learner with advice as {lacking.advice}")
+        checks += check_structure(settings, lacking.advice)
     bad = [check for check in checks if not check.passed]
     if bad:
         raise InputError(f"the two sides differ on {_place(bad[0])}; do not train on this port")
@@ -88,11 +91,15 @@ def check_markets(
     return checks
 
 
-def check_structure(settings: TrainSettings) -> list[CheckResult]:
+def check_structure(settings: TrainSettings, advice: str = "") -> list[CheckResult]:
     """Return the gate's checks of a learner of this structure, at sizes that take seconds.
 
     The structure is the training's; sizes and the numbers that are arguments of the compiled program
     are the gate's own, at which no decision hangs on rounding.
+
+    Args:
+        settings: of the training.
+        advice: how the policy is trained with advice, here with drawn answers; "" for without.
     """
     from parity.learner.suite import check_case
 
@@ -112,8 +119,9 @@ def check_structure(settings: TrainSettings) -> list[CheckResult]:
         layer_lr=settings.layer_lr,
     )
     units = sum(settings.network.pi) + sum(settings.network.vf)
-    case = LearnerCase("structure at hand", small, 1 if units > WIDE else 2)
-    return check_case(default_form(), case)
+    name = f"advice as {advice} at hand" if advice else "structure at hand"
+    case = LearnerCase(name, small, 1 if units > WIDE else 2, advice=advice)
+    return check_case(form_of(advice), case)
 
 
 def _place(check: CheckResult) -> str:

@@ -38,6 +38,7 @@ class LearnerCase:
         config: the environment's rules.
         action_spread, value_spread: factors on the heads of the fresh network.
         late: how late in a run both sides begin; None where they are fresh.
+        advice: how the policy is trained with drawn advice, "prior" or "columns"; "" for without.
     """
 
     name: str
@@ -47,6 +48,7 @@ class LearnerCase:
     action_spread: float = SPREAD
     value_spread: float = 1.0
     late: Late | None = None
+    advice: str = ""
 
     @property
     def bars(self) -> Bars:

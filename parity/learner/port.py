@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jax_port.data.advised_market import with_advice
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
@@ -39,6 +40,7 @@ from jax_port.ppo.train_ppo_jax import (
 from jax_port.ppo.update import init_learner_state
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
+from parity.learner.advice import drawn_advice
 from parity.learner.cases import LearnerCase
 from parity.learner.late import Late, LateState, late_state
 
@@ -90,8 +92,10 @@ def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, 
 
 def make_params(case: LearnerCase) -> EnvParams:
     """Return the port's environment of a case."""
-    market = stack([prepare(case.bars, case.config)])
-    return phase_of(case.config).make_params(market, case.config)
+    market = prepare(case.bars, case.config)
+    if case.advice:
+        market = with_advice(market, *drawn_advice(case.bars.session(case.config.session), case.advice))
+    return phase_of(case.config).make_params(stack([market]), case.config)
 
 
 def hyper_of(settings: TrainSettings) -> HyperParams:

@@ -18,20 +18,18 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import configure_logger
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from jax_port.export.sb3_rates import give_layer_rates
-from legacy_torch.env_phase1 import TradingEnvPhase1
-from legacy_torch.env_phase2 import TradingEnvPhase2
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase
 from parity.learner.late import LateState
+from parity.learner.led import ENVIRONMENTS, advised
 from parity.learner.port import Draws
 from parity.learner.sb3_settings import sb3_arguments
 
@@ -41,31 +39,6 @@ SELDOM = 10**9
 
 ROUNDING = 2e-6
 """How far apart two right programs may be in what a decision hangs on: about ten times what is seen."""
-
-
-class AstrayError(Exception):
-    """The two sides do not restart at the same steps, so the port's draws lead nowhere."""
-
-
-class _Led(TradingEnvPhase1):
-    """The reference, whose episodes begin where it is told."""
-
-    starts: deque[int]
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin at the next bar of the queue."""
-        if not self.starts:
-            raise AstrayError("the reference's episodes end where the port's go on")
-        return super().reset(seed=seed, options={"start_index": self.starts.popleft()})
-
-
-class _LedPhase2(_Led, TradingEnvPhase2):
-    """The reference of Phase 2, likewise."""
-
-
-ENVIRONMENTS = {1: _Led, 2: _LedPhase2}
 
 
 @dataclass
@@ -98,17 +71,19 @@ class Reference:
         first = ENVIRONMENTS[case.config.phase](case.bars, case.config)
         # Copies share the bars and their features, which nobody changes.
         self._envs = [copy(first) for _ in range(settings.n_envs)]
-        normalizer = VecNormalize(
-            DummyVecEnv([lambda env=env: env for env in self._envs]),  # type: ignore[misc]
+        worn, normalize, policy_class = advised(case, first, self._envs)
+        self.width = (first.observation_space.shape or (0,))[0]
+        normalizer = normalize(
+            DummyVecEnv([lambda env=env: env for env in worn]),  # type: ignore[misc]
             gamma=settings.gamma,
             norm_reward=settings.norm_reward,
         )
         self.normalizer: Any = normalizer  # whose statistics could be a dict's
-        self.unaided = RunningMeanStd(shape=first.observation_space.shape or ())
+        self.unaided = RunningMeanStd(shape=normalizer.observation_space.shape or ())
         arguments = sb3_arguments(settings)
         for name in ("learning_rate", "clip_range"):
             arguments[name] = _schedule(arguments[name], settings.anneal)
-        model = MaskablePPO("MlpPolicy", normalizer, **arguments)
+        model = MaskablePPO(policy_class, normalizer, **arguments)
         self.model: Any = give_layer_rates(model, settings.layer_lr)
         self.model.set_logger(configure_logger(0, None, "", False))
         with torch.no_grad():
@@ -314,7 +289,7 @@ class _Watch(BaseCallback):
         shape = buffer.rewards.shape
         names = ("log_probs", "values", "rewards", "advantages", "returns")
         self._table = {
-            "obs": buffer.observations.copy(),
+            "obs": buffer.observations[..., : self._reference.width].copy(),
             "masks": buffer.action_masks.reshape(*shape, -1) > 0.5,
             "actions": buffer.actions.reshape(shape).astype(np.int8),
             "episode_starts": buffer.episode_starts > 0.5,
@@ -339,14 +314,14 @@ class _Watch(BaseCallback):
         seen["went on after a rollout's last step"] += last - int(self.locals["dones"].sum())
 
     def _statistics(self) -> Fields:
-        normalizer = self._reference.normalizer
+        normalizer, own = self._reference.normalizer, slice(self._reference.width)
         obs, rewards = normalizer.obs_rms, normalizer.ret_rms
         return {
-            "obs mean": obs.mean.copy(),
-            "obs var": obs.var.copy(),
+            "obs mean": obs.mean[own].copy(),
+            "obs var": obs.var[own].copy(),
             "obs count": np.asarray(obs.count),
-            "float32 obs mean": self._reference.unaided.mean.copy(),
-            "float32 obs var": self._reference.unaided.var.copy(),
+            "float32 obs mean": self._reference.unaided.mean[own].copy(),
+            "float32 obs var": self._reference.unaided.var[own].copy(),
             "return var": np.asarray(rewards.var),
             "return count": np.asarray(rewards.count),
             "running returns": normalizer.returns.copy(),

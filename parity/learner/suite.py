@@ -130,7 +130,7 @@ def check_case(form: Form, case: LearnerCase) -> list[CheckResult]:
 def _check_form(
     form: Form, cases: Sequence[LearnerCase], decisions: bool = True
 ) -> Iterator[CheckResult]:
-    from parity.learner.reference import AstrayError
+    from parity.learner.led import AstrayError
 
     runs = []
     for case in cases:

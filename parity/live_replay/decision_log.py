@@ -88,6 +88,10 @@ class LiveLog:
         mask: bool (T, A).
         logits: float64 (T, A); NaN where nothing was decided.
         action: int64 (T,); -1 where nothing was decided.
+        advice: float64 (T, 3), chances of hold, buy and sell that the decision was fused with; NaN in
+            a log of a bare policy, and where nothing was decided.
+        confidence: float64 (T,), likewise.
+        asked: int64 (T,), minutes since 1970 at which the bar opened that was asked about; -1 for none.
         between: T + 1 entries; number t lies between the lines of bars t - 1 and t.
     """
 
@@ -108,6 +112,9 @@ class LiveLog:
     mask: NDArray[np.bool_]
     logits: NDArray[np.float64]
     action: NDArray[np.int64]
+    advice: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    asked: NDArray[np.int64]
     between: list[Between]
 
     def __len__(self) -> int:
@@ -117,6 +124,13 @@ class LiveLog:
     def decided(self) -> NDArray[np.bool_]:
         """Which bars something was decided on, (T,)."""
         return self.action >= 0
+
+    @property
+    def fusion(self) -> tuple[str, tuple[float, ...]] | None:
+        """What decisions were fused with: rule; weight, threshold, fade, most_age. None for bare."""
+        if self.header.get("fusion") is None:
+            return None
+        return self.header["fusion"], tuple(self.header["fusion_numbers"])
 
 
 def read_log(path: Path) -> LiveLog:
@@ -177,6 +191,11 @@ def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
         raise InputError(
             f"{path}: its header says no {', '.join(missing) or 'phase'}; copy the file again"
         )
+    if "fusion" in header:
+        numbers = header.get("fusion_numbers")
+        told = isinstance(numbers, list) and all(isinstance(x, int | float) for x in numbers)
+        if not isinstance(header["fusion"], str) or not told:
+            raise InputError(f"{path}: what its header says of the fusion is damaged; copy it again")
     own = {
         "features": list(FEATURES),
         "position": list(POSITION[: 5 if phase == 1 else 8]),
@@ -236,7 +255,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "logits": [None] * actions,
         "action": -1,
     }
+    silent: dict[str, Any] = {"advice": [None] * 3, "confidence": None, "asked": -1}
     made = entry if skipped is None else nothing
+    told = entry if skipped is None and "fusion" in header else silent
     mask = np.array(made["mask"], np.bool_)
     action = int(made["action"])
     if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
@@ -256,6 +277,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "mask": mask,
         "logits": _numbers(made["logits"], actions),
         "action": action,
+        "advice": _numbers(told["advice"], 3),
+        "confidence": _numbers([told["confidence"]], 1)[0],
+        "asked": int(told["asked"]),
     }
 
 

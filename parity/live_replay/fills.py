@@ -23,7 +23,7 @@ REASONS = {
 }
 """Why a trade was closed, by the name that NinjaTrader or the strategy gives the order."""
 
-BAR, FEATURE, EXIT, OBSERVATION, MASK, LOGITS, ACTION, ENTRY = range(8)
+BAR, FEATURE, EXIT, OBSERVATION, MASK, LOGITS, ADVICE, ACTION, ENTRY = range(9)
 """Causal order within a bar: an exit comes before what is seen at its close, an order's fill after."""
 
 
@@ -34,7 +34,7 @@ class Difference:
     Attributes:
         bar: number of the bar.
         order: place in the causal order within it.
-        stage: bar, feature, observation, mask, logits, action or fill.
+        stage: bar, feature, observation, mask, logits, advice, action or fill.
         name: of the value.
         live, offline: both values.
         apart: their distance; None where there is none.

@@ -24,7 +24,10 @@ from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.stages import in_float64
 from jax_port.ppo.policy import Policy, load_policy
 from markets import Bars, Contract, InputError
+from markets.advice.fusion import FusionSettings, Situation, fuse
 from parity.live_replay.decision_log import LiveLog
+
+NS_PER_MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,14 @@ class Seen:
     action: NDArray[np.int64]
 
 
-def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract]:
-    """Return the policy that made a log, and what it trades.
+def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract, FusionSettings | None]:
+    """Return the policy that made a log, what it trades, and what its decisions are fused with.
 
     Raises:
         InputError: there is no bundle, or it is not the log's.
     """
     manifest = read_manifest(folder)
-    if "fusion" in manifest:
-        raise InputError(
-            f"{folder}: its decisions are fused with a service's advice, which a log does not hold; "
-            "a replay takes logs of a bare policy"
-        )
+    fusion = FusionSettings.from_dict(manifest["fusion"]) if "fusion" in manifest else None
     path = folder / POLICY
     policy = load_policy(path)
     digest = file_digest(path)
@@ -91,7 +90,24 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract]:
                 f"{log.path}: its {name} is {log.header[name]!r} and the bundle's {value!r}; give the "
                 "strategy's own bundle with --bundle"
             )
-    return policy, contract
+    if log.fusion != _spoken(fusion):
+        raise InputError(
+            f"{log.path}: its decisions are {_words(log.fusion)} and the bundle's "
+            f"{_words(_spoken(fusion))}; give the strategy's own bundle with --bundle"
+        )
+    return policy, contract, fusion
+
+
+def _spoken(fusion: FusionSettings | None) -> tuple[str, tuple[float, ...]] | None:
+    """Return settings as a log's header tells them."""
+    if fusion is None:
+        return None
+    numbers = (fusion.weight, fusion.threshold, fusion.fade)
+    return fusion.rule, (*(float(np.float32(x)) for x in numbers), float(fusion.most_age))
+
+
+def _words(fusion: tuple[str, tuple[float, ...]] | None) -> str:
+    return "a bare policy's" if fusion is None else f"fused ({fusion[0]}, weight {fusion[1][0]:g})"
 
 
 def cut(bars: Bars, log: LiveLog, policy: Policy) -> tuple[Bars, str | None]:
@@ -127,10 +143,12 @@ class Offline:
         minute: int64 (T,), in New York.
         close: int64 (T,) ticks.
         distances: int64 (T, 3) ticks: stop, target, trail.
+        opened: int64 (T,), minutes since 1970.
     """
 
-    def __init__(self, policy: Policy, bars: Bars) -> None:
-        self.policy, self.config = policy, policy.config
+    def __init__(self, policy: Policy, bars: Bars, fusion: FusionSettings | None = None) -> None:
+        self.policy, self.config, self.fusion = policy, policy.config, fusion
+        self.opened = bars.timestamps_ns // NS_PER_MINUTE
         self.contract = bars.contract
         self.bars = bars.frame.to_numpy(np.float64)
         self.features = compute_features(bars)
@@ -188,8 +206,8 @@ class Offline:
         after = _manage(self._state(t, held), self._params, np.int32(action))
         return replace(held, stop=int(after.sl_price), trailing=bool(after.trailing))
 
-    def see(self, rows: NDArray[np.int64], held: list[Held]) -> Seen:
-        """Return what is seen and decided on bars, with the position held at each."""
+    def see(self, rows: NDArray[np.int64], held: list[Held], log: LiveLog) -> Seen:
+        """Return what is seen and decided on bars, with the position and the advice at each."""
 
         def column(name: str, dtype: Any = np.int32) -> NDArray[Any]:
             return np.array([getattr(trade, name) for trade in held], dtype)
@@ -200,7 +218,36 @@ class Offline:
         mask = np.asarray(_look(self._phase.action_masks, batch, self._params))
         found = in_float64(self.policy, obs, mask)
         position = obs[:, -self._phase.position_features :]
-        return Seen(position, mask, found["action_head"], found["action"].astype(np.int64))
+        logits, action = found["action_head"], found["action"].astype(np.int64)
+        if self.fusion is not None:
+            action = self._fused(self.fusion, rows, logits, mask, log)
+        return Seen(position, mask, logits, action)
+
+    def _fused(
+        self,
+        fusion: FusionSettings,
+        rows: NDArray[np.int64],
+        logits: NDArray[np.float64],
+        mask: NDArray[np.bool_],
+        log: LiveLog,
+    ) -> NDArray[np.int64]:
+        """Return the fused actions on bars, with the advice that a log tells of and its age."""
+        asked = log.asked[rows]
+        age = self.opened[rows] - asked - 1
+        left = fusion.freshness()
+        known = (asked >= 0) & (age >= 0) & (age <= fusion.most_age)
+        fresh = np.where(known, left[np.clip(age, 0, fusion.most_age)], np.float32(0))
+        count = len(rows)
+        given = Situation(
+            logits,
+            mask,
+            log.advice[rows],
+            log.confidence[rows],
+            fresh,
+            np.zeros(count, np.int32),
+            np.ones(count, np.float32),
+        )
+        return fuse(given, fusion).action.astype(np.int64)
 
     def _state(self, t: int, held: Held) -> Any:
         return _filled(

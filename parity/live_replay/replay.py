@@ -17,6 +17,7 @@ from jax_port.export.manifest import ACTIONS, POSITION
 from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
 from markets import Bars, InputError
+from markets.advice.fusion import FusionSettings
 from markets.bars import COLUMNS, FEATURES
 from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, FLOAT32, StageComparison
@@ -36,7 +37,13 @@ Stage = tuple[int, str, Tolerance, Sequence[str], Numbers, Numbers, Numbers]
 """Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
 
 
-def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0) -> dict[str, Any]:
+def replay_log(
+    log: LiveLog,
+    bars: Bars,
+    policy: Policy,
+    fill_ticks: float = 0.0,
+    fusion: FusionSettings | None = None,
+) -> dict[str, Any]:
     """Return a report, ready for JSON; its "verdict" is "same" or "different".
 
     Args:
@@ -44,15 +51,16 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
         bars: a file of the same market, before its session is cut; its contract is the bundle's.
         policy: of the log's bundle, from :func:`parity.live_replay.offline.open_bundle`.
         fill_ticks: how many ticks a fill may lie from the rules' own price.
+        fusion: of the bundle; the advice is the log's.
 
     Raises:
         InputError: log and bars don't belong together, or nothing was decided.
     """
     kept, unseen = cut(bars, log, policy)
-    offline = Offline(policy, kept)
+    offline = Offline(policy, kept, fusion)
     followed = follow(log, offline, fill_ticks)
     rows = np.flatnonzero(log.decided[: len(offline)])
-    seen = offline.see(rows, [followed.held[row] for row in rows]) if len(rows) else None
+    seen = offline.see(rows, [followed.held[row] for row in rows], log) if len(rows) else None
     stages = _stages(log, offline, followed, rows, seen)
     differences = [*followed.differences, *filter(None, map(_first, stages))]
     if unseen is not None:
@@ -95,6 +103,8 @@ def replay_log(log: LiveLog, bars: Bars, policy: Policy, fill_ticks: float = 0.0
             "last_line_cut_off": log.torn,
             "bars": len(log),
             "decisions": int(log.decided.sum()),
+            "fusion": None if fusion is None else fusion.to_dict(),
+            "with_advice": int((log.decided & (log.asked >= 0)).sum()),
             **{name: log.header[name] for name in ("symbol", "phase", "policy_sha256", "contracts")},
         },
         "data": {"source": bars.source, "sha256": bars.digest},
@@ -128,10 +138,12 @@ def _stages(
         names = ACTIONS[:actions]
         observed = log.observed[rows], seen.observed
         taken = log.action[rows, None], seen.action[:, None]
+        early = (log.asked[rows] < offline.opened[rows])[:, None]
         found += [
             (at.OBSERVATION, "observation", OBSERVED, POSITION[:position], rows, *observed),
             (at.MASK, "mask", EQUAL, names, rows, log.mask[rows], seen.mask),
             (at.LOGITS, "logits", FLOAT32, names, rows, log.logits[rows], seen.logits),
+            (at.ADVICE, "advice", EQUAL, ("asked before",), rows, early, np.ones_like(early)),
             (at.ACTION, "action", EQUAL, ("action",), rows, *taken),
         ]
     return found

@@ -127,6 +127,11 @@ def _ask_server(
     from markets.advice.store import open_store
 
     settings, prompt = chat_settings(given), prompt_settings(given)
+    if given["cutoff"] is None:
+        say(
+            "no --cutoff: the model may have read about these bars, so that no comparison on them will "
+            "count; give the last date that its training may hold"
+        )
     prices = Prices(given["prompt_price"], given["answer_price"])
     store = open_store(out, chat_about(view, settings, given), view.timestamps_ns)
     left = store.left(rows)

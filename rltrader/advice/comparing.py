@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,17 @@ from rltrader.consoles import say
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
     from jax_port.evaluation.advice.advised import Advised
+    from jax_port.evaluation.tasks import Played
     from jax_port.ppo.policy import Policy
+    from markets.advice.by_bar import AdviceUse
     from markets.advice.fusion import FusionSettings
+    from markets.advice.schedule import AdviceOnBars
 
 Command = Callable[..., None]
 RULES = ("weighted", "gated", "agreement", "veto", "alone")
 """Names of :data:`markets.advice.fusion.RULES`, without importing it."""
+RULE = "gated"
+"""Taken where none is given."""
 
 
 def advice_options(command: Command) -> Command:
@@ -29,14 +35,12 @@ def advice_options(command: Command) -> Command:
         click.option(
             "--advice",
             type=click.Path(path_type=Path),
-            help="Table of advice on these bars: play the fused policy, and compare.",
+            help="Table of advice on these bars: play the fused policy, or one trained with advice.",
         ),
         click.option(
             "--fusion",
             type=click.Choice(RULES),
-            default="gated",
-            show_default=True,
-            help="Rule by which advice and policy meet.",
+            help="Rule by which advice and policy meet; gated by default.",
         ),
         click.option(
             "--fusion-set",
@@ -65,24 +69,37 @@ def advice_options(command: Command) -> Command:
     return command
 
 
-def read_advised(market: PreparedMarket, policy: Policy, options: dict[str, Any]) -> Advised | None:
-    """Return what the policy is advised with; None without ``--advice``.
+def read_advised(
+    market: PreparedMarket, policy: Policy, options: dict[str, Any]
+) -> tuple[AdviceOnBars | None, Advised | None]:
+    """Return the table's answers on the bars, and what a policy is fused with; None without.
+
+    A policy that was trained with advice is fused with nothing: the answers are its own.
 
     Raises:
-        InputError: the table is of other bars, or a setting makes no sense.
+        InputError: the table is of other bars or of another advisor, or a setting makes no sense.
     """
     if options["advice"] is None:
-        return None
+        return None, None
+    from jax_port.data.advisor_view import view_of
     from jax_port.evaluation.advice.advised import Advised
-    from jax_port.evaluation.advice.data import view_of
     from markets.advice.schedule import lay
     from markets.advice.table import check_market, load_table
 
     table = load_table(options["advice"])
+    if policy.advice is not None:
+        policy.advice.check_table(table, options["advice"])
     check_market(table, view_of(market, policy.config), options["advice"])
     latency = options["latency"]
     bars = lay(table, market.timestamps_ns, None if latency is None else 1000 * latency)
-    return Advised(bars, fusion_settings(options["fusion"], options["fusion_set"]))
+    if policy.advice is None:
+        return bars, Advised(bars, fusion_settings(options["fusion"] or RULE, options["fusion_set"]))
+    if options["fusion"] or options["fusion_set"]:
+        raise InputError(
+            f"the policy was trained with advice as {policy.advice.way} and is fused with nothing "
+            "more; leave out --fusion and --fusion-set"
+        )
+    return bars, None
 
 
 def fusion_settings(rule: str, changes: Sequence[str]) -> FusionSettings:
@@ -114,43 +131,42 @@ def _number(text: str, value: str, kind: type) -> Any:
         raise InputError(f"--fusion-set {text}: give a number") from None
 
 
-def compare(
-    policy: Policy,
-    path: Path,
-    market: PreparedMarket,
-    advised: Advised,
-    rows: Any,
-    options: dict[str, Any],
-    out: Path,
-) -> None:
+def compare(played: Played, options: dict[str, Any], out: Path) -> None:
     """Play every arm on the same days and write the comparison beside the evaluation."""
     from jax_port.evaluation.advice import report
-    from jax_port.evaluation.advice.comparison import make_arms, play_arms
+    from jax_port.evaluation.advice.comparison import make_arms, make_own_arms, play_arms
     from jax_port.ppo.policy import load_policy
     from markets.advice.table import TABLE, load_table
 
-    paths = [path, *options["also"]]
-    policies = [policy, *_others(options["also"], policy, load_policy)]
-    arms = make_arms(advised.settings)
+    policy, use, laid = played.policy, played.policy.advice, played.laid
+    assert laid is not None
+    load = partial(load_policy, advised=use is not None)
+    policies = [policy, *_others(options["also"], policy, load)]
+    judged: FusionSettings | AdviceUse
+    if use is None:
+        assert played.advised is not None
+        judged = played.advised.settings
+        arms = make_arms(judged)
+    else:
+        judged, arms = use, make_own_arms(use)
     with progress_bar("comparing", "arms") as bar:
         task = bar.add_task("", total=len(arms))
-        played, days = play_arms(
-            arms, policies, market, advised.bars, rows, lambda: bar.update(task, advance=1)
+        made, days = play_arms(
+            arms, policies, played.market, laid, played.rows, lambda: bar.update(task, advance=1)
         )
     place = options["advice"]
-    file = place / TABLE if place.is_dir() else place
     values = report.to_values(
         arms,
-        played,
+        made,
         days,
         load_table(place),
-        file,
-        advised.settings,
-        paths,
-        market,
+        place / TABLE if place.is_dir() else place,
+        judged,
+        [played.policy_path, *options["also"]],
+        played.market,
         options["tried"],
     )
-    report.write(out, values, played, days)
+    report.write(out, values, made, days)
     found = report.verdict(values)
     say(f"{found.sign} {found.headline} {found.reason}")
     say(f"comparison: {out / 'advice.html'}")
@@ -159,6 +175,11 @@ def compare(
 def _others(paths: Sequence[Path], policy: Policy, load: Callable[[Path], Policy]) -> list[Policy]:
     others = [load(path) for path in paths]
     for path, other in zip(paths, others, strict=True):
+        if other.advice != policy.advice:
+            raise InputError(
+                f"{path}: trained with other advice than the first policy; give policies that differ "
+                "in their seed alone"
+            )
         if other.config != policy.config:
             raise InputError(
                 f"{path}: trained in another environment than the first policy; give policies that "

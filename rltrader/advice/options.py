@@ -30,8 +30,8 @@ def read_view(bars: BarOptions, session: str) -> MarketView:
     Raises:
         InputError: they cannot be read or used.
     """
+    from jax_port.data.advisor_view import view_of
     from jax_port.data.data_loader import load
-    from jax_port.evaluation.advice.data import view_of
     from markets import EnvConfig
 
     config = EnvConfig.phase1(session=session)

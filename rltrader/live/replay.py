@@ -55,8 +55,8 @@ def replay(
     from parity.live_replay.offline import open_bundle
     from parity.live_replay.replay import replay_log
 
-    policy, contract = open_bundle(folder, live)
-    report = replay_log(live, bars.read(contract), policy, fill_ticks)
+    policy, contract, fusion = open_bundle(folder, live)
+    report = replay_log(live, bars.read(contract), policy, fill_ticks, fusion)
     if out is not None:
         from parity.live_replay.page import write_report
 

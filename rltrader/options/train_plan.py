@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
+from rltrader.advice.training import remark, with_tables
 from rltrader.options.agents import read_agents
 from rltrader.options.bars import BarOptions
 from rltrader.options.environment import environment
@@ -45,10 +46,10 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
             chosen[part] = hidden_sizes(part, options[part])
     chosen["layer_lr"] = _layer_lr(options["layer_factors"], options["freeze"])
     settings = TrainSettings().override(**chosen)
-    data = _data(bars, options, first)
+    data = with_tables(_data(bars, options, first), options)
     calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
     config = environment(options["phase"], options["overrides"])
-    require_training_memory(settings, config, options["seeds"] or 1, calls)
+    require_training_memory(settings, config, options["seeds"] or 1, calls, data.columns)
     agents = _agents(options["seeds"], options["agents"])
     return Plan(
         settings=settings,
@@ -89,6 +90,8 @@ def prove(plan: Plan, options: Mapping[str, Any], console: Console) -> Proof:
         console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
     else:
         console.print(_strength(proof), style="green")
+    if told := remark(plan.data):
+        console.print(told, style="yellow")
     return proof
 
 

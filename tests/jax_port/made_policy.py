@@ -20,7 +20,7 @@ def make_policy(
 ) -> Policy:
     """Return a policy with normal weights and logits about ``spread`` apart; NumPy compiles nothing."""
     phase = phase_of(config)
-    size = config.window_size * 11 + phase.position_features
+    size = config.window_size * market.features.shape[1] + phase.position_features
     rng = np.random.default_rng(seed)
 
     def fill(leaf: jax.ShapeDtypeStruct) -> np.ndarray:

@@ -139,6 +139,7 @@ def test_advice_of_a_service_is_fused(checker: Path, bundle: Path) -> None:
         assert view.features[-20:] == pytest.approx(
             market.features[row - 19 : row + 1], rel=1e-5, abs=1e-4
         )
+    assert {view.position for view in seen} == {"none"}  # this program opens no trade
     advised = found.advice[found.fresh > 0]
     answers = [ask_rules(view) for view in seen]
     chances = np.array([[answer.hold, answer.buy, answer.sell] for answer in answers])

@@ -19,15 +19,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from jax_port.data.advised_market import with_advice, without_answers
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
 from jax_port.evaluation.metrics import daily
 from jax_port.ppo.policy import Policy
-from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import MOST_AGE, RULES, FusionSettings
 from markets.advice.schedule import AdviceOnBars
 
 BARE, ALONE, FUSED, SETTING, NULL = "bare", "alone", "fusion", "setting", "null"
+OWN = "trained with advice"
+"""Name of the arm in which a policy has the advice that it was trained with."""
 BLOCK_DAYS = 5
 RESAMPLES = 4000
 LEAST_SEEDS = 5
@@ -42,7 +46,7 @@ class Arm:
     Attributes:
         name: in words.
         kind: "bare", "alone", "fusion", "setting" (a fusion with one setting changed) or "null".
-        settings: None for the bare policy.
+        settings: of a fusion; None for none.
         null: "shuffled" or "random" advice; "" for the table's own.
         seed: of the null.
     """
@@ -53,13 +57,23 @@ class Arm:
     null: str = ""
     seed: int = 0
 
+    def answers(self, bars: AdviceOnBars) -> AdviceOnBars:
+        """Return what this arm's advisor says: the table's answers, or a null's."""
+        if not self.null:
+            return bars
+        return bars.shuffled(self.seed) if self.null == "shuffled" else bars.random(self.seed)
+
     def advised(self, bars: AdviceOnBars) -> Advised | None:
-        """Return what this arm's policy is advised with."""
-        if self.settings is None:
-            return None
-        if self.null:
-            bars = bars.shuffled(self.seed) if self.null == "shuffled" else bars.random(self.seed)
-        return Advised(bars, self.settings)
+        """Return what this arm's policy is fused with."""
+        return None if self.settings is None else Advised(self.answers(bars), self.settings)
+
+    def told(self, market: PreparedMarket, bars: AdviceOnBars, use: AdviceUse | None) -> PreparedMarket:
+        """Return the bars as this arm's policy sees them, which was trained with advice or without."""
+        if use is None:
+            return market
+        if self.kind == BARE:
+            return without_answers(market, use.way)
+        return with_advice(market, self.answers(bars), use)
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,22 @@ def make_arms(settings: FusionSettings, null_seeds: int = LEAST_SEEDS) -> list[A
     return arms
 
 
+def make_own_arms(use: AdviceUse, null_seeds: int = LEAST_SEEDS) -> list[Arm]:
+    """Return the arms of a policy that was trained with advice, which is what is judged.
+
+    Its bare policy is itself with an advisor that never answers; the advisor alone is asked every bar.
+    """
+    alone = FusionSettings(
+        "alone", 1.0, every=1, cooldown=0, fade=use.settings.fade, most_age=use.settings.most_age
+    )
+    arms = [Arm("bare policy", BARE), Arm("advisor alone", ALONE, alone), Arm(OWN, FUSED)]
+    for null in ("shuffled", "random"):
+        arms += [
+            Arm(f"{null} advice, seed {seed}", NULL, None, null, seed) for seed in range(null_seeds)
+        ]
+    return arms
+
+
 def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
     """Return what is changed of the settings, one at a time, by what it is called."""
     changes: dict[str, dict[str, Any]] = {
@@ -112,9 +142,13 @@ def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
         "not asked at entries": {"at_entries": False},
         "no cooldown": {"cooldown": 0},
         "no fading": {"fade": 0.0},
+        "dropped after a bar": {"most_age": 0},
     }
     if settings.rule == "gated":
         changes["no threshold"] = {"threshold": 0.0}
+    if settings.rule == "veto":
+        changes["no veto after losses"] = {"most_losses": MOST_AGE}
+        changes["no veto near the floor"] = {"least_left": 0.0}
     return changes
 
 
@@ -130,7 +164,7 @@ def play_arms(
 
     Args:
         arms: from :func:`make_arms`.
-        policies: of one configuration.
+        policies: of one configuration, and trained with advice in the same way or without.
         market: prepared with it.
         bars: answers, laid on the market.
         rows: bars to start at; the first of each day is taken.
@@ -140,8 +174,8 @@ def play_arms(
     made: dict[str, Played] = {}
     days: list[date] = []
     for arm in arms:
-        advised = arm.advised(bars)
-        results = [evaluate(policy, market, rows=starts, advice=advised) for policy in policies]
+        advised, told = arm.advised(bars), arm.told(market, bars, policies[0].advice)
+        results = [evaluate(policy, told, rows=starts, advice=advised) for policy in policies]
         days = [stamp.date() for stamp in pd.DatetimeIndex(daily(results[0])["day"])]
         made[arm.name] = _played(results)
         on_arm()

@@ -21,6 +21,7 @@ from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.advice.comparison import (
     ALONE,
     BARE,
+    FUSED,
     LEAST_SEEDS,
     NULL,
     Arm,
@@ -30,6 +31,7 @@ from jax_port.evaluation.advice.comparison import (
     holm,
 )
 from jax_port.runs.run import made_with
+from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from markets.advice.table import AdviceTable
 
@@ -45,7 +47,7 @@ def to_values(
     days: Sequence[date],
     table: AdviceTable,
     table_path: Path,
-    settings: FusionSettings,
+    settings: FusionSettings | AdviceUse,
     policies: Sequence[Path],
     market: PreparedMarket,
     tried: int = 0,
@@ -55,7 +57,7 @@ def to_values(
     Args:
         arms, played, days: see :func:`jax_port.evaluation.advice.comparison.play_arms`.
         table, table_path: the advice and its file.
-        settings: the fusion that is judged.
+        settings: the fusion that is judged, or how the policies were trained with advice.
         policies: files of the policies.
         market: the bars.
         tried: more fusions that were tried elsewhere on these days.
@@ -66,6 +68,7 @@ def to_values(
     judged = [row for row in rows if row["kind"] not in (BARE, NULL)]
     for row, p in zip(judged, holm([row["p"] for row in judged], tried), strict=True):
         row["p_corrected"] = p
+    judged_arm = _judged(arms, settings)
     values = {
         "format": 1,
         "units": "US dollars a New York day, one episode a day, after commission and slippage",
@@ -76,7 +79,9 @@ def to_values(
             "about": msgspec.to_builtins(table.about),
             "totals": table.totals(),
         },
-        "settings": settings.to_dict(),
+        "settings": _plain(settings),
+        "trained_with": settings.to_dict() if isinstance(settings, AdviceUse) else None,
+        "judged": judged_arm,
         "policies": [{"path": str(path), "sha256": file_digest(path)} for path in policies],
         "data": {
             "source": market.source,
@@ -91,7 +96,7 @@ def to_values(
         "tried": len(judged) + tried,
         "arms": rows,
         "before": _rows_before(arms, played, ~unseen) if unseen.any() and not unseen.all() else [],
-        "nulls": _nulls(rows, settings),
+        "nulls": _nulls(rows, judged_arm),
     }
     return dict(finite(values))
 
@@ -127,13 +132,23 @@ def _rows_before(
     return [_row(arm, played, chosen) for arm in arms if arm.kind != NULL]
 
 
-def _nulls(rows: Sequence[Values], settings: FusionSettings) -> list[dict[str, Any]]:
+def _judged(arms: Sequence[Arm], settings: FusionSettings | AdviceUse) -> str:
+    """Return the name of the arm that the verdict is on."""
+    if isinstance(settings, AdviceUse):
+        return next(arm.name for arm in arms if arm.kind == FUSED)
+    return "advisor alone" if settings.rule == "alone" else settings.rule
+
+
+def _plain(settings: FusionSettings | AdviceUse) -> dict[str, Any]:
+    """Return the settings that count."""
+    if isinstance(settings, FusionSettings):
+        return settings.to_dict()
+    return {"as": settings.way, **settings.used()}
+
+
+def _nulls(rows: Sequence[Values], judged: str) -> list[dict[str, Any]]:
     """Return, of each kind of null, its gains and how many the real advice does not beat."""
-    real = (
-        next(row["gain"] for row in rows if row["name"] == settings.rule)
-        if (settings.rule != "alone")
-        else next(row["gain"] for row in rows if row["kind"] == ALONE)
-    )
+    real = next(row["gain"] for row in rows if row["name"] == judged)
     made = []
     for null in ("shuffled", "random"):
         gains = [row["gain"] for row in rows if row["null"] == null]
@@ -153,9 +168,7 @@ def _nulls(rows: Sequence[Values], settings: FusionSettings) -> list[dict[str, A
 
 def judged_row(values: Values) -> Values:
     """Return the row of the fusion that is judged."""
-    rule = values["settings"]["rule"]
-    name = "advisor alone" if rule == "alone" else rule
-    found: Values = next(row for row in values["arms"] if row["name"] == name)
+    found: Values = next(row for row in values["arms"] if row["name"] == values["judged"])
     return found
 
 
@@ -166,6 +179,9 @@ def verdict(values: Values) -> Verdict:
     made = "gained" if amount > 0 else "lost" if amount < 0 else "changed nothing against"
     rest = f" {dollars(abs(amount))} a day on" if amount else ""
     headline = f"Fused ({row['name']}), the policy {made}{rest} the bare policy."
+    if values["trained_with"]:
+        way = values["trained_with"]["as"]
+        headline = f"With its advice (as {way}), the policy {made}{rest} itself without answers."
     if not data["after_cutoff"]:
         cutoff = values["advice"]["about"]["cutoff"]
         known = f"is {cutoff}" if cutoff else "is unknown"
@@ -212,6 +228,7 @@ def render(values: Values) -> str:
         title: [row for row in values["arms"] if row["kind"] in kinds]
         for title, kinds in groups.items()
     }
+    tables = {title: rows for title, rows in tables.items() if rows}
     page = templates("jax_port.evaluation").get_template("advice.html.j2")
     return page.render(v=values, verdict=verdict(values), tables=tables, judged=judged_row(values))
 

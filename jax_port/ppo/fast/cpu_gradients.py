@@ -17,6 +17,7 @@ from jax_port.ppo.fast.microbatch import choices_first, chunk_size, in_chunks, v
 from jax_port.ppo.gae import standardize
 from jax_port.ppo.losses import Batch, LossTerms, clipped_values
 from jax_port.ppo.networks import Network, Params, entropy, log_prob, masked_log_probs
+from jax_port.ppo.prior import shifted
 from jax_port.ppo.settings import HyperParams
 from jax_port.ppo.update import GatherFn, GradientFn
 
@@ -68,7 +69,8 @@ def policy_sums(
         counted: bool (B,), False where a transition only fills up the batch.
         hyper: clip_range and ent_coef.
     """
-    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)
+    logits = shifted(network.policy(params, batch.obs), batch.prior)
+    log_probs = masked_log_probs(logits, batch.masks)
     change = log_prob(log_probs, batch.actions) - batch.log_probs
     ratio = jnp.exp(change)
     clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)

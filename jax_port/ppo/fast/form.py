@@ -20,6 +20,15 @@ of which the host must wait for; it runs on a CPU too, where it is slower.
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
+def form_of(advice: str) -> Form:
+    """Return the form in which a policy is trained with advice; the GPU's knows no prior.
+
+    Args:
+        advice: "prior", "columns", or "" for without.
+    """
+    return "cpu" if advice == "prior" else default_form()
+
+
 def default_form() -> Form:
     """Return the form for the device that JAX uses by default."""
     return "cpu" if jax.default_backend() == "cpu" else "gpu"

@@ -56,14 +56,13 @@ class PromptSettings:
         return f"1-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def question(view: MarketView, row: int, settings: PromptSettings, position: str = "") -> str:
+def question(view: MarketView, row: int, settings: PromptSettings) -> str:
     """Return the text of a question about a bar that has just closed.
 
     Args:
-        view: the market; nothing after ``row`` is read.
+        view: the market, and the position where it is asked live; nothing after ``row`` is read.
         row: number of the bar.
         settings: how it is written.
-        position: state of the account, where the question is asked live.
     """
     first = max(0, row - settings.bars + 1)
     shown = slice(first, row + 1)
@@ -92,7 +91,7 @@ def question(view: MarketView, row: int, settings: PromptSettings, position: str
         ]
         indicators = {name: newest[name] for name in _SHOWN}
     units = " in basis points from the newest close, volume in means" if settings.masked else ""
-    told = [f"position: {position}"] if position else []
+    told = [f"position: {view.position}"] if view.position else []
     return "\n".join(
         [
             *head,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import prepare
-from jax_port.evaluation.advice.data import view_of
 from markets import EnvConfig
 from markets.advice.view import MarketView
 from markets.synthetic.pattern import pattern_bars

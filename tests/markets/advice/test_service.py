@@ -9,11 +9,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
-from markets.advice.service import AdviceService, ask_rules
+from markets.advice.service import AdviceService, LiveQuestion, ask_rules, view_of
 from markets.advice.view import MarketView
 
 
@@ -93,3 +95,26 @@ def test_bad_questions_are_refused(
 def test_what_is_no_question_is_refused(address: str) -> None:
     assert post(address, b"[" * 10_000)[0] == 400
     assert post(address.replace("/ask", "/other"), b"{}")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("position", "words"),
+    [
+        ([0, 1, 0, 0, 0], "none"),
+        ([1, 0.999, 1.5, 3.25, 0.05], "long, +10.0 basis points since its entry, stop 1.5 ATR"),
+        ([-1, 0.999, 1.5, 3.25, 0.05], "short, -10.0 basis points since its entry"),
+    ],
+)
+def test_a_question_tells_of_the_position(view: MarketView, position: list[float], words: str) -> None:
+    asked = {**message(view, 400), "position": position}
+    found = view_of(msgspec.json.decode(json.dumps(asked), type=LiveQuestion))
+    assert found.position.startswith(words)
+    assert f"position: {words}" in question(found, len(found) - 1, PromptSettings())
+    without = view_of(msgspec.json.decode(json.dumps(message(view, 400)), type=LiveQuestion))
+    assert "position" not in question(without, len(without) - 1, PromptSettings())
+
+
+def test_a_position_that_is_none_is_refused(address: str, view: MarketView) -> None:
+    code, body = post(address, json.dumps({**message(view, 400), "position": [1, 2]}).encode())
+    assert code == 400
+    assert b"position" in body

@@ -116,3 +116,11 @@ def test_a_structure_says_all_that_its_program_depends_on() -> None:
     assert len({tuple(one.items()) for one in [plain, *seen]}) == len(changes) + 1
     unmoved = aspects_of(replace(SETTINGS, learning_rate=0.1, seed=3, gamma=0.9))
     assert unmoved == plain
+
+
+def test_advice_is_covered_by_no_certificate(certificate: dict[str, Any]) -> None:
+    markets = [prepare(bars, CONFIG) for bars in DATA.bars()]
+    found = missing(certificate, markets, CONFIG, SETTINGS, "columns")
+    assert found
+    assert (found.markets, found.learner, found.advice) == ((), (), "columns")
+    assert found.reasons == ("advice as columns",)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jax_port.data import data_loader
+from jax_port.ppo import minibatches
 from jax_port.ppo.optimizer import layer_lr
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig, InputError
@@ -65,3 +66,20 @@ def test_a_fault_in_a_structure_stops_the_training(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(layer_lr, "factors", lambda params, rates: true(params, ()))
     with pytest.raises(InputError, match="the two sides differ on structure at hand"):
         _prove(lacking, settings)
+
+
+@pytest.mark.slow
+def test_a_training_with_advice_is_proved_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = Missing((), (), ("advice as prior",), "prior")
+    port.traced_program.cache_clear()
+    told = _prove(lacking)
+    assert told["because"] == ["advice as prior"]
+    assert told["checks"] == 2
+    true = minibatches.prior_at
+    monkeypatch.setattr(minibatches, "prior_at", lambda *given: 0.99 * true(*given))
+    port.traced_program.cache_clear()
+    try:
+        with pytest.raises(InputError, match="the two sides differ on advice as prior at hand"):
+            _prove(lacking)
+    finally:
+        port.traced_program.cache_clear()

@@ -111,7 +111,7 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
         (["--fusion-set", "at_entries=maybe"], "true or false"),
         (["--also", "other.safetensors"], "another environment"),
         (["--also", "absent.safetensors"], "no such file"),
-        (["--seconds", "ES.csv"], "judged apart"),
+        (["--seconds", "ES.csv"], "bars of 60 s; give one-second bars as the seconds"),
     ],
 )
 def test_bad_input_ends_in_a_sentence(

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from jax_port.data.advised_market import with_advice, without_answers
+from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.data.seconds_loader import prepare_seconds
 from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.evaluation.advice.advised import Advised
-from jax_port.evaluation.advice.data import view_of
 from jax_port.evaluation.evaluate import Evaluation, evaluate
+from jax_port.evaluation.intrabar import evaluate_both
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import RULES, FusionSettings
 from markets.advice.rules import RulesAdvisor
 from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
-from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.bars import second_bars, synthetic_bars
 from tests.jax_port.made_policy import make_policy, one_action_policy
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
@@ -26,9 +31,12 @@ START = 200
 """A bar at which an episode may start, and at which no question of the schedule falls but its own."""
 
 
+BARS = synthetic_bars("ES", days=3, seed=5, start="2025-01-02")
+
+
 @pytest.fixture(scope="module")
 def market() -> PreparedMarket:
-    return prepare(synthetic_bars("ES", days=3, seed=5, start="2025-01-02"), CONFIG)
+    return prepare(BARS, CONFIG)
 
 
 def table(
@@ -162,3 +170,54 @@ def test_advice_on_other_bars_is_refused(market: PreparedMarket) -> None:
     short = replace(bars, minute=bars.minute[:-1])
     with pytest.raises(InputError, match="advice on"):
         alone(market, short)
+
+
+def trained(way: str, **settings: Any) -> AdviceUse:
+    made = FusionSettings("weighted", **settings)
+    return AdviceUse(way, made, "chat", "made", "", "", "never")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_policy_trained_with_advice_decides_by_what_is_known(
+    market: PreparedMarket, way: str
+) -> None:
+    use, bars = trained(way, weight=4.0), rules(market)
+    told = with_advice(market, bars, use)
+    policy = replace(make_policy(told, CONFIG), advice=use)
+    starts = market.starts[::50]
+    played = evaluate(policy, told, rows=starts)
+    silent = evaluate(policy, without_answers(market, use.way), rows=starts)
+    assert not same(played, silent)
+    cut = START + 20
+    later = replace(bars, advice=bars.advice.copy())
+    later.advice[cut:] = later.advice[cut:, [0, 2, 1]]
+    first, second = (
+        evaluate(policy, with_advice(market, one, use), rows=[START]).equity["position"]
+        for one in (bars, later)
+    )
+    assert first[: cut - START + 2].equals(second[: cut - START + 2])
+
+
+def test_without_answers_a_prior_leaves_the_bare_policy(
+    market: PreparedMarket, bare: Evaluation
+) -> None:
+    use = trained("prior", weight=4.0)
+    policy = replace(make_policy(market, CONFIG), advice=use)
+    assert same(evaluate(policy, without_answers(market, "prior"), rows=market.starts[::50]), bare)
+
+
+def test_advice_weighs_the_same_where_every_second_is_looked_at(market: PreparedMarket) -> None:
+    seconds = prepare_seconds(BARS, second_bars(BARS, seed=1), CONFIG)
+    advised = Advised(rules(market), FusionSettings("weighted", weight=5.0))
+    policy, starts = make_policy(market, CONFIG), market.starts[::50]
+    both = evaluate_both(policy, market, seconds, rows=starts, advice=advised)
+    assert same(both.minute, evaluate(policy, market, rows=starts, advice=advised))
+    minute, second = both.minute.advised, both.second.advised
+    assert minute is not None
+    assert second is not None
+    assert minute["changed"].sum() > 0
+    # Seconds only end an episode sooner: until then the questions and decisions are the same.
+    whole = both.minute.episodes["steps"] == both.second.episodes["steps"]
+    assert whole.any()
+    assert minute[whole].equals(second[whole])
+    assert (both.second.episodes["steps"] <= both.minute.episodes["steps"]).all()

@@ -17,7 +17,9 @@ from jax_port.evaluation.advice.comparison import (
     gain,
     holm,
     make_arms,
+    make_own_arms,
 )
+from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import RULES, FusionSettings
 
 DAYS = [date(2025, 1, 1) + timedelta(days=n) for n in range(60)]
@@ -88,3 +90,13 @@ def test_every_rule_every_setting_and_the_nulls_are_arms() -> None:
     assert len(set(names)) == len(names)
     assert {arm.settings.rule for arm in arms if arm.settings} == set(RULES)
     assert sum(arm.kind == NULL for arm in arms) == 2 * LEAST_SEEDS
+
+
+def test_a_policy_trained_with_advice_is_judged_against_itself_and_its_nulls() -> None:
+    use = AdviceUse("columns", FusionSettings(fade=0.2), "chat", "m", "1", "", "never")
+    arms = make_own_arms(use)
+    assert [arm.kind for arm in arms[:3]] == ["bare", "alone", "fusion"]
+    assert sum(arm.kind == NULL for arm in arms) == 2 * LEAST_SEEDS
+    assert all(arm.settings is None for arm in arms if arm.kind != "alone")
+    assert arms[1].settings is not None
+    assert arms[1].settings.fade == 0.2

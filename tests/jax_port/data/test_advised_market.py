@@ -1,0 +1,51 @@
+"""Bars with advice on them: the right rows of it, and a digest that says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jax_port.data.advised_market import with_advice, without_answers
+from jax_port.data.data_loader import prepare, stack
+from markets import EnvConfig, InputError
+from markets.advice.by_bar import columns, prior
+from markets.synthetic.bars import synthetic_bars
+from parity.learner.advice import drawn_advice
+
+CONFIG = EnvConfig.phase1(max_episode_bars=30)
+BARS = synthetic_bars("ES", days=3, seed=3)
+MARKET = prepare(BARS, CONFIG)
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_cut_market_has_the_advice_of_its_own_bars(way: str) -> None:
+    laid, use = drawn_advice(BARS.session(CONFIG.session), way)
+    keep = np.zeros(len(BARS), bool)
+    keep[len(BARS) // 3 :] = True
+    cut = prepare(BARS.select(keep), CONFIG)
+    whole, part = with_advice(MARKET, laid, use), with_advice(cut, laid, use)
+    made = (prior if way == "prior" else columns)(laid, use.settings)
+    first = len(MARKET) - len(cut)
+    assert first > 0
+    found = part.prior if way == "prior" else part.features[:, 11:]
+    assert found is not None
+    assert (found == made[first:]).all()
+    assert len({MARKET.digest, cut.digest, whole.digest, part.digest}) == 4
+    if way == "columns":
+        assert np.array_equal(whole.features[:, :11], MARKET.features, equal_nan=True)
+    data = stack([whole, replace(part, advised=way)])
+    assert data.features.shape == (len(MARKET) + len(cut), 15 if way == "columns" else 11)
+    assert (data.prior is None) == (way == "columns")
+
+
+def test_an_advisor_that_never_answers_leaves_nothing() -> None:
+    assert not np.asarray(without_answers(MARKET, "prior").prior).any()
+    assert not without_answers(MARKET, "columns").features[:, 11:].any()
+
+
+def test_advice_on_other_bars_is_refused() -> None:
+    laid, use = drawn_advice(synthetic_bars("ES", days=1, seed=3).session("rth"), "prior")
+    with pytest.raises(InputError, match="are not among"):
+        with_advice(MARKET, laid, use)

@@ -1,0 +1,120 @@
+"""Advice of a training: read with its bars, carried by the policy, refused where it does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jax_port.data.advisor_view import view_of
+from jax_port.data.data_loader import prepare
+from jax_port.evaluation.evaluate import evaluate
+from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import run as runs
+from jax_port.runs.training_advice import TrainingAdvice, from_tables
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, InputError
+from markets.advice.fusion import FusionSettings
+from markets.advice.passes import run_rules
+from markets.advice.rules import RulesAdvisor
+from markets.advice.store import open_store
+from markets.advice.table import About, TableKey
+from tests.jax_port.made_policy import make_policy
+
+CONFIG = EnvConfig.phase1(max_episode_bars=30)
+SOURCE = Source("ES", kind="synthetic", days=4, seed=0)
+SETTINGS = TrainSettings(n_envs=4, n_steps=8, batch_size=16, n_epochs=1, total_timesteps=64).override(
+    pi=(8,), vf=(8,)
+)
+
+
+def make_table(place: Path, source: Source = SOURCE, model: str = RulesAdvisor.model) -> Path:
+    """Write what the rules say of every third bar of a market."""
+    view = view_of(prepare(source.read(), CONFIG), CONFIG)
+    key = TableKey(view.digest, RulesAdvisor.name, model, "")
+    store = open_store(place, About(key, view.symbol, len(view), "never"), view.timestamps_ns)
+    run_rules(store, view, RulesAdvisor(), view.rows(3))
+    store.collect()
+    return place
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_table(tmp_path_factory.mktemp("advice"))
+
+
+def advice(table: Path, way: str = "prior", **more: object) -> TrainingAdvice:
+    settings = FusionSettings("weighted", weight=2.0, **more)  # type: ignore[arg-type]
+    return from_tables(way, settings, [table], 1, None)
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_part_of_the_days_has_the_advice_on_the_whole(table: Path, way: str) -> None:
+    whole = TrainingData((SOURCE,), advice=advice(table, way))
+    days = [str(day) for day in np.unique(SOURCE.read().frame.index.date)]
+    part = replace(whole, first=days[2])
+    (all_of_it,), _ = whole.prepared(CONFIG)
+    (some,), (facts,) = part.prepared(CONFIG)
+    assert 0 < len(some) < len(all_of_it)
+    ours, theirs = (one.prior if way == "prior" else one.features[:, 11:] for one in (some, all_of_it))
+    assert ours is not None
+    assert theirs is not None
+    assert (ours == theirs[-len(some) :]).all()
+    assert facts["advice"]["bars"] == int((ours != 0).any(axis=1).sum()) > 100
+    assert TrainingData.from_dict(part.to_dict()) == part
+    assert "advice" not in TrainingData((SOURCE,)).to_dict()
+
+
+def test_what_does_not_fit_is_refused(table: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="1 tables of advice for 2 markets"):
+        from_tables("prior", FusionSettings(), [table], 2, None)
+    with pytest.raises(InputError, match="no shift of the logits"):
+        from_tables("prior", FusionSettings("agreement"), [table], 1, None)
+    other = TrainingData((replace(SOURCE, seed=1),), advice=advice(table))
+    with pytest.raises(InputError, match="that are not the"):
+        other.load(CONFIG)
+    stranger = make_table(tmp_path, model="other rules")
+    with pytest.raises(InputError, match="its model is 'other rules'"):
+        from_tables("prior", FusionSettings(), [table, stranger], 2, None)
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_policy_carries_its_advice_and_decides_nothing_without(
+    table: Path, tmp_path: Path, way: str
+) -> None:
+    data = TrainingData((SOURCE,), advice=advice(table, way))
+    (told,), _ = data.prepared(CONFIG)
+    bare = prepare(SOURCE.read(), CONFIG)
+    assert data.advice is not None
+    policy = replace(make_policy(told, CONFIG), advice=data.advice.use)
+    save_policy(tmp_path / "policy.safetensors", policy)
+    with pytest.raises(InputError, match=f"trained with advice .* as {way}"):
+        load_policy(tmp_path / "policy.safetensors")
+    again = load_policy(tmp_path / "policy.safetensors", advised=True)
+    assert again.advice == data.advice.use
+    with pytest.raises(InputError, match="these bars carry none"):
+        evaluate(again, bare)
+    with pytest.raises(InputError, match="was trained without advice"):
+        evaluate(make_policy(bare, CONFIG), told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_run_ends_in_a_policy_that_has_learnt_with_advice(
+    table: Path, tmp_path: Path, way: str
+) -> None:
+    data = TrainingData((SOURCE,), advice=advice(table, way))
+    plan = runs.Plan(SETTINGS, data, CONFIG, certificate="ungated")
+    assert runs.go_on(plan, tmp_path / "run", begin=True)
+    assert runs.read_plan(tmp_path / "run") == plan
+    policy = load_policy(tmp_path / "run" / "policy-0.safetensors", advised=True)
+    assert policy.advice == advice(table, way).use
+    assert policy.about["data"]["advice"]["cutoff"] == "never"
+    bare = replace(plan, data=TrainingData((SOURCE,)))
+    assert runs.go_on(bare, tmp_path / "bare", begin=True)
+    other = load_policy(tmp_path / "bare" / "policy-0.safetensors")
+    head = (one.params["params"]["action_head"]["bias"] for one in (policy, other))
+    assert (next(head) != next(head)).any()

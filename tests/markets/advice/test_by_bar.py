@@ -1,0 +1,110 @@
+"""Advice as arrays by bar: what a decision may know of it, and how old that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from markets import InputError
+from markets.advice.by_bar import AdviceUse, by_bar, columns, prior
+from markets.advice.fusion import FusionSettings, Situation, fuse
+from markets.advice.schedule import AdviceOnBars
+from markets.synthetic.bars import synthetic_bars
+from parity.learner.advice import drawn_advice
+
+BARS = synthetic_bars("ES", days=2, seed=3).session("rth")
+SETTINGS = FusionSettings("weighted", weight=2.0, fade=0.5, most_age=2)
+
+
+def laid(given: dict[int, int], count: int = 12, minutes: list[int] | None = None) -> AdviceOnBars:
+    """Return advice to buy, asked at some bars and known at the bars that they map to."""
+    advice = np.full((count, 3), 1 / 3, np.float32)
+    known = np.arange(1, count + 1)
+    for asked, at in given.items():
+        advice[asked] = (0.1, 0.9, 0.0)
+        known[asked] = at
+    has = np.isin(np.arange(count), list(given))
+    return AdviceOnBars(
+        advice,
+        np.where(has, 0.8, 0).astype(np.float32),
+        has,
+        known.astype(np.int32),
+        np.array(minutes or range(count), np.int32),
+    )
+
+
+def test_advice_acts_from_the_bar_at_which_it_is_known_and_fades() -> None:
+    assert by_bar(laid({3: 4}), SETTINGS).fresh.tolist() == [0, 0, 0, 0, 1, 0.5, 0.25, 0, 0, 0, 0, 0]
+    late = by_bar(laid({3: 6}), SETTINGS)
+    assert late.fresh.tolist() == [0] * 6 + [0.25, 0, 0, 0, 0, 0]
+    assert by_bar(laid({3: 12}), SETTINGS).fresh.any() == False  # noqa: E712
+    # A pause between two bars ages advice as minutes do.
+    paused = laid({3: 4}, minutes=[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12])
+    assert by_bar(paused, SETTINGS).fresh[4:7].tolist() == [0.5, 0.25, 0]
+
+
+def test_a_newer_answer_replaces_an_older_one_and_not_the_other_way_round() -> None:
+    found = by_bar(laid({3: 8, 5: 6}), SETTINGS)
+    assert found.row[4:10].tolist() == [-1, -1, 5, 5, 5, 5]
+
+
+def test_nothing_is_known_of_what_is_answered_later() -> None:
+    bars, use = drawn_advice(BARS, "prior")
+    cut = 300
+    after = bars.known > cut
+    other = replace(bars, advice=np.where(after[:, None], bars.advice[:, [0, 2, 1]], bars.advice))
+    for made in (prior, columns):
+        one, two = made(bars, use.settings), made(other, use.settings)
+        # A bar's columns are what is known at the next bar's decision.
+        last = cut + 1 if made is prior else cut
+        assert (one[:last] == two[:last]).all()
+        assert (one[last:] != two[last:]).any()
+
+
+def test_a_prior_is_the_shift_of_the_fusion() -> None:
+    bars, use = drawn_advice(BARS, "prior")
+    found, shift = by_bar(bars, use.settings), prior(bars, use.settings)
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(len(shift), 3)).astype(np.float32)
+    masks = np.ones(logits.shape, bool)
+    zeros = np.zeros(len(shift))
+    given = Situation(logits, masks, found.advice, found.confidence, found.fresh, zeros, zeros + 1)
+    alone = Situation(logits + shift, masks, found.advice, found.confidence, zeros, zeros, zeros + 1)
+    fused, shifted = (fuse(one, use.settings).probabilities for one in (given, alone))
+    assert np.abs(fused - shifted).max() < 1e-6
+    assert 0.1 < (shift != 0).any(axis=1).mean() < 0.9  # the gate holds some back
+
+
+def test_columns_hold_what_the_next_bar_knows() -> None:
+    bars, use = drawn_advice(BARS, "columns")
+    found, told = by_bar(bars, use.settings), columns(bars, use.settings)
+    assert told.shape == (len(BARS), 4)
+    assert (told[:-1, :3] == (found.advice * found.fresh[:, None])[1:]).all()
+    assert (told[:-1, 3] == (found.confidence * found.fresh)[1:]).all()
+    assert not told[-1].any()
+
+
+@pytest.mark.parametrize(
+    ("way", "settings", "words"),
+    [
+        ("prior", FusionSettings("veto"), "no shift of the logits"),
+        ("prior", FusionSettings("gated", weight=0.0), "weight above zero"),
+        ("oracle", FusionSettings(), "prior, columns"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(way: str, settings: FusionSettings, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        AdviceUse(way, settings, "chat", "m", "1", "", "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{}, {"as": 1}, {"settings": []}, {"settings": {"weight": 1}}, {"more": 1}, {"as": "oracle"}],
+)
+def test_a_damaged_use_is_refused(damage: dict[str, object]) -> None:
+    whole = AdviceUse("columns", SETTINGS, "chat", "m", "1", "", "2024-01-01").to_dict()
+    assert AdviceUse.from_dict(whole).to_dict() == whole
+    with pytest.raises(InputError):
+        AdviceUse.from_dict({**whole, **damage} if damage else {})

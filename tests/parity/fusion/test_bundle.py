@@ -1,0 +1,83 @@
+"""The fusion that a bundle carries is proved on every side, and a fault in one of them is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jax_port.data.data_loader import prepare
+from jax_port.export.manifest import read_manifest
+from markets import InputError
+from markets.advice.fusion import Fused, FusionSettings, Situation
+from parity.export_chain.comparison import Board
+from parity.export_chain.csharp import Checker, available, compile_checker
+from parity.export_chain.verify import Chain, prove_nothing_more
+from parity.fusion import bundle as proof
+from parity.fusion.bundle import prove_fusion
+from parity.fusion.sides import torch_side
+from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy
+
+SETTINGS = FusionSettings("weighted", weight=2.0)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "OBSERVATIONS", 500)
+    monkeypatch.setattr(proof, "DRAWN", 2000)
+
+
+def chain(tmp_path: Path, phase: int = 1, **fusion: object) -> Chain:
+    """Return the chain of a bundle that carries a fusion."""
+    folder = bundle(phase)
+    told = {**SETTINGS.to_dict(), **fusion}
+    checker = None
+    if available():
+        checker = Checker(compile_checker(tmp_path / "ParityCheck.exe"), folder, tmp_path)
+    return Chain(
+        Board(),
+        folder,
+        {**read_manifest(folder), "fusion": told},
+        made_policy(phase),
+        folder,
+        prepare(bars(), config_of(phase)),
+        tmp_path,
+        checker,
+    )
+
+
+def test_every_side_fuses_as_the_port_does(tmp_path: Path) -> None:
+    made = chain(tmp_path, 2)
+    found = prove_fusion(made)
+    assert made.board.first_divergence() is None
+    assert found is not None
+    assert found["settings"] == SETTINGS.to_dict()
+    assert found["changed"] > 0
+    hops = {one.hop for one in made.board.comparisons}
+    assert {"fusion, PyTorch", "fusion, ONNX Runtime", "fusion, PyTorch program (.pt2)"} <= hops
+    assert not available() or {"fusion, C#", "fusion alone, C#"} <= hops
+
+
+def test_a_planted_fault_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(given: Situation, settings: FusionSettings) -> Fused:
+        return torch_side(given, replace(settings, weight=settings.weight * 1.001))
+
+    monkeypatch.setattr(proof, "torch_side", faulty)
+    made = chain(tmp_path)
+    prove_fusion(replace(made, checker=None))
+    assert made.board.first_divergence("fusion alone, PyTorch") is not None
+    assert made.board.first_divergence("fusion, ONNX Runtime") is not None
+
+
+def test_a_fusion_that_nobody_proves_is_a_divergence(tmp_path: Path) -> None:
+    made = replace(chain(tmp_path), checker=None)
+    assert prove_nothing_more(made) is None
+    found = made.board.first_divergence()
+    assert found is not None
+    assert "not proved" in found.sentence()
+    bare = replace(made, board=Board(), manifest=read_manifest(made.folder))
+    assert prove_nothing_more(bare) is prove_fusion(bare) is None
+    assert not bare.board.comparisons
+    with pytest.raises(InputError, match="weight is 300"):
+        prove_fusion(replace(bare, manifest={"fusion": {**SETTINGS.to_dict(), "weight": 300.0}}))

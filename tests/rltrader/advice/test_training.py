@@ -1,0 +1,105 @@
+"""``rltrader train --advice``: from a table to a policy that plays with it, and bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from markets.advice.table import load_table, save_table
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+from rltrader.__main__ import app
+
+SMALL = (
+    *("--steps", "128", "--envs", "4", "--n-steps", "16", "--batch-size", "32", "--epochs", "1"),
+    *("--pi", "8", "--vf", "8", "--set", "max_episode_bars=30", "--ungated"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars, and a table of the rules."""
+    place = tmp_path_factory.mktemp("advice")
+    write_bars(synthetic_bars("ES", days=12, seed=5, start="2025-01-02"), place / "ES.csv")
+    made = run("advise", "run", *data(place), "--out", str(place / "rules"))
+    assert made.exit_code == 0, made.output
+    return place
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def data(place: Path) -> tuple[str, ...]:
+    return ("--data", str(place / "ES.csv"), "--symbol", "ES")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--advice", "absent"], "no such table"),
+        (["--advice", "rules", "--advice", "rules"], "2 tables of advice for 1 markets"),
+        (["--advice", "rules", "--fusion-set", "every=3"], "goes by weight, threshold"),
+        (["--advice", "rules", "--fusion-set", "weight=0"], "weight above zero"),
+        (["--advice", "rules", "--advice-as", "columns", "--fusion-set", "weight=1"], "fade, most_age"),
+        (["--fusion-set", "weight=1"], "--fusion-set is about advice"),
+        (["--latency", "3"], "--latency is about advice"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence(
+    folder: Path, tmp_path: Path, more: list[str], words: str
+) -> None:
+    given = [str(folder / word) if word in ("rules", "absent") else word for word in more]
+    done = run("train", *data(folder), "--out", str(tmp_path / "run"), *SMALL, *given)
+    assert done.exit_code != 0
+    assert words in str(done.exception)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["prior", "columns"])
+def test_a_policy_trained_with_advice_plays_with_it_and_with_nothing_else(
+    folder: Path, tmp_path: Path, way: str
+) -> None:
+    made, policy = tmp_path / "run", str(tmp_path / "run" / "policy-0.safetensors")
+    advice = ("--advice", str(folder / "rules"))
+    days = ("--to", "2025-01-10")
+    # An advisor whose cutoff date is unknown may have read about what is trained on.
+    table = load_table(folder / "rules")
+    table.about.cutoff = ""
+    save_table(tmp_path / "chat.parquet", table)
+    done = run(
+        *("train", *data(folder), *days, "--out", str(made), *SMALL),
+        *("--advice", str(tmp_path / "chat.parquet"), "--advice-as", way),
+    )
+    assert done.exit_code == 0, done.output
+    assert "may have read about" in done.output.replace("\n", " ")
+    rest = (*data(folder), "--from", "2025-01-14")
+    out = ("--out", str(tmp_path / "out"))
+    played = run("evaluate", policy, *rest, *advice, *out)
+    assert played.exit_code == 0, played.output
+    values = json.loads((tmp_path / "out" / "advice.json").read_text())
+    assert values["trained_with"]["as"] == way
+    assert [row["name"] for row in values["arms"][:3]] == [
+        "bare policy",
+        "advisor alone",
+        "trained with advice",
+    ]
+    assert sum(null["seeds"] for null in values["nulls"]) == 10
+    evaluation = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert evaluation["advice"]["trained_with"]["model"] == table.about.key.model
+    assert "trained with advice" in (tmp_path / "out" / "report.html").read_text()
+    for words, refused in (
+        ("decides nothing without", run("evaluate", policy, *rest, *out)),
+        ("fused with nothing", run("evaluate", policy, *rest, *advice, "--fusion", "gated", *out)),
+        ("decides nothing without", run("export", policy, "--to", str(tmp_path / "bundle"))),
+        (
+            "decides nothing without",
+            run("train", *data(folder), "--from-policy", policy, "--out", str(tmp_path / "r2"), *SMALL),
+        ),
+    ):
+        assert refused.exit_code != 0
+        assert words in str(refused.exception)
