@@ -137,10 +137,10 @@ def mutation(session: nox.Session) -> None:
 def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
-    Arguments go to ``parity.mutation.run`` (--count 40 --shard 1/8 --seed 3).
+    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3).
     """
     install(session, "test")
-    session.run("python", "-m", "parity.mutation.run", *session.posargs, env=ON_CPU)
+    session.run("python", "-m", "parity.mutants.sampled.run", *session.posargs, env=ON_CPU)
 
 
 @nox.session

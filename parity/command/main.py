@@ -33,7 +33,7 @@ def app() -> None:
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     """Compare a pair's sides; exit code 0: same, 1: different or too little seen, 2: bad input."""
-    from parity.command.places import load_pair
+    from parity.harness.places import load_pair
     from parity.harness.output.certificate import issue
     from parity.harness.output.write import PAGE, write_report
     from parity.harness.verify import verify
@@ -75,7 +75,7 @@ def _progress(quiet: bool) -> Any:
 def case(place: str, state: str, action: str) -> None:
     """Put both sides in one state, take one action, and show every field (exit code 1: they differ)."""
     from parity.command.one_case import show_case
-    from parity.command.places import load_pair
+    from parity.harness.places import load_pair
 
     lines, wrong = show_case(load_pair(place), _json("--state", state), _json("--action", action))
     for line in lines:

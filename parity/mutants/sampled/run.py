@@ -1,6 +1,6 @@
 """Measure how many mutants of the port, the learner and the exporter are killed, and by what.
 
-``python -m parity.mutation.run``. Each mutant is a line of JSON, written as soon as it is judged, so a
+``python -m parity.mutants.sampled.run``. Each mutant is a line of JSON, written as soon as it is judged, so a
 run that was cut off goes on where it was; shards of one sample can run on several machines.
 """
 
@@ -20,45 +20,20 @@ from rich.table import Table
 from foundation.errors import run_command
 from foundation.files import write_json
 from foundation.import_closure import PACKAGES_ROOT
-from foundation.json_reading import Artifact, decode_json
 from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.run import ControlFailed, make_all, pass_control
 from parity.mutants.sandbox import Sandbox, snapshot
-from parity.mutation.equivalents import EQUIVALENT
-from parity.mutation.judges import Judges
+from parity.mutants.sampled.equivalents import EQUIVALENT
+from parity.mutants.sampled.judges import Judges
+from parity.mutants.sampled.modules import draw_changes
+from parity.mutants.sampled.summary import summarize
+from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
-from parity.mutation.sample import draw, shard
-from parity.mutation.score import summarize
+from parity.mutation.sample import shard
 
 OUT = Path("reports/mutation_sample")
-LINES, SUMMARY = "mutants.jsonl", "score.json"
-LINE = Artifact("line of a mutation run", "remove the file to begin anew")
-
-
-def key_of(change: Change | Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what names a change: file, place and text."""
-    values = asdict(change) if isinstance(change, Change) else change
-    return tuple(values[name] for name in ("file", "start", "end", "old", "new"))
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the mutants that were judged already; a line that was cut off is dropped.
-
-    Raises:
-        InputError: a line before the last is damaged.
-    """
-    if not path.exists():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    found = []
-    for number, text in enumerate(texts, 1):
-        try:
-            found.append(decode_json(text, dict[str, Any], LINE, where=f"{path}, line {number}"))
-        except InputError:
-            if number < len(texts):
-                raise
-    return found
+SUMMARY = "score.json"
 
 
 @click.command()
@@ -85,7 +60,7 @@ def command(
     Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
     """
     number, of = _part(part)
-    chosen = shard(draw(PACKAGES_ROOT, count, seed, files), number, of)
+    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files), number, of)
     out.mkdir(parents=True, exist_ok=True)
     lines = read_lines(out / LINES)
     known = {key_of(line) for line in lines}

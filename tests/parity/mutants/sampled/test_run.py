@@ -13,12 +13,15 @@ from click.testing import CliRunner
 from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
 from parity.mutants.sandbox import Sandbox
-from parity.mutation import run
-from parity.mutation.judges import Fate, Judges, make_tree, nearest_tests, reached
+from parity.mutants.sampled import run
+from parity.mutants.sampled.judges import Fate, Judges, make_tree, nearest_tests, reached
+from parity.mutants.sampled.modules import draw_changes, modules
+from parity.mutants.sampled.run import SUMMARY, command
+from parity.mutants.sampled.summary import TESTS, summarize
+from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
-from parity.mutation.run import LINES, SUMMARY, command, read_lines
-from parity.mutation.sample import draw, modules, shard
-from parity.mutation.score import SURVIVED, TESTS, score_of, summarize
+from parity.mutation.sample import shard
+from parity.mutation.score import SURVIVED, score_of
 
 GAE, LIMITS = "jax_port/ppo/gae.py", "markets/limits.py"
 FEW = [GAE, LIMITS, "jax_port/export/manifest.py"]
@@ -32,16 +35,16 @@ def test_what_trains_evaluates_and_exports_is_mutated_and_judges_are_not() -> No
 
 
 def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
-    drawn = draw(PACKAGES_ROOT, 30, 1, FEW)
+    drawn = draw_changes(PACKAGES_ROOT, 30, 1, FEW)
     assert Counter(change.file for change in drawn) == dict.fromkeys(FEW, 10)
-    assert draw(PACKAGES_ROOT, 12, 1, FEW) == drawn[:12]
-    assert draw(PACKAGES_ROOT, 30, 2, FEW) != drawn
+    assert draw_changes(PACKAGES_ROOT, 12, 1, FEW) == drawn[:12]
+    assert draw_changes(PACKAGES_ROOT, 30, 2, FEW) != drawn
     parts = [shard(drawn, number, 4) for number in (1, 2, 3, 4)]
     assert sorted(repr(change) for part in parts for change in part) == sorted(map(repr, drawn))
     with pytest.raises(InputError, match="--shard 5/4"):
         shard(drawn, 5, 4)
     with pytest.raises(InputError, match=r"nowhere\.py: no file"):
-        draw(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
+        draw_changes(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
 
 
 def test_tests_are_those_that_import_the_file_nearest_first() -> None:
@@ -71,7 +74,7 @@ def test_tests_judge_a_real_fault_and_a_change_that_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nearest = ("tests/markets/test_limits.py",)
-    monkeypatch.setattr("parity.mutation.judges.nearest_tests", lambda root, file: nearest)
+    monkeypatch.setattr("parity.mutants.sampled.judges.nearest_tests", lambda root, file: nearest)
     judges = Judges(PACKAGES_ROOT, Sandbox(tmp_path), 120.0)
     fault = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(worst, scaled) < 0")
     fate = judges.judge(fault, 0)
@@ -105,7 +108,7 @@ def test_a_score_has_its_interval_by_module_and_leaves_out_what_is_equivalent() 
     assert told["by_module"]["b.py"]["score"] is None
     assert told["equivalent"] == 1
     assert [one["file"] for one in told["survivors"]] == ["a.py"]
-    assert score_of([])["score"] is None
+    assert score_of([], [])["score"] is None
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
