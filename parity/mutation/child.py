@@ -1,8 +1,8 @@
 """Judge one mutant of a port: ``python -P -m parity.mutation.child JOB RESULT`` in its own process.
 
 The module is imported from changed source before anything else is, the pair is verified as by
-``envparity check``, at first with few cases, and what the port put out is held to what the unchanged one
-did. Exit code 0: a result was written; anything else: it did not even run.
+``envparity check``, at first with few cases, and what the port put out is held to what the unchanged
+one did. Exit code 0: a result was written; anything else: it did not even run.
 """
 
 from __future__ import annotations
@@ -59,7 +59,13 @@ def judge(job: Job) -> dict[str, Any]:
     recorder.attach(pair.port)
     sizes = [(min(FEW, job.transitions), min(FEW, job.resets)), (job.transitions, job.resets)]
     for transitions, resets in sizes:
-        report = verify(pair, transitions=transitions, resets=resets, seed=job.seed)
+        report = verify(
+            pair,
+            transitions=transitions,
+            resets=resets,
+            seed=job.seed,
+            stop_early=bool(job.module),
+        )
         if job.module and not report.passed:
             return {"verdict": report.verdict, "by": _first(report), "effect": CHANGED, "where": ""}
     if job.module and job.record:
@@ -67,7 +73,7 @@ def judge(job: Job) -> dict[str, Any]:
             effect, where = apart({name: held[name] for name in held.files}, recorder.arrays)
         return {"verdict": report.verdict, "by": "", "effect": effect, "where": where}
     if job.record:
-        np.savez(job.record, **recorder.arrays)
+        np.savez(job.record, allow_pickle=False, **recorder.arrays)
     return {
         "verdict": report.verdict,
         "by": _first(report),

@@ -62,7 +62,7 @@ class FurtherOperators:
 
 
 def _fields_read(function: ast.AST, imported: set[str]) -> dict[str, list[str]]:
-    """Return the attributes that are read of each variable of a function, but methods that are called."""
+    """Return the attributes that are read of each variable of a function, but called methods."""
     called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
     fields: dict[str, list[str]] = {}
     for node in ast.walk(function):

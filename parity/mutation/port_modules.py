@@ -33,6 +33,13 @@ def port_modules(pair: Pair, declared_in: str, wanted: Sequence[str] = ()) -> di
     return {name: source_file(name) for name in names}
 
 
+def modules_of_reference(pair: Pair) -> set[str]:
+    """Return the modules that the reference is made in, and that its environment is defined in."""
+    environment = pair.reference.environment()
+    inner = getattr(environment, "unwrapped", environment)
+    return {*pair.reference.sources, type(inner).__module__}
+
+
 def _defined_in(pair: Pair, declared_in: str) -> list[str]:
     environment = pair.port.environment()
     inner = getattr(environment, "unwrapped", environment)

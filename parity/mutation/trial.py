@@ -65,8 +65,8 @@ class Trials:
             raise InputError(f"{self.place}: the unchanged port cannot be verified: {answer}")
         if answer["verdict"] != "same":
             raise InputError(
-                f"{self.place}: the unchanged port is {answer['verdict']} ({answer['by']}), so no mutant "
-                "can be told from it; see `envparity check`, and accept what is known"
+                f"{self.place}: the unchanged port is {answer['verdict']} ({answer['by']}), so no "
+                "mutant can be told from it; see `envparity check`, and accept what is known"
             )
         return {(str(file), int(line)) for file, line in answer["entered"]}
 
@@ -144,4 +144,3 @@ def environment(cache: Path) -> dict[str, str]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-

@@ -1,7 +1,8 @@
 """Measure how many mutants of the port, the learner and the exporter are killed, and by what.
 
-``python -m parity.mutants.sampled.run``. Each mutant is a line of JSON, written as soon as it is judged, so a
-run that was cut off goes on where it was; shards of one sample can run on several machines.
+``python -m parity.mutants.sampled.run``. Each mutant is a line of JSON, written as soon as it is
+judged, so a run that was cut off goes on where it was; shards of one sample can run on several
+machines.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from foundation.import_closure import PACKAGES_ROOT
 from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.run import ControlFailed, make_all, pass_control
-from parity.mutants.sandbox import Sandbox, snapshot
 from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.judges import Judges
 from parity.mutants.sampled.modules import draw_changes
 from parity.mutants.sampled.summary import summarize
+from parity.mutants.sandbox import Sandbox, snapshot
 from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
 from parity.mutation.sample import shard

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 
 from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
-from parity.mutants.sandbox import Sandbox
 from parity.mutants.sampled import run
 from parity.mutants.sampled.judges import Fate, Judges, make_tree, nearest_tests, reached
 from parity.mutants.sampled.modules import draw_changes, modules
 from parity.mutants.sampled.run import SUMMARY, command
 from parity.mutants.sampled.summary import TESTS, summarize
+from parity.mutants.sandbox import Sandbox
 from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
 from parity.mutation.sample import shard

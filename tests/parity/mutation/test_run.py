@@ -1,0 +1,152 @@
+"""Mutants of a small port: killed, without effect, likely equivalent; runs that go on; bad input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.errors import InputError
+from parity.mutation import run as measuring
+from parity.mutation.lines import LINES, read_lines
+from parity.mutation.operators import Change, changes_of
+from parity.mutation.run import NUMBERS, PAGE, Wanted, measure
+from parity.mutation.trial import Fate, Trials
+
+PLACE = "tests.parity.mutation.small_pair:pair"
+PORT = "tests.parity.mutation.small_port"
+FILE = Path(__file__).with_name("small_port.py")
+SIZES: dict[str, Any] = {"transitions": 200, "resets": 100}
+
+
+def _change(old: str, new: str) -> Change:
+    source = FILE.read_bytes()
+    start = source.index(old.encode())
+    return Change(PORT, 1, "by hand", start, start + len(old), old, new)
+
+
+CHANGES = [
+    (_change("FADE = 0.5", "FADE = 0.5000001"), "killed", "field charge: logic"),
+    (_change("FADE * self.charge + 0.25", "(0.05 + FADE * self.charge + 0.2)"), "rounding", ""),
+    (_change("total > 9", "total >= 10"), "no effect", ""),
+    (_change("self.charge * 2.0", "self.charges"), "crashed", "charges"),
+]
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(len(CHANGES), marks=pytest.mark.slow)])
+def test_a_process_tells_a_fault_from_what_changes_nothing(tmp_path: Path, count: int) -> None:
+    trials = Trials(PLACE, tmp_path, 200, 100, 0, 120.0)
+    entered = trials.control([FILE])
+    lines = {FILE.read_text().splitlines()[line - 1].strip() for _, line in entered}
+    assert "def step(self, action: int) -> Any:" in lines
+    assert "def describe(self) -> str:" not in lines
+    for number, (change, outcome, by) in enumerate(CHANGES[:count]):
+        fate = trials.judge(PORT, change, FILE.read_bytes(), number)
+        assert fate.outcome == outcome
+        assert by in fate.by
+    assert b"FADE = 0.5\n" in FILE.read_bytes()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Change]:
+    """Replace the processes by a judge that knows; return the changes that it is asked about."""
+    asked: list[Change] = []
+
+    def judge(self: Trials, module: str, change: Change, source: bytes, number: int) -> Fate:
+        asked.append(change)
+        outcomes = {"constant": "killed", "comparison": "survived", "term left out": "rounding"}
+        return Fate(outcomes.get(change.operator, "no effect"), "told")
+
+    def control(self: Trials, files: Any) -> Any:
+        first = FILE.read_text().splitlines().index("    def step(self, action: int) -> Any:") + 1
+        return {(str(FILE), first)}
+
+    monkeypatch.setattr(Trials, "judge", judge)
+    monkeypatch.setattr(Trials, "control", control)
+    return asked
+
+
+def test_a_run_that_was_cut_off_goes_on_and_lists_what_a_person_should_see(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    wanted = Wanted(PLACE, count=6, modules=(PORT,), **SIZES)
+    measure(wanted, tmp_path)
+    assert len(told) == 6
+    with (tmp_path / LINES).open("a") as file:
+        file.write('{"file": "cut o')
+    report = measure(replace(wanted, count=1000), tmp_path)
+    assert len({(one.start, one.end, one.new) for one in told}) == len(told) == report["tried"]
+    assert len(read_lines(tmp_path / LINES)) == len(told)
+    step = FILE.read_text().splitlines().index("    def step(self, action: int) -> Any:") + 1
+    assert all(one.line >= step or one.line < 15 for one in told)  # reset was not entered
+    assert report["never_run"] > 0
+    (survivor,) = {one["at"] for one in report["survivors"]}
+    line = FILE.read_text().splitlines()[int(survivor.rpartition(":")[2]) - 1]
+    assert survivor.endswith(f"small_port.py:{line and survivor.rpartition(':')[2]}")
+    assert "self.total > 9" in line
+    score = report["score"]
+    assert 0 < score["score"] < 1
+    assert score["interval"][0] < score["score"] < score["interval"][1]
+    page = (tmp_path / PAGE).read_text()
+    assert survivor in page
+    assert "Likely equivalent" in page
+    assert json.loads((tmp_path / NUMBERS).read_text())["by_kind"]["comparison"]["survived"] == 1
+
+
+def test_a_sample_is_seeded_and_may_be_kept_to_some_functions(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    measure(Wanted(PLACE, count=5, seed=1, modules=(PORT,), **SIZES), tmp_path / "a")
+    first, told[:] = list(told), []
+    measure(Wanted(PLACE, count=5, seed=1, modules=(PORT,), **SIZES), tmp_path / "b")
+    assert told == first
+    told.clear()
+    measure(Wanted(PLACE, count=99, modules=(PORT,), only=("step",), **SIZES), tmp_path / "c")
+    found = {one.line for one in told}
+    lines = FILE.read_text().splitlines()
+    assert {lines[line - 1].startswith("        ") for line in found} == {True}
+    with pytest.raises(InputError, match="nothing to change there"):
+        measure(Wanted(PLACE, modules=(PORT,), only=("nowhere",), **SIZES), tmp_path / "d")
+
+
+def test_the_port_is_found_by_itself(tmp_path: Path, told: list[Change]) -> None:
+    report = measure(Wanted(PLACE, count=2, **SIZES), tmp_path)
+    assert report["modules"] == [PORT]
+    assert {one.file for one in told} == {PORT}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Wanted("nowhere:pair"), "there is no module nowhere"),
+        (Wanted(PLACE, modules=("math",)), "math is no module with source in Python"),
+        (Wanted(PLACE, modules=("parity.harness.judge",)), "judges mutants and cannot be one"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, wanted: Wanted, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        measure(wanted, tmp_path)
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path, told: list[Change]) -> None:
+    measure(Wanted(PLACE, count=2, modules=(PORT,), **SIZES), tmp_path)
+    with pytest.raises(InputError, match="of another pair, another state of the port"):
+        measure(Wanted(PLACE, count=2, modules=(PORT,), transitions=300), tmp_path)
+
+
+@pytest.mark.slow
+def test_an_unchanged_port_that_does_not_pass_is_refused(tmp_path: Path) -> None:
+    place = "tests.parity.command.small_pairs:heavy"
+    trials = Trials(place, tmp_path, 64, 50, 0, 120.0)
+    with pytest.raises(InputError, match=r"the unchanged port is different \(field"):
+        trials.control([])
+
+
+def test_changes_that_are_the_same_text_are_tried_once(tmp_path: Path, told: list[Change]) -> None:
+    sources = measuring.Sources({PORT: FILE})
+    found = measuring._changes(sources, PORT, ())
+    assert len({(one.start, one.end, one.new) for one in found}) == len(found)
+    assert len(found) <= len(changes_of(PORT, FILE.read_bytes(), True))
