@@ -24,6 +24,13 @@ def app() -> None:
 @click.option("--resets", default=1_000, show_default=True, help="Episodes begun on each side.")
 @click.option("--seed", default=0, show_default=True, help="Of all choices.")
 @click.option(
+    "--devices",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 64),
+    help="Share the port's batch out over so many, in another process; 0 to leave that out.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUT,

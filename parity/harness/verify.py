@@ -12,6 +12,7 @@ import numpy as np
 from foundation import provenance
 from foundation.errors import InputError
 from parity.harness import cases as make
+from parity.harness.contract.devices import ask_devices
 from parity.harness.contract.ends import ask_ends
 from parity.harness.contract.forms import ask_forms
 from parity.harness.contract.spaces import ask_spaces
@@ -21,6 +22,7 @@ from parity.harness.judge import Evidence, Judge, check_names
 from parity.harness.modes.draws import ask_draws, drawn_fields
 from parity.harness.modes.free_run import FreeRun, free_run
 from parity.harness.modes.restored import ask_restored
+from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
@@ -40,6 +42,7 @@ def verify(
     place: str = "",
     progress: Progress | None = None,
     stop_early: bool = False,
+    devices: int = 0,
 ) -> Report:
     """Compare both sides of a pair and return what was found.
 
@@ -53,6 +56,8 @@ def verify(
         progress: called before each part.
         stop_early: whether the contract, the free run and the smallest cases are left out where a
             field differs; the verdict is the same.
+        devices: over how many the port's batch is shared out for the question about that, in another
+            process that loads ``place``; below 2, it is not asked.
 
     Raises:
         InputError: the pair does not fit its sides; says what to change.
@@ -91,7 +96,9 @@ def verify(
     run, answers = None, list[Answer]()
     brief = stop_early and any(one.wrong(name).any() for one in evidence for name in one.labels)
     if not brief:
-        run, answers = _ask(judge, evidence, base, (mine, theirs), resets, seed, unchecked, tell)
+        run, answers = _ask(
+            judge, evidence, base, (mine, theirs), resets, seed, (place, devices), unchecked, tell
+        )
         tell("smallest cases")
     fields, smallest, used = field_verdicts(judge, evidence, place, run, brief)
     answers, used_answers = _accept(pair, answers)
@@ -126,6 +133,7 @@ def _ask(
     drawn: tuple[frozenset[str], frozenset[str]],
     resets: int,
     seed: int,
+    shared_out: tuple[str, int],
     unchecked: list[str],
     tell: Callable[[str], None],
 ) -> tuple[FreeRun | None, list[Answer]]:
@@ -137,7 +145,9 @@ def _ask(
     answers += asked + ask_restarts(judge, evidence, shown)
     tell("the contract")
     answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
+    answers += [ask_devices(judge, base, *shared_out)]
     answers += [ask_draws(judge, base, *drawn, seed)]
+    answers += ask_same_draws(judge, base, drawn[0] & drawn[1], seed)
     answers += [ask_restored(judge, base)] if isinstance(judge.pair.reference, MutableSide) else []
     return run, answers
 

@@ -19,8 +19,9 @@ from parity.harness.trees import Array, Fields
 NOTHING, ROUNDING, CHANGED = "no effect", "rounding", "changed"
 """How far two records are apart."""
 
-DOUBLE, ALONG = " double ", " along"
-"""In the names of calls: made in double precision, made along an episode."""
+DOUBLE, STEPPED, ALONG, DECLARED = " double ", " native transition ", " along", " declared "
+"""In the names of calls: made in double precision; a step that is made in both; along an episode; what
+a space declares."""
 FLIPPED = 0.05
 """Share of cases that rounding may put on the other side of a threshold."""
 
@@ -55,7 +56,7 @@ class Recorder:
             result = self._watched(method, arguments, options)
             double = options.get("double", arguments[-1] is True if arguments else False)
             if isinstance(result, Moments | Steps):
-                self._note("double" if double else "native", result)
+                self._note(f"{'double' if double else 'native'} {name}", result)
             elif name == "lanes":
                 return _RecordedLanes(result, self, bool(double))
             elif name == "spaces":
@@ -80,7 +81,7 @@ class Recorder:
         finally:
             sys.setprofile(before)
 
-    def _note(self, precision: str, result: Moments | Steps) -> None:
+    def _note(self, call: str, result: Moments | Steps) -> None:
         fields: Fields = {**result.state, **result.obs}
         if isinstance(result, Steps):
             fields |= result.outcome
@@ -89,15 +90,15 @@ class Recorder:
                 fields |= {f"restart {name}": value for name, value in restart.items()}
             fields["info"] = np.frombuffer(" ".join(sorted(result.info)).encode(), np.uint8)
         self._calls += 1
-        self.arrays |= {f"{self._calls} {precision} {name}": np.array(v) for name, v in fields.items()}
+        self.arrays |= {f"{self._calls} {call} {name}": np.array(v) for name, v in fields.items()}
 
     def _note_spaces(self, spaces: Mapping[str, Any]) -> None:
         for which, space in spaces.items():
             for name, leaf in (space or {}).items():
-                self.arrays[f"0 space {which} {name} low"] = np.atleast_1d(leaf.low)
-                self.arrays[f"0 space {which} {name} high"] = np.atleast_1d(leaf.high)
+                self.arrays[f"0 declared {which} {name} low"] = np.atleast_1d(leaf.low)
+                self.arrays[f"0 declared {which} {name} high"] = np.atleast_1d(leaf.high)
                 kind = f"{leaf.kind} {leaf.dtype} {leaf.shape}"
-                self.arrays[f"0 space {which} {name} kind"] = np.frombuffer(kind.encode(), np.uint8)
+                self.arrays[f"0 declared {which} {name} kind"] = np.frombuffer(kind.encode(), np.uint8)
 
 
 class _RecordedLanes:
@@ -142,12 +143,13 @@ def _identical(a: Array, b: Array) -> bool:
 
 
 def _is_rounding(name: str, a: Array, b: Array, in_double: bool) -> bool:
-    if a.dtype != b.dtype or a.shape != b.shape or not a.size:
+    if a.dtype != b.dtype or a.shape != b.shape or not a.size or DECLARED in name:
         return False
+    judged_in_double = in_double and STEPPED in name
     if a.dtype.kind != "f":
         # Rounding puts a few cases on the other side of a threshold; double precision tells which.
         flipped = (a != b).reshape(len(a), -1).any(axis=1) if a.ndim else np.array([True])
-        return in_double and " native " in name and bool(flipped.mean() < FLIPPED)
+        return judged_in_double and bool(flipped.mean() < FLIPPED)
     if DOUBLE in name:
         return not differ_in_double(default_rule(a, b), a, b)[0].any()
-    return form_distance(a, b) <= FORM_ULPS or (in_double and ALONG not in name)
+    return judged_in_double or form_distance(a, b) <= FORM_ULPS

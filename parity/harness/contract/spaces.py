@@ -22,7 +22,21 @@ def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
         _inside(evidence, mine["obs"], theirs["obs"]),
         _bounds("action space", mine["action"], theirs["action"]),
         _beyond(judge, evidence[0], mine["action"]),
+        _info(evidence[0]),
     ]
+
+
+def _info(evidence: Evidence) -> Answer:
+    """Compare the names of further values, which loggers and wrappers read."""
+    question = "info keys"
+    mine, theirs = evidence.native.reference.info, evidence.native.port.info
+    lacks, more = sorted(mine - theirs), sorted(theirs - mine)
+    if lacks:
+        return Answer(question, "different", f"the port's info lacks {', '.join(lacks)}")
+    if more:
+        return Answer(question, "note", f"only the port's info has {', '.join(more)}")
+    names = ", ".join(sorted(mine)) or "nothing"
+    return Answer(question, "same", f"both hand out {names}")
 
 
 def _kinds(fields: Fields) -> dict[str, str]:
