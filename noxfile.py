@@ -42,6 +42,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def foreign_pairs(session: nox.Session) -> None:
+    """Hold Navix to MiniGrid; what they install has no place among the versions known to work together."""
+    install(session)
+    session.install("pytest", "minigrid==3.2.0", "navix==0.7.4")
+    session.run("pytest", "tests/examples/test_minigrid_doorkey.py", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests that take long: whole benchmarks, kills at random moments, the gate as a test."""
     install(session, "test")
