@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def foreign_pairs(session: nox.Session) -> None:
-    """Hold Navix to MiniGrid; what they install has no place among the versions known to work together."""
+    """Hold Navix to MiniGrid; their needs do not fit the versions known to work together."""
     install(session)
     session.install("pytest", "minigrid==3.2.0", "navix==0.7.4")
     session.run("pytest", "tests/examples/test_minigrid_doorkey.py", *session.posargs, env=ON_CPU)

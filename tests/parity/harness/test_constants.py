@@ -83,9 +83,12 @@ def test_a_millionth_of_a_constant_is_logic(which: str, change: Change) -> None:
     assert label(which, change)
 
 
-@pytest.mark.parametrize("text", ["-0.6", "0.0025"])
-def test_a_millionth_of_some_constants_is_logic(text: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "old", "expected"),
+    [("minval", "0.6", "reset from the same draws"), ("gravity: float", "0.0025", "logic")],
+)
+def test_a_millionth_of_some_constants_is_logic(place: str, old: str, expected: str) -> None:
     which = "mountain_car_continuous"
-    change = next(one for one in constants(which) if one.old == text.lstrip("-"))
-    expected = "reset from the same draws" if text == "-0.6" else "logic"
+    lines = source(which).splitlines()
+    change = next(o for o in constants(which) if o.old == old and place in lines[o.line - 1])
     assert label(which, change) == expected
