@@ -24,6 +24,13 @@ def app() -> None:
 @click.option("--resets", default=1_000, show_default=True, help="Episodes begun on each side.")
 @click.option("--seed", default=0, show_default=True, help="Of all choices.")
 @click.option(
+    "--devices",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 64),
+    help="Share the port's batch out over so many, in another process; 0 to leave that out.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUT,
@@ -33,9 +40,9 @@ def app() -> None:
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     """Compare a pair's sides; exit code 0: same, 1: different or too little seen, 2: bad input."""
-    from parity.command.places import load_pair
     from parity.harness.output.certificate import issue
     from parity.harness.output.write import PAGE, write_report
+    from parity.harness.places import load_pair
     from parity.harness.verify import verify
 
     pair = load_pair(place)
@@ -75,7 +82,7 @@ def _progress(quiet: bool) -> Any:
 def case(place: str, state: str, action: str) -> None:
     """Put both sides in one state, take one action, and show every field (exit code 1: they differ)."""
     from parity.command.one_case import show_case
-    from parity.command.places import load_pair
+    from parity.harness.places import load_pair
 
     lines, wrong = show_case(load_pair(place), _json("--state", state), _json("--action", action))
     for line in lines:
@@ -89,6 +96,52 @@ def _json(option: str, text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InputError(f"{option} is no JSON ({error}); copy it from a report") from None
+
+
+@app.command()
+@click.argument("place", metavar="MODULE:PAIR")
+@click.option("--count", default=60, show_default=True, type=click.IntRange(1), help="Mutants in all.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all choices.")
+@click.option(
+    "--module", "modules", multiple=True, help="A module of the port; found by itself by default."
+)
+@click.option("--only", multiple=True, help="Change only this function or class; may be repeated.")
+@click.option("--transitions", default=8_000, show_default=True, help="Steps of each verification.")
+@click.option("--resets", default=1_000, show_default=True, help="Episodes begun in each.")
+@click.option("--patience", default=600.0, show_default=True, help="Seconds that one may take.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="At a time.")
+@click.option(
+    "--at-least",
+    type=click.FloatRange(0, 1),
+    help="Exit code 1 if a smaller share than this is killed.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Folder for mutants.html, mutants.json and mutants.jsonl.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def mutate(at_least: float | None, out: Path, quiet: bool, **wanted: Any) -> None:
+    """Change the port in small ways, one at a time, and say how many of them a check finds.
+
+    A run that was cut off goes on where it was, if it is given the same folder.
+    """
+    from parity.mutation.page import sentence
+    from parity.mutation.run import PAGE, Wanted, measure
+
+    with _progress(quiet) as tell:
+        report = measure(Wanted(**wanted), out, tell)
+    click.echo(printable(f"{report['pair']}: {sentence(report)}"))
+    for one in report["survivors"]:
+        click.echo(printable(f"  survived: {one['at']}: {one['old']} became {one['new']}; {one['by']}"))
+    for one in report["likely_equivalent"]:
+        click.echo(printable(f"  likely equivalent: {one['at']}: {one['old']} became {one['new']}"))
+    click.echo(printable(f"page: {out / PAGE}"))
+    share = report["score"]["score"]
+    if at_least is not None and (share is None or share < at_least):
+        raise SystemExit(1)
 
 
 @app.command()

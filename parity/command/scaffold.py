@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from foundation.errors import InputError
-from parity.command.places import load
+from parity.harness.places import load
 from parity.harness.sides.adapters import gymnax_side
 from parity.harness.trees import Fields, flatten
 

@@ -16,6 +16,8 @@ from parity.harness.trees import Array, Fields, flatten, join, rows_of, take
 
 LANES = 16
 """Episodes that are played side by side."""
+ROUNDS = 20
+"""How often states are drawn where few of them are possible."""
 OFFSETS = tuple(sign * step * 1e-8 for step in (1, 8, 64, 512, 4096) for sign in (-1, 1))
 """Shares of the way between two states at which cases are placed about a boundary between them."""
 
@@ -147,9 +149,23 @@ def _moments(steps: Steps) -> Any:
 
 
 def drawn(pair: Pair, base: Cases, count: int, seed: int) -> Cases:
-    """Return ``count`` cases: visited states with declared fields drawn anew, and drawn actions."""
+    """Return up to ``count`` cases: visited states with declared fields drawn anew, and drawn actions.
+
+    Where few of them are possible, more are drawn, up to :data:`ROUNDS` times as many.
+    """
     rng = np.random.default_rng([seed, 2])
     actions = Actions(pair, rng)
+    parts: list[Cases] = []
+    for _ in range(ROUNDS):
+        parts.append(_drawn_once(pair, base, count, rng, actions))
+        if sum(len(part) for part in parts) >= count:
+            break
+    return concat(parts).rows(np.arange(min(sum(len(part) for part in parts), count)))
+
+
+def _drawn_once(
+    pair: Pair, base: Cases, count: int, rng: np.random.Generator, actions: Actions
+) -> Cases:
     rows = rng.integers(0, len(base), count)
     state = take(base.state, rows)
     unknown = sorted(set(pair.state) - set(state))
@@ -167,9 +183,12 @@ def drawn(pair: Pair, base: Cases, count: int, seed: int) -> Cases:
                 f"{pair.name}: the domain of {name} has {kind} and the state has {old.dtype}; "
                 f"use {'real' if domain.whole else 'integer'}(...)"
             )
+        if old.dtype == bool and not (domain.low >= 0 and domain.high <= 1):
+            raise InputError(f"{pair.name}: {name} is a flag; its domain is integer(0, 1)")
         new = domain.sample(rng, old.shape)
         anew = (whole | (rng.random(count) < 0.5)).reshape(-1, *(1,) * (old.ndim - 1))
-        state[name] = np.where(anew, new, old.astype(new.dtype))
+        mixed = np.where(anew, new, old.astype(new.dtype))
+        state[name] = mixed.astype(bool) if old.dtype == bool else mixed
     cases = Cases(state, actions.draw(count), np.full(count, "drawn"))
     return possible(pair, cases)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 Status = Literal["same", "different", "accepted", "note", "not asked"]
 
 
@@ -115,6 +117,25 @@ class FieldVerdict:
         shown = ""
         if self.smallest is not None:
             a, b = self.smallest.reference[self.name], self.smallest.port[self.name]
-            shown = f"; smallest: {a!r} on the reference and {b!r} on the port"
+            shown = f"; smallest: {_both(a, b)}"
         where = " where an episode ends" if self.verdict == "contract" else ""
         return f"{self.name} differs by logic in {self.logic} of {self.compared} cases{where}{shown}"
+
+
+MOST_SHOWN = 8
+"""Numbers of an array up to which all of it is shown."""
+
+
+def _both(a: Any, b: Any) -> str:
+    """Return two values in words; of large arrays, the first place where they differ."""
+    x, y = np.asarray(a), np.asarray(b)
+    if x.size <= MOST_SHOWN or x.shape != y.shape:
+        return f"{a!r} on the reference and {b!r} on the port"
+    places = np.argwhere(x != y)
+    if not len(places):
+        return f"an array of {x.size} numbers"
+    first = tuple(int(place) for place in places[0])
+    return (
+        f"at {list(first)} {x[first].item()!r} on the reference and {y[first].item()!r} on the port "
+        f"({len(places)} of {x.size} numbers differ)"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from foundation.errors import InputError
 from parity.harness.cases import Cases
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.side import Side, action_tree
@@ -26,7 +27,13 @@ def why_not_double(side: Side, cases: Cases) -> str:
     """
     few = cases.rows(np.arange(min(PROBED, len(cases))))
     if isinstance(side, FunctionalSide):
-        widened = _widened(side, few)
+        try:
+            widened = _widened(side, few)
+        except InputError:
+            raise
+        except Exception as error:  # whatever foreign code raises where it is only used to single
+            first = str(error).strip().split("\n")[0][:160]
+            return f"it cannot be run in double precision ({type(error).__name__}: {first})"
         if widened:
             return (
                 f"it widens numbers of single precision ({widened} times), constants of the module or "

@@ -16,10 +16,14 @@ QUESTIONS = (
     "observations stay inside their bounds",
     "action space",
     "actions beyond the bounds",
+    "info keys",
     "the same seed twice",
     "eager against jitted",
     "one environment against a batch",
+    "one device against many",
     "draws within a step",
+    "reset from the same draws",
+    "step from the same draws",
     "the reference's state is complete",
 )
 """An accepted difference names one of these, or a field."""

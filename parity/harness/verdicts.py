@@ -17,9 +17,16 @@ AT_ENDS = ("reward", "terminated", "truncated")
 
 
 def field_verdicts(
-    judge: Judge, evidence: list[Evidence], place: str, run: FreeRun | None
+    judge: Judge, evidence: list[Evidence], place: str, run: FreeRun | None, brief: bool = False
 ) -> tuple[list[FieldVerdict], list[SmallestCase], list[Accepted]]:
-    """Return every field's verdict, small cases of what is wrong, and accepted differences seen."""
+    """Return every field's verdict, small cases of what is wrong, and accepted differences seen.
+
+    Args:
+        judge, evidence: of the pair.
+        place: "module:name" of the pair, for command lines.
+        run: the free run, None if there was none.
+        brief: whether small cases are left out.
+    """
     verdicts = []
     used: list[Accepted] = []
     reference = evidence[0].native.reference.fields
@@ -39,7 +46,7 @@ def field_verdicts(
     for name, why in judge.skipped.items():
         verdicts.append(FieldVerdict(name, "", ("", ""), "not compared", why=why))
     command = f"envparity case {place}" if place else ""
-    wrong = any(not one.passed for one in verdicts)
+    wrong = any(not one.passed for one in verdicts) and not brief
     smallest = smallest_cases(judge, evidence, command) if wrong else []
     for one in verdicts:
         one.smallest = next((case for case in smallest if one.name in case.reference), None)

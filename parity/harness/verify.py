@@ -12,6 +12,7 @@ import numpy as np
 from foundation import provenance
 from foundation.errors import InputError
 from parity.harness import cases as make
+from parity.harness.contract.devices import ask_devices
 from parity.harness.contract.ends import ask_ends
 from parity.harness.contract.forms import ask_forms
 from parity.harness.contract.spaces import ask_spaces
@@ -21,6 +22,7 @@ from parity.harness.judge import Evidence, Judge, check_names
 from parity.harness.modes.draws import ask_draws, drawn_fields
 from parity.harness.modes.free_run import FreeRun, free_run
 from parity.harness.modes.restored import ask_restored
+from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
@@ -39,6 +41,8 @@ def verify(
     seed: int = 0,
     place: str = "",
     progress: Progress | None = None,
+    stop_early: bool = False,
+    devices: int = 0,
 ) -> Report:
     """Compare both sides of a pair and return what was found.
 
@@ -50,6 +54,10 @@ def verify(
         seed: of all choices; the same seed gives the same report.
         place: "module:name" of the pair, for command lines in the report.
         progress: called before each part.
+        stop_early: whether the contract, the free run and the smallest cases are left out where a
+            field differs; the verdict is the same.
+        devices: over how many the port's batch is shared out for the question about that, in another
+            process that loads ``place``; below 2, it is not asked.
 
     Raises:
         InputError: the pair does not fit its sides; says what to change.
@@ -85,17 +93,14 @@ def verify(
     ]
     if pair.reference.can_write and not pair.state:
         unchecked.append("states beyond those that episodes visit: no field has a domain (give state)")
-    tell("free run")
-    run, answers = _free(judge, seed, unchecked)
-    tell("resets")
-    asked, shown = ask_resets(judge, resets, seed)
-    answers += asked + ask_restarts(judge, evidence, shown)
-    tell("the contract")
-    answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
-    answers += [ask_draws(judge, base, mine, theirs, seed)]
-    answers += [ask_restored(judge, base)] if isinstance(pair.reference, MutableSide) else []
-    tell("smallest cases")
-    fields, smallest, used = field_verdicts(judge, evidence, place, run)
+    run, answers = None, list[Answer]()
+    brief = stop_early and any(one.wrong(name).any() for one in evidence for name in one.labels)
+    if not brief:
+        run, answers = _ask(
+            judge, evidence, base, (mine, theirs), resets, seed, (place, devices), unchecked, tell
+        )
+        tell("smallest cases")
+    fields, smallest, used = field_verdicts(judge, evidence, place, run, brief)
     answers, used_answers = _accept(pair, answers)
     return Report(
         pair=pair.name,
@@ -119,6 +124,32 @@ def verify(
 
 
 PARTS = 7
+
+
+def _ask(
+    judge: Judge,
+    evidence: list[Evidence],
+    base: make.Cases,
+    drawn: tuple[frozenset[str], frozenset[str]],
+    resets: int,
+    seed: int,
+    shared_out: tuple[str, int],
+    unchecked: list[str],
+    tell: Callable[[str], None],
+) -> tuple[FreeRun | None, list[Answer]]:
+    """Play the free run and ask the questions of the contract."""
+    tell("free run")
+    run, answers = _free(judge, seed, unchecked)
+    tell("resets")
+    asked, shown = ask_resets(judge, resets, seed)
+    answers += asked + ask_restarts(judge, evidence, shown)
+    tell("the contract")
+    answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
+    answers += [ask_devices(judge, base, *shared_out)]
+    answers += [ask_draws(judge, base, *drawn, seed)]
+    answers += ask_same_draws(judge, base, drawn[0] & drawn[1], seed)
+    answers += [ask_restored(judge, base)] if isinstance(judge.pair.reference, MutableSide) else []
+    return run, answers
 
 
 def _teller(progress: Progress | None) -> Callable[[str], None]:

@@ -1,1 +1,1 @@
-"""Mutation as a measurement: small changes of the syntax tree, sampled by module."""
+"""Mutation of any Python port: small changes of its syntax tree, tried in processes of their own."""

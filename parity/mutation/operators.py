@@ -7,6 +7,8 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parity.mutation.further_operators import FurtherOperators
+
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -88,7 +90,7 @@ def is_valid(change: Change, source: bytes) -> bool:
         return False
 
 
-def changes_of(file: str, source: bytes) -> list[Change]:
+def changes_of(file: str, source: bytes, further: bool = False) -> list[Change]:
     """Return every change of a file, in the order of its text; a few may not be :func:`is_valid`.
 
     Docstrings, annotations, decorators, messages of errors and what only type checkers see are left as
@@ -97,14 +99,17 @@ def changes_of(file: str, source: bytes) -> list[Change]:
     Args:
         file: name, for the changes.
         source: its bytes.
+        further: whether :mod:`parity.mutation.further_operators` are tried too.
     """
     tree = ast.parse(source)
+    more = FurtherOperators(tree) if further else None
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found = []
     for node in _nodes(tree):
-        for operator, place, made in _variants(node):
+        variants = [*_variants(node), *(more.variants(node) if more is not None else ())]
+        for operator, place, made in variants:
             assert place.end_lineno is not None
             assert place.end_col_offset is not None
             start = starts[place.lineno - 1] + place.col_offset

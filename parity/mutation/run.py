@@ -1,162 +1,232 @@
-"""Measure how many mutants of the port, the learner and the exporter are killed, and by what.
+"""Measure how many mutants of a pair's port the harness kills: ``envparity mutate``.
 
-``python -m parity.mutation.run``. Each mutant is a line of JSON, written as soon as it is judged, so a
-run that was cut off goes on where it was; shards of one sample can run on several machines.
+Each mutant is a line of JSON, written as soon as it is judged, so a run that was cut off goes on where
+it was.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.table import Table
+import jax
 
-from foundation.errors import run_command
-from foundation.files import write_json
-from foundation.import_closure import PACKAGES_ROOT
-from foundation.json_reading import Artifact, decode_json
-from foundation.progress import EACH_TASK, progress_bar
-from markets import InputError
-from parity.mutants.run import ControlFailed, make_all, pass_control
-from parity.mutants.sandbox import Sandbox, snapshot
-from parity.mutation.equivalents import EQUIVALENT
-from parity.mutation.judges import Judges
-from parity.mutation.operators import Change
-from parity.mutation.sample import draw, shard
-from parity.mutation.score import summarize
+from foundation import provenance
+from foundation.errors import InputError
+from foundation.files import json_digest, write_json, write_text
+from parity.harness.places import load_pair
+from parity.harness.verify import VERSIONED
+from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutation.operators import Change, changes_of, is_valid
+from parity.mutation.page import render, summarize
+from parity.mutation.port_modules import modules_of_reference, port_modules
+from parity.mutation.recorder import Function
+from parity.mutation.sample import draw
+from parity.mutation.trial import Fate, Trials
 
-OUT = Path("reports/mutation_sample")
-LINES, SUMMARY = "mutants.jsonl", "score.json"
-LINE = Artifact("line of a mutation run", "remove the file to begin anew")
+NUMBERS, PAGE = "mutants.json", "mutants.html"
+Progress = Callable[[str, int, int], None]
+"""(what was done last, mutants judged, in all)."""
 
 
-def key_of(change: Change | Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what names a change: file, place and text."""
-    values = asdict(change) if isinstance(change, Change) else change
-    return tuple(values[name] for name in ("file", "start", "end", "old", "new"))
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured.
+
+    Attributes:
+        place: "module:name" of the pair.
+        count: mutants in all; fewer where the port allows fewer.
+        seed: of the sample, and of each verification.
+        modules: of the port, by name; empty to find them.
+        only: names of functions or classes to which changes are restricted; empty for all.
+        transitions, resets: of each verification.
+        patience: seconds that one may take.
+        jobs: mutants that are tried at a time.
+    """
+
+    place: str
+    count: int = 60
+    seed: int = 0
+    modules: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    transitions: int = 8_000
+    resets: int = 1_000
+    patience: float = 600.0
+    jobs: int = 1
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the mutants that were judged already; a line that was cut off is dropped.
+@dataclass
+class Sources:
+    """The modules of a port: file and bytes by name of the module."""
+
+    paths: dict[str, Path]
+    bytes: dict[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bytes = {name: path.read_bytes() for name, path in self.paths.items()}
+
+
+def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Judge mutants, going on where a run into the same folder was cut off; write page and numbers.
+
+    Args:
+        wanted: what to measure.
+        out: folder for mutants.jsonl, mutants.json and mutants.html.
+        progress: called after every mutant.
 
     Raises:
-        InputError: a line before the last is damaged.
+        InputError: the pair or its modules are none, the unchanged port does not pass, or the folder
+            holds another run.
     """
-    if not path.exists():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    found = []
-    for number, text in enumerate(texts, 1):
-        try:
-            found.append(decode_json(text, dict[str, Any], LINE, where=f"{path}, line {number}"))
-        except InputError:
-            if number < len(texts):
-                raise
-    return found
-
-
-@click.command()
-@click.option("--count", default=500, show_default=True, type=click.IntRange(1), help="Mutants in all.")
-@click.option("--seed", default=0, show_default=True, help="Of the sample.")
-@click.option("--shard", "part", default="1/1", show_default=True, help="Which part, such as 2/8.")
-@click.option("--file", "files", multiple=True, help="Only this file; may be repeated.")
-@click.option(
-    "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
-)
-@click.option("--most", type=click.IntRange(1), help="Judge only so many now; the rest next time.")
-@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
-def command(
-    count: int,
-    seed: int,
-    part: str,
-    files: tuple[str, ...],
-    patience: float,
-    most: int | None,
-    out: Path,
-) -> None:
-    """Try a seeded sample of mutants by module; write mutants.jsonl and score.json.
-
-    Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
-    """
-    number, of = _part(part)
-    chosen = shard(draw(PACKAGES_ROOT, count, seed, files), number, of)
+    pair = load_pair(wanted.place)
+    shared = {wanted.place.partition(":")[0], *modules_of_reference(pair)}
+    sources = Sources(port_modules(pair, wanted.place.partition(":")[0], wanted.modules))
+    allowed = [one for name in sources.paths for one in _changes(sources, name, wanted.only)]
+    if not allowed:
+        raise InputError(
+            f"{', '.join(sources.paths)}: nothing to change there; name other modules (--module)"
+        )
     out.mkdir(parents=True, exist_ok=True)
-    lines = read_lines(out / LINES)
-    known = {key_of(line) for line in lines}
-    waiting = [change for change in chosen if key_of(change) not in known][:most]
-    console = Console()
-    if waiting:
-        lines += _judge(waiting, patience, out / LINES, lines, console)
-    summary = summarize(lines, EQUIVALENT)
-    write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
-    show(console, summary)
+    run = _digest(wanted, sources)
+    before = _known(out / LINES, run)
+    tell = progress or (lambda what, done, of: None)
+    tell("verifying the unchanged port", 0, wanted.count)
+    with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
+        sizes = (wanted.transitions, wanted.resets, wanted.seed, wanted.patience)
+        trials = Trials(wanted.place, Path(folder), *sizes)
+        entered = trials.control(list(sources.paths.values()))
+        running = [one for one in allowed if not _is_never_run(one, sources, entered, shared)]
+        drawn = _sample(sources, running, wanted)
+        known = {key_of(line): line for line in before}
+        before = [known[key_of(one)] for one in drawn if key_of(one) in known]
+        waiting = [one for one in drawn if key_of(one) not in known]
+        made = _judge_all(trials, sources, waiting, wanted.jobs, run, out / LINES, before, tell)
+    report = {
+        "format": 1,
+        "pair": pair.name,
+        "place": wanted.place,
+        "modules": list(sources.paths),
+        "in_all": len(allowed),
+        "never_run": len(allowed) - len(running),
+        **summarize([*before, *made]),
+        "made": {"when": provenance.now(), **provenance.made_with(VERSIONED, jax.devices())},
+        "settings": asdict(wanted),
+    }
+    write_json(out / NUMBERS, report)
+    write_text(out / PAGE, render(report))
+    return report
 
 
-def _part(text: str) -> tuple[int, int]:
-    first, _, second = text.partition("/")
-    if not (first.isdigit() and second.isdigit()):
-        raise InputError(f"--shard {text!r}: give a part such as 1/4")
-    return int(first), int(second)
+def _sample(sources: Sources, allowed: Sequence[Change], wanted: Wanted) -> list[Change]:
+    names = {key_of(change) for change in allowed}
+    every = draw(sources.bytes, 2**31, wanted.seed, True)
+    return [one for one in every if key_of(one) in names][: wanted.count]
 
 
-def _judge(
+def _changes(sources: Sources, module: str, only: Sequence[str]) -> list[Change]:
+    """Return the valid changes of a module, within the functions and classes that are asked for."""
+    source = sources.bytes[module]
+    found = [one for one in changes_of(module, source, True) if is_valid(one, source)]
+    found = list({key_of(one): one for one in found}.values())
+    if not only:
+        return found
+    spans = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in only
+    ]
+    return [one for one in found if any(first <= one.line <= last for first, last in spans)]
+
+
+def _digest(wanted: Wanted, sources: Sources) -> str:
+    """Return what a line is about: the pair, the port's source, and how each mutant is verified."""
+    return json_digest(
+        {
+            "place": wanted.place,
+            "sources": {name: text.decode("utf-8", "replace") for name, text in sources.bytes.items()},
+            "verified": [wanted.transitions, wanted.resets, wanted.seed],
+        }
+    )
+
+
+def _known(path: Path, run: str) -> list[dict[str, Any]]:
+    lines = read_lines(path)
+    if any(line.get("run") != run for line in lines):
+        raise InputError(
+            f"{path} is of another pair, another state of the port or other settings; give another "
+            "--out, or remove it"
+        )
+    return lines
+
+
+def _judge_all(
+    trials: Trials,
+    sources: Sources,
     waiting: Sequence[Change],
-    patience: float,
+    jobs: int,
+    run: str,
     path: Path,
-    before: Sequence[dict[str, Any]],
-    console: Console,
+    before: Sequence[Mapping[str, Any]],
+    tell: Progress,
 ) -> list[dict[str, Any]]:
-    """Judge changes one after another, each written down at once."""
-    judged = []
-    with (
-        tempfile.TemporaryDirectory(prefix="rltrader-mutation-") as folder,
-        progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar,
-        path.open("w", encoding="utf-8") as file,
-    ):
+    """Judge changes, some at a time, each written down at once."""
+    made: list[dict[str, Any]] = []
+    with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in before)
         file.flush()
-        task = bar.add_task("mutation", total=len(waiting), done="recording the reference")
-        sandbox = Sandbox(Path(folder))
-        snapshot(sandbox.sources)
-        make_all(sandbox.recordings)
-        try:
-            pass_control(sandbox)
-        except ControlFailed as error:
-            console.print(f"[bold red]{error}[/]")
-            raise SystemExit(1) from None
-        judges = Judges(PACKAGES_ROOT, sandbox, patience)
-        for number, change in enumerate(waiting):
-            fate = judges.judge(change, number)
-            line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            judged.append(line)
-            bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
-    return judged
+
+        def judge(number: int, change: Change) -> Fate:
+            return trials.judge(change.file, change, sources.bytes[change.file], number)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = {pool.submit(judge, n, change): change for n, change in enumerate(waiting)}
+            try:
+                for future in as_completed(futures):
+                    change, fate = futures[future], future.result()
+                    where = {"path": _shown(sources.paths[change.file]), "run": run}
+                    line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+                    made.append(line)
+                    done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
+                    tell(done, len(before) + len(made), len(before) + len(waiting))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return made
 
 
-def show(console: Console, summary: Mapping[str, Any]) -> None:
-    """Print the score of each module that has survivors, and of all."""
-    table = Table("module", "killed by gate", "by tests", "crashed", "survived", "score", box=None)
-    for file, one in [*summary["by_module"].items(), ("all", summary["all"])]:
-        if one["survived"] or file == "all":
-            counts = (str(one[name]) for name in ("gate", "tests", "crashed", "survived"))
-            low, high = one["interval"] or (0.0, 0.0)
-            score = "-" if one["score"] is None else f"{one['score']:.1%} ({low:.0%} to {high:.0%})"
-            table.add_row(file, *counts, score)
-    console.print(table)
+def _is_never_run(change: Change, sources: Sources, entered: set[Function], shared: set[str]) -> bool:
+    """Say whether a change lies in functions alone that the port never entered.
+
+    In modules that declare the pair or the reference, statements outside functions and classes are not
+    the port's alone.
+    """
+    tree = ast.parse(sources.bytes[change.file])
+    path = str(sources.paths[change.file])
+    functions, in_class = [], False
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        if not node.lineno <= change.line <= (node.end_lineno or node.lineno):
+            continue
+        if isinstance(node, ast.ClassDef):
+            in_class = True
+        else:
+            decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+            functions.append(min([node.lineno, *(one.lineno for one in decorators)]))
+    if functions:
+        return not any((path, line) in entered for line in functions)
+    return change.file in shared and not in_class
 
 
-def main() -> None:
-    """Run the command; bad input prints one sentence and exits with code 2."""
-    run_command(command)
-
-
-if __name__ == "__main__":
-    main()
+def _shown(path: Path) -> str:
+    """Return a path as a person would follow it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,60 +1,29 @@
-"""Which changes are tried: a seeded sample of every module that trains, evaluates or exports."""
+"""A seeded sample of changes, the same number from every file, and its parts for several machines."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
-from foundation.import_closure import closure
-from markets import InputError
+from foundation.errors import InputError
 from parity.mutation.operators import Change, changes_of, is_valid
 
-BEGINNINGS = (
-    "rltrader.train",
-    "rltrader.evaluate",
-    "rltrader.export",
-    "jax_port.export.bundle",
-    "jax_port.export.importing",
-)
-"""The trainer, the evaluation and the exporter: what they import of ours is mutated."""
 
-JUDGES = ("parity/", "legacy_torch/", "rltrader/", "foundation/report/")
-"""What judges, what is judged against, and what only composes or draws: not mutated here."""
+def draw(sources: Mapping[str, bytes], count: int, seed: int, further: bool = False) -> list[Change]:
+    """Return changes sampled by file: each gives as many, as far as it has them.
 
-
-def modules(root: Path) -> list[str]:
-    """Return the files that are mutated, relative to ``root``, sorted.
-
-    Raises:
-        InputError: a module that one of them imports is missing.
-    """
-    files = closure(root, BEGINNINGS)
-    return [name for name in files if not name.startswith(JUDGES) and not name.endswith("__init__.py")]
-
-
-def draw(root: Path, count: int, seed: int, only: Sequence[str] = ()) -> list[Change]:
-    """Return changes sampled by module: each gives as many, as far as it has them.
-
-    A larger count with the same seed begins with the same changes of each module.
+    A larger count with the same seed begins with the same changes of each file.
 
     Args:
-        root: the folder that holds the packages.
-        count: how many, at least one a module.
+        sources: bytes of each file by name.
+        count: how many, at least one a file.
         seed: of the sample.
-        only: files to draw from instead of all.
-
-    Raises:
-        InputError: one of ``only`` is not among the modules.
+        further: whether :mod:`parity.mutation.further_operators` are tried too.
     """
-    names = modules(root)
-    if unknown := sorted(set(only) - set(names)):
-        raise InputError(f"{unknown[0]}: no file that a training, an evaluation or an export imports")
     every: dict[str, Iterator[Change]] = {}
-    for name in only or names:
-        source = (root / name).read_bytes()
-        changes = changes_of(name, source)
+    for name, source in sources.items():
+        changes = changes_of(name, source, further)
         random.Random(f"{seed} {name}").shuffle(changes)
         every[name] = filter(partial(is_valid, source=source), changes)
     drawn: list[Change] = []
@@ -65,7 +34,7 @@ def draw(root: Path, count: int, seed: int, only: Sequence[str] = ()) -> list[Ch
                 del every[name]
             else:
                 drawn.append(change)
-    return drawn[: max(count, len(only or names))]
+    return drawn[: max(count, len(sources))]
 
 
 def shard(drawn: Sequence[Change], number: int, of: int) -> list[Change]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from parity.harness.cases import Cases
@@ -22,7 +24,21 @@ def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
         _inside(evidence, mine["obs"], theirs["obs"]),
         _bounds("action space", mine["action"], theirs["action"]),
         _beyond(judge, evidence[0], mine["action"]),
+        _info(evidence[0]),
     ]
+
+
+def _info(evidence: Evidence) -> Answer:
+    """Compare the names of further values, which loggers and wrappers read."""
+    question = "info keys"
+    mine, theirs = evidence.native.reference.info, evidence.native.port.info
+    lacks, more = sorted(mine - theirs), sorted(theirs - mine)
+    if lacks:
+        return Answer(question, "different", f"the port's info lacks {', '.join(lacks)}")
+    if more:
+        return Answer(question, "note", f"only the port's info has {', '.join(more)}")
+    names = ", ".join(sorted(mine)) or "nothing"
+    return Answer(question, "same", f"both hand out {names}")
 
 
 def _kinds(fields: Fields) -> dict[str, str]:
@@ -60,8 +76,24 @@ def _bounds(question: str, mine: Space | None, theirs: Space | None) -> Answer:
         return Answer(question, "not asked", f"the {side} declares none")
     same = set(mine) == set(theirs) and all(_alike(mine[name], theirs[name]) for name in mine)
     a, b = _words(mine), _words(theirs)
+    if not same and set(mine) == set(theirs):
+        endless = {name: (_endless(mine[name]), _endless(theirs[name])) for name in mine}
+        if all(_alike(*both) for both in endless.values()):
+            text = "the same, where one side writes infinity and the other a dtype's largest number"
+            return Answer(question, "note", text, a, b)
     text = f"both: {a}" if same else f"reference: {a}; port: {b}"
     return Answer(question, "same" if same else "different", text, a, b)
+
+
+def _endless(leaf: Leaf) -> Leaf:
+    """Return a description in which a floating dtype's largest number stands for infinity."""
+    if leaf.kind != "box" or np.dtype(leaf.dtype).kind != "f":
+        return leaf
+    most = float(np.finfo(leaf.dtype).max)
+    low, high = (
+        np.where(np.abs(end) >= most, np.sign(end) * np.inf, end) for end in (leaf.low, leaf.high)
+    )
+    return replace(leaf, low=low, high=high)
 
 
 def _inside(evidence: list[Evidence], mine: Space | None, theirs: Space | None) -> Answer:

@@ -109,7 +109,8 @@ class FunctionalSide:
         """Return the dtype of every state field."""
         return self.functions(False).dtypes
 
-    def _fields(self, state: Any) -> Fields:
+    def fields_of(self, state: Any) -> Fields:
+        """Return the fields of one state; traced."""
         fields = flatten(self.read(state))
         named(fields)
         return {
@@ -131,18 +132,18 @@ class FunctionalSide:
 
         return rebuild(state, leaf)
 
-    def _one(self, program: Program, key: Any, state: Any, action: Any) -> tuple[Any, Any]:
+    def one_step(self, program: Program, key: Any, state: Any, action: Any) -> tuple[Any, Any]:
         """Step one environment; return what came of it and the state to go on from."""
         obs, new, reward, terminated, truncated, info = program.step(key, state, action)
         self._info |= set(info)
         out = {
-            "state": self._fields(new),
+            "state": self.fields_of(new),
             "obs": flatten(obs, "obs"),
             "outcome": {"reward": reward, "terminated": terminated, "truncated": truncated},
         }
         if program.auto_step is not None:
             obs, fresh, reward, terminated, truncated, info = program.auto_step(key, state, action)
-            out["restart"] = {"state": self._fields(fresh), "obs": flatten(obs, "obs")}
+            out["restart"] = {"state": self.fields_of(fresh), "obs": flatten(obs, "obs")}
             out["auto"] = {"reward": reward, "terminated": terminated, "truncated": truncated}
             if "final_observation" in info:
                 out["auto"] |= flatten(info["final_observation"], "obs")
@@ -157,22 +158,22 @@ class FunctionalSide:
 
                 def reset(seed: Any) -> Any:
                     obs, state = program.reset(jax.random.PRNGKey(seed))
-                    return {"state": self._fields(state), "obs": flatten(obs, "obs")}, state
+                    return {"state": self.fields_of(state), "obs": flatten(obs, "obs")}, state
 
                 def transition(fields: Any, action: Any, seed: Any) -> Any:
                     key = jax.random.PRNGKey(seed)
                     state = self.placed(program.reset(key)[1], fields)
-                    return self._one(program, key, state, self.convert_action(action))[0]
+                    return self.one_step(program, key, state, self.convert_action(action))[0]
 
                 def begin(seed: Any, fields: Any) -> Any:
                     return self.placed(program.reset(jax.random.PRNGKey(seed))[1], fields)
 
                 def advance(state: Any, action: Any, seed: Any) -> Any:
-                    return self._one(
+                    return self.one_step(
                         program, jax.random.PRNGKey(seed), state, self.convert_action(action)
                     )
 
-                first = jax.eval_shape(lambda key: self._fields(program.reset(key)[1]), key)
+                first = jax.eval_shape(lambda key: self.fields_of(program.reset(key)[1]), key)
                 dtypes = {name: np.dtype(leaf.dtype) for name, leaf in first.items()}
                 space = program.action_space
                 action = {} if space is None else describe_space(space, "action")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from parity.harness.trees import Array, Fields, as_numbers, cast, flatten, rebui
 
 Stepped = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 """Observation, reward, terminated, truncated, info."""
+Watch = Callable[[int], AbstractContextManager[Any]]
+"""Number of a row -> what it is stepped within, such as a recording of its draws."""
 
 
 @dataclass(eq=False)
@@ -115,18 +118,26 @@ class MutableSide:
             if name in state
         }
 
-    def reset(self, seeds: Array, double: bool = False) -> Moments:
-        """Return what episodes begun with seeds (N,) show."""
+    def reset(self, seeds: Array, double: bool = False, watch: Watch = nullcontext) -> Moments:
+        """Return what episodes begun with seeds (N,) show; each is begun within ``watch(row)``."""
         env = self._env(double)
         states, seen = [], []
-        for seed in seeds:
-            obs = self.reset_one(env, int(seed))
+        for row, seed in enumerate(seeds):
+            with watch(row):
+                obs = self.reset_one(env, int(seed))
             seen.append({name: np.array(v) for name, v in flatten(obs, "obs").items()})
             states.append({name: np.array(v) for name, v in self.state_of(env).items()})
         return Moments(stack(states, "state"), stack(seen, "observation"))
 
-    def transition(self, state: Fields, actions: Fields, seeds: Array, double: bool = False) -> Steps:
-        """Put the environment in N states and take one step in each."""
+    def transition(
+        self,
+        state: Fields,
+        actions: Fields,
+        seeds: Array,
+        double: bool = False,
+        watch: Watch = nullcontext,
+    ) -> Steps:
+        """Put the environment in N states and take one step in each, within ``watch(row)``."""
         if self.write is None:
             raise InputError("this side cannot be put in a state; give it a way to write one")
         self.native(action_tree(actions, 0))
@@ -136,9 +147,11 @@ class MutableSide:
             if rows.ended_last:
                 self.reset_one(env, 0)  # clears what a side remembers of an end
             self._put(env, ready, row)
-            if self.reseed is not None:
-                self.reseed(env, int(seeds[row]))
-            rows.add(self.step_one(env, action_tree(actions, row)), self.state_of(env))
+            with watch(row):
+                if self.reseed is not None:
+                    self.reseed(env, int(seeds[row]))
+                stepped = self.step_one(env, action_tree(actions, row))
+            rows.add(stepped, self.state_of(env))
         if rows.ended_last:
             self.reset_one(env, 0)
         return rows.steps()

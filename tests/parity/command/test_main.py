@@ -15,7 +15,7 @@ from foundation.errors import InputError
 from parity.command.main import app
 
 PAIRS = "tests.parity.command.small_pairs"
-FEW = ["--transitions", "300", "--resets", "200", "--quiet"]
+FEW = ["--transitions", "300", "--resets", "200", "--devices", "0", "--quiet"]
 
 
 def run(*words: str | Path) -> Result:

@@ -62,12 +62,17 @@ def constants(pair: str) -> list[Planted]:
 
 def with_fault(pair: Pair, fault: Planted) -> Pair:
     """Return a pair whose port has the fault; its module is made anew, so that nothing is cached."""
-    module, name = MODULES[fault.pair]
     text = source(fault.pair)
     assert text.count(fault.old) == 1, f"{fault.old!r} is {text.count(fault.old)} times in gymnax"
+    return made_anew(pair, fault.pair, text.replace(fault.old, fault.new))
+
+
+def made_anew(pair: Pair, which: str, text: str) -> Pair:
+    """Return a pair whose port is made of another text of gymnax's module."""
+    module, name = MODULES[which]
     made = types.ModuleType(f"planted_{module}")
     sys.modules[made.__name__] = made  # dataclasses look their module up
-    exec(compile(text.replace(fault.old, fault.new), made.__name__, "exec"), made.__dict__)
+    exec(compile(text, made.__name__, "exec"), made.__dict__)
     factory: Any = getattr(made, name)
     port: Any = pair.port
     return replace(pair, port=Port.gymnax(factory, leave_out=port.leave_out))

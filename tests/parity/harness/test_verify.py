@@ -53,10 +53,14 @@ def test_every_question_of_the_contract_has_an_answer(honest: Report) -> None:
         "observations stay inside their bounds": "not asked",
         "action space": "same",
         "actions beyond the bounds": "not asked",
+        "info keys": "same",
         "the same seed twice": "same",
         "eager against jitted": "same",
         "one environment against a batch": "same",
+        "one device against many": "not asked",
         "draws within a step": "same",
+        "reset from the same draws": "same",
+        "step from the same draws": "not asked",
         "the reference's state is complete": "same",
     }
 

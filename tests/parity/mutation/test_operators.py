@@ -63,3 +63,36 @@ def test_what_changes_nothing_is_no_change() -> None:
     (change,) = [one for one in changes_of("f.py", b"x = -0\n") if one.operator == "constant"]
     assert is_valid(change, b"x = -0\n")
     assert not is_valid(change, b"x = (")
+
+
+STEP = b"""
+import jax.numpy as jnp
+
+
+def step(state, params, action):
+    force = jnp.clip(action, -params.top, params.top) * 0.5
+    speed = state.speed + force
+    return State(place=state.place + speed, speed=speed)
+"""
+
+
+def test_further_operators_are_the_slips_of_a_rewrite() -> None:
+    found = {(one.operator, one.old, one.new) for one in changes_of("f.py", STEP, further=True)}
+    made = "State(place=state.place + speed, speed=speed)"
+    assert found >= {
+        ("constant by a millionth", "0.5", "(0.5000005)"),
+        ("clip left out", "jnp.clip(action, -params.top, params.top)", "(action)"),
+        (
+            "arguments swapped",
+            "jnp.clip(action, -params.top, params.top)",
+            "(jnp.clip(-params.top, action, params.top))",
+        ),
+        ("term left out", "state.speed + force", "(state.speed)"),
+        ("old value kept", "state.speed + force", "(state.speed)"),
+        ("old value kept", made, "(State(place=state.place, speed=speed))"),
+        ("fields swapped", made, "(State(place=speed, speed=state.place + speed))"),
+        ("field swapped", "state.speed", "(state.place)"),
+    }
+    plain = {one.operator for one in changes_of("f.py", STEP)}
+    assert not plain & {"field swapped", "clip left out", "constant by a millionth"}
+    assert not [new for kind, _, new in found if kind == "field swapped" and "jnp" in new]

@@ -1,141 +1,152 @@
-"""The measurement on a little: samples, shards, scores, judges of two real mutants, going on."""
+"""Mutants of a small port: killed, without effect, likely equivalent; runs that go on; bad input."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from foundation.import_closure import PACKAGES_ROOT
-from markets import InputError
-from parity.mutants.sandbox import Sandbox
-from parity.mutation import run
-from parity.mutation.judges import Fate, Judges, make_tree, nearest_tests, reached
+from foundation.errors import InputError
+from parity.mutation import run as measuring
+from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
-from parity.mutation.run import LINES, SUMMARY, command, read_lines
-from parity.mutation.sample import draw, modules, shard
-from parity.mutation.score import SURVIVED, TESTS, score_of, summarize
+from parity.mutation.run import NUMBERS, PAGE, Wanted, measure
+from parity.mutation.trial import Fate, Trials
 
-GAE, LIMITS = "jax_port/ppo/gae.py", "markets/limits.py"
-FEW = [GAE, LIMITS, "jax_port/export/manifest.py"]
-
-
-def test_what_trains_evaluates_and_exports_is_mutated_and_judges_are_not() -> None:
-    names = modules(PACKAGES_ROOT)
-    assert {GAE, LIMITS, "jax_port/runs/run.py", "jax_port/export/sb3.py"} <= set(names)
-    assert {"jax_port/evaluation/metrics.py", "jax_port/data/held_out.py"} <= set(names)
-    assert not [name for name in names if name.startswith(("parity/", "legacy_torch/"))]
+PLACE = "tests.parity.mutation.small_pair:pair"
+PORT = "tests.parity.mutation.small_port"
+FILE = Path(__file__).with_name("small_port.py")
+SIZES: dict[str, Any] = {"transitions": 200, "resets": 100}
 
 
-def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
-    drawn = draw(PACKAGES_ROOT, 30, 1, FEW)
-    assert Counter(change.file for change in drawn) == dict.fromkeys(FEW, 10)
-    assert draw(PACKAGES_ROOT, 12, 1, FEW) == drawn[:12]
-    assert draw(PACKAGES_ROOT, 30, 2, FEW) != drawn
-    parts = [shard(drawn, number, 4) for number in (1, 2, 3, 4)]
-    assert sorted(repr(change) for part in parts for change in part) == sorted(map(repr, drawn))
-    with pytest.raises(InputError, match="--shard 5/4"):
-        shard(drawn, 5, 4)
-    with pytest.raises(InputError, match=r"nowhere\.py: no file"):
-        draw(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
-
-
-def test_tests_are_those_that_import_the_file_nearest_first() -> None:
-    found = nearest_tests(PACKAGES_ROOT, LIMITS)
-    assert found[0] == "tests/markets/test_limits.py"
-    assert "tests/jax_port/data/test_data_loader.py" in found
-    assert not [name for name in found if name.startswith(("tests/benchmarks", "tests/docs"))]
-    assert GAE in reached(PACKAGES_ROOT, "parity.mutants.child")
-
-
-def _change(file: str, old: str, new: str) -> Change:
-    source = (PACKAGES_ROOT / file).read_bytes()
+def _change(old: str, new: str) -> Change:
+    source = FILE.read_bytes()
     start = source.index(old.encode())
-    return Change(file, 1, "by hand", start, start + len(old.encode()), old, new)
+    return Change(PORT, 1, "by hand", start, start + len(old), old, new)
 
 
-def test_a_checkout_of_links_holds_one_change(tmp_path: Path) -> None:
-    change = changes_of(LIMITS, (PACKAGES_ROOT / LIMITS).read_bytes())[0]
-    make_tree(PACKAGES_ROOT, tmp_path / "tree", change)
-    assert (tmp_path / "tree" / "jax_port").is_symlink()
-    made = (tmp_path / "tree" / LIMITS).read_bytes()
-    assert made == change.apply((PACKAGES_ROOT / LIMITS).read_bytes()) != made[:-1]
-    assert (PACKAGES_ROOT / LIMITS).read_bytes() != made
+CHANGES = [
+    (_change("FADE = 0.5", "FADE = 0.5000001"), "killed", "field charge: logic"),
+    (_change("FADE * self.charge + 0.25", "(0.05 + FADE * self.charge + 0.2)"), "rounding", ""),
+    (_change("total > 9", "total >= 10"), "no effect", ""),
+    (_change("self.charge * 2.0", "self.charges"), "crashed", "charges"),
+]
 
 
-def test_tests_judge_a_real_fault_and_a_change_that_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [1, pytest.param(len(CHANGES), marks=pytest.mark.slow)])
+def test_a_process_tells_a_fault_from_what_changes_nothing(tmp_path: Path, count: int) -> None:
+    trials = Trials(PLACE, tmp_path, 200, 100, 0, 120.0)
+    entered = trials.control([FILE])
+    lines = {FILE.read_text().splitlines()[line - 1].strip() for _, line in entered}
+    assert "def step(self, action: int) -> Any:" in lines
+    assert "def describe(self) -> str:" not in lines
+    for number, (change, outcome, by) in enumerate(CHANGES[:count]):
+        fate = trials.judge(PORT, change, FILE.read_bytes(), number)
+        assert fate.outcome == outcome
+        assert by in fate.by
+    assert b"FADE = 0.5\n" in FILE.read_bytes()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Change]:
+    """Replace the processes by a judge that knows; return the changes that it is asked about."""
+    asked: list[Change] = []
+
+    def judge(self: Trials, module: str, change: Change, source: bytes, number: int) -> Fate:
+        asked.append(change)
+        outcomes = {"constant": "killed", "comparison": "survived", "term left out": "rounding"}
+        return Fate(outcomes.get(change.operator, "no effect"), "told")
+
+    def control(self: Trials, files: Any) -> Any:
+        first = FILE.read_text().splitlines().index("    def step(self, action: int) -> Any:") + 1
+        return {(str(FILE), first)}
+
+    monkeypatch.setattr(Trials, "judge", judge)
+    monkeypatch.setattr(Trials, "control", control)
+    return asked
+
+
+def test_a_run_that_was_cut_off_goes_on_and_lists_what_a_person_should_see(
+    tmp_path: Path, told: list[Change]
 ) -> None:
-    nearest = ("tests/markets/test_limits.py",)
-    monkeypatch.setattr("parity.mutation.judges.nearest_tests", lambda root, file: nearest)
-    judges = Judges(PACKAGES_ROOT, Sandbox(tmp_path), 120.0)
-    fault = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(worst, scaled) < 0")
-    fate = judges.judge(fault, 0)
-    assert fate.outcome == TESTS
-    assert "test_limits.py" in fate.by
-    idle = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(scaled, worst) > INT32_MAX")
-    assert judges.judge(idle, 1) == Fate(SURVIVED)
-    assert not list(tmp_path.glob("change-*"))
+    wanted = Wanted(PLACE, count=6, modules=(PORT,), **SIZES)
+    measure(wanted, tmp_path)
+    assert len(told) == 6
+    with (tmp_path / LINES).open("a") as file:
+        file.write('{"file": "cut o')
+    report = measure(replace(wanted, count=1000), tmp_path)
+    assert len({(one.start, one.end, one.new) for one in told}) == len(told) == report["tried"]
+    assert len(read_lines(tmp_path / LINES)) == len(told)
+    step = FILE.read_text().splitlines().index("    def step(self, action: int) -> Any:") + 1
+    assert all(one.line >= step or one.line < 15 for one in told)  # reset was not entered
+    assert report["never_run"] > 0
+    (survivor,) = {one["at"] for one in report["survivors"]}
+    line = FILE.read_text().splitlines()[int(survivor.rpartition(":")[2]) - 1]
+    assert survivor.endswith(f"small_port.py:{line and survivor.rpartition(':')[2]}")
+    assert "self.total > 9" in line
+    score = report["score"]
+    assert 0 < score["score"] < 1
+    assert score["interval"][0] < score["score"] < score["interval"][1]
+    page = (tmp_path / PAGE).read_text()
+    assert survivor in page
+    assert "Likely equivalent" in page
+    assert json.loads((tmp_path / NUMBERS).read_text())["by_kind"]["comparison"]["survived"] == 1
 
 
-def _line(file: str, outcome: str, old: str = "1") -> dict[str, Any]:
-    return {
-        "file": file,
-        "line": 1,
-        "operator": "constant",
-        "start": 0,
-        "end": 1,
-        "old": old,
-        "new": "2",
-        "outcome": outcome,
-        "by": "",
-    }
+def test_a_sample_is_seeded_and_may_be_kept_to_some_functions(
+    tmp_path: Path, told: list[Change]
+) -> None:
+    measure(Wanted(PLACE, count=5, seed=1, modules=(PORT,), **SIZES), tmp_path / "a")
+    first, told[:] = list(told), []
+    measure(Wanted(PLACE, count=5, seed=1, modules=(PORT,), **SIZES), tmp_path / "b")
+    assert told == first
+    told.clear()
+    measure(Wanted(PLACE, count=99, modules=(PORT,), only=("step",), **SIZES), tmp_path / "c")
+    found = {one.line for one in told}
+    lines = FILE.read_text().splitlines()
+    assert {lines[line - 1].startswith("        ") for line in found} == {True}
+    with pytest.raises(InputError, match="nothing to change there"):
+        measure(Wanted(PLACE, modules=(PORT,), only=("nowhere",), **SIZES), tmp_path / "d")
 
 
-def test_a_score_has_its_interval_by_module_and_leaves_out_what_is_equivalent() -> None:
-    lines = [_line("a.py", "gate")] * 3 + [_line("a.py", "survived"), _line("b.py", "not judged")]
-    told = summarize([*lines, _line("b.py", "survived", "7")], [("b.py", "7", "2")])
-    assert told["all"]["score"] == 0.75
-    low, high = told["all"]["interval"]
-    assert 0.25 < low < 0.75 < high < 1.0
-    assert told["by_module"]["b.py"]["score"] is None
-    assert told["equivalent"] == 1
-    assert [one["file"] for one in told["survivors"]] == ["a.py"]
-    assert score_of([])["score"] is None
+def test_the_port_is_found_by_itself(tmp_path: Path, told: list[Change]) -> None:
+    report = measure(Wanted(PLACE, count=2, **SIZES), tmp_path)
+    assert report["modules"] == [PORT]
+    assert {one.file for one in told} == {PORT}
 
 
-def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def judge(waiting: Any, patience: float, path: Path, before: Any, console: Any) -> Any:
-        asked.append(len(waiting))
-        made = [
-            {**_line(one.file, "gate"), "start": one.start, "end": one.end, "old": one.old}
-            | {"new": one.new}
-            for one in waiting
-        ]
-        path.write_text("".join(json.dumps(line) + "\n" for line in [*before, *made]) + '{"file": "')
-        return made
-
-    monkeypatch.setattr(run, "_judge", judge)
-    arguments = ["--count", "9", "--out", str(tmp_path)]
-    for name in FEW:
-        arguments += ["--file", name]
-    for most in ("4", "20", "20"):
-        result = CliRunner().invoke(command, [*arguments, "--most", most])
-        assert result.exit_code == 0, result.output
-    assert asked == [4, 5]
-    assert len(read_lines(tmp_path / LINES)) == 9
-    assert json.loads((tmp_path / SUMMARY).read_text())["all"]["score"] == 1.0
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Wanted("nowhere:pair"), "there is no module nowhere"),
+        (Wanted(PLACE, modules=("math",)), "math is no module with source in Python"),
+        (Wanted(PLACE, modules=("parity.harness.judge",)), "judges mutants and cannot be one"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, wanted: Wanted, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        measure(wanted, tmp_path)
 
 
-def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["--shard", "x", "--out", str(tmp_path)])
-    assert "give a part such as 1/4" in str(result.exception)
-    (tmp_path / LINES).write_text("{}\nnot json\n{}\n")
-    with pytest.raises(InputError, match=r"mutants\.jsonl, line 2: not a readable line"):
-        read_lines(tmp_path / LINES)
+def test_a_folder_of_another_run_is_refused(tmp_path: Path, told: list[Change]) -> None:
+    measure(Wanted(PLACE, count=2, modules=(PORT,), **SIZES), tmp_path)
+    with pytest.raises(InputError, match="of another pair, another state of the port"):
+        measure(Wanted(PLACE, count=2, modules=(PORT,), transitions=300), tmp_path)
+
+
+@pytest.mark.slow
+def test_an_unchanged_port_that_does_not_pass_is_refused(tmp_path: Path) -> None:
+    place = "tests.parity.command.small_pairs:heavy"
+    trials = Trials(place, tmp_path, 64, 50, 0, 120.0)
+    with pytest.raises(InputError, match=r"the unchanged port is different \(field"):
+        trials.control([])
+
+
+def test_changes_that_are_the_same_text_are_tried_once(tmp_path: Path, told: list[Change]) -> None:
+    sources = measuring.Sources({PORT: FILE})
+    found = measuring._changes(sources, PORT, ())
+    assert len({(one.start, one.end, one.new) for one in found}) == len(found)
+    assert len(found) <= len(changes_of(PORT, FILE.read_bytes(), True))

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from foundation.errors import InputError
 from foundation.import_closure import imported_by
+from parity.mutants.sampled.summary import GATE, TESTS
 from parity.mutants.sandbox import PORT, Sandbox, environment
 from parity.mutation.operators import Change
-from parity.mutation.score import CRASHED, GATE, SURVIVED, TESTS, UNJUDGED
+from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
 
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 TREE = (

@@ -1,0 +1,1 @@
+"""Mutation of the trading port as a measurement: a seeded sample of small changes, by module."""

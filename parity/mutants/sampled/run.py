@@ -1,0 +1,138 @@
+"""Measure how many mutants of the port, the learner and the exporter are killed, and by what.
+
+``python -m parity.mutants.sampled.run``. Each mutant is a line of JSON, written as soon as it is
+judged, so a run that was cut off goes on where it was; shards of one sample can run on several
+machines.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from foundation.errors import run_command
+from foundation.files import write_json
+from foundation.import_closure import PACKAGES_ROOT
+from foundation.progress import EACH_TASK, progress_bar
+from markets import InputError
+from parity.mutants.run import ControlFailed, make_all, pass_control
+from parity.mutants.sampled.equivalents import EQUIVALENT
+from parity.mutants.sampled.judges import Judges
+from parity.mutants.sampled.modules import draw_changes
+from parity.mutants.sampled.summary import summarize
+from parity.mutants.sandbox import Sandbox, snapshot
+from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutation.operators import Change
+from parity.mutation.sample import shard
+
+OUT = Path("reports/mutation_sample")
+SUMMARY = "score.json"
+
+
+@click.command()
+@click.option("--count", default=500, show_default=True, type=click.IntRange(1), help="Mutants in all.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample.")
+@click.option("--shard", "part", default="1/1", show_default=True, help="Which part, such as 2/8.")
+@click.option("--file", "files", multiple=True, help="Only this file; may be repeated.")
+@click.option(
+    "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
+)
+@click.option("--most", type=click.IntRange(1), help="Judge only so many now; the rest next time.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def command(
+    count: int,
+    seed: int,
+    part: str,
+    files: tuple[str, ...],
+    patience: float,
+    most: int | None,
+    out: Path,
+) -> None:
+    """Try a seeded sample of mutants by module; write mutants.jsonl and score.json.
+
+    Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
+    """
+    number, of = _part(part)
+    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files), number, of)
+    out.mkdir(parents=True, exist_ok=True)
+    lines = read_lines(out / LINES)
+    known = {key_of(line) for line in lines}
+    waiting = [change for change in chosen if key_of(change) not in known][:most]
+    console = Console()
+    if waiting:
+        lines += _judge(waiting, patience, out / LINES, lines, console)
+    summary = summarize(lines, EQUIVALENT)
+    write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
+    show(console, summary)
+
+
+def _part(text: str) -> tuple[int, int]:
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit()):
+        raise InputError(f"--shard {text!r}: give a part such as 1/4")
+    return int(first), int(second)
+
+
+def _judge(
+    waiting: Sequence[Change],
+    patience: float,
+    path: Path,
+    before: Sequence[dict[str, Any]],
+    console: Console,
+) -> list[dict[str, Any]]:
+    """Judge changes one after another, each written down at once."""
+    judged = []
+    with (
+        tempfile.TemporaryDirectory(prefix="rltrader-mutation-") as folder,
+        progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar,
+        path.open("w", encoding="utf-8") as file,
+    ):
+        file.writelines(json.dumps(line) + "\n" for line in before)
+        file.flush()
+        task = bar.add_task("mutation", total=len(waiting), done="recording the reference")
+        sandbox = Sandbox(Path(folder))
+        snapshot(sandbox.sources)
+        make_all(sandbox.recordings)
+        try:
+            pass_control(sandbox)
+        except ControlFailed as error:
+            console.print(f"[bold red]{error}[/]")
+            raise SystemExit(1) from None
+        judges = Judges(PACKAGES_ROOT, sandbox, patience)
+        for number, change in enumerate(waiting):
+            fate = judges.judge(change, number)
+            line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            judged.append(line)
+            bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
+    return judged
+
+
+def show(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print the score of each module that has survivors, and of all."""
+    table = Table("module", "killed by gate", "by tests", "crashed", "survived", "score", box=None)
+    for file, one in [*summary["by_module"].items(), ("all", summary["all"])]:
+        if one["survived"] or file == "all":
+            counts = (str(one[name]) for name in ("gate", "tests", "crashed", "survived"))
+            low, high = one["interval"] or (0.0, 0.0)
+            score = "-" if one["score"] is None else f"{one['score']:.1%} ({low:.0%} to {high:.0%})"
+            table.add_row(file, *counts, score)
+    console.print(table)
+
+
+def main() -> None:
+    """Run the command; bad input prints one sentence and exits with code 2."""
+    run_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The measurement on a little: samples, shards, scores, judges of two real mutants, going on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from foundation.import_closure import PACKAGES_ROOT
+from markets import InputError
+from parity.mutants.sampled import run
+from parity.mutants.sampled.judges import Fate, Judges, make_tree, nearest_tests, reached
+from parity.mutants.sampled.modules import draw_changes, modules
+from parity.mutants.sampled.run import SUMMARY, command
+from parity.mutants.sampled.summary import TESTS, summarize
+from parity.mutants.sandbox import Sandbox
+from parity.mutation.lines import LINES, read_lines
+from parity.mutation.operators import Change, changes_of
+from parity.mutation.sample import shard
+from parity.mutation.score import SURVIVED, score_of
+
+GAE, LIMITS = "jax_port/ppo/gae.py", "markets/limits.py"
+FEW = [GAE, LIMITS, "jax_port/export/manifest.py"]
+
+
+def test_what_trains_evaluates_and_exports_is_mutated_and_judges_are_not() -> None:
+    names = modules(PACKAGES_ROOT)
+    assert {GAE, LIMITS, "jax_port/runs/run.py", "jax_port/export/sb3.py"} <= set(names)
+    assert {"jax_port/evaluation/metrics.py", "jax_port/data/held_out.py"} <= set(names)
+    assert not [name for name in names if name.startswith(("parity/", "legacy_torch/"))]
+
+
+def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
+    drawn = draw_changes(PACKAGES_ROOT, 30, 1, FEW)
+    assert Counter(change.file for change in drawn) == dict.fromkeys(FEW, 10)
+    assert draw_changes(PACKAGES_ROOT, 12, 1, FEW) == drawn[:12]
+    assert draw_changes(PACKAGES_ROOT, 30, 2, FEW) != drawn
+    parts = [shard(drawn, number, 4) for number in (1, 2, 3, 4)]
+    assert sorted(repr(change) for part in parts for change in part) == sorted(map(repr, drawn))
+    with pytest.raises(InputError, match="--shard 5/4"):
+        shard(drawn, 5, 4)
+    with pytest.raises(InputError, match=r"nowhere\.py: no file"):
+        draw_changes(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
+
+
+def test_tests_are_those_that_import_the_file_nearest_first() -> None:
+    found = nearest_tests(PACKAGES_ROOT, LIMITS)
+    assert found[0] == "tests/markets/test_limits.py"
+    assert "tests/jax_port/data/test_data_loader.py" in found
+    assert not [name for name in found if name.startswith(("tests/benchmarks", "tests/docs"))]
+    assert GAE in reached(PACKAGES_ROOT, "parity.mutants.child")
+
+
+def _change(file: str, old: str, new: str) -> Change:
+    source = (PACKAGES_ROOT / file).read_bytes()
+    start = source.index(old.encode())
+    return Change(file, 1, "by hand", start, start + len(old.encode()), old, new)
+
+
+def test_a_checkout_of_links_holds_one_change(tmp_path: Path) -> None:
+    change = changes_of(LIMITS, (PACKAGES_ROOT / LIMITS).read_bytes())[0]
+    make_tree(PACKAGES_ROOT, tmp_path / "tree", change)
+    assert (tmp_path / "tree" / "jax_port").is_symlink()
+    made = (tmp_path / "tree" / LIMITS).read_bytes()
+    assert made == change.apply((PACKAGES_ROOT / LIMITS).read_bytes()) != made[:-1]
+    assert (PACKAGES_ROOT / LIMITS).read_bytes() != made
+
+
+def test_tests_judge_a_real_fault_and_a_change_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearest = ("tests/markets/test_limits.py",)
+    monkeypatch.setattr("parity.mutants.sampled.judges.nearest_tests", lambda root, file: nearest)
+    judges = Judges(PACKAGES_ROOT, Sandbox(tmp_path), 120.0)
+    fault = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(worst, scaled) < 0")
+    fate = judges.judge(fault, 0)
+    assert fate.outcome == TESTS
+    assert "test_limits.py" in fate.by
+    idle = _change(LIMITS, "if max(worst, scaled) > INT32_MAX", "if max(scaled, worst) > INT32_MAX")
+    assert judges.judge(idle, 1) == Fate(SURVIVED)
+    assert not list(tmp_path.glob("change-*"))
+
+
+def _line(file: str, outcome: str, old: str = "1") -> dict[str, Any]:
+    return {
+        "file": file,
+        "line": 1,
+        "operator": "constant",
+        "start": 0,
+        "end": 1,
+        "old": old,
+        "new": "2",
+        "outcome": outcome,
+        "by": "",
+    }
+
+
+def test_a_score_has_its_interval_by_module_and_leaves_out_what_is_equivalent() -> None:
+    lines = [_line("a.py", "gate")] * 3 + [_line("a.py", "survived"), _line("b.py", "not judged")]
+    told = summarize([*lines, _line("b.py", "survived", "7")], [("b.py", "7", "2")])
+    assert told["all"]["score"] == 0.75
+    low, high = told["all"]["interval"]
+    assert 0.25 < low < 0.75 < high < 1.0
+    assert told["by_module"]["b.py"]["score"] is None
+    assert told["equivalent"] == 1
+    assert [one["file"] for one in told["survivors"]] == ["a.py"]
+    assert score_of([], [])["score"] is None
+
+
+def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def judge(waiting: Any, patience: float, path: Path, before: Any, console: Any) -> Any:
+        asked.append(len(waiting))
+        made = [
+            {**_line(one.file, "gate"), "start": one.start, "end": one.end, "old": one.old}
+            | {"new": one.new}
+            for one in waiting
+        ]
+        path.write_text("".join(json.dumps(line) + "\n" for line in [*before, *made]) + '{"file": "')
+        return made
+
+    monkeypatch.setattr(run, "_judge", judge)
+    arguments = ["--count", "9", "--out", str(tmp_path)]
+    for name in FEW:
+        arguments += ["--file", name]
+    for most in ("4", "20", "20"):
+        result = CliRunner().invoke(command, [*arguments, "--most", most])
+        assert result.exit_code == 0, result.output
+    assert asked == [4, 5]
+    assert len(read_lines(tmp_path / LINES)) == 9
+    assert json.loads((tmp_path / SUMMARY).read_text())["all"]["score"] == 1.0
+
+
+def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["--shard", "x", "--out", str(tmp_path)])
+    assert "give a part such as 1/4" in str(result.exception)
+    (tmp_path / LINES).write_text("{}\nnot json\n{}\n")
+    with pytest.raises(InputError, match=r"mutants\.jsonl, line 2: not a readable line"):
+        read_lines(tmp_path / LINES)
