@@ -281,7 +281,7 @@ def go_on(
     refuse_other_numbers()
     require_training_memory(plan.settings, plan.config, len(plan.agents), plan.updates_per_call)
     mesh = make_mesh()
-    check_split(mesh, plan.settings.n_envs)
+    check_split(mesh, plan.settings.n_envs, plan.settings.order_groups)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written

@@ -92,7 +92,7 @@ def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:
     assert raw[0] == 1
 
 
-def faulty_deviation(advantages: jax.Array) -> jax.Array:
+def faulty_deviation(advantages: jax.Array, axis: str | None = None) -> jax.Array:
     return (advantages - jnp.mean(advantages)) / (jnp.std(advantages) + 1e-8)
 
 
@@ -205,7 +205,7 @@ def test_the_gpu_s_form_is_the_same_learner_and_a_fault_in_it_is_found(
     assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
     assert check_drawn(run.case, run.port).passed
 
-    def faulty(advantages: jax.Array) -> Standard:
+    def faulty(advantages: jax.Array, axis: str | None = None) -> Standard:
         sound = standard_of(advantages)
         return sound._replace(deviation=jnp.std(advantages, axis=-1))
 
