@@ -88,7 +88,7 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     what = chosen(options["what"], SUBJECTS, "--what")
     machines = [machine_of(name.strip()) for name in options["machines"].split(",") if name.strip()]
     reports = report_all(cards, precisions, phases, what, options, hlo)
-    scaling = report_scaling(cards, precisions, phases, machines, options, hlo)
+    scaling = report_scaling(cards, precisions, phases, machines, options, hlo, reports)
     values = to_json(reports, {key: str(value) for key, value in options.items()})
     values["several_cards"] = scaling
     programs, console = values["programs"], wide_console()

@@ -69,6 +69,7 @@ def report_scaling(
     machines: Sequence[Machine],
     options: Mapping[str, Any],
     hlo: Path | None = None,
+    made: Sequence[Report] = (),
 ) -> list[dict[str, Any]]:
     """Return a row for training on several cards: with orders of each card's own, and with one of all.
 
@@ -76,6 +77,7 @@ def report_scaling(
         cards, precisions, phases, hlo: as of :func:`report_all`.
         machines: how many cards.
         options: sizes, those of one card.
+        made: reports of single cards that there are already.
 
     Raises:
         InputError: the CUDA plugin is not installed, or a card's links are not known.
@@ -84,7 +86,9 @@ def report_scaling(
     trips = options["unknown_trips"]
     for phase, precision, name in product(phases, precisions, cards if machines else ()):
         settings, card = settings_of(precision, options), CARDS[name]
-        alone = report_of(update(settings, phase, options["days"]), card, trips)
+        one = update(settings, phase, options["days"])
+        known = (report for report in made if (report.name, report.card) == (one.name, card.name))
+        alone = next(known, None) or report_of(one, card, trips)
         for machine, own in product(machines, (True, False)):
             subject, among = divided(settings, phase, options["days"], card, machine, own)
             report = report_of(subject, among, trips, hlo)

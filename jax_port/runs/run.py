@@ -319,7 +319,8 @@ def _train(
     runner = Runner(plan, mesh, params, hyper)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
-    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
+    groups = plan.settings.order_groups
+    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
     if main:
         note_lineage(folder, stretches, grew_from)
     asked.tell(done, [])

@@ -132,6 +132,13 @@ MINIBATCHES = (
         _ORDER,
     ),
     Mutant(
+        "groups-one-after-another",
+        MINIBATCH,
+        "jnp.swapaxes(apart, 1, 2).reshape(epochs, -1)",
+        "apart.reshape(epochs, -1)",
+        "learner 5. every minibatch has as many of each",
+    ),
+    Mutant(
         "numbered-step-by-step",
         MINIBATCH,
         "layout.whole(jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]))",

@@ -199,11 +199,17 @@ def test_a_program_is_compiled_once_for_numbers_that_are_its_arguments() -> None
 def test_the_gpu_s_form_is_the_same_learner_and_a_fault_in_it_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case = small_cases()[0]
+    """With orders by group, which the library is told like any other."""
+    small = small_cases()[0]
+    case = replace(small, settings=small.settings.override(order_groups=2))
     run = LearnerRun(case, "gpu")
     result = judge_updates(run.case, run.updates, run.port.updates)
     assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
     assert check_drawn(run.case, run.port).passed
+    turned = run.port.draws._replace(orders=run.port.draws.orders[..., ::-1])
+    uneven = check_drawn(run.case, PortRun(run.port.updates, turned)).first
+    assert uneven is not None
+    assert uneven.field == "equal shares of a minibatch"
 
     def faulty(advantages: jax.Array, axis: str | None = None) -> Standard:
         sound = standard_of(advantages)
