@@ -54,7 +54,6 @@ SEEN: dict[str, tuple[str, ...]] = {
     "clip_range_vf": ("on", "off"),
     "target_kl": ("on", "off"),
     "last minibatch": ("partial", "whole"),
-    "orders": ("one", "by group"),
     "begun late": ("on",),
 }
 """Aspects with the values that a seed's cases must have among them."""
@@ -105,7 +104,6 @@ def _case(rng: Rng, seed: int, number: int, chosen: dict[str, Any]) -> LearnerCa
         target_kl=chosen["target_kl"],
         anneal=chosen["anneal"],
         norm_reward=chosen["norm_reward"],
-        order_groups=1 + number % 2,  # so each form of the program has both
         seed=seed,
         network=network,
         layer_lr=_rates(rng, network, chosen["rates"]),

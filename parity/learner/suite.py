@@ -40,24 +40,29 @@ TRIES = 6
 CHANCE = 5.0
 """Deviations by which an action may be drawn too often or too seldom."""
 
-REQUIRED = STRUCTURES_REQUIRED | frozenset(
-    f"learner: {name}"
-    for name in (
-        "terminated",
-        "truncated, value added",
-        "forbidden action",
-        "observation clipped",
-        "reward clipped",
-        "ended on a rollout's last step",
-        "went on after a rollout's last step",
-        "ratio clipped",
-        "value clipped",
-        "norm clipped",
-        "norm not clipped",
-        "partial minibatch",
-        "stopped by target_kl",
-        "rate annealed",
-        "reward not normalised",
+ORDERS_REQUIRED = frozenset(f"learner, orders: {value}" for value in ("one", "by group"))
+REQUIRED = (
+    STRUCTURES_REQUIRED
+    | ORDERS_REQUIRED
+    | frozenset(
+        f"learner: {name}"
+        for name in (
+            "terminated",
+            "truncated, value added",
+            "forbidden action",
+            "observation clipped",
+            "reward clipped",
+            "ended on a rollout's last step",
+            "went on after a rollout's last step",
+            "ratio clipped",
+            "value clipped",
+            "norm clipped",
+            "norm not clipped",
+            "partial minibatch",
+            "stopped by target_kl",
+            "rate annealed",
+            "reward not normalised",
+        )
     )
 )
 """What must have happened, or the comparison has not seen enough."""

@@ -198,4 +198,4 @@ def test_orders_by_group_are_said_behind_the_verdict() -> None:
     assert in_words(weakest([{**grouped, "certificate": UNGATED}])) == UNGATED
     assert lineage.read_stretches([grouped], "here") == [grouped]
     with pytest.raises(InputError, match="here"):
-        lineage.read_stretches([{**grouped, "order_groups": 0}], "here")
+        lineage.read_stretches([{**grouped, "order_groups": -1}], "here")

@@ -72,12 +72,14 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
         f"learner: {name}"
         for name in ("stopped by target_kl", "reward not normalised", "reward clipped")
     }
+    here.add("learner, orders: by group")
     assert set(clipping.coverage) >= REQUIRED - STRUCTURES - here
     settings = [case.settings for case in learner_cases()]
     assert settings[1].target_kl is not None
     assert not settings[2].norm_reward
     assert settings[2].network == NetworkSpec((256, 256), (256, 256), "relu")
     assert settings[3].n_envs >= 1024
+    assert settings[3].order_groups == 2
     assert all(case.settings.override(seed=7) for case in small_cases(7))
 
 
