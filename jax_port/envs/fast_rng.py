@@ -36,7 +36,8 @@ def spread_words(words: jax.Array, count: int, begin: int = 0) -> jax.Array:
         begin: number of the first of them; another's are others.
     """
     first, second = words
-    return _mix(_mix(jnp.arange(begin, begin + count, dtype=jnp.uint32) + first) + second)
+    first = first + jnp.uint32(begin)
+    return _mix(_mix(jnp.arange(count, dtype=jnp.uint32) + first) + second)
 
 
 def below(bits: jax.Array, bound: int) -> jax.Array:
