@@ -1,7 +1,8 @@
 """What a GPU would run, seen by compiling for one that is not there; timed where one is.
 
     python -m benchmarks.gpu_program [--card h100,h200,rtx4090] [--phase 1,2]
-        [--what environment,training] [--precision bf16,tf32,float32] [--json OUT] [--html OUT]
+        [--what environment,training] [--precision bf16,tf32,float32] [--machines 1x8,2x8]
+        [--json OUT] [--html OUT]
 
 Needs JAX's CUDA plugin: ``pip install 'jax[cuda12]'``, or ``nox -s gpu_program``.
 """
@@ -18,6 +19,7 @@ import click
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.gpu_program.cards import CARDS
+from benchmarks.gpu_program.machines import machine_of
 from benchmarks.gpu_program.model import UNKNOWN_TRIPS
 from foundation.errors import InputError, run_command
 
@@ -49,6 +51,12 @@ def chosen(text: str, among: Sequence[str], option: str) -> list[str]:
 @click.option("--n-steps", default=32, type=click.IntRange(min=1), help="Steps in a rollout.")
 @click.option("--batch-size", default=131_072, type=click.IntRange(min=2), help="Minibatch.")
 @click.option("--epochs", default=4, type=click.IntRange(min=1))
+@click.option(
+    "--machines",
+    default="",
+    metavar="HOSTSxCARDS,...",
+    help="Training on several cards too, such as 1x8,2x8; sizes are those of each.",
+)
 @click.option("--days", default=60, type=click.IntRange(min=3), help="Days of the synthetic market.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Another setting of training."
@@ -67,7 +75,8 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     """Show what a GPU would run, and how long by a simple model; where one is there, time it."""
     os.environ.setdefault("JAX_PLATFORMS", "" if Path("/dev/nvidia0").exists() else "cpu")
     from benchmarks.gpu_program.report import html_section, show, show_kernels, to_json
-    from benchmarks.gpu_program.runner import report_all
+    from benchmarks.gpu_program.runner import report_all, report_scaling
+    from benchmarks.gpu_program.scaling import html_scaling, show_scaling
     from benchmarks.gpu_program.subjects import TRAINING_FORM, TRAINING_FORMS
     from benchmarks.harness.output import wide_console
     from foundation.files import write_json, write_text
@@ -77,16 +86,22 @@ def main(out: Path | None, html: Path | None, hlo: Path | None, **options: Any) 
     phases = [int(name) for name in chosen(options["phase"], ("1", "2"), "--phase")]
     options["form"] = chosen(options["form"] or TRAINING_FORM, TRAINING_FORMS, "--form")
     what = chosen(options["what"], SUBJECTS, "--what")
+    machines = [machine_of(name.strip()) for name in options["machines"].split(",") if name.strip()]
     reports = report_all(cards, precisions, phases, what, options, hlo)
+    scaling = report_scaling(cards, precisions, phases, machines, options, hlo, reports)
     values = to_json(reports, {key: str(value) for key, value in options.items()})
+    values["several_cards"] = scaling
     programs, console = values["programs"], wide_console()
     show(programs, console)
+    if scaling:
+        show_scaling(scaling, console)
     if options["kernels"]:
         show_kernels(programs, console)
     if out is not None:
         write_json(out, values)
     if html is not None:
-        write_text(html, html_section(programs) + "\n")
+        sections = [html_section(programs), *([html_scaling(scaling)] if scaling else [])]
+        write_text(html, "\n".join(sections) + "\n")
 
 
 if __name__ == "__main__":

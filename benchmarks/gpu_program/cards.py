@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmarks.gpu_program.machines import ALONE, Machine
+
 
 @dataclass(frozen=True)
 class Card:
@@ -27,6 +29,7 @@ class Card:
         memory_bytes: of the device.
         target_config: GpuTargetConfigProto, text form.
         source: where the rates come from.
+        machine: the cards among which it works; by default it is alone.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Card:
     memory_bytes: int
     target_config: str
     source: str
+    machine: Machine = ALONE
 
 
 def _target_config(

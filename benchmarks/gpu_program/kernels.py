@@ -46,6 +46,8 @@ class Kernel:
         read_bytes, written_bytes: of device memory; what lies in the cache is not known.
         flops: of matrix products, by precision: "float32", "tf32" or "bf16".
         stack: the source lines it came from, innermost first.
+        collective: opcode of what several cards do together; empty for what one does alone.
+        result_bytes: of a collective, on each card.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Kernel:
     written_bytes: int
     flops: dict[str, float]
     stack: tuple[Line, ...]
+    collective: str = ""
+    result_bytes: int = 0
 
     @property
     def bytes(self) -> int:
@@ -160,6 +164,9 @@ def _kernel(
         if kind == "sort":  # a radix sort reads and writes all once for each byte of the keys
             passes = max(array.bytes // max(array.size, 1) for array in one.arrays[:1])
             read, written = read * passes, written * passes
+        if kind == "collective":
+            result = _result_bytes(one)
+            return Kernel(one.name, kind, read, result, flops, stack, one.opcode, result)
         return Kernel(one.name, kind, read, written, flops, stack)
     fused = module.computations[name]
     flops = {}
@@ -170,6 +177,13 @@ def _kernel(
         _read(fused, number, computation[operand].bytes) for number, operand in enumerate(one.operands)
     )
     return Kernel(one.name, _kind_of_fusion(module, fused, one), read, _written(fused), flops, stack)
+
+
+def _result_bytes(one: Instruction) -> int:
+    """Return the bytes of a collective's result: behind what it was given, where it only begins."""
+    gathers = one.opcode.endswith("-start") and not one.opcode.startswith("all-reduce")
+    arrays = one.arrays[len(one.operands) : 2 * len(one.operands)] if gathers else one.arrays
+    return sum(array.bytes for array in arrays)
 
 
 def _all_of(module: Module, fused: Computation) -> Iterator[tuple[Computation, Instruction]]:

@@ -2,8 +2,9 @@
 
 Kernels are launched one after another, and a launch takes some microseconds whatever the kernel does;
 a value that the host must read stops it for longer. A block takes the larger of its launches and its
-work, and its work is its bytes over the bandwidth plus its matrix products over their rate. Caches,
-autotuned products and command buffers are left out.
+work, and its work is its bytes over the bandwidth plus its matrix products over their rate. What
+several cards do together comes on top (:mod:`benchmarks.gpu_program.machines`). Caches, autotuned
+products and command buffers are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ READ_SECONDS = 20e-6
 UNKNOWN_TRIPS = 4
 """Turns that a loop is taken to make where the compiler knows no number."""
 
-Wall = Literal["launches", "bytes", "products", "host"]
+Wall = Literal["launches", "bytes", "products", "host", "collectives"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Cost:
         bytes: of device memory, read and written.
         flops: of matrix products, all precisions.
         launch_seconds, byte_seconds, product_seconds, read_seconds: each alone.
+        collective_seconds: of what several cards do together.
         seconds: the model's time.
     """
 
@@ -45,6 +47,7 @@ class Cost:
     byte_seconds: float
     product_seconds: float
     read_seconds: float
+    collective_seconds: float
     seconds: float
 
     @property
@@ -55,6 +58,7 @@ class Cost:
             "bytes": self.byte_seconds,
             "products": self.product_seconds,
             "host": self.read_seconds,
+            "collectives": self.collective_seconds,
         }
         if self.launch_seconds < self.byte_seconds + self.product_seconds:
             del terms["launches"]
@@ -84,7 +88,12 @@ def cost(block: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> Cost:
     launches, reads, total = float(len(block.kernels)), 0.0, sum(flops.values())
     launch_seconds, byte_seconds, product_seconds = own_launch, own_bytes, own_products
     read_seconds = 0.0
-    seconds = max(own_launch, own_bytes + own_products)
+    collective_seconds = sum(
+        card.machine.seconds(kernel.collective, kernel.result_bytes)
+        for kernel in block.kernels
+        if kernel.collective
+    )
+    seconds = max(own_launch, own_bytes + own_products) + collective_seconds
     for inner in block.inside:
         one = cost(inner, card, unknown_trips)
         trips = unknown_trips if inner.trips is None else inner.trips
@@ -97,6 +106,7 @@ def cost(block: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> Cost:
         byte_seconds += trips * one.byte_seconds
         product_seconds += trips * one.product_seconds
         read_seconds += trips * one.read_seconds + asked * READ_SECONDS
+        collective_seconds += trips * one.collective_seconds
         seconds += trips * one.seconds + asked * READ_SECONDS
     return Cost(
         launches=launches,
@@ -107,5 +117,6 @@ def cost(block: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> Cost:
         byte_seconds=byte_seconds,
         product_seconds=product_seconds,
         read_seconds=read_seconds,
+        collective_seconds=collective_seconds,
         seconds=seconds,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,7 +15,9 @@ import jax
 
 from benchmarks.gpu_program.analysis import Report, analyse
 from benchmarks.gpu_program.cards import CARDS, Card, card_of
+from benchmarks.gpu_program.machines import Machine
 from benchmarks.gpu_program.prepared import prepare
+from benchmarks.gpu_program.scaling import divided, scaling_row
 from benchmarks.gpu_program.subjects import (
     FORMS,
     Subject,
@@ -26,6 +29,7 @@ from benchmarks.gpu_program.subjects import (
 from benchmarks.gpu_program.target import compile_for
 from foundation.errors import InputError
 from foundation.files import write_text
+from jax_port.ppo.settings import TrainSettings
 
 
 def report_all(
@@ -58,6 +62,53 @@ def report_all(
     return reports
 
 
+def report_scaling(
+    cards: Sequence[str],
+    precisions: Sequence[str],
+    phases: Sequence[int],
+    machines: Sequence[Machine],
+    options: Mapping[str, Any],
+    hlo: Path | None = None,
+    made: Sequence[Report] = (),
+) -> list[dict[str, Any]]:
+    """Return a row for training on several cards: with orders of each card's own, and with one of all.
+
+    Args:
+        cards, precisions, phases, hlo: as of :func:`report_all`.
+        machines: how many cards.
+        options: sizes, those of one card.
+        made: reports of single cards that there are already.
+
+    Raises:
+        InputError: the CUDA plugin is not installed, or a card's links are not known.
+    """
+    rows = []
+    trips = options["unknown_trips"]
+    for phase, precision, name in product(phases, precisions, cards if machines else ()):
+        settings, card = settings_of(precision, options), CARDS[name]
+        one = update(settings, phase, options["days"])
+        known = (report for report in made if (report.name, report.card) == (one.name, card.name))
+        alone = next(known, None) or report_of(one, card, trips)
+        for machine, own in product(machines, (True, False)):
+            subject, among = divided(settings, phase, options["days"], card, machine, own)
+            report = report_of(subject, among, trips, hlo)
+            click.echo(progress_line(report), err=True)
+            rows.append(scaling_row(report, alone, among))
+    return rows
+
+
+def settings_of(precision: str, options: Mapping[str, Any]) -> TrainSettings:
+    """Return the settings of training that options name, in a precision."""
+    sizes = {
+        "n_envs": options["envs"],
+        "n_steps": options["n_steps"],
+        "batch_size": options["batch_size"],
+        "n_epochs": options["epochs"],
+        "precision": precision,
+    }
+    return training_settings({**sizes, **named(options["overrides"])})
+
+
 def subjects(
     precisions: Sequence[str], phases: Sequence[int], what: Sequence[str], options: Mapping[str, Any]
 ) -> list[Subject]:
@@ -68,14 +119,7 @@ def subjects(
             programs += [environment(shown, phase, options["envs"], options["days"]) for shown in FORMS]
         pairs = [(form, precision) for form in options["form"] for precision in precisions]
         for form, precision in pairs if "training" in what else ():
-            sizes = {
-                "n_envs": options["envs"],
-                "n_steps": options["n_steps"],
-                "batch_size": options["batch_size"],
-                "n_epochs": options["epochs"],
-                "precision": precision,
-            }
-            settings = training_settings({**sizes, **named(options["overrides"])})
+            settings = settings_of(precision, options)
             programs.append(update(settings, phase, options["days"], form))
     return programs
 
@@ -100,7 +144,7 @@ def named(texts: Sequence[str]) -> dict[str, Any]:
 
 def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None = None) -> Report:
     """Compile a program for a card and report it; where that card is there, time it too."""
-    compiled = compile_for(card, subject.function, subject.shapes(), subject.donate)
+    compiled = compile_for(card, subject.function, subject.shapes(), subject.donate, subject.places)
     if hlo is not None:
         name = f"{card.name}_{subject.name}".replace(" ", "_").replace(",", "")
         write_text(hlo / f"{name}.txt", compiled.text)
@@ -117,7 +161,7 @@ def report_of(subject: Subject, card: Card, unknown_trips: int, hlo: Path | None
     report.compile_seconds = compiled.seconds
     report.temporary_bytes = compiled.temporary_bytes
     device = jax.devices()[0]
-    if device.platform == "gpu" and card_of(device.device_kind) is card:
+    if device.platform == "gpu" and card_of(device.device_kind) is card:  # none among several
         report.measured_seconds = median(prepare(subject).timed(2.0))
     return report
 

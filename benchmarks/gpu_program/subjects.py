@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks.gpu_program.kernels import Block
 from jax_port.data.data_loader import prepare, stack
@@ -22,7 +23,9 @@ from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import form as program_form
+from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
+from jax_port.ppo.sharding import agent_shardings, make_layout
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -50,6 +53,7 @@ class Subject:
         envs: environments stepped together.
         steps: single environments' steps that one call makes.
         parts: names of loops inside, and the turns they are found by.
+        places: a tree of shardings like the arguments; None for one device.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Subject:
     envs: int
     steps: int
     parts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    places: Any = None
 
     def shapes(self) -> tuple[Any, ...]:
         """Return its arguments' shapes, without making them."""
@@ -142,7 +147,11 @@ def training_settings(values: dict[str, Any]) -> TrainSettings:
 
 
 def update(
-    settings: TrainSettings, phase: int, days: int, form: TrainingForm = TRAINING_FORM
+    settings: TrainSettings,
+    phase: int,
+    days: int,
+    form: TrainingForm = TRAINING_FORM,
+    mesh: Mesh | None = None,
 ) -> Subject:
     """Return one update of one agent: a rollout and all its minibatches.
 
@@ -151,9 +160,9 @@ def update(
         phase: 1 or 2.
         days: of the market.
         form: of the program.
+        mesh: devices that it is divided over; None for one.
     """
     params = market_params(phase, days)
-    train = make_train(settings, 1, 1, form=form)
 
     def run(agent: Any, hyper: Any, params: EnvParams) -> Any:
         return train(agent, hyper, params)
@@ -165,6 +174,14 @@ def update(
         plain = TrainSettings(n_envs=settings.n_envs, network=settings.network)
         return fresh_agents(jnp.zeros(1, jnp.int32), params, plain), hyper, params
 
+    places: tuple[Any, ...] | None = None
+    layout = ONE_DEVICE
+    if mesh is not None:
+        shapes = jax.eval_shape(arguments)
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        rest = jax.tree.map(lambda _: everywhere, shapes[1:])
+        places, layout = (agent_shardings(mesh, shapes[0]), *rest), make_layout(mesh)
+    train = make_train(settings, 1, 1, layout, places[0] if places else None, form)
     minibatches = -(-settings.rollout_size // settings.batch_size)
     full = settings.rollout_size // settings.batch_size
     turns = (settings.n_epochs * minibatches, settings.n_epochs * full)
@@ -176,6 +193,7 @@ def update(
         settings.n_envs,
         settings.rollout_size,
         {"rollout step": (settings.n_steps,), "minibatch": turns},
+        places,
     )
 
 

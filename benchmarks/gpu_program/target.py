@@ -92,18 +92,21 @@ def topology_of(card: Card, devices: int = 1, hosts: int = 1) -> Any:
         raise
 
 
-def narrow_shapes(tree: Any, device: Any) -> Any:
-    """Return a tree of arrays, or of shapes, as shapes on a described device, 64-bit ones as 32-bit.
+def narrow_shapes(tree: Any, places: Any) -> Any:
+    """Return a tree of arrays, or of shapes, as shapes on described devices, 64-bit ones as 32-bit.
 
     Outside ``enable_x64`` JAX has no shapes of 64-bit numbers to trace with.
-    """
-    place = jax.sharding.SingleDeviceSharding(device)
 
-    def one(x: Any) -> jax.ShapeDtypeStruct:
+    Args:
+        tree: of arrays or shapes.
+        places: a like tree of shardings.
+    """
+
+    def one(x: Any, place: Any) -> jax.ShapeDtypeStruct:
         dtype = NARROW.get(str(x.dtype), x.dtype)
         return jax.ShapeDtypeStruct(x.shape, dtype, sharding=place)
 
-    return jax.tree.map(one, tree)
+    return jax.tree.map(one, tree, places)
 
 
 def widened(tree: Any, like: Any) -> Any:
@@ -115,7 +118,11 @@ def widened(tree: Any, like: Any) -> Any:
 
 
 def compile_for(
-    card: Card, function: Callable[..., Any], arguments: tuple[Any, ...], donate: tuple[int, ...] = ()
+    card: Card,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    donate: tuple[int, ...] = (),
+    places: Any = None,
 ) -> Compiled:
     """Compile a function for a card.
 
@@ -124,12 +131,16 @@ def compile_for(
         function: traced afresh, as for a GPU.
         arguments: trees of arrays or of ``jax.ShapeDtypeStruct``.
         donate: arguments whose memory results may take.
+        places: a tree of shardings like the arguments, of a described machine's devices; by default
+            all are on one card.
 
     Raises:
         InputError: the CUDA plugin is not installed.
     """
-    device = device_of(card)
-    shapes = narrow_shapes(arguments, device)
+    if places is None:
+        alone = jax.sharding.SingleDeviceSharding(device_of(card))
+        places = jax.tree.map(lambda _: alone, arguments)
+    shapes = narrow_shapes(arguments, places)
     began = time.perf_counter()
 
     def fresh(*given: Any) -> Any:

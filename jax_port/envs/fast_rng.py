@@ -27,9 +27,16 @@ def spread_bits(key: jax.Array, count: int) -> jax.Array:
     return spread_words(jax.random.bits(key, (2,)), count)
 
 
-def spread_words(words: jax.Array, count: int) -> jax.Array:
-    """Return ``count`` words of random bits, uint32 (count,), from two random ones, uint32 (2,)."""
+def spread_words(words: jax.Array, count: int, begin: int = 0) -> jax.Array:
+    """Return ``count`` words of random bits, uint32 (count,), from two random ones, uint32 (2,).
+
+    Args:
+        words: random.
+        count: how many.
+        begin: number of the first of them; another's are others.
+    """
     first, second = words
+    first = first + jnp.uint32(begin)
     return _mix(_mix(jnp.arange(count, dtype=jnp.uint32) + first) + second)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jax_port.ppo.fast.scale_out import devices_of, mean_over, sum_over
+
 ADVANTAGE_EPS = 1e-8
 
 
@@ -50,8 +52,14 @@ def gae(
     return advantages, advantages + values
 
 
-def standardize(advantages: jax.Array) -> jax.Array:
-    """Return (A - mean) / (sd + 1e-8) with the sample deviation (ddof 1), over one minibatch."""
-    centred = advantages - jnp.mean(advantages)
-    spread = jnp.sqrt(jnp.sum(jnp.square(centred)) / (advantages.shape[0] - 1))
+def standardize(advantages: jax.Array, axis: str | None = None) -> jax.Array:
+    """Return (A - mean) / (sd + 1e-8) with the sample deviation (ddof 1), over one minibatch.
+
+    Args:
+        advantages: float32 (B,), or a device's share of them.
+        axis: of devices with equal shares; None where all are here.
+    """
+    centred = advantages - mean_over(jnp.mean(advantages), axis)
+    size = advantages.shape[0] * devices_of(axis)
+    spread = jnp.sqrt(sum_over(jnp.sum(jnp.square(centred)), axis) / (size - 1))
     return centred / (spread + ADVANTAGE_EPS)

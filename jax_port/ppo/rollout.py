@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.sharding import Mesh
 
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.phase import Transition
@@ -129,6 +130,7 @@ def collect(
     gamma: jax.Array,
     norm_reward: bool = True,
     logits_of: LogitsFn | None = None,
+    mesh: Mesh | None = None,
 ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times.
 
@@ -141,6 +143,7 @@ def collect(
         gamma: float32 discount, of the reward normaliser and of truncation's value.
         norm_reward: scale rewards; static.
         logits_of: how to ask the policy; of every observation by default. Static.
+        mesh: devices over which environments are split; None for one. Static.
 
     Returns:
         The actor after, the rollout, the values (N,) of the observations after it, and sums.
@@ -185,7 +188,7 @@ def collect(
     starts = actor.episode_start
     actor, (rollout, cut, ends) = jax.lax.scan(body, actor, jax.random.split(key, num_steps))
     first = jnp.concatenate([starts[None], rollout.episode_starts[:-1]])
-    lost = gamma * value_of_cut(cut, weights, network, params)
+    lost = gamma * value_of_cut(cut, weights, network, params, mesh=mesh)
     rollout = rollout._replace(
         episode_starts=first,
         rewards=rollout.rewards + jnp.where(cut.truncated, lost, 0.0),
@@ -238,6 +241,6 @@ def _account(
 
 
 def count_codes(codes: jax.Array, kinds: int) -> jax.Array:
-    """Return how often each of 0 .. kinds - 1 occurs: int32 (kinds,)."""
-    hits = codes[:, None] == jnp.arange(kinds, dtype=codes.dtype)[None, :]
-    return jnp.sum(hits.astype(jnp.int32), axis=0)
+    """Return how often each of 0 .. kinds - 1 occurs among codes (...): int32 (kinds,)."""
+    hits = jnp.equal(*jnp.broadcast_arrays(codes[..., None], jnp.arange(kinds, dtype=codes.dtype)))
+    return jnp.sum(hits.astype(jnp.int32), axis=tuple(range(codes.ndim)))

@@ -90,6 +90,7 @@ HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
     _count("batch_size", 4096, "Transitions in a minibatch."),
     _count("n_epochs", 4, "Passes over a rollout."),
     _count("total_timesteps", 2_000_000, "At least so many steps, rounded up to whole rollouts."),
+    _count("order_groups", 1, "Groups of environments that give each minibatch equal shares."),
     Hyperparameter("learning_rate", 3e-4, "Of Adam.", vmapped=True),
     Hyperparameter(
         "gamma", 0.99, "Discount, of returns and of the reward normaliser.", most=1.0, vmapped=True
@@ -239,6 +240,7 @@ class TrainSettings:
     batch_size: int = _default("batch_size")
     n_epochs: int = _default("n_epochs")
     total_timesteps: int = _default("total_timesteps")
+    order_groups: int = _default("order_groups")
     learning_rate: float = _default("learning_rate")
     gamma: float = _default("gamma")
     gae_lambda: float = _default("gae_lambda")
@@ -271,6 +273,12 @@ class TrainSettings:
                 f"a rollout of {self.n_envs} x {self.n_steps} steps has more than 2^31 transitions; "
                 "choose fewer environments or steps"
             )
+        for name in ("n_envs", "batch_size"):
+            if (count := getattr(self, name)) % self.order_groups:
+                raise InputError(
+                    f"{name} {count} can't be shared evenly by {self.order_groups} order_groups; "
+                    f"choose a multiple of {self.order_groups}"
+                )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         if self.own is not None and (self.precision != "float32" or self.layer_lr):

@@ -13,12 +13,11 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jax_port.ppo.fast.scale_out import AXIS as AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE, Layout
 from jax_port.ppo.rollout import RolloutState
 from jax_port.ppo.train_ppo_jax import TrainState
 from markets import InputError
-
-AXIS = "env"
 
 
 def make_mesh() -> Mesh:
@@ -26,8 +25,8 @@ def make_mesh() -> Mesh:
     return jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def check_split(mesh: Mesh, n_envs: int) -> None:
-    """Refuse a number of environments that the devices can't share evenly.
+def check_split(mesh: Mesh, n_envs: int, order_groups: int = 1) -> None:
+    """Refuse a number of environments, or of groups of them, that the devices can't share evenly.
 
     Raises:
         InputError: naming both numbers.
@@ -36,6 +35,11 @@ def check_split(mesh: Mesh, n_envs: int) -> None:
         raise InputError(
             f"{n_envs} environments can't be split evenly over {mesh.size} devices; choose a multiple "
             f"of {mesh.size}"
+        )
+    if order_groups > 1 and order_groups % mesh.size:
+        raise InputError(
+            f"order_groups {order_groups} can't be split evenly over {mesh.size} devices; choose "
+            f"--order-groups {mesh.size}, or a multiple of it"
         )
 
 
@@ -50,7 +54,7 @@ def make_layout(mesh: Mesh) -> Layout:
             return jax.lax.with_sharding_constraint(x, whole)
         return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(AXIS)))
 
-    return Layout(whole=lambda x: jax.lax.with_sharding_constraint(x, whole), split=split)
+    return Layout(lambda x: jax.lax.with_sharding_constraint(x, whole), split, mesh)
 
 
 def agent_shardings(mesh: Mesh, agent: TrainState) -> TrainState:

@@ -20,7 +20,7 @@ from jax_port.ppo.fast.form import Form, default_form
 from jax_port.ppo.fast.program import program_of
 from jax_port.ppo.gae import gae
 from jax_port.ppo.metrics import Metrics, summarize
-from jax_port.ppo.minibatches import ONE_DEVICE, Layout, permutations
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout, group_orders, in_turn
 from jax_port.ppo.own.module import OwnModule
 from jax_port.ppo.policy import Module, make_network
 from jax_port.ppo.rollout import Rollout, RolloutState, init_rollout_state
@@ -149,10 +149,11 @@ def traced_update(
         hyper.gae_lambda,
     )
     hyper = annealed(hyper, agent.updates, settings)
-    orders = permutations(order_key, settings)
+    orders = group_orders(order_key, settings)
     learner, records = program.learn(agent.learner, orders, rollout, advantages, returns, params, hyper)
     metrics = summarize(records, ends, rollout, returns, hyper)
-    trace = Trace(rollout, last_values, advantages, returns, orders, records)
+    order = in_turn(orders, settings.batch_size)
+    trace = Trace(rollout, last_values, advantages, returns, order, records)
     return TrainState(learner, actor, agent.key, agent.updates + 1), metrics, trace
 
 

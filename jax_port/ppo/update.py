@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jax_port.ppo.fast.scale_out import devices_of
 from jax_port.ppo.losses import Batch, LossTerms, ppo_loss
 from jax_port.ppo.networks import Network, Params
 from jax_port.ppo.optimizer import adam, layer_lr
@@ -88,7 +89,7 @@ def minibatch_step(
     Args:
         state: weights and moments.
         stopped: bool scalar, whether target_kl has ended this update.
-        numbers: int32 (B,), at least two transitions, since a single one has no deviation.
+        numbers: int32 (B,), transitions; at least two on all devices, since one has no deviation.
         gather: their source.
         gradients: how to find the loss's.
         hyper: the rest.
@@ -97,7 +98,6 @@ def minibatch_step(
     Returns:
         The state after, whether the update has stopped, and a record.
     """
-    assert numbers.shape[0] > 1, "a minibatch of one has no standard deviation"
     grads, terms = gradients(state.params, numbers, gather, hyper)
     factors = layer_lr.factors(state.params, rates) if rates else None
     grads = layer_lr.without_frozen(grads, rates) if rates else grads
@@ -118,6 +118,7 @@ def run_epochs(
     gradients: GradientFn,
     hyper: HyperParams,
     rates: LayerLearningRates = (),
+    axis: str | None = None,
 ) -> tuple[LearnerState, StepRecord]:
     """Take all minibatch steps of one update.
 
@@ -131,13 +132,17 @@ def run_epochs(
         gradients: how to find the loss's.
         hyper: the rest.
         rates: of layers that learn slower, or not at all; static.
+        axis: of devices, where permutations and minibatches are a device's equal share, and gradients
+            those of the whole; None where all is here.
 
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
     size = permutations.shape[1]
     full, rest = divmod(size, batch_size)
-    assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
+    assert rest * devices_of(axis) != 1, (
+        "the last minibatch would hold one transition, whose deviation is not defined"
+    )
 
     def step(carry: tuple[LearnerState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
         state, stopped = carry

@@ -23,6 +23,8 @@ Proof = dict[str, Any] | str
 SAME = "same"
 SAME_BY_PARTS = "same, but under changed code"
 """Verdict of a run whose stretches each had a proof, of other code each."""
+BY_GROUP = "minibatches by group"
+"""Said behind a verdict where orders were drawn in groups of environments: MaskablePPO draws one."""
 
 TRAINER = ("jax_port.runs.run",)
 """Its closure of imports decides what a stretch makes."""
@@ -37,15 +39,17 @@ class _Stretch(Struct):
     updates: tuple[Count, Count]
     certificate: dict[str, Any] | str
     code: str
+    order_groups: Count = 1
 
 
-def stretch(first: int, certificate: Proof, made: Mapping[str, Any]) -> Stretch:
+def stretch(first: int, certificate: Proof, made: Mapping[str, Any], order_groups: int = 1) -> Stretch:
     """Return a stretch that begins after so many updates, under the code that this process runs.
 
     Args:
         first: updates made before it.
         certificate: its proof.
         made: versions and devices.
+        order_groups: groups of environments with orders of their own; told where there are several.
 
     Raises:
         InputError: there is a proof, and what is loaded is not what its source says.
@@ -57,7 +61,9 @@ def stretch(first: int, certificate: Proof, made: Mapping[str, Any]) -> Stretch:
         if proof != UNGATED:
             raise
         code = UNKNOWN
-    return {"updates": [first, first], "certificate": proof, "code": code, "made": dict(made)}
+    groups = {"order_groups": order_groups} if order_groups > 1 else {}
+    told = {"updates": [first, first], "certificate": proof, "code": code, "made": dict(made)}
+    return {**told, **groups}
 
 
 def going_on(before: Sequence[Stretch], now: Stretch) -> list[Stretch]:
@@ -124,9 +130,10 @@ def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = 
         if proof.get("verdict") != SAME:
             return dict(proof)
     newest: dict[str, Any] = dict(proofs[len(stretches) - 1])
-    if len({one["code"] for one in stretches}) > 1:
-        return {**newest, "verdict": SAME_BY_PARTS}
-    return newest
+    verdict = SAME_BY_PARTS if len({one["code"] for one in stretches}) > 1 else SAME
+    if any(one.get("order_groups", 1) > 1 for one in stretches):
+        verdict = f"{verdict}, {BY_GROUP}"
+    return {**newest, "verdict": verdict}
 
 
 def lineage_of(

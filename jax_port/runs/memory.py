@@ -30,7 +30,7 @@ METRICS = 100
 def require_training_memory(
     settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int, columns: int = 0
 ) -> None:
-    """Refuse a training that needs more memory than the device has.
+    """Refuse a training that needs more memory than each of its devices has.
 
     Args:
         settings, config, agents, updates_per_call: of the training.
@@ -39,7 +39,7 @@ def require_training_memory(
     Raises:
         InputError: names the estimate, the largest part, and the options to lower.
     """
-    parts = training_bytes(settings, config, agents, updates_per_call, columns)
+    parts = training_bytes(settings, config, agents, updates_per_call, columns, _memories())
     several = agents > 1 and sum(parts.values()) / agents < sum(parts.values()) / 2
     also = ", or train fewer agents (--seeds)" if several else ""
     lower = {
@@ -52,9 +52,22 @@ def require_training_memory(
 
 
 def training_bytes(
-    settings: TrainSettings, config: EnvConfig, agents: int, updates_per_call: int, columns: int = 0
+    settings: TrainSettings,
+    config: EnvConfig,
+    agents: int,
+    updates_per_call: int,
+    columns: int = 0,
+    memories: int = 1,
 ) -> Mapping[str, float]:
-    """Return the least bytes of each part of a training, of all agents together."""
+    """Return the least bytes of each part of a training in one device's memory, of all agents together.
+
+    Environments are split over devices; so is the rollout where each device orders its own transitions.
+
+    Args:
+        settings, config, agents, updates_per_call: of the training.
+        columns: that advice adds to the features of a bar.
+        memories: of devices, that it is split over.
+    """
     phase = phase_of(config)
     observation = config.window_size * (len(FEATURES) + columns) + phase.position_features
     weights = (
@@ -65,10 +78,11 @@ def training_bytes(
     # A transition: bar, position, mask, action, log-probability, value, reward, start; then its
     # advantage, return and place in the order.
     transition = 4 * FLOAT + phase.position_features * FLOAT + phase.num_actions + 2 + 3 * FLOAT
+    shares = memories if settings.order_groups > 1 else 1
     return {
         "weights": float(agents * COPIES * FLOAT * weights),
-        "the rollout": float(agents * settings.rollout_size * transition),
-        "environments": float(agents * settings.n_envs * (STATE + FLOAT * observation)),
+        "the rollout": float(agents * settings.rollout_size * transition) / shares,
+        "environments": float(agents * settings.n_envs * (STATE + FLOAT * observation)) / memories,
         "metrics": float(agents * updates_per_call * METRICS),
     }
 
@@ -79,6 +93,11 @@ def _weights(sizes: NetworkSpec, observation: int, actions: int) -> int:
         for hidden, outputs in ((sizes.pi, actions), (sizes.vf, 1))
         for one, other in itertools.pairwise((observation, *hidden, outputs))
     )
+
+
+def _memories() -> int:
+    """Return how many memories JAX's devices have: CPU devices of one process have one."""
+    return jax.process_count() if jax.devices()[0].platform == "cpu" else jax.device_count()
 
 
 def _device_memory() -> int | None:

@@ -137,7 +137,7 @@ def go_on(
         plan.settings, plan.config, len(plan.agents), plan.updates_per_call, plan.data.columns
     )
     mesh = make_mesh()
-    check_split(mesh, plan.settings.n_envs)
+    check_split(mesh, plan.settings.n_envs, plan.settings.order_groups)
     main = jax.process_index() == 0
     params, facts = plan.data.load(plan.config)
     plan.initial_policy()  # refused here, before anything is written
@@ -194,7 +194,8 @@ def _train(
     runner = Runner(plan, mesh, params, hyper, programs)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
-    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with()))
+    groups = plan.settings.order_groups
+    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
     if main:
         note_lineage(folder, stretches, grew_from)
     asked.tell(done, [])

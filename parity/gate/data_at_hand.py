@@ -115,6 +115,7 @@ def check_structure(settings: TrainSettings, advice: str = "") -> list[CheckResu
         target_kl=None if settings.target_kl is None else 0.05,
         anneal=settings.anneal,
         norm_reward=settings.norm_reward,
+        order_groups=1 if settings.order_groups == 1 else 2,
         network=settings.network,
         layer_lr=settings.layer_lr,
     )

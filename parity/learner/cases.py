@@ -115,8 +115,9 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
     by side; their last minibatch is a partial one, and their rates fall after every rollout. The second
     stops within an epoch, and the next epoch's first minibatch alone would not have stopped it. The
     third is the network that users train, where rewards, values and gradients are small. The last has
-    so many environments, truncations and transitions a minibatch that the port takes them in chunks.
-    Where much is computed the network has no corners, of which rounding could choose a side.
+    so many environments, truncations and transitions a minibatch that the port takes them in chunks;
+    its environments have orders in two groups. Where much is computed the network has no corners, of
+    which rounding could choose a side.
     """
     shape = TrainSettings(
         n_envs=4,
@@ -150,7 +151,13 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
         network=NetworkSpec(),
     )
     wide = shape.override(
-        n_envs=1024, n_steps=4, batch_size=1100, n_epochs=1, total_timesteps=20_000, ent_coef=0.01
+        n_envs=1024,
+        n_steps=4,
+        batch_size=1100,
+        n_epochs=1,
+        total_timesteps=20_000,
+        ent_coef=0.01,
+        order_groups=2,
     )
     return [
         LearnerCase("clipping", clipping, 3),

@@ -27,6 +27,7 @@ def aspects_of(settings: TrainSettings) -> Aspects:
         "clip_range_vf": _switch(settings.clip_range_vf is not None),
         "target_kl": _switch(settings.target_kl is not None),
         "last minibatch": "partial" if partial else "whole",
+        "orders": "one" if settings.order_groups == 1 else "by group",
         "precision": settings.precision,
     }
 

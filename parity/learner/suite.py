@@ -21,6 +21,7 @@ from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import Scale
+from jax_port.ppo.settings import TrainSettings
 from parity.engine.compare import Array, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
@@ -39,24 +40,29 @@ TRIES = 6
 CHANCE = 5.0
 """Deviations by which an action may be drawn too often or too seldom."""
 
-REQUIRED = STRUCTURES_REQUIRED | frozenset(
-    f"learner: {name}"
-    for name in (
-        "terminated",
-        "truncated, value added",
-        "forbidden action",
-        "observation clipped",
-        "reward clipped",
-        "ended on a rollout's last step",
-        "went on after a rollout's last step",
-        "ratio clipped",
-        "value clipped",
-        "norm clipped",
-        "norm not clipped",
-        "partial minibatch",
-        "stopped by target_kl",
-        "rate annealed",
-        "reward not normalised",
+ORDERS_REQUIRED = frozenset(f"learner, orders: {value}" for value in ("one", "by group"))
+REQUIRED = (
+    STRUCTURES_REQUIRED
+    | ORDERS_REQUIRED
+    | frozenset(
+        f"learner: {name}"
+        for name in (
+            "terminated",
+            "truncated, value added",
+            "forbidden action",
+            "observation clipped",
+            "reward clipped",
+            "ended on a rollout's last step",
+            "went on after a rollout's last step",
+            "ratio clipped",
+            "value clipped",
+            "norm clipped",
+            "norm not clipped",
+            "partial minibatch",
+            "stopped by target_kl",
+            "rate annealed",
+            "reward not normalised",
+        )
     )
 )
 """What must have happened, or the comparison has not seen enough."""
@@ -200,7 +206,8 @@ def coverage_of(case: LearnerCase, updates: Sequence[Fields], seen: Counter[str]
 def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
     """Check what no comparison can: that minibatches are shuffled, and actions drawn as they should.
 
-    Every order holds every transition once and none is used twice; no forbidden action is taken; each
+    Every order holds every transition once and none is used twice; where orders are by group, every
+    minibatch has equal shares of them; no forbidden action is taken; each
     action, and likely actions on the whole, are taken as often as probabilities say.
     """
     orders = run.draws.orders.reshape(-1, run.draws.orders.shape[-1])
@@ -214,6 +221,10 @@ def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
     if different != len(orders):
         counts = float(len(orders)), float(different)
         result.first = Mismatch(0, -1, "different orders", (), *counts)
+        return result
+    uneven = uneven_minibatches(case.settings, orders)
+    if uneven:
+        result.first = Mismatch(0, -1, "equal shares of a minibatch", (), 0.0, float(uneven))
         return result
     actions, probabilities, masks = (
         np.stack([table[name] for table in run.updates])
@@ -237,6 +248,18 @@ def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
         if not abs(off) < CHANCE and result.first is None:
             result.first = Mismatch(0, -1, f"frequency of {name}", (), float(mean.sum()), float(taken))
     return result
+
+
+def uneven_minibatches(settings: TrainSettings, orders: Array) -> int:
+    """Return how many minibatches of orders (K, M) do not have as many transitions of each group."""
+    groups, size = settings.order_groups, orders.shape[1]
+    cuts = range(settings.batch_size, size, settings.batch_size)
+    shares = (
+        np.bincount(part // (size // groups), minlength=groups)
+        for order in orders
+        for part in np.split(order, cuts)
+    )
+    return sum(len(set(share.tolist())) > 1 for share in shares)
 
 
 def decision_cases(case: LearnerCase) -> tuple[Array, Array]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast.scale_out import BY_ENVIRONMENT, EVERYWHERE, on_each_device
 from jax_port.ppo.networks import Network, Params
 from jax_port.ppo.observations import reconstruct_obs
 from jax_port.ppo.running_statistics import Scale
@@ -26,12 +28,37 @@ class Cut(NamedTuple):
 
 
 def value_of_cut(
-    cut: Cut, weights: Params, network: Network, params: EnvParams, rows: int = BOOTSTRAP_CHUNK
+    cut: Cut,
+    weights: Params,
+    network: Network,
+    params: EnvParams,
+    rows: int = BOOTSTRAP_CHUNK,
+    mesh: Mesh | None = None,
 ) -> jax.Array:
     """Return the value of what each truncation cut off, elsewhere 0: float32 (T, N).
 
-    Truncations are rare, so they are gathered and valued some ``rows`` at a time.
+    Truncations are rare, so they are gathered and valued some ``rows`` at a time; on several devices
+    each gathers its own.
+
+    Args:
+        cut: the transitions.
+        weights, network: the value's.
+        params: of the environment.
+        rows: valued at a time; static.
+        mesh: devices over which environments are split; None for one. Static.
     """
+
+    def valued(cut: Cut, weights: Params, params: EnvParams) -> jax.Array:
+        return _valued(cut, weights, network, params, rows)
+
+    split, whole = BY_ENVIRONMENT, EVERYWHERE
+    cut_given: Any = Cut(*(split,) * 3, whole)  # type: ignore[arg-type]
+    given = (cut_given, whole, whole)
+    return on_each_device(valued, mesh, given, split)(cut, weights, params)
+
+
+def _valued(cut: Cut, weights: Params, network: Network, params: EnvParams, rows: int) -> jax.Array:
+    """Return :func:`value_of_cut` of one device's transitions."""
     steps, envs = cut.truncated.shape
     size = steps * envs
     chunk = min(rows, size)

@@ -59,9 +59,11 @@ def sample(words: jax.Array, log_probs: Columns) -> jax.Array:
         log_probs: of each action.
     """
     size = log_probs[0].shape[0]
-    bits = spread_words(words, size * len(log_probs)).reshape(len(log_probs), size)
-    uniform = ((bits >> 9).astype(jnp.float32) + 0.5) * jnp.float32(2.0**-23)  # exact: never 0 or 1
-    noisy = [x - jnp.log(-jnp.log(u)) for x, u in zip(log_probs, uniform, strict=True)]
+    noisy = []
+    for number, one in enumerate(log_probs):
+        bits = spread_words(words, size, number * size)
+        uniform = ((bits >> 9).astype(jnp.float32) + 0.5) * jnp.float32(2.0**-23)  # never 0 or 1
+        noisy.append(one - jnp.log(-jnp.log(uniform)))
     best, action = noisy[0], jnp.zeros(size, jnp.int32)
     for number, one in enumerate(noisy[1:], start=1):
         action = jnp.where(one > best, number, action)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.ppo.fast.microbatch import choices_first, chunk_size, in_chunks, value_chunk_size
+from jax_port.ppo.fast.scale_out import mean_over
 from jax_port.ppo.gae import standardize
 from jax_port.ppo.losses import Batch, LossTerms, clipped_values
 from jax_port.ppo.networks import Network, Params, entropy, log_prob, masked_log_probs
@@ -115,8 +116,9 @@ def policy_gradients(
     gather: GatherFn,
     batch: Batch,
     hyper: HyperParams,
+    axis: str | None = None,
 ) -> tuple[Params, PolicySums]:
-    """Return the policy's gradients and terms, means over a minibatch.
+    """Return the policy's gradients and terms, means over a minibatch, or over a device's share of it.
 
     Only transitions that left a choice go through the network, a chunk at a time; a forced one
     contributes its advantage to the loss and nothing to the gradients.
@@ -127,9 +129,10 @@ def policy_gradients(
         gather: their source.
         batch: all of them.
         hyper: clip_range and ent_coef.
+        axis: of devices that have a share of the minibatch each; advantages are standardised over all.
     """
     size = batch.actions.shape[0]
-    advantages = standardize(batch.advantages)
+    advantages = standardize(batch.advantages, axis)
     order, count = choices_first(batch.masks)
     forced = jnp.arange(size, dtype=jnp.int32) >= count
 
@@ -145,17 +148,24 @@ def policy_gradients(
     return jax.tree.map(lambda x: x / size, (grads, sums))
 
 
-def cpu_gradients(network: Network) -> GradientFn:
-    """Return what finds the gradients of a minibatch's loss."""
+def cpu_gradients(network: Network, axis: str | None = None) -> GradientFn:
+    """Return what finds the gradients of a minibatch's loss.
+
+    Args:
+        network: the actor-critic.
+        axis: of devices that have equal shares of the minibatch; None where all of it is here.
+    """
 
     def gradients(
         params: Params, numbers: jax.Array, gather: GatherFn, hyper: HyperParams
     ) -> tuple[Params, LossTerms]:
         batch = gather(numbers)
         of_value, value = value_gradients(params, network, numbers, gather, hyper)
-        of_policy, means = policy_gradients(params, network, numbers, gather, batch, hyper)
+        of_policy, means = policy_gradients(params, network, numbers, gather, batch, hyper, axis)
         grads = jax.tree.map(lambda p, v: p + hyper.vf_coef * v, of_policy, of_value)
         loss = means.policy_loss + hyper.ent_coef * means.entropy_loss + hyper.vf_coef * value
-        return grads, LossTerms(loss=loss, value_loss=value, **means._asdict())
+        terms = LossTerms(loss=loss, value_loss=value, **means._asdict())
+        found: tuple[Params, LossTerms] = mean_over((grads, terms), axis)
+        return found
 
     return gradients

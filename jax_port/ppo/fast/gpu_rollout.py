@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.fast_rng import spread_words
@@ -72,6 +73,7 @@ def collect(
     num_steps: int,
     gamma: jax.Array,
     norm_reward: bool = True,
+    mesh: Mesh | None = None,
 ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
     """Step N environments T times; arguments and results as of :func:`jax_port.ppo.rollout.collect`.
 
@@ -83,6 +85,7 @@ def collect(
         num_steps: T.
         gamma: discount.
         norm_reward: scale rewards; static.
+        mesh: devices over which environments are split; None for one. Static.
     """
     num_envs = actor.episode_start.shape[0]
     phase = phase_of(params)
@@ -151,7 +154,7 @@ def collect(
         policy=lambda w, obs: network.infer(w, network.inputs(obs))[:, :-1],
         value=lambda w, obs: network.infer(w, network.inputs(obs))[:, -1],
     )
-    lost = gamma * value_of_cut(cut, weights, value, params, BOOTSTRAP_ROWS)
+    lost = gamma * value_of_cut(cut, weights, value, params, BOOTSTRAP_ROWS, mesh)
     rollout = Rollout(
         step_idx=step_idx,
         position=jnp.stack(features[: phase.position_features], axis=-1),
@@ -169,12 +172,12 @@ def collect(
     position = observe(actor.env_state, params)
     raw = raw_observations(actor.env_state.step_idx, position, params)
     last_values = value.value(weights, normalize(after, raw))
-    reasons = count_codes((flags >> REASON & 0xFF).reshape(-1), 5)
+    reasons = count_codes(flags >> REASON & 0xFF, 5)
     reasons = reasons * jnp.array([0, 1, 1, 1, 1], jnp.int32)
     ends = EpisodeStats(
         episodes=jnp.sum(reasons),
         reasons=reasons,
-        actions=count_codes(rollout.actions.reshape(-1), phase.num_actions),
+        actions=count_codes(rollout.actions, phase.num_actions),
         **{name: jnp.sum(x) for name, x in account.sums._asdict().items()},
     )
     return actor, rollout, last_values, ends

@@ -7,7 +7,6 @@ an array for each action; and all transitions go through both networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -31,16 +30,15 @@ from jax_port.ppo.fast.row_losses import (
     numbers_of,
     row_gradients,
 )
+from jax_port.ppo.fast.scale_out import devices_of, mean_over, sum_over
 from jax_port.ppo.losses import LossTerms
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout
 from jax_port.ppo.optimizer import adam, layer_lr
 from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
 from jax_port.ppo.settings import HyperParams
 from jax_port.ppo.update import LearnerState, StepRecord, clip_gradients
-
-Split = Callable[[Any], Any]
-"""Constrain rows of a minibatch to lie divided over devices."""
 
 
 class Vectors(NamedTuple):
@@ -87,17 +85,30 @@ def as_table(rollout: Rollout, advantages: jax.Array, returns: jax.Array) -> jax
     return jnp.stack([word.T for word in words], axis=-1).reshape(steps * envs, -1)
 
 
-def standard_of(advantages: jax.Array) -> Standard:
-    """Return mean and sample deviation over the last axis, of a minibatch or several."""
-    mean = jnp.mean(advantages, axis=-1)
-    centred = advantages - mean[..., None]
-    return Standard(mean, jnp.sqrt(jnp.sum(jnp.square(centred), axis=-1) / (advantages.shape[-1] - 1)))
+def standard_of(advantages: jax.Array, axis: str | None = None) -> Standard:
+    """Return mean and sample deviation over the last axis, of a minibatch or several.
+
+    Args:
+        advantages: float32 (..., B), or a device's share of them.
+        axis: of devices with equal shares; None where all are here.
+    """
+    mean = mean_over(jnp.mean(advantages, axis=-1), axis)
+    squares = jnp.sum(jnp.square(advantages - mean[..., None]), axis=-1)
+    size = advantages.shape[-1] * devices_of(axis)
+    return Standard(mean, jnp.sqrt(sum_over(squares, axis) / (size - 1)))
 
 
 def gradients_of(
-    weights: Any, x: jax.Array, rows: jax.Array, numbers: Numbers, network: GpuNetwork
-) -> tuple[Any, LossTerms]:
-    """Return the gradients of a minibatch's loss for packed weights, float32, and the loss's terms.
+    weights: Any,
+    x: jax.Array,
+    rows: jax.Array,
+    numbers: Numbers,
+    network: GpuNetwork,
+    devices: int = 1,
+) -> tuple[Any, jax.Array]:
+    """Return the gradients of a minibatch's loss for packed weights, float32, and its terms' means.
+
+    Of a device's share of the minibatch they are what it adds to both.
 
     Args:
         weights: packed, in the precision of the products.
@@ -105,13 +116,16 @@ def gradients_of(
         rows: int32 (B, 7 + P), the transitions.
         numbers: of the minibatch.
         network: the actor-critic.
+        devices: that have equal shares of the minibatch.
+
+    Returns:
+        Gradients, and means float32 (5,) of the transitions' terms, in the order of ``RowTerms``.
     """
-    size = rows.shape[0]
+    size = rows.shape[0] * devices
     out, saved = network.forward(weights, x)
     of_out, each = row_gradients(columns_of(out), columns_of(rows), numbers)
     grads = network.backward(weights, x, saved, jnp.stack(of_out, axis=1) / size)
-    means = jnp.sum(jnp.stack(each), axis=1) / size  # one kernel for all
-    return grads, terms_of(means, numbers)
+    return grads, jnp.sum(jnp.stack(each), axis=1) / size  # one kernel for all
 
 
 def terms_of(means: jax.Array, numbers: Numbers) -> LossTerms:
@@ -139,8 +153,8 @@ def run_epochs(
     network: GpuNetwork,
     hyper: HyperParams,
     rates: LayerLearningRates = (),
-    whole: Split = lambda x: x,
-    split: Split = lambda x: x,
+    layout: Layout = ONE_DEVICE,
+    axis: str | None = None,
 ) -> tuple[LearnerState, StepRecord]:
     """Take all minibatch steps of one update; see :func:`jax_port.ppo.update.run_epochs`.
 
@@ -153,16 +167,20 @@ def run_epochs(
         network: the actor-critic.
         hyper: the rest.
         rates: of layers that learn slower, or not at all; static.
-        whole, split: of buffers and of minibatches over devices.
+        layout: of buffers and of minibatches over devices.
+        axis: of devices, where transitions, permutations and minibatches are a device's equal share;
+            None where all is here.
 
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
     size = permutations.shape[1]
     full, rest = divmod(size, batch_size)
-    assert rest != 1, "the last minibatch would hold one transition, whose deviation is not defined"
-    table = whole(as_table(rollout, advantages, returns))
-    scales = whole(rollout.scales)
+    assert rest * devices_of(axis) != 1, (
+        "the last minibatch would hold one transition, whose deviation is not defined"
+    )
+    table = layout.whole(as_table(rollout, advantages, returns))
+    scales = layout.whole(rollout.scales)
     like, length = jax.eval_shape(network.pack, state.params), network.line
     trees = (state.params, state.opt_state.mu, state.opt_state.nu)
     weights, first, second = (lines_of(network.pack(x), length) for x in trees)
@@ -174,10 +192,12 @@ def run_epochs(
 
     def step(carry: Any, batch: tuple[jax.Array, Standard]) -> tuple[Any, Any]:
         (vectors, weights, stopped), (rows, standard) = carry, batch
-        rows = split(rows)
-        x = split(inputs_of(rows, scales, network, params))
-        grads, terms = gradients_of(weights, x, rows, numbers_of(*standard, hyper), network)
-        grads = lines_of(grads, length)
+        rows = layout.split(rows)
+        x = layout.split(inputs_of(rows, scales, network, params))
+        numbers = numbers_of(*standard, hyper)
+        own, means = gradients_of(weights, x, rows, numbers, network, devices_of(axis))
+        grads, means = sum_over((lines_of(own, length), means), axis)
+        terms = terms_of(means, numbers)
         if learning is not None:
             grads = jnp.where(learning, grads, 0.0)
         stopped = stopped | (terms.approx_kl > 1.5 * hyper.target_kl)
@@ -192,12 +212,12 @@ def run_epochs(
         gains = as_real(shuffled[:, ADVANTAGE])
         if full:
             rows = shuffled[: full * batch_size].reshape(full, batch_size, -1)
-            standards = standard_of(gains[: full * batch_size].reshape(full, batch_size))
+            standards = standard_of(gains[: full * batch_size].reshape(full, batch_size), axis)
             carry, record = jax.lax.scan(step, carry, (rows, standards))
             records.append(record)
         if rest:
             start = full * batch_size
-            carry, record = step(carry, (shuffled[start:], standard_of(gains[start:])))
+            carry, record = step(carry, (shuffled[start:], standard_of(gains[start:], axis)))
             records.append(jax.tree.map(lambda x: x[None], record))
         return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *records)
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.state import EnvParams
@@ -15,7 +16,8 @@ from jax_port.ppo.fast.cpu_mlp import mlp, policy_layers, value_layers
 from jax_port.ppo.fast.form import Form
 from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.fast.microbatch import choices_alone
-from jax_port.ppo.minibatches import ONE_DEVICE, Layout, gather_from
+from jax_port.ppo.fast.scale_out import AXIS, BY_ENVIRONMENT, EVERYWHERE, on_each_device
+from jax_port.ppo.minibatches import ONE_DEVICE, Layout, gather_from, in_turn
 from jax_port.ppo.networks import Network, Params
 from jax_port.ppo.own.module import OwnModule
 from jax_port.ppo.policy import Module, make_network
@@ -39,7 +41,10 @@ class Collect(Protocol):
 
 
 class Learn(Protocol):
-    """:func:`jax_port.ppo.update.run_epochs` on a rollout, in whatever way."""
+    """:func:`jax_port.ppo.update.run_epochs` on a rollout, in whatever way.
+
+    Orders are those of :func:`jax_port.ppo.minibatches.group_orders`.
+    """
 
     def __call__(
         self,
@@ -80,9 +85,39 @@ def program_of(
     return make(settings, num_actions, obs_size, layout)
 
 
+class Shares(NamedTuple):
+    """How minibatches are shared by devices.
+
+    Attributes:
+        mesh: devices that learn each from its own transitions; None where none are divided so.
+        axis: along which they then sum.
+        batch_size: transitions of a full minibatch that a device has.
+        layout: of all else.
+    """
+
+    mesh: Mesh | None
+    axis: str | None
+    batch_size: int
+    layout: Layout
+
+    def learn(self, learn: Learn) -> Learn:
+        """Return the learning half of an update for all devices, from that of one."""
+        split, whole = BY_ENVIRONMENT, EVERYWHERE
+        transitions = tuple(whole if name == "scales" else split for name in Rollout._fields)
+        given = (whole, split, Rollout._make(transitions), split, split, whole, whole)
+        return on_each_device(learn, self.mesh, given, whole)
+
+
+def shares_of(settings: TrainSettings, layout: Layout) -> Shares:
+    """Return how devices share the minibatches of these settings; none does for one order of all."""
+    if layout.mesh is None or settings.order_groups == 1:
+        return Shares(None, None, settings.batch_size, layout)
+    return Shares(layout.mesh, AXIS, settings.batch_size // layout.mesh.size, ONE_DEVICE)
+
+
 def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layout: Layout) -> Program:
     del obs_size
-    network = network_of(settings, num_actions)
+    network, shares = network_of(settings, num_actions), shares_of(settings, layout)
     # On several devices rows that are asked for would travel between them on every step.
     logits_of = choices_alone(network) if layout is ONE_DEVICE else None
 
@@ -90,7 +125,9 @@ def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
         state: RolloutState, key: jax.Array, weights: Params, params: EnvParams, gamma: jax.Array
     ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
         steps, scaled = settings.n_steps, settings.norm_reward
-        return collect(state, key, weights, network, params, steps, gamma, scaled, logits_of)
+        return collect(
+            state, key, weights, network, params, steps, gamma, scaled, logits_of, layout.mesh
+        )
 
     def learn(
         learner: LearnerState,
@@ -101,21 +138,24 @@ def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
         params: EnvParams,
         hyper: HyperParams,
     ) -> tuple[LearnerState, StepRecord]:
-        gather = gather_from(rollout, advantages, returns, params, layout)
-        gradients, size = cpu_gradients(network), settings.batch_size
-        return run_epochs(learner, orders, gather, size, gradients, hyper, settings.layer_lr)
+        size, axis = shares.batch_size, shares.axis
+        gather = gather_from(rollout, advantages, returns, params, shares.layout)
+        gradients, order = cpu_gradients(network, axis), in_turn(orders, size)
+        return run_epochs(learner, order, gather, size, gradients, hyper, settings.layer_lr, axis)
 
-    return Program(collected, learn)
+    return Program(collected, shares.learn(learn))
 
 
 def _gpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layout: Layout) -> Program:
-    network = gpu_network(settings, num_actions, obs_size)
+    network, shares = gpu_network(settings, num_actions, obs_size), shares_of(settings, layout)
 
     def collected(
         state: RolloutState, key: jax.Array, weights: Params, params: EnvParams, gamma: jax.Array
     ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
         packed, steps, scaled = network.pack(weights), settings.n_steps, settings.norm_reward
-        return gpu_rollout.collect(state, key, packed, network, params, steps, gamma, scaled)
+        return gpu_rollout.collect(
+            state, key, packed, network, params, steps, gamma, scaled, layout.mesh
+        )
 
     def learn(
         learner: LearnerState,
@@ -128,20 +168,20 @@ def _gpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
     ) -> tuple[LearnerState, StepRecord]:
         return gpu_update.run_epochs(
             learner,
-            orders,
+            in_turn(orders, shares.batch_size),
             rollout,
             advantages,
             returns,
             params,
-            settings.batch_size,
+            shares.batch_size,
             network,
             hyper,
             settings.layer_lr,
-            layout.whole,
-            layout.split,
+            shares.layout,
+            shares.axis,
         )
 
-    return Program(collected, learn)
+    return Program(collected, shares.learn(learn))
 
 
 def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Network:

@@ -95,8 +95,8 @@ ESTIMATE = (
     Mutant(
         "advantage-ddof-0",
         ADVANTAGES,
-        "(advantages.shape[0] - 1)",
-        "advantages.shape[0]",
+        "(size - 1)",
+        "size",
         _STANDARD,
     ),
     Mutant("advantage-epsilon", ADVANTAGES, "ADVANTAGE_EPS = 1e-8", "ADVANTAGE_EPS = 1e-6", _STANDARD),
@@ -127,9 +127,16 @@ MINIBATCHES = (
     Mutant(
         "order-as-collected",
         MINIBATCH,
-        "(jax.lax.sort(packed, dimension=1) & low)",
+        "(jax.lax.sort(packed, dimension=2) & low)",
         "(packed & low)",
         _ORDER,
+    ),
+    Mutant(
+        "groups-one-after-another",
+        MINIBATCH,
+        "jnp.swapaxes(apart, 1, 2).reshape(epochs, -1)",
+        "apart.reshape(epochs, -1)",
+        "learner 5. every minibatch has as many of each",
     ),
     Mutant(
         "numbered-step-by-step",

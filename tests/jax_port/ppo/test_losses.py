@@ -12,7 +12,7 @@ import pytest
 
 from jax_port.ppo.fast.cpu_gradients import cpu_gradients
 from jax_port.ppo.fast.gpu_network import gpu_network
-from jax_port.ppo.fast.gpu_update import gradients_of
+from jax_port.ppo.fast.gpu_update import gradients_of, terms_of
 from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.fast.row_losses import MASK, as_word, numbers_of
 from jax_port.ppo.gae import standardize
@@ -89,8 +89,8 @@ def by_gpu(
     mean, deviation = jnp.mean(batch.advantages), jnp.std(batch.advantages, ddof=1)
     numbers = numbers_of(mean, deviation, hyper)
     packed = network.rounded(network.pack(weights))
-    grads, terms = gradients_of(packed, network.inputs(batch.obs), rows, numbers, network)
-    return network.unpack(grads), terms
+    grads, means = gradients_of(packed, network.inputs(batch.obs), rows, numbers, network)
+    return network.unpack(grads), terms_of(means, numbers)
 
 
 WAYS = {

@@ -184,3 +184,19 @@ def test_the_weakest_counts_wherever_it_stands() -> None:
     assert weakest([one(PROOF)], nested) == UNGATED
     assert in_words(weakest([one(PROOF), one(PROOF, "b")])) == SAME_BY_PARTS
     assert in_words(UNGATED) == "ungated"
+
+
+def test_orders_by_group_are_said_behind_the_verdict() -> None:
+    plain, grouped = (lineage.stretch(0, PROOF, {}, groups) for groups in (1, 8))
+    assert "order_groups" not in plain
+    assert grouped["order_groups"] == 8
+    assert in_words(weakest([plain])) == "same"
+    assert in_words(weakest([grouped])) == "same, minibatches by group"
+    other = {**grouped, "code": "another"}
+    assert in_words(weakest([grouped, other])) == f"{SAME_BY_PARTS}, minibatches by group"
+    grown = ancestor({"certificate": weakest([grouped]), "lineage": {"stretches": [grouped]}}, "0")
+    assert in_words(weakest([plain], grown)) == "same, minibatches by group"
+    assert in_words(weakest([{**grouped, "certificate": UNGATED}])) == UNGATED
+    assert lineage.read_stretches([grouped], "here") == [grouped]
+    with pytest.raises(InputError, match="here"):
+        lineage.read_stretches([{**grouped, "order_groups": -1}], "here")

@@ -40,6 +40,15 @@ def test_the_plans_own_sizes_fit() -> None:
     assert sum(training_bytes(TrainSettings(), CONFIG, 1, 1).values()) < 2**30
 
 
+def test_devices_share_environments_and_with_orders_by_group_the_rollout() -> None:
+    settings = TrainSettings()
+    alone, split = (training_bytes(settings, CONFIG, 1, 1, devices) for devices in (1, 8))
+    own = training_bytes(settings.override(order_groups=8), CONFIG, 1, 1, 8)
+    assert alone["environments"] == 8 * split["environments"] == 8 * own["environments"]
+    assert alone["the rollout"] == split["the rollout"] == 8 * own["the rollout"]
+    assert alone["weights"] == split["weights"] == own["weights"]
+
+
 @pytest.mark.slow
 def test_no_estimate_is_above_what_the_compiler_plans() -> None:
     """So nothing is refused that could have run, and the parts that grow are really counted."""

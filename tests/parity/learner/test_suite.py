@@ -72,12 +72,14 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
         f"learner: {name}"
         for name in ("stopped by target_kl", "reward not normalised", "reward clipped")
     }
+    here.add("learner, orders: by group")
     assert set(clipping.coverage) >= REQUIRED - STRUCTURES - here
     settings = [case.settings for case in learner_cases()]
     assert settings[1].target_kl is not None
     assert not settings[2].norm_reward
     assert settings[2].network == NetworkSpec((256, 256), (256, 256), "relu")
     assert settings[3].n_envs >= 1024
+    assert settings[3].order_groups == 2
     assert all(case.settings.override(seed=7) for case in small_cases(7))
 
 
@@ -92,7 +94,7 @@ def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:
     assert raw[0] == 1
 
 
-def faulty_deviation(advantages: jax.Array) -> jax.Array:
+def faulty_deviation(advantages: jax.Array, axis: str | None = None) -> jax.Array:
     return (advantages - jnp.mean(advantages)) / (jnp.std(advantages) + 1e-8)
 
 
@@ -199,13 +201,19 @@ def test_a_program_is_compiled_once_for_numbers_that_are_its_arguments() -> None
 def test_the_gpu_s_form_is_the_same_learner_and_a_fault_in_it_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case = small_cases()[0]
+    """With orders by group, which the library is told like any other."""
+    small = small_cases()[0]
+    case = replace(small, settings=small.settings.override(order_groups=2))
     run = LearnerRun(case, "gpu")
     result = judge_updates(run.case, run.updates, run.port.updates)
     assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
     assert check_drawn(run.case, run.port).passed
+    turned = run.port.draws._replace(orders=run.port.draws.orders[..., ::-1])
+    uneven = check_drawn(run.case, PortRun(run.port.updates, turned)).first
+    assert uneven is not None
+    assert uneven.field == "equal shares of a minibatch"
 
-    def faulty(advantages: jax.Array) -> Standard:
+    def faulty(advantages: jax.Array, axis: str | None = None) -> Standard:
         sound = standard_of(advantages)
         return sound._replace(deviation=jnp.std(advantages, axis=-1))
 
