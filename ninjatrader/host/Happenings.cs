@@ -38,6 +38,7 @@ namespace RLTrader.Host
                 case Event.Kill:
                     System.IO.Directory.CreateDirectory(folder);
                     System.IO.File.WriteAllText(killFile, "");
+                    if (step.Amount > 1) clockwork.After(step.Amount * 1000L, Unkill);
                     break;
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
@@ -48,9 +49,16 @@ namespace RLTrader.Host
                 case Event.LoseStop: exchange.LoseStop++; break;
                 case Event.OtherDown: OtherDown(); break;
                 case Event.BadQuote: badQuote++; break;
+                case Event.LoseCancel: exchange.LoseCancel += 2; break; // the platform's and the broker's own
                 case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);
+        }
+
+        private void Unkill()
+        {
+            System.IO.File.Delete(killFile);
+            watchdog.Unkilled();
         }
 
         private void Press()
@@ -270,7 +278,7 @@ namespace RLTrader.Host
                 return;
             }
             Execution execution = new Execution { Name = order.Order.Name, Quantity = filled, Price = price * Tick };
-            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.ExecutionId = "execution " + Numbered(order);
             execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
             execution.Order = nameless.Contains(order) ? null : order.Order;
             execution.OrderId = order.Order.OrderId;
@@ -295,6 +303,15 @@ namespace RLTrader.Host
             if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(3)) return;
             Send(2, order, () => If(number, () =>
                 strategy.Tell(strategy.Position, strategy.Position.Net, strategy.Position.AveragePrice)));
+        }
+
+        // Some ids are told twice, for executions of differently named orders; the name and the id make it one.
+        private int Numbered(Resting order)
+        {
+            if (!Scenario.SharesIds) return ++executionNumber;
+            int before;
+            named.TryGetValue(order.Order.Name, out before);
+            return named[order.Order.Name] = before + 1;
         }
 
         // Something may still be told to an instance that is over, now and then.

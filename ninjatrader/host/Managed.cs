@@ -47,8 +47,8 @@ namespace RLTrader.Host
 
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
-            watchdog.Exiting(Alive(Role.Exit), signal);
             int held = strategy.Position.Net;
+            watchdog.Exiting(Alive(Role.Exit), signal, quantity);
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
             Order order = ignored ? null : Submit(Role.Exit, -side, Math.Min(quantity, Math.Abs(held)), signal);
@@ -112,6 +112,7 @@ namespace RLTrader.Host
             {
                 if (!exchange.Open) return;
                 exchange.Own -= own;
+                exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
                 long price = own > 0 ? exchange.Bid : exchange.Ask;

@@ -36,6 +36,7 @@ namespace RLTrader.Host
         private readonly List<Action> held = new List<Action>();
         private readonly HashSet<Resting> nameless = new HashSet<Resting>();
         private readonly List<long[]> past = new List<long[]>();
+        private readonly Dictionary<string, int> named = new Dictionary<string, int>(); // executions by orders' names
         private readonly string killFile;
         private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
         private long lastTold, catchingUp;
@@ -234,11 +235,15 @@ namespace RLTrader.Host
             bar = null;
             if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
             int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
+            watchdog.BeforePaper();
             Show(closed);
+            watchdog.AfterPaper(closed, false);
             if ((wanted == PositionTracker.Buy || wanted == PositionTracker.Sell) && sent == entries)
                 watchdog.Wrong("an entry that was wished for is not sent");
-            if (badBar) Show(closed); // the same bar once more
+            if (!badBar) return;
             badBar = false;
+            Show(closed); // the same bar once more
+            watchdog.AfterPaper(closed, true);
         }
 
         private void Show(long[] values)
@@ -280,7 +285,8 @@ namespace RLTrader.Host
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
             strategy.MakeAgent =
-                () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
+                () => new Agent(new Script(Script.Rules(Scenario), Wish), 16);
+            strategy.Logged = Scenario.Logs ? watchdog.Logged : (Action<string>)null;
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
             strategy.Faulted = watchdog.Faulted;
             enabled = true;

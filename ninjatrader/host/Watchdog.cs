@@ -14,10 +14,10 @@ namespace RLTrader.Host
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
-            handAt = Never,
+            handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
         private int throws, lateBars;
-        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold;
+        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -49,8 +49,9 @@ namespace RLTrader.Host
         {
             over = crashed = false;
             launchedAt = Now;
-            pressedAt = closedAt = Never;
-            bare = late = 0;
+            pressedAt = closedAt = threwAt = Never;
+            bare = late = loggedNet = loggedEntry = paperNet = 0;
+            paperPoints = paperDollars = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
             {
                 Exchange.Own = Exchange.Foreign = 0; // an account only knows their sum
@@ -84,6 +85,7 @@ namespace RLTrader.Host
         /// <summary>Something threw in the strategy's own work, because of the platform or by itself.</summary>
         public void Faulted(Exception error)
         {
+            threwAt = Math.Min(threwAt, Now);
             if (--throws < 0) Wrong("the strategy throws: " + error.GetType().Name + ": " + error.Message);
         }
 
@@ -92,11 +94,12 @@ namespace RLTrader.Host
         {
             get
             {
-                bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
+                // What was unkind is over, and nothing of it stops the strategy for good.
+                bool calm = !lasting && !ByHand && Now - unkindAt > 150000 && Now - launchedAt > 60000 && !over && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
-                double made = Exchange.Paid * Simulation.DollarsOfTick; // a limit may be near
-                calm &= made > -75 * simulation.Scenario.Contracts;
+                calm &= threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
+                calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
         }
@@ -105,9 +108,18 @@ namespace RLTrader.Host
 
         public void Happened(Event what)
         {
-            disturbed |= what != Event.Wish;
+            if (what == Event.Wish) return;
+            disturbed = true;
+            unkindAt = Now;
+            lasting |= !Passes(what);
             doubled |= what == Event.StopAndExit;
             if (what == Event.Kill) killedAt = Now;
+        }
+
+        public void Unkilled()
+        {
+            killedAt = Never;
+            unkindAt = Now;
         }
 
         /// <summary>The user presses the button that stops trading.</summary>
@@ -172,7 +184,8 @@ namespace RLTrader.Host
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
                 Wrong(buttons + " buttons on the chart");
-            long stoppedAt = Math.Min(brokeAt, Math.Min(killedAt, pressedAt));
+            LookAtPaper();
+            long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
             bool blocked = Now > stoppedAt + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
                 Wrong("a position while the kill switch is on, or after the loss limit");
@@ -188,13 +201,14 @@ namespace RLTrader.Host
             // Bought by someone else before the strategy saw that it was flat: it goes on flattening.
             quiet &= Exchange.Foreign == 0 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
-            Resting stop = null;
+            Resting stop = null, target = null;
             int stops = 0;
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over) continue;
                 if (order.Type == OrderType.Market || !order.There) return;
                 if (order.Order.OrderState == OrderState.CancelPending) return;
+                if (order.Type == OrderType.Limit) target = order;
                 if (order.Type != OrderType.StopMarket) continue;
                 stop = order;
                 stops++;
@@ -212,8 +226,10 @@ namespace RLTrader.Host
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
-            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000 && Now - stop.CancelAsked > 15000)
-                Wrong("a stop without a position");
+            CompareLog(own);
+            if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
+            if (stop != null && Now - stop.CancelAsked > 15000) Wrong("a stop without a position");
+            if (target != null && Now - target.CancelAsked > 25000) Wrong("a target without a position");
         }
 
         /// <summary>After a bar of the past in the Strategy Analyzer.</summary>

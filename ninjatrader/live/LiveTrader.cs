@@ -104,12 +104,18 @@ namespace RLTrader
             Custody.Look();
         }
 
-        private bool InOrder(DateTime openUtc, double[] ohlcv)
+        /// <summary>Whether a bar comes after the last one that was taken, and has prices; any other is left
+        /// out.</summary>
+        public bool Follows(DateTime openUtc, double[] ohlcv)
         {
             bool sound = openUtc > lastBar;
             foreach (double number in ohlcv) sound &= !double.IsNaN(number) && !double.IsInfinity(number);
-            sound &= ohlcv[1] >= ohlcv[2] && ohlcv[2] > 0;
-            if (sound)
+            return sound && ohlcv[1] >= ohlcv[2] && ohlcv[2] > 0;
+        }
+
+        private bool InOrder(DateTime openUtc, double[] ohlcv)
+        {
+            if (Follows(openUtc, ohlcv))
             {
                 lastBar = openUtc;
                 return true;

@@ -70,7 +70,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             known.Inbox.Do(() =>
             {
                 DateTime opened = ToUtc(stamp).AddMinutes(-1);
-                if (known.Paper != null) known.Paper.Bar(opened, ohlcv[1], ohlcv[2], ohlcv[3]);
+                if (known.Paper != null && known.Trader.Follows(opened, ohlcv))
+                    known.Paper.Bar(opened, ohlcv[1], ohlcv[2], ohlcv[3]);
                 known.Inbox.Do(() => known.Trader.Bar(opened, ohlcv));
             });
         }
