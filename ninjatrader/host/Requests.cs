@@ -204,7 +204,7 @@ namespace RLTrader.Host
         // After a connection is back, news of what happened meanwhile comes first.
         private void TooSoon(string what)
         {
-            bool back = wasUp && turnedAt > launchedAt && Now - turnedAt < 3000;
+            bool back = wasUp && simulation.enabled && turnedAt > launchedAt && Now - turnedAt < 3000;
             if (back && !over && !simulation.Scenario.Shadow) Wrong("an " + what + " as soon as the connection is back");
         }
 
