@@ -26,7 +26,10 @@ namespace RLTrader.Host
                 case Event.StuckEntry: exchange.StuckEntry++; break;
                 case Event.PartialStop: exchange.PartialStop++; break;
                 case Event.SlowOrders: exchange.Slow += 3; break;
-                case Event.LoseExecution: loseExecution++; break;
+                case Event.LoseExecution:
+                    if (step.Amount == 1) loseExecution++;
+                    else loseExit++;
+                    break;
                 case Event.StopAndExit: exchange.StopAndExit++; break;
                 case Event.OrdersDown: Down(true, false, step.Amount); break;
                 case Event.AllDown: Down(true, true, step.Amount); break;
@@ -63,13 +66,16 @@ namespace RLTrader.Host
 
         private void Press()
         {
+            if (chart.Controls.Count > 0) watchdog.Pressed();
+            PressShown();
+        }
+
+        private void PressShown()
+        {
             System.Windows.FrameworkElement[] shown = new System.Windows.FrameworkElement[chart.Controls.Count];
             chart.Controls.CopyTo(shown, 0);
             foreach (System.Windows.FrameworkElement control in shown)
-            {
-                watchdog.Pressed();
                 Try(((System.Windows.Controls.Button)control).Press);
-            }
         }
 
         private void Foreign(int contracts)
@@ -109,7 +115,8 @@ namespace RLTrader.Host
                     WhenUp(() => exchange.Cancel(found, false));
             }
             Terminate();
-            clockwork.After(broker.Between(25000, 60000), Relaunch);
+            // Who enables it again at once does so while the old instance still looks after the account.
+            clockwork.After(broker.OneIn(3) ? broker.Between(500, 9000) : broker.Between(25000, 60000), Relaunch);
         }
 
         // The platform goes down without a word; the broker keeps the orders.
@@ -121,6 +128,21 @@ namespace RLTrader.Host
             life++;
             watchdog.Crashed();
             clockwork.After(broker.Between(5000, 40000), Relaunch);
+        }
+
+        // News of an earlier instance's order reaches the new one before real time; it is not the new one's.
+        private void TellOfEarlier()
+        {
+            Resting old = exchange.Orders.Find(order => order.Filled > 0 && order.Owner < instance && !order.Past);
+            if (old == null || Nested) return;
+            Execution execution = new Execution { Name = old.Order.Name, Quantity = old.Filled, Order = old.Order };
+            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.MarketPosition = old.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            execution.Price = old.Order.AverageFillPrice;
+            execution.Time = Local(UtcNow);
+            Try(() => strategy.Tell(execution));
+            Try(() => strategy.Tell(old.Order, old.Order.OrderState, old.Filled, execution.Price, Local(UtcNow),
+                ErrorCode.NoError));
         }
 
         // Orders of an earlier instance are cancelled first, by the page on syncing_account_positions.
@@ -271,9 +293,11 @@ namespace RLTrader.Host
 
         private void Executed(Resting order, int filled, long price)
         {
-            if (loseExecution > 0 && Scenario.Manner == Manner.Rithmic && enabled)
+            bool closes = roles[order] != Role.Entry && loseExit > 0;
+            if ((loseExecution > 0 || closes) && Scenario.Manner == Manner.Rithmic && enabled)
             {
-                loseExecution--;
+                if (closes) loseExit--;
+                else loseExecution--;
                 watchdog.Lost();
                 return;
             }

@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
-        private int badSound, badQuote, entries;
+        private int badSound, badQuote, entries, loseExit;
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.

@@ -45,6 +45,7 @@ namespace RLTrader.Host
             if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
             if (Now > brokeAt + Fresh) Wrong("an entry after the loss limit");
             if (threwAt != Never) Wrong("an entry after the strategy threw");
+            if (simulation.strategy.Position.Net != 0) Wrong("an entry while the platform believes in a position");
             if (Now > closedAt + 20000 && Now - launchedAt > 20000)
                 Wrong("an entry after the trade was closed by hand");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
@@ -205,7 +206,8 @@ namespace RLTrader.Host
         private void TooSoon(string what)
         {
             bool back = wasUp && simulation.enabled && turnedAt > launchedAt && Now - turnedAt < 3000;
-            if (back && !over && !simulation.Scenario.Shadow) Wrong("an " + what + " as soon as the connection is back");
+            if (back && !over && !simulation.Scenario.Shadow)
+                Wrong("an " + what + " as soon as the connection is back");
         }
 
         private void EnteringPast()

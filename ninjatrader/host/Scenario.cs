@@ -71,7 +71,7 @@ namespace RLTrader.Host
         public int Drawdown, Lock, Commission;
 
         public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
-            AcceptsStops, Logs, SharesIds;
+            AcceptsStops, Logs, SharesIds, NoSessions;
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -103,6 +103,7 @@ namespace RLTrader.Host
             made.Commission = chance.OneIn(2) ? 0 : 10;
             made.Logs = chance.OneIn(6);
             made.SharesIds = chance.OneIn(3);
+            made.NoSessions = chance.OneIn(10);
             for (int minute = 1; minute <= made.Minutes; minute++)
                 if (chance.OneIn(2))
                     made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
@@ -121,10 +122,12 @@ namespace RLTrader.Host
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
                 amount = chance.Between(2, chance.OneIn(4) ? 100 : 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
+            if (what == Event.LoseExecution) amount = chance.Between(1, 2); // 2: of an order that closes
             if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);
-            Add(what, Moment(chance), amount);
+            bool atOnce = what == Event.Disable && chance.OneIn(6); // before the chart has shown the button
+            Add(what, atOnce ? chance.Below(300) : Moment(chance), amount);
         }
 
         // Anywhere, or where much is going on: after a bar's close, after another step, when all is to be flat.
@@ -169,7 +172,7 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}: {22}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}: {23}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
@@ -178,7 +181,8 @@ namespace RLTrader.Host
                 Zone == 0 ? "" : ", zone " + Zone, DailyLoss == 0 ? "" : ", may lose " + DailyLoss,
                 FloorStart == 0 ? "" : ", floor trails by " + Drawdown + " to " + Lock,
                 Commission == 0 ? "" : ", commission " + Commission, Logs ? ", log read" : "",
-                SharesIds ? ", ids shared" : "", Analyzer ? ", in the Strategy Analyzer" : "",
+                SharesIds ? ", ids shared" : "", NoSessions ? ", sessions unknown" : "",
+                Analyzer ? ", in the Strategy Analyzer" : "",
                 string.Join("; ", parts.ToArray()));
         }
     }

@@ -58,7 +58,7 @@ namespace RLTrader.Host
             rules.WarmupBars = 14;
             rules.EntryOpen = 0;
             rules.EntryClose = 1019;
-            rules.FlatBy = 1019;
+            rules.FlatBy = scenario.NoSessions ? scenario.SessionEnd - 3 : 1019; // the same time without sessions
             rules.MaxEpisodeBars = 390;
             rules.TrailingDrawdown = scenario.Drawdown;
             rules.FloorLock = scenario.Lock;

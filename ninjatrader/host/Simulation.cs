@@ -279,7 +279,7 @@ namespace RLTrader.Host
             strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
             strategy.Position = new Position { Account = account, Instrument = instrument };
             strategy.PositionAccount = accountPosition;
-            strategy.Bars = new Bars { Calendar = Session };
+            strategy.Bars = new Bars { Calendar = local => Scenario.NoSessions ? null : Session(local) };
             strategy.IsInStrategyAnalyzer = Scenario.Analyzer;
             strategy.ChartControl = Scenario.OnChart ? chart : null;
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
@@ -300,6 +300,8 @@ namespace RLTrader.Host
             strategy.Shadow = Scenario.Shadow;
             strategy.KillFile = killFile;
             strategy.AlertSound = "alert.wav";
+            strategy.AlertMail = "someone@example.org";
+            strategy.InBetween = () => { if (strategy.State == State.Realtime) strategy.Second(); };
             if (Scenario.ChangedSettings) ChangeSettings();
             Try(() => strategy.Become(State.Configure));
             Try(() => strategy.Become(State.DataLoaded));
@@ -311,6 +313,7 @@ namespace RLTrader.Host
             }
             if (Scenario.Analyzer) return;
             Try(() => strategy.Become(State.Transition));
+            TellOfEarlier();
             SwitchToRealtime();
             realtime = true;
             Try(() => strategy.Become(State.Realtime));
@@ -349,6 +352,7 @@ namespace RLTrader.Host
             Say("terminated");
             watchdog.Ended();
             Try(() => strategy.Become(State.Terminated));
+            if (messenger.OneIn(3)) PressShown(); // the button is still there for a moment
         }
 
         private void Call(Action work) { if (enabled && strategy != null) Try(work); }

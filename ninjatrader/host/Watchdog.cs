@@ -95,7 +95,8 @@ namespace RLTrader.Host
             get
             {
                 // What was unkind is over, and nothing of it stops the strategy for good.
-                bool calm = !lasting && !ByHand && Now - unkindAt > 150000 && Now - launchedAt > 60000 && !over && simulation.realtime && !simulation.Scenario.Shadow
+                bool calm = !lasting && !ByHand && Now - unkindAt > 150000 && Now - launchedAt > 60000 && !over
+                    && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
                 calm &= threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;

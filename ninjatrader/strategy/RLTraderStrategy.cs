@@ -64,7 +64,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         protected override void OnBarUpdate()
         {
             Run known = run;
-            if (known == null || BarsInProgress != 0) return;
+            if (known == null) return; // it adds no second series
             DateTime stamp = newestBar = Time[0];
             double[] ohlcv = { Open[0], High[0], Low[0], Close[0], Volume[0] };
             known.Inbox.Do(() =>
@@ -85,7 +85,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Order order = execution.Order;
             string name = execution.Name ?? "";
             int side = marketPosition == MarketPosition.Long ? 1 : -1;
-            known.Inbox.Do(() => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
+            OfThisRun(known, () => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
                 OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
         }
 
@@ -98,7 +98,16 @@ namespace NinjaTrader.NinjaScript.Strategies
             Trouble trouble = Trouble.None;
             if (orderState == OrderState.Rejected) trouble = Trouble.Rejected;
             else if (error == ErrorCode.UnableToChangeOrder) trouble = Trouble.ChangeRefused;
-            known.Inbox.Do(() => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+            OfThisRun(known, () => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+        }
+
+        // What is told before the run begins is of an earlier run's orders, which must not come into its ledger.
+        private static void OfThisRun(Run known, Action work)
+        {
+            known.Inbox.Do(() =>
+            {
+                if (known.Trader.Mode != Mode.Historical) work();
+            });
         }
 
         protected override void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate)
