@@ -53,6 +53,7 @@ namespace RLTrader.Host
                 case Event.OtherDown: OtherDown(); break;
                 case Event.BadQuote: badQuote++; break;
                 case Event.LoseCancel: exchange.LoseCancel += 2; break; // the platform's and the broker's own
+                case Event.SaysAgain: if (ordersUp) clockwork.After(300, () => { if (ordersUp) Status(); }); break;
                 case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);

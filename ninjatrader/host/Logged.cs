@@ -58,7 +58,7 @@ namespace RLTrader.Host
             object latency = Json.Get(line, "latency_ms");
             long took = Now - (entry ? enteredAt : exitedAt);
             if (latency == null ? !disturbed : Math.Abs((double)latency - took) > 1)
-                Wrong("the log says that an order took " + (latency ?? "no time") + " ms, and it took " + took);
+                Wrong("the log says that an order took " + (latency ?? "unknown") + " ms, and it took " + took);
         }
 
         // At an entry.

@@ -97,6 +97,7 @@ namespace RLTrader.Host
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
             if (level == LogLevel.Alert) watchdog.Alerted();
+            if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
 
         // Everything of the instrument on the account: orders are cancelled, and the position of this moment is closed.

@@ -10,7 +10,7 @@ namespace RLTrader.Host
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
         private long flattenedAt = -60000;
         private Resting moved;
-        private bool tainted;
+        private bool tainted, rejects;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
@@ -68,6 +68,8 @@ namespace RLTrader.Host
             if (another) Wrong("an exit while another is on its way");
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
+            if (otherSide > Fresh && simulation.AccountNet * simulation.strategy.Position.Net < 0)
+                Wrong("an exit that adds to what the account holds");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
                 Wrong("an order on a bar of the past");
@@ -105,6 +107,7 @@ namespace RLTrader.Host
         public void Rejected(Resting order)
         {
             double distance = Math.Abs(order.Price - simulation.strategy.Position.AveragePrice / Simulation.Tick);
+            rejects = true;
             if (order.Type == OrderType.StopMarket && Math.Abs(distance - stopTicks) <= 1) return;
             if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
         }
@@ -175,6 +178,24 @@ namespace RLTrader.Host
                 if (scenario.FloorStart == 0) return double.MaxValue;
                 return Dollars - Math.Min(top - scenario.Drawdown, scenario.Lock);
             }
+        }
+
+        /// <summary>The strategy tells the user of trouble.</summary>
+        public void Told(string message)
+        {
+            if (!Trouble && !over && !rejects && pressedAt == Never)
+                Wrong("a warning that nothing gave cause for: " + message);
+        }
+
+        // Someone else's trades have made the account flat, or turned it: the strategy's orders would open another.
+        private void LookAtOtherSide(long passed)
+        {
+            bool other = Exchange.Own != 0 && simulation.AccountNet * Exchange.Own <= 0;
+            otherSide = other && !over && !crashed && !simulation.stopping && SinceUp > 15000 ? otherSide + passed : 0;
+            if (otherSide < 60000 || Orphaned) return;
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && !order.Lost && order.Owner == simulation.instance)
+                    Wrong("orders are left after someone else has turned the account");
         }
 
         // What is unkind for a while, and then over.

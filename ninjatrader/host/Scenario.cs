@@ -27,7 +27,7 @@ namespace RLTrader.Host
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
-            LateExecution, LoseCancel, Press
+            LateExecution, LoseCancel, SaysAgain, Press
     }
 
     /// <summary>One thing that happens.</summary>
@@ -126,7 +126,8 @@ namespace RLTrader.Host
             if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);
-            bool atOnce = what == Event.Disable && chance.OneIn(6); // before the chart has shown the button
+            bool down = what == Event.OrdersDown || what == Event.AllDown; // before the chart has shown the button
+            bool atOnce = (down || what == Event.Disable) && chance.OneIn(6);
             Add(what, atOnce ? chance.Below(300) : Moment(chance), amount);
         }
 

@@ -14,10 +14,10 @@ namespace RLTrader.Host
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
-            handAt = Never, threwAt = Never, unkindAt = -600000,
+            otherSide, startHeld, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
         private int throws, lateBars;
-        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting;
+        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -109,7 +109,8 @@ namespace RLTrader.Host
 
         public void Happened(Event what)
         {
-            if (what == Event.Wish) return;
+            if (what == Event.Wish || what == Event.SaysAgain) return;
+            touched |= what != Event.OrdersDown && what != Event.AllDown && what != Event.PricesDown;
             disturbed = true;
             unkindAt = Now;
             lasting |= !Passes(what);
@@ -172,7 +173,8 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
             bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
                 && !simulation.Scenario.Shadow;
-            if (flattens && Now > OrphanLimit && !disturbed && Exchange.Foreign != 0)
+            startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
+            if (startHeld > OrphanLimit)
                 Wrong("what the account held at the start is left");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
@@ -186,6 +188,7 @@ namespace RLTrader.Host
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
                 Wrong(buttons + " buttons on the chart");
             LookAtPaper();
+            LookAtOtherSide(reachable ? passed : 0);
             long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
             bool blocked = Now > stoppedAt + FlatLimit && answerable && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
