@@ -65,6 +65,7 @@ namespace RLTrader.Host
         private void ExpectLine(int side)
         {
             enteredAt = lastHeld = Now;
+            flatBars = 0;
             if (simulation.Scenario.Logs && loggedEntry != side) Wrong("an entry that the log does not tell of before");
             loggedEntry = 0;
         }

@@ -240,6 +240,7 @@ namespace RLTrader.Host
             watchdog.AfterPaper(closed, false);
             if ((wanted == PositionTracker.Buy || wanted == PositionTracker.Sell) && sent == entries)
                 watchdog.Wrong("an entry that was wished for is not sent");
+            watchdog.BarClosed();
             if (!badBar) return;
             badBar = false;
             Show(closed); // the same bar once more

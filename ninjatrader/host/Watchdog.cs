@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
             otherSide, startHeld, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
-        private int throws, lateBars;
+        private int throws, lateBars, flatBars; // the last: bars closed since a trade
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -99,7 +99,7 @@ namespace RLTrader.Host
                     && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
-                calm &= threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
+                calm &= flatBars > 0 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
                 calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
@@ -117,6 +117,9 @@ namespace RLTrader.Host
             doubled |= what == Event.StopAndExit;
             if (what == Event.Kill) killedAt = Now;
         }
+
+        /// <summary>A bar of real time has closed; on the first after a trade nothing is decided.</summary>
+        public void BarClosed() { flatBars++; }
 
         public void Unkilled()
         {
@@ -151,7 +154,11 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
             bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
-            if (Exchange.Own != 0) lastHeld = Now;
+            if (Exchange.Own != 0)
+            {
+                lastHeld = Now;
+                flatBars = 0;
+            }
             if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
             if (over)
