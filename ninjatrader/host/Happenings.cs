@@ -53,7 +53,10 @@ namespace RLTrader.Host
                 case Event.OtherDown: OtherDown(); break;
                 case Event.BadQuote: badQuote++; break;
                 case Event.LoseCancel: exchange.LoseCancel += 2; break; // the platform's and the broker's own
-                case Event.SaysAgain: if (ordersUp) clockwork.After(300, () => { if (ordersUp) Status(); }); break;
+                case Event.SaysAgain:
+                    for (int n = 0; n < 60; n++) clockwork.After(300 + n * 2000, () => { if (ordersUp) Status(); });
+                    break;
+                case Event.LoseFlatten: loseFlatten += step.At == 0 ? 1 : 2; break; // one was lost at the start
                 case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);

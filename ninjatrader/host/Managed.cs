@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
-        private int badSound, badQuote, entries, loseExit;
+        private int badSound, badQuote, entries, loseExit, loseFlatten;
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -105,7 +105,11 @@ namespace RLTrader.Host
         {
             Say("flatten");
             watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
-            if (!ordersUp) return; // it never leaves the platform
+            if (!ordersUp || Take(ref loseFlatten))
+            {
+                watchdog.FlattenLost();
+                return; // it never leaves the platform
+            }
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
             int own = exchange.Own, foreign = exchange.Foreign;

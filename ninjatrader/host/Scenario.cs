@@ -27,7 +27,7 @@ namespace RLTrader.Host
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
-            LateExecution, LoseCancel, SaysAgain, Press
+            LateExecution, LoseCancel, SaysAgain, LoseFlatten, Press
     }
 
     /// <summary>One thing that happens.</summary>
@@ -122,6 +122,11 @@ namespace RLTrader.Host
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
                 amount = chance.Between(2, chance.OneIn(4) ? 100 : 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
+            if (what == Event.LoseFlatten && chance.OneIn(2))
+            {
+                Add(what, 0, 2); // where it is done at the start
+                return;
+            }
             if (what == Event.LoseExecution) amount = chance.Between(1, 2); // 2: of an order that closes
             if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;

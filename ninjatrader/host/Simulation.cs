@@ -122,6 +122,8 @@ namespace RLTrader.Host
                     PlayAnalyzer();
                     return watchdog.Problem;
                 }
+                foreach (Step step in Scenario.Steps)
+                    if (step.Event == Event.LoseFlatten && step.At == 0) loseFlatten++;
                 if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
                 Launch();
                 long end = PlanMarket();

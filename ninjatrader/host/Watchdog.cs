@@ -14,7 +14,7 @@ namespace RLTrader.Host
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
-            otherSide, startHeld, handAt = Never, threwAt = Never, unkindAt = -600000,
+            otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
@@ -110,7 +110,7 @@ namespace RLTrader.Host
         public void Happened(Event what)
         {
             if (what == Event.Wish || what == Event.SaysAgain) return;
-            touched |= what != Event.OrdersDown && what != Event.AllDown && what != Event.PricesDown;
+            touched |= what != Event.LoseFlatten && what != Event.OrdersDown && what != Event.AllDown;
             disturbed = true;
             unkindAt = Now;
             lasting |= !Passes(what);
@@ -120,6 +120,9 @@ namespace RLTrader.Host
 
         /// <summary>A bar of real time has closed; on the first after a trade nothing is decided.</summary>
         public void BarClosed() { flatBars++; }
+
+        /// <summary>What the strategy asked for, to close everything, did not happen.</summary>
+        public void FlattenLost() { flattenLostAt = Now; }
 
         public void Unkilled()
         {
@@ -161,6 +164,7 @@ namespace RLTrader.Host
             }
             if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
+            bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
             if (over)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
@@ -168,20 +172,20 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
-            else if (bare > BareLimit) Wrong("a position without a working stop");
+            else if (bare > BareLimit && !flattening) Wrong("a position without a working stop");
             bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
                 ? late : 0;
-            if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
+            if (late > FlatLimit && !flattening) Wrong("a position after the time when everything is to be flat");
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
             bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
                 && !simulation.Scenario.Shadow;
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
-            if (startHeld > OrphanLimit)
+            if (startHeld > 2 * OrphanLimit)
                 Wrong("what the account held at the start is left");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
@@ -197,7 +201,7 @@ namespace RLTrader.Host
             LookAtPaper();
             LookAtOtherSide(reachable ? passed : 0);
             long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
-            bool blocked = Now > stoppedAt + FlatLimit && answerable && !over && !Orphaned;
+            bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
