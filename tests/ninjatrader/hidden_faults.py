@@ -43,7 +43,11 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "after an exception what waits is dropped": (
-        (INBOX, "failed(error);", "failed(error);\n                    lock (waiting) waiting.Clear();"),
+        (
+            INBOX,
+            "failed(error);",
+            "failed(error);\n                    lock (waiting) waiting.Clear();",
+        ),
     ),
     "paper: slippage of an exit helps": (
         (PAPER, "Close(close - side * manifest.Slippage", "Close(close + side * manifest.Slippage"),
