@@ -1,6 +1,6 @@
-// What the strategy says it does, held to what it does. The decision log: each line's mode, an entry only after the line
-// that tells of it, fills that sum to the position, how long an order took. Shadow mode: what the paper account holds
-// and has made after a bar follows by the environment's rules, worked out here a second time, from that bar alone.
+// What the strategy says it does, held to what it does. The decision log: each line's mode, an entry only after the
+// line that tells of it, fills that sum to the position, how long an order took. Shadow mode: what the paper account
+// holds and has made after a bar follows by the environment's rules, worked out here a second time, from that bar.
 using System;
 using System.IO;
 using System.Text;
