@@ -282,6 +282,7 @@ namespace RLTrader.Host
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
             if (rejected) watchdog.Rejected(order);
+            if (error == ErrorCode.UnableToChangeOrder) watchdog.Refused();
             if (rejected || refused) StopCancelClose();
         }
 

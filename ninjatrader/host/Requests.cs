@@ -112,6 +112,9 @@ namespace RLTrader.Host
             if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
         }
 
+        /// <summary>A change is refused, which the user is told of.</summary>
+        public void Refused() { rejects = true; }
+
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)

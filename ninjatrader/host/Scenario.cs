@@ -97,7 +97,7 @@ namespace RLTrader.Host
             made.AcceptsStops = chance.OneIn(3);
             made.Zone = chance.OneIn(3) ? 0 : chance.Between(-8, 9);
             if (chance.OneIn(8)) made.DailyLoss = 25 * chance.Between(4, 12) * made.Contracts;
-            else if (chance.OneIn(6)) made.FloorStart = 50000; // what the account begins with
+            else if (chance.OneIn(4)) made.FloorStart = 50000; // what the account begins with
             made.Drawdown = 25 * chance.Between(4, 12) * made.Contracts;
             made.Lock = 25 * chance.Between(1, 4);
             made.Commission = chance.OneIn(2) ? 0 : 10;

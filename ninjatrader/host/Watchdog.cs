@@ -243,8 +243,9 @@ namespace RLTrader.Host
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             CompareLog(own);
             if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
-            if (stop != null && Now - stop.CancelAsked > 15000) Wrong("a stop without a position");
-            if (target != null && Now - target.CancelAsked > 25000) Wrong("a target without a position");
+            // A bracket may come long after its trade is gone, where the news of the entry was late.
+            if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
+            if (target != null && Now - Math.Max(target.Sent, target.CancelAsked) > 25000) Wrong("a target without a position");
         }
 
         /// <summary>After a bar of the past in the Strategy Analyzer.</summary>

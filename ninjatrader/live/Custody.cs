@@ -295,6 +295,8 @@ namespace RLTrader
         {
             if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Patience.Again)) return;
             exitTried = now;
+            OwnOrder entry = Trade.Alive(Role.Entry);
+            if (entry != null) Cancel(entry); // what is left of it would open the trade again
             if (++exitTries > MostExits)
             {
                 halted = true;
