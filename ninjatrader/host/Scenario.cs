@@ -108,6 +108,8 @@ namespace RLTrader.Host
                 if (chance.OneIn(2))
                     made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
             for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
+            for (int n = made.Shadow ? 4 : 0; n > 0; n--) // paper is moved by bars alone
+                made.Add(Event.BadBar, chance.Below(made.Minutes) * 60000L + chance.Below(60000), 1);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
