@@ -25,7 +25,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
-        private const int Most = 100, Patient = 97; // looks, five seconds apart: at all, and past a market order
+        // Looks, five seconds apart: at all, past a market order, and after a flattening that left something.
+        private const int Most = 100, Patient = 97, Tries = 6;
         private static object newest; // the instance that went to real time last
 
         private volatile Run run;  // null before it is loaded and after Terminated
@@ -248,8 +249,10 @@ namespace NinjaTrader.NinjaScript.Strategies
                     LookAgain(times, most - 1);
                     return;
                 }
-                if (SomethingLeft()) Account.Flatten(new[] { Instrument });
-                if (times > 1) LookAgain(times - 1, most - 1);
+                bool left = SomethingLeft();
+                if (left) Account.Flatten(new[] { Instrument });
+                if (left) LookAgain(times, Math.Min(most - 1, Tries));
+                else if (times > 1) LookAgain(times - 1, most - 1);
             });
         }
 
