@@ -122,7 +122,11 @@ namespace RLTrader.Host
         public void BarClosed() { flatBars++; }
 
         /// <summary>What the strategy asked for, to close everything, did not happen.</summary>
-        public void FlattenLost() { flattenLostAt = Now; }
+        public void FlattenLost()
+        {
+            flattenLostAt = Now;
+            startHeld = 0; // it is asked for once more
+        }
 
         public void Unkilled()
         {
