@@ -56,13 +56,16 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget;
+            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel;
 
         /// <summary>Whether a stop is accepted and never said to be working until it is set off.</summary>
         public bool AcceptsStops;
 
         /// <summary>Sales less purchases of the strategy's, in ticks times contracts.</summary>
         public long Paid;
+
+        /// <summary>Contracts of the strategy's that were bought and sold.</summary>
+        public int Traded;
 
         /// <summary>Send an order; it arrives after a while, or at once.</summary>
         public void Send(Resting order, Role role, bool atOnce)
@@ -101,7 +104,7 @@ namespace RLTrader.Host
 
         public void Cancel(Resting order, bool atOnce)
         {
-            if (order.Over) return;
+            if (order.Over || (order.Type == OrderType.Limit && Take(ref LoseCancel))) return; // nobody hears of it
             Report(order, OrderState.CancelPending);
             Later(atOnce, () =>
             {
@@ -126,6 +129,7 @@ namespace RLTrader.Host
             order.Filled += quantity;
             order.Over = order.Left == 0;
             Own += order.Side * quantity;
+            Traded += quantity;
             Paid -= order.Side * quantity * price;
             report(order, order.Over ? OrderState.Filled : OrderState.PartFilled, quantity, price, ErrorCode.NoError);
         }

@@ -26,7 +26,10 @@ namespace RLTrader.Host
                 case Event.StuckEntry: exchange.StuckEntry++; break;
                 case Event.PartialStop: exchange.PartialStop++; break;
                 case Event.SlowOrders: exchange.Slow += 3; break;
-                case Event.LoseExecution: loseExecution++; break;
+                case Event.LoseExecution:
+                    if (step.Amount == 1) loseExecution++;
+                    else loseExit++;
+                    break;
                 case Event.StopAndExit: exchange.StopAndExit++; break;
                 case Event.OrdersDown: Down(true, false, step.Amount); break;
                 case Event.AllDown: Down(true, true, step.Amount); break;
@@ -38,6 +41,7 @@ namespace RLTrader.Host
                 case Event.Kill:
                     System.IO.Directory.CreateDirectory(folder);
                     System.IO.File.WriteAllText(killFile, "");
+                    if (step.Amount > 1) clockwork.After(step.Amount * 1000L, Unkill);
                     break;
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
@@ -48,20 +52,34 @@ namespace RLTrader.Host
                 case Event.LoseStop: exchange.LoseStop++; break;
                 case Event.OtherDown: OtherDown(); break;
                 case Event.BadQuote: badQuote++; break;
+                case Event.LoseCancel: exchange.LoseCancel += 2; break; // the platform's and the broker's own
+                case Event.SaysAgain:
+                    for (int n = 0; n < 60; n++) clockwork.After(300 + n * 2000, () => { if (ordersUp) Status(); });
+                    break;
+                case Event.LoseFlatten: loseFlatten += step.At == 0 ? 1 : 2; break; // one was lost at the start
                 case Event.Press: Press(); break;
             }
             watchdog.Happened(step.Event);
         }
 
+        private void Unkill()
+        {
+            System.IO.File.Delete(killFile);
+            watchdog.Unkilled();
+        }
+
         private void Press()
+        {
+            if (chart.Controls.Count > 0) watchdog.Pressed();
+            PressShown();
+        }
+
+        private void PressShown()
         {
             System.Windows.FrameworkElement[] shown = new System.Windows.FrameworkElement[chart.Controls.Count];
             chart.Controls.CopyTo(shown, 0);
             foreach (System.Windows.FrameworkElement control in shown)
-            {
-                watchdog.Pressed();
                 Try(((System.Windows.Controls.Button)control).Press);
-            }
         }
 
         private void Foreign(int contracts)
@@ -101,7 +119,8 @@ namespace RLTrader.Host
                     WhenUp(() => exchange.Cancel(found, false));
             }
             Terminate();
-            clockwork.After(broker.Between(25000, 60000), Relaunch);
+            // Who enables it again at once does so while the old instance still looks after the account.
+            clockwork.After(broker.OneIn(3) ? broker.Between(500, 9000) : broker.Between(25000, 60000), Relaunch);
         }
 
         // The platform goes down without a word; the broker keeps the orders.
@@ -113,6 +132,21 @@ namespace RLTrader.Host
             life++;
             watchdog.Crashed();
             clockwork.After(broker.Between(5000, 40000), Relaunch);
+        }
+
+        // News of an earlier instance's order reaches the new one before real time; it is not the new one's.
+        private void TellOfEarlier()
+        {
+            Resting old = exchange.Orders.Find(order => order.Filled > 0 && order.Owner < instance && !order.Past);
+            if (old == null || Nested) return;
+            Execution execution = new Execution { Name = old.Order.Name, Quantity = old.Filled, Order = old.Order };
+            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.MarketPosition = old.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            execution.Price = old.Order.AverageFillPrice;
+            execution.Time = Local(UtcNow);
+            Try(() => strategy.Tell(execution));
+            Try(() => strategy.Tell(old.Order, old.Order.OrderState, old.Filled, execution.Price, Local(UtcNow),
+                ErrorCode.NoError));
         }
 
         // Orders of an earlier instance are cancelled first, by the page on syncing_account_positions.
@@ -248,6 +282,7 @@ namespace RLTrader.Host
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.IgnoreAllErrors) return;
             if (strategy.RealtimeErrorHandling == RealtimeErrorHandling.StopCancelCloseIgnoreRejects) rejected = false;
             if (rejected) watchdog.Rejected(order);
+            if (error == ErrorCode.UnableToChangeOrder) watchdog.Refused();
             if (rejected || refused) StopCancelClose();
         }
 
@@ -263,14 +298,16 @@ namespace RLTrader.Host
 
         private void Executed(Resting order, int filled, long price)
         {
-            if (loseExecution > 0 && Scenario.Manner == Manner.Rithmic && enabled)
+            bool closes = roles[order] != Role.Entry && loseExit > 0;
+            if ((loseExecution > 0 || closes) && Scenario.Manner == Manner.Rithmic && enabled)
             {
-                loseExecution--;
+                if (closes) loseExit--;
+                else loseExecution--;
                 watchdog.Lost();
                 return;
             }
             Execution execution = new Execution { Name = order.Order.Name, Quantity = filled, Price = price * Tick };
-            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.ExecutionId = "execution " + Numbered(order);
             execution.MarketPosition = order.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
             execution.Order = nameless.Contains(order) ? null : order.Order;
             execution.OrderId = order.Order.OrderId;
@@ -295,6 +332,15 @@ namespace RLTrader.Host
             if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(3)) return;
             Send(2, order, () => If(number, () =>
                 strategy.Tell(strategy.Position, strategy.Position.Net, strategy.Position.AveragePrice)));
+        }
+
+        // Some ids are told twice, for executions of differently named orders; the name and the id make it one.
+        private int Numbered(Resting order)
+        {
+            if (!Scenario.SharesIds) return ++executionNumber;
+            int before;
+            named.TryGetValue(order.Order.Name, out before);
+            return named[order.Order.Name] = before + 1;
         }
 
         // Something may still be told to an instance that is over, now and then.

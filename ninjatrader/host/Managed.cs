@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
-        private int badSound, badQuote, entries;
+        private int badSound, badQuote, entries, loseExit, loseFlatten;
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -47,8 +47,8 @@ namespace RLTrader.Host
 
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
-            watchdog.Exiting(Alive(Role.Exit), signal);
             int held = strategy.Position.Net;
+            watchdog.Exiting(Alive(Role.Exit), signal, quantity);
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
             Order order = ignored ? null : Submit(Role.Exit, -side, Math.Min(quantity, Math.Abs(held)), signal);
@@ -97,6 +97,7 @@ namespace RLTrader.Host
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
             if (level == LogLevel.Alert) watchdog.Alerted();
+            if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
 
         // Everything of the instrument on the account: orders are cancelled, and the position of this moment is closed.
@@ -104,7 +105,11 @@ namespace RLTrader.Host
         {
             Say("flatten");
             watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
-            if (!ordersUp) return; // it never leaves the platform
+            if (!ordersUp || Take(ref loseFlatten))
+            {
+                watchdog.FlattenLost();
+                return; // it never leaves the platform
+            }
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
             int own = exchange.Own, foreign = exchange.Foreign;
@@ -112,6 +117,7 @@ namespace RLTrader.Host
             {
                 if (!exchange.Open) return;
                 exchange.Own -= own;
+                exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
                 long price = own > 0 ? exchange.Bid : exchange.Ask;

@@ -10,7 +10,8 @@ namespace RLTrader.Host
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
         private long flattenedAt = -60000;
         private Resting moved;
-        private bool tainted;
+        private bool tainted, rejects;
+        private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
         // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
@@ -29,6 +30,8 @@ namespace RLTrader.Host
         public void Entering(int side)
         {
             entrySide = side;
+            ExpectLine(side);
+            TooSoon("entry");
             stopTicks = simulation.strategy.Agent.StopTicks;
             targetTicks = simulation.strategy.Agent.TargetTicks;
             if (simulation.Scenario.Analyzer)
@@ -41,6 +44,8 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
             if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
             if (Now > brokeAt + Fresh) Wrong("an entry after the loss limit");
+            if (threwAt != Never) Wrong("an entry after the strategy threw");
+            if (simulation.strategy.Position.Net != 0) Wrong("an entry while the platform believes in a position");
             if (Now > closedAt + 20000 && Now - launchedAt > 20000)
                 Wrong("an entry after the trade was closed by hand");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
@@ -50,14 +55,21 @@ namespace RLTrader.Host
         }
 
         /// <summary>The strategy sends an exit.</summary>
-        public void Exiting(bool another, string signal)
+        public void Exiting(bool another, string signal, int quantity)
         {
+            exitedAt = lastHeld = Now;
+            TooSoon("exit");
+            bool known = simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand && !simulation.stopping;
+            if (known && quantity > Math.Abs(simulation.strategy.Position.Net))
+                Wrong("an exit of " + quantity + " contracts of " + Math.Abs(simulation.strategy.Position.Net));
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
             if (another) Wrong("an exit while another is on its way");
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
+            if (otherSide > Fresh && simulation.AccountNet * simulation.strategy.Position.Net < 0)
+                Wrong("an exit that adds to what the account holds");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
                 Wrong("an order on a bar of the past");
@@ -75,6 +87,7 @@ namespace RLTrader.Host
                 if (order.Changing == 0 && price == order.Price) Wrong("a stop is asked for where it stands");
                 moved = order;
             }
+            TooSoon("change");
             if (!quoted) return;
             if (side > 0 && price >= Exchange.Bid || side < 0 && price <= Exchange.Ask)
                 Wrong("a stop asked for at the market");
@@ -94,9 +107,13 @@ namespace RLTrader.Host
         public void Rejected(Resting order)
         {
             double distance = Math.Abs(order.Price - simulation.strategy.Position.AveragePrice / Simulation.Tick);
+            rejects = true;
             if (order.Type == OrderType.StopMarket && Math.Abs(distance - stopTicks) <= 1) return;
             if (!Trouble && !over) Wrong("an order is rejected that nothing gave cause for");
         }
+
+        /// <summary>A change is refused, which the user is told of.</summary>
+        public void Refused() { rejects = true; }
 
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
@@ -126,19 +143,95 @@ namespace RLTrader.Host
         private void LookAtMoney()
         {
             Scenario scenario = simulation.Scenario;
-            int limit = scenario.DailyLoss > 0 ? scenario.DailyLoss
-                : scenario.FloorStart > 0 ? 52500 - scenario.FloorStart : 0;
+            bool limited = scenario.DailyLoss > 0 || scenario.FloorStart > 0;
             tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
             if (over || crashed) brokenSince = Never;
-            if (limit == 0 || tainted || over || crashed || brokeAt != Never) return;
-            long mark = Exchange.Own > 0 ? Exchange.Bid : Exchange.Ask;
-            double dollars = (Exchange.Paid + Exchange.Own * mark) * Simulation.DollarsOfTick;
+            top = Math.Max(top, Dollars);
+            if (!limited || tainted || over || crashed || brokeAt != Never) return;
+            bool seen = Exchange.Own == 0 && Now - Math.Max(lastHeld, launchedAt) > 12000 && SinceUp > 5000;
+            if (seen) high = Math.Max(high, Dollars);
             // What an open trade is worth may be seen a moment later; what was lost is lost.
-            double least = Exchange.Own == 0 ? -limit : -limit - 100 * scenario.Contracts;
-            bool broken = dollars <= least && simulation.pricesUp && SinceUp > 4000;
+            double least = Exchange.Own == 0 ? 0 : -100 * scenario.Contracts;
+            bool broken = scenario.DailyLoss > 0 ? Dollars - Costs <= least - scenario.DailyLoss
+                : Dollars < least + Math.Min(high - scenario.Drawdown, scenario.Lock);
+            broken &= simulation.pricesUp && SinceUp > 4000;
             if (!broken) brokenSince = Never;
             else if (brokenSince == Never) brokenSince = Now;
             if (Now - brokenSince > 5000) brokeAt = Now;
+        }
+
+        // Dollars made, open trade included; commissions, which the account's cash leaves out; dollars to a limit.
+        private double Dollars
+        {
+            get
+            {
+                long mark = Exchange.Own > 0 ? Exchange.Bid : Exchange.Ask;
+                return (Exchange.Paid + Exchange.Own * mark) * Simulation.DollarsOfTick;
+            }
+        }
+
+        private double Costs { get { return Exchange.Traded * simulation.Scenario.Commission; } }
+
+        private double Room
+        {
+            get
+            {
+                Scenario scenario = simulation.Scenario;
+                if (scenario.DailyLoss > 0) return Dollars - Costs + scenario.DailyLoss;
+                if (scenario.FloorStart == 0) return double.MaxValue;
+                return Dollars - Math.Min(top - scenario.Drawdown, scenario.Lock);
+            }
+        }
+
+        /// <summary>The strategy tells the user of trouble.</summary>
+        public void Told(string message)
+        {
+            if (!Trouble && !over && !rejects && pressedAt == Never)
+                Wrong("a warning that nothing gave cause for: " + message);
+        }
+
+        // Someone else's trades have made the account flat, or turned it: the strategy's orders would open another.
+        private void LookAtOtherSide(long passed)
+        {
+            bool other = Exchange.Own != 0 && simulation.AccountNet * Exchange.Own <= 0;
+            otherSide = other && !over && !crashed && !simulation.stopping && SinceUp > 15000 ? otherSide + passed : 0;
+            if (otherSide < 60000 || Orphaned) return;
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && !order.Lost && order.Owner == simulation.instance)
+                    Wrong("orders are left after someone else has turned the account");
+        }
+
+        // What is unkind for a while, and then over.
+        private static bool Passes(Event what)
+        {
+            switch (what)
+            {
+                case Event.PricesDown:
+                case Event.OrdersDown:
+                case Event.AllDown:
+                case Event.OtherDown:
+                case Event.Quiet:
+                case Event.Jump:
+                case Event.BadBar:
+                case Event.BadSound:
+                case Event.PartialEntry:
+                case Event.PartialStop:
+                case Event.PartialTarget:
+                case Event.SlowOrders:
+                case Event.Foreign:
+                case Event.Kill:
+                    return true;
+                default:
+                    return false;
+            }
+        }
+
+        // After a connection is back, news of what happened meanwhile comes first.
+        private void TooSoon(string what)
+        {
+            bool back = wasUp && simulation.enabled && turnedAt > launchedAt && Now - turnedAt < 3000;
+            if (back && !over && !simulation.Scenario.Shadow)
+                Wrong("an " + what + " as soon as the connection is back");
         }
 
         private void EnteringPast()

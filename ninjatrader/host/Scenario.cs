@@ -27,7 +27,7 @@ namespace RLTrader.Host
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
-            LateExecution, Press
+            LateExecution, LoseCancel, SaysAgain, LoseFlatten, Press
     }
 
     /// <summary>One thing that happens.</summary>
@@ -66,8 +66,12 @@ namespace RLTrader.Host
         /// <summary>Dollars: the day's loss limit, and the balance above which the floor trails; 0 is none.</summary>
         public int DailyLoss, FloorStart;
 
+        /// <summary>Dollars: how far the floor trails, where above the start it stops, and a contract's
+        /// commission.</summary>
+        public int Drawdown, Lock, Commission;
+
         public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
-            AcceptsStops;
+            AcceptsStops, Logs, SharesIds, NoSessions;
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -85,7 +89,7 @@ namespace RLTrader.Host
             made.HoldsAtStart = chance.OneIn(12);
             made.FlattenOnStart = chance.OneIn(2);
             made.FlattenOnStop = !chance.OneIn(4);
-            made.Shadow = chance.OneIn(25);
+            made.Shadow = chance.OneIn(14);
             made.ChangedSettings = chance.OneIn(6);
             made.KeepsExits = chance.OneIn(3);
             made.OnChart = chance.OneIn(2);
@@ -93,11 +97,19 @@ namespace RLTrader.Host
             made.AcceptsStops = chance.OneIn(3);
             made.Zone = chance.OneIn(3) ? 0 : chance.Between(-8, 9);
             if (chance.OneIn(8)) made.DailyLoss = 25 * chance.Between(4, 12) * made.Contracts;
-            else if (chance.OneIn(8)) made.FloorStart = 52500 - 25 * chance.Between(4, 12) * made.Contracts;
+            else if (chance.OneIn(4)) made.FloorStart = 50000; // what the account begins with
+            made.Drawdown = 25 * chance.Between(4, 12) * made.Contracts;
+            made.Lock = 25 * chance.Between(1, 4);
+            made.Commission = chance.OneIn(2) ? 0 : 10;
+            made.Logs = chance.OneIn(6);
+            made.SharesIds = chance.OneIn(3);
+            made.NoSessions = chance.OneIn(10);
             for (int minute = 1; minute <= made.Minutes; minute++)
                 if (chance.OneIn(2))
                     made.Add(Event.Wish, minute * 60000L - 30000, chance.Between(1, made.Phase == 1 ? 2 : 5));
             for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
+            for (int n = made.Shadow ? 4 : 0; n > 0; n--) // paper is moved by bars alone
+                made.Add(Event.BadBar, chance.Below(made.Minutes) * 60000L + chance.Below(60000), 1);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -112,9 +124,18 @@ namespace RLTrader.Host
             if (what == Event.OrdersDown || what == Event.AllDown || what == Event.PricesDown)
                 amount = chance.Between(2, chance.OneIn(4) ? 100 : 40);
             if (what == Event.Quiet) amount = chance.Between(60, 240);
+            if (what == Event.LoseFlatten && chance.OneIn(2))
+            {
+                Add(what, 0, 2); // where it is done at the start
+                return;
+            }
+            if (what == Event.LoseExecution) amount = chance.Between(1, 2); // 2: of an order that closes
+            if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
             if (what == Event.Jump) amount *= chance.Between(4, 40);
-            Add(what, Moment(chance), amount);
+            bool down = what == Event.OrdersDown || what == Event.AllDown; // before the chart has shown the button
+            bool atOnce = (down || what == Event.Disable) && chance.OneIn(6);
+            Add(what, atOnce ? chance.Below(300) : Moment(chance), amount);
         }
 
         // Anywhere, or where much is going on: after a bar's close, after another step, when all is to be flat.
@@ -159,14 +180,17 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}: {19}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}: {23}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
                 Shadow ? ", shadow" : "", ChangedSettings ? ", settings changed" : "", KeepsExits ? ", exits kept" : "",
                 OnChart ? ", on a chart" : "", AcceptsStops ? ", stops are only accepted" : "",
                 Zone == 0 ? "" : ", zone " + Zone, DailyLoss == 0 ? "" : ", may lose " + DailyLoss,
-                FloorStart == 0 ? "" : ", floor from " + FloorStart, Analyzer ? ", in the Strategy Analyzer" : "",
+                FloorStart == 0 ? "" : ", floor trails by " + Drawdown + " to " + Lock,
+                Commission == 0 ? "" : ", commission " + Commission, Logs ? ", log read" : "",
+                SharesIds ? ", ids shared" : "", NoSessions ? ", sessions unknown" : "",
+                Analyzer ? ", in the Strategy Analyzer" : "",
                 string.Join("; ", parts.ToArray()));
         }
     }

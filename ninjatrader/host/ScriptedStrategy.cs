@@ -2,6 +2,7 @@
 // simulated platform's. Nothing of its order handling is replaced.
 using System;
 using System.Collections.Generic;
+using System.IO;
 using NinjaTrader.NinjaScript.Strategies;
 
 namespace RLTrader.Host
@@ -32,8 +33,9 @@ namespace RLTrader.Host
 
         /// <summary>Return rules for a scenario: those of the environment, but for few bars before the first
         /// decision.</summary>
-        public static Manifest Rules(int phase, int contracts)
+        public static Manifest Rules(Scenario scenario)
         {
+            int phase = scenario.Phase;
             Manifest rules = new Manifest();
             rules.Folder = rules.PolicyDigest = "";
             rules.Certificate = "same";
@@ -51,14 +53,15 @@ namespace RLTrader.Host
             rules.StopMultiple = 1.5;
             rules.TargetRatio = 3;
             rules.TrailMultiple = 1;
-            rules.Contracts = contracts;
+            rules.Contracts = scenario.Contracts;
+            rules.Commission = scenario.Commission;
             rules.WarmupBars = 14;
             rules.EntryOpen = 0;
             rules.EntryClose = 1019;
-            rules.FlatBy = 1019;
+            rules.FlatBy = scenario.NoSessions ? scenario.SessionEnd - 3 : 1019; // the same time without sessions
             rules.MaxEpisodeBars = 390;
-            rules.TrailingDrawdown = 2500;
-            rules.FloorLock = 100;
+            rules.TrailingDrawdown = scenario.Drawdown;
+            rules.FloorLock = scenario.Lock;
             return rules;
         }
     }
@@ -96,10 +99,16 @@ namespace RLTrader.Host
         internal Func<Agent> MakeAgent;
         internal Action<Exception> Faulted = error => { };
 
+        /// <summary>Gets each line of the log; null for a log that is kept nowhere.</summary>
+        internal Action<string> Logged;
+
         protected override void OnFault(Exception error) { Faulted(error); }
 
         protected override Agent LoadAgent() { return Agent = MakeAgent(); }
-        protected override DecisionLog OpenLog(Manifest manifest) { return new DecisionLog(null, "", UtcStart,
-            why => { }); }
+        protected override DecisionLog OpenLog(Manifest manifest)
+        {
+            if (Logged == null) return new DecisionLog(null, "", UtcStart, why => { });
+            return new DecisionLog(new LineReader(Logged), why => Faulted(new IOException(why)));
+        }
     }
 }

@@ -36,6 +36,7 @@ namespace RLTrader.Host
         private readonly List<Action> held = new List<Action>();
         private readonly HashSet<Resting> nameless = new HashSet<Resting>();
         private readonly List<long[]> past = new List<long[]>();
+        private readonly Dictionary<string, int> named = new Dictionary<string, int>(); // executions by orders' names
         private readonly string killFile;
         private long[] bar;                   // minute, open, high, low, close, volume of the bar being built
         private long lastTold, catchingUp;
@@ -121,6 +122,8 @@ namespace RLTrader.Host
                     PlayAnalyzer();
                     return watchdog.Problem;
                 }
+                foreach (Step step in Scenario.Steps)
+                    if (step.Event == Event.LoseFlatten && step.At == 0) loseFlatten++;
                 if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
                 Launch();
                 long end = PlanMarket();
@@ -234,11 +237,16 @@ namespace RLTrader.Host
             bar = null;
             if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
             int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
+            watchdog.BeforePaper();
             Show(closed);
+            watchdog.AfterPaper(closed, false);
             if ((wanted == PositionTracker.Buy || wanted == PositionTracker.Sell) && sent == entries)
                 watchdog.Wrong("an entry that was wished for is not sent");
-            if (badBar) Show(closed); // the same bar once more
+            watchdog.BarClosed();
+            if (!badBar) return;
             badBar = false;
+            Show(closed); // the same bar once more
+            watchdog.AfterPaper(closed, true);
         }
 
         private void Show(long[] values)
@@ -274,13 +282,14 @@ namespace RLTrader.Host
             strategy = new ScriptedStrategy { Platform = this, Account = account, Instrument = instrument };
             strategy.Position = new Position { Account = account, Instrument = instrument };
             strategy.PositionAccount = accountPosition;
-            strategy.Bars = new Bars { Calendar = Session };
+            strategy.Bars = new Bars { Calendar = local => Scenario.NoSessions ? null : Session(local) };
             strategy.IsInStrategyAnalyzer = Scenario.Analyzer;
             strategy.ChartControl = Scenario.OnChart ? chart : null;
             strategy.BarsPeriod = new BarsPeriod { BarsPeriodType = BarsPeriodType.Minute, Value = 1 };
             strategy.BarsPeriod.MarketDataType = MarketDataType.Last;
             strategy.MakeAgent =
-                () => new Agent(new Script(Script.Rules(Scenario.Phase, Scenario.Contracts), Wish), 16);
+                () => new Agent(new Script(Script.Rules(Scenario), Wish), 16);
+            strategy.Logged = Scenario.Logs ? watchdog.Logged : (Action<string>)null;
             strategy.Delay = (seconds, work) => clockwork.After(seconds * 1000L, () => Try(work));
             strategy.Faulted = watchdog.Faulted;
             enabled = true;
@@ -294,6 +303,8 @@ namespace RLTrader.Host
             strategy.Shadow = Scenario.Shadow;
             strategy.KillFile = killFile;
             strategy.AlertSound = "alert.wav";
+            strategy.AlertMail = "someone@example.org";
+            strategy.InBetween = () => { if (strategy.State == State.Realtime) strategy.Second(); };
             if (Scenario.ChangedSettings) ChangeSettings();
             Try(() => strategy.Become(State.Configure));
             Try(() => strategy.Become(State.DataLoaded));
@@ -305,6 +316,7 @@ namespace RLTrader.Host
             }
             if (Scenario.Analyzer) return;
             Try(() => strategy.Become(State.Transition));
+            TellOfEarlier();
             SwitchToRealtime();
             realtime = true;
             Try(() => strategy.Become(State.Realtime));
@@ -343,6 +355,7 @@ namespace RLTrader.Host
             Say("terminated");
             watchdog.Ended();
             Try(() => strategy.Become(State.Terminated));
+            if (messenger.OneIn(3)) PressShown(); // the button is still there for a moment
         }
 
         private void Call(Action work) { if (enabled && strategy != null) Try(work); }

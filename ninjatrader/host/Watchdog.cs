@@ -14,10 +14,10 @@ namespace RLTrader.Host
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
-            handAt = Never,
+            otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
-        private int throws, lateBars;
-        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold;
+        private int throws, lateBars, flatBars; // the last: bars closed since a trade
+        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -49,8 +49,9 @@ namespace RLTrader.Host
         {
             over = crashed = false;
             launchedAt = Now;
-            pressedAt = closedAt = Never;
-            bare = late = 0;
+            pressedAt = closedAt = threwAt = Never;
+            bare = late = loggedNet = loggedEntry = paperNet = 0;
+            paperPoints = paperDollars = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
             {
                 Exchange.Own = Exchange.Foreign = 0; // an account only knows their sum
@@ -84,6 +85,7 @@ namespace RLTrader.Host
         /// <summary>Something threw in the strategy's own work, because of the platform or by itself.</summary>
         public void Faulted(Exception error)
         {
+            threwAt = Math.Min(threwAt, Now);
             if (--throws < 0) Wrong("the strategy throws: " + error.GetType().Name + ": " + error.Message);
         }
 
@@ -92,11 +94,13 @@ namespace RLTrader.Host
         {
             get
             {
-                bool calm = !disturbed && !over && simulation.realtime && !simulation.Scenario.Shadow
+                // What was unkind is over, and nothing of it stops the strategy for good.
+                bool calm = !lasting && !ByHand && Now - unkindAt > 150000 && Now - launchedAt > 60000 && !over
+                    && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
-                double made = Exchange.Paid * Simulation.DollarsOfTick; // a limit may be near
-                calm &= made > -75 * simulation.Scenario.Contracts;
+                calm &= flatBars > 0 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
+                calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
         }
@@ -105,9 +109,29 @@ namespace RLTrader.Host
 
         public void Happened(Event what)
         {
-            disturbed |= what != Event.Wish;
+            if (what == Event.Wish || what == Event.SaysAgain) return;
+            touched |= what != Event.LoseFlatten && what != Event.OrdersDown && what != Event.AllDown;
+            disturbed = true;
+            unkindAt = Now;
+            lasting |= !Passes(what);
             doubled |= what == Event.StopAndExit;
             if (what == Event.Kill) killedAt = Now;
+        }
+
+        /// <summary>A bar of real time has closed; on the first after a trade nothing is decided.</summary>
+        public void BarClosed() { flatBars++; }
+
+        /// <summary>What the strategy asked for, to close everything, did not happen.</summary>
+        public void FlattenLost()
+        {
+            flattenLostAt = Now;
+            startHeld = 0; // it is asked for once more
+        }
+
+        public void Unkilled()
+        {
+            killedAt = Never;
+            unkindAt = Now;
         }
 
         /// <summary>The user presses the button that stops trading.</summary>
@@ -137,9 +161,14 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
                 handAt = Math.Min(handAt, Now);
             bool answerable = reachable && !simulation.stopping && !crashed && !ByHand && SinceUp > 4000;
-            if (Exchange.Own != 0) lastHeld = Now;
+            if (Exchange.Own != 0)
+            {
+                lastHeld = Now;
+                flatBars = 0;
+            }
             if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
+            bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
             if (over)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
@@ -147,19 +176,20 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
-            else if (bare > BareLimit) Wrong("a position without a working stop");
+            else if (bare > BareLimit && !flattening) Wrong("a position without a working stop");
             bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
                 ? late : 0;
-            if (late > FlatLimit) Wrong("a position after the time when everything is to be flat");
+            if (late > FlatLimit && !flattening) Wrong("a position after the time when everything is to be flat");
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
             bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
                 && !simulation.Scenario.Shadow;
-            if (flattens && Now > OrphanLimit && !disturbed && Exchange.Foreign != 0)
+            startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
+            if (startHeld > 2 * OrphanLimit)
                 Wrong("what the account held at the start is left");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
@@ -172,8 +202,10 @@ namespace RLTrader.Host
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)
                 Wrong(buttons + " buttons on the chart");
-            long stoppedAt = Math.Min(brokeAt, Math.Min(killedAt, pressedAt));
-            bool blocked = Now > stoppedAt + FlatLimit && answerable && !over && !Orphaned;
+            LookAtPaper();
+            LookAtOtherSide(reachable ? passed : 0);
+            long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
+            bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
             if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
@@ -188,13 +220,14 @@ namespace RLTrader.Host
             // Bought by someone else before the strategy saw that it was flat: it goes on flattening.
             quiet &= Exchange.Foreign == 0 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
-            Resting stop = null;
+            Resting stop = null, target = null;
             int stops = 0;
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over) continue;
                 if (order.Type == OrderType.Market || !order.There) return;
                 if (order.Order.OrderState == OrderState.CancelPending) return;
+                if (order.Type == OrderType.Limit) target = order;
                 if (order.Type != OrderType.StopMarket) continue;
                 stop = order;
                 stops++;
@@ -212,8 +245,11 @@ namespace RLTrader.Host
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
-            if (own == 0 && stop != null && Now - lastHeld > 15000 && SinceUp > 15000 && Now - stop.CancelAsked > 15000)
-                Wrong("a stop without a position");
+            CompareLog(own);
+            if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
+            // A bracket may come long after its trade is gone, where the news of the entry was late.
+            if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
+            if (target != null && Now - Math.Max(target.Sent, target.CancelAsked) > 25000) Wrong("a target without a position");
         }
 
         /// <summary>After a bar of the past in the Strategy Analyzer.</summary>

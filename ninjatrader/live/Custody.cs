@@ -118,7 +118,6 @@ namespace RLTrader
         {
             tradeSide = side;
             entrySent = now;
-            exitTried = null;
             if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return;
             entrySent = null;
             orders.Tell("the platform ignored an entry", false);
@@ -129,7 +128,7 @@ namespace RLTrader
         public void Guide(long wanted)
         {
             OwnOrder stop = Trade.Alive(Role.Stop);
-            if (wanted == agent.Position.Stop || stop == null || !stop.Working || Leaving || !Reachable) return;
+            if (wanted == agent.Position.Stop || stop == null || !stop.Working || !Reachable) return;
             if (AtMarket(wanted)) Exit(ExitReason.StopAtMarket);
             else orders.MoveStop(wanted);
         }
@@ -296,6 +295,8 @@ namespace RLTrader
         {
             if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Patience.Again)) return;
             exitTried = now;
+            OwnOrder entry = Trade.Alive(Role.Entry);
+            if (entry != null) Cancel(entry); // what is left of it would open the trade again
             if (++exitTries > MostExits)
             {
                 halted = true;

@@ -28,7 +28,7 @@ namespace RLTrader
 
         private readonly object gate = new object();
         private readonly Action<string> tell;
-        private StreamWriter file;
+        private TextWriter file;
 
         /// <summary>Open a new file in a folder, made if need be.</summary>
         /// <param name="folder">Null for a log that is kept nowhere.</param>
@@ -43,6 +43,13 @@ namespace RLTrader
                 string stamp = utc.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
                 file = Create(Path.Combine(folder, symbol + "-" + stamp));
             });
+        }
+
+        /// <summary>Write to something that is open already; it is disposed of with the log.</summary>
+        public DecisionLog(TextWriter open, Action<string> tell)
+        {
+            file = open;
+            this.tell = tell;
         }
 
         /// <summary>Where it is written; null where nothing is.</summary>
@@ -171,7 +178,7 @@ namespace RLTrader
 
         private void Abandon()
         {
-            StreamWriter broken = file;
+            TextWriter broken = file;
             file = null;
             Place = null;
             try { if (broken != null) broken.Dispose(); }

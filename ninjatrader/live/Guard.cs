@@ -40,6 +40,8 @@ namespace RLTrader
         private readonly double[] earlier;
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
         private double dayStart, written = double.NaN, high = double.NaN;
+        private double risen;                // the least equity of a spell above the highest
+        private DateTime? aboveSince, belowSince;
         private bool killed, stopped, lost, breached;
 
         public Guard(GuardSettings settings, Manifest manifest)
@@ -110,13 +112,32 @@ namespace RLTrader
                 Write(settings.DayFile, dayEnds.Ticks, written);
             }
             if (settings.DailyLoss > 0 && made - dayStart <= -settings.DailyLoss) lost = true;
-            if (double.IsNaN(high) || double.IsNaN(equity)) return;
-            if (equity > high)
+            if (!double.IsNaN(high)) LookAtFloor(utc, equity);
+        }
+
+        // An account's cash and the news of a fill come apart, and until both are there a trade that was closed counts
+        // twice or not at all: the floor goes by what holds for some seconds together.
+        private void LookAtFloor(DateTime utc, double equity)
+        {
+            if (!(equity > high)) aboveSince = null;
+            else if (aboveSince == null)
             {
-                high = equity;
-                Write(settings.FloorFile, high);
+                aboveSince = utc;
+                risen = equity;
             }
-            if (equity < Floor) breached = true;
+            else
+            {
+                risen = Math.Min(risen, equity);
+                if (utc - aboveSince.Value >= Patience.Settling)
+                {
+                    high = risen;
+                    aboveSince = null;
+                    Write(settings.FloorFile, high);
+                }
+            }
+            if (!(equity < Floor)) belowSince = null;
+            else if (belowSince == null) belowSince = utc;
+            else breached |= utc - belowSince.Value >= Patience.Settling;
         }
 
         // A trading day begins at 18:00 in New York.

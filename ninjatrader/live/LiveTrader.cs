@@ -77,7 +77,6 @@ namespace RLTrader
         public void Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price,
             Func<DateTime> utc)
         {
-            if (Mode == Mode.Historical) return;
             double latency = Custody.Latency(role);
             if (!Custody.Filled(id, name, order, role, side, quantity, price)) return;
             log.Fill(utc, Mode, side, quantity, price, name, latency);
@@ -87,7 +86,6 @@ namespace RLTrader
         /// <summary>An order's state has changed, or something was wrong with it.</summary>
         public void Ordered(OwnOrder order, string name, Trouble trouble)
         {
-            if (Mode == Mode.Historical) return;
             orders.Refresh(order);
             bool sent = order.Role == Role.Entry || order.Role == Role.Exit;
             if (trouble != Trouble.None || (sent && !order.Live && order.Left > 0))
@@ -99,17 +97,22 @@ namespace RLTrader
         /// <summary>The user has pressed the button that stops trading: close all, and open nothing more.</summary>
         public void StopByHand()
         {
-            if (Mode == Mode.Historical) return;
             Custody.StopByHand();
             Custody.Look();
         }
 
-        private bool InOrder(DateTime openUtc, double[] ohlcv)
+        /// <summary>Whether a bar comes after the last one that was taken, and has prices; any other is left
+        /// out.</summary>
+        public bool Follows(DateTime openUtc, double[] ohlcv)
         {
             bool sound = openUtc > lastBar;
             foreach (double number in ohlcv) sound &= !double.IsNaN(number) && !double.IsInfinity(number);
-            sound &= ohlcv[1] >= ohlcv[2] && ohlcv[2] > 0;
-            if (sound)
+            return sound && ohlcv[1] >= ohlcv[2] && ohlcv[2] > 0;
+        }
+
+        private bool InOrder(DateTime openUtc, double[] ohlcv)
+        {
+            if (Follows(openUtc, ohlcv))
             {
                 lastBar = openUtc;
                 return true;

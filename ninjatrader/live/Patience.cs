@@ -22,7 +22,8 @@ namespace RLTrader
         /// <summary>The account may differ from the executions so long.</summary>
         public static readonly TimeSpan Account = TimeSpan.FromSeconds(12);
 
-        /// <summary>After a connection is back, news may come so long before anything is sent.</summary>
+        /// <summary>After a connection is back, news may come so long before anything is sent; an account's cash and
+        /// the fill that changed it may come so far apart.</summary>
         public static readonly TimeSpan Settling = TimeSpan.FromSeconds(3);
 
         /// <summary>The platform, which closes a position after a rejection, has so long for it.</summary>

@@ -25,7 +25,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
-        private const int Most = 100, Patient = 97; // looks, five seconds apart: at all, and past a market order
+        // Looks, five seconds apart: at all, past a market order, and after a flattening that left something.
+        private const int Most = 100, Patient = 97, Tries = 6;
         private static object newest; // the instance that went to real time last
 
         private volatile Run run;  // null before it is loaded and after Terminated
@@ -64,13 +65,14 @@ namespace NinjaTrader.NinjaScript.Strategies
         protected override void OnBarUpdate()
         {
             Run known = run;
-            if (known == null || BarsInProgress != 0) return;
+            if (known == null) return; // it adds no second series
             DateTime stamp = newestBar = Time[0];
             double[] ohlcv = { Open[0], High[0], Low[0], Close[0], Volume[0] };
             known.Inbox.Do(() =>
             {
                 DateTime opened = ToUtc(stamp).AddMinutes(-1);
-                if (known.Paper != null) known.Paper.Bar(opened, ohlcv[1], ohlcv[2], ohlcv[3]);
+                if (known.Paper != null && known.Trader.Follows(opened, ohlcv))
+                    known.Paper.Bar(opened, ohlcv[1], ohlcv[2], ohlcv[3]);
                 known.Inbox.Do(() => known.Trader.Bar(opened, ohlcv));
             });
         }
@@ -84,7 +86,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Order order = execution.Order;
             string name = execution.Name ?? "";
             int side = marketPosition == MarketPosition.Long ? 1 : -1;
-            known.Inbox.Do(() => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
+            OfThisRun(known, () => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
                 OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
         }
 
@@ -97,7 +99,16 @@ namespace NinjaTrader.NinjaScript.Strategies
             Trouble trouble = Trouble.None;
             if (orderState == OrderState.Rejected) trouble = Trouble.Rejected;
             else if (error == ErrorCode.UnableToChangeOrder) trouble = Trouble.ChangeRefused;
-            known.Inbox.Do(() => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+            OfThisRun(known, () => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+        }
+
+        // What is told before the run begins is of an earlier run's orders, which must not come into its ledger.
+        private static void OfThisRun(Run known, Action work)
+        {
+            known.Inbox.Do(() =>
+            {
+                if (known.Trader.Mode != Mode.Historical) work();
+            });
         }
 
         protected override void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate)
@@ -238,8 +249,10 @@ namespace NinjaTrader.NinjaScript.Strategies
                     LookAgain(times, most - 1);
                     return;
                 }
-                if (SomethingLeft()) Account.Flatten(new[] { Instrument });
-                if (times > 1) LookAgain(times - 1, most - 1);
+                bool left = SomethingLeft();
+                if (left) Account.Flatten(new[] { Instrument });
+                if (left) LookAgain(times, Math.Min(most - 1, Tries));
+                else if (times > 1) LookAgain(times - 1, most - 1);
             });
         }
 

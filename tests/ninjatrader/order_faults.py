@@ -76,7 +76,9 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "Quote(Trade.Net) * tick;", "Trade.Average;"),
     ),
     "a restart forgets the day's loss": ((GUARD, "made - MadeBefore()", "made"),),
-    "the floor is not looked at": ((GUARD, "if (equity < Floor) breached = true;", ""),),
+    "the floor is not looked at": (
+        (GUARD, "else breached |= utc - belowSince.Value >= Patience.Settling;", ""),
+    ),
     "the button's handler stays": ((BUTTON, "button.Click -= Pressed;", ""),),
     "the button stays": ((STRATEGY, "            HideButton();\n", ""),),
     "the button does nothing": ((GUARD, "{ stopped = true; }", "{ }"),),

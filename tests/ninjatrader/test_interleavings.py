@@ -10,6 +10,7 @@ import pytest
 
 from parity.export_chain.csharp import MISSING, available
 from tests.ninjatrader.faults import FORMER, FURTHER, Edit
+from tests.ninjatrader.hidden_faults import HIDDEN
 from tests.ninjatrader.hosting import host
 from tests.ninjatrader.order_faults import SLIPS
 
@@ -19,8 +20,8 @@ EVERY = os.environ.get("RLTRADER_LIVE") == "all"
 """Set by ``nox -s live``: every fault and 50,000 interleavings in place of a few thousand."""
 COUNT = 50_000 if EVERY else 2_000
 SECONDS = 60
-OTHERS = FURTHER | SLIPS
-SOME = OTHERS if EVERY else dict(list(OTHERS.items())[::10])
+OTHERS = FURTHER | SLIPS | HIDDEN
+SOME = OTHERS if EVERY else dict(list(OTHERS.items())[::12])
 
 
 def interleave(program: Path, count: int, seconds: int) -> subprocess.CompletedProcess[str]:

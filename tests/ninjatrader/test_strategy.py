@@ -77,6 +77,29 @@ def test_the_training_accounts_floor_ends_trading_for_good(tmp_path: Path) -> No
     assert len(trades) < len(play(tmp_path / "other")[0])
 
 
+def test_the_floor_stops_trailing_where_the_rules_lock_it(tmp_path: Path) -> None:
+    folder = tmp_path / "rltrader"
+    folder.mkdir()
+    (folder / "highest equity of Account 1.txt").write_text("66000")
+    # Trailing on from there it would stand at 51,000, above the account.
+    trades, told, _ = play(tmp_path, FloorStart=40_000)
+    assert len(trades) > 10
+    assert "DrawdownFloor" not in told
+
+
+def test_a_new_highest_equity_is_remembered(tmp_path: Path) -> None:
+    play(tmp_path, FloorStart=50_000)
+    (path,) = (tmp_path / "rltrader").glob("highest equity of *.txt")
+    assert float(path.read_text()) > 50_000
+
+
+def test_a_limit_holds_where_its_note_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "rltrader" / "day of ES on Account 1.txt").mkdir(parents=True)
+    trades, told, _ = play(tmp_path, DailyLossLimit=400)
+    assert trades
+    assert "nothing is opened any more: DailyLoss" in told
+
+
 def test_a_kill_switch_stops_entries(tmp_path: Path) -> None:
     switch = tmp_path / "stop"
     switch.touch()

@@ -152,9 +152,12 @@ namespace NinjaTrader.NinjaScript.Strategies
         protected void SendMail(string to, string subject, string text) { }
         protected void TriggerCustomEvent(Action<object> customEvent, object state) { customEvent(state); }
 
+        internal Action InBetween = () => { };
+
         internal void Become(State state)
         {
             State = state;
+            InBetween(); // another thread sees the state before OnStateChange has run
             OnStateChange();
         }
 
