@@ -42,8 +42,8 @@ def test_the_plans_own_sizes_fit() -> None:
 
 def test_devices_share_environments_and_with_orders_by_group_the_rollout() -> None:
     settings = TrainSettings()
-    alone, split = (training_bytes(settings, CONFIG, 1, 1, devices) for devices in (1, 8))
-    own = training_bytes(settings.override(order_groups=8), CONFIG, 1, 1, 8)
+    alone, split = (training_bytes(settings, CONFIG, 1, 1, memories=devices) for devices in (1, 8))
+    own = training_bytes(settings.override(order_groups=8), CONFIG, 1, 1, memories=8)
     assert alone["environments"] == 8 * split["environments"] == 8 * own["environments"]
     assert alone["the rollout"] == split["the rollout"] == 8 * own["the rollout"]
     assert alone["weights"] == split["weights"] == own["weights"]
