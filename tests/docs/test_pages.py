@@ -8,7 +8,22 @@ from tests.docs import commands, numbers, paths, python_blocks
 from tests.docs.pages import Fault, Page, pages
 
 PAGES = {page.name: page for page in pages()}
-RUNNABLE = [page for page in pages() if python_blocks.script(page)]
+LONG = {
+    "docs/evaluation.md",
+    "docs/export.md",
+    "docs/how-to/change-the-reward.md",
+    "docs/how-to/sweep.md",
+    "docs/how-to/your-own-port.md",
+    "docs/migration-plan.md",
+    "docs/training.md",
+    "docs/tutorial.md",
+}
+"""Pages whose examples train, or compare ports, for more than a quarter of a minute."""
+RUNNABLE = [
+    pytest.param(page, id=page.name, marks=[pytest.mark.slow] if page.name in LONG else [])
+    for page in pages()
+    if python_blocks.script(page)
+]
 
 
 def told(faults: list[Fault]) -> str:
@@ -40,7 +55,11 @@ def test_numbers_are_the_reports(page: Page) -> None:
     assert not faults, told(faults)
 
 
-@pytest.mark.parametrize("runnable", RUNNABLE, ids=lambda page: page.name)
+@pytest.mark.parametrize("runnable", RUNNABLE)
 def test_examples_run(runnable: Page) -> None:
     faults = list(python_blocks.run(runnable))
     assert not faults, told(faults)
+
+
+def test_the_long_pages_are_among_them() -> None:
+    assert set(PAGES) >= LONG

@@ -290,6 +290,7 @@ def test_bad_input_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_table_is_one_agent_a_row(tmp_path: Path) -> None:
     table = tmp_path / "agents.csv"
     table.write_text("seed,learning_rate\n3,0.001\n,0.0003\n")

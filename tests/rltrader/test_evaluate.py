@@ -305,6 +305,7 @@ def test_one_second_bars_are_refused(run: Run, market: PreparedMarket, tmp_path:
 SMALL = EnvConfig.phase2(max_episode_bars=60, trailing_drawdown_dollars=200.0)
 
 
+@pytest.mark.slow
 def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
     policy = make_policy(prepare(BARS, SMALL), SMALL, seed=3)
     given = ("--from", "2025-01-03", "--seconds", str(seconds_file))

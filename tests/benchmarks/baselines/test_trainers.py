@@ -56,7 +56,14 @@ def _same(some: list[np.ndarray], others: list[np.ndarray]) -> list[bool]:
     return [np.array_equal(one, other) for one, other in zip(some, others, strict=True)]
 
 
-@pytest.mark.parametrize("name", BASELINES)
+QUICK = "purejaxrl"
+"""The baseline whose training always runs; the others' take longer."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow]) for name in BASELINES],
+)
 def test_a_baseline_learns_and_can_begin_anew(name: str) -> None:
     """Trading blindly costs and holding does not, so a policy soon earns more than untrained."""
     if name == "sbx":

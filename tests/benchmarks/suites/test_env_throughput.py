@@ -31,6 +31,7 @@ def run(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_the_report(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report.json"
     text = run("--loading", "--json", str(out))

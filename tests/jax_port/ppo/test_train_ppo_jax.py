@@ -181,6 +181,7 @@ def test_no_decomposition_is_batched_where_agents_begin(params: EnvParams) -> No
     assert shapes(jax.vmap(lambda seed: init_agent(seed, params, SETTINGS))) == {3}
 
 
+@pytest.mark.slow
 def test_several_updates_in_one_call_are_the_same_as_one_by_one(params: EnvParams) -> None:
     def fresh() -> TrainState:
         seeds = jnp.arange(1, dtype=jnp.int32)
@@ -197,6 +198,7 @@ def test_several_updates_in_one_call_are_the_same_as_one_by_one(params: EnvParam
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_bf16_keeps_float32_weights(params: EnvParams) -> None:
     settings = replace(SETTINGS, precision="bf16")
     seeds = jnp.arange(1, dtype=jnp.int32)

@@ -43,7 +43,7 @@ def report_of(phase: int) -> dict[str, Any]:
     return verify(Request(bundle(phase), bars(), observations=2000, episodes=2))
 
 
-@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("phase", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_every_hop_is_the_same(phase: int) -> None:
     report = report_of(phase)
     assert report["first_divergence"] is None

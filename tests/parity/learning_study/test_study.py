@@ -204,6 +204,7 @@ def test_a_run_writes_a_row_a_seed_and_arm(trained: tuple[Path, list[Row]]) -> N
     assert len({tuple(row["curve"]) for row in told}) == 4
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> None:
     for row in trained[1]:
         if row["arm"] == "jax":

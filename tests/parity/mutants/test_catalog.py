@@ -90,6 +90,7 @@ def small_recordings(folder: Path) -> None:
     make(folder, [replace(odd, episodes=4, cases=400)])
 
 
+@pytest.mark.slow
 def test_faults_are_found_crashes_are_none_and_the_control_passes(tmp_path: Path) -> None:
     rounding = BY_ID["half-even"]
     crash = replace(rounding, id="crash", new="return x / no")

@@ -50,6 +50,7 @@ def evaluate(place: Path, table: Path, out: Path, *more: str) -> Result:
     )
 
 
+@pytest.mark.slow
 def test_the_fused_policy_and_the_comparison_are_written(folder: Path, tmp_path: Path) -> None:
     also = ("--also", str(folder / "policy-1.safetensors"), "--fusion-set", "weight=2")
     done = evaluate(folder, folder / "rules", tmp_path, *also)
