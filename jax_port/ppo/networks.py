@@ -51,7 +51,7 @@ def orthogonal(gain: float = 1.0) -> Callable[..., jax.Array]:
     init = nn.initializers.orthogonal(gain)
 
     def make(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32) -> jax.Array:
-        @jax.custom_batching.sequential_vmap
+        @jax.custom_batching.sequential_vmap  # type: ignore[untyped-decorator]
         def one(key: jax.Array) -> jax.Array:
             made: jax.Array = init(key, tuple(shape), dtype)
             return made
