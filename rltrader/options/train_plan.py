@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
+from foundation.report.format import duration
 from rltrader.options.bars import BarOptions
 from rltrader.options.environment import environment
 from rltrader.options.sweep import read_sweep
@@ -100,7 +101,7 @@ def _strength(proof: Mapping[str, Any]) -> str:
         words += f", signed by {proof['signed_by'][:16]}"
     if more := proof.get("data_at_hand"):
         why = "; ".join(more["because"])
-        words += f"; {more['numbers']:,} more here, in {more['seconds']:.0f} s, for {why}"
+        words += f"; {more['numbers']:,} more here, in {duration(more['seconds'])}, for {why}"
     return words
 
 
