@@ -98,6 +98,9 @@ def _line(columns: tuple[str | ProgressColumn, ...], task: Task) -> str:
         elif isinstance(column, TimeRemainingColumn):
             left = task.time_remaining
             parts.append("" if left is None else f"some {duration(max(1, round(left)))} left")
+        elif isinstance(column, MofNCompleteColumn):
+            total = "?" if task.total is None else f"{int(task.total):,}"
+            parts.append(f"{int(task.completed):,} of {total}")
         elif not isinstance(column, (BarColumn, str)):
             shown = column(task)
             parts.append(shown.plain if isinstance(shown, Text) else str(shown))

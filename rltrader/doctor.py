@@ -19,6 +19,7 @@ from rich.text import Text
 
 from foundation.errors import InputError
 from foundation.extras import DISTRIBUTION, is_installed, packages_of_extras
+from foundation.report.format import byte_size, count
 from rltrader.consoles import report_console
 
 State = Literal["ok", "note", "missing"]
@@ -154,7 +155,7 @@ def _space(what: str, folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     state: State = "ok" if free >= LITTLE_SPACE else "note"
     mend = "" if state == "ok" else "free some, or run in another folder"
-    return Finding(what, state, f"{free / 2**30:,.1f} GiB free in {folder}", mend)
+    return Finding(what, state, f"{byte_size(free)} free in {folder}", mend)
 
 
 def _cache() -> Finding:
@@ -165,7 +166,9 @@ def _cache() -> Finding:
     folder = default_cache_dir()
     files = list(folder.glob("*.safetensors")) if folder.is_dir() else []
     size = sum(path.stat().st_size for path in files)
-    return Finding("cache of markets", "ok", f"{len(files)} files, {size / 2**20:,.1f} MiB in {folder}")
+    return Finding(
+        "cache of markets", "ok", f"{count(len(files), 'file')}, {byte_size(size)} in {folder}"
+    )
 
 
 def _show(findings: list[Finding]) -> None:

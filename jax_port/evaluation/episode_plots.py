@@ -250,7 +250,7 @@ def _draw_clock(axes: Axes, trace: Trace, most: int) -> None:
     days = times.normalize()
     for bar in (np.flatnonzero(days[1:] != days[:-1]) + 1).tolist():
         axes.axvline(bar - 0.5, color=COLOURS["muted"], linewidth=0.9, dashes=(2, 2))
-        near = [tick for tick in ticks if abs(tick - bar) < 0.06 * len(times)]
+        near = [tick for tick in ticks if abs(tick - bar) < 0.5 * len(times) / most]
         for tick in near:
             del ticks[tick]
         ticks[bar] = f"{times[bar].day} {times[bar]:%b}"

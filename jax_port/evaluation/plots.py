@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from foundation.report.format import dollars, dollars_short
+from foundation.report.format import dollars, dollars_short, percent_figures
 from foundation.report.svg import COLOURS, NARROW, Size, axes_in, draw, figure_of
 from jax_port.evaluation.sheet.plots import across_ticks
 
@@ -174,7 +174,7 @@ def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
         axes.barh(places, [max(counts)] * len(counts), 0.22, color=COLOURS["line"])
         axes.barh(places, counts, 0.22, color=COLOURS["bar"])
         for place, (name, row) in enumerate(by_exit.items()):
-            share = f"{row['trades']:,}  ({row['trades'] / sum(counts):.0%})"
+            share = f"{row['trades']:,}  ({percent_figures(row['trades'] / sum(counts))})"
             axes.text(0, place - 0.22, f"{name}  {share}")
             if row["trades"]:
                 ink = COLOURS["loss" if row["pnl"] < 0 else "ink"]

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from foundation.report.format import byte_size
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 
@@ -196,7 +197,7 @@ def _require_size(archive: zipfile.ZipFile, path: Path) -> None:
     size = sum(item.file_size for item in archive.infolist() if item.filename in MEMBERS)
     if size > MOST_BYTES:
         raise InputError(
-            f"{path}: would unpack to {size >> 20:,} MB, more than the {MOST_BYTES >> 20} MB that a "
+            f"{path}: would unpack to {byte_size(size)}, more than the {byte_size(MOST_BYTES)} that a "
             "policy may take; give a model with an MlpPolicy"
         )
 

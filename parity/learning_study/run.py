@@ -21,6 +21,7 @@ from rich.table import Table
 from foundation.errors import run_command
 from foundation.files import write_json, write_text
 from foundation.progress import EACH_TASK, progress_bar
+from foundation.report.format import duration
 from foundation.signals import end_with_parent
 from markets import InputError
 from parity.learning_study.design import ARMS, DESIGN, Design
@@ -126,7 +127,7 @@ def watch(console: Console, arms: tuple[str, ...], seeds: int, jobs: int, out: P
         tasks = {n: bar.add_task(n, total=seeds, completed=trained[n], done="") for n in arms}
 
         def on_progress(row: Row) -> None:
-            text = f"seed {row['seed']} in {row['seconds']:.0f} s"
+            text = f"seed {row['seed']} in {duration(row['seconds'])}"
             bar.update(tasks[row["arm"]], advance=1, done=text)
 
         train(DESIGN, out, arms, seeds, jobs, on_progress)

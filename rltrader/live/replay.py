@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
+from foundation.report.format import change, difference, dollars
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 
@@ -42,11 +43,12 @@ def replay(
 ) -> None:
     """Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.
 
-    Exit code 0 means that they agree, 1 that they don't, 2 bad input.
+    LOG is a decision log, or a folder that holds one. Exit code 0 means that they agree, 1 that they
+    don't, 2 bad input.
     """
     from parity.live_replay.decision_log import read_log
 
-    live = read_log(log)
+    live = read_log(_log_file(log))
     folder = bundle if bundle is not None else Path(live.header["bundle"])
     if bundle is None and not folder.is_dir():
         raise InputError(
@@ -69,6 +71,21 @@ def replay(
             click.echo(f"page: {out / 'replay.html'}")
     if report["verdict"] != "same":
         raise SystemExit(1)
+
+
+def _log_file(path: Path) -> Path:
+    """Return a log's file: the path itself, or the one log of a folder.
+
+    Raises:
+        InputError: the folder holds none, or several.
+    """
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.jsonl"))
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} logs here, such as {found[-1]}; name one" if found else "no log (.jsonl) here"
+    raise InputError(f"{path}: {what}; a strategy begins one each time that it is loaded")
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -94,14 +111,14 @@ def _show(report: dict[str, Any]) -> None:
         wait = row["latency_ms_median"]
         say(
             f"filled on the account, {row['fill']}, {row['hour']:02d}h New York: {row['count']} with "
-            f"{row['worse_ticks_mean']:+.2f} ticks against the rules on average, "
-            f"{row['worse_ticks_most']:+g} at most"
+            f"{change(row['worse_ticks_mean'], 2)} ticks against the rules on average, "
+            f"{difference(row['worse_ticks_most'])} at most"
             + ("" if wait is None else f"; {wait:.0f} ms from order to fill")
         )
     if (costs := report["fill_costs"]) is not None:
         say(
-            f"all fills on the account: {costs['worse_ticks_mean']:+.2f} ticks against the rules on "
-            f"average, ${costs['worse_dollars']:,.2f} a contract together; the rules assume "
+            f"all fills on the account: {change(costs['worse_ticks_mean'], 2)} ticks against the rules "
+            f"on average, {dollars(costs['worse_dollars'])} a contract together; the rules assume "
             f"{costs['assumed_slippage_ticks']} of slippage and no delay"
         )
     if first is None:

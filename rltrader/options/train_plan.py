@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
+from foundation.report.format import duration
 from rltrader.advice.training import remark, with_tables
 from rltrader.options.agents import read_agents
 from rltrader.options.bars import BarOptions
@@ -103,7 +104,7 @@ def _strength(proof: Mapping[str, Any]) -> str:
         words += f", signed by {proof['signed_by'][:16]}"
     if more := proof.get("data_at_hand"):
         why = "; ".join(more["because"])
-        words += f"; {more['numbers']:,} more here, in {more['seconds']:.0f} s, for {why}"
+        words += f"; {more['numbers']:,} more here, in {duration(more['seconds'])}, for {why}"
     return words
 
 

@@ -31,7 +31,7 @@ def test_a_bar_off_a_terminal_prints_a_line_now_and_then(monkeypatch: pytest.Mon
             time.sleep(0.01)
         bar.update(task, completed=10)
     first = lines(quiet)[0]
-    assert first.startswith("parity, 4/10, ES [1]: 4,000 steps, after ")
+    assert first.startswith("parity, 4 of 10, ES [1]: 4,000 steps, after ")
 
 
 def test_a_status_says_what_goes_on_now(monkeypatch: pytest.MonkeyPatch) -> None:

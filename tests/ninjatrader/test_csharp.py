@@ -25,7 +25,7 @@ from markets.synthetic.stress import stress_bars
 from parity.export_chain.comparison import Board
 from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
 from parity.export_chain.market import compare_stream
-from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.jax_port.export.made_bundle import bundle, made_policy, raw_bundle
 from tests.ninjatrader.hosting import run_host
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
@@ -151,6 +151,21 @@ def test_a_million_brackets_are_refused(program: Path, tmp_path: Path, bracket: 
     folder = spoilt(tmp_path, {})
     (folder / "manifest.json").write_text(bracket * 1_000_000)
     with pytest.raises(InputError, match="more than 64 brackets within brackets"):
+        checker(program, tmp_path, folder).golden()
+
+
+def test_a_policy_that_sees_raw_observations_decides_as_the_port(program: Path, tmp_path: Path) -> None:
+    found = checker(program, tmp_path, raw_bundle()).golden()
+    assert (found["actions_differ"], found["masks_differ"]) == (0, 0)
+    assert min(found["cases"], found["far"], found["decisions"]) > 0
+    assert max(found[f"{stage}_share_of_limit"] for stage in ("logits", "far_logits")) <= 1
+    # An identity normaliser in its place would clip prices at 10.
+    folder = shutil.copytree(raw_bundle(), tmp_path / "clipped")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    size = manifest["observation"]["size"]
+    identity = {"epsilon": 1e-8, "clip": 10.0, "mean": [0.0] * size, "var": [1.0] * size}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "normalizer": identity}))
+    with pytest.raises(InputError, match=r"no statistics\.mean"):
         checker(program, tmp_path, folder).golden()
 
 

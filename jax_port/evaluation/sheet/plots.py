@@ -184,6 +184,8 @@ def weekday_plot(by_weekday: Mapping[str, Mapping[str, Any]]) -> Markup:
         axes.bar(places, means, 0.66, color=[COLOURS["loss" if x < 0 else "bar"] for x in means])
         axes.axhline(0, color=COLOURS["muted"], linewidth=1)
         axes.set_xticks(places, [name[:3] for name in by_weekday])
+        if not means.any():  # else the axis would be of some billionths of a cent
+            axes.set_ylim(-100, 100)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(dollars_short))
         axes.margins(y=0.08)

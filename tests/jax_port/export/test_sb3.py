@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
+from sb3_contrib.common.maskable.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from jax_port.export.importing import read_policy
@@ -212,6 +216,53 @@ def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> 
     settings = TrainSettings().override(pi=(64, 64), vf=(64, 64), activation="tanh")
     with pytest.raises(InputError, match=r"sees raw observations .* training here always normalises"):
         check_fits(load_policy(path), settings.network)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [bundle, pytest.param(lambda _: raw_bundle(), marks=pytest.mark.slow)],
+    ids=["normalised", "raw"],
+)
+def test_sb3s_own_tools_work_on_an_exported_zip(folder: Callable[[int], Path], tmp_path: Path) -> None:
+    """``predict``, ``evaluate_policy`` and ``EvalCallback``; the first two play what the port plays."""
+    short = replace(config_of(1), max_episode_bars=40)
+
+    def normalised(training: bool) -> VecNormalize:
+        env = DummyVecEnv([lambda: Monitor(TradingEnvPhase1(bars(), short))])
+        made = VecNormalize.load(str(folder(1) / NORMALIZER), env)
+        made.training, made.norm_reward = training, training and made.norm_reward
+        return made
+
+    train, judge = normalised(True), normalised(False)
+    model = MaskablePPO.load(
+        folder(1) / MODEL, env=train, device="cpu", n_steps=32, batch_size=16, n_epochs=1
+    )
+    agent, env = Agent.load(folder(1)), TradingEnvPhase1(bars(), short)
+    obs, _ = env.reset(seed=3)
+    total, length, ended = 0.0, 0, False
+    while not ended:
+        masks = env.action_masks()
+        action = int(agent.predict(obs, masks))
+        theirs, _ = model.predict(judge.normalize_obs(obs), action_masks=masks, deterministic=True)
+        assert int(theirs) == action
+        obs, reward, terminated, truncated, _ = env.step(action)
+        total, length, ended = total + float(reward), length + 1, terminated or truncated
+    judge.seed(3)
+    rewards, lengths = evaluate_policy(model, judge, n_eval_episodes=1, return_episode_rewards=True)
+    assert lengths == [length]
+    assert rewards == [pytest.approx(total, abs=1e-5)]
+    without_masks, _ = evaluate_policy(model, judge, n_eval_episodes=1, use_masking=False)
+    assert np.isfinite(without_masks)
+    callback = MaskableEvalCallback(
+        judge, eval_freq=32, n_eval_episodes=1, best_model_save_path=str(tmp_path), verbose=0
+    )
+    model.learn(64, callback=callback)
+    assert np.isfinite(callback.best_mean_reward)
+    shutil.copy(folder(1) / NORMALIZER, tmp_path)
+    best = read_policy(tmp_path / "best_model.zip", config=short)
+    assert agent.policy is not None
+    assert (best.statistics is None) == (agent.policy.statistics is None)
+    assert best.about["certificate"] == "ungated"
 
 
 def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:

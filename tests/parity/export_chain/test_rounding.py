@@ -12,6 +12,7 @@ import pytest
 from jax_port.export.bundle import POLICY
 from jax_port.export.stages import in_float32, in_float64
 from jax_port.ppo.policy import load_policy
+from markets import InputError
 from parity.export_chain.csharp import available
 from parity.export_chain.observations import of_episodes
 from parity.export_chain.rounding import rounding_of
@@ -51,5 +52,5 @@ def test_an_identity_normaliser_in_its_place_is_named(
     identity = {"mean": [0.0] * 225, "var": [1.0] * 225, "count": 1.0, "epsilon": 1e-8, "clip": 10.0}
     manifest["normalizer"] = {**identity, "formula": ""}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(Exception, match="statistics"):
+    with pytest.raises(InputError, match="statistics"):
         verify(Request(folder, bars(), observations=500, episodes=1))
