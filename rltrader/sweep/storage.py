@@ -10,6 +10,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from foundation.errors import InputError
 from foundation.extras import DISTRIBUTION
@@ -79,7 +80,9 @@ def _database(place: str) -> BaseStorage:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return RDBStorage(f"{scheme}://{rest}")
+            # Without a pool: a worker that trains for hours holds no connection meanwhile.
+            pool = {} if scheme.startswith("sqlite") else {"poolclass": NullPool}
+            return RDBStorage(f"{scheme}://{rest}", engine_kwargs=pool)
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"--storage {shown(place)}: cannot be used ({first})") from None
