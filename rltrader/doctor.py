@@ -28,6 +28,7 @@ EXTRAS = {
     "reference": ("torch", "stable_baselines3", "sb3_contrib"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "advisor": ("httpx",),
+    "sweep": ("optuna",),
     "sign": ("securesystemslib",),
 }
 """Modules that tell whether an extra is installed."""
