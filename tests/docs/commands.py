@@ -51,7 +51,7 @@ FOREIGN = {
 }
 """Other programs that pages call; their options are not checked."""
 FOREIGN_MODULES = {"pip", "venv", "build", "pytest", "mkdocs"}
-FOREIGN_OPTIONS = {"--import-mode", "--durations"}
+FOREIGN_OPTIONS = {"--import-mode", "--durations", "--user"}
 """Options of other programs that pages name alone."""
 
 
