@@ -115,7 +115,7 @@ def sweep(ctx: click.Context, /, bars: BarOptions, out: Path, **options: Any) ->
     prove(task.plan({}), options, console)
     study = _open_study(options, out, {**asked, "space": _described(space)})
     if not (out / "sweep.toml").exists():
-        write_text(out / "sweep.toml", to_toml(ctx))
+        write_text(out / "sweep.toml", to_toml(ctx, searched))
     shared = SharedTrials(study, space, options["trials"], options["lease"])
     about = {"study": study.study_name, "objective": options["objective"], **_dates(task)}
     while (trial := shared.next()) is not None:
