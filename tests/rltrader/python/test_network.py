@@ -13,10 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.errors import InputError
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.registry import phase_of
 from jax_port.export.sb3 import make_sb3
+from jax_port.ppo.fast.form import FORMS, Form
 from jax_port.ppo.own.module import own_network
 from jax_port.ppo.policy import Policy, load_policy, save_policy
-from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
+from jax_port.ppo.train_ppo_jax import TrainState, init_agent, update
 from jax_port.runs.plan import DRAWN, read_plan
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -98,8 +102,24 @@ def test_settings_of_the_projects_network_do_not_go_with_it() -> None:
     own = own_network(Shared())
     with pytest.raises(InputError, match="precision and layer_lr are for the project's own network"):
         TrainSettings(own=own, precision="bf16")
+    with pytest.raises(InputError, match="own is int; give MaskablePPO a module as network="):
+        TrainSettings(own=3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="precision and layer_lr"):
         TrainSettings(own=own, layer_lr=(("policy_0", 0.1),))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_both_forms_of_the_program_take_it(form: Form) -> None:
+    settings = TrainSettings(own=own_network(Shared()), n_envs=4, n_steps=8, batch_size=16)
+    market = stack([prepare(synthetic_bars("ES", days=2, seed=0), CONFIG)])
+    params, hyper = phase_of(CONFIG).make_params(market, CONFIG), hyper_params()
+
+    def first_update() -> TrainState:
+        agent = init_agent(jnp.int32(0), params, settings)
+        return update(agent, hyper, params, settings, form=form)[0]
+
+    after = jax.eval_shape(first_update)
+    assert jax.tree.map(jnp.shape, after.learner.params) == settings.own.sizes(225, 3)  # type: ignore[union-attr]
 
 
 @pytest.mark.slow
