@@ -281,6 +281,8 @@ class TrainSettings:
                 )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        if self.own is not None and not isinstance(self.own, OwnNetwork):
+            raise InputError(f"own is {type(self.own).__name__}; give MaskablePPO a module as network=")
         if self.own is not None and (self.precision != "float32" or self.layer_lr):
             raise InputError("precision and layer_lr are for the project's own network; leave them out")
         object.__setattr__(self, "layer_lr", checked(self.layer_lr, self.network.layers))

@@ -143,8 +143,8 @@ def given(context: click.Context) -> dict[str, Any]:
     }
 
 
-def to_toml(context: click.Context) -> str:
-    """Return the options that were given, as a file that ``--config`` reads."""
+def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -> str:
+    """Return the options that were given, and what is searched, as a file that ``--config`` reads."""
     lines, table = [], []
     params = {param.name: param for param in names(context.command).values()}
     for name, value in given(context).items():
@@ -152,7 +152,10 @@ def to_toml(context: click.Context) -> str:
             table = [_line(*text.split("=", 1)) for text in value]
             continue
         lines.append(f"{_key(params[name])} = {_toml(value)}")
-    return "\n".join([*lines, *(["", f"[{TABLE}]", *table] if table else []), ""])
+    search = [f"{name} = {_toml(value)}" for name, value in (searched or {}).items()]
+    for name, under in ((TABLE, table), (SEARCH, search)):
+        lines += ["", f"[{name}]", *under] if under else []
+    return "\n".join([*lines, ""])
 
 
 def _line(name: str, text: str) -> str:
@@ -167,6 +170,8 @@ def _toml(value: Any) -> str:
     """Return a value as TOML, whose numbers and quoted texts are those of JSON."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_toml(one)}' for name, one in value.items())} }}"
     if isinstance(value, float) and value == int(value) and abs(value) < 1e16:
         return f"{value:.1f}"
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

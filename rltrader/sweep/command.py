@@ -16,6 +16,7 @@ from rich.console import Console
 
 from foundation.errors import InputError, is_out_of_memory
 from foundation.files import WriteError, write_text
+from foundation.report.format import dollars
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option, search_table, to_toml
@@ -115,7 +116,7 @@ def sweep(ctx: click.Context, /, bars: BarOptions, out: Path, **options: Any) ->
     prove(task.plan({}), options, console)
     study = _open_study(options, out, {**asked, "space": _described(space)})
     if not (out / "sweep.toml").exists():
-        write_text(out / "sweep.toml", to_toml(ctx))
+        write_text(out / "sweep.toml", to_toml(ctx, searched))
     shared = SharedTrials(study, space, options["trials"], options["lease"])
     about = {"study": study.study_name, "objective": options["objective"], **_dates(task)}
     while (trial := shared.next()) is not None:
@@ -229,7 +230,7 @@ def _ended(shared: SharedTrials, task: Task, trial: Trial, lease: float, console
         raise
     if not shared.finish(trial, value, pruned):
         return f"{name}: another worker took it over"
-    shown = f"${value:,.2f} an episode" if task.objective == "pnl" else f"{value:.3f}"
+    shown = f"{dollars(value)} an episode" if task.objective == "pnl" else f"{value:.3f}"
     return f"{name}: {shown}{', cut short' if pruned else ''}"
 
 

@@ -123,37 +123,32 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
         LostError: the lease ran out, and another worker has the trial.
     """
     began = time.perf_counter()
-    plan = task.plan(trial.params)
-    folder, plan, begun = _place(task, trial, plan)
-    quiet = Console(quiet=True)  # said once, where the sweep begins
-    proof = prove(plan, {**task.options, **_as_before(folder, begun)}, quiet)
-    plan = plan if begun else replace(plan, certificate=proof)
-    judge = Judge(task, trial, plan.settings.num_updates)
-    with (
-        Lease(trial, lease) as held,
-        progress(console, plan) as tell,
-        stop_on_signal() as stopped,
-    ):
-        told = answering(stopped, tell)
-        finished = runs.go_on(
-            plan,
-            folder,
-            told,
-            lambda: stopped() or held.lost,
-            enough=lambda: judge.pruned,
-            watch=judge,
-            begin=not begun,
-            certificate=proof,
-            programs=task.programs,
-            loggers=task.options["loggers"],
-        )
+    with Lease(trial, lease) as held:
+        folder, plan, begun = _place(task, trial, task.plan(trial.params))
+        quiet = Console(quiet=True)  # said once, where the sweep begins
+        proof = prove(plan, {**task.options, **_as_before(folder, begun)}, quiet)
+        plan = plan if begun else replace(plan, certificate=proof)
+        judge = Judge(task, trial, plan.settings.num_updates)
+        with progress(console, plan) as tell, stop_on_signal() as stopped:
+            finished = runs.go_on(
+                plan,
+                folder,
+                answering(stopped, tell),
+                lambda: stopped() or held.lost,
+                enough=lambda: judge.pruned,
+                watch=judge,
+                begin=not begun,
+                certificate=proof,
+                programs=task.programs,
+                loggers=task.options["loggers"],
+            )
         if held.lost:
             raise LostError
-    if not finished:
-        raise Stopped(stopped.exit_code)
-    if not judge.scores:  # an earlier attempt was cut off after its last update
-        judge.scores = _final_scores(task, folder, len(plan.agents))
-    _note(trial, task, judge, folder, time.perf_counter() - began)
+        if not finished:
+            raise Stopped(stopped.exit_code)
+        if not judge.scores:  # an earlier attempt was cut off after its last update
+            judge.scores = _final_scores(task, folder, len(plan.agents))
+        _note(trial, task, judge, folder, time.perf_counter() - began)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return task.value(judge.scores), judge.pruned
 

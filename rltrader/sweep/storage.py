@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from foundation.errors import InputError
 from foundation.extras import DISTRIBUTION
@@ -41,7 +45,7 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
 def _journal(path: Path) -> BaseStorage:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        backend = JournalFileBackend(str(path))
+        backend = Journal(path)
     try:
         return JournalStorage(backend)
     except (ValueError, KeyError, TypeError) as error:
@@ -49,6 +53,45 @@ def _journal(path: Path) -> BaseStorage:
             f"{path}: no journal of a study, or a damaged one ({type(error).__name__}); give another "
             "--storage, or put it away to begin anew"
         ) from None
+
+
+class Journal(JournalFileBackend):
+    """A journal whose last line, where a worker was killed as it wrote it, is left out by the next one.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._own_lock, self._path = JournalFileSymlinkLock(str(path)), path
+        super().__init__(str(path), lock_obj=self._own_lock)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append what happened, each a line, in one piece."""
+        lines = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in logs)
+        self._own_lock.acquire()
+        try:
+            with self._path.open("rb+") as file:
+                file.seek(_whole(file))
+                file.truncate()
+                file.write(lines.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            self._own_lock.release()
+
+
+def _whole(file: BinaryIO) -> int:
+    """Return where a file's last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    step = 4096
+    for begin in range(end, 0, -step):
+        first = max(0, begin - step)
+        file.seek(first)
+        at = file.read(begin - first).rfind(b"\n")
+        if at >= 0:
+            return first + at + 1
+    return 0
 
 
 def _proxy(place: str) -> BaseStorage:
@@ -79,7 +122,9 @@ def _database(place: str) -> BaseStorage:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return RDBStorage(f"{scheme}://{rest}")
+            # Without a pool: a worker that trains for hours holds no connection meanwhile.
+            pool = {} if scheme.startswith("sqlite") else {"poolclass": NullPool}
+            return RDBStorage(f"{scheme}://{rest}", engine_kwargs=pool)
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"--storage {shown(place)}: cannot be used ({first})") from None

@@ -26,12 +26,15 @@ FOREIGN = {
     "apt-get",
     "cd",
     "codespell",
+    "docker",
+    "eval",
     "git",
     "grep",
     "lint-imports",
     "ls",
     "mcs",
     "mkdocs",
+    "mlflow",
     "mono",
     "mypy",
     "nvidia-smi",
@@ -39,13 +42,16 @@ FOREIGN = {
     "pre-commit",
     "pytest",
     "ruff",
+    "optuna-dashboard",
     "source",
+    "tensorboard",
     "unzip",
+    "wandb",
     "xdg-open",
 }
 """Other programs that pages call; their options are not checked."""
 FOREIGN_MODULES = {"pip", "venv", "build", "pytest", "mkdocs"}
-FOREIGN_OPTIONS = {"--import-mode", "--durations"}
+FOREIGN_OPTIONS = {"--import-mode", "--durations", "--user"}
 """Options of other programs that pages name alone."""
 
 

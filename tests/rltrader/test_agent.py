@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 from foundation.errors import InputError
+from jax_port.runs.run import Moment
 from markets import Bars
 from markets.synthetic.bars import synthetic_bars
-from rltrader import MaskablePPO
+from rltrader import EvaluateEvery, MaskablePPO
+from rltrader.python.callbacks import Call
+from tests.jax_port.ppo.own.networks import OneHead
 
 SMALL: dict[str, Any] = {
     "n_envs": 8,
@@ -50,22 +54,44 @@ def test_it_learns_predicts_and_evaluates(agent: MaskablePPO, bars: Bars) -> Non
 def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path) -> None:
     seen: list[int] = []
 
-    def two(records: list[dict[str, Any]]) -> bool:
-        seen.extend(record["update"] for record in records)
+    def two(now: Call) -> bool:
+        seen.extend(record["update"] for record in now.records)
+        assert (now.updates, now.steps, now.last) == (len(seen), 128 * len(seen), False)
         return len(seen) >= 2
 
+    judged = EvaluateEvery(others(), 128, best=tmp_path / "best.safetensors", patience=5)
+
     agent = MaskablePPO(bars, ungated=True, **SMALL).learn(
-        128 * 10, callback=two, folder=tmp_path / "a"
+        128 * 10, callback=[judged, two], folder=tmp_path / "a"
     )
     assert len(seen) == 2
     assert agent.policy is not None
     assert agent.policy.about["updates"] == 2
     first = agent.policy
+    assert [steps for steps, _ in judged.scores] == [128, 256]
+    best = MaskablePPO.load(tmp_path / "best.safetensors").policy
+    assert best is not None
+    assert best.about["steps"] == judged.best_steps
+    assert best.about["certificate"] == "ungated"
+    if judged.best_steps == 256:
+        assert jax.tree.all(jax.tree.map(np.array_equal, best.params, first.params))
     agent.learn(128, folder=tmp_path / "b")
     assert agent.policy is not first
     assert agent.policy.about["initial"]["path"].startswith(str(tmp_path / "a"))
     with pytest.raises(InputError, match="there is a run here already"):
         agent.learn(128, folder=tmp_path / "b")
+
+
+def others() -> Bars:
+    """Return bars that come long after those of the training."""
+    return synthetic_bars("ES", days=2, seed=1, start="2025-03-03")
+
+
+def test_bars_of_the_training_do_not_judge_it(agent: MaskablePPO, bars: Bars) -> None:
+    assert agent.policy is not None
+    moment = Moment(1, [], lambda: [agent.policy])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="overlaps the policy's training data"):
+        EvaluateEvery(bars, 100)(Call(moment, 128, 1))
 
 
 def test_saved_and_loaded_it_decides_the_same(agent: MaskablePPO, tmp_path: Path) -> None:
@@ -91,6 +117,11 @@ def test_without_a_certificate_it_does_not_train(bars: Bars, tmp_path: Path) -> 
         (lambda: MaskablePPO(learning_rat=1), "unknown training setting learning_rat"),
         (lambda: MaskablePPO(ungated=True).learn(8), "no bars to train on"),
         (lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)), "no policy yet"),
+        (lambda: MaskablePPO(network=3), "network is int; give a module"),
+        (lambda: MaskablePPO(network=OneHead(), pi=(8,)), "pi and network are both given"),
+        (lambda: MaskablePPO(schedules={"n_envs": abs}), "a schedule of 'n_envs'; choose from"),
+        (lambda: EvaluateEvery(others(), 0), "steps 0 and patience None"),
+        (lambda: EvaluateEvery(others(), 1, objective="x"), "objective is 'x'; choose pnl or sharpe"),
         (lambda: MaskablePPO.load("nowhere.safetensors"), "nowhere"),
     ],
 )

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jax_port.ppo.networks import ACTIVATIONS
 from jax_port.ppo.own.module import OwnNetwork
 from jax_port.ppo.settings import NetworkSpec
 
@@ -26,6 +25,8 @@ TOLERANCE = 1e-4
 MOST_ORDERS = 120
 """Orders of layers of equal shape that are tried."""
 
+IN_NUMPY: Mapping[str, Any] = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
+"""The activations of :data:`jax_port.ppo.networks.ACTIVATIONS`."""
 Arrays = Mapping[str, NDArray[np.float32]]
 Chain = tuple[str, ...]
 
@@ -66,11 +67,13 @@ def as_mlps(own: OwnNetwork, obs_size: int, num_actions: int) -> Mlps | None:
         return None
     rng = np.random.default_rng(0)
     draws = [(_draw(rng, shapes), _rows(rng, obs_size)) for _ in range(TRIES)]
-    outputs = [tuple(map(np.asarray, own.apply(weights, rows))) for weights, rows in draws]
+    with jax.default_matmul_precision("highest"):
+        call = jax.jit(own.apply)
+        outputs = [tuple(map(np.asarray, call(weights, rows))) for weights, rows in draws]
     halves = _halves(own, layers, *draws[0])
     if halves is None:
         return None
-    for activation in ACTIVATIONS:
+    for activation in IN_NUMPY:
         chains = []
         for number, (half, width) in enumerate(zip(halves, (num_actions, 1), strict=True)):
             wanted = [out[number].reshape(ROWS, width) for out in outputs]
@@ -107,10 +110,17 @@ def _halves(
     own: OwnNetwork, layers: Sequence[str], weights: dict[str, Any], rows: jax.Array
 ) -> tuple[list[str], list[str]] | None:
     """Return the layers of the logits and those of the values; None where one serves both or none."""
-    found = []
-    for number in (0, 1):
-        grads = jax.grad(lambda w, n=number: jnp.sum(jnp.square(own.apply(w, rows)[n])))(weights)
-        found.append({one for one in layers if bool(jnp.any(grads[f"{one}/kernel"] != 0))})
+
+    def squares(weights: dict[str, Any], number: int) -> jax.Array:
+        return jnp.sum(jnp.square(own.apply(weights, rows)[number]))
+
+    def both(weights: dict[str, Any]) -> list[dict[str, Any]]:
+        return [jax.grad(squares)(weights, number) for number in (0, 1)]
+
+    found = [
+        {one for one in layers if np.asarray(grads[f"{one}/kernel"]).any()}
+        for grads in jax.jit(both)(weights)
+    ]
     if found[0] & found[1] or found[0] | found[1] != set(layers):
         return None
     return sorted(found[0]), sorted(found[1])
@@ -126,7 +136,7 @@ def _order(
     wanted: Sequence[NDArray[np.float32]],
 ) -> Chain | None:
     """Return the order of an MLP's layers, one hidden at least, that gives the wanted outputs."""
-    act = ACTIVATIONS[activation]
+    act = IN_NUMPY[activation]
     for chain in itertools.islice(_chains(tuple(half), kernels, size, width), MOST_ORDERS):
         if len(chain) >= 2 and all(
             np.abs(_mlp(chain, weights, rows, act) - out).max() < TOLERANCE
@@ -152,9 +162,8 @@ def _chains(
 
 
 def _mlp(chain: Chain, weights: Arrays, rows: Any, act: Any) -> NDArray[np.float32]:
-    x = rows
+    x = np.asarray(rows)
     for place, one in enumerate(chain):
-        out = jnp.dot(x, weights[f"{one}/kernel"], precision="highest")
-        out = out + weights[f"{one}/bias"][None, :]
+        out = x @ np.asarray(weights[f"{one}/kernel"]) + np.asarray(weights[f"{one}/bias"])
         x = out if place == len(chain) - 1 else act(out)
-    return np.asarray(x)
+    return x

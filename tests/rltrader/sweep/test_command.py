@@ -21,7 +21,7 @@ from jax_port.evaluation.tasks import sharpes_of, trials_of
 from jax_port.ppo.policy import load_policy
 from rltrader.sweep.attempts import GOOD, attempts
 from rltrader.sweep.command import sweep
-from rltrader.sweep.storage import open_storage, shown
+from rltrader.sweep.storage import open_storage
 
 CONFIG = """
 pattern = 8
@@ -72,6 +72,14 @@ def test_bad_input_is_one_sentence(config: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "trials").exists()
 
 
+def test_without_a_certificate_nothing_is_begun(config: Path, tmp_path: Path) -> None:
+    options = ["--config", str(config), "--trials", "2", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(sweep, [*options, "--certificate", str(tmp_path / "none.json")])
+    assert "none.json" in str(result.exception)
+    assert "or train with --ungated" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> None:
     storage = open_storage(None, tmp_path / "out")
     study = optuna.create_study(storage=storage, study_name="out")
@@ -79,11 +87,6 @@ def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> No
     words = refusal("--config", str(config), "--trials", "2", "--out", str(tmp_path / "out"))
     assert "study 'out' was begun with other" in words
     assert "seeds" in words
-
-
-def test_a_password_is_not_shown() -> None:
-    assert shown("postgresql://me:secret@host:1/x") == "postgresql://me@host:1/x"
-    assert shown("sqlite:///x.db") == "sqlite:///x.db"
 
 
 def start(config: Path, out: Path, place: str) -> subprocess.Popen[bytes]:

@@ -1,0 +1,21 @@
+# The trading system on a CPU: docker build -f docker/cpu.Dockerfile -t rltrader .
+FROM python:3.11-slim
+WORKDIR /opt/rltrader
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY foundation foundation
+COPY markets markets
+COPY legacy_torch legacy_torch
+COPY jax_port jax_port
+COPY parity parity
+COPY benchmarks benchmarks
+COPY ninjatrader ninjatrader
+COPY rltrader rltrader
+# PyTorch's CPU build first, or the next line takes CUDA's, some gigabytes.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir -c constraints.txt --index-url "$TORCH_INDEX" torch \
+    && pip install --no-cache-dir -c constraints.txt ".[export,sweep-shared]"
+RUN useradd --create-home trader
+USER trader
+WORKDIR /home/trader
+ENTRYPOINT ["rltrader"]
+CMD ["doctor"]

@@ -1,0 +1,73 @@
+"""Networks of a user's own, for tests: some compute what MaskablePPO's MLPs do, some do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+from flax import nnx
+
+
+class Shared(nn.Module):
+    """One trunk with a norm for both heads, in linen."""
+
+    actions: int = 3
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        hidden = nn.relu(nn.LayerNorm()(nn.Dense(8)(x)))
+        return nn.Dense(self.actions)(hidden), nn.Dense(1)(hidden)
+
+
+class Separate(nn.Module):
+    """Two MLPs of tanh in linen, two of whose layers have one shape."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        value = nn.tanh(nn.Dense(6, name="deep")(x))
+        policy = nn.tanh(nn.Dense(8, name="z")(x))
+        policy = nn.tanh(nn.Dense(8, name="y")(policy))
+        policy = nn.tanh(nn.Dense(8, name="a")(policy))
+        return nn.Dense(3, name="out")(policy), nn.Dense(1, name="b")(value)[:, 0]
+
+
+class SeparateNnx(nnx.Module):
+    """Two MLPs in nnx, of ReLU, or of GELU where MaskablePPO has no such MLP."""
+
+    def __init__(self, *, rngs: nnx.Rngs, act: Any = nnx.relu, size: int = 225) -> None:
+        self.act = act
+        self.policy = nnx.List([nnx.Linear(size, 8, rngs=rngs), nnx.Linear(8, 3, rngs=rngs)])
+        self.value = nnx.List([nnx.Linear(size, 5, rngs=rngs), nnx.Linear(5, 1, rngs=rngs)])
+
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits, values = (layers[1](self.act(layers[0](x))) for layers in (self.policy, self.value))
+        return logits, values
+
+
+class Dropped(nnx.Module):
+    """A network with state beside its weights."""
+
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.one = nnx.Linear(225, 3, rngs=rngs)
+        self.drop = nnx.Dropout(0.5, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return self.one(self.drop(x)), x[:, 0]
+
+
+class Normed(nn.Module):
+    """A network with running statistics of its own."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        x = nn.BatchNorm(use_running_average=False)(x)
+        return nn.Dense(3)(x), nn.Dense(1)(x)
+
+
+class OneHead(nn.Module):
+    """A network without values."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(3)(x)

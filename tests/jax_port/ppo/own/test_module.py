@@ -1,0 +1,61 @@
+"""A network of the user's own: its weights by name, its outputs, and what cannot be trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from foundation.errors import InputError
+from jax_port.ppo.own.module import OwnModule, own_network
+from tests.jax_port.ppo.own.networks import Dropped, Normed, OneHead, SeparateNnx, Shared
+
+OBS = jnp.asarray(np.random.default_rng(0).normal(size=(4, 225)), jnp.float32)
+
+
+@pytest.mark.parametrize("module", [Shared(), SeparateNnx, SeparateNnx(rngs=nnx.Rngs(3))])
+def test_weights_by_name_give_what_the_module_gives(module: Any) -> None:
+    own = own_network(module)
+    weights = jax.jit(own.init)(jax.random.key(1), OBS[:1])
+    assert {name: one.shape for name, one in weights.items()} == own.sizes(225, 3)
+    logits, values = jax.jit(own.apply)(weights, OBS)
+    if isinstance(module, Shared):
+        wanted = jax.jit(lambda key: module.apply(module.init(key, OBS[:1]), OBS))(jax.random.key(1))
+    else:
+        key = nnx.Rngs(3) if isinstance(module, nnx.Module) else nnx.Rngs(jax.random.key(1))
+        wanted = SeparateNnx(rngs=key)(OBS)
+    np.testing.assert_allclose(logits, wanted[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values, wanted[1][:, 0], rtol=1e-5, atol=1e-6)
+    called = OwnModule(own, 3)
+    assert called.apply(weights, OBS, part="policy").shape == (4, 3)
+    assert called.apply(weights, OBS[0], part="value").shape == ()
+
+
+def test_a_class_draws_anew_for_each_seed_and_a_module_is_what_it_is() -> None:
+    drawn, given = own_network(SeparateNnx), own_network(SeparateNnx(rngs=nnx.Rngs(3)))
+    one, two = (drawn.init(jax.random.key(seed), OBS[:1])["policy/0/kernel"] for seed in (1, 2))
+    assert not np.array_equal(one, two)
+    one, two = (given.init(jax.random.key(seed), OBS[:1])["policy/0/kernel"] for seed in (1, 2))
+    assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (3, "network is int; give a module"),
+        (Dropped, "Dropped has state beside its weights"),
+        (Normed(), "Normed has batch_stats beside its weights"),
+        (OneHead(), r"OneHead returns ShapeDtypeStruct; give logits \(3, 3\) and values"),
+        (Shared(actions=4), r"Shared returns \(3, 4\), \(3, 1\); give logits \(3, 3\)"),
+        (SeparateNnx(rngs=nnx.Rngs(0), size=224), "SeparateNnx cannot be called with observations"),
+        (lambda rngs: 3, r"<lambda>\(rngs=...\) returns int; return a module of nnx"),
+        (lambda: 3, "cannot be called with observations"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(module: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        own_network(module).sizes(225, 3)

@@ -1,0 +1,57 @@
+"""A network that computes MaskablePPO's MLPs is known as such, and one that nearly does is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jax_port.ppo.networks import ACTIVATIONS, ActorCritic
+from jax_port.ppo.own.module import own_network
+from jax_port.ppo.own.structure import IN_NUMPY, as_mlps
+from jax_port.ppo.policy import make_network
+from jax_port.ppo.settings import NetworkSpec
+from tests.jax_port.ppo.own.networks import Separate, SeparateNnx, Shared
+
+OBS = jnp.asarray(np.random.default_rng(0).normal(size=(16, 225)), jnp.float32)
+
+
+@pytest.mark.parametrize(
+    ("module", "spec"),
+    [
+        (Separate(), NetworkSpec((8, 8, 8), (6,), "tanh")),
+        (SeparateNnx, NetworkSpec((8,), (5,), "relu")),
+        (ActorCritic(3, (7,), (4, 4), "tanh"), NetworkSpec((7,), (4, 4), "tanh")),
+    ],
+)
+def test_it_is_found_with_its_sizes_and_weights(module: Any, spec: NetworkSpec) -> None:
+    own = own_network(module)
+    mlps = as_mlps(own, 225, 3)
+    assert mlps is not None
+    assert mlps.spec == spec
+    weights = jax.jit(own.init)(jax.random.key(7), OBS[:1])
+    ours: Any = jax.jit(make_network(spec).apply)(mlps.weights(weights), OBS)
+    for mine, theirs in zip(ours, jax.jit(own.apply)(weights, OBS), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_every_activation_is_tried() -> None:
+    assert set(IN_NUMPY) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        Shared(),
+        lambda rngs: SeparateNnx(rngs=rngs, act=nnx.gelu),
+        lambda rngs: SeparateNnx(rngs=rngs, act=lambda x: nnx.relu(x) * 1.001),
+        lambda rngs: SeparateNnx(rngs=rngs, act=lambda x: nnx.relu(x) - 0.001 * nnx.relu(-x)),
+    ],
+    ids=["trunk", "gelu", "scaled", "leaky"],
+)
+def test_what_is_something_else_is_not_taken_for_it(module: Any) -> None:
+    assert as_mlps(own_network(module), 225, 3) is None

@@ -1,0 +1,62 @@
+"""Schedules: the values of SB3's convention, and a training that follows them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from foundation.errors import InputError
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs.plan import read_plan
+from markets.synthetic.bars import synthetic_bars
+from rltrader import MaskablePPO
+from rltrader.python.schedules import table_of
+
+SETTINGS = TrainSettings(n_envs=10, n_steps=10, batch_size=50, total_timesteps=250)
+
+
+def test_the_progress_left_is_taken_after_the_rollout() -> None:
+    table = table_of({"learning_rate": lambda left: left, "ent_coef": lambda left: 0.5}, SETTINGS)
+    assert table["learning_rate"] == pytest.approx([0.6, 0.2, 0.0])
+    assert table["ent_coef"] == [0.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("schedules", "words"),
+    [
+        ({"batch_size": abs}, "a schedule of 'batch_size'; choose from learning_rate"),
+        ({"gamma": 0.9}, "the schedule of gamma is 0.9; give a function"),
+        ({"gamma": lambda left: 2.0}, "gamma is 2.0"),
+        ({"learning_rate": lambda left: -left}, "learning_rate is -0.6"),
+        ({"learning_rate": lambda left: math.nan}, "must be a finite number"),
+    ],
+)
+def test_what_is_no_schedule_is_named(schedules: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        table_of(schedules, SETTINGS)
+    with pytest.raises(InputError, match="anneal and a schedule both set clip_range"):
+        table_of({"clip_range": abs}, SETTINGS.override(anneal=True))
+
+
+@pytest.mark.slow
+def test_a_linear_schedule_is_anneal(tmp_path: Path) -> None:
+    bars, small = synthetic_bars("ES", days=3, seed=0), {"n_envs": 8, "n_steps": 16, "batch_size": 64}
+    small |= {"n_epochs": 1, "pi": (8,), "vf": (8,), "total_timesteps": 640}  # type: ignore[dict-item]
+    schedules = {"learning_rate": lambda left: 1e-3 * left, "clip_range": lambda left: 0.2 * left}
+    options: dict[str, Any] = {"ungated": True, "learning_rate": 1e-3, **small}
+    one = MaskablePPO(bars, schedules=schedules, **options).learn(folder=tmp_path / "run")
+    two = MaskablePPO(bars, anneal=True, **options).learn()
+    still = MaskablePPO(bars, **options).learn()
+    assert len(read_plan(tmp_path / "run").schedules["learning_rate"]) == 5
+
+    def weights(agent: MaskablePPO) -> np.ndarray[Any, Any]:
+        assert agent.policy is not None
+        return np.concatenate([np.ravel(x) for x in jax.tree.leaves(agent.policy.params)])
+
+    np.testing.assert_allclose(weights(one), weights(two), rtol=1e-5, atol=1e-7)
+    assert np.abs(weights(one) - weights(still)).max() > 1e-5

@@ -1,0 +1,43 @@
+"""Where a study lies: a journal that outlives a worker killed as it wrote, and places that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from foundation.errors import InputError
+from rltrader.sweep.storage import JOURNAL, open_storage, shown
+
+
+@pytest.mark.parametrize("left", [b'{"op_code":6,"worker_id":"x', b"{" * 9000, b""])
+def test_half_a_line_is_left_out(tmp_path: Path, left: bytes) -> None:
+    path = tmp_path / "out" / JOURNAL
+    study = optuna.create_study(storage=open_storage(None, tmp_path / "out"), study_name="s")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    with path.open("ab") as file:
+        file.write(left)
+    again = optuna.load_study(storage=open_storage(None, tmp_path / "out"), study_name="s")
+    again.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert [trial.number for trial in study.get_trials()] == [0, 1, 2, 3]
+    assert len(optuna.load_study(storage=open_storage(str(path), tmp_path), study_name="s").trials) == 4
+    assert path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("grpc://host", "give grpc://HOST:PORT"),
+        ("grpc://:1", "give grpc://HOST:PORT"),
+        ("mysql+nothing://me:secret@h/x", "--storage mysql.nothing://me@h/x: cannot be used"),
+    ],
+)
+def test_what_is_no_place_is_named(tmp_path: Path, place: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        open_storage(place, tmp_path)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert shown("postgresql://me:secret@host:1/x") == "postgresql://me@host:1/x"
+    assert shown("sqlite:///x.db") == "sqlite:///x.db"
