@@ -58,8 +58,8 @@ AGENTS = 5
 KNOWN_BARS = 7
 """Bars during which the advisor speaks of a signal, its own included."""
 STRONG = FusionSettings(rule="weighted", weight=2.0)
-COMPARED = {"knows": (FusionSettings(), STRONG), "useless": (FusionSettings(),)}
-"""Fusions that are judged beside each advisor: the defaults, and one that heeds every answer."""
+COMPARED = {"knows": (STRONG,), "useless": (FusionSettings(),)}
+"""Fusions judged with nulls: one that heeds every answer, and the defaults beside useless advice."""
 WEIGHTS = (0.3, 1.0, 2.0, 5.0)
 SURE = {"knows": 0.5, "sure": 0.9, "useless": 0.5}
 """Confidence of each advisor that nothing is to be done; 0.9 of a direction."""
