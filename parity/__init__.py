@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from parity.harness.sides.functional import Program
     from parity.harness.verify import verify
 
+DISTRIBUTION = "envparity"
+"""What installs this package; :mod:`foundation.own_parity` tells it from others' by this line."""
+
 _PLACES = {
     "Accepted": "pair",
     "Pair": "pair",

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from foundation.errors import InputError
 from foundation.extras import DISTRIBUTION, is_installed, packages_of_extras
+from foundation.own_parity import stranger
 from foundation.report.format import byte_size, count
 from rltrader.consoles import report_console
 
@@ -59,7 +60,7 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps([asdict(one) for one in findings], indent=2))
     else:
         _show(findings)
-    needed = {"Python", "JAX", "extra trader", "extra reference"}
+    needed = {"Python", DISTRIBUTION, "JAX", "extra trader", "extra reference"}
     raise SystemExit(int(any(one.state == "missing" and one.what in needed for one in findings)))
 
 
@@ -77,6 +78,8 @@ def examine() -> Iterator[Finding]:
 
 
 def _distribution() -> Finding:
+    if sentence := stranger():
+        return Finding(DISTRIBUTION, "missing", sentence)
     try:
         return Finding(DISTRIBUTION, "ok", version(DISTRIBUTION))
     except PackageNotFoundError:

@@ -145,6 +145,63 @@ def mutate(at_least: float | None, out: Path, quiet: bool, **wanted: Any) -> Non
 
 
 @app.command()
+@click.argument("first", type=click.Path(path_type=Path), metavar="A.csv")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B.csv")
+@click.option("--margin", required=True, help="Difference that counts as none: 0.5, or 5% of A's mean.")
+@click.option("--alpha", default=0.05, show_default=True, type=click.FloatRange(1e-6, 0.49))
+@click.option(
+    "--seeds", default=2, show_default=True, type=click.IntRange(2), help="Planned of each trainer."
+)
+@click.option(
+    "--power", default=0.8, show_default=True, type=click.FloatRange(0.01, 0.999), help="Wanted."
+)
+@click.option("--column", help="The only column to compare; by default all but the seed's.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Folder for learning.html and learning.json.",
+)
+def learning(
+    first: Path,
+    second: Path,
+    margin: str,
+    alpha: float,
+    seeds: int,
+    power: float,
+    column: str | None,
+    out: Path,
+) -> None:
+    """Say whether two trainers learn the same, from a table of each with one row a seed.
+
+    Exit code 0: equivalent, 1: different or not enough seeds, 2: bad input.
+    """
+    from foundation.files import write_json, write_text
+    from parity.learning.compare import compare, margin_of
+    from parity.learning.page import reason, render
+    from parity.learning.statistics import EQUIVALENT
+    from parity.learning.tables import read_results
+
+    tables = [read_results(path, column=column) for path in (first, second)]
+    report = compare(
+        *tables,
+        margin=margin_of(margin, tables[0]),
+        alpha=alpha,
+        planned=seeds,
+        wanted_power=power,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "learning.json", report)
+    write_text(out / "learning.html", render(report))
+    click.echo(printable(f"{tables[0].name} and {tables[1].name}: {report['verdict']}"))
+    click.echo(printable(f"  {reason(report)}"))
+    click.echo(printable(f"page: {out / 'learning.html'}"))
+    if report["verdict"] != EQUIVALENT:
+        raise SystemExit(1)
+
+
+@app.command()
 @click.argument(
     "certificate", type=click.Path(path_type=Path), default=DEFAULT_OUT / "certificate.json"
 )

@@ -7,27 +7,13 @@ from typing import Any
 
 from foundation.report.format import change, figures, number, percent
 from foundation.report.html import templates
-from foundation.report.parts import Tile, Tone, Verdict
+from foundation.report.parts import Tile, Verdict
+from parity.learning.page import HEADLINES, MEANS
+from parity.learning.page import because as words_of
 from parity.learning_study.design import ARMS
-from parity.learning_study.figures import NAMES, UNIT, areas_plot, curves_plot, interval_plot
-from parity.learning_study.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
+from parity.learning_study.figures import NAMES, UNIT, areas_plot, curves_plot, difference_plot
 
 Values = Mapping[str, Any]
-
-HEADLINES: Mapping[str, tuple[Tone, str]] = {
-    EQUIVALENT: ("good", "Both learn the same."),
-    DIFFERENT: ("bad", "They do not learn the same."),
-    TOO_FEW: ("warn", "Not enough seeds to tell."),
-}
-
-MEANS = {
-    EQUIVALENT: "Were the true difference as large as the margin or larger, numbers like these would "
-    "come up in at most {alpha:.0%} of such studies.",
-    DIFFERENT: "The whole interval lies beyond the margin, so one side learns faster or better than "
-    "the other by more than was agreed to count as nothing.",
-    TOO_FEW: "Nothing was shown in either direction: this is no proof that they differ, and none that "
-    "they do not.",
-}
 
 
 def render(report: Values) -> str:
@@ -52,7 +38,7 @@ def render(report: Values) -> str:
         unit=UNIT,
         curves=curves_plot(report),
         areas=areas_plot(report),
-        interval=interval_plot(report) if test else "",
+        interval=difference_plot(report) if test else "",
         choices=choices(design),
     )
 
@@ -66,16 +52,7 @@ def because(report: Values) -> str:
             f"The study was planned with {planned} seeds of each side; so far it has {first} of "
             f"{NAMES['sb3']} and {second} of the {NAMES['jax']}."
         )
-    level = f"{1 - 2 * test['alpha']:.0%}"
-    inside = {
-        EQUIVALENT: "lies within",
-        DIFFERENT: "lies wholly outside",
-        TOO_FEW: "reaches across an edge of",
-    }[report["verdict"]]
-    return (
-        f"The {level} interval of the difference, {change(test['low'])} to {change(test['high'])}, "
-        f"{inside} the margin of ±{test['margin']:.3f}."
-    )
+    return words_of(test, report["verdict"])
 
 
 def tiles(report: Values) -> list[Tile]:

@@ -24,9 +24,9 @@ from foundation.progress import EACH_TASK, progress_bar
 from foundation.report.format import duration
 from foundation.signals import end_with_parent
 from markets import InputError
+from parity.learning.statistics import EQUIVALENT
 from parity.learning_study.design import ARMS, DESIGN, Design
 from parity.learning_study.rows import Row, missing, read_rows, train_row, write_row
-from parity.learning_study.statistics import EQUIVALENT
 from parity.learning_study.study import Values, judge
 
 OUT = Path("reports/learning")

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from foundation import provenance
-from parity.learning_study.baseline_policies import measure_baselines
-from parity.learning_study.design import ARMS, Design
-from parity.learning_study.rows import Row, code_of
-from parity.learning_study.statistics import (
+from parity.learning.statistics import (
     TOO_FEW,
     bootstrap_iqm,
     bootstrap_iqm_difference,
@@ -20,6 +17,9 @@ from parity.learning_study.statistics import (
     power,
     seeds_needed,
 )
+from parity.learning_study.baseline_policies import measure_baselines
+from parity.learning_study.design import ARMS, Design
+from parity.learning_study.rows import Row, code_of
 
 Values = Mapping[str, Any]
 

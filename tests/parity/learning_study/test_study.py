@@ -13,6 +13,17 @@ from click.testing import CliRunner
 
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import EnvConfig, InputError
+from parity.learning.statistics import (
+    DIFFERENT,
+    EQUIVALENT,
+    TOO_FEW,
+    bootstrap_iqm,
+    bootstrap_iqm_difference,
+    equivalence,
+    iqm,
+    power,
+    seeds_needed,
+)
 from parity.learning_study import baseline_policies, jax_arm, run, sb3_arm
 from parity.learning_study.design import DESIGN, Design
 from parity.learning_study.page import render
@@ -24,17 +35,6 @@ from parity.learning_study.rows import (
     path_of,
     read_rows,
     write_row,
-)
-from parity.learning_study.statistics import (
-    DIFFERENT,
-    EQUIVALENT,
-    TOO_FEW,
-    bootstrap_iqm,
-    bootstrap_iqm_difference,
-    equivalence,
-    iqm,
-    power,
-    seeds_needed,
 )
 from parity.learning_study.study import judge
 

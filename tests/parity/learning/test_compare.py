@@ -1,0 +1,135 @@
+"""Two tables of results: equivalent, different, not enough seeds; the command; bad tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from foundation.errors import InputError
+from parity.command.main import app
+from parity.learning.compare import compare, margin_of
+from parity.learning.page import reason, render
+from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW, equivalence, power
+from parity.learning.tables import Results, read_results
+
+
+def write(path: Path, values: np.ndarray, names: tuple[str, ...] = ("score",)) -> Path:
+    rows = values.reshape(len(values), -1)
+    lines = [",".join(("seed", *names))]
+    lines += [f"{seed}," + ",".join(map(str, row)) for seed, row in enumerate(rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def table(name: str, mean: float, seeds: int, sd: float = 1.0, seed: int = 0) -> Results:
+    scores = mean + sd * np.random.default_rng([seed, seeds]).standard_normal(seeds)
+    return Results(name, tuple(map(str, range(seeds))), ("score",), scores[:, None])
+
+
+@pytest.mark.parametrize(
+    ("shift", "seeds", "planned", "verdict"),
+    [
+        (0.0, 60, 60, EQUIVALENT),
+        (3.0, 60, 60, DIFFERENT),
+        (0.0, 5, 2, TOO_FEW),
+        (0.0, 60, 61, TOO_FEW),
+    ],
+)
+def test_a_verdict_needs_seeds_and_a_margin(
+    shift: float, seeds: int, planned: int, verdict: str
+) -> None:
+    first, second = table("a", 10.0, seeds), table("b", 10.0 + shift, seeds, seed=1)
+    report = compare(first, second, margin=1.0, planned=planned)
+    assert report["verdict"] == verdict
+    page = render(report)
+    assert reason(report) in page.replace("&#39;", "'")
+    assert ("it takes" in reason(report)) == (verdict == TOO_FEW)
+
+
+def test_seeds_needed_give_the_wanted_power() -> None:
+    report = compare(table("a", 0.0, 20), table("b", 0.0, 20, seed=1), margin=0.5, wanted_power=0.9)
+    planning = report["planning"]
+    needed = planning["seeds_if_none"]
+    assert (
+        power(needed, planning["sd"], 0.5, 0.05) >= 0.9 > power(needed - 1, planning["sd"], 0.5, 0.05)
+    )
+    assert planning["seeds_if_half"] > needed
+    hopeless = compare(table("a", 0.0, 3), table("b", 0.0, 3, seed=1), margin=1e-6)
+    assert "no sensible number of seeds" in reason(hopeless)
+
+
+def test_equal_trainers_are_rarely_called_different_and_unequal_ones_rarely_equal() -> None:
+    rng = np.random.default_rng(0)
+    verdicts = [
+        equivalence(
+            rng.normal(0.0, 1.0, 12), rng.normal(shift, 1.0, 12), margin=1.0, alpha=0.05
+        ).verdict
+        for shift in (0.0, 1.0)
+        for _ in range(40)
+    ]
+    assert verdicts[:40].count(DIFFERENT) == 0
+    assert verdicts[40:].count(EQUIVALENT) <= 8  # 2 are to be expected, more than 8 once in 5,000 times
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["learning", *map(str, words)])
+
+
+def test_the_command_reads_curves_and_writes_a_page(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    curve = np.linspace(0.0, 10.0, 8)
+    names = tuple(f"at {n}" for n in range(8))
+    paths = [
+        write(tmp_path / f"{name}.csv", curve + 0.3 * rng.standard_normal((20, 1)), names)
+        for name in ("torch", "jax")
+    ]
+    result = run(*paths, "--margin", "10%", "--seeds", "20", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("torch and jax: equivalent\n")
+    numbers = json.loads((tmp_path / "learning.json").read_text())
+    assert numbers["test"]["margin"] == pytest.approx(0.5, rel=0.1)
+    assert len(numbers["arms"][0]["curve"]) == 8
+    assert "Learning curves" in (tmp_path / "learning.html").read_text()
+    last = run(*paths, "--margin", "0.001", "--column", "at 7", "--out", tmp_path)
+    assert last.exit_code == 1
+    assert "not enough seeds" in last.output
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seed,score\n0,1\n1,fast\n", r"row 3: score is 'fast', no finite number"),
+        ("seed,score\n0,1\n1,nan\n", "no finite number"),
+        ("seed,score\n0,1\n0,2\n", "seed 0 comes twice"),
+        ("seed,score\n0,1\n", "has 1 rows"),
+        ("1,2\n3,4\n5,6\n", "begin with a header"),
+        ("seed\n1\n2\n", "no column but the seed's"),
+        ("seed,score\n0,1\n1,2,3\n", "row 3: 3 cells, and 2 in the header"),
+        ("seed,score,score\n0,1,1\n1,2,2\n", "two columns have the same name"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_results(path)
+
+
+def test_other_bad_input_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_results(tmp_path / "none.csv")
+    one = table("a", 1.0, 3)
+    for text in ("x", "-1", "0%", "nan"):
+        with pytest.raises(InputError, match="--margin"):
+            margin_of(text, one)
+    other = Results("b", ("0", "1"), ("return",), np.ones((2, 1)))
+    with pytest.raises(InputError, match="tables of the same columns"):
+        compare(one, other, margin=1.0)
+    with pytest.raises(InputError, match="varies with the seed"):
+        compare(other, other, margin=1.0)
