@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from markupsafe import escape
@@ -26,6 +27,7 @@ def to_json(reports: Sequence[Report], settings: dict[str, Any]) -> dict[str, An
         "benchmark": "gpu_program",
         "model": {"launch_seconds": LAUNCH_SECONDS, "host_read_seconds": READ_SECONDS},
         "settings": settings,
+        "versions": {name: version(name) for name in ("jax", "jaxlib")},
         "programs": [report.to_dict() for report in reports],
     }
 

@@ -120,8 +120,12 @@ def scaling_row(report: Report, alone: Report, card: Card) -> dict[str, Any]:
         card: one of its own.
     """
     collectives = collectives_of(report, card)
+    values = report.to_dict()
+    del values["heaviest"]
+    for part in (values["whole"], *values["parts"]):
+        del part["list"]  # as on one card
     return {
-        **report.to_dict(),
+        **values,
         "hosts": card.machine.hosts,
         "devices": card.machine.size,
         "efficiency": report.steps_per_second / (card.machine.size * alone.steps_per_second),

@@ -104,7 +104,8 @@ def compared(form: str, fault: str = "", agents: int = 1, processes: int = 1) ->
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = f"--xla_force_host_platform_device_count={8 // processes}"
+    devices = f"--xla_force_host_platform_device_count={8 // processes}"
+    flags = f"{devices} --xla_backend_optimization_level=0"  # soon compiled
     children = [
         subprocess.Popen(
             [sys.executable, "-c", CHILD, form, fault, *map(str, (agents, processes, index, port))],
@@ -114,7 +115,7 @@ def compared(form: str, fault: str = "", agents: int = 1, processes: int = 1) ->
         )
         for index in range(processes)
     ]
-    told = [child.communicate(timeout=300)[0] for child in children]
+    told = [child.communicate(timeout=600)[0] for child in children]
     assert [child.returncode for child in children] == [0] * processes
     found: dict[str, Any] = json.loads(told[0].splitlines()[-1])
     return found
