@@ -97,4 +97,29 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
     ),
+    "what is left of an entry stays when its trade is gone": (
+        (
+            CUSTODY,
+            "bool spent = entry != null && Trade.Net == 0 && entry.Filled > 0;",
+            "bool spent = false;",
+        ),
+    ),
+    "a flattening at the start is not followed up": (
+        (
+            CUSTODY,
+            "            if (orders.AccountNet == 0)\n            {\n                Abandon();",
+            "            if (Trade.Net == 0 || orders.AccountNet == 0)\n            {\n                Abandon();",
+        ),
+    ),
+    "any status of the connection counts as its return": (
+        (CUSTODY, "if (up && !connected) connectedSince = now;", "if (up) connectedSince = now;"),
+    ),
+    "after the end it is looked at once": (
+        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
+        (
+            STRATEGY,
+            "if (left) LookAgain(times, Math.Min(most - 1, Tries));\n                else if",
+            "if",
+        ),
+    ),
 }
