@@ -35,13 +35,6 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "commissions are left out of the day's money": (
         (CUSTODY, " - Trade.Contracts * manifest.Commission;", ";"),
     ),
-    "the floor goes by a single moment": (
-        (
-            GUARD,
-            "else if (belowSince == null) belowSince = utc;",
-            "else if (belowSince == null) breached = (belowSince = utc) != null;",
-        ),
-    ),
     "after an exception what waits is dropped": (
         (
             INBOX,
