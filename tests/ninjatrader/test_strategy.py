@@ -97,7 +97,7 @@ def test_a_closed_trade_does_not_count_twice_until_its_fill_is_told(tmp_path: Pa
         made += side * (left - entry) * 50
         least = min(least, made)
     assert least < -100
-    # The first phase's floor trails by 15,000; here it lies 40 dollars below the least that the account ever has.
+    # The first phase's floor trails by 15,000; it lies 40 dollars below the least there ever is.
     again, told, _ = play(tmp_path, FloorStart=50_000 + least - 40 + 15_000)
     assert "DrawdownFloor" not in told
     assert again == trades
