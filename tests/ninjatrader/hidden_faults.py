@@ -90,13 +90,6 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
     ),
-    "what is left of an entry stays when its trade is gone": (
-        (
-            CUSTODY,
-            "bool spent = entry != null && Trade.Net == 0 && entry.Filled > 0;",
-            "bool spent = false;",
-        ),
-    ),
     "a flattening at the start is not followed up": (
         (
             CUSTODY,
