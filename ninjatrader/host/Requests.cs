@@ -59,7 +59,8 @@ namespace RLTrader.Host
         {
             exitedAt = lastHeld = Now;
             TooSoon("exit");
-            bool known = simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand && !simulation.stopping;
+            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
+                && !simulation.stopping;
             if (known && quantity > Math.Abs(simulation.strategy.Position.Net))
                 Wrong("an exit of " + quantity + " contracts of " + Math.Abs(simulation.strategy.Position.Net));
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
@@ -98,7 +99,7 @@ namespace RLTrader.Host
         {
             if (Now - order.CancelAsked < 5000) Wrong("an order is cancelled again and again");
             order.CancelAsked = Now;
-            bool young = role == Role.Entry && Now - order.Sent < 25000;
+            bool young = role == Role.Entry && Now - order.Sent < 25000 && order.Filled == 0;
             if (young && !Trouble)
                 Wrong("an entry is cancelled that nothing gave cause for");
         }

@@ -155,7 +155,8 @@ namespace RLTrader.Host
             wasUp = simulation.ordersUp;
             bool reachable = simulation.ordersUp && Exchange.Open;
             // A close by hand while stop and exit are both being filled is beyond anyone's reach.
-            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts && !(ByHand && doubled))
+            bool left = over && !simulation.Scenario.FlattenOnStop;
+            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts && !(ByHand && doubled) && !left)
                 Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
@@ -249,7 +250,8 @@ namespace RLTrader.Host
             if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
             // A bracket may come long after its trade is gone, where the news of the entry was late.
             if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
-            if (target != null && Now - Math.Max(target.Sent, target.CancelAsked) > 25000) Wrong("a target without a position");
+            if (target != null && Now - Math.Max(target.Sent, target.CancelAsked) > 25000)
+                Wrong("a target without a position");
         }
 
         /// <summary>After a bar of the past in the Strategy Analyzer.</summary>

@@ -204,7 +204,9 @@ namespace RLTrader
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
-            if (entry != null && (close || overdue)) Cancel(entry);
+            // What is left of an entry, when what was filled of it is gone, would open a trade of its own.
+            bool spent = entry != null && Trade.Net == 0 && entry.Filled > 0;
+            if (entry != null && (close || overdue || spent)) Cancel(entry);
             if (CancelStrays() || Trade.Net == 0) return;
             if (Leaving)
             {
@@ -315,8 +317,7 @@ namespace RLTrader
         {
             if (orders.AccountNet == 0)
             {
-                Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
-                Follow();
+                Abandon();
                 flattenSent = null;
             }
             else if (now - flattenSent.Value >= Patience.Exit)
@@ -333,6 +334,14 @@ namespace RLTrader
             halted = true;
             foreach (OwnOrder order in Trade.Orders)
                 if (order.Live) Cancel(order);
+            Abandon();
+        }
+
+        // Nothing is held any more; executions that are still on their way count as told where their orders show them.
+        private void Abandon()
+        {
+            foreach (OwnOrder order in new List<OwnOrder>(Trade.Orders))
+                Trade.Infer(order, orders.FilledAt(order), now, TimeSpan.Zero);
             Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
             Follow();
         }

@@ -41,7 +41,7 @@ namespace RLTrader
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
         private double dayStart, written = double.NaN, high = double.NaN;
         private double risen;                // the least equity of a spell above the highest
-        private DateTime? aboveSince, belowSince;
+        private DateTime? aboveSince, belowSince = DateTime.MinValue; // what is below at the first look has been so
         private bool killed, stopped, lost, breached;
 
         public Guard(GuardSettings settings, Manifest manifest)

@@ -42,8 +42,8 @@ FORMER: dict[str, tuple[Edit, ...]] = {
     "5 the position follows the platform's news of positions": (
         (
             STRATEGY,
-            "known.Inbox.Do(() => known.Trader.Filled(executionId",
-            "if (known == null) known.Inbox.Do(() => known.Trader.Filled(executionId",
+            "OfThisRun(known, () => known.Trader.Filled(executionId",
+            "if (known == null) OfThisRun(known, () => known.Trader.Filled(executionId",
         ),
         (
             STRATEGY,
@@ -108,7 +108,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (PATIENCE, "Stop = TimeSpan.FromSeconds(5)", "Stop = TimeSpan.FromMinutes(2)"),
     ),
     "a stuck entry is not cancelled": (
-        (CUSTODY, "if (entry != null && (close || overdue)) Cancel(entry);", ""),
+        (CUSTODY, "if (entry != null && (close || overdue || spent)) Cancel(entry);", ""),
     ),
     "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
     "an open trade is left at the end": (

@@ -35,13 +35,6 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "commissions are left out of the day's money": (
         (CUSTODY, " - Trade.Contracts * manifest.Commission;", ";"),
     ),
-    "the floor goes by a single moment": (
-        (
-            GUARD,
-            "else if (belowSince == null) belowSince = utc;",
-            "else if (belowSince == null) breached = (belowSince = utc) != null;",
-        ),
-    ),
     "after an exception what waits is dropped": (
         (
             INBOX,
@@ -96,5 +89,23 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     ),
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
+    ),
+    "a flattening at the start is not followed up": (
+        (
+            CUSTODY,
+            "            if (orders.AccountNet == 0)\n            {\n                Abandon();",
+            "            if (Trade.Net == 0 || orders.AccountNet == 0)\n            {\n                Abandon();",
+        ),
+    ),
+    "any status of the connection counts as its return": (
+        (CUSTODY, "if (up && !connected) connectedSince = now;", "if (up) connectedSince = now;"),
+    ),
+    "after the end it is looked at once": (
+        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
+        (
+            STRATEGY,
+            "if (left) LookAgain(times, Math.Min(most - 1, Tries));\n                else if",
+            "if",
+        ),
     ),
 }

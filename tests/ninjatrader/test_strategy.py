@@ -87,6 +87,22 @@ def test_the_floor_stops_trailing_where_the_rules_lock_it(tmp_path: Path) -> Non
     assert "DrawdownFloor" not in told
 
 
+def test_a_closed_trade_does_not_count_twice_until_its_fill_is_told(tmp_path: Path) -> None:
+    """The host changes the account's cash first, and tells of the fill afterwards."""
+    (tmp_path / "free").mkdir()
+    trades, _, _ = play(tmp_path / "free")
+    made, least = 0.0, 0.0
+    for trade in trades:
+        side, _, entry, _, left = map(float, trade.split(","))
+        made += side * (left - entry) * 50
+        least = min(least, made)
+    assert least < -100
+    # The first phase's floor trails by 15,000; it lies 40 dollars below the least there ever is.
+    again, told, _ = play(tmp_path, FloorStart=50_000 + least - 40 + 15_000)
+    assert "DrawdownFloor" not in told
+    assert again == trades
+
+
 def test_a_new_highest_equity_is_remembered(tmp_path: Path) -> None:
     play(tmp_path, FloorStart=50_000)
     (path,) = (tmp_path / "rltrader").glob("highest equity of *.txt")
