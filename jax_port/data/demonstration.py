@@ -53,5 +53,7 @@ def _line(market: PreparedMarket, data: MarketData) -> str:
 
 def _show_arrays(data: MarketData) -> None:
     for name, array in vars(data).items():
+        if array is None:  # of advice, where there is none
+            continue
         devices = ", ".join(map(str, array.devices()))
         print(f"  {name:11} {array.dtype!s:8} {array.shape!s:14} on {devices}")

@@ -101,7 +101,8 @@ namespace RLTrader
             int action = Fusion.Fuse(inner.Logits, mask, given, Settings, chances);
             bool entry = Bare == PositionTracker.Buy || Bare == PositionTracker.Sell;
             bool due = bar % Settings.Every == 0 || (Settings.AtEntries && entry);
-            if (due && bar - lastAsked > Settings.Cooldown && client.Ask(minute, Question(observation))) lastAsked = bar;
+            due = due && bar - lastAsked > Settings.Cooldown;
+            if (due && client.Ask(minute, Question(observation))) lastAsked = bar;
             return action;
         }
 

@@ -98,6 +98,7 @@ def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
         "parity case",
         "parity run",
         "replay",
+        "sweep",
         "train",
         "walk-forward",
     }

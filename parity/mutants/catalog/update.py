@@ -228,9 +228,9 @@ LOSS = (
     Mutant(
         "entropy-unmasked",
         GRADIENTS,
-        "    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)\n",
-        "    log_probs = masked_log_probs(network.policy(params, batch.obs), batch.masks)\n"
-        "    plain = jax.nn.log_softmax(network.policy(params, batch.obs))\n"
+        "    log_probs = masked_log_probs(logits, batch.masks)\n",
+        "    log_probs = masked_log_probs(logits, batch.masks)\n"
+        "    plain = jax.nn.log_softmax(logits)\n"
         "    entropy = lambda *_: -jnp.sum(jnp.exp(plain) * plain, axis=-1)\n",
         "learner 2. The entropy sums over allowed actions, with the masked probabilities",
     ),

@@ -141,8 +141,8 @@ def test_a_policy_of_the_older_format_carries_no_checksum_and_is_read(tmp_path: 
     rewrite(path, {**about, "format": 2})
     with pytest.raises(InputError, match="its checksum differs"):
         load_policy(path)
-    rewrite(path, {**about, "format": 3})
-    with pytest.raises(InputError, match="policy format 3 is not 2"):
+    rewrite(path, {**about, "format": 9})
+    with pytest.raises(InputError, match="policy format 9 is not 2"):
         load_policy(path)
 
 

@@ -14,6 +14,7 @@ from jax_port.evaluation.evaluate import evaluate
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.training_advice import TrainingAdvice, from_tables
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
@@ -107,9 +108,9 @@ def test_a_run_ends_in_a_policy_that_has_learnt_with_advice(
     table: Path, tmp_path: Path, way: str
 ) -> None:
     data = TrainingData((SOURCE,), advice=advice(table, way))
-    plan = runs.Plan(SETTINGS, data, CONFIG, certificate="ungated")
+    plan = Plan(SETTINGS, data, CONFIG, certificate="ungated")
     assert runs.go_on(plan, tmp_path / "run", begin=True)
-    assert runs.read_plan(tmp_path / "run") == plan
+    assert read_plan(tmp_path / "run") == plan
     policy = load_policy(tmp_path / "run" / "policy-0.safetensors", advised=True)
     assert policy.advice == advice(table, way).use
     assert policy.about["data"]["advice"]["cutoff"] == "never"

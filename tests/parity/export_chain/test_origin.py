@@ -17,6 +17,7 @@ from jax_port.export.bundle import POLICY, STATE, export
 from jax_port.export.importing import read_policy
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.ppo.policy import load_policy, save_policy
+from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import note_lineage
@@ -104,7 +105,7 @@ def test_another_policy_under_the_same_manifest_is_found(copy: Path) -> None:
 
 
 PLAN = Plan(
-    settings=runs.TrainSettings(),
+    settings=TrainSettings(),
     data=TrainingData((Source("ES", kind="synthetic", days=4, seed=5),)),
     config=made_policy(1).config,
     certificate="ungated",
