@@ -75,7 +75,16 @@ def export(
 
 
 def make_module(policy: Policy, manifest: dict[str, Any]) -> torch_policy.TradingPolicy:
-    """Return a policy as the torch module of a bundle, in float32."""
+    """Return a policy as the torch module of a bundle, in float32.
+
+    Raises:
+        InputError: the manifest says another of normalising observations than the policy.
+    """
+    if (manifest["normalizer"] is None) != (policy.statistics is None):
+        raise InputError(
+            "the manifest and the policy differ in whether observations are normalised: one has "
+            "statistics and the other has none; export the policy anew"
+        )
     module = torch_policy.from_manifest(manifest)
     module.load_state_dict(state_of(policy), strict=True)
     return module.eval()

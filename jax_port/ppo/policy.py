@@ -100,6 +100,8 @@ class Policy:
     @property
     def observation_size(self) -> int:
         """How many numbers the network takes."""
+        if self.statistics is not None:
+            return int(self.statistics["mean"].shape[0])
         return int(self.params["params"]["policy_0"]["kernel"].shape[0])
 
     @property

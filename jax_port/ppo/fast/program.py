@@ -126,7 +126,7 @@ def _cpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
     ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
         steps, scaled = settings.n_steps, settings.norm_reward
         return collect(
-            state, key, weights, network, params, steps, gamma, scaled, logits_of, layout.mesh
+            state, key, weights, network, params, steps, gamma, scaled, logits_of, shares.mesh
         )
 
     def learn(
@@ -154,7 +154,7 @@ def _gpu_program(settings: TrainSettings, num_actions: int, obs_size: int, layou
     ) -> tuple[RolloutState, Rollout, jax.Array, EpisodeStats]:
         packed, steps, scaled = network.pack(weights), settings.n_steps, settings.norm_reward
         return gpu_rollout.collect(
-            state, key, packed, network, params, steps, gamma, scaled, layout.mesh
+            state, key, packed, network, params, steps, gamma, scaled, shares.mesh
         )
 
     def learn(
