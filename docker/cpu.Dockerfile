@@ -11,8 +11,9 @@ COPY benchmarks benchmarks
 COPY ninjatrader ninjatrader
 COPY rltrader rltrader
 # PyTorch's CPU build first, or the next line takes CUDA's, some gigabytes.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir -c constraints.txt --index-url "$TORCH_INDEX" torch \
+# --build-arg TORCH_INDEX=... names the index of its CPU builds, which its installation page gives.
+ARG TORCH_INDEX=""
+RUN pip install --no-cache-dir -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
     && pip install --no-cache-dir -c constraints.txt ".[export,sweep-shared]"
 RUN useradd --create-home trader
 USER trader

@@ -12,8 +12,9 @@ COPY benchmarks benchmarks
 COPY ninjatrader ninjatrader
 COPY rltrader rltrader
 # PyTorch is the reference and runs on the CPU; the GPU is JAX's.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir -c constraints.txt --index-url "$TORCH_INDEX" torch \
+# --build-arg TORCH_INDEX=... names the index of its CPU builds, which its installation page gives.
+ARG TORCH_INDEX=""
+RUN pip install --no-cache-dir -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
     && pip install --no-cache-dir -c constraints.txt ".[export,sweep-shared]" "jax[cuda12]"
 RUN useradd --create-home trader
 USER trader
