@@ -13,6 +13,7 @@ LONG = {
     "docs/export.md",
     "docs/how-to/change-the-reward.md",
     "docs/how-to/sweep.md",
+    "docs/how-to/your-own-network.md",
     "docs/how-to/your-own-port.md",
     "docs/migration-plan.md",
     "docs/training.md",

@@ -108,6 +108,7 @@ def test_two_processes_cut_off_and_gone_on(alone: Path, tmp_path: Path) -> None:
     _same(tmp_path, alone)
 
 
+@pytest.mark.slow
 def test_a_run_may_go_on_with_other_devices(alone: Path, tmp_path: Path) -> None:
     runs.start(PLAN, tmp_path)
     _run(tmp_path, 1, 8, stop_at=2)
