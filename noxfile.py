@@ -219,7 +219,7 @@ def advisor_server(session: nox.Session) -> None:
 def loggers(session: nox.Session) -> None:
     """Write to W&B and MLflow, offline, and read their files back."""
     install(session, "test", "wandb", "mlflow")
-    session.run("pytest", "tests/jax_port/runs/test_loggers.py", *session.posargs, env=ON_CPU)
+    session.run("pytest", "tests/jax_port/runs/logs/test_loggers.py", *session.posargs, env=ON_CPU)
 
 
 @nox.session

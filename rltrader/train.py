@@ -27,8 +27,9 @@ from foundation.report.format import dollars, number, percent, show
 from foundation.signals import StopRequest, stop_on_signal
 from rltrader.advice.training import training_advice_options
 from rltrader.consoles import report_console, say
-from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options, synthetic_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
+from rltrader.options.environment import environment_options
 from rltrader.options.loggers import logger_option
 from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
@@ -48,16 +49,12 @@ MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "re
 @click.command()
 @config_option
 @bar_options("several", "several", "Contract of each file; of synthetic bars ES by default.")
-@click.option("--synthetic", type=click.IntRange(min=1), help="Days of synthetic bars instead.")
-@click.option(
-    "--pattern", type=click.IntRange(min=1), help="Days of synthetic bars with a planted edge instead."
-)
-@click.option("--data-seed", type=click.IntRange(min=0), default=0, help="Of synthetic bars.")
+@synthetic_options
 @click.option(
     "--from", "first", default="", help="First New York date to train on, or as --from-policy."
 )
 @click.option("--to", "last", default="", help="Last New York date to train on.")
-@click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
+@environment_options
 @click.option(
     "--from-policy", "initial", help="Policy file to begin with; one of phase 1 may start phase 2."
 )
@@ -65,9 +62,6 @@ MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "re
 @click.option(
     "--layer-rate", "layer_factors", multiple=True, metavar="LAYER=X", help="Factor on its own rate."
 )
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
-@click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
-@click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
 @settings_options
 @training_advice_options
 @click.option("--seeds", type=click.IntRange(min=1), help="Agents to train side by side.")
@@ -172,8 +166,8 @@ def what_is_trained(plan: Plan) -> str:
 
 def ranked_table(folder: Path, plan: Plan) -> Table:
     """Return the agents of a finished run, ranked by what their last training episodes made."""
-    from jax_port.runs.ranking import of_the_end, rank
-    from jax_port.runs.training_log import read_log
+    from jax_port.runs.logs.ranking import of_the_end, rank
+    from jax_port.runs.logs.training_log import read_log
 
     table = Table(box=None, header_style="dim", title_justify="left", title_style="bold")
     table.title = "agents by the PnL of their training episodes in the last quarter of updates"

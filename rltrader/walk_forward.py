@@ -13,6 +13,7 @@ from foundation.signals import stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
+from rltrader.options.environment import environment_options
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
@@ -52,10 +53,7 @@ ELSEWHERE: dict[str, Any] = {
     show_default=True,
     help="Days between training and judging.",
 )
-@click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
-@click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
-@click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
+@environment_options
 @settings_options
 @proof_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))

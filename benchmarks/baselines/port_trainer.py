@@ -12,8 +12,9 @@ from benchmarks.baselines.learners import Greedy, chooser_of, title
 from benchmarks.baselines.port_agents import agents_hyper, fresh_agents, policy_of
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.sharding import AXIS, agent_shardings, make_layout
+from jax_port.ppo.sharding import agent_shardings, make_layout
 from jax_port.ppo.train_ppo_jax import TrainState, make_train
 from markets import EnvConfig
 

@@ -24,8 +24,8 @@ from benchmarks.gpu_program.report import html_table, seconds, short
 from benchmarks.gpu_program.subjects import Subject, update
 from benchmarks.gpu_program.target import topology_of
 from foundation.errors import InputError
+from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.settings import TrainSettings
-from jax_port.ppo.sharding import AXIS
 
 LINKED = ("H100", "H200")
 """Cards whose links :mod:`benchmarks.gpu_program.machines` describes."""

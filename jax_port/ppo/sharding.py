@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jax_port.ppo.fast.scale_out import AXIS as AXIS
+from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE, Layout
 from jax_port.ppo.rollout import RolloutState
 from jax_port.ppo.train_ppo_jax import TrainState

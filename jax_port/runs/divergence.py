@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jax_port.ppo.train_ppo_jax import TrainState
-from jax_port.runs.training_log import Record
+from jax_port.runs.logs.training_log import Record
 from markets import InputError
 
 

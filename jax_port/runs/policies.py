@@ -12,7 +12,7 @@ from foundation.errors import InputError
 from foundation.files import write_json
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.train_ppo_jax import TrainState
-from jax_port.runs.ranking import Record, rank
+from jax_port.runs.logs.ranking import Record, rank
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan

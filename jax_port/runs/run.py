@@ -33,14 +33,14 @@ from jax_port.runs.checkpoints import Checkpoints, identity_of
 from jax_port.runs.divergence import require_finite_losses, require_finite_weights
 from jax_port.runs.gate import UNGATED, refuse_other_numbers
 from jax_port.runs.lineage import Proof
-from jax_port.runs.loggers import Logger, check_loggers, make_loggers
+from jax_port.runs.logs.loggers import Logger, check_loggers, make_loggers
+from jax_port.runs.logs.ranking import of_the_end, rank, write_ranking
+from jax_port.runs.logs.training_log import Record, TrainingLog, read_log
 from jax_port.runs.memory import require_training_memory
 from jax_port.runs.plan import Plan
 from jax_port.runs.policies import policies_of, write_last_and_best, write_policies
-from jax_port.runs.ranking import of_the_end, rank, write_ranking
 from jax_port.runs.run_file import RUN, note_lineage
 from jax_port.runs.runner import Programs, Runner
-from jax_port.runs.training_log import Record, TrainingLog, read_log
 from markets import InputError
 
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
@@ -120,7 +120,7 @@ def go_on(
         certificate: proof of this stretch; by default the plan's where the run begins, and none where
             it is gone on with, since the code may be another by then.
         programs: that earlier runs of this process compiled, to which this one's are added.
-        loggers: names of :data:`jax_port.runs.loggers.LOGGERS` that follow the run too.
+        loggers: names of :data:`jax_port.runs.logs.loggers.LOGGERS` that follow the run too.
 
     Returns:
         Whether the run is finished.

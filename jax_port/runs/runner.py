@@ -19,7 +19,7 @@ from jax_port.ppo.train_ppo_jax import TrainState, init_agents, make_train
 from jax_port.ppo.transfer import begin_with
 from jax_port.runs.checkpoints import Checkpoints
 from jax_port.runs.lineage import Stretch
-from jax_port.runs.training_log import Record, records_of
+from jax_port.runs.logs.training_log import Record, records_of
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan

@@ -167,3 +167,17 @@ def _collect(given: dict[str, Any]) -> BarOptions:
         accept_problems=given.pop("accept_problems", False),
         **{name: given.pop(name) for name in names},
     )
+
+
+def synthetic_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --synthetic, --pattern and --data-seed: bars that are made in place of a file's."""
+    seed = click.option("--data-seed", type=click.IntRange(min=0), default=0, help="Of synthetic bars.")
+    pattern = click.option(
+        "--pattern",
+        type=click.IntRange(min=1),
+        help="Days of synthetic bars with a planted edge instead.",
+    )
+    days = click.option(
+        "--synthetic", type=click.IntRange(min=1), help="Days of synthetic bars instead."
+    )
+    return days(pattern(seed(command)))

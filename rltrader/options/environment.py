@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import click
 
 from foundation.json_reading import Artifact, decode_json
 from markets import EnvConfig, InputError
 
 ANY = Artifact("JSON", "")
+
+
+def environment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --phase, and --set as ``overrides``, which :func:`environment` reads."""
+    setting = click.option(
+        "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting."
+    )
+    phase = click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
+    return phase(setting(command))
 
 
 def environment(phase: str, overrides: Sequence[str]) -> EnvConfig:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 NAMES = ("mlflow", "wandb")
-"""Names of :data:`jax_port.runs.loggers.LOGGERS`, without importing the trainer."""
+"""Names of :data:`jax_port.runs.logs.loggers.LOGGERS`, without importing the trainer."""
 
 
 def logger_option(command: Callable[..., Any]) -> Callable[..., Any]:

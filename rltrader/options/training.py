@@ -22,7 +22,10 @@ Command = Callable[..., None]
 
 
 def settings_options(command: Command) -> Command:
-    """Add an option for each setting of the learner; left out, the setting's own default holds."""
+    """Add an option for each setting of the learner, and --pi and --vf for the sizes of its network.
+
+    Left out, the setting's own default holds.
+    """
     for add in reversed(_options()):
         command = add(command)
     return command
@@ -38,7 +41,15 @@ def _options() -> list[Callable[[Command], Command]]:
     plain = TrainSettings()
     others = [_valued(name, kind, text, getattr(plain, name)) for name, kind, text in OTHERS]
     activation = _valued("activation", str, "Of hidden layers.", NetworkSpec().activation)
-    return [*(_option(one) for one in HYPERPARAMETERS), *others, activation]
+    return [*_sizes(), *(_option(one) for one in HYPERPARAMETERS), *others, activation]
+
+
+def _sizes() -> list[Callable[[Command], Command]]:
+    plain = NetworkSpec()
+    return [
+        _valued(name, str, f"Hidden sizes of the {what}.", ",".join(map(str, getattr(plain, name))))
+        for name, what in (("pi", "policy"), ("vf", "value"))
+    ]
 
 
 def _option(one: Hyperparameter) -> Callable[[Command], Command]:

@@ -18,8 +18,9 @@ from foundation.errors import InputError, is_out_of_memory
 from foundation.files import WriteError, write_text
 from foundation.report.format import dollars
 from rltrader.consoles import report_console, say
-from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.bars import BarOptions, bar_options, synthetic_options
 from rltrader.options.config_file import config_option, search_table, to_toml
+from rltrader.options.environment import environment_options
 from rltrader.options.loggers import logger_option
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import prove
@@ -44,17 +45,10 @@ PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
 @click.command()
 @config_option
 @bar_options("several", "several", "Contract of the file; of synthetic bars ES by default.")
-@click.option("--synthetic", type=click.IntRange(min=1), help="Days of synthetic bars instead.")
-@click.option(
-    "--pattern", type=click.IntRange(min=1), help="Days of synthetic bars with a planted edge instead."
-)
-@click.option("--data-seed", type=click.IntRange(min=0), default=0, help="Of synthetic bars.")
+@synthetic_options
 @click.option("--from", "first", default="", help="First New York date, of training and judging.")
 @click.option("--to", "last", default="", help="Last New York date, of training and judging.")
-@click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting.")
-@click.option("--pi", help="Hidden sizes of the policy.  [default: 256,256]")
-@click.option("--vf", help="Hidden sizes of the value.  [default: 256,256]")
+@environment_options
 @settings_options
 @click.option("--trials", required=True, type=click.IntRange(min=1), help="Of all workers together.")
 @click.option(

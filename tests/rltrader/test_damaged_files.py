@@ -21,9 +21,9 @@ from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.runs.checkpoints import FOLDER, Checkpoints
+from jax_port.runs.logs.training_log import LOG, TrainingLog, read_log
 from jax_port.runs.plan import read_plan
 from jax_port.runs.run_file import RUN
-from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from markets.readers import read_frame
 from parity.engine.certificate import misfits, read
 from parity.live_replay.decision_log import read_log as read_decisions

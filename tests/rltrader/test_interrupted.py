@@ -20,8 +20,8 @@ import pytest
 from foundation.files import WriteError, write_json
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.runs.checkpoints import Checkpoints
+from jax_port.runs.logs.training_log import TrainingLog
 from jax_port.runs.plan import read_plan
-from jax_port.runs.training_log import TrainingLog
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from tests.jax_port.export.made_bundle import made_policy

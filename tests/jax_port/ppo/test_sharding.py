@@ -12,9 +12,9 @@ import pytest
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import read_log
 from markets import EnvConfig
 
 SETTINGS = TrainSettings(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from jax_port.ppo.settings import TrainSettings
+from jax_port.runs.logs.training_log import LOG, TrainingLog, read_log
 from jax_port.runs.plan import FORMAT, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import LOG, TrainingLog, read_log
 from markets import EnvConfig, InputError
 from tests.damage import damaged, damaged_bytes, refusal
 

@@ -18,10 +18,10 @@ from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.divergence import require_finite_weights
+from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import read_log
 from markets import EnvConfig, InputError
 
 SETTINGS = TrainSettings(

@@ -46,8 +46,9 @@ if processes > 1:
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import PHASES
+from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.settings import TrainSettings, hyper_params
-from jax_port.ppo.sharding import AXIS, agent_shardings, everywhere, make_layout, spread, to_host
+from jax_port.ppo.sharding import agent_shardings, everywhere, make_layout, spread, to_host
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars

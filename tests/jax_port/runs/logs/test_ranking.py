@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from jax_port.runs.ranking import RANKING, of_the_end, rank, write_ranking
+from jax_port.runs.logs.ranking import RANKING, of_the_end, rank, write_ranking
 
 
 def record(update: int, agent: int, pnl: float | None, episodes: int = 2) -> dict[str, Any]:

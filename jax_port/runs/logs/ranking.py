@@ -41,7 +41,7 @@ def rank(records: Sequence[Record]) -> list[Ranked]:
     """Return the agents of records, the one with the highest mean PnL of an episode first.
 
     Args:
-        records: of any updates, from :func:`jax_port.runs.training_log.records_of`.
+        records: of any updates, from :func:`jax_port.runs.logs.training_log.records_of`.
     """
     agents = sorted({record["agent"] for record in records})
     ranked = [_summed([one for one in records if one["agent"] == agent]) for agent in agents]

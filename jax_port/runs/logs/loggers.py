@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from foundation.files import json_digest
-from jax_port.runs.training_log import Record, scalars
+from jax_port.runs.logs.training_log import Record, scalars
 from markets import InputError
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from jax_port.ppo.settings import TrainSettings
-from jax_port.runs import loggers
-from jax_port.runs.loggers import Guarded, make_loggers
+from jax_port.runs.logs import loggers
+from jax_port.runs.logs.loggers import Guarded, make_loggers
+from jax_port.runs.logs.training_log import Record
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
-from jax_port.runs.training_log import Record
 from markets import EnvConfig, InputError
 
 PLAN = Plan(
