@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,6 +137,12 @@ class AdviceService(ThreadingHTTPServer):
         with self._counting:
             self.counts["asked"] += 1
             self.counts["advice"] += good
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over a strategy that no longer waits; tell in a line of anything else."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | TimeoutError):
+            print(f"a question could not be answered: {error!r}", file=sys.stderr)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,9 @@ namespace RLTrader
 {
     public static class AdviceCheck
     {
+        // Milliseconds for a question that was given up to end.
+        private const int MostWait = 5000;
+
         /// <summary>Bundle, bars, milliseconds between decisions and output: of each decision the logits, the mask,
         /// the advice, confidence, freshness, bare action, action and the milliseconds that it took.</summary>
         public static int Run(string folder, string input, string pause, string output)
@@ -36,7 +39,12 @@ namespace RLTrader
                     Thread.Sleep(wait);
                 }
             Console.WriteLine(policy.Client.Asked + " " + policy.Client.Failed);
-            return 0;
+            // A runtime that ends while one of its threads waits for an answer may abort.
+            policy.Dispose();
+            for (int waited = 0; policy.Client.Busy && waited < MostWait; waited += 10) Thread.Sleep(10);
+            if (!policy.Client.Busy) return 0;
+            Console.Error.WriteLine("the question under way could not be given up");
+            return 1;
         }
     }
 }

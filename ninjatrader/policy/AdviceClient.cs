@@ -17,12 +17,14 @@ namespace RLTrader
     }
 
     /// <summary>One question at a time, in a thread of the pool; no method waits.</summary>
-    public sealed class AdviceClient
+    public sealed class AdviceClient : IDisposable
     {
         private const int MostBytes = 64 * 1024;
         private readonly string address;
         private readonly int deadline;
         private volatile LiveAdvice newest;
+        private volatile HttpWebRequest underWay;
+        private volatile bool disposed;
         private int busy;
 
         /// <param name="address">Of the service, on this machine only.</param>
@@ -46,10 +48,18 @@ namespace RLTrader
         /// <summary>Questions that were asked, and those that got no usable answer in time.</summary>
         public int Asked, Failed;
 
-        /// <summary>Ask in the background; false where a question is under way.</summary>
+        /// <summary>Give up the question under way, and ask no more.</summary>
+        public void Dispose()
+        {
+            disposed = true;
+            HttpWebRequest request = underWay;
+            if (request != null) request.Abort();
+        }
+
+        /// <summary>Ask in the background; false where a question is under way, and after Dispose.</summary>
         public bool Ask(long minute, string question)
         {
-            if (Interlocked.CompareExchange(ref busy, 1, 0) != 0) return false;
+            if (disposed || Interlocked.CompareExchange(ref busy, 1, 0) != 0) return false;
             Interlocked.Increment(ref Asked);
             ThreadPool.QueueUserWorkItem(unused =>
             {
@@ -73,6 +83,8 @@ namespace RLTrader
             request.ServicePoint.Expect100Continue = false;
             byte[] body = Encoding.UTF8.GetBytes(question);
             request.ContentLength = body.Length;
+            underWay = request;
+            if (disposed) throw new ObjectDisposedException("AdviceClient");
             // Reading in pieces could go on beyond the deadline; the timer ends it.
             using (new Timer(unused => request.Abort(), null, deadline, Timeout.Infinite))
             {

@@ -14,7 +14,7 @@ namespace RLTrader
     }
 
     /// <summary>The policy of a bundle whose manifest holds fusion settings.</summary>
-    public sealed class AdvisedPolicy : IPolicy, IWatchesBars
+    public sealed class AdvisedPolicy : IPolicy, IWatchesBars, IDisposable
     {
         public const string DefaultAddress = "http://127.0.0.1:8711/ask";
 
@@ -72,6 +72,9 @@ namespace RLTrader
         public long GivenMinute { get; private set; }
 
         public AdviceClient Client { get { return client; } }
+
+        /// <summary>Give up the question under way, and ask no more.</summary>
+        public void Dispose() { client.Dispose(); }
 
         public void Bar(DateTime openUtc, double high, double low, double close, double[] features)
         {

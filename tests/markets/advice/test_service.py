@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from markets.advice.answers import Advice
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.service import AdviceService, LiveQuestion, ask_rules, view_of
@@ -118,3 +123,59 @@ def test_a_position_that_is_none_is_refused(address: str, view: MarketView) -> N
     code, body = post(address, json.dumps({**message(view, 400), "position": [1, 2]}).encode())
     assert code == 400
     assert b"position" in body
+
+
+def test_who_no_longer_waits_is_passed_over(
+    view: MarketView, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A strategy that gave up within its question, or before the answer, leaves no traceback."""
+    asked, gone = threading.Event(), threading.Event()
+
+    def ask(view: MarketView) -> Advice | None:
+        asked.set()
+        assert gone.wait(10)
+        return ask_rules(view)
+
+    body = json.dumps(message(view, 400)).encode()
+    with serving(ask) as service:
+        give_up(service, body, body[:100])
+        give_up(service, body, body)
+        assert asked.wait(10)
+        gone.set()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_fault_of_the_service_is_told_in_a_line(
+    view: MarketView, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def ask(view: MarketView) -> Advice | None:
+        raise RuntimeError("planted")
+
+    body = json.dumps(message(view, 400)).encode()
+    with serving(ask) as service:
+        give_up(service, body, body)
+    error = capfd.readouterr().err
+    assert error == "a question could not be answered: RuntimeError('planted')\n"
+
+
+def give_up(service: AdviceService, body: bytes, sent: bytes) -> None:
+    """Send a part of a question, and reset the connection."""
+    with socket.create_connection(("127.0.0.1", service.server_port)) as client:
+        # Zero seconds to linger: the close is a reset.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(f"POST /ask HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n".encode() + sent)
+        time.sleep(0.1)  # for the service to accept it
+
+
+@contextmanager
+def serving(ask: Callable[[MarketView], Advice | None]) -> Iterator[AdviceService]:
+    """Run a service; leave when each question has ended."""
+    with AdviceService(ask, 0) as service:
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        yield service
+        service.shutdown()
+        thread.join()
+        for other in threading.enumerate():
+            if "process_request" in other.name:
+                other.join()
