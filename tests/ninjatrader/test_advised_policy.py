@@ -153,7 +153,7 @@ def test_a_slow_service_never_holds_a_bar_up(checker: Path, bundle: Path) -> Non
         return ask_rules(view)
 
     with serving(ask) as address:
-        found, asked, _ = decide(checker, bundle, address, pause=0)
+        found, asked, _ = decide(checker, bundle, address, pause=1)
         ended.set()  # the question was given up when the program ended, or the program says not
     assert asked == 1  # and no second while it is under way
     assert (found.fresh == 0).all()
