@@ -11,3 +11,4 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one process compiled, another need not: tests start children, and run twice.
 _COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

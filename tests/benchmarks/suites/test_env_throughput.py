@@ -76,6 +76,7 @@ def test_the_report(tmp_path: Path) -> None:
     assert "1,800 bars of 4 days" in text
 
 
+@pytest.mark.slow
 def test_without_the_reference(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     run("--no-legacy", "--json", str(out))
@@ -117,6 +118,7 @@ def test_actions_are_valid_and_random(params: EnvParams) -> None:
     assert (np.bincount(actions[flat], minlength=3) > 250).all()
 
 
+@pytest.mark.slow
 def test_the_forms_hand_out_the_same_observations(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 8)
     keys = jax.random.split(jax.random.key(1), (20, 2))

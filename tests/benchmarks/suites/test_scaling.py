@@ -142,6 +142,7 @@ def _cache(folder: Path) -> Iterator[None]:
         reset_cache()
 
 
+@pytest.mark.slow
 def test_compile_times_are_never_those_of_a_look_up(params: EnvParams, tmp_path: Path) -> None:
     with _cache(tmp_path):
         (row,) = compile_times(params, (4,), (2,))

@@ -257,6 +257,7 @@ def test_five_values_for_older_trainers(world: MakeWorld) -> None:
     assert obs.shape == (27,)
 
 
+@pytest.mark.slow
 def test_rejax_ppo_trains_on_it(small_market: Callable[..., Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what rejax imports uses deprecated names of JAX

@@ -81,6 +81,7 @@ def test_a_run_leaves_what_it_says(whole: Path) -> None:
     assert list((whole / "tensorboard" / "agent-1").glob("events*"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(whole: Path, tmp_path: Path) -> None:
     runs.start(PLAN, tmp_path)
     assert not runs.go_on(PLAN, tmp_path, stop=lambda: True)  # after one call
