@@ -124,6 +124,14 @@ class Reference:
         returns.mean, returns.var = np.float64(state.return_mean), np.float64(state.return_var)
         returns.count = state.seen
 
+    def move_weights(self, rng: np.random.Generator) -> None:
+        """Move every weight to the next float32, up or down as drawn."""
+        with torch.no_grad():
+            for parameter in self.model.policy.parameters():
+                towards = rng.choice([-np.inf, np.inf], size=parameter.shape)
+                moved = torch.nextafter(parameter, torch.as_tensor(towards, dtype=torch.float32))
+                parameter.copy_(moved)
+
     def decide(self, logits: Array, masks: Array) -> Array:
         """Return the deterministic action of each row, int64 (M,); the weights are lost."""
         policy = self.model.policy

@@ -1,0 +1,39 @@
+"""Seeds in which rounding is magnified are told by the reference alone, and passed over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parity.learner.cases import LearnerCase, learner_cases
+from parity.learner.port import make_params, run_port
+from parity.learner.reference import Reference
+from parity.learner.rounding import STEADY, rounding_share
+from parity.learner.suite import LearnerRun
+
+
+def test_weights_move_by_one_rounding_each() -> None:
+    case = learner_cases(0)[0]
+    one, other = Reference(case), Reference(case)
+    other.move_weights(np.random.default_rng(0))
+    moved = other._weights()
+    for name, weights in one.weights.items():
+        spacing = np.spacing(np.abs(weights))
+        steps = (moved[name].astype(np.float64) - weights) / spacing
+        assert set(np.unique(np.abs(steps))) <= {0.5, 1.0}  # half a spacing below a power of two
+        if weights.size > 50:
+            assert (steps > 0).any()
+            assert (steps < 0).any()
+
+
+def test_a_seed_that_magnifies_rounding_is_passed_over() -> None:
+    """An honest port was beyond its limit of log probabilities there."""
+    case = learner_cases(4)[1]
+    params = make_params(case)
+
+    def share(case: LearnerCase) -> float:
+        draws = run_port(case, Reference(case).weights, params).draws
+        return rounding_share(case, lambda: Reference(case), Reference(case).learn(draws), draws)
+
+    found = LearnerRun(case).case
+    assert found.settings.seed > case.settings.seed
+    assert share(found) <= STEADY < share(case)
