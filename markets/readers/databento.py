@@ -1,7 +1,7 @@
-"""Databento's OHLCV CSV: ``ts_event,rtype,publisher_id,instrument_id,open..volume[,symbol]``.
+"""Databento's OHLCV bars: ``ts_event,rtype,publisher_id,instrument_id,open..volume[,symbol]``.
 
 ``ts_event`` is the bar's open in UTC, in nanoseconds or ISO 8601. Prices are decimal, or whole
-numbers of 1e-9 points. A minute without a trade has no row.
+numbers of 1e-9 points. A minute without a trade has no row. DBN comes here as CSV, see ``dbn``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         names,
         ["ts_event", *COLUMNS],
         head.source,
-        f"a Databento file of bars needs ts_event, {', '.join(COLUMNS)}",
+        f"a Databento file of bars needs ts_event, {', '.join(COLUMNS)}; download the schema ohlcv-1m",
     )
     optional = [name for name in ("rtype", "instrument_id", "symbol") if name in names]
     raw = parse(path, head, names, ["ts_event", *optional, *COLUMNS])
@@ -69,7 +69,11 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     A symbol decides where there is one: a continuous symbol such as ES.c.0 has another instrument id
     after each roll, and is still one series.
     """
-    keys = [name for name in ("symbol", "instrument_id") if name in raw.table.column_names]
+    keys = [
+        name
+        for name in ("symbol", "instrument_id")
+        if name in raw.table.column_names and raw.distinct(name, limit=1)
+    ]
     if not keys:
         return raw
     for key in keys if wanted is not None else ():

@@ -1,6 +1,6 @@
 """Text files: open, look at the head, parse the body with Arrow, and find the line of a row.
 
-Compressed text (.gz, .zst, .bz2) is read as it is.
+Compressed text (.gz, .zst, .bz2) is read as it is, and Databento's DBN as the CSV that it stands for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from foundation.errors import InputError
+from markets.readers.dbn import dbn_to_csv, is_dbn
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16
@@ -87,6 +88,22 @@ def read_bytes(path: Path, count: int | None = None) -> bytes:
     return data
 
 
+def read_text(path: Path, count: int | None = None) -> bytes:
+    """Return what :func:`read_bytes` does, or, where that is DBN, the CSV text that it stands for.
+
+    Raises:
+        InputError: as there, or the DBN cannot be read.
+    """
+    data = read_bytes(path, count)
+    if not is_dbn(data):
+        return data
+    head = b""
+    if count is not None:
+        head = dbn_to_csv(data, path.name, most=MOST_BYTES, whole=False)
+    # A list of symbols may be longer than a head.
+    return head or dbn_to_csv(read_bytes(path), path.name, most=MOST_BYTES)
+
+
 def _read_zip(path: Path, most: int) -> bytes:
     with zipfile.ZipFile(path) as archive:
         members = [item for item in archive.infolist() if not item.is_dir()]
@@ -109,7 +126,7 @@ def look(path: Path) -> Head:
     Raises:
         InputError: the file is empty, or is not text.
     """
-    data = read_bytes(path, HEAD_BYTES)
+    data = read_text(path, HEAD_BYTES)
     source = path.name
     _require_text(data, source)
     try:
@@ -126,10 +143,6 @@ def _require_text(data: bytes, source: str) -> None:
     """Refuse what is no UTF-8 text with LF or CRLF, by what it is."""
     if data[:2] == b"PK":
         raise InputError(f"{source} is a zip or Excel file; unpack it, or save the sheet as CSV")
-    if data[:3] == b"DBN":
-        raise InputError(
-            f"{source} is Databento's binary form (DBN); write CSV, with DBNStore.to_csv or `dbn --csv`"
-        )
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError(f"{source} is UTF-16 text; save it as UTF-8")
     if b"\0" in data:
@@ -140,7 +153,7 @@ def _require_text(data: bytes, source: str) -> None:
 
 def second_header_lines(path: Path, head: Head, count: int = 2) -> list[list[str]]:
     """Return the lower-case fields of the lines that follow the head."""
-    text = read_bytes(path, HEAD_BYTES).decode("utf-8-sig", errors="ignore")
+    text = read_text(path, HEAD_BYTES).decode("utf-8-sig", errors="ignore")
     lines = text.split("\n")[head.number : head.number + count]
     return [
         [field.lower() for field in fields_of(line, head.source, head.number + offset)]
@@ -174,7 +187,7 @@ def parse(
     Raises:
         InputError: a line has too few or too many fields, or there is no line beside the header.
     """
-    data = read_bytes(path)
+    data = read_text(path)
     lines_before = (head.number if header else head.number - 1) + skip
     _require_line_ends(data, head.source)
     start = 0
@@ -195,7 +208,7 @@ def parse(
     _require_every_line(data, start, len(table), lines_before, head.source)
     if not len(table):
         raise InputError(f"{head.source} holds a header and no bars; give a file with at least one bar")
-    return RawTable(table, head.source, partial(_line_of_row, data, lines_before))
+    return RawTable(table, head.source, partial(_place_of_row, path, data, lines_before))
 
 
 def _arrow_buffer(data: bytes | memoryview) -> pa.Buffer:
@@ -258,8 +271,10 @@ def _explain(
     return InputError(f"{source} cannot be read as CSV ({reason}); save it again as CSV in UTF-8")
 
 
-def _line_of_row(data: bytes, lines_before: int, row: int) -> str:
+def _place_of_row(path: Path, data: bytes, lines_before: int, row: int) -> str:
     """Return words for a row of the table; the parser skips empty lines, so they are counted here."""
+    if is_dbn(read_bytes(path, 4)):
+        return f"record {row + 1}"
     number = -1
     for line_number, line in enumerate(data.split(b"\n")[lines_before:], start=lines_before + 1):
         number += bool(line.rstrip(b"\r"))

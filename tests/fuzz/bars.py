@@ -21,8 +21,11 @@ from markets.writers import write_bars
 from rltrader.__main__ import app
 from tests.fuzz.fuzz import Kind
 from tests.fuzz.mutations import damage_bytes, damage_text
+from tests.markets.readers.dbn_files import dbn_file
 
 ROWS = 60
+RECORD_BYTES = 56
+"""A bar in DBN."""
 Check = Callable[[Path, bytes], str | None]
 
 
@@ -62,6 +65,14 @@ def databento() -> bytes:
         for at, row in rows
     )
     return (head + text).encode()
+
+
+def every_record(path: Path, good: bytes) -> str | None:
+    """Say where rows and records of a DBN file differ in number; its head tells its own length."""
+    data = path.read_bytes()
+    records, rest = divmod(len(data) - 8 - int.from_bytes(data[4:8], "little"), RECORD_BYTES)
+    rows = len(read_frame(path))
+    return None if rows == records and not rest else f"{records} records, and {rows} were read"
 
 
 def processed() -> bytes:
@@ -183,6 +194,10 @@ def kinds() -> list[Kind]:
             damage_text,
             check_command,
             every_row(True, ",", factor=1e9),
+        ),
+        Kind(
+            *("dbn", dbn_file(few_bars(), {4916: "ESH5"}), "bars.dbn", damage_bytes, check_command),
+            every_record,
         ),
         Kind("processed", processed(), "bars.csv", damage_text, check_command, every_row(True, ",")),
         Kind(

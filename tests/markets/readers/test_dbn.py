@@ -1,0 +1,144 @@
+"""Databento's binary form, written and read by its own library: the same bars as the CSV's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import databento_dbn as dbn
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from markets import Bars, InputError
+from markets.readers import detect_format, read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+from tests.fuzz.bars import databento, few_bars
+from tests.markets.readers.dbn_files import dbn_file, metadata, records
+
+ESH5 = {4916: "ESH5"}
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=3, seed=11, start="2025-01-13")
+
+
+@pytest.fixture(scope="module")
+def few(bars: Bars) -> Bars:
+    return bars.select(np.arange(len(bars)) < 20)
+
+
+def refusal(path: Path, data: bytes, **options: str) -> str:
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        read_bars(path, "ES", **options)  # type: ignore[arg-type]
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_bars_have_the_digest_of_the_csv(bars: Bars, tmp_path: Path, compression: str | None) -> None:
+    path = tmp_path / "glbx-mdp3.ohlcv-1m.dbn"
+    data = dbn_file(bars, ESH5)
+    if compression:
+        path = path.with_suffix(".dbn.zst")
+        with pa.CompressedOutputStream(str(path), compression) as stream:
+            stream.write(data)
+    else:
+        path.write_bytes(data)
+    assert detect_format(path) == "databento"
+    found = read_bars(path, "ES")
+    assert found.digest == bars.digest
+    assert read_frame(path).attrs["file"].contracts == ("ESH5",)
+    with pytest.raises(InputError, match=r"its column of symbols says .* pass --symbol ES"):
+        read_bars(path, "NQ")
+
+
+def test_the_librarys_own_csv_of_it_is_read_alike(few: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "bars.dbn"
+    path.write_bytes(dbn_file(few, ESH5))
+    for number, pretty in enumerate((False, True)):
+        text = tmp_path / f"bars-{number}.csv"
+        with text.open("wb") as file:
+            transcoder = dbn.Transcoder(
+                file, dbn.Encoding.CSV, dbn.Compression.NONE, pretty_px=pretty, pretty_ts=pretty
+            )
+            transcoder.write(path.read_bytes())
+            transcoder.finish()
+        assert read_frame(text).equals(read_frame(path))
+
+
+def test_one_of_several_instruments_is_asked_for(few: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "bars.dbn"
+    both = {4916: "ESH5", 5602: "ESM5"}
+    rows = zip(records(few), records(few, 5602), strict=True)
+    data = metadata(few, both) + b"".join(row for pair in rows for row in pair)
+    assert "holds 2 instruments, ESH5 (20 rows), ESM5 (20 rows); pick one" in refusal(path, data)
+    assert read_bars(path, "ES", instrument="ESM5").digest == few.digest
+    assert read_bars(path, "ES", instrument="4916").digest == few.digest
+
+
+def test_ids_that_the_file_maps_to_no_symbol_are_not_one_series(few: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "bars.dbn"
+    rows = [*records(few)[:10], *records(few, 5602)[10:]]
+    words = refusal(path, metadata(few, {}) + b"".join(rows))
+    assert "2 instrument ids that follow one another and never overlap" in words
+
+
+@pytest.mark.parametrize(
+    ("rtype", "schema", "words"),
+    [
+        (35, dbn.Schema.OHLCV_1D, "holds one-day records; download the schema ohlcv-1m alone"),
+        (34, dbn.Schema.OHLCV_1H, "holds one-hour records"),
+        (33, dbn.Schema.TRADES, "no column open, high, low, close, volume|cannot be read as DBN"),
+        (33, None, "cannot be read as DBN"),
+    ],
+)
+def test_other_schemas_are_refused(
+    few: Bars, tmp_path: Path, rtype: int, schema: dbn.Schema | None, words: str
+) -> None:
+    data = metadata(few, ESH5, schema) + b"".join(records(few, rtype=rtype))
+    said = refusal(tmp_path / "bars.dbn", data)
+    assert any(one in said for one in words.split("|")), said
+
+
+def test_a_file_that_is_cut_off_within_a_record_is_refused(few: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "bars.dbn"
+    data, size = dbn_file(few, ESH5), len(records(few)[0])
+    for cut in (*range(1, size, 7), len(data) - 5, len(data) - 100):
+        assert "ends within a record" in refusal(path, data[:-cut])
+    assert "holds a header and no bars" in refusal(path, metadata(few, ESH5))
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, 0xB9), (0, 0), (1, 0), (1, 32), (1, 19)])
+def test_no_record_is_lost_to_a_damaged_head(few: Bars, tmp_path: Path, place: int, value: int) -> None:
+    rows = records(few)
+    for number in (0, 7, 19):
+        damaged = bytearray(rows[number])
+        damaged[place] = value
+        data = b"".join([*rows[:number], bytes(damaged), *rows[number + 1 :]])
+        refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + data)
+
+
+def test_prices_that_are_not_there_are_missing(few: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "bars.dbn"
+    none = bytes(dbn.OHLCVMsg(33, 1, 4916, int(few.timestamps_ns[0]), *(dbn.UNDEF_PRICE,) * 4, 1))
+    path.write_bytes(metadata(few, ESH5) + none + b"".join(records(few)[1:]))
+    assert read_frame(path)["open"].isna().tolist() == [True, *[False] * 19]
+
+
+def test_without_the_library_it_says_what_to_do(
+    few: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "databento_dbn", None)
+    words = refusal(tmp_path / "bars.dbn", dbn_file(few, ESH5))
+    assert "write CSV, with DBNStore.to_csv or `dbn --csv`" in words
+
+
+def test_the_fuzzers_csv_is_the_same_market(tmp_path: Path) -> None:
+    text = tmp_path / "bars.csv"
+    text.write_bytes(databento())
+    path = tmp_path / "bars.dbn"
+    path.write_bytes(dbn_file(few_bars(), ESH5))
+    assert read_frame(path).equals(read_frame(text))
