@@ -96,9 +96,7 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
         "format": 1,
         "pair": pair.name,
         "runs": len(lines),
-        "alarms": [
-            {"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]
-        ],
+        "alarms": [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]],
         "at_most": _at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
         "seconds": round(sum(line["seconds"] for line in lines), 1),
         "settings": asdict(wanted),

@@ -129,14 +129,14 @@ def _final_observation(evidence: list[Evidence]) -> Answer:
         steps = arm.port
         if steps.restart is None:
             continue
+        ended = steps.ended
+        ends += int(ended.sum())
         for name, value in steps.obs.items():
             shown = steps.restart.obs.get(f"final {name}")
             if shown is None:
                 return Answer(
                     question, "note", f"the port's restart does not hand out the final {name}"
                 )
-            ended = steps.ended
-            ends += int(ended.sum())
             if ended.any() and _parted(arm, name, value[ended], shown[ended]):
                 return Answer(question, "different", f"the final {name} handed out is not the last one")
     return Answer(question, "same", f"handed out as it was at {ends:,} ends")

@@ -28,7 +28,7 @@ CORRELATED = 0.99
 """Rank correlation from which on a number of the port is made of the same draw as the reference's."""
 
 COARSE_ULPS = 8
-"""Units in the last place of the largest number by which an observation of a rounded state may differ."""
+"""Units in the last place of the largest number by which what is made of a rounded state may differ."""
 
 What = Literal["reset", "step"]
 

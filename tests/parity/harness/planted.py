@@ -22,8 +22,8 @@ class Planted:
     Attributes:
         pair: module of ``examples.pairs``.
         old, new: texts of gymnax's module.
-        label: "logic", "rounding" or "equivalent" (no fault at all; rounding must show, or need not), or a
-            question of the contract.
+        label: "logic", a question of the contract, or "rounding" or "equivalent" (no fault at all;
+            rounding must show, or need not).
         field: one that must be called wrong, none in particular if empty.
     """
 

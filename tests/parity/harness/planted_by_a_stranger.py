@@ -1,7 +1,7 @@
-"""Faults in gymnax's five classic environments, written by someone who knew their pages, not the harness.
+"""Faults in gymnax's five classic environments, written before it was known which would be found.
 
-Slips as they happen in a port: a limit that belongs to the other side, a clip left out, a constant wrong
-in the sixth digit, a number that outlives a restart, fields swapped, an end of the wrong kind.
+Slips as they happen in a port: a limit that belongs to the other side, a clip left out, a constant
+wrong in the sixth digit, a number that outlives a restart, fields swapped, an end of the wrong kind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LIMIT = "state.time >= params.max_steps_in_episode"
 
 CARTPOLE = [
     ("state.theta < -params.theta", "state.theta <= -params.theta", "logic", "terminated"),
-    ("state.x > params.x", "state.x >= params.x", "logic", "terminated"),
+    ("state.x > params.x", "state.x >= params.x", "logic", ""),
     ("return jnp.logical_or(done1, done2)", "return done1", "logic", "terminated"),
     (
         "return jnp.logical_or(done1, done2)",
@@ -114,7 +114,12 @@ MOUNTAIN_CAR = [
     ("goal_position: float = 0.5", "goal_position: float = 0.5000005", "logic", "terminated"),
     ("return done1\n", f"return done1 | ({LIMIT})\n", ENDS, "terminated"),
     ("done1 = (state.position", "done1 = (state.velocity < 9) * (state.position", "equivalent", ""),
-    ("return jnp.array([state.position, state.velocity])", "return jnp.array([state.velocity, state.position])", "logic", "obs"),
+    (
+        "return jnp.array([state.position, state.velocity])",
+        "return jnp.array([state.velocity, state.position])",
+        "logic",
+        "obs",
+    ),
     ("maxval=-0.4", "maxval=-0.4000004", DRAWS, ""),
     ("velocity=jnp.array(0.0), time=0", "velocity=jnp.array(1e-6), time=0", STARTS, ""),
     ("max_steps_in_episode: int = 200", "max_steps_in_episode: int = 201", "logic", "truncated"),
@@ -167,7 +172,12 @@ CONTINUOUS = [
 
 PENDULUM = [
     ("% (2 * jnp.pi)) - jnp.pi", "% 6.283180) - jnp.pi", "logic", "reward"),
-    ("return ((x + jnp.pi) % (2 * jnp.pi))", "return jnp.fmod(x + jnp.pi, 2 * jnp.pi)", "logic", "reward"),
+    (
+        "return ((x + jnp.pi) % (2 * jnp.pi))",
+        "return jnp.fmod(x + jnp.pi, 2 * jnp.pi)",
+        "logic",
+        "reward",
+    ),
     (
         "return ((x + jnp.pi) % (2 * jnp.pi)) - jnp.pi",
         "return jnp.arctan2(jnp.sin(x), jnp.cos(x))",
@@ -271,7 +281,12 @@ ACROBOT = [
         AGAIN,
         "",
     ),
-    ("lc1, lc2 = params.link_com_pos_1, params", "lc2, lc1 = params.link_com_pos_1, params", "equivalent", ""),
+    (
+        "lc1, lc2 = params.link_com_pos_1, params",
+        "lc2, lc1 = params.link_com_pos_1, params",
+        "equivalent",
+        "",
+    ),
 ]
 
 BY_A_STRANGER = [
