@@ -145,6 +145,49 @@ def mutate(at_least: float | None, out: Path, quiet: bool, **wanted: Any) -> Non
 
 
 @app.command()
+@click.argument("place", metavar="MODULE:PAIR")
+@click.option(
+    "--against",
+    type=click.Choice(["port", "reference", "pair"]),
+    default="port",
+    show_default=True,
+    help="A side that is compared with itself, or both as they are.",
+)
+@click.option("--runs", default=1_000, show_default=True, type=click.IntRange(1), help="In all.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the first run.")
+@click.option("--transitions", default=64, show_default=True, help="Steps of each run.")
+@click.option("--resets", default=1_000, show_default=True, help="Episodes begun in each.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Folder for alarms.json and alarms.jsonl.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def alarms(out: Path, quiet: bool, **wanted: Any) -> None:
+    """Compare what is the same with one seed after another; exit code 1: some run called it different.
+
+    A run that was cut off goes on where it was, if it is given the same folder.
+    """
+    from parity.command.alarms import Runs, count_alarms
+
+    with _progress(quiet) as tell:
+        result = count_alarms(Runs(**wanted), out, tell)
+    count = len(result["alarms"])
+    click.echo(
+        printable(
+            f"{result['pair']}: {count} of {result['runs']:,} runs alarmed (chance at most "
+            f"{result['at_most']:.2g} with 95% confidence; {result['seconds']:.0f} s)"
+        )
+    )
+    for one in result["alarms"]:
+        click.echo(printable(f"  seed {one['seed']}: {'; '.join(one['said'])}"))
+    if count:
+        raise SystemExit(1)
+
+
+@app.command()
 @click.argument("first", type=click.Path(path_type=Path), metavar="A.csv")
 @click.argument("second", type=click.Path(path_type=Path), metavar="B.csv")
 @click.option("--margin", required=True, help="Difference that counts as none: 0.5, or 5% of A's mean.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from parity.harness.fields import Domain
 from parity.harness.pair import Pair
 from parity.harness.sides.side import Steps, join_moments, join_steps, take_moments
 from parity.harness.spaces import Space
-from parity.harness.trees import Array, Fields, flatten, join, rows_of, take
+from parity.harness.trees import Array, Fields, cast, flatten, join, rows_of, take
 
 LANES = 16
 """Episodes that are played side by side."""
@@ -149,18 +150,43 @@ def _moments(steps: Steps) -> Any:
 
 
 def drawn(pair: Pair, base: Cases, count: int, seed: int) -> Cases:
-    """Return up to ``count`` cases: visited states with declared fields drawn anew, and drawn actions.
+    """Return up to ``count`` cases: visited states with declared fields drawn anew, and drawn actions;
+    half of them the pair's own, where it draws some itself.
 
     Where few of them are possible, more are drawn, up to :data:`ROUNDS` times as many.
     """
     rng = np.random.default_rng([seed, 2])
     actions = Actions(pair, rng)
-    parts: list[Cases] = []
+    parts: list[Cases] = [] if pair.draw is None else [_own(pair, base, -(-count // 2), rng)]
     for _ in range(ROUNDS):
         parts.append(_drawn_once(pair, base, count, rng, actions))
         if sum(len(part) for part in parts) >= count:
             break
     return concat(parts).rows(np.arange(min(sum(len(part) for part in parts), count)))
+
+
+def _own(pair: Pair, base: Cases, count: int, rng: np.random.Generator) -> Cases:
+    """Return the possible ones of ``count`` cases that the pair itself draws.
+
+    Raises:
+        InputError: they lack a field, or hold one in another form than visited states do.
+    """
+    assert pair.draw is not None
+    state, taken = pair.draw(rng, count)
+    action = flatten(taken, "action")
+    for what, own, others in (("state", state, base.state), ("action", action, base.action)):
+        if set(own) != set(others):
+            wanted, has = ", ".join(others), ", ".join(own)
+            raise InputError(f"{pair.name}: draw returns the {what} fields {has}; it has {wanted}")
+        for name, values in own.items():
+            values = np.asarray(values)
+            if len(values) != count or values.shape[1:] != others[name].shape[1:]:
+                raise InputError(
+                    f"{pair.name}: draw returns {name} of shape {values.shape} for {count} cases; it "
+                    f"must be {(count, *others[name].shape[1:])}"
+                )
+            own[name] = cast(name, values, others[name].dtype)
+    return possible(pair, Cases(state, action, np.full(count, "drawn")))
 
 
 def _drawn_once(
@@ -203,23 +229,26 @@ def possible(pair: Pair, cases: Cases) -> Cases:
     return cases.rows(np.flatnonzero(keep))
 
 
-def boundary(pair: Pair, known: Cases, code: Array, seed: int, pairs: int = 48) -> Cases | None:
-    """Return cases on both sides of where the reference's episodes end, by bisection between two
-    states.
+def boundary(
+    pair: Pair, known: Cases, code: Array, seed: int, code_of: CodeOf, pairs: int = 48
+) -> Cases | None:
+    """Return cases on both sides of where the reference begins to do something, such as to end an
+    episode, by bisection between two states.
 
     Args:
         pair: only its reference is driven, in double precision.
         known: cases that were stepped.
-        code: int (N,), 0 where the episode went on; other numbers for each way to end.
+        code: int (N,), 0 where it did not do it; other numbers for each way to do it.
         seed: of the choice of states.
+        code_of: steps of the reference -> such a code of each.
         pairs: how many boundaries are looked for.
     """
     rng = np.random.default_rng([seed, 3])
     names = [name for name, domain in pair.state.items() if not domain.whole]
-    ends, goes = np.flatnonzero(code), np.flatnonzero(code == 0)
-    if not names or not len(ends) or not len(goes) or not pair.reference.can_write:
+    does, does_not = np.flatnonzero(code), np.flatnonzero(code == 0)
+    if not names or not len(does) or not len(does_not) or not pair.reference.can_write:
         return None
-    rows, others = rng.choice(ends, pairs), rng.choice(goes, pairs)
+    rows, others = rng.choice(does, pairs), rng.choice(does_not, pairs)
     far = known.rows(rows)
     start = {name: known.state[name][others].astype(np.float64) for name in names}
     end = {name: far.state[name].astype(np.float64) for name in names}
@@ -233,19 +262,19 @@ def boundary(pair: Pair, known: Cases, code: Array, seed: int, pairs: int = 48) 
             state[name] = np.clip(a + share.reshape(shape) * (b - a), domain.low, domain.high)
         return state
 
-    def ended(share: Array) -> Array:
+    def done(share: Array) -> Array:
         steps = pair.reference.transition(at(share), far.action, np.zeros(pairs, np.int64), double=True)
-        return steps.ended
+        return code_of(steps) != 0
 
     low, high = np.zeros(pairs), np.ones(pairs)
-    usable = ~ended(low) & ended(high)
+    usable = ~done(low) & done(high)
+    if not usable.any():
+        return None
     for _ in range(34):
         middle = (low + high) / 2
-        there = ended(middle)
+        there = done(middle)
         high, low = np.where(there, middle, high), np.where(there, low, middle)
     chosen = np.flatnonzero(usable)
-    if not len(chosen):
-        return None
     parts = []
     for offset in (0.0, *OFFSETS):
         share = np.clip(low[chosen] + offset, 0.0, 1.0)
@@ -253,6 +282,36 @@ def boundary(pair: Pair, known: Cases, code: Array, seed: int, pairs: int = 48) 
             Cases(at(share, chosen), take(far.action, chosen), np.full(len(chosen), "boundary"))
         )
     return possible(pair, concat(parts))
+
+
+CodeOf = Callable[[Steps], Array]
+"""Steps -> what was done in each, as a number; 0 for nothing."""
+
+
+def how_ended(steps: Steps) -> Array:
+    """Return the way in which each step ended an episode: int (N,), 0 where it did not."""
+    outcome = steps.outcome
+    return np.asarray(outcome["terminated"] + 2 * outcome["truncated"])
+
+
+def how_clipped(pair: Pair) -> CodeOf:
+    """Return the function that says which number a step left exactly at an end of its domain, or at a
+    value aimed at, as a clip does: int (N,), 0 for none."""
+    places = [
+        (name, value)
+        for name, domain in pair.state.items()
+        if not domain.whole
+        for value in dict.fromkeys((domain.low, domain.high, *domain.aims))
+    ]
+
+    def code_of(steps: Steps) -> Array:
+        code = np.zeros(len(steps.final), np.int64)
+        for number, (name, value) in enumerate(places, 1):
+            after = steps.state[name]
+            code[(after.reshape(len(after), -1) == value).any(axis=1)] = number
+        return code
+
+    return code_of
 
 
 def concat(parts: list[Cases]) -> Cases:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from foundation.errors import InputError
 from parity.harness.fields import Domain, Rule
 from parity.harness.sides.adapters import (
@@ -20,6 +22,10 @@ from parity.harness.trees import Array, Fields
 
 Where = Callable[[Fields, Fields, Fields], Array]
 """(state before, action, reference's fields after), each of N rows -> bool (N,)."""
+
+
+Draw = Callable[[np.random.Generator, int], tuple[Fields, Any]]
+"""(generator, count) -> fields of a state, (count, ...) each, and as many actions."""
 
 
 class Reference:
@@ -78,6 +84,8 @@ class Pair:
         legal: (state fields, actions) of N rows -> which actions are legal there; all by default.
         branches: by name, what must have been seen at least once: as :data:`Where`.
         accepted: known differences.
+        draw: (generator, count) -> state fields and actions of ``count`` cases of one's own, for states
+            that hang together too closely for domains; half of the drawn cases are these.
         policy: (generator, observation, state) of N lanes -> actions; draws from the action space, in
             stretches of the same, by default.
     """
@@ -92,6 +100,7 @@ class Pair:
     legal: Callable[[Fields, Fields], Array] | None = None
     branches: Mapping[str, Where] = field(default_factory=dict)
     accepted: tuple[Accepted, ...] = ()
+    draw: Draw | None = None
     policy: Callable[[Any, Fields, Fields], Any] | None = None
 
     def __post_init__(self) -> None:

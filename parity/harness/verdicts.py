@@ -80,14 +80,14 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
 
 
 def _flipped(evidence: Evidence) -> Array:
-    """Return where rounding put a flag on the other side of a threshold: how far numbers then are apart
-    says nothing of rounding."""
+    """Return where rounding put a flag, or may have put a number, on the other side of a threshold: how
+    far numbers then are apart says nothing of rounding."""
     flips = [
         (one.labels == ROUNDING) & (one.ulps == 0)
         for name, one in evidence.labels.items()
         if evidence.native.reference.fields[name].dtype.kind != "f"
     ]
-    return np.asarray(np.any(flips, axis=0) if flips else np.zeros(len(evidence.cases), bool))
+    return np.asarray(np.any([evidence.cases.source == "boundary", *flips], axis=0))
 
 
 def _verdict(one: FieldVerdict, at_ends: bool) -> str:

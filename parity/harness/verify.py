@@ -91,7 +91,7 @@ def verify(
         f"rounding by double precision, for {side}: {why}; the port's own sensitivity stands in"
         for side, why in judge.no_double.items()
     ]
-    if pair.reference.can_write and not pair.state:
+    if pair.reference.can_write and not pair.state and pair.draw is None:
         unchecked.append("states beyond those that episodes visit: no field has a domain (give state)")
     run, answers = None, list[Answer]()
     brief = stop_early and any(one.wrong(name).any() for one in evidence for name in one.labels)
@@ -124,6 +124,8 @@ def verify(
 
 
 PARTS = 7
+ENDS, CLIPS = 48, 24
+"""Boundaries that are looked for: where episodes end, and where a number comes to lie at an end."""
 
 
 def _ask(
@@ -174,13 +176,16 @@ def _generated(
         )
     evidence = [judge.step(drawn)]
     counts["drawn"] = len(drawn)
-    outcome = (evidence[0].double or evidence[0].native).reference.outcome
-    if judge.random & {"terminated", "truncated"}:
-        return evidence
-    about = make.boundary(pair, drawn, outcome["terminated"] + 2 * outcome["truncated"], seed)
-    if about is not None and len(about):
-        evidence.append(judge.step(about))
-        counts["boundary"] = len(about)
+    first = (evidence[0].double or evidence[0].native).reference
+    # Without double precision, nothing would say on which side of a clip rounding may put a number.
+    sought = [] if judge.no_double else [("clip", make.how_clipped(pair), CLIPS)]
+    if not judge.random & {"terminated", "truncated"}:
+        sought.insert(0, ("boundary", make.how_ended, ENDS))
+    for name, code_of, pairs in sought:
+        about = make.boundary(pair, drawn, code_of(first), seed, code_of, pairs)
+        if about is not None and len(about):
+            evidence.append(judge.step(about))
+            counts[name] = len(about)
     return evidence
 
 

@@ -207,7 +207,8 @@ def _begin(worlds: jax.Array, starts: jax.Array, params: EnvParams) -> EnvState:
     return jax.vmap(reset_at, in_axes=(0, None))(jax.vmap(number)(rows), params)
 
 
-def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: EnvParams) -> EnvState:
+def inject_fields(worlds: jax.Array, fields: dict[str, jax.Array], params: EnvParams) -> EnvState:
+    """Return the port's state of fields in common units, of one environment or of N."""
     first = params.market.first_bar[worlds]
     held = fields["position"] != 0
     rows = {name: fields[name] + first for name in ("step_idx", "episode_start")}
@@ -216,7 +217,8 @@ def _inject(worlds: jax.Array, fields: dict[str, jax.Array], params: EnvParams) 
     return state(**{**fields, **rows, "position_entry_step": entry, "market": worlds})
 
 
-def _read(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
+def read_fields(state: EnvState, params: EnvParams) -> dict[str, jax.Array]:
+    """Return the fields of the port's state in common units, of one environment or of N."""
     first = params.market.first_bar[state.market]
     held = state.position != 0
     return {
@@ -246,11 +248,11 @@ def _port(params: EnvParams) -> FunctionalSide:
     return FunctionalSide(
         params=params,
         begin=_begin,
-        inject=_inject,
+        inject=inject_fields,
         step=_step,
         observe=_observe,
         masks=_masks,
-        read=_read,
+        read=read_fields,
         form="batch_step, jitted in one lax.scan, parameters and market data as arguments, float32",
     )
 

@@ -121,7 +121,7 @@ def _again(side: Side, state: Fields, action: Fields) -> str:
 
 def _words(steps: Steps) -> str:
     def some(values: Any) -> str:
-        shown = np.unique(values)
+        shown = np.unique(values) + 0.0  # minus zero is zero
         return str(shown[0].item()) if len(shown) == 1 else f"{shown[0]:.4g} to {shown[-1]:.4g}"
 
     share = f"{steps.ended.mean():.0%} of episodes ended"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.harness.contract.forms import FORM_ULPS, form_distance
+from parity.harness.compare import default_rule, differ_in_double, discrete, narrower, spacing
+from parity.harness.contract.forms import FORM_ULPS
 from parity.harness.contract.samples import ALPHA, Comparison, compare_samples
 from parity.harness.findings import Answer
-from parity.harness.judge import Evidence, Judge
+from parity.harness.judge import Arm, Evidence, Judge
 from parity.harness.sides.side import Moments, join_moments, take_moments
-from parity.harness.trees import Fields
+from parity.harness.trees import Array, Fields
 
 FLIPPED = 0.05
 """Share of ends that two compiled forms may put on different sides of a threshold, by rounding."""
@@ -76,14 +77,15 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
     """Ask whether the step that restarts is the same step as the one that does not."""
     question = "restart only at an end"
     for one in evidence:
-        steps = one.native.port
+        arm = one.double or one.native
+        steps = arm.port
         if steps.restart is None:
             continue
         restart = {**steps.restart.state, **steps.restart.obs}
         ends = restart["final terminated"] | restart["final truncated"]
         going = ~steps.ended & ~ends
         for name, value in {**steps.state, **steps.obs}.items():
-            if going.any() and form_distance(value[going], restart[name][going]) > FORM_ULPS:
+            if going.any() and _parted(arm, name, value[going], restart[name][going]):
                 return Answer(
                     question, "different", f"{name} changes in a step that does not end the episode"
                 )
@@ -92,7 +94,7 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
             same = ends == steps.ended
             for flag in ("terminated", "truncated"):
                 same &= steps.outcome[flag] == restart[f"final {flag}"]
-            apart = same.any() and form_distance(value[same], other[same]) > FORM_ULPS
+            apart = same.any() and _parted(arm, name, value[same], other[same])
             flips = int((~same & (one.cases.source != "boundary")).sum())
             if apart or flips > FLIPPED * max(int((~going).sum()), 40):
                 text = f"{name} is another in the step that restarts than in the one that does not"
@@ -102,21 +104,39 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
     )
 
 
+def _parted(arm: Arm, name: str, a: Array, b: Array) -> bool:
+    """Say whether two compiled forms of the port's step, in the same cases (N, ...), part by more than
+    they round: of a number that is what larger ones left when they cancelled, by more than those do.
+    """
+    if discrete(a, b):
+        return not np.array_equal(a, b)
+    largest = np.zeros(a.shape[1:])
+    for values in (arm.port.fields[name], arm.state.get(name)):
+        if values is not None:
+            size = np.abs(values.astype(np.float64))
+            largest = np.maximum(largest, np.where(np.isfinite(size), size, 0.0).max(0, initial=0.0))
+    if narrower(a, b).itemsize == 8:
+        return bool(differ_in_double(default_rule(a, b), a, b, largest)[0].any())
+    allowed = FORM_ULPS * spacing(np.maximum(largest, 1e-3), narrower(a, b))
+    return bool((default_rule(a, b).apart(a, b) > allowed).any())
+
+
 def _final_observation(evidence: list[Evidence]) -> Answer:
     question = "final observation"
     ends = 0
     for one in evidence:
-        steps = one.native.port
+        arm = one.double or one.native
+        steps = arm.port
         if steps.restart is None:
             continue
+        ended = steps.ended
+        ends += int(ended.sum())
         for name, value in steps.obs.items():
             shown = steps.restart.obs.get(f"final {name}")
             if shown is None:
                 return Answer(
                     question, "note", f"the port's restart does not hand out the final {name}"
                 )
-            ended = steps.ended
-            ends += int(ended.sum())
-            if ended.any() and form_distance(value[ended], shown[ended]) > FORM_ULPS:
+            if ended.any() and _parted(arm, name, value[ended], shown[ended]):
                 return Answer(question, "different", f"the final {name} handed out is not the last one")
     return Answer(question, "same", f"handed out as it was at {ends:,} ends")

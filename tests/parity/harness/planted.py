@@ -22,20 +22,25 @@ class Planted:
     Attributes:
         pair: module of ``examples.pairs``.
         old, new: texts of gymnax's module.
-        label: "logic", "rounding" (no fault at all), or a question of the contract.
+        label: "logic", a question of the contract, or "rounding" or "equivalent" (no fault at all;
+            rounding must show, or need not).
+        field: one that must be called wrong, none in particular if empty.
     """
 
     pair: str
     old: str
     new: str
     label: str = "logic"
+    field: str = ""
 
     def __str__(self) -> str:
         return f"{self.pair}: {' '.join(self.new.split())[:60]}"
 
 
 MODULES = {
+    "acrobot": ("acrobot", "Acrobot"),
     "cartpole": ("cartpole", "CartPole"),
+    "mountain_car": ("mountain_car", "MountainCar"),
     "mountain_car_continuous": ("continuous_mountain_car", "ContinuousMountainCar"),
     "pendulum": ("pendulum", "Pendulum"),
 }

@@ -12,6 +12,7 @@ import pytest
 
 from parity import Pair, Report, verify
 from tests.parity.harness.planted import FAULTS, MODULES, Planted, with_fault
+from tests.parity.harness.planted_by_a_stranger import BY_A_STRANGER
 
 SOME = [Planted("mountain_car_continuous", "maxval=-0.4", "maxval=-0.41", "reset distribution")]
 
@@ -22,17 +23,19 @@ def shipped(name: str) -> Pair:
 
 
 def check(fault: Planted) -> None:
-    report: Report = verify(with_fault(shipped(fault.pair), fault), transitions=600)
+    brief = fault.label == "logic"  # the contract's questions are not what must answer
+    report: Report = verify(with_fault(shipped(fault.pair), fault), transitions=600, stop_early=brief)
     different = [one.question for one in report.answers if one.status == "different"]
     wrong = [one.name for one in report.fields if not one.passed]
-    if fault.label == "rounding":
+    if fault.label in ("rounding", "equivalent"):
         assert report.passed, str(report)
-        assert any(one.verdict == "rounding" for one in report.fields)
+        assert fault.label == "equivalent" or any(one.verdict == "rounding" for one in report.fields)
     elif fault.label == "logic":
         assert wrong, str(report)
         assert all(report.field(name).logic for name in wrong)
     else:
         assert fault.label in different, str(report)
+    assert not fault.field or fault.field in wrong, str(report)
 
 
 @pytest.mark.parametrize("fault", SOME, ids=str)
@@ -41,16 +44,19 @@ def test_some_faults_are_called_by_their_name(fault: Planted) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", [*FAULTS, *BY_A_STRANGER], ids=str)
 def test_every_fault_is_called_by_its_name(fault: Planted) -> None:
     check(fault)
 
 
-@pytest.mark.parametrize("name", ["cartpole", pytest.param("pendulum", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pendulum", "mountain_car", "acrobot")]
+
+
+@pytest.mark.parametrize("name", ["cartpole", *SLOW])
 def test_what_ships_is_the_same_but_for_rounding_and_what_is_accepted(name: str) -> None:
     report = verify(shipped(name), transitions=600)
     assert report.passed, str(report)
-    assert not report.unused
+    assert not report.unused or name == "acrobot"  # half a turn to the bit comes seldom
     assert not report.unchecked
 
 

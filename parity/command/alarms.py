@@ -1,0 +1,139 @@
+"""Count false alarms: a side of a pair is held against itself, with one seed after another.
+
+Each run is a line of JSON, written as soon as it is judged, so that what was cut off goes on where it
+was. All runs share one process, so that nothing is compiled twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from foundation.errors import InputError
+from foundation.files import json_digest, write_json
+from foundation.json_reading import Artifact, decode_json
+from parity.harness.output.certificate import environments
+from parity.harness.output.sources import sources
+from parity.harness.pair import Pair
+from parity.harness.places import load_pair
+from parity.harness.verify import verify
+
+LINES, NUMBERS = "alarms.jsonl", "alarms.json"
+LINE = Artifact("line of a count of false alarms", "remove the file to begin anew")
+Sides = Literal["port", "reference", "pair"]
+Progress = Callable[[str, int, int], None]
+"""(what was done last, runs judged, in all)."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How false alarms are counted.
+
+    Attributes:
+        place: "module:name" of the pair.
+        against: what is compared: "port" or "reference", with itself; "pair", both as they are, which
+            are known to be the same.
+        runs: how many, with seeds from ``seed`` on.
+        seed: of the first run.
+        transitions, resets: of each run.
+    """
+
+    place: str
+    against: Sides = "port"
+    runs: int = 1000
+    seed: int = 0
+    transitions: int = 64
+    resets: int = 1000
+
+
+def against_itself(pair: Pair, which: Sides) -> Pair:
+    """Return a pair of one side of a pair, twice; the pair itself for "pair"."""
+    if which == "pair":
+        return pair
+    side = getattr(pair, which)
+    return replace(pair, name=f"{pair.name}: {which} twice", reference=side, port=side, accepted=())
+
+
+def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Verify with every seed that has not been tried yet, and return what all of them came to.
+
+    Args:
+        wanted: what to run.
+        out: folder for alarms.jsonl and alarms.json; runs of the same kind that lie there count.
+        progress: called after every run.
+
+    Returns:
+        "runs", "alarms" (seeds with what was said), "at_most" (upper end of a 95% interval of the
+        chance of an alarm), "seconds", and the settings.
+
+    Raises:
+        InputError: the pair cannot be compared, or the folder holds runs of another kind.
+    """
+    shipped = load_pair(wanted.place)
+    pair = against_itself(shipped, wanted.against)
+    out.mkdir(parents=True, exist_ok=True)
+    run = _digest(wanted, shipped)
+    lines = _known(out / LINES, run)
+    done = {line["seed"] for line in lines}
+    seeds = range(wanted.seed, wanted.seed + wanted.runs)
+    with (out / LINES).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+        file.flush()
+        for seed in (one for one in seeds if one not in done):
+            began = time.perf_counter()
+            report = verify(pair, transitions=wanted.transitions, resets=wanted.resets, seed=seed)
+            line = {"run": run, "seed": seed, "alarm": report.differences}
+            lines.append({**line, "seconds": round(time.perf_counter() - began, 3)})
+            file.write(json.dumps(lines[-1]) + "\n")
+            file.flush()
+            if progress is not None:
+                progress(f"seed {seed}", len(lines), max(wanted.runs, len(lines)))
+    result = {
+        "format": 1,
+        "pair": pair.name,
+        "runs": len(lines),
+        "alarms": [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]],
+        "at_most": _at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
+        "seconds": round(sum(line["seconds"] for line in lines), 1),
+        "settings": asdict(wanted),
+    }
+    write_json(out / NUMBERS, result)
+    return result
+
+
+def _at_most(alarms: int, runs: int) -> float:
+    """Return the upper end of the 95% interval (Clopper and Pearson, one-sided) of a chance."""
+    from scipy.stats import beta
+
+    return 1.0 if alarms == runs else float(beta.ppf(0.95, alarms + 1, runs - alarms))
+
+
+def _digest(wanted: Runs, pair: Pair) -> str:
+    """Return what a line is about: the sides, their sources, and how large a run is."""
+    sides = sorted({*pair.reference.sources, *pair.port.sources, "parity.harness.verify"})
+    defined = sorted({*environments(pair.reference), *environments(pair.port)})
+    of_a_run = [wanted.place, wanted.against, wanted.transitions, wanted.resets]
+    return json_digest({"of": of_a_run, "sources": sources(sides, defined)})
+
+
+def _known(path: Path, run: str) -> list[dict[str, Any]]:
+    """Return the runs that were judged already; a last line that was cut off is dropped."""
+    if not path.exists():
+        return []
+    texts = path.read_text(encoding="utf-8").splitlines()
+    lines = []
+    for number, text in enumerate(texts, 1):
+        try:
+            lines.append(decode_json(text, dict[str, Any], LINE, where=f"{path}, line {number}"))
+        except InputError:
+            if number < len(texts):
+                raise
+    if any(line.get("run") != run for line in lines):
+        raise InputError(
+            f"{path} is of another pair, other code or other settings; give another --out, or remove it"
+        )
+    return lines
