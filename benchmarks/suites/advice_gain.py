@@ -9,8 +9,8 @@ as sure that nothing is to be done as that something is, one speaks of another s
 useless. Each comparison is a page with nulls; ``advice_gain.json`` holds all their numbers and a table
 of rules and weights.
 
-It takes an hour of two cores. What is there already, in both folders, is taken as it is, so the same
-command goes on where it was stopped.
+It takes a quarter of an hour of two cores, most of it training. What is there already, in both folders,
+is taken as it is, so the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def rules_and_weights(
     """Return what each rule brings at each weight over the bare policy and over the advisor alone."""
     policies = [policy for _, policy in agents]
     rows = []
-    for advisor in ("knows", "sure"):
+    for advisor in ("knows", "sure", "useless"):
         settings = [
             FusionSettings(rule=rule, weight=weight)
             for rule in ("weighted", "gated")
