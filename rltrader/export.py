@@ -64,10 +64,13 @@ def bundle(
 
     Exit code 2 means bad input.
     """
+    from foundation.errors import InputError
     from jax_port.export.bundle import export as write
     from jax_port.runs.find_policy import find_policy
     from jax_port.runs.lineage import SAME, in_words
 
+    if fusion is None and fusion_set:
+        raise InputError("--fusion-set is about a fusion; choose a rule with --fusion, or leave it out")
     console = report_console(stderr=True)
     with status(console, "exporting") as update:
         manifest = write(
@@ -80,4 +83,11 @@ def bundle(
     proof = in_words(manifest["certificate"])
     if proof != SAME:
         console.print(f"{proof}: parity of its training, and the manifest says so", style="yellow")
+    if manifest["trained_with_advice"] is not None:
+        said = manifest["trained_with_advice"]
+        console.print(
+            f"trained with the advice of {said['advisor']}, {said['model']}, as a prior: live it asks "
+            "the service at every bar (rltrader advise serve), and decides without where none comes",
+            style="yellow",
+        )
     say(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")

@@ -83,9 +83,9 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
     ``ParityCheck.exe golden BUNDLE bars.csv day.json`` then says on any machine whether its C# does the
     same. Exit code 2 means bad input.
     """
+    from jax_port.export.advised import load_network
     from jax_port.export.bundle import POLICY
     from jax_port.export.manifest import check_files, read_manifest
-    from jax_port.ppo.policy import load_policy
     from parity.export_chain.day import BARS, DAY, make_day
     from parity.export_chain.report import write_day
     from parity.export_chain.verify import bars_for
@@ -93,7 +93,7 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     market = bars_for(folder, manifest, _bars(folder, bars))
-    made = make_day(load_policy(folder / POLICY), market, date)
+    made = make_day(load_network(folder / POLICY)[0], market, date)
     write_day(to, market, made)
     say(f"{made['day']}: {len(made['features'])} bars; {to / BARS} and {to / DAY}")
 

@@ -29,11 +29,12 @@ from benchmarks.harness.reports import SCHEMA, LatencyReport
 from benchmarks.harness.rows import LatencyRow
 from foundation.errors import run_command
 from jax_port.export import torch_policy
+from jax_port.export.advised import load_network
 from jax_port.export.bundle import POLICY
 from jax_port.export.golden import GOLDEN
 from jax_port.export.manifest import read_manifest
 from jax_port.export.programs import PROGRAM
-from jax_port.ppo.policy import decide, load_policy
+from jax_port.ppo.policy import decide
 from markets import InputError
 from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
 from parity.export_chain.sides import load_sb3, onnx_session
@@ -89,7 +90,7 @@ def in_sb3(folder: Path) -> Decide:
 
 def in_jax(folder: Path) -> Decide:
     """Return the port's own decision, compiled."""
-    policy = load_policy(folder / POLICY)
+    policy, _ = load_network(folder / POLICY)
     program = jax.jit(decide, static_argnums=0)
     weights, scale, network = jax.tree.map(jnp.asarray, policy.params), policy.scale, policy.network
 

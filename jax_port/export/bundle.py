@@ -13,12 +13,13 @@ from foundation.files import atomic_folder, file_digest, write_json
 from foundation.provenance import versions
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
+from jax_port.export.advised import TRAINED_WITH, fusion_of, load_network
 from jax_port.export.golden import GOLDEN, make_golden
 from jax_port.export.layers import to_torch
 from jax_port.export.manifest import MANIFEST, contract_of, describe
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
-from jax_port.ppo.policy import Policy, load_policy
+from jax_port.ppo.policy import Policy
 from markets import InputError
 from markets.advice.fusion import FusionSettings
 
@@ -46,13 +47,20 @@ def export(
         symbol: contract to trade; by default that of the training data.
         tell: told the name of each file before it is written.
         fusion: how a live strategy fuses the policy with a service's advice; None for the bare policy.
+            A policy that was trained with a prior has its own.
 
     Raises:
-        InputError: the policy can't be read, fits no contract, the place is taken, or the fusion needs
-            what a live policy is not told.
+        InputError: the policy can't be read, fits no contract, was trained with advice as columns, the
+            place is taken, or the fusion needs what a live policy is not told.
     """
-    policy = load_policy(source)
+    policy, use = load_network(source)
     check_policy(policy)
+    if use is not None:
+        if fusion is not None:
+            raise InputError(
+                f"{source}: trained with advice as a prior, which is its fusion; leave --fusion out"
+            )
+        fusion = fusion_of(use, source)
     contract = contract_of(policy, symbol)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
@@ -64,6 +72,7 @@ def export(
                 "choose another, such as gated"
             )
         manifest["fusion"] = fusion.to_dict()
+    manifest[TRAINED_WITH] = None if use is None else use.to_dict()
     with atomic_folder(to) as made:
         for name, write in _writers(policy, manifest, source).items():
             tell(name)

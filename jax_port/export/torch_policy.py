@@ -6,6 +6,10 @@ A bundle carries a copy of this file, so that whoever takes it home needs no oth
     policy = load("bundle")
     actions, logits = policy(obs, masks)
 
+A policy that was trained with advice as a prior (``trained_with_advice`` in the manifest) takes it so:
+
+    actions, logits = policy.advised(obs, masks, prior_of("bundle", advice, confidence, ages))
+
 Observations come raw; the module normalises and clips them itself, unless the policy was trained on raw
 ones. Layers are named, and their
 names are those of ``policy.safetensors``, whose kernels are these weights transposed.
@@ -140,6 +144,11 @@ class TradingPolicy(nn.Module):
         logits = self.logits(obs)
         return self.choose(logits, masks), logits
 
+    def advised(self, obs: Tensor, masks: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`forward` does where advice adds ``prior`` (N, A) to the logits."""
+        logits = self.logits(obs) + prior
+        return self.choose(logits, masks), logits
+
     def stages(self, obs: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """Return every step of a decision by name, in order, for whoever looks for a difference."""
         seen = self.normalize(obs)
@@ -167,6 +176,31 @@ def from_manifest(manifest: Mapping[str, Any]) -> TradingPolicy:
         normalised=normalizer is not None,
         **formula,
     )
+
+
+def prior_of(folder: str | Path, advice: Tensor, confidence: Tensor, ages: Tensor) -> Tensor:
+    """Return what advice adds to the logits of a bundle that was trained with it, float32 (N, A).
+
+    Args:
+        folder: the bundle.
+        advice: float32 (N, 3), chances of hold, buy and sell.
+        confidence: float32 (N,).
+        ages: int (N,), minutes since the advice could first act: decision's bar less its bar less one;
+            -1 for no advice, which adds zero.
+    """
+    manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
+    fusion = manifest["fusion"]
+    weight, threshold, fade = (
+        torch.tensor(fusion[name], dtype=torch.float32) for name in ("weight", "threshold", "fade")
+    )
+    kept = torch.pow(1 - fade.double(), ages.double()).float()
+    counts = (ages >= 0) & (ages <= fusion["most_age"])
+    if fusion["rule"] == "gated":
+        counts &= confidence >= threshold
+    strength = torch.where(counts, weight.double() * kept.double(), 0.0)
+    rest = [0] * (len(manifest["actions"]) - 3)  # the actions on an open trade take hold's
+    log_advice = torch.log(0.97 * advice.double() + 0.01)[:, [0, 1, 2, *rest]]
+    return (strength[:, None] * log_advice).float()
 
 
 def load(folder: str | Path) -> TradingPolicy:

@@ -298,7 +298,8 @@ def _advice(path: Path, about: _Header, version: int, advised: bool) -> AdviceUs
     if not advised:
         raise InputError(
             f"{path}: trained with advice ({advice.advisor}, {advice.model}) as {advice.way}, and "
-            "decides nothing without; `rltrader evaluate --advice TABLE` plays it, and nothing else can"
+            "decides nothing without; `rltrader evaluate --advice TABLE` plays it, and `rltrader "
+            "export` takes one with a prior to a live strategy"
         )
     return advice
 

@@ -99,6 +99,9 @@ namespace RLTrader
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
             m.Proved = m.Certificate == "same";
             if (Json.Has(root, "fusion")) m.Fusion = FusionSettings.Of(Json.Get(root, "fusion"));
+            object trained = Json.Has(root, "trained_with_advice") ? Json.Get(root, "trained_with_advice") : null;
+            Require(trained == null || (Json.Text(trained, "as") == "prior" && m.Fusion != null), path,
+                "its policy was trained with advice, and its fusion is not there");
             m.PolicyDigest = Json.Text(Json.Get(root, "files"), "policy.safetensors");
             Require(Digest(Path.Combine(folder, "policy.safetensors")) == m.PolicyDigest, path,
                 "policy.safetensors is not the file it was written for");

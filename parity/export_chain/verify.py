@@ -14,13 +14,15 @@ from foundation.files import file_digest
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
+from jax_port.export.advised import TRAINED_WITH, fusion_of, load_network
 from jax_port.export.bundle import FILES, MODULE, POLICY
 from jax_port.export.layers import same_bits
 from jax_port.export.manifest import check_files, describe, read_manifest
 from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
-from jax_port.ppo.policy import Policy, load_policy
+from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
 from markets import SYMBOLS, Bars, Contract, InputError
+from markets.advice.by_bar import AdviceUse
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.comparison import Board
 from parity.export_chain.csharp import Checker, available, compile_checker, missing
@@ -90,6 +92,7 @@ class Chain:
         market: bars under the policy's rules.
         scratch: a folder for files.
         checker: the C# side; None where it isn't there.
+        use: how the policy was trained with advice; None for without. The policy here decides without.
     """
 
     board: Board
@@ -100,6 +103,7 @@ class Chain:
     market: PreparedMarket
     scratch: Path
     checker: Checker | None
+    use: AdviceUse | None = None
 
 
 ProveMore = Callable[[Chain], dict[str, Any] | None]
@@ -132,7 +136,7 @@ def verify(
     began, folder = time.perf_counter(), request.folder
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    policy = load_policy(folder / POLICY)
+    policy, use = load_network(folder / POLICY)
     check_policy(policy)
     contract = _contract(folder, manifest)
     bars = bars_for(folder, manifest, request.bars)
@@ -142,6 +146,7 @@ def verify(
     board = Board()
     on_progress("files and manifest")
     compare_files(board, folder, manifest, policy, contract)
+    compare_prior(board, manifest, use)
     compare_origin(
         lambda stage, expected, found: _equal(board, HOP, stage, expected, found),
         folder,
@@ -176,7 +181,7 @@ def verify(
         played = replay(board, running, policy, bars, market, request.episodes)
         on_progress("fusion")
         fusion = prove_fusion(
-            Chain(board, folder, manifest, policy, running, market, Path(scratch), checker)
+            Chain(board, folder, manifest, policy, running, market, Path(scratch), checker, use)
         )
         if rebuilt is not None:
             _note_rebuilt(board, rebuilt.different)
@@ -248,6 +253,15 @@ def compare_files(
         comparison.first = {"expected": "the same bits", "found": f"others in {', '.join(wrong[:4])}"}
     _equal(board, "JAX to SB3 to JAX", "activation", policy.spec.activation, back.spec.activation)
     _equal(board, "JAX to SB3 to JAX", "rules", policy.config, back.config)
+
+
+def compare_prior(board: Board, manifest: dict[str, Any], use: AdviceUse | None) -> None:
+    """Compare what the manifest says of advice in training with the policy, and the fusion with it."""
+    stated = None if use is None else use.to_dict()
+    _equal(board, "files", f"manifest: {TRAINED_WITH}", stated, manifest.get(TRAINED_WITH))
+    if use is not None:
+        own = fusion_of(use, "the policy").to_dict()
+        _equal(board, "files", "manifest: fusion is the prior", own, manifest.get("fusion"))
 
 
 def _equal(board: Board, hop: str, stage: str, expected: Any, actual: Any) -> None:

@@ -2,26 +2,37 @@
 
 Every exported file gives logits of episodes' observations; PyTorch's fusion takes those of PyTorch, of
 the program and of ONNX Runtime, C#'s those of C#. What comes out is held against the port's fusion of
-the port's logits.
+the port's logits. Where the fusion is the prior that a policy was trained with, each is also held
+against what the port adds to the logits in training.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from jax_port.data.advised_market import with_advice
+from jax_port.data.data_loader import stack
+from jax_port.envs.registry import phase_of
+from jax_port.export import torch_policy
 from jax_port.export.stages import in_float32
-from markets.advice.fusion import FusionSettings, Situation
+from jax_port.ppo.networks import masked_log_probs, mode
+from jax_port.ppo.prior import prior_at, shifted
+from markets.advice.by_bar import AdviceUse, by_bar
+from markets.advice.fusion import Fused, FusionSettings, Situation
 from parity.engine.compare import Tolerance
 from parity.export_chain import sides
 from parity.export_chain.comparison import EQUAL
-from parity.export_chain.observations import of_episodes
+from parity.export_chain.observations import Batch, of_episodes
 from parity.export_chain.verify import Chain
 from parity.fusion.cases import situations
 from parity.fusion.sides import Fuse, csharp_side, jax_side, torch_side
 from parity.fusion.verify import LIMIT
+from parity.learner.advice import drawn_answers
 
 OBSERVATIONS = 4096
 """Of episodes, each with advice that is drawn."""
@@ -49,11 +60,6 @@ def prove_fusion(chain: Chain) -> dict[str, Any] | None:
     if chain.checker is not None:
         fuses["C#"] = csharp_side(chain.checker.program, chain.scratch)
     _drawn(chain, settings, fuses)
-    batch = next(of_episodes(chain.policy, chain.market, OBSERVATIONS, seed=1))
-    drawn = situations(len(batch), batch.masks.shape[1], 7, settings)._replace(masks=batch.masks)
-    ours = in_float32(chain.policy, batch.obs, batch.masks)["action_head"]
-    expected = jax_side(drawn._replace(logits=ours), settings)
-    clear = _lead(expected.probabilities) >= NEAR_TIE
     files: dict[str, tuple[sides.Side, Fuse]] = {
         "PyTorch": (sides.pytorch(chain.folder, torch.float32), torch_side),
         "PyTorch program (.pt2)": (sides.program(chain.running), torch_side),
@@ -61,13 +67,21 @@ def prove_fusion(chain: Chain) -> dict[str, Any] | None:
     }
     if chain.checker is not None:
         files["C#"] = (chain.checker.side(chain.policy), fuses["C#"])
+    batch = next(of_episodes(chain.policy, chain.market, OBSERVATIONS, seed=1))
+    drawn = situations(len(batch), batch.masks.shape[1], 7, settings)._replace(masks=batch.masks)
+    ours = in_float32(chain.policy, batch.obs, batch.masks)["action_head"]
+    expected = jax_side(drawn._replace(logits=ours), settings)
+    told: tuple[Situation, Fused] | None = None
+    if chain.use is not None:
+        told = _with_prior(chain, chain.use, batch, ours)
+        _module(chain, batch, *told)
     for name, (side, fuse) in files.items():
         logits = np.asarray(side(batch.obs, batch.masks)["action_head"], np.float32)
-        made = fuse(drawn._replace(logits=logits), settings)
-        hop = f"fusion, {name}"
-        chain.board.at(hop, "probabilities", CHANCES).update(expected.probabilities, made.probabilities)
-        actions = np.where(clear, np.asarray(made.action), expected.action)
-        chain.board.at(hop, "action", EQUAL).update(expected.action, actions)
+        _compare(chain, f"fusion, {name}", expected, fuse(drawn._replace(logits=logits), settings))
+        if told is not None:
+            given, trained = told
+            made = fuse(given._replace(logits=logits), settings)
+            _compare(chain, f"fusion is the prior, {name}", trained, made)
     bare = np.where(batch.masks, ours, -np.inf).argmax(axis=1)
     return {
         "settings": settings.to_dict(),
@@ -91,6 +105,58 @@ def _drawn(chain: Chain, settings: FusionSettings, fuses: dict[str, Fuse]) -> No
         )
         chosen = np.where(clear, np.asarray(made.action), expected.action)
         chain.board.at(hop, "action", EQUAL).update(expected.action, chosen)
+
+
+def _compare(chain: Chain, hop: str, expected: Fused, made: Fused) -> None:
+    """Compare decisions on logits that are equal but for rounding."""
+    clear = _lead(expected.probabilities) >= NEAR_TIE
+    chain.board.at(hop, "probabilities", CHANCES).update(expected.probabilities, made.probabilities)
+    actions = np.where(clear, np.asarray(made.action), expected.action)
+    chain.board.at(hop, "action", EQUAL).update(expected.action, actions)
+
+
+def _bars(chain: Chain, count: int) -> NDArray[np.int64]:
+    """Return bars of the market that stand for those of observations, drawn, (N,)."""
+    return np.random.default_rng(5).integers(0, len(chain.market), count)
+
+
+def _with_prior(
+    chain: Chain, use: AdviceUse, batch: Batch, logits: NDArray[np.float32]
+) -> tuple[Situation, Fused]:
+    """Return decisions with drawn answers on drawn bars, and what training makes of them."""
+    laid, bars = drawn_answers(chain.market.timestamps_ns), _bars(chain, len(batch))
+    phase, config = phase_of(chain.policy.config), chain.policy.config
+    params = phase.make_params(stack([with_advice(chain.market, laid, use)]), config)
+    prior = prior_at(jnp.asarray(bars), phase.num_actions, params)
+    log_chances = masked_log_probs(shifted(jnp.asarray(logits), prior), jnp.asarray(batch.masks))
+    known = by_bar(laid, use.settings)
+    given = Situation(
+        logits,
+        batch.masks,
+        known.advice[bars],
+        known.confidence[bars],
+        known.fresh[bars],
+        np.zeros(len(bars), np.int32),
+        np.ones(len(bars), np.float32),
+    )
+    return given, Fused(np.exp(np.asarray(log_chances)), np.asarray(mode(log_chances)))
+
+
+def _module(chain: Chain, batch: Batch, given: Situation, expected: Fused) -> None:
+    """Compare what the bundle's own PyTorch module makes of a prior, from the ages of answers."""
+    laid, bars = drawn_answers(chain.market.timestamps_ns), _bars(chain, len(batch))
+    assert chain.use is not None
+    row = by_bar(laid, chain.use.settings).row[bars]
+    ages = np.where(row < 0, -1, laid.minute[bars] - laid.minute[np.maximum(row, 0)] - 1)
+    advice, confidence, masks = map(torch.tensor, (given.advice, given.confidence, batch.masks))
+    prior = torch_policy.prior_of(chain.folder, advice, confidence, torch.tensor(ages))
+    with torch.no_grad():
+        module = torch_policy.load(chain.folder)
+        action, logits = module.advised(torch.tensor(batch.obs), masks, prior)
+        forbidden = torch.full_like(logits, torch_policy.FORBIDDEN_LOGIT)
+        chances = torch.softmax(torch.where(masks, logits, forbidden), -1)
+    made = Fused(chances.numpy(), action.numpy())
+    _compare(chain, "fusion is the prior, PyTorch module", expected, made)
 
 
 def _lead(probabilities: Any) -> np.ndarray:

@@ -19,10 +19,11 @@ from jax_port.envs import env_phase2_jax as phase2
 from jax_port.envs.account import enter, find_exit
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import bar_at
+from jax_port.export.advised import load_network
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.stages import in_float64
-from jax_port.ppo.policy import Policy, load_policy
+from jax_port.ppo.policy import Policy
 from markets import Bars, Contract, InputError
 from markets.advice.fusion import FusionSettings, Situation, fuse
 from parity.live_replay.decision_log import LiveLog
@@ -61,7 +62,7 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract, FusionSet
     manifest = read_manifest(folder)
     fusion = FusionSettings.from_dict(manifest["fusion"]) if "fusion" in manifest else None
     path = folder / POLICY
-    policy = load_policy(path)
+    policy, _ = load_network(path)
     digest = file_digest(path)
     if digest != manifest["files"].get(POLICY):
         raise InputError(f"{path}: not the file that {MANIFEST} was written for; copy the bundle again")

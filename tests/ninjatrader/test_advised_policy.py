@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -185,6 +186,20 @@ def test_no_service_is_the_bare_policy(checker: Path, bundle: Path) -> None:
     found, asked, failed = decide(checker, bundle, "http://127.0.0.1:9/ask")
     assert (found.action == found.bare).all()
     assert failed >= asked - 1 > 0
+
+
+@pytest.mark.parametrize("trained", [{"as": "prior"}, {"as": "columns"}])
+def test_a_policy_that_lacks_the_advice_of_its_training_is_refused(
+    checker: Path, bundle: Path, tmp_path: Path, trained: dict[str, str]
+) -> None:
+    shutil.copytree(bundle, tmp_path / "bundle")
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    if trained["as"] == "prior":
+        del manifest["fusion"]
+    manifest["trained_with_advice"] = trained
+    (tmp_path / "bundle" / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(AssertionError, match="trained with advice, and its fusion is not there"):
+        decide(checker, tmp_path / "bundle", "http://127.0.0.1:9/ask")
 
 
 def test_a_service_elsewhere_is_refused(checker: Path, bundle: Path) -> None:

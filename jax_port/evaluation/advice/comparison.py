@@ -109,6 +109,12 @@ def make_arms(settings: FusionSettings, null_seeds: int = LEAST_SEEDS) -> list[A
         Arm(f"{settings.rule}, {words}", SETTING, replace(settings, **change))
         for words, change in _changes(settings).items()
     ]
+    # Whatever the judged rule, each of the veto's two reasons is judged on its own.
+    veto = replace(settings, rule="veto")
+    arms += [
+        Arm("veto, after losses alone", SETTING, replace(veto, least_left=0.0)),
+        Arm("veto, near the floor alone", SETTING, replace(veto, most_losses=MOST_AGE)),
+    ]
     for null in ("shuffled", "random"):
         arms += [
             Arm(f"{null} advice, seed {seed}", NULL, settings, null, seed) for seed in range(null_seeds)
@@ -146,9 +152,6 @@ def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
     }
     if settings.rule == "gated":
         changes["no threshold"] = {"threshold": 0.0}
-    if settings.rule == "veto":
-        changes["no veto after losses"] = {"most_losses": MOST_AGE}
-        changes["no veto near the floor"] = {"least_left": 0.0}
     return changes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,8 +18,16 @@ from jax_port.export.importing import read_policy
 from jax_port.ppo.policy import Policy, save_policy
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from markets import Bars, EnvConfig
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.made_policy import make_policy
+
+PRIOR = AdviceUse(
+    "prior",
+    FusionSettings("gated", weight=2.0, threshold=0.3, fade=0.2, most_age=4),
+    *("rules", "rules", "", "", "never"),
+)
 
 
 @cache
@@ -51,6 +60,15 @@ def bundle(phase: int) -> Path:
     save_policy(source, made_policy(phase))
     export(source, scratch() / f"phase{phase}")
     return scratch() / f"phase{phase}"
+
+
+@cache
+def prior_bundle() -> Path:
+    """Return the bundle of a policy that was trained with advice as a prior; not to be changed."""
+    source = scratch() / "prior.safetensors"
+    save_policy(source, replace(made_policy(1), advice=PRIOR))
+    export(source, scratch() / "prior")
+    return scratch() / "prior"
 
 
 def trained_by_sb3(folder: Path, steps: int = 32, **normalizer: object) -> Path:

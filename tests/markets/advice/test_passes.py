@@ -62,17 +62,30 @@ def lines(out: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in out.glob("ranges/*.jsonl"))
 
 
-@pytest.mark.parametrize("honours", [True, False])
+@pytest.mark.parametrize(
+    ("honours", "times"),
+    [
+        (True, 3),
+        (False, 3),
+        pytest.param(True, 10, marks=pytest.mark.slow),
+        pytest.param(False, 10, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_at_any_moment_it_goes_on(
-    serve: Callable[..., Any], view_file: Path, bars_file: Path, tmp_path: Path, honours: bool
+    serve: Callable[..., Any],
+    view_file: Path,
+    bars_file: Path,
+    tmp_path: Path,
+    honours: bool,
+    times: int,
 ) -> None:
     pytest.importorskip("httpx")
     server = serve("brief", *(["honours"] if honours else []))
     out, draw, kills = tmp_path / "table", random.Random(1), 0
-    for _ in range(3):
+    for _ in range(times):
         before = lines(out)
         process = start(view_file, out, server.url)
-        wanted = before + draw.randrange(5, 40)
+        wanted = before + draw.randrange(2, 60 // times + 5)
         while process.poll() is None and lines(out) < wanted:
             time.sleep(0.002)
         time.sleep(draw.random() * 0.03)
@@ -80,7 +93,7 @@ def test_killed_at_any_moment_it_goes_on(
             process.send_signal(signal.SIGKILL)
             kills += 1
         process.wait()
-    assert kills
+    assert kills == times
     done = CliRunner().invoke(app, arguments(bars_file, out, server.url))
     assert done.exit_code == 0, done.output
     counts = server.counts()

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from jax_port.data.data_loader import prepare
+from jax_port.export.advised import load_network
+from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import read_manifest
 from markets import InputError
 from markets.advice.fusion import Fused, FusionSettings, Situation
 from parity.export_chain.comparison import Board
 from parity.export_chain.csharp import Checker, available, compile_checker
-from parity.export_chain.verify import Chain, prove_nothing_more
+from parity.export_chain.verify import Chain, compare_prior, prove_nothing_more
 from parity.fusion import bundle as proof
 from parity.fusion.bundle import prove_fusion
 from parity.fusion.sides import torch_side
-from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy
+from tests.jax_port.export.made_bundle import bars, bundle, config_of, made_policy, prior_bundle
 
 SETTINGS = FusionSettings("weighted", weight=2.0)
 
@@ -68,6 +70,43 @@ def test_a_planted_fault_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     prove_fusion(replace(made, checker=None))
     assert made.board.first_divergence("fusion alone, PyTorch") is not None
     assert made.board.first_divergence("fusion, ONNX Runtime") is not None
+
+
+def prior_chain(tmp_path: Path) -> Chain:
+    """Return the chain of a bundle that was trained with advice as a prior."""
+    folder = prior_bundle()
+    network, use = load_network(folder / POLICY)
+    made = replace(chain(tmp_path), folder=folder, running=folder, policy=network, use=use)
+    checker = None if made.checker is None else Checker(made.checker.program, folder, tmp_path)
+    return replace(made, manifest=read_manifest(folder), checker=checker)
+
+
+def test_a_prior_is_the_fusion_on_every_side(tmp_path: Path) -> None:
+    made = prior_chain(tmp_path)
+    compare_prior(made.board, made.manifest, made.use)
+    prove_fusion(made)
+    assert made.board.first_divergence() is None
+    hops = {one.hop for one in made.board.comparisons}
+    sides = {"PyTorch module", "PyTorch", "PyTorch program (.pt2)", "ONNX Runtime"}
+    assert {f"fusion is the prior, {side}" for side in sides} <= hops
+    assert not available() or "fusion is the prior, C#" in hops
+
+
+def test_another_prior_than_that_of_training_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = replace(prior_chain(tmp_path), checker=None)
+    right = proof.prior_at
+    monkeypatch.setattr(proof, "prior_at", lambda *given: 1.001 * right(*given))
+    prove_fusion(made)
+    for side in ("PyTorch module", "PyTorch", "ONNX Runtime"):
+        assert made.board.first_divergence(f"fusion is the prior, {side}") is not None
+        assert made.board.first_divergence(f"fusion, {side}") is None
+    other = {**made.manifest, "fusion": {**made.manifest["fusion"], "weight": 1.9}}
+    compare_prior(made.board, other, made.use)
+    found = made.board.first_divergence("files")
+    assert found is not None
+    assert "fusion is the prior" in found.sentence()
 
 
 def test_a_fusion_that_nobody_proves_is_a_divergence(tmp_path: Path) -> None:

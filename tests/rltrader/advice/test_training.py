@@ -92,10 +92,21 @@ def test_a_policy_trained_with_advice_plays_with_it_and_with_nothing_else(
     evaluation = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert evaluation["advice"]["trained_with"]["model"] == table.about.key.model
     assert "trained with advice" in (tmp_path / "out" / "report.html").read_text()
+    bundle = str(tmp_path / "bundle")
+    exported = run("export", policy, "--to", bundle)
+    if way == "prior":
+        assert exported.exit_code == 0, exported.output
+        assert "asks the service at every bar" in exported.output.replace("\n", " ")
+        few = ("--observations", "500", "--episodes", "2")
+        proved = run("export", "verify", bundle, *few, "--out", str(tmp_path / "proof"))
+        assert proved.exit_code == 0, proved.output
+        chain = json.loads((tmp_path / "proof" / "chain.json").read_text())
+        assert any(hop["hop"].startswith("fusion is the prior") for hop in chain["hops"])
+    else:
+        assert "takes four more numbers" in str(exported.exception)
     for words, refused in (
         ("decides nothing without", run("evaluate", policy, *rest, *out)),
         ("fused with nothing", run("evaluate", policy, *rest, *advice, "--fusion", "gated", *out)),
-        ("decides nothing without", run("export", policy, "--to", str(tmp_path / "bundle"))),
         (
             "decides nothing without",
             run("train", *data(folder), "--from-policy", policy, "--out", str(tmp_path / "r2"), *SMALL),

@@ -90,6 +90,15 @@ def test_every_rule_every_setting_and_the_nulls_are_arms() -> None:
     assert len(set(names)) == len(names)
     assert {arm.settings.rule for arm in arms if arm.settings} == set(RULES)
     assert sum(arm.kind == NULL for arm in arms) == 2 * LEAST_SEEDS
+    (judged,) = (arm.settings for arm in arms if arm.name == "gated")
+    changed = {
+        name
+        for arm in arms
+        if arm.settings is not None and arm.settings.rule in ("gated", "veto")
+        for name, value in vars(arm.settings).items()
+        if value != getattr(judged, name)
+    }
+    assert changed == set(vars(FusionSettings()))  # each setting's worth can be read off the page
 
 
 def test_a_policy_trained_with_advice_is_judged_against_itself_and_its_nulls() -> None:
