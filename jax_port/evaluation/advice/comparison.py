@@ -24,6 +24,7 @@ from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
 from jax_port.evaluation.metrics import daily
+from jax_port.evaluation.sheet.resampling import blocks
 from jax_port.ppo.policy import Policy
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import MOST_AGE, RULES, FusionSettings
@@ -228,20 +229,18 @@ def gain(played: Played, bare: Played, chosen: NDArray[np.bool_]) -> Gain:
     if not difference.any():
         return Gain(mean, 0.0, 0.0, 1.0)
     # Few blocks scatter too little, and say too surely what they say: Student's t, and its correction.
-    blocks = len(difference) / BLOCK_DAYS
-    error = float(block_means(difference).std()) * math.sqrt(blocks / (blocks - 1))
-    reach = float(stats.t.ppf(0.975, blocks - 1)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, blocks - 1))
+    count = len(difference) / BLOCK_DAYS
+    error = float(block_means(difference).std()) * math.sqrt(count / (count - 1))
+    reach = float(stats.t.ppf(0.975, count - 1)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, count - 1))
     return Gain(mean, mean - reach, mean + reach, p)
 
 
 def block_means(values: Floats, block: int = BLOCK_DAYS, seed: int = 0) -> Floats:
     """Return means of resamples of a series by circular blocks of neighbours: (RESAMPLES,)."""
     count = len(values)
-    rng = np.random.default_rng(seed)
-    begins = rng.integers(count, size=(RESAMPLES, -(-count // block)))
-    places = (begins[:, :, None] + np.arange(block)) % count
-    return np.asarray(values[places.reshape(RESAMPLES, -1)[:, :count]].mean(axis=1))
+    drawn = blocks(count, count, block, RESAMPLES, np.random.default_rng(seed))
+    return np.asarray(values[drawn].mean(axis=1))
 
 
 def holm(p: Sequence[float], others: int = 0) -> list[float]:
