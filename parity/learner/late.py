@@ -73,8 +73,9 @@ def late_state(
     """
     rng = np.random.default_rng([late.seed, 52])
     scale = 0.3 / np.sqrt(sum(value.size for value in weights.values()))
-    first = {name: _normal(rng, value.shape, scale) for name, value in weights.items()}
-    second = {name: _normal(rng, value.shape, scale) ** 2 + 1e-9 for name, value in weights.items()}
+    shapes = {name: weights[name].shape for name in sorted(weights)}  # whatever the order they come in
+    first = {name: _normal(rng, shape, scale) for name, shape in shapes.items()}
+    second = {name: _normal(rng, shape, scale) ** 2 + 1e-9 for name, shape in shapes.items()}
     for name in weights:
         if name.rpartition(".")[0] in frozen:
             first[name], second[name] = first[name] * 0, second[name] * 0
