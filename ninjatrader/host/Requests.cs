@@ -202,6 +202,17 @@ namespace RLTrader.Host
                     Wrong("orders are left after someone else has turned the account");
         }
 
+        // Whatever the user has made of them, these are the strategy's.
+        private void LookAtSettings(ScriptedStrategy strategy)
+        {
+            if (strategy.RealtimeErrorHandling != RealtimeErrorHandling.StopCancelClose
+                || strategy.ConnectionLossHandling != ConnectionLossHandling.KeepRunning
+                || strategy.StopTargetHandling != StopTargetHandling.ByStrategyPosition
+                || strategy.Calculate != Calculate.OnBarClose || strategy.EntriesPerDirection != 1
+                || !strategy.IsExitOnSessionCloseStrategy)
+                Wrong("a setting is the user's that has to be the strategy's");
+        }
+
         // What is unkind for a while, and then over.
         private static bool Passes(Event what)
         {
@@ -214,6 +225,7 @@ namespace RLTrader.Host
                 case Event.Quiet:
                 case Event.Jump:
                 case Event.BadBar:
+                case Event.Swing:
                 case Event.BadSound:
                 case Event.PartialEntry:
                 case Event.PartialStop:
