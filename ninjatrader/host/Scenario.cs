@@ -123,7 +123,7 @@ namespace RLTrader.Host
             if (HoldsAtStart && FlattenOnStart && chance.OneIn(2)) // it ends while it flattens, which came to nothing
             {
                 Add(Event.LoseFlatten, 0, 2);
-                Add(Event.Disable, chance.Between(1000, 18000), 1);
+                Add(Event.Disable, chance.OneIn(2) ? chance.Between(1, 3000) : chance.Between(3000, 18000), 1);
             }
             if (chance.OneIn(12)) // it ends without a connection
             {
@@ -168,6 +168,7 @@ namespace RLTrader.Host
             if (what == Event.LoseExecution) amount = chance.Between(1, 2); // 2: of an order that closes
             if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
+            if (what == Event.Foreign && chance.OneIn(3)) amount *= 4; // which turns the account
             if (what == Event.Jump) amount *= chance.Between(4, 40);
             bool down = what == Event.OrdersDown || what == Event.AllDown; // before the chart has shown the button
             bool atOnce = (down || what == Event.Disable) && chance.OneIn(6);

@@ -35,13 +35,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             "if (order.Role >= Role.Stop && order.Working && order.Side == -Side)",
         ),
     ),
-    "a stop on the wrong side protects": (
-        (
-            TRADE,
-            "if (order.Role == Role.Stop && order.Working && order.Side == -Side)",
-            "if (order.Role == Role.Stop && order.Working)",
-        ),
-    ),
     "an account that is short at the start counts as flat": (
         (ACCOUNT, "Disagrees = held != 0;", "Disagrees = held > 0;"),
     ),
