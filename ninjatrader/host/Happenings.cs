@@ -58,8 +58,19 @@ namespace RLTrader.Host
                     break;
                 case Event.LoseFlatten: loseFlatten += step.At == 0 ? 1 : 2; break; // one was lost at the start
                 case Event.Press: Press(); break;
+                case Event.HalfBracket: halfBracket++; break;
+                case Event.Swing: Swing(step.Amount); break;
             }
             watchdog.Happened(step.Event);
+        }
+
+        private void Swing(int ticks)
+        {
+            foreach (int move in new[] { ticks, -2 * ticks, ticks })
+            {
+                jump = move;
+                Price();
+            }
         }
 
         private void Unkill()
@@ -120,7 +131,9 @@ namespace RLTrader.Host
             }
             Terminate();
             // Who enables it again at once does so while the old instance still looks after the account.
-            clockwork.After(broker.OneIn(3) ? broker.Between(500, 9000) : broker.Between(25000, 60000), Relaunch);
+            int soon = broker.Below(3);
+            clockwork.After(soon == 0 ? broker.Between(500, 9000) : soon == 1 ? broker.Between(25000, 60000)
+                : broker.Between(150000, 240000), Relaunch);
         }
 
         // The platform goes down without a word; the broker keeps the orders.

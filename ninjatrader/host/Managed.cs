@@ -14,7 +14,7 @@ namespace RLTrader.Host
         private readonly Dictionary<Resting, Role> roles = new Dictionary<Resting, Role>();
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
-        private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket;
+        private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket, halfBracket;
         private int badSound, badQuote, entries, loseExit, loseFlatten;
         private bool endInCall;
 
@@ -189,7 +189,8 @@ namespace RLTrader.Host
             bool together = strategy.StopTargetHandling == StopTargetHandling.ByStrategyPosition;
             if (together && Alive(Role.Stop))
             {
-                ResizeBrackets(Math.Abs(strategy.Position.Net));
+                // now and then stop and target are not amended, and are for a part only
+                if (!Take(ref halfBracket)) ResizeBrackets(Math.Abs(strategy.Position.Net));
                 return;
             }
             int size = together ? Math.Abs(strategy.Position.Net) : quantity;

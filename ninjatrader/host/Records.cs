@@ -2,6 +2,7 @@
 // line that tells of it, fills that sum to the position, how long an order took. Shadow mode: what the paper account
 // holds and has made after a bar follows by the environment's rules, worked out here a second time, from that bar.
 using System;
+using System.Globalization;
 using System.IO;
 using System.Text;
 using NinjaTrader.NinjaScript;
@@ -34,9 +35,23 @@ namespace RLTrader.Host
             if (line.Contains("\"event\":\"bar\""))
             {
                 bool withheld = line.Contains("\"withheld\":");
+                if (!line.Contains("\"mode\":\"historical\"")) LoggedFlat(Json.Parse(line));
                 loggedEntry = withheld ? 0 : line.Contains("\"action\":1") ? 1 : line.Contains("\"action\":2") ? -1 : 0;
             }
             if (line.Contains("\"event\":\"fill\"")) LoggedFill(Json.Parse(line));
+        }
+
+        // A bar belongs to the session in which it opened, however late it closes.
+        private void LoggedFlat(object line)
+        {
+            Scenario scenario = simulation.Scenario;
+            DateTime opened = DateTime.Parse(Json.Text(line, "time"), CultureInfo.InvariantCulture,
+                DateTimeStyles.AdjustToUniversal);
+            bool first = (opened - simulation.Start).TotalMilliseconds < scenario.Reopens;
+            if (Json.Whole(line, "minute") >= scenario.SessionEnd) return; // of the evening
+            int flat = (first || scenario.NoSessions ? scenario.SessionEnd : 1020) - 3;
+            if (Json.Whole(line, "flat_by") != flat)
+                Wrong("the log says that all is flat by " + Json.Whole(line, "flat_by") + " and not " + flat);
         }
 
         private string LogMode

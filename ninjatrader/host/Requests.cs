@@ -11,6 +11,7 @@ namespace RLTrader.Host
         private long flattenedAt = -60000;
         private Resting moved;
         private bool tainted, rejects;
+        private int flattenedBy;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
@@ -120,7 +121,10 @@ namespace RLTrader.Host
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)
         {
+            if (Now - flattenedAt < 4000 && flattenedBy == simulation.instance)
+                Wrong("the account is flattened again before it can be flat");
             flattenedAt = Now;
+            flattenedBy = simulation.instance;
             tainted = true;
             LiveTrader newer = simulation.enabled && simulation.realtime ? simulation.strategy.Trader : null;
             if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
@@ -202,6 +206,17 @@ namespace RLTrader.Host
                     Wrong("orders are left after someone else has turned the account");
         }
 
+        // Whatever the user has made of them, these are the strategy's.
+        private void LookAtSettings(ScriptedStrategy strategy)
+        {
+            if (strategy.RealtimeErrorHandling != RealtimeErrorHandling.StopCancelClose
+                || strategy.ConnectionLossHandling != ConnectionLossHandling.KeepRunning
+                || strategy.StopTargetHandling != StopTargetHandling.ByStrategyPosition
+                || strategy.Calculate != Calculate.OnBarClose || strategy.EntriesPerDirection != 1
+                || !strategy.IsExitOnSessionCloseStrategy)
+                Wrong("a setting is the user's that has to be the strategy's");
+        }
+
         // What is unkind for a while, and then over.
         private static bool Passes(Event what)
         {
@@ -214,6 +229,7 @@ namespace RLTrader.Host
                 case Event.Quiet:
                 case Event.Jump:
                 case Event.BadBar:
+                case Event.Swing:
                 case Event.BadSound:
                 case Event.PartialEntry:
                 case Event.PartialStop:

@@ -27,7 +27,7 @@ namespace RLTrader.Host
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
-            LateExecution, LoseCancel, SaysAgain, LoseFlatten, Press
+            LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing
     }
 
     /// <summary>One thing that happens.</summary>
@@ -71,7 +71,7 @@ namespace RLTrader.Host
         public int Drawdown, Lock, Commission;
 
         public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
-            AcceptsStops, Logs, SharesIds, NoSessions;
+            AcceptsStops, Logs, SharesIds, NoSessions, NextDay;
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -110,8 +110,44 @@ namespace RLTrader.Host
             for (int left = chance.Below(9); left > 0; left--) made.AddUnkind(chance);
             for (int n = made.Shadow ? 4 : 0; n > 0; n--) // paper is moved by bars alone
                 made.Add(Event.BadBar, chance.Below(made.Minutes) * 60000L + chance.Below(60000), 1);
+            for (int n = made.Shadow ? 4 : 0; n > 0; n--) // through stop and target within one bar
+                made.Add(Event.Swing, chance.Below(made.Minutes) * 60000L + chance.Below(60000), chance.Between(20, 60));
+            made.AddAimed(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
+        }
+
+        // What chance alone would bring together too seldom.
+        private void AddAimed(Chance chance)
+        {
+            if (HoldsAtStart && FlattenOnStart && chance.OneIn(2)) // it ends while it flattens, which came to nothing
+            {
+                Add(Event.LoseFlatten, 0, 2);
+                Add(Event.Disable, chance.OneIn(2) ? chance.Between(1, 3000) : chance.Between(3000, 18000), 1);
+            }
+            if (chance.OneIn(12)) // it ends without a connection
+            {
+                long at = Moment(chance);
+                Add(Event.AllDown, at, chance.Between(30, 100));
+                Add(Event.Disable, at + chance.Between(1, 2000), 1);
+            }
+            if (Contracts > 1 && chance.OneIn(4))
+            {
+                Add(Event.HalfBracket, 0, 1);
+                Add(Event.PartialEntry, 0, 1);
+            }
+            NextDay = FirstMinute + Minutes > SessionEnd && !Analyzer && DailyLoss == 0 && chance.OneIn(6);
+            for (int minute = 1; NextDay && minute <= NextMinutes; minute++)
+                if (chance.OneIn(2)) Add(Event.Wish, Reopens + minute * 60000L - 30000, chance.Between(1, 2));
+        }
+
+        /// <summary>Minutes of prices after the reopening.</summary>
+        public const int NextMinutes = 26;
+
+        /// <summary>Milliseconds from the start to the market's first price after the end of the session.</summary>
+        public long Reopens
+        {
+            get { return ((NextDay ? 1440 + 600 : SessionEnd + 60) - FirstMinute) * 60000L; }
         }
 
         private void AddUnkind(Chance chance)
@@ -132,6 +168,7 @@ namespace RLTrader.Host
             if (what == Event.LoseExecution) amount = chance.Between(1, 2); // 2: of an order that closes
             if (what == Event.Kill && chance.OneIn(2)) amount = chance.Between(20, 120); // then the file is gone
             if (what == Event.Jump || what == Event.Foreign) amount = chance.OneIn(2) ? 1 : -1;
+            if (what == Event.Foreign && chance.OneIn(3)) amount *= 4; // which turns the account
             if (what == Event.Jump) amount *= chance.Between(4, 40);
             bool down = what == Event.OrdersDown || what == Event.AllDown; // before the chart has shown the button
             bool atOnce = (down || what == Event.Disable) && chance.OneIn(6);
@@ -180,7 +217,7 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}: {23}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}{23}: {24}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
@@ -190,7 +227,7 @@ namespace RLTrader.Host
                 FloorStart == 0 ? "" : ", floor trails by " + Drawdown + " to " + Lock,
                 Commission == 0 ? "" : ", commission " + Commission, Logs ? ", log read" : "",
                 SharesIds ? ", ids shared" : "", NoSessions ? ", sessions unknown" : "",
-                Analyzer ? ", in the Strategy Analyzer" : "",
+                Analyzer ? ", in the Strategy Analyzer" : "", NextDay ? ", goes on the next day" : "",
                 string.Join("; ", parts.ToArray()));
         }
     }

@@ -8,10 +8,11 @@ using NinjaTrader.NinjaScript.Strategies;
 namespace RLTrader.Host
 {
     /// <summary>Wishes an action of a scenario at a bar, where the mask allows it; holds otherwise.</summary>
-    public sealed class Script : IPolicy
+    public sealed class Script : IPolicy, IDisposable
     {
         private readonly Func<int> wish;
         private readonly double[] logits;
+        private bool disposed;
 
         /// <param name="wish">Return the action that is wished for now.</param>
         public Script(Manifest manifest, Func<int> wish)
@@ -25,8 +26,18 @@ namespace RLTrader.Host
 
         public double[] Logits { get { return logits; } }
 
+        /// <summary>Whether a request for advice is under way; every decision asks, and no answer comes.</summary>
+        public bool Asks { get; private set; }
+
+        public void Dispose()
+        {
+            disposed = true;
+            Asks = false;
+        }
+
         public int Decide(float[] observation, bool[] mask)
         {
+            Asks = !disposed;
             int action = wish();
             return action < mask.Length && mask[action] ? action : PositionTracker.Hold;
         }
@@ -96,6 +107,8 @@ namespace RLTrader.Host
         private static readonly DateTime UtcStart = new DateTime(2026, 6, 9, 0, 0, 0, DateTimeKind.Utc);
 
         internal Agent Agent;
+
+        internal Script Script { get { return Agent == null ? null : (Script)Agent.Policy; } }
         internal Func<Agent> MakeAgent;
         internal Action<Exception> Faulted = error => { };
 

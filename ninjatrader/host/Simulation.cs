@@ -91,7 +91,14 @@ namespace RLTrader.Host
         public DateTime UtcNow { get { return Start.AddMilliseconds(clockwork.Now); } }
 
         /// <summary>Milliseconds from the start to the end of the session.</summary>
-        public long EndOfSession { get { return (Scenario.SessionEnd - Scenario.FirstMinute) * 60000L; } }
+        public long EndOfSession
+        {
+            get
+            {
+                bool next = Scenario.NextDay && clockwork.Now >= Scenario.Reopens;
+                return ((next ? 1440 + 1020 : Scenario.SessionEnd) - Scenario.FirstMinute) * 60000L;
+            }
+        }
 
         /// <summary>Buttons on the chart that are listened to, or that are left there.</summary>
         internal int Buttons { get { return chart.Controls.Count; } }
@@ -124,7 +131,7 @@ namespace RLTrader.Host
                 }
                 foreach (Step step in Scenario.Steps)
                     if (step.Event == Event.LoseFlatten && step.At == 0) loseFlatten++;
-                if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = 1;
+                if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = market.OneIn(2) ? 1 : -1;
                 Launch();
                 long end = PlanMarket();
                 foreach (Step step in Scenario.Steps)
@@ -193,17 +200,18 @@ namespace RLTrader.Host
         }
 
         // Prices at some seconds of each minute, none in quiet ones nor while the market is closed; an hour later it
-        // reopens.
+        // reopens, or the first price is the next morning's.
         private long PlanMarket()
         {
             long end = Scenario.Minutes * 60000L;
             if (end > EndOfSession && Scenario.SessionEnd == 1020) end = EndOfSession + 62 * 60000L;
+            if (Scenario.NextDay) end = Scenario.Reopens + Scenario.NextMinutes * 60000L;
             for (long minute = 0; minute * 60000 < end; minute++)
-                if (minute * 60000 < EndOfSession || minute * 60000 >= EndOfSession + 3600000)
+                if (minute * 60000 < EndOfSession || minute * 60000 >= Scenario.Reopens)
                     for (int left = market.Between(1, 6); left > 0; left--)
                         clockwork.At(minute * 60000 + market.Below(60000), Price);
             clockwork.At(EndOfSession, () => exchange.Open = false);
-            clockwork.At(EndOfSession + 3600000, () => exchange.Open = true);
+            clockwork.At(Scenario.Reopens, () => exchange.Open = true);
             return end;
         }
 
@@ -267,7 +275,8 @@ namespace RLTrader.Host
             bool busy = exchange.Own != 0 || outstanding > 0 || stopping
                 || exchange.Orders.Exists(order => !order.Over);
             if (exchange.Orders.Count > 40) exchange.Orders.RemoveAll(order => order.Over);
-            clockwork.After(busy ? broker.Between(900, 1300) : exchange.Open ? 4000 : 30000, Second);
+            clockwork.After(busy ? broker.Between(900, 1300) : exchange.Open ? 4000 : Scenario.NextDay ? 240000 : 30000,
+                Second);
         }
 
         private void Launch()

@@ -50,6 +50,8 @@ namespace RLTrader.Host
             over = crashed = false;
             launchedAt = Now;
             pressedAt = closedAt = threwAt = Never;
+            LookAtSettings(simulation.strategy);
+            startHeld = 0;
             bare = late = loggedNet = loggedEntry = paperNet = 0;
             paperPoints = paperDollars = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
@@ -69,7 +71,7 @@ namespace RLTrader.Host
         {
             over = true;
             endedAt = Now;
-            bare = 0;
+            bare = startHeld = 0;
             told = false;
         }
 
@@ -101,6 +103,7 @@ namespace RLTrader.Host
                     && brokenSince == Never;
                 calm &= flatBars > 0 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
                 calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
+                calm &= Now < simulation.Scenario.Reopens || Now > simulation.Scenario.Reopens + 20 * 60000;
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;
             }
         }
@@ -110,7 +113,8 @@ namespace RLTrader.Host
         public void Happened(Event what)
         {
             if (what == Event.Wish || what == Event.SaysAgain) return;
-            touched |= what != Event.LoseFlatten && what != Event.OrdersDown && what != Event.AllDown;
+            touched |= what != Event.LoseFlatten && what != Event.OrdersDown && what != Event.AllDown
+                && what != Event.Disable;
             disturbed = true;
             unkindAt = Now;
             lasting |= !Passes(what);
@@ -189,8 +193,9 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
             bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
                 && !simulation.Scenario.Shadow;
+            flattens &= !over || simulation.Scenario.FlattenOnStop;
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
-            if (startHeld > 2 * OrphanLimit)
+            if (startHeld > (over ? OrphanLimit : 2 * OrphanLimit))
                 Wrong("what the account held at the start is left");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
@@ -199,6 +204,8 @@ namespace RLTrader.Host
             if (closedAt != Never && Now - closedAt < 14000 && simulation.AccountNet != 0) closedAt = Never;
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
+            Script script = simulation.strategy.Script;
+            if (over && script != null && script.Asks) Wrong("a request for advice is under way after the end");
             int buttons = simulation.Buttons;
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
             if (!over && !crashed && buttons != (simulation.Scenario.OnChart ? 1 : 0) && Now > launchedAt + 1000)

@@ -234,6 +234,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                     LookAgain(2, Most);
                 }
                 known.Log.Dispose();
+                IDisposable policy = known.Trader.Agent.Policy as IDisposable;
+                if (policy != null) policy.Dispose(); // a request for advice may be under way
             });
         }
 

@@ -1,0 +1,109 @@
+"""Faults as a stranger plants them: seldom states of sessions, starts, ends and paper, and slips in every kind of order."""
+
+from __future__ import annotations
+
+# ruff: noqa: E501
+from tests.ninjatrader.faults import CUSTODY, ORDERS, SETTINGS, STRATEGY, Edit
+from tests.ninjatrader.hidden_faults import ACCOUNT, PAPER
+from tests.ninjatrader.order_faults import GUARD, TRADE
+
+STRANGER: dict[str, tuple[Edit, ...]] = {
+    "an end during a flattening is taken for a calm one": (
+        (CUSTODY, "|| waiting || flattenSent != null || PlatformCloses", "|| waiting || PlatformCloses"),
+    ),
+    "a flattening does not count as leaving": (
+        (
+            CUSTODY,
+            "return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;",
+            "return exitSent != null || Trade.Alive(Role.Exit) != null;",
+        ),
+        (CUSTODY, "closing = Leaving || PlatformCloses;", "closing = PlatformCloses;"),
+    ),
+    "a bar belongs to the session in which it is told": (
+        (CUSTODY, "orders.SessionEnd(openUtc)", "orders.SessionEnd(now)"),
+    ),
+    "latency is measured by the last look": (
+        (CUSTODY, "(orders.Now - sent.Value)", "(now - sent.Value)"),
+    ),
+    "a stop for a part protects the whole": (
+        (CUSTODY, "if (Trade.Protected >= Math.Abs(Trade.Net))", "if (Trade.Protected > 0)"),
+    ),
+    "a target protects as a stop does": (
+        (
+            TRADE,
+            "if (order.Role == Role.Stop && order.Working && order.Side == -Side)",
+            "if (order.Role >= Role.Stop && order.Working && order.Side == -Side)",
+        ),
+    ),
+    "an account that is short at the start counts as flat": (
+        (ACCOUNT, "Disagrees = held != 0;", "Disagrees = held > 0;"),
+    ),
+    "an account on the other side holds the trade": (
+        (ACCOUNT, "orders.AccountNet * net > 0;", "orders.AccountNet != 0;"),
+    ),
+    "an account on the other side is no reason to let go": (
+        (ACCOUNT, "held * net <= 0 && !unsure", "held == 0 && !unsure"),
+    ),
+    "paper: the target before the stop": (
+        (PAPER, "if (stopped) Close(stop,", "if (stopped && !reached) Close(stop,"),
+    ),
+    "the session's end is kept from the day before": (
+        (ORDERS, "if (utc >= sessionFrom && utc <= sessionEnd)", "if (utc >= sessionFrom)"),
+    ),
+    "a broken connection outlasts the care after the end": (
+        (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
+    ),
+    "a market order on its way after the end is not waited for": (
+        (STRATEGY, "(most > Patient && OrdersLeft(true))", "(most > Most && OrdersLeft(true))"),
+    ),
+    "a request for advice goes on after the end": (
+        (STRATEGY, "if (policy != null) policy.Dispose();", ""),
+    ),
+    # ten and more of a second stranger
+    "duplicates are known by their contracts": (
+        (TRADE, 'executions.Add(name + "|" + id)', 'executions.Add(name + "|" + quantity)'),
+    ),
+    "of what is inferred one contract is booked": (
+        (TRADE, "Book(order.Role, order.Side, missing, price);", "Book(order.Role, order.Side, 1, price);"),
+    ),
+    "a stop that is filled in part protects as before": (
+        (TRADE, "Math.Max(0, Quantity - Filled)", "Math.Max(0, Quantity)"),
+    ),
+    "stop and exit both filled is taken for the trade": (
+        (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
+    ),
+    "a rejected target is taken for nothing": (
+        (
+            CUSTODY,
+            "if (!order.Rejected || order.RejectionSeen) return;",
+            "if (!order.Rejected || order.RejectionSeen || order.Role == Role.Target) return;",
+        ),
+    ),
+    "errors of orders are the user's to ignore": (
+        (SETTINGS, "            RealtimeErrorHandling = RealtimeErrorHandling.StopCancelClose;\n", ""),
+    ),
+    "a lost connection is not noted": ((CUSTODY, "connected = up;", "connected |= up;"),),
+    "the rules' end of the day is a minute later": (
+        (GUARD, "manifest.FlatBy + 1).Ticks", "manifest.FlatBy + 2).Ticks"),
+    ),
+    "the day's loss is a contract's": (
+        (
+            GUARD,
+            "made - dayStart <= -settings.DailyLoss)",
+            "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
+        ),
+    ),
+    "the kill switch is looked for every other minute": (
+        (GUARD, "FilePause = TimeSpan.FromSeconds(1)", "FilePause = TimeSpan.FromMinutes(2)"),
+    ),
+    "an exit leaves the rest of its entry": (
+        (CUSTODY, "if (entry != null) Cancel(entry); // what is left", "// what is left"),
+    ),
+    "only stops go when someone has closed the trade": (
+        (
+            CUSTODY,
+            "                if (order.Live) Cancel(order);\n",
+            "                if (order.Live && order.Role == Role.Stop) Cancel(order);\n",
+        ),
+    ),
+}
