@@ -39,6 +39,7 @@ from jax_port.evaluation.advice import report
 from jax_port.evaluation.advice.comparison import (
     BARE,
     FUSED,
+    OWN,
     Arm,
     gain,
     make_arms,
@@ -46,6 +47,7 @@ from jax_port.evaluation.advice.comparison import (
     play_arms,
 )
 from jax_port.ppo.policy import Policy, load_policy, save_policy
+from jax_port.runs.run import made_with
 from markets import EnvConfig
 from markets.advice.answers import OK
 from markets.advice.by_bar import AdviceUse, use_of
@@ -194,6 +196,38 @@ def rules_and_weights(
     return rows
 
 
+def what_training_brings(
+    tables: Mapping[str, AdviceTable],
+    market: PreparedMarket,
+    bare: Agents,
+    trained: Mapping[str, Agents],
+) -> list[dict[str, Any]]:
+    """Return what policies that were trained with advice make over those that were trained bare.
+
+    Both beside the same advisor: over the bare ones, over the advisor, and over the bare ones fused.
+    """
+    rows = []
+    arms = [
+        Arm("bare", BARE),
+        Arm("alone", FUSED, FusionSettings(rule="alone", weight=1.0)),
+        Arm("fused", FUSED, STRONG),
+    ]
+    for advisor in COMPARED:
+        bars = lay(tables[advisor], market.timestamps_ns)
+        others, days = play_arms(arms, [one for _, one in bare], market, bars, market.starts)
+        every = np.ones(len(days), bool)
+        for way, agents in trained.items():
+            policies = [one for _, one in agents]
+            played, _ = play_arms([Arm(OWN, FUSED)], policies, market, bars, market.starts)
+            row: dict[str, Any] = {"advisor": advisor, "way": way}
+            row["mean_day"] = float(played[OWN].pnl.mean())
+            for name, other in others.items():
+                over = gain(played[OWN], other, every)
+                row[f"over_{name}"] = [over.mean, over.low, over.high]
+            rows.append({**row, "trades_a_day": played[OWN].trades / played[OWN].pnl.size})
+    return rows
+
+
 def _show(console: Console, name: str, found: Mapping[str, Any]) -> None:
     console.print(f"{name}: {found['headline']} {found['reason']}", soft_wrap=True)
     for row in found["arms"]:
@@ -257,16 +291,20 @@ def main(
             place = scratch / advisor
             found[name] = compare(name, one, tables[advisor], place, market, bare, out)
             _show(console, name, found[name])
+    trained: dict[str, Agents] = {}
     for way in ways:
         if way == "none":
             continue
-        agents = train_agents(train_days, steps, scratch, way)
+        agents = trained[way] = train_agents(train_days, steps, scratch, way)
         use = agents[0][1].advice
         assert use is not None
         for advisor in COMPARED:
             name, place = f"{advisor}-trained-{way}", scratch / advisor
             found[name] = compare(name, use, tables[advisor], place, market, agents, out)
             _show(console, name, found[name])
+    training = what_training_brings(tables, market, bare, trained)
+    for row in training:
+        console.print(row, soft_wrap=True, highlight=False)
     write_json(
         out / "advice_gain.json",
         {
@@ -274,7 +312,9 @@ def main(
             "train_days": train_days,
             "days": days,
             "rules_and_weights": weights,
+            "trained_with_advice": training,
             "comparisons": found,
+            "made": made_with(),
         },
     )
 

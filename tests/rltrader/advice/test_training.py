@@ -59,6 +59,11 @@ def test_bad_input_ends_in_a_sentence(
     assert not (tmp_path / "run").exists()
 
 
+def test_settings_of_a_fusion_need_a_rule(tmp_path: Path) -> None:
+    done = run("export", "p.safetensors", "--to", str(tmp_path / "b"), "--fusion-set", "weight=2")
+    assert "choose a rule with --fusion" in str(done.exception)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["prior", "columns"])
 def test_a_policy_trained_with_advice_plays_with_it_and_with_nothing_else(
