@@ -1,4 +1,4 @@
-"""FrozenLake draws in its step, and its reward in few states: the same is called so, faults are found."""
+"""FrozenLake draws in its step, its reward in few states: the port is the same, faults are found."""
 
 from __future__ import annotations
 
