@@ -19,7 +19,7 @@ from parity.harness.contract.spaces import ask_spaces
 from parity.harness.contract.starts import ask_resets, ask_restarts
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, check_names
-from parity.harness.modes.draws import ask_draws, drawn_fields
+from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
 from parity.harness.modes.free_run import FreeRun, free_run
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
@@ -87,6 +87,11 @@ def verify(
         unchecked.append(
             "states that episodes do not visit: the reference cannot be put in a state (give write)"
         )
+    drawn = Drawn(mine, theirs, [])
+    if judge.random:
+        more = also_drawn(judge, evidence)
+        cases = [*(one.cases for one in evidence[1:2]), *more.cases[:2]]
+        drawn = Drawn(mine | more.reference, theirs | more.port, cases)
     unchecked += [
         f"rounding by double precision, for {side}: {why}; the port's own sensitivity stands in"
         for side, why in judge.no_double.items()
@@ -97,7 +102,15 @@ def verify(
     brief = stop_early and any(one.wrong(name).any() for one in evidence for name in one.labels)
     if not brief:
         run, answers = _ask(
-            judge, evidence, base, (mine, theirs), resets, seed, (place, devices), unchecked, tell
+            judge,
+            evidence,
+            base,
+            drawn,
+            resets,
+            seed,
+            (place, devices),
+            unchecked,
+            tell,
         )
         tell("smallest cases")
     fields, smallest, used = field_verdicts(judge, evidence, place, run, brief)
@@ -132,7 +145,7 @@ def _ask(
     judge: Judge,
     evidence: list[Evidence],
     base: make.Cases,
-    drawn: tuple[frozenset[str], frozenset[str]],
+    drawn: Drawn,
     resets: int,
     seed: int,
     shared_out: tuple[str, int],
@@ -148,8 +161,8 @@ def _ask(
     tell("the contract")
     answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
     answers += [ask_devices(judge, base, *shared_out)]
-    answers += [ask_draws(judge, base, *drawn, seed)]
-    answers += ask_same_draws(judge, base, drawn[0] & drawn[1], seed)
+    answers += [ask_draws(judge, base, drawn, seed)]
+    answers += ask_same_draws(judge, base, drawn.reference & drawn.port, seed)
     answers += [ask_restored(judge, base)] if isinstance(judge.pair.reference, MutableSide) else []
     return run, answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
     """Ask about observations and actions."""
     mine, theirs = judge.pair.reference.spaces(), judge.pair.port.spaces()
     return [
-        _observation(evidence[0]),
+        _observation(evidence[0], mine["obs"] or {}),
         _bounds("observation bounds", mine["obs"], theirs["obs"]),
         _inside(evidence, mine["obs"], theirs["obs"]),
         _bounds("action space", mine["action"], theirs["action"]),
@@ -45,13 +46,27 @@ def _kinds(fields: Fields) -> dict[str, str]:
     return {name: f"{value.dtype} of shape {value.shape[1:]}" for name, value in fields.items()}
 
 
-def _observation(evidence: Evidence) -> Answer:
+def _observation(evidence: Evidence, space: Space) -> Answer:
+    """Compare the kinds of observations; the width of a whole number of a discrete space is open."""
     mine, theirs = _kinds(evidence.native.reference.obs), _kinds(evidence.native.port.obs)
     reference = "; ".join(f"{name} {kind}" for name, kind in mine.items())
     port = "; ".join(f"{name} {kind}" for name, kind in theirs.items())
-    same = mine == theirs
-    text = f"both: {reference}" if same else f"reference: {reference}; port: {port}"
-    return Answer("observation dtype and shape", "same" if same else "different", text, reference, port)
+    if mine == theirs:
+        return Answer("observation dtype and shape", "same", f"both: {reference}", reference, port)
+    a, b = evidence.native.reference.obs, evidence.native.port.obs
+    width_alone = set(mine) == set(theirs) and all(
+        mine[name] == theirs[name]
+        or (
+            name in space
+            and space[name].kind == "discrete"
+            and a[name].dtype.kind == b[name].dtype.kind == "i"
+            and a[name].shape == b[name].shape
+        )
+        for name in mine
+    )
+    text = f"reference: {reference}; port: {port}"
+    status: Literal["note", "different"] = "note" if width_alone else "different"
+    return Answer("observation dtype and shape", status, text, reference, port)
 
 
 def _words(space: Space) -> str:

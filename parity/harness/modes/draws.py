@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from parity.harness.cases import Cases
+from parity.harness.cases import Cases, concat
 from parity.harness.contract.samples import ALPHA, compare_samples
 from parity.harness.findings import Answer
-from parity.harness.judge import Judge
+from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Pair
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
@@ -36,16 +38,58 @@ def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[st
     return changing[0], changing[1]
 
 
+class Drawn(NamedTuple):
+    """Fields that each side draws within a step, and cases beside visited ones to compare that in."""
+
+    reference: frozenset[str]
+    port: frozenset[str]
+    cases: list[Cases]
+
+
+def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
+    """Return further fields that the reference, and that the port, draws, and cases in which it does.
+
+    A few probes may miss a field that is drawn in few states, such as a reward beside a goal. Where
+    a field differs though steps draw, its cases are stepped with several seeds; what changes with
+    the seed is drawn there, and is no longer compared one by one.
+    """
+    pair, changing = judge.pair, (set[str](), set[str]())
+    cases: list[Cases] = []
+    for name in sorted({name for one in evidence for name in one.labels if one.wrong(name).any()}):
+        for one in evidence:
+            if name not in one.labels or not one.wrong(name).any():
+                continue
+            rows = np.flatnonzero(one.wrong(name))[:PROBES]
+            few = one.cases.rows(np.repeat(rows, SEEDS))
+            seeds = np.tile(np.arange(SEEDS), len(rows))
+            state = judge.states(few, False)
+            for side, names in zip((pair.reference, pair.port), changing, strict=True):
+                values = side.transition(state, few.action, seeds).fields.get(name)
+                if values is not None and _varies(values, SEEDS):
+                    names.add(name)
+                    cases.append(one.cases.rows(rows[:STATES]))
+    judge.random |= changing[0] | changing[1]
+    for one in evidence:
+        one.labels = {name: value for name, value in one.labels.items() if name not in judge.random}
+    return Drawn(frozenset(changing[0]), frozenset(changing[1]), cases)
+
+
 def _varies(values: Array, block: int) -> bool:
     rows = values.reshape(-1, block, *values.shape[1:])
     same = (rows == rows[:, :1]) | (rows != rows)
     return not same.all()
 
 
-def ask_draws(
-    judge: Judge, cases: Cases, mine: frozenset[str], theirs: frozenset[str], seed: int
-) -> Answer:
-    """Ask whether steps that draw random numbers do so alike, from the same states."""
+def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
+    """Ask whether steps that draw random numbers do so alike, from the same states.
+
+    Args:
+        judge: of the pair.
+        visited: cases to choose states from, beside the others.
+        drawn: fields, and other cases to choose from.
+        seed: of the choice.
+    """
+    mine, theirs = drawn.reference, drawn.port
     if not mine | theirs:
         return Answer(QUESTION, "same", "neither side draws: a step depends on state and action alone")
     if mine != theirs:
@@ -60,7 +104,12 @@ def ask_draws(
             QUESTION, "not asked", "both sides must be put in one state many times; give write"
         )
     rng = np.random.default_rng([seed, 6])
-    rows = rng.choice(len(cases), min(STATES, len(cases)), replace=False)
+    sources = [visited, *drawn.cases]
+    share = -(-STATES // len(sources))
+    cases = concat(
+        [one.rows(rng.choice(len(one), min(share, len(one)), replace=False)) for one in sources]
+    )
+    rows = np.arange(len(cases))
     first = ""
     smallest = tests = 0.0
     for row in rows:
