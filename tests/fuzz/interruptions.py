@@ -12,7 +12,6 @@ fall into the work of the command itself.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import json
 import os
@@ -22,22 +21,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
+from tests.fuzz.forked import GONE_WITHIN, Ended, run
 from tests.fuzz.small_disk import SmallDisk
+from tests.fuzz.whole import contents, leftovers, unsound
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 TROUBLES = (*SIGNALS, "full", "read-only")
-GONE_WITHIN = 5.0
-"""Seconds from a signal to the end of every process; from a command's end on the other troubles."""
-LONGEST = 400.0
-"""Seconds that a whole command may take on a busy machine."""
 POLICY = "policy-0.safetensors"
 LATE = 1.05
 """Of an undisturbed run's time, the latest moment."""
@@ -112,131 +108,13 @@ def shorten_the_gate() -> None:
     trading.draw_configurations = lambda seed: []  # type: ignore[assignment]
 
 
-def start(arguments: tuple[str, ...], folder: Path, errors: Path) -> int:
-    """Fork a process that runs a command as the command line would; return its id and group."""
-    process = os.fork()
-    if process:
-        return process
-    code = 70
-    try:
-        os.setsid()
-        os.chdir(folder)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        told = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for number, file in enumerate((nothing, nothing, told)):
-            os.dup2(file, number)
-        sys.argv = ["rltrader", *arguments]
-        from foundation.errors import run_command
-        from rltrader.__main__ import app
-
-        run_command(app)
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
-        os._exit(code)
-
-
-def processes_of(group: int) -> list[int]:
-    """Return the living processes of a group."""
-    found = []
-    for place in Path("/proc").iterdir():
-        if place.name.isdecimal():
-            try:
-                fields = (place / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group and fields[0] != "Z":
-                found.append(int(place.name))
-    return found
-
-
-def run(
-    arguments: tuple[str, ...], folder: Path, moment: float, strike: Callable[[int], object] | None
-) -> tuple[int, str, float, list[int]]:
-    """Run a command, disturb it after a while, and wait for its end and that of its group.
-
-    Returns:
-        The exit code (minus a signal's number), what it said, seconds from the blow (of a signal) or
-        from the command's end to the end of all of its processes, and what is left of them.
-    """
-    with tempfile.NamedTemporaryFile(prefix="said-") as said:
-        process, began = start(arguments, folder, Path(said.name)), time.monotonic()
-        struck: float | None = None
-        while True:
-            ended, status = os.waitpid(process, os.WNOHANG)
-            now = time.monotonic()
-            if ended:
-                break
-            if strike is not None and struck is None and now - began >= moment:
-                strike(process)
-                struck = time.monotonic()
-            if now - began > LONGEST:
-                os.killpg(process, signal.SIGKILL)
-            time.sleep(0.005)
-        at = time.monotonic()
-        while (left := processes_of(process)) and time.monotonic() < at + GONE_WITHIN:
-            time.sleep(0.02)
-        for one in left:
-            os.kill(one, signal.SIGKILL)
-        since = struck if struck is not None and strike is not None else at
-        return (
-            os.waitstatus_to_exitcode(status),
-            Path(said.name).read_text(errors="replace"),
-            time.monotonic() - since,
-            left,
-        )
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Return the digest of every file of a folder, by its name there."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def unsound(folder: Path) -> str:
-    """Say which file of a folder is not whole; empty where all are."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.endswith(".tmp"):
-            continue
-        data = path.read_bytes()
-        try:
-            if path.suffix == ".json":
-                json.loads(data)
-            elif path.suffix == ".safetensors":
-                load_file(path)
-            elif path.suffix == ".jsonl":  # what is appended is mended by those who go on
-                for line in data.split(b"\n")[:-1]:
-                    json.loads(line)
-            elif path.suffix == ".html" and not data.rstrip().endswith(b"</html>"):
-                return f"{path.name} is cut off"
-        except (ValueError, SafetensorError) as error:
-            return f"{path.name} is not whole ({error})"
-        if not data and path.suffix not in (".jsonl", ".lock", ""):
-            return f"{path.name} is empty"
-    return ""
-
-
-def leftovers(folder: Path) -> list[str]:
-    """Return the names of half-written files and folders."""
-    return [path.name for path in folder.rglob("*.tmp")]
-
-
 class Undisturbed:
     """A command that ran to its end undisturbed.
 
     Attributes:
         name, subject: what ran.
         place: what it wrote, and ``names`` the files in there.
-        took: seconds.
+        took: seconds of processor time.
         policy: digest of the policy that it trained; empty where it trains none.
         goes_on: whether a stopped one is gone on with.
     """
@@ -245,11 +123,10 @@ class Undisturbed:
         self.name, self.subject, self.place = name, subject, folder / subject.place
         for _ in range(2):  # the second time all is compiled, as for those that follow
             shutil.rmtree(self.place, ignore_errors=True)
-            began = time.monotonic()
-            code, said, _, left = run(subject.arguments, folder, 0.0, None)
-            assert code in (0, 1), said
-            assert not left, said
-            self.took = time.monotonic() - began
+            ended = run(subject.arguments, folder, 0.0, None)
+            assert ended.code in (0, 1), ended.said
+            assert not ended.left, ended.said
+            self.took = ended.computed
         self.names = set(contents(self.place))
         self.goes_on = subject.resume is not None
         self.policy = contents(self.place).get(POLICY, "")
@@ -265,6 +142,8 @@ class Series:
         self.place = self.home / undisturbed.subject.place
         if not undisturbed.goes_on:
             shutil.copytree(undisturbed.place, self.place)
+            if self.disk is not None:
+                self.disk.flush()
 
     def _arguments(self) -> tuple[str, ...]:
         resume = self.like.subject.resume
@@ -298,15 +177,16 @@ class Series:
         if self.like.goes_on and self._policy():
             shutil.rmtree(self.place)  # the last one ended; begin anew
         before = self._state()
-        code, said, seconds, left = run(self._arguments(), self.home, moment, self.strike)
-        wrong = self._judge_end(code, said, seconds, left)
+        ended = run(self._arguments(), self.home, moment, self.strike)
+        wrong = self._judge_end(ended)
         place = self._compare(before)
         if self.trouble == "full" and leftovers(self.home):
             wrong = wrong or f"half-written files are left: {leftovers(self.home)}"
         self.mend()
         again = self._compare(before)
         return Trial(
-            *(self.like.name, self.trouble, number, round(moment, 2), code, place, round(seconds, 2)),
+            *(self.like.name, self.trouble, number, round(moment, 2), ended.code, place),
+            round(ended.seconds, 2),
             wrong or (place if place.startswith("HALF") else again if again.startswith("HALF") else ""),
         )
 
@@ -329,18 +209,19 @@ class Series:
             return f"HALF: {bad or others or 'files were replaced one by one'}"
         return "new"
 
-    def _judge_end(self, code: int, said: str, seconds: float, left: list[int]) -> str:
+    def _judge_end(self, ended: Ended) -> str:
+        code, said = ended.code, ended.said
         if "Traceback" in said:
             return f"a traceback: {said[-600:]}"
-        if left:
-            return f"{len(left)} processes are left"
+        if ended.left:
+            return f"{len(ended.left)} processes are left"
         errors = [line for line in said.splitlines() if line.startswith("error: ")]
         if self.trouble in SIGNALS:
             expected = (0, 1, -SIGNALS[self.trouble], 128 + SIGNALS[self.trouble])
             if code not in expected or errors:
                 return f"exit code {code}: {said[-600:]}"
-            if seconds > GONE_WITHIN and code not in (0, 1):
-                return f"it took {seconds:.1f} s to end"
+            if ended.seconds > GONE_WITHIN and code not in (0, 1):
+                return f"it took {ended.seconds:.1f} s to end"
         elif code == 2 and len(errors) == 1:
             words = "disk is full" if self.trouble == "full" else "read-only"
             return "" if words in errors[0] else f"does not name the cause: {errors[0]}"
@@ -352,8 +233,8 @@ class Series:
         """Run the command undisturbed where something is left to do; say what is wrong with its end."""
         bad = ""
         if leftovers(self.home) or (self.like.goes_on and not self._policy()):
-            code, said, _, _ = run(self._arguments(), self.home, 0.0, None)
-            bad = said if code not in (0, 1) else unsound(self.place)
+            ended = run(self._arguments(), self.home, 0.0, None)
+            bad = ended.said if ended.code not in (0, 1) else unsound(self.place)
             if not bad and self._policy() != self.like.policy:
                 bad = "the policy is another than that of an undisturbed training"
             if not bad and leftovers(self.home):
@@ -434,7 +315,7 @@ def main(
         import_everything(compiled)
         for name in commands or ("train", "evaluate", "export", "parity"):
             with undisturbed(name) as like:
-                print(f"{name}: {like.took:.1f} s undisturbed", flush=True)
+                print(f"{name}: {like.took:.1f} s of computing, undisturbed", flush=True)
                 for trouble in troubles or TROUBLES:
                     trials = try_moments(like, trouble, range(first, first + moments), seed)
                     total += tell(name, trouble, trials, log)

@@ -47,6 +47,10 @@ class SmallDisk:
                         file.write(bytes(size))
                         file.flush()
 
+    def flush(self) -> None:
+        """Put on the disk what a test wrote there, so that a failure cannot take it away."""
+        _call("sync", "-f", str(self.root))
+
     def empty(self) -> None:
         """Give the space back."""
         (self.root / "filler").unlink(missing_ok=True)
