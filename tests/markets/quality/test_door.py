@@ -199,3 +199,85 @@ def test_a_day_that_begins_at_an_odd_minute_is_worth_a_look(regular: Bars) -> No
         frame = day.set_axis(day.index + pd.Timedelta(hours=hours), axis=0)
         found = {one.kind for one in inspect(frame, regular.contract, "a day").warnings}
         assert ("opening" in found) is odd
+
+
+CASES = Path(__file__).parents[3].parent / "shared" / "cases"
+LOCAL, OPEN, NAMES, WRONG = (
+    "rth_only_local_time",
+    "ninjatrader_form_open_stamped",
+    "header_is_named_otherwise",
+    "wrong_name_for_what_it_is",
+)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="no files at ../shared/cases")
+@pytest.mark.parametrize(
+    ("path", "options", "words", "right"),
+    [
+        (f"{LOCAL}/ES_berlin.csv", {}, "--tz Europe/Berlin", {"timezone": "Europe/Berlin"}),
+        (f"{LOCAL}/ES_berlin.Last.txt", {}, "--tz Europe/Berlin", {"timezone": "Europe/Berlin"}),
+        (f"{LOCAL}/ES_chicago.csv", {}, "--tz America/Chicago", {"timezone": "America/Chicago"}),
+        (f"{LOCAL}/ES_ny.csv", {}, "--tz America/New_York", {"timezone": "America/New_York"}),
+        (
+            "est_without_dst/ES_est.csv",
+            {"timezone": "America/New_York"},
+            "--tz EST",
+            {"timezone": "EST"},
+        ),
+        (f"{OPEN}/ES_utc_open.txt", {}, "a minute early", {"stamped": "open"}),
+        (f"{OPEN}/ES_minute_early.csv", {}, "add one minute to every timestamp", None),
+        (
+            *(f"{OPEN}/histdata_like_EST.csv", {"timezone": "EST"}, "a minute early"),
+            {"timezone": "EST", "stamped": "open"},
+        ),
+        ("train_does_not_check/ES_times_ten.csv", {}, "prices look multiplied by 10", None),
+        (
+            *("train_does_not_check/ES_close_stamped.csv", {}, "the time of their close"),
+            {"stamped": "close"},
+        ),
+        ("symbol_not_checked/NQ 03-25.Last.txt", {}, "pass --symbol NQ", {"symbol": "NQ"}),
+        ("symbol_not_checked/nq.ohlcv-1m.csv", {}, "pass --symbol NQ", {"symbol": "NQ"}),
+        ("tz_option_ignored/ES_mislabelled_utc.csv", {}, "so --tz does not apply", None),
+        ("tz_option_ignored/ES_local_epoch.csv", {}, "so --tz does not apply", None),
+        (
+            *("databento_continuous_without_symbols/es_cont.ohlcv-1m.csv", {}),
+            *("follow one another and never overlap.*map_symbols", None),
+        ),
+        ("timestamp_is_only_the_date/ES.csv", {}, None, {}),
+        (f"{NAMES}/polygon.csv", {}, None, {}),
+        (f"{NAMES}/two_zones.csv", {}, None, {}),
+        (f"{NAMES}/yfinance_multi.csv", {}, None, {}),
+        (f"{NAMES}/sierra.txt", {}, "in the zone of the chart", {"timezone": "America/New_York"}),
+        (f"{NAMES}/tradingview_without_volume.csv", {}, "add the Volume study", None),
+        (f"{WRONG}/ES 03-25.Bid.txt", {}, "bid prices, not trades", None),
+        (f"{WRONG}/ES 03-25.day.txt", {}, "export of days.*type Minute", None),
+        (f"{WRONG}/ES 03-25.tick.txt", {}, "export of ticks.*type Minute", None),
+        (f"{WRONG}/cr_only.csv", {}, "end with CR alone", None),
+        (f"{WRONG}/glbx-mdp3.ohlcv-1m.dbn.zst", {}, "DBN.*DBNStore.to_csv or `dbn --csv`", None),
+        (f"{WRONG}/utf16.csv", {}, "UTF-16 text; save it as UTF-8", None),
+    ],
+)
+def test_files_that_were_once_misread(
+    path: str, options: dict[str, str], words: str | None, right: dict[str, str] | None
+) -> None:
+    """Refused by the cause; read where they are said to be what they are, alike in all their forms."""
+    if words is not None:
+        with pytest.raises(InputError, match=words) as caught:
+            read_bars(CASES / path, "ES", **options)  # type: ignore[arg-type]
+        assert Path(path).name in str(caught.value)
+    if right is not None:
+        found = read_bars(CASES / path, **{"symbol": "ES", **right})  # type: ignore[arg-type]
+        assert found.accepted == ()
+        assert same_bars(path, found.digest), path
+
+
+DIGESTS: dict[str, str] = {}
+"""Of what a folder's files say once they are read right, by the folder: all of them say the same."""
+ALIKE = {"timestamp_is_only_the_date": NAMES}
+
+
+def same_bars(path: str, digest: str) -> bool:
+    folder = str(Path(path).parent)
+    if folder in (OPEN, "train_does_not_check"):  # of files that hold other bars
+        return True
+    return DIGESTS.setdefault(ALIKE.get(folder, folder), digest) == digest
