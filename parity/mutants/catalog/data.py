@@ -19,8 +19,8 @@ _FRESH = """\
         out[length - 1 :] = total / length
 """
 _SLIDING = """\
-        run = np.nancumsum(x)
-        total = run[length - 1 :] - np.concatenate([[0.0], run[:full - 1]])
+        moved = np.nan_to_num(x[length:]) - np.nan_to_num(x[:-length])
+        total = np.nansum(x[:length]) + np.concatenate([[0.0], np.cumsum(moved)])
         out[length - 1 :] = np.where(np.isnan(x[:full]), np.nan, total / length)
 """
 _EMA = """\
