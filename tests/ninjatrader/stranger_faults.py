@@ -9,7 +9,11 @@ from tests.ninjatrader.order_faults import GUARD, TRADE
 
 STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (
-        (CUSTODY, "|| waiting || flattenSent != null || PlatformCloses", "|| waiting || PlatformCloses"),
+        (
+            CUSTODY,
+            "|| waiting || flattenSent != null || PlatformCloses",
+            "|| waiting || PlatformCloses",
+        ),
     ),
     "a flattening does not count as leaving": (
         (
@@ -64,10 +68,11 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (TRADE, 'executions.Add(name + "|" + id)', 'executions.Add(name + "|" + quantity)'),
     ),
     "of what is inferred one contract is booked": (
-        (TRADE, "Book(order.Role, order.Side, missing, price);", "Book(order.Role, order.Side, 1, price);"),
-    ),
-    "a stop that is filled in part protects as before": (
-        (TRADE, "Math.Max(0, Quantity - Filled)", "Math.Max(0, Quantity)"),
+        (
+            TRADE,
+            "Book(order.Role, order.Side, missing, price);",
+            "Book(order.Role, order.Side, 1, price);",
+        ),
     ),
     "stop and exit both filled is taken for the trade": (
         (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
