@@ -57,9 +57,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "a broken connection outlasts the care after the end": (
         (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
     ),
-    "a market order on its way after the end is not waited for": (
-        (STRATEGY, "(most > Patient && OrdersLeft(true))", "(most > Most && OrdersLeft(true))"),
-    ),
     "a request for advice goes on after the end": (
         (STRATEGY, "if (policy != null) policy.Dispose();", ""),
     ),
