@@ -71,9 +71,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             "Book(order.Role, order.Side, 1, price);",
         ),
     ),
-    "stop and exit both filled is taken for the trade": (
-        (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
-    ),
     "a rejected target is taken for nothing": (
         (
             CUSTODY,
@@ -93,19 +90,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             GUARD,
             "made - dayStart <= -settings.DailyLoss)",
             "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
-        ),
-    ),
-    "the kill switch is looked for every other minute": (
-        (GUARD, "FilePause = TimeSpan.FromSeconds(1)", "FilePause = TimeSpan.FromMinutes(2)"),
-    ),
-    "an exit leaves the rest of its entry": (
-        (CUSTODY, "if (entry != null) Cancel(entry); // what is left", "// what is left"),
-    ),
-    "only stops go when someone has closed the trade": (
-        (
-            CUSTODY,
-            "                if (order.Live) Cancel(order);\n",
-            "                if (order.Live && order.Role == Role.Stop) Cancel(order);\n",
         ),
     ),
 }
