@@ -111,7 +111,8 @@ namespace RLTrader.Host
             for (int n = made.Shadow ? 4 : 0; n > 0; n--) // paper is moved by bars alone
                 made.Add(Event.BadBar, chance.Below(made.Minutes) * 60000L + chance.Below(60000), 1);
             for (int n = made.Shadow ? 4 : 0; n > 0; n--) // through stop and target within one bar
-                made.Add(Event.Swing, chance.Below(made.Minutes) * 60000L + chance.Below(60000), chance.Between(20, 60));
+                made.Add(Event.Swing, chance.Below(made.Minutes) * 60000L + chance.Below(60000),
+                    chance.Between(20, 60));
             made.AddAimed(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;

@@ -9,7 +9,11 @@ from tests.ninjatrader.order_faults import GUARD, TRADE
 
 STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (
-        (CUSTODY, "|| waiting || flattenSent != null || PlatformCloses", "|| waiting || PlatformCloses"),
+        (
+            CUSTODY,
+            "|| waiting || flattenSent != null || PlatformCloses",
+            "|| waiting || PlatformCloses",
+        ),
     ),
     "a flattening does not count as leaving": (
         (
@@ -53,9 +57,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "a broken connection outlasts the care after the end": (
         (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
     ),
-    "a market order on its way after the end is not waited for": (
-        (STRATEGY, "(most > Patient && OrdersLeft(true))", "(most > Most && OrdersLeft(true))"),
-    ),
     "a request for advice goes on after the end": (
         (STRATEGY, "if (policy != null) policy.Dispose();", ""),
     ),
@@ -64,13 +65,11 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (TRADE, 'executions.Add(name + "|" + id)', 'executions.Add(name + "|" + quantity)'),
     ),
     "of what is inferred one contract is booked": (
-        (TRADE, "Book(order.Role, order.Side, missing, price);", "Book(order.Role, order.Side, 1, price);"),
-    ),
-    "a stop that is filled in part protects as before": (
-        (TRADE, "Math.Max(0, Quantity - Filled)", "Math.Max(0, Quantity)"),
-    ),
-    "stop and exit both filled is taken for the trade": (
-        (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
+        (
+            TRADE,
+            "Book(order.Role, order.Side, missing, price);",
+            "Book(order.Role, order.Side, 1, price);",
+        ),
     ),
     "a rejected target is taken for nothing": (
         (
@@ -91,19 +90,6 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             GUARD,
             "made - dayStart <= -settings.DailyLoss)",
             "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
-        ),
-    ),
-    "the kill switch is looked for every other minute": (
-        (GUARD, "FilePause = TimeSpan.FromSeconds(1)", "FilePause = TimeSpan.FromMinutes(2)"),
-    ),
-    "an exit leaves the rest of its entry": (
-        (CUSTODY, "if (entry != null) Cancel(entry); // what is left", "// what is left"),
-    ),
-    "only stops go when someone has closed the trade": (
-        (
-            CUSTODY,
-            "                if (order.Live) Cancel(order);\n",
-            "                if (order.Live && order.Role == Role.Stop) Cancel(order);\n",
         ),
     ),
 }
