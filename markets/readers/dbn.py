@@ -43,8 +43,8 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
     try:
         transcoder = dbn.Transcoder(
             text,
-            dbn.Encoding.CSV,
-            dbn.Compression.NONE,
+            dbn.Encoding.from_str("csv"),
+            dbn.Compression.from_str("none"),
             pretty_px=True,
             pretty_ts=False,
             map_symbols=True,
