@@ -16,7 +16,7 @@ from foundation.errors import InputError
 from markets.bars import Bars
 from markets.file_facts import FileFacts
 from markets.quality.facts import Rows
-from markets.quality.findings import Finding, problems, symbol_problems
+from markets.quality.findings import Finding, problems, scale_problems, symbol_problems
 from markets.quality.measurements import BAD_PRINT
 from markets.quality.time_zone import clock_faults
 
@@ -55,6 +55,7 @@ def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:
         yield from problems(Rows(frame, bars.contract, bars.source))
         return
     yield from symbol_problems(facts, bars.contract)
+    yield from scale_problems(bars.frame["close"].to_numpy(), bars.contract)
     if bars.bar_seconds == 60:
         for fault in clock_faults(bars.timestamps_ns, facts, volume):
             yield Finding(fault.kind, fault.bars, fault.message, fault.mend)

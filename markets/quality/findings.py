@@ -41,6 +41,31 @@ class Finding:
     mend: str
 
 
+LEAST_PRICES, COARSE = 100, 4
+"""Different prices that tell a grid, and how many ticks apart they must not all be; exchanges have
+halved a tick, so that twice is no sign."""
+
+
+def scale_problems(close: NDArray[np.float64], contract: Contract) -> Iterator[Finding]:
+    """Yield that every close lies on a grid much coarser than the contract's, as scaled prices do."""
+    for prices in (close[:3000], close):  # nearly every file is cleared by its first rows
+        finite = prices[np.isfinite(prices) & (prices > 0)] / contract.tick_size
+        ticks = np.unique(np.rint(finite[finite < 2.0**52]).astype(np.int64))
+        if len(ticks) < LEAST_PRICES and len(prices) < len(close):
+            continue
+        step = int(np.gcd.reduce(ticks)) if len(ticks) >= LEAST_PRICES else 1
+        if step < COARSE:
+            return
+    yield Finding(
+        "coarse_prices",
+        len(close),
+        f"every close is a whole multiple of {step} ticks of {contract.symbol} "
+        f"({step * contract.tick_size:g} points), as prices that were multiplied are, or another "
+        "contract's",
+        "give prices in points as the exchange quotes them, or pass the right --symbol",
+    )
+
+
 def problems(rows: Rows) -> Iterator[Finding]:
     """Yield what would poison training, causes before their consequences."""
     total = len(rows.ns)
@@ -63,6 +88,8 @@ def problems(rows: Rows) -> Iterator[Finding]:
             f"prices look {was} by {factor}",
             f"{do} the prices of these rows by {factor}, or remove the rows",
         )
+    else:
+        yield from scale_problems(rows.prices[:, 3], rows.contract)
     yield from of_rows(
         "missing_values", rows.missing, "a price or volume is missing or infinite", "remove these rows"
     )

@@ -61,11 +61,13 @@ class Subject:
         arguments: of ``rltrader``, from the folder that holds the place.
         place: what it writes, in that folder.
         resume: arguments that go on with what was stopped; None where the command begins anew.
+        replaces: whether it takes the place of what is there; else there is nothing before.
     """
 
     arguments: tuple[str, ...]
     place: str
     resume: tuple[str, ...] | None = None
+    replaces: bool = True
 
 
 def write_inputs(folder: Path) -> None:
@@ -92,7 +94,7 @@ def subjects(inputs: Path) -> dict[str, Subject]:
             ("train", *sizes, "--out", "run"), "run", ("train", "--out", "run", "--resume")
         ),
         "evaluate": Subject(("evaluate", policy, *data, "--out", "evaluation"), "evaluation"),
-        "export": Subject(("export", policy, "--to", "bundle"), "bundle"),
+        "export": Subject(("export", policy, "--to", "bundle"), "bundle", replaces=False),
         "parity": Subject(("parity", "run", *gate, "--out", "parity"), "parity"),
     }
 
@@ -140,7 +142,7 @@ class Series:
         self.disk = SmallDisk(folder) if trouble in ("full", "read-only") else None
         self.home = self.disk.root if self.disk else folder
         self.place = self.home / undisturbed.subject.place
-        if not undisturbed.goes_on:
+        if not undisturbed.goes_on and undisturbed.subject.replaces:
             shutil.copytree(undisturbed.place, self.place)
             if self.disk is not None:
                 self.disk.flush()
@@ -176,6 +178,8 @@ class Series:
         moment = draw.random() * LATE * self.like.took
         if self.like.goes_on and self._policy():
             shutil.rmtree(self.place)  # the last one ended; begin anew
+        if not self.like.subject.replaces:
+            shutil.rmtree(self.place, ignore_errors=True)
         before = self._state()
         ended = run(self._arguments(), self.home, moment, self.strike)
         wrong = self._judge_end(ended)

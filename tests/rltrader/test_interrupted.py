@@ -150,12 +150,6 @@ def test_an_evaluation_is_the_old_one_or_the_new_one(policy: Path, bars: Path, t
 
 
 @pytest.mark.slow
-def test_a_bundle_is_the_old_one_or_the_new_one(policy: Path, tmp_path: Path) -> None:
-    place = tmp_path / "bundle"
-    whole_at_every_moment(place, MOMENTS, "export", str(policy), "--to", str(place))
-
-
-@pytest.mark.slow
 def test_a_parity_report_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     place = tmp_path / "parity"
     small = ("--episodes", "4", "--cases", "200", "--days", "2", "--symbols", "ES")

@@ -171,6 +171,16 @@ def test_prices_at_a_wrong_scale_are_refused_at_the_door(regular: Bars, tmp_path
     assert "prices look multiplied by 10 in 100 of" in refusal(path)
 
 
+@pytest.mark.parametrize("factor", [4, 10, 100])
+def test_a_whole_file_of_multiplied_prices_is_refused(
+    regular: Bars, tmp_path: Path, factor: int
+) -> None:
+    names = ("open", "high", "low", "close")
+    columns = {name: regular.frame[name].to_numpy() * factor for name in names}
+    path = csv(regular, tmp_path / "bars.csv", regular.frame.index, **columns)
+    assert f"every close is a whole multiple of {factor} ticks of ES" in refusal(path)
+
+
 def test_problems_can_be_accepted_and_are_then_named(regular: Bars, tmp_path: Path) -> None:
     path = csv(regular, tmp_path / "NQ.csv", wall(regular, "Europe/Berlin"))
     assert "--accept-problems uses the bars as they are" in refusal(path)
