@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
             otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt;
-        private int throws, lateBars, flatBars; // the last: bars closed since a trade
+        private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
@@ -101,7 +101,7 @@ namespace RLTrader.Host
                     && simulation.realtime && !simulation.Scenario.Shadow
                     && simulation.AccountNet == 0 && Exchange.Foreign == 0 && Now - lastHeld > 180000
                     && brokenSince == Never;
-                calm &= flatBars > 0 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
+                calm &= flatBars > 1 && threwAt == Never && pressedAt == Never && killedAt == Never && SinceUp > 60000;
                 calm &= Room > 75 * simulation.Scenario.Contracts; // a limit may be near
                 calm &= Now < simulation.Scenario.Reopens || Now > simulation.Scenario.Reopens + 20 * 60000;
                 return calm && Now > 180000 && Now < simulation.EndOfSession - 120000;

@@ -69,7 +69,8 @@ namespace RLTrader
         public void Begin(bool onAccount, bool flattenFirst)
         {
             now = orders.Now;
-            if (!account.Begin(onAccount) || !flattenFirst) return;
+            bool left = account.Begin(onAccount) || (onAccount && orders.OrdersLeft);
+            if (!left || !flattenFirst) return;
             orders.Tell("what the account held at the start is being closed", true);
             flattenSent = now;
             orders.FlattenAccount();
@@ -315,15 +316,15 @@ namespace RLTrader
 
         private void Flattening()
         {
-            if (orders.AccountNet == 0)
-            {
-                Abandon();
-                flattenSent = null;
-            }
-            else if (now - flattenSent.Value >= Patience.Exit)
+            bool flat = orders.AccountNet == 0;
+            if (flat) Abandon();
+            if (flat && !orders.OrdersLeft) flattenSent = null;
+            else if (now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
             {
                 flattenSent = now;
-                orders.Tell("the account is still not flat; it is flattened again", true);
+                // An earlier run's order may have been on its way to the broker when all was cancelled.
+                orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
+                    + "; it is flattened again", true);
                 orders.FlattenAccount();
             }
         }

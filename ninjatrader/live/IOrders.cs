@@ -73,6 +73,10 @@ namespace RLTrader
         /// <summary>Contracts that the account holds of the instrument, whoever bought them.</summary>
         int AccountNet { get; }
 
+        /// <summary>Whether an order by one of the strategy's names is still alive on the account, whichever run sent
+        /// it.</summary>
+        bool OrdersLeft { get; }
+
         /// <summary>Contracts that the platform believes the strategy to hold; an entry the other way would reverse
         /// them.</summary>
         int PlatformNet { get; }

@@ -1,6 +1,7 @@
 // NinjaTrader's order methods, quotes, clock and account, as the run asks for them. A signal name says what an order is
 // for; the platform names some of its orders itself.
 using System;
+using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
 using NinjaTrader.NinjaScript;
@@ -22,6 +23,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         double IOrders.Ask { get { return GetCurrentAsk(); } }
 
         int IOrders.AccountNet { get { return Signed(PositionAccount); } }
+
+        bool IOrders.OrdersLeft { get { return OrdersLeft(false); } }
 
         int IOrders.PlatformNet { get { return Signed(Position); } }
 
@@ -79,7 +82,21 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         double IOrders.FilledAt(OwnOrder own) { return ((Order)own.Key).AverageFillPrice; }
 
-        void IOrders.FlattenAccount() { Account.Flatten(new[] { Instrument }); }
+        void IOrders.FlattenAccount() { Flatten(); }
+
+        // A request that another instance has just sent is left to work: two would close the position twice.
+        private void Flatten()
+        {
+            Dictionary<string, DateTime> ofAccount = Flattened.GetOrCreateValue(Account);
+            lock (ofAccount)
+            {
+                DateTime asked;
+                bool known = ofAccount.TryGetValue(Instrument.FullName, out asked);
+                if (known && Now >= asked && Now - asked < FlattenPause) return;
+                ofAccount[Instrument.FullName] = Now;
+            }
+            Account.Flatten(new[] { Instrument });
+        }
 
         void IOrders.Stop() { SetState(State.Terminated); }
 

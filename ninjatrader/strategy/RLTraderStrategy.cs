@@ -6,6 +6,8 @@
 //   - events may come from several threads, in the middle of an order call, or after Terminated: each callback takes
 //     what it was given by value and puts it in line.
 using System;
+using System.Collections.Generic;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
@@ -27,6 +29,10 @@ namespace NinjaTrader.NinjaScript.Strategies
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
         // Looks, five seconds apart: at all, past a market order, and after a flattening that left something.
         private const int Most = 100, Patient = 97, Tries = 6;
+        private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4);
+        // When an account was last asked to be flattened, by instrument, whichever instance asked.
+        private static readonly ConditionalWeakTable<Account, Dictionary<string, DateTime>> Flattened =
+            new ConditionalWeakTable<Account, Dictionary<string, DateTime>>();
         private static object newest; // the instance that went to real time last
 
         private volatile Run run;  // null before it is loaded and after Terminated
@@ -230,7 +236,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 bool closing;
                 if (known.Trader.Custody.End(out closing) && FlattenOnStop)
                 {
-                    if (!closing && Reachable) Account.Flatten(new[] { Instrument });
+                    if (!closing && Reachable) Flatten();
                     LookAgain(2, Most);
                 }
                 known.Log.Dispose();
@@ -252,7 +258,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                     return;
                 }
                 bool left = SomethingLeft();
-                if (left) Account.Flatten(new[] { Instrument });
+                if (left) Flatten();
                 if (left) LookAgain(times, Math.Min(most - 1, Tries));
                 else if (times > 1) LookAgain(times - 1, most - 1);
             });
