@@ -112,7 +112,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
     "an open trade is left at the end": (
-        (STRATEGY, "if (!closing && Reachable) Account.Flatten(new[] { Instrument });", ""),
+        (STRATEGY, "if (!closing && Reachable) Flatten();", ""),
         (STRATEGY, "LookAgain(2, Most);", ""),
     ),
     "stops and targets without a trade stay": (
@@ -173,8 +173,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ),
         (
             CUSTODY,
-            '                flattenSent = now;\n                orders.Tell("the account is still',
-            '                orders.Tell("the account is still',
+            "                flattenSent = now;\n                // An earlier",
+            "                // An earlier",
         ),
     ),
     "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),

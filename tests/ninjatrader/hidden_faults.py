@@ -93,8 +93,8 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "a flattening at the start is not followed up": (
         (
             CUSTODY,
-            "            if (orders.AccountNet == 0)\n            {\n                Abandon();",
-            "            if (Trade.Net == 0 || orders.AccountNet == 0)\n            {\n                Abandon();",
+            "bool flat = orders.AccountNet == 0;",
+            "bool flat = Trade.Net == 0 || orders.AccountNet == 0;",
         ),
     ),
     "any status of the connection counts as its return": (

@@ -67,7 +67,6 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "a buy to cover is a sale": ((ORDERS, " || order.OrderAction == OrderAction.BuyToCover", ""),),
-    "what was booked before it came stays booked": ((TRADE, "order.Inferred -= booked;", ""),),
     "exits count into the average entry": (
         (TRADE, "            if (role != Role.Entry && entryContracts != 0) return;\n", ""),
     ),

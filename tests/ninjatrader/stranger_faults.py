@@ -15,13 +15,15 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             "|| waiting || PlatformCloses",
         ),
     ),
-    "a flattening does not count as leaving": (
+    "two instances flatten at once": (
+        (ORDERS, "if (known && Now >= asked && Now - asked < FlattenPause) return;", ""),
+    ),
+    "orders that come to life after a flattening stay": (
         (
             CUSTODY,
-            "return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;",
-            "return exitSent != null || Trade.Alive(Role.Exit) != null;",
+            "if (flat && !orders.OrdersLeft) flattenSent = null;",
+            "if (flat) flattenSent = null;",
         ),
-        (CUSTODY, "closing = Leaving || PlatformCloses;", "closing = PlatformCloses;"),
     ),
     "a bar belongs to the session in which it is told": (
         (CUSTODY, "orders.SessionEnd(openUtc)", "orders.SessionEnd(now)"),
