@@ -193,7 +193,7 @@ def _module(name: str, arguments: list[str], lenient: bool) -> None:
         return _pip(arguments)
     if name in FOREIGN_MODULES:
         return None
-    if name.split(".")[0] not in PACKAGES:
+    if name.split(".")[0] not in (*PACKAGES, "tests"):
         raise CommandError(f"{name}: not a module of the project")
     spec = find_spec(name)
     if spec is None or spec.origin is None:
