@@ -57,12 +57,6 @@ _ATR = "3. TR = max(high-low, abs(high-prev close), abs(low-prev close))"
 WINDOWS = (
     _fault("sliding-sums", _WINDOWS, _FRESH, _SLIDING),
     _fault(
-        "newest-first-sums",
-        "3. sums over a window are taken afresh, oldest first",
-        "for age in range(length):",
-        "for age in reversed(range(length)):",
-    ),
-    _fault(
         "sums-in-float32",
         "3. Features are computed over the kept bars in float64 and cast once",
         "        total = np.zeros(full)\n",
