@@ -173,8 +173,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ),
         (
             CUSTODY,
-            "                flattenSent = now;\n                // An earlier",
-            "                // An earlier",
+            '"; it is flattened again", true);\n                orders.FlattenAccount();',
+            '"; it is flattened again", true);',
         ),
     ),
     "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),
