@@ -58,7 +58,6 @@ from markets.advice.table import TABLE, About, AdviceTable, TableKey
 from markets.synthetic.pattern import hidden_signals, pattern_bars
 
 CONFIG = EnvConfig.phase1()
-NUMBERS = "advice.json"
 TRAINED_ON, JUDGED_ON, ANOTHER = 1, 21, 1021
 """Seeds of the bars; rules and weights were chosen on others."""
 AGENTS = 5
@@ -146,8 +145,9 @@ def compare(
         agents: policies with their files.
         out: folder of all pages.
     """
-    if (out / name / NUMBERS).is_file():
-        values = json.loads((out / name / NUMBERS).read_text(encoding="utf-8"))
+    numbers = out / name / report.NUMBERS
+    if numbers.is_file():
+        values = json.loads(numbers.read_text(encoding="utf-8"))
         found = report.verdict(values)
         return {"headline": found.headline, "reason": found.reason, "arms": values["arms"]}
     arms = make_arms(settings) if isinstance(settings, FusionSettings) else make_own_arms(settings)

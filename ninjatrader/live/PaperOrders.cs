@@ -31,7 +31,6 @@ namespace RLTrader
         public double Bid { get { return side > 0 ? Points(close + 1) : 0; } }
         public double Ask { get { return side < 0 ? Points(close - 1) : 0; } }
         public int AccountNet { get { return side * quantity; } }
-
         public bool OrdersLeft { get { return false; } }
         public int PlatformNet { get { return side * quantity; } }
         public double AccountCash { get { return double.NaN; } }

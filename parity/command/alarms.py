@@ -6,7 +6,6 @@ was. All runs share one process, so that nothing is compiled twice.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,8 @@ from typing import Any, Literal
 
 from foundation.errors import InputError
 from foundation.files import json_digest, write_json
-from foundation.json_reading import Artifact, decode_json
+from foundation.json_lines import adding_lines, read_json_lines
+from foundation.json_reading import Artifact
 from parity.harness.output.certificate import environments
 from parity.harness.output.sources import sources
 from parity.harness.pair import Pair
@@ -80,16 +80,13 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
     lines = _known(out / LINES, run)
     done = {line["seed"] for line in lines}
     seeds = range(wanted.seed, wanted.seed + wanted.runs)
-    with (out / LINES).open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
-        file.flush()
+    with adding_lines(out / LINES, lines) as add:
         for seed in (one for one in seeds if one not in done):
             began = time.perf_counter()
             report = verify(pair, transitions=wanted.transitions, resets=wanted.resets, seed=seed)
             line = {"run": run, "seed": seed, "alarm": report.differences}
             lines.append({**line, "seconds": round(time.perf_counter() - began, 3)})
-            file.write(json.dumps(lines[-1]) + "\n")
-            file.flush()
+            add(lines[-1])
             if progress is not None:
                 progress(f"seed {seed}", len(lines), max(wanted.runs, len(lines)))
     result = {
@@ -122,16 +119,7 @@ def _digest(wanted: Runs, pair: Pair) -> str:
 
 def _known(path: Path, run: str) -> list[dict[str, Any]]:
     """Return the runs that were judged already; a last line that was cut off is dropped."""
-    if not path.exists():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    lines = []
-    for number, text in enumerate(texts, 1):
-        try:
-            lines.append(decode_json(text, dict[str, Any], LINE, where=f"{path}, line {number}"))
-        except InputError:
-            if number < len(texts):
-                raise
+    lines = read_json_lines(path, LINE)
     if any(line.get("run") != run for line in lines):
         raise InputError(
             f"{path} is of another pair, other code or other settings; give another --out, or remove it"

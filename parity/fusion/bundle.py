@@ -8,7 +8,7 @@ against what the port adds to the logits in training.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -71,17 +71,16 @@ def prove_fusion(chain: Chain) -> dict[str, Any] | None:
     drawn = situations(len(batch), batch.masks.shape[1], 7, settings)._replace(masks=batch.masks)
     ours = in_float32(chain.policy, batch.obs, batch.masks)["action_head"]
     expected = jax_side(drawn._replace(logits=ours), settings)
-    told: tuple[Situation, Fused] | None = None
+    told: WithPrior | None = None
     if chain.use is not None:
         told = _with_prior(chain, chain.use, batch, ours)
-        _module(chain, batch, *told)
+        _module(chain, batch, told)
     for name, (side, fuse) in files.items():
         logits = np.asarray(side(batch.obs, batch.masks)["action_head"], np.float32)
         _compare(chain, f"fusion, {name}", expected, fuse(drawn._replace(logits=logits), settings))
         if told is not None:
-            given, trained = told
-            made = fuse(given._replace(logits=logits), settings)
-            _compare(chain, f"fusion is the prior, {name}", trained, made)
+            made = fuse(told.given._replace(logits=logits), settings)
+            _compare(chain, f"fusion is the prior, {name}", told.trained, made)
     bare = np.where(batch.masks, ours, -np.inf).argmax(axis=1)
     return {
         "settings": settings.to_dict(),
@@ -115,16 +114,24 @@ def _compare(chain: Chain, hop: str, expected: Fused, made: Fused) -> None:
     chain.board.at(hop, "action", EQUAL).update(expected.action, actions)
 
 
-def _bars(chain: Chain, count: int) -> NDArray[np.int64]:
-    """Return bars of the market that stand for those of observations, drawn, (N,)."""
-    return np.random.default_rng(5).integers(0, len(chain.market), count)
+class WithPrior(NamedTuple):
+    """Decisions with drawn answers on drawn bars.
+
+    Attributes:
+        given: what is fused.
+        trained: what training makes of it.
+        ages: of the answers, int64 (N,); -1 for none.
+    """
+
+    given: Situation
+    trained: Fused
+    ages: NDArray[np.int64]
 
 
-def _with_prior(
-    chain: Chain, use: AdviceUse, batch: Batch, logits: NDArray[np.float32]
-) -> tuple[Situation, Fused]:
-    """Return decisions with drawn answers on drawn bars, and what training makes of them."""
-    laid, bars = drawn_answers(chain.market.timestamps_ns), _bars(chain, len(batch))
+def _with_prior(chain: Chain, use: AdviceUse, batch: Batch, logits: NDArray[np.float32]) -> WithPrior:
+    """Return decisions with drawn answers, on drawn bars that stand for those of the observations."""
+    laid = drawn_answers(chain.market.timestamps_ns)
+    bars = np.random.default_rng(5).integers(0, len(chain.market), len(batch))
     phase, config = phase_of(chain.policy.config), chain.policy.config
     params = phase.make_params(stack([with_advice(chain.market, laid, use)]), config)
     prior = prior_at(jnp.asarray(bars), phase.num_actions, params)
@@ -139,24 +146,24 @@ def _with_prior(
         np.zeros(len(bars), np.int32),
         np.ones(len(bars), np.float32),
     )
-    return given, Fused(np.exp(np.asarray(log_chances)), np.asarray(mode(log_chances)))
-
-
-def _module(chain: Chain, batch: Batch, given: Situation, expected: Fused) -> None:
-    """Compare what the bundle's own PyTorch module makes of a prior, from the ages of answers."""
-    laid, bars = drawn_answers(chain.market.timestamps_ns), _bars(chain, len(batch))
-    assert chain.use is not None
-    row = by_bar(laid, chain.use.settings).row[bars]
+    trained = Fused(np.exp(np.asarray(log_chances)), np.asarray(mode(log_chances)))
+    row = known.row[bars]
     ages = np.where(row < 0, -1, laid.minute[bars] - laid.minute[np.maximum(row, 0)] - 1)
+    return WithPrior(given, trained, ages)
+
+
+def _module(chain: Chain, batch: Batch, told: WithPrior) -> None:
+    """Compare what the bundle's own PyTorch module makes of a prior, from the ages of answers."""
+    given = told.given
     advice, confidence, masks = map(torch.tensor, (given.advice, given.confidence, batch.masks))
-    prior = torch_policy.prior_of(chain.folder, advice, confidence, torch.tensor(ages))
+    prior = torch_policy.prior_of(chain.folder, advice, confidence, torch.tensor(told.ages))
     with torch.no_grad():
         module = torch_policy.load(chain.folder)
         action, logits = module.advised(torch.tensor(batch.obs), masks, prior)
         forbidden = torch.full_like(logits, torch_policy.FORBIDDEN_LOGIT)
         chances = torch.softmax(torch.where(masks, logits, forbidden), -1)
     made = Fused(chances.numpy(), action.numpy())
-    _compare(chain, "fusion is the prior, PyTorch module", expected, made)
+    _compare(chain, "fusion is the prior, PyTorch module", told.trained, made)
 
 
 def _lead(probabilities: Any) -> np.ndarray:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from foundation.errors import InputError
-from foundation.json_reading import Artifact, decode_json
+from foundation.json_lines import read_json_lines
+from foundation.json_reading import Artifact
 from parity.mutation.operators import Change
 
 LINES = "mutants.jsonl"
@@ -27,14 +27,4 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: a line before the last is damaged.
     """
-    if not path.exists():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    found = []
-    for number, text in enumerate(texts, 1):
-        try:
-            found.append(decode_json(text, dict[str, Any], LINE, where=f"{path}, line {number}"))
-        except InputError:
-            if number < len(texts):
-                raise
-    return found
+    return read_json_lines(path, LINE)

@@ -7,7 +7,6 @@ it was.
 from __future__ import annotations
 
 import ast
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,6 +19,7 @@ import jax
 from foundation import provenance
 from foundation.errors import InputError
 from foundation.files import json_digest, write_json, write_text
+from foundation.json_lines import adding_lines
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED
 from parity.mutation.lines import LINES, key_of, read_lines
@@ -177,9 +177,7 @@ def _judge_all(
 ) -> list[dict[str, Any]]:
     """Judge changes, some at a time, each written down at once."""
     made: list[dict[str, Any]] = []
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in before)
-        file.flush()
+    with adding_lines(path, before) as add:
 
         def judge(number: int, change: Change) -> Fate:
             return trials.judge(change.file, change, sources.bytes[change.file], number)
@@ -191,8 +189,7 @@ def _judge_all(
                     change, fate = futures[future], future.result()
                     where = {"path": _shown(sources.paths[change.file]), "run": run}
                     line = {**asdict(change), **where, "outcome": fate.outcome, "by": fate.by}
-                    file.write(json.dumps(line) + "\n")
-                    file.flush()
+                    add(line)
                     made.append(line)
                     done = f"{change.file.rpartition('.')[2]}:{change.line} {fate.outcome}"
                     tell(done, len(before) + len(made), len(before) + len(waiting))

@@ -24,13 +24,13 @@ from jax_port.runs.logs.training_log import TrainingLog
 from jax_port.runs.plan import read_plan
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from tests.fuzz.forked import GONE_WITHIN, processes_of
 from tests.jax_port.export.made_bundle import made_policy
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 MOMENTS = 15
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-GONE_WITHIN = 5.0
 LONGEST = 1200.0
 """Seconds that a whole command may take on a busy machine."""
 
@@ -44,20 +44,6 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         start_new_session=True,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},
     )
-
-
-def processes_of(group: int) -> list[int]:
-    """Return the living processes of a group."""
-    found = []
-    for place in Path("/proc").iterdir():
-        if place.name.isdecimal():
-            try:
-                fields = (place / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group and fields[0] != "Z":
-                found.append(int(place.name))
-    return found
 
 
 def stopped(delay: float, number: signal.Signals, *arguments: str) -> tuple[int, str]:

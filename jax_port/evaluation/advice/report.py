@@ -35,7 +35,8 @@ from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
 from markets.advice.table import AdviceTable
 
-FILES = ("advice.json", "advice.html", "advice_days.parquet")
+NUMBERS = "advice.json"
+FILES = (NUMBERS, "advice.html", "advice_days.parquet")
 SIGNIFICANT = 0.05
 
 Values = Mapping[str, Any]
@@ -250,5 +251,5 @@ def write(folder: Path, values: Values, played: Mapping[str, Played], days: Sequ
     )
     with atomic_folder(folder, replaces=FILES) as made:
         long.to_parquet(made / "advice_days.parquet")
-        write_json(made / "advice.json", values)
+        write_json(made / NUMBERS, values)
         write_text(made / "advice.html", render(values))

@@ -7,7 +7,6 @@ machines.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from rich.table import Table
 from foundation.errors import run_command
 from foundation.files import write_json
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.json_lines import adding_lines
 from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.run import ControlFailed, make_all, pass_control
@@ -93,10 +93,8 @@ def _judge(
     with (
         tempfile.TemporaryDirectory(prefix="rltrader-mutation-") as folder,
         progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar,
-        path.open("w", encoding="utf-8") as file,
+        adding_lines(path, before) as add,
     ):
-        file.writelines(json.dumps(line) + "\n" for line in before)
-        file.flush()
         task = bar.add_task("mutation", total=len(waiting), done="recording the reference")
         sandbox = Sandbox(Path(folder))
         snapshot(sandbox.sources)
@@ -110,8 +108,7 @@ def _judge(
         for number, change in enumerate(waiting):
             fate = judges.judge(change, number)
             line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
+            add(line)
             judged.append(line)
             bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
     return judged

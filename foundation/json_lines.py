@@ -1,0 +1,52 @@
+"""Files of JSON lines, each written as soon as it is known, so that a run that was cut off goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from foundation.errors import InputError
+from foundation.files import write_text
+from foundation.json_reading import Artifact, decode_json
+
+Line = Mapping[str, Any]
+
+
+def read_json_lines(path: Path, artifact: Artifact) -> list[dict[str, Any]]:
+    """Return the lines of a file, none where there is no file; a last line that was cut off is dropped.
+
+    Raises:
+        InputError: a line before the last is damaged.
+    """
+    if not path.exists():
+        return []
+    texts = path.read_text(encoding="utf-8").splitlines()
+    lines = []
+    for number, text in enumerate(texts, 1):
+        try:
+            lines.append(decode_json(text, dict[str, Any], artifact, where=f"{path}, line {number}"))
+        except InputError:
+            if number < len(texts):
+                raise
+    return lines
+
+
+@contextmanager
+def adding_lines(path: Path, before: Sequence[Line]) -> Iterator[Callable[[Line], None]]:
+    """Yield what writes one more line of a file at once, behind those that are kept of it.
+
+    Args:
+        path: the file, which holds the lines of ``before`` afterwards and no others.
+        before: lines to begin with, as :func:`read_json_lines` gave them.
+    """
+    write_text(path, "".join(json.dumps(line) + "\n" for line in before))
+    with path.open("a", encoding="utf-8") as file:
+
+        def add(line: Line) -> None:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+        yield add

@@ -1,0 +1,34 @@
+"""Lines of JSON are there as soon as they are added, and a line that was cut off is begun anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from foundation.json_lines import adding_lines, read_json_lines
+from foundation.json_reading import Artifact
+
+LINE = Artifact("line of a test", "remove the file")
+
+
+def test_lines_are_there_at_once_and_go_on_behind_what_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    assert read_json_lines(path, LINE) == []
+    with adding_lines(path, []) as add:
+        for number in range(2):
+            add({"n": number})
+            assert len(read_json_lines(path, LINE)) == number + 1
+    path.write_text(path.read_text() + '{"n": ')  # cut off
+    kept = read_json_lines(path, LINE)
+    with adding_lines(path, kept) as add:
+        add({"n": 2})
+    assert [line["n"] for line in read_json_lines(path, LINE)] == [0, 1, 2]
+
+
+def test_a_line_damaged_before_the_last_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"n": 0}\n{"n"\n{"n": 2}\n')
+    with pytest.raises(InputError, match=r"line 2.*remove the file"):
+        read_json_lines(path, LINE)
