@@ -85,11 +85,13 @@ class Tolerance:
 
     def agree(self, expected: Array, actual: Array) -> NDArray[np.bool_]:
         """Return where two arrays of one shape agree: bool, their shape."""
+        agrees: NDArray[np.bool_]
         if self.exact:
-            return np.asarray(expected == actual)
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
-            agrees: NDArray[np.bool_] = np.asarray(apart <= self.allowed(expected))
+            agrees = np.asarray(expected == actual)
+        else:
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
+                agrees = np.asarray(apart <= self.allowed(expected))
         if self.ulps:
             agrees = agrees | (ulp_distance(expected, actual) <= self.ulps)
         if self.nan_is_undefined:
@@ -106,9 +108,9 @@ class Tolerance:
         return f"{self.absolute:g} + {self.relative:g} of {of}"
 
 
-def exact(unit: str = "") -> Tolerance:
+def exact(unit: str = "", nan_is_undefined: bool = False) -> Tolerance:
     """Return the tolerance of whole numbers and flags: equal; ``unit`` is what they count."""
-    return Tolerance(unit=unit)
+    return Tolerance(unit=unit, nan_is_undefined=nan_is_undefined)
 
 
 def close(ulps: int = 4, floor: float = 1e-9, nan_is_undefined: bool = False) -> Tolerance:
@@ -198,7 +200,7 @@ def compare(
         return differs, result
     apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
     if tolerance.exact:
-        result.max_abs = float(apart.max())
+        result.max_abs = float(np.max(apart[np.isfinite(apart)], initial=0.0))
         return differs, result
     undefined = np.isnan(a) & np.isnan(b) if tolerance.nan_is_undefined else np.zeros(a.shape, bool)
     distance = np.where(undefined | (apart <= tolerance.absolute), 0, ulp_distance(a, b))

@@ -14,6 +14,7 @@ import numpy as np
 
 from foundation.files import write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.data.features import compute_features
 from parity.engine.pair import Pair
 from parity.engine.record import Recording
 from parity.engine.replay import Replay, replay
@@ -89,13 +90,14 @@ def _try_data(findings: Findings, scenario: RecordedScenario) -> list[PreparedMa
     markets = [prepare(world.bars, scenario.config) for world in scenario.worlds]
     for world, market, played in zip(scenario.worlds, markets, scenario.played, strict=True):
         _put_market(findings, f"{scenario.name}/{world.name}", market)
-        findings.judge(scenario.name, judge_data(world.name, played.data, market))
+        unrounded = compute_features(world.bars.session(scenario.config.session))
+        findings.put(f"{scenario.name}/{world.name}/features in float64", unrounded)
+        findings.judge(scenario.name, judge_data(world, scenario.config, played.data, market))
     file_with_features = processed(scenario.worlds[0])
     market = prepare(file_with_features.bars, scenario.config)
     _put_market(findings, f"{scenario.name}/{file_with_features.name}", market)
-    findings.judge(
-        scenario.name, judge_data(file_with_features.name, scenario.played[0].processed, market)
-    )
+    played = scenario.played[0].processed
+    findings.judge(scenario.name, judge_data(file_with_features, scenario.config, played, market))
     return markets
 
 

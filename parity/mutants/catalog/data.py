@@ -12,6 +12,17 @@ def _fault(id: str, violates: str, old: str, new: str, file: str = FEATURES) -> 
     return Mutant(id, file, old, new, violates)
 
 
+_FRESH = """\
+        total = np.zeros(full)
+        for age in range(length):
+            total += x[age : age + full]
+        out[length - 1 :] = total / length
+"""
+_SLIDING = """\
+        moved = np.nan_to_num(x[length:]) - np.nan_to_num(x[:-length])
+        total = np.nansum(x[:length]) + np.concatenate([[0.0], np.cumsum(moved)])
+        out[length - 1 :] = np.where(np.isnan(x[:full]), np.nan, total / length)
+"""
 _EMA = """\
     first = x[:1]
     rest, _ = lfilter([alpha], [1.0, -decay], x[1:], zi=decay * first)
@@ -37,12 +48,20 @@ _STANDARD_TIME = "((bars.timestamps_ns // 60_000_000_000 - 300) % 1440)"
 _SESSION = "session_bars = bars.session(config.session)\n"
 _NARROW = "narrow = wide.astype(np.float32)\n"
 _CLOCK = "3. every rule about the clock uses America/New_York wall time with its daylight saving"
+_WINDOWS = "3. sums over a window are taken afresh, never by a sliding accumulator"
 _MACD = "3. macd: alpha = 2/(span+1), seeded with the first close, no bias adjustment"
 _STARTS = "4. An episode may start at i when features are defined for bars i-window_size .. i"
 _ROUND = "3. half_up(x) = floor(x+0.5)"
 _ATR = "3. TR = max(high-low, abs(high-prev close), abs(low-prev close))"
 
 WINDOWS = (
+    _fault("sliding-sums", _WINDOWS, _FRESH, _SLIDING),
+    _fault(
+        "newest-first-sums",
+        "3. sums over a window are taken afresh, oldest first",
+        "for age in range(length):",
+        "for age in reversed(range(length)):",
+    ),
     _fault(
         "sums-in-float32",
         "3. Features are computed over the kept bars in float64 and cast once",
