@@ -13,13 +13,17 @@ from rltrader.lazy_group import Lazy, LazyGroup
 
 BUNDLE = "bundle"
 COMMANDS = {
+    "attested": Lazy(
+        "rltrader.export_verify:attested",
+        "Hold a bundle to the attestation that `export verify` wrote of it.",
+    ),
     "day": Lazy(
         "rltrader.export_verify:day",
         "Write raw bars and what the policy does on a whole day of them: bars.csv and day.json.",
     ),
     "verify": Lazy(
         "rltrader.export_verify:verify",
-        "Prove that every file of a bundle decides as the port does; write chain.json and chain.html.",
+        "Prove that every file of a bundle decides as the port does.",
     ),
 }
 

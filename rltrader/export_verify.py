@@ -45,12 +45,18 @@ OF_THE_FILE = "Contract of the file; by default the bundle's."
     type=click.Path(path_type=Path),
     help="Folder of the run that made the policy; the bundle is held to it too.",
 )
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="PEM file of a private key to sign the attestation."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
-def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
-    """Prove that every file of a bundle decides as the port does; write chain.json and chain.html.
+def verify(folder: Path, bars: BarOptions, key: Path | None, out: Path, **options: Any) -> None:
+    """Prove that every file of a bundle decides as the port does.
 
-    Exit code 0 means the same, 1 a divergence, 2 bad input.
+    Writes chain.json, chain.html and chain.attestation.json, which `rltrader export attested` holds a
+    bundle to. Exit code 0 means the same, 1 a divergence, 2 bad input.
     """
+    from parity.engine.output import check_key
+    from parity.export_chain.attestation import attest, digests
     from parity.export_chain.report import write_report
     from parity.export_chain.verify import Request
     from parity.export_chain.verify import verify as run
@@ -63,13 +69,43 @@ def verify(folder: Path, bars: BarOptions, out: Path, **options: Any) -> None:
     )
     if options["trust"] and os.environ.get(LIMITED) != "1":
         raise SystemExit(_in_limited_process())
+    check_key(key)
+    files = digests(folder)
     request = Request(folder, _bars(folder, bars), **options)
     with status(Console(stderr=True), "verifying") as update:
         report = run(request, lambda stage: update(f"verifying: {stage}"), prove_fusion)
-    write_report(out, report)
+    if digests(folder) != files:
+        raise InputError(f"{folder}: its files changed while they were verified; verify them again")
+    write_report(out, report, attest(files, report, key))
     show(report, out)
     if report["verdict"] != "same":
         raise SystemExit(1)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("attestation", type=click.Path(path_type=Path))
+@click.option(
+    "--require-key",
+    type=click.Path(path_type=Path),
+    envvar="RLTRADER_REQUIRE_KEY",
+    show_envvar=True,
+    help="PEM file of the public key that must have signed the attestation, such as your CI's.",
+)
+def attested(folder: Path, attestation: Path, require_key: Path | None) -> None:
+    """Hold a bundle to the attestation that `export verify` wrote of it.
+
+    Takes a moment: digests are compared, and the signature where a key is required. Exit code 2 where
+    the bundle is not the one that was proved.
+    """
+    from parity.export_chain.attestation import check
+
+    predicate, signer = check(folder, attestation, require_key)
+    whose = f"signed by {signer[:16]}" if signer else "the signature was not asked for (--require-key)"
+    say(
+        f"{folder}: the bundle that was proved the same, {predicate['actions']['compared']:,} actions "
+        f"compared, C# {predicate['csharp']}; {whose}"
+    )
 
 
 @click.command()

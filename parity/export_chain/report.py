@@ -11,20 +11,24 @@ from markets import Bars
 from parity.export_chain.day import BARS, DAY, last_time, to_csv
 from parity.export_chain.page import render
 
-NUMBERS, PAGE = "chain.json", "chain.html"
+NUMBERS, PAGE, ATTESTATION = "chain.json", "chain.html", "chain.attestation.json"
 
 
-def write_report(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write :data:`NUMBERS` and :data:`PAGE` into a folder, both or neither.
+def write_report(
+    folder: Path, report: Mapping[str, Any], attestation: Mapping[str, Any] | None = None
+) -> None:
+    """Write :data:`NUMBERS`, :data:`PAGE` and :data:`ATTESTATION` into a folder, all or none.
 
     Args:
         folder: made where it is missing.
         report: from :func:`parity.export_chain.verify.verify`.
+        attestation: from :func:`parity.export_chain.attestation.attest`; left out where None.
 
     Raises:
         WriteError: the folder cannot be written to.
     """
-    write_files(folder, {NUMBERS: report, PAGE: render(report)})
+    files: dict[str, Any] = {NUMBERS: report, PAGE: render(report)}
+    write_files(folder, files | ({} if attestation is None else {ATTESTATION: attestation}))
 
 
 def write_day(folder: Path, bars: Bars, day: Mapping[str, Any]) -> None:

@@ -1,0 +1,103 @@
+"""A bundle is held to the attestation of its proof: other files, verdicts and signatures are refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.errors import InputError
+from jax_port.export.manifest import MANIFEST
+from parity.export_chain.attestation import attest, check, digests
+from tests.jax_port.export.made_bundle import bundle
+
+REPORT: dict[str, Any] = {
+    "verdict": "same",
+    "first_divergence": None,
+    "bundle": {"phase": 1},
+    "data": {"source": "synthetic"},
+    "actions": {"compared": 100_000},
+    "csharp": "checked",
+    "hops": [],
+    "made": {"jax": "0"},
+}
+
+
+@pytest.fixture
+def proved(tmp_path: Path) -> tuple[Path, Path]:
+    """A bundle and its attestation's file."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle(1), folder)
+    return folder, write(tmp_path / "attestation.json", attest(digests(folder), REPORT))
+
+
+def write(path: Path, envelope: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(envelope))
+    return path
+
+
+def test_the_bundle_that_was_proved_passes(proved: tuple[Path, Path]) -> None:
+    predicate, signer = check(*proved)
+    assert predicate == REPORT and signer == ""
+    assert set(digests(proved[0])) > {MANIFEST, "policy.safetensors"}
+
+
+@pytest.mark.parametrize("name", ["policy.safetensors", "golden.json", MANIFEST])
+def test_a_file_that_is_another_is_named(name: str, proved: tuple[Path, Path]) -> None:
+    folder, attestation = proved
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(InputError, match=rf"{name}: not the file that .*attestation.json speaks of"):
+        check(folder, attestation)
+
+
+def test_a_file_that_is_gone_is_named(proved: tuple[Path, Path]) -> None:
+    (proved[0] / "policy.onnx").unlink()
+    with pytest.raises(InputError, match="policy.onnx: no such file; copy the whole bundle"):
+        check(*proved)
+
+
+def test_another_bundle_is_refused(proved: tuple[Path, Path]) -> None:
+    with pytest.raises(InputError, match="not the file that"):
+        check(bundle(2), proved[1])
+
+
+def test_a_bundle_that_differs_is_not_passed_on(proved: tuple[Path, Path]) -> None:
+    folder, attestation = proved
+    write(attestation, attest(digests(folder), REPORT | {"verdict": "different"}))
+    with pytest.raises(InputError, match="its verdict is 'different', not 'same'; do not use this bundle"):
+        check(folder, attestation)
+
+
+def test_an_attestation_of_another_kind_is_refused(proved: tuple[Path, Path]) -> None:
+    folder, attestation = proved
+    envelope = json.loads(attestation.read_text())
+    told = json.loads(base64.b64decode(envelope["payload"])) | {"predicateType": "urn:another"}
+    write(attestation, envelope | {"payload": base64.b64encode(json.dumps(told).encode()).decode()})
+    with pytest.raises(InputError, match="it is 'urn:another'"):
+        check(folder, attestation)
+
+
+def test_the_signature_that_is_required_must_be_there(proved: tuple[Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("securesystemslib", reason="the extra 'sign' is not installed")
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    folder, unsigned = proved
+    owner = Ed25519PrivateKey.generate()
+    private, public = tmp_path / "key.pem", tmp_path / "key.pub"
+    private.write_bytes(
+        owner.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+    )
+    public.write_bytes(
+        owner.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
+    )
+    signed = write(tmp_path / "signed.json", attest(digests(folder), REPORT, private))
+    predicate, signer = check(folder, signed, public)
+    assert predicate == REPORT and signer
+    with pytest.raises(InputError, match="not signed by"):
+        check(folder, unsigned, public)
