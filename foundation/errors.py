@@ -37,9 +37,10 @@ def run_command(command: Callable[[], object]) -> None:
     """Run a command line and end the process where it fails.
 
     Bad input, options that a command of click does not know, a file that the system does not let us
-    use, a package of an extra that is not installed, an ``XLA_FLAGS`` over which XLA would end the
-    process and memory that is used up print one sentence and exit with code 2. SIGINT and SIGTERM end with 128 and their number. Whatever else is raised prints
-    one sentence too, leaves the traceback in a file that the sentence names, and exits with code 70.
+    use, a package of an extra that is not installed, an ``XLA_FLAGS`` over which XLA would abort, and
+    memory that is used up print one sentence and exit with code 2. SIGINT and SIGTERM end with 128 and
+    their number. Whatever else is raised prints one sentence too, leaves the traceback in a file that
+    the sentence names, and exits with code 70.
     """
     from foundation.signals import end_on_signal
     from foundation.xla_flags import unreadable_xla_flags

@@ -1,4 +1,4 @@
-"""A check that XLA can read the environment variable ``XLA_FLAGS``, before XLA ends the process over it.
+"""A check that XLA can read the environment variable ``XLA_FLAGS``, before it aborts over it.
 
 XLA reads the variable when a device is first asked for, and aborts where it does not know a flag or a
 flag's value: no exception, exit code 134. Whether it does is asked in a process of its own.

@@ -89,7 +89,7 @@ def check(bundle: Path, attestation: Path, key: Path | None = None) -> tuple[dic
     if wrong := sorted(name for name in {*here, *subjects} if here.get(name) != subjects.get(name)):
         raise InputError(
             f"{bundle / wrong[0]}: not the file that {attestation} speaks of"
-            f"{f', and {len(wrong) - 1} more' if wrong[1:] else ''}; take the bundle that was proved, or "
-            "verify this one: rltrader export verify BUNDLE"
+            f"{f', and {len(wrong) - 1} more' if wrong[1:] else ''}; take the bundle that was proved, "
+            "or verify this one: rltrader export verify BUNDLE"
         )
     return predicate, signer

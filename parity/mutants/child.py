@@ -96,8 +96,8 @@ def _try_data(findings: Findings, scenario: RecordedScenario) -> list[PreparedMa
     file_with_features = processed(scenario.worlds[0])
     market = prepare(file_with_features.bars, scenario.config)
     _put_market(findings, f"{scenario.name}/{file_with_features.name}", market)
-    played = scenario.played[0].processed
-    findings.judge(scenario.name, judge_data(file_with_features, scenario.config, played, market))
+    columns = scenario.played[0].processed
+    findings.judge(scenario.name, judge_data(file_with_features, scenario.config, columns, market))
     return markets
 
 

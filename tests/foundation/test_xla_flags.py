@@ -12,7 +12,7 @@ from foundation.xla_flags import KNOWN, unreadable_xla_flags
 
 
 @pytest.mark.parametrize(
-    "flags, names",
+    ("flags", "names"),
     [
         ("--xla_made_up=1", "Unknown flag in XLA_FLAGS: --xla_made_up=1"),
         ("--xla_backend_optimization_level=much", "much"),
@@ -24,7 +24,9 @@ def test_flags_that_xla_cannot_read_are_named(
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", flags)
     sentence = unreadable_xla_flags()
-    assert names in sentence and "\n" not in sentence and sentence.endswith("or unset XLA_FLAGS")
+    assert names in sentence
+    assert "\n" not in sentence
+    assert sentence.endswith("or unset XLA_FLAGS")
     assert os.environ.get(KNOWN) != flags
 
 
@@ -41,6 +43,7 @@ def test_a_command_ends_with_the_sentence() -> None:
     environment = {**os.environ, "XLA_FLAGS": "--xla_made_up=1"}
     command = [sys.executable, "-m", "rltrader", "data", "contracts"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stdout == ""
+    assert done.returncode == 2
+    assert done.stdout == ""
     assert done.stderr.startswith("error: the environment variable XLA_FLAGS is '--xla_made_up=1'")
     assert done.stderr.count("\n") == 1

@@ -40,16 +40,19 @@ def sliding(x: F64, length: int) -> F64:
 
 def newest_first(x: F64, length: int) -> F64:
     out = np.full(x.shape, np.nan)
-    out[length - 1 :] = sum(x[age : x.size - length + 1 + age] for age in reversed(range(length))) / length
+    out[length - 1 :] = (
+        sum(x[age : x.size - length + 1 + age] for age in reversed(range(length))) / length
+    )
     return out
 
 
 def test_both_sides_agree_to_the_last_bit(world: World) -> None:
     for bars in (world, processed(world)):
         result = check(bars)
-        assert result.first is None and not result.error
+        assert result.first is None
+        assert not result.error
         for name, stats in result.fields.items():
-            assert stats.mismatches == 0 and stats.max_abs == 0.0, name
+            assert (stats.mismatches, stats.max_abs) == (0, 0.0), name
 
 
 @pytest.mark.parametrize("mean", [sliding, newest_first])
@@ -68,4 +71,5 @@ def test_a_rounding_of_prices_is_seen(world: World, monkeypatch: pytest.MonkeyPa
         "parity.suites.data.compute_features", lambda bars: right(bars).astype(np.float32).astype(float)
     )
     wrong = {name for name, stats in check(world).fields.items() if stats.mismatches}
-    assert "feature macd in float64" in wrong and "feature momentum in float64" in wrong
+    assert "feature macd in float64" in wrong
+    assert "feature momentum in float64" in wrong
