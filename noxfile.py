@@ -15,6 +15,8 @@ nox.options.sessions = ["lint", "tests"]
 
 CONSTRAINTS = str(Path(__file__).parent / "constraints.txt")
 ON_CPU = {"JAX_PLATFORMS": "cpu"}
+OPTIMISED = {**ON_CPU, "XLA_FLAGS": ""}
+"""Tests of programs as users run them; by themselves the tests compile without optimisations."""
 FAST = (
     "tests/foundation",
     "tests/markets",
@@ -55,7 +57,7 @@ def slow(session: nox.Session) -> None:
     """Run the tests that take long: whole benchmarks, kills at random moments, the gate as a test."""
     install(session, "test")
     session.run(
-        *PYTEST, "--durations", "25", "-m", "slow and not patched_gate", *session.posargs, env=ON_CPU
+        *PYTEST, "--durations", "25", "-m", "slow and not patched_gate", *session.posargs, env=OPTIMISED
     )
 
 
@@ -63,7 +65,7 @@ def slow(session: nox.Session) -> None:
 def patches(session: nox.Session) -> None:
     """Run the gate on copies of the code with the how-to pages' patches."""
     install(session, "test")
-    session.run("pytest", "-m", "patched_gate", *session.posargs, env=ON_CPU)
+    session.run("pytest", "-m", "patched_gate", *session.posargs, env=OPTIMISED)
 
 
 @nox.session

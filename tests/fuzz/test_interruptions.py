@@ -69,8 +69,10 @@ for one in interruptions.try_moments(like, sys.argv[2], range({moments}), seed=3
     ("fault", "trouble", "words"),
     [
         ("pass", "SIGKILL", "HALF: "),
-        ("subprocess.Popen(['sleep', '30'])", "SIGINT", "processes are left"),
-        ("raise SystemExit(7)", "SIGTERM", "exit code 7"),
+        pytest.param(
+            "subprocess.Popen(['sleep', '30'])", "SIGINT", "processes are left", marks=pytest.mark.slow
+        ),
+        pytest.param("raise SystemExit(7)", "SIGTERM", "exit code 7", marks=pytest.mark.slow),
     ],
 )
 def test_a_command_with_a_fault_is_found_out(

@@ -186,7 +186,7 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     ),
     "another compiler's flags": (
         lambda made: made["made"]["flags"].update(XLA_FLAGS="--xla_cpu_enable_fast_math=true"),
-        "XLA_FLAGS was --xla_cpu_enable_fast_math=true and is not set",
+        "XLA_FLAGS was --xla_cpu_enable_fast_math=true and is ",
     ),
 }
 

@@ -120,7 +120,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_bars_are_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
-    days = ("data", "synthetic", "--symbol", "ES", "--out", str(path), "--days", "40", "--seed")
+    days = ("data", "synthetic", "--symbol", "ES", "--out", str(path), "--days", "30", "--seed")
     stopped(100.0, signal.SIGTERM, *days, "1")
     old = path.read_bytes()
     for delay, number in moments(3.0, 3, seed=2):

@@ -47,7 +47,8 @@ def _run(folder: Path, processes: int, devices_each: int, stop_at: int = -1) -> 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = f"--xla_force_host_platform_device_count={devices_each}"
+    own = os.environ.get("XLA_FLAGS", "")
+    flags = f"{own} --xla_force_host_platform_device_count={devices_each}".strip()
     env = {**os.environ, "XLA_FLAGS": flags}
     rest = (str(port), str(processes * devices_each), str(stop_at))
     children = [
