@@ -20,6 +20,8 @@ SPREAD = 30.0
 QUIET = 1e-4
 """Factor on a fresh value head, so that its values are as small as rewards are where all is quiet."""
 
+KL_ENDS_ALL = "stopped by target_kl, where a later epoch alone would go on"
+
 LIMIT = 23
 """Bars of an episode at most, where episodes are short."""
 
@@ -39,6 +41,8 @@ class LearnerCase:
         action_spread, value_spread: factors on the heads of the fresh network.
         late: how late in a run both sides begin; None where they are fresh.
         advice: how the policy is trained with drawn advice, "prior" or "columns"; "" for without.
+        must_show: what has to happen in it, by the reference's names; with a seed in which it does not,
+            the case says nothing.
     """
 
     name: str
@@ -49,6 +53,7 @@ class LearnerCase:
     value_spread: float = 1.0
     late: Late | None = None
     advice: str = ""
+    must_show: tuple[str, ...] = ()
 
     @property
     def bars(self) -> Bars:
@@ -68,6 +73,7 @@ class LearnerCase:
                 "settings": TrainSettings.from_dict(values["settings"]),
                 "config": EnvConfig.from_dict(values["config"]),
                 "late": None if values.get("late") is None else Late(**values["late"]),
+                "must_show": tuple(values["must_show"]),
             }
         )
 
@@ -113,7 +119,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
 
     The first two differ only in numbers that are arguments of the compiled program, and run in it side
     by side; their last minibatch is a partial one, and their rates fall after every rollout. The second
-    stops within an epoch, and the next epoch's first minibatch alone would not have stopped it. The
+    stops within an epoch, and a later epoch's first minibatch alone would not have stopped it. The
     third is the network that users train, where rewards, values and gradients are small. The last has
     so many environments, truncations and transitions a minibatch that the port takes them in chunks;
     its environments have orders in two groups. Where much is computed the network has no corners, of
@@ -139,7 +145,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
         vf_coef=0.7,
         max_grad_norm=0.6,
     )
-    stopped = shape.override(learning_rate=4e-3, max_grad_norm=5.0, target_kl=0.002)
+    stopped = shape.override(learning_rate=2e-3, max_grad_norm=5.0, target_kl=0.002)
     quiet = shape.override(
         n_steps=24,
         batch_size=48,
@@ -161,7 +167,7 @@ def learner_cases(seed: int = 0) -> list[LearnerCase]:
     )
     return [
         LearnerCase("clipping", clipping, 3),
-        LearnerCase("target_kl", stopped, 3),
+        LearnerCase("target_kl", stopped, 3, must_show=(KL_ENDS_ALL,)),
         LearnerCase("quiet", quiet, 2, quiet_rewards(), 1.0, QUIET),
         LearnerCase("wide", wide, 1, shortest_episodes(), 4 * SPREAD),
     ]

@@ -27,7 +27,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from jax_port.export.sb3_rates import give_layer_rates
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
-from parity.learner.cases import LearnerCase
+from parity.learner.cases import KL_ENDS_ALL, LearnerCase
 from parity.learner.late import LateState
 from parity.learner.led import ENVIRONMENTS, advised
 from parity.learner.port import Draws
@@ -198,6 +198,7 @@ class _Watch(BaseCallback):
         """Let the model draw what it is told to, while it learns."""
         policy = self._reference.model.policy
         clip, evaluate = torch.nn.utils.clip_grad_norm_, policy.evaluate_actions
+        self._evaluate = evaluate
         buffer = self._reference.model.rollout_buffer
         compute = buffer.compute_returns_and_advantage
 
@@ -273,10 +274,28 @@ class _Watch(BaseCallback):
         if settings.target_kl is not None:
             estimate = np.mean(np.expm1(moved) - moved)
             margins.append(abs(estimate - 1.5 * settings.target_kl) / ROUNDING)
-            self.run.coverage["stopped by target_kl"] += int(estimate > 1.5 * settings.target_kl)
+            if estimate > 1.5 * settings.target_kl:
+                self.run.coverage["stopped by target_kl"] += 1
+                self.run.coverage[KL_ENDS_ALL] += self._epochs_that_would_go_on()
         if len(values) < settings.batch_size:
             self.run.coverage["partial minibatch"] += 1
         self.run.margin = min(self.run.margin, *(float(margin) for margin in margins))
+
+    def _epochs_that_would_go_on(self) -> int:
+        """Return how many later epochs of a stopped update would begin below the limit of the KL."""
+        model, settings = self._reference.model, self._reference.case.settings
+        buffer, later = model.rollout_buffer, list(self._orders)
+        self._orders = iter(later)
+        limit, count = 1.5 * settings.target_kl - ROUNDING, 0
+        for order in later:
+            first = order[: settings.batch_size]
+            parts = (buffer.observations, buffer.actions, buffer.action_masks)
+            obs, actions, masks = (torch.as_tensor(part[first]) for part in parts)
+            with torch.no_grad():
+                told = self._evaluate(obs, actions.long().flatten(), action_masks=masks)[1].numpy()
+            moved = told.astype(np.float64) - buffer.log_probs[first].reshape(-1)
+            count += int(np.mean(np.expm1(moved) - moved) < limit)
+        return count
 
     def _on_step(self) -> bool:
         rewards = self.locals["rewards"]  # the value of what truncation cut off is yet to be added
