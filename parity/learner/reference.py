@@ -274,21 +274,20 @@ class _Watch(BaseCallback):
         if settings.target_kl is not None:
             estimate = np.mean(np.expm1(moved) - moved)
             margins.append(abs(estimate - 1.5 * settings.target_kl) / ROUNDING)
-            if estimate > 1.5 * settings.target_kl:
+            if estimate > (limit := 1.5 * settings.target_kl):
                 self.run.coverage["stopped by target_kl"] += 1
-                self.run.coverage[KL_ENDS_ALL] += self._epochs_that_would_go_on()
+                self.run.coverage[KL_ENDS_ALL] += self._epochs_that_begin_below(limit - ROUNDING)
         if len(values) < settings.batch_size:
             self.run.coverage["partial minibatch"] += 1
         self.run.margin = min(self.run.margin, *(float(margin) for margin in margins))
 
-    def _epochs_that_would_go_on(self) -> int:
-        """Return how many later epochs of a stopped update would begin below the limit of the KL."""
-        model, settings = self._reference.model, self._reference.case.settings
-        buffer, later = model.rollout_buffer, list(self._orders)
+    def _epochs_that_begin_below(self, limit: float) -> int:
+        """Return in how many later epochs of a stopped update the first KL is below a limit."""
+        buffer, later = self._reference.model.rollout_buffer, list(self._orders)
         self._orders = iter(later)
-        limit, count = 1.5 * settings.target_kl - ROUNDING, 0
+        count = 0
         for order in later:
-            first = order[: settings.batch_size]
+            first = order[: self._reference.case.settings.batch_size]
             parts = (buffer.observations, buffer.actions, buffer.action_masks)
             obs, actions, masks = (torch.as_tensor(part[first]) for part in parts)
             with torch.no_grad():

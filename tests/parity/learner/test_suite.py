@@ -18,7 +18,7 @@ from jax_port.ppo.fast.gpu_update import Standard, standard_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from parity.engine.verify import CheckResult
 from parity.learner import port as learner_port
-from parity.learner.cases import LearnerCase, learner_cases, small_cases
+from parity.learner.cases import KL_ENDS_ALL, LearnerCase, learner_cases, small_cases
 from parity.learner.drawn import REQUIRED as STRUCTURES
 from parity.learner.judge import LIMITS, Reach, judge_updates, reach_of
 from parity.learner.port import PortRun, run_port, to_flax, to_torch, traced_program
@@ -70,7 +70,12 @@ def test_the_reference_takes_the_port_s_draws(clipping: LearnerRun) -> None:
 def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
     here = {
         f"learner: {name}"
-        for name in ("stopped by target_kl", "reward not normalised", "reward clipped")
+        for name in (
+            "stopped by target_kl",
+            KL_ENDS_ALL,
+            "reward not normalised",
+            "reward clipped",
+        )
     }
     here.add("learner, orders: by group")
     assert set(clipping.coverage) >= REQUIRED - STRUCTURES - here
@@ -81,6 +86,19 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
     assert settings[3].n_envs >= 1024
     assert settings[3].order_groups == 2
     assert all(case.settings.override(seed=7) for case in small_cases(7))
+
+
+def test_seeds_in_which_a_case_does_not_show_what_it_is_for_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = small_cases(3)[1]
+    assert case.must_show == (KL_ENDS_ALL,)
+    run = LearnerRun(case)
+    assert run.case.settings.seed > 3
+    assert run.coverage[f"learner: {KL_ENDS_ALL}"] > 0
+    monkeypatch.setattr("parity.learner.suite.TRIES", 1)
+    with pytest.raises(ArithmeticError, match="hang on rounding, or do not show: flight"):
+        LearnerRun(replace(case, must_show=("flight",)))
 
 
 def test_decisions_are_the_first_of_the_likeliest(clipping: LearnerRun) -> None:
