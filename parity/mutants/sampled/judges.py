@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -98,11 +97,12 @@ class Judges:
         command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         command += ["-m", "not slow and not patched_gate", *tests]
         around = environment(place, place, self.sandbox.folder / "compiled")
+        del around["XLA_FLAGS"]  # the tests have their own
         try:
             done = subprocess.run(
                 command,
                 cwd=place,
-                env={**around, "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")},
+                env=around,
                 capture_output=True,
                 text=True,
                 timeout=self.patience,
