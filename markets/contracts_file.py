@@ -55,7 +55,16 @@ def register_contracts(path: Path) -> tuple[Contract, ...]:
     made = [_contract(path, symbol, row) for symbol, row in rows.items()]
     if not made:
         raise InputError(f"{path} has no contract; {FILE.mend}")
+    _files.update((contract.symbol, path) for contract in made)
     return tuple(register_contract(contract, overwrite=True) for contract in made)
+
+
+def file_of(symbol: str) -> Path | None:
+    """Return the file that a contract was registered from, or None where it came from elsewhere."""
+    return _files.get(symbol)
+
+
+_files: dict[str, Path] = {}
 
 
 def _contract(path: Path, symbol: str, row: _Row) -> Contract:

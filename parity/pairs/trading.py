@@ -6,6 +6,7 @@ A pair is of the phase that its configuration names; what the phases differ in i
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
@@ -25,6 +26,7 @@ from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
+from markets.contracts_file import file_of
 from parity.engine.compare import Array, Tolerance, close, exact
 from parity.engine.pair import (
     BatchStep,
@@ -309,8 +311,13 @@ def trading_pair(
         state = json.dumps({name: int(value) for name, value in case.state.items()})
         changed = config.to_json() != EnvConfig.phase1().to_json()
         extra = f" --config '{config.to_json()}'" if changed else ""
-        options = worlds[case.world].options
-        return f"rltrader parity case {options}{extra} --action {case.action} --state '{state}'"
+        world = worlds[case.world]
+        file = file_of(world.bars.contract.symbol)
+        contracts = "" if file is None else f"--contracts {shlex.quote(str(file))} "
+        return (
+            f"rltrader {contracts}parity case {world.options}{extra} --action {case.action} "
+            f"--state '{state}'"
+        )
 
     return Pair(
         name=f"trading environment, Phase {phase.number}{', every second' if seconds else ''}",

@@ -6,6 +6,7 @@ in Phase 1 and by half in Phase 2, whose account and data are Phase 1's.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +114,25 @@ def count_worlds_of(request: Request) -> int:
     return 2 * each + 4 + 1 + 2 * 2 + MARKETS + request.configurations * COUNT
 
 
+READER_OPTIONS = {
+    "format": "--format",
+    "timezone": "--tz",
+    "snap": "--snap",
+    "instrument": "--instrument",
+    "stamped": "--stamped",
+    "accept_problems": "--accept-problems",
+}
+"""Options of the command line by the reader's names."""
+
+
+def file_options(request: Request) -> str:
+    """Return the options that read a request's file as it was read."""
+    words = ["--data", str(request.data), "--symbol", request.symbol]
+    for name, value in request.reader.items():
+        words += [READER_OPTIONS[name]] if value is True else [READER_OPTIONS[name], str(value)]
+    return shlex.join(words)
+
+
 @dataclass(frozen=True)
 class _Worlds:
     """Bars by name; both phases share them."""
@@ -131,8 +151,7 @@ def _worlds(request: Request) -> _Worlds:
         from markets.readers import read_bars
 
         bars = read_bars(request.data, request.symbol, **request.reader)
-        options = f"--data {request.data} --symbol {request.symbol}"
-        file = (World(f"{request.symbol} file", bars, options),)
+        file = (World(f"{request.symbol} file", bars, file_options(request)),)
     symbols = tuple(
         World(
             f"{symbol} synthetic",
