@@ -10,7 +10,11 @@ from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from markets import Bars, EnvConfig
+from markets.contracts import contract_of_file
 from markets.synthetic.bars import synthetic_bars
+
+DEFAULT_SYMBOL = "ES"
+"""Contract of synthetic bars."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,14 @@ def make_market(bars: Bars, config: EnvConfig | None = None) -> Market:
     return Market(bars, config, prepared, params)
 
 
-def read_or_generate(data: Path | None, symbol: str, days: int, seed: int = 0) -> Bars:
-    """Return a file's bars, or synthetic ones where there is no file.
+def read_or_generate(data: Path | None, symbol: str | None, days: int, seed: int = 0) -> Bars:
+    """Return a file's bars, or synthetic ones where there is no file, of ES where no symbol is given.
 
     Raises:
-        InputError: the file or the symbol cannot be used.
+        InputError: the file or the symbol cannot be used, or a file is given without its symbol.
     """
     if data is None:
-        return synthetic_bars(symbol, days=days, seed=seed)
+        return synthetic_bars(symbol or DEFAULT_SYMBOL, days=days, seed=seed)
     from markets.readers import read_bars
 
-    return read_bars(data, symbol)
+    return read_bars(data, contract_of_file(data, symbol))

@@ -29,6 +29,8 @@ quick_option = click.option(
 """Whether sizes are tiny: a bool."""
 
 symbol_option = click.option("--symbol", default="ES", show_default=True, help="Contract of the bars.")
+file_symbol_option = click.option("--symbol", help="Contract of the file; ES for synthetic bars.")
+"""Beside ``--data``: the contract of a file is never guessed."""
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="File of bars; synthetic bars without."
 )

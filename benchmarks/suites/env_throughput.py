@@ -28,7 +28,7 @@ from benchmarks.baselines.environments import (
     ReferenceWorkload,
     VecEnvWorkload,
 )
-from benchmarks.baselines.market import Market, make_market, read_or_generate
+from benchmarks.baselines.market import DEFAULT_SYMBOL, Market, make_market, read_or_generate
 from benchmarks.baselines.numpy_env import NumpyWorkload
 from benchmarks.harness import options as cli
 from benchmarks.harness.entries import Entry, environment_entry, measure_entries
@@ -81,7 +81,7 @@ class Sizes:
 
 @click.command()
 @cli.data_option
-@cli.symbol_option
+@cli.file_symbol_option
 @cli.days_option(250)
 @cli.envs_option()
 @click.option("--sizes", default="", help="More numbers of environments of the port, with commas.")
@@ -113,7 +113,7 @@ def main(out: Path | None, quick: bool, loading: bool, host_devices: int, **opti
     market = make_market(read_or_generate(data, symbol, days, sizes.seed))
     report = measure(market, sizes, settings)
     if loading:
-        times = time_loading(symbol, days if quick else FIVE_YEARS, sizes.seed)
+        times = time_loading(symbol or DEFAULT_SYMBOL, days if quick else FIVE_YEARS, sizes.seed)
         report = replace(report, loading=times)
     publish(report, show, out)
 

@@ -49,7 +49,7 @@ Options = dict[str, Any]
 
 @click.command()
 @cli.data_option
-@cli.symbol_option
+@cli.file_symbol_option
 @cli.days_option(60)
 @click.option("--epochs", default="1,4,10", show_default=True, help="Epochs, the same on both sides.")
 @cli.envs_option(1024)

@@ -8,7 +8,8 @@ from pathlib import Path
 import jax
 
 from jax_port.data.data_loader import MarketData, PreparedMarket, load, prepare, stack
-from markets import SYMBOLS, EnvConfig, get_contract
+from markets import SYMBOLS, EnvConfig
+from markets.contracts import contract_of_file
 from markets.synthetic.bars import synthetic_bars
 
 DAYS = 20
@@ -29,13 +30,13 @@ def show_markets(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m jax_port.data.data_loader", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, help="one-minute bars; synthetic ones by default")
-    parser.add_argument("--symbol", default="ES", help="contract of the file")
+    parser.add_argument("--symbol", help="contract of the file")
     given = parser.parse_args(arguments)
     config = EnvConfig.phase1()
     if given.file is None:
         markets = [prepare(synthetic_bars(symbol, days=DAYS, seed=0), config) for symbol in SYMBOLS]
     else:
-        markets = [load(given.file, get_contract(given.symbol), config)]
+        markets = [load(given.file, contract_of_file(given.file, given.symbol), config)]
     for market in markets:
         print(_line(market, stack([market])))
     print(f"\nall {len(markets)} in one stack, {stack(markets).nbytes / 2**20:.2f} MiB:")
