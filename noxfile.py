@@ -252,6 +252,19 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and do whole jobs of the pages with it, each in a bare environment and folder.
+
+    Arguments are jobs of ``tests/docs/from_wheel.py`` (trader, sb3, jax, port); all by default.
+    """
+    session.install("build", "markdown-it-py")
+    folder = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder))
+    newest = max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.run("python", "-m", "tests.docs.from_wheel", str(newest), *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
     install(session, "test")

@@ -70,8 +70,14 @@ def _shell(code: str, page: Page, block: Block, expected: str) -> str:
     )
 
 
-def run(page: Page) -> Iterator[Fault]:
-    """Run a page's blocks in an empty folder; yield a fault with the end of what failed."""
+def run(page: Page, python: Path = Path(sys.executable), checkout: bool = True) -> Iterator[Fault]:
+    """Run a page's blocks in an empty folder; yield a fault with the end of what failed.
+
+    Args:
+        page: what to run.
+        python: the interpreter that runs it.
+        checkout: whether the checkout is on its path; if not, it has the project installed.
+    """
     program = script(page)
     if program is None:
         return
@@ -80,15 +86,16 @@ def run(page: Page) -> Iterator[Fault]:
         programs.mkdir()
         for name, module in (("python", ""), ("rltrader", " -m rltrader"), ("envparity", " -m parity")):
             shim = programs / name
-            shim.write_text(f'#!/bin/sh\nexec "{sys.executable}"{module} "$@"\n')
+            shim.write_text(f'#!/bin/sh\nexec "{python}"{module} "$@"\n')
             shim.chmod(0o755)
         path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "PATH": path}
+        environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PATH": path}
+        environment["PYTHONPATH"] = str(ROOT) if checkout else ""
         environment["RLTRADER_CACHE"] = str(Path(folder) / "cache")
         environment.pop("JAX_NUMPY_RANK_PROMOTION", None)
         environment.pop("JAX_NUMPY_DTYPE_PROMOTION", None)
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [str(python), "-c", program],
             cwd=folder,
             env=environment,
             capture_output=True,
