@@ -96,14 +96,19 @@ def points_of(
         InputError: a measured program is not among the programs.
     """
     timed = [
-        (row, program_of_row(row, programs)) for row in [*_measured_rows(report["parts"]), *apart]
+        (row, program_of_row(row, programs)) for row in [*measured_rows(report["parts"]), *apart]
     ]
     points = [_point(row, block, card) for row, block in timed]
     points += _differences([pair for pair in timed if "batch_size" in pair[0]], card)
     return points + _products(report["parts"].get("card", {}).get("rows", []), card)
 
 
-def _measured_rows(parts: Values) -> Iterator[Values]:
+def measured_rows(parts: Values) -> Iterator[Values]:
+    """Give the rows of the environment and of training that have a speed.
+
+    Args:
+        parts: of a card's report.
+    """
     for name in ("environment", *TRAINING):
         for row in parts.get(name, {}).get("rows", []):
             if "steps_per_second" in row:  # none that failed

@@ -27,6 +27,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": form.plain,
     "show": form.show,
     "things": form.count,
+    "unbroken": form.unbroken,
     "when": form.when,
 }
 """Filters that every template has."""
