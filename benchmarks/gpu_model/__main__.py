@@ -1,10 +1,11 @@
 """How far the model of a GPU's time is from what cards took: predicted beside measured.
 
-    python -m benchmarks.gpu_model [--report FILE] [--programs FILE] [--json OUT] [--html OUT] [--compile]
+    python -m benchmarks.gpu_model [--report FILE] [--programs FILE] [--json OUT] [--html OUT]
+        [--compile]
 
-Reads a report of ``python -m benchmarks.accelerator`` and the programs that it measured, and needs neither
-a GPU nor its compiler. ``--compile`` compiles the programs that are missing (``nox -s gpu_program`` installs
-what that needs).
+Reads a report of ``python -m benchmarks.accelerator`` and the programs that it measured, and needs
+neither a GPU nor its compiler. ``--compile`` compiles the programs that are missing (``nox -s
+gpu_program`` installs what that needs).
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def read(path: Path, benchmark: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a report: {error}") from None
     if not isinstance(values, dict) or values.get("benchmark") != benchmark:
-        raise InputError(f'{path}: not a report of "{benchmark}"; give one that says so under "benchmark"')
+        raise InputError(
+            f'{path}: not a report of "{benchmark}"; give one that says so under "benchmark"'
+        )
     return values
 
 
@@ -127,7 +130,9 @@ def compile_missing(rows: Any, path: Path, days: int, card: Any) -> None:
         about = about_of(row)
         if "program" in row or any(one["about"] == about for one in made):
             continue
-        click.echo(f"compiling {row['name']}, {row.get('envs', row.get('n_envs')):,} environments", err=True)
+        click.echo(
+            f"compiling {row['name']}, {row.get('envs', row.get('n_envs')):,} environments", err=True
+        )
         made.append(compiled(about, days, card))
         versions = {name: version(name) for name in ("jax", "jaxlib")}
         values = {"schema": 1, "benchmark": "gpu_model_programs", "card": card.name, "days": days}

@@ -49,7 +49,10 @@ def described(about: Mapping[str, Any], subject: Subject, text: str) -> dict[str
     return {
         "about": dict(about),
         "parts": {
-            name: {"kernels": len(block.kernels), "bytes": sum(kernel.bytes for kernel in block.kernels)}
+            name: {
+                "kernels": len(block.kernels),
+                "bytes": sum(kernel.bytes for kernel in block.kernels),
+            }
             for name, block in parts.items()
             if block is not None
         },

@@ -13,12 +13,16 @@ from benchmarks.gpu_model.points import BOUND, Point
 from benchmarks.gpu_program.cards import CARDS
 from benchmarks.gpu_program.report import seconds, short
 from foundation.report.bars import Bar, Scale, draw_bars
+from foundation.report.format import count
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
 
 SCHEMA = 1
 Values = Mapping[str, Any]
-COLUMNS = ("what ran", "sizes", "measured", "predicted", "measured / predicted", "used for", "most goes to")
+COLUMNS = (
+    "what ran", "sizes", "measured", "predicted", "time, measured / predicted", "used for",
+    "most goes to",
+)  # fmt: skip
 WALLS = {
     "launches": "launching kernels",
     "bytes": "moving bytes",
@@ -36,7 +40,8 @@ def to_values(
     Args:
         points: of all cards.
         machine: that the first card's report was made on.
-        programs: compared kernel by kernel count, see :func:`benchmarks.gpu_model.counts.compared`.
+        programs: what the card compiled beside what was compiled here, see
+            :mod:`benchmarks.gpu_model.counts`.
         paths: of the reports and programs that it was made of.
     """
     checked = [point for point in points if point.role == "checked"]
@@ -49,8 +54,12 @@ def to_values(
         "machine": {key: machine[key] for key in ("time", "versions", "device") if key in machine},
         "checked": len(checked),
         "checked_within": sum(point.within for point in checked),
+        "checked_derived": sum(point.derived for point in checked),
         "fitted": len(points) - len(checked),
-        "ratios_checked": [min(p.ratio for p in checked), max(p.ratio for p in checked)],
+        "ratios_checked": [
+            min((point.ratio for point in checked), default=None),
+            max((point.ratio for point in checked), default=None),
+        ],
         "parameters": [one.to_dict() for one in parameters()],
         "points": [point.to_dict() for point in points],
         "programs": list(programs),
@@ -81,7 +90,9 @@ def show(report: Values, console: Console) -> None:
     console.print(verdict(report).headline)
     for point in report["points"]:
         if not point["within"]:
-            console.print(f"beyond: {point['subject']}, {point['sizes']}: {point['reason']}", soft_wrap=True)
+            console.print(
+                f"beyond: {point['subject']}, {point['sizes']}: {point['reason']}", soft_wrap=True
+            )
 
 
 def verdict(report: Values) -> Verdict:
@@ -90,7 +101,9 @@ def verdict(report: Values) -> Verdict:
     if within == checked:
         headline = f"All {checked} points that check the model are within a factor of {bound}."
     else:
-        headline = f"{within} of the {checked} points that check the model are within a factor of {bound}."
+        headline = (
+            f"{within} of the {checked} points that check the model are within a factor of {bound}."
+        )
     reason = (
         "The model predicts how long a program takes on a GPU from the compiled program alone. "
         f"{report['fitted']} other points were used to fit it."
@@ -100,12 +113,25 @@ def verdict(report: Values) -> Verdict:
 
 def tiles(report: Values) -> list[Tile]:
     """Return the numbers that head the page."""
-    low, high = report["ratios_checked"]
     device = report["machine"].get("device", {}).get("kind", "")
+    ratios = [ratio for ratio in report["ratios_checked"] if ratio is not None]
     return [
-        Tile("Checked", f"{report['checked_within']} of {report['checked']}", f"within a factor of {report['bound']}"),
-        Tile("Measured / predicted", f"{low:.2f} to {high:.2f}", "time, smallest and largest of the checked points"),
-        Tile("Fitted on", f"{report['fitted']} points", "one for each of the fitted parameters, not counted as checks"),
+        Tile(
+            "Checked",
+            f"{report['checked_within']} of {report['checked']}",
+            f"within a factor of {report['bound']}; {report['checked_derived']} are differences "
+            "between others",
+        ),
+        Tile(
+            "Measured / predicted",
+            " to ".join(f"{ratio:.2f}" for ratio in ratios),
+            "time, smallest and largest of the checked points",
+        ),
+        Tile(
+            "Fitted on",
+            count(report["fitted"], "point"),
+            "one for each of the fitted parameters, not counted as checks",
+        ),
         Tile("Measured card", "1", f"{device}; not measured: {', '.join(report['never_measured'])}"),
     ]
 
@@ -123,13 +149,20 @@ def drawing(report: Values) -> Any:
                 "bad" if not point["within"] else "optional" if fitted else "port",
             )
         )
-    scale = Scale("measured time / predicted time (1 is a perfect prediction)", "{:g}".format, log=False)
+    most = max(report["bound"] + 0.1, *(bar.value or 0.0 for bar in bars))
+    scale = Scale(
+        "measured time / predicted time (1 is a perfect prediction)",
+        lambda ratio: f"{ratio:g}",
+        log=False,
+        limits=(0.0, most),
+    )
     return draw_bars("ratios", "Measured time over predicted time, by what ran", bars, scale)
 
 
 def short_sizes(sizes: str) -> str:
     """Return sizes as a label has room for."""
-    return sizes.split(", minibatches")[0].replace(" environments", "")
+    first = sizes.split(", minibatches")[0].replace(" environments", "")
+    return first.split(" numbers")[0]
 
 
 def render(report: Values) -> str:

@@ -1,7 +1,7 @@
 """What was measured on a card, each beside the model's time for the same program.
 
-Some points the model's parameters were fitted on; all others check it. A rollout's step and a minibatch are
-not timed by themselves: their times are differences between trainings of one epoch and of four.
+Some points the model's parameters were fitted on; all others check it. A rollout's step and a minibatch
+are not timed by themselves: their times are differences between trainings of one epoch and of four.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Point:
         wall: the model's largest term.
         terms: the model's seconds by what they are spent on.
         reason: why it is beyond :data:`BOUND`, where it is and that is known.
+        derived: whether it is a difference between other points.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class Point:
     wall: str
     terms: dict[str, float]
     reason: str = ""
+    derived: bool = False
 
     @property
     def ratio(self) -> float:
@@ -90,14 +92,12 @@ def points_of(
         programs: those it measured, see :mod:`benchmarks.gpu_model.compiled`; rows that have a
             ``program`` of their own need none.
         card: it was measured on.
-        apart: rows measured outside the report, each with a ``reason`` where the model is known to fail.
+        apart: rows measured outside the report; with a ``reason`` where the model is known to fail.
 
     Raises:
         InputError: a measured program is not among the programs.
     """
-    timed = [
-        (row, program_of_row(row, programs)) for row in [*measured_rows(report["parts"]), *apart]
-    ]
+    timed = [(row, program_of_row(row, programs)) for row in [*measured_rows(report["parts"]), *apart]]
     points = [_point(row, block, card) for row, block in timed]
     points += _differences([pair for pair in timed if "batch_size" in pair[0]], card)
     return points + _products(report["parts"].get("card", {}).get("rows", []), card)
@@ -156,7 +156,7 @@ def _point(row: Values, block: Block, card: Card) -> Point:
 
 def _of_cost(
     model: Cost, subject: str, sizes: str, card: Card, measured: float, steps: int | None = None,
-    role: Role = "checked", reason: str = "",
+    role: Role = "checked", reason: str = "", derived: bool = False,
 ) -> Point:  # fmt: skip
     return Point(
         subject=subject,
@@ -169,6 +169,7 @@ def _of_cost(
         wall=model.wall,
         terms={name: value for name, value in model.terms.items() if value},
         reason=reason,
+        derived=derived,
     )
 
 
@@ -193,16 +194,23 @@ def _differences(timed: Sequence[tuple[Values, Block]], card: Card) -> list[Poin
             _of_cost(
                 Cost().plus(epoch_model, 1 / minibatches),
                 f"a minibatch, {precision}, with its share of an epoch's shuffling",
-                sizes, card, epoch / minibatches,
-            )  # fmt: skip
+                sizes,
+                card,
+                epoch / minibatches,
+                derived=True,
+            )
         )
         rest = model[few].plus(epoch_model, -float(few))
         points.append(
             _of_cost(
                 Cost().plus(rest, 1 / steps),
                 f"a step of the rollout, {precision}, with its share of what an update does once",
-                sizes, card, (taken[few] - few * epoch) / steps, envs,
-            )  # fmt: skip
+                sizes,
+                card,
+                (taken[few] - few * epoch) / steps,
+                envs,
+                derived=True,
+            )
         )
     return points
 
@@ -226,9 +234,12 @@ def _products(rows: Sequence[Values], card: Card) -> list[Point]:
         times = 1 / (PRODUCT_TURNS * PRODUCTS_A_TURN)
         points.append(
             _of_cost(
-                Cost().plus(model, times), f"a product, {precision}", shape.replace(" x ", " by "),
-                card, flops / row["flops_per_second"],
-            )  # fmt: skip
+                Cost().plus(model, times),
+                f"a product, {precision}",
+                f"{rows_of:,} rows of {width} numbers by a matrix {width} x {width}",
+                card,
+                flops / row["flops_per_second"],
+            )
         )
     return points
 

@@ -1,7 +1,7 @@
 """Compiled programs as plain values: what the model needs of them, so that it can be asked again later.
 
-A report of a card holds what was measured; the programs that were measured are held beside it, either in
-the report's own rows or, for reports made before those had them, compiled again for the same card.
+A report of a card holds what was measured; the programs that were measured are held beside it, either
+in the report's own rows or, for reports made before those had them, compiled again for the same card.
 """
 
 from __future__ import annotations
@@ -49,8 +49,3 @@ def about_of(row: Values) -> dict[str, Any]:
         steps = row["steps_per_call"] // row["envs"]
         return {"form": row["form"], "phase": row["phase"], "envs": row["envs"], "steps": steps}
     return {**{name: row[name] for name in SIZES}, "form": row.get("form", "gpu")}
-
-
-def kernels_of(block: Block) -> list[int]:
-    """Return how many kernels each block has of its own, from outside in."""
-    return [len(inner.kernels) for inner in block.walk()]

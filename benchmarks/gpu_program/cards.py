@@ -1,9 +1,9 @@
 """The GPUs that programs are compiled for, with their rates.
 
 A card has two descriptions: XLA's (a GpuTargetConfigProto in text form, which decides fusion and tile
-sizes) and the rates that the model of :mod:`benchmarks.gpu_program.model` divides by. The H100's rates were
-measured on one, in the report of ``reports/reference/accelerator_h100``: :data:`PARAMETERS` says how each
-was. No other card was measured: its rates are the maker's data sheet times what an H100 reaches of its own.
+sizes) and the rates that the model of :mod:`benchmarks.gpu_program.model` divides by. The H100's rates
+were measured on one: :mod:`benchmarks.gpu_model.parameters` says how and where each was. No other card
+was measured: its rates are the maker's data sheet times what an H100 reaches of its own.
 
 Sources: NVIDIA H100 and H200 data sheets (SXM, dense rates without sparsity); NVIDIA Ada GPU
 architecture paper, appendix A (RTX 4090: 82.6 TFLOP/s float32, 82.6 tf32 and 165.2 bf16 with float32
@@ -81,7 +81,7 @@ H100 = Card(
         cores=132, bandwidth=3_352_320_000_000, l2=52_428_800, clock=1.98, memory=84_978_434_048,
         major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
     ),
-    source="measured on one, see PARAMETERS",
+    source="measured on one, see benchmarks.gpu_model.parameters",
 )  # fmt: skip
 H200 = Card(
     name="H200",
@@ -96,7 +96,7 @@ H200 = Card(
         cores=132, bandwidth=4_800_000_000_000, l2=62_914_560, clock=1.98, memory=150_754_820_096,
         major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
     ),
-    source="data sheet: 4.8 TB/s, of which an H100's shares; the H100's processor, so its products and cache",
+    source="data sheet: 4.8 TB/s, of which an H100's shares; its processor, products and cache",
 )  # fmt: skip
 RTX_4090 = Card(
     name="RTX 4090",

@@ -1,11 +1,11 @@
 """How long a compiled program should take on a card, and what it waits for.
 
-Kernels run one after another. Each takes a fixed time to start and to end, then its bytes over the rate at
-which such a kernel moves them, then its matrix products over their rate. Nothing overlaps:
+Kernels run one after another. Each takes a fixed time to start and to end, then its bytes over the rate
+at which such a kernel moves them, then its matrix products over their rate. Nothing overlaps:
 
-- A block of :data:`GRAPH_KERNELS` kernels or more is launched as one CUDA graph, in which a kernel costs
-  :data:`CAPTURED_SECONDS`. The host launches the kernels of a shorter one by themselves, and where their
-  work takes less than :data:`LAUNCH_SECONDS` each, the card waits for the host.
+- A block of :data:`GRAPH_KERNELS` kernels or more is launched as one CUDA graph, in which a kernel
+  costs :data:`CAPTURED_SECONDS`. The host launches the kernels of a shorter one by themselves, and
+  where their work takes less than :data:`LAUNCH_SECONDS` each, the card waits for the host.
 - Kernels stream their bytes at the card's copy rate; those that look values up by an index reach its
   gather rate; a block whose turn moves no more than the cache holds reaches the cache's rate.
 - Every value that the host must read costs :data:`READ_SECONDS`.
@@ -24,7 +24,7 @@ from benchmarks.gpu_program.cards import Card
 from benchmarks.gpu_program.kernels import Block, Kernel
 
 GRAPH_KERNELS = 5
-"""Kernels in a row from which on XLA captures them in a CUDA graph (``xla_gpu_graph_min_graph_size``)."""
+"""Kernels from which on XLA captures them in a CUDA graph: ``xla_gpu_graph_min_graph_size``."""
 CAPTURED_SECONDS = 1.4e-6
 """One kernel in a CUDA graph, its work left out."""
 LAUNCH_SECONDS = 4.3e-6
