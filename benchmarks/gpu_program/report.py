@@ -164,8 +164,8 @@ def html_section(programs: Sequence[Mapping[str, Any]]) -> str:
         "<p>Compiled by XLA for each card's description, without a card. Kernels are what one turn "
         f"launches. The model gives each {CAPTURED_SECONDS * 1e6:.1f} µs where {GRAPH_KERNELS} or more "
         f"are launched at once, {LAUNCH_SECONDS * 1e6:.1f} µs where the host launches them one by one, "
-        f"and each value that the host must read {READ_SECONDS * 1e6:.1f} µs; bytes and products come on "
-        "top, at the rates that such a card reaches.</p>",
+        f"and each value that the host must read {READ_SECONDS * 1e6:.1f} µs; bytes and products come "
+        "on top, at the rates that such a card reaches.</p>",
         html_table(COLUMNS, [cells for program in programs for cells in rows_of(program)]),
         "<ul>" + "".join(f"<li>{escape(speed_of(program))}</li>" for program in programs) + "</ul>",
     ]
