@@ -49,49 +49,49 @@ def parameters() -> list[Parameter]:
     return [
         Parameter(
             "captured_seconds", CAPTURED_SECONDS, "µs", CAPTURED_SECONDS * 1e6,
-            "to start and to end one of the kernels that are launched together, as one CUDA graph",
+            "start and end of one kernel that is launched with others, as one CUDA graph",
             "fitted", f"{ENVIRONMENT}: no observations, 10,000 environments",
         ),
         Parameter(
             "launch_seconds", LAUNCH_SECONDS, "µs", LAUNCH_SECONDS * 1e6,
-            "for the host to launch one kernel by itself",
+            "launch of one kernel by the host",
             "measured alone", f"{CARD}: launch", ("launch", one),
         ),
         Parameter(
             "graph_kernels", GRAPH_KERNELS, "kernels", GRAPH_KERNELS,
-            "in a row from which on the compiler launches them together",
+            "least number of kernels that the compiler launches together",
             "given", "XLA's default, xla_gpu_graph_min_graph_size",
         ),
         Parameter(
             "read_seconds", READ_SECONDS, "µs", READ_SECONDS * 1e6,
-            "for the host to wait for one value",
+            "wait of the host for one value",
             "measured alone", f"{CARD}: host read", ("host read", one),
         ),
         Parameter(
             "copy_rate", H100.copy_rate, "TB/s", H100.copy_rate / 1e12,
-            "read and written by kernels that go through arrays in order",
+            "bytes read and written by kernels that go through arrays in order",
             "measured alone", f"{CARD}: copy (the data sheet's peak is 3.35)",
             ("copy", "bytes_per_second"),
         ),
         Parameter(
             "gather_rate", H100.gather_rate, "TB/s", H100.gather_rate / 1e12,
-            "read and written by kernels that look values up by an index",
+            "bytes read and written by kernels that look values up by an index",
             "fitted", f"{ENVIRONMENT}: observations, 262,144 environments",
         ),
         Parameter(
             "cache_rate", H100.cache_rate, "TB/s", H100.cache_rate / 1e12,
-            "read and written where one turn of a loop moves no more than the cache holds",
+            "bytes read and written where one turn of a loop moves no more than the cache holds",
             "fitted", f"{ENVIRONMENT}: no observations, 131,072 environments",
         ),
         Parameter(
             "cache_bytes", H100.cache_bytes, "MB", H100.cache_bytes / 1e6,
-            "that the L2 cache holds",
+            "size of the L2 cache",
             "given", "data sheet: 50 MiB",
         ),
         *(
             Parameter(
                 f"{precision} rate", rate, "TFLOP/s", rate / 1e12,
-                f"of matrix products in {precision}",
+                f"matrix products in {precision}",
                 "measured alone", f"{CARD}: a product of two 8,192 by 8,192 matrices",
                 (f"(8192, 8192) x (8192, 8192), {precision}", "flops_per_second"),
             )
