@@ -76,8 +76,13 @@ def main(
     from foundation.files import write_json, write_text
 
     apart = APART if apart is None and report == REPORT else apart
-    values = gathered(report, programs, apart, days, compiling)
-    made = to_values(*values)
+    try:
+        made = to_values(*gathered(report, programs, apart, days, compiling))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{report}: a row of it or of the programs beside it is not as it was written ({error!r}); "
+            "take the file as python -m benchmarks.accelerator made it"
+        ) from error
     show(made, wide_console())
     if out is not None:
         write_json(out, made)

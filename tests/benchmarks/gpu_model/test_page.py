@@ -65,6 +65,8 @@ def test_nothing_is_cut_or_runs_over(report: dict[str, Any], tmp_path: Path) -> 
         ({"benchmark": "x"}, 'not a report of "accelerator"'),
         ({"machine": {"device": {"kind": "NVIDIA A100"}}}, 'its device "NVIDIA A100" is none'),
         ({"parts": {}}, "nothing in it was measured"),
+        ({"parts": {"environment": {"rows": [{"steps_per_second": {}}]}}}, "is not as it was written"),
+        ({"parts": {"environment": [3]}}, "is not as it was written"),
     ],
 )
 def test_a_report_that_cannot_be_used(change: dict[str, Any], words: str, tmp_path: Path) -> None:
