@@ -177,11 +177,6 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def unbroken(text: str) -> str:
-    """Return a text in which no line ends between a minus sign and its dollars."""
-    return text.replace("−$", "−\u2060$")
-
-
 def plain(name: object) -> str:
     """Return a name in code as words."""
     return str(name).replace("_", " ")
