@@ -14,8 +14,8 @@ import jax
 from benchmarks.gpu_program import hlo
 from benchmarks.gpu_program.analysis import where
 from benchmarks.gpu_program.cards import Card
-from benchmarks.gpu_program.kernels import OwnKernels, program_of
-from benchmarks.gpu_program.model import LAUNCH_SECONDS
+from benchmarks.gpu_program.kernels import Block, OwnKernels, program_of
+from benchmarks.gpu_program.model import kernel_seconds, work_seconds
 from benchmarks.gpu_program.prepared import Prepared
 
 HEAVIEST = 40
@@ -54,7 +54,9 @@ def summary(
     events: Iterable[Event], text: str, card: Card | None, own: OwnKernels | None = None
 ) -> dict[str, Any]:
     """Return what :func:`profile` returns, of a trace's events and the program's HLO."""
-    kernels = {one.name: one for one in program_of(hlo.parse(text), own).all_kernels()}
+    program = program_of(hlo.parse(text), own)
+    kernels = {one.name: one for one in program.all_kernels()}
+    model = seconds_by_name(program, card) if card is not None else {}
     ran = [event for event in kernel_events(list(events)) if event["args"]["hlo_op"] in kernels]
     if not ran:
         return {"launches": 0, "kernels": []}
@@ -74,10 +76,8 @@ def summary(
             "seconds": seconds,
         }
         if card is not None:
-            work = kernel.bytes / card.bandwidth
-            work += sum(flops / card.rates[key] for key, flops in kernel.flops.items())
-            row_values["work_seconds"] = count * work
-            row_values["model_seconds"] = count * max(work, LAUNCH_SECONDS)
+            row_values["work_seconds"] = count * work_seconds(kernel, card)
+            row_values["model_seconds"] = count * model[name]
         rows.append(row_values)
     rows.sort(key=lambda row: -row["seconds"])
     began = min(event["ts"] for event in ran)
@@ -88,6 +88,15 @@ def summary(
         "launches": len(ran),
         "instructions": len(rows),
         "kernels": rows[:HEAVIEST],
+    }
+
+
+def seconds_by_name(program: Block, card: Card) -> dict[str, float]:
+    """Return the model's seconds of one launch of each kernel."""
+    return {
+        kernel.name: seconds
+        for block in program.walk()
+        for kernel, seconds in zip(block.kernels, kernel_seconds(block, card), strict=True)
     }
 
 

@@ -11,6 +11,7 @@ import jax
 import msgspec
 
 from benchmarks.accelerator.utilisation import Monitor
+from benchmarks.gpu_model.programs import block_to_dict
 from benchmarks.gpu_program.cards import Card, card_of
 from benchmarks.gpu_program.prepared import Prepared
 from benchmarks.gpu_program.report import short
@@ -58,6 +59,7 @@ def measure(
             "parts": {part.name: part.to_dict() | {"list": []} for part in report.parts},
         }
         row["measured_over_predicted_seconds"] = median(samples) / report.whole.cost.seconds
+        row["program"] = block_to_dict(report.whole.block)  # so that a later model can be asked
     return row
 
 

@@ -12,7 +12,7 @@ from benchmarks.gpu_program import hlo
 from benchmarks.gpu_program.cards import Card
 from benchmarks.gpu_program.hlo import Line
 from benchmarks.gpu_program.kernels import Block, Kernel, OwnKernels, program_of
-from benchmarks.gpu_program.model import LAUNCH_SECONDS, UNKNOWN_TRIPS, Cost, cost
+from benchmarks.gpu_program.model import UNKNOWN_TRIPS, Cost, cost, kernel_seconds
 
 ROOT = Path(__file__).parents[2]
 """Folder that holds the project's packages."""
@@ -201,24 +201,23 @@ def known_kernels(block: Block) -> int:
 def heaviest_lines(program: Block, card: Card, unknown_trips: int = UNKNOWN_TRIPS) -> list[Heavy]:
     """Return kernels joined by source line and kind, those that take longest in one call first."""
     sums: dict[tuple[str, str], list[float]] = {}
-    for kernel, times in counted(program, unknown_trips):
-        work = kernel.bytes / card.bandwidth
-        work += sum(count / card.rates[name] for name, count in kernel.flops.items())
+    for kernel, seconds, times in counted(program, card, unknown_trips):
         row = sums.setdefault((where(kernel), kernel.kind), [0.0] * 4)
-        values = (1.0, kernel.bytes, sum(kernel.flops.values()), max(work, LAUNCH_SECONDS))
-        for number, value in enumerate(values):
+        for number, value in enumerate((1.0, kernel.bytes, sum(kernel.flops.values()), seconds)):
             row[number] += times * value
     rows = [Heavy(place, kind, *values) for (place, kind), values in sums.items()]
     return sorted(rows, key=lambda row: -row.seconds)
 
 
-def counted(block: Block, unknown_trips: int, times: float = 1.0) -> Iterator[tuple[Kernel, float]]:
-    """Give every kernel inside a block and how often it is launched in one turn."""
-    for kernel in block.kernels:
-        yield kernel, times
+def counted(
+    block: Block, card: Card, unknown_trips: int, times: float = 1.0
+) -> Iterator[tuple[Kernel, float, float]]:
+    """Give every kernel inside a block, its seconds, and how often it is launched in one turn."""
+    for kernel, seconds in zip(block.kernels, kernel_seconds(block, card), strict=True):
+        yield kernel, seconds, times
     for inner in block.inside:
         trips = unknown_trips if inner.trips is None else inner.trips
-        yield from counted(inner, unknown_trips, times * trips)
+        yield from counted(inner, card, unknown_trips, times * trips)
 
 
 def where(kernel: Kernel) -> str:

@@ -1,9 +1,9 @@
 """The GPUs that programs are compiled for, with their rates.
 
 A card has two descriptions: XLA's (a GpuTargetConfigProto in text form, which decides fusion and tile
-sizes) and the rates that the model of :mod:`benchmarks.gpu_program.model` divides by. Rates are what
-such a card was seen to reach or, where nobody measured, the maker's data sheet scaled by what an H100
-reaches of its own (60 of 67, 350 of 495, 700 of 989 TFLOP/s).
+sizes) and the rates that the model of :mod:`benchmarks.gpu_program.model` divides by. The H100's rates
+were measured on one: :mod:`benchmarks.gpu_model.parameters` says how and where each was. No other card
+was measured: its rates are the maker's data sheet times what an H100 reaches of its own.
 
 Sources: NVIDIA H100 and H200 data sheets (SXM, dense rates without sparsity); NVIDIA Ada GPU
 architecture paper, appendix A (RTX 4090: 82.6 TFLOP/s float32, 82.6 tf32 and 165.2 bf16 with float32
@@ -24,7 +24,11 @@ class Card:
 
     Attributes:
         name: as in tables.
-        bandwidth: bytes per second of device memory, peak.
+        bandwidth: bytes per second of device memory, by the data sheet.
+        copy_rate: bytes per second, read and written, of kernels that go through arrays in order.
+        gather_rate: the same of kernels that look values up by an index.
+        cache_rate: the same of what lies in the cache.
+        cache_bytes: of the L2 cache.
         rates: floating-point operations per second of matrix products, by precision.
         memory_bytes: of the device.
         target_config: GpuTargetConfigProto, text form.
@@ -34,6 +38,10 @@ class Card:
 
     name: str
     bandwidth: float
+    copy_rate: float
+    gather_rate: float
+    cache_rate: float
+    cache_bytes: int
     rates: Mapping[str, float]
     memory_bytes: int
     target_config: str
@@ -63,29 +71,41 @@ dnn_version_info {{ major: 9 minor: 8 }}
 H100 = Card(
     name="H100",
     bandwidth=3.352e12,
-    rates={"float32": 60e12, "tf32": 350e12, "bf16": 700e12},
+    copy_rate=2.52e12,
+    gather_rate=1.71e12,
+    cache_rate=3.37e12,
+    cache_bytes=52_428_800,
+    rates={"float32": 52e12, "tf32": 366e12, "bf16": 720e12},
     memory_bytes=84_978_434_048,
     target_config=_target_config(
         cores=132, bandwidth=3_352_320_000_000, l2=52_428_800, clock=1.98, memory=84_978_434_048,
         major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
     ),
-    source="data sheet: 3.35 TB/s; products as large ones are seen to run on one",
+    source="measured on one, see benchmarks.gpu_model.parameters",
 )  # fmt: skip
 H200 = Card(
     name="H200",
     bandwidth=4.8e12,
+    copy_rate=3.6e12,
+    gather_rate=2.4e12,
+    cache_rate=H100.cache_rate,
+    cache_bytes=62_914_560,
     rates=H100.rates,
     memory_bytes=150_754_820_096,
     target_config=_target_config(
         cores=132, bandwidth=4_800_000_000_000, l2=62_914_560, clock=1.98, memory=150_754_820_096,
         major=9, minor=0, shared_per_core=233_472, shared_optin=232_448, threads_per_core=2048,
     ),
-    source="data sheet: 4.8 TB/s; the H100's processor, so its products",
+    source="data sheet: 4.8 TB/s, of which an H100's shares; its processor, products and cache",
 )  # fmt: skip
 RTX_4090 = Card(
     name="RTX 4090",
     bandwidth=1.008e12,
-    rates={"float32": 74e12, "tf32": 58e12, "bf16": 117e12},
+    copy_rate=0.76e12,
+    gather_rate=0.51e12,
+    cache_rate=H100.cache_rate,
+    cache_bytes=75_497_472,
+    rates={"float32": 64e12, "tf32": 61e12, "bf16": 120e12},
     memory_bytes=25_393_692_672,
     target_config=_target_config(
         cores=128, bandwidth=1_008_000_000_000, l2=75_497_472, clock=2.52, memory=25_393_692_672,

@@ -11,9 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gpu_program.analysis import Report
-from benchmarks.gpu_program.model import LAUNCH_SECONDS, READ_SECONDS
+from benchmarks.gpu_program.model import (
+    CAPTURED_SECONDS,
+    GRAPH_KERNELS,
+    LAUNCH_SECONDS,
+    READ_SECONDS,
+)
 
-SCHEMA = 1
+SCHEMA = 2
 COLUMNS = (
     "program", "kernels", "host-read loops", "launched", "bytes", "products", "model", "wall",
 )  # fmt: skip
@@ -25,7 +30,11 @@ def to_json(reports: Sequence[Report], settings: dict[str, Any]) -> dict[str, An
     return {
         "schema": SCHEMA,
         "benchmark": "gpu_program",
-        "model": {"launch_seconds": LAUNCH_SECONDS, "host_read_seconds": READ_SECONDS},
+        "model": {
+            "captured_seconds": CAPTURED_SECONDS,
+            "launch_seconds": LAUNCH_SECONDS,
+            "host_read_seconds": READ_SECONDS,
+        },
         "settings": settings,
         "versions": {name: version(name) for name in ("jax", "jaxlib")},
         "programs": [report.to_dict() for report in reports],
@@ -153,8 +162,10 @@ def html_section(programs: Sequence[Mapping[str, Any]]) -> str:
     parts = [
         "<section id='gpu-program'><h2>What a GPU would run</h2>",
         "<p>Compiled by XLA for each card's description, without a card. Kernels are what one turn "
-        f"launches; the model gives each {LAUNCH_SECONDS * 1e6:.0f} µs and each value that the host "
-        f"must read {READ_SECONDS * 1e6:.0f} µs, and takes bytes and products at the card's rates.</p>",
+        f"launches. The model gives each {CAPTURED_SECONDS * 1e6:.1f} µs where {GRAPH_KERNELS} or more "
+        f"are launched at once, {LAUNCH_SECONDS * 1e6:.1f} µs where the host launches them one by one, "
+        f"and each value that the host must read {READ_SECONDS * 1e6:.1f} µs; bytes and products come "
+        "on top, at the rates that such a card reaches.</p>",
         html_table(COLUMNS, [cells for program in programs for cells in rows_of(program)]),
         "<ul>" + "".join(f"<li>{escape(speed_of(program))}</li>" for program in programs) + "</ul>",
     ]

@@ -9,10 +9,23 @@ from collections.abc import Callable
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from foundation.errors import printable
 from foundation.report import format as form
+
+
+def _shown(value: Any) -> Any:
+    """Return a text with its control characters escaped, as a console shows it; all else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(printable(line) for line in value.split("\n"))
+
+
+def unbroken(text: str) -> Markup:
+    """Return a text in which no line ends between a minus sign and its dollars."""
+    return Markup(str(escape(_shown(text))).replace("−$", "−&#8288;$"))
+
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": form.byte_size,
@@ -27,16 +40,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": form.plain,
     "show": form.show,
     "things": form.count,
+    "unbroken": unbroken,
     "when": form.when,
 }
 """Filters that every template has."""
-
-
-def _shown(value: Any) -> Any:
-    """Return a text with its control characters escaped, as a console shows it; all else as it is."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def templates(package: str, **filters: Callable[..., Any]) -> jinja2.Environment:

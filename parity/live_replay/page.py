@@ -80,7 +80,9 @@ def tiles(report: Values) -> list[Tile]:
     found = [
         Tile("Bars compared", f"{compared['bars']:,}", f"of {report['log']['bars']:,} in the log"),
         Tile(
-            "Decisions compared", f"{compared['decisions']:,}", "observation, mask, logits and action"
+            "Decisions compared",
+            f"{compared['decisions']:,}",
+            "what was seen, which actions were allowed, their scores (logits), and the one taken",
         ),
         Tile(
             "Fills compared",

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.accelerator.profile import busy, kernel_events, profile, summary
 from benchmarks.gpu_program.cards import H100
+from benchmarks.gpu_program.model import LAUNCH_SECONDS
 from benchmarks.gpu_program.prepared import prepare
 from benchmarks.gpu_program.subjects import environment
 
@@ -56,8 +57,8 @@ def test_time_by_instruction_and_the_time_in_which_one_ran() -> None:
     assert (first["name"], first["launches"]) == ("negate.1", 2)
     assert first["where"].startswith("jax_port/x.py:3")
     assert first["seconds"] == pytest.approx(10e-6)
-    assert first["model_seconds"] == pytest.approx(6e-6)
-    assert second["work_seconds"] == pytest.approx(2 * 8 * 32 * 4 / H100.bandwidth)
+    assert first["model_seconds"] == pytest.approx(2 * LAUNCH_SECONDS, rel=0.01)
+    assert second["work_seconds"] == pytest.approx(2 * 8 * 32 * 4 / H100.copy_rate)
     assert "model_seconds" not in summary(events, TEXT, None)["kernels"][0]
 
 

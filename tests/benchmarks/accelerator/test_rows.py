@@ -4,7 +4,9 @@ import pytest
 
 from benchmarks.accelerator.rows import bytes_per_env, line_of, measure
 from benchmarks.accelerator.utilisation import Monitor
+from benchmarks.gpu_model.programs import block_of
 from benchmarks.gpu_program.cards import H100
+from benchmarks.gpu_program.model import cost
 from benchmarks.gpu_program.prepared import Prepared, prepare, prepare_all, same_bits
 from benchmarks.gpu_program.subjects import environment
 
@@ -27,6 +29,8 @@ def test_a_row_says_what_was_measured_and_what_the_model_expects(program: Prepar
     ratio = row["measured_over_predicted_seconds"]
     expected = row["predicted"]["steps_per_second"] / row["steps_per_second"]["median"]
     assert ratio == pytest.approx(expected, rel=0.2)
+    asked_again = cost(block_of(row["program"]), H100).seconds
+    assert row["steps_per_call"] / asked_again == pytest.approx(row["predicted"]["steps_per_second"])
     assert "16 environments" in line_of(row)
     assert "of the model's" in line_of(row)
     without = measure(program, 0.01, monitor, None)

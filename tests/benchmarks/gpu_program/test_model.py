@@ -5,26 +5,58 @@ import pytest
 from benchmarks.gpu_program.analysis import analyse, heaviest_lines, part_of
 from benchmarks.gpu_program.cards import CARDS, H100, card_of
 from benchmarks.gpu_program.hlo import parse
-from benchmarks.gpu_program.kernels import Block, Kernel, program_of
-from benchmarks.gpu_program.model import LAUNCH_SECONDS, READ_SECONDS, cost
+from benchmarks.gpu_program.kernels import Block, Kernel, Kind, program_of
+from benchmarks.gpu_program.model import (
+    CAPTURED_SECONDS,
+    GRAPH_KERNELS,
+    LAUNCH_SECONDS,
+    READ_SECONDS,
+    cost,
+    kernel_seconds,
+)
 from benchmarks.gpu_program.report import html_section, to_json
 from benchmarks.gpu_program.subjects import find_part
 
-CARD = replace(H100, bandwidth=1e12, rates={"float32": 1e12, "tf32": 1e13, "bf16": 1e14})
+CARD = replace(
+    H100,
+    copy_rate=1e12,
+    gather_rate=5e11,
+    cache_rate=4e12,
+    cache_bytes=10**6,
+    rates={"float32": 1e12, "tf32": 1e13, "bf16": 1e14},
+)
 
 
-def kernel(read: int = 0, **flops: float) -> Kernel:
-    return Kernel("k", "other", read, 0, flops, ())
+def kernel(read: int = 0, kind: Kind = "other", **flops: float) -> Kernel:
+    return Kernel("k", kind, read, 0, flops, ())
 
 
-def test_a_block_takes_the_larger_of_its_launches_and_its_work() -> None:
-    light = cost(Block("b", kernels=[kernel(1000)] * 10), CARD)
-    assert light.seconds == pytest.approx(10 * LAUNCH_SECONDS)
-    assert light.wall == "launches"
-    heavy = cost(Block("b", kernels=[kernel(10**9, bf16=1e11)]), CARD)
-    assert heavy.seconds == pytest.approx(1e-3 + 1e-3)
-    assert heavy.bytes == 10**9
-    assert heavy.flops == 1e11
+def test_a_graph_takes_its_launches_and_its_work() -> None:
+    block = Block("b", kernels=[kernel(10**9, bf16=1e11)] * GRAPH_KERNELS)
+    one = cost(block, CARD)
+    assert one.launch_seconds == pytest.approx(GRAPH_KERNELS * CAPTURED_SECONDS)
+    assert one.seconds == pytest.approx(GRAPH_KERNELS * (CAPTURED_SECONDS + 1e-3 + 1e-3))
+    assert one.bytes == GRAPH_KERNELS * 10**9
+    assert one.flops == GRAPH_KERNELS * 1e11
+    assert sum(kernel_seconds(block, CARD)) == pytest.approx(one.seconds)
+
+
+def test_the_card_waits_for_a_host_that_launches_few_kernels_by_themselves() -> None:
+    few = cost(Block("b", kernels=[kernel(10**6)] * (GRAPH_KERNELS - 1)), CARD)
+    assert few.seconds == pytest.approx((GRAPH_KERNELS - 1) * LAUNCH_SECONDS)
+    assert few.wall == "launches"
+    long = cost(Block("b", kernels=[kernel(10**9)]), CARD)
+    assert long.seconds == pytest.approx(CAPTURED_SECONDS + 1e-3)
+    assert long.wall == "bytes"
+
+
+def test_bytes_move_at_the_rate_of_their_kind_and_of_the_cache() -> None:
+    streams, looks_up = kernel(2 * 10**6), kernel(2 * 10**6, kind="gather")
+    assert cost(Block("b", kernels=[streams]), CARD).byte_seconds == pytest.approx(2e-6)
+    assert cost(Block("b", kernels=[looks_up]), CARD).byte_seconds == pytest.approx(4e-6)
+    fits = [kernel(5 * 10**5), kernel(5 * 10**5, kind="gather")]
+    assert cost(Block("b", kernels=fits), CARD).byte_seconds == pytest.approx(1e6 / 4e12)
+    assert cost(Block("b", kernels=[*fits, kernel(1)]), CARD).byte_seconds > 1e-6
 
 
 @pytest.mark.parametrize(("precision", "rate"), CARD.rates.items())

@@ -7,7 +7,7 @@ import jinja2
 import pytest
 
 from foundation.report.bars import Bar, Scale, draw_bars
-from foundation.report.html import templates
+from foundation.report.html import templates, unbroken
 from foundation.report.parts import Tile, Verdict
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
 
@@ -106,6 +106,10 @@ def test_control_characters_and_what_turns_text_round_are_shown_escaped(tmp_path
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert page.count(r"a\x1b[31m\u202eb") == 4
+
+
+def test_a_minus_sign_stays_with_its_dollars() -> None:
+    assert unbroken("make −$5 to <−$1\x1b>") == "make −&#8288;$5 to &lt;−&#8288;$1\\x1b&gt;"
 
 
 @needs_browser
