@@ -19,6 +19,7 @@ namespace RLTrader.Host
         public int Changing;
         public long Sent, CancelAsked = long.MinValue / 2; // when the strategy did, by the clock
         public bool Lost;
+        public bool Earlier;               // of an instance that is over, and left when the next one began
         public bool Past;                  // known to the platform alone: of a bar of the past
         public long Told;                  // when the platform hears of it last
 
@@ -56,7 +57,7 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel;
+            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel, SplitEntry;
 
         /// <summary>Whether a stop is accepted and never said to be working until it is set off.</summary>
         public bool AcceptsStops;
@@ -128,9 +129,13 @@ namespace RLTrader.Host
             if (quantity <= 0 || order.Over) return;
             order.Filled += quantity;
             order.Over = order.Left == 0;
-            Own += order.Side * quantity;
-            Traded += quantity;
-            Paid -= order.Side * quantity * price;
+            if (order.Earlier && Own * order.Side >= 0) Foreign += order.Side * quantity; // it closes nothing
+            else
+            {
+                Own += order.Side * quantity;
+                Traded += quantity;
+                Paid -= order.Side * quantity * price;
+            }
             report(order, order.Over ? OrderState.Filled : OrderState.PartFilled, quantity, price, ErrorCode.NoError);
         }
 
@@ -159,6 +164,11 @@ namespace RLTrader.Host
                         Fill(stop, stop.Left, Market(stop.Side));
                 }
             if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
+            else if (role == Role.Entry && order.Quantity > 1 && Take(ref SplitEntry))
+            {
+                Fill(order, 1, Market(order.Side));
+                clockwork.After(chance.Between(10000, 20000), () => Fill(order, order.Left, Market(order.Side)));
+            }
             else if (role == Role.Entry && order.Quantity > 1 && (Take(ref PartialEntry) || chance.OneIn(4)))
             {
                 Fill(order, 1, Market(order.Side));

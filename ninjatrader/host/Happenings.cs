@@ -60,6 +60,12 @@ namespace RLTrader.Host
                 case Event.Press: Press(); break;
                 case Event.HalfBracket: halfBracket++; break;
                 case Event.Swing: Swing(step.Amount); break;
+                case Event.NoTarget: noTarget++; break;
+                case Event.KeepOrders: keepOrders++; break;
+                case Event.SplitEntry: // and the first part's execution comes after its order's count, before the rest
+                    exchange.SplitEntry++;
+                    splitExecution++;
+                    break;
             }
             watchdog.Happened(step.Event);
         }
@@ -108,78 +114,6 @@ namespace RLTrader.Host
             watchdog.ClosedByHand();
             exchange.Own = exchange.Foreign = 0;
             WhenUp(() => Account(-all));
-        }
-
-        private void Disable(Step step)
-        {
-            if (!enabled || stopping) return;
-            if (step.At % 2 == 0) endInCall = true;
-            else Switch();
-            clockwork.After(endInCall ? 65000 : 0, Switch);
-        }
-
-        private void Switch()
-        {
-            if (!enabled || stopping) return;
-            endInCall = false;
-            foreach (Resting order in exchange.Orders.ToArray())
-            {
-                Resting found = order;
-                bool entry = roles[order] == Role.Entry;
-                if (!order.Over && Mine(order) && (entry || !Scenario.KeepsExits))
-                    WhenUp(() => exchange.Cancel(found, false));
-            }
-            Terminate();
-            // Who enables it again at once does so while the old instance still looks after the account.
-            int soon = broker.Below(3);
-            clockwork.After(soon == 0 ? broker.Between(500, 9000) : soon == 1 ? broker.Between(25000, 60000)
-                : broker.Between(150000, 240000), Relaunch);
-        }
-
-        // The platform goes down without a word; the broker keeps the orders.
-        private void Crash()
-        {
-            if (!enabled || stopping) return;
-            enabled = realtime = false;
-            chart.Controls.Clear();
-            life++;
-            watchdog.Crashed();
-            clockwork.After(broker.Between(5000, 40000), Relaunch);
-        }
-
-        // News of an earlier instance's order reaches the new one before real time; it is not the new one's.
-        private void TellOfEarlier()
-        {
-            Resting old = exchange.Orders.Find(order => order.Filled > 0 && order.Owner < instance && !order.Past);
-            if (old == null || Nested) return;
-            Execution execution = new Execution { Name = old.Order.Name, Quantity = old.Filled, Order = old.Order };
-            execution.ExecutionId = "execution " + ++executionNumber;
-            execution.MarketPosition = old.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
-            execution.Price = old.Order.AverageFillPrice;
-            execution.Time = Local(UtcNow);
-            Try(() => strategy.Tell(execution));
-            Try(() => strategy.Tell(old.Order, old.Order.OrderState, old.Filled, execution.Price, Local(UtcNow),
-                ErrorCode.NoError));
-        }
-
-        // Orders of an earlier instance are cancelled first, by the page on syncing_account_positions.
-        private void Relaunch()
-        {
-            if (enabled) return;
-            if (!ordersUp || exchange.Orders.Exists(order => !order.Over && order.Changing > 0))
-            {
-                clockwork.After(1000, Relaunch);
-                return;
-            }
-            bool left = false;
-            foreach (Resting order in exchange.Orders.ToArray())
-            {
-                if (order.Over) continue;
-                left = true;
-                if (order.Order.OrderState != OrderState.CancelPending) exchange.Cancel(order, false);
-            }
-            if (left) clockwork.After(500, Relaunch);
-            else Launch();
         }
 
         private void Down(bool orders, bool prices, int seconds)
@@ -334,11 +268,13 @@ namespace RLTrader.Host
                 first = false;
                 strategy.Tell(execution);
             });
-            if (lateExecution > 0 && Scenario.Manner == Manner.Rithmic)
+            bool split = roles[order] == Role.Entry && order.Left > 0 && splitExecution > 0;
+            if ((lateExecution > 0 || split) && Scenario.Manner == Manner.Rithmic)
             {
-                lateExecution--;
+                if (split) splitExecution--;
+                else lateExecution--;
                 watchdog.Lost();
-                clockwork.After(messenger.Between(5000, 20000), tell);
+                clockwork.After(split ? messenger.Between(6500, 9500) : messenger.Between(5000, 20000), tell);
             }
             else Send(1, order, tell);
             if (Scenario.Manner == Manner.Rithmic && messenger.OneIn(6)) Send(1, order, tell);

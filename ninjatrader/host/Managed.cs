@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket, halfBracket;
-        private int badSound, badQuote, entries, loseExit, loseFlatten;
+        private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten;
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -195,6 +195,11 @@ namespace RLTrader.Host
             }
             int size = together ? Math.Abs(strategy.Position.Net) : quantity;
             Resting stop = Make(Role.Stop, -side, size, OrderNames.Stop, OrderType.StopMarket, StopPrice(side));
+            if (Take(ref noTarget))
+            {
+                Dispatch(stop, Role.Stop);
+                return;
+            }
             Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;

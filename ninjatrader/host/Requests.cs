@@ -52,6 +52,7 @@ namespace RLTrader.Host
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
             if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
+            if (EarlierOrder) Wrong("an entry beside an earlier run's order");
             if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
         }
 
@@ -126,6 +127,8 @@ namespace RLTrader.Host
             flattenedAt = Now;
             flattenedBy = simulation.instance;
             tainted = true;
+            if (over && Now - endedAt < 18000 && Covered(false) > 0)
+                Wrong("the account is flattened beside an order that closes it");
             LiveTrader newer = simulation.enabled && simulation.realtime ? simulation.strategy.Trader : null;
             if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
             if (!alone) Wrong("another instrument is flattened");
@@ -230,6 +233,7 @@ namespace RLTrader.Host
                 case Event.Jump:
                 case Event.BadBar:
                 case Event.Swing:
+                case Event.NoTarget:
                 case Event.BadSound:
                 case Event.PartialEntry:
                 case Event.PartialStop:

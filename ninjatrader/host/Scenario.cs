@@ -27,7 +27,8 @@ namespace RLTrader.Host
         StuckEntry, PartialStop, SlowOrders, LoseExecution, StopAndExit, OrdersDown, AllDown, PricesDown, Foreign,
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
-            LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing
+            LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing, NoTarget, SplitEntry,
+            KeepOrders
     }
 
     /// <summary>One thing that happens.</summary>
@@ -136,6 +137,22 @@ namespace RLTrader.Host
             {
                 Add(Event.HalfBracket, 0, 1);
                 Add(Event.PartialEntry, 0, 1);
+            }
+            if (Contracts > 1 && Manner == Manner.Rithmic && chance.OneIn(6)) Add(Event.SplitEntry, 0, 1);
+            if (chance.OneIn(10)) Add(Event.NoTarget, 0, 1);
+            if (chance.OneIn(25)) // it ends while an exit is on its way
+            {
+                long at = Moment(chance);
+                Add(Event.SlowOrders, at, 1);
+                Add(Event.Kill, at + 1, 1);
+                Add(Event.Disable, (at + chance.Between(1200, 4000)) | 1, 1);
+            }
+            if (chance.OneIn(20)) // a trade is closed by hand, and nobody cancels its stop
+            {
+                long at = Moment(chance);
+                Add(Event.CloseByHand, at, 1);
+                Add(Event.Crash, at + chance.Between(300, 9000), 1);
+                Add(Event.KeepOrders, at, 1);
             }
             NextDay = FirstMinute + Minutes > SessionEnd && !Analyzer && DailyLoss == 0 && chance.OneIn(6);
             for (int minute = 1; NextDay && minute <= NextMinutes; minute++)

@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
             otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
-            lostAt = -60000, endedAt, launchedAt;
+            lostAt = -60000, endedAt, launchedAt, earlierLeft;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -51,7 +51,7 @@ namespace RLTrader.Host
             launchedAt = Now;
             pressedAt = closedAt = threwAt = Never;
             LookAtSettings(simulation.strategy);
-            startHeld = 0;
+            startHeld = earlierLeft = 0;
             bare = late = loggedNet = loggedEntry = paperNet = 0;
             paperPoints = paperDollars = 0;
             if (Exchange.Own + Exchange.Foreign == 0)
@@ -65,13 +65,17 @@ namespace RLTrader.Host
                 Orphaned = true;
             }
             else Orphaned = false;
+            if (EarlierOrder && !told && !simulation.Scenario.Shadow)
+                Wrong("an earlier run's order was left on the account, and nobody was told");
         }
+
+        private bool EarlierOrder { get { return Exchange.Orders.Exists(order => order.Earlier && !order.Over); } }
 
         public void Ended()
         {
             over = true;
             endedAt = Now;
-            bare = startHeld = 0;
+            bare = startHeld = earlierLeft = 0;
             told = false;
         }
 
@@ -112,7 +116,7 @@ namespace RLTrader.Host
 
         public void Happened(Event what)
         {
-            if (what == Event.Wish || what == Event.SaysAgain) return;
+            if (what == Event.Wish || what == Event.SaysAgain || what == Event.NoTarget) return;
             touched |= what != Event.LoseFlatten && what != Event.OrdersDown && what != Event.AllDown
                 && what != Event.Disable;
             disturbed = true;
@@ -171,7 +175,7 @@ namespace RLTrader.Host
                 lastHeld = Now;
                 flatBars = 0;
             }
-            if (Exchange.Own == 0 || Covered() >= Math.Abs(Exchange.Own)) bare = 0;
+            if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
             bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
             if (over)
@@ -197,6 +201,9 @@ namespace RLTrader.Host
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
             if (startHeld > (over ? OrphanLimit : 2 * OrphanLimit))
                 Wrong("what the account held at the start is left");
+            bool clears = simulation.Scenario.FlattenOnStart && answerable && !flattening && !over && EarlierOrder;
+            earlierLeft = clears && !simulation.Scenario.Shadow ? earlierLeft + passed : 0;
+            if (earlierLeft > OrphanLimit) Wrong("an earlier run's order is left at the start");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
@@ -232,7 +239,7 @@ namespace RLTrader.Host
             int stops = 0;
             foreach (Resting order in Exchange.Orders)
             {
-                if (order.Over) continue;
+                if (order.Over || order.Earlier) continue;
                 if (order.Type == OrderType.Market || !order.There) return;
                 if (order.Order.OrderState == OrderState.CancelPending) return;
                 if (order.Type == OrderType.Limit) target = order;
@@ -297,14 +304,14 @@ namespace RLTrader.Host
             return false;
         }
 
-        // Contracts that a working stop, or a market order on its way, would close.
-        private int Covered()
+        // Contracts that a market order on its way would close, and a working stop.
+        private int Covered(bool alsoByStop)
         {
             int sum = 0, side = -Math.Sign(Exchange.Own);
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over || order.Side != side) continue;
-                if (order.Type == OrderType.Market || (order.Type == OrderType.StopMarket && order.There))
+                if (order.Type == OrderType.Market || (alsoByStop && order.Type == OrderType.StopMarket && order.There))
                     sum += order.Left;
             }
             return sum;

@@ -27,7 +27,11 @@ namespace RLTrader
         /// <summary>Whether an account is traded.</summary>
         public bool Watched { get { return watched; } }
 
-        /// <summary>Begin to watch; true where the account holds something already.</summary>
+        /// <summary>Whether the account holds something, or an order that may yet open or turn a trade: one left over,
+        /// of this run or an earlier one.</summary>
+        public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
+
+        /// <summary>Begin to watch; true where an earlier run, or someone else, has left something.</summary>
         public bool Begin(bool onAccount)
         {
             watched = onAccount;
@@ -36,7 +40,10 @@ namespace RLTrader
             if (Disagrees)
                 orders.Tell("the account holds " + held + " of the instrument at the start, which are not the "
                 + "strategy's; nothing is opened until they are gone", true);
-            return Disagrees;
+            bool left = onAccount && orders.OrdersLeft;
+            if (left) orders.Tell("an order of an earlier run is on the account at the start; nothing is opened until "
+                + "it is gone", true);
+            return Disagrees || left;
         }
 
         /// <summary>Compare; say once when the two begin to differ and once when they agree again.</summary>

@@ -69,8 +69,7 @@ namespace RLTrader
         public void Begin(bool onAccount, bool flattenFirst)
         {
             now = orders.Now;
-            bool left = account.Begin(onAccount) || (onAccount && orders.OrdersLeft);
-            if (!left || !flattenFirst) return;
+            if (!account.Begin(onAccount) || !flattenFirst) return;
             orders.Tell("what the account held at the start is being closed", true);
             flattenSent = now;
             orders.FlattenAccount();
@@ -110,7 +109,7 @@ namespace RLTrader
             if (guard.Block != Block.None) return Withheld.Blocked;
             // an entry might reverse what the platform believes in
             if (orders.PlatformNet != 0) return Withheld.Platform;
-            if (account.Watched && orders.AccountNet != 0) return Withheld.Account;
+            if (account.Occupied) return Withheld.Account;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 

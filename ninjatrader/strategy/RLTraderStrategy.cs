@@ -27,7 +27,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
-        // Looks, five seconds apart: at all, past a market order, and after a flattening that left something.
+        // Looks, five seconds apart: at all, past an exit on its way, and after a flattening that left something.
         private const int Most = 100, Patient = 97, Tries = 6;
         private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4);
         // When an account was last asked to be flattened, by instrument, whichever instance asked.
@@ -236,7 +236,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 bool closing;
                 if (known.Trader.Custody.End(out closing) && FlattenOnStop)
                 {
-                    if (!closing && Reachable) Flatten();
+                    if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // the platform's exit may be on its way
                     LookAgain(2, Most);
                 }
                 known.Log.Dispose();
@@ -251,7 +251,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Later(5, () =>
             {
                 if (newest != this || most == 0) return; // a newer instance looks after the account
-                // A market order on its way may close all by itself; flattening beside it would close it twice.
+                // An exit on its way may close all by itself; flattening beside it would close it twice.
                 if (!Reachable || (most > Patient && OrdersLeft(true)))
                 {
                     LookAgain(times, most - 1);
@@ -277,14 +277,14 @@ namespace NinjaTrader.NinjaScript.Strategies
             return OrdersLeft(false);
         }
 
-        private bool OrdersLeft(bool atMarket)
+        private bool OrdersLeft(bool exitsAlone)
         {
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
                 {
-                    bool ours = order.Instrument == Instrument && OrderNames.RoleOf(order.Name) != Role.Other;
-                    bool kind = !atMarket || order.OrderType == OrderType.Market;
-                    if (ours && kind && !Order.IsTerminalState(order.OrderState)) return true;
+                    Role role = OrderNames.RoleOf(order.Name);
+                    bool counts = exitsAlone ? role == Role.Exit : role != Role.Other;
+                    if (counts && order.Instrument == Instrument && !Order.IsTerminalState(order.OrderState)) return true;
                 }
             return false;
         }

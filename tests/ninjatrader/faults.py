@@ -112,7 +112,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
     "an open trade is left at the end": (
-        (STRATEGY, "if (!closing && Reachable) Flatten();", ""),
+        (STRATEGY, "if (!closing && Reachable && !OrdersLeft(true)) Flatten();", ""),
         (STRATEGY, "LookAgain(2, Most);", ""),
     ),
     "stops and targets without a trade stay": (
@@ -196,7 +196,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "entries go on while account and strategy differ": (
         (CUSTODY, "return account.Disagrees ? Skip.Disagrees : Skip.None;", "return Skip.None;"),
-        (CUSTODY, "if (account.Watched && orders.AccountNet != 0) return Withheld.Account;", ""),
+        (CUSTODY, "if (account.Occupied) return Withheld.Account;", ""),
     ),
     "settings changed after the defaults are kept": (
         (STRATEGY, "                    SetPlatform();\n", ""),

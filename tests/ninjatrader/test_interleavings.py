@@ -63,7 +63,7 @@ def test_orders_on_bars_of_the_past_show_in_what_they_do(renewed: str) -> None:
         ("Requests.cs", f"if (simulation.strategy.State != State.Realtime) {told}", ""),
         ("Requests.cs", f"                {told}", "                Now.ToString();"),
     )
-    outcome = ("Backfill.cs", "bool renew = broker.OneIn(2);", f"bool renew = {renewed};")
+    outcome = ("Starts.cs", "bool renew = broker.OneIn(2);", f"bool renew = {renewed};")
     found(*FORMER["3 orders on bars of the past"], *blind, outcome)
 
 

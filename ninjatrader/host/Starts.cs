@@ -1,3 +1,5 @@
+// What comes before an instance's real time, and how instances end and start again.
+//
 // Bars of the past: the platform fills the strategy's orders by itself, and no account hears of it. A market order is
 // filled at the next bar's open, a stop or a target where a bar touches it. At the switch to real time what still waits
 // is sent to the account, or is never filled; a position from the past stays, and orders stay virtual until it is flat.
@@ -13,6 +15,7 @@ namespace RLTrader.Host
     {
         private bool untilFlat; // real time, but the position from the past is still open
         private long pastClose;
+        private int keepOrders;
 
         private bool OnPast
         {
@@ -144,6 +147,90 @@ namespace RLTrader.Host
             order.OrderAction = past.OrderAction;
             order.OrderId = past.OrderId + " renewed";
             return order;
+        }
+
+        private void Disable(Step step)
+        {
+            if (!enabled || stopping) return;
+            if (step.At % 2 == 0) endInCall = true;
+            else Switch();
+            clockwork.After(endInCall ? 65000 : 0, Switch);
+        }
+
+        private void Switch()
+        {
+            if (!enabled || stopping) return;
+            endInCall = false;
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                Resting found = order;
+                bool entry = roles[order] == Role.Entry;
+                if (!order.Over && Mine(order) && (entry || !Scenario.KeepsExits))
+                    WhenUp(() => exchange.Cancel(found, false));
+            }
+            Terminate();
+            // Who enables it again at once does so while the old instance still looks after the account.
+            int soon = broker.Below(3);
+            clockwork.After(soon == 0 ? broker.Between(500, 9000) : soon == 1 ? broker.Between(25000, 60000)
+                : broker.Between(150000, 240000), Relaunch);
+        }
+
+        // The platform goes down without a word; the broker keeps the orders.
+        private void Crash()
+        {
+            if (!enabled || stopping) return;
+            enabled = realtime = false;
+            chart.Controls.Clear();
+            life++;
+            watchdog.Crashed();
+            clockwork.After(broker.Between(5000, 40000), Relaunch);
+        }
+
+        // News of an earlier instance's order reaches the new one before real time; it is not the new one's.
+        private void TellOfEarlier()
+        {
+            Resting old = exchange.Orders.Find(order => order.Filled > 0 && order.Owner < instance && !order.Past);
+            if (old == null || Nested) return;
+            Execution execution = new Execution { Name = old.Order.Name, Quantity = old.Filled, Order = old.Order };
+            execution.ExecutionId = "execution " + ++executionNumber;
+            execution.MarketPosition = old.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            execution.Price = old.Order.AverageFillPrice;
+            execution.Time = Local(UtcNow);
+            Try(() => strategy.Tell(execution));
+            Try(() => strategy.Tell(old.Order, old.Order.OrderState, old.Filled, execution.Price, Local(UtcNow),
+                ErrorCode.NoError));
+        }
+
+        // Orders of an earlier instance are cancelled first, by the page on syncing_account_positions.
+        private void Relaunch()
+        {
+            if (enabled) return;
+            if (!ordersUp || exchange.Orders.Exists(order => !order.Over && order.Changing > 0))
+            {
+                clockwork.After(1000, Relaunch);
+                return;
+            }
+            bool left = false;
+            foreach (Resting order in exchange.Orders.ToArray())
+            {
+                if (order.Over || Stays(order)) continue;
+                left = true;
+                if (order.Order.OrderState != OrderState.CancelPending) exchange.Cancel(order, false);
+            }
+            if (left)
+            {
+                clockwork.After(500, Relaunch);
+                return;
+            }
+            foreach (Resting order in exchange.Orders) order.Earlier |= !order.Over;
+            Take(ref keepOrders);
+            Launch();
+        }
+
+        // The platform has forgotten whose order it is, so that it is neither cancelled nor told of.
+        private bool Stays(Resting order)
+        {
+            return order.Earlier || (keepOrders > 0 && order.There && order.Type != OrderType.Market);
         }
     }
 }
