@@ -166,7 +166,7 @@ def command(
     for name in names:
         if name not in ("port", *BASELINES):
             raise InputError(f"{name!r} is not tuned here; choose from port, {', '.join(BASELINES)}")
-    options: dict[str, Any] = {"days": 250, "starts": 1000, "share": 0.5, "every": 0.2}
+    options: dict[str, Any] = {"days": 250, "starts": 300, "share": 0.5, "every": 0.3}
     options |= {"limit_seconds": limit_seconds, "workers": 8, "rollout": 8192, "reference_batch": 512}
     if quick:
         options |= {"days": 4, "starts": 64, "limit_seconds": 0.02, "every": 0.02}
