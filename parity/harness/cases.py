@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ def visited(pair: Pair, count: int, seed: int) -> Cases:
         steps.append(done)
         used.append(seeds)
         now = _go_on(pair, lanes, done, rng)
-    played = join_steps([Steps(s.state, s.obs, s.outcome, s.final, None, s.info) for s in steps])
+    played = join_steps([replace(step, restart=None) for step in steps])
     total = rows_of(played.outcome)
     wide = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
     source = np.full(total, "visited")

@@ -24,14 +24,14 @@ Run = Callable[[Array, dict[str, Array]], Fields]
 
 
 class Aimed(NamedTuple):
-    """M cases with draws beside a limit: rows (M,) of the cases at hand, and numbers by kind (M, ...)."""
+    """M cases with draws beside a limit: rows (M,) of the cases, and numbers by kind (M, ...)."""
 
     rows: Array
     numbers: dict[str, Array]
 
 
 def aimed(run: Run, numbers: dict[str, Array], rng: np.random.Generator) -> Aimed | None:
-    """Return cases with draws on both sides of limits; None where no draw changes a whole number or flag.
+    """Return cases with draws on both sides of limits; None where draws change no whole number or flag.
 
     Args:
         run: the reference, driven by numbers that are handed to it.

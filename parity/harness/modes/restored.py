@@ -24,15 +24,20 @@ def ask_restored(judge: Judge, played: Cases) -> Answer:
     rows = np.unique(np.linspace(0, len(played) - 1, min(CASES, len(played))).astype(int))
     few = played.rows(rows)
     reference = judge.pair.reference
-    if judge.random and isinstance(reference, MutableSide) and reference.reseed is None:
-        text = (
-            "its steps draw random numbers and cannot be repeated, since it has no reseed; give one, "
-            "(environment, seed) -> None"
-        )
-        return Answer(QUESTION, "not asked", text)
     seeds = np.arange(len(rows)) if few.seeds is None else few.seeds
     again = reference.transition(few.state, few.action, seeds)
+    repeats = isinstance(reference, MutableSide) and reference.reseed is not None
     for name, value in again.fields.items():
+        if name in judge.random and not repeats:
+            third = reference.transition(few.state, few.action, seeds)
+            if not np.array_equal(third.fields[name], value):
+                text = (
+                    f"put in one state twice, with one seed, its step gives another {name}: read or "
+                    "write leaves something out, or it draws and has no reseed, "
+                    "(environment, seed) -> None"
+                )
+                return Answer(QUESTION, "different", text)
+            continue
         before = played.played.fields[name][rows]
         rule = default_rule(before, value)
         apart = rule.apart(before, value)

@@ -1,8 +1,8 @@
 """Resets and steps from the same random numbers: what the reference drew is handed to the port.
 
 Two samples of starts differ visibly only where their distributions do so by some hundredths. With the
-same draws the start is a function like a step, and every digit of it is compared in double precision. Draws beside a limit that they are compared with are tried
-on purpose.
+same draws the start is a function like a step, and every digit of it is compared in double precision.
+Draws beside a limit that they are compared with are tried on purpose.
 """
 
 from __future__ import annotations
@@ -104,10 +104,11 @@ def _ask(judge: Judge, what: What, cases: Cases | None, rng: np.random.Generator
     except Exception as error:  # whatever a foreign port raises is its answer
         words = f"given the reference's draws, the port raises {type(error).__name__}: {error}"
         return Answer(question, "different", words[:300])
-    odd = [one for one in asked if one.others or one.used != counts]
-    if odd:
-        others = f", and calls {', '.join(sorted(odd[0].others))}" if odd[0].others else ""
-        words = f"the reference draws {_words(counts)}, the port {_words(odd[0].used)}{others}"
+    unlike = [one for one in asked if one.others or one.used != counts]
+    if unlike:
+        one = unlike[0]
+        others = f", and calls {', '.join(sorted(one.others))}" if one.others else ""
+        words = f"the reference draws {_words(counts)}, the port {_words(one.used)}{others}"
         return Answer(question, "not asked", words)
     return _compare(judge, question, mine, theirs, len(draws), counts)
 
@@ -240,7 +241,7 @@ def _coarse(mine: Fields, state: Mapping[str, Any]) -> float:
 
 
 def _use(a: Array, b: Array, differs: Array, many: int) -> Use:
-    """Say whether the port puts the draws to the same use as the reference in every number that differs.
+    """Say whether the port puts the draws to the reference's use in every number that differs.
 
     To the same: other draws change it as they change the reference's; or it is equal more often by far
     than what the reference comes to from other draws. Unknown where no draw changes the number.

@@ -146,7 +146,7 @@ def test_functions_that_cannot_be_handed_draws_are_named() -> None:
 
 
 class Ferry:
-    """A boat on a row of cells, which the wind may push on, once in five steps; cell 2 ends the trip."""
+    """A boat on a row of cells that the wind may push on, once in five steps; cell 2 ends the trip."""
 
     def __init__(self, wind: float = 0.2, reverse: bool = False) -> None:
         self.wind, self.reverse = wind, reverse
