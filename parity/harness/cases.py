@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ class Cases:
         state, action: fields (N, ...); numbers with a fraction of drawn states in float64.
         source: where they come from: "visited", "drawn" or "boundary", (N,).
         played: what the reference did in them, if they were recorded while it played.
+        seeds: int64 (N,), what its draws came from then.
     """
 
     state: Fields
     action: Fields
     source: Array
     played: Steps | None = None
+    seeds: Array | None = None
 
     def __len__(self) -> int:
         return rows_of(self.action)
@@ -44,7 +46,8 @@ class Cases:
     def rows(self, rows: Any) -> Cases:
         """Return some of the cases."""
         played = None if self.played is None else self.played.rows(rows)
-        return Cases(take(self.state, rows), take(self.action, rows), self.source[rows], played)
+        seeds = None if self.seeds is None else self.seeds[rows]
+        return Cases(take(self.state, rows), take(self.action, rows), self.source[rows], played, seeds)
 
 
 class Actions:
@@ -109,7 +112,7 @@ def visited(pair: Pair, count: int, seed: int) -> Cases:
     seeds = rng.integers(0, 2**31, LANES)
     now = pair.reference.reset(seeds)
     lanes = pair.reference.lanes(seeds, None)
-    states, taken, steps = [], [], []
+    states, taken, steps, used = [], [], [], []
     for _ in range(-(-count // LANES)):
         action = actions.next(now.obs, now.state)
         seeds = rng.integers(0, 2**31, LANES)
@@ -122,11 +125,13 @@ def visited(pair: Pair, count: int, seed: int) -> Cases:
         states.append(now.state)
         taken.append(action)
         steps.append(done)
+        used.append(seeds)
         now = _go_on(pair, lanes, done, rng)
-    played = join_steps([Steps(s.state, s.obs, s.outcome, s.final, None, s.info) for s in steps])
+    played = join_steps([replace(step, restart=None) for step in steps])
     total = rows_of(played.outcome)
     wide = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
-    return Cases(wide, join(taken), np.full(total, "visited"), played)
+    source = np.full(total, "visited")
+    return Cases(wide, join(taken), source, played, np.concatenate(used))
 
 
 def _go_on(pair: Pair, lanes: Any, done: Steps, rng: np.random.Generator) -> Any:

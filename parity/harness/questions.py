@@ -17,6 +17,7 @@ QUESTIONS = (
     "action space",
     "actions beyond the bounds",
     "info keys",
+    "info values",
     "the same seed twice",
     "eager against jitted",
     "one environment against a batch",

@@ -12,6 +12,7 @@ from parity.harness.compare import default_rule, narrower, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.functional import FunctionalSide
+from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array
 
@@ -52,9 +53,11 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
         again = [side.transition(state, few.action, np.arange(len(few))).fields for _ in range(2)]
         for name, value in again[0].items():
             if not np.array_equal(value, again[1][name], equal_nan=value.dtype.kind == "f"):
-                return Answer(
-                    question, "different", f"the {word}'s step gives another {name} for one seed"
-                )
+                hint = ""
+                if isinstance(side, MutableSide) and side.reseed is None:
+                    hint = "; if it draws, give its side reseed, (environment, seed) -> None"
+                text = f"the {word}'s step gives another {name} for one seed{hint}"
+                return Answer(question, "different", text)
     return Answer(question, "same", "gives the same reset and the same step on each side")
 
 

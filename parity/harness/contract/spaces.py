@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from parity.harness.cases import Cases
+from parity.harness.contract.infos import ask_info
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.spaces import Leaf, Space
@@ -25,21 +26,8 @@ def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
         _inside(evidence, mine["obs"], theirs["obs"]),
         _bounds("action space", mine["action"], theirs["action"]),
         _beyond(judge, evidence[0], mine["action"]),
-        _info(evidence[0]),
+        *ask_info(judge, evidence),
     ]
-
-
-def _info(evidence: Evidence) -> Answer:
-    """Compare the names of further values, which loggers and wrappers read."""
-    question = "info keys"
-    mine, theirs = evidence.native.reference.info, evidence.native.port.info
-    lacks, more = sorted(mine - theirs), sorted(theirs - mine)
-    if lacks:
-        return Answer(question, "different", f"the port's info lacks {', '.join(lacks)}")
-    if more:
-        return Answer(question, "note", f"only the port's info has {', '.join(more)}")
-    names = ", ".join(sorted(mine)) or "nothing"
-    return Answer(question, "same", f"both hand out {names}")
 
 
 def _kinds(fields: Fields) -> dict[str, str]:

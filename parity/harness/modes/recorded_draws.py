@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -85,27 +85,22 @@ class RecordingGenerator(np.random.Generator):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name[0] != "_" and name not in _HANDED_OVER and callable(found):
+        if name[0] != "_" and name not in HANDED_OVER and callable(found):
             self.draws.others.add(f"np_random.{name}")
         return found
 
 
-_HANDED_OVER = (
-    frozenset({"random", "uniform", "integers", "standard_normal", "normal", "draws"}) | SILENT
+HANDED_OVER = (
+    frozenset({"random", "uniform", "integers", "standard_normal", "normal", "draws", "given"}) | SILENT
 )
 
 
 @contextmanager
-def recording(draws: Draws) -> Iterator[None]:
-    """Have generators that are made within note their draws: NumPy's own and Gymnasium's."""
+def generators(made: Callable[[Any], np.random.Generator]) -> Iterator[None]:
+    """Have ``made(bits)`` make the generators that are asked of NumPy or Gymnasium within."""
     from gymnasium.utils import seeding
 
     new, gymnasium = np.random.default_rng, seeding.np_random
-
-    def made(bits: Any) -> RecordingGenerator:
-        generator = RecordingGenerator(bits)
-        generator.draws = draws
-        return generator
 
     def default_rng(seed: Any = None) -> Any:
         if isinstance(seed, np.random.Generator):
@@ -121,6 +116,17 @@ def recording(draws: Draws) -> Iterator[None]:
         patch.object(seeding, "np_random", np_random),
     ):
         yield
+
+
+def recording(draws: Draws) -> AbstractContextManager[None]:
+    """Have generators that are made within note their draws: NumPy's own and Gymnasium's."""
+
+    def made(bits: Any) -> RecordingGenerator:
+        generator = RecordingGenerator(bits)
+        generator.draws = draws
+        return generator
+
+    return generators(made)
 
 
 class Handed:

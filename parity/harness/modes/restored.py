@@ -8,6 +8,7 @@ from parity.harness.cases import Cases
 from parity.harness.compare import default_rule, narrower, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.sides.mutable import MutableSide
 
 QUESTION = "the reference's state is complete"
 CASES = 128
@@ -16,20 +17,24 @@ ULPS = 256
 
 
 def ask_restored(judge: Judge, played: Cases) -> Answer:
-    """Put the reference in visited states and hold the step to the one it took when it played."""
+    """Put the reference in visited states and hold the step to the one it took when it played, with the
+    same seed."""
     if played.played is None or not judge.pair.reference.can_write:
         return Answer(QUESTION, "not asked", "the reference cannot be put in a state")
     rows = np.unique(np.linspace(0, len(played) - 1, min(CASES, len(played))).astype(int))
     few = played.rows(rows)
-    again = judge.pair.reference.transition(few.state, few.action, np.arange(len(rows)))
+    reference = judge.pair.reference
+    seeds = np.arange(len(rows)) if few.seeds is None else few.seeds
+    again = reference.transition(few.state, few.action, seeds)
+    repeats = isinstance(reference, MutableSide) and reference.reseed is not None
     for name, value in again.fields.items():
-        if name in judge.random:
-            seeds = np.arange(len(rows))
-            third = judge.pair.reference.transition(few.state, few.action, seeds)
+        if name in judge.random and not repeats:
+            third = reference.transition(few.state, few.action, seeds)
             if not np.array_equal(third.fields[name], value):
                 text = (
                     f"put in one state twice, with one seed, its step gives another {name}: read or "
-                    "write leaves something out"
+                    "write leaves something out, or it draws and has no reseed, "
+                    "(environment, seed) -> None"
                 )
                 return Answer(QUESTION, "different", text)
             continue

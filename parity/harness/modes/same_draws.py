@@ -2,35 +2,42 @@
 
 Two samples of starts differ visibly only where their distributions do so by some hundredths. With the
 same draws the start is a function like a step, and every digit of it is compared in double precision.
+Draws beside a limit that they are compared with are tried on purpose.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
+from foundation.errors import InputError
 from parity.harness.cases import Cases
 from parity.harness.compare import differ_in_double, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.modes.aimed_draws import Aimed, aimed
 from parity.harness.modes.recorded_draws import KINDS, Draws, Handed, recording
+from parity.harness.modes.replayed_draws import Given, replaying
 from parity.harness.sides.functional import FunctionalSide
-from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.mutable import MutableSide, Watch
 from parity.harness.sides.side import action_tree
-from parity.harness.trees import Array, Fields, cast, flatten
+from parity.harness.trees import Array, Fields, cast, flatten, join
 
 RESET, STEP = "reset from the same draws", "step from the same draws"
-CASES = 64
-CORRELATED = 0.99
-"""Rank correlation from which on a number of the port is made of the same draw as the reference's."""
+CASES, STEPS = 64, 256
+CORRELATED = 0.9
+"""Rank correlation of what other draws change on either side, from which on they are put to one use."""
+LESS = 0.5
+"""Share of the numbers that other draws would change, below which draws are put to the same use."""
 
 COARSE_ULPS = 8
 """Units in the last place of the largest number by which what is made of a rounded state may differ."""
 
 What = Literal["reset", "step"]
+Use = Literal["same", "other", "unknown"]
 
 
 def ask_same_draws(judge: Judge, cases: Cases, drawn: frozenset[str], seed: int) -> list[Answer]:
@@ -45,7 +52,7 @@ def ask_same_draws(judge: Judge, cases: Cases, drawn: frozenset[str], seed: int)
     rng = np.random.default_rng([seed, 8])
     answers = [_ask(judge, "reset", None, rng)]
     if drawn:
-        rows = rng.choice(len(cases), min(CASES, len(cases)), replace=False)
+        rows = rng.choice(len(cases), min(STEPS, len(cases)), replace=False)
         answers.append(_ask(judge, "step", cases.rows(rows), rng))
     else:
         answers.append(Answer(STEP, "not asked", "steps draw nothing"))
@@ -54,30 +61,56 @@ def ask_same_draws(judge: Judge, cases: Cases, drawn: frozenset[str], seed: int)
 
 def _ask(judge: Judge, what: What, cases: Cases | None, rng: np.random.Generator) -> Answer:
     question = RESET if what == "reset" else STEP
-    reference, port = judge.pair.reference, judge.pair.port
-    if not (isinstance(reference, MutableSide) and isinstance(port, FunctionalSide)):
-        return Answer(question, "not asked", "draws are handed from an object to pure functions alone")
+    reference = judge.pair.reference
+    if not isinstance(reference, MutableSide):
+        return Answer(question, "not asked", "draws are recorded of objects alone")
     if judge.no_double:
         return Answer(question, "not asked", "it is asked in double precision, which a side lacks")
     seeds = rng.choice(2**31, CASES if cases is None else len(cases), replace=False)
-    draws, mine = _recorded(reference, judge, cases, seeds)
+    draws = [Draws() for _ in seeds]
+    mine = _step(reference, judge, cases, seeds, lambda row: recording(draws[row]))
     counts = draws[0].counts
     odd = sorted(set().union(*(one.others for one in draws)))
     if odd:
         return Answer(question, "not asked", f"the reference calls {', '.join(odd)}")
-    if not sum(counts.values()):
+    if not any(sum(one.counts.values()) for one in draws):
         return Answer(question, "not asked", "the reference draws nothing from a generator of NumPy")
     if any(one.counts != counts for one in draws):
         return Answer(
             question, "not asked", "how many numbers the reference draws depends on the state"
         )
     numbers = {kind: np.array([one.numbers[kind] for one in draws]) for kind in KINDS}
-    handed, theirs = _handed(port, judge, what, cases, numbers)
-    if handed.others or handed.used != counts:
-        others = f", and calls {', '.join(sorted(handed.others))}" if handed.others else ""
-        words = f"the reference draws {_words(counts)}, the port {_words(handed.used)}{others}"
+
+    def run(rows: Array, handed_over: dict[str, Array]) -> Fields:
+        some = None if cases is None else cases.rows(rows)
+        return _replayed(reference, judge, some, seeds[rows], handed_over)[1]
+
+    rows = np.arange(len(seeds))
+    parts = [Aimed(rows, {kind: np.roll(values, 1, axis=0) for kind, values in numbers.items()})]
+    beside = aimed(run, numbers, rng)
+    if beside is not None:
+        parts.insert(0, beside)
+    mine = join([mine, *(run(*part) for part in parts)])
+    rows = np.concatenate([rows, *(part.rows for part in parts)])
+    numbers = {
+        kind: np.concatenate([values, *(part.numbers[kind] for part in parts)])
+        for kind, values in numbers.items()
+    }
+    some = None if cases is None else cases.rows(rows)
+    try:
+        asked, theirs = _hand(judge, what, some, seeds[rows], numbers)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a foreign port raises is its answer
+        words = f"given the reference's draws, the port raises {type(error).__name__}: {error}"
+        return Answer(question, "different", words[:300])
+    unlike = [one for one in asked if one.others or one.used != counts]
+    if unlike:
+        one = unlike[0]
+        others = f", and calls {', '.join(sorted(one.others))}" if one.others else ""
+        words = f"the reference draws {_words(counts)}, the port {_words(one.used)}{others}"
         return Answer(question, "not asked", words)
-    return _compare(judge, question, mine, theirs, counts)
+    return _compare(judge, question, mine, theirs, len(draws), counts)
 
 
 def _words(counts: dict[str, int]) -> str:
@@ -85,20 +118,32 @@ def _words(counts: dict[str, int]) -> str:
     return " and ".join(parts) if parts else "none that can be handed over"
 
 
-def _recorded(
-    reference: MutableSide, judge: Judge, cases: Cases | None, seeds: Array
-) -> tuple[list[Draws], Fields]:
-    """Return what the reference drew in each row, and the fields it came to, in double precision."""
-    draws = [Draws() for _ in seeds]
-
-    def watch(row: int) -> Any:
-        return recording(draws[row])
-
+def _step(side: MutableSide, judge: Judge, cases: Cases | None, seeds: Array, watch: Watch) -> Fields:
+    """Return the fields that an object comes to in double precision, by resets or in cases (N,)."""
     if cases is None:
-        shown = reference.reset(seeds, True, watch)
-        return draws, {**shown.state, **shown.obs}
-    state = judge.states(cases, True)
-    return draws, reference.transition(state, cases.action, seeds, True, watch).fields
+        shown = side.reset(seeds, True, watch)
+        return {**shown.state, **shown.obs}
+    return side.transition(judge.states(cases, True), cases.action, seeds, True, watch).fields
+
+
+def _replayed(
+    side: MutableSide, judge: Judge, cases: Cases | None, seeds: Array, numbers: dict[str, Array]
+) -> tuple[list[Given], Fields]:
+    """Return what an object asked for in each row, and the fields it comes to with numbers (N, ...)."""
+    given = [Given({kind: numbers[kind][row].tolist() for kind in KINDS}) for row in range(len(seeds))]
+    return given, _step(side, judge, cases, seeds, lambda row: replaying(given[row]))
+
+
+def _hand(
+    judge: Judge, what: What, cases: Cases | None, seeds: Array, numbers: dict[str, Array]
+) -> tuple[Sequence[Given | Handed], Fields]:
+    """Return what the port asked for, and the fields it comes to with the draws handed over."""
+    port = judge.pair.port
+    if isinstance(port, MutableSide):
+        return _replayed(port, judge, cases, seeds, numbers)
+    assert isinstance(port, FunctionalSide)
+    handed, fields = _handed(port, judge, what, cases, numbers)
+    return [handed], fields
 
 
 def _handed(
@@ -135,10 +180,15 @@ def _handed(
 
 
 def _compare(
-    judge: Judge, question: str, mine: Fields, theirs: Fields, counts: dict[str, int]
+    judge: Judge,
+    question: str,
+    mine: Fields,
+    theirs: Fields,
+    many: int,
+    counts: dict[str, int],
 ) -> Answer:
-    apart: dict[str, str] = {}
-    elsewhere: list[str] = []
+    """Compare what both sides come to from the same draws; see :func:`_use` for ``many``."""
+    apart: dict[Use, dict[str, str]] = {"same": {}, "other": {}, "unknown": {}}
     fields = judge.pair.reference.native()
     coarse = _coarse(mine, fields)
     for name, a in mine.items():
@@ -155,21 +205,19 @@ def _compare(
             continue
         row = int(np.argmax(by.reshape(len(a), -1).max(axis=1)))
         text = f"{name}: {a[row].tolist()} on the reference and {b[row].tolist()} on the port"
-        if _from_the_same(a, b, differs):
-            apart[name] = text
-        else:
-            elsewhere.append(name)
+        apart[_use(a, b, differs, many)][name] = text
     numbers = _words(counts)
-    if elsewhere:
+    if apart["other"] or (apart["unknown"] and not apart["same"]):
         return Answer(
             question,
             "note",
-            f"{numbers}, the same on both sides, lead to another {', '.join(elsewhere)}: drawn in "
+            f"{numbers}, the same on both sides, lead to another "
+            f"{', '.join([*apart['other'], *apart['unknown']])}: drawn in "
             "another order, or put to another use; their distributions are what is compared",
         )
-    if apart:
-        words = f"from the same {numbers}, {'; '.join(list(apart.values())[:3])}"
-        return Answer(question, "different", words)
+    if apart["same"]:
+        wrong = [*apart["same"].values(), *apart["unknown"].values()]
+        return Answer(question, "different", f"from the same {numbers}, {'; '.join(wrong[:3])}")
     rows = len(next(iter(mine.values())))
     return Answer(
         question, "same", f"equal in double precision in {rows} cases, from {numbers} handed over"
@@ -192,16 +240,30 @@ def _coarse(mine: Fields, state: Mapping[str, Any]) -> float:
     return COARSE_ULPS * float(spacing(np.array(max(finite, default=0.0)), dtype))
 
 
-def _from_the_same(a: Array, b: Array, differs: Array) -> bool:
-    """Say whether every number that differs goes up and down with the reference's, or against it."""
+def _use(a: Array, b: Array, differs: Array, many: int) -> Use:
+    """Say whether the port puts the draws to the reference's use in every number that differs.
+
+    To the same: other draws change it as they change the reference's; or it is equal more often by far
+    than what the reference comes to from other draws. Unknown where no draw changes the number.
+
+    Args:
+        a, b: what the reference, and the port, came to, (N, ...).
+        differs: where that is another, (N, ...).
+        many: the first so many rows are as recorded, the last so many the same with other draws.
+    """
     from scipy.stats import spearmanr
 
     x, y = (side.reshape(len(side), -1).astype(np.float64) for side in (a, b))
-    columns = np.flatnonzero(differs.reshape(len(a), -1).any(axis=0))
-    for column in columns:
-        one, two = x[:, column], y[:, column]
-        if np.ptp(one) == 0 or np.ptp(two) == 0:
-            return False
-        if not abs(float(spearmanr(one, two).statistic)) >= CORRELATED:
-            return False
-    return True
+    wrong, seen = differs.reshape(len(a), -1), False
+    for column in np.flatnonzero(wrong.any(axis=0)):
+        changed, moved = (side[:many, column] - side[-many:, column] for side in (x, y))
+        if not changed.any() and not moved.any():
+            continue
+        seen = True
+        if wrong[:many, column].mean() < LESS * (changed != 0).mean():
+            continue
+        if np.ptp(changed) == 0 or np.ptp(moved) == 0:
+            return "other"
+        if not float(spearmanr(changed, moved).statistic) >= CORRELATED:
+            return "other"
+    return "same" if seen else "unknown"

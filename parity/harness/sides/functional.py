@@ -140,6 +140,7 @@ class FunctionalSide:
             "state": self.fields_of(new),
             "obs": flatten(obs, "obs"),
             "outcome": {"reward": reward, "terminated": terminated, "truncated": truncated},
+            "told": _numbers(info),
         }
         if program.auto_step is not None:
             obs, fresh, reward, terminated, truncated, info = program.auto_step(key, state, action)
@@ -234,7 +235,7 @@ class FunctionalSide:
         """Return what the jitted functions gave as steps."""
         outcome = {name: as_numbers(name, value) for name, value in out["outcome"].items()}
         steps = Steps(out["state"], out["obs"], outcome, np.ones(len(outcome["reward"]), bool))
-        steps.info = frozenset(self._info)
+        steps.info, steps.told = frozenset(self._info), dict(out["told"])
         if "restart" in out:
             restart = out["restart"]
             steps.restart = Moments(restart["state"], {**restart["obs"], **_renamed(out["auto"])})
@@ -309,6 +310,17 @@ def _seeds(seeds: Array) -> Array:
 
 def _host(out: Any, size: int) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], out)
+
+
+def _numbers(info: Mapping[str, Any]) -> Fields:
+    """Return the numbers, flags and arrays of them in a mapping, by flattened name; traced."""
+    numbers = {}
+    for name, value in flatten(info).items():
+        if isinstance(value, bool | int | float | np.generic | np.ndarray | jax.Array):
+            array = jnp.asarray(value)
+            if not _is_key(array) and np.dtype(array.dtype).kind in "biuf":
+                numbers[name] = array
+    return numbers
 
 
 def _is_key(leaf: Any) -> bool:

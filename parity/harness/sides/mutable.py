@@ -186,6 +186,7 @@ class _Rows:
         self._seen: list[Fields] = []
         self._outcomes: list[Fields] = []
         self._info: set[str] = set()
+        self._told: list[Fields] = []
         self._hands_out_final = hands_out_final
         self.ended_last = False
 
@@ -197,6 +198,7 @@ class _Rows:
             {"reward": reward, "terminated": bool(terminated), "truncated": bool(truncated)}
         )
         self._info |= set(info)
+        self._told.append(_numbers(info))
         self.ended_last = bool(terminated) or bool(truncated)
 
     def steps(self) -> Steps:
@@ -208,7 +210,29 @@ class _Rows:
             outcome=outcome,
             final=np.ones(len(ended), bool) if self._hands_out_final else ~ended,
             info=frozenset(self._info),
+            told=self._always_told(),
         )
+
+    def _always_told(self) -> Fields:
+        """Return what every step told, in one shape."""
+        names = set.intersection(*(set(one) for one in self._told)) if self._told else set()
+        kinds = {name: {one[name].shape for one in self._told} for name in names}
+        return {
+            name: np.stack([one[name] for one in self._told])
+            for name in sorted(names)
+            if len(kinds[name]) == 1
+        }
+
+
+def _numbers(info: Mapping[str, Any]) -> Fields:
+    """Return the numbers, flags and arrays of them in a mapping, by flattened name."""
+    numbers = {}
+    for name, value in flatten(info).items():
+        if isinstance(value, bool | int | float | np.generic | np.ndarray):
+            array = np.array(value)
+            if array.dtype.kind in "biuf":
+                numbers[name] = array
+    return numbers
 
 
 class MutableLanes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +35,7 @@ class Steps:
             restarts by itself and hands out no final state has False where an episode ended.
         restart: what a side that restarts by itself handed out instead, None for one that does not.
         info: names of further values.
+        told: those of them that are numbers, flags or arrays of them in every step, by flattened name.
     """
 
     state: Fields
@@ -43,11 +44,13 @@ class Steps:
     final: Array
     restart: Moments | None = None
     info: frozenset[str] = frozenset()
+    told: Fields = field(default_factory=dict)
 
     def rows(self, rows: Any) -> Steps:
         """Return some of the steps, without what a restart handed out."""
         state, obs, outcome = (take(part, rows) for part in (self.state, self.obs, self.outcome))
-        return Steps(state, obs, outcome, self.final[rows], info=self.info)
+        told = take(self.told, rows)
+        return Steps(state, obs, outcome, self.final[rows], info=self.info, told=told)
 
     @property
     def fields(self) -> Fields:
@@ -63,6 +66,7 @@ class Steps:
 def join_steps(parts: list[Steps]) -> Steps:
     """Return several sets of steps, one after another."""
     restarts = [part.restart for part in parts if part.restart is not None]
+    told = set.intersection(*(set(part.told) for part in parts))
     return Steps(
         state=join([part.state for part in parts]),
         obs=join([part.obs for part in parts]),
@@ -70,6 +74,7 @@ def join_steps(parts: list[Steps]) -> Steps:
         final=np.concatenate([part.final for part in parts]),
         restart=join_moments(restarts) if len(restarts) == len(parts) else None,
         info=frozenset().union(*(part.info for part in parts)),
+        told=join([{name: part.told[name] for name in sorted(told)} for part in parts]),
     )
 
 

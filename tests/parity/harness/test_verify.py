@@ -54,6 +54,7 @@ def test_every_question_of_the_contract_has_an_answer(honest: Report) -> None:
         "action space": "same",
         "actions beyond the bounds": "not asked",
         "info keys": "same",
+        "info values": "not asked",
         "the same seed twice": "same",
         "eager against jitted": "same",
         "one environment against a batch": "same",

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from parity import Pair, Port, Program, real
+from parity import Pair, Port, Program, integer, real
 from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.modes.recorded_draws import Draws, Handed, recording
+from parity.harness.modes.replayed_draws import Given, replaying
+from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.sides.mutable import MutableSide
 
@@ -141,3 +143,93 @@ def test_functions_that_cannot_be_handed_draws_are_named() -> None:
     assert handed.others == {"jax.random.permutation"}
     assert handed.used == {"uniform": 1, "whole": 0, "normal": 0}
     assert jax.random.uniform is before
+
+
+class Ferry:
+    """A boat on a row of cells that the wind may push on, once in five steps; cell 2 ends the trip."""
+
+    def __init__(self, wind: float = 0.2, reverse: bool = False) -> None:
+        self.wind, self.reverse = wind, reverse
+
+    def reset(self, seed: int) -> Any:
+        self.rng = np.random.default_rng(seed)
+        self.cell = int(self.rng.integers(0, 40))
+        return np.float64(self.cell)
+
+    def step(self, action: int) -> Any:
+        share = self.rng.random()
+        blown = share > 1 - self.wind if self.reverse else share < self.wind
+        self.cell = min(self.cell + int(action) + int(blown), 39)
+        return np.float64(self.cell), 0.0, self.cell == 2, False, {}
+
+
+def ferry(**fault: Any) -> MutableSide:
+    def write(one: Ferry, state: Any) -> None:
+        one.cell = int(state["cell"])
+
+    def reseed(one: Ferry, seed: int) -> None:
+        one.rng = np.random.default_rng(seed)
+
+    return MutableSide(
+        lambda: Ferry(**fault),
+        lambda one: {"cell": one.cell},
+        lambda one, seed: one.reset(seed),
+        lambda one, action: one.step(action),
+        write,
+        reseed,
+        action_space=lambda one: Space(),
+    )
+
+
+def ask_ferry(port: Any) -> tuple[Answer, Answer]:
+    pair = Pair("a ferry", ferry(), port, {"cell": integer(0, 39)})
+    base = make.visited(pair, 512, 0)
+    drawn = frozenset({"cell", "obs"})
+    judge = Judge(pair, base, drawn)
+    return ask_same_draws(judge, base, drawn, 0)[1], ask_restored(judge, base)
+
+
+def test_a_port_in_numpy_is_handed_draws_too() -> None:
+    answer, restored = ask_ferry(ferry())
+    assert answer.status == "same", answer.text
+    assert "1 uniform" in answer.text
+    assert restored.status == "same", restored.text  # that a trip ends is drawn in one state alone
+
+
+def test_a_chance_that_is_off_by_a_millionth_is_found() -> None:
+    answer = ask_ferry(ferry(wind=0.2 * (1 + 1e-6)))[0]
+    assert answer.status == "different", answer.text
+    assert "cell" in answer.text
+
+
+def test_draws_that_are_put_to_another_use_are_not_called_different() -> None:
+    answer = ask_ferry(ferry(reverse=True))[0]
+    assert answer.status == "note", answer.text
+
+
+def test_a_generator_that_replays_returns_what_was_drawn() -> None:
+    draws = Draws()
+
+    def draw() -> list[Any]:
+        rng = np.random.default_rng(3)
+        return [
+            rng.random(),
+            rng.random(2).tolist(),
+            rng.uniform(2.0, 4.0, (2, 1)).tolist(),
+            rng.integers(5),
+            rng.integers(2, 9, 3).tolist(),
+            rng.normal(10.0, 2.0),
+            rng.standard_normal(2).tolist(),
+        ]
+
+    with recording(draws):
+        first = draw()
+    given = Given(draws.numbers)
+    with replaying(given):
+        again = draw()
+        more = np.random.default_rng(3).random()
+        np.random.default_rng(3).permutation(4)
+    assert str(again) == str(first)
+    assert more == 0.0
+    assert given.used == {**draws.counts, "uniform": draws.counts["uniform"] + 1}
+    assert "numpy's Generator.permutation" in given.others
