@@ -16,8 +16,9 @@ from markets.config import EnvConfig
 from markets.contracts import Contract, contract_of
 from markets.file_facts import FileFacts, contracts_in_name
 from markets.quality import measurements as checks
+from markets.quality.clock_fault import clock
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
-from markets.quality.time_zone import clock, clock_faults, unjudged_opening
+from markets.quality.time_zone import clock_faults, unjudged_opening
 from markets.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
 
 THIN_DAY = 0.10
@@ -195,14 +196,15 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             f"{plural(facts.regular_rows, 'bar')} in the regular session; one episode needs {need}",
             "give a longer file",
         )
-    opening = unjudged_opening(rows.ns[rows.order])
+    opening = unjudged_opening(rows.ns[rows.order], rows.file, rows.volume[rows.order])
     if opening is not None:
         yield Finding(
             "opening",
             total,
-            f"bars begin at {clock(opening)} New York time, neither at 09:30 nor at 18:00, and there "
-            "are too few days to judge the time zone by",
-            "check the time zone and which end of a minute its time is, or give more days",
+            f"bars begin at {clock(opening)} New York time, neither at 09:30 nor at 18:00, as those "
+            "of another time zone or with shifted timestamps do; days and volume are too few to tell",
+            "check the time zone, which end of a minute its time is, and whether all timestamps are "
+            "some minutes late or early; or give more days",
         )
     busiest = checks.busiest_outside(rows.ns[rows.order], rows.volume[rows.order])
     if busiest is not None:

@@ -20,19 +20,30 @@ from numpy.typing import NDArray
 
 from markets.clock import new_york_dates, new_york_minutes, utc_offset_minutes
 from markets.file_facts import FileFacts
+from markets.quality.clock_fault import OPENS, ClockFault, clock, zone_in_words
+from markets.quality.parts import parts_elsewhere
 from markets.quality.sessions import Sessions, closed_bars_by_day, find_sessions
+from markets.quality.shifted import (
+    Shift,
+    find_shift,
+    leap_and_peak,
+    usual_shift,
+    volume_is_right,
+)
 from markets.spacing import MINUTE
 
 Ints = NDArray[np.int64]
 
-OPENS = (570, 1080)
-"""09:30 and 18:00 New York time: minutes at which a session begins."""
 FEWEST = 2
 """Days from which a season can be judged."""
 CLEAR = 0.5
 """Share of a season's days on which bars must begin at a minute for it to mean anything."""
-IN_A_ROW = 3
-"""Sessions in a row at another hour that make a part of a file another zone's."""
+LAST_MINUTE = 1019
+"""16:59, the last minute of a session."""
+LONGEST_DAY, UNTIL_THE_CASH_OPEN = 482, 930
+"""Minutes from 09:30 to the latest close that there was, and from 18:00 to 09:30."""
+HALF_AN_HOUR = 30
+"""Minutes of the largest shift that is looked for in another zone."""
 CLOSED_LIMIT = 0.03
 """Share of a season's bars in closed hours from which the time zone must be wrong."""
 MANY_CLOSED = 30
@@ -95,23 +106,6 @@ class Season:
         return SEASONS[self.number]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockFault:
-    """What contradicts the zone (or the stamp) that a file was read with.
-
-    Attributes:
-        kind: "time_zone", "stamped_early" or "stamped_by_close".
-        bars: bars concerned.
-        message: what and where, without a full stop.
-        mend: what to do.
-    """
-
-    kind: str
-    bars: int
-    message: str
-    mend: str
-
-
 def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Iterator[ClockFault]:
     """Yield at most one contradiction between a file's hours and the zone that it was read in.
 
@@ -126,43 +120,34 @@ def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Ite
     odd = [season for season in clear if season.verdict == "wrong"]
     closed = _closed_seasons(ns, sessions)
     if odd or closed:
-        zones = [name for name in ZONES if _fits(name, sessions, facts)]
-        within = np.isin(season_of(ns), [season.number for season in odd])
-        if closed or (zones and not _opens_with_the_cash_market(ns[within], volume[within])):
-            yield _wrong_zone(odd, closed, zones, sessions, facts)
+        yield from _elsewhere(ns, volume, odd, closed, sessions, facts)
         return
-    if clear and all(season.verdict == "early" for season in clear) and not _has_minute(ns, 1019):
-        yield ClockFault(
-            "stamped_early",
-            len(ns),
-            f"sessions begin at {clock(clear[0].minute)} New York time, a minute early on "
-            f"{clear[0].agreeing} of {clear[0].days} days, and none reaches 16:59",
-            "add one minute to every timestamp; or, where the format's times are read as closes, as "
-            "NinjaTrader's are, pass --stamped open",
-        )
+    if clear and all(season.verdict != "right" for season in clear):
+        fault = _other_end(ns, volume, sessions, clear)
+        if fault is not None:
+            yield fault
+            return
+    if not clear and (shift := find_shift(sessions, ns, volume)):
+        yield shift.fault(len(ns))
         return
-    if clear and all(season.verdict == "late" for season in clear):
-        yield ClockFault(
-            "stamped_by_close",
-            len(ns),
-            f"sessions begin a minute late, at {clock(clear[0].minute)} New York time on "
-            f"{clear[0].agreeing} of {clear[0].days} days, so bars carry the time of their close",
-            "subtract one minute from every timestamp, or pass --stamped close",
-        )
-        return
-    yield from _days_elsewhere(sessions)
+    yield from parts_elsewhere(sessions, ns, volume)
 
 
-def unjudged_opening(ns: Ints) -> int | None:
-    """Return the New York minute at which a file too short to be judged begins, where it is odd.
+def unjudged_opening(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> int | None:
+    """Return the odd New York minute at which bars begin, where nothing shows whether it is right.
 
-    None where there are days enough, or where some session begins at a usual minute.
+    None where some session begins at a usual minute, volume shows that the clock is right, or it is
+    refused; arguments as for :func:`clock_faults`.
     """
-    sessions = find_sessions(ns)
-    if any(season.days >= FEWEST for season in judge_seasons(sessions.opens)):
+    opens = find_sessions(ns).opens
+    seasons = [season for season in judge_seasons(opens) if season.days >= FEWEST]
+    if not seasons:
+        minutes = new_york_minutes(opens)
+        return None if np.isin(minutes, OPENS).any() else int(minutes[0])
+    odd = [season for season in seasons if season.verdict == "wrong"]
+    if not odd or volume_is_right(*leap_and_peak(ns, volume)) or list(clock_faults(ns, facts, volume)):
         return None
-    minutes = new_york_minutes(sessions.opens)
-    return None if np.isin(minutes, OPENS).any() else int(minutes[0])
+    return odd[0].minute
 
 
 def judge_seasons(opens: Ints) -> list[Season]:
@@ -179,11 +164,6 @@ def season_of(ns: Ints) -> Ints:
     new_york = utc_offset_minutes(ns) == -240
     london = utc_offset_minutes(ns, ZoneInfo("Europe/London")) == 60
     return 2 * new_york.astype(np.int64) + london
-
-
-def clock(minute: int) -> str:
-    """Return a minute of the day as hh:mm."""
-    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def _judge(number: int, minutes: NDArray[np.int32], dates: NDArray[np.int32]) -> Season:
@@ -254,24 +234,94 @@ def _fits(zone: str, sessions: Sessions, facts: FileFacts) -> bool:
         bool(clear)
         and all(season.verdict in ("right", "early", "late") for season in clear)
         and float(while_shut.mean()) < CLEAR
+        and float(_as_long_as_a_session(opens, closes).mean()) >= CLEAR
     )
 
 
-def _has_minute(ns: Ints, minute: int) -> bool:
-    return bool((new_york_minutes(ns) == minute).any())
+def _as_long_as_a_session(opens: Ints, closes: Ints) -> NDArray[np.bool_]:
+    """Return which sessions hold the bars from 09:30 on: of a day alone, or with the night before."""
+    begin, minutes = new_york_minutes(opens), (closes - opens) // MINUTE
+    of_day, of_night = (np.abs(begin - opening) <= 1 for opening in OPENS)
+    return (of_day & (minutes <= LONGEST_DAY)) | (of_night & (minutes > UNTIL_THE_CASH_OPEN))
 
 
-def _opens_with_the_cash_market(ns: Ints, volume: NDArray[np.float64]) -> bool:
-    """Return whether a file with hours of its own holds most of a day and its volume jumps at 09:30."""
-    minute = new_york_minutes(ns)
-    if float(((minute >= 570) & (minute < 960)).mean()) < CLEAR:
-        return False
-    quarters = np.bincount(minute, weights=np.nan_to_num(volume), minlength=1440)
-    quarters = quarters.reshape(96, 15).sum(axis=1)
-    before = np.roll(quarters, 1)
-    jumps = np.where(before > 0, quarters / np.maximum(before, 1.0), 0.0)  # a first quarter is no jump
-    at_open = 570 // 15
-    return bool(jumps[at_open] >= 1.5 and jumps[at_open] == jumps.max())
+def _other_end(
+    ns: Ints, volume: NDArray[np.float64], sessions: Sessions, clear: list[Season]
+) -> ClockFault | None:
+    """Return what is wrong with a file whose sessions all begin a minute early, or a minute late."""
+    verdicts = {season.verdict for season in clear}
+    leap, peak = leap_and_peak(ns, volume)
+    first, bars = clear[0], len(ns)
+    at = f"{clock(first.minute)} New York time"
+    days = f"{first.agreeing} of {first.days} days"
+    if len(verdicts) > 1 or leap == 0:  # volume leaps at 09:30: a thin file that begins when it trades
+        return None
+    if leap not in (None, -1, 1) and leap == peak and (shift := find_shift(sessions, ns, volume)):
+        return shift.fault(bars)
+    at_the_end = float((new_york_minutes(sessions.closes) == LAST_MINUTE).mean())
+    if verdicts == {"early"} and at_the_end < CLEAR:
+        return ClockFault(
+            "stamped_early",
+            bars,
+            f"sessions begin at {at}, a minute early on {days}, and do not reach 16:59",
+            "add one minute to every timestamp; or, where the format's times are read as closes, as "
+            "NinjaTrader's are, pass --stamped open",
+        )
+    if verdicts == {"late"}:
+        return ClockFault(
+            "stamped_by_close",
+            bars,
+            f"sessions begin a minute late, at {at} on {days}, so bars carry the time of their close",
+            "subtract one minute from every timestamp, or pass --stamped close",
+        )
+    return None
+
+
+def _elsewhere(
+    ns: Ints,
+    volume: NDArray[np.float64],
+    odd: list[Season],
+    closed: list[tuple[str, int, int]],
+    sessions: Sessions,
+    facts: FileFacts,
+) -> Iterator[ClockFault]:
+    """Yield what is wrong where sessions begin elsewhere, or bars lie in closed hours."""
+    own = find_shift(sessions, ns, volume)
+    if own is not None and own.by_volume == 2:
+        yield own.fault(len(ns))
+        return
+    within = np.isin(season_of(ns), [season.number for season in odd])
+    if not own and not closed and volume_is_right(*leap_and_peak(ns[within], volume[within])):
+        return  # hours of its own, in the right zone
+    zones = [name for name in ZONES if _fits(name, sessions, facts)]
+    shift, zone = (None, "") if zones else _find_shift_in_any_zone(own, ns, sessions, facts, volume)
+    if shift is not None:
+        yield shift.fault(len(ns), zone)
+    elif zones or closed:
+        yield _wrong_zone(odd, closed, zones, sessions, facts)
+    else:
+        yield from parts_elsewhere(sessions, ns, volume)
+
+
+def _find_shift_in_any_zone(
+    own: Shift | None, ns: Ints, sessions: Sessions, facts: FileFacts, volume: NDArray[np.float64]
+) -> tuple[Shift | None, str]:
+    """Return a shift of a few minutes, and the zone that it shows in, empty for the file's own."""
+    if own is not None and abs(own.minutes) <= HALF_AN_HOUR:
+        return own, ""
+    shifts: list[tuple[Shift, str]] = []
+    for zone in ZONES:
+        opens, closes = (_in_zone(side, facts, zone) for side in (sessions.opens, sessions.closes))
+        there = (opens > 0) & (closes > 0)
+        moved = Sessions(opens[there], closes[there], sessions.bars[there])
+        begin = usual_shift(moved)
+        if begin is None or abs(begin[0]) > HALF_AN_HOUR:  # then a zone beside this one is nearer
+            continue
+        bars = _in_zone(ns, facts, zone)
+        found = find_shift(moved, bars[bars > 0], volume[bars > 0])
+        if found is not None and found.by_volume:  # hours of one's own may begin and end anywhere
+            shifts.append((found, zone))
+    return max(shifts, key=lambda one: len(one[0].signs)) if shifts else (own, "")
 
 
 def _wrong_zone(
@@ -305,14 +355,7 @@ def _wrong_zone(
 def _named(zones: list[str], read: str) -> str:
     others = [zone for zone in zones if zone != read]
     usual = [zone for zone in others if not zone.startswith("Etc/")] or others
-    return " or ".join(_in_words(zone) for zone in usual[:3])
-
-
-def _in_words(zone: str) -> str:
-    """Return a zone's name; those named Etc count hours the other way round, so say what is meant."""
-    if not zone.startswith("Etc/GMT"):
-        return zone
-    return f"{zone} (UTC{-int(zone.removeprefix('Etc/GMT')):+d} all year)"
+    return " or ".join(zone_in_words(zone) for zone in usual[:3])
 
 
 def _mend_zone(zones: list[str], facts: FileFacts, sessions: Sessions) -> str:
@@ -333,34 +376,4 @@ def _mend_zone(zones: list[str], facts: FileFacts, sessions: Sessions) -> str:
         f"these timestamps {form}, so --tz does not apply; they look like wall time of {zone} that was "
         f"labelled UTC: shift the times in the file by {hours:+g} hours (more or less by an hour where "
         "daylight saving differs), or write the wall time without an offset and pass --tz"
-    )
-
-
-def _days_elsewhere(sessions: Sessions) -> Iterator[ClockFault]:
-    """Yield a fault where three or more sessions in a row begin whole hours beside 09:30 or 18:00."""
-    minutes = new_york_minutes(sessions.opens).astype(np.int64)
-    off = np.full(len(minutes), 0)
-    for opening in OPENS:
-        shift = minutes - opening
-        whole = (shift % 60 == 0) & (shift != 0)
-        off = np.where(np.isin(minutes, OPENS) | ~whole | (off != 0), off, shift)
-    if not (off != 0).any():
-        return
-    same = np.concatenate([[True], (off[1:] != off[:-1]) | (minutes[1:] != minutes[:-1])])
-    starts = np.flatnonzero(same)
-    lengths = np.diff(np.concatenate([starts, [len(off)]]))
-    long = np.flatnonzero((lengths >= IN_A_ROW) & (off[starts] != 0))
-    if not len(long):
-        return
-    first = int(starts[long[0]])
-    last = first + int(lengths[long[0]]) - 1
-    days = new_york_dates(sessions.opens[[first, last]]).astype("datetime64[D]")
-    yield ClockFault(
-        "time_zone",
-        int(sessions.bars[first : last + 1].sum()),
-        f"from {days[0]} to {days[1]} {last - first + 1} sessions in a row begin at "
-        f"{clock(int(minutes[first]))} New York time, others at 09:30 or 18:00, so a part of the file "
-        f"is in "
-        "another zone",
-        "read the parts of the file apart, each with its own --tz",
     )

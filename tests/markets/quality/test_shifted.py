@@ -1,0 +1,146 @@
+"""Timestamps that are all a few minutes late or early are refused, and hours of one's own are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.clock import new_york_minutes
+from markets.file_facts import FileFacts
+from markets.quality.inspection import inspect
+from markets.quality.time_zone import clock_faults
+from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+
+MINUTE = 60_000_000_000
+Keep = Callable[["np.typing.NDArray[np.int32]"], "np.typing.NDArray[np.bool_]"]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Bars:
+    """Twelve days around America's clock change in spring, with their nights."""
+    return synthetic_bars("ES", days=12, seed=4, start="2025-03-03", session="all")
+
+
+def kinds(bars: Bars, minutes: int = 0, volume: float | None = None) -> list[str]:
+    """Return what is wrong with bars whose timestamps are moved by some minutes."""
+    traded = bars.frame["volume"].to_numpy() if volume is None else np.full(len(bars), volume)
+    moved = bars.timestamps_ns + minutes * MINUTE
+    return [fault.kind for fault in clock_faults(moved, FileFacts("wall"), traded)]
+
+
+def cut(bars: Bars, first: int, last: int) -> Bars:
+    """Return the bars of some New York minutes."""
+    minute = new_york_minutes(bars.timestamps_ns)
+    return bars.select(np.asarray((minute >= first) & (minute <= last)))
+
+
+FORMS: dict[str, Callable[[Bars], Bars]] = {
+    "whole days": lambda bars: bars,
+    "regular": lambda bars: cut(bars, 570, 1019),
+    "to 16:00": lambda bars: cut(bars, 570, 959),
+    "to 16:15": lambda bars: cut(bars, 570, 974),
+    "from 04:00": lambda bars: cut(bars, 240, 1199),
+    "thin": lambda bars: bars.select(np.random.default_rng(0).random(len(bars)) < 0.3),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("minutes", [-45, -30, -5, -2, 2, 3, 5, 15, 30, 44])
+def test_a_constant_shift_is_refused(whole: Bars, form: str, minutes: int) -> None:
+    assert kinds(FORMS[form](whole), minutes) == ["shifted"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_true_files_are_not_refused(whole: Bars, form: str) -> None:
+    assert kinds(FORMS[form](whole)) == []
+
+
+def test_the_refusal_names_the_shift_and_its_signs(whole: Bars, tmp_path: Path) -> None:
+    late = whole.frame.set_axis(whole.frame.index + pd.Timedelta(minutes=5), axis=0)
+    path = tmp_path / "bars.csv"
+    late.to_csv(path)
+    with pytest.raises(InputError) as caught:
+        read_bars(path, "ES")
+    assert str(caught.value).startswith(
+        "bars.csv: sessions begin at 18:05 and end at 17:04, and volume leaps at 09:35, not at 09:30, "
+        "and its last busy minute is 16:04, not 15:59, in New York time, so every timestamp is 5 "
+        "minutes late; subtract 5 minutes from every timestamp"
+    )
+    assert read_bars(path, "ES", accept_problems=True).accepted == ("shifted",)
+    mended = Bars.from_frame(
+        late.set_axis(late.index - pd.Timedelta(minutes=5), axis=0), whole.contract, source="mended"
+    )
+    assert read_bars(write_bars(mended, path), "ES").digest == whole.digest
+
+
+def test_both_ends_of_the_sessions_are_enough_without_volume(whole: Bars) -> None:
+    assert kinds(whole, 5, volume=10.0) == ["shifted"]
+    assert kinds(whole, 0, volume=10.0) == []
+    assert kinds(cut(whole, 570, 1019), -7, volume=10.0) == ["shifted"]
+
+
+@pytest.mark.parametrize("zone", ["America/Chicago", "Asia/Tokyo"])
+def test_a_shift_on_top_of_another_zone_names_both(whole: Bars, zone: str) -> None:
+    index = whole.frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    wall = index.tz_convert(zone).tz_localize(None) - pd.Timedelta(minutes=7)
+    volume = whole.frame["volume"].to_numpy()
+    minute = new_york_minutes(whole.timestamps_ns)
+    for keep in (np.ones(len(wall), bool), (minute >= 570) & (minute < 1020)):
+        ns = wall.as_unit("ns").asi8[keep]
+        fault = next(clock_faults(ns, FileFacts("wall"), volume[keep]))
+        assert (fault.kind, fault.mend) == (
+            "shifted",
+            f"add 7 minutes to every timestamp, and pass --tz {zone}",
+        )
+
+
+@pytest.mark.parametrize("first", [240, 480, 510, 540, 565, 575, 585, 600])
+@pytest.mark.parametrize("last", [944, 959, 964, 989, 1014, 1019])
+def test_hours_of_ones_own_are_no_shift(whole: Bars, first: int, last: int) -> None:
+    assert kinds(cut(whole, first, last)) == []
+
+
+@pytest.mark.parametrize("minutes", [2, 5, 15])
+def test_a_file_that_leaves_out_the_first_minutes_is_no_shift(whole: Bars, minutes: int) -> None:
+    minute = new_york_minutes(whole.timestamps_ns)
+    for opening in (570, 1080):
+        left_out = (minute >= opening) & (minute < opening + minutes)
+        assert kinds(whole.select(~left_out)) == []
+
+
+def test_a_part_of_a_file_that_is_shifted_is_refused(whole: Bars) -> None:
+    ns = whole.timestamps_ns.copy()
+    days = (ns - ns[0]) // (24 * 60 * MINUTE)
+    ns[days >= 7] += 5 * MINUTE  # from a weekend on
+    fault = next(clock_faults(ns, FileFacts("wall"), whole.frame["volume"].to_numpy()))
+    assert fault.kind == "shifted"
+    assert "6 sessions in a row begin at 18:05 New York time and end at 17:04" in fault.message
+    assert fault.mend == "move the timestamps of these days by -5 minutes"
+
+
+def test_where_nothing_tells_there_is_a_warning_that_names_the_cause(whole: Bars) -> None:
+    odd = cut(whole, 575, 929)
+    flat = odd.frame.assign(volume=1000.0)
+    report = inspect(flat, whole.contract, "flat.csv")
+    assert report.ok
+    (warning,) = (one for one in report.warnings if one.kind == "opening")
+    assert "bars begin at 09:35 New York time" in warning.message
+    assert "whether all timestamps are some minutes late or early" in warning.mend
+    traded = inspect(cut(whole, 575, 959).frame, whole.contract, "traded.csv")  # volume tells
+    assert "opening" not in {one.kind for one in traded.warnings}
+
+
+@pytest.mark.parametrize("minutes", [-30, -5, -1, 0, 1, 2, 5])
+def test_the_real_file(real_file: Path, minutes: int) -> None:
+    bars = read_bars(real_file, "ES")
+    expected = {0: [], 1: ["stamped_by_close"], -1: ["stamped_early"]}.get(minutes, ["shifted"])
+    assert kinds(bars, minutes) == expected
+    assert kinds(cut(bars, 570, 1019), minutes) == expected
