@@ -129,6 +129,13 @@ FAULTS = [
         "x = (state.x * 50.0 + state.x_dot) * params.tau\n",
         "rounding",
     ),
+    # MountainCar
+    Planted(
+        "mountain_car",
+        "state.position >= params.goal_position",
+        "state.position > params.goal_position",
+        field="terminated",
+    ),
     # MountainCarContinuous
     Planted(
         "mountain_car_continuous",
