@@ -148,6 +148,12 @@ FAULTS = [
     Planted("mountain_car_continuous", "+ 100 * (", f"+ 100 * {TINY} * ("),
     Planted(
         "mountain_car_continuous",
+        "* (velocity >= params.goal_velocity)\n        )\n        reward",
+        "* (velocity > params.goal_velocity)\n        )\n        reward",
+        field="reward",
+    ),
+    Planted(
+        "mountain_car_continuous",
         "force = jnp.clip(action, params.min_action, params.max_action)",
         "force = action",
         "actions beyond the bounds",
