@@ -20,6 +20,7 @@ from parity.harness.contract.starts import ask_resets, ask_restarts
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, check_names
 from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
+from parity.harness.modes.exact_hits import step_exact_hits
 from parity.harness.modes.free_run import FreeRun, free_run
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
@@ -199,6 +200,11 @@ def _generated(
         if about is not None and len(about):
             evidence.append(judge.step(about))
             counts[name] = len(about)
+    if judge.fractions and not judge.no_double:
+        hits = step_exact_hits(judge, drawn, seed)
+        if hits is not None:
+            evidence.append(hits)
+            counts["exact"] = len(hits.cases)
     return evidence
 
 

@@ -99,24 +99,35 @@ def _step_after(judge: Judge, evidence: list[Evidence]) -> Answer:
             question, "not asked", "no case ended an episode on both sides that can be put there"
         )
     cases, state = subset(one, rows), take(one.native.state, rows)
-    mine = _again(pair.reference, state, cases.action)
-    theirs = _again(pair.port, state, cases.action)
+    mine = _again(pair.reference, state, cases.action, not judge.random)
+    theirs = _again(pair.port, state, cases.action, not judge.random)
     if mine == theirs:
         return Answer(question, "same", f"both: {mine}", mine, theirs)
     return Answer(question, "note", f"reference: {mine}; port: {theirs}", mine, theirs)
 
 
-def _again(side: Side, state: Fields, action: Fields) -> str:
+def _again(side: Side, state: Fields, action: Fields, repeats: bool) -> str:
     seeds = np.arange(len(next(iter(action.values()))))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # environments warn of just this
             lanes = side.lanes(seeds, state)
-            lanes.advance(action, seeds)
+            first = lanes.advance(action, seeds)
             after = lanes.advance(action, seeds)
+            # Put where the episode ended, it does not know of the end, and goes on.
+            on = side.transition(first.state, action, seeds) if first.final.all() else after
     except Exception as error:  # whatever a foreign environment raises is its answer
         return f"raises {type(error).__name__}"
-    return _words(after)
+    words = _words(after)
+    if repeats and not after.ended.any() and _all_apart(after.state, on.state):
+        return f"begins another episode (Gymnasium's NEXT_STEP); {words.partition('; ')[2]}"
+    return words
+
+
+def _all_apart(a: Fields, b: Fields) -> bool:
+    """Say whether two sets of N states differ in every row."""
+    rows = [(a[name] != b[name]).reshape(len(a[name]), -1).any(axis=1) for name in a]
+    return bool(np.any(rows, axis=0).all())
 
 
 def _words(steps: Steps) -> str:

@@ -129,6 +129,13 @@ FAULTS = [
         "x = (state.x * 50.0 + state.x_dot) * params.tau\n",
         "rounding",
     ),
+    # MountainCar
+    Planted(
+        "mountain_car",
+        "state.position >= params.goal_position",
+        "state.position > params.goal_position",
+        field="terminated",
+    ),
     # MountainCarContinuous
     Planted(
         "mountain_car_continuous",
@@ -139,6 +146,12 @@ FAULTS = [
         "mountain_car_continuous", "reward = -0.1 * action**2", f"reward = -0.1 * {TINY} * action**2"
     ),
     Planted("mountain_car_continuous", "+ 100 * (", f"+ 100 * {TINY} * ("),
+    Planted(
+        "mountain_car_continuous",
+        "* (velocity >= params.goal_velocity)\n        )\n        reward",
+        "* (velocity > params.goal_velocity)\n        )\n        reward",
+        field="reward",
+    ),
     Planted(
         "mountain_car_continuous",
         "force = jnp.clip(action, params.min_action, params.max_action)",

@@ -14,7 +14,15 @@ from parity import Pair, Report, verify
 from tests.parity.harness.planted import FAULTS, MODULES, Planted, with_fault
 from tests.parity.harness.planted_by_a_stranger import BY_A_STRANGER
 
-SOME = [Planted("mountain_car_continuous", "maxval=-0.4", "maxval=-0.41", "reset distribution")]
+SOME = [
+    Planted("mountain_car_continuous", "maxval=-0.4", "maxval=-0.41", "reset distribution"),
+    Planted(
+        "mountain_car",
+        "state.position >= params.goal_position",
+        "state.position > params.goal_position",
+        field="terminated",
+    ),
+]
 
 
 def shipped(name: str) -> Pair:
