@@ -42,8 +42,8 @@ def run_command(command: Callable[[], object]) -> None:
     their number. Whatever else is raised prints one sentence too, leaves the traceback in a file that
     the sentence names, and exits with code 70.
     """
+    from foundation.provenance import unreadable_xla_flags
     from foundation.signals import end_on_signal
-    from foundation.xla_flags import unreadable_xla_flags
 
     try:
         if wrong := unreadable_xla_flags():

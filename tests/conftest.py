@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from foundation.xla_flags import KNOWN
+from foundation.provenance import KNOWN_XLA_FLAGS
 
 # Two readings of one page are compared here, so nothing may be promoted or broadcast in silence.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
@@ -14,7 +14,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # gate, and the nightly sessions, which set an empty XLA_FLAGS, run what users run.
 FASTEST = "--xla_backend_optimization_level=0"
 if os.environ.setdefault("XLA_FLAGS", FASTEST) == FASTEST:
-    os.environ[KNOWN] = FASTEST
+    os.environ[KNOWN_XLA_FLAGS] = FASTEST
 
 # What one process compiled, another need not: tests start children, and run twice.
 _COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "compiled"

@@ -1,7 +1,8 @@
 """Do whole jobs of the pages with an installed wheel: ``python -m tests.docs.from_wheel WHEEL [JOB]``.
 
 Each person's pages are run from top to bottom, in an empty folder and by an environment that holds the
-wheel and nothing of the checkout. ``nox -s wheel`` builds the wheel.
+wheel; of the checkout it sees the examples, which are no part of the wheel, and the tests, by which
+some pages make small files. ``nox -s wheel`` builds the wheel.
 """
 
 from __future__ import annotations
@@ -58,10 +59,14 @@ def do(name: str, wheel: Path) -> bool:
     named = {page.name: page for page in pages()}
     well = True
     with tempfile.TemporaryDirectory() as folder:
-        python = install(wheel, JOBS[name], Path(folder))
+        python = install(wheel, JOBS[name], Path(folder, "environment"))
+        sources = Path(folder, "sources")
+        sources.mkdir()
+        for part in ("examples", "tests"):
+            (sources / part).symlink_to(ROOT / part)
         for page in JOBS[name].pages:
             began = time.perf_counter()
-            faults = list(run(named[page], python, checkout=False))
+            faults = list(run(named[page], python, sources))
             well &= not faults
             seconds = time.perf_counter() - began
             print(

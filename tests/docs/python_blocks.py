@@ -70,13 +70,13 @@ def _shell(code: str, page: Page, block: Block, expected: str) -> str:
     )
 
 
-def run(page: Page, python: Path = Path(sys.executable), checkout: bool = True) -> Iterator[Fault]:
+def run(page: Page, python: Path = Path(sys.executable), sources: Path = ROOT) -> Iterator[Fault]:
     """Run a page's blocks in an empty folder; yield a fault with the end of what failed.
 
     Args:
         page: what to run.
         python: the interpreter that runs it.
-        checkout: whether the checkout is on its path; if not, it has the project installed.
+        sources: folder on its path; the checkout, or one with what an installed project lacks.
     """
     program = script(page)
     if program is None:
@@ -90,7 +90,7 @@ def run(page: Page, python: Path = Path(sys.executable), checkout: bool = True) 
             shim.chmod(0o755)
         path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PATH": path}
-        environment["PYTHONPATH"] = str(ROOT) if checkout else ""
+        environment["PYTHONPATH"] = str(sources)
         environment["RLTRADER_CACHE"] = str(Path(folder) / "cache")
         environment.pop("JAX_NUMPY_RANK_PROMOTION", None)
         environment.pop("JAX_NUMPY_DTYPE_PROMOTION", None)
