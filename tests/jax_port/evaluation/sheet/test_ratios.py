@@ -87,6 +87,7 @@ def test_what_cannot_be_computed_is_nan() -> None:
         assert math.isnan(ratios.deflated_sharpe(returns, 5))
         assert math.isnan(ratios.sortino(returns))
         assert math.isnan(ratios.calmar(returns))
+    assert math.isnan(ratios.probabilistic_sharpe(np.array([0.01, 0.02])))  # two days have no tails
     assert np.isnan(ratios.rolling_sharpe(same, 21)).all()
     assert len(ratios.rolling_sharpe(one, 21)) == 0
     assert math.isnan(ratios.calmar(np.array([0.5, -1.0, 0.1])))  # nothing is left of the account

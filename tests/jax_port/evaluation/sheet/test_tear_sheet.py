@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foundation.files import finite
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account
 from jax_port.evaluation.sheet.tear_sheet import (
@@ -18,6 +19,7 @@ from jax_port.evaluation.sheet.tear_sheet import (
     rolling_window,
     tear_sheet,
 )
+from jax_port.evaluation.sheet.view import sheet_view
 from tests.jax_port.evaluation.conftest import Week
 
 
@@ -96,3 +98,12 @@ def test_one_day(week: Week) -> None:
     assert math.isnan(found["ratios"]["sharpe_day"])
     assert math.isnan(found["luck"]["deflated_sharpe"])
     assert found["rolling"]["sharpe_year"] == []
+
+
+def test_money_is_drawn_in_dollars_and_time_is_not(week: Week, sheet: TearSheet) -> None:
+    values = finite(sheet.values)
+    drawn = dict(sheet_view(values, sheet, week.market.contract)["trade_plots"])
+    assert "$" not in drawn["Time in a trade"]
+    assert "minutes from entry to exit" in drawn["Time in a trade"]
+    for name in ("PnL of a trade", "Given back", "Against the trader"):
+        assert "$" in drawn[name], name
