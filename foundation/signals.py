@@ -86,8 +86,10 @@ def end_on_signal() -> Iterator[None]:
     follower.start()
     try:
         yield
-    except SystemExit:
-        if codes:  # all is cleaned up; taking apart a library that compiles can crash
+    except BaseException:
+        # A library may have turned what the handler raised into an error of its own. All is cleaned up,
+        # and taking apart a library that compiles can crash.
+        if codes:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(codes[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -114,12 +115,17 @@ def _writers(
     module = make_module(policy, manifest)
     contract = contract_of(policy, manifest["contract"]["symbol"])
 
+    def write_state(path: Path) -> None:
+        buffer = io.BytesIO()  # torch's own writer ends the whole process where the disk is full
+        torch.save(state_of(policy), buffer)
+        path.write_bytes(buffer.getbuffer())
+
     def write_golden(path: Path) -> None:
         write_json(path, make_golden(policy, contract), indent=None)
 
     return {
         POLICY: lambda path: shutil.copyfile(source, path),
-        STATE: lambda path: torch.save(state_of(policy), path),
+        STATE: write_state,
         MODULE: lambda path: shutil.copyfile(torch_policy.__file__, path),
         PROGRAM: lambda path: save_program(module, path),
         ONNX: lambda path: save_onnx(module, path),

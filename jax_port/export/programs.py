@@ -52,7 +52,10 @@ def save_program(module: TradingPolicy, path: Path) -> None:
     """Write a module as a ``.pt2``; ``torch.export.load(path).module()`` runs it."""
     with _quiet():
         program = torch.export.export(module, _example(module), dynamic_shapes=_free_batch())
-        torch.export.save(program, path)
+        # Torch's own writer of files ends the whole process where the disk is full.
+        buffer = io.BytesIO()
+        torch.export.save(program, buffer)
+    path.write_bytes(buffer.getbuffer())
 
 
 def save_onnx(module: TradingPolicy, path: Path) -> None:

@@ -10,6 +10,7 @@ read as plain tensors, and of the normaliser's pickle only arrays and numbers ar
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +143,9 @@ def _scales_rewards(policy: Policy, settings: TrainSettings) -> bool:
 def save_sb3(policy: Policy, folder: Path) -> None:
     """Write :data:`MODEL` and :data:`NORMALIZER` into a folder."""
     model, normalizer = make_sb3(policy)
-    model.save(folder / MODEL)
+    buffer = io.BytesIO()  # torch's own writer ends the whole process where the disk is full
+    model.save(buffer)
+    (folder / MODEL).write_bytes(buffer.getbuffer())
     normalizer.save(str(folder / NORMALIZER))
 
 

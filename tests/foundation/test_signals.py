@@ -49,11 +49,19 @@ run_command(command)
 """
 
 
+SWALLOWED = "exec('try: time.sleep(60)\\nexcept BaseException as e: raise ValueError from e')"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("work", "said"),
     [
         ("time.sleep(60)", "cleaned\n"),
+        # A library makes another error of what the handler raises.
+        (
+            "exec('try:\\n time.sleep(60)\\nexcept BaseException as e:\\n raise ValueError from e')",
+            "cleaned\n",
+        ),
         # A callback swallows what a handler raises.
         ("type('A', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)", ""),
         # A main thread that is busy in C answers no signal.
