@@ -151,7 +151,7 @@ namespace RLTrader.Host
         public void ClosedByHand()
         {
             handAt = Math.Min(handAt, Now);
-            if (!Orphaned) closedAt = Math.Min(closedAt, Now);
+            if (!Orphaned && simulation.strategy.Position.Net != 0) closedAt = Math.Min(closedAt, Now);
         }
 
         /// <summary>After every event.</summary>
