@@ -69,6 +69,13 @@ namespace RLTrader.Host
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
             if (another) Wrong("an exit while another is on its way");
+            if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
+                && simulation.strategy.Position.Net * entrySide < 0)
+                Wrong("the other side is held as if it were a trade");
+            foreach (Resting order in Exchange.Orders)
+                if (!order.Over && !order.Past && order.Owner == simulation.instance && order.CancelAsked < order.Sent
+                    && order.Order.Name == OrderNames.Entry)
+                    Wrong("an exit leaves the rest of the entry");
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
             if (otherSide > Fresh && simulation.AccountNet * simulation.strategy.Position.Net < 0)

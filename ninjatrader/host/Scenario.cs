@@ -138,7 +138,7 @@ namespace RLTrader.Host
                 Add(Event.HalfBracket, 0, 1);
                 Add(Event.PartialEntry, 0, 1);
             }
-            if (Contracts > 1 && Manner == Manner.Rithmic && chance.OneIn(6)) Add(Event.SplitEntry, 0, 1);
+            if (Contracts > 1 && Manner == Manner.Rithmic && chance.OneIn(3)) Add(Event.SplitEntry, 0, 1);
             if (chance.OneIn(10)) Add(Event.NoTarget, 0, 1);
             if (chance.OneIn(25)) // it ends while an exit is on its way
             {

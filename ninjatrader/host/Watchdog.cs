@@ -151,7 +151,7 @@ namespace RLTrader.Host
         public void ClosedByHand()
         {
             handAt = Math.Min(handAt, Now);
-            if (!Orphaned) closedAt = Math.Min(closedAt, Now);
+            if (!Orphaned && simulation.strategy.Position.Net != 0) closedAt = Math.Min(closedAt, Now);
         }
 
         /// <summary>After every event.</summary>
@@ -208,7 +208,8 @@ namespace RLTrader.Host
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
             // Someone else bought at once what was closed by hand: an account only knows the sum.
-            if (closedAt != Never && Now - closedAt < 14000 && simulation.AccountNet != 0) closedAt = Never;
+            bool fresh = Now - closedAt < 14000 || (SinceUp > 4000 && SinceUp < 18000);
+            if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             Script script = simulation.strategy.Script;

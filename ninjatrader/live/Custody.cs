@@ -205,7 +205,7 @@ namespace RLTrader
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
             // What is left of an entry, when what was filled of it is gone, would open a trade of its own.
-            bool spent = entry != null && Trade.Net == 0 && entry.Filled > 0;
+            bool spent = entry != null && Trade.Net == 0 && entry.Told > 0;
             if (entry != null && (close || overdue || spent)) Cancel(entry);
             if (CancelStrays() || Trade.Net == 0) return;
             if (Leaving)

@@ -37,6 +37,9 @@ namespace RLTrader
         public OwnOrder(object key, Role role, int side) { Key = key; Role = role; Side = side; }
 
         public int Left { get { return Math.Max(0, Quantity - Filled); } }
+
+        /// <summary>Contracts that are in the ledger; those filled may be more for a while.</summary>
+        public int Told { get { return Counted + Inferred; } }
     }
 
     /// <summary>The ledger of one run: net contracts, the average entry, and the orders around them.</summary>
@@ -83,7 +86,7 @@ namespace RLTrader
             if (order != null)
             {
                 // Is it one of those that were booked before they came? Only if the order has filled no more than that.
-                int beyond = order.Counted + order.Inferred + quantity - order.Filled;
+                int beyond = order.Told + quantity - order.Filled;
                 int booked = Math.Max(0, Math.Min(Math.Min(order.Inferred, quantity), beyond));
                 order.Counted += quantity;
                 order.Inferred -= booked;
@@ -98,7 +101,7 @@ namespace RLTrader
         /// any.</summary>
         public bool Infer(OwnOrder order, double price, DateTime now, TimeSpan patience)
         {
-            int missing = order.Filled - order.Counted - order.Inferred;
+            int missing = order.Filled - order.Told;
             if (missing <= 0)
             {
                 order.MissingSince = null;
@@ -137,14 +140,14 @@ namespace RLTrader
         public bool Over(Role role)
         {
             foreach (OwnOrder order in orders)
-                if (order.Role == role && (order.Live || order.Filled > order.Counted + order.Inferred)) return false;
+                if (order.Role == role && (order.Live || order.Filled > order.Told)) return false;
             return true;
         }
 
         /// <summary>Look no longer at orders that are over and lack no execution.</summary>
         public void Tidy()
         {
-            orders.RemoveAll(order => !order.Live && order.Filled <= order.Counted + order.Inferred);
+            orders.RemoveAll(order => !order.Live && order.Filled <= order.Told);
         }
 
         /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price.</summary>

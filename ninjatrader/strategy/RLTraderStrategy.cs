@@ -236,7 +236,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 bool closing;
                 if (known.Trader.Custody.End(out closing) && FlattenOnStop)
                 {
-                    if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // the platform's exit may be on its way
+                    if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // else an exit may be on its way
                     LookAgain(2, Most);
                 }
                 known.Log.Dispose();
@@ -284,7 +284,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 {
                     Role role = OrderNames.RoleOf(order.Name);
                     bool counts = exitsAlone ? role == Role.Exit : role != Role.Other;
-                    if (counts && order.Instrument == Instrument && !Order.IsTerminalState(order.OrderState)) return true;
+                    counts &= order.Instrument == Instrument && !Order.IsTerminalState(order.OrderState);
+                    if (counts) return true;
                 }
             return false;
         }

@@ -94,4 +94,64 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
             "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
         ),
     ),
+    # of a third: ends with an exit on its way, parts whose executions come late, orders that nobody cancelled
+    "an exit on its way after the end is not waited for": (
+        (STRATEGY, "if (!Reachable || (most > Patient && OrdersLeft(true)))", "if (!Reachable)"),
+    ),
+    "the end flattens beside the platform's own exit": (
+        (STRATEGY, "Reachable && !OrdersLeft(true)) Flatten();", "Reachable) Flatten();"),
+    ),
+    "what was booked before it came stays booked": (
+        (TRADE, "                order.Inferred -= booked;\n", ""),
+    ),
+    "orders that an earlier run left are not looked for": (
+        (ACCOUNT, "bool left = onAccount && orders.OrdersLeft;", "bool left = false;"),
+    ),
+    "orders that an earlier run left are told of and stay": (
+        (ACCOUNT, "return Disagrees || left;", "return Disagrees;"),
+    ),
+    "an entry goes beside an earlier run's order": (
+        (ACCOUNT, "(orders.AccountNet != 0 || orders.OrdersLeft)", "orders.AccountNet != 0"),
+    ),
+    "a stop and an exit that are both filled are not noticed": (
+        (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
+    ),
+    "the kill switch is read every two minutes": (
+        (GUARD, "FilePause = TimeSpan.FromSeconds(1)", "FilePause = TimeSpan.FromMinutes(2)"),
+    ),
+    "an exit leaves the rest of the entry": (
+        (
+            CUSTODY,
+            "            if (entry != null) Cancel(entry); // what is left of it would open the trade again\n",
+            "",
+        ),
+    ),
+    "a trade without a target counts as one without a stop": (
+        (
+            CUSTODY,
+            "if (Trade.Protected >= Math.Abs(Trade.Net)) bareSince = null;",
+            "if (Trade.Protected >= Math.Abs(Trade.Net) && Trade.Alive(Role.Target) != null) bareSince = null;",
+        ),
+    ),
+    "the way out is barred by a target": (
+        (
+            CUSTODY,
+            "flattenSent != null || Trade.Alive(Role.Exit) != null;",
+            "flattenSent != null || Trade.Alive(Role.Target) != null;",
+        ),
+    ),
+    "a trade of fewer contracts is looked after by nobody": (
+        (
+            CUSTODY,
+            "if (CancelStrays() || Trade.Net == 0) return;",
+            "if (CancelStrays() || Math.Abs(Trade.Net) < manifest.Contracts) return;",
+        ),
+    ),
+    "after a rejection the care goes on at once": (
+        (
+            CUSTODY,
+            "now - platformCloses.Value < Patience.Platform;",
+            "now - platformCloses.Value > Patience.Platform;",
+        ),
+    ),
 }

@@ -28,5 +28,6 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
         ["bash", "-e", "-c", commands], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
     assert "100 interleavings, no invariant broken" in done.stdout
     assert list((tmp_path / "out" / "rltrader").glob("*.jsonl"))

@@ -260,6 +260,7 @@ def test_contracts_and_distances_that_are_none_are_refused_by_the_strategy(tmp_p
             ("account", "contracts", -1),
             ("account", "contracts", 2_000_000_000),
             ("", "sl_atr_mult", -1.5),
+            ("", "tp_sl_ratio", 0),  # a stop without a target
         ]
     ):
         folder = tmp_path / str(number)
