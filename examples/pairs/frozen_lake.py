@@ -39,7 +39,7 @@ def lake(turns=(-1, 0, 1), goal=1.0):
         letter, cell = letters[place[0], place[1]], (place[0] * 4 + place[1]).astype(jnp.int32)
         state = State(cell, state.time + 1)
         reward = jnp.where(~over & (letter == 2), goal, 0.0)
-        return cell, state, reward, letter > 0, state.time >= 100, {"prob": 1 / 3}
+        return cell, state, reward, letter > 0, state.time >= 100, {"prob": jnp.where(over, 1.0, 1 / 3)}
 
     space = gymnasium.spaces.Discrete
     return Program(reset, step, None, space(4), space(16))

@@ -44,7 +44,7 @@ def test_a_missing_file_is_one_sentence_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        run("jax_port.data.data_loader", monkeypatch, "no.csv")
+        run("jax_port.data.data_loader", monkeypatch, "no.csv", "--symbol", "ES")
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: no.csv: no such file; give a file of one-minute bars\n"
 
