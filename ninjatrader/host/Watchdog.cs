@@ -83,6 +83,7 @@ namespace RLTrader.Host
         {
             crashed = true;
             told = false;
+            bare = earlierLeft = 0;
         }
 
         /// <summary>The platform throws in a property that the strategy asks for.</summary>
@@ -265,7 +266,7 @@ namespace RLTrader.Host
             if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
             // A bracket may come long after its trade is gone, where the news of the entry was late.
             if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
-            if (target != null && Now - Math.Max(target.Sent, target.CancelAsked) > 25000)
+            if (target != null && Now - Math.Max(flattenedAt, Math.Max(target.Sent, target.CancelAsked)) > 25000)
                 Wrong("a target without a position");
         }
 
