@@ -42,12 +42,11 @@ def run_command(command: Callable[[], object]) -> None:
     their number. Whatever else is raised prints one sentence too, leaves the traceback in a file that
     the sentence names, and exits with code 70.
     """
-    from foundation.provenance import unreadable_xla_flags
     from foundation.signals import end_on_signal
 
     try:
-        if wrong := unreadable_xla_flags():
-            raise InputError(wrong)
+        if os.environ.get("XLA_FLAGS"):
+            _require_xla_flags()
         with end_on_signal():
             code = _call(command)
         if isinstance(code, int) and code:
@@ -65,6 +64,13 @@ def run_command(command: Callable[[], object]) -> None:
             _refuse(f"{error.filename}: {error.strerror}; give a file or folder that can be used")
         print(f"error: {_unexpected(error)}", file=sys.stderr)
         sys.exit(UNEXPECTED)
+
+
+def _require_xla_flags() -> None:
+    from foundation.provenance import unreadable_xla_flags
+
+    if wrong := unreadable_xla_flags():
+        raise InputError(wrong)
 
 
 def _call(command: Callable[[], object]) -> object:

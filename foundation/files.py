@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import hashlib
+import io
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def atomic_folder(path: str | os.PathLike[str], replaces: Collection[str] = ()) 
             shutil.rmtree(made, ignore_errors=True)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+def write_bytes(path: str | os.PathLike[str], data: bytes | memoryview) -> Path:
     """Write bytes as a file, whole or not at all; return its path.
 
     Raises:
@@ -134,6 +135,19 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     with atomic_file(path) as beside:
         beside.write_bytes(data)
     return Path(path)
+
+
+def write_from_memory(path: str | os.PathLike[str], save: Callable[[io.BytesIO], object]) -> Path:
+    """Write what ``save`` puts into a stream as a file, whole or not at all; return its path.
+
+    For libraries whose own writers of files end the whole process where the disk is full, as torch's.
+
+    Raises:
+        WriteError: the disk is full, the place is read-only, or the like.
+    """
+    made = io.BytesIO()
+    save(made)
+    return write_bytes(path, made.getbuffer())
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:

@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from torch import nn
 
 from foundation.errors import InputError, run_command
-from foundation.files import atomic_folder, write_json
+from foundation.files import atomic_folder, write_from_memory, write_json
 from foundation.provenance import versions
 from foundation.signals import end_with_parent, stop_on_signal
 from legacy_torch.env_phase1 import TradingEnvPhase1
@@ -240,7 +240,7 @@ def describe(
 def save_run(out_dir: Path, model: MaskablePPO, normalizer: VecNormalize, run: dict[str, Any]) -> None:
     """Write the three files into a folder, all of them or none."""
     with atomic_folder(out_dir, replaces=(MODEL_FILE, NORMALIZER_FILE, RUN_FILE)) as made:
-        model.save(made / MODEL_FILE)
+        write_from_memory(made / MODEL_FILE, model.save)
         normalizer.save(str(made / NORMALIZER_FILE))
         write_json(made / RUN_FILE, run)
 

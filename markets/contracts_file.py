@@ -30,6 +30,10 @@ FILE = Artifact(
 REQUIRED = ("name", "tick_size", "tick_value_cents", "slippage_ticks", "commission_cents")
 
 
+_files: dict[str, Path] = {}
+"""Symbol to the file that its contract was registered from."""
+
+
 class _Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     name: str | None = None
     tick_size: float | None = None
@@ -62,9 +66,6 @@ def register_contracts(path: Path) -> tuple[Contract, ...]:
 def file_of(symbol: str) -> Path | None:
     """Return the file that a contract was registered from, or None where it came from elsewhere."""
     return _files.get(symbol)
-
-
-_files: dict[str, Path] = {}
 
 
 def _contract(path: Path, symbol: str, row: _Row) -> Contract:

@@ -18,6 +18,7 @@ from foundation.progress import status
 from markets import Bars, InputError, get_contract
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.keys import key_option
 
 OUT = Path("reports/export")
 LIMITED = "RLTRADER_LIMITED_PROCESS"
@@ -85,13 +86,7 @@ def verify(folder: Path, bars: BarOptions, key: Path | None, out: Path, **option
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("attestation", type=click.Path(path_type=Path))
-@click.option(
-    "--require-key",
-    type=click.Path(path_type=Path),
-    envvar="RLTRADER_REQUIRE_KEY",
-    show_envvar=True,
-    help="PEM file of the public key that must have signed the attestation, such as your CI's.",
-)
+@key_option("attestation")
 def attested(folder: Path, attestation: Path, require_key: Path | None) -> None:
     """Hold a bundle to the attestation that `export verify` wrote of it.
 

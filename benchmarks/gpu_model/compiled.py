@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from benchmarks.gpu_model.programs import block_to_dict
@@ -44,8 +43,7 @@ def compiled(about: Mapping[str, Any], days: int, card: Card) -> dict[str, Any]:
 def described(about: Mapping[str, Any], subject: Subject, text: str) -> dict[str, Any]:
     """Return what :func:`compiled` returns, of scheduled HLO."""
     program = program_of(hlo.parse(text))
-    finds = {name: partial(find_part, turns=turns) for name, turns in subject.parts.items()}
-    parts = {name: find(program) for name, find in finds.items()}
+    parts = {name: find_part(program, turns) for name, turns in subject.parts.items()}
     return {
         "about": dict(about),
         "parts": {

@@ -23,8 +23,10 @@ def compared(rows: Sequence[Values], programs: Sequence[Values]) -> list[dict[st
     found = []
     for row in rows:
         here = next((one for one in programs if one["about"] == about_of(row)), None)
-        for name, part in row.get("predicted", {}).get("parts", {}).items() if here else ():
-            ours = here["parts"].get(name) if here else None
+        if here is None:
+            continue
+        for name, part in row.get("predicted", {}).get("parts", {}).items():
+            ours = here["parts"].get(name)
             found.append(
                 {
                     "name": row["name"],

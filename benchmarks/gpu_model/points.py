@@ -15,6 +15,7 @@ from benchmarks.gpu_program.cards import Card
 from benchmarks.gpu_program.kernels import Block, Kernel
 from benchmarks.gpu_program.model import UNKNOWN_TRIPS, Cost, cost
 from foundation.errors import InputError
+from foundation.report.format import count
 
 Values = Mapping[str, Any]
 Role = Literal["fitted", "checked"]
@@ -141,7 +142,7 @@ def seconds_of(row: Values) -> float:
 def _point(row: Values, block: Block, card: Card) -> Point:
     about = about_of(row)
     if "batch_size" in row:
-        subject = f"training, {row['precision']}, {things(row['n_epochs'], 'epoch')}"
+        subject = f"training, {row['precision']}, {count(row['n_epochs'], 'epoch')}"
         subject += ", the CPU's form" if about["form"] == "cpu" else ""
         sizes = sizes_of(row)
     else:
@@ -247,8 +248,3 @@ def _products(rows: Sequence[Values], card: Card) -> list[Point]:
 def sizes_of(row: Values) -> str:
     """Return a training's sizes in words."""
     return f"{row['n_envs']:,} environments x {row['n_steps']}, minibatches of {row['batch_size']:,}"
-
-
-def things(number: int, word: str) -> str:
-    """Return "1 epoch" or "4 epochs"."""
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -37,7 +37,7 @@ from benchmarks.suites.time_to_return import (
 )
 from foundation.errors import InputError, run_command
 from foundation.json_lines import adding_lines, read_json_lines
-from foundation.json_reading import Artifact
+from foundation.json_reading import Artifact, convert
 
 SPACE: dict[str, tuple[int, ...]] = {
     "envs": (32, 64, 128, 256),
@@ -172,8 +172,8 @@ def command(
         options |= {"days": 4, "starts": 64, "limit_seconds": 0.02, "every": 0.02}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = wide_console()
-    lines = read_json_lines(log, LINE) if log is not None and log.exists() else []
-    runs = [msgspec.convert(line, Run) for line in lines]
+    lines = [] if log is None else read_json_lines(log, LINE)
+    runs = [convert(line, Run, LINE, where=log) for line in lines]
     with ExitStack() as stack:
         add_line = stack.enter_context(adding_lines(log, lines)) if log is not None else None
 

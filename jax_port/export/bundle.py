@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 
-from foundation.files import atomic_folder, file_digest, write_json
+from foundation.files import atomic_folder, file_digest, write_from_memory, write_json
 from foundation.provenance import versions
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import torch_policy
@@ -116,9 +115,7 @@ def _writers(
     contract = contract_of(policy, manifest["contract"]["symbol"])
 
     def write_state(path: Path) -> None:
-        buffer = io.BytesIO()  # torch's own writer ends the whole process where the disk is full
-        torch.save(state_of(policy), buffer)
-        path.write_bytes(buffer.getbuffer())
+        write_from_memory(path, lambda stream: torch.save(state_of(policy), stream))
 
     def write_golden(path: Path) -> None:
         write_json(path, make_golden(policy, contract), indent=None)

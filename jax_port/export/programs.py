@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from foundation.extras import how_to_install
+from foundation.files import write_from_memory
 from jax_port.export.torch_policy import TradingPolicy
 from markets import InputError
 
@@ -52,10 +53,7 @@ def save_program(module: TradingPolicy, path: Path) -> None:
     """Write a module as a ``.pt2``; ``torch.export.load(path).module()`` runs it."""
     with _quiet():
         program = torch.export.export(module, _example(module), dynamic_shapes=_free_batch())
-        # Torch's own writer of files ends the whole process where the disk is full.
-        buffer = io.BytesIO()
-        torch.export.save(program, buffer)
-    path.write_bytes(buffer.getbuffer())
+        write_from_memory(path, lambda stream: torch.export.save(program, stream))
 
 
 def save_onnx(module: TradingPolicy, path: Path) -> None:

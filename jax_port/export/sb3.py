@@ -10,7 +10,6 @@ read as plain tensors, and of the normaliser's pickle only arrays and numbers ar
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from foundation.files import file_digest
+from foundation.files import file_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch
@@ -143,9 +142,7 @@ def _scales_rewards(policy: Policy, settings: TrainSettings) -> bool:
 def save_sb3(policy: Policy, folder: Path) -> None:
     """Write :data:`MODEL` and :data:`NORMALIZER` into a folder."""
     model, normalizer = make_sb3(policy)
-    buffer = io.BytesIO()  # torch's own writer ends the whole process where the disk is full
-    model.save(buffer)
-    (folder / MODEL).write_bytes(buffer.getbuffer())
+    write_from_memory(folder / MODEL, model.save)
     normalizer.save(str(folder / NORMALIZER))
 
 

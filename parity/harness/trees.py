@@ -71,6 +71,24 @@ def as_numbers(name: str, value: Any) -> Array:
     return array
 
 
+def numbers_in(
+    tree: Any, array: Callable[[Any], Any] = np.array, more: tuple[type, ...] = ()
+) -> Fields:
+    """Return the numbers, flags and arrays of them among a tree's leaves, by flattened name.
+
+    Args:
+        tree: such as a step's info.
+        array: makes an array of a leaf.
+        more: types of leaves that count beside Python's and NumPy's.
+    """
+    numbers = {
+        name: array(value)
+        for name, value in flatten(tree).items()
+        if isinstance(value, (bool, int, float, np.generic, np.ndarray, *more))
+    }
+    return {name: made for name, made in numbers.items() if np.dtype(made.dtype).kind in "biuf"}
+
+
 def stack(rows: Sequence[Fields], what: str) -> Fields:
     """Return rows of fields as arrays with a leading axis, in a dtype that holds every row.
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from parity.admission import CERTIFICATE
+from rltrader.options.keys import key_option
 
 Command = Callable[..., Any]
 
@@ -24,14 +25,7 @@ def demand_options(*strengths: str) -> Callable[[Command], Command]:
             show_default=True,
             help="Strength that the certificate must have.",
         )
-        key = click.option(
-            "--require-key",
-            type=click.Path(path_type=Path),
-            envvar="RLTRADER_REQUIRE_KEY",
-            show_envvar=True,
-            help="PEM file of the public key that must have signed the certificate, such as your CI's.",
-        )
-        return least(key(command))
+        return least(key_option("certificate")(command))
 
     return decorate
 

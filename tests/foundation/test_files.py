@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from foundation.files import (
     atomic_folder,
     file_digest,
     json_digest,
+    write_from_memory,
     write_json,
     write_text,
 )
@@ -261,3 +263,17 @@ def test_killed_at_any_moment_a_folder_is_the_old_whole_or_the_new_whole(tmp_pat
         process.stdout.close()
         assert len(set(contents(place).values())) == 1
         assert names(place) == ["a", "b"]
+
+
+def test_what_a_library_saves_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    assert write_from_memory(path, lambda stream: stream.write(b"old")) == path
+
+    def save(stream: io.BytesIO) -> None:
+        stream.write(b"half")
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_from_memory(path, save)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -21,7 +21,17 @@ from parity.harness.sides.side import (
     named,
 )
 from parity.harness.spaces import Space, describe_space
-from parity.harness.trees import Array, Fields, as_numbers, cast, flatten, rebuild, rows_of, take
+from parity.harness.trees import (
+    Array,
+    Fields,
+    as_numbers,
+    cast,
+    flatten,
+    numbers_in,
+    rebuild,
+    rows_of,
+    take,
+)
 
 BATCH = 1024
 """Rows that are stepped in one call; fewer are padded, so that one shape is compiled."""
@@ -314,13 +324,8 @@ def _host(out: Any, size: int) -> Any:
 
 def _numbers(info: Mapping[str, Any]) -> Fields:
     """Return the numbers, flags and arrays of them in a mapping, by flattened name; traced."""
-    numbers = {}
-    for name, value in flatten(info).items():
-        if isinstance(value, bool | int | float | np.generic | np.ndarray | jax.Array):
-            array = jnp.asarray(value)
-            if not _is_key(array) and np.dtype(array.dtype).kind in "biuf":
-                numbers[name] = array
-    return numbers
+    told = {name: value for name, value in flatten(info).items() if not _is_key(value)}
+    return numbers_in(told, jnp.asarray, (jax.Array,))
 
 
 def _is_key(leaf: Any) -> bool:

@@ -12,7 +12,17 @@ import numpy as np
 from foundation.errors import InputError
 from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named
 from parity.harness.spaces import Space, describe_space
-from parity.harness.trees import Array, Fields, as_numbers, cast, flatten, rebuild, rows_of, stack
+from parity.harness.trees import (
+    Array,
+    Fields,
+    as_numbers,
+    cast,
+    flatten,
+    numbers_in,
+    rebuild,
+    rows_of,
+    stack,
+)
 
 Stepped = tuple[Any, Any, Any, Any, Mapping[str, Any]]
 """Observation, reward, terminated, truncated, info."""
@@ -198,7 +208,7 @@ class _Rows:
             {"reward": reward, "terminated": bool(terminated), "truncated": bool(truncated)}
         )
         self._info |= set(info)
-        self._told.append(_numbers(info))
+        self._told.append(numbers_in(info))
         self.ended_last = bool(terminated) or bool(truncated)
 
     def steps(self) -> Steps:
@@ -222,17 +232,6 @@ class _Rows:
             for name in sorted(names)
             if len(kinds[name]) == 1
         }
-
-
-def _numbers(info: Mapping[str, Any]) -> Fields:
-    """Return the numbers, flags and arrays of them in a mapping, by flattened name."""
-    numbers = {}
-    for name, value in flatten(info).items():
-        if isinstance(value, bool | int | float | np.generic | np.ndarray):
-            array = np.array(value)
-            if array.dtype.kind in "biuf":
-                numbers[name] = array
-    return numbers
 
 
 class MutableLanes:
