@@ -143,7 +143,8 @@ def unjudged_opening(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) ->
     seasons = [season for season in judge_seasons(opens) if season.days >= FEWEST]
     if not seasons:
         minutes = new_york_minutes(opens)
-        return None if np.isin(minutes, OPENS).any() else int(minutes[0])
+        usual = np.isin(minutes, OPENS)
+        return None if usual.any() or not len(usual) else int(minutes[0])  # one bar opens nothing
     odd = [season for season in seasons if season.verdict == "wrong"]
     if not odd or volume_is_right(*leap_and_peak(ns, volume)) or list(clock_faults(ns, facts, volume)):
         return None

@@ -414,3 +414,11 @@ def test_the_real_file(real_file):
     assert (report.closed, report.too_few_trades, report.spikes) == (180, 5471, 2)
     assert (report.off_grid, report.zero_volume, report.duplicates) == (0, 0, 0)
     assert kinds(report)[1] == ["closed_hours", "gaps", "thin_days", "too_few_trades", "spikes"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_file_of_hardly_any_bars_is_told_to_be_longer(
+    frame: pd.DataFrame, first: int, count: int
+) -> None:
+    assert "too_short" in kinds(report_on(frame.iloc[first : first + count]))[1]
