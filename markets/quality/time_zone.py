@@ -144,7 +144,7 @@ def unjudged_opening(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) ->
     if not seasons:
         minutes = new_york_minutes(opens)
         usual = np.isin(minutes, OPENS)
-        return None if usual.any() or not len(usual) else int(minutes[0])  # one bar opens nothing
+        return None if usual.any() or not len(usual) else int(minutes[0])  # no bar is usable
     odd = [season for season in seasons if season.verdict == "wrong"]
     if not odd or volume_is_right(*leap_and_peak(ns, volume)) or list(clock_faults(ns, facts, volume)):
         return None
