@@ -75,7 +75,7 @@ def check_markets(
     bars: Sequence[Bars], config: EnvConfig, seed: int, on_progress: OnProgress = lambda what: None
 ) -> list[CheckResult]:
     """Return the gate's checks of the environment, on these bars under this configuration."""
-    from parity.suites.trading import check_properties, judge_world, record_world
+    from parity.suites.worlds import check_properties, judge_world, record_world
 
     worlds = tuple(World(f"{one.contract.symbol}, {one.source}", one, "") for one in bars)
     scenario = Scenario("data at hand", worlds, config, EPISODES, CASES)

@@ -134,46 +134,62 @@ class LearnerRun:
 
 
 def check_learner(seed: int = 0) -> Iterator[CheckResult]:
-    """Yield the results of all cases, and of the trainer's program on the first ones together.
+    """Yield the results of all cases, and of the trainer's program on each form's first ones together.
 
     Args:
         seed: of weights, environments and draws.
     """
+    for form, begin, end in learner_parts(seed):
+        yield from check_cases(form, begin, end, seed)
+
+
+def learner_parts(seed: int = 0) -> list[tuple[Form, int, int]]:
+    """Return what can be judged by itself: a form and its cases from one to before another."""
+    parts: list[tuple[Form, int, int]] = []
     for form, cases in cases_of_forms(seed).items():
-        yield from _check_form(form, cases)
+        parts.append((form, 0, TRAINED_TOGETHER))
+        parts += [(form, begin, begin + 1) for begin in range(TRAINED_TOGETHER, len(cases))]
+    return parts
+
+
+def check_cases(form: Form, begin: int, end: int, seed: int = 0) -> Iterator[CheckResult]:
+    """Yield the results of some cases of a form, one of :func:`learner_parts`.
+
+    The first ones are also trained together by the trainer's own program; in the CPU's form they show
+    which action counts as likeliest.
+    """
+    runs: list[LearnerRun] = []
+    for case in cases_of_forms(seed)[form][begin:end]:
+        yield from _check_one(form, case, runs)
+    if begin or len(runs) < TRAINED_TOGETHER:
+        return
+    if form == "cpu":
+        yield check_decisions(runs[0].case, runs[0].decisions)
+    yield from check_trainer(runs)
 
 
 def check_case(form: Form, case: LearnerCase) -> list[CheckResult]:
     """Return the results of one case in a form of the trainer's program."""
-    return list(_check_form(form, [case], decisions=False))
+    return list(_check_one(form, case, []))
 
 
-def _check_form(
-    form: Form, cases: Sequence[LearnerCase], decisions: bool = True
-) -> Iterator[CheckResult]:
+def _check_one(form: Form, case: LearnerCase, runs: list[LearnerRun]) -> Iterator[CheckResult]:
+    """Yield a case's results, and add what was driven to ``runs`` where it could be."""
     from parity.learner.led import AstrayError
 
-    runs = []
-    for case in cases:
-        try:
-            run = LearnerRun(case, form)
-        except (AstrayError, ArithmeticError) as error:
-            yield CheckResult("learner", case.name, 0, error=str(error))
-            continue
-        result = judge_updates(run.case, run.updates, run.port.updates)
-        result.coverage = run.coverage
-        result.notes["updates"] = len(run.updates)
-        result.notes["gradient_steps"] = sum(int(table["gradient steps"]) for table in run.updates)
-        result.notes["seed"] = run.case.settings.seed
-        yield result
-        yield check_drawn(run.case, run.port)
-        runs.append(run)
-    if len(runs) < len(cases):
+    try:
+        run = LearnerRun(case, form)
+    except (AstrayError, ArithmeticError) as error:
+        yield CheckResult("learner", case.name, 0, error=str(error))
         return
-    if form == "cpu" and decisions:
-        yield check_decisions(runs[0].case, runs[0].decisions)
-    if len(runs) > TRAINED_TOGETHER:
-        yield from check_trainer(runs[:TRAINED_TOGETHER])
+    result = judge_updates(run.case, run.updates, run.port.updates)
+    result.coverage = run.coverage
+    result.notes["updates"] = len(run.updates)
+    result.notes["gradient_steps"] = sum(int(table["gradient steps"]) for table in run.updates)
+    result.notes["seed"] = run.case.settings.seed
+    yield result
+    yield check_drawn(run.case, run.port)
+    runs.append(run)
 
 
 def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
@@ -196,8 +212,7 @@ def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
 def count_checks() -> int:
     """Return how many results :func:`check_learner` yields."""
     forms = cases_of_forms()
-    together = sum(TRAINED_TOGETHER for cases in forms.values() if len(cases) > TRAINED_TOGETHER)
-    return 2 * sum(map(len, forms.values())) + 1 + together
+    return 2 * sum(map(len, forms.values())) + 1 + TRAINED_TOGETHER * len(forms)
 
 
 def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:

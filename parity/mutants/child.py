@@ -29,7 +29,7 @@ from parity.suites.processed import processed
 from parity.suites.randomness import check_environment_draws
 from parity.suites.scale import check_scale
 from parity.suites.start_distribution import check_draws
-from parity.suites.trading import AFTER_CASES, RESTARTS
+from parity.suites.worlds import AFTER_CASES, RESTARTS
 
 SEED = 0
 

@@ -26,7 +26,7 @@ from parity.suites.configurations import COUNT
 from parity.suites.data import reference_data
 from parity.suites.processed import processed
 from parity.suites.scenarios import Request, Scenario, make_scenarios
-from parity.suites.trading import record_world
+from parity.suites.worlds import record_world
 
 REQUEST = Request(symbols=("ES", "M2K"), days=4)
 """Two contracts of one batch that differ in tick, tick value, slippage and commission."""

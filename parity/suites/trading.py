@@ -1,47 +1,40 @@
-"""The trading gate: runs every scenario and check, and collects one report.
+"""The trading gate: carries out every part, in processes beside each other, and collects one report.
 
-Source: ``docs/environment.md``. The reference is the slow side, so it is recorded in worker processes
-while the port replays what is already recorded.
+Source: ``docs/environment.md``. A part is what can be judged by itself: some worlds of a scenario, some
+cases of the learner, one check of randomness. A process drives both the reference and the port.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-import jax
-import numpy as np
-
+from foundation.signals import end_with_parent
 from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.ppo.fast.form import Form
 from markets import Contract, InputError, register_contract
 from markets.contracts import added_contracts
-from parity.engine.diverge import Divergence, explain_case, explain_replay
-from parity.engine.generate import seeded_cases
-from parity.engine.pair import Case, Fields, Pair
-from parity.engine.record import Recording, record_cases, record_episodes
-from parity.engine.replay import replay
+from parity.engine.diverge import Divergence
+from parity.engine.pair import Pair
 from parity.engine.report import Report
-from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
-from parity.gate.covered import market_key
+from parity.engine.verify import CheckResult
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
-from parity.learner.suite import check_learner, count_checks
-from parity.pairs.trading import World, trading_pair
+from parity.learner.suite import check_cases, count_checks, learner_parts
+from parity.pairs.trading import trading_pair
 from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
 from parity.suites.configurations import draw_configurations, report_configurations
-from parity.suites.data import check_data
-from parity.suites.invariants import check_account, check_forbidden
-from parity.suites.processed import processed
 from parity.suites.randomness import check_environment_draws, check_key_reuse, check_learner_draws
 from parity.suites.scale import check_scale
 from parity.suites.scenarios import Request, Scenario, count_worlds_of, make_scenarios
-from parity.suites.start_distribution import check_draws
-from parity.suites.symmetry import check_blindness, check_mirror
+from parity.suites.worlds import about_world, check_once, check_properties, judge_world, record_world
 
 MODULES = (
     "parity.suites.trading",
@@ -58,113 +51,130 @@ MODULES = (
 
 TITLE = "trading environments, Phases 1 and 2, and the learner"
 
-AFTER_CASES, RESTARTS = "restart after a generated case", 200
-"""Name of a check, and how many restarts of a world it holds against a reset of the reference."""
+PARTS_PER_WORKER = 4
+"""Worlds are cut into so many parts for each process, so that none waits long for the last."""
+
+REPORTED = ("worlds", "learner", "randomness")
+"""The order of a report: environments come first."""
 
 Progress = Callable[[str, int], None]
 """(what was done, transitions)."""
 
 
-@dataclass
-class Recorded:
-    """What the reference did on one world of a scenario."""
+@dataclass(frozen=True)
+class Part:
+    """What can be judged by itself.
 
-    episodes: Recording
-    cases: list[Case]
-    transitions: Recording
+    Attributes:
+        kind: worlds of a scenario, cases of the learner in a form, or one check of what is drawn.
+        name: of the scenario, the form or the check.
+        begin, end: which worlds or cases.
+    """
 
-
-def record_world(scenario: Scenario, pair: Pair, world: int, seed: int) -> Recorded:
-    """Drive the reference through one world's episodes and cases."""
-    episodes = record_episodes(pair, world, scenario.episodes, np.random.default_rng([seed, world, 1]))
-    cases = seeded_cases(pair, world, scenario.cases, np.random.default_rng([seed, world, 2]))
-    return Recorded(episodes, cases, record_cases(pair, cases))
-
-
-_SCENARIOS: dict[str, Scenario] = {}
-
-
-def _start_worker(request: Request, contracts: Sequence[Contract]) -> None:
-    jax.config.update("jax_platforms", "cpu")  # the accelerator is the port's
-    for contract in contracts:  # a fresh process knows the built-in ones alone
-        register_contract(contract, overwrite=True)
-    _SCENARIOS.update({one.name: one for one in make_scenarios(request)})
-
-
-@cache
-def _pair_of(scenario: str) -> Pair:
-    return trading_pair(_SCENARIOS[scenario].worlds, _SCENARIOS[scenario].config)
-
-
-def _record_in_worker(scenario: str, world: int, seed: int) -> Recorded:
-    return record_world(_SCENARIOS[scenario], _pair_of(scenario), world, seed)
+    kind: Literal["worlds", "learner", "randomness"]
+    name: str
+    begin: int = 0
+    end: int = 0
 
 
 @dataclass
-class Judged:
-    """What came of one world: results, and an explanation of the first disagreement of each kind."""
+class Outcome:
+    """What came of one part.
 
-    checks: list[CheckResult]
-    divergences: list[Divergence]
+    Attributes:
+        checks: results.
+        divergences: an explanation of the first disagreement of each kind.
+        worlds: what a report says of its worlds.
+        required: branches that must have been seen.
+        form: compiled form of the port, in words.
+        steps: by what was done, for progress.
+    """
 
-
-def judge_world(
-    scenario: Scenario, pair: Pair, market: PreparedMarket, world: int, recorded: Recorded, seed: int
-) -> Judged:
-    """Drive the port through what the reference did on one world, and compare everything."""
-    place = scenario.worlds[world]
-    played = replay(pair, recorded.episodes, seed)
-    checks = judge_replay(pair, recorded.episodes, played)
-    divergences = []
-    if (first := checks[0].first) is not None:
-        divergences.append(explain_replay(pair, recorded.episodes, first, "replay"))
-    stepped = replay(pair, recorded.transitions, seed)
-    generated = judge_cases(pair, recorded.transitions, stepped)
-    if generated.first is not None:
-        divergences.append(explain_case(pair, recorded.cases, generated.first))
-    again = check_restarts(pair, recorded.transitions, stepped, AFTER_CASES, RESTARTS)
-    checks += [generated, again, check_data(place, scenario.config, market)]
-    checks += check_account(recorded.episodes, played, place.name, scenario.config, place.bars.contract)
-    checks += check_forbidden(pair, recorded.cases, recorded.transitions, stepped)
-    return Judged(checks, divergences)
+    checks: list[CheckResult] = field(default_factory=list)
+    divergences: list[Divergence] = field(default_factory=list)
+    worlds: list[dict[str, Any]] = field(default_factory=list)
+    required: frozenset[str] = frozenset()
+    form: str = ""
+    steps: list[tuple[str, int]] = field(default_factory=list)
 
 
-def check_properties(scenario: Scenario, recorded: Recorded, seed: int) -> list[CheckResult]:
-    """Check look-ahead and the mirror on a scenario's first world."""
-    world = replace(scenario.worlds[0], bars=scenario.worlds[0].bars.session(scenario.config.session))
-    few = slice(0, 20)
-    episodes = select(recorded.episodes, few)
-    pair = trading_pair([world], scenario.config)
-    results = check_blindness(world, scenario.config, recorded.cases[:400], seed)
-    return results + check_mirror(world, scenario.config, episodes, replay(pair, episodes, seed))
+RANDOMNESS: dict[str, Callable[[int], list[CheckResult]]] = {
+    "environment draws": lambda seed: [check_environment_draws(seed)[0]],
+    "scale": check_scale,
+    "key reuse": lambda seed: [check_key_reuse(seed)],
+}
+LEARNER_RANDOMNESS: dict[str, Callable[[int], list[CheckResult]]] = {
+    "learner draws": lambda seed: [check_learner_draws(seed)[0]],
+}
+"""Checks of what is drawn: independence, sizes as large as the trainer's, keys used once."""
 
 
-def check_once(scenario: Scenario, pair: Pair, recorded: Recorded, seed: int) -> list[CheckResult]:
-    """Check what one world shows for all of a scenario: a processed file is used, draws are fair."""
-    world = processed(scenario.worlds[0])
-    data = check_data(world, scenario.config, prepare(world.bars, scenario.config))
-    return [
-        data,
-        *(check_draws(pair, recorded.transitions, seed) if scenario.start_distribution else []),
-    ]
+def parts_of(request: Request, scenarios: Sequence[Scenario]) -> list[Part]:
+    """Return all parts of a run, those that take longest first."""
+    parts = []
+    if request.learner:
+        parts += [Part("learner", form, begin, end) for form, begin, end in learner_parts(request.seed)]
+        parts += [Part("randomness", name) for name in LEARNER_RANDOMNESS]
+    parts += [Part("randomness", name) for name in RANDOMNESS]
+    total = sum(len(scenario.worlds) for scenario in scenarios)
+    size = max(total // (PARTS_PER_WORKER * max(request.workers, 1)), 1)
+    for scenario in scenarios:
+        count = len(scenario.worlds)
+        parts += [
+            Part("worlds", scenario.name, begin, min(begin + size, count))
+            for begin in range(0, count, size)
+        ]
+    return parts
 
 
-def select(recording: Recording, lanes: slice) -> Recording:
-    """Return some lanes of a recording, of a scenario's first world."""
+class Judge:
+    """Carries out parts of a run, in this process.
 
-    def cut(fields: Fields) -> Fields:
-        return {name: value[lanes] for name, value in fields.items()}
+    Args:
+        request: of the run.
+        scenarios: of the request, by name.
+    """
 
-    return Recording(
-        worlds=recording.worlds[lanes],
-        actions=recording.actions[lanes],
-        lengths=recording.lengths[lanes],
-        before=cut(recording.before),
-        after=cut(recording.after),
-        injected=recording.injected,
-        starts=recording.starts[lanes],
-        labels=recording.labels[lanes],
-    )
+    def __init__(self, request: Request, scenarios: Sequence[Scenario]) -> None:
+        self._request = request
+        self._scenarios = {scenario.name: scenario for scenario in scenarios}
+        self._pair = cache(self._make_pair)
+
+    def _make_pair(self, name: str) -> tuple[Pair, list[PreparedMarket]]:
+        scenario = self._scenarios[name]
+        markets = [prepare(world.bars, scenario.config) for world in scenario.worlds]
+        return trading_pair(scenario.worlds, scenario.config, markets), markets
+
+    def carry_out(self, part: Part) -> Outcome:
+        """Return what comes of a part."""
+        seed = self._request.seed
+        if part.kind == "worlds":
+            return self._judge_worlds(part)
+        if part.kind == "randomness":
+            return Outcome((RANDOMNESS | LEARNER_RANDOMNESS)[part.name](seed))
+        form: Form = "gpu" if part.name == "gpu" else "cpu"
+        checks = list(check_cases(form, part.begin, part.end, seed))
+        steps = [(f"{check.check}, {check.world}", check.compared) for check in checks]
+        return Outcome(checks, steps=steps)
+
+    def _judge_worlds(self, part: Part) -> Outcome:
+        scenario, seed = self._scenarios[part.name], self._request.seed
+        pair, markets = self._pair(part.name)
+        outcome = Outcome(required=pair.required, form=pair.port.form)
+        for number in range(part.begin, part.end):
+            world, market = scenario.worlds[number], markets[number]
+            recorded = record_world(scenario, pair, number, seed)
+            judged = judge_world(scenario, pair, market, number, recorded, seed)
+            outcome.checks += judged.checks
+            outcome.divergences += judged.divergences
+            if number == 0:
+                outcome.checks += check_once(scenario, pair, recorded, seed)
+            if scenario.properties and number == 0:
+                outcome.checks += check_properties(scenario, recorded, seed)
+            outcome.worlds.append(about_world(world, market, scenario))
+            done = recorded.episodes.transitions + recorded.transitions.transitions
+            outcome.steps.append((world.name, done))
+        return outcome
 
 
 def run(request: Request, progress: Progress | None = None) -> Report:
@@ -172,42 +182,33 @@ def run(request: Request, progress: Progress | None = None) -> Report:
 
     Args:
         request: on what, and how much.
-        progress: told after every check of the learner, and after every world.
+        progress: told of every world and every check of the learner, once its part is done.
 
     Raises:
-        InputError: the file can't be read or used.
+        InputError: the file can't be read or used, or a process died.
     """
     began = time.perf_counter()
     scenarios = list(make_scenarios(request))
-    report: Report | None = None
     # All bars first: what can't be used is refused before anything is begun.
-    prepared = [
-        [prepare(world.bars, scenario.config) for world in scenario.worlds] for scenario in scenarios
-    ]
-    with _Reference(request, scenarios) as reference:
-        learnt = _check_learner(request, progress)  # while the workers record
-        for scenario, markets in zip(scenarios, prepared, strict=True):
-            pair = trading_pair(scenario.worlds, scenario.config, markets)
-            if report is None:
-                required = LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED
-                report = Report(TITLE, request.seed, pair.port.form, [], [], required)
-            report.required |= pair.required
-            for number, market in enumerate(markets):
-                recorded = reference.record(scenario, pair, number)
-                judged = judge_world(scenario, pair, market, number, recorded, request.seed)
-                report.checks += judged.checks
-                report.divergences += judged.divergences
-                if number == 0:
-                    report.checks += check_once(scenario, pair, recorded, request.seed)
-                if scenario.properties and number == 0:
-                    report.checks += check_properties(scenario, recorded, request.seed)
-                world = scenario.worlds[number]
-                report.worlds = [*report.worlds, _about(world, market, scenario)]
+    for scenario in scenarios:
+        for world in scenario.worlds:
+            prepare(world.bars, scenario.config)
+    parts = parts_of(request, scenarios)
+    outcomes: dict[Part, Outcome] = {}
+    with closing(_carry_out(parts, request, scenarios)) as done:
+        for part, outcome in done:
+            outcomes[part] = outcome
+            for name, steps in outcome.steps:
                 if progress:
-                    done = recorded.episodes.transitions + recorded.transitions.transitions
-                    progress(world.name, done)
-    assert report is not None
-    report.checks += learnt + _check_randomness(request)
+                    progress(name, steps)
+    report = Report(TITLE, request.seed, "", [], [], LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED)
+    for part in sorted(parts, key=lambda part: REPORTED.index(part.kind)):
+        outcome = outcomes[part]
+        report.form = report.form or outcome.form
+        report.required |= outcome.required
+        report.checks += outcome.checks
+        report.divergences += outcome.divergences
+        report.worlds = [*report.worlds, *outcome.worlds]
     if request.configurations:
         report.checks.append(report_configurations(draw_configurations(request.seed)))
     report.settings = {
@@ -220,74 +221,58 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     return report
 
 
-def _check_learner(request: Request, progress: Progress | None) -> list[CheckResult]:
-    results = []
-    for result in check_learner(request.seed) if request.learner else ():
-        results.append(result)
-        if progress:
-            progress(f"{result.check}, {result.world}", result.compared)
-    return results
-
-
-def _check_randomness(request: Request) -> list[CheckResult]:
-    """Check what is drawn: independence, sizes as large as the trainer's, keys used once."""
-    results = [check_environment_draws(request.seed)[0], *check_scale(request.seed)]
-    results.append(check_key_reuse(request.seed))
-    if request.learner:
-        results.append(check_learner_draws(request.seed)[0])
-    return results
-
-
 def count_worlds(request: Request) -> int:
     """Return how often a run of the gate tells its progress, without making any bars."""
     return count_worlds_of(request) + (count_checks() if request.learner else 0)
 
 
-def _about(world: World, market: PreparedMarket, scenario: Scenario) -> dict[str, Any]:
-    return {
-        "name": world.name,
-        "source": world.bars.source,
-        "contract": world.bars.contract.symbol,
-        "key": market_key(market.digest, world.bars.contract),
-        "bars": len(market),
-        "digest": market.digest,
-        "config": scenario.config.to_dict(),
-    }
+_JUDGES: list[Judge] = []
+"""Of a worker process: one."""
 
 
-class _Reference:
-    """Records worlds ahead of the port, in worker processes, or here where there are none."""
+def _start_worker(request: Request, contracts: Sequence[Contract]) -> None:
+    end_with_parent()
+    for contract in contracts:  # a fresh process knows the built-in ones alone
+        register_contract(contract, overwrite=True)
+    _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
 
-    def __init__(self, request: Request, scenarios: Sequence[Scenario]) -> None:
-        self._seed = request.seed
-        self._pool: ProcessPoolExecutor | None = None
-        self._waiting: dict[tuple[str, int], Future[Recorded]] = {}
-        if request.workers:
-            self._pool = ProcessPoolExecutor(
-                request.workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start_worker,
-                initargs=(request, added_contracts()),
-            )
-            for scenario in scenarios:
-                for world in range(len(scenario.worlds)):
-                    job = self._pool.submit(_record_in_worker, scenario.name, world, request.seed)
-                    self._waiting[scenario.name, world] = job
 
-    def record(self, scenario: Scenario, pair: Pair, world: int) -> Recorded:
-        if self._pool is None:
-            return record_world(scenario, pair, world, self._seed)
-        try:
-            return self._waiting.pop((scenario.name, world)).result()
-        except BrokenProcessPool:
-            raise InputError(
-                "a process that drives the reference died, perhaps for lack of memory; run again with "
-                "fewer --workers, or with --workers 0, where this process does it"
-            ) from None
+def _carry_out_in_worker(part: Part) -> Outcome:
+    return _JUDGES[0].carry_out(part)
 
-    def __enter__(self) -> _Reference:
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+def _carry_out(
+    parts: Sequence[Part], request: Request, scenarios: Sequence[Scenario]
+) -> Generator[tuple[Part, Outcome], None, None]:
+    """Yield every part with what came of it, as soon as it is done."""
+    if not request.workers:
+        judge = Judge(request, scenarios)
+        for part in parts:
+            yield part, judge.carry_out(part)
+        return
+    # Several processes share an accelerator, so none may take most of its memory at once.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        request.workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(request, added_contracts()),
+    )
+    try:
+        waiting: dict[Future[Outcome], Part] = {
+            pool.submit(_carry_out_in_worker, part): part for part in parts
+        }
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+    except BrokenProcessPool:
+        raise InputError(
+            "a process of the gate died, perhaps for lack of memory; run again with fewer --workers, "
+            "or with --workers 0, where this process does it all"
+        ) from None
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:  # nobody waits for their work
+            child.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
