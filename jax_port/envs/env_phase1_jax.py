@@ -46,8 +46,8 @@ from jax_port.envs.state import (
     EnvState,
     Outcome,
     bar_at,
-    divide,
     of_market,
+    quotient,
 )
 from markets import EnvConfig
 
@@ -142,20 +142,17 @@ def observe_position(state: EnvState, params: EnvParams) -> jax.Array:
     close = bar[CLOSE]
     atr = jax.lax.bitcast_convert_type(bar[ATR], jnp.float32)
 
-    def real(x: jax.Array) -> jax.Array:
-        return x.astype(jnp.float32)
-
     def when_open(x: jax.Array, flat: float = 0.0) -> jax.Array:
         return jnp.where(is_open, x, jnp.float32(flat))
 
     held = state.step_idx - state.position_entry_step
     return jnp.stack(
         [
-            real(state.position),
-            when_open(real(state.entry_price) / real(close), 1.0),
-            when_open(real(jnp.abs(state.sl_price - close)) / atr),
-            when_open(real(jnp.abs(state.tp_price - close)) / atr),
-            when_open(divide(held, params.max_episode_bars)),
+            state.position.astype(jnp.float32),
+            when_open(quotient(state.entry_price, close), 1.0),
+            when_open(quotient(jnp.abs(state.sl_price - close), atr)),
+            when_open(quotient(jnp.abs(state.tp_price - close), atr)),
+            when_open(quotient(held, params.max_episode_bars)),
         ]
     )
 
@@ -256,7 +253,7 @@ def advance(
         + jnp.where(forbidden, params.invalid_action_penalty, 0)
         + (trade_pnl > 0).astype(jnp.int32) * win_bonus
     )
-    reward = divide(units, params.reward_unit)
+    reward = quotient(units, params.reward_unit)
 
     # 9 time
     state = replace(state, step_idx=state.step_idx + 1)

@@ -214,10 +214,15 @@ def commission(state: EnvState, params: EnvParams) -> jax.Array:
     return of_market(params.market.commission, state.market) * params.contracts
 
 
-def divide(count: jax.Array, by: jax.Array) -> jax.Array:
-    """Return an int32 count over a positive int32 that all environments share: float32.
+def quotient(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Return a / b, int32 or float32 of one shape, as the nearest float32 on every device.
 
-    XLA would multiply by the reciprocal of a shared divisor, which rounds twice. The divisor here
-    is never below min(count, 1), but XLA can't know, so it divides.
+    A GPU's own float32 division is off by up to 2 units in the last place, which matters where running
+    statistics magnify it, and XLA multiplies by the reciprocal of a shared divisor, which rounds twice.
+    A float64 quotient of a number by one of 24 bits is never so near to the middle of two float32 that
+    its own error decides. A cast alone may be compiled away where the result is widened again.
     """
-    return count.astype(jnp.float32) / jnp.maximum(by, jnp.minimum(count, 1)).astype(jnp.float32)
+    with jax.enable_x64(True):
+        exact = a.astype(jnp.float64) / b.astype(jnp.float64)
+        rounded = jax.lax.reduce_precision(exact, exponent_bits=8, mantissa_bits=23)
+        return rounded.astype(jnp.float32)

@@ -82,10 +82,13 @@ def merge_moments(
 
 
 def scale_of(moments: RunningMoments) -> Scale:
-    """Return what normalising with these moments needs, in float32."""
+    """Return what normalising with these moments needs, in float32.
+
+    A cast to float32 and back would be compiled away for a GPU, and the mean's low half be zero.
+    """
     with jax.enable_x64(True):
-        high = moments.mean.astype(jnp.float32)
-        low = (moments.mean - high.astype(jnp.float64)).astype(jnp.float32)
+        rounded = jax.lax.reduce_precision(moments.mean, exponent_bits=8, mantissa_bits=23)
+        high, low = (x.astype(jnp.float32) for x in (rounded, moments.mean - rounded))
         inv = 1.0 / jnp.sqrt(moments.var + jnp.float64(EPSILON))
         return Scale(high, low, inv.astype(jnp.float32))
 

@@ -65,14 +65,14 @@ OBSERVATION = (
     _fault(
         "ratio-inverted",
         "5. entry/close(t), 1 when flat",
-        "real(state.entry_price) / real(close)",
-        "real(close) / real(jnp.maximum(state.entry_price, 1))",
+        "quotient(state.entry_price, close)",
+        "quotient(close, jnp.maximum(state.entry_price, 1))",
     ),
     _fault(
         "ratio-zero-when-flat",
         "5. entry/close(t), 1 when flat",
-        "real(state.entry_price) / real(close), 1.0)",
-        "real(state.entry_price) / real(close), 0.0)",
+        "quotient(state.entry_price, close), 1.0)",
+        "quotient(state.entry_price, close), 0.0)",
     ),
     _fault(
         "stop-distance-signed", _STOP, "jnp.abs(state.sl_price - close)", "(state.sl_price - close)"
@@ -80,8 +80,8 @@ OBSERVATION = (
     _fault(
         "stop-distance-in-ticks",
         _STOP,
-        "real(jnp.abs(state.sl_price - close)) / atr",
-        "real(jnp.abs(state.sl_price - close))",
+        "quotient(jnp.abs(state.sl_price - close), atr)",
+        "jnp.abs(state.sl_price - close).astype(jnp.float32)",
     ),
     _fault(
         "atr-of-next-bar",
@@ -104,8 +104,8 @@ OBSERVATION = (
     _fault(
         "held-over-390",
         "5. (t - entry index)/max_episode_bars",
-        "divide(held, params.max_episode_bars)",
-        "divide(held, jnp.int32(390))",
+        "quotient(held, params.max_episode_bars)",
+        "quotient(held, jnp.int32(390))",
     ),
     _fault(
         "mask-allows-pyramiding",

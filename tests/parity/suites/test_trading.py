@@ -1,10 +1,12 @@
-"""The gate's processes know what the gate knows: a contract of one's own, and how to end."""
+"""The gate's processes know what the gate knows, find what one process finds, and end with it."""
 
 from __future__ import annotations
 
-from concurrent.futures.process import BrokenProcessPool
+import multiprocessing
+import os
+from collections import Counter
+from contextlib import closing
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from markets import contracts as module
 from markets.contracts import added_contracts
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
-from parity.pairs.trading import trading_pair
+from parity.learner.suite import cases_of_forms
 from parity.suites import trading
 from parity.suites.scenarios import Request, make_scenarios
 
@@ -59,32 +61,99 @@ def test_a_fresh_process_is_told_them(tmp_path: Path, monkeypatch: pytest.Monkey
     del module._TABLE["HG"]
     with pytest.raises(InputError, match="unknown symbol 'HG'"):
         trading._start_worker(request, ())
-    monkeypatch.setattr(trading, "_SCENARIOS", {})
+    monkeypatch.setattr(trading, "_JUDGES", [])
     trading._start_worker(request, added)
     assert get_contract("HG") == COPPER
-    assert any(
-        world.bars.contract == COPPER for one in trading._SCENARIOS.values() for world in one.worlds
+    scenarios = trading._JUDGES[0]._scenarios.values()
+    assert any(world.bars.contract == COPPER for one in scenarios for world in one.worlds)
+
+
+def small(workers: int) -> Request:
+    return Request(
+        episodes=4,
+        cases=200,
+        days=2,
+        symbols=("ES",),
+        workers=workers,
+        configurations=False,
+        learner=False,
     )
 
 
+def test_every_world_case_and_check_is_in_one_part() -> None:
+    request = Request(symbols=("ES", "NQ", "YM"), days=2, workers=5)
+    scenarios = list(make_scenarios(request))
+    parts = trading.parts_of(request, scenarios)
+    for scenario in scenarios:
+        here = [part for part in parts if part.kind == "worlds" and part.name == scenario.name]
+        assert [n for part in here for n in range(part.begin, part.end)] == [
+            *range(len(scenario.worlds))
+        ]
+    for form, cases in cases_of_forms().items():
+        here = [part for part in parts if part.kind == "learner" and part.name == form]
+        assert [n for part in here for n in range(part.begin, part.end)] == [*range(len(cases))]
+    drawn = {part.name for part in parts if part.kind == "randomness"}
+    assert drawn == {*trading.RANDOMNESS, *trading.LEARNER_RANDOMNESS}
+    assert len(set(parts)) == len(parts)
+
+
 @pytest.mark.slow
-def test_a_world_of_an_added_contract_is_recorded_in_another_process(tmp_path: Path) -> None:
-    request = copper(tmp_path)
-    first = next(make_scenarios(request))
-    with trading._Reference(request, [first]) as reference:
-        recorded = reference.record(first, trading_pair(first.worlds, first.config), 0)
-    assert len(recorded.cases) == len(recorded.transitions.labels) == first.cases
+def test_a_world_of_an_added_contract_is_judged_in_another_process(tmp_path: Path) -> None:
+    parts = [trading.Part("worlds", "file", 0, 1)]
+    with closing(trading._carry_out(parts, copper(tmp_path), [])) as done:
+        outcomes = [outcome for _, outcome in done]
+    assert [world["name"] for one in outcomes for world in one.worlds] == ["HG file"]
+    assert all(check.passed for one in outcomes for check in one.checks)
 
 
-def test_a_process_that_dies_ends_in_one_sentence() -> None:
-    reference = trading._Reference(Request(workers=0), [])
-    first = next(make_scenarios(Request(symbols=("ES",), days=2, configurations=False)))
+@pytest.mark.slow
+def test_processes_find_what_one_finds() -> None:
+    request = small(workers=2)
+    scenarios = list(make_scenarios(request))
+    parts = [part for part in trading.parts_of(request, scenarios) if part.name in ("symbols", "scale")]
+    alone = trading._carry_out(parts, small(workers=0), scenarios)
+    beside = trading._carry_out(parts, request, scenarios)
+    with closing(alone), closing(beside):
+        told = [{part: repr(outcome) for part, outcome in some} for some in (alone, beside)]
+    assert len(parts) == len(told[0]) > 1
+    assert told[0] == told[1]
 
-    class Dead:
-        def result(self) -> None:
-            raise BrokenProcessPool("gone")
 
-    reference._pool = trading.ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    reference._waiting[first.name, 0] = Dead()  # type: ignore[assignment]
-    with reference, pytest.raises(InputError, match="run again with fewer --workers"):
-        reference.record(first, None, 0)  # type: ignore[arg-type]
+def test_progress_is_told_as_often_as_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    request, seen = small(workers=0), Counter[str]()
+    names = {
+        scenario.name: [world.name for world in scenario.worlds] for scenario in make_scenarios(request)
+    }
+
+    def carry_out(judge: object, part: trading.Part) -> trading.Outcome:
+        steps = [(name, 1) for name in names.get(part.name, [])[part.begin : part.end]]
+        return trading.Outcome(steps=steps)
+
+    monkeypatch.setattr(trading.Judge, "carry_out", carry_out)
+    trading.run(request, lambda name, steps: seen.update([name]))
+    assert seen.total() == trading.count_worlds(request)
+
+
+def test_a_process_that_dies_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = small(workers=1)
+    parts = [trading.Part("worlds", "no such scenario", 0, 1)]
+    monkeypatch.setattr(trading, "_start_worker", os.abort)
+    with (
+        pytest.raises(InputError, match="run again with fewer --workers"),
+        closing(trading._carry_out(parts, request, [])) as done,
+    ):
+        list(done)
+
+
+@pytest.mark.slow
+def test_no_process_outlives_a_gate_that_is_stopped() -> None:
+    request = small(workers=2)
+    others = set(multiprocessing.active_children())
+
+    def stop(name: str, steps: int) -> None:
+        assert len(set(multiprocessing.active_children()) - others) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trading.run(request, stop)
+    assert set(multiprocessing.active_children()) <= others
