@@ -28,6 +28,7 @@ CHECKS = frozenset(
         *("forbidden is hold, reference", "no look-ahead, port", "no look-ahead, reference"),
         *("mirror, reference", "restart draws", "reset draws", "independent draws"),
         *("random bits at scale", "orders at scale", "keys used twice", "configurations"),
+        "rounding on any device",
         *("learner", "learner draws", "learner decisions", "learner, trainer's program"),
     }
 )

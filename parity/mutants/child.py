@@ -29,6 +29,7 @@ from parity.suites.processed import processed
 from parity.suites.randomness import check_environment_draws
 from parity.suites.scale import check_scale
 from parity.suites.start_distribution import check_draws
+from parity.suites.traced import check_rounding
 from parity.suites.worlds import AFTER_CASES, RESTARTS
 
 SEED = 0
@@ -58,7 +59,7 @@ def try_environments(findings: Findings, scenarios: list[RecordedScenario], ever
                 findings.put(f"{scenario.name}/{result.check}", np.array(drawn, np.int64))
     if everything or not findings.killed:
         result, starts = check_environment_draws(SEED)
-        findings.judge("draws", result, *check_scale(SEED))
+        findings.judge("draws", result, *check_scale(SEED), check_rounding(SEED))
         for name, numbers in starts.items():
             findings.put(f"draws/{name}", numbers)
 

@@ -24,13 +24,12 @@ from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
-from jax_port.ppo.train_ppo_jax import init_agent, update
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.compare import Array, Comparison
 from parity.engine.verify import CheckResult, Mismatch
 from parity.learner.cases import LearnerCase
-from parity.learner.port import Draws, hyper_of, make_params, run_port, to_torch
+from parity.learner.port import Draws, make_params, run_port, to_torch
 
 FALSE_ALARM = 1e-6
 """Probability that a check objects to independent draws, over all of its tests."""
@@ -225,47 +224,3 @@ def check_learner_draws(seed: int) -> tuple[CheckResult, Draws]:
     ]
     compared = actions.size + starts.size + draws.orders.size
     return judge("independent draws", "learner", tests, compared), draws
-
-
-def check_key_reuse(seed: int) -> CheckResult:
-    """Trace the environments' and the trainer's programs with JAX's checker of keys used twice."""
-    params = make_params(LearnerCase("keys", _tiny(seed), 1, ONE_BAR))
-    settings, hold = _tiny(seed), jnp.zeros(4, jnp.int32)
-    key, seeds = jax.random.key(seed), jnp.int32(seed)
-    states = jax.eval_shape(lambda k: env.batch_reset(k, params, 4)[1], key)
-    state = jax.eval_shape(lambda k: env.reset(k, params)[1], key)
-    hyper = hyper_of(settings)
-    programs: dict[str, tuple[Any, ...]] = {
-        "batch_reset": (lambda k: env.batch_reset(k, params, 4), key),
-        "batch_step": (lambda k, s: env.batch_step(k, s, hold, params), key, states),
-        "reset": (lambda k: env.reset(k, params), key),
-        "step": (lambda k, s: env.step(k, s, hold[0], params), key, state),
-        "init_agent and update": (
-            lambda s: update(init_agent(s, params, settings), hyper, params, settings),
-            seeds,
-        ),
-    }
-    result = CheckResult("keys used twice", "traced programs", len(programs))
-    reused = []
-    with jax.debug_key_reuse(True):
-        for name, (program, *arguments) in programs.items():
-            try:
-                jax.eval_shape(program, *arguments)
-            except jax.errors.KeyReuseError as error:
-                reused.append(f"{name}: {str(error).splitlines()[0]}")
-    result.fields["programs"] = Comparison("no key twice", len(programs), len(reused))
-    if reused:
-        result.error = "; ".join(reused)
-    return result
-
-
-def _tiny(seed: int) -> TrainSettings:
-    return TrainSettings(
-        n_envs=4,
-        n_steps=4,
-        batch_size=8,
-        n_epochs=1,
-        total_timesteps=16,
-        seed=seed,
-        network=NetworkSpec((4,), (4,)),
-    )

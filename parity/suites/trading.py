@@ -1,7 +1,7 @@
 """The trading gate: carries out every part, in processes beside each other, and collects one report.
 
 Source: ``docs/environment.md``. A part is what can be judged by itself: some worlds of a scenario, some
-cases of the learner, one check of randomness. A process drives both the reference and the port.
+cases of the learner, one general check. A process drives both the reference and the port.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from parity.learner.suite import check_cases, count_checks, learner_parts
 from parity.pairs.trading import trading_pair
 from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
 from parity.suites.configurations import draw_configurations, report_configurations
-from parity.suites.randomness import check_environment_draws, check_key_reuse, check_learner_draws
+from parity.suites.randomness import check_environment_draws, check_learner_draws
 from parity.suites.scale import check_scale
 from parity.suites.scenarios import Request, Scenario, count_worlds_of, make_scenarios
+from parity.suites.traced import check_key_reuse, check_rounding
 from parity.suites.worlds import about_world, check_once, check_properties, judge_world, record_world
 
 MODULES = (
@@ -54,7 +55,7 @@ TITLE = "trading environments, Phases 1 and 2, and the learner"
 PARTS_PER_WORKER = 4
 """Worlds are cut into so many parts for each process, so that none waits long for the last."""
 
-REPORTED = ("worlds", "learner", "randomness")
+REPORTED = ("worlds", "learner", "general")
 """The order of a report: environments come first."""
 
 Progress = Callable[[str, int], None]
@@ -66,12 +67,12 @@ class Part:
     """What can be judged by itself.
 
     Attributes:
-        kind: worlds of a scenario, cases of the learner in a form, or one check of what is drawn.
+        kind: worlds of a scenario, cases of the learner in a form, or one general check.
         name: of the scenario, the form or the check.
         begin, end: which worlds or cases.
     """
 
-    kind: Literal["worlds", "learner", "randomness"]
+    kind: Literal["worlds", "learner", "general"]
     name: str
     begin: int = 0
     end: int = 0
@@ -98,15 +99,16 @@ class Outcome:
     steps: list[tuple[str, int]] = field(default_factory=list)
 
 
-RANDOMNESS: dict[str, Callable[[int], list[CheckResult]]] = {
+GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
     "environment draws": lambda seed: [check_environment_draws(seed)[0]],
     "scale": check_scale,
     "key reuse": lambda seed: [check_key_reuse(seed)],
+    "rounding": lambda seed: [check_rounding(seed)],
 }
-LEARNER_RANDOMNESS: dict[str, Callable[[int], list[CheckResult]]] = {
+LEARNER_GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
     "learner draws": lambda seed: [check_learner_draws(seed)[0]],
 }
-"""Checks of what is drawn: independence, sizes as large as the trainer's, keys used once."""
+"""Checks of what no world shows: independence, sizes as large as the trainer's, traced programs."""
 
 
 def parts_of(request: Request, scenarios: Sequence[Scenario]) -> list[Part]:
@@ -114,8 +116,8 @@ def parts_of(request: Request, scenarios: Sequence[Scenario]) -> list[Part]:
     parts = []
     if request.learner:
         parts += [Part("learner", form, begin, end) for form, begin, end in learner_parts(request.seed)]
-        parts += [Part("randomness", name) for name in LEARNER_RANDOMNESS]
-    parts += [Part("randomness", name) for name in RANDOMNESS]
+        parts += [Part("general", name) for name in LEARNER_GENERAL]
+    parts += [Part("general", name) for name in GENERAL]
     total = sum(len(scenario.worlds) for scenario in scenarios)
     size = max(total // (PARTS_PER_WORKER * max(request.workers, 1)), 1)
     for scenario in scenarios:
@@ -150,8 +152,8 @@ class Judge:
         seed = self._request.seed
         if part.kind == "worlds":
             return self._judge_worlds(part)
-        if part.kind == "randomness":
-            return Outcome((RANDOMNESS | LEARNER_RANDOMNESS)[part.name](seed))
+        if part.kind == "general":
+            return Outcome((GENERAL | LEARNER_GENERAL)[part.name](seed))
         form: Form = "gpu" if part.name == "gpu" else "cpu"
         checks = list(check_cases(form, part.begin, part.end, seed))
         steps = [(f"{check.check}, {check.world}", check.compared) for check in checks]

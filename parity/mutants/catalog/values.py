@@ -1,6 +1,7 @@
 """Faults that show only at odd values, at large sizes, or in how draws hang together.
 
-Sections 1, 2 and 4 of ``docs/environment.md``. Each works at every default.
+Sections 1, 2, 4 and 5 of ``docs/environment.md``. Each works at every default; the last two work
+everywhere, on a CPU.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _LOCK = 'floor_lock=cents("floor_lock_dollars")'
 _BALANCE = 'initial_balance=cents("initial_balance_dollars")'
 _DRAW = "4. A reset draws one uniformly"
 _MARKET = "    return table[0] if table.shape[0] == 1 else table[market]\n"
+_EXACT = "        exact = a.astype(jnp.float64) / b.astype(jnp.float64)\n"
 _NUMBERS = "jnp.arange(count, dtype=jnp.uint32)"
 _STEP = "    return step_or_restart(jax.random.bits(key), state, action, params, phase)\n"
 
@@ -87,5 +89,19 @@ VALUES = (
         _NUMBERS,
         "(jnp.arange(count, dtype=jnp.uint32) & jnp.uint32(0xFFFF))",
         BITS,
+    ),
+    _fault(
+        "quotient-of-float32",
+        "5. Ratios are taken from exact numbers and rounded to float32 once",
+        _EXACT,
+        "        exact = (a.astype(jnp.float32) / b.astype(jnp.float32)).astype(jnp.float64)\n",
+        STATE,
+    ),
+    Mutant(
+        "mean-without-its-low-half-on-a-gpu",
+        "jax_port/ppo/running_statistics.py",
+        "        rounded = jax.lax.reduce_precision(moments.mean, exponent_bits=8, mantissa_bits=23)\n",
+        "        rounded = moments.mean.astype(jnp.float32).astype(jnp.float64)\n",
+        "learner 11. (x - mean) / sqrt(var + 1e-8), clipped to +-10",
     ),
 )

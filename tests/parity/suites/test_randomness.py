@@ -9,12 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from jax_port.envs import env_phase1_jax as env
 from parity.engine.compare import Array
 from parity.suites import scale
 from parity.suites.randomness import (
     check_environment_draws,
-    check_key_reuse,
     check_learner_draws,
     joint_tests,
     judge,
@@ -97,21 +95,6 @@ def test_the_ports_draws_pass() -> None:
     assert learner.passed, learner.first
     assert draws.actions.shape == (64, 8, 64)
     assert set(np.unique(draws.actions)) == {0, 1, 2}
-
-
-def test_keys_are_used_once_and_one_used_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check_key_reuse(0).passed
-    plain = env.batch_step
-
-    def twice(key: jax.Array, *rest: Any) -> Any:
-        jax.random.bits(key)
-        return plain(key, *rest)
-
-    monkeypatch.setattr(env, "batch_step", twice)
-    result = check_key_reuse(0)
-    assert not result.passed
-    assert result.error.startswith("batch_step: ")
-    assert "init_agent and update: " in result.error
 
 
 def test_sizes_of_the_trainer_pass() -> None:

@@ -92,8 +92,8 @@ def test_every_world_case_and_check_is_in_one_part() -> None:
     for form, cases in cases_of_forms().items():
         here = [part for part in parts if part.kind == "learner" and part.name == form]
         assert [n for part in here for n in range(part.begin, part.end)] == [*range(len(cases))]
-    drawn = {part.name for part in parts if part.kind == "randomness"}
-    assert drawn == {*trading.RANDOMNESS, *trading.LEARNER_RANDOMNESS}
+    drawn = {part.name for part in parts if part.kind == "general"}
+    assert drawn == {*trading.GENERAL, *trading.LEARNER_GENERAL}
     assert len(set(parts)) == len(parts)
 
 

@@ -1,0 +1,176 @@
+"""Checks of the traced programs: keys used twice, and arithmetic that a device may round its own way.
+
+What a CPU computes doesn't show what a GPU would. A GPU's float32 division is off by up to 2 units in
+the last place, and running statistics magnify that where a number hardly varies. And a compiler may
+leave out a cast to float32 and back: XLA does for a GPU, so that a number and its rounded self are one.
+Both can be read off the programs as JAX traces them, on any device.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.registry import phase_of
+from jax_port.ppo.fast.form import FORMS
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agent, update
+from markets import EnvConfig
+from parity.engine.compare import Comparison
+from parity.engine.verify import CheckResult
+from parity.learner.cases import LearnerCase
+from parity.learner.port import hyper_of, make_params
+
+ONE_BAR = EnvConfig.phase1(max_episode_bars=1)
+UNROUNDED = ("reshape", "broadcast_in_dim", "squeeze", "transpose", "slice", "copy")
+"""Operations that hand numbers on as they are."""
+FLOAT32_BITS = 23
+"""Of a float32's mantissa."""
+
+Programs = dict[str, tuple[Any, ...]]
+"""A function and what it is traced with, by name."""
+
+
+def traced_programs(seed: int) -> Programs:
+    """Return the programs of the environments and of the trainer, small."""
+    case = LearnerCase("traced", _tiny(seed), 1, ONE_BAR)
+    params, settings, hold = make_params(case), _tiny(seed), jnp.zeros(4, jnp.int32)
+    key, seeds = jax.random.key(seed), jnp.int32(seed)
+    states = jax.eval_shape(lambda k: env.batch_reset(k, params, 4)[1], key)
+    state = jax.eval_shape(lambda k: env.reset(k, params)[1], key)
+    hyper = hyper_of(settings)
+    return {
+        "batch_reset": (lambda k: env.batch_reset(k, params, 4), key),
+        "batch_step": (lambda k, s: env.batch_step(k, s, hold, params), key, states),
+        "reset": (lambda k: env.reset(k, params), key),
+        "step": (lambda k, s: env.step(k, s, hold[0], params), key, state),
+        "init_agent and update": (
+            lambda s: update(init_agent(s, params, settings), hyper, params, settings),
+            seeds,
+        ),
+    }
+
+
+def check_key_reuse(seed: int) -> CheckResult:
+    """Trace the environments' and the trainer's programs with JAX's checker of keys used twice."""
+    programs = traced_programs(seed)
+    result = CheckResult("keys used twice", "traced programs", len(programs))
+    reused = []
+    with jax.debug_key_reuse(True):
+        for name, (program, *arguments) in programs.items():
+            try:
+                jax.eval_shape(program, *arguments)
+            except jax.errors.KeyReuseError as error:
+                reused.append(f"{name}: {str(error).splitlines()[0]}")
+    result.fields["programs"] = Comparison("no key twice", len(programs), len(reused))
+    if reused:
+        result.error = "; ".join(reused)
+    return result
+
+
+def check_rounding(seed: int) -> CheckResult:
+    """Trace both phases' environments and both forms of the trainer, and read how they round.
+
+    In the environments no division is of float32. Nowhere is a float64 cast to float32 and back, unless
+    ``jax.lax.reduce_precision`` has rounded it, which no compiler may leave out.
+    """
+    objections = []
+    programs = 0
+    for config in (EnvConfig.phase1(), EnvConfig.phase2()):
+        params, phase = make_params(LearnerCase("rounding", _tiny(seed), 1, config)), phase_of(config)
+        state = jax.eval_shape(lambda k, p=params, f=phase: env.reset(k, p, f)[1], jax.random.key(0))
+        step = jax.make_jaxpr(lambda k, s, p=params, f=phase: env.step(k, s, jnp.int32(0), p, f))(
+            jax.random.key(seed), state
+        )
+        name = f"step, phase {phase.number}"
+        objections += [f"{name}: {what}" for what in (*divisions(step), *casts_and_back(step))]
+        programs += 1
+    params = make_params(LearnerCase("rounding", _tiny(seed), 1, ONE_BAR))
+    for form in FORMS:
+        settings = _tiny(seed)
+        learn = jax.make_jaxpr(
+            lambda s, p=params, t=settings, f=form: update(
+                init_agent(s, p, t), hyper_of(t), p, t, form=f
+            )
+        )(jnp.int32(seed))
+        objections += [f"update ({form}): {what}" for what in casts_and_back(learn)]
+        programs += 1
+    result = CheckResult("rounding on any device", "traced programs", programs)
+    result.fields["programs"] = Comparison("rounded once everywhere", programs, len(objections))
+    result.error = "; ".join(objections)
+    return result
+
+
+def divisions(program: Any) -> Iterator[str]:
+    """Give a sentence for each division of float32 in a traced program."""
+    for jaxpr in _all_of(program):
+        for equation in jaxpr.eqns:
+            if equation.primitive.name == "div" and equation.outvars[0].aval.dtype == jnp.float32:
+                yield f"a float32 division, which a GPU rounds its own way{_where(equation)}"
+
+
+def casts_and_back(program: Any) -> Iterator[str]:
+    """Give a sentence for each float64 that a traced program casts to float32 and back."""
+    for jaxpr in _all_of(program):
+        made = {variable: equation for equation in jaxpr.eqns for variable in equation.outvars}
+
+        def origin(variable: Any, made: dict[Any, Any] = made) -> Any:
+            equation = None if hasattr(variable, "val") else made.get(variable)
+            while equation is not None and equation.primitive.name in UNROUNDED:
+                equation = made.get(equation.invars[0])
+            return equation
+
+        for equation in jaxpr.eqns:
+            if not _casts(equation, "float32", "float64"):
+                continue
+            narrowing = origin(equation.invars[0])
+            if narrowing is None or not _casts(narrowing, "float64", "float32"):
+                continue
+            rounding = origin(narrowing.invars[0])
+            rounded = rounding is not None and rounding.primitive.name == "reduce_precision"
+            if not rounded or rounding.params["mantissa_bits"] > FLOAT32_BITS:
+                yield f"a cast to float32 and back, which a compiler may leave out{_where(equation)}"
+
+
+def _casts(equation: Any, before: str, after: str) -> bool:
+    if equation.primitive.name != "convert_element_type":
+        return False
+    dtypes = (str(some[0].aval.dtype) for some in (equation.invars, equation.outvars))
+    return (*dtypes,) == (before, after)
+
+
+def _all_of(program: Any) -> Iterator[Any]:
+    """Give a traced program and all that are inside it."""
+    jaxpr = getattr(program, "jaxpr", program)
+    yield jaxpr
+    for equation in jaxpr.eqns:
+        for value in equation.params.values():
+            for one in value if isinstance(value, (tuple, list)) else (value,):
+                if hasattr(getattr(one, "jaxpr", one), "eqns"):
+                    yield from _all_of(one)
+
+
+def _where(equation: Any) -> str:
+    """Return which function an operation was traced in, for a sentence."""
+    for frame in getattr(equation.source_info.traceback, "frames", ()):
+        if f"{os.sep}jax{os.sep}" not in frame.file_name:
+            return f" (in {frame.function_name}, {Path(frame.file_name).name}:{frame.line_num})"
+    return ""
+
+
+def _tiny(seed: int) -> TrainSettings:
+    return TrainSettings(
+        n_envs=4,
+        n_steps=4,
+        batch_size=8,
+        n_epochs=1,
+        total_timesteps=16,
+        seed=seed,
+        network=NetworkSpec((4,), (4,)),
+    )

@@ -1,0 +1,85 @@
+"""What is read off traced programs: keys used twice, arithmetic that a device rounds its own way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jax_port.envs import env_phase1_jax as env
+from jax_port.ppo import rollout
+from jax_port.ppo.fast import gpu_rollout
+from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
+from parity.suites.traced import casts_and_back, check_key_reuse, check_rounding, divisions
+
+
+def test_keys_are_used_once_and_one_used_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_key_reuse(0).passed
+    plain = env.batch_step
+
+    def twice(key: jax.Array, *rest: Any) -> Any:
+        jax.random.bits(key)
+        return plain(key, *rest)
+
+    monkeypatch.setattr(env, "batch_step", twice)
+    result = check_key_reuse(0)
+    assert not result.passed
+    assert result.error.startswith("batch_step: ")
+    assert "init_agent and update: " in result.error
+
+
+def test_every_program_rounds_once() -> None:
+    result = check_rounding(0)
+    assert result.passed, result.error
+
+
+def test_a_float32_quotient_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plain(a: jax.Array, b: jax.Array) -> jax.Array:
+        return a.astype(jnp.float32) / b.astype(jnp.float32)
+
+    monkeypatch.setattr(env, "quotient", plain)
+    result = check_rounding(0)
+    assert result.error.startswith("step, phase 1: a float32 division, which a GPU rounds its own way")
+    assert "plain, test_traced.py:" in result.error
+    assert "step, phase 2: " in result.error
+
+
+@pytest.mark.parametrize(("module", "form"), [(rollout, "cpu"), (gpu_rollout, "gpu")])
+def test_a_mean_whose_low_half_a_compiler_may_drop_is_named(
+    monkeypatch: pytest.MonkeyPatch, module: Any, form: str
+) -> None:
+    def halves(moments: RunningMoments) -> Scale:
+        with jax.enable_x64(True):
+            high = moments.mean.astype(jnp.float32)
+            low = (moments.mean - high.astype(jnp.float64)).astype(jnp.float32)
+            return Scale(high, low, scale_of(moments).inv_std)
+
+    monkeypatch.setattr(module, "scale_of", halves)
+    result = check_rounding(0)
+    assert not result.passed
+    assert (
+        f"update ({form}): a cast to float32 and back, which a compiler may leave out" in result.error
+    )
+    assert "halves, test_traced.py:" in result.error
+
+
+def test_casts_are_followed_through_what_hands_numbers_on() -> None:
+    def program(x: jax.Array, round_it: bool) -> jax.Array:
+        wide = x.astype(jnp.float64) / 3
+        if round_it:
+            wide = jax.lax.reduce_precision(wide, exponent_bits=8, mantissa_bits=23)
+        narrow = wide.astype(jnp.float32).reshape(2, 1).T
+        return narrow.astype(jnp.float64) * 2
+
+    with jax.enable_x64(True):
+        x = jnp.ones(2, jnp.float32)
+        assert len(list(casts_and_back(jax.make_jaxpr(lambda x: program(x, False))(x)))) == 1
+        assert not list(casts_and_back(jax.make_jaxpr(lambda x: program(x, True))(x)))
+        inside = jax.make_jaxpr(
+            lambda x: jax.lax.scan(lambda c, y: (c, program(y, False)), 0, x[None])
+        )(x)
+        assert len(list(casts_and_back(inside))) == 1
+        assert not list(divisions(inside))
+        assert len(list(divisions(jax.make_jaxpr(lambda x: x / 3)(x)))) == 1
