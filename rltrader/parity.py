@@ -42,7 +42,7 @@ def parity() -> None:
 @click.option("--days", default=6, show_default=True, help="Synthetic days per symbol.")
 @click.option("--symbols", help="Synthetic symbols, comma-separated; all eight by default.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--workers", default=2, show_default=True, help="Processes that drive the reference.")
+@click.option("--workers", default=2, show_default=True, help="Processes that carry out its parts.")
 @click.option(
     "--export-chain",
     is_flag=True,
@@ -101,8 +101,8 @@ CHAIN_HIDDEN, CHAIN_EPISODES = (64, 64), 10
 """Size of the policies that ``--export-chain`` trains, and episodes it replays of each."""
 
 
-WORKER_BYTES, CASE_BYTES, EPISODE_BYTES = 200 << 20, 1000, 50_000
-"""Least memory of a process that drives the reference, of a generated transition (its observation on
+WORKER_BYTES, CASE_BYTES, EPISODE_BYTES = 600 << 20, 1000, 50_000
+"""Least memory of a process that carries out parts, of a generated transition (its observation on
 both sides, float32), and of a replayed episode (a short one's)."""
 
 

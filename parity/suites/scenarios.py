@@ -54,7 +54,7 @@ class Request:
         days: synthetic days per symbol.
         seed: of everything that is drawn.
         symbols: which synthetic symbols.
-        workers: processes that drive the reference; 0 drives it in this one.
+        workers: processes that carry out its parts; 0 carries them out in this one.
         configurations: also compare on drawn configurations.
         learner: also compare the learners. Without them too little is seen for a verdict of "same".
     """

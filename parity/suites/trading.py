@@ -10,12 +10,15 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
+
+import jax
 
 from foundation.signals import end_with_parent
 from jax_port.data.data_loader import PreparedMarket, prepare
@@ -232,8 +235,11 @@ _JUDGES: list[Judge] = []
 """Of a worker process: one."""
 
 
-def _start_worker(request: Request, contracts: Sequence[Contract]) -> None:
+def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str = "") -> None:
     end_with_parent()
+    if compiled and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", compiled)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     for contract in contracts:  # a fresh process knows the built-in ones alone
         register_contract(contract, overwrite=True)
     _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
@@ -254,17 +260,23 @@ def _carry_out(
         return
     # Several processes share an accelerator, so none may take most of its memory at once.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    with TemporaryDirectory() as compiled:  # what one process compiled, another need not
+        pool = ProcessPoolExecutor(
+            request.workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(request, added_contracts(), compiled),
+        )
+        yield from _of_pool(pool, parts)
+
+
+def _of_pool(
+    pool: ProcessPoolExecutor, parts: Sequence[Part]
+) -> Generator[tuple[Part, Outcome], None, None]:
+    """Yield every part with what came of it in a pool's processes, none of which outlives this."""
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        request.workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(request, added_contracts()),
-    )
     try:
-        waiting: dict[Future[Outcome], Part] = {
-            pool.submit(_carry_out_in_worker, part): part for part in parts
-        }
+        waiting = {pool.submit(_carry_out_in_worker, part): part for part in parts}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
     except BrokenProcessPool:
