@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from markets.bars import Bars
+from markets.bars import COLUMNS, Bars
 from markets.file_facts import FileFacts
+from markets.quality.contents.arrays import Contents
+from markets.quality.contents.problems import content_problems
 from markets.quality.facts import Rows
-from markets.quality.findings import Finding, problems, scale_problems, symbol_problems
+from markets.quality.finding import Finding
+from markets.quality.findings import problems, scale_problems
 from markets.quality.measurements import BAD_PRINT
-from markets.quality.time_zone import clock_faults
 
 
 def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
@@ -47,18 +49,16 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
 
 def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:
     """Yield the problems of valid bars: another contract, prices at a wrong scale, a wrong clock."""
-    volume = bars.frame["volume"].to_numpy()
     # Columns one by one: side by side they would be copied, which takes as long as all the rest.
-    if _leaps(*(bars.frame[name].to_numpy() for name in ("high", "low", "close"))):
+    columns = {name: bars.frame[name].to_numpy() for name in COLUMNS}
+    if _leaps(*(columns[name] for name in ("high", "low", "close"))):
         frame = bars.frame.copy()
         frame.attrs["file"] = facts
         yield from problems(Rows(frame, bars.contract, bars.source))
         return
-    yield from symbol_problems(facts, bars.contract)
-    yield from scale_problems(bars.frame["close"].to_numpy(), bars.contract)
-    if bars.bar_seconds == 60:
-        for fault in clock_faults(bars.timestamps_ns, facts, volume):
-            yield Finding(fault.kind, fault.bars, fault.message, fault.mend)
+    yield from scale_problems(columns["close"], bars.contract)
+    contents = Contents(bars.timestamps_ns, **columns, contract=bars.contract, file=facts)
+    yield from content_problems(contents, judge_clock=bars.bar_seconds == 60)
 
 
 def _leaps(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from markets.quality.contents import Contents, Floats
+from markets.quality.contents.arrays import Contents, Floats
 from markets.quality.finding import Finding, plural
 from markets.spacing import MINUTE
 
@@ -86,7 +86,11 @@ def _volume(runs: list[Contents], total: int) -> Iterator[Finding]:
     for run in runs:
         near = _neighbours(run)
         step = (run.volume[1:] - run.volume[:-1])[near]
-        pairs, rises, falls = pairs + len(step), rises + int((step > 0).sum()), falls + int((step < 0).sum())
+        pairs, rises, falls = (
+            pairs + len(step),
+            rises + int((step > 0).sum()),
+            falls + int((step < 0).sum()),
+        )
         sizes.append(run.volume)
         steps.append(np.abs(step))
     if pairs < FEWEST:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from markets.contracts import contract_of
-from markets.quality.contents import Contents, Floats, Ints
+from markets.quality.contents.arrays import Contents, Floats, Ints
 from markets.quality.finding import Finding, plural
 from markets.quality.measurements import trading_days
 from markets.quality.sessions import BREAK_MINUTES

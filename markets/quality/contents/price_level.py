@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from markets.contracts import Contract
-from markets.quality.contents import Contents
+from markets.quality.contents.arrays import Contents
 from markets.quality.finding import Finding
 
 FIRST_YEAR = 2003
