@@ -137,8 +137,8 @@ def _length_problems(rows: Rows) -> Iterator[Finding]:
 def _contents(rows: Rows) -> Contents:
     """Return the rows that can be bars, in order of time."""
     order = rows.order
-    columns = (*rows.prices[order].T, rows.volume[order])
-    return Contents(rows.ns[order], *columns, rows.contract, rows.file)
+    o, high, low, close = rows.prices[order].T
+    return Contents(rows.ns[order], o, high, low, close, rows.volume[order], rows.contract, rows.file)
 
 
 def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:

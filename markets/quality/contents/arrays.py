@@ -7,7 +7,7 @@ over the file: a million rows are judged by a tenth of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,5 +56,5 @@ class Contents:
 
     def part(self, rows: slice | NDArray[np.bool_]) -> Contents:
         """Return some of the bars."""
-        arrays = (self.ns, self.open, self.high, self.low, self.close, self.volume)
-        return Contents(*(values[rows] for values in arrays), self.contract, self.file)
+        names = ("ns", "open", "high", "low", "close", "volume")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})

@@ -1,8 +1,8 @@
 """Several expiries of a contract in one file: mixed row by row, or one after the other at a roll.
 
-Two expiries are a fraction of a percent apart. Mixed, the price jumps there and back within sessions, and
-each jump takes back the one before; at a roll it jumps once, between two sessions of the weeks in which
-index futures roll, further than it moves between its other sessions.
+Two expiries are a fraction of a percent apart. Mixed, the price jumps there and back within sessions,
+and each jump takes back the one before; at a roll it jumps once, between two sessions of the weeks in
+which index futures roll, further than it moves between its other sessions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BEFORE, AFTER = 12, 3
 
 
 def mixed_expiries(bars: Contents) -> Iterator[Finding]:
-    """Yield that rows of two contracts are mixed, as symbols say or jumps to and fro within sessions."""
+    """Yield that rows of two contracts are mixed, as symbols say or jumps to and fro."""
     own = [text for text in bars.file.contracts if contract_of(text) == bars.contract.symbol]
     if len(own) > 1 and bars.file.turns >= len(bars.file.contracts):
         yield Finding(
@@ -67,8 +67,8 @@ def mixed_expiries(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "two_contracts",
             len(at),
-            f"within sessions the price jumps by about {float(np.median(np.abs(jumps))):.4g} points and "
-            f"back, {len(at):,} times, as where rows of two contracts (expiries) are mixed",
+            f"within sessions the price jumps by about {float(np.median(np.abs(jumps))):.4g} points "
+            f"and back, {len(at):,} times, as where rows of two contracts (expiries) are mixed",
             "keep the rows of one contract",
         )
 
@@ -93,7 +93,7 @@ def roll_warnings(bars: Contents) -> Iterator[Finding]:
 
 
 def _known_rolls(bars: Contents) -> Iterator[Finding]:
-    """Yield the rolls that the file's own symbols or instrument ids show, where the price jumps at them."""
+    """Yield the rolls that the file's symbols or instrument ids show, where the price jumps there."""
     after = np.searchsorted(bars.ns, np.array(bars.file.turn_ns, np.int64))
     after = after[(after > 0) & (after < len(bars))]
     moves = np.log(bars.open[after] / bars.close[after - 1])

@@ -15,7 +15,7 @@ from markets.quality.finding import Finding
 from markets.quality.sessions import while_closed
 
 FILLED_LIMIT = 0.03
-"""Share of a file's bars that are flat, without volume and in closed hours, from which it is refused."""
+"""Share of the bars that are flat, without volume and in closed hours, from which it is refused."""
 MOSTLY = 0.9
 """Share of the bars in closed hours that must be so, for the clock to be right."""
 
@@ -36,7 +36,7 @@ def filled_hours(bars: Contents, flat: NDArray[np.bool_]) -> Iterator[Finding]:
         yield Finding(
             "filled_hours",
             both,
-            f"{both:,} bars in the daily halt or the weekend have no volume and one price, so hours when "
-            "the exchange is closed were filled",
+            f"{both:,} bars in the daily halt or the weekend have no volume and one price, so hours "
+            "when the exchange is closed were filled",
             "remove the rows without volume",
         )

@@ -1,8 +1,8 @@
 """Columns that do not hold what their names say, told by what bars and volume always look like.
 
-A bar opens about where the one before closed; its prices differ; volume goes up and down. Where open and
-close are swapped, where only closes were kept, and where volume is a running total or open interest, this
-fails on nearly every bar, so a file is judged by runs of rows spread over it.
+A bar opens about where the one before closed; its prices differ; volume goes up and down. Where open
+and close are swapped, where only closes were kept, where volume is a running total or open interest,
+this fails on nearly every bar, so a file is judged by runs of rows spread over it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CLOSER = 0.5
 FLAT = 0.9
 """Share of the traded bars whose four prices are equal, from which only closes are there."""
 FALLS, RISES = 0.02, 0.5
-"""Largest share of bars on which a running total falls (a new session), and least on which it rises."""
+"""Largest share of bars on which a running total falls (a new session), least on which it rises."""
 LEAST_INTEREST, STILL = 5000.0, 0.005
-"""Contracts from which volume may be open interest, and the relative step that it usually stays below."""
+"""Contracts from which volume may be open interest, and the relative step that is usual then."""
 
 
 def column_problems(bars: Contents) -> Iterator[Finding]:
@@ -99,8 +99,8 @@ def _volume(runs: list[Contents], total: int) -> Iterator[Finding]:
         yield Finding(
             "volume_is_a_total",
             total,
-            f"volume grows from bar to bar and falls on {plural(falls, 'bar')} of {pairs:,} only, so it "
-            "is a running total of the session",
+            f"volume grows from bar to bar and falls on only {plural(falls, 'bar')} of {pairs:,}, so "
+            "it is a running total of the session",
             "give each minute's own volume: the difference to the bar before, anew each session",
         )
         return
@@ -109,7 +109,7 @@ def _volume(runs: list[Contents], total: int) -> Iterator[Finding]:
         yield Finding(
             "volume_is_open_interest",
             total,
-            f"volume is about {usual:,.0f} on every bar and hardly changes from one to the next, as open "
-            "interest does and trading never",
+            f"volume is about {usual:,.0f} on every bar and hardly changes from one to the next, as "
+            "open interest does and traded volume never",
             "put the contracts traded in each minute into the column volume",
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from markets.contracts import Contract
-from markets.quality.contents.arrays import Contents
+from markets.quality.contents.arrays import Contents, Floats, Ints
 from markets.quality.finding import Finding
 
 FIRST_YEAR = 2003
@@ -30,7 +30,7 @@ LEVELS = {
 YEARS_ON = 3
 """Years after the table's last for which that one's level still serves."""
 AWAY, NEAR = 1.7, 1.4
-"""Factors: prices this far from their own contract's level and this near to another's are the other's."""
+"""Factors: prices this far from their contract's level and this near to another's are the other's."""
 NEVER = 3.0
 """Factor beyond all levels of the table at which prices are no price of the contract."""
 LOOKED_AT = 4096
@@ -46,33 +46,41 @@ def level_problems(bars: Contents) -> Iterator[Finding]:
     step = max(len(bars) // LOOKED_AT, 1)
     closes, years = bars.close[::step], 1970 + bars.ns[::step] // YEAR_NS
     usual = float(np.median(closes))
-    if not min(LEVELS[own]) / NEVER < usual < max(LEVELS[own]) * NEVER:
-        yield Finding(
-            "price_level",
-            len(bars),
-            f"closes are about {usual:,.6g}, where {own} never traded, as those of a spread or of another "
-            "instrument are",
-            "give outright prices of the contract in points, or pass the right --symbol",
-        )
-        return
-    judged = (years >= FIRST_YEAR) & (years < FIRST_YEAR + len(LEVELS[own]) + YEARS_ON)
-    if not judged.any():
-        return
-    closes, years = closes[judged], years[judged]
-    at = np.minimum(years - FIRST_YEAR, len(LEVELS[own]) - 1)
-    factors = {name: np.asarray(levels, float)[at] / closes for name, levels in LEVELS.items()}
-    distance = {name: float(np.median(np.abs(np.log(factor)))) for name, factor in factors.items()}
-    others = [name for name in LEVELS if name != own and distance[name] < np.log(NEAR)]
-    if distance[own] > np.log(AWAY) and others:
-        nearest = min(others, key=lambda name: distance[name])
+    other = _other(own, closes, years)
+    if other is not None:
+        nearest, stood = other
         span = str(years[0]) if years[0] == years[-1] else f"{years[0]} to {years[-1]}"
         yield Finding(
             "other_contract",
             len(bars),
             f"closes are about {usual:,.6g} in {span}, where {nearest} traded; {own} stood near "
-            f"{float(np.median(np.asarray(LEVELS[own])[at])):,.0f}",
+            f"{stood:,.0f}",
             f"pass --symbol {_same_size(bars.contract, nearest)}",
         )
+    elif not min(LEVELS[own]) / NEVER < usual < max(LEVELS[own]) * NEVER:
+        yield Finding(
+            "price_level",
+            len(bars),
+            f"closes are about {usual:,.6g}, where {own} never traded, as those of a spread or of "
+            "another instrument are",
+            "give outright prices of the contract in points, or pass the right --symbol",
+        )
+
+
+def _other(own: str, closes: Floats, years: Ints) -> tuple[str, float] | None:
+    """Return the contract that stood where closes are, and the level of the own one, far from them."""
+    judged = (years >= FIRST_YEAR) & (years < FIRST_YEAR + len(LEVELS[own]) + YEARS_ON)
+    if not judged.any():
+        return None
+    at = np.minimum(years[judged] - FIRST_YEAR, len(LEVELS[own]) - 1)
+    distance = {
+        name: float(np.median(np.abs(np.log(np.asarray(levels, float)[at] / closes[judged]))))
+        for name, levels in LEVELS.items()
+    }
+    nearest = min(distance, key=lambda name: distance[name])
+    if distance[own] <= np.log(AWAY) or distance[nearest] >= np.log(NEAR):
+        return None
+    return nearest, float(np.median(np.asarray(LEVELS[own])[at]))
 
 
 def _same_size(contract: Contract, nearest: str) -> str:

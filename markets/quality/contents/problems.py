@@ -42,8 +42,9 @@ def _clock_problems(bars: Contents) -> Iterator[Finding]:
 def symbol_problems(file: FileFacts, contract: Contract) -> Iterator[Finding]:
     """Yield a problem where a file names another contract than the one it is read as."""
     spreads = [text for text in file.contracts if spread_in(text)]
-    if spreads or (in_name := spread_in(file.name)):
-        where, spread = ("column of symbols", spreads[0]) if spreads else ("name", in_name)
+    spread = spreads[0] if spreads else spread_in(file.name)
+    if spread:
+        where = "column of symbols" if spreads else "name"
         yield Finding(
             "spread",
             1,
