@@ -29,7 +29,7 @@ class FileFacts:
         contracts: instruments that the file's own column of symbols names, as they are written there.
         name: the file's name.
         turns: rows that name another instrument than the row before.
-        turn_ns: opens of the first such rows, UTC nanoseconds, where each instrument is one run.
+        turn_ns: opens of the first such rows, UTC nanoseconds.
     """
 
     stamps: Stamps

@@ -22,6 +22,7 @@ from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
 from markets.quality.finding import Finding, plural
 from markets.quality.time_zone import unjudged_opening
 from markets.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
+from markets.time_order import order_mend
 
 THIN_DAY = 0.10
 """A day with less than this share of the median day's volume is thin."""
@@ -97,9 +98,8 @@ def problems(rows: Rows) -> Iterator[Finding]:
         f"the price leaves its neighbours by more than {checks.BAD_PRINT:.0%}",
         "remove these rows, or adjust prices for contract rolls",
     )
-    yield from of_rows(
-        "duplicates", rows.duplicates, "a time occurs again", "keep one row a minute, of one contract"
-    )
+    again = order_mend(rows.ns, rows.prices) if rows.duplicates.any() else ""
+    yield from of_rows("duplicates", rows.duplicates, "a time occurs again", again)
     yield from of_rows(
         "out_of_order", rows.backwards, "time runs backwards", "sort the rows by timestamp"
     )

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
@@ -16,6 +17,9 @@ from markets.bars import COLUMNS
 from markets.file_facts import FileFacts, Stamps
 
 Stamped = Literal["open", "close"]
+
+MOST_TURNS = 64
+"""Rows with another instrument than the row before of which the times are kept; 16 years of rolls."""
 
 CANONICAL = ", ".join(("timestamp", *COLUMNS))
 
@@ -82,6 +86,17 @@ class RawTable:
         values = self.table.column(name).cast(pa.string()).unique().slice(0, limit).to_pylist()
         return tuple(value for value in values if value is not None)
 
+    def turns(self, name: str) -> NDArray[np.int64]:
+        """Return the rows whose cell differs from that of the row before."""
+        column = self.table.column(name)
+        if column.null_count == 0 and pc.count_distinct(column).as_py() == 1:
+            return np.zeros(0, np.int64)
+        coded = column.combine_chunks()
+        if not pa.types.is_dictionary(coded.type):
+            coded = coded.dictionary_encode("encode")
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        return np.flatnonzero(codes[1:] != codes[:-1]) + 1
+
     def _numbers_from_text(self, name: str) -> NDArray[np.float64]:
         text = pd.Series(self.text(name), dtype=object)
         values = pd.to_numeric(text, errors="coerce")
@@ -100,11 +115,29 @@ class RawTable:
 
 
 def with_facts(
-    frame: pd.DataFrame, source: str, stamps: Stamps, options: Options, contracts: Iterable[str] = ()
+    frame: pd.DataFrame,
+    source: str,
+    stamps: Stamps,
+    options: Options,
+    contracts: Iterable[str] = (),
+    turns: NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
-    """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``."""
+    """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``.
+
+    Args:
+        frame: bars on their opens.
+        source: the file's name.
+        stamps: the form of its timestamps.
+        options: what the reader was told.
+        contracts: instruments that its column of symbols names.
+        turns: rows that hold another instrument than the row before.
+    """
     zone = options.timezone if stamps == "wall" else None
-    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source)
+    turns = np.zeros(0, np.int64) if turns is None else turns
+    index = frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    first = tuple(int(ns) for ns in index[turns[:MOST_TURNS]].as_unit("ns").asi8)
+    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, len(turns), first)
     return frame
 
 

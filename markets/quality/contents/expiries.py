@@ -26,9 +26,10 @@ FEWEST_JUMPS = 10
 """Such jumps within sessions from which they are no news."""
 TAKEN_BACK, MOST_LEFT = 0.7, 0.25
 """Share of the jumps that the next one takes back, and how much of one may be left for that."""
-ROLL_SHARE, ROLL_FACTOR, KNOWN_ROLL_SHARE = 0.0015, 6.0, 0.0005
-"""Share of the price, and usual moves between sessions, from which one may be a roll's; and the share
-where the file itself says that the contract changes."""
+KNOWN_ROLL_SHARE = 0.0005
+"""Share of the price that a move takes at a roll which the file itself names."""
+ROLL_SHARES, ROLL_FACTOR = (0.003, 0.005), 6.0
+"""Share of the price over a night or a weekend, and usual moves, from which one may be a roll's."""
 AROUND = 30
 """Sessions to both sides whose moves are the usual ones."""
 LARGEST_WITHIN = 10
@@ -86,7 +87,7 @@ def roll_warnings(bars: Contents) -> Iterator[Finding]:
     rolled = [
         int(index)
         for index in np.flatnonzero(in_roll_weeks(trading_days(bars.ns[after])))
-        if abs(moves[index]) >= ROLL_SHARE and _stands_out(int(index), np.abs(moves), weekend)
+        if _stands_out(int(index), np.abs(moves), weekend)
     ]
     if rolled:
         yield _roll(bars, after[rolled], "when contracts roll")
@@ -131,11 +132,11 @@ def in_roll_weeks(days: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 def _stands_out(index: int, sizes: Floats, weekend: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
     """Return whether a session's move is far beyond those of the sessions around it."""
-    near = slice(max(index - LARGEST_WITHIN, 0), index + LARGEST_WITHIN + 1)
-    if sizes[index] < sizes[near].max():
-        return False
     wide = np.arange(max(index - AROUND, 0), min(index + AROUND + 1, len(sizes)))
     others = wide[wide != index]
     alike = others[weekend[others] == weekend[index]]
-    usual = sizes[alike if len(alike) > 1 else others]
-    return bool(sizes[index] >= ROLL_FACTOR * np.median(usual))
+    if not len(alike):
+        return False
+    largest = sizes[alike][np.abs(alike - index) <= LARGEST_WITHIN].max(initial=0.0)
+    least = max(largest, ROLL_FACTOR * np.median(sizes[alike]), ROLL_SHARES[int(weekend[index])])
+    return bool(sizes[index] >= least)

@@ -35,13 +35,15 @@ NEVER = 3.0
 """Factor beyond all levels of the table at which prices are no price of the contract."""
 LOOKED_AT = 4096
 """Closes that are looked at, spread over the file."""
+FEWEST = 100
+"""Bars from which a level is judged; an episode needs five times as many."""
 YEAR_NS = 31_556_952 * 1_000_000_000
 
 
 def level_problems(bars: Contents) -> Iterator[Finding]:
     """Yield that prices are another contract's, or those of no such contract at all."""
     own = bars.contract.full_size or bars.contract.symbol
-    if own not in LEVELS or not len(bars):
+    if own not in LEVELS or len(bars) < FEWEST:
         return
     step = max(len(bars) // LOOKED_AT, 1)
     closes, years = bars.close[::step], 1970 + bars.ns[::step] // YEAR_NS
