@@ -30,10 +30,13 @@ def same_time_mend(one: NDArray[np.float64], other: NDArray[np.float64]) -> str:
     same = (one == other).all(axis=1)
     if same.all():
         return "the same row occurs again; keep one row a minute: drop the others"
-    apart = np.abs(other[:, 3] - one[:, 3])[~same]
-    usual = float(np.nanmedian(apart))
-    spread = float(np.nanmedian(np.abs(apart - usual)))
-    if usual > FAR_APART * float(np.nanmedian(one[:, 1] - one[:, 2])) and spread < ALIKE * usual:
+    whole = ~same & np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
+    if not whole.any():
+        return "rows of the same time differ; keep one row a minute"
+    apart = np.abs(other[whole, 3] - one[whole, 3])
+    usual = float(np.median(apart))
+    spread = float(np.median(np.abs(apart - usual)))
+    if usual > FAR_APART * float(np.median((one[:, 1] - one[:, 2])[whole])) and spread < ALIKE * usual:
         return (
             f"rows of the same time are about {usual:.6g} points apart, as those of two contracts "
             "(expiries) are; keep the rows of one contract"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,10 @@ Stamped = Literal["open", "close"]
 
 MOST_TURNS = 64
 """Rows with another instrument than the row before of which the times are kept; 16 years of rolls."""
+
+_THIRTY_SECONDS = re.compile(r"([5-9]\d|1\d\d)['’^-]([0-2]\d|3[01])([0257+])?")
+"""A price such as 110'16, 110-165 or 110-16+: whole points, 32nds, and eighths of a 32nd."""
+_EIGHTHS = {"": 0.0, "+": 0.5, "0": 0.0, "2": 0.25, "5": 0.5, "7": 0.75}
 
 CANONICAL = ", ".join(("timestamp", *COLUMNS))
 
@@ -103,6 +108,11 @@ class RawTable:
         bad = (values.isna() & text.notna()).to_numpy()
         if bad.any():
             row = int(np.argmax(bad))
+            if parts := _THIRTY_SECONDS.fullmatch(str(text[row]).strip()):
+                raise InputError(
+                    f"{self.source}, {self.where(row)}: {name} is {parts[0]!r}, in 32nds of a point, "
+                    f"as bonds and notes are quoted; write decimals ({_as_decimal(parts):.10g})"
+                )
             raise InputError(
                 f"{self.source}, {self.where(row)}: {name} is {str(text[row])[:40]!r}, which is not a "
                 "number; write numbers with a point and no thousands separators"
@@ -112,6 +122,11 @@ class RawTable:
     def frame(self, index: pd.DatetimeIndex, names: Iterable[str]) -> pd.DataFrame:
         """Return the named columns as float64 on an index."""
         return pd.DataFrame({name: self.numbers(name) for name in names}, index=index)
+
+
+def _as_decimal(parts: re.Match[str]) -> float:
+    """Return a price in 32nds in points."""
+    return int(parts[1]) + (int(parts[2]) + _EIGHTHS.get(parts[3] or "", 0.0)) / 32
 
 
 def with_facts(

@@ -76,9 +76,9 @@ def test_a_year_of_rolls_is_counted_and_a_calm_year_is_none(tmp_path: Path) -> N
 
 
 def test_the_weeks_of_the_third_fridays() -> None:
-    expected = [("2025-03-09", True), ("2025-03-08", False), ("2025-03-24", True), ("2025-03-25", False),
-                ("2025-09-19", True), ("2025-08-31", False), ("2025-04-18", False), ("2024-03-03", True),
-                ("2024-12-20", True)]  # fmt: skip
+    expected = [("2025-03-09", True), ("2025-03-08", False), ("2025-03-24", True),
+                ("2025-03-25", False), ("2025-09-19", True), ("2025-08-31", False),
+                ("2025-04-18", False), ("2024-03-03", True), ("2024-12-20", True)]  # fmt: skip
     days = np.array([day for day, _ in expected], "datetime64[D]").astype(np.int64)
     assert in_roll_weeks(days).tolist() == [inside for _, inside in expected]
 
