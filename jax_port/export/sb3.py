@@ -28,7 +28,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.files import file_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
-from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch
+from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
 from jax_port.export.sb3_archive import (
     Archive,
     Normalizer,
@@ -38,7 +38,6 @@ from jax_port.export.sb3_archive import (
 )
 from jax_port.export.sb3_description import network_of, original_policy
 from jax_port.export.sb3_rates import scheduled
-from jax_port.export.sb3_shared import unshared
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, make_network
 from jax_port.ppo.running_statistics import CLIP, EPSILON

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
-from jax_port.export.layers import sb3_spec
+from jax_port.export.layers import MLPS, SHARED, sb3_spec
 from jax_port.export.sb3_archive import Archive, path_of
-from jax_port.export.sb3_shared import SHARED, SharedExtractor
 from jax_port.ppo.settings import NetworkSpec
 from markets import InputError
 
@@ -174,3 +174,40 @@ def original_policy(archive: Archive, spec: NetworkSpec) -> torch.nn.Module:
         ) from None
     policy.set_training_mode(False)
     return policy
+
+
+class SharedExtractor(nn.Module):
+    """What SB3 1.x had in the place of its ``mlp_extractor``, with the same names of weights.
+
+    Args:
+        state: the zip's tensors, which give the sizes.
+        activation: class of the activation.
+    """
+
+    def __init__(self, state: Mapping[str, torch.Tensor], activation: type[nn.Module]) -> None:
+        super().__init__()
+        for part in ("shared", *MLPS):
+            layers: list[nn.Module] = []
+            while (weight := state.get(f"mlp_extractor.{part}_net.{len(layers)}.weight")) is not None:
+                layers += [nn.Linear(int(weight.shape[1]), int(weight.shape[0])), activation()]
+            setattr(self, f"{part}_net", nn.Sequential(*layers))
+
+    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what the policy's head sees of features (B, D)."""
+        return self._through("policy_net", features)
+
+    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what the value's head sees of features (B, D)."""
+        return self._through("value_net", features)
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both."""
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def _through(self, part: str, features: torch.Tensor) -> torch.Tensor:
+        for module in (
+            *self.get_submodule("shared_net").children(),
+            *self.get_submodule(part).children(),
+        ):
+            features = module(features)
+        return features
