@@ -29,6 +29,9 @@ OTHER_TIME_NAMES = (
     "t",
 )
 """Names under which other vendors write a bar's open."""
+CLOCK_NAMES = ("time", "trade_time")
+DAY_NAMES = ("date", "timestamp", "day", "dtyyyymmdd", "date_ymd", "trade_date", "date/time")
+"""Names of a column of times of day, and of a column of dates beside it."""
 SYMBOL_NAMES = ("symbol", "ticker", "instrument", "contract")
 SYNONYMS = {
     "period volume": "volume",
@@ -116,10 +119,11 @@ def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, bool]:
     for name in UTC_NAMES:
         if name in names:
             return name, None, True
-    if "time" in names:
-        day = next((name for name in ("date", "timestamp", "day") if name in names), None)
+    clock = next((name for name in CLOCK_NAMES if name in names), None)
+    if clock is not None:
+        day = next((name for name in DAY_NAMES if name in names), None)
         if day is not None:
-            return day, "time", False
+            return day, clock, False
     for name in (*TIME_NAMES, *OTHER_TIME_NAMES):
         if name in names:
             return name, None, False

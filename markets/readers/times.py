@@ -27,6 +27,7 @@ _OFTEN = 0.1
 """Share of rows with the time of the row before, from which each time is there twice."""
 _ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
 _ZONE_NAME = re.compile(r" ([A-Z][A-Za-z_]+/[A-Za-z_]+)$")
+_DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{2,4}\b")
 _HALF_DAY = re.compile(r"\d\s*[AaPp]\.?[Mm]\.?$")
 _OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
@@ -147,8 +148,14 @@ def _from_text(
                 f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is of a 12-hour clock; "
                 "export times of a 24-hour clock"
             )
+        apart = (
+            "; in two columns, Date and Time, such dates are read where a day above 12 tells the month"
+            if _DAY_OR_MONTH_FIRST.match(text[row])
+            else ""
+        )
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; {_ACCEPTED}"
+            f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; "
+            f"{_ACCEPTED}{apart}"
         )
     aware = (text.str.contains(":") & text.str.contains(_OFFSET)).to_numpy()
     if aware.any() and not aware.all():

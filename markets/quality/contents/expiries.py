@@ -18,7 +18,7 @@ from markets.quality.measurements import trading_days
 from markets.quality.sessions import BREAK_MINUTES
 from markets.spacing import MINUTE
 
-JUMP_RANGES, JUMP_SHARE = 5.0, 0.0005
+JUMP_RANGES, JUMP_SHARE = 5.0, 0.001
 """Usual ranges of a bar, and share of the price, beyond which the next bar opens far away."""
 LOOKED_AT = 20_000
 """Bars, spread over the file, whose range is the usual one."""

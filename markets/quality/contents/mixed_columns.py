@@ -19,8 +19,11 @@ FEWEST = 100
 """Pairs of neighbouring bars, or bars, from which a habit is told."""
 CLOSER = 0.5
 """Closes this much nearer to the opens before them than opens to the closes before are no closes."""
-FLAT = 0.9
-"""Share of the traded bars whose four prices are equal, from which only closes are there."""
+BUSY = 10
+"""Contracts from which a bar hardly ever has one price."""
+FLAT, NEARLY_ALL = 0.9, 0.995
+"""Share of such bars whose four prices are equal, from which only closes are there; and of all bars,
+where none are busy."""
 FALLS, RISES = 0.02, 0.5
 """Largest share of bars on which a running total falls (a new session), least on which it rises."""
 LEAST_INTEREST, STILL = 5000.0, 0.005
@@ -61,19 +64,22 @@ def _swapped(runs: list[Contents], total: int) -> Iterator[Finding]:
 
 
 def _flat(runs: list[Contents], total: int) -> Iterator[Finding]:
-    """Yield that bars have one price; bars without volume are judged only where none has any."""
-    traded = any((run.volume > 0).any() for run in runs)
+    """Yield that bars have one price; those of few contracts count only where no other are there.
+
+    A contract that hardly trades has bars of one trade, and so of one price.
+    """
+    busy = sum(int((run.volume >= BUSY).sum()) for run in runs) >= FEWEST
     flat, bars = 0, 0
     for run in runs:
-        counted = run.volume > 0 if traded else np.ones(len(run), bool)
+        counted = run.volume >= BUSY if busy else np.ones(len(run), bool)
         bars += int(counted.sum())
         flat += int((counted & (run.high == run.low)).sum())
-    if bars >= FEWEST and flat >= FLAT * bars:
+    if bars >= FEWEST and flat >= (FLAT if busy else NEARLY_ALL) * bars:
         yield Finding(
             "one_price_a_bar",
             total,
-            f"open, high, low and close are the same on {flat / bars:.0%} of the bars, as where only "
-            "closes were kept",
+            f"open, high, low and close are the same on {flat / bars:.0%} of the bars"
+            f"{f' of {BUSY} contracts and more' if busy else ''}, as where only closes were kept",
             "export open, high, low and close of every minute",
         )
 

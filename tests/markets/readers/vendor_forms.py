@@ -83,6 +83,31 @@ READ: dict[str, tuple[Callable[[Bars], str], dict[str, str]]] = {
              "TimeStamp,High,Low,Open,Close,Volume,PeriodVolume\n", 1),
         {"timezone": NY, "stamped": "close"},
     ),
+    "AmiBroker": (
+        form(NY, lambda t, r: f"ES,{t:%Y-%m-%d},{t:%H:%M:%S},{ohlc(r)},{r.volume:.0f},0",
+             "Ticker,Date/Time,Time,Open,High,Low,Close,Volume,OpenInt\n"),
+        {"timezone": NY},
+    ),
+    "MetaStock": (
+        form(NY, lambda t, r: f"ES,I,{t:%Y%m%d},{t:%H%M%S},{ohlc(r)},{r.volume:.0f}",
+             "<TICKER>,<PER>,<DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"),
+        {"timezone": NY},
+    ),
+    "EODHD": (
+        form("UTC", lambda t, r: f"{t.value // 10**9},0,{t:%Y-%m-%d %H:%M:%S},{ohlc(r)},{r.volume:.0f}",
+             "Timestamp,Gmtoffset,Datetime,Open,High,Low,Close,Volume\n"),
+        {},
+    ),
+    "Alpaca": (
+        form("UTC", lambda t, r: f"ESH5,{t:%Y-%m-%dT%H:%M:%SZ},{ohlc(r)},{r.volume:.0f},5,{r.close}",
+             "symbol,timestamp,open,high,low,close,volume,trade_count,vwap\n"),
+        {},
+    ),
+    "klines, the close before the open": (
+        form("UTC", lambda t, r: f"{t.value // 10**6 + 59_999},{t.value // 10**6},{ohlc(r)},{r.volume:.0f}",
+             "close_time,open_time,open,high,low,close,volume\n"),
+        {},
+    ),
     "Interactive Brokers, ib_insync": (
         form(CHICAGO, lambda t, r: f"{t.isoformat(sep=' ')},{ohlc(r)},{r.volume},{r.close},9",
              "date,open,high,low,close,volume,average,barCount\n"),
@@ -162,6 +187,16 @@ REFUSED: dict[str, tuple[Callable[[Bars], str], str]] = {
     "AM and PM": (
         form(NY, lambda t, r: f"{t:%Y-%m-%d %I:%M %p},{ohlc(r)},9", "timestamp,open,high,low,close,volume\n"),
         r"line 2: timestamp '2025-01-13 09:30 AM' is of a 12-hour clock; export times of a 24-hour",
+    ),
+    "Bloomberg, month first": (
+        form(NY, lambda t, r: f"{t:%m/%d/%Y %H:%M},{r.open},{r.close},{r.high},{r.low},9",
+             "Date,Open,Close,High,Low,Volume\n"),
+        r"line 2: date '01/13/2025 09:30' is not understood.*in two columns, Date and Time",
+    ),
+    "LSEG": (
+        form("UTC", lambda t, r: f"ESH25,{t:%Y-%m-%dT%H:%M:%SZ},-5,Intraday 1Min,{ohlc(r)},9",
+             "#RIC,Date-Time,GMT Offset,Type,Open,High,Low,Last,Volume\n"),
+        r"no column timestamp; .*if date-time holds the times, rename it timestamp",
     ),
     "MetaTrader 5": (
         form(BROKER, lambda t, r: f"{t:%Y.%m.%d\t%H:%M:%S}\t{r.open}\t{r.high}\t{r.low}\t{r.close}\t9\t0\t5",

@@ -137,6 +137,13 @@ def test_what_columns_hold_is_told_by_itself(
     assert (right.digest, right.accepted) == (bars.digest, ())
 
 
+def test_a_contract_that_hardly_trades_has_bars_of_one_price(regular: Bars, tmp_path: Path) -> None:
+    thin = nearly_closes_alone(regular.frame).assign(volume=2.0)
+    path = save(thin.iloc[np.random.default_rng(0).random(len(thin)) < 0.3], tmp_path / "bars.csv")
+    assert read_bars(path, "ES").accepted == ()
+    assert "only closes were kept" in refusal(save(closes_alone(thin), path))
+
+
 def test_true_files_of_all_contracts_are_read_without_a_word(tmp_path: Path) -> None:
     for symbol in ("ES", "NQ", "YM", "RTY", "MES", "MNQ", "MYM", "M2K"):
         bars = synthetic_bars(symbol, days=3, seed=7, session="all")
