@@ -236,7 +236,8 @@ def _about(
         "sha256": file_digest(path),
         "norm_reward": normalizer.norm_reward,
     }
-    made = dict(note.get("made") or {})
+    stored = note.get("made")
+    made = dict(stored) if isinstance(stored, Mapping) else {}
     if note.get("weights_sha256") == weights_digest(policy):
         return {**made, "imported": imported}
     found: dict[str, Any] = {"imported": imported, "certificate": UNGATED}

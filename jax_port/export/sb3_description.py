@@ -122,7 +122,7 @@ def _require_spaces(archive: Archive) -> None:
     ):
         stored = archive.data.get(name)
         said = stored.get(":type:") if isinstance(stored, Mapping) else None
-        if said not in {f"<class '{library}.spaces.{kind}'>" for library in ("gymnasium", "gym")}:
+        if str(said) not in {f"<class '{library}.spaces.{kind}'>" for library in ("gymnasium", "gym")}:
             raise InputError(
                 f"{archive.path}: its {name} is {said or 'not said'!s:.80}, and a policy here has "
                 f"{mend}; train with a {kind.split('.')[1]} space"
