@@ -21,6 +21,7 @@ from markets.quality.facts import Rows
 from markets.quality.finding import Finding
 from markets.quality.findings import problems, scale_problems
 from markets.quality.measurements import BAD_PRINT
+from markets.quality.pieces import steps
 
 
 def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
@@ -66,5 +67,7 @@ def _leaps(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[n
     if len(close) < 2:
         return False
     most, least = 1.0 + BAD_PRINT, 1.0 - BAD_PRINT
-    inside = (high[1:] <= most * close[:-1]) & (low[1:] >= least * close[:-1])
-    return not (bool(inside.all()) and bool(high[0] <= most * low[0]))
+    return bool(high[0] > most * low[0]) or any(
+        bool((high[row] > most * close[before]).any() or (low[row] < least * close[before]).any())
+        for before, row in steps(len(close))
+    )

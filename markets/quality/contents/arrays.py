@@ -1,7 +1,7 @@
 """Valid bars as arrays, for the checks that look at what the columns hold.
 
 Each check sees the whole file or, where it asks about a habit of every row, a part of it that is spread
-over the file: a million rows are judged by a tenth of them.
+over the file: a million rows are judged by a twentieth of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from markets.file_facts import FileFacts
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-BLOCKS, BLOCK = 40, 2048
+BLOCKS, BLOCK = 24, 2048
 """Runs of rows, and rows of each, by which a long file's habits are judged."""
 
 
@@ -47,7 +47,7 @@ class Contents:
         return len(self.ns)
 
     def runs(self) -> Sequence[Contents]:
-        """Return runs of rows that stand for the file: all of a short one, 40 pieces of a long one."""
+        """Return runs of rows that stand for the file: all of a short one, 24 pieces of a long one."""
         rows = len(self)
         if rows <= 2 * BLOCKS * BLOCK:
             return [self]

@@ -15,6 +15,7 @@ from markets.contracts import contract_of
 from markets.quality.contents.arrays import Contents, Floats, Ints
 from markets.quality.finding import Finding, plural
 from markets.quality.measurements import trading_days
+from markets.quality.pieces import far_steps
 from markets.quality.sessions import BREAK_MINUTES
 from markets.spacing import MINUTE
 
@@ -52,16 +53,15 @@ def mixed_expiries(bars: Contents) -> Iterator[Finding]:
         return
     if len(bars) < FEWEST_JUMPS:
         return
-    jump = bars.open[1:] - bars.close[:-1]
     middle = bars.close[len(bars) // 2]
     sample = slice(None, None, max(len(bars) // LOOKED_AT, 1))
     usual = float(np.median(bars.high[sample] - bars.low[sample]))
     far = max(JUMP_RANGES * usual, JUMP_SHARE * float(middle))
-    at = np.flatnonzero(np.abs(jump) > far)
+    at = far_steps(bars.close, bars.open, far)
     at = at[bars.ns[at + 1] - bars.ns[at] <= BREAK_MINUTES * MINUTE]
     if len(at) < FEWEST_JUMPS:
         return
-    jumps = jump[at]
+    jumps = bars.open[at + 1] - bars.close[at]
     left = np.abs(jumps[1:] + jumps[:-1])
     back = left <= MOST_LEFT * np.maximum(np.abs(jumps[1:]), np.abs(jumps[:-1]))
     if back.mean() >= TAKEN_BACK:
@@ -79,7 +79,7 @@ def roll_warnings(bars: Contents) -> Iterator[Finding]:
     if bars.file.turn_ns:
         yield from _known_rolls(bars)
         return
-    after = np.flatnonzero(bars.ns[1:] - bars.ns[:-1] > BREAK_MINUTES * MINUTE) + 1
+    after = far_steps(bars.ns, bars.ns, BREAK_MINUTES * MINUTE) + 1
     if len(after) < 3:
         return
     moves = np.log(bars.open[after] / bars.close[after - 1])
