@@ -6,16 +6,18 @@ bars that are already valid, at a few percent of the time that reading takes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.errors import InputError
+from foundation.errors import InputError, printable
 from markets.bars import COLUMNS, Bars
 from markets.file_facts import FileFacts
 from markets.quality.contents.arrays import Contents
+from markets.quality.contents.expiries import roll_warnings
 from markets.quality.contents.problems import content_problems
 from markets.quality.facts import Rows
 from markets.quality.finding import Finding
@@ -23,9 +25,13 @@ from markets.quality.findings import problems, scale_problems
 from markets.quality.measurements import BAD_PRINT
 from markets.quality.pieces import steps
 
+LOG = logging.getLogger(__name__)
+
 
 def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
     """Return bars that are fit to train on, or that someone takes as they are.
+
+    An unadjusted roll, which refuses nothing, is told to the log, whose default is stderr.
 
     Args:
         bars: validated bars.
@@ -37,6 +43,8 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
     """
     found = list(problems_of(bars, facts))
     if not found:
+        for roll in roll_warnings(_contents(bars, facts)):
+            LOG.warning("%s", printable(f"{bars.source}: {roll.message}; {roll.mend}"))
         return bars
     if accept_problems:
         return replace(bars, accepted=tuple(sorted({problem.kind for problem in found})))
@@ -51,15 +59,19 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
 def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:
     """Yield the problems of valid bars: another contract, prices at a wrong scale, a wrong clock."""
     # Columns one by one: side by side they would be copied, which takes as long as all the rest.
-    columns = {name: bars.frame[name].to_numpy() for name in COLUMNS}
-    if _leaps(*(columns[name] for name in ("high", "low", "close"))):
+    high, low, close = (bars.frame[name].to_numpy() for name in ("high", "low", "close"))
+    if _leaps(high, low, close):
         frame = bars.frame.copy()
         frame.attrs["file"] = facts
         yield from problems(Rows(frame, bars.contract, bars.source))
         return
-    yield from scale_problems(columns["close"], bars.contract)
-    contents = Contents(bars.timestamps_ns, **columns, contract=bars.contract, file=facts)
-    yield from content_problems(contents, judge_clock=bars.bar_seconds == 60)
+    yield from scale_problems(close, bars.contract)
+    yield from content_problems(_contents(bars, facts), judge_clock=bars.bar_seconds == 60)
+
+
+def _contents(bars: Bars, facts: FileFacts) -> Contents:
+    columns = {name: bars.frame[name].to_numpy() for name in COLUMNS}
+    return Contents(bars.timestamps_ns, **columns, contract=bars.contract, file=facts)
 
 
 def _leaps(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]) -> bool:

@@ -56,6 +56,18 @@ def test_a_roll_that_is_not_adjusted_is_worth_a_look(
     assert "unadjusted prices do at a roll; adjust prices for the roll, or keep one contract" in words
 
 
+def test_every_command_that_reads_bars_says_so(
+    whole: Bars, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "bars.csv"
+    whole.frame.to_csv(path)
+    assert read_bars(path, "ES").digest == whole.digest
+    assert caplog.messages == []
+    rolled(whole.frame, "2025-03-13").to_csv(path)
+    read_bars(path, "ES")
+    assert caplog.messages[0].startswith("bars.csv: on 2025-03-13, when contracts roll, the price")
+
+
 def test_the_same_bars_without_the_jump_are_read_without_a_word(whole: Bars, tmp_path: Path) -> None:
     assert "roll" not in warnings_of(whole.frame, tmp_path / "bars.csv")
     other_month = rolled(whole.frame, "2025-04-07")
