@@ -18,6 +18,7 @@ from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS, in_regular_session, new_york_minutes
 from markets.config import Session
 from markets.contracts import Contract
+from markets.time_order import order_mend
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 COLUMNS = (*PRICE_COLUMNS, "volume")
@@ -198,8 +199,10 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
         "mend the timestamps or their unit",
     )
     step = np.diff(index.asi8, prepend=0)
-    refuse(step <= 0, "time stands still or runs backwards", "sort the rows and drop duplicates")
     values = frame.to_numpy()
+    if (step <= 0).any():
+        mend = order_mend(index.asi8, values[:, :4])
+        refuse(step <= 0, "time stands still or runs backwards", mend)
     refuse(~np.isfinite(values).all(1), "a value is missing or infinite", "remove or repair the rows")
     o, h, low, c, v = values.T
     refuse(values[:, :4].min(1, initial=np.inf) <= 0, "a price is not positive", "remove the rows")

@@ -9,6 +9,12 @@ from typing import Literal
 
 from markets.contracts import contract_of
 
+_LEG = r"(?<![A-Z0-9])((?:[A-Z_]+:)?[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,4})(?![A-Z0-9])"
+_LEGS = re.compile(rf"{_LEG} ?[-/+|~:] ?{_LEG}", re.IGNORECASE)
+_NAMED_SPREAD = re.compile(
+    r"([A-Z0-9]+)[: _](?:BF|CF|DF|SP|FLY|SPREAD|CALENDAR|BUTTERFLY|CONDOR)\b.*", re.IGNORECASE
+)
+
 Stamps = Literal["wall", "offset", "epoch"]
 """Wall time without an offset, time with an offset, or numbers since 1970."""
 
@@ -22,12 +28,16 @@ class FileFacts:
         timezone: the zone that wall time was read in; None for UTC.
         contracts: instruments that the file's own column of symbols names, as they are written there.
         name: the file's name.
+        turns: rows that name another instrument than the row before.
+        turn_ns: opens of the first such rows, UTC nanoseconds.
     """
 
     stamps: Stamps
     timezone: str | None = None
     contracts: tuple[str, ...] = ()
     name: str = ""
+    turns: int = 0
+    turn_ns: tuple[int, ...] = ()
 
 
 def contracts_in_name(name: str) -> set[str]:
@@ -35,3 +45,18 @@ def contracts_in_name(name: str) -> set[str]:
     stem = PurePath(name).name
     words = re.split(r"[^A-Za-z0-9=!]+", stem)
     return {symbol for word in words if (symbol := contract_of(word)) is not None}
+
+
+def spread_in(text: str) -> str | None:
+    """Return the part of a symbol or of a file's name that stands for a spread, or None.
+
+    A spread names two deliveries, such as ``ESH5-ESM5`` or ``ESH2025/ESM2025``, or is called one.
+
+    >>> spread_in("ESH5-ESM5_1min.csv"), spread_in("ES:BF H5-M5-U5"), spread_in("ES_and_NQ.csv")
+    ('ESH5-ESM5', 'ES:BF H5-M5-U5', None)
+    """
+    found = _LEGS.search(text)
+    if found and contract_of(found[1]) and contract_of(found[2]):
+        return found[0]
+    named = _NAMED_SPREAD.fullmatch(text.strip())
+    return named[0] if named and contract_of(named[1]) else None

@@ -18,6 +18,9 @@ from markets import InputError
 
 Weights = dict[str, NDArray[np.float32]]
 
+SHARED = "mlp_extractor.shared_net."
+"""Layers of SB3 1.x that policy and value share."""
+MLPS = ("policy", "value")
 SB3_HEADS = {"action_head": "action_net", "value_head": "value_net"}
 
 
@@ -99,6 +102,27 @@ def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
         return tuple(found)
 
     return NetworkSpec(sizes("policy"), sizes("value"), activation)
+
+
+def unshared(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy's tensors with the shared layers, where there are any, in both MLPs.
+
+    Before SB3 2.0 ``net_arch=[64, dict(pi=[32], vf=[32])]`` meant one layer that both see the features
+    through, and ``[64, 64]`` two. Each MLP with a copy of them computes the same.
+    """
+    shared = {name: value for name, value in state.items() if name.startswith(SHARED)}
+    if not shared:
+        return dict(state)
+    modules = 2 * sum(name.endswith(".weight") for name in shared)  # each with its activation
+    found = {name: value for name, value in state.items() if not name.startswith("mlp_extractor.")}
+    for mlp in MLPS:
+        head = f"mlp_extractor.{mlp}_net."
+        found |= {head + name.removeprefix(SHARED): value for name, value in shared.items()}
+        for name, value in state.items():
+            if name.startswith(head):
+                number, kind = name.removeprefix(head).split(".")
+                found[f"{head}{int(number) + modules}.{kind}"] = value
+    return found
 
 
 def same_bits(one: Policy, other: Policy) -> list[str]:

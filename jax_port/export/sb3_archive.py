@@ -34,6 +34,10 @@ MOST_PICKLE = 16 << 20
 MEMBERS = ("data", "policy.pth")
 
 
+VEC_NORMALIZE = "stable_baselines3.common.vec_env.vec_normalize.VecNormalize"
+RUNNING_MEAN = "stable_baselines3.common.running_mean_std.RunningMeanStd"
+
+
 class Instance(dict[Any, Any]):
     """Stands for an object of a class that is not rebuilt: it holds a state, and does nothing.
 
@@ -156,11 +160,10 @@ class Archive:
             return value
         try:
             return read_pickle(base64.b64decode(value[":serialized:"], validate=True))
-        except (pickle.UnpicklingError, binascii.Error, TypeError, ValueError) as error:
+        except (pickle.UnpicklingError, binascii.Error, TypeError, ValueError):
             raise InputError(
-                f"{self.path}: its {name} is made by code in the file, which is not run here "
-                f"({error}); "
-                "train with MlpPolicy and classes of the libraries alone"
+                f"{self.path}: its {name} holds a class or function of one's own, or damage, and no "
+                "code of a file is run here; train with MlpPolicy and classes of the libraries alone"
             ) from None
 
 
@@ -241,15 +244,20 @@ def read_normalizer(path: Path) -> Normalizer:
         InputError: it can't be read, or normalises observations by another formula.
     """
     try:
-        stored = vars(read_pickle(path.read_bytes()))
+        found = read_pickle(path.read_bytes())
+        stored = vars(found)
+        _require_class(found, VEC_NORMALIZE, path)
         rewards = bool(stored["norm_reward"])
         if not stored["norm_obs"]:
             return Normalizer(None, rewards)
+        _require_class(stored["obs_rms"], RUNNING_MEAN, path)
         rms = vars(stored["obs_rms"])
         numbers = {name: _numbers(rms[name]) for name in ("mean", "var", "count")}
         clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
         if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
             raise ValueError("mean and var are no two rows of the same length")
+    except InputError:
+        raise
     except (
         *(pickle.UnpicklingError, OSError, KeyError, TypeError, ValueError, AttributeError),
     ) as error:
@@ -260,9 +268,19 @@ def read_normalizer(path: Path) -> Normalizer:
     if (clip, epsilon) != (CLIP, EPSILON):
         raise InputError(
             f"{path}: normalises with clip_obs {clip:g} and epsilon {epsilon:g}; policies here use "
-            f"{CLIP:g} and {EPSILON:g}, so train it with these"
+            f"{CLIP:g} and {EPSILON:g}, so go on training it behind a VecNormalize with these"
         )
     return Normalizer(numbers, rewards)
+
+
+def _require_class(value: Any, wanted: str, path: Path) -> None:
+    """Refuse a class of one's own, which may normalise by any formula."""
+    name = getattr(value, "path", None)
+    if name is not None and name != wanted:
+        raise InputError(
+            f"{path}: not a VecNormalize of SB3's own but {name:.80}, and what such a class does is "
+            f"not known here; train with {wanted.rsplit('.', 1)[1]} as SB3 has it"
+        )
 
 
 def _numbers(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

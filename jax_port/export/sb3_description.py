@@ -12,15 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
-from jax_port.export.layers import sb3_spec
+from jax_port.export.layers import MLPS, SHARED, sb3_spec
 from jax_port.export.sb3_archive import Archive, path_of
 from jax_port.ppo.settings import NetworkSpec
 from markets import InputError
 
 POLICY_CLASS = "sb3_contrib.common.maskable.policies.MaskableActorCriticPolicy"
 OTHER_ALGORITHMS = {
-    "stable_baselines3.common.policies.ActorCriticPolicy": "PPO or A2C, which knows no action masks",
+    "stable_baselines3.common.policies.ActorCriticPolicy": (
+        "PPO, A2C or TRPO, which knows no action masks"
+    ),
     "stable_baselines3.common.policies.MultiInputActorCriticPolicy": "PPO or A2C on several inputs",
     "stable_baselines3.common.policies.ActorCriticCnnPolicy": "PPO or A2C on images",
     "stable_baselines3.dqn.policies.DQNPolicy": "DQN",
@@ -60,6 +63,7 @@ def network_of(archive: Archive) -> NetworkSpec:
         known.
     """
     _require_policy_class(archive)
+    _require_spaces(archive)
     kwargs = _policy_kwargs(archive)
     unknown = sorted(set(kwargs) - WITHOUT_EFFECT)
     if unknown:
@@ -84,12 +88,12 @@ def network_of(archive: Archive) -> NetworkSpec:
             f"{archive.path}: its activation {path or activation!s:.80} is not one of "
             f"{', '.join(name.rsplit('.', 1)[1] for name in ACTIVATIONS)}; train with one of these"
         )
-    if "mlp_extractor.policy_net.0.weight" not in archive.state:
-        raise InputError(
-            f"{archive.path}: its policy has no hidden layer, and a policy here has at least one; "
-            f"train "
-            "with a net_arch such as dict(pi=[64, 64], vf=[64, 64])"
-        )
+    for mlp, whose in (("policy", "policy"), ("value", "value network")):
+        if f"mlp_extractor.{mlp}_net.0.weight" not in archive.state:
+            raise InputError(
+                f"{archive.path}: its {whose} has no hidden layer, and a policy here has at least one "
+                "in both of its MLPs; train with a net_arch such as dict(pi=[64, 64], vf=[64, 64])"
+            )
     return sb3_spec(archive.state, ACTIVATIONS[path])
 
 
@@ -108,6 +112,21 @@ def _require_policy_class(archive: Archive) -> None:
         f"such a "
         "class decides is not known here, so train with MlpPolicy"
     )
+
+
+def _require_spaces(archive: Archive) -> None:
+    """Refuse actions that are no choice of one among N, and observations that are no row of numbers."""
+    for name, kind, mend in (
+        ("action_space", "discrete.Discrete", "a choice of one action among N"),
+        ("observation_space", "box.Box", "a row of numbers"),
+    ):
+        stored = archive.data.get(name)
+        said = stored.get(":type:") if isinstance(stored, Mapping) else None
+        if str(said) not in {f"<class '{library}.spaces.{kind}'>" for library in ("gymnasium", "gym")}:
+            raise InputError(
+                f"{archive.path}: its {name} is {said or 'not said'!s:.80}, and a policy here has "
+                f"{mend}; train with a {kind.split('.')[1]} space"
+            )
 
 
 def _policy_kwargs(archive: Archive) -> Mapping[str, Any]:
@@ -131,7 +150,9 @@ def original_policy(archive: Archive, spec: NetworkSpec) -> torch.nn.Module:
     from gymnasium import spaces
     from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 
-    size = int(archive.state["mlp_extractor.policy_net.0.weight"].shape[1])
+    shared = f"{SHARED}0.weight" in archive.state
+    first = f"{SHARED}0.weight" if shared else "mlp_extractor.policy_net.0.weight"
+    size = int(archive.state[first].shape[1])
     actions = int(archive.state["action_net.weight"].shape[0])
     activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[spec.activation]
     policy = MaskableActorCriticPolicy(
@@ -141,6 +162,8 @@ def original_policy(archive: Archive, spec: NetworkSpec) -> torch.nn.Module:
         net_arch={"pi": list(spec.pi), "vf": list(spec.vf)},
         activation_fn=activation,
     )
+    if shared:
+        policy.add_module("mlp_extractor", SharedExtractor(archive.state, activation))
     try:
         policy.load_state_dict(dict(archive.state), strict=True)
     except (RuntimeError, KeyError) as error:
@@ -151,3 +174,40 @@ def original_policy(archive: Archive, spec: NetworkSpec) -> torch.nn.Module:
         ) from None
     policy.set_training_mode(False)
     return policy
+
+
+class SharedExtractor(nn.Module):
+    """What SB3 1.x had in the place of its ``mlp_extractor``, with the same names of weights.
+
+    Args:
+        state: the zip's tensors, which give the sizes.
+        activation: class of the activation.
+    """
+
+    def __init__(self, state: Mapping[str, torch.Tensor], activation: type[nn.Module]) -> None:
+        super().__init__()
+        for part in ("shared", *MLPS):
+            layers: list[nn.Module] = []
+            while (weight := state.get(f"mlp_extractor.{part}_net.{len(layers)}.weight")) is not None:
+                layers += [nn.Linear(int(weight.shape[1]), int(weight.shape[0])), activation()]
+            setattr(self, f"{part}_net", nn.Sequential(*layers))
+
+    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what the policy's head sees of features (B, D)."""
+        return self._through("policy_net", features)
+
+    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what the value's head sees of features (B, D)."""
+        return self._through("value_net", features)
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both."""
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def _through(self, part: str, features: torch.Tensor) -> torch.Tensor:
+        for module in (
+            *self.get_submodule("shared_net").children(),
+            *self.get_submodule(part).children(),
+        ):
+            features = module(features)
+        return features

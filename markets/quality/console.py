@@ -10,7 +10,8 @@ from rich.text import Text
 from foundation.errors import printable
 from markets.contracts import Contract
 from markets.quality.facts import FULL_DAY_BARS, HALF_DAY_BARS
-from markets.quality.inspection import Finding, QualityReport
+from markets.quality.finding import Finding
+from markets.quality.inspection import QualityReport
 from markets.quality.time_zone import CLOSED_LIMIT
 
 BAR_WIDTH = 30

@@ -6,23 +6,32 @@ bars that are already valid, at a few percent of the time that reading takes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.errors import InputError
-from markets.bars import Bars
+from foundation.errors import InputError, printable
+from markets.bars import COLUMNS, Bars
 from markets.file_facts import FileFacts
+from markets.quality.contents.arrays import Contents
+from markets.quality.contents.expiries import roll_warnings
+from markets.quality.contents.problems import content_problems
 from markets.quality.facts import Rows
-from markets.quality.findings import Finding, problems, scale_problems, symbol_problems
+from markets.quality.finding import Finding
+from markets.quality.findings import problems, scale_problems
 from markets.quality.measurements import BAD_PRINT
-from markets.quality.time_zone import clock_faults
+from markets.quality.pieces import steps
+
+LOG = logging.getLogger(__name__)
 
 
 def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
     """Return bars that are fit to train on, or that someone takes as they are.
+
+    An unadjusted roll, which refuses nothing, is told to the log, whose default is stderr.
 
     Args:
         bars: validated bars.
@@ -34,6 +43,8 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
     """
     found = list(problems_of(bars, facts))
     if not found:
+        for roll in roll_warnings(_contents(bars, facts)):
+            LOG.warning("%s", printable(f"{bars.source}: {roll.message}; {roll.mend}"))
         return bars
     if accept_problems:
         return replace(bars, accepted=tuple(sorted({problem.kind for problem in found})))
@@ -47,18 +58,20 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
 
 def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:
     """Yield the problems of valid bars: another contract, prices at a wrong scale, a wrong clock."""
-    volume = bars.frame["volume"].to_numpy()
     # Columns one by one: side by side they would be copied, which takes as long as all the rest.
-    if _leaps(*(bars.frame[name].to_numpy() for name in ("high", "low", "close"))):
+    high, low, close = (bars.frame[name].to_numpy() for name in ("high", "low", "close"))
+    if _leaps(high, low, close):
         frame = bars.frame.copy()
         frame.attrs["file"] = facts
         yield from problems(Rows(frame, bars.contract, bars.source))
         return
-    yield from symbol_problems(facts, bars.contract)
-    yield from scale_problems(bars.frame["close"].to_numpy(), bars.contract)
-    if bars.bar_seconds == 60:
-        for fault in clock_faults(bars.timestamps_ns, facts, volume):
-            yield Finding(fault.kind, fault.bars, fault.message, fault.mend)
+    yield from scale_problems(close, bars.contract)
+    yield from content_problems(_contents(bars, facts), judge_clock=bars.bar_seconds == 60)
+
+
+def _contents(bars: Bars, facts: FileFacts) -> Contents:
+    columns = {name: bars.frame[name].to_numpy() for name in COLUMNS}
+    return Contents(bars.timestamps_ns, **columns, contract=bars.contract, file=facts)
 
 
 def _leaps(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64]) -> bool:
@@ -66,5 +79,7 @@ def _leaps(high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[n
     if len(close) < 2:
         return False
     most, least = 1.0 + BAD_PRINT, 1.0 - BAD_PRINT
-    inside = (high[1:] <= most * close[:-1]) & (low[1:] >= least * close[:-1])
-    return not (bool(inside.all()) and bool(high[0] <= most * low[0]))
+    return bool(high[0] > most * low[0]) or any(
+        bool((high[row] > most * close[before]).any() or (low[row] < least * close[before]).any())
+        for before, row in steps(len(close))
+    )

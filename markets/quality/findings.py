@@ -6,40 +6,26 @@ A *problem* would poison training; a *warning* is worth a look. Each is describe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from markets.bars import OFF_GRID_LIMIT
 from markets.config import EnvConfig
-from markets.contracts import Contract, contract_of
-from markets.file_facts import FileFacts, contracts_in_name
+from markets.contracts import Contract
 from markets.quality import measurements as checks
 from markets.quality.clock_fault import clock
+from markets.quality.contents.arrays import Contents
+from markets.quality.contents.expiries import roll_warnings
+from markets.quality.contents.problems import content_problems
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
-from markets.quality.time_zone import clock_faults, unjudged_opening
+from markets.quality.finding import Finding, plural
+from markets.quality.time_zone import unjudged_opening
 from markets.spacing import MINUTE, SECOND, longer_than_a_minute, usual_step
+from markets.time_order import order_mend
 
 THIN_DAY = 0.10
 """A day with less than this share of the median day's volume is thin."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One problem or warning.
-
-    Attributes:
-        kind: a short name, as in docs/data.md.
-        count: rows, minutes or days concerned.
-        message: what and where, without a full stop.
-        mend: what to do, in the imperative.
-    """
-
-    kind: str
-    count: int
-    message: str
-    mend: str
 
 
 LEAST_PRICES, COARSE = 100, 4
@@ -49,7 +35,7 @@ halved a tick, so that twice is no sign."""
 
 def scale_problems(close: NDArray[np.float64], contract: Contract) -> Iterator[Finding]:
     """Yield that every close lies on a grid much coarser than the contract's, as scaled prices do."""
-    for prices in (close[:3000], close):  # nearly every file is cleared by its first rows
+    for prices in (close[:3000], close[:30_000], close[:300_000], close):  # the first rows clear most
         finite = prices[np.isfinite(prices) & (prices > 0)] / contract.tick_size
         ticks = np.unique(np.rint(finite[finite < 2.0**52]).astype(np.int64))
         if len(ticks) < LEAST_PRICES and len(prices) < len(close):
@@ -112,9 +98,8 @@ def problems(rows: Rows) -> Iterator[Finding]:
         f"the price leaves its neighbours by more than {checks.BAD_PRINT:.0%}",
         "remove these rows, or adjust prices for contract rolls",
     )
-    yield from of_rows(
-        "duplicates", rows.duplicates, "a time occurs again", "keep one row a minute, of one contract"
-    )
+    again = order_mend(rows.ns, rows.prices) if rows.duplicates.any() else ""
+    yield from of_rows("duplicates", rows.duplicates, "a time occurs again", again)
     yield from of_rows(
         "out_of_order", rows.backwards, "time runs backwards", "sort the rows by timestamp"
     )
@@ -127,39 +112,11 @@ def problems(rows: Rows) -> Iterator[Finding]:
             f"{rows.contract.tick_size:g} points (first {rows.first(rows.off_grid.any(axis=1))})",
             "pass the right symbol, or ask for snapping with --snap",
         )
-    yield from symbol_problems(rows.file, rows.contract)
-    yield from _clock_problems(rows)
+    yield from _length_problems(rows)
+    yield from content_problems(_contents(rows), usual_step(rows.steps) <= MINUTE)
 
 
-def symbol_problems(file: FileFacts, contract: Contract) -> Iterator[Finding]:
-    """Yield a problem where a file names another contract than the one it is read as."""
-    named = {text: contract_of(text) for text in file.contracts}
-    others = sorted(text for text, symbol in named.items() if symbol not in (None, contract.symbol))
-    if others:
-        right = named[others[0]]
-        yield Finding(
-            "other_contract",
-            1,
-            f"its column of symbols says {', '.join(others[:3])}, and the file was read as "
-            f"{contract.symbol}",
-            f"pass --symbol {right}",
-        )
-        return
-    if any(symbol == contract.symbol for symbol in named.values()):
-        return
-    in_name = contracts_in_name(file.name)
-    if in_name and contract.symbol not in in_name:
-        right = sorted(in_name)[0]
-        yield Finding(
-            "other_contract",
-            1,
-            f"its name speaks of {' and '.join(sorted(in_name))}, and the file was read as "
-            f"{contract.symbol}",
-            f"pass --symbol {right}, or rename the file",
-        )
-
-
-def _clock_problems(rows: Rows) -> Iterator[Finding]:
+def _length_problems(rows: Rows) -> Iterator[Finding]:
     total = len(rows.ns)
     step = usual_step(rows.steps)
     within = rows.ns % MINUTE != 0
@@ -175,10 +132,13 @@ def _clock_problems(rows: Rows) -> Iterator[Finding]:
             f"{count:,} of {total:,} bars do not begin on a whole minute (first {rows.first(within)})",
             "export one-minute bars stamped by their open",
         )
-    if step <= MINUTE:
-        order = rows.order
-        for fault in clock_faults(rows.ns[order], rows.file, rows.volume[order]):
-            yield Finding(fault.kind, fault.bars, fault.message, fault.mend)
+
+
+def _contents(rows: Rows) -> Contents:
+    """Return the rows that can be bars, in order of time."""
+    order = rows.order
+    o, high, low, close = rows.prices[order].T
+    return Contents(rows.ns[order], o, high, low, close, rows.volume[order], rows.contract, rows.file)
 
 
 def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
@@ -232,6 +192,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             f"{plural(off, 'price')} off the grid (first {rows.first(rows.off_grid.any(axis=1))})",
             "do nothing: so few are snapped",
         )
+    yield from roll_warnings(_contents(rows))
     yield from _thin_warnings(rows, facts)
 
 
@@ -300,11 +261,6 @@ def _thin_warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 kind, count, f"{plural(count, 'bar')} {what} (first {rows.first(mask)})", mend
             )
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count and its noun, with an s unless the count is one."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _some(days: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from markets.contracts import Contract
 from markets.quality.facts import Facts, Gap, Rows, measure
-from markets.quality.findings import Finding, problems, warnings
+from markets.quality.finding import Finding
+from markets.quality.findings import problems, warnings
 
 __all__ = ["Finding", "Gap", "QualityReport", "inspect"]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from markets.clock import MINUTES_PER_DAY, new_york_dates, new_york_minutes
+from markets.quality.pieces import far_steps
 from markets.spacing import MINUTE
 
 Ints = NDArray[np.int64]
@@ -47,7 +48,7 @@ def find_sessions(ns: Ints) -> Sessions:
     """Return the runs of bars between breaks of more than :data:`BREAK_MINUTES` minutes."""
     if not len(ns):
         return Sessions(ns, ns, ns)
-    at = np.flatnonzero(ns[1:] - ns[:-1] > BREAK_MINUTES * MINUTE)
+    at = far_steps(ns, ns, BREAK_MINUTES * MINUTE)
     return Sessions(
         np.concatenate([ns[:1], ns[at + 1]]),
         np.concatenate([ns[at], ns[-1:]]),

@@ -38,6 +38,8 @@ LEAP, PEAK = 3.0, 2.0
 """Factors by which volume leaps at 09:30, and by which the last minute beats others near it."""
 BESIDE, STAYS, STAYS_AT = 5, 3, 1.5
 """Minutes before a leap that it is measured against, minutes that it lasts, and at what factor."""
+FIRST_HOUR, BUSY_FIRST = 62, 1.6
+"""Bars of a session that are looked at, and the factor by which its first minute beats those after."""
 SHARE = 0.5
 """Share of the sessions that must begin, and end, at one minute."""
 
@@ -139,6 +141,22 @@ def leap_and_peak(ns: Ints, volume: Floats) -> tuple[int | None, int | None]:
     others = np.delete(near, range(max(at - 1, 0), min(at + 2, len(near))))
     peak = at - AROUND if near[at] >= PEAK * others.max() > 0 else None
     return leap, peak
+
+
+def begins_busy(sessions: Sessions, ns: Ints, volume: Floats) -> bool:
+    """Return whether sessions begin with their busiest minute, as they do at 09:30 and not at a cut.
+
+    The first minute is held against ten minutes soon after it, and must not be beaten within the hour,
+    as one before 09:30 would be.
+    """
+    first = np.searchsorted(ns, sessions.opens)
+    whole = sessions.bars >= FIRST_HOUR
+    if whole.sum() < FEWEST_SESSIONS:
+        return False
+    rows = first[whole][:, None] + np.arange(FIRST_HOUR)
+    usual = np.log1p(np.maximum(np.nan_to_num(volume[rows]), 0.0)).mean(axis=0)
+    after = float(usual[3:13].mean())
+    return bool(usual[0] >= after + np.log(BUSY_FIRST) and usual[0] >= usual[1:].max())
 
 
 def _usual_volume(ns: Ints, volume: Floats) -> Floats:

@@ -24,7 +24,10 @@ from markets.quality.clock_fault import OPENS, ClockFault, clock, zone_in_words
 from markets.quality.parts import parts_elsewhere
 from markets.quality.sessions import Sessions, closed_bars_by_day, find_sessions
 from markets.quality.shifted import (
+    CASH_OPEN,
+    LAST_MINUTES,
     Shift,
+    begins_busy,
     find_shift,
     leap_and_peak,
     usual_shift,
@@ -42,6 +45,8 @@ LAST_MINUTE = 1019
 """16:59, the last minute of a session."""
 LONGEST_DAY, UNTIL_THE_CASH_OPEN = 482, 930
 """Minutes from 09:30 to the latest close that there was, and from 18:00 to 09:30."""
+BESIDE_THE_CLOSE = 5
+"""Minutes beside a usual last minute at which the last bar of a thin file may lie."""
 HALF_AN_HOUR = 30
 """Minutes of the largest shift that is looked for in another zone."""
 CLOSED_LIMIT = 0.03
@@ -222,8 +227,13 @@ def _in_zone(ns: Ints, facts: FileFacts, zone: str) -> Ints:
     return np.where(aware.isna(), 0, read)
 
 
-def _fits(zone: str, sessions: Sessions, facts: FileFacts) -> bool:
-    """Return whether every season that can be judged begins at a right minute when read in a zone."""
+def _fits(zone: str, sessions: Sessions, facts: FileFacts, any_length: bool) -> bool:
+    """Return whether every season that can be judged begins at a right minute when read in a zone.
+
+    Whoever keeps a part of the day cuts at any minute, an hour beside 09:30 too. So sessions that begin
+    there must last as long as they do, unless they begin as busily or at another minute each season
+    (``any_length``), which no cut does.
+    """
     opens = _in_zone(sessions.opens, facts, zone)
     judged = judge_seasons(opens[opens > 0])
     clear = [season for season in judged if season.verdict != "unclear"]
@@ -235,15 +245,19 @@ def _fits(zone: str, sessions: Sessions, facts: FileFacts) -> bool:
         bool(clear)
         and all(season.verdict in ("right", "early", "late") for season in clear)
         and float(while_shut.mean()) < CLEAR
-        and float(_as_long_as_a_session(opens, closes).mean()) >= CLEAR
+        and float(_as_long_as_a_session(opens, closes, any_length).mean()) >= CLEAR
     )
 
 
-def _as_long_as_a_session(opens: Ints, closes: Ints) -> NDArray[np.bool_]:
+def _as_long_as_a_session(opens: Ints, closes: Ints, any_length: bool) -> NDArray[np.bool_]:
     """Return which sessions hold the bars from 09:30 on: of a day alone, or with the night before."""
     begin, minutes = new_york_minutes(opens), (closes - opens) // MINUTE
     of_day, of_night = (np.abs(begin - opening) <= 1 for opening in OPENS)
-    return (of_day & (minutes <= LONGEST_DAY)) | (of_night & (minutes > UNTIL_THE_CASH_OPEN))
+    to_a_close = np.zeros(len(opens), bool)
+    for last in LAST_MINUTES[CASH_OPEN]:
+        to_a_close |= np.abs(new_york_minutes(closes) - last) <= BESIDE_THE_CLOSE
+    of_day &= (minutes <= LONGEST_DAY) if any_length else to_a_close
+    return of_day | (of_night & (minutes > UNTIL_THE_CASH_OPEN))
 
 
 def _other_end(
@@ -294,7 +308,9 @@ def _elsewhere(
     within = np.isin(season_of(ns), [season.number for season in odd])
     if not own and not closed and volume_is_right(*leap_and_peak(ns[within], volume[within])):
         return  # hours of its own, in the right zone
-    zones = [name for name in ZONES if _fits(name, sessions, facts)]
+    minutes = {season.minute for season in judge_seasons(sessions.opens) if season.verdict != "unclear"}
+    any_length = len(minutes) > 1 or begins_busy(sessions, ns, volume)
+    zones = [name for name in ZONES if _fits(name, sessions, facts, any_length)]
     shift, zone = (None, "") if zones else _find_shift_in_any_zone(own, ns, sessions, facts, volume)
     if shift is not None:
         yield shift.fault(len(ns), zone)

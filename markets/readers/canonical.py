@@ -15,6 +15,7 @@ import pandas as pd
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS
+from markets.file_facts import Stamps
 from markets.readers.columns import Layout, lay_out
 from markets.readers.joined import join_times
 from markets.readers.table import (
@@ -66,7 +67,9 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
     frame = frame.rename(columns=renamed)
     order = list(dict.fromkeys([*COLUMNS, *features]))
     told = raw.distinct(layout.symbol) if layout.symbol else ()
-    return with_facts(frame[order], head.source, "offset" if layout.utc else stamps, options, told)
+    turns = raw.turns(layout.symbol) if layout.symbol and len(told) > 1 else None
+    form: Stamps = "offset" if layout.utc else stamps
+    return with_facts(frame[order], head.source, form, options, told, turns)
 
 
 def _layout(names: list[str], head: Head) -> Layout:

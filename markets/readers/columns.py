@@ -29,8 +29,15 @@ OTHER_TIME_NAMES = (
     "t",
 )
 """Names under which other vendors write a bar's open."""
+CLOCK_NAMES = ("time", "trade_time")
+DAY_NAMES = ("date", "timestamp", "day", "dtyyyymmdd", "date_ymd", "trade_date", "date/time")
+"""Names of a column of times of day, and of a column of dates beside it."""
 SYMBOL_NAMES = ("symbol", "ticker", "instrument", "contract")
 SYNONYMS = {
+    "period volume": "volume",
+    "periodvolume": "volume",
+    "period_volume": "volume",
+    "periodvol": "volume",
     "last": "close",
     "vol": "volume",
     "o": "open",
@@ -40,6 +47,23 @@ SYNONYMS = {
     "v": "volume",
 }
 """Other names of the canonical columns, used where the canonical one is absent."""
+PERIOD_VOLUMES = tuple(name for name in SYNONYMS if name.startswith("period"))
+"""IQFeed's names of a bar's own volume; beside one of them, a column volume is the day's total."""
+TWO_VOLUMES = (
+    ("up", "down"),
+    ("upvol", "downvol"),
+    ("upvolume", "downvolume"),
+    ("up volume", "down volume"),
+    ("up_volume", "down_volume"),
+    ("bidvolume", "askvolume"),
+    ("bid volume", "ask volume"),
+    ("bid_volume", "ask_volume"),
+    ("buyvolume", "sellvolume"),
+    ("buy volume", "sell volume"),
+    ("buy_volume", "sell_volume"),
+    ("upticks", "downticks"),
+)
+"""Pairs of columns whose sum is the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +100,7 @@ def lay_out(names: Sequence[str], source: str) -> Layout:
         canonical: canonical if canonical in names else _synonym(names, canonical) or ""
         for canonical in COLUMNS
     }
+    columns["volume"] = next((name for name in PERIOD_VOLUMES if name in names), columns["volume"])
     time, clock, utc = _time_columns(names)
     missing = [name for name, stored in columns.items() if not stored]
     if time is None:
@@ -86,6 +111,7 @@ def lay_out(names: Sequence[str], source: str) -> Layout:
 
 
 def _synonym(names: Sequence[str], canonical: str) -> str | None:
+    """Return a column's name under which a canonical one stands, or None."""
     return next((name for name in names if SYNONYMS.get(name) == canonical), None)
 
 
@@ -93,10 +119,11 @@ def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, bool]:
     for name in UTC_NAMES:
         if name in names:
             return name, None, True
-    if "time" in names:
-        day = next((name for name in ("date", "timestamp", "day") if name in names), None)
+    clock = next((name for name in CLOCK_NAMES if name in names), None)
+    if clock is not None:
+        day = next((name for name in DAY_NAMES if name in names), None)
         if day is not None:
-            return day, "time", False
+            return day, clock, False
     for name in (*TIME_NAMES, *OTHER_TIME_NAMES):
         if name in names:
             return name, None, False
@@ -107,6 +134,17 @@ def _advice(names: Sequence[str], missing: Sequence[str]) -> str:
     """Return what to do about missing columns, in the words of the likely vendor."""
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     there = f"the file has {listed}"
+    for one, other in TWO_VOLUMES if "volume" in missing else ():
+        if one in names and other in names:
+            return (
+                f"{there}; volume is the sum of {one} and {other}, as MultiCharts and others write it: "
+                "add a column Volume that holds their sum"
+            )
+    if "volume" in missing and any("total" in name and "vol" in name for name in names):
+        return (
+            f"{there}; a total volume is the day's so far and no bar's own: export the bar's own "
+            "(IQFeed: Period Volume)"
+        )
     if missing == ["volume"] and "time" in names:
         return f"{there}; in TradingView add the Volume study to the chart and export again"
     if names[:1] == ["price"] or "adj close" in names:

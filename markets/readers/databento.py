@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
+from markets.file_facts import spread_in
 from markets.readers.table import Options, RawTable, moved_to_open, require_columns, with_facts
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index
@@ -50,7 +51,8 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         index=moved_to_open(index, options, "open"),
     )
     symbols = raw.distinct("symbol") if "symbol" in raw.table.column_names else ()
-    return with_facts(frame, head.source, stamps, options, symbols)
+    turns = raw.turns("instrument_id") if "instrument_id" in raw.table.column_names else None
+    return with_facts(frame, head.source, stamps, options, symbols, turns)
 
 
 def _require_short_bars(raw: RawTable) -> None:
@@ -100,7 +102,7 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     if len(ranked) > 1:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instruments, {listed}{more}; pick one, for example "
-            f"--instrument {ranked[0][0]}"
+            f"--instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
         )
     return raw
 

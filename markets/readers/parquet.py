@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES
@@ -42,7 +44,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         wanted = list(dict.fromkeys([time, *COLUMNS, *features]))
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
         table = file.read([schema.names[lower.index(name)] for name in wanted])
-        symbols = _symbols(file, schema.names)
+        symbols, turns = _symbols(file, schema.names)
     except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as Parquet ({reason}); write it again") from None
@@ -52,16 +54,20 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     raw = RawTable(table, source, lambda row: f"row {row + 1}")
     index, stamps = utc_index(raw, time, options.timezone)
     frame = raw.frame(moved_to_open(index, options, "open"), [name for name in wanted if name != time])
-    return with_facts(frame, source, stamps, options, symbols)
+    return with_facts(frame, source, stamps, options, symbols, turns)
 
 
-def _symbols(file: pq.ParquetFile, names: list[str]) -> tuple[str, ...]:
-    """Return the instruments that a column of symbols names, where there is one."""
+def _symbols(
+    file: pq.ParquetFile, names: list[str]
+) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
+    """Return the instruments that a column of symbols names, and the rows at which they change."""
     column = symbol_column([name.lower() for name in names])
     if column is None:
-        return ()
+        return (), None
     stored = names[[name.lower() for name in names].index(column)]
-    return RawTable(file.read([stored]), "", str).distinct(stored)
+    table = RawTable(file.read([stored]), "", str)
+    told = table.distinct(stored)
+    return told, table.turns(stored) if len(told) > 1 else None
 
 
 def _time_name(schema: pa.Schema, lower: list[str], source: str) -> str:

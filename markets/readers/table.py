@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
@@ -16,6 +18,13 @@ from markets.bars import COLUMNS
 from markets.file_facts import FileFacts, Stamps
 
 Stamped = Literal["open", "close"]
+
+MOST_TURNS = 64
+"""Rows with another instrument than the row before of which the times are kept; 16 years of rolls."""
+
+_THIRTY_SECONDS = re.compile(r"([5-9]\d|1\d\d)['’^-]([0-2]\d|3[01])([0257+])?")
+"""A price such as 110'16, 110-165 or 110-16+: whole points, 32nds, and eighths of a 32nd."""
+_EIGHTHS = {"": 0.0, "+": 0.5, "0": 0.0, "2": 0.25, "5": 0.5, "7": 0.75}
 
 CANONICAL = ", ".join(("timestamp", *COLUMNS))
 
@@ -82,12 +91,28 @@ class RawTable:
         values = self.table.column(name).cast(pa.string()).unique().slice(0, limit).to_pylist()
         return tuple(value for value in values if value is not None)
 
+    def turns(self, name: str) -> NDArray[np.int64]:
+        """Return the rows whose cell differs from that of the row before."""
+        column = self.table.column(name)
+        if column.null_count == 0 and pc.count_distinct(column).as_py() == 1:
+            return np.zeros(0, np.int64)
+        coded = column.combine_chunks()
+        if not pa.types.is_dictionary(coded.type):
+            coded = coded.dictionary_encode("encode")
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        return np.flatnonzero(codes[1:] != codes[:-1]) + 1
+
     def _numbers_from_text(self, name: str) -> NDArray[np.float64]:
         text = pd.Series(self.text(name), dtype=object)
         values = pd.to_numeric(text, errors="coerce")
         bad = (values.isna() & text.notna()).to_numpy()
         if bad.any():
             row = int(np.argmax(bad))
+            if parts := _THIRTY_SECONDS.fullmatch(str(text[row]).strip()):
+                raise InputError(
+                    f"{self.source}, {self.where(row)}: {name} is {parts[0]!r}, in 32nds of a point, "
+                    f"as bonds and notes are quoted; write decimals ({_as_decimal(parts):.10g})"
+                )
             raise InputError(
                 f"{self.source}, {self.where(row)}: {name} is {str(text[row])[:40]!r}, which is not a "
                 "number; write numbers with a point and no thousands separators"
@@ -99,12 +124,35 @@ class RawTable:
         return pd.DataFrame({name: self.numbers(name) for name in names}, index=index)
 
 
+def _as_decimal(parts: re.Match[str]) -> float:
+    """Return a price in 32nds in points."""
+    return int(parts[1]) + (int(parts[2]) + _EIGHTHS.get(parts[3] or "", 0.0)) / 32
+
+
 def with_facts(
-    frame: pd.DataFrame, source: str, stamps: Stamps, options: Options, contracts: Iterable[str] = ()
+    frame: pd.DataFrame,
+    source: str,
+    stamps: Stamps,
+    options: Options,
+    contracts: Iterable[str] = (),
+    turns: NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
-    """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``."""
+    """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``.
+
+    Args:
+        frame: bars on their opens.
+        source: the file's name.
+        stamps: the form of its timestamps.
+        options: what the reader was told.
+        contracts: instruments that its column of symbols names.
+        turns: rows that hold another instrument than the row before.
+    """
     zone = options.timezone if stamps == "wall" else None
-    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source)
+    turns = np.zeros(0, np.int64) if turns is None else turns
+    index = frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    first = tuple(int(ns) for ns in index[turns[:MOST_TURNS]].as_unit("ns").asi8)
+    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, len(turns), first)
     return frame
 
 

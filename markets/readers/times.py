@@ -20,8 +20,15 @@ from markets.file_facts import Stamps
 from markets.readers.table import RawTable
 
 _NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
+_NS_PER_HOUR = 3600 * 10**9
+_NS_PER_DAY = 24 * _NS_PER_HOUR
+_FIRST = 4096
+_OFTEN = 0.1
+"""Share of rows with the time of the row before, from which each time is there twice."""
 _ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
 _ZONE_NAME = re.compile(r" ([A-Z][A-Za-z_]+/[A-Za-z_]+)$")
+_DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{2,4}\b")
+_HALF_DAY = re.compile(r"\d\s*[AaPp]\.?[Mm]\.?$")
 _OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
 
@@ -136,8 +143,19 @@ def _from_text(
                 "Interactive Brokers writes it; ask for formatDate=2 (seconds since 1970), or remove "
                 f"{zone_name[1]} and pass --tz {zone_name[1]}"
             )
+        if _HALF_DAY.search(text[row]):
+            raise InputError(
+                f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is of a 12-hour clock; "
+                "export times of a 24-hour clock"
+            )
+        apart = (
+            "; in two columns, Date and Time, such dates are read where a day above 12 tells the month"
+            if _DAY_OR_MONTH_FIRST.match(text[row])
+            else ""
+        )
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; {_ACCEPTED}"
+            f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; "
+            f"{_ACCEPTED}{apart}"
         )
     aware = (text.str.contains(":") & text.str.contains(_OFFSET)).to_numpy()
     if aware.any() and not aware.all():
@@ -157,6 +175,7 @@ def _from_text(
 
 def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> NDArray[np.datetime64]:
     """Wall time in a zone to UTC; a time that the zone skips or repeats is refused, never guessed."""
+    _require_24_hours(raw, naive.asi8)
     if zone is None:
         return naive.to_numpy()
     aware = naive.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
@@ -170,6 +189,30 @@ def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> 
             "then; give the zone the file is really in, or timestamps in UTC"
         )
     return aware.tz_convert("UTC").tz_localize(None).to_numpy()
+
+
+def _require_24_hours(raw: RawTable, ns: NDArray[np.int64]) -> None:
+    """Refuse times of a 12-hour clock without AM and PM: never beyond 12:59, and over again at one.
+
+    Rows in the order of time run backwards after 12:59. Sorted ones have each time twice, where the
+    market was open at both; else the hours after twelve stand before those of the morning.
+    """
+    for some in (ns[:_FIRST], ns):  # the first rows clear nearly every file
+        hours = some // _NS_PER_HOUR % 24
+        if hours.max() > 12 or hours.min() < 1:
+            return
+    back = np.flatnonzero(ns[1:] <= ns[:-1]) + 1
+    at_one = (hours[back] == 1) & (hours[back - 1] == 12)
+    at_one &= ns[back] // _NS_PER_DAY == ns[back - 1] // _NS_PER_DAY
+    twice = ns[back] == ns[back - 1]
+    there = np.isin(np.arange(1, 13), hours)
+    around_twelve = not len(back) and there[0] and there[-1] and not there.all()
+    if at_one.any() or twice.sum() >= _OFTEN * len(ns) > 0 or around_twelve:
+        row = 0 if around_twelve else int(back[np.argmax(at_one if at_one.any() else twice)])
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: hours are never above 12 and begin again at one, as "
+            "on a 12-hour clock that lost its AM and PM; export times of a 24-hour clock"
+        )
 
 
 def _outside(raw: RawTable) -> InputError:

@@ -28,6 +28,7 @@ def bars_of(symbol: str, frame: pd.DataFrame, **options) -> Bars:
 @pytest.mark.parametrize("name", ["bars.csv", "bars.parquet", "BARS.CSV"])
 def test_reading_back_gives_the_same_digest(make_frame, tmp_path, symbol, name):
     bars = bars_of(symbol, make_frame(days=1))
+    name = f"{symbol} {name}"
     path = write_bars(bars, tmp_path / name)
     assert path == tmp_path / name
     assert read_bars(path, symbol).digest == bars.digest

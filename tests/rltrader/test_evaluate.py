@@ -381,9 +381,13 @@ def test_seconds_that_cannot_be_used(
     }
     cases = [
         (bars_file, "", "ES.csv: bars of 60 s; give one-second bars as the seconds"),
-        (files["other"], "", "seconds lie outside their minute's prices in ES.csv, first at"),
+        (files["other"], "", "in 2025, where NQ traded; ES stood near"),
         (files["later"], "", "no second lies within a minute of ES.csv; give seconds of the same"),
-        (files["beyond"], "", "beyond_1s.parquet: 1 seconds lie outside their minute's prices"),
+        (
+            files["beyond"],
+            "",
+            "beyond_1s.parquet: 1 seconds lie outside their minute's prices in ES.csv",
+        ),
         (seconds_file, "2025-01-07", "no second lies within the bars of ES.csv that the episodes can"),
         (tmp_path / "nowhere.csv", "", "nowhere.csv: no such file; give a file of one-second bars"),
     ]

@@ -199,7 +199,10 @@ def foreign(
         ({"policy": ReluPolicy, "net_arch": [8]}, r"policy.class"),
         ({"features_extractor_class": Doubled, "net_arch": [8]}, r"Doubled|which is not run here"),
         ({"net_arch": []}, r"no hidden layer"),
-        ({"algorithm": PPO, "net_arch": [8]}, r"a model of PPO or A2C, which knows no action masks"),
+        (
+            {"algorithm": PPO, "net_arch": [8]},
+            r"a model of PPO, A2C or TRPO, which knows no action masks",
+        ),
         ({"algorithm": DQN, "net_arch": [8]}, r"a model of DQN"),
     ],
     ids=["leaky", "relu6", "tanhshrink", "own policy", "own extractor", "no layer", "PPO", "DQN"],

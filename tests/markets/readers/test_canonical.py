@@ -271,7 +271,7 @@ def test_the_wrong_format_named_is_an_error_and_no_guess(save, name):
 
 
 def test_a_contract_of_ones_own_and_snapping(save):
-    path = save(HEADER + ROWS)
+    path = save(HEADER + ROWS, "YM.csv")
     with pytest.raises(InputError, match="off the YM grid"):
         read_bars(path, "YM")
     assert read_bars(path, get_contract("YM"), snap=True).frame["open"].tolist() == [
@@ -292,7 +292,7 @@ def test_bars_stamped_within_the_minute_are_refused_and_seconds_are_known(save):
     with pytest.raises(InputError, match=r"13:30:59.* does not begin on a whole minute"):
         read_bars(save((HEADER + ROWS).replace(":00,", ":59,")), "ES")
     times = pd.date_range("2025-09-02 13:30", periods=20, freq="s")
-    text = HEADER + "".join(f"{stamp},1,1,1,1,1\n" for stamp in times)
+    text = HEADER + "".join(f"{stamp},6000,6000,6000,6000,1\n" for stamp in times)
     assert read_bars(save(text), "ES").bar_seconds == 1
 
 

@@ -73,6 +73,41 @@ READ: dict[str, tuple[Callable[[Bars], str], dict[str, str]]] = {
              "timestamp,high,low,open,close,total_volume,volume\n", 1),
         {"timezone": NY, "stamped": "close"},
     ),
+    "IQFeed, period volume beside the day's total": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d %H:%M:%S},{r.high},{r.low},{r.open},{r.close},9,{r.volume:.0f},2",
+             "Time,High,Low,Open,Close,Total Volume,Period Volume,Number of Trades\n", 1),
+        {"timezone": NY, "stamped": "close"},
+    ),
+    "IQFeed, total called volume": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d %H:%M:%S},{r.high},{r.low},{r.open},{r.close},9,{r.volume:.0f}",
+             "TimeStamp,High,Low,Open,Close,Volume,PeriodVolume\n", 1),
+        {"timezone": NY, "stamped": "close"},
+    ),
+    "AmiBroker": (
+        form(NY, lambda t, r: f"ES,{t:%Y-%m-%d},{t:%H:%M:%S},{ohlc(r)},{r.volume:.0f},0",
+             "Ticker,Date/Time,Time,Open,High,Low,Close,Volume,OpenInt\n"),
+        {"timezone": NY},
+    ),
+    "MetaStock": (
+        form(NY, lambda t, r: f"ES,I,{t:%Y%m%d},{t:%H%M%S},{ohlc(r)},{r.volume:.0f}",
+             "<TICKER>,<PER>,<DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"),
+        {"timezone": NY},
+    ),
+    "EODHD": (
+        form("UTC", lambda t, r: f"{t.value // 10**9},0,{t:%Y-%m-%d %H:%M:%S},{ohlc(r)},{r.volume:.0f}",
+             "Timestamp,Gmtoffset,Datetime,Open,High,Low,Close,Volume\n"),
+        {},
+    ),
+    "Alpaca": (
+        form("UTC", lambda t, r: f"ESH5,{t:%Y-%m-%dT%H:%M:%SZ},{ohlc(r)},{r.volume:.0f},5,{r.close}",
+             "symbol,timestamp,open,high,low,close,volume,trade_count,vwap\n"),
+        {},
+    ),
+    "klines, the close before the open": (
+        form("UTC", lambda t, r: f"{t.value // 10**6 + 59_999},{t.value // 10**6},{ohlc(r)},{r.volume:.0f}",
+             "close_time,open_time,open,high,low,close,volume\n"),
+        {},
+    ),
     "Interactive Brokers, ib_insync": (
         form(CHICAGO, lambda t, r: f"{t.isoformat(sep=' ')},{ohlc(r)},{r.volume},{r.close},9",
              "date,open,high,low,close,volume,average,barCount\n"),
@@ -126,6 +161,42 @@ REFUSED: dict[str, tuple[Callable[[Bars], str], str]] = {
         form(NY, lambda t, r: f"{t:%m/%d/%Y,%H:%M},{ohlc(r)},9,9",
              '"Date","Time","Open","High","Low","Close","Up","Down"\n', 1),
         r"a file of TradeStation, .*no column volume: Up and Down.*add a column Volume",
+    ),
+    "MultiCharts, up and down": (
+        form(NY, lambda t, r: f"{t:%m/%d/%Y, %H:%M:%S}, {ohlc(r)}, 5, 4",
+             "<Date>, <Time>, <Open>, <High>, <Low>, <Close>, <UpVol>, <DownVol>\n", 1),
+        r"no column volume; .*the sum of upvol and downvol.*add a column Volume that holds their sum",
+    ),
+    "IQFeed, total volume alone": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d %H:%M:%S},{r.high},{r.low},{r.open},{r.close},999",
+             "TimeStamp,High,Low,Open,Close,Total Volume\n", 1),
+        r"no column volume; .*total volume is the day's so far.*IQFeed: Period Volume",
+    ),
+    "12-hour clock": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d %I:%M:%S},{ohlc(r)},9", "timestamp,open,high,low,close,volume\n"),
+        r"line 212: hours are never above 12.*12-hour clock that lost its AM and PM; export times of",
+    ),
+    "12-hour clock, two columns": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d,%I:%M},{ohlc(r)},9", "Date,Time,Open,High,Low,Close,Volume\n"),
+        r"line 212: hours are never above 12.*24-hour clock",
+    ),
+    "12-hour clock in NinjaTrader's form": (
+        form(NY, lambda t, r: f"{t:%Y%m%d %I%M%S};{ohlc(r).replace(',', ';')};9", "", 1),
+        r"line 210: hours are never above 12.*24-hour clock",
+    ),
+    "AM and PM": (
+        form(NY, lambda t, r: f"{t:%Y-%m-%d %I:%M %p},{ohlc(r)},9", "timestamp,open,high,low,close,volume\n"),
+        r"line 2: timestamp '2025-01-13 09:30 AM' is of a 12-hour clock; export times of a 24-hour",
+    ),
+    "Bloomberg, month first": (
+        form(NY, lambda t, r: f"{t:%m/%d/%Y %H:%M},{r.open},{r.close},{r.high},{r.low},9",
+             "Date,Open,Close,High,Low,Volume\n"),
+        r"line 2: date '01/13/2025 09:30' is not understood.*in two columns, Date and Time",
+    ),
+    "LSEG": (
+        form("UTC", lambda t, r: f"ESH25,{t:%Y-%m-%dT%H:%M:%SZ},-5,Intraday 1Min,{ohlc(r)},9",
+             "#RIC,Date-Time,GMT Offset,Type,Open,High,Low,Last,Volume\n"),
+        r"no column timestamp; .*if date-time holds the times, rename it timestamp",
     ),
     "MetaTrader 5": (
         form(BROKER, lambda t, r: f"{t:%Y.%m.%d\t%H:%M:%S}\t{r.open}\t{r.high}\t{r.low}\t{r.close}\t9\t0\t5",

@@ -1,0 +1,158 @@
+"""Rolls are worth a look where prices jump at them; rows of two expiries are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.quality.contents.expiries import in_roll_weeks
+from markets.quality.inspection import inspect
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+
+PRICES = ["open", "high", "low", "close"]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Bars:
+    """Thirty days with their nights, 2025-03-03 to 2025-04-11; the expiry is 2025-03-21."""
+    return synthetic_bars("ES", days=30, seed=4, start="2025-03-03", session="all")
+
+
+@pytest.fixture(scope="module")
+def regular() -> Bars:
+    return synthetic_bars("ES", days=30, seed=4, start="2025-03-03")
+
+
+def rolled(frame: pd.DataFrame, day: str, points: float = 52.25) -> pd.DataFrame:
+    """Return bars that are higher from the session of a day on."""
+    later = frame.index >= pd.Timestamp(day, tz="America/New_York") - pd.Timedelta(hours=6)
+    return frame.assign(**{name: frame[name] + points * later for name in PRICES})
+
+
+def warnings_of(frame: pd.DataFrame, path: Path, **columns: object) -> dict[str, str]:
+    frame.assign(**columns).to_csv(path)
+    bars = read_bars(path, "ES")  # warnings refuse nothing
+    found = inspect(read_frame(path), bars.contract, path.name)
+    assert found.ok
+    return {warning.kind: f"{warning.message}; {warning.mend}" for warning in found.warnings}
+
+
+@pytest.mark.parametrize(
+    ("day", "points"),
+    [("2025-03-11", 52.25), ("2025-03-13", -30.0), ("2025-03-17", 52.25), ("2025-03-20", 27.0)],
+)
+def test_a_roll_that_is_not_adjusted_is_worth_a_look(
+    whole: Bars, tmp_path: Path, day: str, points: float
+) -> None:
+    words = warnings_of(rolled(whole.frame, day, points), tmp_path / "bars.csv")["roll"]
+    assert words.startswith(
+        f"on {day}, when contracts roll, the price jumps by {'-' if points < 0 else '+'}"
+    )
+    assert "unadjusted prices do at a roll; adjust prices for the roll, or keep one contract" in words
+
+
+def test_every_command_that_reads_bars_says_so(
+    whole: Bars, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "bars.csv"
+    whole.frame.to_csv(path)
+    assert read_bars(path, "ES").digest == whole.digest
+    assert caplog.messages == []
+    rolled(whole.frame, "2025-03-13").to_csv(path)
+    read_bars(path, "ES")
+    assert caplog.messages[0].startswith("bars.csv: on 2025-03-13, when contracts roll, the price")
+
+
+def test_the_same_bars_without_the_jump_are_read_without_a_word(whole: Bars, tmp_path: Path) -> None:
+    assert "roll" not in warnings_of(whole.frame, tmp_path / "bars.csv")
+    other_month = rolled(whole.frame, "2025-04-07")
+    assert "roll" not in warnings_of(other_month, tmp_path / "bars.csv")
+
+
+def test_a_year_of_rolls_is_counted_and_a_calm_year_is_none(tmp_path: Path) -> None:
+    bars = synthetic_bars("ES", days=250, seed=2, start="2025-01-06", session="all")
+    calm = inspect(bars.frame, bars.contract, "bars")
+    assert "roll" not in {found.kind for found in calm.warnings}
+    frame = bars.frame
+    for day in ("2025-03-17", "2025-06-16", "2025-09-15"):
+        frame = rolled(frame, day, 60.0)
+    found = {one.kind: one for one in inspect(frame, bars.contract, "bars").warnings}
+    assert found["roll"].count == 3
+    assert "on 2025-03-17" in found["roll"].message
+    assert "(and at 2 later rolls)" in found["roll"].message
+
+
+def test_the_weeks_of_the_third_fridays() -> None:
+    expected = [("2025-03-09", True), ("2025-03-08", False), ("2025-03-24", True),
+                ("2025-03-25", False), ("2025-09-19", True), ("2025-08-31", False),
+                ("2025-04-18", False), ("2024-03-03", True), ("2024-12-20", True)]  # fmt: skip
+    days = np.array([day for day, _ in expected], "datetime64[D]").astype(np.int64)
+    assert in_roll_weeks(days).tolist() == [inside for _, inside in expected]
+
+
+# Where the file itself says which contract a row is of
+
+
+def test_symbols_show_a_roll_even_in_days_without_nights(regular: Bars, tmp_path: Path) -> None:
+    frame = rolled(regular.frame, "2025-03-17")
+    later = frame.index >= pd.Timestamp("2025-03-17", tz="America/New_York")
+    symbol = np.where(later, "ESM5", "ESH5")
+    words = warnings_of(frame, tmp_path / "bars.csv", symbol=symbol)["roll"]
+    assert words.startswith("on 2025-03-17, where the file goes over to another contract, the price")
+    assert warnings_of(regular.frame, tmp_path / "bars.csv", symbol="ESH5").get("roll") is None
+    assert "roll" in warnings_of_parquet(frame, tmp_path / "bars.parquet", symbol)
+
+
+def warnings_of_parquet(frame: pd.DataFrame, path: Path, symbol: object) -> set[str]:
+    frame.assign(symbol=symbol).to_parquet(path)
+    bars = read_bars(path, "ES")
+    return {one.kind for one in inspect(read_frame(path), bars.contract, path.name).warnings}
+
+
+def test_databentos_instrument_ids_show_the_roll_of_a_continuous_symbol(
+    regular: Bars, tmp_path: Path
+) -> None:
+    frame = rolled(regular.frame, "2025-03-17").reset_index(names="ts_event")
+    later = frame["ts_event"] >= pd.Timestamp("2025-03-17", tz="America/New_York")
+    frame["ts_event"] = frame["ts_event"].dt.strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
+    frame = frame.assign(rtype=33, instrument_id=np.where(later, 5002, 4916), symbol="ES.c.0")
+    path = tmp_path / "es.ohlcv-1m.csv"
+    frame.to_csv(path, index=False)
+    assert len(read_bars(path, "ES")) == len(frame)
+    found = inspect(read_frame(path), regular.contract, path.name).warnings
+    assert "goes over to another contract" in {one.kind: one.message for one in found}["roll"]
+
+
+def test_symbols_that_alternate_are_refused(regular: Bars, tmp_path: Path) -> None:
+    symbol = np.where(np.arange(len(regular)) % 2 == 1, "ESM5", "ESH5")
+    path = tmp_path / "bars.csv"
+    regular.frame.assign(symbol=symbol).to_csv(path)
+    with pytest.raises(InputError, match=r"goes to and fro between ESH5, ESM5.*keep the rows of one"):
+        read_bars(path, "ES")
+    regular.frame.assign(symbol=symbol).to_parquet(tmp_path / "bars.parquet")
+    with pytest.raises(InputError, match="goes to and fro between"):
+        read_bars(tmp_path / "bars.parquet", "ES")
+    regular.frame.assign(symbol="ESH5").to_csv(path)
+    assert read_bars(path, "ES").digest == regular.digest
+
+
+def test_two_rows_a_minute_of_two_expiries_are_called_so(regular: Bars, tmp_path: Path) -> None:
+    later = regular.frame.assign(**{name: regular.frame[name] + 52.25 for name in PRICES})
+    path = tmp_path / "bars.csv"
+    for both in (pd.concat([regular.frame, later]), pd.concat([regular.frame, later]).sort_index()):
+        both.to_csv(path)
+        with pytest.raises(InputError, match=r"bars\.csv: .*two contracts.*keep the rows of one"):
+            read_bars(path, "ES")
+        report = inspect(read_frame(path), regular.contract, path.name)
+        assert "two contracts" in next(one.mend for one in report.problems if one.kind == "duplicates")
+    pd.concat([regular.frame, regular.frame.iloc[:100]]).sort_index().to_csv(path)
+    with pytest.raises(InputError, match=r"the same row occurs again; keep one row a minute"):
+        read_bars(path, "ES")
+    regular.frame.iloc[::-1].to_csv(path)
+    with pytest.raises(InputError, match="the newest row stands first; sort the rows"):
+        read_bars(path, "ES")
