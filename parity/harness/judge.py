@@ -21,7 +21,7 @@ from parity.harness.compare import (
 from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
-from parity.harness.sides.side import OUTCOME, Steps
+from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
 
 NUDGES, NUDGE_ULPS = 8, 4
@@ -189,9 +189,7 @@ class Judge:
             if not self.fractions:
                 wide = (a, b)
             others = None if nudged is None else [one.fields[name] for one in nudged]
-            compared = np.ones(len(cases), bool)
-            if name not in OUTCOME:
-                compared = native.reference.final & native.port.final
+            compared = native.reference.final_of(name) & native.port.final_of(name)
             largest = self._seen(name, a, native.state.get(name))
             labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others, largest)
             # About a boundary rounding alone decides between two results: no bound on it could hold.

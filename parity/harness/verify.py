@@ -15,8 +15,9 @@ from parity.harness import cases as make
 from parity.harness.contract.devices import ask_devices
 from parity.harness.contract.ends import ask_ends
 from parity.harness.contract.forms import ask_forms
+from parity.harness.contract.restarts import ask_restarts
 from parity.harness.contract.spaces import ask_spaces
-from parity.harness.contract.starts import ask_resets, ask_restarts
+from parity.harness.contract.starts import ask_resets
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, check_names
 from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
@@ -75,6 +76,11 @@ def verify(
     tell("playing the reference")
     unchecked: list[str] = []
     check_names(pair)
+    if not pair.port.can_write:
+        raise InputError(
+            f"{pair.name}: the port cannot be put in a state; give it write, or, where the other side "
+            "has one, make that the port: a reference without write is only played"
+        )
     base = make.visited(pair, transitions // 2, seed)
     mine, theirs = drawn_fields(pair, base)
     judge = Judge(pair, base, mine | theirs)

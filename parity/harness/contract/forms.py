@@ -11,6 +11,7 @@ from parity.harness.cases import Cases
 from parity.harness.compare import default_rule, narrower, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Steps
@@ -54,7 +55,7 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
         for name, value in again[0].items():
             if not np.array_equal(value, again[1][name], equal_nan=value.dtype.kind == "f"):
                 hint = ""
-                if isinstance(side, MutableSide) and side.reseed is None:
+                if isinstance(side, MutableSide | BatchedSide) and side.reseed is None:
                     hint = "; if it draws, give its side reseed, (environment, seed) -> None"
                 text = f"the {word}'s step gives another {name} for one seed{hint}"
                 return Answer(question, "different", text)
@@ -64,13 +65,17 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
 def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: str) -> Answer:
     """Ask whether another form of the port's step gives the same but for rounding."""
     port = judge.pair.port
-    if not isinstance(port, FunctionalSide):
+    if not isinstance(port, FunctionalSide) and not (form == "one" and isinstance(port, BatchedSide)):
         return Answer(question, "not asked", "the port is no pure function")
     few = cases.rows(np.arange(min(FEW, len(cases))))
     state, seeds = judge.states(few, False), np.arange(len(few))
     batch = port.transition(state, few.action, seeds)
     try:
-        other = port.transition_as(form, state, few.action, seeds)
+        other = (
+            port.transition_as(form, state, few.action, seeds)
+            if isinstance(port, FunctionalSide)
+            else port.one().transition(state, few.action, seeds)
+        )
     except Exception as error:  # a step that cannot run in this form is a finding of its own
         return Answer(question, "different", f"raises {type(error).__name__}: {str(error)[:160]}")
     largest, worst = _distance(batch, other)

@@ -110,9 +110,16 @@ def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be
     from tests.parity.harness import lander
 
     class Restarting(lander.Ship):
+        count, one_start = 0, False
+
         def step(self, action: int) -> Any:
             obs, reward, landed, cut, info = super().step(action)
-            return (self.reset(1) if landed or cut else obs), reward, landed, cut, info
+            self.count += not self.one_start
+            over = landed or cut
+            return (self.reset(self.count) if over else obs), reward, landed, cut, info
+
+    class FromOneStart(Restarting):
+        one_start = True
 
     side = lander.mutable()
     side.make, side.hands_out_final = Restarting, False
@@ -120,6 +127,11 @@ def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be
     height = report.field("height")
     assert report.passed, str(report)
     assert 0 < height.compared < report.field("reward").compared
+    assert report.answer("restart after an end").status == "same"
+    assert report.answer("final observation").status == "note"
+    report = verify(lander.pair(replace(side, make=FromOneStart)), **FEW)
+    assert "height" in report.answer("restart after an end").text
+    assert report.answer("restart after an end").status == "different"
 
 
 @pytest.mark.parametrize(
