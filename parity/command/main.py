@@ -272,7 +272,10 @@ def certificate(certificate: Path) -> None:
     help="File to write; one that is there is not replaced.",
 )
 def init(reference: str, port: str, out: Path) -> None:
-    """Look at a Gymnasium and a gymnax environment, and write a first pair to complete."""
+    """Look at a Gymnasium environment and its port, and write a first pair to complete.
+
+    The port is gymnax's, Gymnasium's, or any object with reset and step, in NumPy or C.
+    """
     from foundation.files import write_text
     from parity.command.scaffold import scaffold
 

@@ -17,7 +17,7 @@ from tests.parity.harness.planted import made_anew, source
 
 NOT_ASKED = frozenset({"state_space", "num_actions", "default_params", "name"})
 """Functions of gymnax's environments that neither a reset, a step nor a trainer's space depends on."""
-TRIED = ("cartpole", "mountain_car_continuous", "pendulum")
+TRIED = ("cartpole", "mountain_car", "mountain_car_continuous", "pendulum", "acrobot")
 """Modules of ``examples.pairs`` whose ports' constants are tried."""
 IDLE = {"masscart"}
 """Parameters that no sum uses: gymnax's CartPole has total_mass beside it."""
