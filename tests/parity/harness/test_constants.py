@@ -21,7 +21,7 @@ TRIED = ("cartpole", "mountain_car", "mountain_car_continuous", "pendulum", "acr
 """Modules of ``examples.pairs`` whose ports' constants are tried."""
 IDLE = {"masscart"}
 """Parameters that no sum uses: gymnax's CartPole has total_mass beside it."""
-SHAPES = ("obs_shape", "spaces.Discrete(", "shape=(", "(4,)", "(3,)")
+SHAPES = ("obs_shape", "spaces.Discrete(", "shape=(", "(2,)", "(3,)", "(4,)", "(6,)")
 """Lines whose whole numbers are cut to whole numbers again: shapes, and how many actions there are."""
 QUESTIONS = frozenset(
     {
