@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from foundation.errors import InputError
-from parity.harness.sides.adapters import gymnax_side
+from parity.harness.sides.adapters import functional_side, gymnax_side
+from parity.harness.sides.functional import FunctionalSide, Program
 from parity.harness.trees import Fields, flatten
 
 STEPS = 60
@@ -26,7 +27,8 @@ class Look:
     """What could be seen of a side.
 
     Attributes:
-        kind: what it is: Gymnasium's environment, gymnax's, or an object with reset and step.
+        kind: what it is: Gymnasium's environment, gymnax's, a :class:`Program` of pure functions, or
+            an object with reset and step.
         numbers: name to values seen, (N, ...), of what looks like state.
         paths: of an object, name to the attribute that holds it, such as "car.speed".
         types: of an object, name to what its value is: "int", "float", "bool", "array" or "".
@@ -39,7 +41,7 @@ class Look:
         action_space, observation_space: whether it has one.
     """
 
-    kind: Literal["gymnasium", "gymnax", "object"]
+    kind: Literal["gymnasium", "gymnax", "functional", "object"]
     numbers: Fields
     paths: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -94,7 +96,8 @@ def is_gymnasium(env: Any) -> bool:
 
 
 def look_at_port(make: Any, actions: Callable[[], Any]) -> Look:
-    """Return what is seen of a port: of gymnax, of Gymnasium, or an object with reset and step.
+    """Return what is seen of a port: pure functions, gymnax's, Gymnasium's, or any object with reset
+    and step.
 
     Args:
         make: its factory.
@@ -104,16 +107,15 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> Look:
         InputError: it is none of them.
     """
     port = made(make)
+    if isinstance(port, Program):
+        return _look_at_functions("functional", functional_side(lambda: port))
     env = port[0] if isinstance(port, tuple) else port
     if hasattr(env, "step_env") and hasattr(env, "default_params"):
-        side = gymnax_side(lambda: port)
-        seen = side.reset(np.arange(STEPS)).state
-        order = flatten(side.make().reset(jax.random.PRNGKey(0))[1])  # as it was declared
-        return Look("gymnax", {name: seen[name] for name in order}, counter="time")
+        return _look_at_functions("gymnax", gymnax_side(lambda: port))
     if not (callable(getattr(env, "reset", None)) and callable(getattr(env, "step", None))):
         raise InputError(
-            f"the port is a {type(env).__name__}, neither gymnax's environment nor an object with "
-            "reset and step; write the pair by hand, with Port.functional or Port.state_api"
+            f"the port is a {type(env).__name__}, neither a Program, gymnax's environment nor an "
+            "object with reset and step; write the pair by hand, such as with Port.state_api"
         )
     copies = getattr(env, "num_envs", None)
     if copies is not None:
@@ -124,6 +126,13 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> Look:
         seen_of = look_at_reference(lambda: env)
         return Look("gymnasium", seen_of.numbers, limit=seen_of.limit)
     return _look_at_object(env, actions)
+
+
+def _look_at_functions(kind: Literal["gymnax", "functional"], side: FunctionalSide) -> Look:
+    """Return the fields of a state of pure functions, in the order that they were declared in."""
+    seen = side.reset(np.arange(STEPS)).state
+    order = flatten(side.make().reset(jax.random.PRNGKey(0))[1])
+    return Look(kind, {name: seen[name] for name in order})
 
 
 def _look_at_object(port: Any, actions: Callable[[], Any]) -> Look:

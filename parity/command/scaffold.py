@@ -47,7 +47,8 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
     space = made(make_reference).action_space
     space.seed(1)
     theirs = look_at_port(load(port, "factory"), space.sample)
-    draft = _of_gymnax(mine, theirs) if theirs.kind == "gymnax" else _of_object(mine, theirs)
+    pure = theirs.kind in ("gymnax", "functional")
+    draft = _of_functions(mine, theirs) if pure else _of_object(mine, theirs)
     draft.todo.append(
         "widen the domains to every state that an episode can visit, and aim at thresholds"
     )
@@ -86,8 +87,9 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
     return "\n".join(head + body), draft.todo
 
 
-def _of_gymnax(mine: Look, theirs: Look) -> Draft:
-    draft = Draft(port=["    port=Port.gymnax(make_port),"])
+def _of_functions(mine: Look, theirs: Look) -> Draft:
+    """Return what is written of a port that is pure functions: every field of its state."""
+    draft = Draft(port=[f"    port=Port.{theirs.kind}(make_port),"])
     draft.names = [name for name in theirs.numbers if name != "time"]
     draft.time = "time" if "time" in theirs.numbers else ""
     draft.functions = _reading(mine, draft)

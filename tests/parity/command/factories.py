@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
+import jax
+import jax.numpy as jnp
 import numpy as np
 from gymnax.environments.classic_control.cartpole import CartPole
 from gymnax.environments.classic_control.pendulum import Pendulum
 
+from parity import Program
 from tests.parity.harness.batched_cartpole import THETA, Carts, X
 
 __all__ = ["CartPole", "Pendulum", "cartpole", "nothing"]
@@ -109,6 +112,33 @@ class HiddenLift:
     def step(self, action: int) -> Any:
         self._height, self._speed, reward, ended = moved(self._height, self._speed, action)
         return np.array([self._height, self._speed], np.float32), reward, ended, False, {}
+
+
+class LiftState(NamedTuple):
+    """What the pure functions hand on."""
+
+    height: Any
+    speed: Any
+
+
+def program() -> Program:
+    """Return the lift as pure functions."""
+
+    def show(state: LiftState) -> Any:
+        return jnp.stack([state.height, state.speed]).astype(jnp.float32)
+
+    def reset(key: Any) -> Any:
+        state = LiftState(jax.random.uniform(key, minval=-0.5, maxval=0.5), jnp.zeros(()))
+        return show(state), state
+
+    def step(key: Any, state: LiftState, action: Any) -> Any:
+        speed = 0.95 * state.speed + jnp.where(action == 1, 0.11, -0.1)
+        state = LiftState(state.height + speed, speed)
+        ended = (state.height < -1.0) | (state.height > 1.0)
+        reward = jnp.where(ended, -10.0, 1.0 - state.height**2)
+        return show(state), state, reward, ended, jnp.asarray(False), {}
+
+    return Program(reset, step, None, Lift.action_space, Lift.observation_space)
 
 
 class LiftStruct(ctypes.Structure):

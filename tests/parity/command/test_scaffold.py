@@ -73,6 +73,12 @@ def test_an_array_of_the_reference_and_a_count_of_steps_are_matched(tmp_path: Pa
     assert "time" not in "; ".join(todo)
 
 
+def test_pure_functions_have_a_first_pair_that_runs(tmp_path: Path) -> None:
+    report, todo = tried(tmp_path, "Lift", "program")
+    assert report.passed, str(report)
+    assert len(todo) == 1
+
+
 def test_what_else_changes_is_told(tmp_path: Path) -> None:
     report, todo = tried(tmp_path, "cartpole", "Uncounted")
     assert not any(one.name == "time" for one in report.fields)
@@ -84,7 +90,7 @@ def test_what_else_changes_is_told(tmp_path: Path) -> None:
     ("reference", "port", "words"),
     [
         ("nothing", "CartPole", "no Gymnasium environment; write the pair by hand"),
-        ("cartpole", "nothing", "neither gymnax's environment nor an object with reset and step"),
+        ("cartpole", "nothing", "neither a Program, gymnax's environment nor an object with reset"),
         ("cartpole", "Silent", "the port's reset returns nothing; it must return the first obs"),
         ("cartpole", "Batched", "steps 4 copies at once; write the pair by hand, with Port.batched"),
         ("cartpole", "Broken", "the port's step raises ZeroDivisionError with an action of the ref"),
