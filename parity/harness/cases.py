@@ -245,7 +245,7 @@ def boundary(
         known: cases that were stepped.
         code: int (N,), 0 where it did not do it; other numbers for each way to do it.
         seed: of the choice of states.
-        code_of: steps of the reference -> such a code of each.
+        code_of: (states before, steps of the reference) -> such a code of each.
         pairs: how many boundaries are looked for.
     """
     rng = np.random.default_rng([seed, 3])
@@ -268,8 +268,8 @@ def boundary(
         return state
 
     def done(share: Array) -> Array:
-        steps = pair.reference.transition(at(share), far.action, np.zeros(pairs, np.int64), double=True)
-        return code_of(steps) != 0
+        state, seeds = at(share), np.zeros(pairs, np.int64)
+        return code_of(state, pair.reference.transition(state, far.action, seeds, double=True)) != 0
 
     low, high = np.zeros(pairs), np.ones(pairs)
     usable = ~done(low) & done(high)
@@ -289,11 +289,11 @@ def boundary(
     return possible(pair, concat(parts))
 
 
-CodeOf = Callable[[Steps], Array]
-"""Steps -> what was done in each, as a number; 0 for nothing."""
+CodeOf = Callable[[Fields, Steps], Array]
+"""(states before, steps) -> what was done in each, as a number; 0 for nothing."""
 
 
-def how_ended(steps: Steps) -> Array:
+def how_ended(before: Fields, steps: Steps) -> Array:
     """Return the way in which each step ended an episode: int (N,), 0 where it did not."""
     outcome = steps.outcome
     return np.asarray(outcome["terminated"] + 2 * outcome["truncated"])
@@ -309,11 +309,27 @@ def how_clipped(pair: Pair) -> CodeOf:
         for value in dict.fromkeys((domain.low, domain.high, *domain.aims))
     ]
 
-    def code_of(steps: Steps) -> Array:
+    def code_of(before: Fields, steps: Steps) -> Array:
         code = np.zeros(len(steps.final), np.int64)
         for number, (name, value) in enumerate(places, 1):
             after = steps.state[name]
             code[(after.reshape(len(after), -1) == value).any(axis=1)] = number
+        return code
+
+    return code_of
+
+
+def how_jumped(pair: Pair) -> CodeOf:
+    """Return the function that says which number a step moved by more than half of its domain, as the
+    wrap of an angle or a bounce does: int (N,), 0 for none."""
+
+    def code_of(before: Fields, steps: Steps) -> Array:
+        code = np.zeros(len(steps.final), np.int64)
+        for number, (name, domain) in enumerate(pair.state.items(), 1):
+            if not domain.whole:
+                moved = np.abs(steps.state[name].astype(np.float64) - before[name])
+                far = moved.reshape(len(moved), -1).max(axis=1) > (domain.high - domain.low) / 2
+                code[far] = number
         return code
 
     return code_of

@@ -196,13 +196,15 @@ def _generated(
         )
     evidence = [judge.step(drawn)]
     counts["drawn"] = len(drawn)
-    first = (evidence[0].double or evidence[0].native).reference
+    first = evidence[0].double or evidence[0].native
     # Without double precision, nothing would say on which side of a clip rounding may put a number.
-    sought = [] if judge.no_double else [("clip", make.how_clipped(pair), CLIPS)]
+    clips = [("clip", make.how_clipped(pair), CLIPS), ("jump", make.how_jumped(pair), CLIPS)]
+    sought = [] if judge.no_double else clips
     if not judge.random & {"terminated", "truncated"}:
         sought.insert(0, ("boundary", make.how_ended, ENDS))
     for name, code_of, pairs in sought:
-        about = make.boundary(pair, drawn, code_of(first), seed, code_of, pairs)
+        code = code_of(first.state, first.reference)
+        about = make.boundary(pair, drawn, code, seed, code_of, pairs)
         if about is not None and len(about):
             evidence.append(judge.step(about))
             counts[name] = len(about)
