@@ -10,6 +10,9 @@ from parity.harness.judge import Judge
 from parity.harness.sides.side import Moments
 from parity.harness.trees import Fields
 
+OTHERS = 32
+"""Episodes that are begun again with other seeds."""
+
 
 def ask_resets(judge: Judge, count: int, seed: int) -> tuple[list[Answer], Moments]:
     """Ask whether both sides' resets come from one distribution; return the reference's resets too."""
@@ -17,8 +20,29 @@ def ask_resets(judge: Judge, count: int, seed: int) -> tuple[list[Answer], Momen
     rng = np.random.default_rng([seed, 5])
     mine = pair.reference.reset(rng.choice(2**31, count, replace=False))
     theirs = pair.port.reset(rng.choice(2**31, count, replace=False))
+    if _ignores_its_seed(judge, mine, theirs, rng):
+        text = (
+            f"the port's reset ignores its seed: other seeds give the same {OTHERS} starts, one by one"
+        )
+        return [Answer("reset distribution", "different", text)], mine
     result = compare_samples(*comparable(judge, mine, theirs))
     return [answer_of("reset distribution", result, count, count)], mine
+
+
+def _ignores_its_seed(judge: Judge, mine: Moments, theirs: Moments, rng: np.random.Generator) -> bool:
+    """Say whether the port begins alike with other seeds, and the reference does not: many copies that
+    begin apart may hide it."""
+    rows = np.arange(OTHERS)
+    seeds = rng.choice(2**31, OTHERS, replace=False)
+    same = [
+        all(np.array_equal(shown.state[n][rows], again.state[n]) for n in again.state)
+        for shown, again in (
+            (mine, judge.pair.reference.reset(seeds)),
+            (theirs, judge.pair.port.reset(seeds)),
+        )
+    ]
+    vary = any((value[rows] != value[0]).any() for value in theirs.state.values())
+    return vary and same == [False, True]
 
 
 def comparable(judge: Judge, mine: Moments, theirs: Moments) -> tuple[Fields, Fields]:

@@ -11,6 +11,7 @@ from parity.harness.contract.samples import ALPHA, compare_samples
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Pair
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
 
@@ -110,7 +111,10 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
             for side, names in (("reference", mine - theirs), ("port", theirs - mine))
             if names
         ]
-        return Answer(QUESTION, "different", "; ".join(only))
+        text = "; ".join(only)
+        if isinstance(judge.pair.port, BatchedSide) and theirs - mine:
+            text += " (or its copies affect one another: see one environment against a batch)"
+        return Answer(QUESTION, "different", text)
     if not (judge.pair.reference.can_write and judge.pair.port.can_write):
         return Answer(
             QUESTION, "not asked", "both sides must be put in one state many times; give write"

@@ -116,7 +116,8 @@ class MutableSide:
     def _put(self, env: Any, state: Fields, row: int) -> None:
         assert self.write is not None
         try:
-            tree = rebuild(self._form, lambda name, _: state[name][row])
+            # a copy, since it may be stepped in place
+            tree = rebuild(self._form, lambda name, _: state[name][row].copy())
         except KeyError as name:
             raise InputError(f"the other side's state has no field {name}") from None
         self.write(env, tree)

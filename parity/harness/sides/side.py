@@ -166,16 +166,17 @@ def named(fields: Mapping[str, Any]) -> None:
 
 
 def action_tree(fields: Fields, row: Any) -> Any:
-    """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it."""
+    """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it: a
+    copy, since a side may change it in place."""
     if list(fields) == ["action"]:
-        return fields["action"][row]
+        return fields["action"][row].copy()
     tree: dict[str, Any] = {}
     for name, values in fields.items():
         place = tree
         *above, last = name.split(".")[1:]
         for part in above:
             place = place.setdefault(part, {})
-        place[last] = values[row]
+        place[last] = values[row].copy()
     return _tuples(tree)
 
 
