@@ -115,10 +115,11 @@ def _drawn_by_the_reference(judge: Judge, few: Cases) -> frozenset[str]:
 def _distance(a: Steps, b: Steps, left_out: frozenset[str]) -> tuple[float, str]:
     """Return the largest difference of any field, as :func:`form_distance`, and the field."""
     largest, worst = 0.0, ""
-    for name, x in a.fields.items():
+    others = b.of_the_step
+    for name, x in a.of_the_step.items():
         if name in left_out:
             continue
-        y = b.fields[name]
+        y = others[name]
         apart = form_distance(x, y)
         if apart > largest:
             largest, worst = apart, name

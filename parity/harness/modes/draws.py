@@ -34,7 +34,7 @@ def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[st
         if not side.can_write:
             changing.append(frozenset[str]())
             continue
-        fields = _of_the_step(side.transition(few.state, few.action, seeds))
+        fields = side.transition(few.state, few.action, seeds).of_the_step
         changing.append(frozenset(name for name, value in fields.items() if _varies(value, SEEDS)))
     return changing[0], changing[1]
 
@@ -65,7 +65,7 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
             seeds = np.tile(np.arange(SEEDS), len(rows))
             state = judge.states(few, False)
             for side, names in zip((pair.reference, pair.port), changing, strict=True):
-                values = _of_the_step(side.transition(state, few.action, seeds)).get(name)
+                values = side.transition(state, few.action, seeds).of_the_step.get(name)
                 if values is not None and _varies(values, SEEDS):
                     names.add(name)
                     cases.append(one.cases.rows(rows[:STATES]))
@@ -73,18 +73,6 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
     for one in evidence:
         one.labels = {name: value for name, value in one.labels.items() if name not in judge.random}
     return Drawn(frozenset(changing[0]), frozenset(changing[1]), cases)
-
-
-def _of_the_step(steps: Steps) -> Fields:
-    """Return the fields of N steps, without what a side handed out of an end after it had restarted:
-    that may be of the next episode, whose start is drawn."""
-    if steps.final_obs is None or np.array_equal(steps.final_obs, steps.final):
-        return steps.fields
-    shown = {
-        name: np.where(steps.ended.reshape(-1, *(1,) * (value.ndim - 1)), 0, value)
-        for name, value in steps.obs.items()
-    }
-    return {**steps.fields, **shown}
 
 
 def _varies(values: Array, block: int) -> bool:

@@ -68,6 +68,18 @@ class Steps:
         return {**self.state, **self.obs, **self.outcome}
 
     @property
+    def of_the_step(self) -> Fields:
+        """All fields, without what was handed out of an end after a restart: zeros in its place, since
+        that may be of the next episode, whose start is drawn."""
+        if self.final_obs is None or np.array_equal(self.final_obs, self.final):
+            return self.fields
+        shown = {
+            name: np.where(self.ended.reshape(-1, *(1,) * (value.ndim - 1)), 0, value)
+            for name, value in self.obs.items()
+        }
+        return {**self.fields, **shown}
+
+    @property
     def ended(self) -> Array:
         """Where an episode ended: bool (N,)."""
         return np.asarray(self.outcome["terminated"] | self.outcome["truncated"], bool)
