@@ -70,6 +70,69 @@ def test_a_fault_in_how_it_restarts_is_named(fault: str, question: str, words: s
     }.get(fault, {})
 
 
+class Together(Carts):
+    """Where one copy's episode ended, all begin another."""
+
+    def begin(self, which: Any) -> None:
+        super().begin(np.full(len(which), which.any()))
+
+
+class Turned(Carts):
+    """The last copy takes the first one's action, and so on."""
+
+    def step(self, actions: Any) -> Any:
+        return super().step(actions[::-1])
+
+
+class Seedless(Carts):
+    """Its copies begin apart, and the same with every seed."""
+
+    def reset(self, seed: Any) -> Any:
+        return super().reset(0)
+
+
+class Alike(Carts):
+    """All copies that begin at once begin in one state."""
+
+    def begin(self, which: Any) -> None:
+        super().begin(which)
+        self.state = np.where(which[:, None], self.state[np.argmax(which)], self.state)
+
+
+class Counting(Carts):
+    """Its count of steps outlives a restart."""
+
+    def begin(self, which: Any) -> None:
+        before = self.time
+        super().begin(which)
+        self.time = before
+
+
+class Before(Carts):
+    """What it hands out as the last observation is the one before."""
+
+    def step(self, actions: Any) -> Any:
+        before = self.state.astype(np.float32)
+        *out, info = super().step(actions)
+        return *out, {"final_obs": before} if info else info
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "words"),
+    [
+        (Together, "one environment against a batch", "a copy's step depends on the other copies"),
+        (Turned, "one environment against a batch", "a copy's step depends on the other copies"),
+        (Seedless, "reset distribution", "the port's reset ignores its seed"),
+        (Alike, "reset distribution", "on the port"),
+        (Counting, AGAIN, "time: always 0 on the reference; from 1 to 500"),
+        (Before, FINAL, "the final obs handed out is not the last one"),
+    ],
+)
+def test_faults_of_many_copies_are_named(kind: Any, question: str, words: str) -> None:
+    report = verify(carts_pair(kind), **FEW)
+    assert words in different(report)[question], str(report)
+
+
 def test_a_speed_that_outlives_a_restart_in_the_next_step_is_named() -> None:
     stale = functools.partial(LateCarts, fault="stale")
     report = verify(carts_pair(stale, restarts="next step"), **FEW)
