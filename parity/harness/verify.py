@@ -20,6 +20,7 @@ from parity.harness.contract.spaces import ask_spaces
 from parity.harness.contract.starts import ask_resets
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, check_names
+from parity.harness.modes import boundaries as about
 from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
 from parity.harness.modes.exact_hits import step_exact_hits
 from parity.harness.modes.free_run import FreeRun, free_run
@@ -198,16 +199,20 @@ def _generated(
     counts["drawn"] = len(drawn)
     first = evidence[0].double or evidence[0].native
     # Without double precision, nothing would say on which side of a clip rounding may put a number.
-    clips = [("clip", make.how_clipped(pair), CLIPS), ("jump", make.how_jumped(pair), CLIPS)]
+    clips = [
+        ("clip", about.how_clipped(pair), CLIPS),
+        ("jump", about.how_jumped(pair), CLIPS),
+        ("value", about.how_valued(judge.random, first.reference), CLIPS),
+    ]
     sought = [] if judge.no_double else clips
     if not judge.random & {"terminated", "truncated"}:
-        sought.insert(0, ("boundary", make.how_ended, ENDS))
+        sought.insert(0, ("boundary", about.how_ended, ENDS))
     for name, code_of, pairs in sought:
         code = code_of(first.state, first.reference)
-        about = make.boundary(pair, drawn, code, seed, code_of, pairs)
-        if about is not None and len(about):
-            evidence.append(judge.step(about))
-            counts[name] = len(about)
+        beside = about.boundary(pair, drawn, code, seed, code_of, pairs)
+        if beside is not None and len(beside):
+            evidence.append(judge.step(beside))
+            counts[name] = len(beside)
     if judge.fractions and not judge.no_double:
         hits = step_exact_hits(judge, drawn, seed)
         if hits is not None:

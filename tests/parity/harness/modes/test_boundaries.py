@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity import Pair, Port, integer, real, verify
-from parity.harness.cases import how_jumped
+from parity.harness.modes.boundaries import how_jumped
 from parity.harness.sides.side import Steps
 
 
@@ -68,3 +68,31 @@ def test_a_jump_is_more_than_half_of_the_domain() -> None:
     after = {"angle": np.array([3.1, -3.1, 0.2]), "speed": np.zeros(3)}
     steps = Steps(after, {}, {}, np.ones(3, bool))
     assert how_jumped(wheel_pair(0.0))(before, steps).tolist() == [0, 1, 1]
+
+
+class Paid(Wheel):
+    """It pays by where the wheel stands, and says whether it may be braked."""
+
+    prize, brake = 0.3, 1.5
+
+    def step(self, action: int) -> Any:
+        seen, _, over, cut, _ = super().step(action)
+        told = {"may_brake": np.array([True, abs(self.speed) < self.brake])}
+        return seen, 1.0 if self.angle > self.prize else -1.0, over, cut, told
+
+
+@pytest.mark.parametrize(
+    ("prize", "brake"), [(0.3, 1.5), (0.300001, 1.5), (0.3, 1.500001), (0.299999, 1.5)]
+)
+def test_a_reward_and_a_flag_are_tried_beside_where_they_change(prize: float, brake: float) -> None:
+    class Wrong(Paid):
+        pass
+
+    Wrong.prize, Wrong.brake = prize, brake
+    honest = wheel_pair(0.0)
+    reference, port = (replace(honest.port, make=make) for make in (Paid, Wrong))  # type: ignore[type-var]
+    report = verify(replace(honest, reference=reference, port=port), transitions=300, resets=100)
+    assert report.cases["value"] > 20
+    assert report.field("reward").verdict == ("logic" if prize != 0.3 else "equal")
+    told = report.answer("info values")
+    assert told.status == ("different" if brake != 1.5 else "same"), told.text
