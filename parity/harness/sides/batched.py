@@ -172,7 +172,7 @@ class BatchedSide:
         actions = widened(actions) if double else actions
         self.native(action_tree(take(actions, np.zeros(self.batch, int)), slice(None)))
         for rows, size in _chunks(rows_of(actions), self.batch):
-            self.reset_all(env, np.zeros(self.batch, np.int64))  # clears what is remembered of ends
+            self.reset_all(env, seeds[rows])  # clears what is remembered of ends; restarts draw anew
             self.put(env, take(state, rows), double)
             parts.append(self.stepped(env, take(actions, rows), seeds[rows], size))
         return _joined(parts, self.restarts)

@@ -36,6 +36,11 @@ def test_a_true_port_that_restarts_within_the_step_is_the_same() -> None:
     assert 0 < state.compared < obs.compared == report.field("reward").compared
 
 
+def test_restarts_of_several_batches_begin_apart() -> None:
+    report = verify(carts_pair(), transitions=1_000, resets=1_000, seed=3)
+    assert report.passed, str(report)
+
+
 def test_a_port_that_keeps_the_last_observation_is_compared_where_it_can_be() -> None:
     report = verify(carts_pair(functools.partial(Carts, handed_out=False)), **FEW)
     assert report.passed, str(report)
