@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
+
+from foundation import provenance
 from foundation.errors import InputError
 from foundation.files import json_digest, write_json
 from foundation.json_lines import adding_lines, read_json_lines
@@ -20,7 +23,7 @@ from parity.harness.output.certificate import environments
 from parity.harness.output.sources import sources
 from parity.harness.pair import Pair
 from parity.harness.places import load_pair
-from parity.harness.verify import verify
+from parity.harness.verify import VERSIONED, verify
 
 LINES, NUMBERS = "alarms.jsonl", "alarms.json"
 LINE = Artifact("line of a count of false alarms", "remove the file to begin anew")
@@ -68,7 +71,7 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
 
     Returns:
         "runs", "alarms" (seeds with what was said), "at_most" (upper end of a 95% interval of the
-        chance of an alarm), "seconds", and the settings.
+        chance of an alarm), "seconds", the settings, and versions and device.
 
     Raises:
         InputError: the pair cannot be compared, or the folder holds runs of another kind.
@@ -97,6 +100,7 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
         "at_most": _at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
         "seconds": round(sum(line["seconds"] for line in lines), 1),
         "settings": asdict(wanted),
+        "made": {"when": provenance.now(), **provenance.made_with(VERSIONED, jax.devices())},
     }
     write_json(out / NUMBERS, result)
     return result

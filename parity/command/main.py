@@ -40,13 +40,14 @@ def app() -> None:
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     """Compare a pair's sides; exit code 0: same, 1: different or too little seen, 2: bad input."""
+    from parity.command.foreign import their_errors
     from parity.harness.output.certificate import issue
     from parity.harness.output.write import PAGE, write_report
     from parity.harness.places import load_pair
     from parity.harness.verify import verify
 
     pair = load_pair(place)
-    with _progress(quiet) as tell:
+    with _progress(quiet) as tell, their_errors():
         report = verify(pair, place=place, progress=tell, **options)
     write_report(out, report, issue(pair, report, place.partition(":")[0]))
     for line in str(report).split("\n"):
@@ -81,10 +82,13 @@ def _progress(quiet: bool) -> Any:
 @click.option("--action", required=True, help="The action, as JSON.")
 def case(place: str, state: str, action: str) -> None:
     """Put both sides in one state, take one action, and show every field (exit code 1: they differ)."""
+    from parity.command.foreign import their_errors
     from parity.command.one_case import show_case
     from parity.harness.places import load_pair
 
-    lines, wrong = show_case(load_pair(place), _json("--state", state), _json("--action", action))
+    pair, given = load_pair(place), (_json("--state", state), _json("--action", action))
+    with their_errors():
+        lines, wrong = show_case(pair, *given)
     for line in lines:
         click.echo(printable(line))
     if wrong:
@@ -272,13 +276,19 @@ def certificate(certificate: Path) -> None:
     help="File to write; one that is there is not replaced.",
 )
 def init(reference: str, port: str, out: Path) -> None:
-    """Look at a Gymnasium and a gymnax environment, and write a first pair to complete."""
+    """Look at a Gymnasium environment and its port, and write a first pair to complete.
+
+    The port is a Program of pure functions, gymnax's or Gymnasium's environment, or any object with
+    reset and step, in NumPy or C. FACTORY is a function or a class that is called without arguments.
+    """
     from foundation.files import write_text
+    from parity.command.foreign import their_errors
     from parity.command.scaffold import scaffold
 
     if out.exists():
         raise InputError(f"{out} is there already; give another --out")
-    text, todo = scaffold(reference, port)
+    with their_errors():
+        text, todo = scaffold(reference, port)
     write_text(out, text)
     click.echo(printable(f"wrote {out}; now:"))
     for line in todo:

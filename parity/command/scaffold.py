@@ -2,109 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import numpy as np
 
-from foundation.errors import InputError
+from parity.command.look import Look, look_at_port, look_at_reference, made
 from parity.harness.places import load
-from parity.harness.sides.adapters import gymnax_side
-from parity.harness.trees import Fields, flatten
 
-STEPS = 60
+WORDS = ("Pair", "Port", "Reference", "integer", "near", "real")
+"""Names of the public face that a first pair may need."""
 
 
 @dataclass
-class Look:
-    """What could be seen of a side.
+class Draft:
+    """What is written of a pair.
 
     Attributes:
-        kind: "gymnasium", "gymnax" or "state_api".
-        numbers: name to values seen, (N, ...), of what looks like state.
+        functions: lines of the functions that read and write, and of others.
+        port: lines of the argument ``port``.
+        names: fields of the state.
+        time: the field that counts steps, "" without one.
+        todo: what is left to do.
     """
 
-    kind: str
-    numbers: Fields
-
-
-def look_at_reference(make: Any) -> Look:
-    """Step a Gymnasium environment and return the attributes whose numbers change.
-
-    Raises:
-        InputError: it is none.
-    """
-    env = _made(make)
-    if not (hasattr(env, "unwrapped") and hasattr(env, "action_space")):
-        raise InputError(
-            f"the reference is a {type(env).__name__}, no Gymnasium environment; write the pair by "
-            "hand, with Reference.mutable"
-        )
-    env.reset(seed=0)
-    env.action_space.seed(0)
-    rows = [_numbers(env.unwrapped)]
-    for step in range(STEPS):
-        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        rows.append(_numbers(env.unwrapped))
-        if terminated or truncated:
-            env.reset(seed=step + 1)
-            rows.append(_numbers(env.unwrapped))
-    names = set.intersection(*(set(row) for row in rows))
-    values: Fields = {}
-    for name in sorted(names):
-        if len({np.shape(row[name]) for row in rows}) == 1:
-            seen = np.stack([np.asarray(row[name]) for row in rows])
-            if (seen != seen[0]).any():
-                values[name] = seen
-    return Look("gymnasium", values)
-
-
-def _made(make: Any) -> Any:
-    """Return what a factory makes.
-
-    Raises:
-        InputError: it cannot be called, or raises.
-    """
-    if not callable(make):
-        raise InputError(f"the factory is a {type(make).__name__}; name a function that makes one")
-    try:
-        return make()
-    except Exception as error:  # whatever a foreign factory raises
-        raise InputError(f"the factory raises {type(error).__name__}: {error}") from None
-
-
-def _numbers(env: Any) -> Fields:
-    numbers: Fields = {}
-    for name, value in vars(env).items():
-        if name.startswith("_") or value is None or isinstance(value, str):
-            continue
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            continue
-        if array.dtype.kind in "biuf" and array.size <= 64:
-            numbers[name] = array.copy()
-    return numbers
-
-
-def look_at_port(make: Any) -> Look:
-    """Return the state fields of a gymnax environment.
-
-    Raises:
-        InputError: it is none.
-    """
-    made = _made(make)
-    env = made[0] if isinstance(made, tuple) else made
-    if not (hasattr(env, "step_env") and hasattr(env, "default_params")):
-        raise InputError(
-            f"the port is a {type(env).__name__}, without the methods of a gymnax environment; write "
-            "the pair by hand, with Port.functional, Port.state_api or Port.mutable"
-        )
-    side = gymnax_side(lambda: made)
-    seen = side.reset(np.arange(STEPS)).state
-    order = flatten(side.make().reset(jax.random.PRNGKey(0))[1])  # as it was declared
-    return Look("gymnax", {name: seen[name] for name in order})
+    functions: list[str] = field(default_factory=list)
+    port: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    time: str = ""
+    todo: list[str] = field(default_factory=list)
 
 
 def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
@@ -112,54 +38,203 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
 
     Args:
         reference, port: "module:factory".
+
+    Raises:
+        InputError: a factory cannot be called, or makes something that no first pair can be written of.
     """
-    mine = look_at_reference(load(reference, "factory"))
-    theirs = look_at_port(load(port, "factory"))
-    fields = [name for name in theirs.numbers if name != "time"]
-    lines, todo = _reading(mine, fields)
-    domains = [f'        "{name}": {_domain(theirs.numbers[name])},' for name in fields]
-    if "time" in theirs.numbers:
-        domains.append('        "time": integer(0, 99) | near(99),')
-        todo.append(
+    make_reference = load(reference, "factory")
+    mine = look_at_reference(make_reference)
+    space = made(make_reference).action_space
+    space.seed(1)
+    theirs = look_at_port(load(port, "factory"), space.sample)
+    pure = theirs.kind in ("gymnax", "functional")
+    draft = _of_functions(mine, theirs) if pure else _of_object(mine, theirs)
+    draft.todo.append(
+        "widen the domains to every state that an episode can visit, and aim at thresholds"
+    )
+    (one, make), (two, other) = reference.split(":"), port.split(":")
+    domains = [f'        "{name}": {_domain(theirs.numbers[name])},' for name in draft.names]
+    if draft.time:
+        domains.append(_time(mine, draft))
+    time = "" if draft.time or mine.limit is None else ", time=None"
+    body = [
+        *draft.functions,
+        "",
+        "",
+        "pair = Pair(",
+        f'    name="{make} and {other}",',
+        f"    reference=Reference.gymnasium(make_reference, read, write{time}),",
+        *draft.port,
+        "    state={",
+        "        # TODO: every state that an episode can visit",
+        *domains,
+        "    },",
+        ")",
+        "",
+    ]
+    used = [word for word in WORDS if any(f"{word}(" in line or f"{word}." in line for line in body)]
+    head = [
+        f'"""{make} against {other}; complete what says TODO."""',
+        "",
+        *(["import numpy as np"] if any("np." in line for line in body) else []),
+        f"from {one} import {make} as make_reference",
+        f"from {two} import {other} as make_port",
+        "",
+        f"from parity import {', '.join(used)}",
+        "",
+        "",
+    ]
+    return "\n".join(head + body), draft.todo
+
+
+def _of_functions(mine: Look, theirs: Look) -> Draft:
+    """Return what is written of a port that is pure functions: every field of its state."""
+    draft = Draft(port=[f"    port=Port.{theirs.kind}(make_port),"])
+    draft.names = [name for name in theirs.numbers if name != "time"]
+    draft.time = "time" if "time" in theirs.numbers else ""
+    draft.functions = _reading(mine, draft)
+    return draft
+
+
+def _time(mine: Look, draft: Draft) -> str:
+    """Return the domain of the steps taken."""
+    last = 99 if mine.limit is None else mine.limit - 1
+    if mine.limit is None:
+        draft.todo.append(
             "set the domain of time to the steps an episode may have taken, its last one aimed at"
         )
-    todo.append("widen the domains to every state that an episode can visit, and aim at thresholds")
-    (one, make), (two, other) = reference.split(":"), port.split(":")
-    text = "\n".join(
-        [
-            f'"""{make} against {other}; complete what says TODO."""',
+    return f'        "time": integer(0, {last}) | near({last}),'
+
+
+def _of_object(mine: Look, theirs: Look) -> Draft:
+    """Return what is written of a port that is an object which is stepped: the fields of its state that
+    the reference has too, or whose number is that of an array of the reference."""
+    draft, fields = Draft(), theirs.numbers
+    counter = theirs.counter if mine.limit is not None and theirs.counter not in mine.numbers else ""
+    others = [name for name in fields if name != counter]
+    draft.names = [name for name in others if _alike(mine, theirs, name)]
+    if not draft.names or (len(draft.names) < len(others) and _array_of(mine, others) is not None):
+        draft.names = others
+    draft.time = "time" if counter or (theirs.kind == "gymnasium" and theirs.limit) else ""
+    draft.functions = _reading(mine, draft)
+    left = [name for name in others if name not in draft.names]
+    lacks = [name for name in mine.numbers if name not in draft.names and _known(mine, draft, name)]
+    if left:
+        text = f"the port's {', '.join(left)} change too: read them as well if a step depends on them"
+        draft.todo.append(text)
+    if lacks:
+        text = f"the reference's {', '.join(lacks)} change too: read them if a step depends on them"
+        draft.todo.append(text)
+    if mine.limit is not None and not draft.time:
+        draft.todo.append(
+            f"the reference ends an episode after {mine.limit} steps; no number of the port counts "
+            "them: without it, truncation is not compared (time=None)"
+        )
+    if theirs.kind == "gymnasium":
+        draft.functions += ["", "", *_port_functions(theirs, draft, "")]
+        time = "" if draft.time or theirs.limit is None else ", time=None"
+        draft.port = [f"    port=Port.gymnasium(make_port, read_port, write_port{time}),"]
+        return draft
+    draft.functions += ["", "", *_port_functions(theirs, draft, counter)]
+    draft.port = _mutable(theirs)
+    if theirs.values < 5:
+        draft.todo.append("say in step_port which ends are a time limit's: they are truncated")
+    if not theirs.before and "seed" not in theirs.reset:
+        draft.todo.append("let reset_port use its seed: the port's reset takes none")
+    return draft
+
+
+def _alike(mine: Look, theirs: Look, name: str) -> bool:
+    """Say whether a number of the port is one of the reference's by name and shape."""
+    return name in mine.numbers and mine.numbers[name].shape[1:] == theirs.numbers[name].shape[1:]
+
+
+def _known(mine: Look, draft: Draft, name: str) -> bool:
+    """Say whether a number of the reference is not read as an array of all fields."""
+    return not (mine.numbers[name].ndim == 2 and mine.numbers[name].shape[1] == len(draft.names))
+
+
+def _port_functions(theirs: Look, draft: Draft, counter: str) -> list[str]:
+    """Return the functions that read and write an object, and those by which it is driven."""
+    sources = {name: name for name in draft.names}
+    if draft.time and counter:
+        sources["time"] = counter
+    inner = "port.unwrapped" if theirs.kind == "gymnasium" else "port"
+    at = {name: f"port.{theirs.paths.get(path, path)}" for name, path in sources.items()}
+    pairs = ", ".join(f'"{name}": {path}' for name, path in at.items())
+    lines = [
+        "def read_port(port):",
+        f"    return {{{pairs}}}",
+        "",
+        "",
+        "def write_port(port, state):",
+    ]
+    for name, path in at.items():
+        value = f'state["{name}"]'
+        kind = theirs.types.get(
+            sources[name], "array" if theirs.numbers[sources[name]].ndim > 1 else ""
+        )
+        value = f"{value}.copy()" if kind == "array" else f"{kind}({value})" if kind else value
+        lines.append(f"    {path} = {value}")
+    if inner != "port":
+        return lines
+    lines += ["", "", "def reset_port(port, seed):"]
+    lines += [f"    {theirs.before}"] if theirs.before else []
+    lines += [f"    return {theirs.reset}"]
+    if theirs.values < 5:
+        names = ("obs", "reward", "ended", "info")[: theirs.values]
+        info = "info" if theirs.values == 4 else "{}"
+        lines += [
             "",
-            "import numpy as np",
-            f"from {one} import {make} as make_reference",
-            f"from {two} import {other} as make_port",
             "",
-            "from parity import Pair, Port, Reference, integer, near, real",
-            "",
-            "",
-            *lines,
-            "",
-            "",
-            "pair = Pair(",
-            f'    name="{make} and {other}",',
-            "    reference=Reference.gymnasium(make_reference, read, write),",
-            "    port=Port.gymnax(make_port),",
-            "    state={",
-            "        # TODO: every state that an episode can visit",
-            *domains,
-            "    },",
-            ")",
-            "",
+            "def step_port(port, action):",
+            f"    {', '.join(names)} = port.step(action)",
+            f"    return obs, reward, ended, False, {info}  # TODO: is it truncated?",
         ]
-    )
-    return text, todo
+    if theirs.generator:
+        lines += [
+            "",
+            "",
+            "def reseed_port(port, seed):",
+            f"    port.{theirs.generator} = np.random.default_rng(seed)",
+        ]
+    return lines
 
 
-def _reading(mine: Look, fields: list[str]) -> tuple[list[str], list[str]]:
-    """Return the functions that read and write the reference's state, and what to check of them."""
-    by_name = [name for name in fields if name in mine.numbers]
-    if fields and len(by_name) == len(fields):
-        pairs = ", ".join(f'"{name}": env.{name}' for name in fields)
-        puts = [f'    env.{name} = state["{name}"]' for name in fields]
+def _mutable(theirs: Look) -> list[str]:
+    """Return the argument ``port`` for an object."""
+    step = "step_port" if theirs.values < 5 else "lambda port, action: port.step(action)"
+    lines = [
+        "    port=Port.mutable(",
+        "        make=make_port,",
+        "        read=read_port,",
+        "        write=write_port,",
+        "        reset_one=reset_port,",
+        f"        step_one={step},",
+    ]
+    if theirs.generator:
+        lines.append("        reseed=reseed_port,")
+    for name in ("action_space", "observation_space"):
+        if getattr(theirs, name):
+            lines.append(f"        {name}=lambda port: port.{name},")
+    return [*lines, "    ),"]
+
+
+def _array_of(mine: Look, names: list[str]) -> str | None:
+    """Return the reference's array that has one number for each name."""
+    arrays = (n for n, v in mine.numbers.items() if v.ndim == 2 and v.shape[1] == len(names))
+    return next(arrays, None)
+
+
+def _reading(mine: Look, draft: Draft) -> list[str]:
+    """Return the functions that read and write the reference's state, and note what to check."""
+    names = draft.names
+    if names and all(name in mine.numbers for name in names):
+        pairs = ", ".join(f'"{name}": env.{name}' for name in names)
+        puts = [
+            f'    env.{name} = state["{name}"]{".copy()" if mine.numbers[name].ndim > 1 else ""}'
+            for name in names
+        ]
         return [
             "def read(env):",
             f"    return {{{pairs}}}",
@@ -167,36 +242,40 @@ def _reading(mine: Look, fields: list[str]) -> tuple[list[str], list[str]]:
             "",
             "def write(env, state):",
             *puts,
-        ], []
-    for name, values in mine.numbers.items():
-        if values.ndim == 2 and values.shape[1] == len(fields):
-            names = ", ".join(f'"{one}"' for one in fields)
-            return [
-                f"NAMES = ({names})  # TODO: in the order of env.{name}",
-                "",
-                "",
-                "def read(env):",
-                f"    return dict(zip(NAMES, env.{name}, strict=True))",
-                "",
-                "",
-                "def write(env, state):",
-                f"    env.{name} = np.array([state[name] for name in NAMES])",
-            ], [f"see that NAMES has the order of env.{name}"]
+        ]
+    array = _array_of(mine, names)
+    if array is not None:
+        draft.todo.append(f"see that NAMES has the order of env.{array}")
+        every = ", ".join(f'"{name}"' for name in names)
+        return [
+            f"NAMES = ({every}{',' if len(names) == 1 else ''})  # TODO: in the order of env.{array}",
+            "",
+            "",
+            "def read(env):",
+            f"    return dict(zip(NAMES, env.{array}, strict=True))",
+            "",
+            "",
+            "def write(env, state):",
+            f"    env.{array} = np.array([state[name] for name in NAMES])",
+        ]
+    draft.todo.append("complete read and write")
     seen = ", ".join(mine.numbers) or "nothing"
-    body = ", ".join(f'"{name}": env.TODO' for name in fields)
+    body = ", ".join(f'"{name}": env.TODO' for name in names)
     return [
-        f"# TODO: the port's state has {', '.join(fields)}; of the reference, these change: {seen}",
+        f"# TODO: the port's state has {', '.join(names)}; of the reference, these change: {seen}",
         "def read(env):",
         f"    return {{{body}}}",
         "",
         "",
         "def write(env, state):",
         "    raise NotImplementedError  # TODO",
-    ], ["complete read and write"]
+    ]
 
 
 def _domain(values: Any) -> str:
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
         return f"real({min(low, -1.0):.3g}, {max(high, 1.0):.3g})"
+    if values.dtype == np.bool_:
+        return "integer(0, 1)"
     return f"integer({int(low)}, {int(high) + 1})"

@@ -1,8 +1,7 @@
-"""Cases: states and actions that are visited, drawn from domains, or placed about boundaries."""
+"""Cases: states and actions that are visited, or drawn from domains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +18,6 @@ LANES = 16
 """Episodes that are played side by side."""
 ROUNDS = 20
 """How often states are drawn where few of them are possible."""
-OFFSETS = tuple(sign * step * 1e-8 for step in (1, 8, 64, 512, 4096) for sign in (-1, 1))
-"""Shares of the way between two states at which cases are placed about a boundary between them."""
 
 
 @dataclass
@@ -232,91 +229,6 @@ def possible(pair: Pair, cases: Cases) -> Cases:
     if pair.legal is not None:
         keep &= np.asarray(pair.legal(cases.state, cases.action), bool)
     return cases.rows(np.flatnonzero(keep))
-
-
-def boundary(
-    pair: Pair, known: Cases, code: Array, seed: int, code_of: CodeOf, pairs: int = 48
-) -> Cases | None:
-    """Return cases on both sides of where the reference begins to do something, such as to end an
-    episode, by bisection between two states.
-
-    Args:
-        pair: only its reference is driven, in double precision.
-        known: cases that were stepped.
-        code: int (N,), 0 where it did not do it; other numbers for each way to do it.
-        seed: of the choice of states.
-        code_of: steps of the reference -> such a code of each.
-        pairs: how many boundaries are looked for.
-    """
-    rng = np.random.default_rng([seed, 3])
-    names = [name for name, domain in pair.state.items() if not domain.whole]
-    does, does_not = np.flatnonzero(code), np.flatnonzero(code == 0)
-    if not names or not len(does) or not len(does_not) or not pair.reference.can_write:
-        return None
-    rows, others = rng.choice(does, pairs), rng.choice(does_not, pairs)
-    far = known.rows(rows)
-    start = {name: known.state[name][others].astype(np.float64) for name in names}
-    end = {name: far.state[name].astype(np.float64) for name in names}
-
-    def at(share: Array, pick: Any = slice(None)) -> Fields:
-        state = take(far.state, pick)
-        for name in names:
-            shape = (-1, *(1,) * (start[name].ndim - 1))
-            a, b = start[name][pick], end[name][pick]
-            domain = pair.state[name]
-            state[name] = np.clip(a + share.reshape(shape) * (b - a), domain.low, domain.high)
-        return state
-
-    def done(share: Array) -> Array:
-        steps = pair.reference.transition(at(share), far.action, np.zeros(pairs, np.int64), double=True)
-        return code_of(steps) != 0
-
-    low, high = np.zeros(pairs), np.ones(pairs)
-    usable = ~done(low) & done(high)
-    if not usable.any():
-        return None
-    for _ in range(34):
-        middle = (low + high) / 2
-        there = done(middle)
-        high, low = np.where(there, middle, high), np.where(there, low, middle)
-    chosen = np.flatnonzero(usable)
-    parts = []
-    for offset in (0.0, *OFFSETS):
-        share = np.clip(low[chosen] + offset, 0.0, 1.0)
-        parts.append(
-            Cases(at(share, chosen), take(far.action, chosen), np.full(len(chosen), "boundary"))
-        )
-    return possible(pair, concat(parts))
-
-
-CodeOf = Callable[[Steps], Array]
-"""Steps -> what was done in each, as a number; 0 for nothing."""
-
-
-def how_ended(steps: Steps) -> Array:
-    """Return the way in which each step ended an episode: int (N,), 0 where it did not."""
-    outcome = steps.outcome
-    return np.asarray(outcome["terminated"] + 2 * outcome["truncated"])
-
-
-def how_clipped(pair: Pair) -> CodeOf:
-    """Return the function that says which number a step left exactly at an end of its domain, or at a
-    value aimed at, as a clip does: int (N,), 0 for none."""
-    places = [
-        (name, value)
-        for name, domain in pair.state.items()
-        if not domain.whole
-        for value in dict.fromkeys((domain.low, domain.high, *domain.aims))
-    ]
-
-    def code_of(steps: Steps) -> Array:
-        code = np.zeros(len(steps.final), np.int64)
-        for number, (name, value) in enumerate(places, 1):
-            after = steps.state[name]
-            code[(after.reshape(len(after), -1) == value).any(axis=1)] = number
-        return code
-
-    return code_of
 
 
 def concat(parts: list[Cases]) -> Cases:

@@ -21,7 +21,7 @@ from parity.harness.compare import (
 from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
-from parity.harness.sides.side import OUTCOME, Steps
+from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
 
 NUDGES, NUDGE_ULPS = 8, 4
@@ -103,6 +103,7 @@ class Judge:
     def __init__(self, pair: Pair, probe: Cases, random: frozenset[str] = frozenset()) -> None:
         self.pair, self.random = pair, random
         self._largest: dict[str, Array] = {}
+        self._stepped = 0
         first = self._arm(probe.rows(np.arange(min(len(probe), 8))), False)
         self._check_rules(first)
         self.skipped = self._other_shapes(first)
@@ -166,7 +167,7 @@ class Judge:
 
     def _arm(self, cases: Cases, double: bool, state: Fields | None = None) -> Arm:
         state = self.states(cases, double) if state is None else state
-        seeds = np.arange(len(cases)) % 2**31
+        seeds = (self._stepped + np.arange(len(cases))) % 2**31
         if self.pair.reference.can_write:
             reference = self.pair.reference.transition(state, cases.action, seeds, double)
         elif cases.played is not None:
@@ -177,6 +178,7 @@ class Judge:
 
     def step(self, cases: Cases) -> Evidence:
         """Step both sides in every case and label every field."""
+        self._stepped += len(cases)  # so that no two sets of cases draw the same starts
         native = self._arm(cases, False)
         double = self._arm(cases, True) if self.fractions and not self.no_double else None
         nudged = self._nudged(cases, native) if self.fractions and double is None else None
@@ -189,9 +191,7 @@ class Judge:
             if not self.fractions:
                 wide = (a, b)
             others = None if nudged is None else [one.fields[name] for one in nudged]
-            compared = np.ones(len(cases), bool)
-            if name not in OUTCOME:
-                compared = native.reference.final & native.port.final
+            compared = native.reference.final_of(name) & native.port.final_of(name)
             largest = self._seen(name, a, native.state.get(name))
             labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others, largest)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
@@ -223,7 +223,7 @@ class Judge:
                     continue
                 steps = rng.integers(-NUDGE_ULPS, NUDGE_ULPS, value.shape, endpoint=True)
                 state[name] = (value + steps * np.spacing(np.abs(value))).astype(value.dtype)
-            seeds = np.arange(len(cases)) % 2**31
+            seeds = (self._stepped + np.arange(len(cases))) % 2**31
             outcomes.append(self.pair.port.transition(state, cases.action, seeds))
         return outcomes
 

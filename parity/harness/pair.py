@@ -16,6 +16,7 @@ from parity.harness.sides.adapters import (
     gymnax_side,
     state_api_side,
 )
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Side
 from parity.harness.trees import Array, Fields
@@ -40,6 +41,8 @@ class Reference:
 
 class Port(Reference):
     """The side that is put to the test; each method makes one from an environment of a kind."""
+
+    batched = staticmethod(BatchedSide)
 
 
 @dataclass(frozen=True)

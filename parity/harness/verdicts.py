@@ -6,6 +6,7 @@ import numpy as np
 
 from parity.harness.compare import LOGIC, ROUNDING
 from parity.harness.contract.ends import only_at_ends
+from parity.harness.contract.restarts import has_two_steps
 from parity.harness.findings import FieldVerdict, SmallestCase
 from parity.harness.judge import Evidence, Judge
 from parity.harness.modes.free_run import FreeRun
@@ -53,6 +54,15 @@ def field_verdicts(
     return verdicts, smallest, used
 
 
+def _of_ends(evidence: list[Evidence], name: str) -> bool:
+    """Say whether a field that is wrong in last steps alone is about how episodes end: an observation
+    is, where a port that has begun another episode hands out the last one of the episode before."""
+    begun = any(one.native.port.restart is not None for one in evidence)
+    return name in AT_ENDS or (
+        name.partition(".")[0] == "obs" and begun and not has_two_steps(evidence)
+    )
+
+
 def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[Accepted]) -> None:
     name = one.name
     for part in evidence:
@@ -76,7 +86,7 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
             if name in a.names or name.partition(".")[0] in a.names
         ]
         one.why = "; ".join(reasons)
-    one.verdict = _verdict(one, name in AT_ENDS and only_at_ends(evidence, name))
+    one.verdict = _verdict(one, _of_ends(evidence, name) and only_at_ends(evidence, name))
 
 
 def _flipped(evidence: Evidence) -> Array:

@@ -15,10 +15,12 @@ from parity.harness import cases as make
 from parity.harness.contract.devices import ask_devices
 from parity.harness.contract.ends import ask_ends
 from parity.harness.contract.forms import ask_forms
+from parity.harness.contract.restarts import ask_restarts
 from parity.harness.contract.spaces import ask_spaces
-from parity.harness.contract.starts import ask_resets, ask_restarts
+from parity.harness.contract.starts import ask_resets
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, check_names
+from parity.harness.modes import boundaries as about
 from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
 from parity.harness.modes.exact_hits import step_exact_hits
 from parity.harness.modes.free_run import FreeRun, free_run
@@ -75,6 +77,11 @@ def verify(
     tell("playing the reference")
     unchecked: list[str] = []
     check_names(pair)
+    if not pair.port.can_write:
+        raise InputError(
+            f"{pair.name}: the port cannot be put in a state; give it write, or, where the other side "
+            "has one, make that the port: a reference without write is only played"
+        )
     base = make.visited(pair, transitions // 2, seed)
     mine, theirs = drawn_fields(pair, base)
     judge = Judge(pair, base, mine | theirs)
@@ -190,16 +197,22 @@ def _generated(
         )
     evidence = [judge.step(drawn)]
     counts["drawn"] = len(drawn)
-    first = (evidence[0].double or evidence[0].native).reference
+    first = evidence[0].double or evidence[0].native
     # Without double precision, nothing would say on which side of a clip rounding may put a number.
-    sought = [] if judge.no_double else [("clip", make.how_clipped(pair), CLIPS)]
+    clips = [
+        ("clip", about.how_clipped(pair), CLIPS),
+        ("jump", about.how_jumped(pair), CLIPS),
+        ("value", about.how_valued(judge.random, first.reference), CLIPS),
+    ]
+    sought = [] if judge.no_double else clips
     if not judge.random & {"terminated", "truncated"}:
-        sought.insert(0, ("boundary", make.how_ended, ENDS))
+        sought.insert(0, ("boundary", about.how_ended, ENDS))
     for name, code_of, pairs in sought:
-        about = make.boundary(pair, drawn, code_of(first), seed, code_of, pairs)
-        if about is not None and len(about):
-            evidence.append(judge.step(about))
-            counts[name] = len(about)
+        code = code_of(first.state, first.reference)
+        beside = about.boundary(pair, drawn, code, seed, code_of, pairs)
+        if beside is not None and len(beside):
+            evidence.append(judge.step(beside))
+            counts[name] = len(beside)
     if judge.fractions and not judge.no_double:
         hits = step_exact_hits(judge, drawn, seed)
         if hits is not None:

@@ -115,12 +115,16 @@ def _again(side: Side, state: Fields, action: Fields, repeats: bool) -> str:
             first = lanes.advance(action, seeds)
             after = lanes.advance(action, seeds)
             # Put where the episode ended, it does not know of the end, and goes on.
-            on = side.transition(first.state, action, seeds) if first.final.all() else after
+            within = first.restart is not None and not first.final.any()
+            last = first.restart.state if first.restart is not None and within else first.state
+            on = side.transition(last, action, seeds) if within or first.final.all() else after
     except Exception as error:  # whatever a foreign environment raises is its answer
         return f"raises {type(error).__name__}"
     words = _words(after)
     if repeats and not after.ended.any() and _all_apart(after.state, on.state):
         return f"begins another episode (Gymnasium's NEXT_STEP); {words.partition('; ')[2]}"
+    if within and not after.ended.all():
+        return "has begun another episode in the step that ended one (Gymnasium's SAME_STEP)"
     return words
 
 

@@ -11,9 +11,10 @@ from parity.harness.cases import Cases
 from parity.harness.compare import default_rule, narrower, spacing
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
-from parity.harness.sides.side import Steps
+from parity.harness.sides.side import Side, Steps
 from parity.harness.trees import Array
 
 FEW = 8
@@ -54,7 +55,7 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
         for name, value in again[0].items():
             if not np.array_equal(value, again[1][name], equal_nan=value.dtype.kind == "f"):
                 hint = ""
-                if isinstance(side, MutableSide) and side.reseed is None:
+                if isinstance(side, MutableSide | BatchedSide) and side.reseed is None:
                     hint = "; if it draws, give its side reseed, (environment, seed) -> None"
                 text = f"the {word}'s step gives another {name} for one seed{hint}"
                 return Answer(question, "different", text)
@@ -64,16 +65,24 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
 def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: str) -> Answer:
     """Ask whether another form of the port's step gives the same but for rounding."""
     port = judge.pair.port
-    if not isinstance(port, FunctionalSide):
+    if not isinstance(port, FunctionalSide) and not (form == "one" and isinstance(port, BatchedSide)):
         return Answer(question, "not asked", "the port is no pure function")
-    few = cases.rows(np.arange(min(FEW, len(cases))))
+    few = _few(cases, port)
     state, seeds = judge.states(few, False), np.arange(len(few))
     batch = port.transition(state, few.action, seeds)
     try:
-        other = port.transition_as(form, state, few.action, seeds)
+        other = (
+            port.transition_as(form, state, few.action, seeds)
+            if isinstance(port, FunctionalSide)
+            else port.one().transition(state, few.action, seeds)
+        )
     except Exception as error:  # a step that cannot run in this form is a finding of its own
         return Answer(question, "different", f"raises {type(error).__name__}: {str(error)[:160]}")
-    largest, worst = _distance(batch, other)
+    drawn = _drawn_by_the_reference(judge, few) if isinstance(port, BatchedSide) else frozenset()
+    largest, worst = _distance(batch, other, drawn)
+    if largest > FORM_ULPS and isinstance(port, BatchedSide):
+        text = f"a copy's step depends on the other copies: {worst} is another where it is alone"
+        return Answer(question, "different", text)
     if largest > FORM_ULPS:
         return Answer(
             question, "different", f"{worst} differs by {largest:.0f} ulps in {len(few)} cases"
@@ -82,11 +91,35 @@ def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: s
     return Answer(question, "same", f"the port gives the same {words} in {len(few)} cases")
 
 
-def _distance(a: Steps, b: Steps) -> tuple[float, str]:
+def _few(cases: Cases, port: Side) -> Cases:
+    """Return the first cases; for copies that are stepped together, some that end an episode and more
+    that do not."""
+    if not isinstance(port, BatchedSide) or cases.played is None:
+        return cases.rows(np.arange(min(FEW, len(cases))))
+    ends = np.flatnonzero(cases.played.ended)[:FEW]
+    others = np.flatnonzero(~cases.played.ended)[: 4 * FEW]
+    return cases.rows(np.sort(np.concatenate([ends, others])))
+
+
+def _drawn_by_the_reference(judge: Judge, few: Cases) -> frozenset[str]:
+    """Return the fields that the reference draws in some cases: no two forms of a port draw alike."""
+    if not judge.random or not judge.pair.reference.can_write:
+        return frozenset()
+    state, seeds = judge.states(few, False), np.arange(len(few))
+    one, two = (
+        judge.pair.reference.transition(state, few.action, seeds + more).fields for more in (0, 1_000)
+    )
+    return frozenset(n for n in one if n in judge.random and not np.array_equal(one[n], two[n]))
+
+
+def _distance(a: Steps, b: Steps, left_out: frozenset[str]) -> tuple[float, str]:
     """Return the largest difference of any field, as :func:`form_distance`, and the field."""
     largest, worst = 0.0, ""
-    for name, x in a.fields.items():
-        y = b.fields[name]
+    others = b.of_the_step
+    for name, x in a.of_the_step.items():
+        if name in left_out:
+            continue
+        y = others[name]
         apart = form_distance(x, y)
         if apart > largest:
             largest, worst = apart, name

@@ -11,6 +11,7 @@ from parity.harness.contract.samples import ALPHA, compare_samples
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.pair import Pair
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import Steps
 from parity.harness.trees import Array, Fields
 
@@ -33,7 +34,7 @@ def drawn_fields(pair: Pair, probe: Cases) -> tuple[frozenset[str], frozenset[st
         if not side.can_write:
             changing.append(frozenset[str]())
             continue
-        fields = side.transition(few.state, few.action, seeds).fields
+        fields = side.transition(few.state, few.action, seeds).of_the_step
         changing.append(frozenset(name for name, value in fields.items() if _varies(value, SEEDS)))
     return changing[0], changing[1]
 
@@ -64,7 +65,7 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
             seeds = np.tile(np.arange(SEEDS), len(rows))
             state = judge.states(few, False)
             for side, names in zip((pair.reference, pair.port), changing, strict=True):
-                values = side.transition(state, few.action, seeds).fields.get(name)
+                values = side.transition(state, few.action, seeds).of_the_step.get(name)
                 if values is not None and _varies(values, SEEDS):
                     names.add(name)
                     cases.append(one.cases.rows(rows[:STATES]))
@@ -98,7 +99,10 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
             for side, names in (("reference", mine - theirs), ("port", theirs - mine))
             if names
         ]
-        return Answer(QUESTION, "different", "; ".join(only))
+        text = "; ".join(only)
+        if isinstance(judge.pair.port, BatchedSide) and theirs - mine:
+            text += " (or its copies affect one another: see one environment against a batch)"
+        return Answer(QUESTION, "different", text)
     if not (judge.pair.reference.can_write and judge.pair.port.can_write):
         return Answer(
             QUESTION, "not asked", "both sides must be put in one state many times; give write"

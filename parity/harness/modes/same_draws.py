@@ -21,6 +21,7 @@ from parity.harness.judge import Judge
 from parity.harness.modes.aimed_draws import Aimed, aimed
 from parity.harness.modes.recorded_draws import KINDS, Draws, Handed, recording
 from parity.harness.modes.replayed_draws import Given, replaying
+from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide, Watch
 from parity.harness.sides.side import action_tree
@@ -139,6 +140,8 @@ def _hand(
 ) -> tuple[Sequence[Given | Handed], Fields]:
     """Return what the port asked for, and the fields it comes to with the draws handed over."""
     port = judge.pair.port
+    if isinstance(port, BatchedSide):
+        port = port.one()
     if isinstance(port, MutableSide):
         return _replayed(port, judge, cases, seeds, numbers)
     assert isinstance(port, FunctionalSide)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import InputError
+from parity.harness.sides.restarting import final_in, final_rows, restarted_within
 from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named
 from parity.harness.spaces import Space, describe_space
 from parity.harness.trees import (
@@ -45,7 +46,8 @@ class MutableSide:
         make_double: as ``make``, for the environment that computes in double precision, where the one
             of ``make`` does not when its state is.
         hands_out_final: whether the observation and state after a step that ends an episode are the
-            final ones; False for environments that restart by themselves within the step.
+            final ones; False for environments that restart by themselves within the step, and hand out
+            the final observation as "final_obs" of info, if at all.
         language: what it is, in a word or two.
         sources: modules that its code lies in.
     """
@@ -114,7 +116,8 @@ class MutableSide:
     def _put(self, env: Any, state: Fields, row: int) -> None:
         assert self.write is not None
         try:
-            tree = rebuild(self._form, lambda name, _: state[name][row])
+            # a copy, since it may be stepped in place
+            tree = rebuild(self._form, lambda name, _: state[name][row].copy())
         except KeyError as name:
             raise InputError(f"the other side's state has no field {name}") from None
         self.write(env, tree)
@@ -197,6 +200,7 @@ class _Rows:
         self._outcomes: list[Fields] = []
         self._info: set[str] = set()
         self._told: list[Fields] = []
+        self._final: list[Any] = []
         self._hands_out_final = hands_out_final
         self.ended_last = False
 
@@ -209,19 +213,23 @@ class _Rows:
         )
         self._info |= set(info)
         self._told.append(numbers_in(info))
+        self._final.append(final_in(info))
         self.ended_last = bool(terminated) or bool(truncated)
 
     def steps(self) -> Steps:
-        outcome = stack(self._outcomes, "outcome")
-        ended = outcome["terminated"] | outcome["truncated"]
-        return Steps(
+        steps = Steps(
             state=stack(self._states, "state"),
             obs=stack(self._seen, "observation"),
-            outcome=outcome,
-            final=np.ones(len(ended), bool) if self._hands_out_final else ~ended,
+            outcome=stack(self._outcomes, "outcome"),
+            final=np.ones(len(self._outcomes), bool),
             info=frozenset(self._info),
             told=self._always_told(),
         )
+        if self._hands_out_final:
+            return steps
+        final = np.empty(len(self._final), object)
+        final[:] = self._final
+        return restarted_within(steps, final_rows(steps.obs, steps.ended, final))
 
     def _always_told(self) -> Fields:
         """Return what every step told, in one shape."""

@@ -32,10 +32,12 @@ class Steps:
         state, obs: fields after the step, before any restart.
         outcome: reward, terminated and truncated, (N,).
         final: bool (N,), whether state and observation are truly those before a restart; a side that
-            restarts by itself and hands out no final state has False where an episode ended.
+            restarts by itself and hands out no final state has False, and zeros, where one ended.
         restart: what a side that restarts by itself handed out instead, None for one that does not.
         info: names of further values.
         told: those of them that are numbers, flags or arrays of them in every step, by flattened name.
+        final_obs: bool (N,), the same of the observation alone, where that is handed out and the state
+            is not; None for ``final``.
     """
 
     state: Fields
@@ -45,17 +47,37 @@ class Steps:
     restart: Moments | None = None
     info: frozenset[str] = frozenset()
     told: Fields = field(default_factory=dict)
+    final_obs: Array | None = None
 
     def rows(self, rows: Any) -> Steps:
         """Return some of the steps, without what a restart handed out."""
         state, obs, outcome = (take(part, rows) for part in (self.state, self.obs, self.outcome))
-        told = take(self.told, rows)
-        return Steps(state, obs, outcome, self.final[rows], info=self.info, told=told)
+        told, shown = take(self.told, rows), self.final_of("obs")[rows]
+        return Steps(state, obs, outcome, self.final[rows], info=self.info, told=told, final_obs=shown)
+
+    def final_of(self, name: str) -> Array:
+        """Return where a field is truly the one before a restart: bool (N,)."""
+        if name in OUTCOME:
+            return np.ones(len(self.final), bool)
+        of_observation = name.partition(".")[0] == "obs" and self.final_obs is not None
+        return np.asarray(self.final_obs) if of_observation else self.final
 
     @property
     def fields(self) -> Fields:
         """All fields of the moment after the step."""
         return {**self.state, **self.obs, **self.outcome}
+
+    @property
+    def of_the_step(self) -> Fields:
+        """All fields, without what was handed out of an end after a restart: zeros in its place, since
+        that may be of the next episode, whose start is drawn."""
+        if self.final_obs is None or np.array_equal(self.final_obs, self.final):
+            return self.fields
+        shown = {
+            name: np.where(self.ended.reshape(-1, *(1,) * (value.ndim - 1)), 0, value)
+            for name, value in self.obs.items()
+        }
+        return {**self.fields, **shown}
 
     @property
     def ended(self) -> Array:
@@ -75,6 +97,7 @@ def join_steps(parts: list[Steps]) -> Steps:
         restart=join_moments(restarts) if len(restarts) == len(parts) else None,
         info=frozenset().union(*(part.info for part in parts)),
         told=join([{name: part.told[name] for name in sorted(told)} for part in parts]),
+        final_obs=np.concatenate([part.final_of("obs") for part in parts]),
     )
 
 
@@ -155,16 +178,17 @@ def named(fields: Mapping[str, Any]) -> None:
 
 
 def action_tree(fields: Fields, row: Any) -> Any:
-    """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it."""
+    """Return the action of one row (or of all, for ``row = slice(None)``) as its space nests it: a
+    copy, since a side may change it in place."""
     if list(fields) == ["action"]:
-        return fields["action"][row]
+        return fields["action"][row].copy()
     tree: dict[str, Any] = {}
     for name, values in fields.items():
         place = tree
         *above, last = name.split(".")[1:]
         for part in above:
             place = place.setdefault(part, {})
-        place[last] = values[row]
+        place[last] = values[row].copy()
     return _tuples(tree)
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+from typing import Any, NamedTuple
+
 import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
 from gymnax.environments.classic_control.cartpole import CartPole
 from gymnax.environments.classic_control.pendulum import Pendulum
+
+from parity import Program
+from tests.parity.harness.batched_cartpole import THETA, Carts, X
 
 __all__ = ["CartPole", "Pendulum", "cartpole", "nothing"]
 
@@ -15,3 +24,203 @@ def cartpole() -> gymnasium.Env:  # type: ignore[type-arg]
 
 def nothing() -> object:
     return object()
+
+
+class Lift(gymnasium.Env):  # type: ignore[type-arg]
+    """A lift that is pulled up or left to fall; ports of it in several forms are below."""
+
+    action_space = gymnasium.spaces.Discrete(2)
+    observation_space = gymnasium.spaces.Box(-10.0, 10.0, (2,), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.height, self.speed = self.np_random.uniform(-0.5, 0.5), 0.0
+        return np.array([self.height, self.speed], np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.height, self.speed, reward, ended = moved(self.height, self.speed, action)
+        return np.array([self.height, self.speed], np.float32), reward, ended, False, {}
+
+
+def moved(height: float, speed: float, action: int, drag: float = 0.95) -> Any:
+    """Return height, speed, reward and whether the episode ended, after one step."""
+    speed = drag * speed + (0.11 if action == 1 else -0.1)
+    height = height + speed
+    ended = bool(height < -1.0 or height > 1.0)
+    return height, speed, -10.0 if ended else 1.0 - height**2, ended
+
+
+class NumpyLift:
+    """Five values a step; reset takes a seed and returns an observation and an info."""
+
+    drag = 0.95
+    action_space = Lift.action_space
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+        self.height, self.speed = 0.0, 0.0
+
+    def shown(self) -> Any:
+        return np.array([self.height, self.speed], np.float32)
+
+    def reset(self, seed: int | None = None) -> Any:
+        if seed is not None:
+            self.rng = np.random.default_rng(seed)
+        self.height, self.speed = float(self.rng.uniform(-0.5, 0.5)), 0.0
+        return self.shown(), {}
+
+    def step(self, action: int) -> Any:
+        out = moved(self.height, self.speed, action, self.drag)
+        self.height, self.speed, reward, ended = out
+        return self.shown(), reward, ended, False, {}
+
+
+class WrongLift(NumpyLift):
+    """Its drag is wrong in the seventh digit."""
+
+    drag = 0.9500001
+
+
+class LiftAgain(Lift):
+    """A port that has Gymnasium's methods itself."""
+
+
+class OldLift(NumpyLift):
+    """Four values a step, and a reset without a seed."""
+
+    def reset(self) -> Any:  # type: ignore[override]
+        self.height, self.speed = float(self.rng.uniform(-0.5, 0.5)), 0.0
+        return self.shown()
+
+    def step(self, action: int) -> Any:
+        obs, reward, ended, _, info = super().step(action)
+        return obs, reward, ended, info
+
+
+class HiddenLift:
+    """All that it holds begins with an underscore, and it is seeded apart."""
+
+    __slots__ = ("_height", "_rng", "_speed")
+
+    def seed(self, seed: int) -> None:
+        self._rng = np.random.RandomState(seed)
+
+    def reset(self) -> Any:
+        self._height, self._speed = np.float64(self._rng.uniform(-0.5, 0.5)), np.float64(0.0)
+        return np.array([self._height, self._speed], np.float32)
+
+    def step(self, action: int) -> Any:
+        self._height, self._speed, reward, ended = moved(self._height, self._speed, action)
+        return np.array([self._height, self._speed], np.float32), reward, ended, False, {}
+
+
+class LiftState(NamedTuple):
+    """What the pure functions hand on."""
+
+    height: Any
+    speed: Any
+
+
+def program() -> Program:
+    """Return the lift as pure functions."""
+
+    def show(state: LiftState) -> Any:
+        return jnp.stack([state.height, state.speed]).astype(jnp.float32)
+
+    def reset(key: Any) -> Any:
+        state = LiftState(jax.random.uniform(key, minval=-0.5, maxval=0.5), jnp.zeros(()))
+        return show(state), state
+
+    def step(key: Any, state: LiftState, action: Any) -> Any:
+        speed = 0.95 * state.speed + jnp.where(action == 1, 0.11, -0.1)
+        state = LiftState(state.height + speed, speed)
+        ended = (state.height < -1.0) | (state.height > 1.0)
+        reward = jnp.where(ended, -10.0, 1.0 - state.height**2)
+        return show(state), state, reward, ended, jnp.asarray(False), {}
+
+    return Program(reset, step, None, Lift.action_space, Lift.observation_space)
+
+
+class LiftStruct(ctypes.Structure):
+    """What a library in C would hold."""
+
+    _fields_ = (("height", ctypes.c_double), ("speed", ctypes.c_double))
+
+
+class StructLift:
+    """Its state is a structure of C."""
+
+    def __init__(self) -> None:
+        self.lift = LiftStruct()
+
+    def reset(self, seed: int) -> Any:
+        self.lift.height, self.lift.speed = np.random.default_rng(seed).uniform(-0.5, 0.5), 0.0
+        return np.array([self.lift.height, self.lift.speed], np.float32)
+
+    def step(self, action: int) -> Any:
+        out = moved(self.lift.height, self.lift.speed, action)
+        self.lift.height, self.lift.speed, reward, ended = out
+        return np.array([out[0], out[1]], np.float32), reward, ended, False, {}
+
+
+class NumpyCartPole:
+    """CartPole in NumPy, one copy of many; it counts its steps."""
+
+    def __init__(self) -> None:
+        self.state, self.steps, self.total = np.zeros(4), 0, 0.0
+
+    def reset(self, seed: int) -> Any:
+        self.state = np.random.default_rng(seed).uniform(-0.05, 0.05, (4,))
+        self.steps, self.total = 0, 0.0
+        return self.state.astype(np.float32)
+
+    def step(self, action: int) -> Any:
+        carts = Carts(1)
+        carts.state, carts.time = self.state[None], np.array([self.steps])
+        carts.move(np.array([action]))
+        self.state, self.steps = carts.state[0], self.steps + 1
+        ended = bool(abs(self.state[0]) > X or abs(self.state[2]) > THETA)
+        return self.state.astype(np.float32), 1.0, ended, self.steps >= 500, {}
+
+
+class Uncounted(NumpyCartPole):
+    """It counts no steps, and adds up its rewards."""
+
+    def reset(self, seed: int) -> Any:
+        obs = super().reset(seed)
+        del self.steps
+        return obs
+
+    def step(self, action: int) -> Any:
+        self.steps = 0
+        obs, reward, ended, _, info = super().step(action)
+        del self.steps
+        self.total += 0.5
+        return obs, reward, ended, False, info
+
+
+class Silent(NumpyLift):
+    """Its reset returns nothing."""
+
+    def reset(self, seed: int | None = None) -> Any:
+        return None
+
+
+class Batched(NumpyLift):
+    """It steps several copies."""
+
+    num_envs = 4
+
+
+class Broken(NumpyLift):
+    """Its step cannot be run."""
+
+    def step(self, action: int) -> Any:
+        raise ZeroDivisionError("a division by zero")
+
+
+class Short(NumpyLift):
+    """Its step returns the reward alone."""
+
+    def step(self, action: int) -> Any:
+        return 0.0

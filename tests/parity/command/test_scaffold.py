@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import InputError
-from parity.command.scaffold import look_at_port, scaffold
-from tests.parity.command.factories import nothing
+from parity import Report, verify
+from parity.command.scaffold import scaffold
+from tests.parity.command import factories
 
 HERE = "tests.parity.command.factories"
 
@@ -27,8 +29,80 @@ def test_what_cannot_be_matched_is_left_to_complete_with_what_was_seen() -> None
     assert "complete read and write" in todo
 
 
-def test_other_kinds_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no Gymnasium environment; write the pair by hand"):
-        scaffold(f"{HERE}:nothing", f"{HERE}:CartPole")
-    with pytest.raises(InputError, match="without the methods of a gymnax environment"):
-        look_at_port(nothing)
+def tried(tmp_path: Path, reference: str, port: str) -> tuple[Report, list[str]]:
+    """Write a first pair, and compare it as it was written."""
+    text, todo = scaffold(f"{HERE}:{reference}", f"{HERE}:{port}")
+    file = tmp_path / "parity_pair.py"
+    file.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("parity_pair", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return verify(module.pair, transitions=200, resets=200), todo
+
+
+@pytest.mark.parametrize(
+    ("port", "fields"),
+    [
+        ("NumpyLift", ["height", "speed"]),
+        ("HiddenLift", ["height", "speed"]),
+        ("OldLift", ["height", "speed"]),
+        ("StructLift", ["height", "speed"]),
+        ("LiftAgain", ["height", "speed"]),
+    ],
+)
+def test_a_port_that_is_an_object_has_a_first_pair_that_runs(
+    tmp_path: Path, port: str, fields: list[str]
+) -> None:
+    report, todo = tried(tmp_path, "Lift", port)
+    assert report.passed, str(report)
+    assert [one.name for one in report.fields][:2] == fields
+    assert ("step_port" in "; ".join(todo)) == (port == "OldLift")
+
+
+def test_a_first_pair_of_an_object_finds_a_fault(tmp_path: Path) -> None:
+    report, _ = tried(tmp_path, "Lift", "WrongLift")
+    assert report.field("speed").verdict == "logic"
+
+
+def test_an_array_of_the_reference_and_a_count_of_steps_are_matched(tmp_path: Path) -> None:
+    report, todo = tried(tmp_path, "cartpole", "NumpyCartPole")
+    assert report.passed, str(report)
+    assert [one.name for one in report.fields][:3] == ["state", "time", "obs"]
+    assert "time" not in "; ".join(todo)
+
+
+def test_pure_functions_have_a_first_pair_that_runs(tmp_path: Path) -> None:
+    report, todo = tried(tmp_path, "Lift", "program")
+    assert report.passed, str(report)
+    assert len(todo) == 1
+
+
+def test_what_else_changes_is_told(tmp_path: Path) -> None:
+    report, todo = tried(tmp_path, "cartpole", "Uncounted")
+    assert not any(one.name == "time" for one in report.fields)
+    assert any("no number of the port counts them" in line for line in todo)
+    assert any(line.startswith("the port's total change too") for line in todo)
+
+
+@pytest.mark.parametrize(
+    ("reference", "port", "words"),
+    [
+        ("nothing", "CartPole", "no Gymnasium environment; write the pair by hand"),
+        ("cartpole", "nothing", "neither a Program, gymnax's environment nor an object with reset"),
+        ("cartpole", "Silent", "the port's reset returns nothing; it must return the first obs"),
+        ("cartpole", "Batched", "steps 4 copies at once; write the pair by hand, with Port.batched"),
+        ("cartpole", "Broken", "the port's step raises ZeroDivisionError with an action of the ref"),
+        ("cartpole", "Short", "the port's step returns a float; it must return observation, reward"),
+    ],
+)
+def test_other_kinds_are_refused_in_a_sentence(reference: str, port: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        scaffold(f"{HERE}:{reference}", f"{HERE}:{port}")
+
+
+def test_every_number_of_a_structure_of_c_is_put_back() -> None:
+    text, _ = scaffold(f"{HERE}:Lift", f"{HERE}:StructLift")
+    assert 'port.lift.height = float(state["height"])' in text
+    assert factories.StructLift().lift.height == 0

@@ -110,9 +110,16 @@ def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be
     from tests.parity.harness import lander
 
     class Restarting(lander.Ship):
+        count, one_start = 0, False
+
         def step(self, action: int) -> Any:
             obs, reward, landed, cut, info = super().step(action)
-            return (self.reset(1) if landed or cut else obs), reward, landed, cut, info
+            self.count += not self.one_start
+            over = landed or cut
+            return (self.reset(self.count) if over else obs), reward, landed, cut, info
+
+    class FromOneStart(Restarting):
+        one_start = True
 
     side = lander.mutable()
     side.make, side.hands_out_final = Restarting, False
@@ -120,6 +127,59 @@ def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be
     height = report.field("height")
     assert report.passed, str(report)
     assert 0 < height.compared < report.field("reward").compared
+    assert report.answer("restart after an end").status == "same"
+    assert report.answer("final observation").status == "note"
+    report = verify(lander.pair(replace(side, make=FromOneStart)), **FEW)
+    assert "height" in report.answer("restart after an end").text
+    assert report.answer("restart after an end").status == "different"
+
+
+class Held:
+    """An array that is stepped by making another one."""
+
+    def __init__(self) -> None:
+        self.level = np.zeros(2)
+
+    def reset(self, seed: int) -> Any:
+        self.level = np.random.default_rng(seed).uniform(-1, 1, 2)
+        return self.level.astype(np.float32)
+
+    def step(self, action: Any) -> Any:
+        self.level = self.level * 0.9 + np.clip(action, -1, 1) * 0.1
+        return self.shown(action)
+
+    def shown(self, action: Any) -> Any:
+        over = bool(abs(self.level[0]) > 0.9)
+        return self.level.astype(np.float32), float(-np.sum(action**2)), over, False, {}
+
+
+class InPlace(Held):
+    """The same, in place: its array and the action that it is handed."""
+
+    def step(self, action: Any) -> Any:
+        taken = np.clip(action, -1, 1, out=action)
+        self.level *= 0.9
+        self.level += taken * 0.1
+        return self.shown(action)
+
+
+def test_what_a_port_changes_in_place_is_its_own() -> None:
+    box = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+    def side(kind: type[Held]) -> Any:
+        return Port.mutable(
+            make=kind,
+            read=lambda held: {"level": held.level},
+            write=lambda held, state: setattr(held, "level", state["level"]),
+            reset_one=lambda held, seed: held.reset(seed),
+            step_one=lambda held, action: held.step(action),
+            action_space=lambda held: box,
+        )
+
+    report = verify(Pair("held", side(Held), side(InPlace), {"level": real(-1, 1)}), **FEW)
+    assert all(one.passed for one in report.fields), str(report)
+    wrong = [one.question for one in report.answers if one.status == "different"]
+    assert wrong == ["actions beyond the bounds"]  # its reward is of the action that it clipped
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,18 @@ from parity import Pair, Report, verify
 from parity.mutation.operators import Change, changes_of
 from tests.parity.harness.planted import made_anew, source
 
-NOT_ASKED = frozenset({"state_space", "num_actions", "default_params", "name"})
+NOT_ASKED = frozenset({"state_space", "num_actions", "name"})
 """Functions of gymnax's environments that neither a reset, a step nor a trainer's space depends on."""
-TRIED = ("cartpole", "mountain_car_continuous", "pendulum")
+TRIED = ("cartpole", "mountain_car", "mountain_car_continuous", "pendulum", "acrobot")
 """Modules of ``examples.pairs`` whose ports' constants are tried."""
-IDLE = {"masscart"}
-"""Parameters that no sum uses: gymnax's CartPole has total_mass beside it."""
-SHAPES = ("obs_shape", "spaces.Discrete(", "shape=(", "(4,)", "(3,)")
-"""Lines whose whole numbers are cut to whole numbers again: shapes, and how many actions there are."""
+IDLE = {"masscart", "link_length_2", "default_factory=lambda"}
+"""Parameters that no sum uses: gymnax's CartPole has total_mass beside it, Acrobot's torques are given
+where its parameters are made."""
+EQUAL = ("params.l**", "(l1**", "/ diff + ")
+"""What stands before constants that change nothing: powers of lengths of 1, and a count of turns that
+is rounded down, of angles that never come that far."""
+SHAPES = ("jnp.int32(", "obs_shape", "spaces.Discrete(", "shape=(", "(2,)", "(3,)", "(4,)", "(6,)")
+"""Lines whose whole numbers are cut to whole numbers again: shapes, steps, and how many actions."""
 QUESTIONS = frozenset(
     {
         "reset from the same draws",
@@ -49,6 +53,7 @@ def constants(which: str) -> list[Change]:
         if change.operator == "constant by a millionth"
         and not any(first <= change.line <= (last or first) for first, last in spans)
         and lines[change.line - 1].strip().partition(":")[0] not in IDLE
+        and not text[: change.start].endswith(EQUAL)
         and not ("." not in change.old and any(word in lines[change.line - 1] for word in SHAPES))
     ]
 

@@ -13,6 +13,7 @@ import pytest
 from parity import Pair, Report, verify
 from tests.parity.harness.planted import FAULTS, MODULES, Planted, with_fault
 from tests.parity.harness.planted_by_a_stranger import BY_A_STRANGER
+from tests.parity.harness.planted_later import LATER
 
 SOME = [
     Planted("mountain_car_continuous", "maxval=-0.4", "maxval=-0.41", "reset distribution"),
@@ -52,7 +53,7 @@ def test_some_faults_are_called_by_their_name(fault: Planted) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [*FAULTS, *BY_A_STRANGER], ids=str)
+@pytest.mark.parametrize("fault", [*FAULTS, *BY_A_STRANGER, *LATER], ids=str)
 def test_every_fault_is_called_by_its_name(fault: Planted) -> None:
     check(fault)
 

@@ -1,0 +1,60 @@
+"""What a pair's own code raises is told with file and line; what the harness raises stays its fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from foundation.errors import InputError
+from parity import Port
+from parity.command.foreign import their_errors, where_raised
+from parity.command.main import app
+from parity.harness.trees import cast
+from tests.parity.harness.lander import mutable, pair, program
+
+
+def _broken() -> Any:
+    raise RuntimeError("no such environment")
+
+
+def _step(key: Any, state: Any, action: Any) -> Any:
+    return state.nothing
+
+
+def _read(ship: Any) -> Any:
+    return {"height": ship.altitude}
+
+
+without_factory = pair(Port.functional(_broken))
+without_step = pair(Port.functional(lambda: program()._replace(step=_step)))
+wrong_read = pair(reference=mutable())
+wrong_read.reference.read = _read  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("without_factory", "in _broken, raises RuntimeError: no such environment"),
+        ("without_step", "in _step, raises AttributeError"),
+        ("wrong_read", "in _read, raises AttributeError: 'Ship' object has no attribute"),
+    ],
+)
+def test_an_error_of_the_pair_s_code_is_a_sentence_with_its_place(name: str, words: str) -> None:
+    place = f"tests.parity.command.test_foreign:{name}"
+    result = CliRunner().invoke(app, ["check", place, "--quiet"])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception).startswith("test_foreign.py, line ")
+    assert words in str(result.exception)
+
+
+def test_an_error_of_the_harness_s_own_is_not_put_on_the_pair() -> None:
+    def own() -> Any:
+        return cast("x", np.array(["a"]), float)  # numpy's, called by the harness
+
+    with pytest.raises(ValueError, match="could not convert") as raised, their_errors():
+        own()
+    assert not isinstance(raised.value, InputError)
+    assert where_raised(raised.value) is None
