@@ -234,8 +234,9 @@ namespace RLTrader.Host
             bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
                 && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
-            // Bought by someone else before the strategy saw that it was flat: it goes on flattening.
-            quiet &= Exchange.Foreign == 0 || Now - flattenedAt > 45000;
+            // Bought, by someone else or by the rest of an entry, before the strategy saw that it was flat: it goes on
+            // flattening.
+            quiet &= simulation.AccountNet == 0 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null, target = null;
             int stops = 0;
