@@ -15,7 +15,7 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket, halfBracket;
-        private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten;
+        private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten, badFlatten;
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -90,13 +90,16 @@ namespace RLTrader.Host
 
         public void Sound(string file)
         {
+            watchdog.Sounded();
             if (Take(ref badSound)) throw new System.IO.FileNotFoundException("no such sound", file);
         }
+
+        public void Mail(string to) { watchdog.Mailed(); }
 
         public void Log(string message, LogLevel level)
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
-            if (level == LogLevel.Alert) watchdog.Alerted();
+            if (level == LogLevel.Alert) watchdog.Alerted(strategy.State == State.Realtime);
             if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
 
@@ -105,6 +108,12 @@ namespace RLTrader.Host
         {
             Say("flatten");
             watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
+            if (Take(ref badFlatten))
+            {
+                watchdog.Throwing();
+                watchdog.FlattenLost();
+                throw new InvalidOperationException("no flattening");
+            }
             if (!ordersUp || Take(ref loseFlatten))
             {
                 watchdog.FlattenLost();
@@ -147,10 +156,14 @@ namespace RLTrader.Host
             return order.Order;
         }
 
+        // The platform's own orders have names in its own language.
+        private string Named(string english) { return Scenario.Translated ? "(" + english.ToLower() + ")" : english; }
+
         private Resting Make(Role role, int side, int quantity, string name, OrderType type, long price)
         {
             Order order = new Order { Name = name, OrderType = type, Quantity = quantity, Account = account };
             order.Instrument = instrument;
+            if (role == Role.Stop || role == Role.Target) order.FromEntrySignal = OrderNames.Entry;
             order.IsBacktestOrder = OnPast;
             if (!OnPast) account.Orders.Add(order);
             order.OrderId = "order " + ++orderNumber;
@@ -194,13 +207,14 @@ namespace RLTrader.Host
                 return;
             }
             int size = together ? Math.Abs(strategy.Position.Net) : quantity;
-            Resting stop = Make(Role.Stop, -side, size, OrderNames.Stop, OrderType.StopMarket, StopPrice(side));
+            Resting stop = Make(Role.Stop, -side, size, Named(OrderNames.Stop), OrderType.StopMarket, StopPrice(side));
             if (Take(ref noTarget))
             {
                 Dispatch(stop, Role.Stop);
                 return;
             }
-            Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
+            string name = Named(OrderNames.Target);
+            Resting target = Make(Role.Target, -side, size, name, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;
             Dispatch(stop, Role.Stop);
@@ -271,7 +285,7 @@ namespace RLTrader.Host
             clockwork.After(broker.Between(0, 6000), () => WhenUp(() =>
             {
                 int held = strategy.Position.Net;
-                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? "Close",
+                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? Named("Close"),
                     OrderType.Market, 0), Role.Other, false);
                 Terminate();
             }));
@@ -293,7 +307,7 @@ namespace RLTrader.Host
             if (!enabled || held == 0 || !strategy.IsExitOnSessionCloseStrategy || !ordersUp) return;
             CancelOrders();
             Resting exit =
-                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), "Exit on session close", OrderType.Market, 0);
+                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), Named("Exit on session close"), OrderType.Market, 0);
             nameless.Add(exit);
             exchange.Send(exit, Role.Other, false);
         }

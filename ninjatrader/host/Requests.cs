@@ -1,5 +1,6 @@
 // What the strategy asks of the platform, held against what it may ask at that moment.
 using System;
+using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.NinjaScript;
 
@@ -10,7 +11,11 @@ namespace RLTrader.Host
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
         private long flattenedAt = -60000;
         private Resting moved;
-        private bool tainted, rejects;
+        private bool tainted, rejects, flattens;
+        private int exitsAsked;
+        private long slowToldAt;
+        private int sounds, mails, alerts;
+        private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
         private int flattenedBy;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
@@ -31,6 +36,7 @@ namespace RLTrader.Host
         public void Entering(int side)
         {
             entrySide = side;
+            exitsAsked = 0;
             ExpectLine(side);
             TooSoon("entry");
             stopTicks = simulation.strategy.Agent.StopTicks;
@@ -59,6 +65,8 @@ namespace RLTrader.Host
         /// <summary>The strategy sends an exit.</summary>
         public void Exiting(bool another, string signal, int quantity)
         {
+            if (Now - exitedAt < 900 && exitsAsked > 0) Wrong("an exit is asked for again at once");
+            exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
             bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
@@ -90,6 +98,7 @@ namespace RLTrader.Host
         public void MovingStop(long price, bool quoted)
         {
             int side = Math.Sign(simulation.strategy.Position.Net);
+            if (simulation.Waiting(Role.Exit)) Wrong("a stop is moved while an exit is on its way");
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over || order.Type != OrderType.StopMarket || order.Owner != simulation.instance) continue;
@@ -138,7 +147,14 @@ namespace RLTrader.Host
                 Wrong("the account is flattened beside an order that closes it");
             LiveTrader newer = simulation.enabled && simulation.realtime ? simulation.strategy.Trader : null;
             if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
+            // At the start what it closes is not its own.
+            bool first = !over && !flattens && newer != null && newer.Custody.Trade.Net != 0;
+            if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
+            flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
+            bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
+                && !Exchange.Orders.Exists(order => !order.Over);
+            if (over && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }
 
@@ -201,6 +217,10 @@ namespace RLTrader.Host
         /// <summary>The strategy tells the user of trouble.</summary>
         public void Told(string message)
         {
+            if (message.Contains("not filled")) slowToldAt = Now;
+            telling.RemoveAll(old => old.Key < Now - 15000);
+            telling.Add(new KeyValuePair<long, string>(Now, message));
+            if (telling.FindAll(old => old.Value == message).Count > 5) Wrong("the user is told again and again: " + message);
             if (!Trouble && !over && !rejects && pressedAt == Never)
                 Wrong("a warning that nothing gave cause for: " + message);
         }
@@ -223,7 +243,9 @@ namespace RLTrader.Host
                 || strategy.ConnectionLossHandling != ConnectionLossHandling.KeepRunning
                 || strategy.StopTargetHandling != StopTargetHandling.ByStrategyPosition
                 || strategy.Calculate != Calculate.OnBarClose || strategy.EntriesPerDirection != 1
-                || !strategy.IsExitOnSessionCloseStrategy)
+                || !strategy.IsExitOnSessionCloseStrategy || strategy.ExitOnSessionCloseSeconds != 30
+                || strategy.TimeInForce != TimeInForce.Gtc || strategy.StartBehavior != StartBehavior.WaitUntilFlat
+                || strategy.EntryHandling != EntryHandling.AllEntries || strategy.IsUnmanaged)
                 Wrong("a setting is the user's that has to be the strategy's");
         }
 

@@ -16,6 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
             otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt, earlierLeft;
+        private long slow;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -43,7 +44,16 @@ namespace RLTrader.Host
             simulation.Say("WRONG: " + what);
         }
 
-        public void Alerted() { told = orphanTold = true; }
+        /// <summary>The strategy raises an alert.</summary>
+        /// <param name="loud">Whether sound and mail belong to it.</param>
+        public void Alerted(bool loud)
+        {
+            told = orphanTold = true;
+            if (loud) alerts++;
+        }
+
+        public void Sounded() { sounds++; }
+        public void Mailed() { mails++; }
 
         public void Launched()
         {
@@ -51,6 +61,9 @@ namespace RLTrader.Host
             launchedAt = Now;
             pressedAt = closedAt = threwAt = Never;
             LookAtSettings(simulation.strategy);
+            flattens = false;
+            telling.Clear();
+            exitsAsked = 0;
             startHeld = earlierLeft = 0;
             bare = late = loggedNet = loggedEntry = paperNet = 0;
             paperPoints = paperDollars = 0;
@@ -214,6 +227,10 @@ namespace RLTrader.Host
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             Script script = simulation.strategy.Script;
+            LineReader file = simulation.strategy.LogFile;
+            if (over && file != null && !file.Closed) Wrong("the log is not closed at the end");
+            if (sounds < alerts || mails < alerts) Wrong("an alert without sound or mail");
+            LookAtSlowExit(answerable && !over);
             if (over && script != null && script.Asks) Wrong("a request for advice is under way after the end");
             int buttons = simulation.Buttons;
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
@@ -298,6 +315,13 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && simulation.ordersUp && SinceUp > HandLimit)
                     Wrong("orders are left after a close by hand");
+        }
+
+        // An exit that takes too long is told of.
+        private void LookAtSlowExit(bool watched)
+        {
+            slow = watched && simulation.Waiting(Role.Exit) && Exchange.Own != 0 ? slow : Now;
+            if (Now - slow > 23000 && slowToldAt < slow) Wrong("nobody is told of an exit that takes long");
         }
 
         private bool Exiting()

@@ -17,7 +17,7 @@ FORMER: dict[str, tuple[Edit, ...]] = {
         (SETTINGS, "ConnectionLossHandling.KeepRunning;", "ConnectionLossHandling.Recalculate;"),
         (ACCOUNT, "held = onAccount ? orders.AccountNet : 0;", "held = 0;"),
         (STRATEGY, "bool closing;", "bool closing = false;"),
-        (STRATEGY, "if (known.Trader.Custody.End(out closing) && FlattenOnStop)", "if (closing)"),
+        (STRATEGY, "if (!custody.End(out closing) || !FlattenOnStop) return;", "if (!closing) return;"),
     ),
     "3 orders on bars of the past": (
         (

@@ -85,7 +85,7 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (BUTTON, "            if (known == null) return;\n", ""),
     ),
     "an ended instance looks after a newer one's account": (
-        (STRATEGY, "if (newest != this || most == 0) return;", "if (most == 0) return;"),
+        (STRATEGY, "if (Ours.Newest != this || most == 0) return;", "if (most == 0) return;"),
     ),
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
@@ -104,7 +104,7 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
         (
             STRATEGY,
-            "if (left) LookAgain(times, Math.Min(most - 1, Tries));\n                else if",
+            "if (left) LookAgain(times, Math.Min(most - 1, Tries));\n            else if",
             "if",
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 # ruff: noqa: E501
 from tests.ninjatrader.faults import CUSTODY, ORDERS, SETTINGS, STRATEGY, Edit
 from tests.ninjatrader.hidden_faults import ACCOUNT, PAPER
-from tests.ninjatrader.order_faults import GUARD, TRADE
+from tests.ninjatrader.order_faults import GUARD, TRADE, TRADER
 
 STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (
@@ -16,7 +16,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "two instances flatten at once": (
-        (ORDERS, "if (known && Now >= asked && Now - asked < FlattenPause) return;", ""),
+        (ORDERS, "if (Now >= ours.Flattened && Now - ours.Flattened < FlattenPause) return;", ""),
     ),
     "orders that come to life after a flattening stay": (
         (
@@ -60,7 +60,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
     ),
     "a request for advice goes on after the end": (
-        (STRATEGY, "if (policy != null) policy.Dispose();", ""),
+        (TRADER, "if (policy != null) policy.Dispose();", ""),
     ),
     # ten and more of a second stranger
     "duplicates are known by their contracts": (
