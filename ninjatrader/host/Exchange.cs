@@ -62,6 +62,9 @@ namespace RLTrader.Host
         /// <summary>What a stop that the broker has is said to be until it is set off.</summary>
         public OrderState StopState = OrderState.Working;
 
+        /// <summary>When the last exit is filled that took long.</summary>
+        public long StuckUntil = -60000;
+
         /// <summary>Sales less purchases of the strategy's, in ticks times contracts.</summary>
         public long Paid;
 
@@ -164,7 +167,10 @@ namespace RLTrader.Host
                         Fill(stop, stop.Left, Market(stop.Side));
                 }
             if (role == Role.Exit && Take(ref StuckExit))
-                clockwork.After(chance.Between(22000, 27000), () => Fill(order, order.Left, Market(order.Side)));
+            {
+                StuckUntil = clockwork.Now + chance.Between(22000, 27000);
+                clockwork.At(StuckUntil, () => Fill(order, order.Left, Market(order.Side)));
+            }
             else if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
             else if (role == Role.Entry && order.Quantity > 1 && Take(ref SplitEntry))
             {

@@ -182,8 +182,14 @@ namespace RLTrader.Host
 
         private void Account(int change)
         {
-            accountPosition.Net += change;
-            Say("account " + accountPosition.Net);
+            // News of the account's position may come some seconds after the orders'.
+            Action tell = () =>
+            {
+                accountPosition.Net += change;
+                Say("account " + accountPosition.Net);
+            };
+            if (Scenario.LateAccount) clockwork.After(messenger.Below(7000), tell);
+            else tell();
         }
 
         private void Report(Resting order, OrderState state, int filled, long price, ErrorCode error)

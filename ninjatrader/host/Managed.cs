@@ -285,8 +285,11 @@ namespace RLTrader.Host
             clockwork.After(broker.Between(0, 6000), () => WhenUp(() =>
             {
                 int held = strategy.Position.Net;
-                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? Named("Close"),
-                    OrderType.Market, 0), Role.Other, false);
+                Action close = () => exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held),
+                    signal ?? Named("Close"), OrderType.Market, 0), Role.Other, false);
+                // Which of the two comes first is not said.
+                if (held != 0 && broker.OneIn(3)) clockwork.After(broker.Below(900), () => WhenUp(close));
+                else if (held != 0) close();
                 Terminate();
             }));
         }

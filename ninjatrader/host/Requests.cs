@@ -102,6 +102,7 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over || order.Type != OrderType.StopMarket || order.Owner != simulation.instance) continue;
+                if (!order.There) Wrong("a stop is moved that the broker does not have yet");
                 if (order.Changing == 0 && side * (price - order.Price) < 0) Wrong("a stop is loosened");
                 if (order.Changing == 0 && price == order.Price) Wrong("a stop is asked for where it stands");
                 moved = order;

@@ -73,7 +73,7 @@ namespace RLTrader.Host
         public int Drawdown, Lock, Commission;
 
         public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
-            Translated, Logs, SharesIds, NoSessions, NextDay;
+            Translated, LateAccount, Logs, SharesIds, NoSessions, NextDay;
         /// <summary>What a stop at the broker is said to be, and how many points a tick is.</summary>
         public OrderState StopState = OrderState.Working;
         public double TickSize = 0.25;
@@ -179,6 +179,7 @@ namespace RLTrader.Host
             if (chance.OneIn(6)) Beside = chance.Between(1, 3);
             if (chance.OneIn(15) && !Analyzer) StartsDown = chance.Between(40, 150);
             Translated = chance.OneIn(6);
+            LateAccount = chance.OneIn(6);
             if (chance.OneIn(15)) Add(Event.BadFlatten, Moment(chance), chance.Between(1, 3));
             if (chance.OneIn(15)) Add(Event.StuckExit, Moment(chance), chance.Between(1, 2));
             if (chance.OneIn(15)) // bars close while an exit is on its way
@@ -186,6 +187,21 @@ namespace RLTrader.Host
                 long at = chance.Between(2, Minutes) * 60000L;
                 Add(Event.SlowOrders, at - 2000, 1);
                 Add(Event.Kill, at - chance.Between(1000, 1900), 1);
+            }
+            if (chance.OneIn(15)) // a bar closes late, and the next soon after it, while orders are slow
+            {
+                long at = chance.Between(1, Minutes - 1) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                Add(Event.Quiet, at, chance.Between(50, 57));
+                Add(Event.SlowOrders, at + 49000, 1);
+                Add(Event.Wish, at + 59500, chance.Between(3, 4));
+            }
+            if (Contracts > 1 && chance.OneIn(10)) // a part of an entry is stopped out, and the rest may come yet
+            {
+                long at = chance.Between(1, Minutes - 1) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                Add(Event.StuckEntry, at, 1);
+                Add(Event.Jump, at + chance.Between(8000, 20000), chance.OneIn(2) ? 30 : -30);
             }
             long flat = (SessionEnd - FirstMinute - 2) * 60000L;
             if (flat > 0 && flat < Minutes * 60000L && chance.OneIn(5)) // the last bar closes when the market reopens
@@ -271,7 +287,7 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}{23}{24}{25}{26}{27}: {28}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}{23}{24}{25}{26}{27}{28}: {29}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
@@ -285,7 +301,7 @@ namespace RLTrader.Host
                 TickSize == 0.25 ? "" : ", ticks of " + TickSize, Translated ? ", not in English" : "",
                 StartsDown == 0 ? "" : ", without a connection for " + StartsDown + " s",
                 Beside == 0 ? "" : ", another instance beside (" + Beside + ")",
-                string.Join("; ", parts.ToArray()));
+                LateAccount ? ", news of the account late" : "", string.Join("; ", parts.ToArray()));
         }
     }
 }

@@ -13,7 +13,7 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, killedAt = Never, pressedAt = Never,
             otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt, earlierLeft;
         private long slow;
@@ -192,6 +192,7 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
             bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
+            flattening |= Now < Exchange.StuckUntil + 15000; // stop and exit may both have been filled meanwhile
             if (over)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
@@ -221,6 +222,10 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
+            bool rest = waiting && Exchange.Own == 0 && Exchange.Orders.Exists(order => !order.Over && order.Filled > 0
+                && order.Order.Name == OrderNames.Entry && order.CancelAsked < order.Sent);
+            restWaits = rest ? restWaits + passed : 0;
+            if (restWaits > 15000) Wrong("the rest of an entry is left whose trade is gone");
             // Someone else bought at once what was closed by hand: an account only knows the sum.
             bool fresh = Now - closedAt < 14000 || (SinceUp > 4000 && SinceUp < 18000);
             if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
@@ -320,7 +325,7 @@ namespace RLTrader.Host
         // An exit that takes too long is told of.
         private void LookAtSlowExit(bool watched)
         {
-            slow = watched && simulation.Waiting(Role.Exit) && Exchange.Own != 0 ? slow : Now;
+            slow = watched && simulation.Waiting(Role.Exit) && Exchange.Own != 0 ? Math.Max(slow, exitedAt) : Now;
             if (Now - slow > 23000 && slowToldAt < slow) Wrong("nobody is told of an exit that takes long");
         }
 

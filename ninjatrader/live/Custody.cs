@@ -268,7 +268,6 @@ namespace RLTrader
                 held.Exited();
                 exitTries = 0;
                 bareSince = null;
-                toldSlow = false;
                 return;
             }
             if (held.Side != Trade.Side || held.Entry != agent.Stream.ToTicks(Trade.Average))
@@ -308,6 +307,7 @@ namespace RLTrader
                 return;
             }
             exitSent = now;
+            toldSlow = false;
             if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
                 orders.Tell("the trade is closed at the market: " + reason, true);
             if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;

@@ -324,8 +324,10 @@ namespace NinjaTrader.NinjaScript.Strategies
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
                 {
-                    Role role = order.FromEntrySignal == OrderNames.Entry ? RoleOf(order)
-                        : OrderNames.RoleOf(order.Name);
+                    // An order at the market may be the platform's own, by a name in its language.
+                    bool own = order.FromEntrySignal == OrderNames.Entry
+                        || (exitsAlone && order.OrderType == OrderType.Market);
+                    Role role = own ? RoleOf(order) : OrderNames.RoleOf(order.Name);
                     bool counts = exitsAlone ? role == Role.Exit : role != Role.Other;
                     counts &= order.Instrument == Instrument && !Order.IsTerminalState(order.OrderState);
                     if (counts) return true;
