@@ -171,7 +171,8 @@ namespace RLTrader.Host
                 StuckUntil = clockwork.Now + chance.Between(22000, 27000);
                 clockwork.At(StuckUntil, () => Fill(order, order.Left, Market(order.Side)));
             }
-            else if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
+            else if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry))
+                Fill(order, 1, Market(order.Side));
             else if (role == Role.Entry && order.Quantity > 1 && Take(ref SplitEntry))
             {
                 Fill(order, 1, Market(order.Side));

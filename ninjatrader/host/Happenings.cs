@@ -218,7 +218,8 @@ namespace RLTrader.Host
                 shown.Filled += filled;
             }
             shown.Quantity = order.Quantity;
-            if (state == exchange.StopState || state == OrderState.Working || state == OrderState.Accepted) SetPrice(order);
+            if (state == exchange.StopState || state == OrderState.Working || state == OrderState.Accepted)
+                SetPrice(order);
             Say(string.Format("{0} {1} {2}", shown.Name, state, filled == 0 ? "" : filled + " at " + price));
             if (filled > 0) Account(order.Side * filled);
             if (filled > 0) BookCash(order.Side * filled, price);

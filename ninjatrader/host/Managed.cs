@@ -99,7 +99,8 @@ namespace RLTrader.Host
         public void Log(string message, LogLevel level)
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
-            if (level == LogLevel.Alert) watchdog.Alerted(strategy.State == State.Realtime);
+            State state = strategy.State;
+            if (level == LogLevel.Alert) watchdog.Alerted(state == State.Realtime || state == State.Terminated);
             if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
 
@@ -122,8 +123,15 @@ namespace RLTrader.Host
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
             int own = exchange.Own, foreign = exchange.Foreign;
-            clockwork.After(broker.Between(20, 400), () =>
+            Order close = new Order { Name = Named("Close"), OrderType = OrderType.Market, Instrument = instrument };
+            close.OrderState = OrderState.Working;
+            if (own + foreign != 0) account.Orders.Add(close);
+            bool slow = exchange.Slow > 0 || broker.OneIn(8);
+            long takes = slow ? broker.Between(2000, 12000) : broker.Between(20, 400);
+            if (own + foreign != 0) watchdog.FlattensUntil = clockwork.Now + takes;
+            clockwork.After(takes, () =>
             {
+                close.OrderState = OrderState.Filled;
                 if (!exchange.Open) return;
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);

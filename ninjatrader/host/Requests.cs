@@ -135,12 +135,16 @@ namespace RLTrader.Host
         /// <summary>A change is refused, which the user is told of.</summary>
         public void Refused() { rejects = true; }
 
+        /// <summary>When the last flattening has worked.</summary>
+        public long FlattensUntil = -60000;
+
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)
         {
             if (Now - flattenedAt < 4000 && flattenedBy == simulation.instance)
                 Wrong("the account is flattened again before it can be flat");
+            if (Now < FlattensUntil) Wrong("the account is flattened while it is being flattened");
             flattenedAt = Now;
             flattenedBy = simulation.instance;
             tainted = true;
@@ -155,7 +159,7 @@ namespace RLTrader.Host
             if (!alone) Wrong("another instrument is flattened");
             bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
                 && !Exchange.Orders.Exists(order => !order.Over);
-            if (over && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
+            if (over && !simulation.enabled && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }
 
@@ -221,7 +225,8 @@ namespace RLTrader.Host
             if (message.Contains("not filled")) slowToldAt = Now;
             telling.RemoveAll(old => old.Key < Now - 15000);
             telling.Add(new KeyValuePair<long, string>(Now, message));
-            if (telling.FindAll(old => old.Value == message).Count > 5) Wrong("the user is told again and again: " + message);
+            if (telling.FindAll(old => old.Value == message).Count > 5)
+                Wrong("the user is told again and again: " + message);
             if (!Trouble && !over && !rejects && pressedAt == Never)
                 Wrong("a warning that nothing gave cause for: " + message);
         }

@@ -81,8 +81,10 @@ namespace RLTrader.Host
         /// <summary>Seconds for which orders' connection is lost already at the start.</summary>
         public int StartsDown;
 
-        /// <summary>An instance beside: 1 on another instrument, 2 in shadow mode, 3 in the Strategy Analyzer.</summary>
+        /// <summary>An instance beside: 1 on another instrument, 2 in shadow mode, 3 in the Strategy
+        /// Analyzer.</summary>
         public int Beside;
+
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -179,14 +181,25 @@ namespace RLTrader.Host
             if (chance.OneIn(6)) Beside = chance.Between(1, 3);
             if (chance.OneIn(15) && !Analyzer) StartsDown = chance.Between(40, 150);
             Translated = chance.OneIn(6);
-            LateAccount = chance.OneIn(6);
+            LateAccount = chance.OneIn(6)
+                && !Steps.Exists(step => step.Event == Event.CloseByHand || step.Event == Event.Foreign);
             if (chance.OneIn(15)) Add(Event.BadFlatten, Moment(chance), chance.Between(1, 3));
             if (chance.OneIn(15)) Add(Event.StuckExit, Moment(chance), chance.Between(1, 2));
+            if (Beside > 0 || chance.OneIn(20)) // what is to close everything at the end fails, or is lost
+            {
+                long at = chance.Between(1, Minutes) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                if (Beside > 0 && chance.OneIn(2)) Add(Event.LoseFlatten, at, 2);
+                else Add(Event.BadFlatten, at, chance.Between(1, 3));
+                Add(Event.Disable, at + chance.Between(1, 40000), 1);
+            }
             if (chance.OneIn(15)) // bars close while an exit is on its way
             {
                 long at = chance.Between(2, Minutes) * 60000L;
-                Add(Event.SlowOrders, at - 2000, 1);
+                Add(Event.Wish, at - 80000, chance.Between(1, 2));
+                Add(Event.StuckExit, at - 20000, 1);
                 Add(Event.Kill, at - chance.Between(1000, 1900), 1);
+                Add(Event.Wish, at - 500, 3);
             }
             if (chance.OneIn(15)) // a bar closes late, and the next soon after it, while orders are slow
             {

@@ -149,8 +149,8 @@ namespace RLTrader.Host
             return order;
         }
 
-        // Another instance goes to real time, which does not trade here: on another instrument, in shadow mode, or in the
-        // Strategy Analyzer.
+        // Another instance goes to real time, which does not trade here: on another instrument, in shadow mode, or in
+        // the Strategy Analyzer.
         private void StartBeside()
         {
             ScriptedStrategy other = new ScriptedStrategy { Platform = new Silent(), Account = account };

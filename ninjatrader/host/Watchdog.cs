@@ -13,8 +13,8 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, killedAt = Never, pressedAt = Never,
-            otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide, killedAt = Never,
+            pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
             lostAt = -60000, endedAt, launchedAt, earlierLeft;
         private long slow;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
@@ -148,6 +148,7 @@ namespace RLTrader.Host
         {
             flattenLostAt = Now;
             startHeld = 0; // it is asked for once more
+            if (over) bare = Math.Min(bare, OrphanLimit / 2);
         }
 
         public void Unkilled()
@@ -192,6 +193,7 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
             bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
+            flattening |= Now < FlattensUntil + (FlattensUntil - flattenedAt > 1000 ? 34000 : 2000); // slow; once more
             flattening |= Now < Exchange.StuckUntil + 15000; // stop and exit may both have been filled meanwhile
             if (over)
             {
@@ -280,7 +282,7 @@ namespace RLTrader.Host
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
             double average = strategy.Position.AveragePrice / Simulation.Tick;
-            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 1)
+            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 0.6)
                 Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);

@@ -84,13 +84,15 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void IOrders.FlattenAccount() { Flatten(); }
 
-        // A request that another instance has just sent is left to work: two would close the position twice.
+        // A request that another instance has just sent is left to work, for longer while an order at the market is on
+        // its way: two would close the position twice.
         private void Flatten()
         {
             Shared ours = Ours;
+            TimeSpan pause = OrdersLeft(true) ? FlattenWait : FlattenPause;
             lock (ours)
             {
-                if (Now >= ours.Flattened && Now - ours.Flattened < FlattenPause) return;
+                if (Now >= ours.Flattened && Now - ours.Flattened < pause) return;
                 ours.Flattened = Now;
             }
             Account.Flatten(new[] { Instrument });

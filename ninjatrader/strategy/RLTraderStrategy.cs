@@ -25,6 +25,13 @@ namespace NinjaTrader.NinjaScript.Strategies
             public Inbox Inbox;
         }
 
+        // What is left to do after the end, in looks five seconds apart.
+        private sealed class Aftercare
+        {
+            public const int Waits = 3;      // for an exit on its way
+            public int Looks = 100, Calm = 2, Flattenings = 6, Patience = Waits;
+        }
+
         // What all instances on an instrument of an account know of each other.
         private sealed class Shared
         {
@@ -33,9 +40,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
-        // Looks, five seconds apart: at all, past an exit on its way, and after a flattening that left something.
-        private const int Most = 100, Patient = 97, Tries = 6;
-        private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4);
+        private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4), FlattenWait = TimeSpan.FromSeconds(15);
         private static readonly ConditionalWeakTable<Account, Dictionary<string, Shared>> Sharing =
             new ConditionalWeakTable<Account, Dictionary<string, Shared>>();
 
@@ -256,39 +261,43 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             bool closing;
             if (!custody.End(out closing) || !FlattenOnStop) return;
-            LookAgain(2, Most); // whatever becomes of this first flattening
+            LookAgain(new Aftercare()); // whatever becomes of this first flattening
             if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // else an exit may be on its way
         }
 
         // An order that was on its way when the strategy ended may be filled after it.
-        private void LookAgain(int times, int most)
+        private void LookAgain(Aftercare care)
         {
             Later(5, () =>
             {
-                if (Ours.Newest != this || most == 0) return; // a newer instance looks after the account
-                try { LookAtAccount(times, most); }
+                if (Ours.Newest != this || care.Looks-- == 0) return; // a newer instance looks after the account
+                bool again = true;
+                try { again = LookAtAccount(care); }
                 catch (Exception error)
                 {
                     // On a thread of nobody's, where it would end NinjaTrader itself.
                     OnFault(error);
                     Alert(error.Message + "; the account is looked at again");
-                    LookAgain(times, most - 1);
                 }
+                if (again) LookAgain(care);
             });
         }
 
-        private void LookAtAccount(int times, int most)
+        // Returns whether to look once more.
+        private bool LookAtAccount(Aftercare care)
         {
+            if (!Reachable) return true;
             // An exit on its way may close all by itself; flattening beside it would close it twice.
-            if (!Reachable || (most > Patient && OrdersLeft(true)))
+            if (care.Patience-- > 0 && OrdersLeft(true)) return true;
+            if (!SomethingLeft()) return --care.Calm > 0;
+            if (care.Flattenings-- == 0)
             {
-                LookAgain(times, most - 1);
-                return;
+                Alert("the account is still not flat; close it by hand");
+                return false;
             }
-            bool left = SomethingLeft();
-            if (left) Flatten();
-            if (left) LookAgain(times, Math.Min(most - 1, Tries));
-            else if (times > 1) LookAgain(times - 1, most - 1);
+            care.Patience = Aftercare.Waits;
+            Flatten();
+            return true;
         }
 
         private Shared Ours

@@ -110,10 +110,10 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a stuck entry is not cancelled": (
         (CUSTODY, "if (entry != null && (close || overdue || spent)) Cancel(entry);", ""),
     ),
-    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
+    "nobody looks again after the end": ((STRATEGY, "LookAgain(new Aftercare());", ""),),
     "an open trade is left at the end": (
         (STRATEGY, "if (!closing && Reachable && !OrdersLeft(true)) Flatten();", ""),
-        (STRATEGY, "LookAgain(2, Most);", ""),
+        (STRATEGY, "LookAgain(new Aftercare());", ""),
     ),
     "stops and targets without a trade stay": (
         (CUSTODY, "if (CancelStrays() || Trade.Net == 0) return;", "if (Trade.Net == 0) return;"),

@@ -16,7 +16,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "two instances flatten at once": (
-        (ORDERS, "if (Now >= ours.Flattened && Now - ours.Flattened < FlattenPause) return;", ""),
+        (ORDERS, "if (Now >= ours.Flattened && Now - ours.Flattened < pause) return;", ""),
     ),
     "orders that come to life after a flattening stay": (
         (
@@ -57,7 +57,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "if (utc >= sessionFrom && utc <= sessionEnd)", "if (utc >= sessionFrom)"),
     ),
     "a broken connection outlasts the care after the end": (
-        (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
+        (STRATEGY, "Looks = 100, Calm", "Looks = 4, Calm"),
     ),
     "a request for advice goes on after the end": (
         (TRADER, "if (policy != null) policy.Dispose();", ""),
@@ -90,13 +90,13 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "the day's loss is a contract's": (
         (
             GUARD,
-            "made - dayStart <= -settings.DailyLoss)",
-            "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
+            "Rounding - settings.DailyLoss)",
+            "Rounding - settings.DailyLoss * manifest.Contracts)",
         ),
     ),
     # of a third: ends with an exit on its way, parts whose executions come late, orders that nobody cancelled
     "an exit on its way after the end is not waited for": (
-        (STRATEGY, "if (!Reachable || (most > Patient && OrdersLeft(true)))", "if (!Reachable)"),
+        (STRATEGY, "if (care.Patience-- > 0 && OrdersLeft(true)) return true;", ""),
     ),
     "the end flattens beside the platform's own exit": (
         (STRATEGY, "Reachable && !OrdersLeft(true)) Flatten();", "Reachable) Flatten();"),
