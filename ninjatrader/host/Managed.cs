@@ -16,6 +16,7 @@ namespace RLTrader.Host
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket, halfBracket;
         private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten, badFlatten;
+        private int flattensLost; // one after another
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -109,17 +110,20 @@ namespace RLTrader.Host
         {
             Say("flatten");
             watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
-            if (Take(ref badFlatten))
+            if (flattensLost < 4 && Take(ref badFlatten))
             {
+                flattensLost++;
                 watchdog.Throwing();
                 watchdog.FlattenLost();
                 throw new InvalidOperationException("no flattening");
             }
-            if (!ordersUp || Take(ref loseFlatten))
+            if (!ordersUp || (flattensLost < 4 && Take(ref loseFlatten)))
             {
+                if (ordersUp) flattensLost++;
                 watchdog.FlattenLost();
                 return; // it never leaves the platform
             }
+            flattensLost = 0;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
             int own = exchange.Own, foreign = exchange.Foreign;
@@ -329,6 +333,17 @@ namespace RLTrader.Host
             if (!endInCall) return;
             endInCall = false;
             Terminate();
+        }
+
+        // Whether the platform believes in an order of the instrument.
+        internal bool OrdersKnown
+        {
+            get
+            {
+                foreach (Order order in account.Orders)
+                    if (order.Instrument == instrument && !Order.IsTerminalState(order.OrderState)) return true;
+                return false;
+            }
         }
 
         internal bool Waiting(Role role) { return Alive(role); }

@@ -71,8 +71,8 @@ namespace RLTrader.Host
             TooSoon("exit");
             bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
                 && !simulation.stopping;
-            if (known && quantity > Math.Abs(simulation.strategy.Position.Net))
-                Wrong("an exit of " + quantity + " contracts of " + Math.Abs(simulation.strategy.Position.Net));
+            int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
+            if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
@@ -158,7 +158,7 @@ namespace RLTrader.Host
             flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
             bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
-                && !Exchange.Orders.Exists(order => !order.Over);
+                && !Exchange.Orders.Exists(order => !order.Over) && !simulation.OrdersKnown;
             if (over && !simulation.enabled && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }

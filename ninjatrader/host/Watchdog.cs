@@ -13,9 +13,9 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide, killedAt = Never,
-            pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
-            lostAt = -60000, endedAt, launchedAt, earlierLeft;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
+            killedAt = Never, pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never,
+            unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
         private long slow;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
@@ -202,7 +202,7 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
+                if (reachable && bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
@@ -231,6 +231,8 @@ namespace RLTrader.Host
             // Someone else bought at once what was closed by hand: an account only knows the sum.
             bool fresh = Now - closedAt < 14000 || (SinceUp > 4000 && SinceUp < 18000);
             if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
+            bool past = handAt < launchedAt && Now > launchedAt + 20000; // of an earlier instance's trade
+            if (past && Exchange.Own == 0 && Exchange.Foreign == 0) handAt = Never;
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             Script script = simulation.strategy.Script;

@@ -173,9 +173,8 @@ namespace RLTrader
             now = orders.Now;
             closing = Leaving || PlatformCloses;
             bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
-            // What the platform closes after an order error may be a position that it wrongly believes in.
-            bool left = account.Watched
-                && (Trade.Net != 0 || waiting || flattenSent != null || PlatformCloses || orders.PlatformNet != 0);
+            // What is being closed may be gone already, and what the platform closes, one that it wrongly believes in.
+            bool left = account.Watched && (Trade.Net != 0 || waiting || closing || orders.PlatformNet != 0);
             if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
             return left;
         }
@@ -195,12 +194,12 @@ namespace RLTrader
             account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
             if (account.Gone) LetGo();
             if (!Reachable || PlatformCloses) return;
+            if (Phantom()) return;
             if (flattenSent != null)
             {
                 Flattening();
                 return;
             }
-            if (Phantom()) return;
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
@@ -317,8 +316,8 @@ namespace RLTrader
         {
             bool flat = orders.AccountNet == 0;
             if (flat) Abandon();
-            if (flat && !orders.OrdersLeft) flattenSent = null;
-            else if (now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
+            if (account.Calm(now)) flattenSent = null;
+            else if ((!flat || orders.OrdersLeft) && now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
             {
                 flattenSent = now;
                 // An earlier run's order may have been on its way to the broker when all was cancelled.
@@ -366,15 +365,18 @@ namespace RLTrader
             return true;
         }
 
-        // A stop or a target without a trade would open one; the platform cancels them, unless it has missed something.
+        // A stop, a target or an exit without a trade would open one; the platform cancels the first two, unless it has
+        // missed something.
         private bool CancelStrays()
         {
-            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
-            if (Trade.Net != 0 || entrySent != null || (stop == null && target == null)) straySince = null;
+            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
+            bool none = stop == null && target == null && exit == null;
+            if (Trade.Net != 0 || entrySent != null || none) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);
             if (target != null) Cancel(target);
+            if (exit != null) Cancel(exit);
             return true;
         }
 

@@ -20,9 +20,9 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     ),
     "orders that come to life after a flattening stay": (
         (
-            CUSTODY,
-            "if (flat && !orders.OrdersLeft) flattenSent = null;",
-            "if (flat) flattenSent = null;",
+            ACCOUNT,
+            "if (orders.AccountNet != 0 || orders.OrdersLeft) calmSince = null;",
+            "if (orders.AccountNet != 0) calmSince = null;",
         ),
     ),
     "a bar belongs to the session in which it is told": (
