@@ -338,10 +338,13 @@ namespace RLTrader.Host
             });
         }
 
+        // As a decimal number is read, which whole ticks of a tenth are not exactly.
+        private static double Points(long ticks) { return Math.Round(ticks * Tick, 8); }
+
         private static void SetPrice(Resting order)
         {
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = order.Price * Tick;
-            if (order.Type == OrderType.Limit) order.Order.LimitPrice = order.Price * Tick;
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(order.Price);
+            if (order.Type == OrderType.Limit) order.Order.LimitPrice = Points(order.Price);
         }
     }
 }

@@ -212,7 +212,10 @@ namespace RLTrader.Host
         private void Bracket(int side, int quantity)
         {
             bool together = strategy.StopTargetHandling == StopTargetHandling.ByStrategyPosition;
-            if (together && Alive(Role.Stop))
+            bool waits = false; // for a connection
+            foreach (KeyValuePair<Resting, Role> made in roles)
+                waits |= made.Value == Role.Stop && Mine(made.Key) && !made.Key.Over && !ordersUp;
+            if (together && (waits || Alive(Role.Stop)))
             {
                 // now and then stop and target are not amended, and are for a part only
                 if (!Take(ref halfBracket)) ResizeBrackets(Math.Abs(strategy.Position.Net));
@@ -248,7 +251,7 @@ namespace RLTrader.Host
         private void Amend(Resting order, long price, int quantity)
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // the price that is asked for
             if (order.Past)
             {
                 AmendPast(order, price, quantity);

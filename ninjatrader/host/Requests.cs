@@ -76,6 +76,8 @@ namespace RLTrader.Host
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
+            if (known && signal == OrderNames.Exit(ExitReason.Unprotected) && StopWorks())
+                Wrong("an exit for want of a stop that works");
             if (another) Wrong("an exit while another is on its way");
             if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
                 && simulation.strategy.Position.Net * entrySide < 0)
@@ -91,6 +93,16 @@ namespace RLTrader.Host
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
                 Wrong("an order on a bar of the past");
+        }
+
+        // Whether a stop for all that is held has been at the broker for a while.
+        private bool StopWorks()
+        {
+            int sum = 0;
+            foreach (Resting order in Exchange.Orders)
+                if (order.Type == OrderType.StopMarket && order.There && !order.Over && order.Sent < Now - 15000
+                    && order.Owner == simulation.instance && order.Side * Exchange.Own < 0) sum += order.Left;
+            return sum > 0 && sum >= Math.Abs(Exchange.Own);
         }
 
         /// <summary>The strategy asks for a stop at a price in ticks.</summary>
@@ -187,7 +199,7 @@ namespace RLTrader.Host
             bool seen = Exchange.Own == 0 && Now - Math.Max(lastHeld, launchedAt) > 12000 && SinceUp > 5000;
             if (seen) high = Math.Max(high, Dollars);
             // What an open trade is worth may be seen a moment later; what was lost is lost.
-            double least = Exchange.Own == 0 ? 0 : -100 * scenario.Contracts;
+            double least = Exchange.Own == 0 ? 0 : -25 * scenario.Contracts;
             bool broken = scenario.DailyLoss > 0 ? Dollars - Costs <= least - scenario.DailyLoss
                 : Dollars < least + Math.Min(high - scenario.Drawdown, scenario.Lock);
             broken &= simulation.pricesUp && SinceUp > 4000;
@@ -223,6 +235,8 @@ namespace RLTrader.Host
         public void Told(string message)
         {
             if (message.Contains("not filled")) slowToldAt = Now;
+            bool bare = message.Contains("Unprotected") || message.Contains("Overshot");
+            if (bare && simulation.Scenario.Shadow) Wrong("paper is closed for want of a stop");
             telling.RemoveAll(old => old.Key < Now - 15000);
             telling.Add(new KeyValuePair<long, string>(Now, message));
             if (telling.FindAll(old => old.Value == message).Count > 5)

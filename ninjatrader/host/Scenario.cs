@@ -209,6 +209,16 @@ namespace RLTrader.Host
                 Add(Event.SlowOrders, at + 49000, 1);
                 Add(Event.Wish, at + 59500, chance.Between(3, 4));
             }
+            if (chance.OneIn(12)) // a stop is changed, or filled in parts, while orders are slow
+            {
+                long at = chance.Between(1, Minutes) * 60000L;
+                bool parts = Contracts > 1 && chance.OneIn(2);
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                if (parts) Add(Event.PartialStop, at, 1);
+                else Add(Event.Wish, at + 59000, 3);
+                Add(Event.SlowOrders, at + (parts ? 30000 : 59500), 1);
+                if (parts) Add(Event.Jump, at + 30001, chance.OneIn(2) ? 30 : -30);
+            }
             if (Contracts > 1 && chance.OneIn(10)) // a part of an entry is stopped out, and the rest may come yet
             {
                 long at = chance.Between(1, Minutes - 1) * 60000L;

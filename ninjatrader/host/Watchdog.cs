@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
             killedAt = Never, pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow;
+        private long slow, blockedHeld;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -192,6 +192,7 @@ namespace RLTrader.Host
             }
             if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
+            if (!Exchange.Open) bare = 0;
             bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
             flattening |= Now < FlattensUntil + (FlattensUntil - flattenedAt > 1000 ? 34000 : 2000); // slow; once more
             flattening |= Now < Exchange.StuckUntil + 15000; // stop and exit may both have been filled meanwhile
@@ -202,11 +203,12 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                if (reachable && bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
+                bool tried = answerable && SinceUp > BareLimit && !flattening;
+                if (tried && bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
-            else if (bare > BareLimit && !flattening) Wrong("a position without a working stop");
+            else if (bare > BareLimit && !flattening && !ByHand) Wrong("a position without a working stop");
             bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
                 ? late : 0;
@@ -249,7 +251,9 @@ namespace RLTrader.Host
             LookAtOtherSide(reachable ? passed : 0);
             long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
             bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
-            if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
+            // A target whose cancel was lost may yet open a trade; it is closed at once.
+            blockedHeld = blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting() ? blockedHeld + passed : 0;
+            if (blockedHeld > 8000)
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
 
@@ -322,7 +326,7 @@ namespace RLTrader.Host
             if (!ByHand || Now < handAt + HandLimit || Exchange.Own != 0 || Exchange.Foreign != 0 || over || crashed)
                 return;
             foreach (Resting order in Exchange.Orders)
-                if (!order.Over && simulation.ordersUp && SinceUp > HandLimit)
+                if (!order.Over && !order.Earlier && simulation.ordersUp && SinceUp > HandLimit)
                     Wrong("orders are left after a close by hand");
         }
 

@@ -21,7 +21,7 @@ namespace RLTrader
         private readonly AccountCheck account;
         private readonly Manifest manifest;
         private bool halted, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
-        private int tradeSide, exitTries;
+        private int tradeSide, exitTries, flattenings;
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
@@ -321,8 +321,9 @@ namespace RLTrader
             {
                 flattenSent = now;
                 // An earlier run's order may have been on its way to the broker when all was cancelled.
+                bool loud = (++flattenings & (flattenings - 1)) == 0; // the market may be closed for a weekend
                 orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
-                    + "; it is flattened again", true);
+                    + "; it is flattened again", loud);
                 orders.FlattenAccount();
             }
         }

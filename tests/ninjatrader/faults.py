@@ -173,8 +173,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ),
         (
             CUSTODY,
-            '"; it is flattened again", true);\n                orders.FlattenAccount();',
-            '"; it is flattened again", true);',
+            '"; it is flattened again", loud);\n                orders.FlattenAccount();',
+            '"; it is flattened again", loud);',
         ),
     ),
     "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),

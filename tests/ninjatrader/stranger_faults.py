@@ -11,8 +11,8 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (
         (
             CUSTODY,
-            "|| waiting || flattenSent != null || PlatformCloses",
-            "|| waiting || PlatformCloses",
+            "|| waiting || closing ||",
+            "|| waiting || PlatformCloses ||",
         ),
     ),
     "two instances flatten at once": (
@@ -111,7 +111,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (ACCOUNT, "return Disagrees || left;", "return Disagrees;"),
     ),
     "an entry goes beside an earlier run's order": (
-        (ACCOUNT, "(orders.AccountNet != 0 || orders.OrdersLeft)", "orders.AccountNet != 0"),
+        (ACCOUNT, "watched && (orders.AccountNet != 0 || orders.OrdersLeft)", "watched && orders.AccountNet != 0"),
     ),
     "a stop and an exit that are both filled are not noticed": (
         (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
