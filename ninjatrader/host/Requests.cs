@@ -57,6 +57,10 @@ namespace RLTrader.Host
                 Wrong("an entry after the trade was closed by hand");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
+            Scenario scenario = simulation.Scenario;
+            long flat = (scenario.SessionEnd - scenario.FirstMinute - 2) * 60000L;
+            if (simulation.ClosedAt >= flat && simulation.ClosedAt < scenario.Reopens)
+                Wrong("an entry on a bar at whose close everything is to be flat, told later");
             if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
             if (EarlierOrder) Wrong("an entry beside an earlier run's order");
             if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
@@ -193,6 +197,7 @@ namespace RLTrader.Host
             Scenario scenario = simulation.Scenario;
             bool limited = scenario.DailyLoss > 0 || scenario.FloorStart > 0;
             tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
+            tainted |= (over || crashed) && Exchange.Own != 0; // what it makes now, nobody counts
             if (over || crashed) brokenSince = Never;
             top = Math.Max(top, Dollars);
             if (!limited || tainted || over || crashed || brokeAt != Never) return;

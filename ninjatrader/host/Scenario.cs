@@ -229,6 +229,7 @@ namespace RLTrader.Host
             long flat = (SessionEnd - FirstMinute - 2) * 60000L;
             if (flat > 0 && flat < Minutes * 60000L && chance.OneIn(5)) // the last bar closes when the market reopens
             {
+                Steps.RemoveAll(step => step.Event == Event.Wish && step.At > flat - 480000); // flat, if it can be
                 Add(Event.Wish, flat - 50000, chance.Between(1, 2));
                 Add(Event.Quiet, flat - chance.Between(1, 40000), 300);
             }

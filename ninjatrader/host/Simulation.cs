@@ -105,6 +105,9 @@ namespace RLTrader.Host
             }
         }
 
+        /// <summary>End of the newest bar, in milliseconds from the start.</summary>
+        internal long ClosedAt { get; private set; }
+
         /// <summary>Buttons on the chart that are listened to, or that are left there.</summary>
         internal int Buttons { get { return chart.Controls.Count; } }
 
@@ -248,6 +251,7 @@ namespace RLTrader.Host
         {
             past.Add(bar);
             long[] closed = bar;
+            ClosedAt = (closed[0] + 1) * 60000;
             bar = null;
             if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
             int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
