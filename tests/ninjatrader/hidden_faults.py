@@ -85,7 +85,11 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (BUTTON, "            if (known == null) return;\n", ""),
     ),
     "an ended instance looks after a newer one's account": (
-        (STRATEGY, "if (Ours.Newest != this || care.Looks-- == 0) return;", "if (care.Looks-- == 0) return;"),
+        (
+            STRATEGY,
+            "if (Ours.Newest != this || care.Looks-- == 0) return;",
+            "if (care.Looks-- == 0) return;",
+        ),
     ),
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
@@ -102,6 +106,10 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     ),
     "after the end it is looked at once": (
         (STRATEGY, "Looks = 100, Calm = 2,", "Looks = 100, Calm = 1,"),
-        (STRATEGY, "            Flatten();\n            return true;", "            Flatten();\n            return false;"),
+        (
+            STRATEGY,
+            "            Flatten();\n            return true;",
+            "            Flatten();\n            return false;",
+        ),
     ),
 }

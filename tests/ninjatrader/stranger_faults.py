@@ -111,7 +111,11 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (ACCOUNT, "return Disagrees || left;", "return Disagrees;"),
     ),
     "an entry goes beside an earlier run's order": (
-        (ACCOUNT, "watched && (orders.AccountNet != 0 || orders.OrdersLeft)", "watched && orders.AccountNet != 0"),
+        (
+            ACCOUNT,
+            "watched && (orders.AccountNet != 0 || orders.OrdersLeft)",
+            "watched && orders.AccountNet != 0",
+        ),
     ),
     "a stop and an exit that are both filled are not noticed": (
         (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),
