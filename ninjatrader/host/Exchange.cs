@@ -57,10 +57,13 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel, SplitEntry;
+            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel, SplitEntry, StuckExit;
 
-        /// <summary>Whether a stop is accepted and never said to be working until it is set off.</summary>
-        public bool AcceptsStops;
+        /// <summary>What a stop that the broker has is said to be until it is set off.</summary>
+        public OrderState StopState = OrderState.Working;
+
+        /// <summary>When the last exit is filled that took long.</summary>
+        public long StuckUntil = -60000;
 
         /// <summary>Sales less purchases of the strategy's, in ticks times contracts.</summary>
         public long Paid;
@@ -96,8 +99,7 @@ namespace RLTrader.Host
                     order.Price = price;
                     order.Quantity = Math.Max(quantity, order.Filled);
                 }
-                bool accepts = AcceptsStops && order.Type == OrderType.StopMarket;
-                OrderState now = accepts ? OrderState.Accepted : OrderState.Working;
+                OrderState now = order.Type == OrderType.StopMarket ? StopState : OrderState.Working;
                 report(order, now, 0, 0, refused ? ErrorCode.UnableToChangeOrder : ErrorCode.NoError);
                 if (order.Left == 0) Cancelled(order);
             });
@@ -150,7 +152,8 @@ namespace RLTrader.Host
             }
             Report(order, OrderState.Accepted);
             order.There = true;
-            if (!AcceptsStops || order.Type != OrderType.StopMarket) Report(order, OrderState.Working);
+            OrderState now = order.Type == OrderType.StopMarket ? StopState : OrderState.Working;
+            if (now != OrderState.Accepted) Report(order, now);
             if (order.Type != OrderType.Market)
             {
                 Meet(order);
@@ -163,7 +166,13 @@ namespace RLTrader.Host
                     if (alone && stop.Type == OrderType.StopMarket && stop.There)
                         Fill(stop, stop.Left, Market(stop.Side));
                 }
-            if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry)) Fill(order, 1, Market(order.Side));
+            if (role == Role.Exit && Take(ref StuckExit))
+            {
+                StuckUntil = clockwork.Now + chance.Between(22000, 27000);
+                clockwork.At(StuckUntil, () => Fill(order, order.Left, Market(order.Side)));
+            }
+            else if (role == Role.Entry && order.Quantity > 1 && Take(ref StuckEntry))
+                Fill(order, 1, Market(order.Side));
             else if (role == Role.Entry && order.Quantity > 1 && Take(ref SplitEntry))
             {
                 Fill(order, 1, Market(order.Side));

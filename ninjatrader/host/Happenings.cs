@@ -62,6 +62,8 @@ namespace RLTrader.Host
                 case Event.Swing: Swing(step.Amount); break;
                 case Event.NoTarget: noTarget++; break;
                 case Event.KeepOrders: keepOrders++; break;
+                case Event.BadFlatten: badFlatten += step.Amount; break;
+                case Event.StuckExit: exchange.StuckExit += step.Amount; break;
                 case Event.SplitEntry: // and the first part's execution comes after its order's count, before the rest
                     exchange.SplitEntry++;
                     splitExecution++;
@@ -121,8 +123,8 @@ namespace RLTrader.Host
             if (!ordersUp || !pricesUp) return;
             ordersUp = !orders;
             pricesUp = !prices;
-            clockwork.After(broker.Below(400), Status);
-            long at = clockwork.Now;
+            connection.Status = orders ? ConnectionStatus.ConnectionLost : connection.Status;
+            if (strategy != null) clockwork.After(broker.Below(400), Status);
             int sent = instance;
             clockwork.After(seconds * 500L, () =>
             {
@@ -180,8 +182,14 @@ namespace RLTrader.Host
 
         private void Account(int change)
         {
-            accountPosition.Net += change;
-            Say("account " + accountPosition.Net);
+            // News of the account's position may come some seconds after the orders'.
+            Action tell = () =>
+            {
+                accountPosition.Net += change;
+                Say("account " + accountPosition.Net);
+            };
+            if (Scenario.LateAccount) clockwork.After(messenger.Below(7000), tell);
+            else tell();
         }
 
         private void Report(Resting order, OrderState state, int filled, long price, ErrorCode error)
@@ -210,7 +218,8 @@ namespace RLTrader.Host
                 shown.Filled += filled;
             }
             shown.Quantity = order.Quantity;
-            if (state == OrderState.Working || state == OrderState.Accepted) SetPrice(order);
+            if (state == exchange.StopState || state == OrderState.Working || state == OrderState.Accepted)
+                SetPrice(order);
             Say(string.Format("{0} {1} {2}", shown.Name, state, filled == 0 ? "" : filled + " at " + price));
             if (filled > 0) Account(order.Side * filled);
             if (filled > 0) BookCash(order.Side * filled, price);
@@ -220,7 +229,12 @@ namespace RLTrader.Host
             {
                 // The strategy cannot keep out of the platform's way before it is told.
                 rejection |= (state == OrderState.Rejected || error == ErrorCode.UnableToChangeOrder) && stopping;
+                int ends = watchdog.LoggedEnds;
                 strategy.Tell(shown, state, total, shown.AverageFillPrice, Local(UtcNow), error);
+                bool ended = state == OrderState.Cancelled || state == OrderState.Rejected;
+                ended &= (roles[order] == Role.Entry || roles[order] == Role.Exit) && shown.Filled < shown.Quantity;
+                if (ended && Scenario.Logs && realtime && !Nested && watchdog.LoggedEnds == ends)
+                    watchdog.Wrong("the log does not tell of an order's end");
             }));
             if (filled > 0) Executed(order, filled, price);
             if (!enabled) return;
@@ -324,10 +338,13 @@ namespace RLTrader.Host
             });
         }
 
+        // As a decimal number is read, which whole ticks of a tenth are not exactly.
+        private static double Points(long ticks) { return Math.Round(ticks * Tick, 8); }
+
         private static void SetPrice(Resting order)
         {
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = order.Price * Tick;
-            if (order.Type == OrderType.Limit) order.Order.LimitPrice = order.Price * Tick;
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(order.Price);
+            if (order.Type == OrderType.Limit) order.Order.LimitPrice = Points(order.Price);
         }
     }
 }

@@ -15,7 +15,8 @@ namespace RLTrader.Host
         private CalculationMode stopMode, targetMode;
         private double stopValue, targetValue, entryPoints;
         private int entryContracts, orderNumber, ignoreEntry, ignoreExit, noBracket, halfBracket;
-        private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten;
+        private int noTarget, splitExecution, badSound, badQuote, entries, loseExit, loseFlatten, badFlatten;
+        private int flattensLost; // one after another
         private bool endInCall;
 
         // On bars of the past both are the close, by the pages on getcurrentbid and getcurrentask.
@@ -90,13 +91,17 @@ namespace RLTrader.Host
 
         public void Sound(string file)
         {
+            watchdog.Sounded();
             if (Take(ref badSound)) throw new System.IO.FileNotFoundException("no such sound", file);
         }
+
+        public void Mail(string to) { watchdog.Mailed(); }
 
         public void Log(string message, LogLevel level)
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
-            if (level == LogLevel.Alert) watchdog.Alerted();
+            State state = strategy.State;
+            if (level == LogLevel.Alert) watchdog.Alerted(state == State.Realtime || state == State.Terminated);
             if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
 
@@ -105,16 +110,32 @@ namespace RLTrader.Host
         {
             Say("flatten");
             watchdog.Flattening(instruments.Count == 1 && instruments.Contains(instrument));
-            if (!ordersUp || Take(ref loseFlatten))
+            if (flattensLost < 4 && Take(ref badFlatten))
             {
+                flattensLost++;
+                watchdog.Throwing();
+                watchdog.FlattenLost();
+                throw new InvalidOperationException("no flattening");
+            }
+            if (!ordersUp || (flattensLost < 4 && Take(ref loseFlatten)))
+            {
+                if (ordersUp) flattensLost++;
                 watchdog.FlattenLost();
                 return; // it never leaves the platform
             }
+            flattensLost = 0;
             foreach (Resting order in exchange.Orders.ToArray())
                 if (!order.Over && order.Type != OrderType.Market) exchange.Cancel(order, false);
             int own = exchange.Own, foreign = exchange.Foreign;
-            clockwork.After(broker.Between(20, 400), () =>
+            Order close = new Order { Name = Named("Close"), OrderType = OrderType.Market, Instrument = instrument };
+            close.OrderState = OrderState.Working;
+            if (own + foreign != 0) account.Orders.Add(close);
+            bool slow = exchange.Slow > 0 || broker.OneIn(8);
+            long takes = slow ? broker.Between(2000, 12000) : broker.Between(20, 400);
+            if (own + foreign != 0) watchdog.FlattensUntil = clockwork.Now + takes;
+            clockwork.After(takes, () =>
             {
+                close.OrderState = OrderState.Filled;
                 if (!exchange.Open) return;
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);
@@ -147,10 +168,14 @@ namespace RLTrader.Host
             return order.Order;
         }
 
+        // The platform's own orders have names in its own language.
+        private string Named(string english) { return Scenario.Translated ? "(" + english.ToLower() + ")" : english; }
+
         private Resting Make(Role role, int side, int quantity, string name, OrderType type, long price)
         {
             Order order = new Order { Name = name, OrderType = type, Quantity = quantity, Account = account };
             order.Instrument = instrument;
+            if (role == Role.Stop || role == Role.Target) order.FromEntrySignal = OrderNames.Entry;
             order.IsBacktestOrder = OnPast;
             if (!OnPast) account.Orders.Add(order);
             order.OrderId = "order " + ++orderNumber;
@@ -187,20 +212,24 @@ namespace RLTrader.Host
         private void Bracket(int side, int quantity)
         {
             bool together = strategy.StopTargetHandling == StopTargetHandling.ByStrategyPosition;
-            if (together && Alive(Role.Stop))
+            bool waits = false; // for a connection
+            foreach (KeyValuePair<Resting, Role> made in roles)
+                waits |= made.Value == Role.Stop && Mine(made.Key) && !made.Key.Over && !ordersUp;
+            if (together && (waits || Alive(Role.Stop)))
             {
                 // now and then stop and target are not amended, and are for a part only
                 if (!Take(ref halfBracket)) ResizeBrackets(Math.Abs(strategy.Position.Net));
                 return;
             }
             int size = together ? Math.Abs(strategy.Position.Net) : quantity;
-            Resting stop = Make(Role.Stop, -side, size, OrderNames.Stop, OrderType.StopMarket, StopPrice(side));
+            Resting stop = Make(Role.Stop, -side, size, Named(OrderNames.Stop), OrderType.StopMarket, StopPrice(side));
             if (Take(ref noTarget))
             {
                 Dispatch(stop, Role.Stop);
                 return;
             }
-            Resting target = Make(Role.Target, -side, size, OrderNames.Target, OrderType.Limit, TargetPrice(side));
+            string name = Named(OrderNames.Target);
+            Resting target = Make(Role.Target, -side, size, name, OrderType.Limit, TargetPrice(side));
             stop.Other = target;
             target.Other = stop;
             Dispatch(stop, Role.Stop);
@@ -222,7 +251,7 @@ namespace RLTrader.Host
         private void Amend(Resting order, long price, int quantity)
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = price * Tick; // the price that is asked for
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // the price that is asked for
             if (order.Past)
             {
                 AmendPast(order, price, quantity);
@@ -271,8 +300,11 @@ namespace RLTrader.Host
             clockwork.After(broker.Between(0, 6000), () => WhenUp(() =>
             {
                 int held = strategy.Position.Net;
-                if (held != 0) exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held), signal ?? "Close",
-                    OrderType.Market, 0), Role.Other, false);
+                Action close = () => exchange.Send(Make(Role.Other, -Math.Sign(held), Math.Abs(held),
+                    signal ?? Named("Close"), OrderType.Market, 0), Role.Other, false);
+                // Which of the two comes first is not said.
+                if (held != 0 && broker.OneIn(3)) clockwork.After(broker.Below(900), () => WhenUp(close));
+                else if (held != 0) close();
                 Terminate();
             }));
         }
@@ -293,7 +325,7 @@ namespace RLTrader.Host
             if (!enabled || held == 0 || !strategy.IsExitOnSessionCloseStrategy || !ordersUp) return;
             CancelOrders();
             Resting exit =
-                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), "Exit on session close", OrderType.Market, 0);
+                Make(Role.Exit, -Math.Sign(held), Math.Abs(held), Named("Exit on session close"), OrderType.Market, 0);
             nameless.Add(exit);
             exchange.Send(exit, Role.Other, false);
         }
@@ -304,6 +336,17 @@ namespace RLTrader.Host
             if (!endInCall) return;
             endInCall = false;
             Terminate();
+        }
+
+        // Whether the platform believes in an order of the instrument.
+        internal bool OrdersKnown
+        {
+            get
+            {
+                foreach (Order order in account.Orders)
+                    if (order.Instrument == instrument && !Order.IsTerminalState(order.OrderState)) return true;
+                return false;
+            }
         }
 
         internal bool Waiting(Role role) { return Alive(role); }

@@ -19,10 +19,18 @@ namespace RLTrader.Host
         public override Encoding Encoding { get { return Encoding.UTF8; } }
 
         public override void Write(string value) { read(value); }
+
+        /// <summary>Whether it was disposed of.</summary>
+        public bool Closed { get; private set; }
+
+        protected override void Dispose(bool disposing) { Closed = true; }
     }
 
     public sealed partial class Watchdog
     {
+        /// <summary>Lines of the log that tell of an order's end.</summary>
+        public int LoggedEnds { get; private set; }
+
         private int loggedNet, loggedEntry; // contracts by the fills; side of the newest line's entry
         private long enteredAt, exitedAt;
 
@@ -39,6 +47,7 @@ namespace RLTrader.Host
                 loggedEntry = withheld ? 0 : line.Contains("\"action\":1") ? 1 : line.Contains("\"action\":2") ? -1 : 0;
             }
             if (line.Contains("\"event\":\"fill\"")) LoggedFill(Json.Parse(line));
+            if (line.Contains("\"event\":\"ended\"")) LoggedEnds++;
         }
 
         // A bar belongs to the session in which it opened, however late it closes.
@@ -67,6 +76,10 @@ namespace RLTrader.Host
         private void LoggedFill(object line)
         {
             loggedNet += Json.Whole(line, "side") * Json.Whole(line, "quantity");
+            DateTime time = DateTime.Parse(Json.Text(line, "time"), CultureInfo.InvariantCulture,
+                DateTimeStyles.AdjustToUniversal);
+            if (!simulation.Scenario.Shadow && Math.Abs((simulation.UtcNow - time).TotalSeconds) > 60)
+                Wrong("the log says that a fill was at " + time);
             string name = Json.Text(line, "order");
             bool entry = name == OrderNames.Entry;
             bool exit = name.StartsWith(OrderNames.Entry + " ", StringComparison.Ordinal);

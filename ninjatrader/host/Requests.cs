@@ -1,5 +1,6 @@
 // What the strategy asks of the platform, held against what it may ask at that moment.
 using System;
+using System.Collections.Generic;
 using NinjaTrader.Cbi;
 using NinjaTrader.NinjaScript;
 
@@ -10,7 +11,11 @@ namespace RLTrader.Host
         private long closedAt = Never, brokenSince = Never, brokeAt = Never;
         private long flattenedAt = -60000;
         private Resting moved;
-        private bool tainted, rejects;
+        private bool tainted, rejects, flattens;
+        private int exitsAsked;
+        private long slowToldAt;
+        private int sounds, mails, alerts;
+        private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
         private int flattenedBy;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
@@ -31,6 +36,7 @@ namespace RLTrader.Host
         public void Entering(int side)
         {
             entrySide = side;
+            exitsAsked = 0;
             ExpectLine(side);
             TooSoon("entry");
             stopTicks = simulation.strategy.Agent.StopTicks;
@@ -51,6 +57,10 @@ namespace RLTrader.Host
                 Wrong("an entry after the trade was closed by hand");
             if (Now >= simulation.EndOfSession - 120000 && Now < simulation.EndOfSession + 7200000)
                 Wrong("an entry when everything is to be flat");
+            Scenario scenario = simulation.Scenario;
+            long flat = (scenario.SessionEnd - scenario.FirstMinute - 2) * 60000L;
+            if (simulation.ClosedAt >= flat && simulation.ClosedAt < scenario.Reopens)
+                Wrong("an entry on a bar at whose close everything is to be flat, told later");
             if (simulation.AccountNet != 0) Wrong("an entry while the account holds something");
             if (EarlierOrder) Wrong("an entry beside an earlier run's order");
             if (!simulation.ordersUp && SinceUp < -1000) Wrong("an entry without a connection");
@@ -59,15 +69,19 @@ namespace RLTrader.Host
         /// <summary>The strategy sends an exit.</summary>
         public void Exiting(bool another, string signal, int quantity)
         {
+            if (Now - exitedAt < 900 && exitsAsked > 0) Wrong("an exit is asked for again at once");
+            exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
             bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
                 && !simulation.stopping;
-            if (known && quantity > Math.Abs(simulation.strategy.Position.Net))
-                Wrong("an exit of " + quantity + " contracts of " + Math.Abs(simulation.strategy.Position.Net));
+            int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
+            if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
+            if (known && signal == OrderNames.Exit(ExitReason.Unprotected) && StopWorks())
+                Wrong("an exit for want of a stop that works");
             if (another) Wrong("an exit while another is on its way");
             if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
                 && simulation.strategy.Position.Net * entrySide < 0)
@@ -85,14 +99,26 @@ namespace RLTrader.Host
                 Wrong("an order on a bar of the past");
         }
 
+        // Whether a stop for all that is held has been at the broker for a while.
+        private bool StopWorks()
+        {
+            int sum = 0;
+            foreach (Resting order in Exchange.Orders)
+                if (order.Type == OrderType.StopMarket && order.There && !order.Over && order.Sent < Now - 15000
+                    && order.Owner == simulation.instance && order.Side * Exchange.Own < 0) sum += order.Left;
+            return sum > 0 && sum >= Math.Abs(Exchange.Own);
+        }
+
         /// <summary>The strategy asks for a stop at a price in ticks.</summary>
         /// <param name="quoted">Whether the strategy sees where the market is.</param>
         public void MovingStop(long price, bool quoted)
         {
             int side = Math.Sign(simulation.strategy.Position.Net);
+            if (simulation.Waiting(Role.Exit)) Wrong("a stop is moved while an exit is on its way");
             foreach (Resting order in Exchange.Orders)
             {
                 if (order.Over || order.Type != OrderType.StopMarket || order.Owner != simulation.instance) continue;
+                if (!order.There) Wrong("a stop is moved that the broker does not have yet");
                 if (order.Changing == 0 && side * (price - order.Price) < 0) Wrong("a stop is loosened");
                 if (order.Changing == 0 && price == order.Price) Wrong("a stop is asked for where it stands");
                 moved = order;
@@ -125,12 +151,16 @@ namespace RLTrader.Host
         /// <summary>A change is refused, which the user is told of.</summary>
         public void Refused() { rejects = true; }
 
+        /// <summary>When the last flattening has worked.</summary>
+        public long FlattensUntil = -60000;
+
         /// <summary>The strategy asks that the account's position be closed.</summary>
         /// <param name="alone">Whether of its own instrument alone.</param>
         public void Flattening(bool alone)
         {
             if (Now - flattenedAt < 4000 && flattenedBy == simulation.instance)
                 Wrong("the account is flattened again before it can be flat");
+            if (Now < FlattensUntil) Wrong("the account is flattened while it is being flattened");
             flattenedAt = Now;
             flattenedBy = simulation.instance;
             tainted = true;
@@ -138,7 +168,14 @@ namespace RLTrader.Host
                 Wrong("the account is flattened beside an order that closes it");
             LiveTrader newer = simulation.enabled && simulation.realtime ? simulation.strategy.Trader : null;
             if (newer != null && !newer.Custody.Flattens) Wrong("an ended instance flattens a newer one's account");
+            // At the start what it closes is not its own.
+            bool first = !over && !flattens && newer != null && newer.Custody.Trade.Net != 0;
+            if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
+            flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
+            bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
+                && !Exchange.Orders.Exists(order => !order.Over) && !simulation.OrdersKnown;
+            if (over && !simulation.enabled && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
             if (!Trouble && !over) Wrong("the account is flattened and nothing gave cause for it");
         }
 
@@ -160,13 +197,14 @@ namespace RLTrader.Host
             Scenario scenario = simulation.Scenario;
             bool limited = scenario.DailyLoss > 0 || scenario.FloorStart > 0;
             tainted |= ByHand || Orphaned || Exchange.Foreign != 0 || simulation.AccountNet != Exchange.Own && crashed;
+            tainted |= (over || crashed) && Exchange.Own != 0; // what it makes now, nobody counts
             if (over || crashed) brokenSince = Never;
             top = Math.Max(top, Dollars);
             if (!limited || tainted || over || crashed || brokeAt != Never) return;
             bool seen = Exchange.Own == 0 && Now - Math.Max(lastHeld, launchedAt) > 12000 && SinceUp > 5000;
             if (seen) high = Math.Max(high, Dollars);
             // What an open trade is worth may be seen a moment later; what was lost is lost.
-            double least = Exchange.Own == 0 ? 0 : -100 * scenario.Contracts;
+            double least = Exchange.Own == 0 ? 0 : -25 * scenario.Contracts;
             bool broken = scenario.DailyLoss > 0 ? Dollars - Costs <= least - scenario.DailyLoss
                 : Dollars < least + Math.Min(high - scenario.Drawdown, scenario.Lock);
             broken &= simulation.pricesUp && SinceUp > 4000;
@@ -201,6 +239,13 @@ namespace RLTrader.Host
         /// <summary>The strategy tells the user of trouble.</summary>
         public void Told(string message)
         {
+            if (message.Contains("not filled")) slowToldAt = Now;
+            bool bare = message.Contains("Unprotected") || message.Contains("Overshot");
+            if (bare && simulation.Scenario.Shadow) Wrong("paper is closed for want of a stop");
+            telling.RemoveAll(old => old.Key < Now - 15000);
+            telling.Add(new KeyValuePair<long, string>(Now, message));
+            if (telling.FindAll(old => old.Value == message).Count > 5)
+                Wrong("the user is told again and again: " + message);
             if (!Trouble && !over && !rejects && pressedAt == Never)
                 Wrong("a warning that nothing gave cause for: " + message);
         }
@@ -223,7 +268,9 @@ namespace RLTrader.Host
                 || strategy.ConnectionLossHandling != ConnectionLossHandling.KeepRunning
                 || strategy.StopTargetHandling != StopTargetHandling.ByStrategyPosition
                 || strategy.Calculate != Calculate.OnBarClose || strategy.EntriesPerDirection != 1
-                || !strategy.IsExitOnSessionCloseStrategy)
+                || !strategy.IsExitOnSessionCloseStrategy || strategy.ExitOnSessionCloseSeconds != 30
+                || strategy.TimeInForce != TimeInForce.Gtc || strategy.StartBehavior != StartBehavior.WaitUntilFlat
+                || strategy.EntryHandling != EntryHandling.AllEntries || strategy.IsUnmanaged)
                 Wrong("a setting is the user's that has to be the strategy's");
         }
 

@@ -204,6 +204,7 @@ namespace RLTrader.Host
         public void Stop() { }
         public void CloseStrategy(string signal) { }
         public void Sound(string file) { }
+        public void Mail(string to) { }
         public void Log(string message, LogLevel level) { log.WriteLine("log " + level + " " + message); }
 
         // Within a bar the stop is looked at first.

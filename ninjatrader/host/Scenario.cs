@@ -3,6 +3,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using NinjaTrader.Cbi;
 
 namespace RLTrader.Host
 {
@@ -28,7 +29,7 @@ namespace RLTrader.Host
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
             LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing, NoTarget, SplitEntry,
-            KeepOrders
+            KeepOrders, BadFlatten, StuckExit
     }
 
     /// <summary>One thing that happens.</summary>
@@ -72,7 +73,18 @@ namespace RLTrader.Host
         public int Drawdown, Lock, Commission;
 
         public bool HoldsAtStart, FlattenOnStart, FlattenOnStop, Shadow, ChangedSettings, KeepsExits, OnChart, Analyzer,
-            AcceptsStops, Logs, SharesIds, NoSessions, NextDay;
+            Translated, LateAccount, Logs, SharesIds, NoSessions, NextDay;
+        /// <summary>What a stop at the broker is said to be, and how many points a tick is.</summary>
+        public OrderState StopState = OrderState.Working;
+        public double TickSize = 0.25;
+
+        /// <summary>Seconds for which orders' connection is lost already at the start.</summary>
+        public int StartsDown;
+
+        /// <summary>An instance beside: 1 on another instrument, 2 in shadow mode, 3 in the Strategy
+        /// Analyzer.</summary>
+        public int Beside;
+
         public List<Step> Steps = new List<Step>();
 
         /// <summary>Make a scenario from a seed.</summary>
@@ -95,7 +107,7 @@ namespace RLTrader.Host
             made.KeepsExits = chance.OneIn(3);
             made.OnChart = chance.OneIn(2);
             made.Analyzer = chance.OneIn(20);
-            made.AcceptsStops = chance.OneIn(3);
+            if (chance.OneIn(3)) made.StopState = OrderState.Accepted;
             made.Zone = chance.OneIn(3) ? 0 : chance.Between(-8, 9);
             if (chance.OneIn(8)) made.DailyLoss = 25 * chance.Between(4, 12) * made.Contracts;
             else if (chance.OneIn(4)) made.FloorStart = 50000; // what the account begins with
@@ -115,6 +127,7 @@ namespace RLTrader.Host
                 made.Add(Event.Swing, chance.Below(made.Minutes) * 60000L + chance.Below(60000),
                     chance.Between(20, 60));
             made.AddAimed(chance);
+            made.AddCircumstances(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -157,6 +170,69 @@ namespace RLTrader.Host
             NextDay = FirstMinute + Minutes > SessionEnd && !Analyzer && DailyLoss == 0 && chance.OneIn(6);
             for (int minute = 1; NextDay && minute <= NextMinutes; minute++)
                 if (chance.OneIn(2)) Add(Event.Wish, Reopens + minute * 60000L - 30000, chance.Between(1, 2));
+        }
+
+        // What is unlike the usual from the start, and what has to meet in time.
+        private void AddCircumstances(Chance chance)
+        {
+            OrderState[] keeps = { OrderState.TriggerPending, OrderState.Suspended, OrderState.AcceptedByRisk };
+            if (StopState == OrderState.Working && chance.OneIn(6)) StopState = keeps[chance.Below(keeps.Length)];
+            if (chance.OneIn(4)) TickSize = chance.OneIn(2) ? 0.01 : 0.1;
+            if (chance.OneIn(6)) Beside = chance.Between(1, 3);
+            if (chance.OneIn(15) && !Analyzer) StartsDown = chance.Between(40, 150);
+            Translated = chance.OneIn(6);
+            LateAccount = chance.OneIn(6)
+                && !Steps.Exists(step => step.Event == Event.CloseByHand || step.Event == Event.Foreign);
+            if (chance.OneIn(15)) Add(Event.BadFlatten, Moment(chance), chance.Between(1, 3));
+            if (chance.OneIn(15)) Add(Event.StuckExit, Moment(chance), chance.Between(1, 2));
+            if (Beside > 0 || chance.OneIn(20)) // what is to close everything at the end fails, or is lost
+            {
+                long at = chance.Between(1, Minutes) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                if (Beside > 0 && chance.OneIn(2)) Add(Event.LoseFlatten, at, 2);
+                else Add(Event.BadFlatten, at, chance.Between(1, 3));
+                Add(Event.Disable, at + chance.Between(1, 40000), 1);
+            }
+            if (chance.OneIn(15)) // bars close while an exit is on its way
+            {
+                long at = chance.Between(2, Minutes) * 60000L;
+                Add(Event.Wish, at - 80000, chance.Between(1, 2));
+                Add(Event.StuckExit, at - 20000, 1);
+                Add(Event.Kill, at - chance.Between(1000, 1900), 1);
+                Add(Event.Wish, at - 500, 3);
+            }
+            if (chance.OneIn(15)) // a bar closes late, and the next soon after it, while orders are slow
+            {
+                long at = chance.Between(1, Minutes - 1) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                Add(Event.Quiet, at, chance.Between(50, 57));
+                Add(Event.SlowOrders, at + 49000, 1);
+                Add(Event.Wish, at + 59500, chance.Between(3, 4));
+            }
+            if (chance.OneIn(12)) // a stop is changed, or filled in parts, while orders are slow
+            {
+                long at = chance.Between(1, Minutes) * 60000L;
+                bool parts = Contracts > 1 && chance.OneIn(2);
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                if (parts) Add(Event.PartialStop, at, 1);
+                else Add(Event.Wish, at + 59000, 3);
+                Add(Event.SlowOrders, at + (parts ? 30000 : 59500), 1);
+                if (parts) Add(Event.Jump, at + 30001, chance.OneIn(2) ? 30 : -30);
+            }
+            if (Contracts > 1 && chance.OneIn(10)) // a part of an entry is stopped out, and the rest may come yet
+            {
+                long at = chance.Between(1, Minutes - 1) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                Add(Event.StuckEntry, at, 1);
+                Add(Event.Jump, at + chance.Between(8000, 20000), chance.OneIn(2) ? 30 : -30);
+            }
+            long flat = (SessionEnd - FirstMinute - 2) * 60000L;
+            if (flat > 0 && flat < Minutes * 60000L && chance.OneIn(5)) // the last bar closes when the market reopens
+            {
+                Steps.RemoveAll(step => step.Event == Event.Wish && step.At > flat - 480000); // flat, if it can be
+                Add(Event.Wish, flat - 50000, chance.Between(1, 2));
+                Add(Event.Quiet, flat - chance.Between(1, 40000), 300);
+            }
         }
 
         /// <summary>Minutes of prices after the reopening.</summary>
@@ -235,18 +311,21 @@ namespace RLTrader.Host
             foreach (Step step in Steps) parts.Add(step.ToString());
             return string.Format(CultureInfo.InvariantCulture,
                 "seed {0}, {1}, phase {2}, {3} contracts, {4} minutes from {5}, session ends {6}"
-                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}{23}: {24}",
+                + "{7}{8}{9}{10}{11}{12}{13}{14}{15}{16}{17}{18}{19}{20}{21}{22}{23}{24}{25}{26}{27}{28}: {29}",
                 Seed, Manner, Phase, Contracts, Minutes, FirstMinute, SessionEnd, HoldsAtStart ? ", account not flat"
                     : "",
                 FlattenOnStart ? ", flattens at start" : "", FlattenOnStop ? ", flattens at stop" : "",
                 Shadow ? ", shadow" : "", ChangedSettings ? ", settings changed" : "", KeepsExits ? ", exits kept" : "",
-                OnChart ? ", on a chart" : "", AcceptsStops ? ", stops are only accepted" : "",
+                OnChart ? ", on a chart" : "", StopState == OrderState.Working ? "" : ", stops are " + StopState,
                 Zone == 0 ? "" : ", zone " + Zone, DailyLoss == 0 ? "" : ", may lose " + DailyLoss,
                 FloorStart == 0 ? "" : ", floor trails by " + Drawdown + " to " + Lock,
                 Commission == 0 ? "" : ", commission " + Commission, Logs ? ", log read" : "",
                 SharesIds ? ", ids shared" : "", NoSessions ? ", sessions unknown" : "",
                 Analyzer ? ", in the Strategy Analyzer" : "", NextDay ? ", goes on the next day" : "",
-                string.Join("; ", parts.ToArray()));
+                TickSize == 0.25 ? "" : ", ticks of " + TickSize, Translated ? ", not in English" : "",
+                StartsDown == 0 ? "" : ", without a connection for " + StartsDown + " s",
+                Beside == 0 ? "" : ", another instance beside (" + Beside + ")",
+                LateAccount ? ", news of the account late" : "", string.Join("; ", parts.ToArray()));
         }
     }
 }

@@ -3,6 +3,8 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript;
 using NinjaTrader.NinjaScript.Strategies;
 
 namespace RLTrader.Host
@@ -58,7 +60,7 @@ namespace RLTrader.Host
             rules.Actions = phase == 1 ? 3 : 6;
             rules.Window = 1;
             rules.Size = FeatureStream.Features + rules.PositionFeatures;
-            rules.TickSize = 0.25;
+            rules.TickSize = scenario.TickSize;
             rules.TickValue = 12.5;
             rules.Slippage = 1;
             rules.StopMultiple = 1.5;
@@ -121,7 +123,28 @@ namespace RLTrader.Host
         protected override DecisionLog OpenLog(Manifest manifest)
         {
             if (Logged == null) return new DecisionLog(null, "", UtcStart, why => { });
-            return new DecisionLog(new LineReader(Logged), why => Faulted(new IOException(why)));
+            LogFile = new LineReader(Logged);
+            return new DecisionLog(LogFile, why => Faulted(new IOException(why)));
         }
+
+        /// <summary>The log that is read line by line; null where none is.</summary>
+        internal LineReader LogFile;
+    }
+
+    /// <summary>A platform on which nothing happens.</summary>
+    internal sealed class Silent : IPlatform
+    {
+        public double Bid { get { return 0; } }
+        public double Ask { get { return 0; } }
+        public Order Enter(int side, int quantity, string signal) { return null; }
+        public Order Exit(int side, int quantity, string signal, string fromEntry) { return null; }
+        public void SetStop(CalculationMode mode, double value, bool simulated) { }
+        public void SetTarget(CalculationMode mode, double value) { }
+        public void Cancel(Order order) { }
+        public void Log(string message, LogLevel level) { }
+        public void Stop() { }
+        public void CloseStrategy(string signal) { }
+        public void Sound(string file) { }
+        public void Mail(string to) { }
     }
 }

@@ -12,7 +12,10 @@ namespace RLTrader.Host
     /// <summary>Plays a scenario and says what went wrong.</summary>
     public sealed partial class Simulation
     {
-        public const double Tick = 0.25, DollarsOfTick = 12.5;
+        public const double DollarsOfTick = 12.5;
+
+        /// <summary>Points of a tick, of the scenario that is played.</summary>
+        public static double Tick = 0.25;
 
         private static readonly DateTime Midnight = new DateTime(2026, 6, 9, 4, 0, 0, DateTimeKind.Utc); // New York's
 
@@ -57,8 +60,9 @@ namespace RLTrader.Host
             messenger = new Chance(scenario.Seed, 4);
             exchange = new Exchange(clockwork, new Chance(scenario.Seed, 5), Report);
             instrument.MasterInstrument.Name = "ES";
+            Tick = scenario.TickSize;
             instrument.MasterInstrument.TickSize = Tick;
-            instrument.MasterInstrument.PointValue = 50;
+            instrument.MasterInstrument.PointValue = DollarsOfTick / Tick;
             chart.Dispatcher.Queue = work =>
             {
                 int now = life;
@@ -72,10 +76,11 @@ namespace RLTrader.Host
             };
             TimeSpan ahead = TimeSpan.FromHours(scenario.Zone);
             zone = TimeZoneInfo.CreateCustomTimeZone("platform", ahead, "platform", "platform");
-            exchange.AcceptsStops = scenario.AcceptsStops;
+            exchange.StopState = scenario.StopState;
             account.Name = "Sim101";
             account.Connection = connection;
             account.Flattened = FlattenAccount;
+            account.Open = () => cashNet * (exchange.Last - cashAverage) * DollarsOfTick;
             accountPosition = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(accountPosition);
             AddAnotherInstrument();
@@ -99,6 +104,9 @@ namespace RLTrader.Host
                 return ((next ? 1440 + 1020 : Scenario.SessionEnd) - Scenario.FirstMinute) * 60000L;
             }
         }
+
+        /// <summary>End of the newest bar, in milliseconds from the start.</summary>
+        internal long ClosedAt { get; private set; }
 
         /// <summary>Buttons on the chart that are listened to, or that are left there.</summary>
         internal int Buttons { get { return chart.Controls.Count; } }
@@ -132,6 +140,7 @@ namespace RLTrader.Host
                 foreach (Step step in Scenario.Steps)
                     if (step.Event == Event.LoseFlatten && step.At == 0) loseFlatten++;
                 if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = market.OneIn(2) ? 1 : -1;
+                if (Scenario.StartsDown > 0) Down(true, false, Scenario.StartsDown);
                 Launch();
                 long end = PlanMarket();
                 foreach (Step step in Scenario.Steps)
@@ -242,6 +251,7 @@ namespace RLTrader.Host
         {
             past.Add(bar);
             long[] closed = bar;
+            ClosedAt = (closed[0] + 1) * 60000;
             bar = null;
             if (untilFlat) FillPast(closed[1], closed[2], closed[3], closed[4]);
             int wanted = watchdog.MustEnter ? wish : 0, sent = entries;
@@ -330,6 +340,7 @@ namespace RLTrader.Host
             realtime = true;
             Try(() => strategy.Become(State.Realtime));
             watchdog.Launched();
+            if (Scenario.Beside > 0) clockwork.After(broker.Below(60000), StartBeside);
         }
 
         private void ChangeSettings()

@@ -149,6 +149,36 @@ namespace RLTrader.Host
             return order;
         }
 
+        // Another instance goes to real time, which does not trade here: on another instrument, in shadow mode, or in
+        // the Strategy Analyzer.
+        private void StartBeside()
+        {
+            ScriptedStrategy other = new ScriptedStrategy { Platform = new Silent(), Account = account };
+            other.Instrument = instrument;
+            other.Become(State.SetDefaults);
+            other.Shadow = Scenario.Beside == 2;
+            other.IsInStrategyAnalyzer = Scenario.Beside == 3;
+            if (Scenario.Beside == 1)
+            {
+                other.Instrument = new Instrument();
+                other.Instrument.MasterInstrument.Name = "NQ";
+                other.Instrument.MasterInstrument.TickSize = Tick;
+                other.Instrument.MasterInstrument.PointValue = DollarsOfTick / Tick;
+            }
+            other.Position = other.PositionAccount = new Position { Account = account, Instrument = other.Instrument };
+            other.Bars = strategy.Bars;
+            other.BarsPeriod = strategy.BarsPeriod;
+            other.MakeAgent = () =>
+            {
+                Manifest rules = Script.Rules(Scenario);
+                rules.Symbol = other.Instrument.MasterInstrument.Name;
+                return new Agent(new Script(rules, () => 0), 16);
+            };
+            foreach (State state in new[] { State.Configure, State.DataLoaded, State.Historical, State.Realtime })
+                if (state != State.Realtime || !other.IsInStrategyAnalyzer) Try(() => other.Become(state));
+            if (other.Trader == null) watchdog.Wrong("an instance beside does not run");
+        }
+
         private void Disable(Step step)
         {
             if (!enabled || stopping) return;

@@ -13,9 +13,10 @@ namespace RLTrader.Host
             HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
 
         private readonly Simulation simulation;
-        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, killedAt = Never, pressedAt = Never,
-            otherSide, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never, unkindAt = -600000,
-            lostAt = -60000, endedAt, launchedAt, earlierLeft;
+        private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
+            killedAt = Never, pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never,
+            unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
+        private long slow, blockedHeld;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -43,7 +44,16 @@ namespace RLTrader.Host
             simulation.Say("WRONG: " + what);
         }
 
-        public void Alerted() { told = orphanTold = true; }
+        /// <summary>The strategy raises an alert.</summary>
+        /// <param name="loud">Whether sound and mail belong to it.</param>
+        public void Alerted(bool loud)
+        {
+            told = orphanTold = true;
+            if (loud) alerts++;
+        }
+
+        public void Sounded() { sounds++; }
+        public void Mailed() { mails++; }
 
         public void Launched()
         {
@@ -51,6 +61,9 @@ namespace RLTrader.Host
             launchedAt = Now;
             pressedAt = closedAt = threwAt = Never;
             LookAtSettings(simulation.strategy);
+            flattens = false;
+            telling.Clear();
+            exitsAsked = 0;
             startHeld = earlierLeft = 0;
             bare = late = loggedNet = loggedEntry = paperNet = 0;
             paperPoints = paperDollars = 0;
@@ -135,6 +148,7 @@ namespace RLTrader.Host
         {
             flattenLostAt = Now;
             startHeld = 0; // it is asked for once more
+            if (over) bare = Math.Min(bare, OrphanLimit / 2);
         }
 
         public void Unkilled()
@@ -178,7 +192,10 @@ namespace RLTrader.Host
             }
             if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
+            if (!Exchange.Open) bare = 0;
             bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
+            flattening |= Now < FlattensUntil + (FlattensUntil - flattenedAt > 1000 ? 34000 : 2000); // slow; once more
+            flattening |= Now < Exchange.StuckUntil + 15000; // stop and exit may both have been filled meanwhile
             if (over)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
@@ -186,11 +203,12 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStart && !flattening)
+                bool tried = answerable && SinceUp > BareLimit && !flattening;
+                if (tried && bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
             }
-            else if (bare > BareLimit && !flattening) Wrong("a position without a working stop");
+            else if (bare > BareLimit && !flattening && !ByHand) Wrong("a position without a working stop");
             bool mustBeFlat = Now >= simulation.EndOfSession - 120000 && !over && !Orphaned && Exchange.Own != 0;
             late = mustBeFlat && answerable && Now < simulation.EndOfSession + 7200000 ? late + passed : mustBeFlat
                 ? late : 0;
@@ -208,12 +226,22 @@ namespace RLTrader.Host
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
+            bool rest = waiting && Exchange.Own == 0 && Exchange.Orders.Exists(order => !order.Over && order.Filled > 0
+                && order.Order.Name == OrderNames.Entry && order.CancelAsked < order.Sent);
+            restWaits = rest ? restWaits + passed : 0;
+            if (restWaits > 15000) Wrong("the rest of an entry is left whose trade is gone");
             // Someone else bought at once what was closed by hand: an account only knows the sum.
             bool fresh = Now - closedAt < 14000 || (SinceUp > 4000 && SinceUp < 18000);
             if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
+            bool past = handAt < launchedAt && Now > launchedAt + 20000; // of an earlier instance's trade
+            if (past && Exchange.Own == 0 && Exchange.Foreign == 0) handAt = Never;
             LookAtMoney();
             if (over && Now > endedAt + 1000 && simulation.strategy.Clocks > 0) Wrong("a clock goes on after the end");
             Script script = simulation.strategy.Script;
+            LineReader file = simulation.strategy.LogFile;
+            if (over && file != null && !file.Closed) Wrong("the log is not closed at the end");
+            if (sounds < alerts || mails < alerts) Wrong("an alert without sound or mail");
+            LookAtSlowExit(answerable && !over);
             if (over && script != null && script.Asks) Wrong("a request for advice is under way after the end");
             int buttons = simulation.Buttons;
             if (over && Now > endedAt + 1000 && buttons > 0) Wrong("a button is left on the chart");
@@ -223,7 +251,9 @@ namespace RLTrader.Host
             LookAtOtherSide(reachable ? passed : 0);
             long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
             bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
-            if (blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting())
+            // A target whose cancel was lost may yet open a trade; it is closed at once.
+            blockedHeld = blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting() ? blockedHeld + passed : 0;
+            if (blockedHeld > 8000)
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
 
@@ -234,8 +264,9 @@ namespace RLTrader.Host
             bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
                 && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
-            // Bought by someone else before the strategy saw that it was flat: it goes on flattening.
-            quiet &= Exchange.Foreign == 0 || Now - flattenedAt > 45000;
+            // Bought, by someone else or by the rest of an entry, before the strategy saw that it was flat: it goes on
+            // flattening.
+            quiet &= simulation.AccountNet == 0 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null, target = null;
             int stops = 0;
@@ -257,7 +288,7 @@ namespace RLTrader.Host
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
             double average = strategy.Position.AveragePrice / Simulation.Tick;
-            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 1)
+            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 0.6)
                 Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
@@ -295,8 +326,15 @@ namespace RLTrader.Host
             if (!ByHand || Now < handAt + HandLimit || Exchange.Own != 0 || Exchange.Foreign != 0 || over || crashed)
                 return;
             foreach (Resting order in Exchange.Orders)
-                if (!order.Over && simulation.ordersUp && SinceUp > HandLimit)
+                if (!order.Over && !order.Earlier && simulation.ordersUp && SinceUp > HandLimit)
                     Wrong("orders are left after a close by hand");
+        }
+
+        // An exit that takes too long is told of.
+        private void LookAtSlowExit(bool watched)
+        {
+            slow = watched && simulation.Waiting(Role.Exit) && Exchange.Own != 0 ? Math.Max(slow, exitedAt) : Now;
+            if (Now - slow > 23000 && slowToldAt < slow) Wrong("nobody is told of an exit that takes long");
         }
 
         private bool Exiting()

@@ -9,7 +9,7 @@ namespace RLTrader
     {
         private readonly IOrders orders;
         private bool watched;
-        private DateTime? since, goneSince;
+        private DateTime? since, goneSince, calmSince;
         private int held;
 
         public AccountCheck(IOrders orders) { this.orders = orders; }
@@ -30,6 +30,17 @@ namespace RLTrader
         /// <summary>Whether the account holds something, or an order that may yet open or turn a trade: one left over,
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
+
+        /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again and
+        /// again from when it is to be so.</summary>
+        public bool Calm(DateTime now)
+        {
+            if (orders.AccountNet != 0 || orders.OrdersLeft) calmSince = null;
+            else if (calmSince == null) calmSince = now;
+            bool calm = calmSince != null && now - calmSince.Value >= Patience.News;
+            if (calm) calmSince = null; // of this time
+            return calm;
+        }
 
         /// <summary>Begin to watch; true where an earlier run, or someone else, has left something.</summary>
         public bool Begin(bool onAccount)

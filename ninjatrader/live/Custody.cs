@@ -21,7 +21,7 @@ namespace RLTrader
         private readonly AccountCheck account;
         private readonly Manifest manifest;
         private bool halted, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
-        private int tradeSide, exitTries;
+        private int tradeSide, exitTries, flattenings;
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
@@ -173,9 +173,8 @@ namespace RLTrader
             now = orders.Now;
             closing = Leaving || PlatformCloses;
             bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
-            // What the platform closes after an order error may be a position that it wrongly believes in.
-            bool left = account.Watched
-                && (Trade.Net != 0 || waiting || flattenSent != null || PlatformCloses || orders.PlatformNet != 0);
+            // What is being closed may be gone already, and what the platform closes, one that it wrongly believes in.
+            bool left = account.Watched && (Trade.Net != 0 || waiting || closing || orders.PlatformNet != 0);
             if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
             return left;
         }
@@ -195,12 +194,12 @@ namespace RLTrader
             account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
             if (account.Gone) LetGo();
             if (!Reachable || PlatformCloses) return;
+            if (Phantom()) return;
             if (flattenSent != null)
             {
                 Flattening();
                 return;
             }
-            if (Phantom()) return;
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
@@ -268,7 +267,6 @@ namespace RLTrader
                 held.Exited();
                 exitTries = 0;
                 bareSince = null;
-                toldSlow = false;
                 return;
             }
             if (held.Side != Trade.Side || held.Entry != agent.Stream.ToTicks(Trade.Average))
@@ -308,6 +306,7 @@ namespace RLTrader
                 return;
             }
             exitSent = now;
+            toldSlow = false;
             if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
                 orders.Tell("the trade is closed at the market: " + reason, true);
             if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
@@ -317,13 +316,14 @@ namespace RLTrader
         {
             bool flat = orders.AccountNet == 0;
             if (flat) Abandon();
-            if (flat && !orders.OrdersLeft) flattenSent = null;
-            else if (now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
+            if (account.Calm(now)) flattenSent = null;
+            else if ((!flat || orders.OrdersLeft) && now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
             {
                 flattenSent = now;
                 // An earlier run's order may have been on its way to the broker when all was cancelled.
+                bool loud = (++flattenings & (flattenings - 1)) == 0; // the market may be closed for a weekend
                 orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
-                    + "; it is flattened again", true);
+                    + "; it is flattened again", loud);
                 orders.FlattenAccount();
             }
         }
@@ -366,15 +366,18 @@ namespace RLTrader
             return true;
         }
 
-        // A stop or a target without a trade would open one; the platform cancels them, unless it has missed something.
+        // A stop, a target or an exit without a trade would open one; the platform cancels the first two, unless it has
+        // missed something.
         private bool CancelStrays()
         {
-            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target);
-            if (Trade.Net != 0 || entrySent != null || (stop == null && target == null)) straySince = null;
+            OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
+            bool none = stop == null && target == null && exit == null;
+            if (Trade.Net != 0 || entrySent != null || none) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);
             if (target != null) Cancel(target);
+            if (exit != null) Cancel(exit);
             return true;
         }
 

@@ -33,6 +33,7 @@ namespace RLTrader
     /// <summary>Looks at clock, files and money; the day's money starts afresh with each session.</summary>
     public sealed class Guard
     {
+        private const double Rounding = 0.005; // dollars: sums of ticks of a hundredth are not exact
         private static readonly TimeSpan FilePause = TimeSpan.FromSeconds(1);
 
         private readonly GuardSettings settings;
@@ -111,7 +112,7 @@ namespace RLTrader
                 written = made - dayStart;
                 Write(settings.DayFile, dayEnds.Ticks, written);
             }
-            if (settings.DailyLoss > 0 && made - dayStart <= -settings.DailyLoss) lost = true;
+            if (settings.DailyLoss > 0 && made - dayStart <= Rounding - settings.DailyLoss) lost = true;
             if (!double.IsNaN(high)) LookAtFloor(utc, equity);
         }
 
@@ -135,7 +136,7 @@ namespace RLTrader
                     Write(settings.FloorFile, high);
                 }
             }
-            if (!(equity < Floor)) belowSince = null;
+            if (!(equity < Floor - Rounding)) belowSince = null;
             else if (belowSince == null) belowSince = utc;
             else breached |= utc - belowSince.Value >= Patience.Settling;
         }

@@ -47,6 +47,13 @@ namespace RLTrader
             return name != null && Roles.TryGetValue(name, out role) ? role : Role.Other;
         }
 
+        /// <summary>Return the name of a stop or a target in English, whatever the platform's language; other orders
+        /// keep theirs.</summary>
+        public static string Of(Role role, string name)
+        {
+            return role == Role.Stop ? Stop : role == Role.Target ? Target : name;
+        }
+
         private static Dictionary<string, Role> MakeRoles()
         {
             Dictionary<string, Role> roles = new Dictionary<string, Role>();

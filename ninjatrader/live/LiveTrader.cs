@@ -101,6 +101,14 @@ namespace RLTrader
             Custody.Look();
         }
 
+        /// <summary>Close the log, and end a request for advice that is under way.</summary>
+        public void Close()
+        {
+            log.Dispose();
+            IDisposable policy = Agent.Policy as IDisposable;
+            if (policy != null) policy.Dispose();
+        }
+
         /// <summary>Whether a bar comes after the last one that was taken, and has prices; any other is left
         /// out.</summary>
         public bool Follows(DateTime openUtc, double[] ohlcv)

@@ -29,6 +29,9 @@ namespace RLTrader
         /// <summary>The platform, which closes a position after a rejection, has so long for it.</summary>
         public static readonly TimeSpan Platform = TimeSpan.FromSeconds(10);
 
+        /// <summary>News of the account's position may come so long after the fill that changed it.</summary>
+        public static readonly TimeSpan News = TimeSpan.FromSeconds(10);
+
         /// <summary>Between two tries of an exit.</summary>
         public static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
     }

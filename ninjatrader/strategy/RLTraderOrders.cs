@@ -84,16 +84,16 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void IOrders.FlattenAccount() { Flatten(); }
 
-        // A request that another instance has just sent is left to work: two would close the position twice.
+        // A request that another instance has just sent is left to work, for longer while an order at the market is on
+        // its way: two would close the position twice.
         private void Flatten()
         {
-            Dictionary<string, DateTime> ofAccount = Flattened.GetOrCreateValue(Account);
-            lock (ofAccount)
+            Shared ours = Ours;
+            TimeSpan pause = OrdersLeft(true) ? FlattenWait : FlattenPause;
+            lock (ours)
             {
-                DateTime asked;
-                bool known = ofAccount.TryGetValue(Instrument.FullName, out asked);
-                if (known && Now >= asked && Now - asked < FlattenPause) return;
-                ofAccount[Instrument.FullName] = Now;
+                if (Now >= ours.Flattened && Now - ours.Flattened < pause) return;
+                ours.Flattened = Now;
             }
             Account.Flatten(new[] { Instrument });
         }
@@ -103,15 +103,17 @@ namespace NinjaTrader.NinjaScript.Strategies
         void IOrders.Tell(string text, bool loud)
         {
             Log("RLTrader: " + text, loud ? LogLevel.Alert : LogLevel.Warning);
-            if (!loud || State != State.Realtime) return;
-            try
-            {
-                if (AlertSound.Length > 0) PlaySound(AlertSound);
-                if (AlertMail.Length > 0) SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text);
-            }
+            if (!loud || (State != State.Realtime && State != State.Terminated)) return;
+            if (AlertSound.Length > 0) Give(() => PlaySound(AlertSound));
+            if (AlertMail.Length > 0) Give(() => SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text));
+        }
+
+        // Whatever is wrong with a sound or a mail, a position must not be left alone for it.
+        private void Give(Action alert)
+        {
+            try { alert(); }
             catch (Exception error)
             {
-                // Whatever is wrong with a sound or a mail, a position must not be left alone for it.
                 Log("RLTrader: an alert could not be given by sound or mail (" + error.Message + ")", LogLevel.Warning);
             }
         }
@@ -126,7 +128,16 @@ namespace NinjaTrader.NinjaScript.Strategies
         private static OwnOrder Own(Run known, Order order)
         {
             bool buys = order.OrderAction == OrderAction.Buy || order.OrderAction == OrderAction.BuyToCover;
-            return known.Trader.Custody.Trade.Order(order, OrderNames.RoleOf(order.Name), buys ? 1 : -1);
+            return known.Trader.Custody.Trade.Order(order, RoleOf(order), buys ? 1 : -1);
+        }
+
+        // What an order of the strategy's is for. The platform may name its own in another language.
+        private static Role RoleOf(Order order)
+        {
+            Role role = OrderNames.RoleOf(order.Name);
+            if (role != Role.Other) return role;
+            if (order.OrderType == OrderType.StopMarket || order.OrderType == OrderType.StopLimit) return Role.Stop;
+            return order.OrderType == OrderType.Market ? Role.Exit : Role.Target;
         }
 
         // States in which the broker or the exchange has an order and keeps it; some stops never go beyond Accepted.

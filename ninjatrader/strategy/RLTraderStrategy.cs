@@ -22,18 +22,27 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             public LiveTrader Trader;
             public PaperOrders Paper;
-            public DecisionLog Log;
             public Inbox Inbox;
         }
 
+        // What is left to do after the end, in looks five seconds apart.
+        private sealed class Aftercare
+        {
+            public const int Waits = 3;      // for an exit on its way
+            public int Looks = 100, Calm = 2, Flattenings = 6, Patience = Waits;
+        }
+
+        // What all instances on an instrument of an account know of each other.
+        private sealed class Shared
+        {
+            public DateTime Flattened = DateTime.MinValue; // when it was last asked for, whichever instance asked
+            public object Newest;                          // the instance that began to trade last
+        }
+
         private static readonly TimeSpan TickPause = TimeSpan.FromSeconds(1);
-        // Looks, five seconds apart: at all, past an exit on its way, and after a flattening that left something.
-        private const int Most = 100, Patient = 97, Tries = 6;
-        private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4);
-        // When an account was last asked to be flattened, by instrument, whichever instance asked.
-        private static readonly ConditionalWeakTable<Account, Dictionary<string, DateTime>> Flattened =
-            new ConditionalWeakTable<Account, Dictionary<string, DateTime>>();
-        private static object newest; // the instance that went to real time last
+        private static readonly TimeSpan FlattenPause = TimeSpan.FromSeconds(4), FlattenWait = TimeSpan.FromSeconds(15);
+        private static readonly ConditionalWeakTable<Account, Dictionary<string, Shared>> Sharing =
+            new ConditionalWeakTable<Account, Dictionary<string, Shared>>();
 
         private volatile Run run;  // null before it is loaded and after Terminated
         private Run loaded;        // the same, but for Terminated, which may come in the middle of an order call
@@ -92,8 +101,9 @@ namespace NinjaTrader.NinjaScript.Strategies
             Order order = execution.Order;
             string name = execution.Name ?? "";
             int side = marketPosition == MarketPosition.Long ? 1 : -1;
-            OfThisRun(known, () => known.Trader.Filled(executionId, name, order == null ? null : Own(known, order),
-                OrderNames.RoleOf(name), side, quantity, price, () => ToUtc(time)));
+            Role role = order == null ? OrderNames.RoleOf(name) : RoleOf(order);
+            OfThisRun(known, () => known.Trader.Filled(executionId, OrderNames.Of(role, name),
+                order == null ? null : Own(known, order), role, side, quantity, price, () => ToUtc(time)));
         }
 
         protected override void OnOrderUpdate(Order order, double limitPrice, double stopPrice, int quantity,
@@ -143,7 +153,11 @@ namespace NinjaTrader.NinjaScript.Strategies
         /// <summary>Begin to do something every second, prices or not, until what is returned is disposed of.</summary>
         protected virtual IDisposable EverySecond(Action work)
         {
-            return new Timer(nothing => TriggerCustomEvent(state => work(), null), null, 1000, 1000);
+            return new Timer(nothing =>
+            {
+                try { TriggerCustomEvent(state => work(), null); }
+                catch (Exception) { } // it ended in between; on this thread it would end NinjaTrader itself
+            }, null, 1000, 1000);
         }
 
         /// <summary>Do something after some seconds, whatever has become of this instance.</summary>
@@ -184,12 +198,12 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Guard guard = new Guard(Limits(), manifest);
                 Run made = new Run();
                 made.Inbox = new Inbox(error => Fault(made, error));
-                made.Log = OpenLog(manifest);
+                DecisionLog log = OpenLog(manifest);
                 IOrders orders = this;
                 if (Shadow && !IsInStrategyAnalyzer)
                     orders = made.Paper = new PaperOrders(this, manifest, made.Inbox.Do);
                 TimeSpan heartbeat = TimeSpan.FromMinutes(HeartbeatMinutes);
-                made.Trader = new LiveTrader(agent, orders, guard, made.Log, heartbeat);
+                made.Trader = new LiveTrader(agent, orders, guard, log, heartbeat);
                 if (made.Paper != null) made.Paper.Trader = made.Trader;
                 run = loaded = made;
             }
@@ -205,7 +219,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             DateTime now = DateTime.UtcNow;
             string folder = IsInStrategyAnalyzer && !LogBacktests ? null : Folder;
             DecisionLog made = new DecisionLog(folder, manifest.Symbol, now,
-                why => Log("RLTrader: " + why, LogLevel.Alert));
+                why => Alert(why));
             made.Header(manifest, Instrument.FullName, Account == null ? "none" : Account.Provider.ToString(), now);
             if (made.Place != null) Log("RLTrader: decisions are logged in " + made.Place, LogLevel.Information);
             return made;
@@ -215,7 +229,12 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             Run known = run;
             if (known == null) return;
-            newest = this;
+            if (mode == Mode.Live)
+            {
+                Ours.Newest = this;
+                bool up = Reachable; // a connection that is lost already is not told of
+                known.Inbox.Do(() => known.Trader.Custody.Connection(up));
+            }
             known.Inbox.Do(() => known.Trader.Begin(mode, FlattenOnStart));
             if (mode == Mode.Backtest) return;
             ShowButton();
@@ -233,35 +252,67 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (known == null) return;
             known.Inbox.Do(() =>
             {
-                bool closing;
-                if (known.Trader.Custody.End(out closing) && FlattenOnStop)
-                {
-                    if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // else an exit may be on its way
-                    LookAgain(2, Most);
-                }
-                known.Log.Dispose();
-                IDisposable policy = known.Trader.Agent.Policy as IDisposable;
-                if (policy != null) policy.Dispose(); // a request for advice may be under way
+                try { Leave(known.Trader.Custody); }
+                finally { known.Trader.Close(); }
             });
         }
 
+        private void Leave(Custody custody)
+        {
+            bool closing;
+            if (!custody.End(out closing) || !FlattenOnStop) return;
+            LookAgain(new Aftercare()); // whatever becomes of this first flattening
+            if (!closing && Reachable && !OrdersLeft(true)) Flatten(); // else an exit may be on its way
+        }
+
         // An order that was on its way when the strategy ended may be filled after it.
-        private void LookAgain(int times, int most)
+        private void LookAgain(Aftercare care)
         {
             Later(5, () =>
             {
-                if (newest != this || most == 0) return; // a newer instance looks after the account
-                // An exit on its way may close all by itself; flattening beside it would close it twice.
-                if (!Reachable || (most > Patient && OrdersLeft(true)))
+                if (Ours.Newest != this || care.Looks-- == 0) return; // a newer instance looks after the account
+                bool again = true;
+                try { again = LookAtAccount(care); }
+                catch (Exception error)
                 {
-                    LookAgain(times, most - 1);
-                    return;
+                    // On a thread of nobody's, where it would end NinjaTrader itself.
+                    OnFault(error);
+                    Alert(error.Message + "; the account is looked at again");
                 }
-                bool left = SomethingLeft();
-                if (left) Flatten();
-                if (left) LookAgain(times, Math.Min(most - 1, Tries));
-                else if (times > 1) LookAgain(times - 1, most - 1);
+                if (again) LookAgain(care);
             });
+        }
+
+        // Returns whether to look once more.
+        private bool LookAtAccount(Aftercare care)
+        {
+            if (!Reachable) return true;
+            // An exit on its way may close all by itself; flattening beside it would close it twice.
+            if (care.Patience-- > 0 && OrdersLeft(true)) return true;
+            if (!SomethingLeft()) return --care.Calm > 0;
+            if (care.Flattenings-- == 0)
+            {
+                Alert("the account is still not flat; close it by hand");
+                return false;
+            }
+            care.Patience = Aftercare.Waits;
+            Flatten();
+            return true;
+        }
+
+        private Shared Ours
+        {
+            get
+            {
+                Dictionary<string, Shared> ofAccount = Sharing.GetOrCreateValue(Account);
+                lock (ofAccount)
+                {
+                    Shared found;
+                    if (!ofAccount.TryGetValue(Instrument.FullName, out found))
+                        ofAccount[Instrument.FullName] = found = new Shared();
+                    return found;
+                }
+            }
         }
 
         private bool Reachable
@@ -282,7 +333,10 @@ namespace NinjaTrader.NinjaScript.Strategies
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
                 {
-                    Role role = OrderNames.RoleOf(order.Name);
+                    // An order at the market may be the platform's own, by a name in its language.
+                    bool own = order.FromEntrySignal == OrderNames.Entry
+                        || (exitsAlone && order.OrderType == OrderType.Market);
+                    Role role = own ? RoleOf(order) : OrderNames.RoleOf(order.Name);
                     bool counts = exitsAlone ? role == Role.Exit : role != Role.Other;
                     counts &= order.Instrument == Instrument && !Order.IsTerminalState(order.OrderState);
                     if (counts) return true;
@@ -290,15 +344,17 @@ namespace NinjaTrader.NinjaScript.Strategies
             return false;
         }
 
+        private void Alert(string text) { ((IOrders)this).Tell(text, true); }
+
         /// <summary>Something threw in the strategy's own work.</summary>
         protected virtual void OnFault(Exception error) { }
 
         private void Fault(Run known, Exception error)
         {
             OnFault(error);
-            Log("RLTrader: " + error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is "
-                + "opened until the strategy is enabled again", LogLevel.Alert);
             known.Trader.Custody.Halt();
+            Alert(error.GetType().Name + ": " + error.Message + "; what is held is closed, and nothing is opened until "
+                + "the strategy is enabled again");
         }
     }
 }

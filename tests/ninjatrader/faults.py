@@ -17,7 +17,7 @@ FORMER: dict[str, tuple[Edit, ...]] = {
         (SETTINGS, "ConnectionLossHandling.KeepRunning;", "ConnectionLossHandling.Recalculate;"),
         (ACCOUNT, "held = onAccount ? orders.AccountNet : 0;", "held = 0;"),
         (STRATEGY, "bool closing;", "bool closing = false;"),
-        (STRATEGY, "if (known.Trader.Custody.End(out closing) && FlattenOnStop)", "if (closing)"),
+        (STRATEGY, "if (!custody.End(out closing) || !FlattenOnStop) return;", "if (!closing) return;"),
     ),
     "3 orders on bars of the past": (
         (
@@ -110,10 +110,10 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "a stuck entry is not cancelled": (
         (CUSTODY, "if (entry != null && (close || overdue || spent)) Cancel(entry);", ""),
     ),
-    "nobody looks again after the end": ((STRATEGY, "LookAgain(2, Most);", ""),),
+    "nobody looks again after the end": ((STRATEGY, "LookAgain(new Aftercare());", ""),),
     "an open trade is left at the end": (
         (STRATEGY, "if (!closing && Reachable && !OrdersLeft(true)) Flatten();", ""),
-        (STRATEGY, "LookAgain(2, Most);", ""),
+        (STRATEGY, "LookAgain(new Aftercare());", ""),
     ),
     "stops and targets without a trade stay": (
         (CUSTODY, "if (CancelStrays() || Trade.Net == 0) return;", "if (Trade.Net == 0) return;"),
@@ -173,8 +173,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         ),
         (
             CUSTODY,
-            '"; it is flattened again", true);\n                orders.FlattenAccount();',
-            '"; it is flattened again", true);',
+            '"; it is flattened again", loud);\n                orders.FlattenAccount();',
+            '"; it is flattened again", loud);',
         ),
     ),
     "entries are sent when it is late": ((CUSTODY, "if (Late) return Withheld.Late;", ""),),

@@ -85,7 +85,11 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (BUTTON, "            if (known == null) return;\n", ""),
     ),
     "an ended instance looks after a newer one's account": (
-        (STRATEGY, "if (newest != this || most == 0) return;", "if (most == 0) return;"),
+        (
+            STRATEGY,
+            "if (Ours.Newest != this || care.Looks-- == 0) return;",
+            "if (care.Looks-- == 0) return;",
+        ),
     ),
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),
@@ -101,11 +105,11 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "if (up && !connected) connectedSince = now;", "if (up) connectedSince = now;"),
     ),
     "after the end it is looked at once": (
-        (STRATEGY, "LookAgain(2, Most);", "LookAgain(1, Most);"),
+        (STRATEGY, "Looks = 100, Calm = 2,", "Looks = 100, Calm = 1,"),
         (
             STRATEGY,
-            "if (left) LookAgain(times, Math.Min(most - 1, Tries));\n                else if",
-            "if",
+            "            Flatten();\n            return true;",
+            "            Flatten();\n            return false;",
         ),
     ),
 }

@@ -5,24 +5,24 @@ from __future__ import annotations
 # ruff: noqa: E501
 from tests.ninjatrader.faults import CUSTODY, ORDERS, SETTINGS, STRATEGY, Edit
 from tests.ninjatrader.hidden_faults import ACCOUNT, PAPER
-from tests.ninjatrader.order_faults import GUARD, TRADE
+from tests.ninjatrader.order_faults import GUARD, TRADE, TRADER
 
 STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (
         (
             CUSTODY,
-            "|| waiting || flattenSent != null || PlatformCloses",
-            "|| waiting || PlatformCloses",
+            "|| waiting || closing ||",
+            "|| waiting || PlatformCloses ||",
         ),
     ),
     "two instances flatten at once": (
-        (ORDERS, "if (known && Now >= asked && Now - asked < FlattenPause) return;", ""),
+        (ORDERS, "if (Now >= ours.Flattened && Now - ours.Flattened < pause) return;", ""),
     ),
     "orders that come to life after a flattening stay": (
         (
-            CUSTODY,
-            "if (flat && !orders.OrdersLeft) flattenSent = null;",
-            "if (flat) flattenSent = null;",
+            ACCOUNT,
+            "if (orders.AccountNet != 0 || orders.OrdersLeft) calmSince = null;",
+            "if (orders.AccountNet != 0) calmSince = null;",
         ),
     ),
     "a bar belongs to the session in which it is told": (
@@ -57,10 +57,10 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "if (utc >= sessionFrom && utc <= sessionEnd)", "if (utc >= sessionFrom)"),
     ),
     "a broken connection outlasts the care after the end": (
-        (STRATEGY, "Most = 100, Patient = 97, Tries = 6;", "Most = 4, Patient = 1, Tries = 3;"),
+        (STRATEGY, "Looks = 100, Calm", "Looks = 4, Calm"),
     ),
     "a request for advice goes on after the end": (
-        (STRATEGY, "if (policy != null) policy.Dispose();", ""),
+        (TRADER, "if (policy != null) policy.Dispose();", ""),
     ),
     # ten and more of a second stranger
     "duplicates are known by their contracts": (
@@ -90,13 +90,13 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "the day's loss is a contract's": (
         (
             GUARD,
-            "made - dayStart <= -settings.DailyLoss)",
-            "made - dayStart <= -settings.DailyLoss * manifest.Contracts)",
+            "Rounding - settings.DailyLoss)",
+            "Rounding - settings.DailyLoss * manifest.Contracts)",
         ),
     ),
     # of a third: ends with an exit on its way, parts whose executions come late, orders that nobody cancelled
     "an exit on its way after the end is not waited for": (
-        (STRATEGY, "if (!Reachable || (most > Patient && OrdersLeft(true)))", "if (!Reachable)"),
+        (STRATEGY, "if (care.Patience-- > 0 && OrdersLeft(true)) return true;", ""),
     ),
     "the end flattens beside the platform's own exit": (
         (STRATEGY, "Reachable && !OrdersLeft(true)) Flatten();", "Reachable) Flatten();"),
@@ -111,7 +111,11 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (ACCOUNT, "return Disagrees || left;", "return Disagrees;"),
     ),
     "an entry goes beside an earlier run's order": (
-        (ACCOUNT, "(orders.AccountNet != 0 || orders.OrdersLeft)", "orders.AccountNet != 0"),
+        (
+            ACCOUNT,
+            "watched && (orders.AccountNet != 0 || orders.OrdersLeft)",
+            "watched && orders.AccountNet != 0",
+        ),
     ),
     "a stop and an exit that are both filled are not noticed": (
         (CUSTODY, "if (Trade.Side != tradeSide)", "if (Trade.Side == 0)"),

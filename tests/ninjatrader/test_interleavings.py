@@ -13,6 +13,7 @@ from tests.ninjatrader.faults import FORMER, FURTHER, Edit
 from tests.ninjatrader.hidden_faults import HIDDEN
 from tests.ninjatrader.hosting import host
 from tests.ninjatrader.order_faults import SLIPS
+from tests.ninjatrader.review_faults import REVIEW
 from tests.ninjatrader.stranger_faults import STRANGER
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
@@ -21,8 +22,8 @@ EVERY = os.environ.get("RLTRADER_LIVE") == "all"
 """Set by ``nox -s live``: every fault and 50,000 interleavings in place of a few thousand."""
 COUNT = 50_000 if EVERY else 2_000
 SECONDS = 60
-OTHERS = FURTHER | SLIPS | HIDDEN | STRANGER
-SOME = OTHERS if EVERY else dict(list(OTHERS.items())[::12])
+OTHERS = FURTHER | SLIPS | HIDDEN | STRANGER | REVIEW
+SOME = OTHERS if EVERY else dict(list(OTHERS.items())[::18])
 
 
 def interleave(program: Path, count: int, seconds: int) -> subprocess.CompletedProcess[str]:

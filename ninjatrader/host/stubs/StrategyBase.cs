@@ -22,6 +22,7 @@ namespace RLTrader.Host
         void Stop();
         void CloseStrategy(string signal);
         void Sound(string file);
+        void Mail(string to);
         double Bid { get; }
         double Ask { get; }
     }
@@ -149,7 +150,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         /// the strategy.</summary>
         public virtual void CloseStrategy(string signalName) { Platform.CloseStrategy(signalName); }
 
-        protected void SendMail(string to, string subject, string text) { }
+        protected void SendMail(string to, string subject, string text) { Platform.Mail(to); }
         protected void TriggerCustomEvent(Action<object> customEvent, object state) { customEvent(state); }
 
         internal Action InBetween = () => { };

@@ -98,7 +98,8 @@ namespace NinjaTrader.Cbi
     public sealed class Account
     {
         internal Action<ICollection<Instrument>> Flattened = instruments => { };
-        internal double Cash = 50000;
+        internal double Begin = 50000, Cash = 50000;
+        internal Func<double> Open = () => 0;
 
         public Account()
         {
@@ -111,7 +112,13 @@ namespace NinjaTrader.Cbi
         public Connection Connection { get; internal set; }
         public Collection<Position> Positions { get; private set; }
         public Collection<Order> Orders { get; private set; }
-        public double Get(AccountItem itemType, Currency currency) { return Cash; }
+        /// <summary>What was made since the beginning is in the cash; what an open trade has made is not.</summary>
+        public double Get(AccountItem itemType, Currency currency)
+        {
+            if (itemType == AccountItem.CashValue) return Cash;
+            if (itemType == AccountItem.RealizedProfitLoss) return Cash - Begin;
+            return Open() + (itemType == AccountItem.NetLiquidation ? Cash : 0);
+        }
         public void Flatten(ICollection<Instrument> instruments) { Flattened(instruments); }
     }
 
