@@ -251,7 +251,7 @@ namespace RLTrader.Host
         private void Amend(Resting order, long price, int quantity)
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // the price that is asked for
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // as it is asked for
             if (order.Past)
             {
                 AmendPast(order, price, quantity);

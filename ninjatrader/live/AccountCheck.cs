@@ -31,8 +31,8 @@ namespace RLTrader
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
 
-        /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again and
-        /// again from when it is to be so.</summary>
+        /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again
+        /// and again from when it is to be so.</summary>
         public bool Calm(DateTime now)
         {
             if (orders.AccountNet != 0 || orders.OrdersLeft) calmSince = null;
