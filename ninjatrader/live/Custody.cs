@@ -22,7 +22,7 @@ namespace RLTrader
         private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
         private int tradeSide, exitTries, flattenings;
         private Block toldBlock;
-        private DateTime now, newsUntil, connectedSince = DateTime.MinValue;
+        private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
         private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent,
             platformCloses;
@@ -65,7 +65,6 @@ namespace RLTrader
         public void Begin(bool onAccount, bool flattenFirst)
         {
             now = orders.Now;
-            if (onAccount) newsUntil = now + Patience.News;
             flattensFirst = flattenFirst;
             if (account.Begin(onAccount) && flattenFirst) FlattenFirst();
         }
@@ -110,7 +109,7 @@ namespace RLTrader
             if (Late) return Withheld.Late;
             if (guard.Block != Block.None) return Withheld.Blocked;
             if (orders.PlatformNet != 0) return Withheld.Platform;
-            if (account.Occupied || now < newsUntil) return Withheld.Account;
+            if (account.Occupied || account.Young(now)) return Withheld.Account;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
@@ -202,7 +201,7 @@ namespace RLTrader
                 return;
             }
             // it may show a while after the start
-            if (flattensFirst && now < newsUntil && Trade.Contracts == 0 && orders.AccountNet != 0) FlattenFirst();
+            if (flattensFirst && account.Young(now) && Trade.Contracts == 0 && orders.AccountNet != 0) FlattenFirst();
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
