@@ -32,7 +32,8 @@ namespace RLTrader
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
 
-        /// <summary>Whether the run began so short a while ago that the account may not yet show what it holds.</summary>
+        /// <summary>Whether the run began so short a while ago that the account may not yet show what it
+        /// holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
 
         /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again
