@@ -136,7 +136,7 @@ namespace RLTrader.Host
             clockwork.After(takes, () =>
             {
                 close.OrderState = OrderState.Filled;
-                if (!exchange.Open) return;
+                if (!exchange.Open || own + foreign == 0) return; // an account only knows the sum
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
