@@ -136,7 +136,7 @@ namespace RLTrader.Host
             clockwork.After(takes, () =>
             {
                 close.OrderState = OrderState.Filled;
-                if (!exchange.Open) return;
+                if (!exchange.Open || own + foreign == 0) return; // an account only knows the sum
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
@@ -251,7 +251,7 @@ namespace RLTrader.Host
         private void Amend(Resting order, long price, int quantity)
         {
             if (price == order.Price && quantity == order.Quantity && order.Changing == 0) return;
-            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // the price that is asked for
+            if (order.Type == OrderType.StopMarket) order.Order.StopPrice = Points(price); // as it is asked for
             if (order.Past)
             {
                 AmendPast(order, price, quantity);

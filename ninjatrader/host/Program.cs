@@ -53,9 +53,13 @@ namespace RLTrader.Host
                 if (args.Length == 2 && args[0] == "threads" && Whole(args[1], out count))
                     return Threads.Run(count, Console.Out);
                 Manners manners;
-                if (args.Length >= 5 && args.Length <= 6 && args[0] == "rules"
-                    && Enum.TryParse(args[3], true, out manners))
+                if (args.Length >= 5 && args.Length <= 6 && args[0] == "rules")
+                {
+                    if (!Enum.TryParse(args[3], true, out manners) || !Enum.IsDefined(typeof(Manners), manners))
+                        return Refuse("error: " + args[3] + ": no manners that are known; give one of "
+                            + string.Join(", ", Enum.GetNames(typeof(Manners))));
                     return Rules(args, manners, settings, charts);
+                }
                 return Refuse("usage: host interleavings COUNT [FIRST_SEED] | host play SEED | host threads ROUNDS | "
                     + "host rules BUNDLE SYMBOL MANNERS USER_FOLDER [BARS] [--set=NAME=VALUE ...]");
             }

@@ -9,6 +9,7 @@ namespace RLTrader
     {
         private readonly IOrders orders;
         private bool watched;
+        private DateTime begun;
         private DateTime? since, goneSince, calmSince;
         private int held;
 
@@ -31,8 +32,12 @@ namespace RLTrader
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
 
-        /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again and
-        /// again from when it is to be so.</summary>
+        /// <summary>Whether the run began so short a while ago that the account may not yet show what it
+        /// holds.</summary>
+        public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
+
+        /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again
+        /// and again from when it is to be so.</summary>
         public bool Calm(DateTime now)
         {
             if (orders.AccountNet != 0 || orders.OrdersLeft) calmSince = null;
@@ -46,6 +51,7 @@ namespace RLTrader
         public bool Begin(bool onAccount)
         {
             watched = onAccount;
+            begun = orders.Now;
             held = onAccount ? orders.AccountNet : 0;
             Disagrees = held != 0;
             if (Disagrees)

@@ -13,14 +13,13 @@ namespace RLTrader
     public sealed class Custody
     {
         private const int MostExits = 2;
-
         public readonly Trade Trade = new Trade();
         private readonly Agent agent;
         private readonly IOrders orders;
         private readonly Guard guard;
         private readonly AccountCheck account;
         private readonly Manifest manifest;
-        private bool halted, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
+        private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
         private int tradeSide, exitTries, flattenings;
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
@@ -50,10 +49,7 @@ namespace RLTrader
 
         private bool Leaving
         {
-            get
-            {
-                return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;
-            }
+            get { return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null; }
         }
 
         private bool PlatformCloses
@@ -69,7 +65,12 @@ namespace RLTrader
         public void Begin(bool onAccount, bool flattenFirst)
         {
             now = orders.Now;
-            if (!account.Begin(onAccount) || !flattenFirst) return;
+            flattensFirst = flattenFirst;
+            if (account.Begin(onAccount) && flattenFirst) FlattenFirst();
+        }
+
+        private void FlattenFirst()
+        {
             orders.Tell("what the account held at the start is being closed", true);
             flattenSent = now;
             orders.FlattenAccount();
@@ -107,9 +108,8 @@ namespace RLTrader
         {
             if (Late) return Withheld.Late;
             if (guard.Block != Block.None) return Withheld.Blocked;
-            // an entry might reverse what the platform believes in
             if (orders.PlatformNet != 0) return Withheld.Platform;
-            if (account.Occupied) return Withheld.Account;
+            if (account.Occupied || account.Young(now)) return Withheld.Account;
             return Reachable ? Withheld.None : Withheld.Disconnected;
         }
 
@@ -200,6 +200,8 @@ namespace RLTrader
                 Flattening();
                 return;
             }
+            // it may show a while after the start
+            if (flattensFirst && account.Young(now) && Trade.Contracts == 0 && orders.AccountNet != 0) FlattenFirst();
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
@@ -320,7 +322,6 @@ namespace RLTrader
             else if ((!flat || orders.OrdersLeft) && now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
             {
                 flattenSent = now;
-                // An earlier run's order may have been on its way to the broker when all was cancelled.
                 bool loud = (++flattenings & (flattenings - 1)) == 0; // the market may be closed for a weekend
                 orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
                     + "; it is flattened again", loud);
@@ -371,8 +372,8 @@ namespace RLTrader
         private bool CancelStrays()
         {
             OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
-            bool none = stop == null && target == null && exit == null;
-            if (Trade.Net != 0 || entrySent != null || none) straySince = null;
+            bool some = stop != null || target != null || exit != null;
+            if (Trade.Net != 0 || entrySent != null || !some) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);

@@ -196,7 +196,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "entries go on while account and strategy differ": (
         (CUSTODY, "return account.Disagrees ? Skip.Disagrees : Skip.None;", "return Skip.None;"),
-        (CUSTODY, "if (account.Occupied) return Withheld.Account;", ""),
+        (CUSTODY, "if (account.Occupied || account.Young(now)) return Withheld.Account;", ""),
     ),
     "settings changed after the defaults are kept": (
         (STRATEGY, "                    SetPlatform();\n", ""),
