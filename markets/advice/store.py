@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from foundation.files import write_json
+from foundation.files import write_json, writing
 from foundation.json_reading import Artifact, read_json
 from markets.advice.answers import FAILED, STATUSES
 from markets.advice.table import COLUMNS, TABLE, About, AdviceTable, TableKey, save_table
@@ -31,6 +31,8 @@ RANGE_BARS = 200
 """Bars of a range: what a process claims at once, and a new folder divides its bars by."""
 ABOUT = "table.json"
 RANGES = "ranges"
+BEGINNING = ".beginning"
+"""A lock, held while a table is begun."""
 JOURNAL = Artifact("journal of a pass", "remove that file, and its bars are asked about again")
 ABOUT_FILE = Artifact("description of a table", "give another --out")
 
@@ -219,16 +221,25 @@ def open_store(folder: Path, about: About, timestamps_ns: NDArray[np.int64]) -> 
         InputError: the folder holds a table of another key, or something else.
     """
     path = folder / ABOUT
-    if path.exists():
-        found = read_json(path, About, ABOUT_FILE)
-        _refuse_other(path, found, about)
-        about = found
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: there is something here that is no table; choose another --out")
-    else:
-        write_json(path, msgspec.to_builtins(about))
+    if not path.exists():
+        _refuse_something_else(folder, {BEGINNING})
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / BEGINNING):  # another process may begin the same table just now
+                if not path.exists():
+                    _refuse_something_else(folder, set(), but=BEGINNING)
+                    write_json(path, msgspec.to_builtins(about))
+    found = read_json(path, About, ABOUT_FILE)
+    _refuse_other(path, found, about)
     (folder / RANGES).mkdir(parents=True, exist_ok=True)
-    return AdviceStore(folder, about, timestamps_ns)
+    return AdviceStore(folder, found, timestamps_ns)
+
+
+def _refuse_something_else(folder: Path, known: set[str], but: str = "") -> None:
+    """Refuse a file, and a folder that holds something beside ``but`` and nothing that is ``known``."""
+    names = {path.name for path in folder.iterdir()} - {but} if folder.is_dir() else set()
+    if folder.exists() and (not folder.is_dir() or (names and not names & known)):
+        raise InputError(f"{folder}: there is something here that is no table; choose another --out")
 
 
 _WORDS = {

@@ -10,7 +10,7 @@ namespace RLTrader
         private readonly IOrders orders;
         private bool watched;
         private DateTime begun;
-        private DateTime? since, goneSince, calmSince;
+        private DateTime? since, goneSince, calmSince, leavingSince;
         private int held;
 
         public AccountCheck(IOrders orders) { this.orders = orders; }
@@ -35,6 +35,15 @@ namespace RLTrader
         /// <summary>Whether the run began so short a while ago that the account may not yet show what it
         /// holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
+
+        /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the
+        /// session; one that is not filled is not waited for for ever.</summary>
+        public bool Leaving(DateTime now)
+        {
+            if (!watched || !orders.ExitLeft) leavingSince = null;
+            else if (leavingSince == null) leavingSince = now;
+            return leavingSince != null && now - leavingSince.Value < Patience.Exit;
+        }
 
         /// <summary>Whether the account has held nothing, and no order, for as long as news of it may take. Ask again
         /// and again from when it is to be so.</summary>

@@ -295,7 +295,8 @@ namespace RLTrader
 
         private void Exit(ExitReason reason)
         {
-            if (!account.Holds(Trade.Net) || (exitTried != null && now - exitTried.Value < Patience.Again)) return;
+            bool again = exitTried != null && now - exitTried.Value < Patience.Again;
+            if (again || guard.SessionCloses || !account.Holds(Trade.Net) || account.Leaving(now)) return;
             exitTried = now;
             OwnOrder entry = Trade.Alive(Role.Entry);
             if (entry != null) Cancel(entry); // what is left of it would open the trade again

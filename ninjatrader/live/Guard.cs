@@ -33,6 +33,7 @@ namespace RLTrader
     /// <summary>Looks at clock, files and money; the day's money starts afresh with each session.</summary>
     public sealed class Guard
     {
+        private static readonly TimeSpan PlatformsOwn = TimeSpan.FromSeconds(30); // ExitOnSessionCloseSeconds
         private const double Rounding = 0.005; // dollars: sums of ticks of a hundredth are not exact
         private static readonly TimeSpan FilePause = TimeSpan.FromSeconds(1);
 
@@ -90,12 +91,17 @@ namespace RLTrader
             return byEnd < byRule ? byEnd : byRule;
         }
 
+        /// <summary>Whether the platform is closing everything itself, as it does before a session's end.</summary>
+        public bool SessionCloses { get; private set; }
+
         /// <summary>Look at the kill switch, the day's money and the account's.</summary>
         /// <param name="made">Dollars made since the run began, open trade included.</param>
         /// <param name="equity">Dollars of the account, open trade included; NaN where the account does not
         /// say.</param>
         public void Look(DateTime utc, DateTime sessionEnd, double made, double equity)
         {
+            TimeSpan left = sessionEnd - utc;
+            SessionCloses = left <= PlatformsOwn && left > PlatformsOwn - Patience.Platform;
             if (utc - looked >= FilePause || utc < looked)
             {
                 looked = utc;

@@ -84,6 +84,9 @@ namespace RLTrader
         /// it.</summary>
         bool OrdersLeft { get; }
 
+        /// <summary>Whether an exit, or an order at the market that is no entry, is alive on the account.</summary>
+        bool ExitLeft { get; }
+
         /// <summary>Contracts that the platform believes the strategy to hold; an entry the other way would reverse
         /// them.</summary>
         int PlatformNet { get; }

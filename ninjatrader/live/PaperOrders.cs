@@ -32,6 +32,7 @@ namespace RLTrader
         public double Ask { get { return side < 0 ? Points(close - 1) : 0; } }
         public int AccountNet { get { return side * quantity; } }
         public bool OrdersLeft { get { return false; } }
+        public bool ExitLeft { get { return false; } }
         public int PlatformNet { get { return side * quantity; } }
         public double AccountCash { get { return double.NaN; } }
         public DateTime SessionEnd(DateTime utc) { return real.SessionEnd(utc); }

@@ -25,6 +25,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         int IOrders.AccountNet { get { return Signed(PositionAccount); } }
 
         bool IOrders.OrdersLeft { get { return OrdersLeft(false); } }
+        bool IOrders.ExitLeft { get { return OrdersLeft(true); } }
 
         int IOrders.PlatformNet { get { return Signed(Position); } }
 

@@ -1,4 +1,4 @@
-"""Faults of a tired hand: states that are not cleared, steps in another order, doubled news, names, zones, ticks and ends."""
+"""Faults of a tired hand: states not cleared, steps in another order, news twice, names, zones, ticks, ends."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
     "tries of an exit follow at once": (
         (
             CUSTODY,
-            " || (exitTried != null && now - exitTried.Value < Patience.Again)) return;",
-            ") return;",
+            "if (again || !account.Holds",
+            "if (!account.Holds",
         ),
     ),
     "the entry is that of its first part": (

@@ -39,6 +39,13 @@ def test_no_rule_is_broken() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("seed", [8003755, 8003773, 8006385, 13020273])
+def test_what_once_broke_a_rule_is_mended(seed: int) -> None:
+    command = ["mono", str(host()), "interleavings", "1", str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "1 interleavings, no invariant broken\n"
+
+
 def found(*edits: Edit) -> str:
     """Return what a strategy with a fault was found out by, in under a minute."""
     done = interleave(host(*edits), 20_000, SECONDS)
