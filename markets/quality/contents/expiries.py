@@ -40,14 +40,14 @@ BEFORE, AFTER = 12, 3
 
 
 def mixed_expiries(bars: Contents) -> Iterator[Finding]:
-    """Yield that rows of two contracts are mixed, as symbols say or jumps to and fro."""
+    """Yield that rows of two contracts are mixed, as symbols say or jumps back and forth."""
     own = [text for text in bars.file.contracts if contract_of(text) == bars.contract.symbol]
     if len(own) > 1 and bars.file.turns >= len(bars.file.contracts):
         yield Finding(
             "two_contracts",
             bars.file.turns,
-            f"its column of symbols goes to and fro between {', '.join(own[:3])}, {bars.file.turns:,} "
-            "times",
+            f"its column of symbols goes back and forth between {', '.join(own[:3])}, "
+            f"{bars.file.turns:,} times",
             "keep the rows of one contract",
         )
         return

@@ -132,10 +132,10 @@ def test_symbols_that_alternate_are_refused(regular: Bars, tmp_path: Path) -> No
     symbol = np.where(np.arange(len(regular)) % 2 == 1, "ESM5", "ESH5")
     path = tmp_path / "bars.csv"
     regular.frame.assign(symbol=symbol).to_csv(path)
-    with pytest.raises(InputError, match=r"goes to and fro between ESH5, ESM5.*keep the rows of one"):
+    with pytest.raises(InputError, match=r"back and forth between ESH5, ESM5.*keep the rows of one"):
         read_bars(path, "ES")
     regular.frame.assign(symbol=symbol).to_parquet(tmp_path / "bars.parquet")
-    with pytest.raises(InputError, match="goes to and fro between"):
+    with pytest.raises(InputError, match="goes back and forth between"):
         read_bars(tmp_path / "bars.parquet", "ES")
     regular.frame.assign(symbol="ESH5").to_csv(path)
     assert read_bars(path, "ES").digest == regular.digest
