@@ -59,7 +59,9 @@ def try_environments(findings: Findings, scenarios: list[RecordedScenario], ever
                 findings.put(f"{scenario.name}/{result.check}", np.array(drawn, np.int64))
     if everything or not findings.killed:
         result, starts = check_environment_draws(SEED)
-        findings.judge("draws", result, *check_scale(SEED), check_rounding(SEED))
+        rounding = check_rounding(SEED)
+        findings.judge("draws", result, *check_scale(SEED), rounding)
+        findings.put("traced programs", np.array(rounding.mismatches))  # no bit of a CPU's need change
         for name, numbers in starts.items():
             findings.put(f"draws/{name}", numbers)
 

@@ -103,7 +103,7 @@ def check_rounding(seed: int) -> CheckResult:
         programs += 1
     result = CheckResult("rounding on any device", "traced programs", programs)
     result.fields["programs"] = Comparison("rounded once everywhere", programs, len(objections))
-    result.error = "; ".join(objections)
+    result.error = "; ".join(dict.fromkeys(objections))
     return result
 
 
