@@ -51,7 +51,7 @@ def main(out: Path, budget: float, parts: str, workers: int, quick: bool) -> Non
     from benchmarks.accelerator.recorder import Recorder
 
     recorder = Recorder(out / "accelerator.json", budget)  # before JAX is imported: that takes time too
-    recorder.note(out=str(out), quick=quick)
+    recorder.note(quick=quick)
     measure(recorder, out, wanted, workers, quick)
     failed = []
     for name, part in recorder.values["parts"].items():

@@ -6,9 +6,11 @@ in the traced program: products of one instance times the instances of the grid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any
+
+from parity.engine.jaxprs import equations, inside
 
 PALLAS = "pallas_call"
 Flops = dict[str, float]
@@ -22,7 +24,7 @@ def own_kernels(jaxpr: Any) -> dict[str, Flops]:
         jaxpr: of the program, such as ``jax.jit(f).trace(x).jaxpr``.
     """
     found: dict[str, Flops] = {}
-    for equation in _equations(jaxpr):
+    for equation in equations(jaxpr, closed=(PALLAS,)):
         if equation.primitive.name == PALLAS:
             grid = prod(equation.params["grid_mapping"].grid)
             flops = products(equation.params["jaxpr"])
@@ -42,7 +44,7 @@ def products(jaxpr: Any) -> Flops:
             total[key] = total.get(key, 0.0) + times * count
 
     for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        inner = [products(one) for one in _inside(equation.params)]
+        inner = [products(one) for one in inside(equation.params)]
         if equation.primitive.name == "dot_general":
             add(_product(equation))
         elif equation.primitive.name == "cond":
@@ -67,20 +69,3 @@ def _name(params: Mapping[str, Any]) -> str:
     """Return a Pallas kernel's name; where it is kept depends on JAX's version."""
     about = params.get("name_and_src_info")
     return str(params.get("name") or getattr(about, "name", "") or "")
-
-
-def _equations(jaxpr: Any) -> Iterator[Any]:
-    """Give the equations of a traced program and of those inside, but for what kernels are made of."""
-    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        yield equation
-        if equation.primitive.name != PALLAS:
-            for inner in _inside(equation.params):
-                yield from _equations(inner)
-
-
-def _inside(params: Mapping[str, Any]) -> Iterator[Any]:
-    """Give the traced programs among an equation's parameters."""
-    for value in params.values():
-        for one in value if isinstance(value, (tuple, list)) else (value,):
-            if hasattr(getattr(one, "jaxpr", one), "eqns"):
-                yield one

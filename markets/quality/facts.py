@@ -6,6 +6,7 @@ Source: section 3 of ``docs/environment.md``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from markets.clock import in_regular_session, new_york_dates, new_york_minutes
 from markets.contracts import Contract
 from markets.file_facts import FileFacts
 from markets.quality import measurements as checks
+from markets.quality.contents.arrays import Contents
 from markets.quality.sessions import while_closed
 from markets.spacing import MINUTE, SECOND, bar_steps, usual_step
 
@@ -145,6 +147,13 @@ class Rows:
         self.closed = while_closed(self.ns)
         self.few = checks.too_few_trades(self.prices, self.volume) & ~self.missing
         self.steps = bar_steps(self.ns)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """The rows that can be bars, in order of time."""
+        o, high, low, close = self.prices[self.order].T
+        volume = self.volume[self.order]
+        return Contents(self.ns[self.order], o, high, low, close, volume, self.contract, self.file)
 
     def first(self, mask: NDArray[np.bool_]) -> str:
         """Return the New York time of the first row that a mask marks."""

@@ -15,7 +15,6 @@ from markets.config import EnvConfig
 from markets.contracts import Contract
 from markets.quality import measurements as checks
 from markets.quality.clock_fault import clock
-from markets.quality.contents.arrays import Contents
 from markets.quality.contents.expiries import roll_warnings
 from markets.quality.contents.problems import content_problems
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
@@ -113,7 +112,7 @@ def problems(rows: Rows) -> Iterator[Finding]:
             "pass the right symbol, or ask for snapping with --snap",
         )
     yield from _length_problems(rows)
-    yield from content_problems(_contents(rows), usual_step(rows.steps) <= MINUTE)
+    yield from content_problems(rows.contents, usual_step(rows.steps) <= MINUTE)
 
 
 def _length_problems(rows: Rows) -> Iterator[Finding]:
@@ -132,13 +131,6 @@ def _length_problems(rows: Rows) -> Iterator[Finding]:
             f"{count:,} of {total:,} bars do not begin on a whole minute (first {rows.first(within)})",
             "export one-minute bars stamped by their open",
         )
-
-
-def _contents(rows: Rows) -> Contents:
-    """Return the rows that can be bars, in order of time."""
-    order = rows.order
-    o, high, low, close = rows.prices[order].T
-    return Contents(rows.ns[order], o, high, low, close, rows.volume[order], rows.contract, rows.file)
 
 
 def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
@@ -192,7 +184,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             f"{plural(off, 'price')} off the grid (first {rows.first(rows.off_grid.any(axis=1))})",
             "do nothing: so few are snapped",
         )
-    yield from roll_warnings(_contents(rows))
+    yield from roll_warnings(rows.contents)
     yield from _thin_warnings(rows, facts)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
 from foundation.errors import InputError
+from parity.engine.jaxprs import equations
 from parity.harness.cases import Cases
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.side import Side, action_tree
@@ -73,14 +73,14 @@ def _widened(side: FunctionalSide, cases: Cases) -> int:
         jaxpr = jax.make_jaxpr(lambda state, action: program.step(key, state, action)[:-1])(
             state, action
         )
-    equations = list(_equations(jaxpr.jaxpr))
+    traced = list(equations(jaxpr))
     literals = {
         float(given.val)
-        for equation in equations
+        for equation in traced
         for given in equation.invars
         if hasattr(given, "val") and np.ndim(given.val) == 0 and given.aval.dtype == np.float64
     }
-    return sum(map(_is_widening, equations)) + sum(map(_was_single, literals))
+    return sum(map(_is_widening, traced)) + sum(map(_was_single, literals))
 
 
 def _was_single(value: float) -> bool:
@@ -100,17 +100,6 @@ def _is_widening(equation: Any) -> bool:
         equation.invars[0].aval.dtype in (np.float32, np.float16)
         and equation.outvars[0].aval.dtype == np.float64
     )
-
-
-def _equations(jaxpr: Any) -> Iterator[Any]:
-    """Yield every equation, those within loops and branches too."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for value in equation.params.values():
-            for inner in value if isinstance(value, tuple | list) else (value,):
-                inner = getattr(inner, "jaxpr", inner)
-                if hasattr(inner, "eqns"):
-                    yield from _equations(inner)
 
 
 def has_fractions(fields: Fields) -> bool:

@@ -23,11 +23,12 @@ from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agent, update
 from markets import EnvConfig
 from parity.engine.compare import Comparison
+from parity.engine.jaxprs import equations
 from parity.engine.verify import CheckResult
 from parity.learner.cases import LearnerCase
 from parity.learner.port import hyper_of, make_params
+from parity.suites.randomness import ONE_BAR
 
-ONE_BAR = EnvConfig.phase1(max_episode_bars=1)
 UNROUNDED = ("reshape", "broadcast_in_dim", "squeeze", "transpose", "slice", "copy")
 """Operations that hand numbers on as they are."""
 FLOAT32_BITS = 23
@@ -109,33 +110,32 @@ def check_rounding(seed: int) -> CheckResult:
 
 def divisions(program: Any) -> Iterator[str]:
     """Give a sentence for each division of float32 in a traced program."""
-    for jaxpr in _all_of(program):
-        for equation in jaxpr.eqns:
-            if equation.primitive.name == "div" and equation.outvars[0].aval.dtype == jnp.float32:
-                yield f"a float32 division, which a GPU rounds its own way{_where(equation)}"
+    for equation in equations(program):
+        if equation.primitive.name == "div" and equation.outvars[0].aval.dtype == jnp.float32:
+            yield f"a float32 division, which a GPU rounds its own way{_where(equation)}"
 
 
 def casts_and_back(program: Any) -> Iterator[str]:
     """Give a sentence for each float64 that a traced program casts to float32 and back."""
-    for jaxpr in _all_of(program):
-        made = {variable: equation for equation in jaxpr.eqns for variable in equation.outvars}
+    traced = list(equations(program))
+    made = {variable: equation for equation in traced for variable in equation.outvars}
 
-        def origin(variable: Any, made: dict[Any, Any] = made) -> Any:
-            equation = None if hasattr(variable, "val") else made.get(variable)
-            while equation is not None and equation.primitive.name in UNROUNDED:
-                equation = made.get(equation.invars[0])
-            return equation
+    def origin(variable: Any) -> Any:
+        equation = None if hasattr(variable, "val") else made.get(variable)
+        while equation is not None and equation.primitive.name in UNROUNDED:
+            equation = made.get(equation.invars[0])
+        return equation
 
-        for equation in jaxpr.eqns:
-            if not _casts(equation, "float32", "float64"):
-                continue
-            narrowing = origin(equation.invars[0])
-            if narrowing is None or not _casts(narrowing, "float64", "float32"):
-                continue
-            rounding = origin(narrowing.invars[0])
-            rounded = rounding is not None and rounding.primitive.name == "reduce_precision"
-            if not rounded or rounding.params["mantissa_bits"] > FLOAT32_BITS:
-                yield f"a cast to float32 and back, which a compiler may leave out{_where(equation)}"
+    for equation in traced:
+        if not _casts(equation, "float32", "float64"):
+            continue
+        narrowing = origin(equation.invars[0])
+        if narrowing is None or not _casts(narrowing, "float64", "float32"):
+            continue
+        rounding = origin(narrowing.invars[0])
+        rounded = rounding is not None and rounding.primitive.name == "reduce_precision"
+        if not rounded or rounding.params["mantissa_bits"] > FLOAT32_BITS:
+            yield f"a cast to float32 and back, which a compiler may leave out{_where(equation)}"
 
 
 def _casts(equation: Any, before: str, after: str) -> bool:
@@ -143,17 +143,6 @@ def _casts(equation: Any, before: str, after: str) -> bool:
         return False
     dtypes = (str(some[0].aval.dtype) for some in (equation.invars, equation.outvars))
     return (*dtypes,) == (before, after)
-
-
-def _all_of(program: Any) -> Iterator[Any]:
-    """Give a traced program and all that are inside it."""
-    jaxpr = getattr(program, "jaxpr", program)
-    yield jaxpr
-    for equation in jaxpr.eqns:
-        for value in equation.params.values():
-            for one in value if isinstance(value, (tuple, list)) else (value,):
-                if hasattr(getattr(one, "jaxpr", one), "eqns"):
-                    yield from _all_of(one)
 
 
 def _where(equation: Any) -> str:

@@ -137,22 +137,30 @@ class Judge:
 
     Args:
         request: of the run.
-        scenarios: of the request, by name.
+        scenarios: of the request.
+
+    Attributes:
+        request: as given.
+        markets: name of a scenario -> its bars, prepared once.
     """
 
     def __init__(self, request: Request, scenarios: Sequence[Scenario]) -> None:
-        self._request = request
+        self.request = request
         self._scenarios = {scenario.name: scenario for scenario in scenarios}
+        self.markets = cache(self._prepare)
         self._pair = cache(self._make_pair)
 
-    def _make_pair(self, name: str) -> tuple[Pair, list[PreparedMarket]]:
+    def _prepare(self, name: str) -> list[PreparedMarket]:
         scenario = self._scenarios[name]
-        markets = [prepare(world.bars, scenario.config) for world in scenario.worlds]
-        return trading_pair(scenario.worlds, scenario.config, markets), markets
+        return [prepare(world.bars, scenario.config) for world in scenario.worlds]
+
+    def _make_pair(self, name: str) -> Pair:
+        scenario = self._scenarios[name]
+        return trading_pair(scenario.worlds, scenario.config, self.markets(name))
 
     def carry_out(self, part: Part) -> Outcome:
         """Return what comes of a part."""
-        seed = self._request.seed
+        seed = self.request.seed
         if part.kind == "worlds":
             return self._judge_worlds(part)
         if part.kind == "general":
@@ -163,8 +171,8 @@ class Judge:
         return Outcome(checks, steps=steps)
 
     def _judge_worlds(self, part: Part) -> Outcome:
-        scenario, seed = self._scenarios[part.name], self._request.seed
-        pair, markets = self._pair(part.name)
+        scenario, seed = self._scenarios[part.name], self.request.seed
+        pair, markets = self._pair(part.name), self.markets(part.name)
         outcome = Outcome(required=pair.required, form=pair.port.form)
         for number in range(part.begin, part.end):
             world, market = scenario.worlds[number], markets[number]
@@ -195,12 +203,12 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     began = time.perf_counter()
     scenarios = list(make_scenarios(request))
     # All bars first: what can't be used is refused before anything is begun.
+    judge = Judge(request, scenarios)
     for scenario in scenarios:
-        for world in scenario.worlds:
-            prepare(world.bars, scenario.config)
+        judge.markets(scenario.name)
     parts = parts_of(request, scenarios)
     outcomes: dict[Part, Outcome] = {}
-    with closing(_carry_out(parts, request, scenarios)) as done:
+    with closing(_carry_out(parts, judge)) as done:
         for part, outcome in done:
             outcomes[part] = outcome
             for name, steps in outcome.steps:
@@ -249,12 +257,10 @@ def _carry_out_in_worker(part: Part) -> Outcome:
     return _JUDGES[0].carry_out(part)
 
 
-def _carry_out(
-    parts: Sequence[Part], request: Request, scenarios: Sequence[Scenario]
-) -> Generator[tuple[Part, Outcome], None, None]:
-    """Yield every part with what came of it, as soon as it is done."""
+def _carry_out(parts: Sequence[Part], judge: Judge) -> Generator[tuple[Part, Outcome], None, None]:
+    """Yield every part with what came of it, as soon as it is done: here, or in processes."""
+    request = judge.request
     if not request.workers:
-        judge = Judge(request, scenarios)
         for part in parts:
             yield part, judge.carry_out(part)
         return

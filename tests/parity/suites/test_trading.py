@@ -100,7 +100,7 @@ def test_every_world_case_and_check_is_in_one_part() -> None:
 @pytest.mark.slow
 def test_a_world_of_an_added_contract_is_judged_in_another_process(tmp_path: Path) -> None:
     parts = [trading.Part("worlds", "file", 0, 1)]
-    with closing(trading._carry_out(parts, copper(tmp_path), [])) as done:
+    with closing(trading._carry_out(parts, trading.Judge(copper(tmp_path), []))) as done:
         outcomes = [outcome for _, outcome in done]
     assert [world["name"] for one in outcomes for world in one.worlds] == ["HG file"]
     assert all(check.passed for one in outcomes for check in one.checks)
@@ -116,8 +116,8 @@ def test_processes_find_what_one_finds() -> None:
     request = small(workers=2)
     scenarios = list(make_scenarios(request))
     parts = [part for part in trading.parts_of(request, scenarios) if part.name in ("symbols", "scale")]
-    alone = trading._carry_out(parts, small(workers=0), scenarios)
-    beside = trading._carry_out(parts, request, scenarios)
+    alone = trading._carry_out(parts, trading.Judge(small(workers=0), scenarios))
+    beside = trading._carry_out(parts, trading.Judge(request, scenarios))
     with closing(alone), closing(beside):
         told = [{part: plain(outcome) for part, outcome in some} for some in (alone, beside)]
     assert len(parts) == len(told[0]) > 1
@@ -145,7 +145,7 @@ def test_a_process_that_dies_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(trading, "_start_worker", os.abort)
     with (
         pytest.raises(InputError, match="run again with fewer --workers"),
-        closing(trading._carry_out(parts, request, [])) as done,
+        closing(trading._carry_out(parts, trading.Judge(request, []))) as done,
     ):
         list(done)
 
