@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foundation.errors import InputError
 from foundation.import_closure import imported_by
+from parity.mutants.sampled.executed import ExecutedLines
 from parity.mutants.sampled.summary import GATE, TESTS
 from parity.mutants.sandbox import PORT, Sandbox, environment
 from parity.mutation.operators import Change
@@ -56,11 +57,13 @@ class Judges:
         root: the checkout.
         sandbox: with recordings and sources of the unchanged port.
         patience: seconds that the tests of one mutant may take.
+        executed: which tests execute a line; without it, all that import the file are asked.
     """
 
     root: Path
     sandbox: Sandbox
     patience: float
+    executed: ExecutedLines | None = None
 
     def judge(self, change: Change, number: int) -> Fate:
         """Return what becomes of a change; ``number`` names its folder."""
@@ -89,8 +92,20 @@ class Judges:
             return Fate(GATE, f"{first['check']}: {first['field']}")
         return Fate(SURVIVED)
 
+    def tests_for(self, change: Change) -> tuple[str, ...]:
+        """Return the test files that a change is shown to, the nearest first.
+
+        Where no test is known to execute it (it runs at import, or in processes that a test starts),
+        all that import its file.
+        """
+        nearest = nearest_tests(self.root, change.file)
+        if self.executed is None:
+            return nearest
+        known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
+        return tuple(name for name in nearest if name in known) or nearest
+
     def _ask_tests(self, change: Change, place: Path) -> Fate:
-        tests = nearest_tests(self.root, change.file)
+        tests = self.tests_for(change)
         if not tests:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)

@@ -25,6 +25,7 @@ from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
 from parity.mutants.run import ControlFailed, make_all, pass_control
 from parity.mutants.sampled.equivalents import EQUIVALENT
+from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines
 from parity.mutants.sampled.judges import Judges
 from parity.mutants.sampled.modules import draw_changes
 from parity.mutants.sampled.summary import summarize
@@ -45,6 +46,11 @@ SUMMARY = "score.json"
 @click.option(
     "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
 )
+@click.option(
+    "--executed",
+    type=click.Path(path_type=Path),
+    help="Coverage database with contexts: a mutant is shown to the tests that execute its line alone.",
+)
 @click.option("--most", type=click.IntRange(1), help="Judge only so many now; the rest next time.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def command(
@@ -53,6 +59,7 @@ def command(
     part: str,
     files: tuple[str, ...],
     patience: float,
+    executed: Path | None,
     most: int | None,
     out: Path,
 ) -> None:
@@ -68,7 +75,11 @@ def command(
     waiting = [change for change in chosen if key_of(change) not in known][:most]
     console = Console()
     if waiting:
-        lines += _judge(waiting, patience, out / LINES, lines, console)
+        chosen_tests = None
+        if executed is not None:
+            changed = sorted({change.file for change in waiting})
+            chosen_tests = read_executed_lines(executed, PACKAGES_ROOT, changed)
+        lines += _judge(waiting, patience, chosen_tests, out / LINES, lines, console)
     summary = summarize(lines, EQUIVALENT)
     write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
     show(console, summary)
@@ -84,6 +95,7 @@ def _part(text: str) -> tuple[int, int]:
 def _judge(
     waiting: Sequence[Change],
     patience: float,
+    executed: ExecutedLines | None,
     path: Path,
     before: Sequence[dict[str, Any]],
     console: Console,
@@ -104,7 +116,7 @@ def _judge(
         except ControlFailed as error:
             console.print(f"[bold red]{error}[/]")
             raise SystemExit(1) from None
-        judges = Judges(PACKAGES_ROOT, sandbox, patience)
+        judges = Judges(PACKAGES_ROOT, sandbox, patience, executed)
         for number, change in enumerate(waiting):
             fate = judges.judge(change, number)
             line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}

@@ -15,6 +15,7 @@ import optuna
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from optuna.trial import FrozenTrial
 
 from foundation.errors import InputError
 from jax_port.evaluation.tasks import sharpes_of, trials_of
@@ -104,6 +105,20 @@ def wait_for(ready: object, seconds: float = 300.0) -> None:
         time.sleep(0.05)
 
 
+def values_alone(
+    config: Path, tmp_path: Path, trials: dict[int, FrozenTrial]
+) -> dict[int, float | None]:
+    """Return what the same settings are worth to a single worker that nobody stops."""
+    out, place = tmp_path / "alone", str(tmp_path / "alone.journal")
+    study = optuna.create_study(
+        storage=open_storage(place, out), study_name="alone", direction="maximize"
+    )
+    for trial in trials:
+        study.enqueue_trial(trial.params)
+    assert start(config, out, place).wait(timeout=540) == 0, (tmp_path / "alone.log").read_text()
+    return [trial.value for trial in study.get_trials()]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_two_workers_and_one_is_killed(config: Path, tmp_path: Path, place: str) -> None:
@@ -134,3 +149,5 @@ def test_two_workers_and_one_is_killed(config: Path, tmp_path: Path, place: str)
     assert load_policy(best).about["certificate"] == "ungated"
     assert trials_of(best) == 2 * TRIALS
     assert len(sharpes_of(best)) == 2 * TRIALS
+    shared = [tries[-1] for tries in ended.values()]
+    assert values_alone(config, tmp_path, shared) == [trial.value for trial in shared]

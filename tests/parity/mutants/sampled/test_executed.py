@@ -1,0 +1,104 @@
+"""Which tests execute a line, read from a database that pytest-cov made of two small tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from markets import InputError
+from parity.mutants.sampled.executed import read_executed_lines, statement_lines
+from parity.mutants.sampled.judges import Judges
+from parity.mutants.sandbox import Sandbox
+from parity.mutation.operators import Change
+
+SOURCE = b"""LIMIT = 3
+
+
+def larger(
+    value,
+    other,
+):
+    if (
+        value
+        > other
+    ):
+        return value + 0
+    return other
+
+
+def never(value):
+    return value - LIMIT
+"""
+FILE = "markets/larger.py"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkout whose two tests were run under pytest-cov."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("markets", "tests"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").touch()
+    (folder / FILE).write_bytes(SOURCE)
+    first = "from markets.larger import larger\n\n\ndef test_first():\n    assert larger(2, 1) == 2\n"
+    (folder / "tests/test_first.py").write_text(first)
+    (folder / "tests/test_second.py").write_text(
+        first.replace("2, 1", "1, 2").replace("first", "second")
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=markets"]
+    around = {"PATH": os.environ["PATH"], "COVERAGE_FILE": str(folder / "lines")}
+    subprocess.run([*command, "--cov-context=test"], cwd=folder, env=around, check=True)
+    subprocess.run(
+        [*command], cwd=folder, env=around | {"COVERAGE_FILE": str(folder / "flat")}, check=True
+    )
+    return folder
+
+
+def _change(old: bytes) -> Change:
+    start = SOURCE.index(old)
+    return Change(FILE, SOURCE[:start].count(b"\n") + 1, "", start, start + len(old), old.decode(), "7")
+
+
+@pytest.mark.parametrize(
+    ("old", "tests"),
+    [
+        (b"> other", {"first", "second"}),
+        (b"+ 0", {"first"}),
+        (b"return other", {"second"}),
+        (b"- LIMIT", set()),
+        (b"3", set()),
+    ],
+)
+def test_a_change_is_shown_to_the_tests_that_execute_it(
+    root: Path, old: bytes, tests: set[str]
+) -> None:
+    executed = read_executed_lines(root / "lines", root, [FILE])
+    assert executed.tests_of(_change(old), SOURCE) == {f"tests/test_{name}.py" for name in tests}
+    judges = Judges(root, Sandbox(root / "none"), 1.0, executed)
+    wanted = sorted(tests or {"first", "second"})  # what runs at import, or never: all that import it
+    assert sorted(judges.tests_for(_change(old))) == [f"tests/test_{name}.py" for name in wanted]
+
+
+def test_lines_are_those_of_the_innermost_statement() -> None:
+    assert statement_lines(SOURCE, 10) == range(8, 12)
+    assert statement_lines(SOURCE, 5) == range(4, 8)
+    assert statement_lines(SOURCE, 12) == range(12, 13)
+    assert statement_lines(SOURCE, 2) == range(2, 3)
+
+
+def test_a_database_that_does_not_fit_is_refused(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none: no such file; make it with `pytest --cov"):
+        read_executed_lines(root / "none", root, [FILE])
+    with pytest.raises(InputError, match=r"flat: says of no line which test executed it"):
+        read_executed_lines(root / "flat", root, [FILE])
+    (tmp_path / "text").write_text("no database")
+    os.utime(root / FILE, (0, 0))
+    with pytest.raises(InputError, match=r"text: not a readable coverage database"):
+        read_executed_lines(tmp_path / "text", root, [FILE])
+    os.utime(root / FILE)
+    with pytest.raises(InputError, match=r"lines: older than markets/larger\.py"):
+        read_executed_lines(root / "lines", root, [FILE])
