@@ -13,6 +13,7 @@ from jax_port.data.data_loader import PreparedMarket
 from jax_port.ppo.fast.form import default_form
 from jax_port.ppo.settings import TrainSettings
 from markets import Contract, EnvConfig
+from parity.learner.cases import LearnerCase
 from parity.learner.structures import aspects_of, merged
 from parity.learner.suite import cases_of_forms
 
@@ -32,19 +33,24 @@ def market_key(digest: str, contract: Contract) -> str:
     return json_digest([digest, asdict(contract)])
 
 
-def covered_by(worlds: Sequence[Mapping[str, Any]], seed: int, learner: bool) -> dict[str, Any]:
+def covered_by(
+    worlds: Sequence[Mapping[str, Any]], seeds: Sequence[int], learner: bool
+) -> dict[str, Any]:
     """Return the ranges that a run of the gate covers, ready for JSON.
 
     Args:
         worlds: of the report: each with its "key", "contract" and "config".
-        seed: of the run.
+        seeds: of the run; one, unless it was of several rounds.
         learner: whether learners were compared.
     """
     values: dict[str, set[Any]] = {}
     for world in worlds:
         for name, value in _flat(world["config"]).items():
             values.setdefault(name, set()).add(value)
-    forms = cases_of_forms(seed) if learner else {}
+    forms: dict[str, list[LearnerCase]] = {}
+    for seed in seeds if learner else ():
+        for form, cases in cases_of_forms(seed).items():
+            forms.setdefault(form, []).extend(cases)
     return {
         "symbols": sorted({str(world["contract"]) for world in worlds}),
         "markets": sorted({str(world["key"]) for world in worlds}),

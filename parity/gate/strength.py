@@ -12,7 +12,7 @@ from parity.pairs.branches import PHASE1_REQUIRED, PHASE2_REQUIRED
 from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
 from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
 
-Strength = Literal["quick", "standard", "full"]
+Strength = Literal["quick", "standard", "full", "thorough"]
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 """From the weakest; a certificate that is only quick does not let a training pass."""
 
@@ -34,12 +34,19 @@ CHECKS = frozenset(
 )
 """Kinds of checks that every run of the gate makes."""
 
+ONCE_A_ROUND = ("configurations", "keys used twice", "rounding on any device", "learner decisions")
+"""Kinds of checks that are made once with each seed."""
+
 LEAST: Mapping[Strength, tuple[int, int]] = {
     "standard": (80_000, 25_000),
     "full": (350_000, 200_000),
+    "thorough": (3_500_000, 2_000_000),
 }
-"""Transitions replayed and generated, at least: those of 20 episodes and 2,000 cases a symbol, and of
-the gate's own 100 and 20,000."""
+"""Transitions replayed and generated, at least: those of 20 episodes and 2,000 cases a symbol, of the
+gate's own 100 and 20,000, and of those with each of :data:`THOROUGH_ROUNDS` seeds."""
+
+THOROUGH_ROUNDS = 10
+"""Seeds of ``--thorough``."""
 
 
 def strength_of(certificate: Mapping[str, Any]) -> Strength:
@@ -72,4 +79,13 @@ def lacks(certificate: Mapping[str, Any], level: Strength) -> list[str]:
     for what, count, least in zip(("replayed", "generated"), counts, LEAST[level], strict=True):
         if count < least:
             reasons.append(f"{count:,} transitions {what}, of {least:,}")
+    if level == "thorough":
+        rounds = min((_count(certificate, kind) for kind in ONCE_A_ROUND), default=0)
+        if rounds < THOROUGH_ROUNDS:
+            reasons.append(f"{rounds} seeds, of {THOROUGH_ROUNDS}")
     return reasons
+
+
+def _count(certificate: Mapping[str, Any], kind: str) -> int:
+    """Return on how many worlds a kind of check was made."""
+    return len({str(check["world"]) for check in certificate["checks"] if check["check"] == kind})

@@ -38,4 +38,4 @@ def proof_options(command: Command) -> Command:
     ungated = click.option(
         "--ungated", is_flag=True, help="Train without proof of parity; artifacts say so."
     )
-    return certificate(demand_options("standard", "full")(ungated(command)))
+    return certificate(demand_options("standard", "full", "thorough")(ungated(command)))

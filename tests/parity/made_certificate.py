@@ -69,7 +69,7 @@ def made_certificate(worlds: Sequence[dict[str, Any]] = (), level: str = "standa
         "coverage": dict.fromkeys(sorted(REQUIRED), 1),
         "worlds": list(worlds),
     }
-    return issue(report, {}, loaded_digests(MODULES), covered_by(worlds, 0, True))
+    return issue(report, {}, loaded_digests(MODULES), covered_by(worlds, [0], True))
 
 
 def _check(kind: str, world: str, compared: int) -> dict[str, Any]:

@@ -1,0 +1,88 @@
+"""The gate at its strongest: the whole of it with one seed after another, in one report.
+
+Every seed draws its own bars, configurations, networks, episodes and cases, so a fault that shows with
+one seed in ten is as good as certain to be seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
+from parity.engine.report import Report
+from parity.suites.scenarios import Request
+from parity.suites.trading import Progress, run
+
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+ALL_OF_IT = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+"""Variables that JAX reads as a process begins: where compiled programs are kept, and which."""
+
+
+def seeds_of(request: Request, rounds: int) -> range:
+    """Return the seeds of a run of several rounds."""
+    return range(request.seed, request.seed + rounds)
+
+
+def run_rounds(request: Request, rounds: int, progress: Progress | None = None) -> Report:
+    """Run the whole gate ``rounds`` times, with the request's seed and those after it.
+
+    Worlds and checks of all rounds but the first carry their seed in their names. The report's
+    settings hold the verdict of each seed.
+
+    Args:
+        request: on what, and how much.
+        rounds: at least 1.
+        progress: as in :func:`parity.suites.trading.run`.
+
+    Raises:
+        InputError: the file can't be read or used, or a process died.
+    """
+    first, *others = seeds_of(request, rounds)
+    with _shared_programs():
+        whole = run(replace(request, seed=first), progress)
+        verdicts = {str(first): whole.verdict}
+        for seed in others:
+            mark = f", seed {seed}"
+            report = run(replace(request, seed=seed), _marked(progress, mark))
+            verdicts[str(seed)] = report.verdict
+            _add(whole, report, mark)
+    whole.settings = {**whole.settings, "seeds": verdicts}
+    return whole
+
+
+def _marked(progress: Progress | None, mark: str) -> Progress | None:
+    return progress and (lambda name, steps: progress(f"{name}{mark}", steps))
+
+
+def _add(whole: Report, report: Report, mark: str) -> None:
+    """Add a round to a report; its worlds are told apart by a mark."""
+    whole.worlds = [
+        *whole.worlds,
+        *({**world, "name": f"{world['name']}{mark}"} for world in report.worlds),
+    ]
+    whole.checks += [replace(check, world=f"{check.world}{mark}") for check in report.checks]
+    whole.divergences += report.divergences
+    whole.required |= report.required
+    whole.seconds += report.seconds
+
+
+@contextmanager
+def _shared_programs() -> Iterator[None]:
+    """Let the processes of all rounds share what they compile, unless they share it elsewhere."""
+    if COMPILED in os.environ:
+        yield
+        return
+    before = os.environ.get(ALL_OF_IT)
+    with TemporaryDirectory() as folder:
+        os.environ |= {COMPILED: folder, ALL_OF_IT: "0"}
+        try:
+            yield
+        finally:
+            for name, value in ((COMPILED, None), (ALL_OF_IT, before)):
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value

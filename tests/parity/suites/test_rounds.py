@@ -1,0 +1,76 @@
+"""The gate with one seed after another: other bars each time, one report, every seed's verdict."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from parity.engine.report import DIFFERENT, UNSEEN
+from parity.engine.verify import CheckResult
+from parity.gate.covered import covered_by
+from parity.suites import trading
+from parity.suites.rounds import COMPILED, run_rounds, seeds_of
+from parity.suites.scenarios import Request, Scenario
+
+SMALL = Request(
+    episodes=4,
+    cases=200,
+    days=2,
+    symbols=("ES",),
+    workers=0,
+    configurations=False,
+    learner=False,
+    seed=5,
+)
+
+
+@pytest.fixture(autouse=True)
+def _the_symbol_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave one world of the gate's, driven on both sides as ever."""
+
+    def one(request: Request, scenarios: list[Scenario]) -> list[trading.Part]:
+        return [trading.Part("worlds", "symbols", 0, 1)]
+
+    monkeypatch.setattr(trading, "parts_of", one)
+
+
+def test_every_seed_has_bars_of_its_own_in_one_report() -> None:
+    told: list[str] = []
+    before = os.environ.get(COMPILED)
+    report = run_rounds(SMALL, 2, lambda name, steps: told.append(name))
+    assert told == ["ES synthetic", "ES synthetic, seed 6"]
+    assert [world["name"] for world in report.worlds] == ["ES synthetic", "ES synthetic, seed 6"]
+    assert len({world["digest"] for world in report.worlds}) == 2
+    assert all(check.passed for check in report.checks)
+    kinds = [
+        sorted(check.check for check in report.checks if check.world.endswith("seed 6") is late)
+        for late in (False, True)
+    ]
+    assert kinds[0] == kinds[1]
+    assert {"replay", "generated", "data"} <= set(kinds[0])
+    assert report.settings["seeds"] == {"5": UNSEEN, "6": UNSEEN}  # one world shows few branches
+    summary = report.summary()
+    assert summary["episodes"] == 2 * SMALL.episodes
+    assert os.environ.get(COMPILED) == before
+
+
+def test_a_fault_that_one_seed_shows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    def carry_out(judge: trading.Judge, part: trading.Part) -> trading.Outcome:
+        if judge.request.seed == 5:
+            return trading.Outcome()
+        bad = CheckResult("replay", "ES synthetic", 1, error="planted", notes={"episodes": 1})
+        bad.notes["reward_deviation_max"] = 0.0
+        return trading.Outcome([bad])
+
+    monkeypatch.setattr(trading.Judge, "carry_out", carry_out)
+    report = run_rounds(SMALL, 2)
+    assert report.verdict == DIFFERENT
+    assert report.settings["seeds"] == {"5": UNSEEN, "6": DIFFERENT}
+    assert [check.world for check in report.checks if not check.passed] == ["ES synthetic, seed 6"]
+
+
+def test_learners_of_all_seeds_are_covered() -> None:
+    one, several = (covered_by([], seeds_of(SMALL, rounds), True)["learner"] for rounds in (1, 4))
+    assert one.keys() == several.keys()
+    assert one != several
