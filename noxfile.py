@@ -148,16 +148,17 @@ def mutation(session: nox.Session) -> None:
 def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
-    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests are
-    run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw.
+    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests
+    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw.
     """
     install(session, "test")
     arguments = list(session.posargs)
     if "--executed" not in arguments:
         lines = str(Path(session.create_tmp()) / "executed_lines")
         packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port")]
-        watch = (*packages, "--cov-context=test", "--cov-report=", "-m", "not slow and not patched_gate")
-        session.run(*PYTEST, *watch, env={**ON_CPU, "COVERAGE_FILE": lines})
+        watch = (*packages, "--cov-context=test", "--cov-report=")
+        quick = ("-m", "not slow and not patched_gate")
+        session.run(*PYTEST, *watch, *quick, env={**ON_CPU, "COVERAGE_FILE": lines})
         arguments += ["--executed", lines]
     session.run("python", "-m", "parity.mutants.sampled.run", *arguments, env=ON_CPU)
 
