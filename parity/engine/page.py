@@ -86,6 +86,7 @@ def render(report: Values) -> str:
         settings=_settings(report["worlds"]),
         tallies=_tallies(report["checks"]),
         measured=_measured(report["checks"]),
+        folders=_folders(report.get("lines", {})),
         plots=plots,
         curves_kept=kept,
         looks_like=LOOKS_LIKE,
@@ -118,6 +119,19 @@ def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
         f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}."
         f"{never}",
     )
+
+
+def _folders(lines: Mapping[str, Values]) -> list[dict[str, Any]]:
+    """Return the port's files with the lines that were never run, by folder."""
+    folders: dict[str, dict[str, Any]] = {}
+    for place, told in lines.items():
+        folder, _, name = place.rpartition("/")
+        row = folders.setdefault(folder, {"name": folder, "lines": 0, "ran": 0, "files": []})
+        never = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in told["never"])
+        row["files"].append({**told, "name": name, "never": never})
+        row["lines"] += told["lines"]
+        row["ran"] += told["ran"]
+    return list(folders.values())
 
 
 def tiles(report: Values) -> list[Tile]:

@@ -26,6 +26,35 @@ def versions() -> dict[str, str]:
     return provenance.versions(VERSIONED)
 
 
+@dataclass(frozen=True)
+class FileLines:
+    """Lines inside functions of one file of the port.
+
+    Attributes:
+        able: first lines of all statements.
+        ran: those of them that were executed.
+    """
+
+    able: frozenset[int]
+    ran: frozenset[int]
+
+    def merge(self, other: FileLines) -> FileLines:
+        """Return the lines that one or the other executed."""
+        return FileLines(self.able | other.able, self.ran | other.ran)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how many lines there are and were executed, and ranges of those that never were."""
+        never: list[list[int]] = []
+        for line in sorted(self.able):
+            if line in self.ran:
+                never.append([])
+            elif never and never[-1]:
+                never[-1][1] = line
+            else:
+                never.append([line, line])
+        return {"lines": len(self.able), "ran": len(self.ran), "never": [one for one in never if one]}
+
+
 @dataclass
 class Report:
     """Everything one run of the gate found.
@@ -40,6 +69,7 @@ class Report:
         divergences: explanations of disagreements.
         settings: how the run was asked for.
         seconds: how long it took.
+        lines: by file of the port, which lines were executed; empty where nobody recorded them.
     """
 
     title: str
@@ -51,6 +81,7 @@ class Report:
     divergences: list[Divergence] = field(default_factory=list)
     settings: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    lines: Mapping[str, FileLines] = field(default_factory=dict)
 
     @property
     def coverage(self) -> Counter[str]:
@@ -122,6 +153,7 @@ class Report:
             "coverage": dict(sorted(self.coverage.items())),
             "required": sorted(self.required),
             "missing": self.missing,
+            "lines": {name: lines.to_dict() for name, lines in sorted(self.lines.items())},
             "divergences": [divergence.to_dict() for divergence in self.divergences],
         }
 

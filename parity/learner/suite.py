@@ -30,6 +30,7 @@ from parity.learner.drawn import REQUIRED as STRUCTURES_REQUIRED
 from parity.learner.drawn import coverage_of_structures, drawn_cases
 from parity.learner.judge import judge_end, judge_updates
 from parity.learner.port import PortRun, make_params, run_port, run_trainer, state_of_late
+from parity.pairs.port_lines import port_at_work
 
 if TYPE_CHECKING:
     from parity.learner.reference import Reference
@@ -105,12 +106,14 @@ class LearnerRun:
         from parity.learner.rounding import STEADY, rounding_share
 
         self.form: Form = form
-        self.params: EnvParams = make_params(case)
+        with port_at_work():
+            self.params: EnvParams = make_params(case)
         for seed in range(case.settings.seed, case.settings.seed + TRIES):
             self.case = replace(case, settings=case.settings.override(seed=seed))
             reference = self._begin()
             self.weights: Fields = reference.weights
-            self.port: PortRun = run_port(self.case, self.weights, self.params, form)
+            with port_at_work():
+                self.port: PortRun = run_port(self.case, self.weights, self.params, form)
             done = reference.learn(self.port.draws)
             if done.margin < 1 or not all(done.coverage[name] for name in case.must_show):
                 continue
@@ -218,7 +221,8 @@ def count_checks() -> int:
 def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:
     """Check where the trainer's own program leads to: all updates of several agents in one call."""
     cases = [run.case for run in runs]
-    ends = run_trainer(cases, [run.weights for run in runs], runs[0].params, runs[0].form)
+    with port_at_work():
+        ends = run_trainer(cases, [run.weights for run in runs], runs[0].params, runs[0].form)
     return [judge_end(run.case, run.updates[-1], end) for run, end in zip(runs, ends, strict=True)]
 
 
@@ -333,7 +337,8 @@ def port_decisions(case: LearnerCase) -> Array:
 
 def check_decisions(case: LearnerCase, reference: Array) -> CheckResult:
     """Check which action counts as likeliest, on near ties and under masks."""
-    ours: Fields = {"likeliest action": port_decisions(case)}
+    with port_at_work():
+        ours: Fields = {"likeliest action": port_decisions(case)}
     theirs: Fields = {"likeliest action": reference}
     rules = {"likeliest action": exact()}
     stats, firsts = compare_fields(rules, theirs, ours, np.ones(len(reference), bool))

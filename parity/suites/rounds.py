@@ -67,6 +67,7 @@ def _add(whole: Report, report: Report, mark: str) -> None:
     whole.divergences += report.divergences
     whole.required |= report.required
     whole.seconds += report.seconds
+    whole.lines = {name: lines.merge(report.lines[name]) for name, lines in whole.lines.items()}
 
 
 @contextmanager

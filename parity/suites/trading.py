@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cache
 from tempfile import TemporaryDirectory
@@ -31,6 +31,14 @@ from parity.engine.report import Report
 from parity.engine.verify import CheckResult
 from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import check_cases, count_checks, learner_parts
+from parity.pairs.port_lines import (
+    Executed,
+    LineRecorder,
+    add_lines,
+    lines_of_port,
+    port_at_work,
+    recording,
+)
 from parity.pairs.trading import trading_pair
 from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
 from parity.suites.configurations import draw_configurations, report_configurations
@@ -92,6 +100,7 @@ class Outcome:
         required: branches that must have been seen.
         form: compiled form of the port, in words.
         steps: by what was done, for progress.
+        executed: lines of the port that the process has executed up to then.
     """
 
     checks: list[CheckResult] = field(default_factory=list)
@@ -100,6 +109,7 @@ class Outcome:
     required: frozenset[str] = frozenset()
     form: str = ""
     steps: list[tuple[str, int]] = field(default_factory=list)
+    executed: Executed = field(default_factory=dict)
 
 
 GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
@@ -152,7 +162,8 @@ class Judge:
 
     def _prepare(self, name: str) -> list[PreparedMarket]:
         scenario = self._scenarios[name]
-        return [prepare(world.bars, scenario.config) for world in scenario.worlds]
+        with port_at_work():
+            return [prepare(world.bars, scenario.config) for world in scenario.worlds]
 
     def _make_pair(self, name: str) -> Pair:
         scenario = self._scenarios[name]
@@ -164,7 +175,8 @@ class Judge:
         if part.kind == "worlds":
             return self._judge_worlds(part)
         if part.kind == "general":
-            return Outcome((GENERAL | LEARNER_GENERAL)[part.name](seed))
+            with port_at_work():
+                return Outcome((GENERAL | LEARNER_GENERAL)[part.name](seed))
         form: Form = "gpu" if part.name == "gpu" else "cpu"
         checks = list(check_cases(form, part.begin, part.end, seed))
         steps = [(f"{check.check}, {check.world}", check.compared) for check in checks]
@@ -208,9 +220,11 @@ def run(request: Request, progress: Progress | None = None) -> Report:
         judge.markets(scenario.name)
     parts = parts_of(request, scenarios)
     outcomes: dict[Part, Outcome] = {}
+    executed: Executed = {}
     with closing(_carry_out(parts, judge)) as done:
         for part, outcome in done:
             outcomes[part] = outcome
+            add_lines(executed, outcome.executed)
             for name, steps in outcome.steps:
                 if progress:
                     progress(name, steps)
@@ -224,6 +238,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
         report.worlds = [*report.worlds, *outcome.worlds]
     if request.configurations:
         report.checks.append(report_configurations(draw_configurations(request.seed)))
+    report.lines = lines_of_port(MODULES, executed)
     report.settings = {
         "episodes": request.episodes,
         "cases": request.cases,
@@ -241,6 +256,8 @@ def count_worlds(request: Request) -> int:
 
 _JUDGES: list[Judge] = []
 """Of a worker process: one."""
+_OPEN = ExitStack()
+_RECORDERS: list[LineRecorder] = []
 
 
 def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str = "") -> None:
@@ -250,19 +267,25 @@ def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     for contract in contracts:  # a fresh process knows the built-in ones alone
         register_contract(contract, overwrite=True)
+    _RECORDERS[:] = [_OPEN.enter_context(recording())]
     _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
 
 
 def _carry_out_in_worker(part: Part) -> Outcome:
-    return _JUDGES[0].carry_out(part)
+    outcome = _JUDGES[0].carry_out(part)
+    outcome.executed = _RECORDERS[0].executed()
+    return outcome
 
 
 def _carry_out(parts: Sequence[Part], judge: Judge) -> Generator[tuple[Part, Outcome], None, None]:
     """Yield every part with what came of it, as soon as it is done: here, or in processes."""
     request = judge.request
     if not request.workers:
-        for part in parts:
-            yield part, judge.carry_out(part)
+        with recording() as recorder:
+            for part in parts:
+                outcome = judge.carry_out(part)
+                outcome.executed = recorder.executed()
+                yield part, outcome
         return
     # Several processes share an accelerator, so none may take most of its memory at once.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

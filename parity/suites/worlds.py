@@ -18,6 +18,7 @@ from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
 from parity.gate.covered import market_key
+from parity.pairs.port_lines import port_at_work
 from parity.pairs.trading import World, trading_pair
 from parity.suites.data import check_data
 from parity.suites.invariants import check_account, check_forbidden
@@ -59,12 +60,13 @@ def judge_world(
 ) -> Judged:
     """Drive the port through what the reference did on one world, and compare everything."""
     place = scenario.worlds[world]
-    played = replay(pair, recorded.episodes, seed)
+    with port_at_work():
+        played = replay(pair, recorded.episodes, seed)
+        stepped = replay(pair, recorded.transitions, seed)
     checks = judge_replay(pair, recorded.episodes, played)
     divergences = []
     if (first := checks[0].first) is not None:
         divergences.append(explain_replay(pair, recorded.episodes, first, "replay"))
-    stepped = replay(pair, recorded.transitions, seed)
     generated = judge_cases(pair, recorded.transitions, stepped)
     if generated.first is not None:
         divergences.append(explain_case(pair, recorded.cases, generated.first))
@@ -88,11 +90,10 @@ def check_properties(scenario: Scenario, recorded: Recorded, seed: int) -> list[
 def check_once(scenario: Scenario, pair: Pair, recorded: Recorded, seed: int) -> list[CheckResult]:
     """Check what one world shows for all of a scenario: a processed file is used, draws are fair."""
     world = processed(scenario.worlds[0])
-    data = check_data(world, scenario.config, prepare(world.bars, scenario.config))
-    return [
-        data,
-        *(check_draws(pair, recorded.transitions, seed) if scenario.start_distribution else []),
-    ]
+    with port_at_work():
+        data = check_data(world, scenario.config, prepare(world.bars, scenario.config))
+        fair = scenario.start_distribution
+        return [data, *(check_draws(pair, recorded.transitions, seed) if fair else [])]
 
 
 def select(recording: Recording, lanes: slice) -> Recording:

@@ -1,0 +1,71 @@
+"""Lines of the port that were run are told from those that were not, and only while it is at work."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from foundation.import_closure import PACKAGES_ROOT
+from jax_port.ppo.minibatches import in_turn
+from parity.engine.report import FileLines
+from parity.pairs.port_lines import (
+    add_lines,
+    function_statements,
+    lines_of_port,
+    port_at_work,
+    recording,
+)
+
+ORDERS = jnp.zeros((1, 1, 8), jnp.int32)
+FILE = "jax_port/ppo/minibatches.py"
+SOURCE = '''
+LIMIT = 1
+
+
+def first(value):
+    """Docstring."""
+    pass
+    if value > (
+        LIMIT
+    ):
+        return value
+    def inner():
+        return (
+            value
+        )
+    return inner
+'''
+
+
+def test_statements_are_those_inside_functions() -> None:
+    assert function_statements(SOURCE) == {
+        8: range(8, 11),
+        11: range(11, 12),
+        12: range(12, 13),
+        13: range(13, 16),
+        16: range(16, 17),
+    }
+
+
+def test_ranges_of_lines_never_run() -> None:
+    lines = FileLines(frozenset({3, 4, 8, 9, 12}), frozenset({8}))
+    assert lines.to_dict() == {"lines": 5, "ran": 1, "never": [[3, 4], [9, 12]]}
+    merged = lines.merge(FileLines(lines.able, frozenset({3, 12})))
+    assert merged.to_dict()["never"] == [[4, 4], [9, 9]]
+
+
+def test_lines_are_recorded_while_the_port_is_at_work() -> None:
+    source = (PACKAGES_ROOT / FILE).read_text()
+    with recording() as recorder:
+        in_turn(ORDERS, 4)
+        assert recorder.executed() == {}
+        with port_at_work(), port_at_work():
+            in_turn(ORDERS, 4)
+        executed = recorder.executed()
+    assert set(executed) == {FILE}
+    told = lines_of_port(["jax_port.ppo.minibatches"], executed)
+    assert 0 < len(told[FILE].ran) < len(told[FILE].able) == len(function_statements(source))
+    again = {FILE: {1}}
+    add_lines(again, executed)
+    assert again[FILE] == {1} | executed[FILE]
+    with port_at_work():  # nobody records: nothing happens
+        in_turn(ORDERS, 4)
