@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -149,11 +150,12 @@ def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
     Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests
-    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw.
+    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw,
+    and with ``--changed COMMIT``, of few files, all tests that import them are asked.
     """
     install(session, "test")
     arguments = list(session.posargs)
-    if "--executed" not in arguments:
+    if not {"--executed", "--changed"} & set(arguments):
         lines = str(Path(session.create_tmp()) / "executed_lines")
         packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port")]
         watch = (*packages, "--cov-context=test", "--cov-report=")
@@ -275,7 +277,9 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
+    """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it; needs Mono."""
+    if not (shutil.which("mono") and shutil.which("mcs")):
+        session.error("no Mono, so nothing would be tested; install it (Debian: mono-mcs mono-runtime)")
     install(session, "test")
     env = {**ON_CPU, "RLTRADER_LIVE": "all"}
     session.run("pytest", "tests/ninjatrader/test_interleavings.py", *session.posargs, env=env)
