@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -25,7 +26,7 @@ from parity.mutation.lines import LINES, key_of, read_lines
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def command(folders: tuple[Path, ...], out: Path) -> None:
     """Join the mutants.jsonl of FOLDERS; write mutants.jsonl and score.json."""
-    judged = {}
+    judged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for folder in folders:
         if not (folder / LINES).is_file():
             raise InputError(
