@@ -16,8 +16,8 @@ from markets.contracts import Contract
 from markets.impossible_rows import column_order_mend, negative_volume_mend, not_positive_mend
 from markets.quality import measurements as checks
 from markets.quality.clock_fault import clock
-from markets.quality.contents.expiries import roll_warnings
 from markets.quality.contents.problems import content_problems
+from markets.quality.contents.warnings import content_warnings
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
 from markets.quality.finding import Finding, plural
 from markets.quality.time_zone import unjudged_opening
@@ -192,7 +192,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             f"{plural(off, 'price')} off the grid (first {rows.first(rows.off_grid.any(axis=1))})",
             "do nothing: so few are snapped",
         )
-    yield from roll_warnings(rows.contents)
+    yield from content_warnings(rows.contents)
     yield from _thin_warnings(rows, facts)
 
 

@@ -65,10 +65,10 @@ def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) ->
     """
     same = pc.equal(days[1:], days[:-1]).to_numpy(zero_copy_only=False).astype(bool)
     text = clocks.to_numpy()
-    back = text[1:] < text[:-1]
-    if (same & back).sum() < 2:
+    midnight = (text[:-1] >= "17") & (text[1:] < "10")
+    if (same & midnight).sum() < 2:
         return
-    at = np.flatnonzero(~same & ~back)
+    at = np.flatnonzero(~same & ~midnight)
     if len(at) < 2:
         return
     raise InputError(

@@ -75,6 +75,7 @@ def from_numbers(
                 f"first, {first}; use one unit throughout"
             )
         _require_all_digits(raw, name, values)
+        _require_no_short_years(raw, name, values)
         whole = np.floor(values).astype(np.int64)
         part = np.rint((values - whole) * factor).astype(np.int64)
         moments: NDArray[np.datetime64] = (whole * factor + part).view("datetime64[ns]")
@@ -114,6 +115,20 @@ def _from_digits(
     seconds = ((first_of + day - 1) * 24 + hour) * 3600 + minute * 60 + second
     moments: NDArray[np.datetime64] = (seconds * 10**9 + milli * 10**6).view("datetime64[ns]")
     return moments
+
+
+def _require_no_short_years(
+    raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
+) -> None:
+    """Refuse numbers that are all times such as 2509021334; seconds since 1970 soon end with 60."""
+    if len(str(int(values[0]))) != 10 or len(values) < _FEWEST:
+        return
+    month, day, hour, minute = (values // power % 100 for power in (10**6, 10**4, 100, 1))
+    if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute < 60)).all():
+        raise InputError(
+            f"{raw.source}, {raw.where(0)}: {name} {values[0]} looks like yyMMddHHmm, a year of two digits "
+            f"and no number since 1970; {ACCEPTED}"
+        )
 
 
 def _require_all_digits(raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]) -> None:

@@ -21,6 +21,8 @@ from markets.readers.opening import MOST_BYTES, member_name, read_bytes, require
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16
+TAIL_BYTES, FEWEST_LINES = 1 << 14, 20
+"""Bytes at the end, and lines in them, by which it is told whether the last number is whole."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def parse(
     except pa.ArrowInvalid as error:
         raise _explain(error, data, lines_before, len(names), delimiter, head.source) from None
     _require_every_line(data, start, len(table), lines_before, head.source)
+    _require_whole_last_line(data, start, delimiter, head.source)
     if not len(table):
         raise InputError(f"{head.source} holds a header and no bars; give a file with at least one bar")
     return RawTable(table, head.source, partial(_place_of_row, path, data, lines_before))
@@ -192,6 +195,22 @@ def _require_every_line(data: bytes, start: int, rows: int, before: int, source:
         f"remove "
         "the quotation marks"
     )
+
+
+def _require_whole_last_line(data: bytes, start: int, delimiter: str, source: str) -> None:
+    """Refuse a last price that was cut off: no line end, and fewer decimals than all rows before."""
+    if data.endswith(b"\n"):
+        return
+    lines = data[max(start, len(data) - TAIL_BYTES) :].split(b"\n")[1:]
+    ends = [line.rstrip(b"\r").rpartition(delimiter.encode())[2].partition(b".") for line in lines if line]
+    decimals = {len(decimal) for _, point, decimal in ends[:-1]}
+    if len(ends) >= FEWEST_LINES and len(decimals) == 1 and len(ends[-1][2]) < decimals.pop():
+        number = data.count(b"\n") + 1
+        raise InputError(
+            f"{source}, line {number}: the file ends within the last number ({b''.join(ends[-1]).decode()!r} "
+            "has fewer decimals than every row before it, and no line end); fetch the file again, or "
+            "remove the line"
+        )
 
 
 def _explain(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from markets.contracts import Contract, contract_of
 from markets.file_facts import FileFacts, contracts_in_name, spread_in
 from markets.quality.contents.arrays import Contents
-from markets.quality.contents.copied_days import copied_days
+from markets.quality.contents.copied_rows import copied_rows
 from markets.quality.contents.expiries import mixed_expiries
 from markets.quality.contents.filled import filled, filled_hours
 from markets.quality.contents.mixed_columns import column_problems
@@ -29,12 +29,10 @@ def content_problems(bars: Contents, judge_clock: bool) -> Iterator[Finding]:
     if not named and not names_its_contract(bars.file, bars.contract):
         yield from level_problems(bars)
     if not mixed:
-        columns = list(column_problems(bars))
-        yield from columns
-        if not columns:
-            yield from volume_problems(bars)
-            yield from resolution_problems(bars)
-    yield from copied_days(bars)
+        # What one of them finds, the next would name by a consequence.
+        checks = (resolution_problems, column_problems, volume_problems)
+        yield from next((found for check in checks if (found := list(check(bars)))), [])
+    yield from copied_rows(bars)
     if judge_clock:
         yield from _clock_problems(bars)
 

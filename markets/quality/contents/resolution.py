@@ -19,6 +19,8 @@ PIECE = 32
 """Bars, one after another, that are judged together."""
 FILLED = 0.2
 """Share of bars without volume from which those with volume are looked at by themselves."""
+LOOKED_AT = 20_000
+"""Bars, spread over the file, by which that is told."""
 AGAIN = 0.4
 """Share of bars that are the same as the bar before in prices and volume, from which they were copied."""
 FEWEST = 100
@@ -37,7 +39,7 @@ def resolution_problems(bars: Contents) -> Iterator[Finding]:
     if len(bars) < PIECE or longer_than_a_minute(bar_steps(bars.ns[: PIECE * PIECE])):
         return
     found = _coarse(bars.ns)
-    if found is None and float((bars.volume == 0).mean()) >= FILLED:
+    if found is None and float((bars.volume[:: len(bars) // LOOKED_AT + 1] == 0).mean()) >= FILLED:
         found = _coarse(bars.ns[bars.volume > 0])
     if found is not None:
         minutes, rows, first = found
@@ -49,23 +51,23 @@ def resolution_problems(bars: Contents) -> Iterator[Finding]:
             "export one-minute bars, or keep the part of the file that holds them",
         )
         return
-    runs = [run for run in bars.runs() if len(run) > max(LAGS)]
+    runs = [run for run in bars.runs()[::3] if len(run) > max(LAGS)]
     yield from _copied(runs, len(bars))
     yield from _overlapping(runs, len(bars))
 
 
 def _coarse(ns: Ints) -> tuple[int, int, int] | None:
     """Return a length in minutes, the rows of that length, and the first; None where there are none."""
-    steps = (ns[1:] - ns[:-1])[: (len(ns) - 1) // PIECE * PIECE].reshape(-1, PIECE)
-    far = np.flatnonzero(steps.min(axis=1, initial=MINUTE) >= 2 * MINUTE) if len(steps) else []
-    if not len(far):
+    first = np.arange(0, len(ns) - PIECE, PIECE)
+    # Pieces of minutes, which nearly all are, are too short to be of anything longer.
+    first = first[ns[first + PIECE] - ns[first] >= 2 * PIECE * MINUTE]
+    rows = first[:, None] + np.arange(PIECE)
+    lengths = np.gcd.reduce(ns[rows + 1] - ns[rows], axis=1)
+    long = (lengths >= 2 * MINUTE) & (lengths % MINUTE == 0)
+    if not long.any():
         return None
-    lengths = np.gcd.reduce(steps[far], axis=1)
-    far = far[(lengths >= 2 * MINUTE) & (lengths % MINUTE == 0)]
-    if not len(far):
-        return None
-    values, counts = np.unique(np.gcd.reduce(steps[far], axis=1), return_counts=True)
-    return int(values[counts.argmax()] // MINUTE), len(far) * PIECE, int(ns[far[0] * PIECE])
+    values, counts = np.unique(lengths[long], return_counts=True)
+    return int(values[counts.argmax()] // MINUTE), int(long.sum()) * PIECE, int(ns[first[long][0]])
 
 
 def _copied(runs: list[Contents], total: int) -> Iterator[Finding]:

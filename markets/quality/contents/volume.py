@@ -7,7 +7,7 @@ or in millions fail one of the two. Files are judged by runs of rows spread over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from markets.quality.measurements import too_few_trades
 
 FEWEST = 100
 """Bars from which a habit of the volume is told."""
+MOST_PRICES = 4
+"""Different prices that a bar may have."""
 MOSTLY = 0.5
-"""Share of the bars with more than one price whose volume is none, or too small for their prices."""
+"""Share of the bars whose volume is too small for their prices, or none, from which it is no volume."""
 PARTS = 0.001
 """Share of volumes that are no whole number from which they are no contracts."""
 SAME, BUSY = 0.995, 10
@@ -29,34 +31,29 @@ MOST_USUAL = 50_000.0
 
 
 def volume_problems(bars: Contents) -> Iterator[Finding]:
-    """Yield at most one finding: why the volumes are no traded contracts.
+    """Yield at most one finding: why the volumes can be no traded contracts.
 
-    Contracts that someone added may trade parts of one (as spot and crypto do), so they are held only
-    to have volume that changes.
+    Contracts that someone added may trade parts of one (as spot and crypto do), so theirs are not held
+    to it.
     """
+    if bars.contract.symbol not in SYMBOLS or len(bars) < FEWEST:
+        return
     runs = bars.runs()
     volume = np.concatenate([run.volume for run in runs])
-    prices = np.concatenate(
-        [np.stack([run.open, run.high, run.low, run.close], axis=1) for run in runs]
-    )
-    moved = prices[:, 1] > prices[:, 2]
-    if moved.sum() < FEWEST:
-        return
-    whole = bars.contract.symbol in SYMBOLS
-    none = float((volume[moved] == 0).mean())
-    few = float((too_few_trades(prices, volume) | (volume == 0))[moved].mean())
-    if none >= MOSTLY:
+    few = float((volume < MOST_PRICES).mean())  # seldom enough to look at prices
+    if few >= MOSTLY:
+        few = _too_few(runs)
+    usual = float(np.median(volume))
+    if few >= MOSTLY:
         yield Finding(
-            "no_volume",
+            "volume_too_small",
             len(bars),
-            f"{none:.0%} of the bars whose prices differ have no volume, as in files of spot prices and "
-            "indices, and of MetaTrader and HistData where volume is 0",
-            "export bars of the future itself with their traded volume; where volume stands in a column "
-            "of another name, give it the name volume",
+            f"{few:.0%} of the bars have more different prices than contracts (volume is {usual:g} on "
+            "the median bar), which no trading makes; volume in thousands, millions or lots looks so, "
+            "and a constant in its place",
+            "give each minute's traded contracts as volume",
         )
-    elif whole and few >= MOSTLY:
-        yield _few(bars, few, volume)
-    elif whole and (part := _parts(volume)) is not None:
+    elif (part := _parts(volume)) is not None:
         share, example = part
         yield Finding(
             "volume_in_parts",
@@ -65,41 +62,56 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
             "in whole contracts; thousands, millions and lots look so, and a point between thousands",
             "give volume as whole contracts, without a thousands separator",
         )
-    else:
-        yield from _same_or_too_large(bars, volume, whole)
+    elif usual > MOST_USUAL:
+        yield Finding(
+            "volume_too_large",
+            len(bars),
+            f"volume is {usual:,.0f} on the median bar, more than {bars.contract.symbol} ever traded; a "
+            "turnover in dollars looks so, and volume of another instrument",
+            "give each minute's traded contracts as volume",
+        )
 
 
-def _few(bars: Contents, few: float, volume: Floats) -> Finding:
-    return Finding(
-        "volume_too_small",
-        len(bars),
-        f"{few:.0%} of the bars have more different prices than contracts (volume is {np.median(volume):g} "
-        "on the median bar), which no trading makes; volume in thousands, millions or lots looks so, and "
-        "a constant written in its place",
-        "give each minute's traded contracts as volume",
-    )
-
-
-def _parts(volume: Floats) -> tuple[float, float] | None:
-    parts = volume != np.rint(volume)
-    share = float(parts.mean())
-    return (share, float(volume[np.argmax(parts)])) if share > PARTS else None
-
-
-def _same_or_too_large(bars: Contents, volume: Floats, whole: bool) -> Iterator[Finding]:
+def volume_warnings(bars: Contents) -> Iterator[Finding]:
+    """Yield that there is no traded volume, or the same everywhere, as the feature volume then is."""
+    if len(bars) < FEWEST:
+        return
+    runs = bars.runs()
+    volume = np.concatenate([run.volume for run in runs])
+    moved = np.concatenate([run.high > run.low for run in runs])
+    none = float((volume[moved] == 0).mean()) if moved.any() else 0.0
     usual = float(np.median(volume))
-    if usual >= BUSY and float((volume == usual).mean()) >= SAME:
+    if none >= MOSTLY:
+        yield Finding(
+            "no_volume",
+            len(bars),
+            f"{none:.0%} of the bars whose prices differ have no volume, as in files of spot prices and "
+            "indices, of MetaTrader and HistData where the column of volume is 0, and where volume was "
+            "rounded to thousands",
+            "export bars of the future itself with their traded contracts; where these stand in another "
+            "column, name that one volume",
+        )
+    elif usual >= BUSY and float((volume == usual).mean()) >= SAME:
         yield Finding(
             "volume_is_constant",
             len(bars),
             f"volume is {usual:,.0f} on nearly every bar, so it was written in place of traded volume",
             "give each minute's traded contracts as volume",
         )
-    elif whole and usual > MOST_USUAL:
-        yield Finding(
-            "volume_too_large",
-            len(bars),
-            f"volume is {usual:,.0f} on the median bar, more than {bars.contract.symbol} has traded; a "
-            "turnover in dollars looks so, and volume of another instrument",
-            "give each minute's traded contracts as volume",
-        )
+
+
+def _too_few(runs: Sequence[Contents]) -> float:
+    """Return the share of bars with fewer contracts than different prices, and more than one price."""
+    few = [
+        too_few_trades(np.stack([run.open, run.high, run.low, run.close], axis=1), run.volume)
+        & (run.high > run.low)
+        for run in runs
+    ]
+    return float(np.concatenate(few).mean())
+
+
+def _parts(volume: Floats) -> tuple[float, float] | None:
+    """Return the share of volumes that are no whole number, where it is more than a few, and one."""
+    parts = volume != np.rint(volume)
+    share = float(parts.mean())
+    return (share, float(volume[np.argmax(parts)])) if share > PARTS else None
