@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from foundation.errors import InputError
 from markets.bars import COLUMNS
-from markets.file_facts import Stamps
+from markets.file_facts import Stamps, spread_in
 from markets.readers.columns import Layout
-from markets.readers.instruments import choose
+from markets.readers.instruments import choose, listed_instruments, ranked_instruments
 from markets.readers.joined import join_times, split_times
 from markets.readers.table import Options, RawTable, moved_to_open, with_facts
 from markets.readers.times import utc_index
@@ -71,8 +71,22 @@ def arrange(
     if layout.symbol:
         symbols += raw.distinct(layout.symbol)
         turns = raw.turns(layout.symbol) if len(symbols) > 1 else None
+        _require_one_series(raw, layout.symbol, index)
     form: Stamps = "offset" if layout.utc else stamps
     return with_facts(frame[order], raw.source, form, options, symbols, turns, member)
+
+
+def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> None:
+    """Refuse rows of several instruments whose times overlap, by their names."""
+    ns = index.asi8
+    if (ns[1:] > ns[:-1]).all():
+        return
+    ranked = ranked_instruments(raw, symbol)
+    if len(ranked) > 1:
+        raise InputError(
+            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick one, for "
+            f"example --instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
+        )
 
 
 def _times(raw: RawTable, layout: Layout) -> tuple[RawTable, Layout, str]:
