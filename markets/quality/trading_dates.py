@@ -16,6 +16,8 @@ from markets.quality.sessions import REOPEN_MINUTE, closed_bars_by_day
 FRIDAY = 4
 FEWEST = 30
 """Bars in closed hours on a Friday from which it is looked at closely."""
+IN_THE_HALT = 0.1
+"""Bars of the daily halt on other days, of those hours, beyond which the zone is another."""
 LIKE_MONDAY = 0.5
 """Bars of the hour from 18:00 on Fridays, of those on Mondays, from which Friday opens as Monday does."""
 
@@ -29,10 +31,13 @@ def trading_dates(ns: NDArray[np.int64]) -> ClockFault | None:
     days, bars = closed_bars_by_day(ns)
     if not (((days + 3) % 7 == FRIDAY) & (bars >= FEWEST)).any():
         return None
-    opening = new_york_minutes(ns) // 60 == REOPEN_MINUTE // 60
-    weekdays = (new_york_dates(ns[opening]) + 3) % 7
-    monday, friday, sunday = (int((weekdays == day).sum()) for day in (0, FRIDAY, 6))
-    if sunday or not friday or friday < LIKE_MONDAY * monday:
+    hours, weekdays = new_york_minutes(ns) // 60, (new_york_dates(ns) + 3) % 7
+    opening = hours == REOPEN_MINUTE // 60
+    monday, friday, sunday = (int((opening & (weekdays == day)).sum()) for day in (0, FRIDAY, 6))
+    day, halt = (int(((hours == hour) & (weekdays < FRIDAY)).sum()) for hour in (10, 17))
+    # Read in another zone, too, Fridays have such bars; but then the halt is elsewhere, or the day is.
+    elsewhere = day < LIKE_MONDAY * monday or halt > IN_THE_HALT * monday
+    if elsewhere or sunday or not friday or friday < LIKE_MONDAY * monday:
         return None
     return ClockFault(
         "trading_dates",
