@@ -51,12 +51,15 @@ def copied_rows(bars: Contents) -> Iterator[Finding]:
 
 def _rows_apart(bars: Contents) -> int | None:
     """Return by how many rows most repetitions of rows are apart, or None where there are none."""
-    some = np.concatenate(
-        [
-            start + np.flatnonzero((bars.volume[start : start + ROWS].astype(np.int32) & LAST) == LAST_BITS)
-            for start in range(0, len(bars), ROWS)
-        ]
-    )
+    with np.errstate(invalid="ignore"):  # of volumes beyond all whole numbers, some bits are as good
+        some = np.concatenate(
+            [
+                start + np.flatnonzero(part.astype(np.int64) & LAST == LAST_BITS)
+                for start in range(0, len(bars), ROWS)
+                if len(part := bars.volume[start : start + ROWS])
+            ]
+            or [np.zeros(0, np.int64)]
+        )
     some = some[bars.high[some] > bars.low[some]]
     if len(some) < 2 * FEWEST_PAIRS:
         return None
