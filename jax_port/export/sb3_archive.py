@@ -274,14 +274,13 @@ def read_normalizer(path: Path) -> Normalizer:
     return Normalizer(numbers, rewards)
 
 
-def _require_statistics(
-    numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]], path: Path
-) -> None:
+def _require_statistics(numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]], path: Path) -> None:
     """Refuse statistics by which no observation could be normalised."""
     for name, values in numbers.items():
         if not np.isfinite(values).all() or (name != "mean" and (values < 0).any()):
             raise InputError(
-                f"{path}: its {name} holds what is no number, or is negative, so what it normalises is no "
+                f"{path}: its {name} holds what is no number, or is negative, so what it "
+                "normalises is no "
                 "number; give the normaliser of an earlier model of the run"
             )
 

@@ -1,7 +1,7 @@
 """Evenings under the date of the next day, as exchanges and some vendors date trading days.
 
-The session that opens on Sunday evening is Monday's. Dated so, Sunday has no opening, and Friday has one
-that never was: of all weekdays it is the only one without an evening.
+The session that opens on Sunday evening is Monday's. Dated so, Sunday has no opening, and Friday has
+one that never was: of all weekdays it is the only one without an evening.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FEWEST = 30
 IN_THE_HALT = 0.1
 """Bars of the daily halt on other days, of those hours, beyond which the zone is another."""
 LIKE_MONDAY = 0.5
-"""Bars of the hour from 18:00 on Fridays, of those on Mondays, from which Friday opens as Monday does."""
+"""Bars of 18:00 to 18:59 on Fridays, of those on Mondays, from which Friday opens as Monday does."""
 
 
 def trading_dates(ns: NDArray[np.int64]) -> ClockFault | None:
@@ -42,8 +42,10 @@ def trading_dates(ns: NDArray[np.int64]) -> ClockFault | None:
     return ClockFault(
         "trading_dates",
         int(opening.sum()),
-        f"{friday:,} bars lie at 18:00 to 18:59 New York time on Fridays, when the exchange is closed, and "
-        "none on Sundays, when it opens, so dates are those of trading days, whose evening is the calendar "
+        f"{friday:,} bars lie at 18:00 to 18:59 New York time on Fridays, when the exchange is "
+        "closed, and "
+        "none on Sundays, when it opens, so dates are those of trading days, whose evening is the "
+        "calendar "
         "day's before",
         "export calendar dates",
     )

@@ -84,8 +84,10 @@ def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> 
     ranked = ranked_instruments(raw, symbol)
     if len(ranked) > 1:
         raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick one, for "
-            f"example --instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
+            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick "
+            "one, for "
+            "example --instrument "
+            f"{next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
         )
 
 

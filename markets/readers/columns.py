@@ -91,9 +91,7 @@ def symbol_column(names: Sequence[str]) -> str | None:
     return next((name for name in SYMBOL_NAMES if name in names), None)
 
 
-def lay_out(
-    names: Sequence[str], source: str, index: tuple[str, bool] | None = None
-) -> Layout:
+def lay_out(names: Sequence[str], source: str, index: tuple[str, bool] | None = None) -> Layout:
     """Return where the canonical columns stand in a header of lower-case names.
 
     Args:

@@ -72,8 +72,10 @@ def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) ->
     if len(at) < 2:
         return
     raise InputError(
-        f"{raw.source}, {raw.where(int(at[0]) + 1)}: {name} changes at {str(text[at[0] + 1])[:5]} and not "
-        "at midnight, so it is the date of the trading day, whose evening is the calendar day's before; "
+        f"{raw.source}, {raw.where(int(at[0]) + 1)}: {name} changes at {str(text[at[0] + 1])[:5]} "
+        "and not "
+        "at midnight, so it is the date of the trading day, whose evening is the calendar day's "
+        "before; "
         "export calendar dates, or times with their own date in one column named timestamp"
     )
 
@@ -93,7 +95,8 @@ def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
     if not pc.all(whole).as_py():
         row = whole.to_pylist().index(False)
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {called or name} is {days[row]!s:.40}, and {clock} is another "
+            f"{raw.source}, {raw.where(row)}: {called or name} is {days[row]!s:.40}, and {clock} "
+            "is another "
             "column; write dates as 2025-09-02, or the whole time in one column named timestamp"
         )
     return days

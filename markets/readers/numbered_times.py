@@ -11,7 +11,7 @@ from markets.readers.table import RawTable
 
 _NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 _DIGITS = {12: 100_000, 14: 1_000, 17: 1}
-"""Digits of yyyyMMddHHmm, with seconds, and with milliseconds; the factor that makes the last of them."""
+"""Digits of yyyyMMddHHmm, with seconds, with milliseconds; and the factor that makes the last."""
 _FEWEST, _ALIKE = 20, 0.5
 """Rows, and the share of different times among them, below which digits were lost."""
 ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
@@ -43,7 +43,7 @@ _OTHERS: tuple[tuple[float, float, str], ...] = (
 )
 """From and until which numbers are something else, and what; the first that fits counts."""
 _TICKS = (627_660_864_000_000_000, 649_728_000_000_000_000)
-"""Ticks of .NET (100 ns since the year 1) of 1990 and of 2059; as nanoseconds they lie in 1989 to 1990."""
+"""Ticks of .NET (100 ns since the year 1) of 1990 and of 2059; as nanoseconds, of 1989 and 1990."""
 
 
 def from_numbers(
@@ -61,7 +61,8 @@ def from_numbers(
         return _from_digits(raw, name, values), True
     if _TICKS[0] <= first < _TICKS[1] and np.median(np.abs(np.diff(values[:1000]))) % 600_000_000 == 0:
         raise InputError(
-            f"{raw.source}, {raw.where(0)}: {name} {first} looks like ticks of .NET (100 nanoseconds since "
+            f"{raw.source}, {raw.where(0)}: {name} {first} looks like ticks of .NET (100 "
+            "nanoseconds since "
             f"the year 1); {ACCEPTED}"
         )
     for factor in _NS_PER_UNIT.values():
@@ -92,7 +93,7 @@ def from_numbers(
 def _from_digits(
     raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
 ) -> NDArray[np.datetime64]:
-    """Return times of numbers such as 20250902093000, whose digits are year, month, day, hour, minute."""
+    """Return times of numbers such as 202509020930: year, month, day, hour, minute run together."""
     factor = _DIGITS[len(str(values[0]))]
     digits = values.astype(np.int64) * factor
     parts = [
@@ -109,7 +110,8 @@ def _from_digits(
     if not good.all():
         row = int(np.argmin(good))
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {name} {values[row]} is no time such as 202509020930 within "
+            f"{raw.source}, {raw.where(row)}: {name} {values[row]} is no time such as 202509020930 "
+            "within "
             f"1990 to 2059; {ACCEPTED}"
         )
     seconds = ((first_of + day - 1) * 24 + hour) * 3600 + minute * 60 + second
@@ -117,16 +119,15 @@ def _from_digits(
     return moments
 
 
-def _require_no_short_years(
-    raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
-) -> None:
+def _require_no_short_years(raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]) -> None:
     """Refuse numbers that are all times such as 2509021334; seconds since 1970 soon end with 60."""
     if len(str(int(values[0]))) != 10 or len(values) < _FEWEST:
         return
     month, day, hour, minute = (values // power % 100 for power in (10**6, 10**4, 100, 1))
     if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute < 60)).all():
         raise InputError(
-            f"{raw.source}, {raw.where(0)}: {name} {values[0]} looks like yyMMddHHmm, a year of two digits "
+            f"{raw.source}, {raw.where(0)}: {name} {values[0]} looks like yyMMddHHmm, a year of "
+            "two digits "
             f"and no number since 1970; {ACCEPTED}"
         )
 
@@ -137,7 +138,8 @@ def _require_all_digits(raw: RawTable, name: str, values: NDArray[np.int64 | np.
         return
     if len(np.unique(values)) < _ALIKE * len(values):
         raise InputError(
-            f"{raw.source}: {name} has the same number on most rows, {values[0]:.6g} first, so its last "
+            f"{raw.source}: {name} has the same number on most rows, {values[0]:.6g} first, so its "
+            "last "
             "digits were lost, as where a spreadsheet writes 1.74E+12; give the column a number format "
             "without decimals and save it again"
         )

@@ -202,12 +202,15 @@ def _require_whole_last_line(data: bytes, start: int, delimiter: str, source: st
     if data.endswith(b"\n"):
         return
     lines = data[max(start, len(data) - TAIL_BYTES) :].split(b"\n")[1:]
-    ends = [line.rstrip(b"\r").rpartition(delimiter.encode())[2].partition(b".") for line in lines if line]
+    ends = [
+        line.rstrip(b"\r").rpartition(delimiter.encode())[2].partition(b".") for line in lines if line
+    ]
     decimals = {len(decimal) for _, point, decimal in ends[:-1]}
     if len(ends) >= FEWEST_LINES and len(decimals) == 1 and len(ends[-1][2]) < decimals.pop():
         number = data.count(b"\n") + 1
         raise InputError(
-            f"{source}, line {number}: the file ends within the last number ({b''.join(ends[-1]).decode()!r} "
+            f"{source}, line {number}: the file ends within the last number "
+            f"({b''.join(ends[-1]).decode()!r} "
             "has fewer decimals than every row before it, and no line end); fetch the file again, or "
             "remove the line"
         )

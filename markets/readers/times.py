@@ -78,7 +78,9 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> Times:
         kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         moments, wall = from_numbers(raw, name, column.to_numpy())
-        moments, stamps = (_localize(raw, pd.DatetimeIndex(moments), zone), "wall") if wall else (moments, "epoch")
+        moments, stamps = (
+            (_localize(raw, pd.DatetimeIndex(moments), zone), "wall") if wall else (moments, "epoch")
+        )
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         moments = _from_arrow(raw, column, zone)
         stamps = "offset" if pa.types.is_timestamp(kind) and kind.tz is not None else "wall"
@@ -113,7 +115,8 @@ def _from_text(
         row = int(np.argmax(bad))
         if text[row].lower() == name:
             raise InputError(
-                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files were put "
+                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files "
+                "were put "
                 "together; remove the line"
             )
         if zone_name := _ZONE_NAME.search(text[row]):

@@ -38,12 +38,15 @@ def copied_rows(bars: Contents) -> Iterator[Finding]:
     if not runs:
         return
     first, rows = runs[0]
-    original, copy = (str(np.datetime64(int(bars.ns[row]), "ns").astype("datetime64[m]")).replace("T", " ")
-                      for row in (first, first + apart))
+    original, copy = (
+        str(np.datetime64(int(bars.ns[row]), "ns").astype("datetime64[m]")).replace("T", " ")
+        for row in (first, first + apart)
+    )
     yield Finding(
         "copied_rows",
         sum(rows for _, rows in runs),
-        f"{rows:,} bars from {copy} UTC on have the prices and volumes of those from {original} on, bar by "
+        f"{rows:,} bars from {copy} UTC on have the prices and volumes of those from {original} "
+        "on, bar by "
         "bar, so they were copied",
         "remove the copies, or fetch these days anew",
     )
@@ -66,7 +69,9 @@ def _rows_apart(bars: Contents) -> int | None:
     # One number of all columns: rows that are alike have the same, and others hardly ever.
     key = sum(
         factor * column[some]
-        for factor, column in zip(FACTORS, (bars.close, bars.volume, bars.open, bars.high, bars.low))
+        for factor, column in zip(
+            FACTORS, (bars.close, bars.volume, bars.open, bars.high, bars.low), strict=True
+        )
     )
     order = np.argsort(key, kind="stable")
     again = np.flatnonzero(np.diff(key[order]) == 0)

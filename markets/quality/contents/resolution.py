@@ -1,7 +1,7 @@
 """Longer bars in a file of minutes: a part of it, stretched over minutes, or overlapping.
 
-Times of minutes without trades lie any number of minutes apart; of longer bars, each is a multiple of
-their length away from the next. Bars of n minutes that are written every minute either stand there again
+Bars beside minutes without trades lie any number of minutes apart; longer bars lie multiples of their
+length apart. Bars of n minutes that are written every minute either stand there again
 unchanged, or open where the bar n before closed.
 """
 
@@ -22,7 +22,7 @@ FILLED = 0.2
 LOOKED_AT = 20_000
 """Bars, spread over the file, by which that is told."""
 AGAIN = 0.4
-"""Share of bars that are the same as the bar before in prices and volume, from which they were copied."""
+"""Share of bars with the prices and the volume of the bar before, from which they were copied."""
 FEWEST = 100
 """Pairs of neighbouring bars from which a habit is told."""
 LAGS = (2, 3, 4, 5, 10, 15, 30, 60)
@@ -83,7 +83,8 @@ def _copied(runs: list[Contents], total: int) -> Iterator[Finding]:
         yield Finding(
             "bars_repeated",
             total,
-            f"{again / pairs:.0%} of the bars have the prices and the volume of the bar before, as longer "
+            f"{again / pairs:.0%} of the bars have the prices and the volume of the bar before, as "
+            "longer "
             "bars do that were filled forward to every minute",
             "export one-minute bars",
         )

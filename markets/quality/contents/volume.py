@@ -1,4 +1,4 @@
-"""Volumes that are no traded contracts: none, too few for the prices, parts of one, the same everywhere.
+"""Volumes that are no traded contracts: none, too few for the prices, parts of one, one everywhere.
 
 A bar whose prices differ has at least as many contracts as prices, and a futures exchange trades whole
 contracts. Spot and index feeds, platforms that write ticks instead of volume, and volumes in thousands
@@ -27,7 +27,7 @@ PARTS = 0.001
 SAME, BUSY = 0.995, 10
 """Share of bars with the same volume, of so many contracts and more, from which it was made up."""
 MOST_USUAL = 50_000.0
-"""Contracts of the median bar that no index future has had: thirty million in a day of regular hours."""
+"""Contracts of the median bar that no index future has had: twenty million in regular hours."""
 
 
 def volume_problems(bars: Contents) -> Iterator[Finding]:
@@ -58,7 +58,8 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "volume_in_parts",
             len(bars),
-            f"{share:.1%} of the volumes are no whole number (such as {example:.6g}), and futures trade "
+            f"{share:.1%} of the volumes are no whole number (such as {example:.6g}), and futures "
+            "trade "
             "in whole contracts; thousands, millions and lots look so, and a point between thousands",
             "give volume as whole contracts, without a thousands separator",
         )
@@ -66,7 +67,8 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "volume_too_large",
             len(bars),
-            f"volume is {usual:,.0f} on the median bar, more than {bars.contract.symbol} ever traded; a "
+            f"volume is {usual:,.0f} on the median bar, more than {bars.contract.symbol} ever "
+            "traded; a "
             "turnover in dollars looks so, and volume of another instrument",
             "give each minute's traded contracts as volume",
         )
@@ -85,10 +87,12 @@ def volume_warnings(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "no_volume",
             len(bars),
-            f"{none:.0%} of the bars whose prices differ have no volume, as in files of spot prices and "
+            f"{none:.0%} of the bars whose prices differ have no volume, as in files of spot "
+            "prices and "
             "indices, of MetaTrader and HistData where the column of volume is 0, and where volume was "
             "rounded to thousands",
-            "export bars of the future itself with their traded contracts; where these stand in another "
+            "export bars of the future itself with their traded contracts; where these stand in "
+            "another "
             "column, name that one volume",
         )
     elif usual >= BUSY and float((volume == usual).mean()) >= SAME:

@@ -31,7 +31,8 @@ def _future(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "future",
             later,
-            f"{later:,} of {len(bars):,} bars lie in the future (the last on {day}), so dates are wrong, or "
+            f"{later:,} of {len(bars):,} bars lie in the future (the last on {day}), so dates are "
+            "wrong, or "
             "this machine's clock",
             "check the order of day, month and year, and the unit of timestamps",
         )

@@ -32,7 +32,9 @@ def save(frame: pd.DataFrame, path: Path, columns: int) -> Path:
         times = {"date": frame["date"].dt.strftime("%Y%m%d"), "time": clock}
     else:
         times = {"timestamp": frame["date"].dt.strftime("%Y-%m-%d ") + clock}
-    pd.DataFrame({**times, **frame[["open", "high", "low", "close", "volume"]]}).to_csv(path, index=False)
+    pd.DataFrame({**times, **frame[["open", "high", "low", "close", "volume"]]}).to_csv(
+        path, index=False
+    )
     return path
 
 
@@ -46,7 +48,9 @@ def test_dates_of_trading_days_are_refused(
     if ordered:
         frame = frame.assign(at=frame["date"] + frame["clock"]).sort_values("at", kind="stable")
     path = save(frame, tmp_path / "bars.csv", columns)
-    with pytest.raises(InputError, match=r"bars\.csv.*trading days?, whose evening is the calendar day's"):
+    with pytest.raises(
+        InputError, match=r"bars\.csv.*trading days?, whose evening is the calendar day's"
+    ):
         read_bars(path, "ES", timezone=zone)
     right = save(dated(bars, zone, trading=False), path, columns)
     assert read_bars(right, "ES", timezone=zone).digest == bars.digest

@@ -41,7 +41,9 @@ def test_hours_under_two_dates_are_refused(
 ) -> None:
     path = tmp_path / "bars.csv"
     with_copy(bars, of, to, hours).rename_axis("timestamp").to_csv(path)
-    with pytest.raises(InputError, match=rf"bars from {to[:10]} .* UTC on have .* those from {of[:10]}"):
+    with pytest.raises(
+        InputError, match=rf"bars from {to[:10]} .* UTC on have .* those from {of[:10]}"
+    ):
         read_bars(path, "NQ")
     bars.frame.to_csv(path)
     assert read_bars(path, "NQ").digest == bars.digest

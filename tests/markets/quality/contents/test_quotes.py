@@ -1,4 +1,4 @@
-"""A file that is called a bid, an ask or a midpoint is refused in every format; both beside trades not."""
+"""A file that is called a bid, an ask or a midpoint is refused in every format; both sides are not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def bars() -> Bars:
 
 
 @pytest.mark.parametrize(
-    "name", ["ES-m1-bid-2025-05-12.csv", "ES_Candlestick_1_M_ASK.csv", "ES.Bid.parquet", "ES_MIDPOINT.csv"]
+    "name",
+    ["ES-m1-bid-2025-05-12.csv", "ES_Candlestick_1_M_ASK.csv", "ES.Bid.parquet", "ES_MIDPOINT.csv"],
 )
 def test_quotes_are_no_trades(bars: Bars, tmp_path: Path, name: str) -> None:
     path = write_bars(bars, tmp_path / name)
