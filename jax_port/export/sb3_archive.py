@@ -256,6 +256,7 @@ def read_normalizer(path: Path) -> Normalizer:
         clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
         if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
             raise ValueError("mean and var are no two rows of the same length")
+        _require_statistics(numbers, path)
     except InputError:
         raise
     except (
@@ -271,6 +272,17 @@ def read_normalizer(path: Path) -> Normalizer:
             f"{CLIP:g} and {EPSILON:g}, so go on training it behind a VecNormalize with these"
         )
     return Normalizer(numbers, rewards)
+
+
+def _require_statistics(numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]], path: Path) -> None:
+    """Refuse statistics by which no observation could be normalised."""
+    for name, values in numbers.items():
+        if not np.isfinite(values).all() or (name != "mean" and (values < 0).any()):
+            raise InputError(
+                f"{path}: its {name} holds what is no number, or is negative, so what it "
+                "normalises is no "
+                "number; give the normaliser of an earlier model of the run"
+            )
 
 
 def _require_class(value: Any, wanted: str, path: Path) -> None:

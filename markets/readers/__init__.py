@@ -17,8 +17,9 @@ from markets.contracts import Contract, get_contract
 from markets.quality.door import admit
 from markets.readers import canonical, databento, ninjatrader, parquet, processed
 from markets.readers.columns import OTHER_TIME_NAMES, SYNONYMS, TIME_NAMES, UTC_NAMES
+from markets.readers.opening import read_bytes
 from markets.readers.table import CANONICAL, Options, Stamped
-from markets.readers.text import look, read_bytes
+from markets.readers.text import look
 from markets.readers.vendors import vendor_words
 from markets.spacing import infer_bar_seconds
 

@@ -136,6 +136,7 @@ def with_facts(
     options: Options,
     contracts: Iterable[str] = (),
     turns: NDArray[np.int64] | None = None,
+    member: str = "",
 ) -> pd.DataFrame:
     """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``.
 
@@ -146,13 +147,14 @@ def with_facts(
         options: what the reader was told.
         contracts: instruments that its column of symbols names.
         turns: rows that hold another instrument than the row before.
+        member: the name of the file within it, of a zip.
     """
     zone = options.timezone if stamps == "wall" else None
     turns = np.zeros(0, np.int64) if turns is None else turns
     index = frame.index
     assert isinstance(index, pd.DatetimeIndex)
     first = tuple(int(ns) for ns in index[turns[:MOST_TURNS]].as_unit("ns").asi8)
-    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, len(turns), first)
+    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, member, len(turns), first)
     return frame
 
 
