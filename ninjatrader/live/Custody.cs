@@ -18,14 +18,15 @@ namespace RLTrader
         private readonly IOrders orders;
         private readonly Guard guard;
         private readonly AccountCheck account;
+        private readonly Flattening flattening;
         private readonly Manifest manifest;
         private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
-        private int tradeSide, exitTries, flattenings;
+        private int tradeSide, exitTries;
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent,
-            platformCloses;
+        private DateTime sessionCloses = DateTime.MaxValue; // when the platform closed this trade, or was to
+        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
         {
@@ -34,6 +35,7 @@ namespace RLTrader
             this.guard = guard;
             manifest = agent.Policy.Manifest;
             account = new AccountCheck(orders);
+            flattening = new Flattening(orders, account);
         }
 
         /// <summary>New York minute of the first bar at whose close everything is flat.</summary>
@@ -43,13 +45,13 @@ namespace RLTrader
         public bool Halted { get { return halted; } }
 
         /// <summary>Whether the account is being flattened.</summary>
-        public bool Flattens { get { return flattenSent != null; } }
+        public bool Flattens { get { return flattening.Runs; } }
 
         private bool Late { get { return barIsLate || now >= flatAt; } }
 
         private bool Leaving
         {
-            get { return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null; }
+            get { return exitSent != null || Flattens || Trade.Alive(Role.Exit) != null; }
         }
 
         private bool PlatformCloses
@@ -71,9 +73,7 @@ namespace RLTrader
 
         private void FlattenFirst()
         {
-            orders.Tell("what the account held at the start is being closed", true);
-            flattenSent = now;
-            orders.FlattenAccount();
+            flattening.Begin("what the account held at the start is being closed", now);
         }
 
         /// <summary>A bar has closed; decide whether it is one of those at whose close everything is flat.</summary>
@@ -191,13 +191,14 @@ namespace RLTrader
         {
             Measure();
             Reconcile();
-            account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
+            account.Compare(Trade.Net, now, Flattens || !Reachable, sessionCloses);
             if (account.Gone) LetGo();
             if (!Reachable || PlatformCloses) return;
             if (Phantom()) return;
-            if (flattenSent != null)
+            if (Flattens)
             {
-                Flattening();
+                if (orders.AccountNet == 0) Abandon(false);
+                flattening.Look(now);
                 return;
             }
             // it may show a while after the start
@@ -229,6 +230,7 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
+            if (guard.SessionCloses && Trade.Net != 0) sessionCloses = guard.SessionClosesAt;
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
@@ -267,6 +269,7 @@ namespace RLTrader
             {
                 if (held.Side != 0) closedSinceBar |= !lateTold;
                 held.Exited();
+                sessionCloses = DateTime.MaxValue;
                 exitTries = 0;
                 bareSince = null;
                 return;
@@ -303,9 +306,7 @@ namespace RLTrader
             if (++exitTries > MostExits)
             {
                 halted = true;
-                flattenSent = now;
-                orders.Tell("the platform takes no exit; the account's position is being flattened", true);
-                orders.FlattenAccount();
+                flattening.Begin("the platform takes no exit; the account's position is being flattened", now);
                 return;
             }
             exitSent = now;
@@ -315,36 +316,22 @@ namespace RLTrader
             if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
         }
 
-        private void Flattening()
-        {
-            bool flat = orders.AccountNet == 0;
-            if (flat) Abandon();
-            if (account.Calm(now)) flattenSent = null;
-            else if ((!flat || orders.OrdersLeft) && now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
-            {
-                flattenSent = now;
-                bool loud = (++flattenings & (flattenings - 1)) == 0; // the market may be closed for a weekend
-                orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
-                    + "; it is flattened again", loud);
-                orders.FlattenAccount();
-            }
-        }
-
-        // Someone else has closed the trade: the orders left behind would open another.
+        // Someone else has closed the trade, or the platform at the session's end, whose execution was lost: the orders
+        // left behind would open another.
         private void LetGo()
         {
             halted = true;
             foreach (OwnOrder order in Trade.Orders)
                 if (order.Live) Cancel(order);
-            Abandon();
+            Abandon(account.GoneBySession);
         }
 
         // Nothing is held any more; executions that are still on their way count as told where their orders show them.
-        private void Abandon()
+        private void Abandon(bool bySession)
         {
             foreach (OwnOrder order in new List<OwnOrder>(Trade.Orders))
                 Trade.Infer(order, orders.FilledAt(order), now, TimeSpan.Zero);
-            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
+            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize, bySession);
             Follow();
         }
 
@@ -374,7 +361,7 @@ namespace RLTrader
         {
             OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
             bool some = stop != null || target != null || exit != null;
-            if (Trade.Net != 0 || entrySent != null || !some) straySince = null;
+            if (Trade.Foreseen != 0 || entrySent != null || !some) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);

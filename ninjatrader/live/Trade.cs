@@ -50,6 +50,7 @@ namespace RLTrader
         private readonly List<OwnOrder> orders = new List<OwnOrder>();
         private double entryPoints;          // price times contracts of this trade's entry
         private int entryContracts;
+        private int awaited;                 // contracts given up that an execution without an order may yet tell of
 
         /// <summary>Contracts held by the strategy's own executions; below zero when short.</summary>
         public int Net { get; private set; }
@@ -64,6 +65,17 @@ namespace RLTrader
         public double Average { get { return entryContracts == 0 ? 0 : entryPoints / entryContracts; } }
 
         public int Side { get { return Math.Sign(Net); } }
+
+        /// <summary>Contracts held once the executions have come that orders already count.</summary>
+        public int Foreseen
+        {
+            get
+            {
+                int net = Net;
+                foreach (OwnOrder order in orders) net += order.Side * Math.Max(0, order.Filled - order.Told);
+                return net;
+            }
+        }
 
         /// <summary>Orders that are not over, or lack executions.</summary>
         public IList<OwnOrder> Orders { get { return orders; } }
@@ -90,6 +102,13 @@ namespace RLTrader
                 int booked = Math.Max(0, Math.Min(Math.Min(order.Inferred, quantity), beyond));
                 order.Counted += quantity;
                 order.Inferred -= booked;
+                quantity -= booked;
+                if (quantity == 0) return true;
+            }
+            else if (awaited * side > 0)
+            {
+                int booked = Math.Min(quantity, Math.Abs(awaited));
+                awaited -= side * booked;
                 quantity -= booked;
                 if (quantity == 0) return true;
             }
@@ -151,7 +170,13 @@ namespace RLTrader
         }
 
         /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price.</summary>
-        public void Abandon(double price) { if (Net != 0) Book(Role.Exit, -Side, Math.Abs(Net), price); }
+        /// <param name="late">Whether an execution without an order may yet tell of it.</param>
+        public void Abandon(double price, bool late)
+        {
+            if (Net == 0) return;
+            if (late) awaited = -Net;
+            Book(Role.Exit, -Side, Math.Abs(Net), price);
+        }
 
         private void Book(Role role, int side, int quantity, double price)
         {
@@ -160,6 +185,7 @@ namespace RLTrader
                 entryPoints = 0;
                 entryContracts = 0;
             }
+            if (role == Role.Entry) awaited = 0;
             Net += side * quantity;
             Contracts += quantity;
             Points -= side * quantity * price;
