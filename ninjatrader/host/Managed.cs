@@ -141,6 +141,7 @@ namespace RLTrader.Host
                 exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
+                if (exchange.Own + exchange.Foreign != 0) watchdog.FlattenLost(); // a stop was filled meanwhile
                 long price = own > 0 ? exchange.Bid : exchange.Ask;
                 WhenUp(() =>
                 {

@@ -73,7 +73,7 @@ namespace RLTrader.Host
             exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
-            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
+            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil && !ByHand
                 && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
@@ -255,7 +255,7 @@ namespace RLTrader.Host
         {
             bool other = Exchange.Own != 0 && simulation.AccountNet * Exchange.Own <= 0;
             otherSide = other && !over && !crashed && !simulation.stopping && SinceUp > 15000 ? otherSide + passed : 0;
-            if (otherSide < 60000 || Orphaned) return;
+            if (otherSide < 30000 || Orphaned) return;
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Lost && order.Owner == simulation.instance)
                     Wrong("orders are left after someone else has turned the account");
