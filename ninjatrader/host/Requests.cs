@@ -18,6 +18,8 @@ namespace RLTrader.Host
         private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
         private int flattenedBy;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
+        private long crossedUntil;
+        private int crossed; // contracts at most, after a close by hand has met an exit on its way
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
         // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
@@ -173,6 +175,8 @@ namespace RLTrader.Host
             if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
             flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
+            if (over && !simulation.enabled && !simulation.Scenario.FlattenOnStop)
+                Wrong("the account is flattened after the end, against the setting");
             bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
                 && !Exchange.Orders.Exists(order => !order.Over) && !simulation.OrdersKnown;
             if (over && !simulation.enabled && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
@@ -259,6 +263,14 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Lost && order.Owner == simulation.instance)
                     Wrong("orders are left after someone else has turned the account");
+        }
+
+        // A close by hand and an exit on its way have both worked, and so may a stop or a target: once each.
+        private void LookAtCrossed()
+        {
+            if (Exchange.Own == 0) crossed = 0;
+            if (ByHand && Now < crossedUntil)
+                crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
         }
 
         // Whatever the user has made of them, these are the strategy's.

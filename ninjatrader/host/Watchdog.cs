@@ -10,14 +10,13 @@ namespace RLTrader.Host
     public sealed partial class Watchdog
     {
         private const long Never = long.MaxValue / 4, BareLimit = 25000, FlatLimit = 30000, OrphanLimit = 32000,
-            HandLimit = 30000, EntryLimit = 45000, Fresh = 3000;
+            HandLimit = 30000, StartLimit = 40000, EntryLimit = 45000, Fresh = 3000;
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
             killedAt = Never, pressedAt = Never, startHeld, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow, blockedHeld, flattenLeft, unsureUntil, crossedUntil, downAt = -60000;
-        private int crossed; // contracts at most, after a close by hand has met an exit on its way
+        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -130,11 +129,15 @@ namespace RLTrader.Host
         }
 
         /// <summary>An execution is lost, or comes late. What its order counts is booked after 5 seconds, and where it
-        /// names no order the account is believed, whose own news may take 7, after 3.</summary>
+        /// names no order the account is believed, whose own news may take 7, after 3. If that one turned the account,
+        /// since the platform had missed an execution before, the strategy stops itself after 12, and flattens.</summary>
         public void Lost(bool nameless)
         {
             lostAt = Now;
-            unsureUntil = Now + (nameless ? 13000 : 9000);
+            long patience = !nameless ? 9000 : Exchange.Own == 0 ? 13000 : 16000;
+            unsureUntil = Math.Max(unsureUntil, Now + patience);
+            // Where it does not know when the session ends, it is as if someone else had closed the trade.
+            if (nameless && simulation.Scenario.NoSessions) handAt = Math.Min(handAt, Now);
         }
 
         public void Happened(Event what)
@@ -236,7 +239,7 @@ namespace RLTrader.Host
                 && !simulation.Scenario.Shadow;
             flattens &= !over || simulation.Scenario.FlattenOnStop;
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
-            if (startHeld > OrphanLimit)
+            if (startHeld > StartLimit)
                 Wrong("what the account held at the start is left");
             bool clears = simulation.Scenario.FlattenOnStart && answerable && !flattening && !over && EarlierOrder;
             earlierLeft = clears && !simulation.Scenario.Shadow ? earlierLeft + passed : 0;
@@ -349,14 +352,6 @@ namespace RLTrader.Host
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Earlier && simulation.ordersUp && SinceUp > HandLimit)
                     Wrong("orders are left after a close by hand");
-        }
-
-        // A close by hand and an exit on its way have both worked, and so may a stop or a target: once each.
-        private void LookAtCrossed()
-        {
-            if (Exchange.Own == 0) crossed = 0;
-            if (ByHand && Now < crossedUntil)
-                crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
         }
 
         // An exit that takes too long is told of.

@@ -230,7 +230,7 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
-            if (guard.SessionCloses && Trade.Net != 0) sessionCloses = guard.SessionClosesAt;
+            if (guard.SessionCloses && Trade.Net * tradeSide > 0) sessionCloses = guard.SessionClosesAt;
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
@@ -345,7 +345,7 @@ namespace RLTrader
         // The platform believes in a position that is not there, and would close it at the end of the session.
         private bool Phantom()
         {
-            if (Trade.Net != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
+            if (Trade.Foreseen != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
             else if (phantomSince == null) phantomSince = now;
             if (phantomSince == null || now - phantomSince.Value < Patience.Account) return false;
             phantomSince = now;
