@@ -266,9 +266,11 @@ namespace RLTrader.Host
         }
 
         // A close by hand and an exit on its way have both worked, and so may a stop or a target: once each.
-        private void LookAtCrossed()
+        private void LookAtCrossed(long passed)
         {
             if (Exchange.Own == 0) crossed = 0;
+            bool reached = simulation.ordersUp && SinceUp > 4000; // else nobody cancels, and the platform may close
+            if (!reached && Now - passed < crossedUntil && crossedUntil < Never) crossedUntil += passed;
             if (ByHand && Now < crossedUntil)
                 crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
         }

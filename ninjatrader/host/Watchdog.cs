@@ -129,13 +129,11 @@ namespace RLTrader.Host
         }
 
         /// <summary>An execution is lost, or comes late. What its order counts is booked after 5 seconds, and where it
-        /// names no order the account is believed, whose own news may take 7, after 3. If that one turned the account,
-        /// since the platform had missed an execution before, the strategy stops itself after 12, and flattens.</summary>
+        /// names no order, it is found among the account's.</summary>
         public void Lost(bool nameless)
         {
             lostAt = Now;
-            long patience = !nameless ? 9000 : Exchange.Own == 0 ? 13000 : 16000;
-            unsureUntil = Math.Max(unsureUntil, Now + patience);
+            unsureUntil = Now + 9000;
             // Where it does not know when the session ends, it is as if someone else had closed the trade.
             if (nameless && simulation.Scenario.NoSessions) handAt = Math.Min(handAt, Now);
         }
@@ -180,7 +178,7 @@ namespace RLTrader.Host
             handAt = Math.Min(handAt, Now);
             // The exit turns the account, and the stop or the target may add to that, until the strategy sees the
             // account (15 seconds) and the broker has cancelled them (9).
-            if (simulation.Waiting(Role.Exit)) crossedUntil = Now + 24000;
+            if (simulation.Waiting(Role.Exit)) crossedUntil = crashed ? Never : Now + 24000;
             LiveTrader trader = simulation.strategy.Trader;
             bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
             if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);
@@ -197,7 +195,7 @@ namespace RLTrader.Host
             bool reachable = simulation.ordersUp && Exchange.Open;
             // A close by hand while stop and exit are both being filled is beyond anyone's reach.
             bool left = over && !simulation.Scenario.FlattenOnStop;
-            LookAtCrossed();
+            LookAtCrossed(passed);
             int most = Math.Max(crossed, simulation.Scenario.Contracts);
             if (Math.Abs(Exchange.Own) > most && !(ByHand && doubled) && !left)
                 Wrong("more contracts than the policy trades");

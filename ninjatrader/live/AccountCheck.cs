@@ -25,10 +25,6 @@ namespace RLTrader
         /// so that the strategy's own orders would open another.</summary>
         public bool Gone { get; private set; }
 
-        /// <summary>Whether it has been gone since the platform closed it at the session's end; the execution names no
-        /// order, and may be late or lost.</summary>
-        public bool GoneBySession { get; private set; }
-
         /// <summary>Whether an account is traded.</summary>
         public bool Watched { get { return watched; } }
 
@@ -79,17 +75,14 @@ namespace RLTrader
         /// <summary>Compare; say once when the two begin to differ and once when they agree again.</summary>
         /// <param name="unsure">Whether a difference says nothing: without a connection, or while all is
         /// flattened.</param>
-        /// <param name="sessionCloses">When the platform itself closed the trade, or was to; the account is believed
-        /// sooner from then on.</param>
-        public void Compare(int net, DateTime now, bool unsure, DateTime sessionCloses)
+        public void Compare(int net, DateTime now, bool unsure)
         {
             if (!watched) return;
             held = orders.AccountNet;
             bool gone = net != 0 && held * net <= 0 && !unsure;
             if (!gone) goneSince = null;
             else if (goneSince == null) goneSince = now;
-            GoneBySession = gone && held == 0 && goneSince.Value >= sessionCloses;
-            Gone = gone && now - goneSince.Value >= (GoneBySession ? Patience.Settling : Patience.Account);
+            Gone = gone && now - goneSince.Value >= Patience.Account;
             if (held == net || unsure)
             {
                 since = null;

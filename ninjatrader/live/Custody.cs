@@ -25,7 +25,6 @@ namespace RLTrader
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime sessionCloses = DateTime.MaxValue; // when the platform closed this trade, or was to
         private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
@@ -136,6 +135,11 @@ namespace RLTrader
         /// <summary>Count an execution; false where it was counted before.</summary>
         public bool Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price)
         {
+            if (order == null)
+            {
+                Measure(); // it may be of the platform's own exit
+                order = Trade.PlatformsExit(side);
+            }
             if (order != null) orders.Refresh(order);
             if (!Trade.Fill(id, name, order, role, side, quantity, price)) return false;
             Follow();
@@ -191,13 +195,13 @@ namespace RLTrader
         {
             Measure();
             Reconcile();
-            account.Compare(Trade.Net, now, Flattens || !Reachable, sessionCloses);
+            account.Compare(Trade.Net, now, Flattens || !Reachable);
             if (account.Gone) LetGo();
             if (!Reachable || PlatformCloses) return;
             if (Phantom()) return;
             if (Flattens)
             {
-                if (orders.AccountNet == 0) Abandon(false);
+                if (orders.AccountNet == 0) Abandon();
                 flattening.Look(now);
                 return;
             }
@@ -230,7 +234,7 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
-            if (guard.SessionCloses && Trade.Net * tradeSide > 0) sessionCloses = guard.SessionClosesAt;
+            if (account.Watched) Trade.Note(orders.PlatformExit(guard.SessionCloses && !Flattens));
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
@@ -269,7 +273,6 @@ namespace RLTrader
             {
                 if (held.Side != 0) closedSinceBar |= !lateTold;
                 held.Exited();
-                sessionCloses = DateTime.MaxValue;
                 exitTries = 0;
                 bareSince = null;
                 return;
@@ -316,22 +319,21 @@ namespace RLTrader
             if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
         }
 
-        // Someone else has closed the trade, or the platform at the session's end, whose execution was lost: the orders
-        // left behind would open another.
+        // Someone else has closed the trade: the orders left behind would open another.
         private void LetGo()
         {
             halted = true;
             foreach (OwnOrder order in Trade.Orders)
                 if (order.Live) Cancel(order);
-            Abandon(account.GoneBySession);
+            Abandon();
         }
 
         // Nothing is held any more; executions that are still on their way count as told where their orders show them.
-        private void Abandon(bool bySession)
+        private void Abandon()
         {
             foreach (OwnOrder order in new List<OwnOrder>(Trade.Orders))
                 Trade.Infer(order, orders.FilledAt(order), now, TimeSpan.Zero);
-            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize, bySession);
+            Trade.Abandon(Quote(Trade.Net) * manifest.TickSize);
             Follow();
         }
 

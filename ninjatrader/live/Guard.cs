@@ -94,9 +94,6 @@ namespace RLTrader
         /// <summary>Whether the platform is closing everything itself, as it does before a session's end.</summary>
         public bool SessionCloses { get; private set; }
 
-        /// <summary>When it begins to, in UTC; DateTime.MaxValue where the session's end is not known.</summary>
-        public DateTime SessionClosesAt { get; private set; }
-
         /// <summary>Look at the kill switch, the day's money and the account's.</summary>
         /// <param name="made">Dollars made since the run began, open trade included.</param>
         /// <param name="equity">Dollars of the account, open trade included; NaN where the account does not
@@ -104,7 +101,6 @@ namespace RLTrader
         public void Look(DateTime utc, DateTime sessionEnd, double made, double equity)
         {
             TimeSpan left = sessionEnd - utc;
-            SessionClosesAt = sessionEnd == DateTime.MaxValue ? sessionEnd : sessionEnd - PlatformsOwn;
             SessionCloses = left <= PlatformsOwn && left > PlatformsOwn - Patience.Platform;
             if (utc - looked >= FilePause || utc < looked)
             {

@@ -50,7 +50,7 @@ namespace RLTrader
         private readonly List<OwnOrder> orders = new List<OwnOrder>();
         private double entryPoints;          // price times contracts of this trade's entry
         private int entryContracts;
-        private int awaited;                 // contracts given up that an execution without an order may yet tell of
+        private OwnOrder platforms;
 
         /// <summary>Contracts held by the strategy's own executions; below zero when short.</summary>
         public int Net { get; private set; }
@@ -80,6 +80,20 @@ namespace RLTrader
         /// <summary>Orders that are not over, or lack executions.</summary>
         public IList<OwnOrder> Orders { get { return orders; } }
 
+        /// <summary>Note down the platform's own exit at the session's end, whose executions name no order; null is
+        /// none.</summary>
+        public void Note(OwnOrder exit) { platforms = exit ?? platforms; }
+
+        /// <summary>Return the exit of the platform's that an execution without an order may be of, or null.</summary>
+        public OwnOrder PlatformsExit(int side)
+        {
+            return platforms != null && platforms.Side == side && platforms.Counted < platforms.Quantity ? platforms
+                : null;
+        }
+
+        /// <summary>Whether an order of a key has been noted down.</summary>
+        public bool Knows(object key) { return known.ContainsKey(key); }
+
         /// <summary>Return the order of a key, noted down if it is new.</summary>
         public OwnOrder Order(object key, Role role, int side)
         {
@@ -102,13 +116,6 @@ namespace RLTrader
                 int booked = Math.Max(0, Math.Min(Math.Min(order.Inferred, quantity), beyond));
                 order.Counted += quantity;
                 order.Inferred -= booked;
-                quantity -= booked;
-                if (quantity == 0) return true;
-            }
-            else if (awaited * side > 0)
-            {
-                int booked = Math.Min(quantity, Math.Abs(awaited));
-                awaited -= side * booked;
                 quantity -= booked;
                 if (quantity == 0) return true;
             }
@@ -170,13 +177,7 @@ namespace RLTrader
         }
 
         /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price.</summary>
-        /// <param name="late">Whether an execution without an order may yet tell of it.</param>
-        public void Abandon(double price, bool late)
-        {
-            if (Net == 0) return;
-            if (late) awaited = -Net;
-            Book(Role.Exit, -Side, Math.Abs(Net), price);
-        }
+        public void Abandon(double price) { if (Net != 0) Book(Role.Exit, -Side, Math.Abs(Net), price); }
 
         private void Book(Role role, int side, int quantity, double price)
         {
@@ -185,7 +186,7 @@ namespace RLTrader
                 entryPoints = 0;
                 entryContracts = 0;
             }
-            if (role == Role.Entry) awaited = 0;
+            if (role == Role.Entry) platforms = null;
             Net += side * quantity;
             Contracts += quantity;
             Points -= side * quantity * price;
