@@ -328,6 +328,7 @@ namespace RLTrader.Host
             Resting exit =
                 Make(Role.Exit, -Math.Sign(held), Math.Abs(held), Named("Exit on session close"), OrderType.Market, 0);
             nameless.Add(exit);
+            watchdog.ClosesWrongly(held);
             exchange.Send(exit, Role.Other, false);
         }
 

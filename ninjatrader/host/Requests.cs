@@ -275,6 +275,13 @@ namespace RLTrader.Host
                 crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
         }
 
+        /// <summary>The platform closes, at the session's end, what it wrongly believes in, since an execution was
+        /// lost: no program inside it can keep that from adding to what is held.</summary>
+        public void ClosesWrongly(int believed)
+        {
+            if (Exchange.Own * believed < 0) crossed = Math.Max(crossed, Math.Abs(Exchange.Own) + Math.Abs(believed));
+        }
+
         // Whatever the user has made of them, these are the strategy's.
         private void LookAtSettings(ScriptedStrategy strategy)
         {

@@ -67,6 +67,7 @@ namespace RLTrader
         {
             now = orders.Now;
             flattensFirst = flattenFirst;
+            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's
             if (account.Begin(onAccount) && flattenFirst) FlattenFirst();
         }
 
