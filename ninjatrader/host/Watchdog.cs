@@ -135,7 +135,8 @@ namespace RLTrader.Host
             lostAt = Now;
             unsureUntil = Now + 9000;
             // Where it does not know when the session ends, it is as if someone else had closed the trade.
-            if (nameless && simulation.Scenario.NoSessions) handAt = Math.Min(handAt, Now);
+            if (nameless && simulation.Scenario.NoSessions)
+                handAt = Math.Min(handAt, Now + (simulation.Scenario.LateAccount ? 7000 : 0));
         }
 
         public void Happened(Event what)

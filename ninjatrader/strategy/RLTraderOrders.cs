@@ -39,6 +39,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                     if (closing && RoleOf(order) == Role.Exit) exit = Own(loaded, order);
                     else others.Add(order);
                 }
+            if (exit != null) ((IOrders)this).Refresh(exit);
             return exit;
         }
 
