@@ -141,6 +141,7 @@ namespace RLTrader.Host
                 exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
+                if (exchange.Own + exchange.Foreign != 0) watchdog.FlattenLost(); // a stop was filled meanwhile
                 long price = own > 0 ? exchange.Bid : exchange.Ask;
                 WhenUp(() =>
                 {
@@ -327,6 +328,7 @@ namespace RLTrader.Host
             Resting exit =
                 Make(Role.Exit, -Math.Sign(held), Math.Abs(held), Named("Exit on session close"), OrderType.Market, 0);
             nameless.Add(exit);
+            watchdog.ClosesWrongly(held);
             exchange.Send(exit, Role.Other, false);
         }
 
