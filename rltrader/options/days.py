@@ -25,7 +25,8 @@ class Days(click.IntRange):
             click.BadParameter: it is no whole number of days, or below one.
         """
         days = COUNT.fullmatch(value) if isinstance(value, str) else None
+        number: Any = days[1] if days else value
         try:
-            return int(super().convert(days[1] if days else value, param, ctx))
+            return int(super().convert(number, param, ctx))
         except click.BadParameter:
             self.fail(f"{value!r} is no number of trading days; give 60 or 60d", param, ctx)
