@@ -62,18 +62,29 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
     outcome_class: ClassVar[type[Outcome]] = Outcome
 
     def __init__(
-        self, bars: Bars, config: EnvConfig | None = None, render_mode: str | None = None
+        self,
+        bars: Bars | None = None,
+        config: EnvConfig | None = None,
+        render_mode: str | None = None,
     ) -> None:
         """Prepare features and find the possible starts.
 
         Args:
-            bars: the market; the configuration's session is cut out of it.
+            bars: the market, which has to be given; the configuration's session is cut out of it.
             config: the rules; the phase's defaults when None.
             render_mode: None or "ansi".
 
         Raises:
-            InputError: the configuration is for another phase, could overflow, or leaves no start.
+            InputError: there are no bars, or the configuration is for another phase, could overflow, or
+                leaves no start.
         """
+        if not isinstance(bars, Bars):
+            given = "no bars" if bars is None else f"bars of type {type(bars).__name__}"
+            raise InputError(
+                f"{type(self).__name__} was given {given}; give it a market, such as gymnasium.make("
+                f"'legacy_torch:RLTrader-Phase{self.phase}-v0', bars=read_bars('ES_1min.csv', 'ES')) "
+                "with markets.readers.read_bars"
+            )
         self.config = self._default_config() if config is None else config
         if self.config.phase != self.phase:
             raise InputError(

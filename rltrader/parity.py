@@ -15,12 +15,10 @@ from foundation.json_reading import Artifact, Int32, convert, decode_json
 from foundation.loaded_code import loaded_digests
 from foundation.memory import require_memory
 from foundation.progress import progress_bar
-from markets import EnvConfig, get_contract
-from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
-from rltrader.options.proof import demand_options
+from rltrader.options.proof import CERTIFICATE, demand_options
 
 COMMANDS = {
     "mutation": Lazy(
@@ -116,7 +114,7 @@ both sides, float32), and of a replayed episode (a short one's)."""
 
 
 def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
-    from markets import SYMBOLS
+    from markets import SYMBOLS, get_contract
     from parity.suites.scenarios import Request
 
     for name, least in (("episodes", 4), ("cases", 200), ("days", 2), ("workers", 0)):
@@ -234,6 +232,7 @@ def verify(certificate: Path, least: str, require_key: Path | None) -> None:
 @click.option("--action", required=True, type=click.IntRange(-(2**31), 2**31 - 1))
 def case(bars: BarOptions, state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
+    from markets import EnvConfig
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
     from parity.pairs.trading import trading_pair

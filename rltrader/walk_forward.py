@@ -13,6 +13,7 @@ from foundation.signals import stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
+from rltrader.options.days import Days
 from rltrader.options.environment import environment_options
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
@@ -43,12 +44,12 @@ ELSEWHERE: dict[str, Any] = {
 @click.command("walk-forward")
 @config_option
 @bar_options("required", "required")
-@click.option("--train", required=True, type=click.IntRange(min=1), help="Trading days of a training.")
-@click.option("--test", required=True, type=click.IntRange(min=1), help="Trading days judged after it.")
-@click.option("--step", type=click.IntRange(min=1), help="Days between windows; --test by default.")
+@click.option("--train", required=True, type=Days(), help="Trading days of a training, 60 or 60d.")
+@click.option("--test", required=True, type=Days(), help="Trading days judged after it.")
+@click.option("--step", type=Days(), help="Days between windows; --test by default.")
 @click.option(
     "--gap",
-    type=click.IntRange(min=1),
+    type=Days(),
     default=1,
     show_default=True,
     help="Days between training and judging.",

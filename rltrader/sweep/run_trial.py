@@ -27,8 +27,6 @@ from rltrader.options.train_plan import make_plan, prove
 from rltrader.sweep.attempts import ORIGIN, Lease
 from rltrader.train import answering, progress
 
-OBJECTIVES = ("pnl", "sharpe")
-
 
 @dataclass(frozen=True)
 class Task:

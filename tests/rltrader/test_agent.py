@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import jax
 import numpy as np
 import pytest
@@ -114,6 +115,9 @@ def test_without_a_certificate_it_does_not_train(bars: Bars, tmp_path: Path) -> 
     ("make", "words"),
     [
         (lambda: MaskablePPO(phase=3), "phase is 3"),
+        (lambda: MaskablePPO("MlpPolicy"), "on the text 'MlpPolicy'; give bars, as"),
+        (lambda: MaskablePPO([others(), 3]), "a list that holds int; give bars"),
+        (lambda: MaskablePPO(gymnasium.make("CartPole-v1")), "TimeLimit; give bars"),
         (lambda: MaskablePPO(learning_rat=1), "unknown training setting learning_rat"),
         (lambda: MaskablePPO(ungated=True).learn(8), "no bars to train on"),
         (lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)), "no policy yet"),

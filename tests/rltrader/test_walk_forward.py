@@ -19,7 +19,7 @@ SMALL = (
     *("--envs", "8", "--n-steps", "32", "--batch-size", "64", "--epochs", "1", "--steps", "256"),
     *("--pi", "8", "--vf", "8", "--ungated"),
 )
-WINDOWS = ("--train", "3", "--test", "2")
+WINDOWS = ("--train", "3d", "--test", "2d", "--step", "2")
 
 
 @pytest.fixture(scope="module")
