@@ -23,7 +23,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     from benchmarks.gpu_model.page import render as gpu_model
     from benchmarks.harness.reports import MergedReport, read_report
     from benchmarks.report.page import render as benchmarks
-    from jax_port.evaluation.advice.report import render as advice
+    from jax_port.evaluation.advice_comparison.report import render as advice
     from parity.export_chain.page import render as export_chain
     from parity.learning_study.page import render as learning
 

@@ -87,8 +87,9 @@ def synthetic(
     seconds: bool,
 ) -> None:
     """Make seeded synthetic bars, for trying things without market data."""
-    from markets.synthetic.bars import second_bars, synthetic_bars
+    from markets.synthetic.bars import synthetic_bars
     from markets.synthetic.pattern import pattern_bars
+    from markets.synthetic.seconds import second_bars
 
     name = get_contract(symbol).symbol
     if pattern is None:

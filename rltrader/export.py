@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from foundation.progress import status
-from rltrader.advice.comparing import RULES, fusion_settings
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.options.fusion import RULES, fusion_settings
 
 BUNDLE = "bundle"
 COMMANDS = {

@@ -25,7 +25,6 @@ from foundation.progress import ReportedProgress
 from foundation.report.format import count as plural
 from foundation.report.format import dollars, number, percent, show
 from foundation.signals import StopRequest, stop_on_signal
-from rltrader.advice.training import training_advice_options
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options, synthetic_options
 from rltrader.options.config_file import config_option, print_schema, to_toml
@@ -35,6 +34,7 @@ from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
+from rltrader.options.training_advice import training_advice_options
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan

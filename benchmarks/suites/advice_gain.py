@@ -35,8 +35,8 @@ from jax_port.data.advised_market import with_advice
 from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
 from jax_port.envs.registry import phase_of
-from jax_port.evaluation.advice import report
-from jax_port.evaluation.advice.comparison import (
+from jax_port.evaluation.advice_comparison import report
+from jax_port.evaluation.advice_comparison.comparison import (
     BARE,
     FUSED,
     OWN,

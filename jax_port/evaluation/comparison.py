@@ -21,8 +21,8 @@ from foundation.report.format import count, dollars, dollars_short
 from foundation.report.html import templates
 from foundation.report.parts import Verdict
 from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
+from jax_port.evaluation.resampling import RESAMPLES, percentiles
 from jax_port.evaluation.sheet.plots import day_ticks, room
-from jax_port.evaluation.sheet.resampling import RESAMPLES, percentiles
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
 from jax_port.runs.run import made_with
 

@@ -12,8 +12,7 @@ from foundation.report.html import templates
 from foundation.report.parts import Tile, Tone, Verdict
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import BEFORE, HELD_OUT, OTHER_MARKET, OVERLAPS, TOO_CLOSE
-from jax_port.evaluation import plots as plots
-from jax_port.evaluation import verdicts as verdicts
+from jax_port.evaluation import plots, verdicts
 from jax_port.evaluation.episode_plots import caption, choose, episode_plot
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.metrics import below_peak, chain, daily

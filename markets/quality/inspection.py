@@ -12,11 +12,9 @@ from typing import Any
 import pandas as pd
 
 from markets.contracts import Contract
-from markets.quality.facts import Facts, Gap, Rows, measure
+from markets.quality.facts import Facts, Rows, measure
 from markets.quality.finding import Finding
 from markets.quality.findings import problems, warnings
-
-__all__ = ["Finding", "Gap", "QualityReport", "inspect"]
 
 
 @dataclass(frozen=True, slots=True)

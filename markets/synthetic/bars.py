@@ -17,11 +17,8 @@ from markets.bars import Bars
 from markets.clock import RTH_FIRST_MINUTE, new_york_to_utc_ns
 from markets.config import Session
 from markets.contracts import SYMBOLS, get_contract
-from markets.synthetic import model as model
+from markets.synthetic import model
 from markets.synthetic.draws import Stream, autoregression, check_seed, exponential
-from markets.synthetic.seconds import second_bars
-
-__all__ = ["second_bars", "synthetic_bars", "synthetic_markets"]
 
 STEPS = 16
 """Steps of the price within a minute; open, high, low and close are read off them."""

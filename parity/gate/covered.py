@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 
-from foundation.files import json_digest
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.ppo.fast.form import default_form
 from jax_port.ppo.settings import TrainSettings
-from markets import Contract, EnvConfig
+from markets import EnvConfig
 from parity.learner.cases import LearnerCase
 from parity.learner.structures import aspects_of, merged
 from parity.learner.suite import cases_of_forms
+from parity.pairs.market_key import market_key
 
 NAMED = 4
 """New settings named before the rest are only counted."""
 PROVABLE = ("float32",)
 """Precisions of matrix products in which both sides can be held together."""
-
-
-def market_key(digest: str, contract: Contract) -> str:
-    """Return a digest of all that decides an environment: bars, configuration, contract with its costs.
-
-    Args:
-        digest: :attr:`jax_port.data.data_loader.PreparedMarket.digest`.
-        contract: of the bars.
-    """
-    return json_digest([digest, asdict(contract)])
 
 
 def covered_by(

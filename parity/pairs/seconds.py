@@ -15,7 +15,7 @@ from jax_port.data.data_loader import CLOSE, PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
 from markets import Bars, EnvConfig
 from markets.seconds import SECONDS_IN_MINUTE
-from markets.synthetic.bars import second_bars
+from markets.synthetic.seconds import second_bars
 from parity.engine.compare import Array
 from parity.engine.pair import Case, Choices, Fields
 from parity.pairs.branches import Coverage

@@ -17,7 +17,7 @@ from parity.engine.pair import Case, Fields, Pair
 from parity.engine.record import Recording, record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.verify import CheckResult, check_restarts, judge_cases, judge_replay
-from parity.gate.covered import market_key
+from parity.pairs.market_key import market_key
 from parity.pairs.port_lines import port_at_work
 from parity.pairs.trading import World, trading_pair
 from parity.suites.data import check_data

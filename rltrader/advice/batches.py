@@ -42,7 +42,7 @@ def write(file: Path, bars: BarOptions, session: str, out: Path, every: int, **g
 
     Until the output is read, no pass asks about them. Exit code 2 means bad input.
     """
-    from markets.advice.chat.batch import write_batch
+    from markets.advice.batch import write_batch
     from markets.advice.store import open_store
 
     view = read_view(bars, session)
@@ -63,7 +63,7 @@ def read(file: Path, bars: BarOptions, session: str, out: Path) -> None:
 
     Exit code 2 means bad input.
     """
-    from markets.advice.chat.batch import read_batch
+    from markets.advice.batch import read_batch
     from markets.advice.chat.prompt import PromptSettings
 
     view, store = _open(bars, session, out)
@@ -82,7 +82,7 @@ def forget(name: str, bars: BarOptions, session: str, out: Path) -> None:
 
     Exit code 2 means bad input.
     """
-    from markets.advice.chat.batch import forget_batch
+    from markets.advice.batch import forget_batch
 
     _, store = _open(bars, session, out)
     say(f"{forget_batch(store, Path(name).name):,} bars are to be asked again")

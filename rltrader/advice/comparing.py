@@ -12,6 +12,7 @@ import click
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from rltrader.consoles import say
+from rltrader.options.fusion import RULES, fusion_settings
 
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from markets.advice.schedule import AdviceOnBars
 
 Command = Callable[..., None]
-RULES = ("weighted", "gated", "agreement", "veto", "alone")
-"""Names of :data:`markets.advice.fusion.RULES`, without importing it."""
 RULE = "gated"
 """Taken where none is given."""
 
@@ -102,39 +101,10 @@ def read_advised(
     return bars, None
 
 
-def fusion_settings(rule: str, changes: Sequence[str]) -> FusionSettings:
-    """Return a fusion from a rule and NAME=VALUE texts.
-
-    Raises:
-        InputError: a name is unknown, or a value makes no sense.
-    """
-    from markets.advice.fusion import FusionSettings
-
-    values = FusionSettings(rule=rule).to_dict()
-    for text in changes:
-        name, equals, value = text.partition("=")
-        if not equals or name not in values or name == "rule":
-            names = ", ".join(name for name in values if name != "rule")
-            raise InputError(f"--fusion-set {text}: give NAME=VALUE with one of {names}")
-        values[name] = _number(text, value, type(values[name]))
-    return FusionSettings(**values)
-
-
-def _number(text: str, value: str, kind: type) -> Any:
-    if kind is bool:
-        if value not in ("true", "false"):
-            raise InputError(f"--fusion-set {text}: give true or false")
-        return value == "true"
-    try:
-        return kind(value)
-    except ValueError:
-        raise InputError(f"--fusion-set {text}: give a number") from None
-
-
 def compare(played: Played, options: dict[str, Any], out: Path) -> None:
     """Play every arm on the same days and write the comparison beside the evaluation."""
-    from jax_port.evaluation.advice import report
-    from jax_port.evaluation.advice.comparison import make_arms, make_own_arms, play_arms
+    from jax_port.evaluation.advice_comparison import report
+    from jax_port.evaluation.advice_comparison.comparison import make_arms, make_own_arms, play_arms
     from jax_port.ppo.policy import load_policy
     from markets.advice.table import TABLE, load_table
 

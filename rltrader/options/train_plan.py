@@ -10,11 +10,11 @@ from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
 from foundation.report.format import duration
-from rltrader.advice.training import remark, with_tables
 from rltrader.options.agents import read_agents
 from rltrader.options.bars import BarOptions
 from rltrader.options.environment import environment
 from rltrader.options.training import chosen_settings
+from rltrader.options.training_advice import remark, with_tables
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,7 +13,8 @@ from legacy_torch.evaluate import evaluate, evaluate_both, first_of_each_day, ma
 from legacy_torch.seconds import SecondsPhase1, SecondsPhase2
 from legacy_torch.train import TrainConfig, make_model
 from markets import EnvConfig, InputError
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 
 BARS = synthetic_bars("ES", days=3, seed=11)
 SECONDS = second_bars(BARS, seed=1)

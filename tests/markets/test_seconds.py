@@ -9,7 +9,8 @@ import pytest
 
 from markets import Bars, InputError, get_contract
 from markets.seconds import seconds_of
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 
 MINUTES = synthetic_bars("ES", days=1, seed=4)
 SECONDS = second_bars(MINUTES, seed=4)

@@ -17,8 +17,9 @@ from jax_port.runs.training_data import TrainingData
 from markets import SYMBOLS, EnvConfig
 from parity.engine.certificate import envelope, issue
 from parity.engine.report import versions
-from parity.gate.covered import covered_by, market_key
+from parity.gate.covered import covered_by
 from parity.gate.strength import CHECKS, LEAST, REQUIRED
+from parity.pairs.market_key import market_key
 from parity.suites.trading import MODULES
 
 

@@ -20,7 +20,8 @@ from jax_port.evaluation.plots import thin
 from jax_port.evaluation.report import FILES, SECONDS_FILES
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig, InputError
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
 from rltrader.evaluate import evaluate
 from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests

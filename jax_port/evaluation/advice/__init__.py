@@ -1,1 +1,1 @@
-"""A policy that is advised: fusion at the action, and how it compares with what it is made of."""
+"""A policy that is advised: what it is given at each bar, and the fusion at its action."""

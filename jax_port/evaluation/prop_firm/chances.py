@@ -21,7 +21,7 @@ from foundation.errors import InputError
 from jax_port.evaluation.prop_firm.day_paths import DayPaths
 from jax_port.evaluation.prop_firm.replay import DAILY_LOSS, ENDS, FLOOR, PASSED, RUNNING, TIME, replay
 from jax_port.evaluation.prop_firm.rules import Rules
-from jax_port.evaluation.sheet.resampling import blocks, percentiles
+from jax_port.evaluation.resampling import blocks, percentiles
 
 ACCOUNTS = 5000
 """Accounts behind the probabilities."""

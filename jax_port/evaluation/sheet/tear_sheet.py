@@ -20,13 +20,13 @@ from foundation.report.format import count, dollars
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.metrics import cents, chain, daily
+from jax_port.evaluation.resampling import DayShapes, day_intervals, day_shapes
 from jax_port.evaluation.sheet import baselines as without_skill
 from jax_port.evaluation.sheet import ratios
 from jax_port.evaluation.sheet.baselines import Baseline
 from jax_port.evaluation.sheet.calendar import by_month, by_weekday, years_table
 from jax_port.evaluation.sheet.excursions import Excursions, excursions
 from jax_port.evaluation.sheet.platform import statistics
-from jax_port.evaluation.sheet.resampling import DayShapes, day_intervals, day_shapes
 from jax_port.ppo.policy import Policy
 
 FEW_DAYS = 60

@@ -15,7 +15,8 @@ from jax_port.data.seconds_loader import SecondsData, prepare_seconds, stack_sec
 from jax_port.envs.registry import PHASES, phase_of
 from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE
 from markets import EnvConfig
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.jax_port.conftest import FIRST
 
 BARS = synthetic_bars("NQ", days=2, seed=1)

@@ -25,7 +25,8 @@ from jax_port.evaluation.intrabar import (
 )
 from jax_port.evaluation.metrics import summarize
 from markets import Bars, EnvConfig, InputError
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.jax_port.made_policy import make_policy, one_action_policy
 
 FIRST = 22

@@ -15,8 +15,9 @@ from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.contracts import SYMBOLS, get_contract
-from markets.synthetic.bars import second_bars, synthetic_bars, synthetic_markets
+from markets.synthetic.bars import synthetic_bars, synthetic_markets
 from markets.synthetic.model import MICRO_VOLUME, PROFILES
+from markets.synthetic.seconds import second_bars
 from markets.synthetic.statistics import describe
 
 

@@ -11,8 +11,9 @@ from jax_port.data.data_loader import prepare
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, get_contract
-from parity.gate.covered import market_key, missing
+from parity.gate.covered import missing
 from parity.learner.structures import aspects_of
+from parity.pairs.market_key import market_key
 from tests.parity.made_certificate import made_certificate, worlds_of
 
 DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))

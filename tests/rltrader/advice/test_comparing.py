@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jax_port.data.data_loader import prepare
-from jax_port.evaluation.advice.report import FILES
+from jax_port.evaluation.advice_comparison.report import FILES
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
 from markets.advice.table import load_table, save_table

@@ -23,7 +23,8 @@ from markets.advice.fusion import RULES, FusionSettings
 from markets.advice.rules import RulesAdvisor
 from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
-from markets.synthetic.bars import second_bars, synthetic_bars
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.jax_port.made_policy import make_policy, one_action_policy
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)

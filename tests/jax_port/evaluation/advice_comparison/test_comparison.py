@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jax_port.evaluation.advice.comparison import (
+from jax_port.evaluation.advice_comparison.comparison import (
     LEAST_SEEDS,
     NULL,
     Played,

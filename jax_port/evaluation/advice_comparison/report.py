@@ -18,7 +18,7 @@ from foundation.report.format import count, dollars
 from foundation.report.html import templates
 from foundation.report.parts import Tone, Verdict
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.evaluation.advice.comparison import (
+from jax_port.evaluation.advice_comparison.comparison import (
     ALONE,
     BARE,
     FUSED,
@@ -56,7 +56,7 @@ def to_values(
     """Return all numbers of a comparison as plain values.
 
     Args:
-        arms, played, days: see :func:`jax_port.evaluation.advice.comparison.play_arms`.
+        arms, played, days: see :func:`jax_port.evaluation.advice_comparison.comparison.play_arms`.
         table, table_path: the advice and its file.
         settings: the fusion that is judged, or how the policies were trained with advice.
         policies: files of the policies.

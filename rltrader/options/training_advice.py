@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foundation.errors import InputError
-from rltrader.advice.comparing import fusion_settings
+from rltrader.options.fusion import fusion_settings
 
 if TYPE_CHECKING:
     from jax_port.runs.training_data import TrainingData

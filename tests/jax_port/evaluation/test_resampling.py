@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from jax_port.evaluation.sheet.resampling import (
+from jax_port.evaluation.resampling import (
     RESAMPLES,
     blocks,
     day_intervals,

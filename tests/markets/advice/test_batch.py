@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from markets import InputError
-from markets.advice.chat.batch import forget_batch, read_batch, write_batch
+from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import SYSTEM, PromptSettings
 from markets.advice.store import AdviceStore, open_store

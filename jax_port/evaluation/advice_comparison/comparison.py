@@ -24,7 +24,7 @@ from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.advice.advised import Advised
 from jax_port.evaluation.evaluate import Evaluation, evaluate, first_of_each_day
 from jax_port.evaluation.metrics import daily
-from jax_port.evaluation.sheet.resampling import blocks
+from jax_port.evaluation.resampling import blocks
 from jax_port.ppo.policy import Policy
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import MOST_AGE, RULES, FusionSettings
