@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
+from tests.ninjatrader.faults import CUSTODY, PATIENCE, STRATEGY, Edit
 from tests.ninjatrader.hidden_faults import ACCOUNT
 from tests.ninjatrader.order_faults import TRADE
 
