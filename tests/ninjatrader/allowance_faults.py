@@ -34,9 +34,15 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     ),
     # a flattening that is lost, slow, or turns the account
     "a flattening that came to nothing is asked for again after a minute": (
-        (FLATTENING, "(flat ? Patience.Stop : Patience.Exit)", "(flat ? Patience.Stop : TimeSpan.FromMinutes(1))"),
+        (
+            FLATTENING,
+            "(flat ? Patience.Stop : Patience.Exit)",
+            "(flat ? Patience.Stop : TimeSpan.FromMinutes(1))",
+        ),
     ),
-    "a flattening is never over": ((FLATTENING, "if (account.Calm(now)) sent = null;\n            else if", "if"),),
+    "a flattening is never over": (
+        (FLATTENING, "if (account.Calm(now)) sent = null;\n            else if", "if"),
+    ),
     "a flattening that throws is not under way": (
         (
             FLATTENING,
@@ -51,8 +57,16 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
             "if (Trade.Side != tradeSide)",
             "if (Trade.Side != tradeSide && exitTried != null && now - exitTried.Value > TimeSpan.FromMinutes(1))",
         ),
-        (CUSTODY, "            if (close) return true;\n", "            if (close && Trade.Side == tradeSide) return true;\n"),
-        (CUSTODY, "if (bareSince == null) bareSince = now;", "if (bareSince == null && Trade.Side == tradeSide) bareSince = now;"),
+        (
+            CUSTODY,
+            "            if (close) return true;\n",
+            "            if (close && Trade.Side == tradeSide) return true;\n",
+        ),
+        (
+            CUSTODY,
+            "if (bareSince == null) bareSince = now;",
+            "if (bareSince == null && Trade.Side == tradeSide) bareSince = now;",
+        ),
     ),
     # a connection that is back: four to six seconds
     "a connection that is back is trusted after half a minute": (
@@ -65,11 +79,19 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "            closedSinceBar = false;\n", ""),
     ),
     "a day that has ended ends the next": (
-        (CUSTODY, "barIsLate = openUtc.AddMinutes(1) >= barFlatAt;", "barIsLate |= openUtc.AddMinutes(1) >= barFlatAt;"),
+        (
+            CUSTODY,
+            "barIsLate = openUtc.AddMinutes(1) >= barFlatAt;",
+            "barIsLate |= openUtc.AddMinutes(1) >= barFlatAt;",
+        ),
     ),
     # a market that is closed
     "nothing is closed at the end": (
-        (CUSTODY, "            if (close) return true;\n", "            if (close && !Late) return true;\n"),
+        (
+            CUSTODY,
+            "            if (close) return true;\n",
+            "            if (close && !Late) return true;\n",
+        ),
     ),
     # an entry that waits: 45 seconds
     "an entry may wait for a minute": (
@@ -80,6 +102,10 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (PATIENCE, "Account = TimeSpan.FromSeconds(12)", "Account = TimeSpan.FromSeconds(35)"),
     ),
     "a filled order without its execution is booked at no price": (
-        (TRADE, "Book(order.Role, order.Side, missing, price);", "Book(order.Role, order.Side, missing, 0);"),
+        (
+            TRADE,
+            "Book(order.Role, order.Side, missing, price);",
+            "Book(order.Role, order.Side, missing, 0);",
+        ),
     ),
 }
