@@ -158,7 +158,7 @@ def mutation_sample(session: nox.Session) -> None:
     arguments = list(session.posargs)
     if not {"--executed", "--changed"} & set(arguments):
         lines = str(Path(session.create_tmp()) / "executed_lines")
-        packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port")]
+        packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port", "rltrader")]
         watch = (*packages, "--cov-context=test", "--cov-report=")
         quick = ("-m", "not slow and not patched_gate")
         session.run(*PYTEST, *watch, *quick, env={**ON_CPU, "COVERAGE_FILE": lines})

@@ -20,8 +20,8 @@ BEGINNINGS = (
 )
 """The trainer, the evaluation and the exporter: what they import of ours is mutated."""
 
-JUDGES = ("parity/", "legacy_torch/", "rltrader/", "foundation/report/")
-"""What judges, what is judged against, and what only composes or draws: not mutated here."""
+JUDGES = ("parity/", "legacy_torch/")
+"""What judges, and what is judged against: not mutated here."""
 
 
 def modules(root: Path) -> list[str]:
