@@ -167,6 +167,18 @@ def mutation_sample(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation_csharp(session: nox.Session) -> None:
+    """Measure how many small changes of the C# sources are found; needs Mono.
+
+    Arguments go to ``parity.mutants.csharp.run`` (BUNDLE... --count 200); by default the
+    bundles that ``nox -s parity`` leaves.
+    """
+    install(session, "reference")
+    bundles = ("reports/export/phase1", "reports/export/phase2")
+    session.run("python", "-m", "parity.mutants.csharp.run", *(session.posargs or bundles), env=ON_CPU)
+
+
+@nox.session
 def mutation_nightly(session: nox.Session) -> None:
     """Let a general mutation tool loose on the port and list what survives."""
     install(session, "nightly")
