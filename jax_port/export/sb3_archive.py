@@ -193,7 +193,8 @@ def read_archive(path: Path) -> Archive:
     ) as error:
         if _saved_by_torch(path):
             raise InputError(
-                f"{path}: what torch.save wrote, and weights alone do not say what network they are of; "
+                f"{path}: what torch.save wrote, and weights alone do not say what network they "
+                "are of; "
                 "give the zip that MaskablePPO.save wrote"
             ) from None
         raise InputError(

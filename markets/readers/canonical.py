@@ -47,7 +47,7 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
 def read_processed(path: Path, options: Options) -> pd.DataFrame:
     """Return bars and the eleven features that stand beside them; see ``read_frame``.
 
-    ``close`` and ``volume`` are bar and feature at once, so nine columns come on top of the canonical six.
+    ``close`` and ``volume`` are bar and feature at once, so nine columns come on top of the six.
     The features are used only when the user says so; otherwise they are computed afresh.
     """
     return read(path, options, features=FEATURES)

@@ -98,7 +98,8 @@ class RawTable:
             return cell.decode()
         except UnicodeDecodeError:
             raise InputError(
-                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save the file in "
+                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save "
+                "the file in "
                 "UTF-8, or mend the line"
             ) from None
 
