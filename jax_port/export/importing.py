@@ -84,6 +84,11 @@ def _only_zip(folder: Path) -> Path:
 
 def _read_state(path: Path) -> Policy:
     """Return a state dict as a policy; the manifest beside it says its shape and rules."""
+    if not (path.parent / MANIFEST).is_file():
+        raise InputError(
+            f"{path}: weights alone do not say what network they are of; give the zip that "
+            "MaskablePPO.save wrote, or the bundle with its manifest.json"
+        )
     manifest = read_manifest(path.parent)
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")

@@ -191,6 +191,12 @@ def read_archive(path: Path) -> Archive:
         *(zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, OSError, EOFError),
         *(RecursionError, AttributeError, NotImplementedError, pickle.UnpicklingError),
     ) as error:
+        if _saved_by_torch(path):
+            raise InputError(
+                f"{path}: what torch.save wrote, and weights alone do not say what network they "
+                "are of; "
+                "give the zip that MaskablePPO.save wrote"
+            ) from None
         raise InputError(
             f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
         ) from None
@@ -203,6 +209,15 @@ def _require_size(archive: zipfile.ZipFile, path: Path) -> None:
             f"{path}: would unpack to {byte_size(size)}, more than the {byte_size(MOST_BYTES)} that a "
             "policy may take; give a model with an MlpPolicy"
         )
+
+
+def _saved_by_torch(path: Path) -> bool:
+    """Return whether a file is a zip of torch's own, which holds a pickle beside its tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
 
 
 def _require_plain_tensors(tensors: bytes, path: Path) -> None:

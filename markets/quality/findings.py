@@ -28,7 +28,7 @@ THIN_DAY = 0.10
 """A day with less than this share of the median day's volume is thin."""
 
 
-LEAST_PRICES, COARSE = 100, 4
+LEAST_PRICES, COARSE = 20, 4
 """Different prices that tell a grid, and how many ticks apart they must not all be; exchanges have
 halved a tick, so that twice is no sign."""
 

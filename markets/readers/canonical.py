@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from foundation.errors import InputError
+from markets.bars import FEATURES
 from markets.readers.arranged import arrange, columns_of
 from markets.readers.columns import Layout, lay_out
 from markets.readers.table import CANONICAL, Options, require_columns
@@ -41,6 +42,15 @@ def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.Da
     )
     raw = parse(path, head, names, wanted, skip=skipped)
     return arrange(raw, layout, options, features=features, member=head.member, told=tickers)
+
+
+def read_processed(path: Path, options: Options) -> pd.DataFrame:
+    """Return bars and the eleven features that stand beside them; see ``read_frame``.
+
+    ``close`` and ``volume`` are bar and feature at once, so nine columns come on top of the six.
+    The features are used only when the user says so; otherwise they are computed afresh.
+    """
+    return read(path, options, features=FEATURES)
 
 
 def _layout(names: list[str], head: Head) -> Layout:

@@ -84,7 +84,24 @@ class RawTable:
             raise InputError(
                 f"{self.source}: {name} holds text that is not UTF-8; write it again"
             ) from None
-        return [None if cell is None else str(cell) for cell in cells]
+        return [
+            self._decoded(name, row, cell)
+            if isinstance(cell, bytes)
+            else cell
+            if cell is None
+            else str(cell)
+            for row, cell in enumerate(cells)
+        ]
+
+    def _decoded(self, name: str, row: int, cell: bytes) -> str:
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save "
+                "the file in "
+                "UTF-8, or mend the line"
+            ) from None
 
     def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
         """Return a column's different cells as text, in order of their first row, at most ``limit``."""

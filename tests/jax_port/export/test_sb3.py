@@ -95,6 +95,29 @@ def test_another_formula_is_refused(tmp_path: Path) -> None:
         read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
 
 
+@pytest.mark.parametrize(("part", "value"), [("mean", np.nan), ("var", np.inf), ("var", -1.0)])
+def test_a_normaliser_of_no_numbers_is_refused(tmp_path: Path, part: str, value: float) -> None:
+    _foreign(tmp_path)
+    env = VecNormalize.load(str(tmp_path / NORMALIZER), DummyVecEnv([lambda: Spaces(225, 3)]))
+    statistics = getattr(env.obs_rms, part)
+    kept = statistics[7]
+    for changed, refused in ((value, True), (kept, False)):
+        statistics[7] = changed
+        env.save(str(tmp_path / NORMALIZER))
+        if refused:
+            with pytest.raises(InputError, match=rf"{NORMALIZER}: its {part} holds what is no number"):
+                read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
+        else:
+            assert read_policy(tmp_path / MODEL, config=EnvConfig.phase1()).statistics is not None
+
+
+@pytest.mark.parametrize(("name", "words"), [("a.pth", "what torch.save wrote"), ("a.pt", "weights a")])
+def test_weights_alone_are_told_what_they_lack(tmp_path: Path, name: str, words: str) -> None:
+    torch.save({"action_net.weight": torch.zeros(3, 8)}, tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}: {words}.*the zip that MaskablePPO.save wrote"):
+        read_policy(tmp_path / name, config=EnvConfig.phase1())
+
+
 class _Bomb:
     def __init__(self, path: Path) -> None:
         self._path = path

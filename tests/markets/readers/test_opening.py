@@ -89,3 +89,12 @@ def test_what_is_no_table_is_named(save: Callable[..., object], data: bytes, wor
     path = save(data, "bars.dat")
     with pytest.raises(InputError, match=rf"^bars\.dat {words}"):
         detect_format(path)  # type: ignore[arg-type]
+
+
+def test_a_cell_that_is_not_utf_8_is_named(save: Callable[..., object]) -> None:
+    row = "2025-09-02 13:32:00,6470.25,6472.00,6470.00,6471.50,{}\n"
+    path = save((TEXT + row.format("1") * 2000 + row.format("1é")).encode("latin-1"), "bars.csv")
+    with pytest.raises(
+        InputError, match=r"bars\.csv, line 2004: volume holds bytes that are not UTF-8"
+    ):
+        read_frame(path)  # type: ignore[arg-type]
