@@ -41,8 +41,7 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
     runs = bars.runs()
     volume = np.concatenate([run.volume for run in runs])
     few = float((volume < MOST_PRICES).mean())  # seldom enough to look at prices
-    if few >= MOSTLY:
-        few = _too_few(runs)
+    few = _too_few(runs) if few >= MOSTLY and not _may_be_thin(volume) else 0.0
     usual = float(np.median(volume))
     if few >= MOSTLY:
         yield Finding(
@@ -102,6 +101,15 @@ def volume_warnings(bars: Contents) -> Iterator[Finding]:
             f"volume is {usual:,.0f} on nearly every bar, so it was written in place of traded volume",
             "give each minute's traded contracts as volume",
         )
+
+
+def _may_be_thin(volume: Floats) -> bool:
+    """Say whether so few contracts may be all that was traded, as of a contract long before its month.
+
+    Its bars are of whole contracts, at least one each, and a few of them of many.
+    """
+    whole = bool((volume == np.rint(volume)).all())
+    return whole and float(volume.min()) >= 1 and float(volume.max()) >= BUSY
 
 
 def _too_few(runs: Sequence[Contents]) -> float:

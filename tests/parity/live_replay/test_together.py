@@ -1,4 +1,4 @@
-"""Several logs in one replay: counts are sums, fills are measured together, each log has its verdict."""
+"""Several logs in one replay: counts are sums, fills measured together, a verdict for each log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a week's logs: one agrees, one was filled worse, in one nothing was decided."""
+    """Return a folder of logs: one agrees, one was filled worse, in one nothing was decided."""
     folder = tmp_path_factory.mktemp("week")
     (folder / "a.jsonl").write_bytes(live_log(1).read_bytes())
     (folder / "b.jsonl").write_bytes(live_log(1, "slip").read_bytes())

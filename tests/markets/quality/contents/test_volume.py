@@ -32,6 +32,14 @@ def save(bars: Bars, path: Path, volume: object) -> Path:
     return path
 
 
+def test_a_contract_long_before_its_month_is_read(bars: Bars, tmp_path: Path) -> None:
+    thin = np.maximum(bars.frame["volume"] // 2000, 1)  # one contract on most minutes, dozens on some
+    assert thin.median() == 1
+    assert thin.max() >= 10
+    path = save(bars, tmp_path / "bars.csv", thin)
+    assert np.array_equal(read_bars(path, "ES").frame["volume"], thin)
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
