@@ -12,6 +12,8 @@ from foundation.errors import InputError
 from foundation.extras import how_to_install
 
 MAGIC = b"DBN"
+BAR_RTYPES, BAR_WORDS = range(32, 37), 14
+"""Kinds of records that are bars, and how many times four bytes a bar takes."""
 _PIECE = 1 << 22
 _AS_CSV = "write CSV, with DBNStore.to_csv or `dbn --csv`"
 
@@ -39,6 +41,7 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
     except ModuleNotFoundError:
         how = how_to_install("databento_dbn") or "databento_dbn is not installed, and this needs it"
         raise InputError(f"{source} is Databento's binary form (DBN): {how}; or {_AS_CSV}") from None
+    _require_alike(data, source)
     text = io.BytesIO()
     try:
         transcoder = dbn.Transcoder(
@@ -60,6 +63,11 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
             raise
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as DBN ({reason}); download it again") from None
+    except BaseException as error:  # a panic of its Rust code is no Exception
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{source} cannot be read as DBN ({reason}); download it again") from None
     if whole and (left or not text.tell()):
         raise InputError(
             f"{source} is Databento's binary form (DBN), and ends within a record; download it again, "
@@ -72,6 +80,27 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
             "download it again"
         )
     return text.getvalue()
+
+
+def _require_alike(data: bytes, source: str) -> None:
+    """Refuse bars whose records are not all of one kind and as long as bars are.
+
+    The library believes what a record says of its length, and ends in a panic where that is too short.
+    """
+    start = 8 + int.from_bytes(data[4:8], "little")
+    if start + 1 >= len(data) or data[start + 1] not in BAR_RTYPES:
+        return
+    lengths, kinds = data[start :: 4 * BAR_WORDS], data[start + 1 :: 4 * BAR_WORDS]
+    if lengths.count(BAR_WORDS) == len(lengths) and kinds.count(kinds[0]) == len(kinds):
+        return
+    for number, (length, kind) in enumerate(zip(lengths, kinds, strict=False), start=1):
+        if length != BAR_WORDS or kind != data[start + 1]:
+            raise InputError(
+                f"{source} cannot be read as DBN (record {number} says that it is {4 * length} "
+                "bytes of "
+                f"kind {kind}, where a bar has {4 * BAR_WORDS} of kind {data[start + 1]}); "
+                "download it again"
+            )
 
 
 def _records(data: bytes) -> int:

@@ -121,6 +121,20 @@ def test_no_record_is_lost_to_a_damaged_head(few: Bars, tmp_path: Path, place: i
         refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + data)
 
 
+@pytest.mark.parametrize("words", [0, 3, 6, 13])
+def test_a_record_that_is_too_short_ends_in_a_sentence(few: Bars, tmp_path: Path, words: int) -> None:
+    """The library's code panics on it, which is no exception that Python's code expects."""
+    rows = [bytearray(row) for row in records(few)]
+    rows[-1][0] = words
+    said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
+    assert f"record 20 says that it is {4 * words} bytes of kind 33, where a bar has 56" in said
+    for row in rows:  # a kind that is no bar, and longer than it says: there the library does panic
+        row[:2] = bytes([14, 10])
+    assert "cannot be read as DBN" in refusal(
+        tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows)
+    )
+
+
 def test_prices_that_are_not_there_are_missing(few: Bars, tmp_path: Path) -> None:
     path = tmp_path / "bars.dbn"
     none = bytes(dbn.OHLCVMsg(33, 1, 4916, int(few.timestamps_ns[0]), *(dbn.UNDEF_PRICE,) * 4, 1))
