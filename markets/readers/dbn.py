@@ -12,8 +12,10 @@ from foundation.errors import InputError
 from foundation.extras import how_to_install
 
 MAGIC = b"DBN"
-BAR_RTYPES, BAR_WORDS = range(32, 37), 14
+BAR_KINDS, BAR_WORDS = range(32, 36), 14
 """Kinds of records that are bars, and how many times four bytes a bar takes."""
+BAR_SCHEMAS, SCHEMA_AT = range(5, 9), 24
+"""Schemas of bars as a file's head names them, and where in it."""
 _PIECE = 1 << 22
 _AS_CSV = "write CSV, with DBNStore.to_csv or `dbn --csv`"
 
@@ -88,18 +90,23 @@ def _require_alike(data: bytes, source: str) -> None:
     The library believes what a record says of its length, and ends in a panic where that is too short.
     """
     start = 8 + int.from_bytes(data[4:8], "little")
-    if start + 1 >= len(data) or data[start + 1] not in BAR_RTYPES:
+    if start + 1 >= len(data):
         return
-    lengths, kinds = data[start :: 4 * BAR_WORDS], data[start + 1 :: 4 * BAR_WORDS]
-    if lengths.count(BAR_WORDS) == len(lengths) and kinds.count(kinds[0]) == len(kinds):
+    kind, schema = data[start + 1], int.from_bytes(data[SCHEMA_AT : SCHEMA_AT + 2], "little")
+    if kind not in BAR_KINDS:
+        if schema not in BAR_SCHEMAS:
+            return
+        kind = BAR_KINDS[BAR_SCHEMAS.index(schema)]
+    size = 4 * BAR_WORDS
+    lengths, kinds = data[start::size], data[start + 1 :: size]
+    if lengths.count(BAR_WORDS) == len(lengths) and kinds.count(kind) == len(kinds):
         return
-    for number, (length, kind) in enumerate(zip(lengths, kinds, strict=False), start=1):
-        if length != BAR_WORDS or kind != data[start + 1]:
+    for number, (length, other) in enumerate(zip(lengths, kinds, strict=False), start=1):
+        if length != BAR_WORDS or other != kind:
             raise InputError(
                 f"{source} cannot be read as DBN (record {number} says that it is {4 * length} "
                 "bytes of "
-                f"kind {kind}, where a bar has {4 * BAR_WORDS} of kind {data[start + 1]}); "
-                "download it again"
+                f"kind {other}, where a bar has {size} of kind {kind}); download it anew"
             )
 
 
