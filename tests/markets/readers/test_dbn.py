@@ -132,8 +132,10 @@ def test_a_record_that_is_too_short_ends_in_a_sentence(few: Bars, tmp_path: Path
     said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
     assert "record 1 says that it is 56 bytes of kind 10, where a bar has 56 of kind 33" in said
     # Of other schemas the library judges alone, and panics: its words become the reason.
-    trades = metadata(few, ESH5, dbn.Schema.TRADES) + b"".join(rows)
-    assert "cannot be read as DBN (" in refusal(tmp_path / "bars.dbn", trades)
+    for row in rows:
+        row[:2] = bytes([14, 10])
+    books = metadata(few, ESH5, dbn.Schema.MBP_10) + b"".join(rows)
+    assert "cannot be read as DBN (Malformed" in refusal(tmp_path / "bars.dbn", books)
 
 
 def test_prices_that_are_not_there_are_missing(few: Bars, tmp_path: Path) -> None:
