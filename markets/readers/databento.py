@@ -28,6 +28,8 @@ UNDEFINED = 2**63 - 1
 """What Databento writes for a price that is not there."""
 FIXED_POINT = 1e-9
 """Points per unit of a fixed-point price."""
+ALL = "all"
+"""Asks for instrument ids that follow one another as one series, a continuous contract's."""
 _LARGEST_DISPLAY_PRICE = 10_000_000
 
 
@@ -69,7 +71,8 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     """Keep one instrument: the one wanted, or the only one.
 
     A symbol decides where there is one: a continuous symbol such as ES.c.0 has another instrument id
-    after each roll, and is still one series.
+    after each roll, and is still one series. Without symbols, ids that follow one another are one
+    series where :data:`ALL` are wanted.
     """
     keys = [
         name
@@ -78,17 +81,19 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     ]
     if not keys:
         return raw
+    continuous = keys == ["instrument_id"] and _one_after_another(raw)
+    if wanted == ALL and continuous:
+        return raw
     if wanted is not None:
         return choose(raw, keys, wanted)
     ranked = ranked_instruments(raw, keys[0])
     listed = listed_instruments(ranked)
-    if len(ranked) > 1 and keys[0] == "instrument_id" and _one_after_another(raw):
+    if len(ranked) > 1 and continuous:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instrument ids that follow one another and never "
-            f"overlap, "
-            f"{listed}, as a continuous contract such as ES.c.0 does; write the file again with "
-            "symbols (map_symbols=True, or databento.map_symbols_csv), so that they are read as one "
-            "series"
+            f"overlap, {listed}, as a continuous contract such as ES.c.0 does; write the file again with "
+            "symbols (map_symbols=True, or databento.map_symbols_csv), or read them as one series with "
+            f"--instrument {ALL}"
         )
     if len(ranked) > 1:
         raise InputError(

@@ -106,7 +106,10 @@ def bar_options(
         ),
         click.option("--tz", "timezone", help="Zone of timestamps without an offset; UTC by default."),
         click.option("--snap", is_flag=True, help="Move off-grid prices to the grid."),
-        click.option("--instrument", help="Symbol or id to keep, of a file with several."),
+        click.option(
+            "--instrument",
+            help="Symbol or id to keep, of a file with several; all of a continuous contract's.",
+        ),
         click.option(
             "--stamped",
             type=click.Choice(["open", "close"]),
