@@ -91,9 +91,9 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     if len(ranked) > 1 and continuous:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instrument ids that follow one another and never "
-            f"overlap, {listed}, as a continuous contract such as ES.c.0 does; write the file again with "
-            "symbols (map_symbols=True, or databento.map_symbols_csv), or read them as one series with "
-            f"--instrument {ALL}"
+            f"overlap, {listed}, as a continuous contract such as ES.c.0 does; write the file again "
+            "with symbols (map_symbols=True, or databento.map_symbols_csv), or read them as one "
+            f"series with --instrument {ALL}"
         )
     if len(ranked) > 1:
         raise InputError(

@@ -108,7 +108,7 @@ def bar_options(
         click.option("--snap", is_flag=True, help="Move off-grid prices to the grid."),
         click.option(
             "--instrument",
-            help="Symbol or id to keep, of a file with several; all of a continuous contract's.",
+            help="Symbol or id to keep, of a file with several; all joins a continuous contract's.",
         ),
         click.option(
             "--stamped",
