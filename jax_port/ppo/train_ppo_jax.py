@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from foundation.errors import run_command
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast.form import Form, default_form
@@ -217,3 +218,14 @@ def make_train(
             return jax.lax.scan(body, agent, length=updates_per_call)
 
     return jax.jit(train, donate_argnums=0, out_shardings=None if places is None else (places, None))
+
+
+def main() -> None:
+    """Train a little and print the training steps per second; bad input exits with code 2."""
+    from jax_port.ppo.fast.demonstration import show_training
+
+    run_command(show_training)
+
+
+if __name__ == "__main__":
+    main()
