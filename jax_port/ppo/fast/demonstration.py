@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from foundation.errors import InputError
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.batch import make_params
-from jax_port.ppo.fast.form import default_form
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
 from markets import EnvConfig
@@ -58,10 +57,10 @@ def show_training(arguments: list[str] | None = None) -> None:
         pi=(64, 64),
         vf=(64, 64),
     )
-    config, form = EnvConfig.phase1(), default_form()
+    config = EnvConfig.phase1()
     params = make_params(stack([prepare(synthetic_bars("ES", days=DAYS, seed=0), config)]), config)
     print(
-        f"{jax.devices()[0]}, the program for a {form.upper()}; an update is {given.envs:,} "
+        f"{jax.devices()[0]}, the program for a {params.form.upper()}; an update is {given.envs:,} "
         f"environments x {given.n_steps} steps, then {settings.n_epochs} epochs in minibatches of "
         f"{settings.batch_size:,}"
     )
@@ -70,7 +69,7 @@ def show_training(arguments: list[str] | None = None) -> None:
         lambda number: number[None], hyper_params(learning_rate=settings.learning_rate)
     )
     began = time.perf_counter()
-    train = make_train(settings, 1, 1, form=form).lower(agents, hyper, params).compile()
+    train = jax.jit(make_train(settings, 1, 1), donate_argnums=0).lower(agents, hyper, params).compile()
     print(f"compiled in {time.perf_counter() - began:.1f} s")
     took = 0.0
     for number in range(settings.num_updates):
