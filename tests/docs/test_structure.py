@@ -17,6 +17,7 @@ OF_SEVERAL = {
     "foundation/report/test_layout.py": "every page of the project in a browser",
     "jax_port/test_demonstrations.py": "the plan's modules run as programs",
     "jax_port/test_public_names.py": "what a user imports",
+    "jax_port/ppo/test_contracts.py": "arrays that the functions of a learner refuse",
     "markets/advice/chat/test_real_server.py": "the client and a server with a model",
     "markets/readers/test_formats.py": "every reader of files",
     "parity/engine/test_engine.py": "the whole engine on a pair of its own",
