@@ -115,7 +115,7 @@ def train(
         started = time.perf_counter()
         with stop_on_signal() as stop:
             stop.answer()
-            callback = Watch(train_config.total_timesteps, show=progress, stop=stop)
+            callback = TrainingProgress(train_config.total_timesteps, show=progress, stop=stop)
             with callback.bar:
                 model.learn(train_config.total_timesteps, callback=callback)
         seconds = time.perf_counter() - started
@@ -171,7 +171,7 @@ def make_model(vec_env: VecEnv, config: TrainConfig) -> MaskablePPO:
     )
 
 
-class Watch(BaseCallback):
+class TrainingProgress(BaseCallback):
     """Shows steps, steps per second and time left, and ends the training when asked to.
 
     Args:
@@ -215,7 +215,7 @@ def describe(
     config: EnvConfig,
     train_config: TrainConfig,
     model: MaskablePPO,
-    callback: Watch,
+    callback: TrainingProgress,
     seconds: float,
 ) -> dict[str, Any]:
     """Return what a run was made from, ready for JSON."""

@@ -66,7 +66,7 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
         InputError: the bars cannot be used, or C# is needed and Mono is missing.
     """
     from jax_port.export.bundle import export
-    from jax_port.runs.run import go_on
+    from jax_port.runs.run import run as train
 
     same, start = True, None
     for phase in (1, 2):
@@ -74,7 +74,7 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
         for folder in (run, bundle):
             shutil.rmtree(folder, ignore_errors=True)
         with status(console, f"training phase {phase}"):
-            go_on(_plan(request, phase, start), run, begin=True)
+            train(_plan(request, phase, start), run, begin=True)
         with status(console, f"exporting phase {phase}"):
             export(run / "policy-0.safetensors", bundle)
         report = _verify(request, bundle, request.out / f"report{phase}", console)

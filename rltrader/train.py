@@ -38,7 +38,7 @@ from rltrader.options.training_advice import training_advice_options
 
 if TYPE_CHECKING:
     from jax_port.runs.plan import Plan
-    from jax_port.runs.run import Tell
+    from jax_port.runs.run import OnProgress
 
 PROCESSES = ("distributed", "coordinator", "processes", "process_id")
 COMPILING = "compiling (an alarm of XLA about slow compiling is no fault)"
@@ -126,9 +126,9 @@ def train(
     if not resume:
         plan = replace(plan, certificate=proof)
     console.print(what_is_trained(plan), markup=False, highlight=False)
-    with progress(console, plan) as tell, stop_on_signal() as stopped:
-        told = answering(stopped, tell)
-        finished = runs.go_on(
+    with progress(console, plan) as on_progress, stop_on_signal() as stopped:
+        told = answering(stopped, on_progress)
+        finished = runs.run(
             plan,
             out,
             told,
@@ -189,8 +189,8 @@ def ranked_table(folder: Path, plan: Plan) -> Table:
     return table
 
 
-def answering(stopped: StopRequest, tell: Tell) -> Tell:
-    """Return ``tell``, which from the first update on says that a signal was heard.
+def answering(stopped: StopRequest, on_progress: OnProgress) -> OnProgress:
+    """Return ``on_progress``, which from the first update on says that a signal was heard.
 
     Before that there is nothing to save, and a signal ends the process at once.
     """
@@ -198,7 +198,7 @@ def answering(stopped: StopRequest, tell: Tell) -> Tell:
     def told(updates: int, records: list[dict[str, Any]]) -> None:
         if records:
             stopped.answer()
-        tell(updates, records)
+        on_progress(updates, records)
 
     return told
 
@@ -242,7 +242,7 @@ def progress(console: Console, plan: Plan) -> Iterator[Callable[[int, list[dict[
         total = plan.settings.num_updates
         task = bar.add_task("training", total=total, rate=COMPILING, pnl="")
 
-        def tell(updates: int, records: list[dict[str, Any]]) -> None:
+        def on_progress(updates: int, records: list[dict[str, Any]]) -> None:
             shown: dict[str, Any] = {}
             if records:
                 shown["rate"] = f"{records[-1]['steps_per_second']:,.0f} steps/s"
@@ -253,4 +253,4 @@ def progress(console: Console, plan: Plan) -> Iterator[Callable[[int, list[dict[
                     shown["pnl"] = f"{dollars(sum(pnl) / len(pnl), 0)} an episode"
             bar.update(task, completed=updates, **shown)
 
-        yield tell
+        yield on_progress

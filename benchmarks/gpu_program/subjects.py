@@ -7,7 +7,7 @@ loops inside the update, found by how often they turn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,11 +18,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from benchmarks.gpu_program.kernels import Block
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs import form as program_form
 from jax_port.envs.fast_rng import below, spread_bits
 from jax_port.envs.observation import observe_window
 from jax_port.envs.registry import PHASES
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.fast import form as program_form
 from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.settings import RATES, TrainSettings, hyper_params
 from jax_port.ppo.sharding import agent_shardings, make_layout
@@ -73,10 +73,11 @@ class Subject:
 
 @lru_cache
 def market_params(phase: int, days: int) -> EnvParams:
-    """Return the environment of one synthetic market."""
+    """Return the environment of one synthetic market, in the form for a GPU."""
     config = EnvConfig.phase2() if phase == 2 else EnvConfig.phase1()
     bars = synthetic_bars("ES", days=days, seed=0)
-    return PHASES[phase].make_params(stack([prepare(bars, config)]), config)
+    params = PHASES[phase].make_params(stack([prepare(bars, config)]), config)
+    return replace(params, form="gpu")
 
 
 def environment(

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
-from unittest import mock
 
 import jax
 from jax.experimental import topologies
@@ -55,13 +53,6 @@ def has_compiler() -> bool:
     """Return whether JAX's CUDA plugin is installed: a compiler, with or without a card."""
     names = (f"jax_plugins.xla_cuda{version}" for version in (12, 13))
     return find_spec("jax_plugins") is not None and any(find_spec(name) for name in names)
-
-
-@contextmanager
-def traced_for_gpu() -> Iterator[None]:
-    """Tell code that asks ``jax.default_backend()`` while it is traced that it will run on a GPU."""
-    with mock.patch.object(jax, "default_backend", return_value="gpu"):
-        yield
 
 
 def device_of(card: Card, devices: int = 1) -> Any:
@@ -128,7 +119,7 @@ def compile_for(
 
     Args:
         card: see :mod:`benchmarks.gpu_program.cards`.
-        function: traced afresh, as for a GPU.
+        function: traced afresh.
         arguments: trees of arrays or of ``jax.ShapeDtypeStruct``.
         donate: arguments whose memory results may take.
         places: a tree of shardings like the arguments, of a described machine's devices; by default
@@ -146,9 +137,9 @@ def compile_for(
     def fresh(*given: Any) -> Any:
         return function(*widened(given, arguments))
 
-    with traced_for_gpu(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some donated buffers were not usable")  # those made wider
-        jax.clear_caches()  # so that nothing that was traced for a CPU is taken again
+        jax.clear_caches()  # a program traced before is no measure of how long this takes
         traced = jax.jit(fresh, donate_argnums=donate).trace(*shapes)
         program = traced.lower(lowering_platforms=("cuda",)).compile()
     jax.clear_caches()

@@ -60,7 +60,7 @@ def check_params(params: EnvParams) -> None:
     for name in ("first_bar", "last_bar", "tick_value", "slippage", "commission"):
         _check(f"market.{name}", getattr(market, name), markets, jnp.int32)
     for field in fields(params):
-        if field.name not in ("market", "window_size", "seconds"):
+        if field.name not in ("market", "window_size", "seconds", "form"):
             _check(f"params.{field.name}", getattr(params, field.name), (), jnp.int32)
 
 

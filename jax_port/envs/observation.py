@@ -3,9 +3,8 @@
 Joining the two parts of many rows costs a CPU more than reading the bars: the window is written once
 for itself and once more beside its tail. So on a CPU a batch of rows is read a few numbers too wide,
 which is one copy, and the columns at the end are written over. On a GPU every number of a batch is
-looked
-up by itself, so that neighbouring threads write neighbouring numbers: 1.9 G rows a second on an H100,
-where joined rows make 0.9 G.
+looked up by itself, so that neighbouring threads write neighbouring numbers: 1.9 G rows a second on an
+H100, where joined rows make 0.9 G.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams, EnvState
 
 
@@ -28,7 +28,7 @@ def observe_at(step_idx: jax.Array, position: jax.Array, params: EnvParams) -> j
         params: configuration and bars.
     """
     oldest = step_idx - params.window_size
-    return row_at(params.market.features, oldest, position, params.window_size)
+    return row_at(params.market.features, oldest, position, params.window_size, params.form)
 
 
 def window_at(step_idx: jax.Array, params: EnvParams) -> jax.Array:
@@ -42,7 +42,9 @@ def observe_window(state: EnvState, params: EnvParams) -> jax.Array:
     return window_at(state.step_idx, params)
 
 
-def row_at(table: jax.Array, oldest: jax.Array, tail: jax.Array, bars: int) -> jax.Array:
+def row_at(
+    table: jax.Array, oldest: jax.Array, tail: jax.Array, bars: int, form: Form = "cpu"
+) -> jax.Array:
     """Return some bars of a table, oldest first, followed by a tail; quick under ``jax.vmap``.
 
     Args:
@@ -50,6 +52,7 @@ def row_at(table: jax.Array, oldest: jax.Array, tail: jax.Array, bars: int) -> j
         oldest: int32 scalar, the first bar; at most T - ``bars`` - 1, so that a bar follows the last.
         tail: float32 (P,), P at most F.
         bars: how many; static.
+        form: how a batch of rows is read; static.
 
     Returns:
         float32 (bars * F + P,).
@@ -66,7 +69,7 @@ def row_at(table: jax.Array, oldest: jax.Array, tail: jax.Array, bars: int) -> j
         if batched != [False, True, True]:
             axes = [0 if one else None for one in batched]
             return jax.vmap(row, in_axes=axes)(table, oldest, tail), True
-        many = _rows if jax.default_backend() == "cpu" else _rows_by_number
+        many = _rows if form == "cpu" else _rows_by_number
         return many(table, oldest, tail, bars=bars), True
 
     return quick(table, oldest, tail)

@@ -14,6 +14,7 @@ from flax import struct
 
 from jax_port.data.data_loader import MarketData
 from jax_port.data.seconds_loader import SecondsData
+from jax_port.envs.form import Form, default_form
 from markets import EnvConfig, InputError
 from markets.config import dollars_to_cents
 from markets.limits import reward_scale
@@ -85,6 +86,7 @@ class EnvParams:
             int32 multiples of 1 / reward_unit.
         window_size: bars in an observation; static.
         seconds: one-second bars, where an account is looked at every second; none in training.
+        form: in which programs of these parameters compute; static.
     """
 
     phase: ClassVar[int] = 1
@@ -108,6 +110,7 @@ class EnvParams:
     trail_win_bonus: jax.Array
     window_size: int = struct.field(pytree_node=False, default=20)
     seconds: SecondsData | None = None
+    form: Form = struct.field(pytree_node=False, default="cpu")
 
     @property
     def obs_size(self) -> int:
@@ -144,7 +147,7 @@ class Outcome(NamedTuple):
 
 
 def make_params(market: MarketData, config: EnvConfig, kind: type[EnvParams] = EnvParams) -> EnvParams:
-    """Turn a configuration into integers on the device.
+    """Turn a configuration into integers on the device, in the form for the device that JAX uses.
 
     Args:
         market: from :func:`jax_port.data.data_loader.stack`, prepared with the same configuration.
@@ -188,6 +191,7 @@ def make_params(market: MarketData, config: EnvConfig, kind: type[EnvParams] = E
         invalid_action_penalty=term(reward.invalid_action_penalty),
         trail_win_bonus=term(reward.trail_win_bonus),
         window_size=config.window_size,
+        form=default_form(),
     )
 
 

@@ -123,7 +123,7 @@ class Episodes(NamedTuple):
     max_drawdown: NDArray[np.int64]
 
 
-class Actor(Protocol):
+class ActFn(Protocol):
     """Chooses the actions of a step. Hashable: another one is compiled anew."""
 
     def __call__(self, phase: Phase, given: Any, states: Any, params: EnvParams) -> jax.Array:
@@ -175,7 +175,7 @@ def play(
 
 
 def play_actor(
-    actor: Actor,
+    actor: ActFn,
     given: Any,
     params: EnvParams,
     starts: NDArray[np.int64],
@@ -248,7 +248,7 @@ def _counts(told: AdviceState | None, count: int) -> AdviceCounts | None:
 
 @partial(jax.jit, static_argnums=(0, 4))
 def _play(
-    actor: Actor,
+    actor: ActFn,
     given: Any,
     starts: jax.Array,
     params: EnvParams,

@@ -27,14 +27,14 @@ POLICY, STATE, MODULE = "policy.safetensors", "policy.pt", "torch_policy.py"
 FILES = (POLICY, STATE, MODULE, PROGRAM, ONNX, MODEL, NORMALIZER, GOLDEN)
 PACKAGES = ("jax", "flax", "numpy", "torch", "stable-baselines3", "sb3-contrib", "onnx", "onnxscript")
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def export(
     source: Path,
     to: Path,
     symbol: str | None = None,
-    tell: Tell = lambda what: None,
+    on_progress: OnProgress = lambda what: None,
     fusion: FusionSettings | None = None,
 ) -> dict[str, Any]:
     """Write a policy file as a bundle and return its manifest.
@@ -45,7 +45,7 @@ def export(
         source: a policy file.
         to: the bundle's folder; must not exist, or be empty.
         symbol: contract to trade; by default that of the training data.
-        tell: told the name of each file before it is written.
+        on_progress: told the name of each file before it is written.
         fusion: how a live strategy fuses the policy with a service's advice; None for the bare policy.
             A policy that was trained with a prior has its own.
 
@@ -75,7 +75,7 @@ def export(
     manifest[TRAINED_WITH] = None if use is None else use.to_dict()
     with atomic_folder(to) as made:
         for name, write in _writers(policy, manifest, source).items():
-            tell(name)
+            on_progress(name)
             write(made / name)
         manifest["exported_with"] = versions(PACKAGES)
         manifest["files"] = {name: file_digest(made / name) for name in FILES}

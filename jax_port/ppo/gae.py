@@ -6,6 +6,7 @@ Source: Schulman et al. 2016 (arXiv:1506.02438); SB3's ``RolloutBuffer`` and sb3
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -37,7 +38,11 @@ def gae(
         last_dones: bool (N,), whether the last step ended an episode.
         gamma, gae_lambda: float32 scalars.
     """
-    assert rewards.shape == values.shape == episode_starts.shape, (rewards.shape, values.shape)
+    chex.assert_rank(rewards, 2)
+    chex.assert_equal_shape([rewards, values, episode_starts])
+    chex.assert_shape([last_values, last_dones], rewards.shape[1:])
+    chex.assert_type([rewards, values, last_values], float)
+    chex.assert_type([episode_starts, last_dones], bool)
     following = jnp.concatenate([values[1:], last_values[None]])
     goes_on = 1.0 - jnp.concatenate([episode_starts[1:], last_dones[None]]).astype(jnp.float32)
 
@@ -59,6 +64,8 @@ def standardize(advantages: jax.Array, axis: str | None = None) -> jax.Array:
         advantages: float32 (B,), or a device's share of them.
         axis: of devices with equal shares; None where all are here.
     """
+    chex.assert_rank(advantages, 1)
+    chex.assert_type(advantages, float)
     centred = advantages - mean_over(jnp.mean(advantages), axis)
     size = advantages.shape[0] * devices_of(axis)
     spread = jnp.sqrt(sum_over(jnp.sum(jnp.square(centred)), axis) / (size - 1))

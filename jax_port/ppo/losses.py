@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -77,6 +78,7 @@ def ppo_loss(
         batch: B transitions, at least two.
         hyper: clip_range, clip_range_vf, ent_coef, vf_coef.
     """
+    check_batch(batch)
     advantages = standardize(batch.advantages)
     logits = shifted(network.policy(params, batch.obs), batch.prior)
     log_probs = masked_log_probs(logits, batch.masks)
@@ -100,6 +102,25 @@ def ppo_loss(
     return loss, terms
 
 
+def check_batch(batch: Batch) -> None:
+    """Check a minibatch's shapes and kinds of numbers, while tracing.
+
+    Raises:
+        AssertionError: naming the array, what it is and what it must be.
+    """
+    size = batch.obs.shape[:1]
+    chex.assert_rank([batch.obs, batch.masks], 2)
+    chex.assert_type([batch.obs, batch.masks, batch.actions], [float, bool, int])
+    chex.assert_shape([batch.masks], (*size, None), custom_message="masks")
+    chex.assert_shape([batch.actions], size, custom_message="actions")
+    for name in ("log_probs", "values", "advantages", "returns"):
+        chex.assert_shape(getattr(batch, name), size, custom_message=name)
+        chex.assert_type(getattr(batch, name), float)
+    if batch.prior is not None:
+        chex.assert_shape(batch.prior, batch.masks.shape, custom_message="prior")
+        chex.assert_type(batch.prior, float)
+
+
 def clipped_values(values: jax.Array, before: jax.Array, clip_range: jax.Array) -> jax.Array:
     """Return what the value loss compares with returns: values, or the clipped ones alone.
 
@@ -110,5 +131,6 @@ def clipped_values(values: jax.Array, before: jax.Array, clip_range: jax.Array) 
         before: float32 (B,), when the actions were taken.
         clip_range: float32 scalar; infinity for none.
     """
+    chex.assert_equal_shape([values, before])
     near = jnp.clip(values - before, -clip_range, clip_range)
     return jnp.where(jnp.isfinite(clip_range), before + near, values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import chex
 import flax.linen as nn
 import jax
 import jax.custom_batching
@@ -125,18 +126,23 @@ def masked_log_probs(logits: jax.Array, masks: jax.Array) -> jax.Array:
         logits: float32 (..., A).
         masks: bool (..., A), at least one True in each row.
     """
-    assert logits.shape == masks.shape, (logits.shape, masks.shape)
+    chex.assert_equal_shape([logits, masks])
+    chex.assert_type([logits, masks], [float, bool])
     normal = jax.nn.log_softmax(logits)
     return jax.nn.log_softmax(jnp.where(masks, normal, FORBIDDEN_LOGIT))
 
 
 def log_prob(log_probs: jax.Array, action: jax.Array) -> jax.Array:
     """Return the log probability of each action (...,), given log probabilities (..., A)."""
+    chex.assert_shape(action, log_probs.shape[:-1], custom_message="action")
+    chex.assert_type([log_probs, action], [float, int])
     return jnp.take_along_axis(log_probs, action[..., None], axis=-1)[..., 0]
 
 
 def entropy(log_probs: jax.Array, masks: jax.Array) -> jax.Array:
     """Return minus the sum of p log p over allowed actions, (...,)."""
+    chex.assert_equal_shape([log_probs, masks])
+    chex.assert_type([log_probs, masks], [float, bool])
     return -jnp.sum(jnp.where(masks, jnp.exp(log_probs) * log_probs, 0.0), axis=-1)
 
 

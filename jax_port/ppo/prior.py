@@ -6,6 +6,7 @@ evaluation, so that the distribution that is learnt is the one that acts.
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -28,4 +29,7 @@ def prior_at(step_idx: jax.Array, num_actions: int, params: EnvParams) -> jax.Ar
 
 def shifted(logits: jax.Array, prior: jax.Array | None) -> jax.Array:
     """Return logits (B, A) with a prior added."""
-    return logits if prior is None else logits + prior
+    if prior is None:
+        return logits
+    chex.assert_equal_shape([logits, prior])
+    return logits + prior

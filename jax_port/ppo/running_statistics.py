@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -61,7 +62,8 @@ def update_moments(moments: RunningMoments, batch: jax.Array) -> RunningMoments:
     mean' = mean + d n / (c + n),  var' = (var c + var_b n + d^2 c n / (c + n)) / (c + n),
     d = mean_b - mean (Chan, Golub and LeVeque 1979).
     """
-    assert batch.shape[1:] == moments.mean.shape, (batch.shape, moments.mean.shape)
+    chex.assert_shape(batch, (None, *moments.mean.shape))
+    chex.assert_type([batch, moments.mean, moments.var, moments.count], [float, *[jnp.float64] * 3])
     with jax.enable_x64(True):
         wide = batch.astype(jnp.float64)
         size = jnp.float64(batch.shape[0])

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from foundation.errors import run_command
+from jax_port.envs.form import Form
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.fast.form import Form, default_form
 from jax_port.ppo.fast.program import program_of
 from jax_port.ppo.gae import gae
 from jax_port.ppo.metrics import Metrics, summarize
@@ -190,17 +191,15 @@ def make_train(
         agents: A, side by side.
         layout: of minibatches and buffers over devices.
         places: sharding of every leaf of the agents, where there are several devices.
-        form: of the program; by default the one for JAX's default device.
+        form: of the program; by default that of the parameters.
 
     Returns:
         A function (agents with leading axis A, hyperparameters likewise, environment parameters) ->
         (agents, metrics with leading axes (K, A)). The agents given are consumed.
     """
 
-    chosen = form or default_form()
-
     def one(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
-        return update(agent, hyper, params, settings, layout, chosen)
+        return update(agent, hyper, params, settings, layout, form or params.form)
 
     def every(agent: TrainState, hyper: HyperParams, params: EnvParams) -> tuple[TrainState, Metrics]:
         if agents == 1:  # a batch of one matrix product is slower than the product
@@ -217,3 +216,14 @@ def make_train(
             return jax.lax.scan(body, agent, length=updates_per_call)
 
     return jax.jit(train, donate_argnums=0, out_shardings=None if places is None else (places, None))
+
+
+def main() -> None:
+    """Train a little and print the training steps per second; bad input exits with code 2."""
+    from jax_port.ppo.fast.demonstration import show_training
+
+    run_command(show_training)
+
+
+if __name__ == "__main__":
+    main()

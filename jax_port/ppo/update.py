@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -98,6 +99,8 @@ def minibatch_step(
     Returns:
         The state after, whether the update has stopped, and a record.
     """
+    chex.assert_rank([numbers, stopped], [1, 0])
+    chex.assert_type([numbers, stopped], [int, bool])
     grads, terms = gradients(state.params, numbers, gather, hyper)
     factors = layer_lr.factors(state.params, rates) if rates else None
     grads = layer_lr.without_frozen(grads, rates) if rates else grads
@@ -138,6 +141,8 @@ def run_epochs(
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
+    chex.assert_rank(permutations, 2)
+    chex.assert_type(permutations, int)
     size = permutations.shape[1]
     full, rest = divmod(size, batch_size)
     assert rest * devices_of(axis) != 1, (

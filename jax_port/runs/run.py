@@ -46,7 +46,7 @@ from markets import InputError
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
 
 
-Tell = Callable[[int, list[Record]], None]
+OnProgress = Callable[[int, list[Record]], None]
 """(updates made, records since the last call)."""
 
 
@@ -64,7 +64,7 @@ class Moment(NamedTuple):
     policies: Callable[[], list[Policy]]
 
 
-Watch = Callable[[Moment], None]
+OnCall = Callable[[Moment], None]
 """Called after every call of the program."""
 
 
@@ -92,14 +92,14 @@ def refuse_occupied(folder: Path) -> None:
         )
 
 
-def go_on(
+def run(
     plan: Plan,
     folder: Path,
-    tell: Tell = lambda updates, records: None,
+    on_progress: OnProgress = lambda updates, records: None,
     stop: Callable[[], bool] = lambda: False,
     *,
     enough: Callable[[], bool] = lambda: False,
-    watch: Watch = lambda moment: None,
+    watch: OnCall = lambda moment: None,
     begin: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
     certificate: Proof | None = None,
@@ -111,7 +111,7 @@ def go_on(
     Args:
         plan: as :func:`read_plan` gives it.
         folder: of the run; only the first process writes.
-        tell: told after every call of the program.
+        on_progress: told after every call of the program.
         stop: asked after every call; True saves and leaves.
         enough: asked after every call; True ends the run there, as if it were at its last update.
         watch: called after every call and before ``stop`` and ``enough`` are asked.
@@ -147,7 +147,7 @@ def go_on(
         if begin and main:
             start(plan, folder, texts)
         others = make_loggers(loggers, folder, plan) if main else []
-        asked = _Asked(_told(tell, others), stop, enough, watch)
+        asked = _Asked(_told(on_progress, others), stop, enough, watch)
         try:
             return _train(plan, folder, mesh, params, facts, proof, asked, programs)
         finally:
@@ -155,24 +155,28 @@ def go_on(
                 one.close()
 
 
-def _told(tell: Tell, loggers: Sequence[Logger]) -> Tell:
+go_on = run
+"""As walk-forward, sweep and the Python API still call it."""
+
+
+def _told(on_progress: OnProgress, loggers: Sequence[Logger]) -> OnProgress:
     """Return what tells the loggers too."""
 
     def told(updates: int, records: list[Record]) -> None:
         for one in loggers if records else ():
             one.write(records)
-        tell(updates, records)
+        on_progress(updates, records)
 
     return told
 
 
 class _Asked(NamedTuple):
-    """What is called after every call of the program; see :func:`go_on`."""
+    """What is called after every call of the program; see :func:`run`."""
 
-    tell: Tell
+    on_progress: OnProgress
     stop: Callable[[], bool]
     enough: Callable[[], bool]
-    watch: Watch
+    watch: OnCall
 
 
 def _train(
@@ -198,7 +202,7 @@ def _train(
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
     if main:
         note_lineage(folder, stretches, grew_from)
-    asked.tell(done, [])
+    asked.on_progress(done, [])
     total = plan.settings.num_updates
     log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
 
@@ -216,7 +220,7 @@ def _train(
                 log.write(records)
             since += records
             require_finite_losses(records, folder, saved)
-            asked.tell(done, records)
+            asked.on_progress(done, records)
             now = agent
             asked.watch(Moment(done, records, lambda: policies(to_host(mesh, now))))  # noqa: B023
             leaving, ending = asked.stop(), asked.enough() or done == total

@@ -74,7 +74,7 @@ namespace RLTrader
         private static JsonLine Fusion(JsonLine line, FusionSettings fusion)
         {
             if (fusion == null) return line;
-            return line.Add("fusion", fusion.Rule)
+            return line.Add("fusion", fusion.RuleName)
                 .Add("fusion_numbers", new double[] { fusion.Weight, fusion.Threshold, fusion.Fade, fusion.MostAge });
         }
 

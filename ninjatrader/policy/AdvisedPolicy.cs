@@ -50,7 +50,7 @@ namespace RLTrader
             PolicyRunner policy = new PolicyRunner(folder);
             FusionSettings settings = policy.Manifest.Fusion;
             if (settings == null) return policy;
-            if (settings.Rule == "veto")
+            if (settings.Rule == FusionRule.Veto)
                 throw new BundleException("fusion rule veto is for evaluation; export the policy with another");
             string address = Environment.GetEnvironmentVariable(AddressVariable);
             return new AdvisedPolicy(policy, settings,

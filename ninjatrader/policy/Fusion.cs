@@ -4,10 +4,13 @@ using System;
 
 namespace RLTrader
 {
+    /// <summary>Rules by which advice and policy meet; a bundle has their names in small letters.</summary>
+    public enum FusionRule { Weighted, Gated, Agreement, Veto, Alone }
+
     /// <summary>How advice and policy are brought together; a weight of 0 is the bare policy.</summary>
     public sealed class FusionSettings
     {
-        public string Rule = "gated";
+        public FusionRule Rule = FusionRule.Gated;
         public float Weight = 0.3f, Threshold = 0.7f, LeastLeft = 0.2f, Fade = 0.1f;
         public int MostLosses = 3, Every = 5, Cooldown = 3, MostAge = 10;
         public bool AtEntries = true;
@@ -16,9 +19,7 @@ namespace RLTrader
         public static FusionSettings Of(object values)
         {
             FusionSettings made = new FusionSettings();
-            made.Rule = Json.Text(values, "rule");
-            if (Array.IndexOf(Fusion.Rules, made.Rule) < 0)
-                throw new BundleException("fusion rule " + made.Rule + " is not known; use a newer strategy");
+            made.Rule = RuleOf(Json.Text(values, "rule"));
             made.Weight = Between(values, "weight", 100);
             made.Threshold = Between(values, "threshold", 1);
             made.LeastLeft = Between(values, "least_left", 1);
@@ -31,11 +32,23 @@ namespace RLTrader
             return made;
         }
 
+        /// <summary>The rule as a bundle has it.</summary>
+        public string RuleName { get { return NameOf(Rule); } }
+
         /// <summary>What is left of advice that could have acted so many minutes ago; 0 where too old.</summary>
         public float Freshness(int minutes)
         {
             return minutes < 0 || minutes > MostAge ? 0f : (float)Math.Pow(1.0 - (double)Fade, minutes);
         }
+
+        private static FusionRule RuleOf(string name)
+        {
+            foreach (FusionRule rule in Enum.GetValues(typeof(FusionRule)))
+                if (NameOf(rule) == name) return rule;
+            throw new BundleException("fusion rule " + name + " is not known; use a newer strategy");
+        }
+
+        private static string NameOf(FusionRule rule) { return rule.ToString().ToLowerInvariant(); }
 
         private static float Between(object values, string name, double most)
         {
@@ -66,8 +79,6 @@ namespace RLTrader
 
     public static class Fusion
     {
-        public static readonly string[] Rules = { "weighted", "gated", "agreement", "veto", "alone" };
-
         // Part of the advice that is spread evenly over hold, buy and sell.
         private const double Floor = 0.03;
         private const double Forbidden = -1e8;
@@ -80,11 +91,11 @@ namespace RLTrader
             int count = logits.Length;
             double[] scores = new double[count];
             bool[] allowed = (bool[])mask.Clone();
-            double total = LogSumExp(logits);
+            double total = PolicyRunner.LogSumExp(logits);
             for (int a = 0; a < count; a++) scores[a] = logits[a] - total;
             if (settings.Weight > 0) Apply(given, settings, scores, allowed);
             for (int a = 0; a < count; a++) if (!allowed[a]) scores[a] = Forbidden;
-            double again = LogSumExp(scores);
+            double again = PolicyRunner.LogSumExp(scores);
             int best = 0;
             for (int a = 0; a < count; a++)
             {
@@ -102,36 +113,35 @@ namespace RLTrader
             for (int a = 0; a < count; a++)
                 advice[a] = Math.Log((1 - Floor) * given.Advice[a <= Sell ? a : Hold] + Floor / 3);
             bool has = given.Fresh > 0;
-            string rule = settings.Rule;
             double strength = (double)settings.Weight * given.Fresh;
-            if (rule == "gated" && !(given.Confidence >= settings.Threshold)) strength = 0;
-            if (rule == "agreement") strength = 0;
-            if (rule == "alone")
+            switch (settings.Rule)
             {
-                Array.Copy(advice, scores, count);
-                for (int a = 1; a < count; a++) allowed[a] &= has;
-                return;
+                case FusionRule.Alone:
+                    Array.Copy(advice, scores, count);
+                    for (int a = 1; a < count; a++) allowed[a] &= has;
+                    return;
+                case FusionRule.Agreement:
+                    if (has) AllowWhatIsAdvised(advice, allowed);
+                    return;
+                case FusionRule.Gated:
+                    if (!(given.Confidence >= settings.Threshold)) return;
+                    break;
+                case FusionRule.Veto:
+                    if (given.Losses >= settings.MostLosses || given.Left < settings.LeastLeft)
+                        allowed[Buy] = allowed[Sell] = false;
+                    break;
             }
             if (strength > 0)
                 for (int a = 0; a < count; a++) scores[a] += strength * advice[a];
-            if (rule == "agreement" && has)
-            {
-                int wish = -1;
-                for (int a = 0; a < count; a++)
-                    if (allowed[a] && (wish < 0 || advice[a] > advice[wish])) wish = a;
-                allowed[Buy] &= wish == Buy;
-                allowed[Sell] &= wish == Sell;
-            }
-            if (rule == "veto" && (given.Losses >= settings.MostLosses || given.Left < settings.LeastLeft))
-                allowed[Buy] = allowed[Sell] = false;
         }
 
-        private static double LogSumExp(double[] x)
+        private static void AllowWhatIsAdvised(double[] advice, bool[] allowed)
         {
-            double most = x[0], sum = 0;
-            foreach (double number in x) most = Math.Max(most, number);
-            foreach (double number in x) sum += Math.Exp(number - most);
-            return most + Math.Log(sum);
+            int wish = -1;
+            for (int a = 0; a < advice.Length; a++)
+                if (allowed[a] && (wish < 0 || advice[a] > advice[wish])) wish = a;
+            allowed[Buy] &= wish == Buy;
+            allowed[Sell] &= wish == Sell;
         }
     }
 }

@@ -143,7 +143,8 @@ namespace RLTrader
             return best;
         }
 
-        private static double LogSumExp(double[] x)
+        /// <summary>The logarithm of the sum of exponentials, without overflow.</summary>
+        public static double LogSumExp(double[] x)
         {
             double most = x[0], sum = 0;
             foreach (double number in x) most = Math.Max(most, number);

@@ -23,7 +23,7 @@ LARGEST = 64
 
 
 @dataclass
-class Look:
+class SideFacts:
     """What could be seen of a side.
 
     Attributes:
@@ -69,7 +69,7 @@ def made(make: Any) -> Any:
         raise InputError(f"the factory raises {type(error).__name__}: {error}") from None
 
 
-def look_at_reference(make: Any) -> Look:
+def look_at_reference(make: Any) -> SideFacts:
     """Step a Gymnasium environment and return the attributes whose numbers change.
 
     Raises:
@@ -87,7 +87,7 @@ def look_at_reference(make: Any) -> Look:
         lambda seed: env.reset(seed=seed),
         lambda: _ended(env.step(env.action_space.sample())),
     )
-    return Look("gymnasium", seen.changing(), limit=_limit(env))
+    return SideFacts("gymnasium", seen.changing(), limit=_limit(env))
 
 
 def is_gymnasium(env: Any) -> bool:
@@ -95,7 +95,7 @@ def is_gymnasium(env: Any) -> bool:
     return all(hasattr(env, name) for name in ("unwrapped", "action_space", "reset", "step"))
 
 
-def look_at_port(make: Any, actions: Callable[[], Any]) -> Look:
+def look_at_port(make: Any, actions: Callable[[], Any]) -> SideFacts:
     """Return what is seen of a port: pure functions, gymnax's, Gymnasium's, or any object with reset
     and step.
 
@@ -124,18 +124,18 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> Look:
         )
     if is_gymnasium(env):
         seen_of = look_at_reference(lambda: env)
-        return Look("gymnasium", seen_of.numbers, limit=seen_of.limit)
+        return SideFacts("gymnasium", seen_of.numbers, limit=seen_of.limit)
     return _look_at_object(env, actions)
 
 
-def _look_at_functions(kind: Literal["gymnax", "functional"], side: FunctionalSide) -> Look:
+def _look_at_functions(kind: Literal["gymnax", "functional"], side: FunctionalSide) -> SideFacts:
     """Return the fields of a state of pure functions, in the order that they were declared in."""
     seen = side.reset(np.arange(STEPS)).state
     order = flatten(side.make().reset(jax.random.PRNGKey(0))[1])
-    return Look(kind, {name: seen[name] for name in order})
+    return SideFacts(kind, {name: seen[name] for name in order})
 
 
-def _look_at_object(port: Any, actions: Callable[[], Any]) -> Look:
+def _look_at_object(port: Any, actions: Callable[[], Any]) -> SideFacts:
     held = _attributes(port, private=True)
     generator = next((name for name, value in held if isinstance(value, np.random.Generator)), "")
     before, reset, begin = _reset_of(port, generator)
@@ -162,7 +162,7 @@ def _look_at_object(port: Any, actions: Callable[[], Any]) -> Look:
     if not seen.changing():
         seen = _played(port, begin, lambda: _ended(port.step(actions())), private=True)
     changing = seen.changing()
-    return Look(
+    return SideFacts(
         "object",
         changing,
         paths={name: seen.paths[name] for name in changing},

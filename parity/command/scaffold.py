@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.command.look import Look, look_at_port, look_at_reference, made
+from parity.command.look import SideFacts, look_at_port, look_at_reference, made
 from parity.harness.places import load
 
 WORDS = ("Pair", "Port", "Reference", "integer", "near", "real")
@@ -87,7 +87,7 @@ def scaffold(reference: str, port: str) -> tuple[str, list[str]]:
     return "\n".join(head + body), draft.todo
 
 
-def _of_functions(mine: Look, theirs: Look) -> Draft:
+def _of_functions(mine: SideFacts, theirs: SideFacts) -> Draft:
     """Return what is written of a port that is pure functions: every field of its state."""
     draft = Draft(port=[f"    port=Port.{theirs.kind}(make_port),"])
     draft.names = [name for name in theirs.numbers if name != "time"]
@@ -96,7 +96,7 @@ def _of_functions(mine: Look, theirs: Look) -> Draft:
     return draft
 
 
-def _time(mine: Look, draft: Draft) -> str:
+def _time(mine: SideFacts, draft: Draft) -> str:
     """Return the domain of the steps taken."""
     last = 99 if mine.limit is None else mine.limit - 1
     if mine.limit is None:
@@ -106,7 +106,7 @@ def _time(mine: Look, draft: Draft) -> str:
     return f'        "time": integer(0, {last}) | near({last}),'
 
 
-def _of_object(mine: Look, theirs: Look) -> Draft:
+def _of_object(mine: SideFacts, theirs: SideFacts) -> Draft:
     """Return what is written of a port that is an object which is stepped: the fields of its state that
     the reference has too, or whose number is that of an array of the reference."""
     draft, fields = Draft(), theirs.numbers
@@ -144,17 +144,17 @@ def _of_object(mine: Look, theirs: Look) -> Draft:
     return draft
 
 
-def _alike(mine: Look, theirs: Look, name: str) -> bool:
+def _alike(mine: SideFacts, theirs: SideFacts, name: str) -> bool:
     """Say whether a number of the port is one of the reference's by name and shape."""
     return name in mine.numbers and mine.numbers[name].shape[1:] == theirs.numbers[name].shape[1:]
 
 
-def _known(mine: Look, draft: Draft, name: str) -> bool:
+def _known(mine: SideFacts, draft: Draft, name: str) -> bool:
     """Say whether a number of the reference is not read as an array of all fields."""
     return not (mine.numbers[name].ndim == 2 and mine.numbers[name].shape[1] == len(draft.names))
 
 
-def _port_functions(theirs: Look, draft: Draft, counter: str) -> list[str]:
+def _port_functions(theirs: SideFacts, draft: Draft, counter: str) -> list[str]:
     """Return the functions that read and write an object, and those by which it is driven."""
     sources = {name: name for name in draft.names}
     if draft.time and counter:
@@ -201,7 +201,7 @@ def _port_functions(theirs: Look, draft: Draft, counter: str) -> list[str]:
     return lines
 
 
-def _mutable(theirs: Look) -> list[str]:
+def _mutable(theirs: SideFacts) -> list[str]:
     """Return the argument ``port`` for an object."""
     step = "step_port" if theirs.values < 5 else "lambda port, action: port.step(action)"
     lines = [
@@ -220,13 +220,13 @@ def _mutable(theirs: Look) -> list[str]:
     return [*lines, "    ),"]
 
 
-def _array_of(mine: Look, names: list[str]) -> str | None:
+def _array_of(mine: SideFacts, names: list[str]) -> str | None:
     """Return the reference's array that has one number for each name."""
     arrays = (n for n, v in mine.numbers.items() if v.ndim == 2 and v.shape[1] == len(names))
     return next(arrays, None)
 
 
-def _reading(mine: Look, draft: Draft) -> list[str]:
+def _reading(mine: SideFacts, draft: Draft) -> list[str]:
     """Return the functions that read and write the reference's state, and note what to check."""
     names = draft.names
     if names and all(name in mine.numbers for name in names):

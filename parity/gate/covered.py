@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jax_port.data.data_loader import PreparedMarket
-from jax_port.ppo.fast.form import default_form
+from jax_port.envs.form import default_form
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from parity.learner.cases import LearnerCase

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jax_port.data.data_loader import prepare
-from jax_port.ppo.fast.form import form_of
+from jax_port.envs.form import form_of
 from jax_port.ppo.settings import TrainSettings
 from markets import Bars, EnvConfig, InputError
 from parity.engine.verify import CheckResult

@@ -18,10 +18,10 @@ import optax
 
 from jax_port.data.advised_market import with_advice
 from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.form import Form
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.export.layers import sb3_layer
-from jax_port.ppo.fast.form import Form
 from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.networks import masked_log_probs

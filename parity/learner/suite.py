@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_port.envs.form import Form
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
-from jax_port.ppo.fast.form import Form
 from jax_port.ppo.policy import decide, make_network
 from jax_port.ppo.running_statistics import Scale
 from jax_port.ppo.settings import TrainSettings

@@ -23,18 +23,18 @@ UNIT = f"reward per {PER_STEPS} steps"
 
 def curves_plot(report: Values) -> Markup:
     """Draw both arms' learning curves with their bands, between random and good policy."""
-    settings, yardstick = report["design"]["settings"], report["yardstick"]
+    settings, baselines = report["design"]["settings"], report["baseline_policies"]
     per_rollout = settings["n_envs"] * settings["n_steps"]
 
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 420 if size.wide else 300)
         axes = axes_in(figure, 38, x="steps of training (thousands)", y=f"mean {UNIT}")
         for name in ("random", "good"):
-            axes.axhline(yardstick[name], color=COLOURS["muted"], linewidth=1, dashes=(4, 3))
+            axes.axhline(baselines[name], color=COLOURS["muted"], linewidth=1, dashes=(4, 3))
             good = name == "good"
             axes.text(
                 0.01 if good else 0.99,  # where the curves aren't
-                yardstick[name],
+                baselines[name],
                 f"{name} policy",
                 transform=axes.get_yaxis_transform(),
                 ha="left" if good else "right",

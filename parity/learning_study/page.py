@@ -57,7 +57,7 @@ def because(report: Values) -> str:
 
 def tiles(report: Values) -> list[Tile]:
     """Return the numbers that head the page."""
-    test, spread = report["test"], report["yardstick"]["spread"]
+    test, spread = report["test"], report["baseline_policies"]["spread"]
     share = report["design"]["margin_share"]
     first, second = (report["arms"][arm] for arm in ARMS)
     moved = test["difference"] / spread
@@ -85,7 +85,7 @@ def tiles(report: Values) -> list[Tile]:
         ),
         Tile(
             "Random to good policy",
-            " to ".join(number(report["yardstick"][name]) for name in ("random", "good")),
+            " to ".join(number(report["baseline_policies"][name]) for name in ("random", "good")),
             f"{UNIT}; last rollout {number(first['last'])} / {number(second['last'])}",
         ),
     ]

@@ -56,7 +56,7 @@ def judge(design: Design, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
             "python": provenance.versions(())["python"],
         },
         "design": {**design.to_dict(), "digest": design.digest, "planning": planning(design)},
-        "yardstick": baselines,
+        "baseline_policies": baselines,
         "test": test,
         "level": LEVEL,
         "arms": arms,

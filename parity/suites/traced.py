@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.form import FORMS
 from jax_port.envs.registry import phase_of
-from jax_port.ppo.fast.form import FORMS
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import init_agent, update
 from markets import EnvConfig

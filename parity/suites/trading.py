@@ -22,7 +22,7 @@ import jax
 
 from foundation.signals import end_with_parent
 from jax_port.data.data_loader import PreparedMarket, prepare
-from jax_port.ppo.fast.form import Form
+from jax_port.envs.form import Form
 from markets import Contract, InputError, register_contract
 from markets.contracts import added_contracts
 from parity.engine.diverge import Divergence

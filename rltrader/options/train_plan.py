@@ -34,8 +34,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     Raises:
         InputError: options contradict each other or are not valid.
     """
-    import jax
-
+    from jax_port.envs.form import default_form
     from jax_port.ppo.settings import TrainSettings
     from jax_port.runs.memory import require_training_memory
     from jax_port.runs.plan import Plan
@@ -48,7 +47,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     chosen["layer_lr"] = _layer_lr(options["layer_factors"], options["freeze"])
     settings = TrainSettings().override(**chosen)
     data = with_tables(_data(bars, options, first), options)
-    calls = options["updates_per_call"] or (1 if jax.default_backend() == "cpu" else 8)
+    calls = options["updates_per_call"] or (1 if default_form() == "cpu" else 8)
     config = environment(options["phase"], options["overrides"])
     require_training_memory(settings, config, options["seeds"] or 1, calls, data.columns)
     agents = _agents(options["seeds"], options["agents"])

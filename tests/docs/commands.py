@@ -211,6 +211,11 @@ def _module(name: str, arguments: list[str], lenient: bool) -> None:
     command = getattr(import_module(name), _called(inner[1]) if inner else called, None)
     if isinstance(command, click.Command):
         return _click(command, arguments, lenient)
+    if shown := re.search(
+        rf"^def {called}\(.*?\n    from (\S+) import", source, re.DOTALL | re.MULTILINE
+    ):
+        place = find_spec(shown[1])  # main leaves the work, and its arguments, to another module
+        source += Path(place.origin).read_text("utf-8") if place and place.origin else ""
     return _argparse(name, source, arguments)
 
 
@@ -224,8 +229,8 @@ def _called(code: str) -> str:
     return next((name for name in reversed(names) if name not in ("run_command", "sys")), "")
 
 
-class _ParsedError(Exception):
-    pass
+class _ParsedError(BaseException):
+    """Ends a module at its parser; no command line may take it for a fault of its own."""
 
 
 def _argparse(name: str, source: str, arguments: list[str]) -> None:

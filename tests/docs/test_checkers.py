@@ -78,6 +78,8 @@ def test_anchors_are_those_of_the_renderers() -> None:
         ("python -m benchmarks.suites.roofline --quik", "No such option"),
         ("python -m markets.bars", "prints nothing"),
         ("python -m parity.mutants.child --nonsense", "does not take"),
+        ("python -m jax_port.ppo.train_ppo_jax --env 3 --upd", "does not take"),
+        ("python -m jax_port.envs.env_phase1_jax --envs 3", "takes no arguments"),
         ("pip install '.[exports]'", "no extra exports"),
         ("rtrader data contracts", "unknown command"),
         ("python examples/no_such_example.py", "no such script"),

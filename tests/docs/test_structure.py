@@ -12,9 +12,25 @@ from tests.docs.pages import ROOT
 
 ROOMS = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 MODULES, LINES = 15, 400
+OF_SEVERAL = {
+    "benchmarks/gpu_program/test_limits.py": "what the project's programs may cost on a card",
+    "foundation/report/test_layout.py": "every page of the project in a browser",
+    "jax_port/test_demonstrations.py": "the plan's modules run as programs",
+    "jax_port/test_public_names.py": "what a user imports",
+    "jax_port/ppo/test_contracts.py": "arrays that the functions of a learner refuse",
+    "markets/advice/chat/test_real_server.py": "the client and a server with a model",
+    "markets/readers/test_formats.py": "every reader of files",
+    "parity/engine/test_engine.py": "the whole engine on a pair of its own",
+    "parity/harness/test_constants.py": "the harness against constants of the shipped pairs",
+    "parity/harness/test_planted.py": "the harness against planted faults",
+    "parity/pairs/test_evaluation.py": "evaluation on both sides",
+    "rltrader/test_damaged_files.py": "every command on damaged files",
+    "rltrader/test_interrupted.py": "every command that writes, stopped",
+}
+"""Test modules that mirror no single module, and what they are about."""
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
 def test_folders_and_modules_are_small(room: str) -> None:
     files = sorted((ROOT / room).rglob("*.py"))
     assert files
@@ -58,3 +74,28 @@ def test_a_module_exports_its_own_names_alone(room: str) -> None:
 def test_a_lent_name_is_found() -> None:
     assert lent_names("from a import b, c\n__all__ = ['c', 'd']\nd = b") == {"c"}
     assert lent_names("from a import b as b\nimport c") == {"b"}
+
+
+def mirrored(test: Path) -> bool:
+    """Return whether a test module is named after a module or a folder, or after a part of one."""
+    folder = ROOT / test.parent.relative_to(ROOT / "tests")
+    words = test.stem.removeprefix("test_").split("_")
+    names = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
+    if test.name == "test_main.py":
+        names.append("__main__")
+    return any((folder / f"{name}.py").is_file() or (folder / name).is_dir() for name in names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_test_modules_mirror_the_modules_that_they_test(room: str) -> None:
+    tests = sorted((ROOT / "tests" / room).rglob("test_*.py"))
+    alone = {str(test.relative_to(ROOT / "tests")) for test in tests if not mirrored(test)}
+    assert alone == {name for name in OF_SEVERAL if name.startswith(f"{room}/")}
+
+
+def test_a_test_module_without_a_module_is_found() -> None:
+    folder = ROOT / "tests" / "markets"
+    assert mirrored(folder / "test_bars.py")
+    assert mirrored(folder / "test_bars_of_a_day.py")
+    assert not mirrored(folder / "test_bar.py")
+    assert not mirrored(folder / "test_main.py")

@@ -47,8 +47,8 @@ from tests.fuzz.mutations import (
     damage_values,
 )
 from tests.jax_port.export.made_bundle import made_policy
-from tests.jax_port.export.test_damaged_bundle import golden, header_of, rewrite
-from tests.jax_port.runs.test_damaged_run import PLAN
+from tests.jax_port.export.test_bundle_damaged import golden, header_of, rewrite
+from tests.jax_port.runs.test_run_file import PLAN
 
 
 def dumped(values: Any) -> bytes:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import jax
 import pytest
 
 from jax_port.data.demonstration import show_markets
@@ -58,3 +59,43 @@ def test_the_environment_shows_steps_masks_and_rewards(
     assert "one step, buy: reward -0.0100, position 1" in shown
     assert shown.count("masks   111") == 1
     assert shown.count("rewards ") == 5
+
+
+@pytest.mark.slow  # ten seconds of compilation
+def test_the_learner_shows_its_training_steps_per_second(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--envs", "8", "--n-steps", "8", "--updates", "2")
+    run("jax_port.ppo.train_ppo_jax", monkeypatch, *small)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith(
+        f"{jax.devices()[0]}, the program for a CPU; an update is 8 environments"
+    )
+    assert [line.split(":")[0] for line in shown[2:4]] == ["update 1", "update 2"]
+    rates = [
+        int(line.split(" steps per second")[0].split()[-1].replace(",", "")) for line in shown[2:4]
+    ]
+    rate, _, unit = shown[-1].partition(" ")
+    assert unit == "training steps per second"
+    assert min(rates) <= int(rate.replace(",", "")) <= max(rates)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--updates", "0"), "--updates is 0; give a whole number from 1 to 1,000"),
+        (("--envs", "-3"), "--envs is -3; give a whole number from 2 to 1,000,000"),
+        (("--n-steps", "99999"), "--n-steps is 99999; give a whole number from 1 to 10,000"),
+        (("--n-steps", "many"), "argument --n-steps: invalid int value: 'many'"),
+    ],
+)
+def test_a_training_of_no_sense_is_one_sentence_and_exit_code_2(
+    arguments: tuple[str, ...],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("jax_port.ppo.train_ppo_jax", monkeypatch, *arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.strip().endswith(f"error: {sentence}")

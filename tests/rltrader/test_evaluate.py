@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +14,6 @@ from click.testing import CliRunner, Result
 
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import HOLD
-from jax_port.evaluation.plots import thin
 from jax_port.evaluation.report import FILES, SECONDS_FILES
 from jax_port.ppo.policy import Policy, save_policy
 from markets import EnvConfig, InputError
@@ -26,6 +23,7 @@ from markets.writers import write_bars
 from rltrader.evaluate import evaluate
 from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests
 from tests.jax_port.made_policy import make_policy, one_action_policy
+from tests.rltrader.written_files import Page, read_json
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 BARS = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
@@ -76,43 +74,6 @@ def run(tmp_path: Path, bars_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run
         return CliRunner().invoke(evaluate, [*given, *arguments])
 
     return call
-
-
-class Page(HTMLParser):
-    """The page's text, and whether every tag is closed by its own."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.parts: list[str] = []
-        self.raw = path.read_text(encoding="utf-8")
-        self.feed(self.raw)
-        assert self.open == []
-        self.text = " ".join("".join(self.parts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in ("src", "href", "xlink:href"):
-                assert (value or "").startswith(("data:", "#")), value
-        if tag not in ("meta", "link", "br", "input"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.parts.append(data)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is no JSON")
-
-    return dict(json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse))
 
 
 def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
@@ -400,11 +361,3 @@ def test_seconds_that_cannot_be_used(
         assert words in str(done.exception)
         assert "\n" not in str(done.exception)
         assert not (tmp_path / "out").exists()
-
-
-def test_a_thinned_curve_keeps_its_ends_and_extremes() -> None:
-    curve = np.random.default_rng(0).normal(size=10_001).cumsum()
-    kept = thin(curve, 100)
-    assert len(kept) <= 202
-    assert {0, 10_000, int(curve.argmin()), int(curve.argmax())} <= set(kept.tolist())
-    assert thin(curve[:150], 100).tolist() == list(range(150))

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
+from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import gpu_rollout, gpu_update
 from jax_port.ppo.fast.cpu_gradients import cpu_gradients
 from jax_port.ppo.fast.cpu_mlp import mlp, policy_layers, value_layers
-from jax_port.ppo.fast.form import Form
 from jax_port.ppo.fast.gpu_network import gpu_network
 from jax_port.ppo.fast.microbatch import choices_alone
 from jax_port.ppo.fast.scale_out import AXIS, BY_ENVIRONMENT, EVERYWHERE, on_each_device

@@ -38,7 +38,7 @@ assert jax.device_count() == devices, jax.devices()
 seen = []
 def tell(updates, records):
     seen.append(updates)
-runs.go_on(read_plan(Path(folder)), Path(folder), tell, lambda: seen[-1] == stop_at)
+runs.run(read_plan(Path(folder)), Path(folder), tell, lambda: seen[-1] == stop_at)
 """
 
 

@@ -43,7 +43,7 @@ PLAN = Plan(
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run under a certificate that was stopped after its first update."""
     folder = tmp_path_factory.mktemp("begun")
-    assert not runs.go_on(PLAN, folder, stop=lambda: True, begin=True)
+    assert not runs.run(PLAN, folder, stop=lambda: True, begin=True)
     return folder
 
 
@@ -70,7 +70,7 @@ def finished(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run, gone on with to its end under the same certificate."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     shutil.copytree(begun, folder)
-    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    assert runs.run(PLAN, folder, certificate=PROOF)
     return folder
 
 
@@ -87,12 +87,12 @@ def test_a_stretch_without_a_proof_is_never_stamped_same(folder: Path) -> None:
 
     What ``run.json`` says is changed in between: the checkpoint says its own.
     """
-    assert not runs.go_on(PLAN, folder, stop=lambda: True)
+    assert not runs.run(PLAN, folder, stop=lambda: True)
     assert shown_proof(folder) == UNGATED
     values = json.loads((folder / "run.json").read_text())
     values["lineage"] = {"certificate": PROOF, "stretches": [], "grew_from": {}}
     (folder / "run.json").write_text(json.dumps(values))
-    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    assert runs.run(PLAN, folder, certificate=PROOF)
     about = _about(folder)
     assert about["certificate"] == UNGATED
     proofs = [one["certificate"] for one in about["lineage"]["stretches"]]
@@ -105,7 +105,7 @@ def test_other_code_under_a_new_certificate_is_said_to_be_other_code(
 ) -> None:
     _other_code(monkeypatch)
     newer = {**PROOF, "sha256": "2" * 64}
-    assert runs.go_on(PLAN, folder, certificate=newer)
+    assert runs.run(PLAN, folder, certificate=newer)
     about = _about(folder)
     assert about["certificate"]["verdict"] == SAME_BY_PARTS != "same"
     first, second = about["lineage"]["stretches"]
@@ -144,10 +144,10 @@ def test_a_checkpoint_whose_lineage_was_changed_or_left_out_is_no_proof(folder: 
         file.write_bytes(whole)
         _rewrite(file, change, sign=False)
         with pytest.raises(InputError, match="its checksum differs"):
-            runs.go_on(PLAN, folder, certificate=PROOF)
+            runs.run(PLAN, folder, certificate=PROOF)
     file.write_bytes(whole)
     _rewrite(file, without, sign=True)  # who changes a file may make its checksum anew
-    assert runs.go_on(PLAN, folder, certificate=PROOF)
+    assert runs.run(PLAN, folder, certificate=PROOF)
     assert _about(folder)["certificate"] == UNGATED
 
 
@@ -162,7 +162,7 @@ def test_a_run_that_grows_from_a_policy_without_a_proof_is_ungated(
     path, grown = tmp_path / "silent.safetensors", tmp_path / "grown"
     save_policy(path, replace(proved, about=silent))
     plan = replace(PLAN, initial={"path": str(path), "sha256": file_digest(path)})
-    assert runs.go_on(plan, grown, begin=True)
+    assert runs.run(plan, grown, begin=True)
     policy = load_policy(grown / "policy-0.safetensors")
     assert policy.about["certificate"] == UNGATED
     assert policy.about["lineage"]["grew_from"]["sha256"] == file_digest(path)

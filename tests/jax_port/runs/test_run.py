@@ -40,7 +40,7 @@ from pathlib import Path
 from jax_port.runs import run as runs
 from jax_port.runs.plan import Plan, read_plan
 folder = Path(sys.argv[1])
-runs.go_on(read_plan(folder), folder)
+runs.run(read_plan(folder), folder)
 """
 
 
@@ -84,7 +84,7 @@ def test_a_run_leaves_what_it_says(whole: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on(whole: Path, tmp_path: Path) -> None:
     runs.start(PLAN, tmp_path)
-    assert not runs.go_on(PLAN, tmp_path, stop=lambda: True)  # after one call
+    assert not runs.run(PLAN, tmp_path, stop=lambda: True)  # after one call
     assert _lines(tmp_path) == 2
     assert _finish(tmp_path) == 0
     assert _timeless(tmp_path) == _timeless(whole)
@@ -115,7 +115,7 @@ def test_ten_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
 def test_agents_side_by_side_are_what_they_are_alone(whole: Path, tmp_path: Path) -> None:
     alone = Plan(SETTINGS.override(gamma=0.9, seed=1), DATA, CONFIG, certificate="ungated")
     runs.start(alone, tmp_path)
-    assert runs.go_on(alone, tmp_path)
+    assert runs.run(alone, tmp_path)
     places = (tmp_path / "policy-0.safetensors", whole / "policy-1.safetensors")
     ours, theirs = (load_policy(place) for place in places)
     for layer, kinds in ours.params["params"].items():
@@ -132,8 +132,8 @@ def test_agent_k_of_several_is_agent_k_alone_down_to_its_file(tmp_path: Path) ->
     still = SETTINGS.override(learning_rate=0.0, total_timesteps=64 * 2, anneal=False)
     own = {"gamma": 0.9, "ent_coef": 0.5, "seed": 11}
     several, alone = tmp_path / "several", tmp_path / "alone"
-    assert runs.go_on(Plan(still, DATA, CONFIG, agents=({}, own)), several, begin=True)
-    assert runs.go_on(Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
+    assert runs.run(Plan(still, DATA, CONFIG, agents=({}, own)), several, begin=True)
+    assert runs.run(Plan(still.override(**own), DATA, CONFIG), alone, begin=True)
     first, theirs, ours = (
         load_policy(path)
         for path in (*sorted(several.glob("policy-*")), alone / "policy-0.safetensors")
@@ -168,9 +168,9 @@ def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"checkpoints/40\.safetensors: not a readable checkpoint \(its c"
     ):
-        runs.go_on(PLAN, folder)
+        runs.run(PLAN, folder)
     newest.unlink()
-    assert runs.go_on(PLAN, folder)
+    assert runs.run(PLAN, folder)
     for name in ("policy-0.safetensors", "policy-1.safetensors"):
         assert (folder / name).exists()
 
@@ -179,14 +179,14 @@ def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     other = Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
     with pytest.raises(InputError, match="of another run or of other settings"):
-        runs.go_on(other, folder)
+        runs.run(other, folder)
 
 
 def test_a_torn_log_line_is_dropped(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     with (folder / "log.jsonl").open("a") as file:
         file.write('{"update": 41, "agen')
-    assert runs.go_on(PLAN, folder)
+    assert runs.run(PLAN, folder)
     assert _timeless(folder) == _timeless(whole)
 
 
@@ -229,7 +229,7 @@ def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp
     with pytest.raises(
         InputError, match=r"at update \d+ the (loss|weights) of agent 1 .*; start a new run"
     ):
-        runs.go_on(plan, tmp_path)
+        runs.run(plan, tmp_path)
     assert not list(tmp_path.glob("policy-*"))
     assert not (tmp_path / FINISHED).exists()
 

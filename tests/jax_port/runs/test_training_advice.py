@@ -109,13 +109,13 @@ def test_a_run_ends_in_a_policy_that_has_learnt_with_advice(
 ) -> None:
     data = TrainingData((SOURCE,), advice=advice(table, way))
     plan = Plan(SETTINGS, data, CONFIG, certificate="ungated")
-    assert runs.go_on(plan, tmp_path / "run", begin=True)
+    assert runs.run(plan, tmp_path / "run", begin=True)
     assert read_plan(tmp_path / "run") == plan
     policy = load_policy(tmp_path / "run" / "policy-0.safetensors", advised=True)
     assert policy.advice == advice(table, way).use
     assert policy.about["data"]["advice"]["cutoff"] == "never"
     bare = replace(plan, data=TrainingData((SOURCE,)))
-    assert runs.go_on(bare, tmp_path / "bare", begin=True)
+    assert runs.run(bare, tmp_path / "bare", begin=True)
     other = load_policy(tmp_path / "bare" / "policy-0.safetensors")
     head = (one.params["params"]["action_head"]["bias"] for one in (policy, other))
     assert (next(head) != next(head)).any()

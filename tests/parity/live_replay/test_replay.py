@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from markets import InputError
 from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.decision_log import read_log
-from rltrader.live.replay import replay
-from tests.ninjatrader.hosting import host, live_bars, live_bundle, live_files, live_log
+from tests.ninjatrader.hosting import host, live_bars, live_log
+from tests.parity.live_replay.replayed_logs import Lines, lines_of, report, run, written
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
-
-Lines = list[dict[str, Any]]
-
-
-def run(log: Path, *options: str, data: Path | None = None) -> Result:
-    return CliRunner().invoke(replay, [str(log), "--data", str(data or live_files()[0]), *options])
-
-
-def report(log: Path, code: int, *options: str) -> dict[str, Any]:
-    done = run(log, "--json", *options)
-    assert done.exit_code == code, done.output
-    found: dict[str, Any] = json.loads(done.output)
-    return found
-
-
-def lines_of(phase: int) -> Lines:
-    return [json.loads(line) for line in live_log(phase).read_text(encoding="utf-8").splitlines()]
-
-
-def written(tmp_path: Path, lines: Lines) -> Path:
-    path = tmp_path / "log.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -360,110 +334,3 @@ def test_an_entry_held_back_is_no_lost_entry(tmp_path: Path) -> None:
 def test_rejected_orders_are_differences_in_fills() -> None:
     first = report(live_log(1, "reject"), 1)["first"]
     assert (first["stage"], first["name"], first["live"]) == ("fill", "entry", "the order was ended")
-
-
-# Bad input
-
-
-def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    path.write_bytes(live_log(1).read_bytes()[:-40])
-    done = run(path)
-    assert done.exit_code == 0
-    assert "last line was cut off" in done.output
-
-
-def spoil_nothing(lines: Lines) -> None:
-    del lines[1:]
-
-
-def spoil_header(**values: object) -> Callable[[Lines], None]:
-    return lambda lines: lines[0].update(values)
-
-
-def drop_header(lines: Lines) -> None:
-    del lines[0]
-
-
-def drop_a_line(lines: Lines) -> None:
-    del lines[500]
-
-
-def drop_a_member(lines: Lines) -> None:
-    del lines[500]["ohlcv"]
-
-
-def only_the_beginning(lines: Lines) -> None:
-    del lines[200:]
-
-
-def another_day(lines: Lines) -> None:
-    for line in lines[1:]:
-        line["time"] = line["time"].replace("2025", "2035")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (spoil_nothing, "it holds no bar"),
-        (drop_header, "no header of a decision log"),
-        (spoil_header(version=1), "version 1 of the log"),
-        (spoil_header(symbol="NQ"), "its symbol is 'NQ' and the bundle's 'ES'"),
-        (spoil_header(policy_sha256="0" * 64), "made by another policy"),
-        (spoil_header(bundle="/nowhere"), "say with --bundle"),
-        (spoil_header(contracts="one"), "its header says no contracts"),
-        (spoil_header(actions=["hold"]), "its actions are not hold, buy, sell"),
-        (drop_a_line, "line 501: not a line of a decision log"),
-        (drop_a_member, "line 501: not a line of a decision log .no ohlcv"),
-        (only_the_beginning, "decided nothing in its 199 bars"),
-        (another_day, "which the log has .* are missing"),
-    ],
-)
-def test_a_log_of_something_else_is_refused(
-    spoil: Callable[[Lines], None], words: str, tmp_path: Path
-) -> None:
-    lines = lines_of(1)
-    spoil(lines)
-    done = run(written(tmp_path, lines))
-    assert isinstance(done.exception, InputError)
-    with pytest.raises(InputError, match=words):
-        raise done.exception
-
-
-@pytest.mark.parametrize("text", ["", "{", "timestamp,open\n1,2\n", "[]\n"])
-def test_what_is_no_log_is_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    path.write_text(text)
-    with pytest.raises(InputError, match=r"header|not a readable decision log|first line"):
-        read_log(path)
-
-
-def test_a_missing_file_and_a_broken_line_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be read"):
-        read_log(tmp_path / "none.jsonl")
-    path = tmp_path / "log.jsonl"
-    text = live_log(1).read_text(encoding="utf-8").splitlines()
-    text[500] = text[500][:50]
-    path.write_text("\n".join(text) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match="line 501: not a readable line of a decision log"):
-        read_log(path)
-
-
-def test_a_file_in_another_zone_is_not_the_logs() -> None:
-    done = run(live_log(1), "--tz", "America/New_York", "--accept-problems", data=zoneless())
-    assert done.exit_code == 1
-    assert "number 0: bar" in done.output
-    assert "say its zone with --tz" in done.output
-
-
-def zoneless() -> Path:
-    path = live_files()[0].with_name("zoneless.csv")
-    frame = live_bars().frame
-    frame.set_axis(frame.index.tz_localize(None)).to_csv(path)
-    return path
-
-
-def test_another_bundle_may_be_named(tmp_path: Path) -> None:
-    lines = lines_of(1)
-    lines[0]["bundle"] = r"C:\bundles\es"
-    assert report(written(tmp_path, lines), 0, "--bundle", str(live_bundle(1)))["verdict"] == "same"

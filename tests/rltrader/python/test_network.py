@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from foundation.errors import InputError
 from jax_port.data.data_loader import prepare, stack
+from jax_port.envs.form import FORMS, Form
 from jax_port.envs.registry import phase_of
 from jax_port.export.sb3 import make_sb3
-from jax_port.ppo.fast.form import FORMS, Form
 from jax_port.ppo.own.module import own_network
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params

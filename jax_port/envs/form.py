@@ -1,7 +1,8 @@
-"""The two forms of the trainer's program: one for a CPU, one for a GPU. Chosen once, then passed down.
+"""The two forms in which a program computes, one for a CPU and one for a GPU: chosen once, passed down.
 
-Both compute what :mod:`jax_port.ppo.rollout` and :mod:`jax_port.ppo.update` define; they differ in how,
-and so in rounding. Nothing that is traced asks which device it is for.
+The choice is made where parameters of an environment are made, which hold it: nothing that is traced
+asks which device it is for. Both forms compute the same; they differ in how, and in training so in
+rounding.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from typing import Literal, get_args
 import jax
 
 Form = Literal["cpu", "gpu"]
-"""How the program computes.
+"""How a program computes.
 
 ``cpu``: loops whose length depends on the data, portions that fit a cache. ``gpu``: few kernels, none
 of which the host must wait for; it runs on a CPU too, where it is slower.
 """
 
 FORMS: tuple[Form, ...] = get_args(Form)
+
+
+def default_form() -> Form:
+    """Return the form for the device that JAX uses by default."""
+    return "cpu" if jax.default_backend() == "cpu" else "gpu"
 
 
 def form_of(advice: str) -> Form:
@@ -27,8 +33,3 @@ def form_of(advice: str) -> Form:
         advice: "prior", "columns", or "" for without.
     """
     return "cpu" if advice == "prior" else default_form()
-
-
-def default_form() -> Form:
-    """Return the form for the device that JAX uses by default."""
-    return "cpu" if jax.default_backend() == "cpu" else "gpu"
