@@ -127,6 +127,7 @@ class MaskablePPO:
         from jax_port.ppo.policy import load_policy
         from jax_port.runs import run as runs
         from jax_port.runs.gate import pass_gate
+        from rltrader.options.run_toml import texts_of
         from rltrader.python.callbacks import Call, together
 
         if not self.markets:
@@ -150,6 +151,7 @@ class MaskablePPO:
             enough=lambda: leave[0],
             watch=watch,
             begin=True,
+            texts=texts_of(plan),
             certificate=proof,
             loggers=loggers,
         )

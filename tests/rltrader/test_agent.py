@@ -17,6 +17,7 @@ from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery, MaskablePPO
 from rltrader.python.callbacks import Call
 from tests.jax_port.ppo.own.networks import OneHead
+from tests.rltrader.options.plans import assert_made_again
 
 SMALL: dict[str, Any] = {
     "n_envs": 8,
@@ -76,7 +77,9 @@ def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path
     assert best.about["certificate"] == "ungated"
     if judged.best_steps == 256:
         assert jax.tree.all(jax.tree.map(np.array_equal, best.params, first.params))
+    assert_made_again(tmp_path / "a")
     agent.learn(128, folder=tmp_path / "b")
+    assert_made_again(tmp_path / "b")
     assert agent.policy is not first
     assert agent.policy.about["initial"]["path"].startswith(str(tmp_path / "a"))
     with pytest.raises(InputError, match="there is a run here already"):

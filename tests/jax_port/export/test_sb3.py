@@ -17,6 +17,8 @@ from safetensors.numpy import load_file, save_file
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
 from sb3_contrib.common.maskable.evaluation import evaluate_policy
+from stable_baselines3.common.callbacks import EvalCallback
+from stable_baselines3.common.evaluation import evaluate_policy as plain_evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -241,26 +243,29 @@ def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> 
         check_fits(load_policy(path), settings.network)
 
 
+SHORT = replace(config_of(1), max_episode_bars=40)
+
+
+def normalised(file: Path, training: bool) -> VecNormalize:
+    """Return an environment with an exported normaliser, to train in or to judge in."""
+    env = DummyVecEnv([lambda: Monitor(TradingEnvPhase1(bars(), SHORT))])
+    made = VecNormalize.load(str(file), env)
+    made.training, made.norm_reward = training, training and made.norm_reward
+    return made
+
+
 @pytest.mark.parametrize(
     "folder",
     [bundle, pytest.param(lambda _: raw_bundle(), marks=pytest.mark.slow)],
     ids=["normalised", "raw"],
 )
 def test_sb3s_own_tools_work_on_an_exported_zip(folder: Callable[[int], Path], tmp_path: Path) -> None:
-    """``predict``, ``evaluate_policy`` and ``EvalCallback``; the first two play what the port plays."""
-    short = replace(config_of(1), max_episode_bars=40)
-
-    def normalised(training: bool) -> VecNormalize:
-        env = DummyVecEnv([lambda: Monitor(TradingEnvPhase1(bars(), short))])
-        made = VecNormalize.load(str(folder(1) / NORMALIZER), env)
-        made.training, made.norm_reward = training, training and made.norm_reward
-        return made
-
-    train, judge = normalised(True), normalised(False)
+    """sb3-contrib's, which know masks; ``predict`` and ``evaluate_policy`` play what the port plays."""
+    train, judge = (normalised(folder(1) / NORMALIZER, training) for training in (True, False))
     model = MaskablePPO.load(
         folder(1) / MODEL, env=train, device="cpu", n_steps=32, batch_size=16, n_epochs=1
     )
-    agent, env = Agent.load(folder(1)), TradingEnvPhase1(bars(), short)
+    agent, env = Agent.load(folder(1)), TradingEnvPhase1(bars(), SHORT)
     obs, _ = env.reset(seed=3)
     total, length, ended = 0.0, 0, False
     while not ended:
@@ -282,10 +287,37 @@ def test_sb3s_own_tools_work_on_an_exported_zip(folder: Callable[[int], Path], t
     model.learn(64, callback=callback)
     assert np.isfinite(callback.best_mean_reward)
     shutil.copy(folder(1) / NORMALIZER, tmp_path)
-    best = read_policy(tmp_path / "best_model.zip", config=short)
+    best = read_policy(tmp_path / "best_model.zip", config=SHORT)
     assert agent.policy is not None
     assert (best.statistics is None) == (agent.policy.statistics is None)
     assert best.about["certificate"] == "ungated"
+
+
+def test_stable_baselines3s_plain_tools_work_and_pass_over_the_masks(tmp_path: Path) -> None:
+    """They call ``predict`` without masks: the likeliest action of all is taken, allowed or not."""
+    train, judge = (normalised(bundle(1) / NORMALIZER, training) for training in (True, False))
+    model = MaskablePPO.load(
+        bundle(1) / MODEL, env=train, device="cpu", n_steps=32, batch_size=16, n_epochs=1
+    )
+    env = TradingEnvPhase1(bars(), SHORT)
+    obs, _ = env.reset(seed=3)
+    total, forbidden, ended = 0.0, 0, False
+    while not ended:
+        action, _ = model.predict(judge.normalize_obs(obs), deterministic=True)
+        forbidden += not env.action_masks()[int(action)]
+        obs, reward, terminated, truncated, _ = env.step(int(action))
+        total, ended = total + float(reward), terminated or truncated
+    assert forbidden > 0
+    judge.seed(3)
+    rewards, _ = plain_evaluate_policy(model, judge, n_eval_episodes=1, return_episode_rewards=True)
+    assert rewards == [pytest.approx(total, abs=1e-5)]
+    callback = EvalCallback(
+        judge, eval_freq=32, n_eval_episodes=1, best_model_save_path=str(tmp_path), verbose=0
+    )
+    model.learn(64, callback=callback)
+    assert np.isfinite(callback.best_mean_reward)
+    shutil.copy(bundle(1) / NORMALIZER, tmp_path)
+    assert read_policy(tmp_path / "best_model.zip", config=SHORT).statistics is not None
 
 
 def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
