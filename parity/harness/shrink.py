@@ -52,7 +52,8 @@ def _smallest(
 ) -> SmallestCase:
     part, row = min(places[:200], key=lambda place: _simplicity(evidence[place[0]].cases, place[1]))
     case, final = subset(evidence[part], np.array([row])), evidence[part]
-    if judge.pair.reference.can_write and wrong_in(judge.step(case), kind)[0]:
+    both = judge.pair.reference.can_write and judge.pair.port.can_write
+    if both and wrong_in(judge.step(case), kind)[0]:
         for _ in range(SWEEPS):
             before = _plain(case)
             for where in ("state", "action"):
@@ -64,7 +65,7 @@ def _smallest(
     arm = final.double or final.native
     state, action = _plain(case)
     line = ""
-    if command:
+    if command and both:
         line = f"{command} --state '{json.dumps(state)}' --action '{json.dumps(action)}'"
     return SmallestCase(
         state=state,
