@@ -42,6 +42,7 @@ class SmallestCase:
         cases: how many cases differ in just these fields.
         source: where the case was met: visited, drawn or boundary.
         command: a command line that shows it again.
+        described: the pair's own words for the state.
     """
 
     state: dict[str, Any]
@@ -51,6 +52,7 @@ class SmallestCase:
     cases: int
     source: str
     command: str = ""
+    described: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -128,7 +130,7 @@ MOST_SHOWN = 8
 
 
 def state_words(state: Mapping[str, Any]) -> str:
-    """Return a state in words, such as "x 0.5, y 3": its first fields, and of large arrays the shape."""
+    """Return a state in words, such as "x 0.5, y 3": its first fields, of large arrays the shape."""
     parts = []
     for name, value in list(state.items())[:MOST_SHOWN]:
         numbers = np.asarray(value)

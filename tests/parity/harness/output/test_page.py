@@ -1,4 +1,4 @@
-"""The page of a pair: the verdict, where rounding is largest, nothing cut, nothing asked for outside."""
+"""The page of a pair: the verdict, where rounding is largest, nothing cut, no request outside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.parity.harness.lander import pair, program
 
 @pytest.fixture(scope="module")
 def bad() -> Report:
-    """Return a report with every part of the page: faults, an accepted difference, what is unchecked."""
+    """Return a report with every part of the page: faults, accepted ones, what is unchecked."""
     changed = Port.functional(lambda: program(limit=21, single=True, gravity=0.1001, stale=True))
     known = (Accepted("reward", "a reason of a few words"), Accepted("free run", "as the reward"))
     return verify(
