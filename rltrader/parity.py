@@ -172,17 +172,33 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)
-    for check in values["checks"]:
-        if not check["passed"]:
-            what = f"{check['check']} on {check['world']}: {_why(check)}"
-            console.print(f"failed: {what}", style="red")
+    for line in failures(values):
+        console.print(line, style="red", highlight=False, markup=False)
     if values["missing"]:
         console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for found in values["divergences"]:
-        console.print(f"looks like {found['looks_like']}; reproduce with:", style="yellow")
+        console.print(show_finding(found, len(values["worlds"])), style="yellow", markup=False)
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
     console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
+
+
+def failures(values: dict[str, Any]) -> list[str]:
+    """Return a line for each kind of check that failed: on how many data sets, and how on the first."""
+    failed = [check for check in values["checks"] if not check["passed"]]
+    lines = []
+    for name in dict.fromkeys(check["check"] for check in failed):
+        ones = [check for check in failed if check["check"] == name]
+        more = f" and {len(ones) - 1} more" if len(ones) > 1 else ""
+        lines.append(f"failed: {name} on {ones[0]['world']}{more}: {_why(ones[0])}")
+    return lines
+
+
+def show_finding(found: dict[str, Any], worlds: int) -> str:
+    """Return what a finding is of and where it was seen, before the command that shows it again."""
+    seen = found["seen"]
+    where = f"{len(seen['worlds'])} of {worlds} data sets, by {' and '.join(seen['checks'])}"
+    return f"{found['looks_like']}: {', '.join(seen['fields'])}; seen in {where}; the smallest case:"
 
 
 def _why(check: dict[str, Any]) -> str:

@@ -53,7 +53,8 @@ def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     for line in str(report).split("\n"):
         click.echo(printable(line))
     for case in report.smallest:
-        click.echo(printable(f"  to see it again: {case.command}"))
+        if case.command:
+            click.echo(printable(f"  to see it again: {case.command}"))
     click.echo(printable(f"report: {out / PAGE}"))
     if not report.passed:
         raise SystemExit(1)

@@ -64,7 +64,7 @@ def _add(whole: Report, report: Report, mark: str) -> None:
         *({**world, "name": f"{world['name']}{mark}"} for world in report.worlds),
     ]
     whole.checks += [replace(check, world=f"{check.world}{mark}") for check in report.checks]
-    whole.divergences += report.divergences
+    whole.divergences += [replace(one, world=f"{one.world}{mark}") for one in report.divergences]
     whole.required |= report.required
     whole.seconds += report.seconds
     whole.lines = {name: lines.merge(report.lines[name]) for name, lines in whole.lines.items()}
