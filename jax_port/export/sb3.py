@@ -30,6 +30,7 @@ from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
 from jax_port.export.sb3_archive import (
+    MEND,
     Archive,
     Normalizer,
     last_seen_raw,
@@ -38,6 +39,7 @@ from jax_port.export.sb3_archive import (
 )
 from jax_port.export.sb3_description import network_of, original_policy
 from jax_port.export.sb3_rates import scheduled
+from jax_port.export.tensors import CONVERTED, as_float32
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, make_network
 from jax_port.ppo.running_statistics import CLIP, EPSILON
@@ -179,12 +181,12 @@ def load_sb3(
             raise InputError(
                 f"{model}: its note of the environment is damaged; say with --phase which it is for"
             ) from None
-    weights = {name: value.numpy() for name, value in from_sb3(plain.state, spec).items()}
+    weights, converted = as_float32(from_sb3(plain.state, spec), model, MEND)
     found = _normalizer_of(archive, note, normalizer, raw)
     policy = Policy(spec, to_flax(weights, spec), found.statistics, config)
     check_policy(policy, model)
     require_same_decisions(policy, archive)
-    return replace(policy, about=_about(policy, note, model, found))
+    return replace(policy, about=_about(policy, note, model, found, converted))
 
 
 def _normalizer_of(
@@ -228,13 +230,14 @@ def weights_digest(policy: Policy) -> str:
 
 
 def _about(
-    policy: Policy, note: Mapping[str, Any], path: Path, normalizer: Normalizer
+    policy: Policy, note: Mapping[str, Any], path: Path, normalizer: Normalizer, converted: str
 ) -> dict[str, Any]:
     """Return provenance: the run's own where nothing was changed since, else that it was imported."""
     imported = {
         "from": path.name,
         "sha256": file_digest(path),
         "norm_reward": normalizer.norm_reward,
+        **({CONVERTED: converted} if converted else {}),
     }
     stored = note.get("made")
     made = dict(stored) if isinstance(stored, Mapping) else {}

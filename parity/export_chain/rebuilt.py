@@ -9,16 +9,18 @@ loaded.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.json_reading import decode_json
 from jax_port.export.bundle import make_module
 from jax_port.export.programs import PROGRAM, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
+from jax_port.export.sb3_archive import MODEL_FILE
 from jax_port.ppo.policy import Policy
+from markets import InputError
 
 RUNNING = (MODEL, NORMALIZER, PROGRAM)
 """Files of a bundle that run code when they are loaded."""
@@ -104,10 +106,8 @@ def _loaded_part(description: bytes) -> dict[str, Any] | None:
     Beside it stands the entry in words, with addresses that differ from process to process.
     """
     try:
-        entries = json.loads(description)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entries, dict):
+        entries = decode_json(description, dict[str, Any], MODEL_FILE, where=DESCRIPTION)
+    except InputError:
         return None
     return {
         name: value[":serialized:"] if isinstance(value, dict) and ":serialized:" in value else value

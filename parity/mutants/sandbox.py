@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.json_reading import Artifact, read_json
 from parity.mutants.mutant import Mutant
 
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity")
 PORT = "jax_port"
 PATIENCE_S = 600
+RESULT = Artifact("result of a process that tried a mutant", "run it again")
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Sandbox:
         if done.returncode not in (0, 1) or not result.is_file():
             lines = done.stderr.strip().splitlines()
             return Trial(error=lines[-1] if lines else f"exit code {done.returncode}", seconds=seconds)
-        answer = json.loads(result.read_text(encoding="utf-8"))
+        answer = read_json(result, dict[str, Any], RESULT)
         if Path(answer["port"]).resolve() != (place / PORT).resolve():
             return Trial(error=f"the child ran {answer['port']}, not the copy", seconds=seconds)
         return Trial(answer["checks"], answer["outputs"], "", seconds, answer["cpu_seconds"])

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact
+from foundation.json_reading import Artifact, json_or_text
 from foundation.toml_files import read_toml
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
@@ -159,11 +159,7 @@ def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -
 
 
 def _line(name: str, text: str) -> str:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    return f"{name} = {_toml(value)}"
+    return f"{name} = {_toml(json_or_text(text))}"
 
 
 def _toml(value: Any) -> str:

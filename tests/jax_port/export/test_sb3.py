@@ -113,7 +113,7 @@ def test_a_pickle_is_read_and_not_run(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_text("no zip")
-    with pytest.raises(InputError, match="not a model of SB3"):
+    with pytest.raises(InputError, match="not a readable model of SB3"):
         read_policy(tmp_path / MODEL)
     with pytest.raises(InputError, match="no such file"):
         read_policy(tmp_path / "gone.zip")
