@@ -109,7 +109,7 @@ def decode_json(data: bytes | str, kind: type[T], artifact: Artifact, *, where: 
 def json_or_text(text: str) -> Any:
     """Return an option's value: what it says as JSON, within the limits of a file, else the text."""
     try:
-        return decode_json(text, Any, Artifact("value", "give plain JSON"), where="")  # type: ignore[arg-type]
+        return decode_json(text, Any, Artifact("value", "give plain JSON"), where="")
     except InputError:
         return text
 

@@ -41,8 +41,8 @@ def import_(
     in as a policy that sees raw observations. Nothing that a file holds is run. Exit code 2 means bad
     input.
     """
+    from jax_port.export.checks.tensors import CONVERTED
     from jax_port.export.importing import read_policy
-    from jax_port.export.tensors import CONVERTED
     from jax_port.ppo.policy import save_policy
 
     if phase is None and overrides:

@@ -16,9 +16,9 @@ from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
 from jax_port.export.bundle import POLICY, STATE
+from jax_port.export.checks.tensors import CONVERTED, as_float32, read_tensors
 from jax_port.export.layers import same_bits, to_flax
 from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
-from jax_port.export.tensors import CONVERTED, as_float32, read_tensors
 from jax_port.ppo.policy import Policy, load_policy
 from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig, InputError

@@ -28,6 +28,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.files import file_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
+from jax_port.export.checks.rounding import layer_rounding, probability_limit
+from jax_port.export.checks.tensors import CONVERTED, as_float32
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
 from jax_port.export.sb3_archive import (
     MEND,
@@ -39,7 +41,6 @@ from jax_port.export.sb3_archive import (
 )
 from jax_port.export.sb3_description import network_of, original_policy
 from jax_port.export.sb3_rates import scheduled
-from jax_port.export.tensors import CONVERTED, as_float32
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, make_network
 from jax_port.ppo.running_statistics import CLIP, EPSILON
@@ -250,8 +251,11 @@ def _about(
 def require_same_decisions(policy: Policy, archive: Archive) -> None:
     """Run the library's network and the imported one on the same observations and hold them together.
 
+    Probabilities may differ by what rounding in float32 explains of logits of their size
+    (:func:`jax_port.export.checks.rounding.probability_limit`); values by 1e-5 of the largest.
+
     Raises:
-        InputError: logits, values or a likeliest action differ by more than float32 explains.
+        InputError: probabilities or values differ by more.
     """
     generator = np.random.default_rng(0)
     size, actions = policy.observation_size, policy.params["params"]["action_head"]["bias"].size
@@ -274,10 +278,19 @@ def require_same_decisions(policy: Policy, archive: Archive) -> None:
         "probabilities": np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(masks)))),
         "values": np.asarray(values),
     }
+    rounding = layer_rounding(policy, obs, "float32")
+    # A value near zero may be what is left of large terms, so the largest one sets the measure.
+    values_scale = 1e-5 * max(1.0, float(np.abs(theirs["values"]).max()))
+    limits = {
+        "probabilities": probability_limit(
+            theirs["probabilities"], np.asarray(logits), rounding["action_head"]
+        ),
+        "values": values_scale + 1e-4 * np.abs(theirs["values"]),
+    }
     for name, expected in theirs.items():
-        # A value near zero may be what is left of large terms, so the largest one sets the measure.
-        if not np.allclose(ours[name], expected, 1e-4, 1e-5 * max(1.0, float(np.abs(expected).max()))):
-            worst = float(np.abs(ours[name] - expected).max())
+        apart = np.abs(ours[name] - expected)
+        if not (apart <= limits[name]).all():  # NaN is beyond every limit
+            worst = float(apart.max())
             raise InputError(
                 f"{archive.path}: after the import {name} differ by {worst:.2g} from those of the "
                 f"network "

@@ -26,7 +26,7 @@ import torch
 
 from foundation.json_reading import Artifact, decode_json
 from foundation.report.format import byte_size
-from jax_port.export.tensors import MOST_BYTES, decode_tensors
+from jax_port.export.checks.tensors import MOST_BYTES, decode_tensors
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 

@@ -96,7 +96,7 @@ def case(place: str, state: str, action: str) -> None:
 
 
 def _json(option: str, text: str) -> Any:
-    return decode_json(text, Any, Artifact("JSON value", "copy it from a report"), where=option)  # type: ignore[arg-type]
+    return decode_json(text, Any, Artifact("JSON value", "copy it from a report"), where=option)
 
 
 @app.command()

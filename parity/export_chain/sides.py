@@ -16,10 +16,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.extras import how_to_install
 from jax_port.export import torch_policy
 from jax_port.export.bundle import STATE
+from jax_port.export.checks.tensors import read_tensors
 from jax_port.export.layers import layer_names, sb3_layer
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER
-from jax_port.export.tensors import read_tensors
 from jax_port.ppo.policy import Policy
 from markets import InputError
 

@@ -20,10 +20,21 @@ from sb3_contrib.common.maskable.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.files import write_json
+from jax_port.export.bundle import STATE, state_of
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits, to_flax, to_torch
-from jax_port.export.manifest import read_manifest
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3, make_sb3
+from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
+from jax_port.export.sb3 import (
+    MODEL,
+    NORMALIZER,
+    Spaces,
+    load_sb3,
+    make_sb3,
+    require_same_decisions,
+    save_sb3,
+)
+from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.transfer import check_fits
@@ -40,6 +51,7 @@ from tests.jax_port.export.made_bundle import (
     raw_bundle,
     trained_by_sb3,
 )
+from tests.jax_port.export.made_kinds import KINDS, policy_of
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -50,6 +62,32 @@ def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
     assert back.spec == made_policy(phase).spec
     assert back.config == made_policy(phase).config
     assert back.about["data"] == {"symbol": "ES"}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_policies_of_every_kind_come_back_bit_for_bit(kind: str, phase: int, tmp_path: Path) -> None:
+    policy = policy_of(kind, phase)
+    save_sb3(policy, tmp_path)
+    made = describe(policy, contract_of(policy, "ES"), {"file": "p", "sha256": "0"})
+    write_json(tmp_path / MANIFEST, {**made, "files": {}})
+    torch.save(state_of(policy), tmp_path / STATE)
+    for name in (MODEL, STATE):
+        back = read_policy(tmp_path / name)
+        assert same_bits(policy, back) == []
+        assert (back.spec, back.config) == (policy.spec, policy.config)
+
+
+@pytest.mark.parametrize("kind", ["logits 200 apart", "tanh, logits 200 apart"])
+def test_a_changed_weight_is_noticed_however_far_logits_are_apart(kind: str, tmp_path: Path) -> None:
+    policy = policy_of(kind, 1)
+    save_sb3(policy, tmp_path)
+    archive = read_archive(tmp_path / MODEL)
+    require_same_decisions(policy, archive)
+    layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
+    layers["action_head"]["kernel"] = layers["action_head"]["kernel"] * np.float32(1.001)
+    with pytest.raises(InputError, match="probabilities differ"):
+        require_same_decisions(replace(policy, params={"params": layers}), archive)
 
 
 def test_another_bit_is_noticed() -> None:

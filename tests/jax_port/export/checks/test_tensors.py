@@ -16,10 +16,10 @@ import torch
 from click.testing import CliRunner
 
 from jax_port.export.bundle import STATE
+from jax_port.export.checks.tensors import CONVERTED, as_float32, decode_tensors, read_tensors
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits
 from jax_port.export.manifest import MANIFEST
-from jax_port.export.tensors import CONVERTED, as_float32, decode_tensors, read_tensors
 from markets import InputError
 from parity.export_chain.sides import pytorch
 from rltrader.import_ import import_
