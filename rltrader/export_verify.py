@@ -39,7 +39,7 @@ OF_THE_FILE = "Contract of the file; by default the bundle's."
 @click.option(
     "--trust",
     is_flag=True,
-    help="Load the bundle's own zip, normaliser and .pt2, which can run any code.",
+    help="Load the bundle's own zip, normaliser, .pt2 and .onnx, which can run any code.",
 )
 @click.option(
     "--run",

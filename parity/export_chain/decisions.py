@@ -80,7 +80,7 @@ def compare_decisions(
         market: prepared with its rules.
         observations: at least this many of episodes.
         on_batch: told the size of every batch that is done.
-        running: folder of the files that run code when they are loaded; by default the bundle.
+        running: folder of the files that run when they are loaded; by default the bundle.
         csharp: the C# side, where there is one.
         csharp_least: at least this many observations go to it.
     """
@@ -97,7 +97,7 @@ def compare_decisions(
             ("clipped", "action_head", "value_head", "action"),
         ),
         "PyTorch program (.pt2)": (sides.program(running), OUTER),
-        "ONNX Runtime": (sides.onnx(folder), OUTER),
+        "ONNX Runtime": (sides.onnx(running), OUTER),
     }
     wide_sb3 = sides.sb3(running, policy, torch.float64)
     actions = Actions()
