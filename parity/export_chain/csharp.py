@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.json_reading import Artifact, decode_json
+from foundation.signals import run_child
 from jax_port.export.layers import layer_names
 from jax_port.ppo.policy import Policy
 from markets import Bars, InputError
@@ -155,7 +155,7 @@ def _answer(text: str, kind: type[T]) -> T:
 
 def _run(command: Sequence[str], may_fail: bool = False) -> str:
     """Run a program and return what it says; exit code 1 is an answer where ``may_fail``."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = run_child(command, timeout=SECONDS)
     if done.returncode and not (may_fail and done.returncode == 1):
         words = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise InputError(f"{Path(command[0]).name} failed: {words[0]}")

@@ -11,7 +11,6 @@ import difflib
 import json
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from rich.table import Table
 from foundation.errors import run_command
 from foundation.json_reading import Artifact, decode_json
 from foundation.progress import EACH_TASK, progress_bar
+from foundation.signals import run_child
 from markets import InputError
 from parity.mutants.run import OUT, ControlFailed, pass_control
 from parity.mutants.sandbox import PORT, Sandbox, snapshot
@@ -143,7 +143,7 @@ def find_spots(tool: str, sources: Path, folder: Path, modules: Sequence[str]) -
 
 
 def _call(command: Sequence[str], cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = run_child(command, cwd=cwd)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise InputError(f"`{' '.join(command[:2])}` failed: {lines[-1] if lines else done.returncode}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_reading import Artifact, read_json
+from foundation.signals import run_child
 from parity.mutants.mutant import Mutant
 
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity")
@@ -60,7 +61,7 @@ def compiler_flags() -> str:
     fastest = f"{plain} --xla_cpu_use_fusion_emitters=false"
     probe = [sys.executable, "-c", "import jax; jax.devices()"]
     known = {**os.environ, "XLA_FLAGS": fastest, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(probe, env=known, capture_output=True, check=False)
+    done = run_child(probe, env=known)
     return plain if done.returncode else fastest
 
 
@@ -148,14 +149,11 @@ class Sandbox:
         command += ["--phase", str(phase), *(["--learner"] if learner else [])]
         began = time.perf_counter()
         try:
-            done = subprocess.run(
+            done = run_child(
                 [*command, "--all"] if everything else command,
                 cwd=place,
                 env=environment(place, self.sources, self.folder / "compiled"),
-                capture_output=True,
-                text=True,
                 timeout=PATIENCE_S,
-                check=False,
             )
         except subprocess.TimeoutExpired:
             return Trial(error=f"no answer within {PATIENCE_S} s", seconds=PATIENCE_S)

@@ -13,6 +13,7 @@ from typing import Any
 from foundation.errors import InputError
 from foundation.files import write_json
 from foundation.json_reading import Artifact, read_json
+from foundation.signals import run_child
 from parity.mutation.operators import Change
 from parity.mutation.recorder import NOTHING, ROUNDING
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
@@ -110,13 +111,10 @@ class Trials:
         given, result = self.folder / f"{name}.job.json", self.folder / f"{name}.result.json"
         write_json(given, job)
         command = [sys.executable, "-P", "-m", "parity.mutation.child", str(given), str(result)]
-        done = subprocess.run(
+        done = run_child(
             command,
             env=environment(self.folder / "compiled"),
-            capture_output=True,
-            text=True,
             timeout=None if name == "control" else self.patience,
-            check=False,
         )
         given.unlink()
         if done.returncode or not result.is_file():

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
 from jax_port.export.programs import ONNX
 from parity.export_chain.onnx_graph import read_graph
+from parity.export_chain.sides import onnx_session
 from tests.jax_port.export.made_bundle import bundle
 
 
@@ -149,6 +151,13 @@ REFUSED = [elsewhere, foreign, known_domain, function, many, twice, unknown, unu
 @pytest.mark.parametrize("change", [*REFUSED, lambda model: endless(model.graph)])
 def test_what_no_policy_has_is_refused(change: Callable[[Any], None], tmp_path: Path) -> None:
     assert read_graph(changed(tmp_path / "x.onnx", change)) is None
+
+
+def test_the_loop_that_is_planted_is_one_that_a_runtime_would_run(tmp_path: Path) -> None:
+    changed(tmp_path / ONNX, lambda model: endless(model.graph, turns=3))
+    obs, masks = np.zeros((2, 225), np.float32), np.ones((2, 3), bool)
+    found = onnx_session(tmp_path).run(None, {"obs": obs, "masks": masks})
+    assert np.array_equal(found[1], onnx_session(bundle(1)).run(None, {"obs": obs, "masks": masks})[1])
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 50, b"PK\3\4", b"\x3a\xff\xff\xff\xff\x07"])
