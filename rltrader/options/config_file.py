@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact
+from foundation.json_reading import Artifact, json_or_text
 from foundation.toml_files import read_toml
 from rltrader.options.toml_text import key, line
 
@@ -191,10 +191,7 @@ def text_of(
 def _named(text: str) -> tuple[str, Any]:
     """Return the NAME=VALUE of ``--set`` as a name and a value."""
     name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, json_or_text(value)
 
 
 def schema(command: click.Command) -> dict[str, Any]:

@@ -22,10 +22,21 @@ from stable_baselines3.common.evaluation import evaluate_policy as plain_evaluat
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.files import write_json
+from jax_port.export.bundle import STATE, state_of
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits, to_flax, to_torch
-from jax_port.export.manifest import read_manifest
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3, make_sb3
+from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
+from jax_port.export.sb3 import (
+    MODEL,
+    NORMALIZER,
+    Spaces,
+    load_sb3,
+    make_sb3,
+    require_same_decisions,
+    save_sb3,
+)
+from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.transfer import check_fits
@@ -42,6 +53,7 @@ from tests.jax_port.export.made_bundle import (
     raw_bundle,
     trained_by_sb3,
 )
+from tests.jax_port.export.made_kinds import KINDS, policy_of
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -52,6 +64,32 @@ def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
     assert back.spec == made_policy(phase).spec
     assert back.config == made_policy(phase).config
     assert back.about["data"] == {"symbol": "ES"}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_policies_of_every_kind_come_back_bit_for_bit(kind: str, phase: int, tmp_path: Path) -> None:
+    policy = policy_of(kind, phase)
+    save_sb3(policy, tmp_path)
+    made = describe(policy, contract_of(policy, "ES"), {"file": "p", "sha256": "0"})
+    write_json(tmp_path / MANIFEST, {**made, "files": {}})
+    torch.save(state_of(policy), tmp_path / STATE)
+    for name in (MODEL, STATE):
+        back = read_policy(tmp_path / name)
+        assert same_bits(policy, back) == []
+        assert (back.spec, back.config) == (policy.spec, policy.config)
+
+
+@pytest.mark.parametrize("kind", ["logits 200 apart", "tanh, logits 200 apart"])
+def test_a_changed_weight_is_noticed_however_far_logits_are_apart(kind: str, tmp_path: Path) -> None:
+    policy = policy_of(kind, 1)
+    save_sb3(policy, tmp_path)
+    archive = read_archive(tmp_path / MODEL)
+    require_same_decisions(policy, archive)
+    layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
+    layers["action_head"]["kernel"] = layers["action_head"]["kernel"] * np.float32(1.001)
+    with pytest.raises(InputError, match="probabilities differ"):
+        require_same_decisions(replace(policy, params={"params": layers}), archive)
 
 
 def test_another_bit_is_noticed() -> None:
@@ -138,7 +176,7 @@ def test_a_pickle_is_read_and_not_run(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_text("no zip")
-    with pytest.raises(InputError, match="not a model of SB3"):
+    with pytest.raises(InputError, match="not a readable model of SB3"):
         read_policy(tmp_path / MODEL)
     with pytest.raises(InputError, match="no such file"):
         read_policy(tmp_path / "gone.zip")
