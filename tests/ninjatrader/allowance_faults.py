@@ -10,17 +10,24 @@ from tests.ninjatrader.order_faults import TRADE
 FLATTENING = "Flattening.cs"
 
 ALLOWANCE: dict[str, tuple[Edit, ...]] = {
-    # what is lost, or late: 9 and 13 seconds
-    "what the platform closed at the session's end is believed late": (
-        (ACCOUNT, "(GoneBySession ? Patience.Settling : Patience.Account)", "Patience.Account"),
+    # what is lost, or late: nine seconds
+    "the platform's own exit is not looked for": (
+        (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(false)"),
     ),
-    "an execution of the session's end that comes late counts twice": (
-        (TRADE, "else if (awaited * side > 0)", "else if (awaited * side > 100)"),
+    "an execution without an order is never of the platform's own exit": (
+        (CUSTODY, "order = Trade.PlatformsExit(side);", "order = null;"),
     ),
-    "a trade that was given up makes the next one's executions its own": (
-        (TRADE, "            if (role == Role.Entry) awaited = 0;\n", ""),
-        (TRADE, "if (late) awaited = -Net;", "awaited = -Net;"),
-        (TRADE, "            else if (awaited * side > 0)\n", "            if (awaited * side > 0)\n"),
+    "the platform's own exit counts once more": (
+        (TRADE, "platforms.Counted < platforms.Quantity ? platforms", "platforms.Counted > 9 ? platforms"),
+    ),
+    "any order at the market is the platform's own exit": (
+        (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(true)"),
+    ),
+    "an exit that was there at the start is this run's": (
+        (CUSTODY, "            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's\n", ""),
+    ),
+    "the platform's exit is found, and its contracts are not": (
+        (ORDERS, "            if (exit != null) ((IOrders)this).Refresh(exit);\n", ""),
     ),
     "what an order counts is booked after ten seconds": (
         (PATIENCE, "Fill = TimeSpan.FromSeconds(5)", "Fill = TimeSpan.FromSeconds(10)"),
@@ -30,7 +37,7 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "now - straySince.Value < Patience.Stop", "now - straySince.Value < Patience.Entry"),
     ),
     "stops and targets stay until executions are told": (
-        (CUSTODY, "if (Trade.Foreseen != 0 ||", "if (Trade.Net != 0 ||"),
+        (CUSTODY, "if (Trade.Foreseen != 0 || entrySent != null || !some)", "if (Trade.Net != 0 || entrySent != null || !some)"),
     ),
     # a flattening that is lost, slow, or turns the account
     "a flattening that came to nothing is asked for again after a minute": (
