@@ -75,8 +75,8 @@ namespace RLTrader.Host
             exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
-            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil && !ByHand
-                && !simulation.stopping;
+            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil
+                && !ByHand && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)

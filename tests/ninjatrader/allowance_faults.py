@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # ruff: noqa: E501
 from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
-from tests.ninjatrader.hidden_faults import ACCOUNT
 from tests.ninjatrader.order_faults import TRADE
 
 FLATTENING = "Flattening.cs"
@@ -12,19 +11,31 @@ FLATTENING = "Flattening.cs"
 ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     # what is lost, or late: nine seconds
     "the platform's own exit is not looked for": (
-        (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(false)"),
+        (
+            CUSTODY,
+            "orders.PlatformExit(guard.SessionCloses && !Flattens)",
+            "orders.PlatformExit(false)",
+        ),
     ),
     "an execution without an order is never of the platform's own exit": (
         (CUSTODY, "order = Trade.PlatformsExit(side);", "order = null;"),
     ),
     "the platform's own exit counts once more": (
-        (TRADE, "platforms.Counted < platforms.Quantity ? platforms", "platforms.Counted > 9 ? platforms"),
+        (
+            TRADE,
+            "platforms.Counted < platforms.Quantity ? platforms",
+            "platforms.Counted > 9 ? platforms",
+        ),
     ),
     "any order at the market is the platform's own exit": (
         (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(true)"),
     ),
     "an exit that was there at the start is this run's": (
-        (CUSTODY, "            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's\n", ""),
+        (
+            CUSTODY,
+            "            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's\n",
+            "",
+        ),
     ),
     "the platform's exit is found, and its contracts are not": (
         (ORDERS, "            if (exit != null) ((IOrders)this).Refresh(exit);\n", ""),
@@ -37,13 +48,23 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "now - straySince.Value < Patience.Stop", "now - straySince.Value < Patience.Entry"),
     ),
     "stops and targets stay until executions are told": (
-        (CUSTODY, "if (Trade.Foreseen != 0 || entrySent != null || !some)", "if (Trade.Net != 0 || entrySent != null || !some)"),
+        (
+            CUSTODY,
+            "if (Trade.Foreseen != 0 || entrySent != null || !some)",
+            "if (Trade.Net != 0 || entrySent != null || !some)",
+        ),
     ),
     # a flattening that is lost, slow, or turns the account
     "a flattening that came to nothing is asked for again after a minute": (
-        (FLATTENING, "(flat ? Patience.Stop : Patience.Exit)", "(flat ? Patience.Stop : TimeSpan.FromMinutes(1))"),
+        (
+            FLATTENING,
+            "(flat ? Patience.Stop : Patience.Exit)",
+            "(flat ? Patience.Stop : TimeSpan.FromMinutes(1))",
+        ),
     ),
-    "a flattening is never over": ((FLATTENING, "if (account.Calm(now)) sent = null;\n            else if", "if"),),
+    "a flattening is never over": (
+        (FLATTENING, "if (account.Calm(now)) sent = null;\n            else if", "if"),
+    ),
     "a flattening that throws is not under way": (
         (
             FLATTENING,
@@ -58,8 +79,16 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
             "if (Trade.Side != tradeSide)",
             "if (Trade.Side != tradeSide && exitTried != null && now - exitTried.Value > TimeSpan.FromMinutes(1))",
         ),
-        (CUSTODY, "            if (close) return true;\n", "            if (close && Trade.Side == tradeSide) return true;\n"),
-        (CUSTODY, "if (bareSince == null) bareSince = now;", "if (bareSince == null && Trade.Side == tradeSide) bareSince = now;"),
+        (
+            CUSTODY,
+            "            if (close) return true;\n",
+            "            if (close && Trade.Side == tradeSide) return true;\n",
+        ),
+        (
+            CUSTODY,
+            "if (bareSince == null) bareSince = now;",
+            "if (bareSince == null && Trade.Side == tradeSide) bareSince = now;",
+        ),
     ),
     # a connection that is back: four to six seconds
     "a connection that is back is trusted after half a minute": (
@@ -72,11 +101,19 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "            closedSinceBar = false;\n", ""),
     ),
     "a day that has ended ends the next": (
-        (CUSTODY, "barIsLate = openUtc.AddMinutes(1) >= barFlatAt;", "barIsLate |= openUtc.AddMinutes(1) >= barFlatAt;"),
+        (
+            CUSTODY,
+            "barIsLate = openUtc.AddMinutes(1) >= barFlatAt;",
+            "barIsLate |= openUtc.AddMinutes(1) >= barFlatAt;",
+        ),
     ),
     # a market that is closed
     "nothing is closed at the end": (
-        (CUSTODY, "            if (close) return true;\n", "            if (close && !Late) return true;\n"),
+        (
+            CUSTODY,
+            "            if (close) return true;\n",
+            "            if (close && !Late) return true;\n",
+        ),
     ),
     # an entry that waits: 45 seconds
     "an entry may wait for a minute": (
@@ -87,6 +124,17 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (PATIENCE, "Account = TimeSpan.FromSeconds(12)", "Account = TimeSpan.FromSeconds(35)"),
     ),
     "a filled order without its execution is booked at no price": (
-        (TRADE, "Book(order.Role, order.Side, missing, price);", "Book(order.Role, order.Side, missing, 0);"),
+        (
+            TRADE,
+            "missing, (average * order.Filled - order.Paid) / missing);",
+            "missing, 0);",
+        ),
+    ),
+    "what was not told of an order is booked at the price of all": (
+        (
+            TRADE,
+            "missing, (average * order.Filled - order.Paid) / missing);",
+            "missing, average);",
+        ),
     ),
 }
