@@ -86,7 +86,7 @@ namespace RLTrader.Host
                 Wrong("an exit for want of a stop that works");
             if (another) Wrong("an exit while another is on its way");
             if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
-                && simulation.strategy.Position.Net * entrySide < 0)
+                && Exchange.Own * entrySide < 0)
                 Wrong("the other side is held as if it were a trade");
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Past && order.Owner == simulation.instance && order.CancelAsked < order.Sent

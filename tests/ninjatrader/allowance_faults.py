@@ -94,6 +94,13 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "a connection that is back is trusted after half a minute": (
         (PATIENCE, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.FromSeconds(30)"),
     ),
+    "what the account holds without a connection is what it holds": (
+        (
+            "AccountCheck.cs",
+            "            if (!up) unknown |= Young(now);\n            else if (unknown)",
+            "            if (unknown && begun == now)",
+        ),
+    ),
     # an end that leaves the trade, by the setting
     "an end flattens against the setting": ((STRATEGY, " || !FlattenOnStop) return;", ") return;"),),
     # no entry is expected on the bar after a trade, nor at once on the next day
