@@ -129,6 +129,8 @@ namespace RLTrader.Host
             int own = exchange.Own, foreign = exchange.Foreign;
             Order close = new Order { Name = Named("Close"), OrderType = OrderType.Market, Instrument = instrument };
             close.OrderState = OrderState.Working;
+            close.Quantity = Math.Abs(own + foreign);
+            close.OrderAction = own + foreign > 0 ? OrderAction.Sell : OrderAction.Buy;
             if (own + foreign != 0) account.Orders.Add(close);
             bool slow = exchange.Slow > 0 || broker.OneIn(8);
             long takes = slow ? broker.Between(2000, 12000) : broker.Between(20, 400);
@@ -136,6 +138,8 @@ namespace RLTrader.Host
             clockwork.After(takes, () =>
             {
                 close.OrderState = OrderState.Filled;
+                close.Filled = close.Quantity;
+                close.AverageFillPrice = exchange.Last * Tick;
                 if (!exchange.Open || own + foreign == 0) return; // an account only knows the sum
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);

@@ -75,8 +75,8 @@ namespace RLTrader.Host
             exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
-            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil && !ByHand
-                && !simulation.stopping;
+            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil
+                && !ByHand && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
@@ -86,7 +86,7 @@ namespace RLTrader.Host
                 Wrong("an exit for want of a stop that works");
             if (another) Wrong("an exit while another is on its way");
             if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
-                && simulation.strategy.Position.Net * entrySide < 0)
+                && Exchange.Own * entrySide < 0)
                 Wrong("the other side is held as if it were a trade");
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Past && order.Owner == simulation.instance && order.CancelAsked < order.Sent

@@ -310,14 +310,13 @@ namespace RLTrader.Host
             if (held.Side != Math.Sign(own))
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
-            double average = strategy.Position.AveragePrice / Simulation.Tick;
-            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 0.6)
-                Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
+            if (own * entrySide > 0 && Math.Abs(held.Entry - Exchange.Entry) > 0.6)
+                Wrong("the tracker's entry is at " + held.Entry + " and the exchange's at " + Exchange.Entry);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             CompareLog(own);
-            if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
+            if (own != 0 || Now - lastHeld <= 9000 || SinceUp <= 15000) return;
             // A bracket may come long after its trade is gone, where the news of the entry was late.
             if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
             if (target != null && Now - Math.Max(flattenedAt, Math.Max(target.Sent, target.CancelAsked)) > 25000)

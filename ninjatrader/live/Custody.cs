@@ -162,6 +162,7 @@ namespace RLTrader
         {
             now = orders.Now;
             if (up && !connected) connectedSince = now;
+            account.Connection(up, now);
             connected = up;
         }
 

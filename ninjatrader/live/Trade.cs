@@ -30,6 +30,7 @@ namespace RLTrader
         public long Price;
 
         internal int Counted, Inferred;      // contracts by executions, and by the platform's count alone
+        internal double Paid;                // price times contracts of those told
         internal DateTime? MissingSince;     // the platform counts more than came as executions
         internal DateTime? CancelAsked;
         internal bool RejectionSeen;
@@ -117,6 +118,7 @@ namespace RLTrader
                 order.Counted += quantity;
                 order.Inferred -= booked;
                 quantity -= booked;
+                order.Paid += quantity * price;
                 if (quantity == 0) return true;
             }
             Book(role, side, quantity, price);
@@ -125,7 +127,8 @@ namespace RLTrader
 
         /// <summary>Book what an order says was filled and no execution has told for too long; true if there was
         /// any.</summary>
-        public bool Infer(OwnOrder order, double price, DateTime now, TimeSpan patience)
+        /// <param name="average">Price of all that the order has filled.</param>
+        public bool Infer(OwnOrder order, double average, DateTime now, TimeSpan patience)
         {
             int missing = order.Filled - order.Told;
             if (missing <= 0)
@@ -137,7 +140,8 @@ namespace RLTrader
             if (now - order.MissingSince.Value < patience) return false;
             order.Inferred += missing;
             order.MissingSince = null;
-            Book(order.Role, order.Side, missing, price);
+            Book(order.Role, order.Side, missing, (average * order.Filled - order.Paid) / missing);
+            order.Paid = average * order.Filled;
             return true;
         }
 

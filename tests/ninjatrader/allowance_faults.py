@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, PATIENCE, STRATEGY, Edit
-from tests.ninjatrader.hidden_faults import ACCOUNT
+from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
 from tests.ninjatrader.order_faults import TRADE
 
 FLATTENING = "Flattening.cs"
 
 ALLOWANCE: dict[str, tuple[Edit, ...]] = {
-    # what is lost, or late: 9 and 13 seconds
-    "what the platform closed at the session's end is believed late": (
-        (ACCOUNT, "(GoneBySession ? Patience.Settling : Patience.Account)", "Patience.Account"),
+    # what is lost, or late: nine seconds
+    "the platform's own exit is not looked for": (
+        (
+            CUSTODY,
+            "orders.PlatformExit(guard.SessionCloses && !Flattens)",
+            "orders.PlatformExit(false)",
+        ),
     ),
-    "an execution of the session's end that comes late counts twice": (
-        (TRADE, "else if (awaited * side > 0)", "else if (awaited * side > 100)"),
+    "an execution without an order is never of the platform's own exit": (
+        (CUSTODY, "order = Trade.PlatformsExit(side);", "order = null;"),
     ),
-    "a trade that was given up makes the next one's executions its own": (
-        (TRADE, "            if (role == Role.Entry) awaited = 0;\n", ""),
-        (TRADE, "if (late) awaited = -Net;", "awaited = -Net;"),
-        (TRADE, "            else if (awaited * side > 0)\n", "            if (awaited * side > 0)\n"),
+    "the platform's own exit counts once more": (
+        (
+            TRADE,
+            "platforms.Counted < platforms.Quantity ? platforms",
+            "platforms.Counted > 9 ? platforms",
+        ),
+    ),
+    "any order at the market is the platform's own exit": (
+        (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(true)"),
+    ),
+    "an exit that was there at the start is this run's": (
+        (
+            CUSTODY,
+            "            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's\n",
+            "",
+        ),
+    ),
+    "the platform's exit is found, and its contracts are not": (
+        (ORDERS, "            if (exit != null) ((IOrders)this).Refresh(exit);\n", ""),
     ),
     "what an order counts is booked after ten seconds": (
         (PATIENCE, "Fill = TimeSpan.FromSeconds(5)", "Fill = TimeSpan.FromSeconds(10)"),
@@ -30,7 +48,11 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "now - straySince.Value < Patience.Stop", "now - straySince.Value < Patience.Entry"),
     ),
     "stops and targets stay until executions are told": (
-        (CUSTODY, "if (Trade.Foreseen != 0 ||", "if (Trade.Net != 0 ||"),
+        (
+            CUSTODY,
+            "if (Trade.Foreseen != 0 || entrySent != null || !some)",
+            "if (Trade.Net != 0 || entrySent != null || !some)",
+        ),
     ),
     # a flattening that is lost, slow, or turns the account
     "a flattening that came to nothing is asked for again after a minute": (
@@ -72,6 +94,13 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "a connection that is back is trusted after half a minute": (
         (PATIENCE, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.FromSeconds(30)"),
     ),
+    "what the account holds without a connection is what it holds": (
+        (
+            "AccountCheck.cs",
+            "            if (!up) unknown |= Young(now);\n            else if (unknown)",
+            "            if (unknown && begun == now)",
+        ),
+    ),
     # an end that leaves the trade, by the setting
     "an end flattens against the setting": ((STRATEGY, " || !FlattenOnStop) return;", ") return;"),),
     # no entry is expected on the bar after a trade, nor at once on the next day
@@ -104,8 +133,15 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "a filled order without its execution is booked at no price": (
         (
             TRADE,
-            "Book(order.Role, order.Side, missing, price);",
-            "Book(order.Role, order.Side, missing, 0);",
+            "missing, (average * order.Filled - order.Paid) / missing);",
+            "missing, 0);",
+        ),
+    ),
+    "what was not told of an order is booked at the price of all": (
+        (
+            TRADE,
+            "missing, (average * order.Filled - order.Paid) / missing);",
+            "missing, average);",
         ),
     ),
 }
