@@ -193,9 +193,8 @@ def read_archive(path: Path) -> Archive:
     ) as error:
         if _saved_by_torch(path):
             raise InputError(
-                f"{path}: what torch.save wrote, and weights alone do not say what network they "
-                "are of; "
-                "give the zip that MaskablePPO.save wrote"
+                f"{path}: what torch.save wrote, and weights alone do not say what network they are "
+                "of; give the zip that MaskablePPO.save wrote"
             ) from None
         raise InputError(
             f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
@@ -294,9 +293,8 @@ def _require_statistics(numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]
     for name, values in numbers.items():
         if not np.isfinite(values).all() or (name != "mean" and (values < 0).any()):
             raise InputError(
-                f"{path}: its {name} holds what is no number, or is negative, so what it "
-                "normalises is no "
-                "number; give the normaliser of an earlier model of the run"
+                f"{path}: its {name} holds what is no number, or is negative, so what it normalises "
+                "is no number; give the normaliser of an earlier model of the run"
             )
 
 

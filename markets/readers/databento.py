@@ -85,10 +85,9 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     if len(ranked) > 1 and keys[0] == "instrument_id" and _one_after_another(raw):
         raise InputError(
             f"{raw.source} holds {len(ranked)} instrument ids that follow one another and never "
-            f"overlap, "
-            f"{listed}, as a continuous contract such as ES.c.0 does; write the file again with "
-            "symbols (map_symbols=True, or databento.map_symbols_csv), so that they are read as one "
-            "series"
+            f"overlap, {listed}, as a continuous contract such as ES.c.0 does; write the file again "
+            "with symbols (map_symbols=True, or databento.map_symbols_csv), so that they are read "
+            "as one series"
         )
     if len(ranked) > 1:
         raise InputError(

@@ -85,8 +85,7 @@ def volume_warnings(bars: Contents) -> Iterator[Finding]:
             len(bars),
             f"{few:.0%} of the bars have more different prices than contracts (volume is {usual:g} "
             "on the median bar), which no trading makes; volume in thousands looks so, a constant "
-            "in its "
-            "place, and bars that were filled in",
+            "in its place, and bars that were filled in",
             "give each minute's traded contracts as volume, and no bars without trades",
         )
     elif usual >= BUSY and float((volume == usual).mean()) >= SAME:

@@ -33,8 +33,7 @@ def _unknown_symbols(bars: Contents) -> Iterator[Finding]:
             "unknown_symbol",
             len(bars),
             f"its column of symbols says {', '.join(text[:20] for text in said[:3])}, which is not "
-            "known as "
-            f"a name of {bars.contract.symbol}",
+            f"known as a name of {bars.contract.symbol}",
             f"check that these are bars of {bars.contract.symbol}, and not of a fund, an index or "
             "an option",
         )
@@ -49,7 +48,6 @@ def _future(bars: Contents) -> Iterator[Finding]:
             "future",
             later,
             f"{later:,} of {len(bars):,} bars lie in the future (the last on {day}), so dates are "
-            "wrong, or "
-            "this machine's clock",
+            "wrong, or this machine's clock",
             "check the order of day, month and year, and the unit of timestamps",
         )
