@@ -24,8 +24,8 @@ def column_order_mend(prices: NDArray[np.float64]) -> str:
         if (high, low) != (1, 2) and top[high] >= NEARLY_ALL and bottom[low] >= NEARLY_ALL:
             return (
                 f"the column {PRICES[high]} holds the highest price of nearly every row and "
-                f"{PRICES[low]} "
-                "the lowest, so the columns are in another order; give each its right name"
+                f"{PRICES[low]} the lowest, so the columns are in another order; give each its right "
+                "name"
             )
     return "remove or repair the rows"
 

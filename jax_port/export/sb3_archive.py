@@ -273,9 +273,8 @@ def _require_statistics(numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]
     for name, values in numbers.items():
         if not np.isfinite(values).all() or (name != "mean" and (values < 0).any()):
             raise InputError(
-                f"{path}: its {name} holds what is no number, or is negative, so what it "
-                "normalises is no "
-                "number; give the normaliser of an earlier model of the run"
+                f"{path}: its {name} holds what is no number, or is negative, so what it normalises "
+                "is no number; give the normaliser of an earlier model of the run"
             )
 
 

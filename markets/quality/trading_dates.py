@@ -43,9 +43,7 @@ def trading_dates(ns: NDArray[np.int64]) -> ClockFault | None:
         "trading_dates",
         int(opening.sum()),
         f"{friday:,} bars lie at 18:00 to 18:59 New York time on Fridays, when the exchange is "
-        "closed, and "
-        "none on Sundays, when it opens, so dates are those of trading days, whose evening is the "
-        "calendar "
-        "day's before",
+        "closed, and none on Sundays, when it opens, so dates are those of trading days, whose "
+        "evening is the calendar day's before",
         "export calendar dates",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -84,9 +83,8 @@ def _require_one_series(raw: RawTable, symbol: str, index: pd.DatetimeIndex) -> 
     ranked = ranked_instruments(raw, symbol)
     if len(ranked) > 1:
         raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick "
-            "one, for "
-            "example --instrument "
+            f"{raw.source} holds {len(ranked)} instruments, {listed_instruments(ranked)}; pick one, "
+            "for example --instrument "
             f"{next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
         )
 
@@ -109,7 +107,9 @@ def _times(raw: RawTable, layout: Layout) -> tuple[RawTable, Layout, str]:
 def _holds_whole_times(column: pa.ChunkedArray) -> bool:
     """Return whether a column holds dates together with times of day."""
     if pa.types.is_timestamp(column.type):
-        clocks = column.cast(pa.timestamp("ns", column.type.tz)).to_numpy().astype(np.int64)
+        # Times beyond what nanoseconds reach are refused later; here only their time of day counts.
+        nanoseconds = column.cast(pa.timestamp("ns", column.type.tz), safe=False)
+        clocks = pc.fill_null(nanoseconds.cast(pa.int64()), 0).to_numpy()
         return bool((clocks % (24 * 3600 * 10**9) != 0).any())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return False

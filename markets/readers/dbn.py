@@ -104,9 +104,8 @@ def _require_alike(data: bytes, source: str) -> None:
     for number, (length, other) in enumerate(zip(lengths, kinds, strict=False), start=1):
         if length != BAR_WORDS or other != kind:
             raise InputError(
-                f"{source} cannot be read as DBN (record {number} says that it is {4 * length} "
-                "bytes of "
-                f"kind {other}, where a bar has {size} of kind {kind}); download it anew"
+                f"{source} cannot be read as DBN (record {number} says that it is {4 * length} bytes "
+                f"of kind {other}, where a bar has {size} of kind {kind}); download it anew"
             )
 
 

@@ -59,11 +59,14 @@ def from_numbers(
     first = values[0]
     if values.dtype.kind == "i" and len(str(first)) in _DIGITS:
         return _from_digits(raw, name, values), True
-    if _TICKS[0] <= first < _TICKS[1] and np.median(np.abs(np.diff(values[:1000]))) % 600_000_000 == 0:
+    if (
+        len(values) > 1
+        and _TICKS[0] <= first < _TICKS[1]
+        and np.median(np.abs(np.diff(values[:1000]))) % 600_000_000 == 0
+    ):
         raise InputError(
-            f"{raw.source}, {raw.where(0)}: {name} {first} looks like ticks of .NET (100 "
-            "nanoseconds since "
-            f"the year 1); {ACCEPTED}"
+            f"{raw.source}, {raw.where(0)}: {name} {first} looks like ticks of .NET (100 nanoseconds "
+            f"since the year 1); {ACCEPTED}"
         )
     for factor in _NS_PER_UNIT.values():
         inside = (values >= FIRST_NS // factor) & (values < END_NS // factor)
@@ -111,8 +114,7 @@ def _from_digits(
         row = int(np.argmin(good))
         raise InputError(
             f"{raw.source}, {raw.where(row)}: {name} {values[row]} is no time such as 202509020930 "
-            "within "
-            f"1990 to 2059; {ACCEPTED}"
+            f"within 1990 to 2059; {ACCEPTED}"
         )
     seconds = ((first_of + day - 1) * 24 + hour) * 3600 + minute * 60 + second
     moments: NDArray[np.datetime64] = (seconds * 10**9 + milli * 10**6).view("datetime64[ns]")
@@ -126,9 +128,8 @@ def _require_no_short_years(raw: RawTable, name: str, values: NDArray[np.int64 |
     month, day, hour, minute = (values // power % 100 for power in (10**6, 10**4, 100, 1))
     if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour < 24) & (minute < 60)).all():
         raise InputError(
-            f"{raw.source}, {raw.where(0)}: {name} {values[0]} looks like yyMMddHHmm, a year of "
-            "two digits "
-            f"and no number since 1970; {ACCEPTED}"
+            f"{raw.source}, {raw.where(0)}: {name} {values[0]} looks like yyMMddHHmm, a year of two "
+            f"digits and no number since 1970; {ACCEPTED}"
         )
 
 
@@ -139,7 +140,6 @@ def _require_all_digits(raw: RawTable, name: str, values: NDArray[np.int64 | np.
     if len(np.unique(values)) < _ALIKE * len(values):
         raise InputError(
             f"{raw.source}: {name} has the same number on most rows, {values[0]:.6g} first, so its "
-            "last "
-            "digits were lost, as where a spreadsheet writes 1.74E+12; give the column a number format "
-            "without decimals and save it again"
+            "last digits were lost, as where a spreadsheet writes 1.74E+12; give the column a "
+            "number format without decimals and save it again"
         )

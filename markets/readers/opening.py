@@ -31,6 +31,7 @@ BINARY: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
     (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an Excel file", "save the sheet as CSV"),
+    (b"PAR1", "Parquet", "read it as such, with --format parquet or none"),
     (b"ARROW1", "a Feather (Arrow) file", "write it as Parquet, with DataFrame.to_parquet"),
     (b"\x89HDF", "an HDF5 file", "write its table as Parquet or CSV"),
     (b"SQLite format 3", "an SQLite database", "write its table as CSV"),

@@ -98,9 +98,8 @@ class RawTable:
             return cell.decode()
         except UnicodeDecodeError:
             raise InputError(
-                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save "
-                "the file in "
-                "UTF-8, or mend the line"
+                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save the "
+                "file in UTF-8, or mend the line"
             ) from None
 
     def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
@@ -204,8 +203,8 @@ def refuse_instrument(options: Options, source: str) -> None:
     """Refuse the choice of an instrument for a file of a format that holds only one."""
     if options.instrument is not None:
         raise InputError(
-            f"{source}: instrument {options.instrument!r} cannot be picked, since only Databento files "
-            "hold several; leave the choice out"
+            f"{source}: instrument {options.instrument!r} cannot be picked, since a file of this "
+            "format holds only one; leave the choice out"
         )
 
 

@@ -176,8 +176,7 @@ def _require_line_ends(data: bytes, source: str) -> None:
     number = data.count(b"\n", 0, at.start() if at else 0) + 1
     raise InputError(
         f"{source}, line {number}: there is a carriage return within the line; save the file with LF "
-        f"or "
-        "CRLF line ends"
+        "or CRLF line ends"
     )
 
 
@@ -192,8 +191,7 @@ def _require_every_line(data: bytes, start: int, rows: int, before: int, source:
     odd = next((number for number, line in enumerate(body) if line.count(b'"') % 2), 0)
     raise InputError(
         f"{source}, line {before + 1 + odd}: a quotation mark joins lines, so rows would be lost; "
-        f"remove "
-        "the quotation marks"
+        "remove the quotation marks"
     )
 
 
@@ -210,9 +208,8 @@ def _require_whole_last_line(data: bytes, start: int, delimiter: str, source: st
         number = data.count(b"\n") + 1
         raise InputError(
             f"{source}, line {number}: the file ends within the last number "
-            f"({b''.join(ends[-1]).decode()!r} "
-            "has fewer decimals than every row before it, and no line end); fetch the file again, or "
-            "remove the line"
+            f"({b''.join(ends[-1]).decode()!r} has fewer decimals than every row before it, and no "
+            "line end); fetch the file again, or remove the line"
         )
 
 

@@ -115,9 +115,8 @@ def _from_text(
         row = int(np.argmax(bad))
         if text[row].lower() == name:
             raise InputError(
-                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files "
-                "were put "
-                "together; remove the line"
+                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files were "
+                "put together; remove the line"
             )
         if zone_name := _ZONE_NAME.search(text[row]):
             raise InputError(

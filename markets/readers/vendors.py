@@ -83,8 +83,7 @@ VENDORS = (
         r"[a-z0-9$#_.=! -]{1,16},\d\d?/\d\d?/\d{4},\d\d?:\d\d",
         NO_HEADER,
         "put the line Symbol,Date,Time,Open,High,Low,Close,Volume in front, and pass the zone of "
-        "its times "
-        "with --tz",
+        "its times with --tz",
     ),
     _vendor(
         "IQFeed",

@@ -21,8 +21,8 @@ from scipy import special
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams, EnvState
-from jax_port.ppo.fast.form import Form
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from markets import EnvConfig

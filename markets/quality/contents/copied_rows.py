@@ -45,9 +45,8 @@ def copied_rows(bars: Contents) -> Iterator[Finding]:
     yield Finding(
         "copied_rows",
         sum(rows for _, rows in runs),
-        f"{rows:,} bars from {copy} UTC on have the prices and volumes of those from {original} "
-        "on, bar by "
-        "bar, so they were copied",
+        f"{rows:,} bars from {copy} UTC on have the prices and volumes of those from {original} on, "
+        "bar by bar, so they were copied",
         "remove the copies, or fetch these days anew",
     )
 

@@ -84,8 +84,7 @@ def _copied(runs: list[Contents], total: int) -> Iterator[Finding]:
             "bars_repeated",
             total,
             f"{again / pairs:.0%} of the bars have the prices and the volume of the bar before, as "
-            "longer "
-            "bars do that were filled forward to every minute",
+            "longer bars do that were filled forward to every minute",
             "export one-minute bars",
         )
 

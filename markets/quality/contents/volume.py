@@ -38,28 +38,16 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
     """
     if bars.contract.symbol not in SYMBOLS or len(bars) < FEWEST:
         return
-    runs = bars.runs()
-    volume = np.concatenate([run.volume for run in runs])
-    few = float((volume < MOST_PRICES).mean())  # seldom enough to look at prices
-    few = _too_few(runs) if few >= MOSTLY and not _may_be_thin(volume) else 0.0
+    volume = np.concatenate([run.volume for run in bars.runs()])
     usual = float(np.median(volume))
-    if few >= MOSTLY:
-        yield Finding(
-            "volume_too_small",
-            len(bars),
-            f"{few:.0%} of the bars have more different prices than contracts (volume is {usual:g} on "
-            "the median bar), which no trading makes; volume in thousands, millions or lots looks so, "
-            "and a constant in its place",
-            "give each minute's traded contracts as volume",
-        )
-    elif (part := _parts(volume)) is not None:
+    if (part := _parts(volume)) is not None:
         share, example = part
         yield Finding(
             "volume_in_parts",
             len(bars),
             f"{share:.1%} of the volumes are no whole number (such as {example:.6g}), and futures "
-            "trade "
-            "in whole contracts; thousands, millions and lots look so, and a point between thousands",
+            "trade in whole contracts; thousands, millions and lots look so, and a point between "
+            "thousands",
             "give volume as whole contracts, without a thousands separator",
         )
     elif usual > MOST_USUAL:
@@ -67,14 +55,13 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
             "volume_too_large",
             len(bars),
             f"volume is {usual:,.0f} on the median bar, more than {bars.contract.symbol} ever "
-            "traded; a "
-            "turnover in dollars looks so, and volume of another instrument",
+            "traded; a turnover in dollars looks so, and volume of another instrument",
             "give each minute's traded contracts as volume",
         )
 
 
 def volume_warnings(bars: Contents) -> Iterator[Finding]:
-    """Yield that there is no traded volume, or the same everywhere, as the feature volume then is."""
+    """Yield that there is no traded volume, too little for the prices, or the same everywhere."""
     if len(bars) < FEWEST:
         return
     runs = bars.runs()
@@ -87,12 +74,19 @@ def volume_warnings(bars: Contents) -> Iterator[Finding]:
             "no_volume",
             len(bars),
             f"{none:.0%} of the bars whose prices differ have no volume, as in files of spot "
-            "prices and "
-            "indices, of MetaTrader and HistData where the column of volume is 0, and where volume was "
-            "rounded to thousands",
+            "prices and indices, of MetaTrader and HistData where the column of volume is 0, and where "
+            "volume was rounded to thousands",
             "export bars of the future itself with their traded contracts; where these stand in "
-            "another "
-            "column, name that one volume",
+            "another column, name that one volume",
+        )
+    elif (volume < MOST_PRICES).mean() >= MOSTLY and (few := _too_few(runs)) >= MOSTLY:
+        yield Finding(
+            "volume_too_small",
+            len(bars),
+            f"{few:.0%} of the bars have more different prices than contracts (volume is {usual:g} "
+            "on the median bar), which no trading makes; volume in thousands looks so, a constant "
+            "in its place, and bars that were filled in",
+            "give each minute's traded contracts as volume, and no bars without trades",
         )
     elif usual >= BUSY and float((volume == usual).mean()) >= SAME:
         yield Finding(
@@ -101,15 +95,6 @@ def volume_warnings(bars: Contents) -> Iterator[Finding]:
             f"volume is {usual:,.0f} on nearly every bar, so it was written in place of traded volume",
             "give each minute's traded contracts as volume",
         )
-
-
-def _may_be_thin(volume: Floats) -> bool:
-    """Say whether so few contracts may be all that was traded, as of a contract long before its month.
-
-    Its bars are of whole contracts, at least one each, and a few of them of many.
-    """
-    whole = bool((volume == np.rint(volume)).all())
-    return whole and float(volume.min()) >= 1 and float(volume.max()) >= BUSY
 
 
 def _too_few(runs: Sequence[Contents]) -> float:

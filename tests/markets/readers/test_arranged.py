@@ -114,3 +114,30 @@ def test_a_ticker_above_the_columns_is_held_against_the_symbol(bars: Bars, tmp_p
             ):
                 read_bars(path, "ES")
     assert read_bars(path, "ES").digest == bars.digest
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("time", "", "there is no .*time; remove the row"),
+        ("date", "", "line 7: date is , and time is another column; write dates as"),
+        ("date", "Total", "line 7: date is Total, and time is another column; write dates as"),
+        ("time", "x", "line 7: .*time '2025-04-.* x' is not understood"),
+    ],
+)
+def test_an_empty_cell_of_a_date_or_a_time_is_named(
+    bars: Bars, tmp_path: Path, column: str, value: str, words: str
+) -> None:
+    frame = LAYOUTS["date and time as text"](bars.frame.reset_index())
+    frame = frame.rename(columns=str.lower)
+    frame.loc[5, column] = value
+    with pytest.raises(InputError, match=words):
+        read_bars(write(frame, tmp_path / "bars.csv"), "ES", timezone=NEW_YORK)
+
+
+def test_dates_beyond_all_years_are_refused(bars: Bars, tmp_path: Path) -> None:
+    frame = bars.frame.reset_index(drop=True)
+    frame.insert(0, "date", pd.Series(["9999-01-01"] * len(frame)).astype("datetime64[us]"))
+    frame.insert(1, "time", "09:30")
+    with pytest.raises(InputError, match=r"bars\.parquet.*lies outside 1990 to 2059"):
+        read_bars(write(frame, tmp_path / "bars.parquet"), "ES")

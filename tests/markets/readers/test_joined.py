@@ -45,6 +45,15 @@ def test_a_day_above_twelve_tells_the_month(bars: Bars, tmp_path: Path, form: st
         read_bars(save(few, path, local(few).strftime(form)), "ES", timezone=NEW_YORK)
 
 
+@pytest.mark.parametrize("cell", ["Total", "timestamp", "2025-03-12 09:30", ""])
+def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str) -> None:
+    stamps = local(bars).strftime("%m/%d/%Y %H:%M").to_series()
+    stamps.iloc[11] = cell
+    path = save(bars, tmp_path / "bars.csv", pd.Index(stamps))
+    with pytest.raises(InputError, match=rf"line 13: timestamp is '{cell}', and most rows have a date"):
+        read_bars(path, "ES", timezone=NEW_YORK)
+
+
 def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:
     form = "%d.%m.%Y %H:%M:%S.000"
     utc = pd.DatetimeIndex(bars.frame.index).strftime(form)

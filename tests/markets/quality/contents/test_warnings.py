@@ -25,3 +25,27 @@ def test_bars_in_the_future_are_told_of(tmp_path: Path, caplog: pytest.LogCaptur
         caplog.clear()
         kinds = [found.kind for found in inspect(read_frame(path), bars.contract, "ES.csv").warnings]
         assert ("future" in kinds) == told
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [
+        ("SPY", True),
+        ("^GSPC", True),
+        ("ESM5 C6500", True),
+        ("ESM5", False),
+        ("202506", False),
+        ("", False),
+    ],
+)
+def test_symbols_that_are_no_name_of_the_contract_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, symbol: str, told: bool
+) -> None:
+    bars = synthetic_bars("ES", days=2, seed=9, start="2025-05-06")
+    path = tmp_path / "bars.csv"
+    bars.frame.assign(symbol=symbol).to_csv(path)
+    with caplog.at_level(logging.WARNING):
+        assert read_bars(path, "ES").digest == bars.digest
+    words = f"its column of symbols says {symbol}, which is not known as a name of ES"
+    assert (words in caplog.text) == told
+    assert ("not known" in caplog.text) == told
