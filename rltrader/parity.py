@@ -179,6 +179,8 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
     for found in values["divergences"]:
         console.print(show_finding(found, len(values["worlds"])), style="yellow", markup=False)
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
+    for command in values["made"]["settings"].get("again", ()):
+        console.print(f"run it again: {command}", soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
     console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
 
