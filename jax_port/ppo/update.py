@@ -113,6 +113,28 @@ def minibatch_step(
     return kept, stopped, StepRecord(terms, grads, ~stopped)
 
 
+def count_minibatches(
+    permutations: jax.Array, batch_size: int, axis: str | None = None
+) -> tuple[int, int]:
+    """Return the full minibatches of an epoch, and the transitions in the partial last one.
+
+    Args:
+        permutations: int32 (E, M), one order of the M transitions per epoch.
+        batch_size: transitions in a full minibatch.
+        axis: of devices, where M is a device's equal share; None where all is here.
+
+    Raises:
+        AssertionError: orders of another shape or dtype, or a last minibatch of one transition.
+    """
+    chex.assert_rank(permutations, 2)
+    chex.assert_type(permutations, int)
+    full, rest = divmod(permutations.shape[1], batch_size)
+    assert rest * devices_of(axis) != 1, (
+        "the last minibatch would hold one transition, whose deviation is not defined"
+    )
+    return full, rest
+
+
 def run_epochs(
     state: LearnerState,
     permutations: jax.Array,
@@ -141,13 +163,7 @@ def run_epochs(
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
-    chex.assert_rank(permutations, 2)
-    chex.assert_type(permutations, int)
-    size = permutations.shape[1]
-    full, rest = divmod(size, batch_size)
-    assert rest * devices_of(axis) != 1, (
-        "the last minibatch would hold one transition, whose deviation is not defined"
-    )
+    full, rest = count_minibatches(permutations, batch_size, axis)
 
     def step(carry: tuple[LearnerState, jax.Array], numbers: jax.Array) -> tuple[Any, StepRecord]:
         state, stopped = carry

@@ -38,7 +38,7 @@ from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import Scale, normalize
 from jax_port.ppo.settings import HyperParams
-from jax_port.ppo.update import LearnerState, StepRecord, clip_gradients
+from jax_port.ppo.update import LearnerState, StepRecord, clip_gradients, count_minibatches
 
 
 class Vectors(NamedTuple):
@@ -174,11 +174,7 @@ def run_epochs(
     Returns:
         The state after, and records with leading axes (E, minibatches per epoch).
     """
-    size = permutations.shape[1]
-    full, rest = divmod(size, batch_size)
-    assert rest * devices_of(axis) != 1, (
-        "the last minibatch would hold one transition, whose deviation is not defined"
-    )
+    full, rest = count_minibatches(permutations, batch_size, axis)
     table = layout.whole(as_table(rollout, advantages, returns))
     scales = layout.whole(rollout.scales)
     like, length = jax.eval_shape(network.pack, state.params), network.line

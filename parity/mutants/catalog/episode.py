@@ -14,7 +14,7 @@ def _fault(id: str, violates: str, old: str, new: str, file: str = ENV) -> Mutan
 
 
 _OLDEST = "oldest = step_idx - params.window_size\n"
-_ROW = "    return row_at(params.market.features, oldest, position, params.window_size)\n"
+_ROW = "    return row_at(params.market.features, oldest, position, params.window_size, params.form)\n"
 _NEWEST_FIRST = (
     "    window = row_at(params.market.features, oldest, position[:0], params.window_size)\n"
     "    window = window.reshape(params.window_size, -1)[::-1]\n"
