@@ -13,7 +13,7 @@ from foundation.files import write_text
 from foundation.signals import stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
-from rltrader.options.config_file import config_option, to_toml
+from rltrader.options.config_file import config_option_without, path_of, to_toml
 from rltrader.options.days import Days
 from rltrader.options.environment import environment_options
 from rltrader.options.proof import proof_options
@@ -25,6 +25,7 @@ from rltrader.train import answering, progress, what_is_trained
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
     from jax_port.evaluation.walk_forward.joined import Judged
+    from jax_port.evaluation.walk_forward.tried import Tried
     from jax_port.evaluation.walk_forward.windows import Window
     from jax_port.runs.plan import Plan
 
@@ -46,7 +47,7 @@ ELSEWHERE: dict[str, Any] = {
 
 
 @click.command("walk-forward")
-@config_option
+@config_option_without("from", "to", "seeds", "updates_per_call", "checkpoint_every")
 @bar_options("required", "required")
 @click.option("--train", required=True, type=Days(), help="Trading days of a training, 60 or 60d.")
 @click.option("--test", required=True, type=Days(), help="Trading days judged after it.")
@@ -60,6 +61,12 @@ ELSEWHERE: dict[str, Any] = {
 )
 @environment_options
 @settings_options
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    help="Settings that these were chosen from, themselves included; by default those of the sweep "
+    "whose trial's run.toml --config names, else 1.",
+)
 @proof_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_context
@@ -71,6 +78,7 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     """
     from jax_port.data.data_loader import load
     from jax_port.evaluation.walk_forward import joined
+    from jax_port.evaluation.walk_forward.tried import settings_tried
     from jax_port.evaluation.walk_forward.windows import windows_of
     from jax_port.runs.training_data import trading_days
 
@@ -82,13 +90,14 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     )
     if not (out / CONFIG).exists():
         write_text(out / CONFIG, to_toml(ctx))
+    tried = settings_tried(path_of(ctx), options["trials"])
     judged: list[Judged] = []
     for number, window in enumerate(windows, 1):
         say(f"window {number} of {len(windows)}: {window}")
         policy = _trained(plan, window, out / f"window-{number}", options)
-        judged.append(_judged(policy, window, file, market, out))
-    result, sheet = joined.judge(judged, market)
-    values = joined.to_values(judged, result, sheet, market)
+        judged.append(_judged(policy, window, file, market, out, tried))
+    result, sheet = joined.judge(judged, market, tried)
+    values = joined.to_values(judged, result, sheet, market, tried)
     joined.write(out, values, result)
     told = joined.verdict(values)
     say(f"{told.sign} {told.headline} {told.reason}")
@@ -131,7 +140,9 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     return policy
 
 
-def _judged(path: Path, window: Window, file: Path, market: PreparedMarket, out: Path) -> Judged:
+def _judged(
+    path: Path, window: Window, file: Path, market: PreparedMarket, out: Path, tried: Tried
+) -> Judged:
     """Let a window's policy trade the dates after its training, and write its own page."""
     import time
 
@@ -159,7 +170,7 @@ def _judged(path: Path, window: Window, file: Path, market: PreparedMarket, out:
         result=result,
         rows=rows,
     )
-    report = finish(played, [], 1, [])
+    report = finish(played, [], tried.trials, tried.sharpes)
     place = path.parents[1] / "evaluation"
     write(place, report.values, result, market, report.sheet)
     return Judged(window, policy, result, (place / "report.html").relative_to(out))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,46 @@ CONTRACT = "contract"
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--config FILE`` to a command."""
-    return click.option(
-        "--config",
-        OPTION,
-        type=click.Path(path_type=Path),
-        is_eager=True,
-        expose_value=False,
-        callback=_read,
-        help="TOML file with options of this command; the command line goes before it.",
-    )(command)
+    return config_option_without()(command)
 
 
-def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+def config_option_without(*passed_over: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--config FILE``, of which options of a training that this command sets itself are left out.
+
+    Args:
+        passed_over: their names in a file, so that a run's ``run.toml`` can be given.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        return click.option(
+            "--config",
+            OPTION,
+            type=click.Path(path_type=Path),
+            is_eager=True,
+            expose_value=False,
+            callback=partial(_read, passed_over=passed_over),
+            help="TOML file with options of this command; the command line goes before it.",
+        )(command)
+
+    return decorate
+
+
+def path_of(context: click.Context) -> Path | None:
+    """Return the file that ``--config`` named, or None."""
+    path: Path | None = context.meta.get(SEARCH, (None, None))[0]
+    return path
+
+
+def _read(
+    context: click.Context,
+    _: click.Parameter,
+    path: Path | None,
+    passed_over: Sequence[str] = (),
+) -> None:
     if path is None:
         return
     values = read_toml(path, dict[str, Any], FILE)
+    values = {name: value for name, value in values.items() if name not in passed_over}
     context.meta[SEARCH] = path, values.get(SEARCH)
     if isinstance(contracts := values.get(CONTRACT), Mapping):
         from markets.contracts_file import register_table

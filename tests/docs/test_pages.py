@@ -12,6 +12,7 @@ LONG = {
     "docs/evaluation.md",
     "docs/export.md",
     "docs/how-to/change-the-reward.md",
+    "docs/how-to/other-trainers.md",
     "docs/how-to/sweep.md",
     "docs/how-to/your-own-network.md",
     "docs/how-to/your-own-port.md",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,6 +84,29 @@ def test_its_own_file_asks_for_the_same_again(made: Path) -> None:
     result = CliRunner().invoke(walk_forward, words)
     assert result.exit_code == 0, result.exception
     assert json.loads((made / "walk_forward.json").read_text())["windows"] == before["windows"]
+
+
+def test_settings_that_were_tried_count(made: Path, bars: Path, tmp_path: Path) -> None:
+    def luck(*words: str) -> dict[str, Any]:
+        assert run(bars, made, *words).exit_code == 0
+        values: dict[str, Any] = json.loads((made / "walk_forward.json").read_text())
+        return {**values["tear_sheet"]["luck"], "source": values["tried"]["source"]}
+
+    alone, many = luck(), luck("--trials", "1000")
+    assert alone["trials"] == 1
+    assert alone["deflated_sharpe"] == alone["probabilistic_sharpe"]
+    assert many["trials"] == 1000
+    assert many["deflated_sharpe"] < 0.9 * alone["deflated_sharpe"]
+    assert "the best of 1,000 settings tried" in (made / "walk_forward.html").read_text()
+    report = (made / "window-1" / "evaluation" / "report.html").read_text()
+    assert '<td class="num">1,000</td>' in report
+    (tmp_path / "best").mkdir()
+    shutil.copy(made / "window-1" / "run" / "run.toml", tmp_path / "best")
+    rows = [{"sharpe_day": ratio} for ratio in (0.1, 0.3, -0.2)]
+    (tmp_path / "sweep.json").write_text(json.dumps({"trials": rows}))
+    swept = luck("--config", str(tmp_path / "best" / "run.toml"))
+    assert (swept["trials"], swept["trials_known"]) == (3, True)
+    assert swept["source"] == str(tmp_path / "sweep.json")
 
 
 def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:

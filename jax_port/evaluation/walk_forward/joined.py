@@ -21,6 +21,7 @@ from jax_port.evaluation.metrics import chain, summarize
 from jax_port.evaluation.plots import equity_plot
 from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, evidence, tear_sheet
+from jax_port.evaluation.walk_forward.tried import Tried
 from jax_port.evaluation.walk_forward.windows import Window
 from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
@@ -68,15 +69,22 @@ def join(results: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(**joined, trades_of=results[0].trades_of)
 
 
-def judge(windows: Sequence[Judged], market: PreparedMarket) -> tuple[Evaluation, TearSheet]:
+def judge(
+    windows: Sequence[Judged], market: PreparedMarket, tried: Tried
+) -> tuple[Evaluation, TearSheet]:
     """Return all windows as one evaluation, and its tear sheet."""
     joined, last = join([one.result for one in windows]), windows[-1].policy
     baselines = play_baselines(last, market, joined)
-    return joined, tear_sheet(joined, last, market, baselines)
+    known = np.array(tried.sharpes) if len(tried.sharpes) > 1 else None
+    return joined, tear_sheet(joined, last, market, baselines, tried.trials, known)
 
 
 def to_values(
-    windows: Sequence[Judged], joined: Evaluation, sheet: TearSheet, market: PreparedMarket
+    windows: Sequence[Judged],
+    joined: Evaluation,
+    sheet: TearSheet,
+    market: PreparedMarket,
+    tried: Tried,
 ) -> dict[str, Any]:
     """Return all numbers as plain values; NaN is None."""
     rows = []
@@ -97,6 +105,7 @@ def to_values(
         "units": "money in US dollars, days in New York",
         "made": {"when": now(), **made_with()},
         "data": {"source": market.source, "sha256": market.digest, "symbol": market.contract.symbol},
+        "tried": tried._asdict(),
         "windows": rows,
         "performance": summarize(joined),
         "tear_sheet": sheet.values,

@@ -1,0 +1,30 @@
+"""Settings out of a sweep count as chosen from all of its trials; others from as many as are said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jax_port.evaluation.walk_forward.tried import Tried, settings_tried
+
+ROWS = [{"sharpe_day": 0.5}, {"sharpe_day": None}, {"sharpe_day": -0.25}]
+
+
+@pytest.mark.parametrize("place", ["best/run.toml", "trials/0007/run.toml"])
+def test_a_trial_s_own_file_counts_all_trials(tmp_path: Path, place: str) -> None:
+    (tmp_path / "sweep.json").write_text(json.dumps({"trials": ROWS}))
+    found = settings_tried(tmp_path / place)
+    assert found == Tried(3, (0.5, -0.25), str(tmp_path / "sweep.json"))
+    assert settings_tried(tmp_path / place, 50).trials == 50
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"trials": 3}', '{"trials": [{}]}', '{"trials": ["x"]}']
+)
+def test_what_is_no_sweep_counts_as_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sweep.json").write_text(text)
+    assert settings_tried(tmp_path / "best" / "run.toml") == Tried()
+    assert settings_tried(None) == Tried()
+    assert settings_tried(None, 7) == Tried(7)
