@@ -40,7 +40,11 @@ JOBS = {
     "jax": Job(
         "trader", ("docs/how-to/your-own-network.md", "docs/how-to/other-trainers.md"), ("rejax",)
     ),
-    "port": Job("", ("docs/how-to/your-own-port.md",), ("gymnax", "six")),
+    "port": Job(
+        "",
+        ("docs/how-to/your-own-port.md", "docs/explanation/gymnasium-and-gymnax.md"),
+        ("gymnax", "six"),
+    ),
 }
 
 

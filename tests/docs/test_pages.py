@@ -10,6 +10,7 @@ from tests.docs.pages import Fault, Page, pages
 PAGES = {page.name: page for page in pages()}
 LONG = {
     "docs/evaluation.md",
+    "docs/explanation/gymnasium-and-gymnax.md",
     "docs/export.md",
     "docs/how-to/change-the-reward.md",
     "docs/how-to/other-trainers.md",
