@@ -160,7 +160,11 @@ def load_table(path: Path) -> AdviceTable:
     try:
         found = pq.read_table(file)
         header = (found.schema.metadata or {})[METADATA]
-        frame = found.select(list(COLUMNS)).to_pandas()
+        # Without pandas' own note of its columns, which damage can turn into another table.
+        plain = found.select(list(COLUMNS)).cast(pa.schema(COLUMNS)).replace_schema_metadata(None)
+        if any(plain[name].null_count for name in ("row", "status")):
+            raise ValueError
+        frame = plain.to_pandas()
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise ARTIFACT.damaged(file, f"{type(error).__name__}") from None
     about = decode_json(header, About, ARTIFACT, where=file)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 
-from tests.fuzz import artifacts, bars, decision_log
+from tests.fuzz import artifacts, bars, decision_log, received, settings_files
 from tests.fuzz.fuzz import Kind, try_many
 
-ROOMS: tuple[Callable[[], list[Kind]], ...] = (bars.kinds, artifacts.kinds, decision_log.kinds)
+ROOMS: tuple[Callable[[], list[Kind]], ...] = (
+    *(bars.kinds, artifacts.kinds, decision_log.kinds, received.kinds, settings_files.kinds),
+)
 
 
 def all_kinds() -> dict[str, Kind]:

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foundation.errors import InputError
+from foundation.json_reading import Artifact
+from foundation.toml_files import read_toml
 
 Trailing = Literal["intraday", "end of day", "static"]
 TRAILING: tuple[Trailing, ...] = ("intraday", "end of day", "static")
 AUTOMATION = ("allowed", "own code only", "not allowed", "ask the firm")
 MOST = 1e9
 """Dollars or contracts that a rule may name; far from what whole cents in 64 bits can hold."""
+FILE = Artifact("file of rules", "mend it, or begin with a copy of one that comes with the program")
 DAILY_LOSS = ("fail", "stop for the day")
 
 
@@ -127,20 +130,12 @@ def load_rules(name: str) -> Rules:
     """
     if name in names():
         text = (resources.files(__package__) / "rules" / f"{name}.toml").read_text(encoding="utf-8")
-    else:
-        path = Path(name)
-        if not path.is_file():
-            raise InputError(
-                f"{name}: no such file of rules; give a TOML file, or one of {', '.join(names())}"
-            )
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{name}: cannot be read as text ({error}); give a TOML file") from error
-    try:
         return _rules(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name}: not TOML: {error}; mend that line") from error
+    if not Path(name).is_file():
+        raise InputError(
+            f"{name}: no such file of rules; give a TOML file, or one of {', '.join(names())}"
+        )
+    return _rules(read_toml(Path(name), dict[str, Any], FILE), name)
 
 
 def _rules(given: Mapping[str, Any], where: str) -> Rules:

@@ -93,7 +93,7 @@ def test_rules_in_words() -> None:
             ("account = 50000", "account = 50000\ncontracts = [{profit = 5, contracts = 1}]"),
             "must begin at profit 0 and rise from there",
         ),
-        (("account = 50000", "account = = 3"), "not TOML"),
+        (("account = 50000", "account = = 3"), "not a readable file of rules"),
     ],
 )
 def test_bad_files_are_one_sentence(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -114,7 +114,7 @@ def test_no_such_rules() -> None:
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="not a readable file of rules"):
         load_rules(str(tmp_path / "rules.toml"))
 
 
