@@ -18,7 +18,7 @@ namespace RLTrader.Host
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
         private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
-        private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
+        private bool wasUp = true, unseenAtEnd, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
         public Watchdog(Simulation simulation) { this.simulation = simulation; }
 
@@ -89,6 +89,7 @@ namespace RLTrader.Host
         {
             over = true;
             endedAt = Now;
+            unseenAtEnd = simulation.AccountNet == 0;
             bare = startHeld = earlierLeft = 0;
             told = false;
         }
@@ -236,7 +237,7 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 && Orphaned) Orphaned = false;
             bool flattens = simulation.Scenario.HoldsAtStart && simulation.Scenario.FlattenOnStart
                 && !simulation.Scenario.Shadow;
-            flattens &= !over || simulation.Scenario.FlattenOnStop;
+            flattens &= !over || (simulation.Scenario.FlattenOnStop && !unseenAtEnd);
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
             if (startHeld > StartLimit)
                 Wrong("what the account held at the start is left");

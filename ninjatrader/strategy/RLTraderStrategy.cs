@@ -28,8 +28,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         // What is left to do after the end, in looks five seconds apart.
         private sealed class Aftercare
         {
-            public const int Waits = 3;      // for an exit on its way
-            public int Looks = 100, Calm = 2, Flattenings = 6, Patience = Waits;
+            public const int Waits = 3;      // for an exit on its way, and for late news of the account
+            public int Looks = 100, Calm = Waits, Flattenings = 6, Patience = Waits;
         }
 
         // What all instances on an instrument of an account know of each other.
@@ -290,6 +290,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             // An exit on its way may close all by itself; flattening beside it would close it twice.
             if (care.Patience-- > 0 && OrdersLeft(true)) return true;
             if (!SomethingLeft()) return --care.Calm > 0;
+            care.Calm = Aftercare.Waits;
             if (care.Flattenings-- == 0)
             {
                 Alert("the account is still not flat; close it by hand");

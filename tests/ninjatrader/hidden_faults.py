@@ -105,7 +105,7 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "if (up && !connected) connectedSince = now;", "if (up) connectedSince = now;"),
     ),
     "after the end it is looked at once": (
-        (STRATEGY, "Looks = 100, Calm = 2,", "Looks = 100, Calm = 1,"),
+        (STRATEGY, "Looks = 100, Calm = Waits,", "Looks = 100, Calm = 1,"),
         (
             STRATEGY,
             "            Flatten();\n            return true;",
