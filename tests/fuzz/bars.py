@@ -94,6 +94,15 @@ def sierra() -> bytes:
     return "".join(lines).encode()
 
 
+def month_first() -> bytes:
+    """Return a file whose one column of times begins with the month, as spreadsheets save it."""
+    local = few_bars().frame.index.tz_convert("America/New_York")
+    rows = zip(local, few_bars().frame.itertuples(index=False), strict=True)
+    lines = ["Timestamp,Open,High,Low,Close,Volume\n"]
+    lines += [f"{at:%m/%d/%Y %H:%M}," + ",".join(f"{x:g}" for x in row) + "\n" for at, row in rows]
+    return "".join(lines).encode()
+
+
 def sierra_command(path: Path) -> object:
     return app(["data", "check", str(path), "--symbol", "ES", "--json", "--tz", "America/New_York"])
 
@@ -203,6 +212,10 @@ def kinds() -> list[Kind]:
         Kind(
             *("sierra", sierra(), "bars.txt", damage_text, sierra_command),
             every_row(True, ",", close="last", timezone="America/New_York"),
+        ),
+        Kind(
+            *("dates", month_first(), "bars.csv", damage_text, sierra_command),
+            every_row(True, ",", timezone="America/New_York"),
         ),
         Kind(
             "parquet",
