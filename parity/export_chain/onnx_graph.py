@@ -36,7 +36,7 @@ def read_graph(path: Path) -> Graph | None:
     in another file, or a value that is named twice or not at all.
     """
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     try:
         if path.stat().st_size > MOST_BYTES:

@@ -144,8 +144,13 @@ class Judge:
 
     def _passes(self, program: Path, arguments: Sequence[str]) -> bool:
         try:
+            # In the scratch folder: a mutant may write where it runs.
             done = subprocess.run(
-                ["mono", str(program), *arguments], capture_output=True, timeout=SECONDS, check=False
+                ["mono", str(program), *arguments],
+                cwd=self._scratch,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return False
