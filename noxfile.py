@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -101,7 +102,7 @@ def lint(session: nox.Session) -> None:
     session.run("codespell")
     session.run("mypy")
     session.run("lint-imports")
-    session.run("pytest", "-q", "tests/docs/test_import_contracts.py", env=ON_CPU)
+    session.run("pytest", "-q", "tests/project/test_import_contracts.py", env=ON_CPU)
 
 
 def keep_code(session: nox.Session, *command: str) -> None:
@@ -150,18 +151,31 @@ def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
     Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests
-    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw.
+    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw,
+    and with ``--changed COMMIT``, of few files, all tests that import them are asked.
     """
     install(session, "test")
     arguments = list(session.posargs)
-    if "--executed" not in arguments:
+    if not {"--executed", "--changed"} & set(arguments):
         lines = str(Path(session.create_tmp()) / "executed_lines")
-        packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port")]
+        packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port", "rltrader")]
         watch = (*packages, "--cov-context=test", "--cov-report=")
         quick = ("-m", "not slow and not patched_gate")
         session.run(*PYTEST, *watch, *quick, env={**ON_CPU, "COVERAGE_FILE": lines})
         arguments += ["--executed", lines]
     session.run("python", "-m", "parity.mutants.sampled.run", *arguments, env=ON_CPU)
+
+
+@nox.session
+def mutation_csharp(session: nox.Session) -> None:
+    """Measure how many small changes of the C# sources are found; needs Mono.
+
+    Arguments go to ``parity.mutants.csharp.run`` (BUNDLE... --count 200); by default the
+    bundles that ``nox -s parity`` leaves.
+    """
+    install(session, "reference")
+    bundles = ("reports/export/phase1", "reports/export/phase2")
+    session.run("python", "-m", "parity.mutants.csharp.run", *(session.posargs or bundles), env=ON_CPU)
 
 
 @nox.session
@@ -276,7 +290,9 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it."""
+    """Play 50,000 interleavings to the NinjaTrader strategy and plant every fault in it; needs Mono."""
+    if not (shutil.which("mono") and shutil.which("mcs")):
+        session.error("no Mono, so nothing would be tested; install it (Debian: mono-mcs mono-runtime)")
     install(session, "test")
     env = {**ON_CPU, "RLTRADER_LIVE": "all"}
     session.run("pytest", "tests/ninjatrader/test_interleavings.py", *session.posargs, env=env)

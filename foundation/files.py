@@ -20,7 +20,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,42 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             beside.replace(target)
             _flush(target.parent)
         finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_files(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[Path]]:
+    """Yield paths to write files to that belong together; on leaving, all are moved to their places.
+
+    On an exception, or a kill before all are written, the places stay as they were. Of files that were
+    there before, all but the first are removed before the first is replaced: a process that is killed
+    between two moves leaves new files alone, and never new ones beside old ones.
+
+    Raises:
+        WriteError: the disk is full, a place is read-only, or the like.
+    """
+    targets = [Path(path) for path in paths]
+    made: list[Path] = []
+    try:
+        for target in targets:
+            with writing(target):
+                _refuse_other_kinds(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.append(_beside(target))
+                made[-1].touch(exist_ok=False)
+        yield list(made)
+        for target, beside in zip(targets, made, strict=True):
+            with writing(target):
+                _flush(beside)
+        for target in targets[1:]:
+            with writing(target):
+                target.unlink(missing_ok=True)
+        for target, beside in zip(targets, made, strict=True):
+            with writing(target):
+                beside.replace(target)
+                _flush(target.parent)
+    finally:
+        for beside in made:
             beside.unlink(missing_ok=True)
 
 

@@ -18,12 +18,19 @@ Line = Mapping[str, Any]
 def read_json_lines(path: Path, artifact: Artifact) -> list[dict[str, Any]]:
     """Return the lines of a file, none where there is no file; a last line that was cut off is dropped.
 
+    Lines are written as ASCII, so a file that is no UTF-8 was not cut off, but is none of ours.
+
     Raises:
-        InputError: a line before the last is damaged.
+        InputError: a line before the last is damaged, or the file is no UTF-8 or too large.
     """
     if not path.exists():
         return []
-    texts = path.read_text(encoding="utf-8").splitlines()
+    try:
+        texts = artifact.read(path).decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise artifact.damaged(path, f"no UTF-8 at byte {error.start:,}") from None
+    if not texts[-1]:
+        texts.pop()
     lines = []
     for number, text in enumerate(texts, 1):
         try:

@@ -106,6 +106,14 @@ def decode_json(data: bytes | str, kind: type[T], artifact: Artifact, *, where: 
     raise artifact.damaged(where, reason)
 
 
+def json_or_text(text: str) -> Any:
+    """Return an option's value: what it says as JSON, within the limits of a file, else the text."""
+    try:
+        return decode_json(text, Any, Artifact("value", "give plain JSON"), where="")
+    except InputError:
+        return text
+
+
 def convert(values: Any, kind: type[T], artifact: Artifact, *, where: object) -> T:
     """Return plain values, read before, as a declared type.
 

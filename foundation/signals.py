@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what schedulers and containers send before they kill."""
@@ -149,3 +152,57 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+_START = """
+import ctypes, json, os, resource, signal, sys
+parent, limits, *command = sys.argv[1:]
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, which outlives exec
+if os.getppid() != int(parent):
+    sys.exit(1)
+for kind, most in json.loads(limits):
+    resource.setrlimit(kind, (most, most))
+try:
+    os.execvp(command[0], command)
+except OSError as error:
+    sys.exit(f"{command[0]}: {error.strerror}")
+"""
+"""What runs in a child before its program takes its place; in a fork of this process it could hang on a
+lock that one of JAX's threads held."""
+
+
+def run_child(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    limits: Mapping[int, int] | None = None,
+    capture: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; it is ended with this process, however that ends.
+
+    On Linux the system kills the child as soon as the thread that started it is gone, by SIGKILL or
+    anything else. Elsewhere a child ends only where Python still gets to end it.
+
+    Args:
+        command: the program and its arguments.
+        cwd: its folder, by default this process's.
+        env: its environment, by default this process's.
+        timeout: seconds, after which it is killed.
+        limits: most of what the system grants it, by ``resource.RLIMIT_...`` (Linux alone).
+        capture: keep what it prints, instead of letting it through.
+
+    Returns:
+        Its exit code, minus the signal where one ended it, and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer, and was killed.
+    """
+    whole = list(command)
+    if sys.platform == "linux":
+        asked = json.dumps(list((limits or {}).items()))
+        whole = [sys.executable, "-I", "-S", "-c", _START, str(os.getpid()), asked, *whole]
+    return subprocess.run(
+        whole, cwd=cwd, env=env, timeout=timeout, capture_output=capture, text=True, check=False
+    )

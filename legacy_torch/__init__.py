@@ -1,4 +1,8 @@
-"""The reference: the trader's PyTorch system. Importing it registers its environments."""
+"""The reference: the trader's PyTorch system. Importing it registers its environments.
+
+``gymnasium.make("legacy_torch:RLTrader-Phase1-v0", bars=bars)`` imports it by itself; ``bars`` is
+a market as :func:`markets.readers.read_bars` returns it.
+"""
 
 from gymnasium.envs.registration import register
 

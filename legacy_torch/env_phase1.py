@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from foundation.errors import InputError
 from legacy_torch.episodes import find_starts
 from legacy_torch.features import observed_and_traded
+from legacy_torch.given_bars import require_bars
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
@@ -62,18 +63,23 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
     outcome_class: ClassVar[type[Outcome]] = Outcome
 
     def __init__(
-        self, bars: Bars, config: EnvConfig | None = None, render_mode: str | None = None
+        self,
+        bars: Bars | None = None,
+        config: EnvConfig | None = None,
+        render_mode: str | None = None,
     ) -> None:
         """Prepare features and find the possible starts.
 
         Args:
-            bars: the market; the configuration's session is cut out of it.
+            bars: the market, which has to be given; the configuration's session is cut out of it.
             config: the rules; the phase's defaults when None.
             render_mode: None or "ansi".
 
         Raises:
-            InputError: the configuration is for another phase, could overflow, or leaves no start.
+            InputError: there are no bars, or the configuration is for another phase, could overflow, or
+                leaves no start.
         """
+        bars = require_bars(bars, type(self).__name__, self.phase)
         self.config = self._default_config() if config is None else config
         if self.config.phase != self.phase:
             raise InputError(

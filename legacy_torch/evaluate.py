@@ -5,10 +5,10 @@ Source: section 8 of ``docs/environment.md`` for the seconds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecNormalize
 
 from foundation.errors import InputError
+from foundation.json_reading import Artifact, Struct, read_json
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
@@ -53,6 +54,13 @@ class EvaluationResult:
     def win_rate(self) -> float:
         """Share of closed trades with a PnL above zero; NaN without any trade."""
         return float((self.trades["pnl"] > 0).mean()) if len(self.trades) else float("nan")
+
+
+RUN = Artifact("run of the reference's trainer", "give a folder that its training wrote")
+
+
+class _Run(Struct):
+    env_config: dict[str, Any]
 
 
 TRADE_COLUMNS = (
@@ -211,9 +219,7 @@ def load_run(folder: Path, bars: Bars) -> tuple[MaskablePPO, VecNormalize, EnvCo
         raise InputError(
             f"{folder}: no {RUN_FILE}, so no finished run; give a folder that training wrote"
         )
-    config = EnvConfig.from_dict(
-        json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["env_config"]
-    )
+    config = EnvConfig.from_dict(read_json(folder / RUN_FILE, _Run, RUN).env_config)
     vecnormalize = VecNormalize.load(str(folder / NORMALIZER_FILE), make_vec_env(bars, config, 1))
     vecnormalize.training = False
     vecnormalize.norm_reward = False

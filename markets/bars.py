@@ -18,6 +18,7 @@ from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS, in_regular_session, new_york_minutes
 from markets.config import Session
 from markets.contracts import Contract
+from markets.impossible_rows import column_order_mend, negative_volume_mend, not_positive_mend
 from markets.time_order import order_mend
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
@@ -205,13 +206,14 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
         refuse(step <= 0, "time stands still or runs backwards", mend)
     refuse(~np.isfinite(values).all(1), "a value is missing or infinite", "remove or repair the rows")
     o, h, low, c, v = values.T
-    refuse(values[:, :4].min(1, initial=np.inf) <= 0, "a price is not positive", "remove the rows")
+    least = values[:, :4].min(1, initial=np.inf)
+    refuse(least <= 0, "a price is not positive", not_positive_mend(least))
     refuse(
         (h < low) | (h < np.maximum(o, c)) | (low > np.minimum(o, c)),
         "high is below, or low above, another price",
-        "remove or repair the rows",
+        column_order_mend(values[:, :4]),
     )
-    refuse(v < 0, "volume is negative", "remove or repair the rows")
+    refuse(v < 0, "volume is negative", negative_volume_mend(v))
 
 
 def _as_numbers(frame: pd.DataFrame, names: Sequence[str], source: str) -> pd.DataFrame:

@@ -97,6 +97,9 @@ _TABLE: dict[str, Contract] = {
 
 _MONTHS = "FGHJKMNQUVXZ"
 """Letters of the delivery months."""
+_MONTH_NAMES = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+_OF_CQG = {"EP": "ES", "ENQ": "NQ"}
+"""CQG's names of contracts whose exchange symbol is another."""
 
 _BUILT_IN = frozenset(_TABLE.values())
 
@@ -129,16 +132,20 @@ def contract_of(text: str) -> str | None:
 
     Understood are the symbol itself and the usual spellings of a delivery month or of a continuous
     series: ``ESZ5``, ``ESZ2025``, ``ES 12-25``, ``ES=F``, ``ES.c.0``, ``/ES``, ``ES1!``, ``@ES#``,
-    ``ES_F``.
+    ``ES_F``, ``ESc1``, ``ESH5 Index``, ``ESA Index``, ``ES MAR25``, and CQG's ``EPH25``.
 
     >>> contract_of("MESH5"), contract_of("ES 03-25"), contract_of("AAPL")
     ('MES', 'ES', None)
     """
-    text = text.strip().upper().lstrip("/@$").rsplit(":", 1)[-1]
-    month = rf"[{_MONTHS}]\d{{1,4}}"
-    tail = rf"(?:{month}|[ _]\d\d-\d\d|=F|\.[CNV]\.\d+|\d*!|#C?|_F)?(?:\.[A-Z]+)?"
+    text = text.strip().upper().removeprefix("F.US.").lstrip("/@$&").rsplit(":", 1)[-1]
+    text = re.sub(r"A? INDEX$", "", text)  # Bloomberg's
+    month = rf"[{_MONTHS}]\d{{1,4}}| ?(?:{_MONTH_NAMES}) ?\d\d(?:\d\d)?"
+    tail = rf"(?:{month}|[ _]\d\d-\d\d|=F|\.[CNV]\.\d+|\d*!|#C?|_F|C\d\d?)?(?:\.[A-Z]+)?"
     for symbol in sorted(_TABLE, key=len, reverse=True):
         if re.fullmatch(re.escape(symbol) + tail, text):
+            return symbol
+    for root, symbol in _OF_CQG.items():
+        if re.fullmatch(rf"{root}[{_MONTHS}]\d{{1,4}}", text):
             return symbol
     return None
 

@@ -8,19 +8,23 @@
     tick_value_cents = 1000    # $10.00 a tick
     slippage_ticks = 1         # lost on every market order
     commission_cents = 250     # a side, a contract
+
+Other tables and names of the file are passed over, so that a run's ``run.toml`` is such a file too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact, Int32
+from foundation.json_reading import Artifact, Int32, convert
 from foundation.toml_files import read_toml
-from markets.contracts import SYMBOLS, Contract, register_contract
+from markets.contracts import SYMBOLS, Contract, added_contracts, get_contract, register_contract
 
 FILE = Artifact(
     "file of contracts",
@@ -43,7 +47,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     full_size: str | None = None
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _File(msgspec.Struct):
     contract: dict[str, _Row]
 
 
@@ -55,12 +59,63 @@ def register_contracts(path: Path) -> tuple[Contract, ...]:
     Raises:
         InputError: the file cannot be read, a value is missing or not valid, or a symbol is built in.
     """
-    rows = read_toml(path, _File, FILE).contract
+    return _register(path, read_toml(path, _File, FILE).contract)
+
+
+def register_table(path: Path, table: Mapping[str, Any]) -> tuple[Contract, ...]:
+    """Register the contracts of a configuration file's table ``contract``; return them.
+
+    Args:
+        path: the file.
+        table: symbol to the values of its ``[contract.SYMBOL]``.
+
+    Raises:
+        InputError: as for :func:`register_contracts`, or a symbol was read from another file with other
+            numbers.
+    """
+    rows = convert(dict(table), dict[str, _Row], FILE, where=path)
+    for symbol, row in rows.items():
+        before, made = _files.get(symbol), _contract(path, symbol, row)
+        if before is not None and before != path and get_contract(symbol) != made:
+            raise InputError(
+                f"{path}: [contract.{symbol}] has other numbers than {before}; leave one of them out, "
+                "or give the other contract a symbol of its own"
+            )
+    return _register(path, rows)
+
+
+def _register(path: Path, rows: Mapping[str, _Row]) -> tuple[Contract, ...]:
     made = [_contract(path, symbol, row) for symbol, row in rows.items()]
     if not made:
         raise InputError(f"{path} has no contract; {FILE.mend}")
     _files.update((contract.symbol, path) for contract in made)
     return tuple(register_contract(contract, overwrite=True) for contract in made)
+
+
+def own_contracts(symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what a file has to say of those contracts among ``symbols`` that are not built in.
+
+    A micro's full-size contract is added where it is not built in either.
+
+    Returns:
+        Symbol to the values of its ``[contract.SYMBOL]``.
+
+    Raises:
+        InputError: a symbol is unknown.
+    """
+    added, found = set(added_contracts()), {}
+    waiting = [get_contract(symbol) for symbol in symbols]
+    for contract in waiting:
+        if contract not in added or contract.symbol in SYMBOLS:
+            continue
+        found[contract.symbol] = {
+            name: value
+            for name, value in asdict(contract).items()
+            if name != "symbol" and value is not None
+        }
+        if contract.full_size is not None and contract.full_size not in found:
+            waiting += [one for one in added if one.symbol == contract.full_size]
+    return found
 
 
 def file_of(symbol: str) -> Path | None:

@@ -15,6 +15,16 @@ _NAMED_SPREAD = re.compile(
     r"([A-Z0-9]+)[: _](?:BF|CF|DF|SP|FLY|SPREAD|CALENDAR|BUTTERFLY|CONDOR)\b.*", re.IGNORECASE
 )
 
+_BY_INDEX = {
+    "sp500": ("ES", "MES"),
+    "nasdaq100": ("NQ", "MNQ"),
+    "dow": ("YM", "MYM"),
+    "russell2000": ("RTY", "M2K"),
+}
+"""Indices, and the symbols of their full-size and micro contracts."""
+_INDEX_NAME = re.compile(rf"(micro(?:emini|mini)?|emini)({'|'.join(_BY_INDEX)})(?!n)")
+"""Contracts by name, such as Micro E-mini S&P 500, without spaces and signs."""
+
 Stamps = Literal["wall", "offset", "epoch"]
 """Wall time without an offset, time with an offset, or numbers since 1970."""
 
@@ -28,6 +38,7 @@ class FileFacts:
         timezone: the zone that wall time was read in; None for UTC.
         contracts: instruments that the file's own column of symbols names, as they are written there.
         name: the file's name.
+        member: the name of the one file within it, of a zip; else empty.
         turns: rows that name another instrument than the row before.
         turn_ns: opens of the first such rows, UTC nanoseconds.
     """
@@ -36,15 +47,28 @@ class FileFacts:
     timezone: str | None = None
     contracts: tuple[str, ...] = ()
     name: str = ""
+    member: str = ""
     turns: int = 0
     turn_ns: tuple[int, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that may speak of what the file holds, the innermost first."""
+        return tuple(name for name in (self.member, self.name) if name)
+
 
 def contracts_in_name(name: str) -> set[str]:
-    """Return the registered symbols in a file's name, such as ``NQ`` of ``NQ 03-25.Last.txt``."""
+    """Return the symbols of contracts in a file's name, such as ``NQ`` of ``NQ 03-25.Last.txt``.
+
+    >>> sorted(contracts_in_name("Micro E-mini S&P 500 futures.csv"))
+    ['MES']
+    """
     stem = PurePath(name).name
     words = re.split(r"[^A-Za-z0-9=!]+", stem)
-    return {symbol for word in words if (symbol := contract_of(word)) is not None}
+    found = {symbol for word in words if (symbol := contract_of(word)) is not None}
+    for size, index in _INDEX_NAME.findall(re.sub(r"[^a-z0-9]", "", stem.lower())):
+        found.add(_BY_INDEX[index][size.startswith("micro")])
+    return found
 
 
 def spread_in(text: str) -> str | None:

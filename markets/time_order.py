@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+NIGHTS = (18 * 3600 * 10**9, 24 * 3600 * 10**9)
+"""By how much times go back at midnight where evenings carry the date of the next day."""
 FAR_APART, ALIKE = 5.0, 0.25
 """Usual ranges of a bar between two contracts' closes, and how much that distance varies, of itself."""
 
@@ -21,6 +23,12 @@ def order_mend(ns: NDArray[np.int64], prices: NDArray[np.float64]) -> str:
     if not len(first):
         if (ns[1:] < ns[:-1]).all():
             return "the newest row stands first; sort the rows by timestamp"
+        back = (ns[:-1] - ns[1:])[ns[1:] < ns[:-1]]
+        if len(back) > 1 and (back >= NIGHTS[0]).all() and (back < NIGHTS[1]).all():
+            return (
+                "times go back by a day at each midnight, so dates are those of trading days, whose "
+                "evening is the calendar day's before; export calendar dates, and do not sort the rows"
+            )
         return "sort the rows by timestamp"
     return same_time_mend(prices[order[first]], prices[order[first + 1]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from foundation.errors import InputError
-from foundation.files import atomic_file
+from foundation.files import atomic_files, writing
 from markets.bars import COLUMNS, FEATURES, PRICE_COLUMNS, Bars
 
 SUFFIXES = (".csv", ".parquet")
@@ -29,18 +30,28 @@ def write_bars(bars: Bars, path: str | PathLike[str]) -> Path:
         InputError: the suffix is neither, there are no bars, or the file cannot be written there.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: a file of bars ends in {' or '.join(SUFFIXES)}; name it so")
-    if not len(bars):
-        raise InputError(f"{path}: there are no bars to write; make or read at least one")
-    table = _table(bars)
-    with atomic_file(path) as beside:
-        if suffix == ".csv":
-            _write_csv(table, beside)
-        else:
-            pq.write_table(table, beside, compression="zstd", write_page_checksum=True)
+    write_together({path: bars})
     return path
+
+
+def write_together(files: Mapping[Path, Bars]) -> None:
+    """Write bars that belong together, by their files, as :func:`write_bars` does: all or none.
+
+    Raises:
+        InputError: as there.
+    """
+    for path, bars in files.items():
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{path}: a file of bars ends in {' or '.join(SUFFIXES)}; name it so")
+        if not len(bars):
+            raise InputError(f"{path}: there are no bars to write; make or read at least one")
+    with atomic_files(tuple(files)) as besides:
+        for (path, bars), beside in zip(files.items(), besides, strict=True):
+            with writing(path):
+                if path.suffix.lower() == ".csv":
+                    _write_csv(_table(bars), beside)
+                else:
+                    pq.write_table(_table(bars), beside, compression="zstd", write_page_checksum=True)
 
 
 def _table(bars: Bars) -> pa.Table:

@@ -5,6 +5,7 @@ What it does not cover of a training is compared first, on the data at hand.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,18 @@ LEAST = "standard"
 """Strength that a training asks for, unless more is asked for."""
 
 
+REQUIRE_KEY = "RLTRADER_REQUIRE_KEY"
+"""Environment variable: the key that must have signed every certificate, for a whole team."""
+
+
 @dataclass(frozen=True)
 class Demand:
     """What is asked of a certificate.
 
     Attributes:
         least: strength, of :data:`parity.gate.strength.STRENGTHS`.
-        key: PEM file of the public key that must have signed it; None for no matter who made it.
+        key: PEM file of the public key that must have signed it; None for the one that
+            :data:`REQUIRE_KEY` names, if it is set, else no matter who made it.
     """
 
     least: str = LEAST
@@ -83,7 +89,8 @@ def admit(
     demand = demand or Demand()
     if demand.least not in STRENGTHS:
         raise InputError(f"strength {demand.least!r}: choose one of {', '.join(STRENGTHS)}")
-    found = read(path, demand.key)
+    key = demand.key or os.environ.get(REQUIRE_KEY)
+    found = read(path, Path(key) if key else None)
     _refuse(path, "is no proof", unsound(found))
     weak = lacks(found, demand.least)
     _refuse(path, f"is not of strength {demand.least!r}", weak)

@@ -21,6 +21,9 @@ from foundation.files import file_digest
 from parity.admission import CERTIFICATE, Demand, Training, admit
 
 if TYPE_CHECKING:
+    from gymnasium import Env
+
+    from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1
     from jax_port.evaluation.evaluate import Evaluation
     from jax_port.ppo.policy import Policy
     from jax_port.ppo.settings import TrainSettings
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from markets import Bars, EnvConfig
     from rltrader.python.callbacks import Callback
     from rltrader.python.schedules import Schedule
+
+    Environment = Env[Any, Any] | TradingPhase1 | FiveValueStep
 
 POLICY = "policy-0.safetensors"
 """A run's first policy."""
@@ -37,9 +42,10 @@ class MaskablePPO:
     """An agent of the trading environment.
 
     Args:
-        bars: one market or several to train on; not needed for an agent that is loaded.
-        phase: 1 or 2, where ``config`` is not given.
-        config: the environment's rules.
+        bars: one market or several to train on, or an environment of this project that holds them, of
+            Gymnasium or gymnax; not needed for an agent that is loaded.
+        phase: 1 or 2, where neither ``config`` nor an environment is given.
+        config: the environment's rules; an environment brings its own.
         certificate: of the parity gate, from ``rltrader parity run``.
         ungated: train without proof of parity; whatever the agent writes says so.
         network: a Flax module of your own, of linen or nnx, or a function of ``rngs`` that returns one
@@ -52,12 +58,13 @@ class MaskablePPO:
             ``learning_rate``, ``pi``, ``vf`` or ``seed``.
 
     Raises:
-        InputError: a setting is unknown or not valid.
+        InputError: a setting is unknown or not valid, or ``bars`` is neither bars nor an environment of
+            this project.
     """
 
     def __init__(
         self,
-        bars: Bars | Sequence[Bars] = (),
+        bars: Bars | Sequence[Bars] | Environment = (),
         *,
         phase: int = 1,
         config: EnvConfig | None = None,
@@ -69,14 +76,21 @@ class MaskablePPO:
     ) -> None:
         from jax_port.ppo.own.module import own_network
         from jax_port.ppo.settings import TrainSettings
-        from markets import Bars, EnvConfig
+        from markets import EnvConfig
+        from rltrader.python.environment import bars_and_rules
         from rltrader.python.network import refuse_shapes
         from rltrader.python.schedules import table_of
 
         if phase not in (1, 2):
             raise InputError(f"phase is {phase!r}; choose 1 or 2")
-        self.markets: tuple[Bars, ...] = (bars,) if isinstance(bars, Bars) else tuple(bars)
-        self.config = config or (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2())
+        self.markets, rules = bars_and_rules(bars)
+        plain = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
+        self.config = config or rules or plain
+        if rules is not None and (self.config != rules or rules.phase < phase):
+            raise InputError(
+                "the environment has other rules than the phase, config or policy beside it; leave out "
+                "phase and config, or make the environment with the same rules"
+            )
         self.own = None if network is None else own_network(network)
         if self.own is not None:
             refuse_shapes(settings)
@@ -113,6 +127,7 @@ class MaskablePPO:
         from jax_port.ppo.policy import load_policy
         from jax_port.runs import run as runs
         from jax_port.runs.gate import pass_gate
+        from rltrader.options.run_toml import texts_of
         from rltrader.python.callbacks import Call, together
 
         if not self.markets:
@@ -136,6 +151,7 @@ class MaskablePPO:
             enough=lambda: leave[0],
             watch=watch,
             begin=True,
+            texts=texts_of(plan),
             certificate=proof,
             loggers=loggers,
         )
@@ -205,7 +221,7 @@ class MaskablePPO:
     def load(
         cls,
         path: str | Path,
-        bars: Bars | Sequence[Bars] = (),
+        bars: Bars | Sequence[Bars] | Environment = (),
         *,
         network: Any = None,
         **settings: Any,
@@ -214,7 +230,7 @@ class MaskablePPO:
 
         Args:
             path: a policy, or the folder of a run or a bundle that holds one.
-            bars: to train it further on.
+            bars: to train it further on, or an environment of the same rules.
             network: the module, where it is your own; the file holds its weights, and no code.
             **settings: as of the class, but for what the policy says itself.
 

@@ -16,6 +16,7 @@ from foundation.report.format import dollars, number, percent
 from rltrader.advice.comparing import advice_options, compare, read_advised
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
+from rltrader.options.config_file import config_option
 
 if TYPE_CHECKING:
     from jax_port.data.seconds_loader import PreparedSeconds
@@ -26,6 +27,7 @@ SHORTEST_BAR_NS = 60_000_000_000
 
 
 @click.command()
+@config_option
 @click.argument(
     "policies", nargs=-1, required=True, metavar="POLICY...", type=click.Path(path_type=Path)
 )

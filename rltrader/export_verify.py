@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from foundation.memory import require_memory
 from foundation.progress import status
+from foundation.signals import run_child
 from markets import Bars, InputError, get_contract
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
@@ -39,7 +39,7 @@ OF_THE_FILE = "Contract of the file; by default the bundle's."
 @click.option(
     "--trust",
     is_flag=True,
-    help="Load the bundle's own zip, normaliser and .pt2, which can run any code.",
+    help="Load the bundle's own zip, normaliser, .pt2 and .onnx, which can run any code.",
 )
 @click.option(
     "--run",
@@ -131,17 +131,15 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
 
 def _in_limited_process() -> int:
     """Run this command again in a process of limited memory and time; return its exit code."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    done = subprocess.run(
+    done = run_child(
         [sys.executable, "-m", "rltrader", *sys.argv[1:]],
         env={**os.environ, LIMITED: "1"},
-        preexec_fn=limit,
-        check=False,
+        limits={
+            resource.RLIMIT_AS: MOST_MEMORY,
+            resource.RLIMIT_CPU: MOST_SECONDS,
+            resource.RLIMIT_CORE: 0,
+        },
+        capture=False,
     )
     return done.returncode if done.returncode >= 0 else 1
 

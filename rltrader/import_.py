@@ -41,6 +41,7 @@ def import_(
     in as a policy that sees raw observations. Nothing that a file holds is run. Exit code 2 means bad
     input.
     """
+    from jax_port.export.checks.tensors import CONVERTED
     from jax_port.export.importing import read_policy
     from jax_port.ppo.policy import save_policy
 
@@ -56,7 +57,9 @@ def import_(
     policy = read_policy(source, vecnormalize, config, raw_observations)
     save_policy(to, policy)
     sees = "raw observations" if policy.statistics is None else "normalised observations"
+    converted = policy.about["imported"].get(CONVERTED, "")
+    said = f", weights converted from {converted} to float32" if converted else ""
     say(
-        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}, sees {sees}; "
-        f"saved as {to}"
+        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}, sees {sees}{said}"
+        f"; saved as {to}"
     )

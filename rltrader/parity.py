@@ -15,12 +15,10 @@ from foundation.json_reading import Artifact, Int32, convert, decode_json
 from foundation.loaded_code import loaded_digests
 from foundation.memory import require_memory
 from foundation.progress import progress_bar
-from markets import EnvConfig, get_contract
-from parity.admission import CERTIFICATE
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
-from rltrader.options.proof import demand_options
+from rltrader.options.proof import CERTIFICATE, demand_options
 
 COMMANDS = {
     "mutation": Lazy(
@@ -116,7 +114,7 @@ both sides, float32), and of a replayed episode (a short one's)."""
 
 
 def _request(bars: BarOptions, options: dict[str, Any]) -> Any:
-    from markets import SYMBOLS
+    from markets import SYMBOLS, get_contract
     from parity.suites.scenarios import Request
 
     for name, least in (("episodes", 4), ("cases", 200), ("days", 2), ("workers", 0)):
@@ -174,17 +172,35 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)
-    for check in values["checks"]:
-        if not check["passed"]:
-            what = f"{check['check']} on {check['world']}: {_why(check)}"
-            console.print(f"failed: {what}", style="red")
+    for line in failures(values):
+        console.print(line, style="red", highlight=False, markup=False)
     if values["missing"]:
         console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for found in values["divergences"]:
-        console.print(f"looks like {found['looks_like']}; reproduce with:", style="yellow")
+        console.print(show_finding(found, len(values["worlds"])), style="yellow", markup=False)
         console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
+    for command in values["made"]["settings"].get("again", ()):
+        console.print(f"run it again: {command}", soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
     console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
+
+
+def failures(values: dict[str, Any]) -> list[str]:
+    """Return a line for each kind of check that failed: on how many data sets, and how on the first."""
+    failed = [check for check in values["checks"] if not check["passed"]]
+    lines = []
+    for name in dict.fromkeys(check["check"] for check in failed):
+        ones = [check for check in failed if check["check"] == name]
+        more = f" and {len(ones) - 1} more" if len(ones) > 1 else ""
+        lines.append(f"failed: {name} on {ones[0]['world']}{more}: {_why(ones[0])}")
+    return lines
+
+
+def show_finding(found: dict[str, Any], worlds: int) -> str:
+    """Return what a finding is of and where it was seen, before the command that shows it again."""
+    seen = found["seen"]
+    where = f"{len(seen['worlds'])} of {worlds} data sets, by {' and '.join(seen['checks'])}"
+    return f"{found['looks_like']}: {', '.join(seen['fields'])}; seen in {where}; the smallest case:"
 
 
 def _why(check: dict[str, Any]) -> str:
@@ -234,6 +250,7 @@ def verify(certificate: Path, least: str, require_key: Path | None) -> None:
 @click.option("--action", required=True, type=click.IntRange(-(2**31), 2**31 - 1))
 def case(bars: BarOptions, state: str, action: int, config: str | None, **options: Any) -> None:
     """Inject one state into both sides, take one action, and show where they differ (exit code 1)."""
+    from markets import EnvConfig
     from parity.engine.diverge import differences
     from parity.engine.pair import Case
     from parity.pairs.trading import trading_pair

@@ -32,6 +32,7 @@ from rltrader.options.environment import environment_options
 from rltrader.options.loggers import logger_option
 from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
+from rltrader.options.run_toml import RUN_TOML, register_contracts_of
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 from rltrader.options.training_advice import training_advice_options
@@ -118,7 +119,7 @@ def train(
     else:
         plan = make_plan(bars, options)
         runs.refuse_occupied(out)
-    texts = {} if resume else {"run.toml": to_toml(ctx)}
+    texts = {} if resume else {RUN_TOML: to_toml(ctx)}
     console = report_console(stderr=True)
     if resume and shown_proof(out) == UNGATED:
         options["ungated"] = True  # nothing that is proved now can mend what was not
@@ -209,6 +210,7 @@ def _resumed_plan(ctx: click.Context, out: Path, options: dict[str, Any]) -> Pla
     from jax_port.runs.run_file import RUN
 
     plan = read_plan(out)
+    register_contracts_of(out)
     given = [
         param.opts[0]
         for param in ctx.command.params

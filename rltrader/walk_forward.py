@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foundation.errors import InputError
+from foundation.files import write_text
 from foundation.signals import stop_on_signal
 from rltrader.consoles import report_console, say
 from rltrader.options.bars import BarOptions, bar_options
-from rltrader.options.config_file import config_option
+from rltrader.options.config_file import config_option, to_toml
+from rltrader.options.days import Days
 from rltrader.options.environment import environment_options
 from rltrader.options.proof import proof_options
+from rltrader.options.run_toml import texts_of
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.options.training import settings_options
 from rltrader.train import answering, progress, what_is_trained
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from jax_port.evaluation.walk_forward.windows import Window
     from jax_port.runs.plan import Plan
 
+CONFIG = "walk_forward.toml"
+"""What was asked for, as ``--config`` reads it again."""
 ELSEWHERE: dict[str, Any] = {
     "synthetic": None,
     "pattern": None,
@@ -43,12 +48,12 @@ ELSEWHERE: dict[str, Any] = {
 @click.command("walk-forward")
 @config_option
 @bar_options("required", "required")
-@click.option("--train", required=True, type=click.IntRange(min=1), help="Trading days of a training.")
-@click.option("--test", required=True, type=click.IntRange(min=1), help="Trading days judged after it.")
-@click.option("--step", type=click.IntRange(min=1), help="Days between windows; --test by default.")
+@click.option("--train", required=True, type=Days(), help="Trading days of a training, 60 or 60d.")
+@click.option("--test", required=True, type=Days(), help="Trading days judged after it.")
+@click.option("--step", type=Days(), help="Days between windows; --test by default.")
 @click.option(
     "--gap",
-    type=click.IntRange(min=1),
+    type=Days(),
     default=1,
     show_default=True,
     help="Days between training and judging.",
@@ -57,7 +62,8 @@ ELSEWHERE: dict[str, Any] = {
 @settings_options
 @proof_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
-def walk_forward(bars: BarOptions, out: Path, **options: Any) -> None:
+@click.pass_context
+def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: Any) -> None:
     """Train on each window of dates, judge on the dates that follow, and join what was judged.
 
     The same command goes on with what an interrupted one left in --out. Exit code 130 means stopped by
@@ -74,6 +80,8 @@ def walk_forward(bars: BarOptions, out: Path, **options: Any) -> None:
     windows = windows_of(
         trading_days(market), options["train"], options["test"], options["step"], options["gap"]
     )
+    if not (out / CONFIG).exists():
+        write_text(out / CONFIG, to_toml(ctx))
     judged: list[Judged] = []
     for number, window in enumerate(windows, 1):
         say(f"window {number} of {len(windows)}: {window}")
@@ -113,7 +121,10 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     console.print(what_is_trained(own), markup=False, highlight=False)
     with progress(console, own) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
-        finished = runs.go_on(own, folder, told, stopped, begin=not begun, certificate=proof)
+        texts = {} if begun else texts_of(own)
+        finished = runs.go_on(
+            own, folder, told, stopped, begin=not begun, texts=texts, certificate=proof
+        )
     if not finished:
         console.print("stopped and saved; the same command goes on", markup=False)
         raise SystemExit(stopped.exit_code)

@@ -10,7 +10,6 @@ gpu_program`` installs what that needs).
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +18,14 @@ from typing import Any
 import click
 
 from foundation.errors import InputError, run_command
+from foundation.json_reading import Artifact, read_json
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "reports" / "reference"
 REPORT = REFERENCE / "accelerator_h100" / "accelerator.json"
 PROGRAMS = REFERENCE / "gpu_model" / "programs.json"
 APART = REFERENCE / "gpu_model" / "measured_apart.json"
+REPORT_FILE = Artifact("report", "give one as its benchmark wrote it")
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -34,13 +35,8 @@ def read(path: Path, benchmark: str) -> dict[str, Any]:
     Raises:
         InputError: there is no such file, or it is no report of that benchmark.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a report: {error}") from None
-    if not isinstance(values, dict) or values.get("benchmark") != benchmark:
+    values = read_json(path, dict[str, Any], REPORT_FILE)
+    if values.get("benchmark") != benchmark:
         raise InputError(
             f'{path}: not a report of "{benchmark}"; give one that says so under "benchmark"'
         )

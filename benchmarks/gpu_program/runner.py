@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -29,6 +28,7 @@ from benchmarks.gpu_program.subjects import (
 from benchmarks.gpu_program.target import compile_for
 from foundation.errors import InputError
 from foundation.files import write_text
+from foundation.json_reading import json_or_text
 from jax_port.ppo.settings import TrainSettings
 
 
@@ -135,10 +135,7 @@ def named(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--set {text}: give NAME=VALUE, such as gamma=0.995")
-        try:
-            values[name] = json.loads(value)
-        except ValueError:
-            values[name] = value
+        values[name] = json_or_text(value)
     return values
 
 

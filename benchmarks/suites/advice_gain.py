@@ -15,7 +15,6 @@ is taken as it is, so the same command goes on where it was stopped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from benchmarks.baselines.port_agents import fresh_agents, policy_of
 from benchmarks.harness.output import wide_console
 from foundation.errors import run_command
 from foundation.files import write_json
+from foundation.json_reading import Artifact, read_json
 from jax_port.data.advised_market import with_advice
 from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare, stack
@@ -58,6 +58,7 @@ from markets.advice.table import TABLE, About, AdviceTable, TableKey
 from markets.synthetic.pattern import hidden_signals, pattern_bars
 
 CONFIG = EnvConfig.phase1()
+NUMBERS_FILE = Artifact("comparison of advice", "remove it, and it is made anew")
 TRAINED_ON, JUDGED_ON, ANOTHER = 1, 21, 1021
 """Seeds of the bars; rules and weights were chosen on others."""
 AGENTS = 5
@@ -147,7 +148,7 @@ def compare(
     """
     numbers = out / name / report.NUMBERS
     if numbers.is_file():
-        values = json.loads(numbers.read_text(encoding="utf-8"))
+        values = read_json(numbers, dict[str, Any], NUMBERS_FILE)
         found = report.verdict(values)
         return {"headline": found.headline, "reason": found.reason, "arms": values["arms"]}
     arms = make_arms(settings) if isinstance(settings, FusionSettings) else make_own_arms(settings)

@@ -8,7 +8,6 @@ percentile. Runtimes take turns in rounds, on one thread each. The observations 
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,10 +27,12 @@ from benchmarks.harness.output import numeric_table, publish
 from benchmarks.harness.reports import SCHEMA, LatencyReport
 from benchmarks.harness.rows import LatencyRow
 from foundation.errors import run_command
+from foundation.json_reading import read_json
 from jax_port.export import torch_policy
 from jax_port.export.advised import load_network
 from jax_port.export.bundle import POLICY
 from jax_port.export.golden import GOLDEN
+from jax_port.export.golden_file import GOLDEN_FILE
 from jax_port.export.manifest import read_manifest
 from jax_port.export.programs import PROGRAM
 from jax_port.ppo.policy import decide
@@ -123,7 +124,7 @@ def time_decisions(run: Decide, obs: Any, masks: Any, count: int) -> tuple[list[
 
 def golden_cases(folder: Path) -> tuple[Any, Any, list[int]]:
     """Return a bundle's observations (N, D), masks (N, A) and actions."""
-    cases = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))["cases"]
+    cases = read_json(folder / GOLDEN, dict[str, Any], GOLDEN_FILE)["cases"]
     obs = np.array([case["observation"] for case in cases], np.float32)
     masks = np.array([case["mask"] for case in cases])
     return obs, masks, [case["action"] for case in cases]

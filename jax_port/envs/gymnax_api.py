@@ -6,22 +6,24 @@ to the pure functions of the phase. No other file of the port needs gymnax.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
+from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.env_phase1_jax import PHASE_1
 from jax_port.envs.env_phase2_jax import PHASE_2
 from jax_port.envs.env_phase2_jax import EnvState as Phase2State
 from jax_port.envs.phase import Phase
 from jax_port.envs.state import EnvParams, EnvState, Outcome, of_market
-from markets import InputError
+from markets import Bars, EnvConfig, InputError
 from markets.limits import EXACT_IN_FLOAT32, INT32_MAX
 
 _reset = {phase.number: jax.jit(partial(env.reset, phase=phase)) for phase in (PHASE_1, PHASE_2)}
@@ -57,12 +59,17 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
     Give ``params`` to ``reset`` and ``step`` inside your own ``jit``: left out, they become
     constants of the compiled program, bars and all.
 
+    Attributes:
+        bars, config: what :meth:`from_bars` made it from; none where it was made from parameters.
+
     Raises:
         InputError: parameters of the other phase.
     """
 
     phase: ClassVar[Phase] = PHASE_1
     state_type: ClassVar[type[EnvState]] = EnvState
+    bars: tuple[Bars, ...] = ()
+    config: EnvConfig | None = None
 
     def __init__(self, params: EnvParams) -> None:
         if params.phase != self.phase.number:
@@ -71,6 +78,25 @@ class TradingPhase1(Environment[EnvState, EnvParams]):
                 f"jax_port.envs.env_phase{self.phase.number}_jax.make_params"
             )
         self._params = params
+
+    @classmethod
+    def from_bars(cls, bars: Bars | Sequence[Bars], config: EnvConfig | None = None) -> Self:
+        """Return the environment on one market or several.
+
+        Args:
+            bars: as :func:`markets.readers.read_bars` returns them.
+            config: the rules; the phase's defaults when None.
+
+        Raises:
+            InputError: the rules are of the other phase, or no episode can start in the bars.
+        """
+        given = (bars,) if isinstance(bars, Bars) else tuple(bars)
+        if config is None:
+            config = EnvConfig.phase1() if cls.phase.number == 1 else EnvConfig.phase2()
+        market = stack([prepare(one, config) for one in given])
+        made = cls(cls.phase.make_params(market, config))
+        made.bars, made.config = given, config
+        return made
 
     @property
     def default_params(self) -> EnvParams:

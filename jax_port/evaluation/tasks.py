@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import Relation
 from jax_port.evaluation.advice.advised import Advised
@@ -145,20 +146,39 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
     return Report(values, sheet, made)
 
 
+class _Finished(Struct):
+    policies: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class _Swept(Struct):
+    chosen_from: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    sharpes: list[float | None]
+
+
+_ELSE = "copy it from the run again, since a Sharpe ratio is deflated by what it says; or move it away"
+FINISHED_FILE = Artifact("account of a finished run", _ELSE)
+SWEPT_FILE = Artifact("account of a sweep", _ELSE)
+
+
 def trials_of(policy_path: Path) -> int:
-    """Return how many policies a policy was chosen from, as its sweep or its run says, at least 1."""
+    """Return how many policies a policy was chosen from, as its sweep or its run says; else 1.
+
+    Raises:
+        InputError: what its sweep or run wrote of that is damaged.
+    """
     swept = _sweep_of(policy_path)
     if swept is not None:
         return swept[0]
-    try:
-        found = json.loads((policy_path.parent / "finished.json").read_text(encoding="utf-8"))
-        return max(1, int(found["policies"]))
-    except (OSError, ValueError, TypeError, KeyError):
-        return 1
+    path = policy_path.parent / "finished.json"
+    return read_json(path, _Finished, FINISHED_FILE).policies if path.exists() else 1
 
 
 def sharpes_of(policy_path: Path) -> list[float]:
-    """Return the Sharpe ratios of a day of all policies of a policy's sweep; none where it has none."""
+    """Return the Sharpe ratios of a day of all policies of a policy's sweep; none where it has none.
+
+    Raises:
+        InputError: what its sweep wrote of them is damaged.
+    """
     swept = _sweep_of(policy_path)
     return [] if swept is None else swept[1]
 
@@ -166,9 +186,8 @@ def sharpes_of(policy_path: Path) -> list[float]:
 def _sweep_of(policy_path: Path) -> tuple[int, list[float]] | None:
     """Return what the ``sweep.json`` above a policy says: policies judged, and their Sharpe ratios."""
     for folder in policy_path.absolute().parents[1:3]:  # SWEEP/best/POLICY, SWEEP/trials/7/POLICY
-        try:
-            found = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
-            return max(1, int(found["chosen_from"])), [float(one) for one in found["sharpes"]]
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
+        path = folder / "sweep.json"
+        if path.exists():
+            found = read_json(path, _Swept, SWEPT_FILE)
+            return found.chosen_from, [one for one in found.sharpes if one is not None]
     return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from foundation.files import file_digest
 from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
 from jax_port.export.bundle import POLICY, STATE
+from jax_port.export.checks.tensors import CONVERTED, as_float32, read_tensors
 from jax_port.export.layers import same_bits, to_flax
 from jax_port.export.manifest import MANIFEST, UNGATED, read_manifest
 from jax_port.ppo.policy import Policy, load_policy
@@ -22,6 +25,10 @@ from markets import EnvConfig, InputError
 
 REFERENCE_MODEL, REFERENCE_RUN = "model.zip", "run.json"
 """What a run of the reference's trainer holds beside its normaliser."""
+
+
+MOMENTS = ("mean", "var", "count")
+MEND = "save it with torch.save(policy.state_dict(), ...)"
 
 
 class _ReferenceRun(Struct):
@@ -84,30 +91,35 @@ def _only_zip(folder: Path) -> Path:
 
 def _read_state(path: Path) -> Policy:
     """Return a state dict as a policy; the manifest beside it says its shape and rules."""
-    manifest = read_manifest(path.parent)
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        arrays = {name: value.numpy() for name, value in state.items()}
-        statistics = None
-        if manifest["normalizer"] is not None:
-            statistics = {name: arrays.pop(f"statistics.{name}") for name in ("mean", "var", "count")}
-        network = manifest["network"]
-        spec = NetworkSpec(
-            tuple(layer["out"] for layer in network["policy"][:-1]),
-            tuple(layer["out"] for layer in network["value"][:-1]),
-            network["activation"],
-        )
-    except (RuntimeError, EOFError, KeyError, AttributeError, pickle.UnpicklingError) as error:
+    if not (path.parent / MANIFEST).is_file():
         raise InputError(
-            f"{path}: not a state dict of a bundle ({type(error).__name__}); save it with "
-            "torch.save(policy.state_dict(), ...)"
-        ) from None
+            f"{path}: weights alone do not say what network they are of; give the zip that "
+            "MaskablePPO.save wrote, or the bundle with its manifest.json"
+        )
+    manifest = read_manifest(path.parent)
+    state = read_tensors(path, MEND)
+    statistics = None
+    if manifest["normalizer"] is not None:
+        statistics = _statistics(
+            {name: state.pop(f"statistics.{name}", None) for name in MOMENTS}, path
+        )
+    weights, converted = as_float32(state, path, MEND)
+    network = manifest["network"]
+    spec = NetworkSpec(
+        tuple(layer["out"] for layer in network["policy"][:-1]),
+        tuple(layer["out"] for layer in network["value"][:-1]),
+        network["activation"],
+    )
+    try:
+        params = to_flax(weights, spec)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     imported = {"from": path.name, "sha256": file_digest(path)}
+    if converted:
+        imported[CONVERTED] = converted
     # Weights may have been trained further; the proof of the run they came from is not theirs. They are
     # held to the run's own policy, since a list of files could have been changed with them.
-    policy = Policy(
-        spec, to_flax(arrays, spec), statistics, EnvConfig.from_dict(manifest["env_config"])
-    )
+    policy = Policy(spec, params, statistics, EnvConfig.from_dict(manifest["env_config"]))
     own = path.with_name(POLICY)
     made = load_policy(own) if own.is_file() else None
     if (
@@ -118,3 +130,22 @@ def _read_state(path: Path) -> Policy:
         return replace(policy, about={**made.about, "imported": imported})
     about = {"certificate": UNGATED, "ancestor": dict(manifest["made"])}
     return replace(policy, about={**about, "imported": imported})
+
+
+def _statistics(found: Mapping[str, torch.Tensor | None], path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return a normaliser's moments in float64: mean (D,), var (D,) and count ().
+
+    Raises:
+        InputError: one is missing, two are of different sizes, or a variance or count is negative.
+    """
+    made = {}
+    for name, value in found.items():
+        if value is None:
+            raise InputError(f"{path}: statistics.{name} is missing; {MEND}")
+        made[name] = value.to(torch.float64).numpy()
+    shapes = [made[name].shape for name in MOMENTS]
+    if len(shapes[0]) != 1 or shapes[1] != shapes[0] or shapes[2] != ():
+        raise InputError(f"{path}: its statistics are of the shapes {shapes}; {MEND}")
+    if (made["var"] < 0).any() or made["count"] < 0:
+        raise InputError(f"{path}: its statistics hold a negative variance or count; {MEND}")
+    return made

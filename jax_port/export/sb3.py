@@ -28,8 +28,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.files import file_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
+from jax_port.export.checks.rounding import layer_rounding, probability_limit
+from jax_port.export.checks.tensors import CONVERTED, as_float32
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
 from jax_port.export.sb3_archive import (
+    MEND,
     Archive,
     Normalizer,
     last_seen_raw,
@@ -179,12 +182,12 @@ def load_sb3(
             raise InputError(
                 f"{model}: its note of the environment is damaged; say with --phase which it is for"
             ) from None
-    weights = {name: value.numpy() for name, value in from_sb3(plain.state, spec).items()}
+    weights, converted = as_float32(from_sb3(plain.state, spec), model, MEND)
     found = _normalizer_of(archive, note, normalizer, raw)
     policy = Policy(spec, to_flax(weights, spec), found.statistics, config)
     check_policy(policy, model)
     require_same_decisions(policy, archive)
-    return replace(policy, about=_about(policy, note, model, found))
+    return replace(policy, about=_about(policy, note, model, found, converted))
 
 
 def _normalizer_of(
@@ -228,13 +231,14 @@ def weights_digest(policy: Policy) -> str:
 
 
 def _about(
-    policy: Policy, note: Mapping[str, Any], path: Path, normalizer: Normalizer
+    policy: Policy, note: Mapping[str, Any], path: Path, normalizer: Normalizer, converted: str
 ) -> dict[str, Any]:
     """Return provenance: the run's own where nothing was changed since, else that it was imported."""
     imported = {
         "from": path.name,
         "sha256": file_digest(path),
         "norm_reward": normalizer.norm_reward,
+        **({CONVERTED: converted} if converted else {}),
     }
     stored = note.get("made")
     made = dict(stored) if isinstance(stored, Mapping) else {}
@@ -247,8 +251,11 @@ def _about(
 def require_same_decisions(policy: Policy, archive: Archive) -> None:
     """Run the library's network and the imported one on the same observations and hold them together.
 
+    Probabilities may differ by what rounding in float32 explains of logits of their size
+    (:func:`jax_port.export.checks.rounding.probability_limit`); values by 1e-5 of the largest.
+
     Raises:
-        InputError: logits, values or a likeliest action differ by more than float32 explains.
+        InputError: probabilities or values differ by more.
     """
     generator = np.random.default_rng(0)
     size, actions = policy.observation_size, policy.params["params"]["action_head"]["bias"].size
@@ -271,10 +278,19 @@ def require_same_decisions(policy: Policy, archive: Archive) -> None:
         "probabilities": np.exp(np.asarray(masked_log_probs(logits, jnp.asarray(masks)))),
         "values": np.asarray(values),
     }
+    rounding = layer_rounding(policy, obs, "float32")
+    # A value near zero may be what is left of large terms, so the largest one sets the measure.
+    values_scale = 1e-5 * max(1.0, float(np.abs(theirs["values"]).max()))
+    limits = {
+        "probabilities": probability_limit(
+            theirs["probabilities"], np.asarray(logits), rounding["action_head"]
+        ),
+        "values": values_scale + 1e-4 * np.abs(theirs["values"]),
+    }
     for name, expected in theirs.items():
-        # A value near zero may be what is left of large terms, so the largest one sets the measure.
-        if not np.allclose(ours[name], expected, 1e-4, 1e-5 * max(1.0, float(np.abs(expected).max()))):
-            worst = float(np.abs(ours[name] - expected).max())
+        apart = np.abs(ours[name] - expected)
+        if not (apart <= limits[name]).all():  # NaN is beyond every limit
+            worst = float(apart.max())
             raise InputError(
                 f"{archive.path}: after the import {name} differ by {worst:.2g} from those of the "
                 f"network "

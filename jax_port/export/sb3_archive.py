@@ -12,9 +12,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
+import lzma
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +24,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from foundation.json_reading import Artifact, decode_json
 from foundation.report.format import byte_size
+from jax_port.export.checks.tensors import MOST_BYTES, decode_tensors
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 
-MOST_BYTES = 256 << 20
-"""Bytes that a model may unpack to; the plan's networks take 2 MB."""
 MOST_PICKLE = 16 << 20
 """Bytes of one pickle."""
 MEMBERS = ("data", "policy.pth")
+MEND = "give what MaskablePPO.save wrote"
+MODEL_FILE = Artifact("model of SB3", MEND)
 
 
 VEC_NORMALIZE = "stable_baselines3.common.vec_env.vec_normalize.VecNormalize"
@@ -178,22 +181,22 @@ def read_archive(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as archive:
             _require_size(archive, path)
-            data = json.loads(archive.read("data"))
+            description = archive.read("data")
             tensors = archive.read("policy.pth")
-        _require_plain_tensors(tensors, path)
-        state = dict(torch.load(io.BytesIO(tensors), weights_only=True, map_location="cpu"))
-        for name, value in state.items():
-            _require_tensor(name, value, path)
-        return Archive(path, dict(data), state)
     except InputError:
         raise
     except (
         *(zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError, OSError, EOFError),
-        *(RecursionError, AttributeError, NotImplementedError, pickle.UnpicklingError),
+        *(NotImplementedError, zlib.error, lzma.LZMAError),
     ) as error:
-        raise InputError(
-            f"{path}: not a model of SB3 ({type(error).__name__}); give what MaskablePPO.save wrote"
-        ) from None
+        if _saved_by_torch(path):
+            raise InputError(
+                f"{path}: what torch.save wrote, and weights alone do not say what network they are "
+                "of; give the zip that MaskablePPO.save wrote"
+            ) from None
+        raise MODEL_FILE.damaged(path, type(error).__name__) from None
+    data = decode_json(description, dict[str, Any], MODEL_FILE, where=path)
+    return Archive(path, data, decode_tensors(tensors, f"{path}: policy.pth", MEND))
 
 
 def _require_size(archive: zipfile.ZipFile, path: Path) -> None:
@@ -205,22 +208,13 @@ def _require_size(archive: zipfile.ZipFile, path: Path) -> None:
         )
 
 
-def _require_plain_tensors(tensors: bytes, path: Path) -> None:
-    """Refuse a file of tensors whose parts are packed: torch writes them plain, a bomb packs them."""
-    with zipfile.ZipFile(io.BytesIO(tensors)) as inner:
-        if sum(item.file_size for item in inner.infolist()) > len(tensors):
-            raise InputError(
-                f"{path}: its weights are packed, as torch never writes them; save it again"
-            )
-
-
-def _require_tensor(name: str, value: Any, path: Path) -> None:
-    if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
-        raise InputError(f"{path}: {name} is no plain tensor; give what MaskablePPO.save wrote")
-    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        raise InputError(f"{path}: {name} claims more numbers than it holds; save the model again")
-    if not bool(torch.isfinite(value).all()):
-        raise InputError(f"{path}: {name} holds what is no number; give an earlier model of the run")
+def _saved_by_torch(path: Path) -> bool:
+    """Return whether a file is a zip of torch's own, which holds a pickle beside its tensors."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -256,6 +250,7 @@ def read_normalizer(path: Path) -> Normalizer:
         clip, epsilon = float(stored["clip_obs"]), float(stored["epsilon"])
         if numbers["mean"].ndim != 1 or numbers["mean"].shape != numbers["var"].shape:
             raise ValueError("mean and var are no two rows of the same length")
+        _require_statistics(numbers, path)
     except InputError:
         raise
     except (
@@ -271,6 +266,16 @@ def read_normalizer(path: Path) -> Normalizer:
             f"{CLIP:g} and {EPSILON:g}, so go on training it behind a VecNormalize with these"
         )
     return Normalizer(numbers, rewards)
+
+
+def _require_statistics(numbers: dict[str, np.ndarray[Any, np.dtype[np.float64]]], path: Path) -> None:
+    """Refuse statistics by which no observation could be normalised."""
+    for name, values in numbers.items():
+        if not np.isfinite(values).all() or (name != "mean" and (values < 0).any()):
+            raise InputError(
+                f"{path}: its {name} holds what is no number, or is negative, so what it normalises "
+                "is no number; give the normaliser of an earlier model of the run"
+            )
 
 
 def _require_class(value: Any, wanted: str, path: Path) -> None:

@@ -26,6 +26,9 @@ SAME_BY_PARTS = "same, but under changed code"
 BY_GROUP = "minibatches by group"
 """Said behind a verdict where orders were drawn in groups of environments: MaskablePPO draws one."""
 
+STRENGTHS = ("quick", "standard", "full", "thorough")
+"""Strengths of a proof from the weakest, as ``parity.gate.strength`` counts them."""
+
 TRAINER = ("jax_port.runs.run",)
 """Its closure of imports decides what a stretch makes."""
 
@@ -130,10 +133,17 @@ def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = 
         if proof.get("verdict") != SAME:
             return dict(proof)
     newest: dict[str, Any] = dict(proofs[len(stretches) - 1])
+    if "strength" in newest:
+        newest["strength"] = min((one.get("strength", "") for one in proofs), key=_rank)
     verdict = SAME_BY_PARTS if len({one["code"] for one in stretches}) > 1 else SAME
     if any(one.get("order_groups", 1) > 1 for one in stretches):
         verdict = f"{verdict}, {BY_GROUP}"
     return {**newest, "verdict": verdict}
+
+
+def _rank(strength: str) -> int:
+    """Return a strength's place from the weakest; one that is not known is weaker than all."""
+    return STRENGTHS.index(strength) if strength in STRENGTHS else -1
 
 
 def lineage_of(

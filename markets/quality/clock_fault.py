@@ -13,7 +13,7 @@ class ClockFault:
     """What contradicts the zone (or the stamp) that a file was read with.
 
     Attributes:
-        kind: "time_zone", "shifted", "stamped_early" or "stamped_by_close".
+        kind: "time_zone", "trading_dates", "shifted", "stamped_early" or "stamped_by_close".
         bars: bars concerned.
         message: what and where, without a full stop.
         mend: what to do.

@@ -17,8 +17,8 @@ from foundation.errors import InputError, printable
 from markets.bars import COLUMNS, Bars
 from markets.file_facts import FileFacts
 from markets.quality.contents.arrays import Contents
-from markets.quality.contents.expiries import roll_warnings
 from markets.quality.contents.problems import content_problems
+from markets.quality.contents.warnings import content_warnings
 from markets.quality.facts import Rows
 from markets.quality.finding import Finding
 from markets.quality.findings import problems, scale_problems
@@ -31,7 +31,8 @@ LOG = logging.getLogger(__name__)
 def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bars:
     """Return bars that are fit to train on, or that someone takes as they are.
 
-    An unadjusted roll, which refuses nothing, is told to the log, whose default is stderr.
+    Unadjusted rolls, volume that was not traded and bars in the future, which refuse nothing, are told
+    to the log, whose default is stderr.
 
     Args:
         bars: validated bars.
@@ -43,8 +44,8 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
     """
     found = list(problems_of(bars, facts))
     if not found:
-        for roll in roll_warnings(_contents(bars, facts)):
-            LOG.warning("%s", printable(f"{bars.source}: {roll.message}; {roll.mend}"))
+        for odd in content_warnings(_contents(bars, facts)):
+            LOG.warning("%s", printable(f"{bars.source}: {odd.message}; {odd.mend}"))
         return bars
     if accept_problems:
         return replace(bars, accepted=tuple(sorted({problem.kind for problem in found})))

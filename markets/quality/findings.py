@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from markets.bars import OFF_GRID_LIMIT
 from markets.config import EnvConfig
 from markets.contracts import Contract
+from markets.impossible_rows import column_order_mend, negative_volume_mend, not_positive_mend
 from markets.quality import measurements as checks
 from markets.quality.clock_fault import clock
-from markets.quality.contents.expiries import roll_warnings
 from markets.quality.contents.problems import content_problems
+from markets.quality.contents.warnings import content_warnings
 from markets.quality.facts import HALF_DAY_BARS, Facts, Rows
 from markets.quality.finding import Finding, plural
 from markets.quality.time_zone import unjudged_opening
@@ -27,7 +28,7 @@ THIN_DAY = 0.10
 """A day with less than this share of the median day's volume is thin."""
 
 
-LEAST_PRICES, COARSE = 100, 4
+LEAST_PRICES, COARSE = 20, 4
 """Different prices that tell a grid, and how many ticks apart they must not all be; exchanges have
 halved a tick, so that twice is no sign."""
 
@@ -83,13 +84,13 @@ def problems(rows: Rows) -> Iterator[Finding]:
         "non_positive",
         rows.non_positive,
         "a price is not above zero or volume is negative",
-        "remove these rows",
+        _mend_non_positive(rows),
     )
     yield from of_rows(
         "impossible",
         rows.impossible,
         "high is below, or low above, another price",
-        "check the order of the columns (open, high, low, close), then remove these rows",
+        column_order_mend(rows.prices),
     )
     yield from of_rows(
         "bad_prints",
@@ -113,6 +114,13 @@ def problems(rows: Rows) -> Iterator[Finding]:
         )
     yield from _length_problems(rows)
     yield from content_problems(rows.contents, usual_step(rows.steps) <= MINUTE)
+
+
+def _mend_non_positive(rows: Rows) -> str:
+    least = rows.prices[~rows.missing].min(axis=1, initial=np.inf)
+    if (least > 0).all():
+        return negative_volume_mend(rows.volume[~rows.missing])
+    return not_positive_mend(least)
 
 
 def _length_problems(rows: Rows) -> Iterator[Finding]:
@@ -184,7 +192,7 @@ def warnings(rows: Rows, facts: Facts) -> Iterator[Finding]:
             f"{plural(off, 'price')} off the grid (first {rows.first(rows.off_grid.any(axis=1))})",
             "do nothing: so few are snapped",
         )
-    yield from roll_warnings(rows.contents)
+    yield from content_warnings(rows.contents)
     yield from _thin_warnings(rows, facts)
 
 

@@ -43,7 +43,7 @@ def inspect(
 ) -> QualityReport:
     """Judge raw rows, as ``read_frame`` returns them, and say how to mend what is wrong.
 
-    The same rows give the same report.
+    The same rows give the same report, but for bars in the future, of which a later one does not tell.
 
     Args:
         frame: columns open, high, low, close (points), volume (contracts) on a UTC index, in any order.

@@ -33,6 +33,7 @@ from markets.quality.shifted import (
     usual_shift,
     volume_is_right,
 )
+from markets.quality.trading_dates import trading_dates
 from markets.spacing import MINUTE
 
 Ints = NDArray[np.int64]
@@ -124,6 +125,9 @@ def clock_faults(ns: Ints, facts: FileFacts, volume: NDArray[np.float64]) -> Ite
     clear = [season for season in seasons if season.verdict != "unclear"]
     odd = [season for season in clear if season.verdict == "wrong"]
     closed = _closed_seasons(ns, sessions)
+    if (dated := trading_dates(ns)) is not None:
+        yield dated
+        return
     if odd or closed:
         yield from _elsewhere(ns, volume, odd, closed, sessions, facts)
         return

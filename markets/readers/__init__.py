@@ -15,10 +15,11 @@ from foundation.errors import InputError
 from markets.bars import COLUMNS, FEATURES, Bars
 from markets.contracts import Contract, get_contract
 from markets.quality.door import admit
-from markets.readers import canonical, databento, ninjatrader, parquet, processed
+from markets.readers import canonical, databento, ninjatrader, parquet
 from markets.readers.columns import OTHER_TIME_NAMES, SYNONYMS, TIME_NAMES, UTC_NAMES
+from markets.readers.opening import read_bytes
 from markets.readers.table import CANONICAL, Options, Stamped
-from markets.readers.text import look, read_bytes
+from markets.readers.text import look
 from markets.readers.vendors import vendor_words
 from markets.spacing import infer_bar_seconds
 
@@ -28,7 +29,7 @@ FORMATS: dict[str, Reader] = {
     "csv": canonical.read,
     "ninjatrader": ninjatrader.read,
     "databento": databento.read,
-    "processed": processed.read,
+    "processed": canonical.read_processed,
     "parquet": parquet.read,
 }
 """The formats by name."""
@@ -88,7 +89,7 @@ def read_frame(
         format: a name of :data:`FORMATS`; None tells it from the file.
         timezone: zone of timestamps that carry none; None for UTC. Timestamps with an offset, and
             numbers since 1970, need none and ignore it.
-        instrument: symbol or instrument id to keep, of a Databento file with several.
+        instrument: symbol or instrument id to keep, of a file with several.
         stamped: "open" or "close", which end of a minute its time is; None for the format's own: the
             close in NinjaTrader's, the open elsewhere.
 

@@ -14,62 +14,43 @@ from pathlib import Path
 import pandas as pd
 
 from foundation.errors import InputError
-from markets.bars import COLUMNS
-from markets.file_facts import Stamps
+from markets.bars import FEATURES
+from markets.readers.arranged import arrange, columns_of
 from markets.readers.columns import Layout, lay_out
-from markets.readers.joined import join_times
-from markets.readers.table import (
-    CANONICAL,
-    Options,
-    moved_to_open,
-    refuse_instrument,
-    require_columns,
-    with_facts,
-)
+from markets.readers.table import CANONICAL, Options, require_columns
 from markets.readers.text import Head, look, parse, second_header_lines
-from markets.readers.times import utc_index
 from markets.readers.vendors import vendor_words
 
 
 def read(path: Path, options: Options, *, features: Sequence[str] = ()) -> pd.DataFrame:
     """Return bars, and any feature columns asked for, on their UTC index; see ``read_frame``."""
     head = look(path)
-    refuse_instrument(options, head.source)
-    names, skipped = _header(path, head)
+    names, skipped, tickers = _header(path, head)
     layout = _layout(names, head)
-    if layout.utc and options.timezone is not None:
-        raise InputError(
-            f"{head.source}: column {layout.time} says that it is UTC, and --tz names "
-            f"{options.timezone}; leave --tz out"
-        )
     if layout.clock and "last" in names and options.timezone is None:
         raise InputError(
             f"{head.source}: Sierra Chart writes times in the zone of the chart and does not name it; "
             "pass that zone, for example --tz America/New_York"
         )
-    wanted = list(dict.fromkeys([*layout.columns.values(), *features]))
-    times = [layout.time, *([layout.clock] if layout.clock else [])]
-    symbols = [layout.symbol] if layout.symbol else []
+    wanted = columns_of(layout, features)
     require_columns(
         names,
-        [*times, *wanted],
+        wanted,
         head.source,
         f"a file of bars needs {CANONICAL}"
         + (f", and a processed one {', '.join(features)}" if features else ""),
     )
-    raw = parse(path, head, names, [*times, *wanted, *symbols], skip=skipped)
-    time = layout.time
-    if layout.clock:
-        raw, time = join_times(raw, layout)
-    index, stamps = utc_index(raw, time, options.timezone)
-    frame = raw.frame(moved_to_open(index, options, "open"), wanted)
-    renamed = {stored: name for name, stored in layout.columns.items() if stored != name}
-    frame = frame.rename(columns=renamed)
-    order = list(dict.fromkeys([*COLUMNS, *features]))
-    told = raw.distinct(layout.symbol) if layout.symbol else ()
-    turns = raw.turns(layout.symbol) if layout.symbol and len(told) > 1 else None
-    form: Stamps = "offset" if layout.utc else stamps
-    return with_facts(frame[order], head.source, form, options, told, turns)
+    raw = parse(path, head, names, wanted, skip=skipped)
+    return arrange(raw, layout, options, features=features, member=head.member, told=tickers)
+
+
+def read_processed(path: Path, options: Options) -> pd.DataFrame:
+    """Return bars and the eleven features that stand beside them; see ``read_frame``.
+
+    ``close`` and ``volume`` are bar and feature at once, so nine columns come on top of the six.
+    The features are used only when the user says so; otherwise they are computed afresh.
+    """
+    return read(path, options, features=FEATURES)
 
 
 def _layout(names: list[str], head: Head) -> Layout:
@@ -82,19 +63,22 @@ def _layout(names: list[str], head: Head) -> Layout:
         raise
 
 
-def _header(path: Path, head: Head) -> tuple[list[str], int]:
-    """Return a header's lower-case names, and the number of header lines after it (yfinance: two)."""
+def _header(path: Path, head: Head) -> tuple[list[str], int, tuple[str, ...]]:
+    """Return a header's lower-case names, the number of header lines after it, and their tickers.
+
+    Only yfinance writes more than one: two further ones, of which the first names the ticker.
+    """
     names = head.names()
     if names[:1] != ["price"]:
-        return names, 0
+        return names, 0, ()
     more = second_header_lines(path, head)
     labels = [line[0] for line in more if line]
     if labels[:2] != ["ticker", "datetime"]:
-        return names, 0
+        return names, 0, ()
     tickers = {ticker for ticker in more[0][1:] if ticker}
     if len(tickers) > 1:
         raise InputError(
             f"{head.source} holds {len(tickers)} tickers side by side, {', '.join(sorted(tickers))}; "
             "download one at a time"
         )
-    return ["timestamp", *names[1:]], 2
+    return ["timestamp", *names[1:]], 2, tuple(ticker.upper() for ticker in tickers)

@@ -16,7 +16,7 @@ from markets.readers.table import CANONICAL
 
 TIME_NAMES = ("timestamp", "datetime", "time", "date")
 """Names of a column of timestamps, the first that is there counts."""
-UTC_NAMES = ("datetime_utc", "timestamp_utc", "time_utc", "date_utc", "utc")
+UTC_NAMES = ("datetime_utc", "timestamp_utc", "time_utc", "date_utc", "utc", "gmt time")
 """Names that say their zone; they win over a column of another zone."""
 OTHER_TIME_NAMES = (
     "window_start",
@@ -26,6 +26,7 @@ OTHER_TIME_NAMES = (
     "date_time",
     "date/time",
     "bar_time",
+    "local time",
     "t",
 )
 """Names under which other vendors write a bar's open."""
@@ -90,8 +91,13 @@ def symbol_column(names: Sequence[str]) -> str | None:
     return next((name for name in SYMBOL_NAMES if name in names), None)
 
 
-def lay_out(names: Sequence[str], source: str) -> Layout:
+def lay_out(names: Sequence[str], source: str, index: tuple[str, bool] | None = None) -> Layout:
     """Return where the canonical columns stand in a header of lower-case names.
+
+    Args:
+        names: all columns.
+        source: the file's name, for messages.
+        index: the column that pandas stored as its index, and whether that holds timestamps.
 
     Raises:
         InputError: a column is missing; names all that are, and what to do about it.
@@ -101,7 +107,7 @@ def lay_out(names: Sequence[str], source: str) -> Layout:
         for canonical in COLUMNS
     }
     columns["volume"] = next((name for name in PERIOD_VOLUMES if name in names), columns["volume"])
-    time, clock, utc = _time_columns(names)
+    time, clock, utc = _time_columns(names, index)
     missing = [name for name, stored in columns.items() if not stored]
     if time is None:
         missing.insert(0, "timestamp")
@@ -115,7 +121,13 @@ def _synonym(names: Sequence[str], canonical: str) -> str | None:
     return next((name for name in names if SYNONYMS.get(name) == canonical), None)
 
 
-def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, bool]:
+def _time_columns(
+    names: Sequence[str], index: tuple[str, bool] | None
+) -> tuple[str | None, str | None, bool]:
+    whole = [name for name in TIME_NAMES[:2] if name in names]
+    # An index of timestamps counts before columns that may be dates alone, such as date.
+    if index is not None and not whole and (index[1] or not set(TIME_NAMES) & set(names)):
+        return index[0], None, False
     for name in UTC_NAMES:
         if name in names:
             return name, None, True

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from foundation.errors import InputError
 from markets.bars import COLUMNS, PRICE_COLUMNS
 from markets.file_facts import spread_in
+from markets.readers.instruments import choose, listed_instruments, ranked_instruments
 from markets.readers.table import Options, RawTable, moved_to_open, require_columns, with_facts
 from markets.readers.text import look, parse
 from markets.readers.times import utc_index
@@ -27,8 +28,9 @@ UNDEFINED = 2**63 - 1
 """What Databento writes for a price that is not there."""
 FIXED_POINT = 1e-9
 """Points per unit of a fixed-point price."""
+ALL = "all"
+"""Asks for instrument ids that follow one another as one series, a continuous contract's."""
 _LARGEST_DISPLAY_PRICE = 10_000_000
-_SHOWN = 6
 
 
 def read(path: Path, options: Options) -> pd.DataFrame:
@@ -52,7 +54,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
     )
     symbols = raw.distinct("symbol") if "symbol" in raw.table.column_names else ()
     turns = raw.turns("instrument_id") if "instrument_id" in raw.table.column_names else None
-    return with_facts(frame, head.source, stamps, options, symbols, turns)
+    return with_facts(frame, head.source, stamps, options, symbols, turns, head.member)
 
 
 def _require_short_bars(raw: RawTable) -> None:
@@ -69,7 +71,8 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     """Keep one instrument: the one wanted, or the only one.
 
     A symbol decides where there is one: a continuous symbol such as ES.c.0 has another instrument id
-    after each roll, and is still one series.
+    after each roll, and is still one series. Without symbols, ids that follow one another are one
+    series where :data:`ALL` are wanted.
     """
     keys = [
         name
@@ -78,30 +81,23 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     ]
     if not keys:
         return raw
-    for key in keys if wanted is not None else ():
-        chosen = pc.equal(raw.table.column(key).cast(pa.string()), wanted)
-        rows = np.flatnonzero(pc.fill_null(chosen, False).to_numpy())
-        if len(rows):
-            return _take(raw, rows)
-    counts = raw.table.column(keys[0]).cast(pa.string()).value_counts().to_pylist()
-    # Whatever a stray quote made of a symbol, its words stay on one line of the message.
-    names = [(" ".join(str(item["values"]).split())[:20], item["counts"]) for item in counts]
-    ranked = sorted(names, key=lambda item: (-item[1], item[0]))
-    listed = ", ".join(f"{name} ({rows} rows)" for name, rows in ranked[:_SHOWN])
-    more = f" and {len(ranked) - _SHOWN} more" if len(ranked) > _SHOWN else ""
+    continuous = keys == ["instrument_id"] and _one_after_another(raw)
+    if wanted == ALL and continuous:
+        return raw
     if wanted is not None:
-        raise InputError(f"{raw.source}: no instrument {wanted!r}; it holds {listed}{more}")
-    if len(ranked) > 1 and keys[0] == "instrument_id" and _one_after_another(raw):
+        return choose(raw, keys, wanted)
+    ranked = ranked_instruments(raw, keys[0])
+    listed = listed_instruments(ranked)
+    if len(ranked) > 1 and continuous:
         raise InputError(
             f"{raw.source} holds {len(ranked)} instrument ids that follow one another and never "
-            f"overlap, "
-            f"{listed}{more}, as a continuous contract such as ES.c.0 does; write the file again with "
-            "symbols (map_symbols=True, or databento.map_symbols_csv), so that they are read as one "
-            "series"
+            f"overlap, {listed}, as a continuous contract such as ES.c.0 does; write the file again "
+            "with symbols (map_symbols=True, or databento.map_symbols_csv), or read them as one "
+            f"series with --instrument {ALL}"
         )
     if len(ranked) > 1:
         raise InputError(
-            f"{raw.source} holds {len(ranked)} instruments, {listed}{more}; pick one, for example "
+            f"{raw.source} holds {len(ranked)} instruments, {listed}; pick one, for example "
             f"--instrument {next((name for name, _ in ranked if not spread_in(name)), ranked[0][0])}"
         )
     return raw
@@ -115,11 +111,6 @@ def _one_after_another(raw: RawTable) -> bool:
         return False
     times = utc_index(raw, "ts_event", None).moments.asi8
     return bool((times[1:] > times[:-1]).all())
-
-
-def _take(raw: RawTable, rows: NDArray[np.int64]) -> RawTable:
-    """Return the given rows, still knowing where in the file they stand."""
-    return RawTable(raw.table.take(pa.array(rows)), raw.source, lambda row: raw.where(int(rows[row])))
 
 
 def _prices(raw: RawTable, name: str) -> NDArray[np.float64]:

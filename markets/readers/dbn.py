@@ -12,6 +12,10 @@ from foundation.errors import InputError
 from foundation.extras import how_to_install
 
 MAGIC = b"DBN"
+BAR_KINDS, BAR_WORDS = range(32, 36), 14
+"""Kinds of records that are bars, and how many times four bytes a bar takes."""
+BAR_SCHEMAS, SCHEMA_AT = range(5, 9), 24
+"""Schemas of bars as a file's head names them, and where in it."""
 _PIECE = 1 << 22
 _AS_CSV = "write CSV, with DBNStore.to_csv or `dbn --csv`"
 
@@ -39,6 +43,7 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
     except ModuleNotFoundError:
         how = how_to_install("databento_dbn") or "databento_dbn is not installed, and this needs it"
         raise InputError(f"{source} is Databento's binary form (DBN): {how}; or {_AS_CSV}") from None
+    _require_alike(data, source)
     text = io.BytesIO()
     try:
         transcoder = dbn.Transcoder(
@@ -60,6 +65,11 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
             raise
         reason = str(error).splitlines()[0]
         raise InputError(f"{source} cannot be read as DBN ({reason}); download it again") from None
+    except BaseException as error:  # a panic of its Rust code is no Exception
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{source} cannot be read as DBN ({reason}); download it again") from None
     if whole and (left or not text.tell()):
         raise InputError(
             f"{source} is Databento's binary form (DBN), and ends within a record; download it again, "
@@ -72,6 +82,31 @@ def dbn_to_csv(data: bytes, source: str, *, most: int, whole: bool = True) -> by
             "download it again"
         )
     return text.getvalue()
+
+
+def _require_alike(data: bytes, source: str) -> None:
+    """Refuse bars whose records are not all of one kind and as long as bars are.
+
+    The library believes what a record says of its length, and ends in a panic where that is too short.
+    """
+    start = 8 + int.from_bytes(data[4:8], "little")
+    if start + 1 >= len(data):
+        return
+    kind, schema = data[start + 1], int.from_bytes(data[SCHEMA_AT : SCHEMA_AT + 2], "little")
+    if kind not in BAR_KINDS:
+        if schema not in BAR_SCHEMAS:
+            return
+        kind = BAR_KINDS[BAR_SCHEMAS.index(schema)]
+    size = 4 * BAR_WORDS
+    lengths, kinds = data[start::size], data[start + 1 :: size]
+    if lengths.count(BAR_WORDS) == len(lengths) and kinds.count(kind) == len(kinds):
+        return
+    for number, (length, other) in enumerate(zip(lengths, kinds, strict=False), start=1):
+        if length != BAR_WORDS or other != kind:
+            raise InputError(
+                f"{source} cannot be read as DBN (record {number} says that it is {4 * length} bytes "
+                f"of kind {other}, where a bar has {size} of kind {kind}); download it anew"
+            )
 
 
 def _records(data: bytes) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,10 @@ from markets.readers.columns import Layout
 from markets.readers.table import RawTable
 
 JOINED = "joined time"
+MOSTLY = 0.5
+"""Share of the rows from which a form is the column's."""
+_MONTH_OR_DAY_FIRST = r"^\s*\d\d?[/.-]\d\d?[/.-]\d{4}[ T]+\d"
+_DATE_AND_CLOCK = r"^\s*(?P<day>\S+?)[ T]+(?P<clock>\d.*)$"
 
 
 def join_times(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
@@ -27,18 +32,70 @@ def join_times(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
     assert layout.clock is not None
     days = _iso_dates(raw, layout.time, layout.clock)
     clocks = _clock_text(raw.table.column(layout.clock))
+    _require_calendar_dates(raw, layout.time, days, clocks)
     joined = pc.binary_join_element_wise(days, clocks, " ")
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
 
 
-def _iso_dates(raw: RawTable, name: str, clock: str) -> Any:
-    """Return dates as text such as 2025-09-02."""
+def split_times(raw: RawTable, name: str) -> tuple[RawTable, str]:
+    """Return a table whose times such as 9/2/2025 09:30 have their year first, and their column's name.
+
+    Month and day are told apart as in a column of dates; other forms are left as they are.
+
+    Raises:
+        InputError: month and day can't be told apart.
+    """
+    column = raw.table.column(name)
+    if not pa.types.is_string(column.type):
+        return raw, name
+    fits = pc.match_substring_regex(column, _MONTH_OR_DAY_FIRST)
+    if not _mostly(fits):
+        return raw, name
+    if not pc.all(fits).as_py():
+        row = fits.to_pylist().index(False)
+        raise InputError(
+            f"{raw.source}, {raw.where(row)}: {name} is {str(column[row])[:40]!r}, and most rows "
+            "have a date such as 9/2/2025 there; mend or remove the line"
+        )
+    parts = pc.extract_regex(column, _DATE_AND_CLOCK)
+    day, clock = (pc.struct_field(parts, field) for field in ("day", "clock"))
+    apart = RawTable(raw.table.append_column("its date", day), raw.source, raw.where)
+    days = _iso_dates(apart, "its date", "its time of day", called=name)
+    # Dukascopy writes an offset as GMT-0500.
+    clocks = pc.replace_substring_regex(pc.utf8_trim_whitespace(clock), r" *GMT([+-])", r"\1")
+    joined = pc.binary_join_element_wise(days, clocks, " ")
+    return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
+
+
+def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) -> None:
+    """Refuse dates of trading days: they change in the evening, and midnight passes within one.
+
+    Holidays may join several evenings to one date, so they are not turned into calendar dates here.
+    """
+    same = pc.equal(days[1:], days[:-1]).to_numpy(zero_copy_only=False).astype(bool)
+    text = pc.fill_null(clocks, "").to_numpy(zero_copy_only=False).astype(str)
+    midnight = (text[:-1] >= "17") & (text[1:] < "10")
+    if (same & midnight).sum() < 2:
+        return
+    at = np.flatnonzero(~same & ~midnight)
+    if len(at) < 2:
+        return
+    raise InputError(
+        f"{raw.source}, {raw.where(int(at[0]) + 1)}: {name} changes at {str(text[at[0] + 1])[:5]} "
+        "and not at midnight, so it is the date of the trading day, whose evening is the calendar "
+        "day's before; export calendar dates, or times with their own date in one column named "
+        "timestamp"
+    )
+
+
+def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
+    """Return dates as text such as 2025-09-02; messages name the column as it is called."""
     days = pc.utf8_trim_whitespace(raw.table.column(name).cast(pa.string()))
     days = pc.replace_substring_regex(days, r"[/.]", "-")
     days = pc.replace_substring_regex(days, r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3")
     days = pc.replace_substring_regex(days, r"[T ]00:00:00(-0+)?$", "")
-    if pc.all(pc.match_substring_regex(days, r"^\d\d?-\d\d?-\d{4}$")).as_py():
-        days = _month_first(raw, name, days)
+    if _mostly(pc.match_substring_regex(days, r"^\d\d?-\d\d?-\d{4}$")):
+        days = _month_first(raw, called or name, days)
     # Sierra writes 2025-1-4; ISO 8601 wants two digits.
     days = pc.replace_substring_regex(days, r"^(\d{4})-(\d)-", r"\1-0\2-")
     days = pc.replace_substring_regex(days, r"-(\d)$", r"-0\1")
@@ -46,17 +103,23 @@ def _iso_dates(raw: RawTable, name: str, clock: str) -> Any:
     if not pc.all(whole).as_py():
         row = whole.to_pylist().index(False)
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {name} is {days[row]!s:.40}, and {clock} is another "
-            "column; write dates as 2025-09-02, or the whole time in one column named timestamp"
+            f"{raw.source}, {raw.where(row)}: {called or name} is {days[row]!s:.40}, and {clock} is "
+            "another column; write dates as 2025-09-02, or the whole time in one column named "
+            "timestamp"
         )
     return days
+
+
+def _mostly(fits: pa.ChunkedArray) -> bool:
+    """Return whether most rows are of a form; the others are then what is wrong."""
+    return bool((pc.mean(fits).as_py() or 0.0) > MOSTLY)
 
 
 def _month_first(raw: RawTable, name: str, days: Any) -> Any:
     """Return dates with their year last as year, month, day; the file must show which is the month."""
     parts = pc.extract_regex(pc.unique(days), r"^(?P<one>\d\d?)-(?P<two>\d\d?)-(?P<year>\d{4})$")
     one, two = (
-        max(int(value) for value in pc.struct_field(parts, field).to_pylist())
+        max(int(value) for value in pc.struct_field(parts, field).to_pylist() if value is not None)
         for field in ("one", "two")
     )
     if (one > 12) == (two > 12):

@@ -24,7 +24,7 @@ LINE = re.compile(r"\d{8} \d{6};")
 EXPORT = re.compile(r"\d{8}(?: \d{6}(?: \d+)?)?;")
 """A line of any of its exports: of minutes, and of days and ticks, which are refused."""
 DAY = re.compile(r"\d{8};")
-TICK = re.compile(r"\d{8} \d{6} \d+;|\d{8} \d{6};[\d.]+;[\d.]+;[\d.]+;\d+$")
+TICK = re.compile(r"\d{8} \d{6} \d+;|\d{8} \d{6};[\d.]+;(?:[\d.]+;[\d.]+;)?\d+$")
 _EXPECTED = "a line is yyyyMMdd HHmmss;open;high;low;close;volume, of minute bars"
 
 
@@ -38,16 +38,8 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         if form.match(head.line):
             raise InputError(
                 f"{head.source} is NinjaTrader's export of {kind}s, not of minutes; export again with "
-                f"the "
-                "type Minute and the data type Last"
+                "the type Minute and the data type Last"
             )
-    quote = re.search(r"\.(Bid|Ask)\.", head.source, re.IGNORECASE)
-    if quote:
-        raise InputError(
-            f"{head.source} holds {quote[1].lower()} prices, not trades; export again with the data "
-            f"type "
-            "Last, or rename the file if it does hold trades"
-        )
     if not LINE.match(head.line) or fields != len(names):
         raise InputError(
             f"{head.source}, line {head.number}: {head.line[:40]!r} is not NinjaTrader's form; "
@@ -70,4 +62,4 @@ def read(path: Path, options: Options) -> pd.DataFrame:
             f"{head.source}, {raw.where(row)}: {closes[row]} is not a whole minute; export minute bars"
         )
     frame = raw.frame(moved_to_open(closes, options, "close"), COLUMNS)
-    return with_facts(frame, head.source, stamps, options)
+    return with_facts(frame, head.source, stamps, options, member=head.member)

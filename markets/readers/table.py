@@ -84,7 +84,23 @@ class RawTable:
             raise InputError(
                 f"{self.source}: {name} holds text that is not UTF-8; write it again"
             ) from None
-        return [None if cell is None else str(cell) for cell in cells]
+        return [
+            self._decoded(name, row, cell)
+            if isinstance(cell, bytes)
+            else cell
+            if cell is None
+            else str(cell)
+            for row, cell in enumerate(cells)
+        ]
+
+    def _decoded(self, name: str, row: int, cell: bytes) -> str:
+        try:
+            return cell.decode()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{self.source}, {self.where(row)}: {name} holds bytes that are not UTF-8; save the "
+                "file in UTF-8, or mend the line"
+            ) from None
 
     def distinct(self, name: str, limit: int = 20) -> tuple[str, ...]:
         """Return a column's different cells as text, in order of their first row, at most ``limit``."""
@@ -136,6 +152,7 @@ def with_facts(
     options: Options,
     contracts: Iterable[str] = (),
     turns: NDArray[np.int64] | None = None,
+    member: str = "",
 ) -> pd.DataFrame:
     """Return a frame that carries what its file says of itself, as ``frame.attrs["file"]``.
 
@@ -146,13 +163,14 @@ def with_facts(
         options: what the reader was told.
         contracts: instruments that its column of symbols names.
         turns: rows that hold another instrument than the row before.
+        member: the name of the file within it, of a zip.
     """
     zone = options.timezone if stamps == "wall" else None
     turns = np.zeros(0, np.int64) if turns is None else turns
     index = frame.index
     assert isinstance(index, pd.DatetimeIndex)
     first = tuple(int(ns) for ns in index[turns[:MOST_TURNS]].as_unit("ns").asi8)
-    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, len(turns), first)
+    frame.attrs["file"] = FileFacts(stamps, zone, tuple(contracts), source, member, len(turns), first)
     return frame
 
 
@@ -185,8 +203,8 @@ def refuse_instrument(options: Options, source: str) -> None:
     """Refuse the choice of an instrument for a file of a format that holds only one."""
     if options.instrument is not None:
         raise InputError(
-            f"{source}: instrument {options.instrument!r} cannot be picked, since only Databento files "
-            "hold several; leave the choice out"
+            f"{source}: instrument {options.instrument!r} cannot be picked, since a file of this "
+            "format holds only one; leave the choice out"
         )
 
 

@@ -1,14 +1,12 @@
 """Text files: open, look at the head, parse the body with Arrow, and find the line of a row.
 
-Compressed text (.gz, .zst, .bz2) is read as it is, and Databento's DBN as the CSV that it stands for.
+Compressed text is read as it is (see ``opening``), and Databento's DBN as the CSV that it stands for.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +17,12 @@ import pyarrow.csv as arrow_csv
 
 from foundation.errors import InputError
 from markets.readers.dbn import dbn_to_csv, is_dbn
+from markets.readers.opening import MOST_BYTES, member_name, read_bytes, require_text
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16
-MOST_BYTES = 4 << 30
-"""Text that is read at once, decompressed; ten years of one-second bars take less."""
+TAIL_BYTES, FEWEST_LINES = 1 << 14, 20
+"""Bytes at the end, and lines in them, by which it is told whether the last number is whole."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,13 @@ class Head:
         source: the file's name, for messages.
         line: that line, without its end and without a byte order mark.
         number: its number, counted from 1.
+        member: the name of the file within it, of a zip; else empty.
     """
 
     source: str
     line: str
     number: int
+    member: str = ""
 
     def names(self) -> list[str]:
         """Return the comma-separated fields in lower case, without surrounding spaces and ``<>``.
@@ -60,34 +61,6 @@ def fields_of(line: str, source: str, number: int) -> list[str]:
         ) from None
 
 
-def read_bytes(path: Path, count: int | None = None) -> bytes:
-    """Return a file's first ``count`` bytes (None: all), decompressed; a zip's one member.
-
-    Raises:
-        InputError: there is no such file, it is a directory, it cannot be read, or it would take more
-            than :data:`MOST_BYTES`.
-    """
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; name one file of bars")
-    most = MOST_BYTES + 1 if count is None else count
-    try:
-        if zipfile.is_zipfile(path):
-            data = _read_zip(path, most)
-        else:
-            with pa.input_stream(str(path), compression="detect") as stream:
-                data = stream.read(most)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; check the path") from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path} cannot be read ({reason}); check the file") from None
-    if len(data) > MOST_BYTES:
-        raise InputError(
-            f"{path} holds more than {MOST_BYTES >> 30} GiB of text; split it by year, or write Parquet"
-        )
-    return data
-
-
 def read_text(path: Path, count: int | None = None) -> bytes:
     """Return what :func:`read_bytes` does, or, where that is DBN, the CSV text that it stands for.
 
@@ -104,22 +77,6 @@ def read_text(path: Path, count: int | None = None) -> bytes:
     return head or dbn_to_csv(read_bytes(path), path.name, most=MOST_BYTES)
 
 
-def _read_zip(path: Path, most: int) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        members = [item for item in archive.infolist() if not item.is_dir()]
-        names = [item.filename for item in members]
-        if len(members) != 1 or not names[0].lower().endswith((".csv", ".txt")):
-            raise InputError(
-                f"{path.name} is a zip or Excel file with {len(names)} members; unpack it, or save the "
-                "sheet as CSV: a zip may hold one .csv or .txt"
-            )
-        try:
-            with archive.open(members[0]) as member:
-                return member.read(most)
-        except (RuntimeError, NotImplementedError) as error:
-            raise InputError(f"{path.name} cannot be unpacked ({error}); unpack it yourself") from None
-
-
 def look(path: Path) -> Head:
     """Return the head of a text file. Lines end with LF or CRLF, and with nothing else.
 
@@ -128,27 +85,15 @@ def look(path: Path) -> Head:
     """
     data = read_text(path, HEAD_BYTES)
     source = path.name
-    _require_text(data, source)
+    require_text(data, source)
     try:
         text = data.decode("utf-8-sig", errors="strict" if len(data) < HEAD_BYTES else "ignore")
     except UnicodeDecodeError:
         raise InputError(f"{source} is not UTF-8 text; save it as CSV in UTF-8") from None
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            return Head(source, line.rstrip("\r"), number)
+            return Head(source, line.rstrip("\r"), number, member_name(path))
     raise InputError(f"{source} is empty; give a file with at least one bar")
-
-
-def _require_text(data: bytes, source: str) -> None:
-    """Refuse what is no UTF-8 text with LF or CRLF, by what it is."""
-    if data[:2] == b"PK":
-        raise InputError(f"{source} is a zip or Excel file; unpack it, or save the sheet as CSV")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{source} is UTF-16 text; save it as UTF-8")
-    if b"\0" in data:
-        raise InputError(f"{source} is not a text file; give CSV text in UTF-8, or Parquet")
-    if b"\r" in data and b"\n" not in data:
-        raise InputError(f"{source}: its lines end with CR alone; save it with LF or CRLF line ends")
 
 
 def second_header_lines(path: Path, head: Head, count: int = 2) -> list[list[str]]:
@@ -206,6 +151,7 @@ def parse(
     except pa.ArrowInvalid as error:
         raise _explain(error, data, lines_before, len(names), delimiter, head.source) from None
     _require_every_line(data, start, len(table), lines_before, head.source)
+    _require_whole_last_line(data, start, delimiter, head.source)
     if not len(table):
         raise InputError(f"{head.source} holds a header and no bars; give a file with at least one bar")
     return RawTable(table, head.source, partial(_place_of_row, path, data, lines_before))
@@ -230,8 +176,7 @@ def _require_line_ends(data: bytes, source: str) -> None:
     number = data.count(b"\n", 0, at.start() if at else 0) + 1
     raise InputError(
         f"{source}, line {number}: there is a carriage return within the line; save the file with LF "
-        f"or "
-        "CRLF line ends"
+        "or CRLF line ends"
     )
 
 
@@ -246,9 +191,26 @@ def _require_every_line(data: bytes, start: int, rows: int, before: int, source:
     odd = next((number for number, line in enumerate(body) if line.count(b'"') % 2), 0)
     raise InputError(
         f"{source}, line {before + 1 + odd}: a quotation mark joins lines, so rows would be lost; "
-        f"remove "
-        "the quotation marks"
+        "remove the quotation marks"
     )
+
+
+def _require_whole_last_line(data: bytes, start: int, delimiter: str, source: str) -> None:
+    """Refuse a last price that was cut off: no line end, and fewer decimals than all rows before."""
+    if data.endswith(b"\n"):
+        return
+    lines = data[max(start, len(data) - TAIL_BYTES) :].split(b"\n")[1:]
+    ends = [
+        line.rstrip(b"\r").rpartition(delimiter.encode())[2].partition(b".") for line in lines if line
+    ]
+    decimals = {len(decimal) for _, point, decimal in ends[:-1]}
+    if len(ends) >= FEWEST_LINES and len(decimals) == 1 and len(ends[-1][2]) < decimals.pop():
+        number = data.count(b"\n") + 1
+        raise InputError(
+            f"{source}, line {number}: the file ends within the last number "
+            f"({b''.join(ends[-1]).decode()!r} has fewer decimals than every row before it, and no "
+            "line end); fetch the file again, or remove the line"
+        )
 
 
 def _explain(

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from foundation.errors import InputError
 from markets.clock import END_NS, FIRST_NS
 from markets.file_facts import Stamps
+from markets.readers.numbered_times import ACCEPTED, from_numbers
 from markets.readers.table import RawTable
 
-_NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 _NS_PER_HOUR = 3600 * 10**9
 _NS_PER_DAY = 24 * _NS_PER_HOUR
 _FIRST = 4096
 _OFTEN = 0.1
 """Share of rows with the time of the row before, from which each time is there twice."""
-_ACCEPTED = "write 2025-09-02 09:30:00, the same with an offset, or seconds since 1970"
 _ZONE_NAME = re.compile(r" ([A-Z][A-Za-z_]+/[A-Za-z_]+)$")
 _DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{2,4}\b")
+_DASHED_UTC = r"\d{8}-\d\d:\d\d:\d\d(?:\.\d+)?"
+_NAMED_UTC = r"\s*(?:UTC|GMT)$"
 _HALF_DAY = re.compile(r"\d\s*[AaPp]\.?[Mm]\.?$")
 _OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
@@ -76,45 +77,19 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> Times:
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        moments, stamps = _from_epoch(raw, name, column.to_numpy()), "epoch"
+        moments, wall = from_numbers(raw, name, column.to_numpy())
+        moments, stamps = (
+            (_localize(raw, pd.DatetimeIndex(moments), zone), "wall") if wall else (moments, "epoch")
+        )
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         moments = _from_arrow(raw, column, zone)
         stamps = "offset" if pa.types.is_timestamp(kind) and kind.tz is not None else "wall"
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         moments, stamps = _from_text(raw, name, zone)
     else:
-        raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {_ACCEPTED}")
+        raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {ACCEPTED}")
     _require_years(raw, moments)
     return Times(pd.DatetimeIndex(moments, name="timestamp").tz_localize("UTC"), stamps)
-
-
-def _from_epoch(
-    raw: RawTable, name: str, values: NDArray[np.int64 | np.float64]
-) -> NDArray[np.datetime64]:
-    """Numbers since 1970, all in the unit that puts the first one between 1990 and 2059."""
-    for factor in _NS_PER_UNIT.values():
-        inside = (values >= FIRST_NS // factor) & (values < END_NS // factor)
-        if not inside[0]:
-            continue
-        if not inside.all():
-            row = int(np.argmin(inside))
-            raise InputError(
-                f"{raw.source}, {raw.where(row)}: {name} {values[row]} is not in the unit of the "
-                f"first, {values[0]}; use one unit throughout"
-            )
-        whole = np.floor(values).astype(np.int64)
-        part = np.rint((values - whole) * factor).astype(np.int64)
-        moments: NDArray[np.datetime64] = (whole * factor + part).view("datetime64[ns]")
-        return moments
-    if 19900101 <= values[0] < 20600101:
-        raise InputError(
-            f"{raw.source}, {raw.where(0)}: {name} {values[0]} is a date without a time of day, so "
-            "bars are days, or the time stands in a column not named time; export one-minute bars"
-        )
-    raise InputError(
-        f"{raw.source}, {raw.where(0)}: {name} {values[0]} is no number of {', '.join(_NS_PER_UNIT)} "
-        f"since 1970 within 1990 to 2059; {_ACCEPTED}"
-    )
 
 
 def _from_arrow(
@@ -133,10 +108,16 @@ def _from_text(
 ) -> tuple[NDArray[np.datetime64], Stamps]:
     """Text that Arrow did not take for timestamps: other forms of ISO 8601, or a cell that is wrong."""
     text = pd.Series(raw.text(name), dtype=str).str.strip()
+    text = _with_offset(text)
     moments = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
     bad = moments.isna().to_numpy()
     if bad.any():
         row = int(np.argmax(bad))
+        if text[row].lower() == name:
+            raise InputError(
+                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files were "
+                "put together; remove the line"
+            )
         if zone_name := _ZONE_NAME.search(text[row]):
             raise InputError(
                 f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} names its zone, as "
@@ -155,7 +136,7 @@ def _from_text(
         )
         raise InputError(
             f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; "
-            f"{_ACCEPTED}{apart}"
+            f"{ACCEPTED}{apart}"
         )
     aware = (text.str.contains(":") & text.str.contains(_OFFSET)).to_numpy()
     if aware.any() and not aware.all():
@@ -171,6 +152,16 @@ def _from_text(
     if aware.all():
         return naive.to_numpy(), "offset"
     return _localize(raw, naive, zone), "wall"
+
+
+def _with_offset(text: pd.Series) -> pd.Series:
+    """Return times whose form says that they are UTC with a Z at their end.
+
+    Interactive Brokers and FIX write UTC as 20250902-13:30:00; BigQuery and others write UTC behind it.
+    """
+    if text.str.fullmatch(_DASHED_UTC).all():
+        return text.str.slice(0, 8) + " " + text.str.slice(9) + "Z"
+    return text.str.replace(_NAMED_UTC, "Z", regex=True)
 
 
 def _localize(raw: RawTable, naive: pd.DatetimeIndex, zone: ZoneInfo | None) -> NDArray[np.datetime64]:

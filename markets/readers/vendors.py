@@ -66,6 +66,26 @@ VENDORS = (
         f"{_FRONT}, and pass the zone of the broker's server with --tz (HistData: --tz EST)",
     ),
     _vendor(
+        "Barchart's API",
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d(?::\d\d)?,\d\d?(?:,{_NUMBER}){{5}}$",
+        "there is no header, and a day of trading stands before the prices",
+        "put the line timestamp,trading_day,open,high,low,close,volume in front, and pass --tz "
+        "America/Chicago",
+    ),
+    _vendor(
+        "Backtrader and others",
+        rf"\d{{4}}-\d\d-\d\d,\d\d?:\d\d(?::\d\d)?(?:,{_NUMBER}){{5}}",
+        NO_HEADER,
+        f"{_FRONT} (with a name for every further field), and pass the zone of its times with --tz",
+    ),
+    _vendor(
+        "eSignal",
+        r"[a-z0-9$#_.=! -]{1,16},\d\d?/\d\d?/\d{4},\d\d?:\d\d",
+        NO_HEADER,
+        "put the line Symbol,Date,Time,Open,High,Low,Close,Volume in front, and pass the zone of "
+        "its times with --tz",
+    ),
+    _vendor(
         "IQFeed",
         rf"(?:l[hi],)?\d{{4}}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(?:,{_NUMBER}){{6}},?",
         "there is no header, and the order is high, low, open, close, total volume, volume",

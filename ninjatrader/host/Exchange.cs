@@ -68,6 +68,11 @@ namespace RLTrader.Host
         /// <summary>Sales less purchases of the strategy's, in ticks times contracts.</summary>
         public long Paid;
 
+        private long entryPaid, entered;
+
+        /// <summary>Average price in ticks at which what is held was bought or sold.</summary>
+        public double Entry { get { return (double)entryPaid / entered; } }
+
         /// <summary>Contracts of the strategy's that were bought and sold.</summary>
         public int Traded;
 
@@ -134,6 +139,12 @@ namespace RLTrader.Host
             if (order.Earlier && Own * order.Side >= 0) Foreign += order.Side * quantity; // it closes nothing
             else
             {
+                if (Own == 0) entryPaid = entered = 0;
+                if (Own * order.Side >= 0)
+                {
+                    entryPaid += quantity * price;
+                    entered += quantity;
+                }
                 Own += order.Side * quantity;
                 Traded += quantity;
                 Paid -= order.Side * quantity * price;

@@ -129,6 +129,8 @@ namespace RLTrader.Host
             int own = exchange.Own, foreign = exchange.Foreign;
             Order close = new Order { Name = Named("Close"), OrderType = OrderType.Market, Instrument = instrument };
             close.OrderState = OrderState.Working;
+            close.Quantity = Math.Abs(own + foreign);
+            close.OrderAction = own + foreign > 0 ? OrderAction.Sell : OrderAction.Buy;
             if (own + foreign != 0) account.Orders.Add(close);
             bool slow = exchange.Slow > 0 || broker.OneIn(8);
             long takes = slow ? broker.Between(2000, 12000) : broker.Between(20, 400);
@@ -136,11 +138,14 @@ namespace RLTrader.Host
             clockwork.After(takes, () =>
             {
                 close.OrderState = OrderState.Filled;
+                close.Filled = close.Quantity;
+                close.AverageFillPrice = exchange.Last * Tick;
                 if (!exchange.Open || own + foreign == 0) return; // an account only knows the sum
                 exchange.Own -= own;
                 exchange.Traded += Math.Abs(own);
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
+                if (exchange.Own + exchange.Foreign != 0) watchdog.FlattenLost(); // a stop was filled meanwhile
                 long price = own > 0 ? exchange.Bid : exchange.Ask;
                 WhenUp(() =>
                 {
@@ -327,6 +332,7 @@ namespace RLTrader.Host
             Resting exit =
                 Make(Role.Exit, -Math.Sign(held), Math.Abs(held), Named("Exit on session close"), OrderType.Market, 0);
             nameless.Add(exit);
+            watchdog.ClosesWrongly(held);
             exchange.Send(exit, Role.Other, false);
         }
 

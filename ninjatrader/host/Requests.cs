@@ -18,6 +18,8 @@ namespace RLTrader.Host
         private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
         private int flattenedBy;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
+        private long crossedUntil;
+        private int crossed; // contracts at most, after a close by hand has met an exit on its way
         private int entrySide, stopTicks, targetTicks; // of the last entry's decision
 
         // Something has happened that gives cause for an exit, a cancel or a flattening: the platform's doing, an
@@ -73,8 +75,8 @@ namespace RLTrader.Host
             exitsAsked++;
             exitedAt = lastHeld = Now;
             TooSoon("exit");
-            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && lostAt < 0 && !ByHand
-                && !simulation.stopping;
+            bool known = simulation.enabled && simulation.outstanding == 0 && SinceUp > 5000 && Now > unsureUntil
+                && !ByHand && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
@@ -84,7 +86,7 @@ namespace RLTrader.Host
                 Wrong("an exit for want of a stop that works");
             if (another) Wrong("an exit while another is on its way");
             if (known && !Orphaned && signal == OrderNames.Exit(ExitReason.Unprotected)
-                && simulation.strategy.Position.Net * entrySide < 0)
+                && Exchange.Own * entrySide < 0)
                 Wrong("the other side is held as if it were a trade");
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Past && order.Owner == simulation.instance && order.CancelAsked < order.Sent
@@ -173,6 +175,8 @@ namespace RLTrader.Host
             if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
             flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
+            if (over && !simulation.enabled && !simulation.Scenario.FlattenOnStop)
+                Wrong("the account is flattened after the end, against the setting");
             bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0
                 && !Exchange.Orders.Exists(order => !order.Over) && !simulation.OrdersKnown;
             if (over && !simulation.enabled && Now > endedAt + 4000 && nothing) Wrong("a flat account is flattened");
@@ -255,10 +259,27 @@ namespace RLTrader.Host
         {
             bool other = Exchange.Own != 0 && simulation.AccountNet * Exchange.Own <= 0;
             otherSide = other && !over && !crashed && !simulation.stopping && SinceUp > 15000 ? otherSide + passed : 0;
-            if (otherSide < 60000 || Orphaned) return;
+            if (otherSide < 30000 || Orphaned) return;
             foreach (Resting order in Exchange.Orders)
                 if (!order.Over && !order.Lost && order.Owner == simulation.instance)
                     Wrong("orders are left after someone else has turned the account");
+        }
+
+        // A close by hand and an exit on its way have both worked, and so may a stop or a target: once each.
+        private void LookAtCrossed(long passed)
+        {
+            if (Exchange.Own == 0) crossed = 0;
+            bool reached = simulation.ordersUp && SinceUp > 4000; // else nobody cancels, and the platform may close
+            if (!reached && Now - passed < crossedUntil && crossedUntil < Never) crossedUntil += passed;
+            if (ByHand && Now < crossedUntil)
+                crossed = Math.Max(crossed, Math.Min(Math.Abs(Exchange.Own), 2 * simulation.Scenario.Contracts));
+        }
+
+        /// <summary>The platform closes, at the session's end, what it wrongly believes in, since an execution was
+        /// lost: no program inside it can keep that from adding to what is held.</summary>
+        public void ClosesWrongly(int believed)
+        {
+            if (Exchange.Own * believed < 0) crossed = Math.Max(crossed, Math.Abs(Exchange.Own) + Math.Abs(believed));
         }
 
         // Whatever the user has made of them, these are the strategy's.

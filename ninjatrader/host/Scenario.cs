@@ -128,6 +128,7 @@ namespace RLTrader.Host
                     chance.Between(20, 60));
             made.AddAimed(chance);
             made.AddCircumstances(chance);
+            made.AddLost(chance);
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -232,6 +233,33 @@ namespace RLTrader.Host
                 Steps.RemoveAll(step => step.Event == Event.Wish && step.At > flat - 480000); // flat, if it can be
                 Add(Event.Wish, flat - 50000, chance.Between(1, 2));
                 Add(Event.Quiet, flat - chance.Between(1, 40000), 300);
+            }
+        }
+
+        // News that is lost or late where nothing else tells of it.
+        private void AddLost(Chance chance)
+        {
+            long end = (SessionEnd - FirstMinute) * 60000L;
+            if (end > 300000 && end <= Minutes * 60000L && chance.OneIn(10)) // the platform's own exit, at the end
+            {
+                long down = end - chance.Between(125000, 140000);
+                Add(Event.Wish, end - chance.Between(150000, 240000), chance.Between(1, 2));
+                Add(Event.OrdersDown, down, (int)((end - 30500 - down) / 1000) - chance.Below(3));
+                Add(chance.OneIn(2) ? Event.LoseExecution : Event.LateExecution, down + 5000, 1);
+                LateAccount = chance.OneIn(2)
+                    && !Steps.Exists(step => step.Event == Event.CloseByHand || step.Event == Event.Foreign);
+            }
+            if (chance.OneIn(15)) // a close by hand meets an exit on its way
+            {
+                long at = chance.Between(1, Minutes) * 60000L;
+                Add(Event.Wish, at - 20000, chance.Between(1, 2));
+                Add(Event.LoseExecution, at + 5000, 2);
+                Add(Event.SlowOrders, at + 28000, 1);
+                Add(Event.Kill, at + 29000, 1);
+                Add(Event.CloseByHand, at + 31000 + chance.Below(4000), 1);
+                if (chance.OneIn(2)) Add(Event.Crash, at + chance.Between(33000, 50000), 1);
+                Add(Event.Jump, at + chance.Between(36000, 55000), chance.OneIn(2) ? 30 : -30);
+                LateAccount = false;
             }
         }
 

@@ -139,8 +139,10 @@ namespace RLTrader.Host
                 }
                 foreach (Step step in Scenario.Steps)
                     if (step.Event == Event.LoseFlatten && step.At == 0) loseFlatten++;
-                if (Scenario.HoldsAtStart) exchange.Foreign = accountPosition.Net = market.OneIn(2) ? 1 : -1;
+                if (Scenario.HoldsAtStart) exchange.Foreign = market.OneIn(2) ? 1 : -1;
                 if (Scenario.StartsDown > 0) Down(true, false, Scenario.StartsDown);
+                if (!Scenario.LateAccount) accountPosition.Net = exchange.Foreign;
+                else if (Scenario.HoldsAtStart) WhenUp(() => Account(exchange.Foreign));
                 Launch();
                 long end = PlanMarket();
                 foreach (Step step in Scenario.Steps)

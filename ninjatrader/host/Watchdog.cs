@@ -10,13 +10,13 @@ namespace RLTrader.Host
     public sealed partial class Watchdog
     {
         private const long Never = long.MaxValue / 4, BareLimit = 25000, FlatLimit = 30000, OrphanLimit = 32000,
-            HandLimit = 30000, EntryLimit = 60000, Fresh = 3000;
+            HandLimit = 30000, StartLimit = 40000, EntryLimit = 45000, Fresh = 3000;
 
         private readonly Simulation simulation;
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
-            killedAt = Never, pressedAt = Never, startHeld, flattenLostAt = -600000, handAt = Never, threwAt = Never,
+            killedAt = Never, pressedAt = Never, startHeld, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow, blockedHeld;
+        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -62,6 +62,7 @@ namespace RLTrader.Host
             pressedAt = closedAt = threwAt = Never;
             LookAtSettings(simulation.strategy);
             flattens = false;
+            crossedUntil = 0;
             telling.Clear();
             exitsAsked = 0;
             startHeld = earlierLeft = 0;
@@ -95,6 +96,7 @@ namespace RLTrader.Host
         public void Crashed()
         {
             crashed = true;
+            if (Now < crossedUntil) crossedUntil = Never; // nobody cancels until the next start
             told = false;
             bare = earlierLeft = 0;
         }
@@ -126,7 +128,16 @@ namespace RLTrader.Host
             }
         }
 
-        public void Lost() { lostAt = Now; }
+        /// <summary>An execution is lost, or comes late. What its order counts is booked after 5 seconds, and where it
+        /// names no order, it is found among the account's.</summary>
+        public void Lost(bool nameless)
+        {
+            lostAt = Now;
+            unsureUntil = Now + 9000;
+            // Where it does not know when the session ends, it is as if someone else had closed the trade.
+            if (nameless && simulation.Scenario.NoSessions)
+                handAt = Math.Min(handAt, Now + (simulation.Scenario.LateAccount ? 7000 : 0));
+        }
 
         public void Happened(Event what)
         {
@@ -146,7 +157,7 @@ namespace RLTrader.Host
         /// <summary>What the strategy asked for, to close everything, did not happen.</summary>
         public void FlattenLost()
         {
-            flattenLostAt = Now;
+            flattenLeft = 36000; // it is asked for again after 20 seconds, and may be slow
             startHeld = 0; // it is asked for once more
             if (over) bare = Math.Min(bare, OrphanLimit / 2);
         }
@@ -166,7 +177,12 @@ namespace RLTrader.Host
         public void ClosedByHand()
         {
             handAt = Math.Min(handAt, Now);
-            if (!Orphaned && simulation.strategy.Position.Net != 0) closedAt = Math.Min(closedAt, Now);
+            // The exit turns the account, and the stop or the target may add to that, until the strategy sees the
+            // account (15 seconds) and the broker has cancelled them (9).
+            if (simulation.Waiting(Role.Exit)) crossedUntil = crashed ? Never : Now + 24000;
+            LiveTrader trader = simulation.strategy.Trader;
+            bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
+            if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);
         }
 
         /// <summary>After every event.</summary>
@@ -175,11 +191,14 @@ namespace RLTrader.Host
             long passed = Now - looked;
             looked = Now;
             if (simulation.ordersUp != wasUp) turnedAt = Now;
+            if (wasUp && !simulation.ordersUp) downAt = Now;
             wasUp = simulation.ordersUp;
             bool reachable = simulation.ordersUp && Exchange.Open;
             // A close by hand while stop and exit are both being filled is beyond anyone's reach.
             bool left = over && !simulation.Scenario.FlattenOnStop;
-            if (Math.Abs(Exchange.Own) > simulation.Scenario.Contracts && !(ByHand && doubled) && !left)
+            LookAtCrossed(passed);
+            int most = Math.Max(crossed, simulation.Scenario.Contracts);
+            if (Math.Abs(Exchange.Own) > most && !(ByHand && doubled) && !left)
                 Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
             if (Exchange.Own != 0 && (Exchange.Own + Exchange.Foreign) * Exchange.Own <= 0)
@@ -193,9 +212,10 @@ namespace RLTrader.Host
             if (Exchange.Own == 0 || Covered(true) >= Math.Abs(Exchange.Own)) bare = 0;
             else if (answerable || (over && reachable)) bare += passed;
             if (!Exchange.Open) bare = 0;
-            bool flattening = Now - flattenLostAt < 50000; // it is asked for again after 20 seconds, twice if need be
-            flattening |= Now < FlattensUntil + (FlattensUntil - flattenedAt > 1000 ? 34000 : 2000); // slow; once more
-            flattening |= Now < Exchange.StuckUntil + 15000; // stop and exit may both have been filled meanwhile
+            if (answerable || (over && reachable)) flattenLeft -= passed; // in time in which it can be asked for
+            bool flattening = flattenLeft > 0;
+            flattening |= Now < FlattensUntil + 2000; // it works
+            flattening |= Now < Exchange.StuckUntil + 6000; // stop and exit may both have been filled meanwhile
             if (over)
             {
                 if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
@@ -203,7 +223,7 @@ namespace RLTrader.Host
             }
             else if (Orphaned)
             {
-                bool tried = answerable && SinceUp > BareLimit && !flattening;
+                bool tried = answerable && SinceUp > 6000 && !flattening;
                 if (tried && bare > OrphanLimit && simulation.Scenario.FlattenOnStart)
                     Wrong("a position from before the start is left");
                 if (bare > OrphanLimit && !orphanTold) Wrong("nobody was told of a position from before the start");
@@ -218,7 +238,7 @@ namespace RLTrader.Host
                 && !simulation.Scenario.Shadow;
             flattens &= !over || simulation.Scenario.FlattenOnStop;
             startHeld = flattens && answerable && !touched && Exchange.Foreign != 0 ? startHeld + passed : 0;
-            if (startHeld > (over ? OrphanLimit : 2 * OrphanLimit))
+            if (startHeld > StartLimit)
                 Wrong("what the account held at the start is left");
             bool clears = simulation.Scenario.FlattenOnStart && answerable && !flattening && !over && EarlierOrder;
             earlierLeft = clears && !simulation.Scenario.Shadow ? earlierLeft + passed : 0;
@@ -231,7 +251,8 @@ namespace RLTrader.Host
             restWaits = rest ? restWaits + passed : 0;
             if (restWaits > 15000) Wrong("the rest of an entry is left whose trade is gone");
             // Someone else bought at once what was closed by hand: an account only knows the sum.
-            bool fresh = Now - closedAt < 14000 || (SinceUp > 4000 && SinceUp < 18000);
+            bool unseen = closedAt >= downAt && closedAt <= turnedAt; // while the connection was lost
+            bool fresh = Now - closedAt < 14000 || (unseen && SinceUp > 4000 && SinceUp < 18000);
             if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
             bool past = handAt < launchedAt && Now > launchedAt + 20000; // of an earlier instance's trade
             if (past && Exchange.Own == 0 && Exchange.Foreign == 0) handAt = Never;
@@ -253,7 +274,7 @@ namespace RLTrader.Host
             bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
             // A target whose cancel was lost may yet open a trade; it is closed at once.
             blockedHeld = blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting() ? blockedHeld + passed : 0;
-            if (blockedHeld > 8000)
+            if (blockedHeld > (Now - lostAt < 20000 ? 8000 : 4000))
                 Wrong("a position while the kill switch is on, or after the loss limit");
         }
 
@@ -263,10 +284,12 @@ namespace RLTrader.Host
             ScriptedStrategy strategy = simulation.strategy;
             bool quiet = simulation.enabled && simulation.ordersUp && simulation.outstanding == 0
                 && !simulation.stopping
-                && SinceUp > 5000 && !ByHand && !Orphaned && Now - lostAt > 12000 && !simulation.Scenario.Shadow;
+                && SinceUp > 5000 && !ByHand && !Orphaned && Now > unsureUntil && !simulation.Scenario.Shadow;
             // Bought, by someone else or by the rest of an entry, before the strategy saw that it was flat: it goes on
             // flattening.
-            quiet &= simulation.AccountNet == 0 || Now - flattenedAt > 45000;
+            LiveTrader trader = strategy.Trader;
+            quiet &= simulation.AccountNet == 0 || trader == null || !trader.Custody.Flattens
+                || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null, target = null;
             int stops = 0;
@@ -287,14 +310,13 @@ namespace RLTrader.Host
             if (held.Side != Math.Sign(own))
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
-            double average = strategy.Position.AveragePrice / Simulation.Tick;
-            if (own * entrySide > 0 && lostAt < 0 && Math.Abs(held.Entry - average) > 0.6)
-                Wrong("the tracker's entry is at " + held.Entry + " and the platform's at " + average);
+            if (own * entrySide > 0 && Math.Abs(held.Entry - Exchange.Entry) > 0.6)
+                Wrong("the tracker's entry is at " + held.Entry + " and the exchange's at " + Exchange.Entry);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             CompareLog(own);
-            if (own != 0 || Now - lastHeld <= 15000 || SinceUp <= 15000) return;
+            if (own != 0 || Now - lastHeld <= 9000 || SinceUp <= 15000) return;
             // A bracket may come long after its trade is gone, where the news of the entry was late.
             if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
             if (target != null && Now - Math.Max(flattenedAt, Math.Max(target.Sent, target.CancelAsked)) > 25000)

@@ -8,7 +8,7 @@ namespace RLTrader
     public sealed class AccountCheck
     {
         private readonly IOrders orders;
-        private bool watched;
+        private bool watched, unknown = true; // the last: not heard of for long enough with a connection
         private DateTime begun;
         private DateTime? since, goneSince, calmSince, leavingSince;
         private int held;
@@ -32,8 +32,19 @@ namespace RLTrader
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
 
-        /// <summary>Whether the run began so short a while ago that the account may not yet show what it
-        /// holds.</summary>
+        /// <summary>The account's connection was lost, or is there; without it nothing is heard of what it holds.</summary>
+        public void Connection(bool up, DateTime now)
+        {
+            if (!up) unknown |= Young(now);
+            else if (unknown)
+            {
+                begun = now;
+                unknown = false;
+            }
+        }
+
+        /// <summary>Whether the run began, or first had a connection, so short a while ago that the account
+        /// may not yet show what it holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
 
         /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the

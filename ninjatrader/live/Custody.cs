@@ -18,14 +18,14 @@ namespace RLTrader
         private readonly IOrders orders;
         private readonly Guard guard;
         private readonly AccountCheck account;
+        private readonly Flattening flattening;
         private readonly Manifest manifest;
         private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
-        private int tradeSide, exitTries, flattenings;
+        private int tradeSide, exitTries;
         private Block toldBlock;
         private DateTime now, connectedSince = DateTime.MinValue;
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
-        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, flattenSent,
-            platformCloses;
+        private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
 
         public Custody(Agent agent, IOrders orders, Guard guard)
         {
@@ -34,6 +34,7 @@ namespace RLTrader
             this.guard = guard;
             manifest = agent.Policy.Manifest;
             account = new AccountCheck(orders);
+            flattening = new Flattening(orders, account);
         }
 
         /// <summary>New York minute of the first bar at whose close everything is flat.</summary>
@@ -43,13 +44,13 @@ namespace RLTrader
         public bool Halted { get { return halted; } }
 
         /// <summary>Whether the account is being flattened.</summary>
-        public bool Flattens { get { return flattenSent != null; } }
+        public bool Flattens { get { return flattening.Runs; } }
 
         private bool Late { get { return barIsLate || now >= flatAt; } }
 
         private bool Leaving
         {
-            get { return exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null; }
+            get { return exitSent != null || Flattens || Trade.Alive(Role.Exit) != null; }
         }
 
         private bool PlatformCloses
@@ -66,14 +67,13 @@ namespace RLTrader
         {
             now = orders.Now;
             flattensFirst = flattenFirst;
+            if (onAccount) orders.PlatformExit(false); // what is there already is not this run's
             if (account.Begin(onAccount) && flattenFirst) FlattenFirst();
         }
 
         private void FlattenFirst()
         {
-            orders.Tell("what the account held at the start is being closed", true);
-            flattenSent = now;
-            orders.FlattenAccount();
+            flattening.Begin("what the account held at the start is being closed", now);
         }
 
         /// <summary>A bar has closed; decide whether it is one of those at whose close everything is flat.</summary>
@@ -136,6 +136,11 @@ namespace RLTrader
         /// <summary>Count an execution; false where it was counted before.</summary>
         public bool Filled(string id, string name, OwnOrder order, Role role, int side, int quantity, double price)
         {
+            if (order == null)
+            {
+                Measure(); // it may be of the platform's own exit
+                order = Trade.PlatformsExit(side);
+            }
             if (order != null) orders.Refresh(order);
             if (!Trade.Fill(id, name, order, role, side, quantity, price)) return false;
             Follow();
@@ -157,6 +162,7 @@ namespace RLTrader
         {
             now = orders.Now;
             if (up && !connected) connectedSince = now;
+            account.Connection(up, now);
             connected = up;
         }
 
@@ -191,13 +197,14 @@ namespace RLTrader
         {
             Measure();
             Reconcile();
-            account.Compare(Trade.Net, now, flattenSent != null || !Reachable);
+            account.Compare(Trade.Net, now, Flattens || !Reachable);
             if (account.Gone) LetGo();
             if (!Reachable || PlatformCloses) return;
             if (Phantom()) return;
-            if (flattenSent != null)
+            if (Flattens)
             {
-                Flattening();
+                if (orders.AccountNet == 0) Abandon();
+                flattening.Look(now);
                 return;
             }
             // it may show a while after the start
@@ -229,6 +236,7 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
+            if (account.Watched) Trade.Note(orders.PlatformExit(guard.SessionCloses && !Flattens));
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
@@ -303,9 +311,7 @@ namespace RLTrader
             if (++exitTries > MostExits)
             {
                 halted = true;
-                flattenSent = now;
-                orders.Tell("the platform takes no exit; the account's position is being flattened", true);
-                orders.FlattenAccount();
+                flattening.Begin("the platform takes no exit; the account's position is being flattened", now);
                 return;
             }
             exitSent = now;
@@ -313,21 +319,6 @@ namespace RLTrader
             if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
                 orders.Tell("the trade is closed at the market: " + reason, true);
             if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
-        }
-
-        private void Flattening()
-        {
-            bool flat = orders.AccountNet == 0;
-            if (flat) Abandon();
-            if (account.Calm(now)) flattenSent = null;
-            else if ((!flat || orders.OrdersLeft) && now - flattenSent.Value >= (flat ? Patience.Stop : Patience.Exit))
-            {
-                flattenSent = now;
-                bool loud = (++flattenings & (flattenings - 1)) == 0; // the market may be closed for a weekend
-                orders.Tell((flat ? "an order is left on the account" : "the account is still not flat")
-                    + "; it is flattened again", loud);
-                orders.FlattenAccount();
-            }
         }
 
         // Someone else has closed the trade: the orders left behind would open another.
@@ -358,7 +349,7 @@ namespace RLTrader
         // The platform believes in a position that is not there, and would close it at the end of the session.
         private bool Phantom()
         {
-            if (Trade.Net != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
+            if (Trade.Foreseen != 0 || entrySent != null || orders.PlatformNet == 0) phantomSince = null;
             else if (phantomSince == null) phantomSince = now;
             if (phantomSince == null || now - phantomSince.Value < Patience.Account) return false;
             phantomSince = now;
@@ -374,7 +365,7 @@ namespace RLTrader
         {
             OwnOrder stop = Trade.Alive(Role.Stop), target = Trade.Alive(Role.Target), exit = Trade.Alive(Role.Exit);
             bool some = stop != null || target != null || exit != null;
-            if (Trade.Net != 0 || entrySent != null || !some) straySince = null;
+            if (Trade.Foreseen != 0 || entrySent != null || !some) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
             if (stop != null) Cancel(stop);

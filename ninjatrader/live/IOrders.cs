@@ -87,6 +87,11 @@ namespace RLTrader
         /// <summary>Whether an exit, or an order at the market that is no entry, is alive on the account.</summary>
         bool ExitLeft { get; }
 
+        /// <summary>Look through the account's orders; return the platform's own exit where one has come that no event
+        /// tells of.</summary>
+        /// <param name="closing">Whether the platform is closing everything, so that a new exit is its own.</param>
+        OwnOrder PlatformExit(bool closing);
+
         /// <summary>Contracts that the platform believes the strategy to hold; an entry the other way would reverse
         /// them.</summary>
         int PlatformNet { get; }

@@ -33,6 +33,7 @@ namespace RLTrader
         public int AccountNet { get { return side * quantity; } }
         public bool OrdersLeft { get { return false; } }
         public bool ExitLeft { get { return false; } }
+        public OwnOrder PlatformExit(bool closing) { return null; }
         public int PlatformNet { get { return side * quantity; } }
         public double AccountCash { get { return double.NaN; } }
         public DateTime SessionEnd(DateTime utc) { return real.SessionEnd(utc); }

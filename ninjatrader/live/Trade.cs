@@ -30,6 +30,7 @@ namespace RLTrader
         public long Price;
 
         internal int Counted, Inferred;      // contracts by executions, and by the platform's count alone
+        internal double Paid;                // price times contracts of those told
         internal DateTime? MissingSince;     // the platform counts more than came as executions
         internal DateTime? CancelAsked;
         internal bool RejectionSeen;
@@ -50,6 +51,7 @@ namespace RLTrader
         private readonly List<OwnOrder> orders = new List<OwnOrder>();
         private double entryPoints;          // price times contracts of this trade's entry
         private int entryContracts;
+        private OwnOrder platforms;
 
         /// <summary>Contracts held by the strategy's own executions; below zero when short.</summary>
         public int Net { get; private set; }
@@ -65,8 +67,33 @@ namespace RLTrader
 
         public int Side { get { return Math.Sign(Net); } }
 
+        /// <summary>Contracts held once the executions have come that orders already count.</summary>
+        public int Foreseen
+        {
+            get
+            {
+                int net = Net;
+                foreach (OwnOrder order in orders) net += order.Side * Math.Max(0, order.Filled - order.Told);
+                return net;
+            }
+        }
+
         /// <summary>Orders that are not over, or lack executions.</summary>
         public IList<OwnOrder> Orders { get { return orders; } }
+
+        /// <summary>Note down the platform's own exit at the session's end, whose executions name no order; null is
+        /// none.</summary>
+        public void Note(OwnOrder exit) { platforms = exit ?? platforms; }
+
+        /// <summary>Return the exit of the platform's that an execution without an order may be of, or null.</summary>
+        public OwnOrder PlatformsExit(int side)
+        {
+            return platforms != null && platforms.Side == side && platforms.Counted < platforms.Quantity ? platforms
+                : null;
+        }
+
+        /// <summary>Whether an order of a key has been noted down.</summary>
+        public bool Knows(object key) { return known.ContainsKey(key); }
 
         /// <summary>Return the order of a key, noted down if it is new.</summary>
         public OwnOrder Order(object key, Role role, int side)
@@ -91,6 +118,7 @@ namespace RLTrader
                 order.Counted += quantity;
                 order.Inferred -= booked;
                 quantity -= booked;
+                order.Paid += quantity * price;
                 if (quantity == 0) return true;
             }
             Book(role, side, quantity, price);
@@ -99,7 +127,8 @@ namespace RLTrader
 
         /// <summary>Book what an order says was filled and no execution has told for too long; true if there was
         /// any.</summary>
-        public bool Infer(OwnOrder order, double price, DateTime now, TimeSpan patience)
+        /// <param name="average">Price of all that the order has filled.</param>
+        public bool Infer(OwnOrder order, double average, DateTime now, TimeSpan patience)
         {
             int missing = order.Filled - order.Told;
             if (missing <= 0)
@@ -111,7 +140,8 @@ namespace RLTrader
             if (now - order.MissingSince.Value < patience) return false;
             order.Inferred += missing;
             order.MissingSince = null;
-            Book(order.Role, order.Side, missing, price);
+            Book(order.Role, order.Side, missing, (average * order.Filled - order.Paid) / missing);
+            order.Paid = average * order.Filled;
             return true;
         }
 
@@ -160,6 +190,7 @@ namespace RLTrader
                 entryPoints = 0;
                 entryContracts = 0;
             }
+            if (role == Role.Entry) platforms = null;
             Net += side * quantity;
             Contracts += quantity;
             Points -= side * quantity * price;

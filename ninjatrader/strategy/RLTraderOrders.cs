@@ -11,6 +11,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 {
     public partial class RLTraderStrategy : IOrders
     {
+        private readonly HashSet<Order> others = new HashSet<Order>(); // at the market, and not this run's
         private DateTime sessionFrom = DateTime.MaxValue, sessionEnd = DateTime.MinValue;
 
         DateTime IOrders.Now
@@ -26,6 +27,21 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         bool IOrders.OrdersLeft { get { return OrdersLeft(false); } }
         bool IOrders.ExitLeft { get { return OrdersLeft(true); } }
+
+        OwnOrder IOrders.PlatformExit(bool closing)
+        {
+            OwnOrder exit = null;
+            lock (Account.Orders)
+                foreach (Order order in Account.Orders)
+                {
+                    if (order.Instrument != Instrument || order.OrderType != OrderType.Market) continue;
+                    if (loaded.Trader.Custody.Trade.Knows(order) || others.Contains(order)) continue;
+                    if (closing && RoleOf(order) == Role.Exit) exit = Own(loaded, order);
+                    else others.Add(order);
+                }
+            if (exit != null) ((IOrders)this).Refresh(exit);
+            return exit;
+        }
 
         int IOrders.PlatformNet { get { return Signed(Position); } }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from foundation.errors import InputError, printable, run_command
+from foundation.json_reading import Artifact, decode_json
 
 DEFAULT_OUT = Path("envparity-report")
 
@@ -53,7 +53,8 @@ def check(place: str, out: Path, quiet: bool, **options: Any) -> None:
     for line in str(report).split("\n"):
         click.echo(printable(line))
     for case in report.smallest:
-        click.echo(printable(f"  to see it again: {case.command}"))
+        if case.command:
+            click.echo(printable(f"  to see it again: {case.command}"))
     click.echo(printable(f"report: {out / PAGE}"))
     if not report.passed:
         raise SystemExit(1)
@@ -96,10 +97,7 @@ def case(place: str, state: str, action: str) -> None:
 
 
 def _json(option: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{option} is no JSON ({error}); copy it from a report") from None
+    return decode_json(text, Any, Artifact("JSON value", "copy it from a report"), where=option)
 
 
 @app.command()

@@ -1,10 +1,11 @@
-"""Divergence reports: the shortest way to a disagreement, both values, and rounding or logic."""
+"""Divergence reports: the shortest way to a disagreement, both values, and one finding a fault."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,10 +16,8 @@ from parity.engine.record import Recording, record_cases
 from parity.engine.replay import replay
 from parity.engine.verify import Mismatch, diverges, shifted
 
-ROUNDING_ULPS = 4096
-"""A float that is no further off than this was probably computed alike and rounded otherwise."""
-
 NOT_STATE = frozenset({"obs", "masks"})
+ENDS = frozenset({"terminated", "truncated"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Divergence:
         check, world: where it was seen.
         lane, step: episode or case, and step, at which it first appeared.
         mismatch: the number that first disagreed.
-        looks_like: "rounding" or "logic".
+        looks_like: always "logic": a field that must be equal, or a float beyond what its rule allows
+            to rounding. Neither side runs in double precision, so nothing else is told of a cause.
         actions: the shortest sequence of actions that still diverges, from ``state``.
         state: the injected state from which it diverges; None if only a whole episode shows it.
         corner: policy, or the boundary the case aims at.
@@ -61,7 +61,7 @@ class Divergence:
     lane: int
     step: int
     mismatch: Mismatch
-    looks_like: str
+    looks_like: Literal["logic"]
     actions: list[Any]
     state: dict[str, Any] | None
     corner: str
@@ -74,17 +74,68 @@ class Divergence:
         return asdict(self)
 
 
-def looks_like(pair: Pair, mismatch: Mismatch) -> str:
-    """Say whether a mismatch looks like rounding or like logic.
+@dataclass
+class Finding:
+    """One fault: all disagreements in the same fields, whichever data set and check they were seen in.
 
-    A discrete field can only differ by logic. A float near its counterpart was probably computed
-    by the same formula in another order.
+    Attributes:
+        smallest: the one that is shortest to write down.
+        fields: the fields that they share: those of the state, where any of it differs.
+        worlds, checks: where it was seen, in order of appearance.
     """
-    rule = pair.rules.get(mismatch.field)
-    if rule is None or rule.exact:
-        return "logic"
-    distance = ulp_distance(np.array(mismatch.reference), np.array(mismatch.port))
-    return "rounding" if int(distance) <= ROUNDING_ULPS else "logic"
+
+    smallest: Divergence
+    fields: list[str]
+    worlds: list[str]
+    checks: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the smallest disagreement as plain values, with where else it was seen."""
+        seen = {"fields": self.fields, "worlds": self.worlds, "checks": self.checks}
+        return {**self.smallest.to_dict(), "seen": seen}
+
+
+def findings(divergences: Sequence[Divergence]) -> list[Finding]:
+    """Return one finding for each fault, in order of appearance.
+
+    Disagreements with a field of the state in common count as one fault's, and so do, where no state
+    differs, those with any field in common: a wrong state leads to wrong floats, ends and masks.
+    """
+    groups: list[tuple[set[str], list[Divergence]]] = []
+    for one in divergences:
+        fields, members = reached(one), [one]
+        for group in [group for group in groups if group[0] & fields]:
+            groups.remove(group)
+            fields, members = fields | group[0], group[1] + members
+        groups.append((fields, members))
+    return [
+        Finding(
+            smallest=min(members, key=_length),
+            fields=sorted(fields),
+            worlds=list(dict.fromkeys(one.world for one in members)),
+            checks=list(dict.fromkeys(one.check for one in members)),
+        )
+        for fields, members in groups
+    ]
+
+
+def reached(divergence: Divergence) -> set[str]:
+    """Return the fields by which a disagreement is known: of all that differ in its shortest case,
+    those of the state; without any, flags and masks; without those, floats."""
+    exact = {one.field.partition("[")[0] for one in divergence.differences if one.ulps is None}
+    floats = {one.field.partition("[")[0] for one in divergence.differences if one.ulps is not None}
+    return exact - NOT_STATE - ENDS or exact or floats or {divergence.mismatch.field}
+
+
+def _length(divergence: Divergence) -> tuple[bool, int, int, int]:
+    """Return how long a disagreement is to write down; one from a state comes before an episode."""
+    state = json.dumps(divergence.state, default=str)
+    return (
+        divergence.state is None,
+        len(divergence.actions),
+        len(divergence.differences),
+        len(state),
+    )
 
 
 def state_before(recording: Recording, lane: int, step: int) -> dict[str, Any]:
@@ -139,7 +190,7 @@ def explain_replay(pair: Pair, recording: Recording, mismatch: Mismatch, check: 
         lane=lane,
         step=mismatch.step,
         mismatch=mismatch,
-        looks_like=looks_like(pair, mismatch),
+        looks_like="logic",
         actions=actions,
         state=state,
         corner=recording.labels[lane],
@@ -159,7 +210,7 @@ def explain_case(pair: Pair, cases: Sequence[Case], mismatch: Mismatch) -> Diver
         lane=mismatch.lane,
         step=mismatch.step,
         mismatch=mismatch,
-        looks_like=looks_like(pair, mismatch),
+        looks_like="logic",
         actions=[small.action],
         state=dict(small.state),
         corner="; ".join(small.corner),

@@ -14,7 +14,6 @@ from foundation.report.format import exponent, figures, percent, plain, short, s
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
 from parity.engine.compare import FAR, Comparison, ulp_distance
-from parity.engine.diverge import ROUNDING_ULPS
 from parity.engine.format import CENTS, amount, amount_apart, runs, tolerance_of, ulps, unit_of
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 from parity.engine.report import DIFFERENT, SAME
@@ -35,11 +34,6 @@ ABOUT = {
     "learner, trainer's program": "where several updates in one call lead to",
 }
 """The engine's own checks in words; a suite's checks go by their names."""
-
-LOOKS_LIKE = {
-    "rounding": f"a float up to {ROUNDING_ULPS:,} ulps off: likely the same formula, rounded otherwise",
-    "logic": f"a discrete field, or a float over {ROUNDING_ULPS:,} ulps off: a different computation",
-}
 
 
 def render(report: Values) -> str:
@@ -89,7 +83,6 @@ def render(report: Values) -> str:
         folders=_folders(report.get("lines", {})),
         plots=plots,
         curves_kept=kept,
-        looks_like=LOOKS_LIKE,
         max_differences=MAX_DIFFERENCES,
     )
 
@@ -320,7 +313,7 @@ def _measured(checks: Sequence[Values]) -> list[dict[str, Any]]:
 
 
 def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
-    """Return a divergence with the distance of its first mismatch."""
+    """Return a finding with the distance of its first mismatch, and where else it was seen."""
     mismatch = divergence["mismatch"]
     rules = {field["name"]: field["stats"].rule for field in fields}
     rule = rules.get(mismatch["field"], "")
@@ -337,6 +330,7 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
         "apart": b - a,
         "ulps": distance,
         "lane_word": _lane(divergence["check"]),
+        "seen": divergence.get("seen"),
         "differences": [
             {**found, "apart": found["port"] - found["reference"]}
             for found in divergence["differences"]

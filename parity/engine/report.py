@@ -12,7 +12,7 @@ import jax
 
 from foundation import provenance
 from parity.engine.compare import Comparison
-from parity.engine.diverge import Divergence
+from parity.engine.diverge import Divergence, Finding, findings
 from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -100,6 +100,11 @@ class Report:
             return DIFFERENT
         return UNSEEN if self.missing else SAME
 
+    @property
+    def findings(self) -> list[Finding]:
+        """One finding for each fault that the divergences show."""
+        return findings(self.divergences)
+
     def summary(self) -> dict[str, Any]:
         """Return the numbers that head the page."""
         replays = [check for check in self.checks if check.check == "replay"]
@@ -154,7 +159,7 @@ class Report:
             "required": sorted(self.required),
             "missing": self.missing,
             "lines": {name: lines.to_dict() for name, lines in sorted(self.lines.items())},
-            "divergences": [divergence.to_dict() for divergence in self.divergences],
+            "divergences": [finding.to_dict() for finding in self.findings],
         }
 
     def to_junit(self) -> str:

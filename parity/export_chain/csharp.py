@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.json_reading import Artifact, decode_json
+from foundation.signals import run_child
 from jax_port.export.layers import layer_names
 from jax_port.ppo.policy import Policy
 from markets import Bars, InputError
@@ -25,6 +26,8 @@ MISSING = (
 )
 NO_SOURCES = f"not checked, since the C# sources are not in {SOURCES}; install the package again"
 SECONDS = 600
+ANSWER = Artifact("answer of the checker", "export the policy anew")
+T = TypeVar("T")
 
 
 def missing() -> str | None:
@@ -83,15 +86,15 @@ class Checker:
 
     def golden(self) -> dict[str, Any]:
         """Return what the checker says of golden.json: largest differences and counts."""
-        text = self._call("golden", may_fail=True)
-        return dict(json.loads(text))
+        return _answer(self._call("golden", may_fail=True), dict[str, Any])
 
     def day(self, bars: Bars, day: dict[str, Any]) -> dict[str, Any]:
         """Return what the checker says of a day of raw bars, see :mod:`parity.export_chain.day`."""
         bars_file, day_file = self._scratch / BARS, self._scratch / DAY
         bars_file.write_text(to_csv(bars, last_time(day)), encoding="ascii")
         day_file.write_text(json.dumps(day), encoding="utf-8")
-        return dict(json.loads(self._call("golden", str(bars_file), str(day_file), may_fail=True)))
+        said = self._call("golden", str(bars_file), str(day_file), may_fail=True)
+        return _answer(said, dict[str, Any])
 
     def features(self, bars: Bars | Path) -> NDArray[np.float64]:
         """Return features of every bar of the session and its three distances: (T, 14).
@@ -116,7 +119,7 @@ class Checker:
 
     def latency(self, count: int) -> list[float]:
         """Return microseconds of single decisions, after as many unmeasured ones."""
-        return [float(x) for x in json.loads(self._call("latency", str(count)))]
+        return _answer(self._call("latency", str(count)), list[float])
 
     def side(self, policy: Policy) -> Side:
         """Return the policy runner as a side that tells every stage in float64."""
@@ -146,9 +149,13 @@ class Checker:
         return _run(["mono", str(self.program), command, str(self._folder), *rest], may_fail)
 
 
+def _answer(text: str, kind: type[T]) -> T:
+    return decode_json(text, kind, ANSWER, where="ParityCheck.exe")
+
+
 def _run(command: Sequence[str], may_fail: bool = False) -> str:
     """Run a program and return what it says; exit code 1 is an answer where ``may_fail``."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = run_child(command, timeout=SECONDS)
     if done.returncode and not (may_fail and done.returncode == 1):
         words = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise InputError(f"{Path(command[0]).name} failed: {words[0]}")

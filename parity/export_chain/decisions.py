@@ -12,20 +12,22 @@ import torch
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket
+from jax_port.export.checks.rounding import Bounds, rounding_of
 from jax_port.export.layers import layer_names
 from jax_port.export.stages import Stages, in_float32, in_float64, lead
 from jax_port.ppo.policy import Policy
 from parity.export_chain import sides
 from parity.export_chain.comparison import FLOAT32, FLOAT64, LOGITS32, Board
 from parity.export_chain.observations import Batch, beyond_the_clip, of_episodes
-from parity.export_chain.rounding import Bounds, rounding_of
 
 NEAR_TIE = 1e-4
 """Logits so near to each other may change places by float32's own rounding: they are counted apart.
 Where a policy sees raw observations, so are those within twice what rounding may do to each of them."""
 SHOWN = 20
-SPREAD_TO = 24.0
-"""Largest logit of the check with logits far apart."""
+SPREADS = (24.0, 200.0)
+"""Largest logits of the checks with logits far apart."""
+LARGEST_WEIGHT = 1e30
+"""An action head is not multiplied beyond this; one of zeros has no logits to set apart."""
 
 OUTER = ("action_head", "action")
 
@@ -78,7 +80,7 @@ def compare_decisions(
         market: prepared with its rules.
         observations: at least this many of episodes.
         on_batch: told the size of every batch that is done.
-        running: folder of the files that run code when they are loaded; by default the bundle.
+        running: folder of the files that run when they are loaded; by default the bundle.
         csharp: the C# side, where there is one.
         csharp_least: at least this many observations go to it.
     """
@@ -95,7 +97,7 @@ def compare_decisions(
             ("clipped", "action_head", "value_head", "action"),
         ),
         "PyTorch program (.pt2)": (sides.program(running), OUTER),
-        "ONNX Runtime": (sides.onnx(folder), OUTER),
+        "ONNX Runtime": (sides.onnx(running), OUTER),
     }
     wide_sb3 = sides.sb3(running, policy, torch.float64)
     actions = Actions()
@@ -125,7 +127,8 @@ def compare_decisions(
             actions.compared += len(part)
             _note_ties(actions, part, ties, exact, ours["action"], decided)
         if first:
-            _spread(board, folder, policy, batch)
+            for largest in SPREADS:
+                _spread(board, folder, policy, batch, largest)
         first = False
         on_batch(len(batch))
     return actions
@@ -179,12 +182,14 @@ def _note_ties(
             )
 
 
-def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
-    """Compare with an action head so large that logits reach :data:`SPREAD_TO`."""
+def _spread(board: Board, folder: Path, policy: Policy, batch: Batch, largest: float) -> None:
+    """Compare with an action head so large that logits reach ``largest``; as it is where it is zero."""
     logits = in_float32(policy, batch.obs, batch.masks)["action_head"]
-    factor = float(SPREAD_TO / np.abs(logits).max())
     layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
     head = layers["action_head"]
+    weight = max(float(np.abs(x).max()) for x in head.values())
+    reached = float(np.abs(logits).max())
+    factor = min(largest / reached, LARGEST_WEIGHT / weight) if reached else 1.0
     layers["action_head"] = {kind: np.asarray(x) * np.float32(factor) for kind, x in head.items()}
     apart = replace(policy, params={"params": layers})
     ours = in_float32(apart, batch.obs, batch.masks)
@@ -193,4 +198,4 @@ def _spread(board: Board, folder: Path, policy: Policy, batch: Batch) -> None:
     bounds = rounding_of(apart, exact, "float32")
     ties = _near_ties(exact, batch, bounds)
     clear = {**stages_of_side, "action": np.where(ties, ours["action"], stages_of_side["action"])}
-    board.stages(f"PyTorch float32, logits up to {SPREAD_TO:g}", ours, clear, OUTER, FLOAT32, bounds)
+    board.stages(f"PyTorch float32, logits up to {largest:g}", ours, clear, OUTER, FLOAT32, bounds)

@@ -1,27 +1,29 @@
-"""Files of a bundle that run code when they are loaded, made anew from the weights and compared.
+"""Files of a bundle that run when they are loaded, made anew from the weights and compared.
 
-A received bundle may be hostile: SB3's zip and its normaliser are pickles in part, and a ``.pt2`` is
-loaded by
-torch's own machinery for programs. None of them is loaded as received. They are rebuilt from the
-safetensors, and only where the bytes are the same does it make no difference which of the two is
-loaded.
+A received bundle may be hostile: SB3's zip and its normaliser are pickles in part, a ``.pt2`` is loaded
+by torch's own machinery for programs, and a graph of ONNX may loop for ever. None of them is loaded as
+received. They are rebuilt from the safetensors, and only where both are the same, byte by byte or
+operator by operator, does it make no difference which of the two is loaded.
 """
 
 from __future__ import annotations
 
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.json_reading import decode_json
 from jax_port.export.bundle import make_module
-from jax_port.export.programs import PROGRAM, save_program
+from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
+from jax_port.export.sb3_archive import MODEL_FILE
 from jax_port.ppo.policy import Policy
+from markets import InputError
+from parity.export_chain.onnx_graph import read_graph
 
-RUNNING = (MODEL, NORMALIZER, PROGRAM)
-"""Files of a bundle that run code when they are loaded."""
+RUNNING = (MODEL, NORMALIZER, PROGRAM, ONNX)
+"""Files of a bundle that run when they are loaded."""
 MOST_BYTES = 512 << 20
 """Bytes that an archive of a bundle may unpack to before it is not compared at all."""
 DESCRIPTION = "data"
@@ -36,7 +38,7 @@ class Rebuilt:
 
     Attributes:
         folder: where they lie.
-        different: names of those whose received bytes are others.
+        different: names of those that are others than received.
     """
 
     folder: Path
@@ -53,11 +55,14 @@ def rebuild(received: Path, policy: Policy, manifest: dict[str, Any], scratch: P
         scratch: an empty folder to write to.
     """
     save_sb3(policy, scratch)
-    save_program(make_module(policy, manifest), scratch / PROGRAM)
+    module = make_module(policy, manifest)
+    save_program(module, scratch / PROGRAM)
+    save_onnx(module, scratch / ONNX)
     checks = {
         MODEL: _same_model(received / MODEL, scratch / MODEL),
         NORMALIZER: _same_file(received / NORMALIZER, scratch / NORMALIZER),
         PROGRAM: _same_archive(received / PROGRAM, scratch / PROGRAM),
+        ONNX: _same_graph(received / ONNX, scratch / ONNX),
     }
     return Rebuilt(scratch, tuple(name for name, same in checks.items() if not same))
 
@@ -84,6 +89,11 @@ def _same_archive(one: Path, other: Path) -> bool:
     return members is not None and members == _members(other)
 
 
+def _same_graph(one: Path, other: Path) -> bool:
+    graph = read_graph(one)
+    return graph is not None and graph == read_graph(other)
+
+
 def _same_model(one: Path, other: Path) -> bool:
     """Return whether SB3 would load the same from two zips."""
     left, right = _members(one), _members(other)
@@ -104,10 +114,8 @@ def _loaded_part(description: bytes) -> dict[str, Any] | None:
     Beside it stands the entry in words, with addresses that differ from process to process.
     """
     try:
-        entries = json.loads(description)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entries, dict):
+        entries = decode_json(description, dict[str, Any], MODEL_FILE, where=DESCRIPTION)
+    except InputError:
         return None
     return {
         name: value[":serialized:"] if isinstance(value, dict) and ":serialized:" in value else value

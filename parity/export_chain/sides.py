@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.extras import how_to_install
 from jax_port.export import torch_policy
 from jax_port.export.bundle import STATE
+from jax_port.export.checks.tensors import read_tensors
 from jax_port.export.layers import layer_names, sb3_layer
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER
@@ -43,6 +44,7 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _module(folder: Path) -> torch_policy.TradingPolicy:
+    read_tensors(folder / STATE, "export the policy anew")  # the module's own loader checks nothing
     with _opening(folder / STATE):
         return torch_policy.load(folder)
 

@@ -68,8 +68,8 @@ class Request:
         episodes: replayed in the reference's environment.
         need_csharp: fail where C# can't be checked, instead of saying so.
         run: folder of the run that made the policy; the bundle is held to it too.
-        trust: load the bundle's own files that run code when they are loaded, instead of the same
-            files made anew from its weights.
+        trust: load the bundle's own files that run when they are loaded, instead of the same files
+            made anew from its weights.
     """
 
     folder: Path
@@ -88,7 +88,7 @@ class Chain:
     Attributes:
         board: is told every distance.
         folder, manifest, policy: the bundle.
-        running: folder of the files that run code when they are loaded.
+        running: folder of the files that run when they are loaded.
         market: bars under the policy's rules.
         scratch: a folder for files.
         checker: the C# side; None where it isn't there.
@@ -211,10 +211,8 @@ def verify(
 def _note_rebuilt(board: Board, different: Sequence[str]) -> None:
     """Note which running files are not what the weights give, after all that was decided."""
     for name in RUNNING:
-        words = (
-            "the same bytes" if name not in different else "other bytes; --trust loads it all the same"
-        )
-        _equal(board, "running files", f"{name} is what its weights give", "the same bytes", words)
+        words = "the same" if name not in different else "another; --trust loads it all the same"
+        _equal(board, "running files", f"{name} is what its weights give", "the same", words)
 
 
 def _check_csharp(

@@ -63,7 +63,7 @@ def prove_fusion(chain: Chain) -> dict[str, Any] | None:
     files: dict[str, tuple[sides.Side, Fuse]] = {
         "PyTorch": (sides.pytorch(chain.folder, torch.float32), torch_side),
         "PyTorch program (.pt2)": (sides.program(chain.running), torch_side),
-        "ONNX Runtime": (sides.onnx(chain.folder), torch_side),
+        "ONNX Runtime": (sides.onnx(chain.running), torch_side),
     }
     if chain.checker is not None:
         files["C#"] = (chain.checker.side(chain.policy), fuses["C#"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from foundation.signals import run_child
 from jax_port.evaluation.advice import fusion as port
 from legacy_torch import fusion as reference
 from markets import InputError
@@ -58,7 +58,7 @@ def csharp_side(program: Path, scratch: Path) -> Fuse:
             rows[name] = getattr(given, name)
         cases.write_bytes(np.array([count, actions], "<i4").tobytes() + rows.tobytes())
         command = ["mono", str(program), "fuse", str(words), str(cases), str(made)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = run_child(command, timeout=SECONDS)
         if done.returncode:
             raise InputError(f"the checker failed: {(done.stderr or 'no message').splitlines()[0]}")
         table = np.fromfile(made, "<f8").reshape(count, actions + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ class SmallestCase:
         cases: how many cases differ in just these fields.
         source: where the case was met: visited, drawn or boundary.
         command: a command line that shows it again.
+        described: the pair's own words for the state.
     """
 
     state: dict[str, Any]
@@ -50,6 +52,7 @@ class SmallestCase:
     cases: int
     source: str
     command: str = ""
+    described: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -123,7 +126,22 @@ class FieldVerdict:
 
 
 MOST_SHOWN = 8
-"""Numbers of an array up to which all of it is shown."""
+"""Numbers of an array, and fields of a state, up to which all of it is shown."""
+
+
+def state_words(state: Mapping[str, Any]) -> str:
+    """Return a state in words, such as "x 0.5, y 3": its first fields, of large arrays the shape."""
+    parts = []
+    for name, value in list(state.items())[:MOST_SHOWN]:
+        numbers = np.asarray(value)
+        if numbers.size > MOST_SHOWN:
+            parts.append(f"{name} of shape {numbers.shape}")
+        elif numbers.ndim:
+            parts.append(f"{name} [{', '.join(f'{one:.6g}' for one in numbers.reshape(-1))}]")
+        else:
+            parts.append(f"{name} {value if numbers.dtype == bool else f'{numbers:.6g}'}")
+    more = len(state) - MOST_SHOWN
+    return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
 
 
 def _both(a: Any, b: Any) -> str:

@@ -168,13 +168,15 @@ class Judge:
     def _arm(self, cases: Cases, double: bool, state: Fields | None = None) -> Arm:
         state = self.states(cases, double) if state is None else state
         seeds = (self._stepped + np.arange(len(cases))) % 2**31
-        if self.pair.reference.can_write:
-            reference = self.pair.reference.transition(state, cases.action, seeds, double)
-        elif cases.played is not None:
-            reference = cases.played
-        else:
-            raise InputError("the reference cannot be put in a state; give it write")
-        return Arm(state, reference, self.pair.port.transition(state, cases.action, seeds, double))
+        steps = []
+        for word, side in (("reference", self.pair.reference), ("port", self.pair.port)):
+            if side.can_write:
+                steps.append(side.transition(state, cases.action, seeds, double))
+            elif cases.played is not None:
+                steps.append(cases.played)
+            else:
+                raise InputError(f"the {word} cannot be put in a state; give it write")
+        return Arm(state, *steps)
 
     def step(self, cases: Cases) -> Evidence:
         """Step both sides in every case and label every field."""
@@ -193,7 +195,8 @@ class Judge:
             others = None if nudged is None else [one.fields[name] for one in nudged]
             compared = native.reference.final_of(name) & native.port.final_of(name)
             largest = self._seen(name, a, native.state.get(name))
-            labels[name] = label(self.rule(name, a, b), (a, b), wide, compared, others, largest)
+            both = (a, b) if self.pair.port.can_write else (b, a)  # the second one's inputs are changed
+            labels[name] = label(self.rule(name, a, b), both, wide, compared, others, largest)
             # About a boundary rounding alone decides between two results: no bound on it could hold.
             labels[name].beyond &= cases.source != "boundary"
         evidence = Evidence(cases, native, double, labels)
@@ -212,8 +215,10 @@ class Judge:
         return largest
 
     def _nudged(self, cases: Cases, native: Arm) -> list[Steps]:
-        """Return what the port does after its inputs were changed by a few units in the last place."""
+        """Return what the port does after its inputs were changed by a few units in the last place;
+        the reference, where the port cannot be put in a state."""
         rng = np.random.default_rng(0)
+        side = self.pair.port if self.pair.port.can_write else self.pair.reference
         outcomes = []
         for _ in range(NUDGES):
             state = {}
@@ -224,7 +229,7 @@ class Judge:
                 steps = rng.integers(-NUDGE_ULPS, NUDGE_ULPS, value.shape, endpoint=True)
                 state[name] = (value + steps * np.spacing(np.abs(value))).astype(value.dtype)
             seeds = (self._stepped + np.arange(len(cases))) % 2**31
-            outcomes.append(self.pair.port.transition(state, cases.action, seeds))
+            outcomes.append(side.transition(state, cases.action, seeds))
         return outcomes
 
     def _accepted(self, evidence: Evidence, name: str) -> Array:

@@ -91,6 +91,10 @@ class Pair:
             that hang together too closely for domains; half of the drawn cases are these.
         policy: (generator, observation, state) of N lanes -> actions; draws from the action space, in
             stretches of the same, by default.
+        describe: state of one case, values by name -> words for it, such as a board drawn as text, by
+            name; shown with the smallest cases.
+        command: (state, action) of one case, plain values -> the command line that shows it again; by
+            default ``envparity case`` where the pair's place is known.
     """
 
     name: str
@@ -105,6 +109,8 @@ class Pair:
     accepted: tuple[Accepted, ...] = ()
     draw: Draw | None = None
     policy: Callable[[Any, Fields, Fields], Any] | None = None
+    describe: Callable[[dict[str, Any]], Mapping[str, Any]] | None = None
+    command: Callable[[dict[str, Any], Any], str] | None = None
 
     def __post_init__(self) -> None:
         for side in ("reference", "port"):
@@ -114,6 +120,10 @@ class Pair:
                     f"{self.name}: the {side} is a {kind}; make it with {side.title()}.gymnasium(...), "
                     ".gymnax(...), .functional(...), .state_api(...) or .mutable(...)"
                 )
+        for name in ("describe", "command"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                kind = type(getattr(self, name)).__name__
+                raise InputError(f"{self.name}: {name} is a {kind}; give a function of a state")
         for name, domain in self.state.items():
             if not isinstance(domain, Domain):
                 raise InputError(f"{self.name}: {name} has {domain!r}; give real(...) or integer(...)")

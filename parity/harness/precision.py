@@ -41,7 +41,7 @@ def why_not_double(side: Side, cases: Cases) -> str:
             )
         return ""
     if not side.can_write:
-        return ""
+        return _played_in_single(side, cases)
     seeds = np.zeros(len(few), np.int64)
     state = {
         name: value.astype(np.float32) if value.dtype.kind == "f" else value
@@ -59,6 +59,16 @@ def why_not_double(side: Side, cases: Cases) -> str:
         if wider and not np.array_equal(other, value.astype(np.float64)):
             return ""
     return "put in a state in double precision, it still computes in single"
+
+
+def _played_in_single(side: Side, cases: Cases) -> str:
+    """Return why a side that cannot be put in a state, and is only played, has no double precision:
+    numbers with a fraction that its state shows are all of single precision, whatever their dtype."""
+    shown = [value for name, value in cases.state.items() if side.native()[name].kind == "f"]
+    narrow = [v for v in shown if np.array_equal(v.astype(np.float32).astype(v.dtype), v)]
+    if any((v != np.round(v)).any() for v in narrow):
+        return "it shows its state in single precision, and cannot be put in one"
+    return ""
 
 
 def _widened(side: FunctionalSide, cases: Cases) -> int:

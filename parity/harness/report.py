@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from parity.harness.findings import Answer, FieldVerdict, SmallestCase
+from parity.harness.findings import Answer, FieldVerdict, SmallestCase, state_words
 from parity.harness.modes.free_run import FreeRun
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -18,7 +18,9 @@ def rounding_words(one: FieldVerdict) -> str:
     many = f"{one.rounding:,} of {one.compared:,} cases"
     if not one.largest_ulps:
         return f"rounding: {one.name} falls on the other side of a threshold in {many}"
-    return f"rounding: {one.name} by up to {one.largest:.2g} ({one.largest_ulps:.0f} ulps) in {many}"
+    where = f", largest at {state_words(one.largest_at)}" if one.largest_at else ""
+    size = f"{one.largest:.2g} ({one.largest_ulps:.0f} ulps)"
+    return f"rounding: {one.name} by up to {size} in {many}{where}"
 
 
 @dataclass

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from foundation.errors import InputError
 from parity.harness.cases import Cases, possible, simpler_actions
 from parity.harness.findings import SmallestCase
 from parity.harness.judge import Evidence, Judge, subset
+from parity.harness.pair import Pair
 from parity.harness.trees import Array, Fields
 
 SWEEPS, MOST_KINDS = 3, 6
@@ -52,7 +55,8 @@ def _smallest(
 ) -> SmallestCase:
     part, row = min(places[:200], key=lambda place: _simplicity(evidence[place[0]].cases, place[1]))
     case, final = subset(evidence[part], np.array([row])), evidence[part]
-    if judge.pair.reference.can_write and wrong_in(judge.step(case), kind)[0]:
+    both = judge.pair.reference.can_write and judge.pair.port.can_write
+    if both and wrong_in(judge.step(case), kind)[0]:
         for _ in range(SWEEPS):
             before = _plain(case)
             for where in ("state", "action"):
@@ -64,7 +68,9 @@ def _smallest(
     arm = final.double or final.native
     state, action = _plain(case)
     line = ""
-    if command:
+    if judge.pair.command is not None:
+        line = judge.pair.command(state, action)
+    elif command and both:
         line = f"{command} --state '{json.dumps(state)}' --action '{json.dumps(action)}'"
     return SmallestCase(
         state=state,
@@ -74,7 +80,21 @@ def _smallest(
         cases=len(places),
         source=str(case.source[0]),
         command=line,
+        described=_described(judge.pair, case),
     )
+
+
+def _described(pair: Pair, case: Cases) -> dict[str, Any]:
+    """Return the pair's own words for the state of a case."""
+    if pair.describe is None:
+        return {}
+    words: Any = pair.describe({name: value[0] for name, value in case.state.items()})
+    if not isinstance(words, Mapping):
+        kind = type(words).__name__
+        raise InputError(
+            f"{pair.name}: describe returns a {kind}; return words by name, {{'where': ...}}"
+        )
+    return {str(name): str(value) for name, value in words.items()}
 
 
 def _simplicity(cases: Cases, row: int) -> int:

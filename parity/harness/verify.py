@@ -24,11 +24,13 @@ from parity.harness.modes import boundaries as about
 from parity.harness.modes.draws import Drawn, also_drawn, ask_draws, drawn_fields
 from parity.harness.modes.exact_hits import step_exact_hits
 from parity.harness.modes.free_run import FreeRun, free_run
+from parity.harness.modes.played_port import NO_WAY, UNCHECKED, play_port
 from parity.harness.modes.restored import ask_restored
 from parity.harness.modes.same_draws import ask_same_draws
 from parity.harness.pair import Pair
 from parity.harness.report import Report
 from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.side import Steps
 from parity.harness.verdicts import field_verdicts
 
 VERSIONED = ("jax", "jaxlib", "numpy", "gymnasium", "gymnax", "envparity")
@@ -77,18 +79,15 @@ def verify(
     tell("playing the reference")
     unchecked: list[str] = []
     check_names(pair)
-    if not pair.port.can_write:
-        raise InputError(
-            f"{pair.name}: the port cannot be put in a state; give it write, or, where the other side "
-            "has one, make that the port: a reference without write is only played"
-        )
-    base = make.visited(pair, transitions // 2, seed)
+    base, begun = _visited(pair, transitions, seed)
     mine, theirs = drawn_fields(pair, base)
     judge = Judge(pair, base, mine | theirs)
     tell("visited states")
     evidence = [judge.step(base)]
     counts = {"visited": len(base)}
-    if pair.reference.can_write:
+    if not pair.port.can_write:
+        unchecked.append(UNCHECKED)
+    elif pair.reference.can_write:
         tell("drawn states")
         evidence += _generated(judge, base, transitions - len(base), seed, counts)
     else:
@@ -100,11 +99,13 @@ def verify(
         more = also_drawn(judge, evidence)
         cases = [*(one.cases for one in evidence[1:2]), *more.cases[:2]]
         drawn = Drawn(mine | more.reference, theirs | more.port, cases)
+    sensitive = "the port's" if pair.port.can_write else "the reference's"
     unchecked += [
-        f"rounding by double precision, for {side}: {why}; the port's own sensitivity stands in"
+        f"rounding by double precision, for {side}: {why}; {sensitive} own sensitivity stands in"
         for side, why in judge.no_double.items()
     ]
-    if pair.reference.can_write and not pair.state and pair.draw is None:
+    both = pair.reference.can_write and pair.port.can_write
+    if both and not pair.state and pair.draw is None:
         unchecked.append("states beyond those that episodes visit: no field has a domain (give state)")
     run, answers = None, list[Answer]()
     brief = stop_early and any(one.wrong(name).any() for one in evidence for name in one.labels)
@@ -117,6 +118,7 @@ def verify(
             resets,
             seed,
             (place, devices),
+            begun,
             unchecked,
             tell,
         )
@@ -145,6 +147,8 @@ def verify(
 
 
 PARTS = 7
+PLAYED = 128
+"""Steps of the reference that are taken again from where they were, where the port plays the cases."""
 ENDS, CLIPS = 48, 24
 """Boundaries that are looked for: where episodes end, and where a number comes to lie at an end."""
 
@@ -157,22 +161,40 @@ def _ask(
     resets: int,
     seed: int,
     shared_out: tuple[str, int],
+    begun: Steps | None,
     unchecked: list[str],
     tell: Callable[[str], None],
 ) -> tuple[FreeRun | None, list[Answer]]:
     """Play the free run and ask the questions of the contract."""
     tell("free run")
-    run, answers = _free(judge, seed, unchecked)
+    run, answers = _free(judge, seed)
     tell("resets")
     asked, shown = ask_resets(judge, resets, seed)
-    answers += asked + ask_restarts(judge, evidence, shown)
+    answers += asked + ask_restarts(judge, evidence, shown, begun)
     tell("the contract")
     answers += ask_ends(judge, evidence) + ask_spaces(judge, evidence) + ask_forms(judge, base)
     answers += [ask_devices(judge, base, *shared_out)]
     answers += [ask_draws(judge, base, drawn, seed)]
     answers += ask_same_draws(judge, base, drawn.reference & drawn.port, seed)
-    answers += [ask_restored(judge, base)] if isinstance(judge.pair.reference, MutableSide) else []
+    if isinstance(judge.pair.reference, MutableSide):
+        played = base if judge.pair.port.can_write else make.visited(judge.pair, PLAYED, seed)
+        answers += [ask_restored(judge, played)]
     return run, answers
+
+
+def _visited(pair: Pair, transitions: int, seed: int) -> tuple[make.Cases, Steps | None]:
+    """Return cases of episodes that the reference plays; the port, where it cannot be put in a state,
+    and then its steps that only began another episode.
+
+    Raises:
+        InputError: neither side can be put in a state.
+    """
+    if pair.port.can_write:
+        return make.visited(pair, transitions // 2, seed), None
+    if not pair.reference.can_write:
+        raise InputError(f"{pair.name}: {NO_WAY}")
+    played = play_port(pair, transitions, seed)
+    return played.cases, played.begun
 
 
 def _teller(progress: Progress | None) -> Callable[[str], None]:
@@ -221,15 +243,11 @@ def _generated(
     return evidence
 
 
-def _free(judge: Judge, seed: int, unchecked: list[str]) -> tuple[FreeRun | None, list[Answer]]:
+def _free(judge: Judge, seed: int) -> tuple[FreeRun | None, list[Answer]]:
     question = "free run"
-    pair = judge.pair
     if judge.random:
         text = "steps draw random numbers, so that episodes part"
         return None, [Answer(question, "not asked", text)]
-    if not (pair.reference.can_write and pair.port.can_write):
-        unchecked.append("a free run: both sides must begin in one state (give write)")
-        return None, [Answer(question, "not asked", "both sides cannot be put in one state")]
     run = free_run(judge, seed)
     if run.apart:
         text = f"{run.apart}, so a side has something that its state does not show, or a step is wrong"

@@ -43,6 +43,11 @@ def because(test: Values, verdict: str) -> str:
     )
 
 
+def brief(name: str, most: int) -> str:
+    """Return a name that has room in a drawing: its begin and its end, of one that is longer."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
+
+
 def reason(report: Values) -> str:
     """Return the reason for a report's verdict, in a sentence or two."""
     test, planning = report["test"], report["planning"]
@@ -99,7 +104,9 @@ def render(report: Values) -> str:
         tiles=tiles,
         score=score,
         curves=curves_plot(report) if curve else "",
-        scores=scores_plot([(arm["name"], arm["scores"]) for arm in report["arms"]], score),
-        interval=interval_plot(test, report["verdict"], f"{second['name']} less {first['name']}"),
+        scores=scores_plot([(brief(arm["name"], 12), arm["scores"]) for arm in report["arms"]], score),
+        interval=interval_plot(
+            test, report["verdict"], f"{brief(second['name'], 20)} less {brief(first['name'], 20)}"
+        ),
         show=show,
     )

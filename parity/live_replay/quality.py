@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from markets import Contract
 from parity.live_replay.decision_log import MODES, LiveLog
 from parity.live_replay.fills import Matched
+
+AccountFill = dict[str, Any]
+"""A fill on an account, simulated or real, as :func:`account_fills` gives it."""
 
 
 def modes_of(log: LiveLog) -> dict[str, dict[str, int]]:
@@ -32,24 +34,41 @@ def modes_of(log: LiveLog) -> dict[str, dict[str, int]]:
     }
 
 
-def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Return how an account filled, by kind of fill and by New York hour.
+def account_fills(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[AccountFill]:
+    """Return an account's fills as plain values: "fill", New York "hour", "worse_ticks", "latency_ms".
 
     Historical, virtual and backtest fills are left out: they say nothing of a market.
 
     Args:
         fills: those that the rules made too.
         minute: (T,) New York minute of each bar.
+    """
+    return [
+        {
+            "fill": fill.name,
+            "hour": int(minute[fill.bar]) // 60,
+            "worse_ticks": float(fill.worse_ticks),
+            "latency_ms": fill.latency_ms,
+        }
+        for fill in fills
+        if fill.mode == "live"
+    ]
+
+
+def fill_quality(fills: Sequence[AccountFill]) -> list[dict[str, Any]]:
+    """Return how an account filled, by kind of fill and by New York hour.
+
+    Args:
+        fills: of :func:`account_fills`, of one log or of several.
 
     Returns:
         For each kind and hour: the number of fills, ticks worse than the rules' price (mean and worst;
         below zero is better), and milliseconds from order to fill (median and longest; None where all
         waited at the broker).
     """
-    groups: dict[tuple[str, int], list[Matched]] = {}
+    groups: dict[tuple[str, int], list[AccountFill]] = {}
     for fill in fills:
-        if fill.mode == "live":
-            groups.setdefault((fill.name, int(minute[fill.bar]) // 60), []).append(fill)
+        groups.setdefault((fill["fill"], fill["hour"]), []).append(fill)
     return [
         {"fill": name, "hour": hour, **_measured(group)}
         for (name, hour), group in sorted(groups.items())
@@ -57,7 +76,7 @@ def fill_quality(fills: Sequence[Matched], minute: NDArray[np.int64]) -> list[di
 
 
 def fill_costs(
-    fills: Sequence[Matched], minute: NDArray[np.int64], contract: Contract
+    fills: Sequence[AccountFill], tick_dollars: float, slippage_ticks: int
 ) -> dict[str, Any] | None:
     """Return what an account's fills cost beside the environment's assumption; None without any.
 
@@ -65,35 +84,33 @@ def fill_costs(
     contract's slippage, and a stop or a target at its own price, all at once.
 
     Args:
-        fills: those that the rules made too.
-        minute: (T,) New York minute of each bar.
-        contract: says the slippage that is assumed, in ticks, and what a tick is worth.
+        fills: of :func:`account_fills`, of one log or of several.
+        tick_dollars: what a tick of one contract is worth.
+        slippage_ticks: that the environment assumes.
 
     Returns:
         The number of fills and of those exactly at the rules' price; ticks worse (mean, worst) and
         dollars worse a contract, all fills together; latency as in :func:`fill_quality`; ``by_hour``,
         the same for each New York hour; and what is assumed.
     """
-    live = [fill for fill in fills if fill.mode == "live"]
-    if not live:
+    if not fills:
         return None
-    tick_dollars = contract.tick_value_cents / 100
-    hours: dict[int, list[Matched]] = {}
-    for fill in live:
-        hours.setdefault(int(minute[fill.bar]) // 60, []).append(fill)
+    hours: dict[int, list[AccountFill]] = {}
+    for fill in fills:
+        hours.setdefault(fill["hour"], []).append(fill)
     return {
-        **_measured(live),
-        "exact": sum(fill.worse_ticks == 0 for fill in live),
-        "worse_dollars": sum(fill.worse_ticks for fill in live) * tick_dollars,
+        **_measured(fills),
+        "exact": sum(fill["worse_ticks"] == 0 for fill in fills),
+        "worse_dollars": sum(fill["worse_ticks"] for fill in fills) * tick_dollars,
         "tick_dollars": tick_dollars,
-        "assumed_slippage_ticks": contract.slippage_ticks,
+        "assumed_slippage_ticks": slippage_ticks,
         "by_hour": [{"hour": hour, **_measured(group)} for hour, group in sorted(hours.items())],
     }
 
 
-def _measured(fills: Sequence[Matched]) -> dict[str, Any]:
-    worse = [fill.worse_ticks for fill in fills]
-    latency = [fill.latency_ms for fill in fills if fill.latency_ms is not None]
+def _measured(fills: Sequence[AccountFill]) -> dict[str, Any]:
+    worse = [fill["worse_ticks"] for fill in fills]
+    latency = [fill["latency_ms"] for fill in fills if fill["latency_ms"] is not None]
     return {
         "count": len(fills),
         "worse_ticks_mean": float(np.mean(worse)),

@@ -27,7 +27,7 @@ from parity.live_replay import fills as live_fills
 from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
 from parity.live_replay.fills import Difference, Followed, follow
 from parity.live_replay.offline import Held, Offline, Seen, cut
-from parity.live_replay.quality import fill_costs, fill_quality, modes_of
+from parity.live_replay.quality import account_fills, fill_costs, fill_quality, modes_of
 
 GIVEN = Tolerance(0.0, 1e-12)
 """Prices of bars: a host may compute 6500.1 in another way than a file spells it."""
@@ -35,6 +35,10 @@ GIVEN = Tolerance(0.0, 1e-12)
 Numbers = NDArray[Any]
 Stage = tuple[int, str, Tolerance, Sequence[str], Numbers, Numbers, Numbers]
 """Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
+
+
+class NothingDecidedError(InputError):
+    """A log in which the strategy has decided nothing, so that there is nothing to compare."""
 
 
 def replay_log(
@@ -54,7 +58,8 @@ def replay_log(
         fusion: of the bundle; the advice is the log's.
 
     Raises:
-        InputError: log and bars don't belong together, or nothing was decided.
+        NothingDecidedError: the strategy has decided nothing.
+        InputError: log and bars don't belong together.
     """
     kept, unseen = cut(bars, log, policy)
     offline = Offline(policy, kept, fusion)
@@ -70,7 +75,7 @@ def replay_log(
     differences.sort(key=lambda found: (found.bar, found.order))
     first = differences[0] if differences else None
     if first is None and not len(rows):
-        raise InputError(
+        raise NothingDecidedError(
             f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing "
             "to compare; give a log of a later time"
         )
@@ -78,6 +83,8 @@ def replay_log(
     end = len(offline) if other is None else other.bar
     before = differences if other is None else differences[: differences.index(other)]
     fills = [fill for fill in followed.fills if fill.bar < end]
+    filled, contract = account_fills(fills, offline.minute), offline.contract
+    tick_dollars = contract.tick_value_cents / 100
     ticks = [fill.apart for fill in fills]
     return {
         "verdict": "same" if first is None else "different",
@@ -96,8 +103,9 @@ def replay_log(
             "allowed_ticks": fill_ticks,
         },
         "modes": modes_of(log),
-        "live_fills": fill_quality(fills, offline.minute),
-        "fill_costs": fill_costs(fills, offline.minute, offline.contract),
+        "account_fills": filled,
+        "live_fills": fill_quality(filled),
+        "fill_costs": fill_costs(filled, tick_dollars, contract.slippage_ticks),
         "log": {
             "file": log.path.name,
             "last_line_cut_off": log.torn,

@@ -6,15 +6,16 @@ policy saw, and all updates before.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from foundation.files import write_json
+from foundation.json_reading import read_json
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase, small_cases
@@ -23,6 +24,7 @@ from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
 from parity.learner.suite import LearnerRun, check_decisions, check_drawn
 from parity.mutants.findings import Findings
+from parity.mutants.recordings import RECORD
 from parity.suites.randomness import check_learner_draws
 
 SCENARIO, SEED = "learner", 0
@@ -81,7 +83,7 @@ def load_learner(folder: Path) -> list[RecordedLearner]:
 
 
 def _load(place: Path) -> RecordedLearner:
-    about = json.loads((place / "case.json").read_text(encoding="utf-8"))
+    about = read_json(place / "case.json", dict[str, Any], RECORD)
     arrays = load_file(place / "recorded.safetensors")
 
     def part(name: str) -> Fields:

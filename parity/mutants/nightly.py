@@ -11,7 +11,6 @@ import difflib
 import json
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from foundation.errors import run_command
+from foundation.json_reading import Artifact, decode_json
 from foundation.progress import EACH_TASK, progress_bar
+from foundation.signals import run_child
 from markets import InputError
 from parity.mutants.run import OUT, ControlFailed, pass_control
 from parity.mutants.sandbox import PORT, Sandbox, snapshot
@@ -41,6 +42,7 @@ MODULES = (
 )
 KILLED, SURVIVED, CRASHED = "killed", "survived", "did not run"
 
+SPOTS = Artifact("list of changes", "install cosmic-ray again, in the version of constraints.txt")
 _CONFIG = """\
 [cosmic-ray]
 module-path = [{modules}]
@@ -127,7 +129,7 @@ def find_spots(tool: str, sources: Path, folder: Path, modules: Sequence[str]) -
     _call([tool, "init", str(config), str(session)], sources)
     spots = []
     for line in _call([tool, "dump", str(session)], sources).splitlines():
-        for change in json.loads(line)[0]["mutations"]:
+        for change in decode_json(line, list[Any], SPOTS, where=session)[0]["mutations"]:
             spots.append(
                 Spot(
                     file=change["module_path"],
@@ -141,7 +143,7 @@ def find_spots(tool: str, sources: Path, folder: Path, modules: Sequence[str]) -
 
 
 def _call(command: Sequence[str], cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = run_child(command, cwd=cwd)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise InputError(f"`{' '.join(command[:2])}` failed: {lines[-1] if lines else done.returncode}")

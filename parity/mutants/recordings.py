@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from foundation.files import write_json
+from foundation.json_reading import Artifact, decode_json, read_json
 from markets import Bars, Contract, EnvConfig
 from parity.engine.pair import Fields
 from parity.engine.record import Recording
@@ -44,6 +45,7 @@ AMOUNT = {
 }
 """By scenario, in the order in which they are tried: episodes and cases of each of its worlds."""
 
+RECORD = Artifact("recording for mutants", "record anew")
 _ARRAYS = ("worlds", "actions", "lengths", "starts")
 
 
@@ -125,7 +127,7 @@ def load(folder: Path) -> list[RecordedScenario]:
 
 
 def _load_scenario(place: Path) -> RecordedScenario:
-    about = json.loads((place / "scenario.json").read_text(encoding="utf-8"))
+    about = read_json(place / "scenario.json", dict[str, Any], RECORD)
     worlds, played = [], []
     for index, world in enumerate(about["worlds"]):
         bars = _read_bars(place / f"{index}-bars.parquet", world)
@@ -175,7 +177,7 @@ def _read_recording(path: Path) -> Recording:
         before=part("before."),
         after=part("after."),
         injected=about["injected"] == "1",
-        labels=json.loads(about["labels"]),
+        labels=decode_json(about["labels"], list[str], RECORD, where=path),
     )
 
 

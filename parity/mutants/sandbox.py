@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from foundation.import_closure import PACKAGES_ROOT
+from foundation.json_reading import Artifact, read_json
+from foundation.signals import run_child
 from parity.mutants.mutant import Mutant
 
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity")
 PORT = "jax_port"
 PATIENCE_S = 600
+RESULT = Artifact("result of a process that tried a mutant", "run it again")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def compiler_flags() -> str:
     fastest = f"{plain} --xla_cpu_use_fusion_emitters=false"
     probe = [sys.executable, "-c", "import jax; jax.devices()"]
     known = {**os.environ, "XLA_FLAGS": fastest, "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(probe, env=known, capture_output=True, check=False)
+    done = run_child(probe, env=known)
     return plain if done.returncode else fastest
 
 
@@ -147,14 +149,11 @@ class Sandbox:
         command += ["--phase", str(phase), *(["--learner"] if learner else [])]
         began = time.perf_counter()
         try:
-            done = subprocess.run(
+            done = run_child(
                 [*command, "--all"] if everything else command,
                 cwd=place,
                 env=environment(place, self.sources, self.folder / "compiled"),
-                capture_output=True,
-                text=True,
                 timeout=PATIENCE_S,
-                check=False,
             )
         except subprocess.TimeoutExpired:
             return Trial(error=f"no answer within {PATIENCE_S} s", seconds=PATIENCE_S)
@@ -162,7 +161,7 @@ class Sandbox:
         if done.returncode not in (0, 1) or not result.is_file():
             lines = done.stderr.strip().splitlines()
             return Trial(error=lines[-1] if lines else f"exit code {done.returncode}", seconds=seconds)
-        answer = json.loads(result.read_text(encoding="utf-8"))
+        answer = read_json(result, dict[str, Any], RESULT)
         if Path(answer["port"]).resolve() != (place / PORT).resolve():
             return Trial(error=f"the child ran {answer['port']}, not the copy", seconds=seconds)
         return Trial(answer["checks"], answer["outputs"], "", seconds, answer["cpu_seconds"])

@@ -107,8 +107,9 @@ class _RecordedLanes:
     def __init__(self, lanes: Lanes, recorder: Recorder, double: bool) -> None:
         self._lanes, self._recorder = lanes, recorder
         self._precision = "along in double" if double else "along"
-        if hasattr(lanes, "restart"):
-            self.restart = lanes.restart
+        for name in ("restart", "start"):
+            if hasattr(lanes, name):
+                setattr(self, name, getattr(lanes, name))
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""

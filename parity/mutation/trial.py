@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,11 +12,14 @@ from typing import Any
 
 from foundation.errors import InputError
 from foundation.files import write_json
+from foundation.json_reading import Artifact, read_json
+from foundation.signals import run_child
 from parity.mutation.operators import Change
 from parity.mutation.recorder import NOTHING, ROUNDING
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
 
 KILLED = "killed"
+RESULT = Artifact("result of a process that tried a mutant", "run it again")
 FAST = "--xla_backend_optimization_level=0 --xla_cpu_multi_thread_eigen=false"
 """For XLA: compile fast, and compute on one thread, so that bits do not depend on chance."""
 
@@ -109,19 +111,16 @@ class Trials:
         given, result = self.folder / f"{name}.job.json", self.folder / f"{name}.result.json"
         write_json(given, job)
         command = [sys.executable, "-P", "-m", "parity.mutation.child", str(given), str(result)]
-        done = subprocess.run(
+        done = run_child(
             command,
             env=environment(self.folder / "compiled"),
-            capture_output=True,
-            text=True,
             timeout=None if name == "control" else self.patience,
-            check=False,
         )
         given.unlink()
         if done.returncode or not result.is_file():
             lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
             return lines[-1][:200] if lines else f"exit code {done.returncode}"
-        answer: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        answer = read_json(result, dict[str, Any], RESULT)
         result.unlink()
         return answer
 

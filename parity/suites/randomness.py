@@ -21,6 +21,7 @@ from scipy import special
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams, EnvState
 from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
@@ -188,8 +189,13 @@ def check_environment_draws(seed: int) -> tuple[CheckResult, dict[str, Array]]:
     return judge("independent draws", "starts", tests, compared), drawn
 
 
-def learner_draws(seed: int) -> tuple[Draws, int]:
-    """Return what a learner draws in many updates with a uniform policy, and the number of starts."""
+def learner_draws(seed: int, form: Form = "cpu") -> tuple[Draws, int]:
+    """Return what a learner draws in many updates with a uniform policy, and the number of starts.
+
+    Args:
+        seed: of everything.
+        form: of the trainer's program; each draws in its own way.
+    """
     settings = TrainSettings(
         n_envs=LEARNER_ENVIRONMENTS,
         n_steps=LEARNER_STEPS,
@@ -206,14 +212,14 @@ def learner_draws(seed: int) -> tuple[Draws, int]:
     obs = jax.ShapeDtypeStruct((1, params.obs_size), jnp.float32)
     shapes: Any = jax.eval_shape(partial(network.init, jax.random.key(0)), obs)
     zeros: Any = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
-    draws = run_port(case, to_torch(zeros), params).draws
+    draws = run_port(case, to_torch(zeros), params, form).draws
     starts = np.asarray(params.market.starts[:, 0])
     return draws._replace(starts=np.searchsorted(starts, draws.starts)), len(starts)
 
 
-def check_learner_draws(seed: int) -> tuple[CheckResult, Draws]:
+def check_learner_draws(seed: int, form: Form = "cpu") -> tuple[CheckResult, Draws]:
     """Check that actions, starts and orders are independent over environments, steps and updates."""
-    draws, size = learner_draws(seed)
+    draws, size = learner_draws(seed, form)
     actions = draws.actions.reshape(-1, draws.actions.shape[-1])
     starts = draws.starts[1:]  # drawn in the step whose action has the same number
     tests = [
@@ -223,4 +229,5 @@ def check_learner_draws(seed: int) -> tuple[CheckResult, Draws]:
         *order_tests(draws.orders.reshape(-1, draws.orders.shape[-1])),
     ]
     compared = actions.size + starts.size + draws.orders.size
-    return judge("independent draws", "learner", tests, compared), draws
+    world = "learner" if form == "cpu" else f"learner ({form})"
+    return judge("independent draws", world, tests, compared), draws

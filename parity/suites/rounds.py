@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
-from parity.engine.report import Report
-from parity.suites.scenarios import Request
+from markets import SYMBOLS
+from parity.engine.report import SAME, Report
+from parity.suites.scenarios import Request, file_options
 from parity.suites.trading import Progress, run
 
 COMPILED = "JAX_COMPILATION_CACHE_DIR"
@@ -30,7 +31,7 @@ def run_rounds(request: Request, rounds: int, progress: Progress | None = None) 
     """Run the whole gate ``rounds`` times, with the request's seed and those after it.
 
     Worlds and checks of all rounds but the first carry their seed in their names. The report's
-    settings hold the verdict of each seed.
+    settings hold the verdict of each seed, and the command that runs one again that did not pass.
 
     Args:
         request: on what, and how much.
@@ -49,8 +50,21 @@ def run_rounds(request: Request, rounds: int, progress: Progress | None = None) 
             report = run(replace(request, seed=seed), _marked(progress, mark))
             verdicts[str(seed)] = report.verdict
             _add(whole, report, mark)
-    whole.settings = {**whole.settings, "seeds": verdicts}
+    failed = [int(seed) for seed, verdict in verdicts.items() if verdict != SAME]
+    again = [command_of(replace(request, seed=seed)) for seed in failed]
+    whole.settings = {**whole.settings, "seeds": verdicts, **({"again": again} if again else {})}
     return whole
+
+
+def command_of(request: Request) -> str:
+    """Return the command that carries out a request once more."""
+    words = ["rltrader parity run", *([file_options(request)] if request.data else [])]
+    for name in ("episodes", "cases", "days"):
+        if (value := getattr(request, name)) != getattr(Request, name):
+            words.append(f"--{name} {value}")
+    if request.symbols != SYMBOLS:
+        words.append(f"--symbols {','.join(request.symbols)}")
+    return " ".join([*words, f"--seed {request.seed}"])
 
 
 def _marked(progress: Progress | None, mark: str) -> Progress | None:
@@ -64,7 +78,7 @@ def _add(whole: Report, report: Report, mark: str) -> None:
         *({**world, "name": f"{world['name']}{mark}"} for world in report.worlds),
     ]
     whole.checks += [replace(check, world=f"{check.world}{mark}") for check in report.checks]
-    whole.divergences += report.divergences
+    whole.divergences += [replace(one, world=f"{one.world}{mark}") for one in report.divergences]
     whole.required |= report.required
     whole.seconds += report.seconds
     whole.lines = {name: lines.merge(report.lines[name]) for name, lines in whole.lines.items()}

@@ -39,23 +39,32 @@ Programs = dict[str, tuple[Any, ...]]
 
 
 def traced_programs(seed: int) -> Programs:
-    """Return the programs of the environments and of the trainer, small."""
-    case = LearnerCase("traced", _tiny(seed), 1, ONE_BAR)
-    params, settings, hold = make_params(case), _tiny(seed), jnp.zeros(4, jnp.int32)
-    key, seeds = jax.random.key(seed), jnp.int32(seed)
-    states = jax.eval_shape(lambda k: env.batch_reset(k, params, 4)[1], key)
-    state = jax.eval_shape(lambda k: env.reset(k, params)[1], key)
-    hyper = hyper_of(settings)
-    return {
-        "batch_reset": (lambda k: env.batch_reset(k, params, 4), key),
-        "batch_step": (lambda k, s: env.batch_step(k, s, hold, params), key, states),
-        "reset": (lambda k: env.reset(k, params), key),
-        "step": (lambda k, s: env.step(k, s, hold[0], params), key, state),
-        "init_agent and update": (
-            lambda s: update(init_agent(s, params, settings), hyper, params, settings),
-            seeds,
-        ),
+    """Return the programs of both phases' environments and of both forms of the trainer, small."""
+    programs: Programs = {}
+    for config in (ONE_BAR, EnvConfig.phase2(max_episode_bars=1)):
+        programs |= _traced_environment(config, seed)
+    settings = _tiny(seed)
+    params, hyper = make_params(LearnerCase("traced", settings, 1, ONE_BAR)), hyper_of(settings)
+    for form in FORMS:
+        programs[f"init_agent and update ({form})"] = (
+            lambda s, f=form: update(init_agent(s, params, settings), hyper, params, settings, form=f),
+            jnp.int32(seed),
+        )
+    return programs
+
+
+def _traced_environment(config: EnvConfig, seed: int) -> Programs:
+    params, phase = make_params(LearnerCase("traced", _tiny(seed), 1, config)), phase_of(config)
+    key, hold = jax.random.key(seed), jnp.zeros(4, jnp.int32)
+    states = jax.eval_shape(lambda k: env.batch_reset(k, params, 4, phase)[1], key)
+    state = jax.eval_shape(lambda k: env.reset(k, params, phase)[1], key)
+    programs: Programs = {
+        "batch_reset": (lambda k: env.batch_reset(k, params, 4, phase), key),
+        "batch_step": (lambda k, s: env.batch_step(k, s, hold, params, phase), key, states),
+        "reset": (lambda k: env.reset(k, params, phase), key),
+        "step": (lambda k, s: env.step(k, s, hold[0], params, phase), key, state),
     }
+    return {f"{name}, phase {phase.number}": program for name, program in programs.items()}
 
 
 def check_key_reuse(seed: int) -> CheckResult:

@@ -120,6 +120,7 @@ GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
 }
 LEARNER_GENERAL: dict[str, Callable[[int], list[CheckResult]]] = {
     "learner draws": lambda seed: [check_learner_draws(seed)[0]],
+    "learner draws (gpu)": lambda seed: [check_learner_draws(seed, "gpu")[0]],
 }
 """Checks of what no world shows: independence, sizes as large as the trainer's, traced programs."""
 

@@ -15,7 +15,7 @@ from rltrader.options.bars import BarOptions, bar_options
 
 
 @click.command()
-@click.argument("log", type=click.Path(path_type=Path))
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @bar_options("required", "none")
 @click.option(
     "--bundle",
@@ -34,31 +34,31 @@ from rltrader.options.bars import BarOptions, bar_options
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
 def replay(
-    log: Path,
+    logs: tuple[Path, ...],
     bars: BarOptions,
     bundle: Path | None,
     fill_ticks: float,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the first bar, and the stage, at which a live strategy's LOG and offline disagree.
+    """Find the first bar, and the stage, at which a live strategy's logs and offline disagree.
 
-    LOG is a decision log, or a folder that holds one. Exit code 0 means that they agree, 1 that they
-    don't, 2 bad input.
+    LOG is a decision log, or a folder of logs, such as a week's; several are replayed one by one and
+    their fills measured together. Exit code 0 means that they agree, 1 that they don't, 2 bad input.
     """
-    from parity.live_replay.decision_log import read_log
+    from parity.live_replay.replay import NothingDecidedError
+    from parity.live_replay.together import join_reports
 
-    live = read_log(_log_file(log))
-    folder = bundle if bundle is not None else Path(live.header["bundle"])
-    if bundle is None and not folder.is_dir():
-        raise InputError(
-            f"{log}: its bundle {folder} is not on this machine; say with --bundle where a copy is"
-        )
-    from parity.live_replay.offline import open_bundle
-    from parity.live_replay.replay import replay_log
-
-    policy, contract, fusion = open_bundle(folder, live)
-    report = replay_log(live, bars.read(contract), policy, fill_ticks, fusion)
+    files = [file for log in logs for file in _log_files(log)]
+    reports = []
+    for number, file in enumerate(files, 1):
+        try:
+            reports.append(_replay_one(file, bars, bundle, fill_ticks))
+        except NothingDecidedError as error:
+            if number == len(files) and not reports:
+                raise
+            click.echo(f"left out: {error}", err=True)
+    report = join_reports(reports)
     if out is not None:
         from parity.live_replay.page import write_report
 
@@ -73,19 +73,35 @@ def replay(
         raise SystemExit(1)
 
 
-def _log_file(path: Path) -> Path:
-    """Return a log's file: the path itself, or the one log of a folder.
+def _replay_one(file: Path, bars: BarOptions, bundle: Path | None, fill_ticks: float) -> dict[str, Any]:
+    from parity.live_replay.decision_log import read_log
+    from parity.live_replay.offline import open_bundle
+    from parity.live_replay.replay import replay_log
+
+    live = read_log(file)
+    folder = bundle if bundle is not None else Path(live.header["bundle"])
+    if bundle is None and not folder.is_dir():
+        raise InputError(
+            f"{file}: its bundle {folder} is not on this machine; say with --bundle where a copy is"
+        )
+    policy, contract, fusion = open_bundle(folder, live)
+    return replay_log(live, bars.read(contract), policy, fill_ticks, fusion)
+
+
+def _log_files(path: Path) -> list[Path]:
+    """Return the log itself, or all logs of a folder by name, which is by time.
 
     Raises:
-        InputError: the folder holds none, or several.
+        InputError: the folder holds none.
     """
     if not path.is_dir():
-        return path
+        return [path]
     found = sorted(path.glob("*.jsonl"))
-    if len(found) == 1:
-        return found[0]
-    what = f"{len(found)} logs here, such as {found[-1]}; name one" if found else "no log (.jsonl) here"
-    raise InputError(f"{path}: {what}; a strategy begins one each time that it is loaded")
+    if not found:
+        raise InputError(
+            f"{path}: no log (.jsonl) here; a strategy begins one each time that it is loaded"
+        )
+    return found
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -105,6 +121,11 @@ def _show(report: dict[str, Any]) -> None:
         f"{compared['fills']:,} fills; largest distances: feature {largest['feature']:.2g}, "
         f"logit {largest.get('logits', 0.0):.2g}, fill {fills['largest_ticks']:g} ticks"
     )
+    for one in report.get("logs", ()):
+        say(
+            f"{one['file']}: {one['verdict']}, {one['decisions']:,} decisions, {one['fills']:,} fills"
+            + (f"; first difference: {words(one['first'])}" if one["first"] else "")
+        )
     for mode, counts in report["modes"].items():
         say(f"{mode}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     for row in report["live_fills"]:
@@ -124,7 +145,8 @@ def _show(report: dict[str, Any]) -> None:
     if first is None:
         say("live and offline agree", "green")
         return
-    say(f"first difference: {words(first)}", "red")
+    where = f"in {first['log']}, " if "log" in first else ""
+    say(f"first difference: {where}{words(first)}", "red")
     if (first["bar"], first["stage"]) == (0, "bar"):
         say(
             "the very first bar differs: is it a file of the same contract? If its times carry no "

@@ -29,7 +29,7 @@ class BarOptions:
         format: of the files; None tells it from each.
         timezone: of timestamps that carry none; None for UTC.
         snap: move off-grid prices to the grid.
-        instrument: symbol or id to keep, of a Databento file with several.
+        instrument: symbol or id to keep, of a file with several.
         stamped: "open" or "close", the end of a minute that a timestamp is of; None for the format's.
         accept_problems: use bars that ``rltrader data check`` refuses.
     """
@@ -106,7 +106,10 @@ def bar_options(
         ),
         click.option("--tz", "timezone", help="Zone of timestamps without an offset; UTC by default."),
         click.option("--snap", is_flag=True, help="Move off-grid prices to the grid."),
-        click.option("--instrument", help="Symbol or id to keep, of a Databento file with several."),
+        click.option(
+            "--instrument",
+            help="Symbol or id to keep, of a file with several; all joins a continuous contract's.",
+        ),
         click.option(
             "--stamped",
             type=click.Choice(["open", "close"]),

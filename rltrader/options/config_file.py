@@ -1,7 +1,8 @@
 """``--config FILE``: a command's options from a TOML file, in the names of the command line.
 
 An option's value comes from the command line, else from the environment (``RLTRADER_TRAIN_STEPS``),
-else from the file, else it is the option's default. A ``[set]`` table holds what ``--set`` says.
+else from the file, else it is the option's default. A ``[set]`` table holds what ``--set`` says, and
+``[contract.X]`` tables describe contracts of one's own, as the file of ``--contracts`` does.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact
+from foundation.json_reading import Artifact, json_or_text
 from foundation.toml_files import read_toml
+from rltrader.options.toml_text import key, line
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
 OPTION = "config_file"
@@ -30,6 +32,8 @@ TABLE = "set"
 """The table whose NAME = VALUE lines are those of ``--set``."""
 SEARCH = "search"
 """The table of ``rltrader sweep``, which other commands pass over."""
+CONTRACT = "contract"
+"""The tables of the user's own contracts."""
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,6 +54,10 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> None
         return
     values = read_toml(path, dict[str, Any], FILE)
     context.meta[SEARCH] = path, values.get(SEARCH)
+    if isinstance(contracts := values.get(CONTRACT), Mapping):
+        from markets.contracts_file import register_table
+
+        register_table(path, contracts)
     context.default_map = {**(context.default_map or {}), **defaults(context.command, values, path)}
 
 
@@ -86,7 +94,7 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
         if name == TABLE and isinstance(value, Mapping):
             found["overrides"] = [f"{key}={json.dumps(one)}" for key, one in value.items()]
             continue
-        if name == SEARCH and isinstance(value, Mapping):
+        if name in (SEARCH, CONTRACT) and isinstance(value, Mapping):
             continue
         param = known.get(name.replace("-", "_"))
         if param is None:
@@ -144,37 +152,46 @@ def given(context: click.Context) -> dict[str, Any]:
 
 
 def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -> str:
-    """Return the options that were given, and what is searched, as a file that ``--config`` reads."""
-    lines, table = [], []
+    """Return the options that were given, and what is searched, as a file that ``--config`` reads.
+
+    Contracts of the user's own that ``--symbol`` names are written into it.
+    """
+    values, table = {}, {}
     params = {param.name: param for param in names(context.command).values()}
     for name, value in given(context).items():
         if name == "overrides":
-            table = [_line(*text.split("=", 1)) for text in value]
+            table = dict(_named(text) for text in value)
             continue
-        lines.append(f"{_key(params[name])} = {_toml(value)}")
-    search = [f"{name} = {_toml(value)}" for name, value in (searched or {}).items()]
-    for name, under in ((TABLE, table), (SEARCH, search)):
-        lines += ["", f"[{name}]", *under] if under else []
+        values[_key(params[name])] = value
+    return text_of(values, table, searched or {})
+
+
+def text_of(
+    values: Mapping[str, Any], rules: Mapping[str, Any], searched: Mapping[str, Any] | None = None
+) -> str:
+    """Return a configuration file.
+
+    Args:
+        values: of options, by their names in a file.
+        rules: of the environment, the table ``[set]``.
+        searched: the table ``[search]``.
+    """
+    from markets.contracts_file import own_contracts
+
+    symbols = values.get("symbol") or ()
+    own = own_contracts([symbols] if isinstance(symbols, str) else symbols)
+    tables: dict[str, Mapping[str, Any]] = {TABLE: rules, SEARCH: searched or {}}
+    tables |= {f"{CONTRACT}.{key(symbol)}": contract for symbol, contract in own.items()}
+    lines = [line(name, value) for name, value in values.items()]
+    for name, under in tables.items():
+        lines += ["", f"[{name}]", *(line(*one) for one in under.items())] if under else []
     return "\n".join([*lines, ""])
 
 
-def _line(name: str, text: str) -> str:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    return f"{name} = {_toml(value)}"
-
-
-def _toml(value: Any) -> str:
-    """Return a value as TOML, whose numbers and quoted texts are those of JSON."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{name} = {_toml(one)}' for name, one in value.items())} }}"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e16:
-        return f"{value:.1f}"
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+def _named(text: str) -> tuple[str, Any]:
+    """Return the NAME=VALUE of ``--set`` as a name and a value."""
+    name, _, value = text.partition("=")
+    return name, json_or_text(value)
 
 
 def schema(command: click.Command) -> dict[str, Any]:
@@ -186,6 +203,7 @@ def schema(command: click.Command) -> dict[str, Any]:
         properties[name] = {**_schema_of(param), "description": param.help or ""}
     properties[TABLE] = {"type": "object", "description": "Settings of the environment, as --set."}
     properties[SEARCH] = {"type": "object", "description": "What `rltrader sweep` searches."}
+    properties[CONTRACT] = {"type": "object", "description": "Contracts of your own, by symbol."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"rltrader {command.name} --config",

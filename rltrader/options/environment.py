@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.errors import InputError
 from foundation.json_reading import Artifact, decode_json
-from markets import EnvConfig, InputError
+
+if TYPE_CHECKING:
+    from markets.config import EnvConfig
 
 ANY = Artifact("JSON", "")
 
@@ -32,6 +35,8 @@ def environment(phase: str, overrides: Sequence[str]) -> EnvConfig:
     Raises:
         InputError: a text is no NAME=VALUE, a name is unknown or a value is not valid.
     """
+    from markets.config import EnvConfig
+
     values: dict[str, Any] = {}
     for text in overrides:
         name, equals, value = text.partition("=")

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
-from parity.admission import CERTIFICATE
 from rltrader.options.keys import key_option
+
+CERTIFICATE = Path("reports/parity/certificate.json")
+"""The same as :data:`parity.admission.CERTIFICATE`, without importing the gate."""
 
 Command = Callable[..., Any]
 

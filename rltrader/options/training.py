@@ -7,15 +7,22 @@ from typing import Any
 
 import click
 
-from jax_port.ppo.settings import HYPERPARAMETERS, Hyperparameter, NetworkSpec, TrainSettings
+from jax_port.ppo.optimizer.hyperparameters import (
+    ACTIVATION,
+    HIDDEN,
+    HYPERPARAMETERS,
+    PRECISION,
+    SEED,
+    Hyperparameter,
+)
 
 SHORT = {"total_timesteps": "steps", "n_envs": "envs", "n_epochs": "epochs"}
 """Settings whose option has another name than the setting's own with dashes."""
 OTHERS = (
-    ("seed", int, "Of the first agent."),
-    ("precision", str, "Of products."),
+    ("seed", int, "Of the first agent.", SEED),
+    ("precision", str, "Of products.", PRECISION),
 )
-"""Settings of the trainer that are no hyperparameters: name, type and help."""
+"""Settings of the trainer that are no hyperparameters: name, type, help and default."""
 TYPES = {"count": int, "number": float}
 
 Command = Callable[..., None]
@@ -38,16 +45,14 @@ def chosen_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _options() -> list[Callable[[Command], Command]]:
-    plain = TrainSettings()
-    others = [_valued(name, kind, text, getattr(plain, name)) for name, kind, text in OTHERS]
-    activation = _valued("activation", str, "Of hidden layers.", NetworkSpec().activation)
+    others = [_valued(*other) for other in OTHERS]
+    activation = _valued("activation", str, "Of hidden layers.", ACTIVATION)
     return [*_sizes(), *(_option(one) for one in HYPERPARAMETERS), *others, activation]
 
 
 def _sizes() -> list[Callable[[Command], Command]]:
-    plain = NetworkSpec()
     return [
-        _valued(name, str, f"Hidden sizes of the {what}.", ",".join(map(str, getattr(plain, name))))
+        _valued(name, str, f"Hidden sizes of the {what}.", ",".join(map(str, HIDDEN)))
         for name, what in (("pi", "policy"), ("vf", "value"))
     ]
 

@@ -23,11 +23,10 @@ from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.run_file import RUN, shown_proof
 from jax_port.runs.runner import Programs
 from rltrader.options.bars import BarOptions
+from rltrader.options.run_toml import texts_of
 from rltrader.options.train_plan import make_plan, prove
 from rltrader.sweep.attempts import ORIGIN, Lease
 from rltrader.train import answering, progress
-
-OBJECTIVES = ("pnl", "sharpe")
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,7 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
                 enough=lambda: judge.pruned,
                 watch=judge,
                 begin=not begun,
+                texts={} if begun else texts_of(plan),
                 certificate=proof,
                 programs=task.programs,
                 loggers=task.options["loggers"],

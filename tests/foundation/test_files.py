@@ -19,6 +19,7 @@ from foundation.errors import InputError
 from foundation.files import (
     WriteError,
     atomic_file,
+    atomic_files,
     atomic_folder,
     file_digest,
     json_digest,
@@ -277,3 +278,39 @@ def test_what_a_library_saves_is_written_whole_or_not_at_all(tmp_path: Path) -> 
         write_from_memory(path, save)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_belong_together_are_never_new_beside_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+
+    def write(text: str) -> None:
+        with atomic_files([one, other]) as (left, right):
+            left.write_text(text)
+            right.write_text(text)
+
+    write("old")
+    seen = []
+    replace = Path.replace
+
+    def look(self: Path, target: Path) -> Path:
+        seen.append([path.read_text() for path in (one, other) if path.exists()])
+        made = replace(self, target)
+        seen.append([path.read_text() for path in (one, other) if path.exists()])
+        return made
+
+    monkeypatch.setattr(Path, "replace", look)
+    write("new")
+    assert seen == [["old"], ["new"], ["new"], ["new", "new"]]
+
+    def fail() -> None:
+        with atomic_files([one, other]) as (left, _):
+            write_and_fail(left, RuntimeError())
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (one.read_text(), other.read_text()) == ("new", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+    with pytest.raises(WriteError, match="there is a folder"), atomic_files([one, tmp_path]):
+        pass

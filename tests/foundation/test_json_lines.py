@@ -32,3 +32,11 @@ def test_a_line_damaged_before_the_last_is_one_sentence(tmp_path: Path) -> None:
     path.write_text('{"n": 0}\n{"n"\n{"n": 2}\n')
     with pytest.raises(InputError, match=r"line 2.*remove the file"):
         read_json_lines(path, LINE)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe{\0}\0", b'{"n": 0}\n\xff\n', b"\x80", b'{"n": "\xe2\x80'])
+def test_what_is_no_utf8_is_refused_and_not_taken_for_cut_off(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"lines\.jsonl: not a readable line.*no UTF-8 at byte"):
+        read_json_lines(path, LINE)

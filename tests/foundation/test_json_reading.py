@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import Any
 import pytest
 
 from foundation.errors import InputError
-from foundation.json_reading import Artifact, Count, Int32, Struct, convert, decode_json, read_json
+from foundation.import_closure import PACKAGES_ROOT
+from foundation.json_reading import (
+    Artifact,
+    Count,
+    Int32,
+    Struct,
+    convert,
+    decode_json,
+    json_or_text,
+    read_json,
+)
 
 
 class Inner(Struct):
@@ -110,3 +121,58 @@ def test_values_that_were_read_before() -> None:
     assert convert(GOOD, Outer, THING, where="x").parts[0].size == 1
     with pytest.raises(InputError, match=r"x: not a readable thing \(parts: expected array, got int\)"):
         convert({**GOOD, "parts": 3}, Outer, THING, where="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("[1, 2.5]", [1, 2.5]),
+        ('"x"', "x"),
+        ("rth", "rth"),
+        ("1e999", "1e999"),
+        ("NaN", "NaN"),
+    ],
+)
+def test_an_option_is_json_or_text(text: str, value: object) -> None:
+    assert json_or_text(text) == value
+    assert json_or_text("[" * 100_000) == "[" * 100_000
+
+
+PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity")
+PLAIN = {
+    "jax_port/export/torch_policy.py": 2,  # goes home with a bundle, and needs torch alone
+    "jax_port/ppo/policy.py": 1,  # a header that was decoded as a declared type just before
+    "markets/readers/parquet.py": 1,  # pandas' note, of which damage is passed over
+    "parity/export_chain/verify.py": 1,  # what was just written
+    "rltrader/sweep/command.py": 1,  # what was just written
+    "benchmarks/suites/against_commit.py": 1,  # lines of our own child, as they come
+    "benchmarks/harness/tree_worker.py": 1,  # lines of our own parent, as they come
+    "benchmarks/accelerator/profile.py": 1,  # what JAX's profiler wrote a moment before
+}
+"""Every plain reading of JSON in the packages, and why it is one."""
+
+
+def test_json_is_read_through_declared_types() -> None:
+    found = {}
+    for package in (
+        "foundation",
+        "markets",
+        "legacy_torch",
+        "jax_port",
+        "parity",
+        "rltrader",
+        "benchmarks",
+    ):
+        for path in (PACKAGES_ROOT / package).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            count = sum(
+                isinstance(node, ast.Attribute)
+                and node.attr in ("load", "loads")
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "json"
+                for node in ast.walk(tree)
+            )
+            if count:
+                found[path.relative_to(PACKAGES_ROOT).as_posix()] = count
+    assert found == PLAIN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.signals import stop_on_signal
+from foundation.signals import run_child, stop_on_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -124,3 +125,60 @@ def is_running(process: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+STARTING = """
+import subprocess, sys
+from foundation.signals import run_child
+command = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
+run_child(command, capture=False) if sys.argv[1] == "ours" else subprocess.run(command)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system ends no children elsewhere")
+@pytest.mark.parametrize(("how", "lives"), [("ours", False), ("plain", True)])
+def test_a_child_ends_with_a_parent_that_is_killed(how: str, lives: bool) -> None:
+    """The plain child outlives its parent, which shows that the other was ended."""
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", STARTING, how],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + (0.5 if lives else 20)
+    while time.monotonic() < until and is_running(child):
+        time.sleep(0.02)
+    try:
+        assert is_running(child) == lives
+    finally:
+        if is_running(child):
+            os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
+
+
+def test_a_child_is_run_as_it_was_asked(tmp_path: Path) -> None:
+    program = "import os, sys; print(os.getcwd(), os.environ['A'], sys.argv[1:]); sys.exit(3)"
+    command = [sys.executable, "-c", program, "x y", "--", "z"]
+    done = run_child(command, cwd=tmp_path, env={**os.environ, "A": "b"})
+    assert (done.returncode, done.stdout) == (3, f"{tmp_path} b ['x y', '--', 'z']\n")
+    killed = run_child([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    assert killed.returncode == -signal.SIGKILL
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_child([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are set there alone")
+def test_a_child_has_its_limits_and_a_missing_program_is_said() -> None:
+    program = "import resource; print(resource.getrlimit(resource.RLIMIT_CPU)); x = bytearray(1 << 32)"
+    limits = {resource.RLIMIT_AS: 1 << 31, resource.RLIMIT_CPU: 7}
+    done = run_child([sys.executable, "-c", program], limits=limits)
+    assert done.stdout == "(7, 7)\n"
+    assert "MemoryError" in done.stderr
+    gone = run_child(["no-such-program"])
+    assert (gone.returncode, gone.stderr) == (1, "no-such-program: No such file or directory\n")

@@ -16,7 +16,13 @@ SPEC = NetworkSpec((16, 16), (8,))
 
 
 def make_policy(
-    market: PreparedMarket, config: EnvConfig, *, seed: int = 0, spread: float = 1.0, **about: object
+    market: PreparedMarket,
+    config: EnvConfig,
+    *,
+    seed: int = 0,
+    spread: float = 1.0,
+    spec: NetworkSpec = SPEC,
+    **about: object,
 ) -> Policy:
     """Return a policy with normal weights and logits about ``spread`` apart; NumPy compiles nothing."""
     phase = phase_of(config)
@@ -27,7 +33,7 @@ def make_policy(
         scale = (2 / leaf.shape[0]) ** 0.5 if leaf.ndim == 2 else 0.0
         return (scale * rng.normal(size=leaf.shape)).astype(np.float32)
 
-    network = make_network(SPEC, num_actions=phase.num_actions)
+    network = make_network(spec, num_actions=phase.num_actions)
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(size))
     params = jax.tree.map(fill, shapes)
     params["params"]["action_head"]["kernel"] *= np.float32(spread)
@@ -39,7 +45,7 @@ def make_policy(
         for of_bars, of_position in zip((bars.mean(0), bars.var(0)), position, strict=True)
     )
     statistics = {"mean": mean, "var": var, "count": np.array(1000.0)}
-    return Policy(SPEC, params, statistics, config, about)
+    return Policy(spec, params, statistics, config, about)
 
 
 def one_action_policy(market: PreparedMarket, config: EnvConfig, action: int) -> Policy:

@@ -225,6 +225,17 @@ def test_gymnasium_makes_it(random_bars):
     env.step(env.action_space.sample())
 
 
+@pytest.mark.parametrize("phase", [1, 2])
+def test_without_bars_gymnasium_says_what_to_give(phase):
+    name = f"legacy_torch:RLTrader-Phase{phase}-v0"
+    with pytest.raises(
+        InputError, match=rf"given no bars; give it a market, .*'{name}', bars=read_bars"
+    ):
+        gymnasium.make(name)
+    with pytest.raises(InputError, match="given bars of type str; give it a market"):
+        gymnasium.make(name, bars="ES_1min.csv")
+
+
 def test_both_checkers_accept_it(random_bars):
     made = gymnasium.make("legacy_torch:RLTrader-Phase1-v0", bars=random_bars(2), render_mode="ansi")
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markets import SYMBOLS, Contract, InputError, get_contract, register_contract
-from markets.contracts import _TABLE
+from markets.contracts import _TABLE, contract_of
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
 PAGE = [
@@ -118,3 +118,15 @@ def test_another_contract_can_be_registered_once(monkeypatch):
         register_contract(crude)
     dearer = register_contract(crude.with_costs(commission_cents=300), overwrite=True)
     assert get_contract("CL") is dearer
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        *(("ESH5 Index", "ES"), ("ESA Index", "ES"), ("nqc1", "NQ"), ("MES MAR25", "MES")),
+        *(("ES JUN 2025", "ES"), ("EPH25", "ES"), ("F.US.ENQM5", "NQ"), ("&ES", "ES")),
+        *(("EP", None), ("ESA", None), ("SPY", None), ("ESH5 C6500", None), ("EPIC", None)),
+    ],
+)
+def test_symbols_as_vendors_write_them(text, symbol):
+    assert contract_of(text) == symbol

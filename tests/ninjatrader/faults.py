@@ -133,7 +133,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
         (PATIENCE, "Settling = TimeSpan.FromSeconds(3)", "Settling = TimeSpan.Zero"),
     ),
     "a trade that is gone from the account is closed once more": (
-        (CUSTODY, "if (!account.Holds(Trade.Net) || (exitTried", "if ((exitTried"),
+        (CUSTODY, " || !account.Holds(Trade.Net) || ", " || "),
     ),
     "orders stay when someone else has closed the trade": (
         (CUSTODY, "if (account.Gone) LetGo();", ""),
@@ -151,7 +151,7 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "an exit on its way is forgotten at once": (
         (
             CUSTODY,
-            "exitSent != null || flattenSent != null || Trade.Alive(Role.Exit) != null;",
+            "exitSent != null || Flattens || Trade.Alive(Role.Exit) != null;",
             "false;",
         ),
     ),
@@ -167,12 +167,12 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     ),
     "what the account held at the start is never closed": (
         (
-            CUSTODY,
-            "            orders.FlattenAccount();\n        }\n\n        /// <summary>A bar has closed;",
-            "        }\n\n        /// <summary>A bar has closed;",
+            "Flattening.cs",
+            "            orders.FlattenAccount();\n        }\n\n        /// <summary>Look",
+            "        }\n\n        /// <summary>Look",
         ),
         (
-            CUSTODY,
+            "Flattening.cs",
             '"; it is flattened again", loud);\n                orders.FlattenAccount();',
             '"; it is flattened again", loud);',
         ),

@@ -96,9 +96,9 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     ),
     "a flattening at the start is not followed up": (
         (
-            CUSTODY,
+            "Flattening.cs",
             "bool flat = orders.AccountNet == 0;",
-            "bool flat = Trade.Net == 0 || orders.AccountNet == 0;",
+            "bool flat = orders.PlatformNet == 0 || orders.AccountNet == 0;",
         ),
     ),
     "any status of the connection counts as its return": (

@@ -114,8 +114,8 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
     "tries of an exit follow at once": (
         (
             CUSTODY,
-            "if (again || !account.Holds",
-            "if (!account.Holds",
+            "if (again || guard.SessionCloses",
+            "if (guard.SessionCloses",
         ),
     ),
     "the entry is that of its first part": (
@@ -126,7 +126,7 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "a ledger is kept when the account is flattened": (
-        (CUSTODY, "            if (flat) Abandon();\n", ""),
+        (CUSTODY, "                if (orders.AccountNet == 0) Abandon();\n", ""),
     ),
     "a cancel that is lost is not sent again": (
         (

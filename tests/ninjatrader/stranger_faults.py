@@ -69,8 +69,8 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "of what is inferred one contract is booked": (
         (
             TRADE,
-            "Book(order.Role, order.Side, missing, price);",
-            "Book(order.Role, order.Side, 1, price);",
+            "Book(order.Role, order.Side, missing, (",
+            "Book(order.Role, order.Side, 1, (",
         ),
     ),
     "a rejected target is taken for nothing": (
@@ -140,8 +140,8 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     "the way out is barred by a target": (
         (
             CUSTODY,
-            "flattenSent != null || Trade.Alive(Role.Exit) != null;",
-            "flattenSent != null || Trade.Alive(Role.Target) != null;",
+            "Flattens || Trade.Alive(Role.Exit) != null;",
+            "Flattens || Trade.Alive(Role.Target) != null;",
         ),
     ),
     "a trade of fewer contracts is looked after by nobody": (

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.gate import UNGATED, pass_gate
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
-from parity.admission import Demand, Training, admit
+from parity.admission import REQUIRE_KEY, Demand, Training, admit
 from parity.engine.certificate import read
 from rltrader.train import train
 from tests.parity.made_certificate import made_certificate, worlds_of, write_certificate
@@ -206,6 +208,22 @@ def test_a_certificate_that_proves_nothing_is_refused(
 def test_more_strength_can_be_asked_for(certificate: Path) -> None:
     with pytest.raises(InputError, match="is not of strength 'full': 80,000 transitions replayed"):
         admit(certificate, demand=Demand(least="full"))
+
+
+def test_a_key_of_the_whole_team_is_asked_for_in_python_too(
+    certificate: Path, sound: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = Ed25519PrivateKey.generate()
+    private, public = tmp_path / "private.pem", tmp_path / "public.pem"
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private.write_bytes(owner.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    public.write_bytes(owner.public_key().public_bytes(pem, form))
+    signed = write_certificate(tmp_path / "signed.json", sound, private)
+    monkeypatch.setenv(REQUIRE_KEY, str(public))
+    with pytest.raises(InputError, match="signed"):
+        admit(certificate)
+    assert admit(signed)["verdict"] == "same"
 
 
 def test_another_copy_of_the_code_is_not_the_one_that_was_proved(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import jax
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery, MaskablePPO
 from rltrader.python.callbacks import Call
 from tests.jax_port.ppo.own.networks import OneHead
+from tests.rltrader.options.plans import assert_made_again
 
 SMALL: dict[str, Any] = {
     "n_envs": 8,
@@ -75,7 +77,9 @@ def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path
     assert best.about["certificate"] == "ungated"
     if judged.best_steps == 256:
         assert jax.tree.all(jax.tree.map(np.array_equal, best.params, first.params))
+    assert_made_again(tmp_path / "a")
     agent.learn(128, folder=tmp_path / "b")
+    assert_made_again(tmp_path / "b")
     assert agent.policy is not first
     assert agent.policy.about["initial"]["path"].startswith(str(tmp_path / "a"))
     with pytest.raises(InputError, match="there is a run here already"):
@@ -114,6 +118,9 @@ def test_without_a_certificate_it_does_not_train(bars: Bars, tmp_path: Path) -> 
     ("make", "words"),
     [
         (lambda: MaskablePPO(phase=3), "phase is 3"),
+        (lambda: MaskablePPO("MlpPolicy"), "on the text 'MlpPolicy'; give bars, as"),
+        (lambda: MaskablePPO([others(), 3]), "a list that holds int; give bars"),
+        (lambda: MaskablePPO(gymnasium.make("CartPole-v1")), "TimeLimit; give bars"),
         (lambda: MaskablePPO(learning_rat=1), "unknown training setting learning_rat"),
         (lambda: MaskablePPO(ungated=True).learn(8), "no bars to train on"),
         (lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)), "no policy yet"),

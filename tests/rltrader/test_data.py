@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from markets import InputError
+from markets import InputError, writers
 from markets.readers import read_bars
 from markets.synthetic.pattern import pattern_bars
 from rltrader.__main__ import main
@@ -161,6 +162,39 @@ def test_synthetic_seconds_lie_beside_their_minutes(tmp_path):
     assert (joined["high"].max() == minutes.frame["high"]).all()
     assert (joined["low"].min() == minutes.frame["low"]).all()
     assert (joined["close"].last() == minutes.frame["close"]).all()
+
+
+def test_more_bars_than_memory_are_refused_before_they_are_made(tmp_path):
+    asked = ["--symbol", "ES", "--days", "12000000", "--seed", "1", "--session", "all", "--seconds"]
+    done = run("synthetic", *asked, "--out", tmp_path / "bars.csv")
+    assert isinstance(done.exception, InputError)
+    assert "12,000,000 days of bars would need at least" in str(done.exception)
+    assert "lower --days, or leave --seconds out" in str(done.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_minutes_and_seconds_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):
+    def make(seed):
+        asked = ["--symbol", "ES", "--days", "1", "--seed", seed, "--seconds"]
+        return run("synthetic", *asked, "--out", tmp_path / "bars.csv")
+
+    def contents():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert make(1).exit_code == 0
+    before = contents()
+    assert set(before) == {"bars.csv", "bars_1s.csv"}
+
+    def full(table, path):
+        if "_1s" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(table, path)
+
+    write = writers._write_csv
+    monkeypatch.setattr(writers, "_write_csv", full)
+    done = make(2)
+    assert "bars_1s.csv: cannot be written: the disk is full" in str(done.exception)
+    assert contents() == before
 
 
 def test_main_prints_one_sentence_and_exits_with_two(monkeypatch, capsys, bad):

@@ -9,16 +9,24 @@ import click
 import pytest
 
 from markets.readers import FORMATS
+from parity.admission import CERTIFICATE
 from rltrader.__main__ import COMMANDS, app
 from rltrader.lazy_group import Lazy, LazyGroup
+from rltrader.options import proof
 from rltrader.options.bars import FILE_FORMATS
+from rltrader.sweep import command, search
 
-HEAVY = "{'jax', 'torch', 'pandas', 'numpy', 'flax', 'pyarrow', 'rich'}"
+SLOW = (
+    *("jax", "torch", "pandas", "flax", "pyarrow", "scipy", "optuna", "sqlalchemy", "tensorboardX"),
+    *("gymnasium", "hypothesis", "stable_baselines3", "matplotlib"),
+)
+"""What the help of a command with many options may not load; that of the group loads less."""
+HEAVY = (*SLOW, "numpy", "rich")
 
 
-def modules_after(code: str) -> str:
+def modules_after(code: str, names: tuple[str, ...] = HEAVY) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\nprint(sorted({HEAVY} & set(sys.modules)))"],
+        [sys.executable, "-c", f"import sys\n{code}\nprint(sorted({{*{names}}} & set(sys.modules)))"],
         capture_output=True,
         text=True,
         check=True,
@@ -36,6 +44,33 @@ def modules_after(code: str) -> str:
 )
 def test_help_imports_nothing_heavy(code: str) -> None:
     assert modules_after(code) == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "--help"],
+        ["train", "--help"],
+        ["walk-forward", "--help"],
+        ["evaluate", "--help"],
+        ["parity", "run", "--help"],
+    ],
+)
+def test_help_of_a_command_imports_nothing_slow(words: list[str]) -> None:
+    call = f"from rltrader.__main__ import app; app({words}, standalone_mode=False)"
+    assert modules_after(call, SLOW) == "[]"
+
+
+def test_a_run_is_imported_without_torch() -> None:
+    loaded = modules_after("import jax_port.runs.run")
+    assert "'jax'" in loaded  # so the test can see what is loaded
+    assert "torch" not in loaded
+    assert "tensorboardX" not in loaded
+
+
+def test_the_package_of_markets_is_imported_without_pandas() -> None:
+    assert modules_after("import markets") == "['numpy']"
+    assert "'pandas'" in modules_after("from markets import Bars")
 
 
 def test_bars_are_checked_without_jax_or_torch() -> None:
@@ -63,8 +98,10 @@ def test_the_help_of_a_group_is_the_first_sentence_of_the_command_itself() -> No
         assert one.help == first, name
 
 
-def test_all_formats_can_be_named() -> None:
+def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:
     assert tuple(FORMATS) == FILE_FORMATS
+    assert proof.CERTIFICATE == CERTIFICATE
+    assert tuple(search.PRUNERS) == command.PRUNERS
 
 
 def commands(command: click.Command, path: str = "") -> dict[str, click.Command]:

@@ -15,7 +15,7 @@ from parity.engine.report import SAME, UNSEEN
 from parity.learner.suite import REQUIRED as LEARNER
 from parity.suites.scenarios import Request
 from parity.suites.trading import run
-from rltrader.parity import parity
+from rltrader.parity import failures, parity, show_finding
 from tests.parity.made_certificate import opened, write_certificate
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
@@ -159,3 +159,26 @@ def test_the_gate_passes_on_real_bars() -> None:
     assert report.verdict == UNSEEN
     assert set(report.missing) == LEARNER
     assert report.worlds[0]["bars"] == 15_749
+
+
+def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command() -> None:
+    first = {"field": "balance", "index": [], "lane": 3, "step": 4, "reference": 5.0, "port": 6.0}
+    checks = [
+        {"check": name, "world": world, "passed": passed, "error": "", "first": first, "measures": {}}
+        for name, world, passed in (
+            ("replay", "ES", False),
+            ("replay", "NQ", False),
+            ("data", "ES", True),
+            ("generated", "ES", False),
+        )
+    ]
+    where = "balance at lane 3, step 4: reference 5, port 6"
+    assert failures({"checks": checks}) == [
+        f"failed: replay on ES and 1 more: {where}",
+        f"failed: generated on ES: {where}",
+    ]
+    assert failures({"checks": checks[2:3]}) == []
+    seen = {"fields": ["balance"], "worlds": ["ES", "NQ"], "checks": ["replay", "generated"]}
+    assert show_finding({"looks_like": "logic", "seen": seen}, 12) == (
+        "logic: balance; seen in 2 of 12 data sets, by replay and generated; the smallest case:"
+    )

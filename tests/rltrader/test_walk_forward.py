@@ -14,12 +14,13 @@ from foundation.errors import InputError
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.walk_forward import walk_forward
+from tests.rltrader.options.plans import assert_made_again
 
 SMALL = (
     *("--envs", "8", "--n-steps", "32", "--batch-size", "64", "--epochs", "1", "--steps", "256"),
     *("--pi", "8", "--vf", "8", "--ungated"),
 )
-WINDOWS = ("--train", "3", "--test", "2")
+WINDOWS = ("--train", "3d", "--test", "2d", "--step", "2")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_the_windows_are_joined(made: Path) -> None:
     for row in values["windows"]:
         assert (made / row["report"]).is_file()
         assert row["report"] in page
+        assert_made_again((made / row["report"]).parents[1] / "run")
 
 
 def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
@@ -72,6 +74,14 @@ def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     other = run(bars, made, "--learning-rate", "0.5")
     assert isinstance(other.exception, InputError)
     assert "trained with other settings" in str(other.exception)
+
+
+def test_its_own_file_asks_for_the_same_again(made: Path) -> None:
+    before = json.loads((made / "walk_forward.json").read_text())
+    words = ["--config", str(made / "walk_forward.toml"), "--ungated", "--out", str(made)]
+    result = CliRunner().invoke(walk_forward, words)
+    assert result.exit_code == 0, result.exception
+    assert json.loads((made / "walk_forward.json").read_text())["windows"] == before["windows"]
 
 
 def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
 
 from foundation.errors import InputError
 from foundation.files import write_bytes, writing
@@ -150,22 +147,31 @@ class TrainingLog:
 class _Board:
     """TensorBoard's events of one agent, written at once, so that a full disk is known at once.
 
+    tensorboardX imports torch where there is one, which takes seconds, so it is imported here.
+
     Args:
         folder: of the agent's events.
         first: step from which on TensorBoard hides what an attempt that was cut off wrote.
     """
 
     def __init__(self, folder: Path, first: int) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import SessionLog
+
         folder.mkdir(parents=True, exist_ok=True)
         self._file = EventsWriter(str(folder / "events"))
         self._add(first, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, record: Record) -> None:
         """Write the real numbers of a record."""
+        from tensorboardX.summary import scalar
+
         for name, value in scalars(record).items():
             self._add(record["steps"], summary=scalar(name, value))
 
     def _add(self, step: int, **content: Any) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
         self._file.write_event(Event(step=step, wall_time=time.time(), **content))
 
     def flush(self) -> None:

@@ -17,6 +17,8 @@ from markets.spacing import MINUTE
 
 FEWEST = 100
 """Pairs of neighbouring bars, or bars, from which a habit is told."""
+BETWEEN = 0.4
+"""Factor by which opens are nearer to the middle between open and close before than to that close."""
 CLOSER = 0.5
 """Closes this much nearer to the opens before them than opens to the closes before are no closes."""
 BUSY = 10
@@ -46,12 +48,13 @@ def _neighbours(run: Contents) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _swapped(runs: list[Contents], total: int) -> Iterator[Finding]:
-    pairs, apart, crossed = 0, 0.0, 0.0
+    pairs, apart, crossed, between = 0, 0.0, 0.0, 0.0
     for run in runs:
         near = _neighbours(run)
         pairs += int(near.sum())
         apart += float(np.abs(run.open[1:] - run.close[:-1])[near].sum())
         crossed += float(np.abs(run.close[1:] - run.open[:-1])[near].sum())
+        between += float(np.abs(run.open[1:] - (run.open + run.close)[:-1] / 2)[near].sum())
     if pairs >= FEWEST and crossed < CLOSER * apart:
         yield Finding(
             "open_and_close_swapped",
@@ -60,6 +63,14 @@ def _swapped(runs: list[Contents], total: int) -> Iterator[Finding]:
             f"{crossed / pairs:.4g} points from the open before, so the columns open and close are "
             "swapped",
             "give the columns their right names",
+        )
+    elif pairs >= FEWEST and between < BETWEEN * apart:
+        yield Finding(
+            "averaged_bars",
+            total,
+            "bars open in the middle between the open and the close before, not at that close, as "
+            "Heikin-Ashi bars do, whose prices are averages that nobody traded",
+            "export plain bars (candles)",
         )
 
 

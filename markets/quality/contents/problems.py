@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from markets.contracts import Contract, contract_of
 from markets.file_facts import FileFacts, contracts_in_name, spread_in
 from markets.quality.contents.arrays import Contents
+from markets.quality.contents.copied_rows import copied_rows
 from markets.quality.contents.expiries import mixed_expiries
 from markets.quality.contents.filled import filled, filled_hours
 from markets.quality.contents.mixed_columns import column_problems
 from markets.quality.contents.price_level import level_problems
+from markets.quality.contents.quotes import quote_problems
+from markets.quality.contents.resolution import resolution_problems
+from markets.quality.contents.volume import volume_problems
 from markets.quality.finding import Finding
 from markets.quality.time_zone import clock_faults
 
@@ -19,12 +23,16 @@ def content_problems(bars: Contents, judge_clock: bool) -> Iterator[Finding]:
     """Yield what is wrong with valid bars: of another instrument, mixed columns, a wrong clock."""
     named = list(symbol_problems(bars.file, bars.contract))
     yield from named
+    yield from quote_problems(bars.file)
     mixed = list(mixed_expiries(bars))
     yield from mixed
     if not named and not names_its_contract(bars.file, bars.contract):
         yield from level_problems(bars)
     if not mixed:
-        yield from column_problems(bars)
+        # What one of them finds, the next would name by a consequence.
+        checks = (resolution_problems, column_problems, volume_problems)
+        yield from next((found for check in checks if (found := list(check(bars)))), [])
+    yield from copied_rows(bars)
     if judge_clock:
         yield from _clock_problems(bars)
 
@@ -42,7 +50,8 @@ def _clock_problems(bars: Contents) -> Iterator[Finding]:
 def symbol_problems(file: FileFacts, contract: Contract) -> Iterator[Finding]:
     """Yield a problem where a file names another contract than the one it is read as."""
     spreads = [text for text in file.contracts if spread_in(text)]
-    spread = spreads[0] if spreads else spread_in(file.name)
+    in_names = [text for name in file.names if (text := spread_in(name))]
+    spread = next(iter(spreads or in_names), None)
     if spread:
         where = "column of symbols" if spreads else "name"
         yield Finding(
@@ -67,20 +76,23 @@ def symbol_problems(file: FileFacts, contract: Contract) -> Iterator[Finding]:
         return
     if any(symbol == contract.symbol for symbol in named.values()):
         return
-    in_name = contracts_in_name(file.name)
-    if in_name and contract.symbol not in in_name:
-        right = sorted(in_name)[0]
-        yield Finding(
-            "other_contract",
-            1,
-            f"its name speaks of {' and '.join(sorted(in_name))}, and the file was read as "
-            f"{contract.symbol}",
-            f"pass --symbol {right}, or rename the file",
-        )
+    for name in file.names:
+        in_name = contracts_in_name(name)
+        if in_name and contract.symbol not in in_name:
+            right = sorted(in_name)[0]
+            whose = "its name" if name == file.name else f"the name of {name} within it"
+            yield Finding(
+                "other_contract",
+                1,
+                f"{whose} speaks of {' and '.join(sorted(in_name))}, and the file was read as "
+                f"{contract.symbol}",
+                f"pass --symbol {right}, or rename the file",
+            )
+            return
 
 
 def names_its_contract(file: FileFacts, contract: Contract) -> bool:
     """Return whether a file's own column of symbols, or its name, speaks of the contract."""
     return any(contract_of(text) == contract.symbol for text in file.contracts) or (
-        contract.symbol in contracts_in_name(file.name)
+        any(contract.symbol in contracts_in_name(name) for name in file.names)
     )

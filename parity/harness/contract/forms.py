@@ -15,7 +15,7 @@ from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Side, Steps
-from parity.harness.trees import Array
+from parity.harness.trees import Array, take
 
 FEW = 8
 FORM_ULPS = 512
@@ -50,6 +50,10 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
                     question, "different", f"the {word}'s reset gives another {name} for one seed"
                 )
         if not side.can_write:
+            parted = _episodes_part(side, few)
+            if parted:
+                text = f"the {word}'s episode gives another {parted} for one seed and the same actions"
+                return Answer(question, "different", text)
             continue
         again = [side.transition(state, few.action, np.arange(len(few))).fields for _ in range(2)]
         for name, value in again[0].items():
@@ -62,11 +66,26 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
     return Answer(question, "same", "gives the same reset and the same step on each side")
 
 
+def _episodes_part(side: Side, few: Cases) -> str:
+    """Return a field in which two episodes of one seed part, of a side that is only played."""
+    seeds = np.arange(FEW)
+    one, two = (side.lanes(seeds, None) for _ in range(2))
+    for first in range(0, len(few) - FEW + 1, FEW):
+        action = take(few.action, slice(first, first + FEW))
+        shown = [lanes.advance(action, seeds + first).of_the_step for lanes in (one, two)]
+        for name, value in shown[0].items():
+            if not np.array_equal(value, shown[1][name], equal_nan=value.dtype.kind == "f"):
+                return name
+    return ""
+
+
 def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: str) -> Answer:
     """Ask whether another form of the port's step gives the same but for rounding."""
     port = judge.pair.port
     if not isinstance(port, FunctionalSide) and not (form == "one" and isinstance(port, BatchedSide)):
         return Answer(question, "not asked", "the port is no pure function")
+    if not port.can_write:
+        return Answer(question, "not asked", "the port cannot be put in a state (give write)")
     few = _few(cases, port)
     state, seeds = judge.states(few, False), np.arange(len(few))
     batch = port.transition(state, few.action, seeds)

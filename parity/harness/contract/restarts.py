@@ -26,12 +26,15 @@ ENDS, NEEDED = 400, 20
 ONLY, AGAIN, FINAL = "restart only at an end", "restart after an end", "final observation"
 
 
-def ask_restarts(judge: Judge, evidence: list[Evidence], resets: Moments) -> list[Answer]:
+def ask_restarts(
+    judge: Judge, evidence: list[Evidence], resets: Moments, played: Steps | None = None
+) -> list[Answer]:
     """Ask whether the port's own restart begins an episode as a reset does, and hands out the end.
 
     Args:
         judge, evidence: of the pair.
         resets: what the reference's resets showed.
+        played: steps that only began another episode, of a port that cannot be put in a state.
     """
     port = judge.pair.port
     unsaid = _begun_unsaid(judge, evidence, resets)
@@ -39,7 +42,10 @@ def ask_restarts(judge: Judge, evidence: list[Evidence], resets: Moments) -> lis
         return [Answer(AGAIN, "different", unsaid), Answer(FINAL, "not asked", "see the restart")]
     if isinstance(port, BatchedSide) and port.restarts == "next step":
         text = "the step that ends an episode shows its last observation, which is compared as a field"
-        return [_in_the_next_step(judge, port, evidence, resets), Answer(FINAL, "not asked", text)]
+        return [
+            _in_the_next_step(judge, port, evidence, resets, played),
+            Answer(FINAL, "not asked", text),
+        ]
     parts = [one.native.port for one in evidence if one.native.port.restart is not None]
     if not parts:
         text = "the port does not restart by itself within a step"
@@ -121,6 +127,8 @@ def _begun_late(judge: Judge, evidence: list[Evidence]) -> str:
     if ends < NEEDED or late < MOST * ends:
         return ""
     words = f"in {late:,} of {ends:,} ends the step shows the last state, not another episode's first"
+    if not judge.pair.port.can_write:
+        return f"{words}: the port restarts a step late, or not at all"
     _, state, action = _ends(evidence)
     after, on = _after_the_end(judge, state, action)
     if _close(after.state, on.state).mean() >= MOST:
@@ -163,16 +171,25 @@ def _after_the_end(judge: Judge, state: Fields, action: Fields) -> tuple[Steps, 
 
 
 def _in_the_next_step(
-    judge: Judge, port: BatchedSide, evidence: list[Evidence], resets: Moments
+    judge: Judge,
+    port: BatchedSide,
+    evidence: list[Evidence],
+    resets: Moments,
+    played: Steps | None,
 ) -> Answer:
     """Ask a port that restarts in the step after an end whether that step begins an episode."""
     count, state, action = _ends(evidence)
+    if not port.can_write:
+        count = 0 if played is None else len(played.final)
     if count < NEEDED:
         return Answer(AGAIN, "not asked", f"only {count} episodes ended; {NEEDED} are needed")
-    after, on = _after_the_end(judge, state, action)
-    if _close(after.state, on.state).mean() >= MOST:
-        text = "the step after an end goes on from the last state: the port does not restart"
-        return Answer(AGAIN, "different", text)
+    if port.can_write or played is None:
+        after, on = _after_the_end(judge, state, action)
+        if _close(after.state, on.state).mean() >= MOST:
+            text = "the step after an end goes on from the last state: the port does not restart"
+            return Answer(AGAIN, "different", text)
+    else:
+        after = played
     if after.ended.any():
         text = f"the step that begins another episode ends it in {after.ended.sum()} of {count} cases"
         return Answer(AGAIN, "different", text)

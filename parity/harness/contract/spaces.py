@@ -1,4 +1,4 @@
-"""Questions about spaces: dtype, shape and bounds of observations and actions, and beyond them."""
+"""Questions about spaces: dtype, shape and bounds of observations and actions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from parity.harness.cases import Cases
+from parity.harness.contract.beyond import ask_beyond
 from parity.harness.contract.infos import ask_info
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.spaces import Leaf, Space
-from parity.harness.trees import Fields, take
-
-BEYOND = 64
+from parity.harness.trees import Fields
 
 
 def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
@@ -25,7 +23,7 @@ def ask_spaces(judge: Judge, evidence: list[Evidence]) -> list[Answer]:
         _bounds("observation bounds", mine["obs"], theirs["obs"]),
         _inside(evidence, mine["obs"], theirs["obs"]),
         _bounds("action space", mine["action"], theirs["action"]),
-        _beyond(judge, evidence[0], mine["action"]),
+        ask_beyond(judge, evidence[0], mine["action"]),
         *ask_info(judge, evidence),
     ]
 
@@ -120,39 +118,3 @@ def _inside(evidence: list[Evidence], mine: Space | None, theirs: Space | None) 
     if outside:
         return Answer(question, "different", "; ".join(outside))
     return Answer(question, "same", "all of both sides' in visited states")
-
-
-def _beyond(judge: Judge, evidence: Evidence, space: Space | None) -> Answer:
-    """Ask what actions beyond the bounds do: both sides must clip alike, use alike or refuse."""
-    question = "actions beyond the bounds"
-    boxes = {
-        name: leaf
-        for name, leaf in (space or {}).items()
-        if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all()
-    }
-    if not boxes:
-        return Answer(question, "not asked", "the action space has no bounds that numbers could exceed")
-    rows = np.arange(min(BEYOND, len(evidence.cases)))
-    action = take(evidence.cases.action, rows)
-    rng = np.random.default_rng(0)
-    for name, leaf in boxes.items():
-        width = leaf.high - leaf.low
-        far = leaf.high + width * rng.uniform(0.01, 1.0, (len(rows), *leaf.shape))
-        near = leaf.low - width * rng.uniform(0.01, 1.0, (len(rows), *leaf.shape))
-        upper = (rng.random(len(rows)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
-        action[name] = np.where(upper, far, near).astype(action[name].dtype)
-    cases = Cases(take(evidence.cases.state, rows), action, evidence.cases.source[rows])
-    try:
-        stepped = judge.step(cases)
-    except Exception as error:  # whatever a foreign environment raises is its answer
-        return Answer(question, "note", f"a side raises {type(error).__name__}: {str(error)[:120]}")
-    wrong = [name for name in stepped.labels if stepped.wrong(name).any()]
-    if not wrong:
-        return Answer(question, "same", f"both sides do the same in {len(rows)} cases")
-    name = wrong[0]
-    row = int(np.flatnonzero(stepped.wrong(name))[0])
-    arm = stepped.double or stepped.native
-    a, b = arm.reference.fields[name][row].tolist(), arm.port.fields[name][row].tolist()
-    shown = {one: value[row].tolist() for one, value in action.items()}
-    text = f"{', '.join(wrong)} differ; with {shown} {name} is {a} on the reference and {b} on the port"
-    return Answer(question, "different", text, str(a), str(b))

@@ -65,6 +65,8 @@ def also_drawn(judge: Judge, evidence: list[Evidence]) -> Drawn:
             seeds = np.tile(np.arange(SEEDS), len(rows))
             state = judge.states(few, False)
             for side, names in zip((pair.reference, pair.port), changing, strict=True):
+                if not side.can_write:
+                    continue
                 values = side.transition(state, few.action, seeds).of_the_step.get(name)
                 if values is not None and _varies(values, SEEDS):
                     names.add(name)
@@ -91,6 +93,9 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
         seed: of the choice.
     """
     mine, theirs = drawn.reference, drawn.port
+    if not judge.pair.port.can_write:
+        text = "the port cannot be put in one state many times (give write)"
+        return Answer(QUESTION, "not asked", text)
     if not mine | theirs:
         return Answer(QUESTION, "same", "neither side draws: a step depends on state and action alone")
     if mine != theirs:

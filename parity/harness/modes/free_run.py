@@ -14,6 +14,7 @@ import numpy as np
 
 from parity.harness.cases import Actions, Cases
 from parity.harness.judge import Judge
+from parity.harness.sides.side import Moments, Side
 from parity.harness.trees import Array, Fields
 
 LANES, STEPS = 16, 100
@@ -45,10 +46,12 @@ class FreeRun:
 
 
 def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
-    """Play episodes on both sides from the reference's resets, in native and in double precision."""
+    """Play episodes on both sides from the reference's resets, in native and in double precision; from
+    the starts of a side that cannot be put in a state, where there is one."""
     pair, rng = judge.pair, np.random.default_rng([seed, 4])
     seeds = rng.integers(0, 2**31, LANES)
-    start = pair.reference.reset(seeds)
+    alone = next((side for side in (pair.port, pair.reference) if not side.can_write), None)
+    start = pair.reference.reset(seeds) if alone is None else _begun(alone, seeds, False)[1]
     actions = Actions(pair, rng)
     plan = []
     now = start
@@ -74,13 +77,26 @@ def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
     return result
 
 
+def _begun(side: Side, seeds: Array, double: bool) -> tuple[Any, Moments]:
+    """Return episodes of a side that begin where the seeds lead, and what they begin in."""
+    lanes: Any = side.lanes(seeds, None, double)
+    return lanes, lanes.start
+
+
 def _play(
     judge: Judge, state: Fields, seeds: Array, plan: list[Fields], double: bool
 ) -> tuple[dict[str, Array], str]:
     """Return differences by field as shares of its size, (steps, lanes), and the first of a flag."""
     pair = judge.pair
+    sides, lanes = (pair.reference, pair.port), list[Any]()
+    alone = next((side for side in sides if not side.can_write), None)
+    if alone is not None:
+        began, start = _begun(alone, seeds, double)
+        state = start.state
     ready = judge.states(Cases(state, plan[0], np.full(len(seeds), "visited")), double)
-    mine, theirs = (side.lanes(seeds, ready, double) for side in (pair.reference, pair.port))
+    for side in sides:
+        lanes.append(began if side is alone else side.lanes(seeds, ready, double))
+    mine, theirs = lanes
     apart: dict[str, list[Array]] = {}
     sizes: dict[str, float] = {}
     going, discrete = np.ones(len(seeds), bool), ""

@@ -52,7 +52,10 @@ def ask_same_draws(judge: Judge, cases: Cases, drawn: frozenset[str], seed: int)
     """
     rng = np.random.default_rng([seed, 8])
     answers = [_ask(judge, "reset", None, rng)]
-    if drawn:
+    if not judge.pair.port.can_write:
+        text = "the port cannot be put in a state (give write)"
+        answers.append(Answer(STEP, "not asked", text))
+    elif drawn:
         rows = rng.choice(len(cases), min(STEPS, len(cases)), replace=False)
         answers.append(_ask(judge, "step", cases.rows(rows), rng))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from foundation.report.format import show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
+from parity.harness.findings import state_words
 from parity.harness.report import DIFFERENT, SAME
 
 TONES = {
@@ -30,8 +31,8 @@ def render(report: Mapping[str, Any]) -> str:
     Args:
         report: from :meth:`parity.harness.report.Report.to_dict`.
     """
-    page = templates("parity.harness.output").get_template("pair.html.j2")
-    return page.render(
+    env = templates("parity.harness.output", state_words=state_words)
+    return env.get_template("pair.html.j2").render(
         report=report,
         verdict=_verdict(report),
         tiles=_tiles(report),

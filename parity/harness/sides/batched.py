@@ -213,11 +213,14 @@ class BatchedSide:
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
         """Begin an episode for each seed, in given states or where the seeds lead."""
         env = self.new(len(seeds), double)
-        self.reset_all(env, np.asarray(seeds))
+        obs = _with_rows(
+            "observation", flatten(self.reset_all(env, np.asarray(seeds)), "obs"), len(seeds)
+        )
         if state is not None:
             self.native()
             self.put(env, state, double)
-        return BatchedLanes(self, env, double)
+        start = Moments(_first(self.state_of(env, len(seeds)), len(seeds)), _first(obs, len(seeds)))
+        return BatchedLanes(self, env, double, start)
 
     def one(self) -> MutableSide:
         """Return the side that is an environment of a single copy."""
@@ -271,8 +274,8 @@ class _Part:
 class BatchedLanes:
     """The copies of one environment, each in an episode of its own."""
 
-    def __init__(self, side: BatchedSide, env: Any, double: bool) -> None:
-        self._side, self._env, self._double = side, env, double
+    def __init__(self, side: BatchedSide, env: Any, double: bool, start: Moments) -> None:
+        self._side, self._env, self._double, self.start = side, env, double, start
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""

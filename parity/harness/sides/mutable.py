@@ -171,16 +171,19 @@ class MutableSide:
 
     def lanes(self, seeds: Array, state: Fields | None, double: bool = False) -> Lanes:
         """Begin an episode for each seed, in given states or where the seeds lead."""
-        envs = []
+        envs, shown = [], []
         ready = None if state is None else self._prepared(state, double)
         for row, seed in enumerate(seeds):
             env = self._new(double)
-            self.reset_one(env, int(seed))
+            shown.append(self.reset_one(env, int(seed)))
             if ready is not None:
                 self.native()
                 self._put(env, ready, row)
             envs.append(env)
-        return MutableLanes(self, envs, double)
+        seen = [{name: np.array(v) for name, v in flatten(obs, "obs").items()} for obs in shown]
+        states = [{name: np.array(v) for name, v in self.state_of(env).items()} for env in envs]
+        start = Moments(stack(states, "state"), stack(seen, "observation"))
+        return MutableLanes(self, envs, double, start)
 
 
 def widened(actions: Fields) -> Fields:
@@ -245,8 +248,8 @@ class _Rows:
 class MutableLanes:
     """Environments of one kind that run side by side."""
 
-    def __init__(self, side: MutableSide, envs: list[Any], double: bool) -> None:
-        self._side, self._envs, self._double = side, envs, double
+    def __init__(self, side: MutableSide, envs: list[Any], double: bool, start: Moments) -> None:
+        self._side, self._envs, self._double, self.start = side, envs, double, start
 
     def advance(self, actions: Fields, seeds: Array) -> Steps:
         """Take one step in every lane."""

@@ -17,8 +17,8 @@ from foundation.errors import InputError
 from parity.mutation.operators import Change
 
 MAKE_IT = (
-    "make it with `pytest --cov=jax_port --cov=markets --cov=foundation --cov-context=test`, "
-    "COVERAGE_FILE naming the file"
+    "make it with `nox -s mutation_sample`, or with `pytest --cov=PACKAGE --cov-context=test` for "
+    "every package that is mutated, COVERAGE_FILE naming the file"
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foundation.errors import InputError
 from foundation.import_closure import imported_by
+from foundation.signals import run_child
 from parity.mutants.sampled.executed import ExecutedLines
 from parity.mutants.sampled.summary import GATE, TESTS
 from parity.mutants.sandbox import PORT, Sandbox, environment
@@ -114,15 +115,7 @@ class Judges:
         around = environment(place, place, self.sandbox.folder / "compiled")
         del around["XLA_FLAGS"]  # the tests have their own
         try:
-            done = subprocess.run(
-                command,
-                cwd=place,
-                env=around,
-                capture_output=True,
-                text=True,
-                timeout=self.patience,
-                check=False,
-            )
+            done = run_child(command, cwd=place, env=around, timeout=self.patience)
         except subprocess.TimeoutExpired:
             return Fate(UNJUDGED, f"tests took more than {self.patience:g} s")
         if done.returncode == 0:

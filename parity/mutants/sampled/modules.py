@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,8 @@ BEGINNINGS = (
 )
 """The trainer, the evaluation and the exporter: what they import of ours is mutated."""
 
-JUDGES = ("parity/", "legacy_torch/", "rltrader/", "foundation/report/")
-"""What judges, what is judged against, and what only composes or draws: not mutated here."""
+JUDGES = ("parity/", "legacy_torch/")
+"""What judges, and what is judged against: not mutated here."""
 
 
 def modules(root: Path) -> list[str]:
@@ -31,6 +32,24 @@ def modules(root: Path) -> list[str]:
     """
     files = closure(root, BEGINNINGS)
     return [name for name in files if not name.startswith(JUDGES) and not name.endswith("__init__.py")]
+
+
+def changed_modules(root: Path, base: str) -> list[str]:
+    """Return the files that are mutated and differ from a commit, committed or not.
+
+    Args:
+        root: the checkout.
+        base: commit or branch, as git names it.
+
+    Raises:
+        InputError: git knows no such commit.
+    """
+    command = ["git", "diff", "--name-only", "--relative", base, "--"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["git says nothing"])[-1]
+        raise InputError(f"--changed {base}: {reason}; name a commit that is here (git fetch)")
+    return sorted(set(done.stdout.splitlines()) & set(modules(root)))
 
 
 def draw_changes(root: Path, count: int, seed: int, only: Sequence[str] = ()) -> list[Change]:

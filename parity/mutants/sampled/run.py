@@ -27,7 +27,7 @@ from parity.mutants.run import ControlFailed, make_all, pass_control
 from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines
 from parity.mutants.sampled.judges import Judges
-from parity.mutants.sampled.modules import draw_changes
+from parity.mutants.sampled.modules import changed_modules, draw_changes
 from parity.mutants.sampled.summary import summarize
 from parity.mutants.sandbox import Sandbox, snapshot
 from parity.mutation.lines import LINES, key_of, read_lines
@@ -43,6 +43,7 @@ SUMMARY = "score.json"
 @click.option("--seed", default=0, show_default=True, help="Of the sample.")
 @click.option("--shard", "part", default="1/1", show_default=True, help="Which part, such as 2/8.")
 @click.option("--file", "files", multiple=True, help="Only this file; may be repeated.")
+@click.option("--changed", metavar="COMMIT", help="Only files that differ from this commit.")
 @click.option(
     "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
 )
@@ -58,6 +59,7 @@ def command(
     seed: int,
     part: str,
     files: tuple[str, ...],
+    changed: str | None,
     patience: float,
     executed: Path | None,
     most: int | None,
@@ -68,6 +70,11 @@ def command(
     Exit code 0 whatever survives, 1 if the unchanged port does not pass, 2 bad input.
     """
     number, of = _part(part)
+    if changed is not None:
+        files = tuple(changed_modules(PACKAGES_ROOT, changed))
+        if not files:
+            Console().print(f"no file that is mutated differs from {changed}")
+            return
     chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files), number, of)
     out.mkdir(parents=True, exist_ok=True)
     lines = read_lines(out / LINES)
@@ -75,11 +82,11 @@ def command(
     waiting = [change for change in chosen if key_of(change) not in known][:most]
     console = Console()
     if waiting:
-        chosen_tests = None
+        asked = None
         if executed is not None:
-            changed = sorted({change.file for change in waiting})
-            chosen_tests = read_executed_lines(executed, PACKAGES_ROOT, changed)
-        lines += _judge(waiting, patience, chosen_tests, out / LINES, lines, console)
+            mutated = sorted({change.file for change in waiting})
+            asked = read_executed_lines(executed, PACKAGES_ROOT, mutated)
+        lines += _judge(waiting, patience, asked, out / LINES, lines, console)
     summary = summarize(lines, EQUIVALENT)
     write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
     show(console, summary)

@@ -12,21 +12,45 @@ import pytest
 from jax_port.data import held_out
 from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
-from jax_port.evaluation.tasks import Played, finish, trials_of
+from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
+from markets import InputError
 from markets.contracts import get_contract
 from tests.jax_port.evaluation.conftest import Week
 
 RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
 
 
-@pytest.mark.parametrize(
-    ("text", "trials"),
-    [('{"updates": 3, "policies": 12}', 12), ("{}", 1), ("no json", 1), ('{"policies": "x"}', 1)],
-)
-def test_trials_of_a_runs_folder(tmp_path: Path, text: str, trials: int) -> None:
+def test_trials_of_a_runs_folder(tmp_path: Path) -> None:
+    (tmp_path / "finished.json").write_text('{"updates": 3, "policies": 12}')
+    assert trials_of(tmp_path / "policy-0.safetensors") == 12
+
+
+BAD = ['{"updates": 3, "policies": 1', "{}", "[" * 100_000, '{"policies": 1e999}', '{"policies": "x"}']
+
+
+@pytest.mark.parametrize("text", [*BAD, '{"policies": 0}', "\0"])
+def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str) -> None:
     (tmp_path / "finished.json").write_text(text)
-    assert trials_of(tmp_path / "policy-0.safetensors") == trials
+    with pytest.raises(InputError, match=r"finished\.json: not a readable account .* deflated"):
+        trials_of(tmp_path / "policy-0.safetensors")
+
+
+def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
+    policy = tmp_path / "best" / "policy.safetensors"
+    policy.parent.mkdir()
+    (policy.parent / "finished.json").write_text('{"policies": 1}')
+    (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.3], "best": {}}')
+    assert trials_of(policy) == 7
+    assert sharpes_of(policy) == [0.1, 0.3]
+
+
+@pytest.mark.parametrize("text", [*BAD, '{"chosen_from": 7}', '{"chosen_from": 7, "sharpes": [1e999]}'])
+def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sweep.json").write_text(text)
+    for read in (trials_of, sharpes_of):
+        with pytest.raises(InputError, match=r"sweep\.json: not a readable account of a sweep"):
+            read(tmp_path / "best" / "policy.safetensors")
 
 
 def test_trials_without_a_run(tmp_path: Path) -> None:

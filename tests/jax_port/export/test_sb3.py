@@ -17,13 +17,26 @@ from safetensors.numpy import load_file, save_file
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
 from sb3_contrib.common.maskable.evaluation import evaluate_policy
+from stable_baselines3.common.callbacks import EvalCallback
+from stable_baselines3.common.evaluation import evaluate_policy as plain_evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from foundation.files import write_json
+from jax_port.export.bundle import STATE, state_of
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits, to_flax, to_torch
-from jax_port.export.manifest import read_manifest
-from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, load_sb3, make_sb3
+from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
+from jax_port.export.sb3 import (
+    MODEL,
+    NORMALIZER,
+    Spaces,
+    load_sb3,
+    make_sb3,
+    require_same_decisions,
+    save_sb3,
+)
+from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.transfer import check_fits
@@ -40,6 +53,7 @@ from tests.jax_port.export.made_bundle import (
     raw_bundle,
     trained_by_sb3,
 )
+from tests.jax_port.export.made_kinds import KINDS, policy_of
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -50,6 +64,32 @@ def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
     assert back.spec == made_policy(phase).spec
     assert back.config == made_policy(phase).config
     assert back.about["data"] == {"symbol": "ES"}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_policies_of_every_kind_come_back_bit_for_bit(kind: str, phase: int, tmp_path: Path) -> None:
+    policy = policy_of(kind, phase)
+    save_sb3(policy, tmp_path)
+    made = describe(policy, contract_of(policy, "ES"), {"file": "p", "sha256": "0"})
+    write_json(tmp_path / MANIFEST, {**made, "files": {}})
+    torch.save(state_of(policy), tmp_path / STATE)
+    for name in (MODEL, STATE):
+        back = read_policy(tmp_path / name)
+        assert same_bits(policy, back) == []
+        assert (back.spec, back.config) == (policy.spec, policy.config)
+
+
+@pytest.mark.parametrize("kind", ["logits 200 apart", "tanh, logits 200 apart"])
+def test_a_changed_weight_is_noticed_however_far_logits_are_apart(kind: str, tmp_path: Path) -> None:
+    policy = policy_of(kind, 1)
+    save_sb3(policy, tmp_path)
+    archive = read_archive(tmp_path / MODEL)
+    require_same_decisions(policy, archive)
+    layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
+    layers["action_head"]["kernel"] = layers["action_head"]["kernel"] * np.float32(1.001)
+    with pytest.raises(InputError, match="probabilities differ"):
+        require_same_decisions(replace(policy, params={"params": layers}), archive)
 
 
 def test_another_bit_is_noticed() -> None:
@@ -95,6 +135,29 @@ def test_another_formula_is_refused(tmp_path: Path) -> None:
         read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
 
 
+@pytest.mark.parametrize(("part", "value"), [("mean", np.nan), ("var", np.inf), ("var", -1.0)])
+def test_a_normaliser_of_no_numbers_is_refused(tmp_path: Path, part: str, value: float) -> None:
+    _foreign(tmp_path)
+    env = VecNormalize.load(str(tmp_path / NORMALIZER), DummyVecEnv([lambda: Spaces(225, 3)]))
+    statistics = getattr(env.obs_rms, part)
+    kept = statistics[7]
+    for changed, refused in ((value, True), (kept, False)):
+        statistics[7] = changed
+        env.save(str(tmp_path / NORMALIZER))
+        if refused:
+            with pytest.raises(InputError, match=rf"{NORMALIZER}: its {part} holds what is no number"):
+                read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
+        else:
+            assert read_policy(tmp_path / MODEL, config=EnvConfig.phase1()).statistics is not None
+
+
+@pytest.mark.parametrize(("name", "words"), [("a.pth", "what torch.save wrote"), ("a.pt", "weights a")])
+def test_weights_alone_are_told_what_they_lack(tmp_path: Path, name: str, words: str) -> None:
+    torch.save({"action_net.weight": torch.zeros(3, 8)}, tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}: {words}.*the zip that MaskablePPO.save wrote"):
+        read_policy(tmp_path / name, config=EnvConfig.phase1())
+
+
 class _Bomb:
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -113,7 +176,7 @@ def test_a_pickle_is_read_and_not_run(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_text("no zip")
-    with pytest.raises(InputError, match="not a model of SB3"):
+    with pytest.raises(InputError, match="not a readable model of SB3"):
         read_policy(tmp_path / MODEL)
     with pytest.raises(InputError, match="no such file"):
         read_policy(tmp_path / "gone.zip")
@@ -218,26 +281,29 @@ def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> 
         check_fits(load_policy(path), settings.network)
 
 
+SHORT = replace(config_of(1), max_episode_bars=40)
+
+
+def normalised(file: Path, training: bool) -> VecNormalize:
+    """Return an environment with an exported normaliser, to train in or to judge in."""
+    env = DummyVecEnv([lambda: Monitor(TradingEnvPhase1(bars(), SHORT))])
+    made = VecNormalize.load(str(file), env)
+    made.training, made.norm_reward = training, training and made.norm_reward
+    return made
+
+
 @pytest.mark.parametrize(
     "folder",
     [bundle, pytest.param(lambda _: raw_bundle(), marks=pytest.mark.slow)],
     ids=["normalised", "raw"],
 )
 def test_sb3s_own_tools_work_on_an_exported_zip(folder: Callable[[int], Path], tmp_path: Path) -> None:
-    """``predict``, ``evaluate_policy`` and ``EvalCallback``; the first two play what the port plays."""
-    short = replace(config_of(1), max_episode_bars=40)
-
-    def normalised(training: bool) -> VecNormalize:
-        env = DummyVecEnv([lambda: Monitor(TradingEnvPhase1(bars(), short))])
-        made = VecNormalize.load(str(folder(1) / NORMALIZER), env)
-        made.training, made.norm_reward = training, training and made.norm_reward
-        return made
-
-    train, judge = normalised(True), normalised(False)
+    """sb3-contrib's, which know masks; ``predict`` and ``evaluate_policy`` play what the port plays."""
+    train, judge = (normalised(folder(1) / NORMALIZER, training) for training in (True, False))
     model = MaskablePPO.load(
         folder(1) / MODEL, env=train, device="cpu", n_steps=32, batch_size=16, n_epochs=1
     )
-    agent, env = Agent.load(folder(1)), TradingEnvPhase1(bars(), short)
+    agent, env = Agent.load(folder(1)), TradingEnvPhase1(bars(), SHORT)
     obs, _ = env.reset(seed=3)
     total, length, ended = 0.0, 0, False
     while not ended:
@@ -259,10 +325,37 @@ def test_sb3s_own_tools_work_on_an_exported_zip(folder: Callable[[int], Path], t
     model.learn(64, callback=callback)
     assert np.isfinite(callback.best_mean_reward)
     shutil.copy(folder(1) / NORMALIZER, tmp_path)
-    best = read_policy(tmp_path / "best_model.zip", config=short)
+    best = read_policy(tmp_path / "best_model.zip", config=SHORT)
     assert agent.policy is not None
     assert (best.statistics is None) == (agent.policy.statistics is None)
     assert best.about["certificate"] == "ungated"
+
+
+def test_stable_baselines3s_plain_tools_work_and_pass_over_the_masks(tmp_path: Path) -> None:
+    """They call ``predict`` without masks: the likeliest action of all is taken, allowed or not."""
+    train, judge = (normalised(bundle(1) / NORMALIZER, training) for training in (True, False))
+    model = MaskablePPO.load(
+        bundle(1) / MODEL, env=train, device="cpu", n_steps=32, batch_size=16, n_epochs=1
+    )
+    env = TradingEnvPhase1(bars(), SHORT)
+    obs, _ = env.reset(seed=3)
+    total, forbidden, ended = 0.0, 0, False
+    while not ended:
+        action, _ = model.predict(judge.normalize_obs(obs), deterministic=True)
+        forbidden += not env.action_masks()[int(action)]
+        obs, reward, terminated, truncated, _ = env.step(int(action))
+        total, ended = total + float(reward), terminated or truncated
+    assert forbidden > 0
+    judge.seed(3)
+    rewards, _ = plain_evaluate_policy(model, judge, n_eval_episodes=1, return_episode_rewards=True)
+    assert rewards == [pytest.approx(total, abs=1e-5)]
+    callback = EvalCallback(
+        judge, eval_freq=32, n_eval_episodes=1, best_model_save_path=str(tmp_path), verbose=0
+    )
+    model.learn(64, callback=callback)
+    assert np.isfinite(callback.best_mean_reward)
+    shutil.copy(bundle(1) / NORMALIZER, tmp_path)
+    assert read_policy(tmp_path / "best_model.zip", config=SHORT).statistics is not None
 
 
 def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:

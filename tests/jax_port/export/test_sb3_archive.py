@@ -89,7 +89,7 @@ def test_a_payload_in_the_tensors_never_runs(copy: Path, trace: Path) -> None:
         return file.getvalue()
 
     rewrite(copy / MODEL, {"policy.pth": plant})
-    with pytest.raises(InputError, match="not a model of SB3"):
+    with pytest.raises(InputError, match="not a file of tensors"):
         read_policy(copy / MODEL)
     assert not trace.exists()
 
@@ -156,7 +156,7 @@ def test_a_tensor_that_claims_more_than_it_holds_is_refused(copy: Path) -> None:
         return file.getvalue()
 
     rewrite(copy / MODEL, {"policy.pth": plant})
-    with pytest.raises(InputError, match="claims more numbers than it holds"):
+    with pytest.raises(InputError, match="claims more numbers than the file holds"):
         read_archive(copy / MODEL)
 
 

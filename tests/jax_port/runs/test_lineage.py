@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from safetensors import safe_open
@@ -21,11 +21,12 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER, _checksum
 from jax_port.runs.gate import UNGATED
-from jax_port.runs.lineage import SAME_BY_PARTS, ancestor, in_words, weakest
+from jax_port.runs.lineage import SAME_BY_PARTS, STRENGTHS, ancestor, in_words, weakest
 from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import shown_proof
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError, get_contract
+from parity.gate.strength import Strength
 
 PROOF = {"verdict": "same", "sha256": "1" * 64}
 SETTINGS = TrainSettings(n_envs=8, n_steps=8, batch_size=32, n_epochs=1, total_timesteps=64 * 3)
@@ -169,6 +170,21 @@ def test_a_run_that_grows_from_a_policy_without_a_proof_is_ungated(
     manifest = describe(policy, get_contract("ES"), {"file": "x", "sha256": "0"})
     assert manifest["certificate"] == UNGATED
     assert manifest["lineage"] == policy.about["lineage"]
+
+
+def test_the_weakest_strength_counts_wherever_it_stands() -> None:
+    def of(strength: str) -> dict[str, Any]:
+        proof = {**PROOF, "strength": strength}
+        return {"updates": [0, 1], "certificate": proof, "code": "a", "made": {}}
+
+    assert get_args(Strength) == STRENGTHS
+    standard, thorough = of("standard"), of("thorough")
+    for stretches in ([standard, thorough], [thorough, standard]):
+        assert weakest(stretches) == {**PROOF, "strength": "standard"}
+    grown = ancestor({"certificate": weakest([standard]), "lineage": {"stretches": [standard]}}, "0")
+    assert weakest([thorough], grown) == {**PROOF, "strength": "standard"}
+    assert weakest([thorough])["strength"] == "thorough"  # type: ignore[index]
+    assert weakest([thorough, of("of old")])["strength"] == "of old"  # type: ignore[index]
 
 
 def test_the_weakest_counts_wherever_it_stands() -> None:

@@ -215,7 +215,7 @@ LINE = "2025-09-02 13:34:00,6468.75,6469,6468,6468.5,50\n"
             HEADER + "20250902" + LINE[19:], "line 2: timestamp 20250902 is a date without", id="day"
         ),
         pytest.param(
-            HEADER + "20250902133400" + LINE[19:], "is no number of seconds, milli", id="digits"
+            HEADER + "250902133400" + LINE[19:], "is no time such as 202509020930", id="digits"
         ),
         pytest.param(
             HEADER + f"{EPOCH[0]}{LINE[19:]}{EPOCH[1] * 1000}{LINE[19:]}",
@@ -248,7 +248,7 @@ def test_a_damaged_archive_is_refused(save):
     whole = gzip.compress((HEADER + ROWS * 50).encode())
     with pytest.raises(InputError, match=r"bars\.csv\.gz cannot be read"):
         read_bars(save(whole[: len(whole) // 2], "bars.csv.gz"), "ES")
-    with pytest.raises(InputError, match=r"bars\.csv\.gz cannot be read"):
+    with pytest.raises(InputError, match=r"bars\.csv\.gz, line 1: 'not compressed at all' is no head"):
         read_bars(save("not compressed at all", "bars.csv.gz"), "ES")
 
 
@@ -260,7 +260,7 @@ def test_what_is_asked_for_must_exist(save):
         read_bars(path, "XX")
     with pytest.raises(InputError, match="no feature column sma_5, sma_20, rsi"):
         read_bars(path, "ES", use_features=True)
-    with pytest.raises(InputError, match="only Databento files hold several"):
+    with pytest.raises(InputError, match="since no column names instruments"):
         read_frame(path, instrument="ESZ5")
 
 

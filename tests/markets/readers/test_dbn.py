@@ -121,6 +121,23 @@ def test_no_record_is_lost_to_a_damaged_head(few: Bars, tmp_path: Path, place: i
         refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + data)
 
 
+@pytest.mark.parametrize("words", [0, 3, 6, 13])
+def test_a_record_that_is_too_short_ends_in_a_sentence(few: Bars, tmp_path: Path, words: int) -> None:
+    """The library's code panics on it, which is no exception that Python's code expects."""
+    rows = [bytearray(row) for row in records(few)]
+    rows[-1][0] = words
+    said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
+    assert f"record 20 says that it is {4 * words} bytes of kind 33, where a bar has 56" in said
+    rows[0][:2] = bytes([14, 10])
+    said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
+    assert "record 1 says that it is 56 bytes of kind 10, where a bar has 56 of kind 33" in said
+    # Of other schemas the library judges alone, and panics: its words become the reason.
+    for row in rows:
+        row[:2] = bytes([14, 10])
+    books = metadata(few, ESH5, dbn.Schema.MBP_10) + b"".join(rows)
+    assert "cannot be read as DBN (Malformed" in refusal(tmp_path / "bars.dbn", books)
+
+
 def test_prices_that_are_not_there_are_missing(few: Bars, tmp_path: Path) -> None:
     path = tmp_path / "bars.dbn"
     none = bytes(dbn.OHLCVMsg(33, 1, 4916, int(few.timestamps_ns[0]), *(dbn.UNDEF_PRICE,) * 4, 1))

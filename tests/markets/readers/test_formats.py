@@ -40,7 +40,8 @@ class TestNinjaTrader:
                 "20250902 133100 0000000;6470.25;6470;6470.5;1\n",
                 "export of ticks, not of minutes; export again with the type Minute",
             ),
-            ("20250902 133100;6470.25;1\n", "line 1: .* is not NinjaTrader's form"),
+            ("20250902 133100;6470.25;1\n", "export of ticks, not of minutes; export again with the"),
+            ("20250902 133100;6470.25;6471;1.5\n", "line 1: .* is not NinjaTrader's form"),
             (NINJA + "20250902 133x00;1;1;1;1;1\n", "line 3: timestamp '20250902 133x00' is not"),
             (NINJA + "20250902 133300;1;1;1\n", "line 3: 4 fields where 6 are expected"),
             (

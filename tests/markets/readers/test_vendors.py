@@ -188,9 +188,15 @@ def test_a_continuous_contract_without_symbols(tmp_path: Path) -> None:
     path.write_text(head + "".join(rows))
     with pytest.raises(InputError, match=r"follow one another and never overlap.*map_symbols"):
         read_bars(path, "ES")
+    bars = read_bars(path, "ES", instrument="all")
+    assert len(bars.frame) == 4
+    with pytest.raises(InputError, match="no instrument 'every'; it holds 4916"):
+        read_bars(path, "ES", instrument="every")
     path.write_text(head + "".join([*rows[:2], rows[1].replace("4916", "5002"), *rows[2:]]))
     with pytest.raises(InputError, match="pick one, for example"):
         read_bars(path, "ES")
+    with pytest.raises(InputError, match="no instrument 'all'"):  # these do overlap
+        read_bars(path, "ES", instrument="all")
 
 
 @pytest.mark.parametrize("vendor", READ)

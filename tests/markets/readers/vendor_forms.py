@@ -148,6 +148,37 @@ READ: dict[str, tuple[Callable[[Bars], str], dict[str, str]]] = {
              "Datetime,Open,High,Low,Close,Adj Close,Volume\n"),
         {},
     ),
+    "Bloomberg, month first": (
+        form(NY, lambda t, r: f"{t:%m/%d/%Y %H:%M},{r.open},{r.close},{r.high},{r.low},{r.volume:.0f}",
+             "Date,Open,Close,High,Low,Volume\n"),
+        {"timezone": NY},
+    ),
+    "Massive, futures": (
+        form("UTC", lambda t, r: f"ESH5,{r.volume:.0f},{r.open},{r.close},{r.high},{r.low},{t.value},7,"
+             f"{t:%Y-%m-%d}",
+             "ticker,volume,open,close,high,low,window_start,transactions,session_end_date\n"),
+        {},
+    ),
+    "Interactive Brokers, UTC": (
+        form("UTC", lambda t, r: f"{t:%Y%m%d-%H:%M:%S},{ohlc(r)},{r.volume:.0f}",
+             "date,open,high,low,close,volume\n"),
+        {},
+    ),
+    "BigQuery": (
+        form("UTC", lambda t, r: f"{t:%Y-%m-%d %H:%M:%S} UTC,{ohlc(r)},{r.volume:.0f}",
+             "timestamp,open,high,low,close,volume\n"),
+        {},
+    ),
+    "Dukascopy's form": (
+        form("UTC", lambda t, r: f"{t:%d.%m.%Y %H:%M:%S}.000,{ohlc(r)},{r.volume:.0f}",
+             "Gmt time,Open,High,Low,Close,Volume\n"),
+        {},
+    ),
+    "a database's numbers": (
+        form(CHICAGO, lambda t, r: f"{t:%Y%m%d%H%M%S},{ohlc(r)},{r.volume:.0f}",
+             "timestamp,open,high,low,close,volume\n"),
+        {"timezone": CHICAGO},
+    ),
     "day first": (
         form(NY, lambda t, r: f"{t:%d/%m/%Y,%H:%M},{ohlc(r)},{r.volume:.0f}",
              "Date,Time,Open,High,Low,Close,Volume\n"),
@@ -188,11 +219,6 @@ REFUSED: dict[str, tuple[Callable[[Bars], str], str]] = {
         form(NY, lambda t, r: f"{t:%Y-%m-%d %I:%M %p},{ohlc(r)},9", "timestamp,open,high,low,close,volume\n"),
         r"line 2: timestamp '2025-01-13 09:30 AM' is of a 12-hour clock; export times of a 24-hour",
     ),
-    "Bloomberg, month first": (
-        form(NY, lambda t, r: f"{t:%m/%d/%Y %H:%M},{r.open},{r.close},{r.high},{r.low},9",
-             "Date,Open,Close,High,Low,Volume\n"),
-        r"line 2: date '01/13/2025 09:30' is not understood.*in two columns, Date and Time",
-    ),
     "LSEG": (
         form("UTC", lambda t, r: f"ESH25,{t:%Y-%m-%dT%H:%M:%SZ},-5,Intraday 1Min,{ohlc(r)},9",
              "#RIC,Date-Time,GMT Offset,Type,Open,High,Low,Last,Volume\n"),
@@ -227,6 +253,22 @@ REFUSED: dict[str, tuple[Callable[[Bars], str], str]] = {
     "IQFeed": (
         form(NY, lambda t, r: f"LH,{t:%Y-%m-%d %H:%M:%S},{r.high},{r.low},{r.open},{r.close},9,9,0,", "", 1),
         r"a file of IQFeed, .*the order is high, low, open, close, total volume, volume",
+    ),
+    "Barchart's API": (
+        form(CHICAGO, lambda t, r: f"{t:%Y-%m-%d %H:%M},{t.day},{ohlc(r)},9"),
+        r"a file of Barchart's API, .*a day of trading stands before the prices; put the line timestamp",
+    ),
+    "Backtrader": (
+        form(CHICAGO, lambda t, r: f"{t:%Y-%m-%d,%H:%M:%S},{ohlc(r)},9,0"),
+        r"a file of Backtrader and others, .*put the line Date,Time,.*further field",
+    ),
+    "eSignal": (
+        form(NY, lambda t, r: f"ES H5,{t:%m/%d/%Y,%H:%M},{ohlc(r)},9"),
+        r"a file of eSignal, .*no header; put the line Symbol,Date,Time,Open",
+    ),
+    "MIDPOINT of Interactive Brokers": (
+        form("UTC", lambda t, r: f"{t:%Y%m%d-%H:%M:%S},{ohlc(r)},-1", "date,open,high,low,close,volume\n"),
+        r"a volume of -1 throughout is what Interactive Brokers writes.*ask for TRADES",
     ),
     "QuantConnect": (
         form(NY, lambda t, r: f"{(t.hour * 60 + t.minute) * 60_000},{ohlc(r)},9"),

@@ -88,7 +88,10 @@ def test_a_function_that_makes_a_pair_is_taken_too(tmp_path: Path) -> None:
         (["check", f"{PAIRS}:number"], "is a int; it must be a Pair"),
         (["check", "examples.pairs.cartpole:read"], "is called to make a pair and raises TypeError"),
         (["check", f"{PAIRS}:honest", "--transitions", "1"], "transitions is 1"),
-        (["case", f"{PAIRS}:honest", "--state", "{", "--action", "0"], "--state is no JSON"),
+        (
+            ["case", f"{PAIRS}:honest", "--state", "{", "--action", "0"],
+            "--state: not a readable JSON value",
+        ),
         (["case", f"{PAIRS}:honest", "--state", "3", "--action", "0"], "--state is no mapping"),
         (["case", f"{PAIRS}:honest", "--state", '{"height": 1}', "--action", "0"], "speed is missing"),
         (

@@ -1,6 +1,7 @@
 """The engine on a pair that has nothing to do with trading, with faults planted by the test."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,8 +11,9 @@ import pytest
 from foundation.files import write_json
 from foundation.import_closure import digests
 from parity.engine.certificate import CertificateError, envelope, issue, misfits, read, unsound
-from parity.engine.diverge import explain_case, explain_replay
+from parity.engine.diverge import Divergence, explain_case, explain_replay, findings, reached
 from parity.engine.generate import seeded_cases
+from parity.engine.pair import Pair
 from parity.engine.record import record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
@@ -53,12 +55,53 @@ def test_a_planted_fault_is_found_among_generated_states_and_shrunk() -> None:
     assert found.actions == [1]
 
 
-def test_a_float_that_is_a_little_off_looks_like_rounding() -> None:
-    pair = walker_pair(reward_error=1e-6)
+@pytest.mark.parametrize("error", [1e-6, 0.5])
+def test_a_float_beyond_its_rule_is_logic_however_small_the_difference(error: float) -> None:
+    pair = walker_pair(reward_error=error)
     result, cases = check_generated(pair, 0, 300, seed=0)
     assert result.first is not None
     assert result.first.field == "reward"
-    assert explain_case(pair, cases, result.first).looks_like == "rounding"
+    found = explain_case(pair, cases, result.first)
+    assert found.looks_like == "logic"
+    assert reached(found) == {"reward"}
+
+
+def explained(pair: Pair, world: str) -> list[Divergence]:
+    """Return what a replay and generated cases show, as if on a data set of this name."""
+    recording = record_episodes(pair, 0, 20, np.random.default_rng([0, 0, 1]))
+    replayed = check_replay(pair, 0, episodes=20, seed=0)[0].first
+    result, cases = check_generated(pair, 0, 300, seed=0)
+    shown = []
+    if replayed is not None:
+        shown.append(explain_replay(pair, recording, replayed, "replay"))
+    if result.first is not None:
+        shown.append(explain_case(pair, cases, result.first))
+    return [replace(one, world=world) for one in shown]
+
+
+def test_one_fault_is_one_finding_over_data_sets_and_checks() -> None:
+    pair = walker_pair(stuck_at_seven)
+    seen = explained(pair, "one") + explained(pair, "two")
+    assert len(seen) == 4
+    [found] = findings(seen)
+    assert found.fields == ["place"]
+    assert (found.worlds, found.checks) == (["one", "two"], ["replay", "generated"])
+    assert found.smallest.state == {"place": 7, "steps": 0, "begun": 0}
+    told = found.to_dict()
+    assert told["command"] == "walk --from 7 --action 1"
+    assert told["seen"] == {
+        "fields": ["place"],
+        "worlds": ["one", "two"],
+        "checks": ["replay", "generated"],
+    }
+
+
+def test_two_faults_are_two_findings_and_none_is_none() -> None:
+    both = explained(walker_pair(stuck_at_seven), "line") + explained(
+        walker_pair(reward_error=1e-6), "line"
+    )
+    assert [found.fields for found in findings(both)] == [["place"], ["reward"]]
+    assert findings(explained(walker_pair(), "line")) == []
 
 
 def test_a_restart_that_remembers_is_found() -> None:

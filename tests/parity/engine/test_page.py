@@ -118,14 +118,15 @@ def failing() -> Report:
     first = Mismatch(3, 41, "balance", (), 4_999_750.0, 5_002_250.0)
     far = Mismatch(4, -1, "obs", (2,), 1.0, math.nan)
     state = {"balance": 4_999_750, "market": 0}
-    found = [FieldDifference("after", f"obs[{i}]", 1.0, 1.0000001192092896, 1) for i in range(300)]
+    found = [FieldDifference("after", f"obs[{i}]", 1.0, 1.0000001192092896, 1) for i in range(299)]
+    found.append(FieldDifference("after", "balance", 4_999_750, 5_002_250, None))
     divergences = [
         Divergence(
             "replay", "<b>ES</b>", 3, 41, first, "logic", [0], state, "a & b", found,
             {"bar": 388, "high": 6536.75}, "rltrader parity case --state '{\"balance\": 4999750}'",
         ),
         Divergence(
-            "generated", "<b>ES</b>", 4, -1, far, "rounding", [2, 2, 2, 0], None, "", [], {}, "again",
+            "generated", "<b>ES</b>", 4, -1, far, "logic", [2, 2, 2, 0], None, "", [], {}, "again",
         ),
     ]  # fmt: skip
     checks = [
@@ -164,8 +165,8 @@ def test_a_divergence_says_what_where_and_how_to_see_it_again(bad: str) -> None:
     text = Reader(bad).text
     assert "The two sides differ.3 of 3 checks failed." in text
     assert text.index("Where they differ") < text.index("Both sides, episode by episode")
-    assert "looks like logic" in text
-    assert "First seen in replay, <b>ES</b>, episode 3, step 41 · a & b" in text
+    assert "balance logic must be equal Seen in 1 data set of 1, by replay Smallest in" in text
+    assert "Smallest in replay, <b>ES</b>, episode 3, step 41 · a & b" in text
     assert "Reference$49,997.50 (4,999,750 cents)" in text
     assert "Port$50,022.50 (5,002,250 cents)" in text
     assert "+$25.00 (+2,500 cents)" in text

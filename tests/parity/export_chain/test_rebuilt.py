@@ -1,4 +1,4 @@
-"""Files of a bundle that run code: received ones are never loaded, and other bytes are said."""
+"""Files of a bundle that run: received ones are never loaded, and what is another is said."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from foundation.files import file_digest
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
-from jax_port.export.programs import PROGRAM
+from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER
 from jax_port.ppo.policy import load_policy
 from parity.export_chain.rebuilt import rebuild
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle
+from tests.parity.export_chain.test_onnx_graph import endless
 
 
 class Payload:
@@ -59,6 +61,12 @@ def plant_in_program(folder: Path, trace: Path) -> None:
             archive.writestr(name, payload)
 
 
+def plant_in_graph(folder: Path, trace: Path) -> None:
+    model = onnx.load(folder / ONNX)
+    endless(model.graph)
+    onnx.save(model, folder / ONNX)
+
+
 @pytest.fixture
 def received(tmp_path: Path) -> Path:
     folder = tmp_path / "received"
@@ -82,8 +90,13 @@ def test_an_untouched_bundle_is_what_its_weights_give(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("plant", "name"),
-    [(plant_in_model, MODEL), (plant_in_normalizer, NORMALIZER), (plant_in_program, PROGRAM)],
-    ids=["SB3's zip", "normaliser", "pt2"],
+    [
+        (plant_in_model, MODEL),
+        (plant_in_normalizer, NORMALIZER),
+        (plant_in_program, PROGRAM),
+        (plant_in_graph, ONNX),
+    ],
+    ids=["SB3's zip", "normaliser", "pt2", "a loop of 2^62 turns"],
 )
 def test_a_planted_payload_is_named_and_never_runs(
     received: Path, tmp_path: Path, plant: Callable[[Path, Path], None], name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.data.data_loader import prepare
 from jax_port.export import bundle as exporter
 from jax_port.export import golden, manifest, sb3
 from jax_port.export.importing import read_policy
@@ -30,12 +32,15 @@ from markets import InputError
 from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, Board, StageComparison
 from parity.export_chain.csharp import available
+from parity.export_chain.decisions import _spread
+from parity.export_chain.observations import of_episodes
 from parity.export_chain.page import render
 from parity.export_chain.replay import ENVIRONMENTS
 from parity.export_chain.verify import Request, verify
 from rltrader.export_verify import verify as verify_command
 from tests.jax_port import made_policy as making
 from tests.jax_port.export.made_bundle import bars, bundle, made_policy
+from tests.jax_port.export.made_kinds import bars_of, policy_of
 
 
 @cache
@@ -61,6 +66,38 @@ def test_every_hop_is_the_same(phase: int) -> None:
         "ONNX Runtime",
     } <= hops
     assert ("C#" in hops) == available()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "phase"), [("all at once", 1), ("all at once", 2), ("zero head", 1), ("zero head", 2)]
+)
+def test_every_hop_is_the_same_for_a_policy_of_another_kind(
+    kind: str, phase: int, tmp_path: Path
+) -> None:
+    save_policy(tmp_path / "policy.safetensors", policy_of(kind, phase))
+    exporter.export(tmp_path / "policy.safetensors", tmp_path / "bundle")
+    report = verify(Request(tmp_path / "bundle", bars_of(kind), observations=1000, episodes=2))
+    assert report["first_divergence"] is None
+    spread = {hop["hop"] for hop in report["hops"] if "logits up to" in hop["hop"]}
+    assert spread == {f"PyTorch float32, logits up to {largest}" for largest in (24, 200)}
+
+
+def test_a_head_of_zeros_has_no_logits_to_set_apart() -> None:
+    """What was divided by the largest logit was no number, and so "different"."""
+    policy, board = policy_of("zero head", 1), Board()
+    market = prepare(bars_of("zero head"), policy.config)
+    batch = next(of_episodes(policy, market, 100))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = manifest.describe(policy, manifest.contract_of(policy, "ES"), {"file": "", "sha256": ""})
+        (folder / "manifest.json").write_text(json.dumps(made))
+        torch.save(exporter.state_of(policy), folder / "policy.pt")
+        _spread(board, folder, policy, batch, 200.0)
+        assert board.first_divergence() is None
+        torch.save(exporter.state_of(policy_of("off the grid", 1)), folder / "policy.pt")
+        _spread(board, folder, policy, batch, 200.0)
+        assert board.first_divergence() is not None
 
 
 def test_decisions_are_of_all_kinds() -> None:

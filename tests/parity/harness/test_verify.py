@@ -52,7 +52,7 @@ def test_every_question_of_the_contract_has_an_answer(honest: Report) -> None:
         "observation bounds": "not asked",
         "observations stay inside their bounds": "not asked",
         "action space": "same",
-        "actions beyond the bounds": "not asked",
+        "actions beyond the bounds": "same",
         "info keys": "same",
         "info values": "not asked",
         "the same seed twice": "same",

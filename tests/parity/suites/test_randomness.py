@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.ppo.fast import gpu_rollout
 from parity.engine.compare import Array
 from parity.suites import scale
 from parity.suites.randomness import (
@@ -95,6 +97,26 @@ def test_the_ports_draws_pass() -> None:
     assert learner.passed, learner.first
     assert draws.actions.shape == (64, 8, 64)
     assert set(np.unique(draws.actions)) == {0, 1, 2}
+
+
+def test_noise_that_environments_of_the_gpu_s_form_share_is_objected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result, draws = check_learner_draws(5, "gpu")
+    assert result.passed, result.first
+    assert (result.world, draws.actions.shape) == ("learner (gpu)", (64, 8, 64))
+
+    def halves(words: jax.Array, log_probs: Any) -> jax.Array:
+        half = len(log_probs[0]) // 2
+        drawn = plain(words, [column[:half] for column in log_probs])
+        return jnp.concatenate([drawn, drawn])
+
+    plain = gpu_rollout.sample
+    monkeypatch.setattr(gpu_rollout, "sample", halves)
+    jax.clear_caches()
+    result, _ = check_learner_draws(5, "gpu")
+    assert result.first is not None
+    assert "actions, 0 steps and 32 environments apart" in result.first.field
 
 
 def test_sizes_of_the_trainer_pass() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from parity.engine.page import render
 from parity.engine.report import DIFFERENT, UNSEEN
 from parity.engine.verify import CheckResult
 from parity.gate.covered import covered_by
 from parity.suites import trading
-from parity.suites.rounds import COMPILED, run_rounds, seeds_of
+from parity.suites.rounds import COMPILED, command_of, run_rounds, seeds_of
 from parity.suites.scenarios import Request, Scenario
 
 SMALL = Request(
@@ -67,7 +69,18 @@ def test_a_fault_that_one_seed_shows_decides(monkeypatch: pytest.MonkeyPatch) ->
     report = run_rounds(SMALL, 2)
     assert report.verdict == DIFFERENT
     assert report.settings["seeds"] == {"5": UNSEEN, "6": DIFFERENT}
+    small = "rltrader parity run --episodes 4 --cases 200 --days 2 --symbols ES --seed"
+    assert report.settings["again"] == [f"{small} 5", f"{small} 6"]
+    page = render(report.to_dict())
+    assert f"{small} 6" in page
     assert [check.world for check in report.checks if not check.passed] == ["ES synthetic, seed 6"]
+
+
+def test_a_run_is_repeated_by_one_command(tmp_path: Path) -> None:
+    assert command_of(Request(seed=3)) == "rltrader parity run --seed 3"
+    file = Request(data=tmp_path / "my bars.csv", symbol="NQ", cases=5, reader={"snap": True})
+    words = f"rltrader parity run --data '{tmp_path}/my bars.csv' --symbol NQ --snap --cases 5 --seed 0"
+    assert command_of(file) == words
 
 
 def test_learners_of_all_seeds_are_covered() -> None:

@@ -26,8 +26,20 @@ def test_keys_are_used_once_and_one_used_twice_is_named(monkeypatch: pytest.Monk
     monkeypatch.setattr(env, "batch_step", twice)
     result = check_key_reuse(0)
     assert not result.passed
-    assert result.error.startswith("batch_step: ")
-    assert "init_agent and update: " in result.error
+    assert result.error.startswith("batch_step, phase 1: ")
+    for name in ("batch_step, phase 2", "init_agent and update (cpu)"):
+        assert f"{name}: " in result.error
+
+
+def test_a_key_that_only_the_gpu_s_form_uses_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = gpu_rollout.collect
+
+    def twice(actor: Any, key: jax.Array, *rest: Any) -> Any:
+        jax.random.bits(key)
+        return plain(actor, key, *rest)
+
+    monkeypatch.setattr(gpu_rollout, "collect", twice)
+    assert check_key_reuse(0).error.startswith("init_agent and update (gpu): ")
 
 
 def test_every_program_rounds_once() -> None:

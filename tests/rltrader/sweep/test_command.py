@@ -23,6 +23,7 @@ from jax_port.ppo.policy import load_policy
 from rltrader.sweep.attempts import GOOD, attempts
 from rltrader.sweep.command import sweep
 from rltrader.sweep.storage import open_storage
+from tests.rltrader.options.plans import assert_made_again
 
 CONFIG = """
 pattern = 8
@@ -88,6 +89,13 @@ def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> No
     words = refusal("--config", str(config), "--trials", "2", "--out", str(tmp_path / "out"))
     assert "study 'out' was begun with other" in words
     assert "seeds" in words
+
+
+def test_a_trial_is_trained_again_by_its_own_file(config: Path, tmp_path: Path) -> None:
+    words = ["--config", str(config), "--trials", "1", "--seeds", "2", "--steps", "512", "--ungated"]
+    done = CliRunner().invoke(sweep, [*words, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.exception
+    assert_made_again(tmp_path / "out" / "trials" / "0000")
 
 
 def start(config: Path, out: Path, place: str) -> subprocess.Popen[bytes]:

@@ -197,7 +197,6 @@ def test_final_observations_of_other_forms_are_read() -> None:
             {"read": lambda carts: {"x": 3.0}},
             r"state x of a batched side has shape \(\) for 256 copies",
         ),
-        ({"write": None}, "the port cannot be put in a state; give it write, or, where the other"),
     ],
 )
 def test_what_is_no_batched_side_is_refused(options: Any, words: str) -> None:

@@ -91,7 +91,7 @@ def test_lines_are_those_of_the_innermost_statement() -> None:
 
 
 def test_a_database_that_does_not_fit_is_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none: no such file; make it with `pytest --cov"):
+    with pytest.raises(InputError, match=r"none: no such file; make it with `nox -s mutation_sample`"):
         read_executed_lines(root / "none", root, [FILE])
     with pytest.raises(InputError, match=r"flat: says of no line which test executed it"):
         read_executed_lines(root / "flat", root, [FILE])

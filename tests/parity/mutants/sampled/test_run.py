@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from foundation.import_closure import PACKAGES_ROOT
 from markets import InputError
 from parity.mutants.sampled import run
 from parity.mutants.sampled.judges import Fate, Judges, make_tree, nearest_tests, reached
-from parity.mutants.sampled.modules import draw_changes, modules
+from parity.mutants.sampled.modules import changed_modules, draw_changes, modules
 from parity.mutants.sampled.run import SUMMARY, command
 from parity.mutants.sampled.summary import TESTS, summarize
 from parity.mutants.sandbox import Sandbox
@@ -45,6 +46,23 @@ def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
         shard(drawn, 5, 4)
     with pytest.raises(InputError, match=r"nowhere\.py: no file"):
         draw_changes(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
+
+
+def test_files_that_differ_from_a_commit_are_chosen() -> None:
+    with pytest.raises(InputError, match=r"--changed no-such-commit: .*; name a commit that is here"):
+        changed_modules(PACKAGES_ROOT, "no-such-commit")
+    git = ["git", "-C", str(PACKAGES_ROOT)]
+    if subprocess.run(
+        [*git, "rev-parse", "--verify", "HEAD"], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("not a checkout of git")
+    listed = subprocess.run(
+        [*git, "diff", "--name-only", "HEAD"], check=True, capture_output=True, text=True
+    )
+    differ = set(listed.stdout.split())
+    assert changed_modules(PACKAGES_ROOT, "HEAD") == sorted(differ & set(modules(PACKAGES_ROOT)))
+    nothing = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name of the empty tree
+    assert changed_modules(PACKAGES_ROOT, nothing) == sorted(modules(PACKAGES_ROOT))
 
 
 def test_tests_are_those_that_import_the_file_nearest_first() -> None:

@@ -6,18 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from jax_port.export.bundle import POLICY
-from jax_port.export.stages import in_float32, in_float64
-from jax_port.ppo.policy import load_policy
 from markets import InputError
 from parity.export_chain.csharp import available
-from parity.export_chain.observations import of_episodes
-from parity.export_chain.rounding import rounding_of
-from parity.export_chain.verify import Request, prepare, verify
-from tests.jax_port.export.made_bundle import bars, config_of, made_policy, raw_bundle
+from parity.export_chain.verify import Request, verify
+from tests.jax_port.export.made_bundle import bars, raw_bundle
 
 
 @pytest.mark.slow
@@ -27,19 +21,6 @@ def test_every_hop_is_the_same_without_a_normaliser() -> None:
     assert report["replay"]["trades"] > 5
     assert report["actions"]["near_ties"] < 15  # else the limit would be too wide to say anything
     assert ("C#" in {hop["hop"] for hop in report["hops"]}) == available()
-
-
-def test_rounding_is_bounded_and_not_by_much() -> None:
-    policy = load_policy(raw_bundle() / POLICY)
-    batch = next(of_episodes(policy, prepare(bars(), config_of(1)), 1000))
-    exact, narrow = (make(policy, batch.obs, batch.masks) for make in (in_float64, in_float32))
-    bounds = rounding_of(policy, exact, "float32")
-    for layer in ("policy_0", "policy_1", "action_head", "value_head"):
-        apart = np.abs(exact[layer] - narrow[layer]).max(axis=1)
-        assert (apart <= bounds[layer] + 1e-7).all()
-        assert apart.max() > bounds[layer].max() / 50
-    assert np.median(bounds["action_head"]) < 1e-6
-    assert rounding_of(made_policy(1), exact, "float32") == {}
 
 
 def test_an_identity_normaliser_in_its_place_is_named(

@@ -1,0 +1,167 @@
+"""The question what actions outside their space do: both sides refuse them, or both do the same.
+
+The reference is right by definition: where it refuses an action, no result is defined that the port's
+could be held to, so that a port which takes it is told of and not called wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from parity.harness.cases import Cases
+from parity.harness.findings import Answer
+from parity.harness.judge import Evidence, Judge
+from parity.harness.sides.side import Side
+from parity.harness.spaces import Leaf, Space
+from parity.harness.trees import Array, Fields, take
+
+QUESTION = "actions beyond the bounds"
+BEYOND = 64
+"""Cases of each kind of action outside the space."""
+
+
+@dataclass
+class Outside:
+    """Actions outside their space.
+
+    Attributes:
+        words: what they are.
+        action: fields (N, ...), one part of them outside.
+        like: by a legal action's name, fields (N, ...) that the port may do instead.
+    """
+
+    words: str
+    action: Fields
+    like: dict[str, Fields]
+
+
+def ask_beyond(judge: Judge, evidence: Evidence, space: Space | None) -> Answer:
+    """Ask what actions outside the space do: numbers beyond a box's bounds, and whole numbers just
+    outside a discrete space or a part of one.
+
+    Args:
+        judge: of the pair.
+        evidence: of visited states.
+        space: the reference's action space.
+    """
+    if not (judge.pair.reference.can_write and judge.pair.port.can_write):
+        return Answer(QUESTION, "not asked", "both sides must be put in one state (give write)")
+    rows = np.arange(min(BEYOND, len(evidence.cases)))
+    state, action = take(evidence.cases.state, rows), take(evidence.cases.action, rows)
+    asked = _outside(space or {}, action)
+    if not asked:
+        return Answer(QUESTION, "not asked", "the action space has no bounds that numbers could exceed")
+    answers = [_ask(judge, Cases(state, one.action, evidence.cases.source[rows]), one) for one in asked]
+    order: tuple[Literal["different", "note", "same"], ...] = ("different", "note", "same")
+    status = next(one for one in order if any(answer.status == one for answer in answers))
+    chosen = [answer for answer in answers if answer.status == status]
+    text = "; ".join(dict.fromkeys(answer.text for answer in chosen))
+    return Answer(QUESTION, status, text, chosen[0].reference, chosen[0].port)
+
+
+def _outside(space: Space, action: Fields) -> list[Outside]:
+    """Return actions with one part outside its space, the others as they were."""
+    rng = np.random.default_rng(0)
+    asked = []
+    for name, leaf in space.items():
+        if name not in action:
+            continue
+        if leaf.kind == "box" and np.isfinite([leaf.low, leaf.high]).all():
+            values = _beyond_box(rng, leaf, action[name])
+            asked.append(Outside("numbers beyond the bounds", {**action, name: values}, {}))
+        elif leaf.kind == "discrete" and leaf.low.size:
+            asked += _beyond_discrete(rng, name, leaf, action)
+    return asked
+
+
+def _beyond_box(rng: np.random.Generator, leaf: Leaf, inside: Array) -> Array:
+    width = leaf.high - leaf.low
+    far = leaf.high + width * rng.uniform(0.01, 1.0, inside.shape)
+    near = leaf.low - width * rng.uniform(0.01, 1.0, inside.shape)
+    upper = (rng.random(len(inside)) < 0.5).reshape(-1, *(1,) * len(leaf.shape))
+    return np.where(upper, far, near).astype(inside.dtype)
+
+
+def _beyond_discrete(rng: np.random.Generator, name: str, leaf: Leaf, action: Fields) -> list[Outside]:
+    """Return whole numbers one below and one above what the space has, in one place of each action."""
+    inside = action[name]
+    held = np.iinfo(inside.dtype) if inside.dtype.kind in "iu" else None
+    single = leaf.low.size == 1
+    asked = []
+    for ends, step in ((leaf.low, -1), (leaf.high, 1)):
+        values, rows = inside.reshape(len(inside), -1).copy(), np.arange(len(inside))
+        places = rng.integers(0, leaf.low.size, len(inside))
+        outside = ends.reshape(-1)[places] + step
+        if held is None or not (held.min <= outside.min() and outside.max() <= held.max):
+            continue  # this kind of number holds no such action
+        values[rows, places] = outside
+        words = str(outside[0]) if single else f"one {'below' if step < 0 else 'above'} in a place"
+        like = {}
+        if single:
+            for legal in dict.fromkeys([*ends.reshape(-1).tolist(), *leaf.high.reshape(-1).tolist()]):
+                like[f"{legal}"] = {**action, name: np.full_like(inside, legal)}
+        asked.append(Outside(words, {**action, name: values.reshape(inside.shape)}, like))
+    return asked
+
+
+def _ask(judge: Judge, cases: Cases, outside: Outside) -> Answer:
+    """Step both sides with actions outside their space, and say what each does."""
+    refused = {
+        word: _refusal(judge, side, cases)
+        for word, side in (("reference", judge.pair.reference), ("port", judge.pair.port))
+    }
+    mine, theirs = refused["reference"], refused["port"]
+    what = f"with {outside.words}"
+    if mine and theirs:
+        return Answer(QUESTION, "same", f"{what} both sides refuse ({mine}, {theirs})", mine, theirs)
+    if mine:
+        does = _likeness(judge, cases, outside)
+        text = f"{what} the reference refuses ({mine}) and the port {does}"
+        return Answer(QUESTION, "note", text, mine, does)
+    if theirs:
+        text = f"{what} the port refuses ({theirs}) and the reference takes it"
+        return Answer(QUESTION, "different", text, "takes it", theirs)
+    return _compare(judge, cases, what)
+
+
+def _refusal(judge: Judge, side: Side, cases: Cases) -> str:
+    """Return what a side raises; nothing if it takes the actions."""
+    try:
+        side.transition(judge.states(cases, False), cases.action, np.arange(len(cases)))
+    except Exception as error:  # whatever a foreign environment raises is its answer
+        side.reset(np.arange(1))  # a step that broke off may have left something undone
+        first = str(error).strip().split("\n")[0][:100]
+        return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return ""
+
+
+def _likeness(judge: Judge, cases: Cases, outside: Outside) -> str:
+    """Say which legal action a port does in place of one outside its space."""
+    port, state, seeds = judge.pair.port, judge.states(cases, False), np.arange(len(cases))
+    done = port.transition(state, cases.action, seeds).of_the_step
+    for name, action in outside.like.items():
+        other = port.transition(state, action, seeds).of_the_step
+        if all(_equal(value, other[one]) for one, value in done.items()):
+            return f"does what it does with {name}"
+    return "takes it"
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _compare(judge: Judge, cases: Cases, what: str) -> Answer:
+    stepped = judge.step(cases)
+    wrong = [name for name in stepped.labels if stepped.wrong(name).any()]
+    if not wrong:
+        return Answer(QUESTION, "same", f"{what} both sides do the same in {len(cases)} cases")
+    name = wrong[0]
+    row = int(np.flatnonzero(stepped.wrong(name))[0])
+    arm = stepped.double or stepped.native
+    a, b = arm.reference.fields[name][row].tolist(), arm.port.fields[name][row].tolist()
+    shown = {one: value[row].tolist() for one, value in cases.action.items()}
+    text = f"{', '.join(wrong)} differ; with {shown} {name} is {a} on the reference and {b} on the port"
+    return Answer(QUESTION, "different", text, str(a), str(b))

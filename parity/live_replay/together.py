@@ -1,0 +1,107 @@
+"""Replays of several decision logs, such as a week's, as one report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foundation.errors import InputError
+from parity.live_replay.quality import fill_costs, fill_quality
+
+Values = Mapping[str, Any]
+
+
+def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
+    """Return one report of several logs; of a single one, that report itself.
+
+    Counts are sums, distances the largest, and an account's fills are measured all together. The first
+    difference is that of the first log that has one.
+
+    Args:
+        reports: from :func:`parity.live_replay.replay.replay_log`, in the order of their logs.
+
+    Raises:
+        InputError: the logs are of different contracts, whose ticks are worth different amounts.
+    """
+    first, *others = reports
+    if not others:
+        return dict(first)
+    if len(symbols := {report["log"]["symbol"] for report in reports}) > 1:
+        raise InputError(
+            f"logs of {', '.join(sorted(symbols))}; replay those of one contract at a time"
+        )
+    differing = next((report for report in reports if report["first"]), first)
+    beside = next((report for report in reports if report["first_beside_fills"]), first)
+    filled = [fill for report in reports for fill in report["account_fills"]]
+    costs = next((report["fill_costs"] for report in reports if report["fill_costs"]), None)
+    known = (costs["tick_dollars"], costs["assumed_slippage_ticks"]) if costs else (0.0, 0)
+    return {
+        "verdict": differing["verdict"],
+        "first": _of_log(differing, "first"),
+        "first_beside_fills": _of_log(beside, "first_beside_fills"),
+        "compared": _sums(reports, "compared"),
+        "largest": _largest([report["largest"] for report in reports]),
+        "fills": {
+            **_sums(reports, "fills"),
+            "largest_ticks": max(report["fills"]["largest_ticks"] for report in reports),
+            "allowed_ticks": first["fills"]["allowed_ticks"],
+        },
+        "modes": _modes(reports),
+        "account_fills": filled,
+        "live_fills": fill_quality(filled),
+        "fill_costs": fill_costs(filled, *known),
+        "logs": [_brief(report) for report in reports],
+        "log": {
+            **first["log"],
+            **_sums(reports, "log", ("bars", "decisions", "with_advice")),
+            "file": f"{len(reports)} logs",
+            "last_line_cut_off": any(report["log"]["last_line_cut_off"] for report in reports),
+            **{name: _common(reports, "log", name) for name in ("phase", "policy_sha256", "contracts")},
+        },
+        "data": {name: _common(reports, "data", name) for name in ("source", "sha256")},
+        "made": first["made"],
+    }
+
+
+def _of_log(report: Values, name: str) -> dict[str, Any] | None:
+    """Return a difference with the name of the log that it is in."""
+    return {**report[name], "log": report["log"]["file"]} if report[name] else None
+
+
+def _brief(report: Values) -> dict[str, Any]:
+    costs = report["fill_costs"]
+    return {
+        "file": report["log"]["file"],
+        "verdict": report["verdict"],
+        "first": report["first"],
+        **report["compared"],
+        "worse_ticks_mean": costs and costs["worse_ticks_mean"],
+        "worse_dollars": costs and costs["worse_dollars"],
+    }
+
+
+def _sums(reports: Sequence[Values], part: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Return sums of the counts of one part."""
+    wanted = names or [name for name, value in reports[0][part].items() if type(value) is int]
+    return {name: sum(report[part][name] for report in reports) for name in wanted}
+
+
+def _largest(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: max(one[name] for one in found if name in one) for name in names}
+
+
+def _modes(reports: Sequence[Values]) -> dict[str, dict[str, int]]:
+    """Return counts by what lines stand for, of all logs."""
+    found: dict[str, Counter[str]] = {}
+    for report in reports:
+        for mode, counts in report["modes"].items():
+            found.setdefault(mode, Counter()).update(counts)
+    return {mode: dict(counts) for mode, counts in found.items()}
+
+
+def _common(reports: Sequence[Values], part: str, name: str) -> Any:
+    """Return what all logs have alike, or all that they have, in words."""
+    values = list(dict.fromkeys(report[part][name] for report in reports))
+    return values[0] if len(values) == 1 else ", ".join(str(value) for value in values)

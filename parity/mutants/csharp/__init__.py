@@ -1,0 +1,1 @@
+"""Mutation testing of the C# side: a seeded sample of small changes, each compiled and judged."""

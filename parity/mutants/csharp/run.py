@@ -1,0 +1,161 @@
+"""Measure how many mutants of the C# side are killed by a bundle's golden numbers and by interleavings.
+
+``python -m parity.mutants.csharp.run BUNDLE...``. What computes features and decisions is judged by
+the golden numbers of bundles, as ``rltrader export`` makes them; what handles orders by random
+interleavings of events on the simulated platform.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from foundation.errors import InputError, run_command
+from foundation.files import write_json
+from foundation.json_lines import adding_lines
+from foundation.progress import EACH_TASK, progress_bar
+from parity.export_chain.csharp import SOURCES, checker_sources, host_sources, missing
+from parity.mutants.csharp.operators import changes_of_csharp
+from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutation.operators import Change
+from parity.mutation.score import SURVIVED, score_of
+
+OUT = Path("reports/mutation_csharp")
+GOLDEN, INTERLEAVINGS = "golden numbers", "interleavings"
+"""Who may kill a mutant."""
+ADVICE = ("AdviceClient.cs", "AdvisedPolicy.cs", "Fusion.cs")
+"""Judged by the checks of advice, which need a server or a table: not mutated here."""
+SECONDS = 120
+"""That a judge may take: one that does not end has found its mutant."""
+
+
+@click.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--count", default=60, show_default=True, type=click.IntRange(1), help="Mutants in all.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample, and of the interleavings.")
+@click.option("--scenarios", default=1000, show_default=True, help="Interleavings played to each.")
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
+def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, out: Path) -> None:
+    """Try a seeded sample of changes of the C# sources; write mutants.jsonl and score.json.
+
+    BUNDLES are folders that ``rltrader export`` made, one of each phase at best. Exit code 0 whatever
+    survives, 2 for bad input. A run that was cut off goes on where it was.
+    """
+    if (lacking := missing()) is not None:
+        raise InputError(f"the C# side is {lacking}")
+    for bundle in bundles:
+        if not (bundle / "golden.json").is_file():
+            raise InputError(f"{bundle}: no golden.json; give folders that `rltrader export` made")
+    out.mkdir(parents=True, exist_ok=True)
+    lines = read_lines(out / LINES)
+    known = {key_of(line) for line in lines}
+    console = Console()
+    with (
+        tempfile.TemporaryDirectory(prefix="rltrader-csharp-") as scratch,
+        progress_bar(EACH_TASK, "{task.fields[done]}", console=console, transient=False) as bar,
+        adding_lines(out / LINES, lines) as add,
+    ):
+        judge = Judge(Path(scratch), bundles, seed, scenarios)
+        task = bar.add_task("mutation", total=count, completed=len(lines), done="compiling")
+        for change in drawn(seed):
+            if len(lines) >= count:
+                break
+            if key_of(change) in known:
+                continue
+            outcome = judge.judge(change)
+            if outcome is None:  # it does not compile
+                continue
+            lines.append({**asdict(change), "outcome": outcome, "by": outcome})
+            add(lines[-1])
+            bar.update(task, advance=1, done=f"{change.file}:{change.line} {outcome}")
+    told = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS))
+    survivors = [line for line in lines if line["outcome"] == SURVIVED]
+    write_json(out / "score.json", {"seed": seed, "count": count, "all": told, "survivors": survivors})
+    console.print(told)
+
+
+def drawn(seed: int) -> Iterator[Change]:
+    """Give changes of all files in turn, each file's in an order of the seed."""
+    paths = {str(path.relative_to(SOURCES)): path for path in (*checker_sources(), *host_sources())}
+    waiting: dict[str, list[Change]] = {}
+    for name, path in sorted(paths.items()):
+        folder = path.relative_to(SOURCES).parts[0]
+        if folder in ("policy", "live", "strategy") and path.name not in ADVICE:
+            changes = changes_of_csharp(name, path.read_bytes())
+            random.Random(f"{seed} {name}").shuffle(changes)
+            waiting[name] = changes
+    while waiting:
+        for name in list(waiting):
+            if waiting[name]:
+                yield waiting[name].pop()
+            else:
+                del waiting[name]
+
+
+class Judge:
+    """Compiles a changed source with all others and runs what may find the change.
+
+    Args:
+        scratch: folder for what is compiled.
+        bundles: with golden numbers.
+        seed, scenarios: of the interleavings.
+
+    Raises:
+        InputError: the unchanged sources do not pass.
+    """
+
+    def __init__(self, scratch: Path, bundles: Sequence[Path], seed: int, scenarios: int) -> None:
+        self._scratch, self._bundles = scratch, [bundle.resolve() for bundle in bundles]
+        self._play = ["interleavings", str(scenarios), str(seed)]
+        for file in ("policy/Agent.cs", "live/Custody.cs"):
+            outcome = self.judge(Change(file, 1, "none", 0, 0, "", ""))
+            if outcome != SURVIVED:
+                raise InputError(f"the unchanged C# sources do not pass ({outcome or 'not compiled'})")
+
+    def judge(self, change: Change) -> str | None:
+        """Return who kills a change, :data:`SURVIVED`, or None where it does not compile."""
+        policy = change.file.startswith("policy/")
+        sources = checker_sources() if policy else host_sources()
+        program = self._compile(change, sources)
+        if program is None:
+            return None
+        if policy:
+            for bundle in self._bundles:
+                if not self._passes(program, ["golden", str(bundle)]):
+                    return GOLDEN
+            return SURVIVED
+        return SURVIVED if self._passes(program, self._play) else INTERLEAVINGS
+
+    def _compile(self, change: Change, sources: Sequence[Path]) -> Path | None:
+        target, out = SOURCES / change.file, self._scratch / "mutant.exe"
+        changed = self._scratch / target.name
+        changed.write_bytes(change.apply(target.read_bytes()))
+        given = [str(changed if path == target else path) for path in sources]
+        command = ["mcs", "-langversion:5", "-nowarn:0162,0168,0219,0414", f"-out:{out}", *given]
+        done = subprocess.run(command, capture_output=True, check=False)
+        return None if done.returncode else out
+
+    def _passes(self, program: Path, arguments: Sequence[str]) -> bool:
+        try:
+            done = subprocess.run(
+                ["mono", str(program), *arguments], capture_output=True, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+
+def main() -> None:
+    """Run the command; bad input prints one sentence and exits with code 2."""
+    run_command(command)
+
+
+if __name__ == "__main__":
+    main()

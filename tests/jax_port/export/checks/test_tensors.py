@@ -1,0 +1,174 @@
+"""Files of tensors are taken as they are, or refused in one sentence; never half of one, never run."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from jax_port.export.bundle import STATE
+from jax_port.export.checks.tensors import CONVERTED, as_float32, decode_tensors, read_tensors
+from jax_port.export.importing import read_policy
+from jax_port.export.layers import same_bits
+from jax_port.export.manifest import MANIFEST
+from markets import InputError
+from parity.export_chain.sides import pytorch
+from rltrader.import_ import import_
+from tests.jax_port.export.made_bundle import bundle, made_policy
+
+NAME = "policy_0.weight"
+
+
+def saved(values: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(values, stream)
+    return stream.getvalue()
+
+
+def packed(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.close()
+    return made.getvalue()
+
+
+def test_plain_tensors_come_in_as_they_are() -> None:
+    given = {
+        "one": torch.arange(6.0).reshape(2, 3),
+        "turned": torch.arange(6.0).reshape(2, 3).T,  # as of a kernel that was turned round
+        "wide": torch.tensor([1.5, 2.5], dtype=torch.float64),
+        "count": torch.tensor(3.0),
+        "weight": torch.nn.Parameter(torch.ones(2)),
+    }
+    found = decode_tensors(saved(given), "x", "mend it")
+    assert all(torch.equal(found[name], value) for name, value in given.items())
+    assert all(value.is_contiguous() and not value.requires_grad for value in found.values())
+    narrow, converted = as_float32(found, "x", "mend it")
+    assert converted == "float64"
+    assert {value.dtype for value in narrow.values()} == {np.dtype(np.float32)}
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "sparse": (lambda: torch.eye(3).to_sparse(), "is no plain tensor, but sparse"),
+    "CSR": (lambda: torch.eye(3).to_sparse_csr(), "is no plain tensor, but sparse"),
+    "quantised": (
+        lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+        "is no plain tensor, but sparse",
+    ),
+    "without data": (lambda: torch.ones(3, device="meta"), "is no plain tensor, but sparse"),
+    "bfloat16": (lambda: torch.ones(3, dtype=torch.bfloat16), "holds bfloat16, and weights are"),
+    "integers": (lambda: torch.ones(3, dtype=torch.int64), "holds int64, and weights are"),
+    "complex": (lambda: torch.ones(3, dtype=torch.complex64), "holds complex64, and weights are"),
+    "NaN": (lambda: torch.tensor([1.0, float("nan")]), "holds what is no number"),
+    "infinity": (lambda: torch.tensor([1.0, float("inf")]), "holds what is no number"),
+    "repeated": (lambda: torch.zeros(1).expand(1 << 34), "claims more numbers than the file holds"),
+    "a list": (lambda: [1.0], "is no tensor but list"),
+    "nothing": (lambda: None, "is no tensor but NoneType"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns of such tensors
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_dense_finite_float_is_refused(kind: str) -> None:
+    make, words = REFUSED[kind]
+    with pytest.raises(InputError, match=rf"^x: {NAME} {words}.*; mend it$"):
+        decode_tensors(saved({"other": torch.ones(2), NAME: make()}), "x", "mend it")
+
+
+def test_one_tensor_under_many_names_is_more_than_the_file_holds() -> None:
+    one = torch.ones(100_000)
+    with pytest.raises(InputError, match="claims more numbers than the file holds"):
+        decode_tensors(saved({f"{n}.weight": one for n in range(50)}), "x", "mend it")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not a file of tensors"),
+        (b"PK\3\4", "not a file of tensors"),
+        (saved({NAME: torch.ones(4)})[:-300], "not a file of tensors"),
+        (packed(saved({NAME: torch.zeros(1 << 16)})), "its weights are packed"),
+        (saved([torch.ones(2)]), "no mapping of names"),
+        (saved({1: torch.ones(2)}), "no mapping of names"),
+        (saved({str(n): torch.ones(1) for n in range(1001)}), "1,001 entries"),
+        (saved({NAME: Path("x")}), "not a file of tensors"),
+    ],
+    ids=["empty", "no zip", "cut off", "packed", "list", "numbers", "many", "object"],
+)
+def test_what_is_no_mapping_of_tensors_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(InputError, match=rf"^x: {words}|^x: holds {words}"):
+        decode_tensors(data, "x", "mend it")
+
+
+def test_no_file_and_numbers_too_large_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tensors(tmp_path / "gone.pt", "mend it")
+    with pytest.raises(InputError, match="too large for float32"):
+        as_float32({NAME: torch.tensor([1e39], dtype=torch.float64)}, "x", "mend it")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A copy of a bundle's policy.pt beside its manifest."""
+    for name in (STATE, MANIFEST):
+        shutil.copy(bundle(1) / name, tmp_path)
+    return tmp_path / STATE
+
+
+def test_weights_of_another_type_are_converted_and_it_is_said(state: Path, tmp_path: Path) -> None:
+    weights = torch.load(state, weights_only=True)
+    torch.save({name: value.double() for name, value in weights.items()}, state)
+    policy = read_policy(state)
+    assert same_bits(policy, made_policy(1)) == []
+    assert policy.about["imported"][CONVERTED] == "float64"
+    done = CliRunner().invoke(import_, [str(state), "--to", str(tmp_path / "made.safetensors")])
+    assert "weights converted from float64 to float32" in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (NAME, torch.full((16, 225), float("nan")), "holds what is no number"),
+        (NAME, torch.eye(16, 225).to_sparse(), "sparse"),
+        (NAME, torch.zeros(1).expand(1 << 34), "claims more numbers"),
+        ("statistics.var", -torch.ones(225, dtype=torch.float64), "negative variance"),
+        ("statistics.var", torch.ones(3, dtype=torch.float64), "its statistics are of the shapes"),
+    ],
+)
+def test_a_damaged_state_is_refused_wherever_it_is_read(
+    state: Path, name: str, value: torch.Tensor, words: str
+) -> None:
+    torch.save({**torch.load(state, weights_only=True), name: value}, state)
+    with pytest.raises(InputError, match=rf"policy\.pt: .*{words}"):
+        read_policy(state)
+    if not name.startswith("statistics"):
+        with pytest.raises(InputError, match=rf"policy\.pt: .*{words}"):
+            pytorch(state.parent, torch.float32)
+
+
+def test_a_state_without_statistics_is_refused(state: Path) -> None:
+    weights = torch.load(state, weights_only=True)
+    del weights["statistics.mean"]
+    torch.save(weights, state)
+    with pytest.raises(InputError, match=r"statistics\.mean is missing"):
+        read_policy(state)
+    manifest = json.loads((state.parent / MANIFEST).read_text())
+    manifest["network"]["policy"] = manifest["network"]["policy"][1:]
+    (state.parent / MANIFEST).write_text(json.dumps(manifest))
+    torch.save(torch.load(bundle(1) / STATE, weights_only=True), state)
+    with pytest.raises(InputError, match=r"policy\.pt: the weights do not fit"):
+        read_policy(state)

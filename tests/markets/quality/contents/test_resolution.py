@@ -1,0 +1,106 @@
+"""Longer bars within a file of minutes are refused by their length; minutes without trades are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.quality.inspection import inspect
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+
+PRICES = ["open", "high", "low", "close"]
+Spoil = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture(scope="module", params=["rth", "all"])
+def bars(request: pytest.FixtureRequest) -> Bars:
+    return synthetic_bars("ES", days=6, seed=13, start="2025-06-09", session=request.param)
+
+
+def longer(frame: pd.DataFrame, minutes: int) -> pd.DataFrame:
+    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    made: pd.DataFrame = frame.resample(f"{minutes}min").agg(how).dropna()
+    return made
+
+
+def after_an_hour(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame.iloc[:60], longer(frame.iloc[60:], 3)])
+
+
+def one_day_in_the_middle(frame: pd.DataFrame) -> pd.DataFrame:
+    days = pd.DatetimeIndex(frame.index).normalize()
+    day = days == days.unique()[2]
+    return pd.concat([frame[~day], longer(frame[day], 2)]).sort_index()
+
+
+def repeated(frame: pd.DataFrame) -> pd.DataFrame:
+    return longer(frame, 4).reindex(frame.index).ffill().dropna()
+
+
+def filled_flat(frame: pd.DataFrame) -> pd.DataFrame:
+    made = longer(frame, 10).reindex(frame.index)
+    close = made["close"].ffill()
+    return made.assign(**{name: made[name].fillna(close) for name in PRICES}).fillna({"volume": 0.0})
+
+
+def overlapping(minutes: int) -> Spoil:
+    def spoil(frame: pd.DataFrame) -> pd.DataFrame:
+        rolled = frame.rolling(minutes)
+        return pd.DataFrame(
+            {
+                "open": frame["open"].shift(minutes - 1),
+                "high": rolled["high"].max(),
+                "low": rolled["low"].min(),
+                "close": frame["close"],
+                "volume": rolled["volume"].sum(),
+            }
+        ).dropna()
+
+    return spoil
+
+
+def averaged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return Heikin-Ashi bars on the tick grid."""
+    close = (frame[PRICES].mean(axis=1) * 4).round() / 4
+    middle = close.shift(1).ewm(alpha=0.5).mean().fillna(frame["open"])
+    opened = (middle * 4).round() / 4
+    high = frame["high"].combine(opened, max).combine(close, max)
+    low = frame["low"].combine(opened, min).combine(close, min)
+    return frame.assign(open=opened, high=high, low=low, close=close)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "words"),
+    [
+        (after_an_hour, "bar_length", "are 3 minutes long.*export one-minute bars, or keep the part"),
+        (one_day_in_the_middle, "bar_length", "bars, from 2025-06-1.* on, are 2 minutes long"),
+        (filled_flat, "bar_length", "are 10 minutes long"),
+        (repeated, "bars_repeated", "the prices and the volume of the bar before.*filled forward"),
+        (overlapping(2), "bars_overlap", "covers about 2 minutes and they overlap"),
+        (overlapping(30), "bars_overlap", "covers about 30 minutes and they overlap"),
+        (averaged, "averaged_bars", "as Heikin-Ashi bars do.*export plain bars"),
+    ],
+)
+def test_longer_bars_are_refused(
+    bars: Bars, tmp_path: Path, spoil: Spoil, kind: str, words: str
+) -> None:
+    path = tmp_path / "bars.parquet"
+    spoil(bars.frame).to_parquet(path)
+    with pytest.raises(InputError, match=rf"bars\.parquet: .*{words}"):
+        read_bars(path, "ES")
+    report = inspect(read_frame(path), bars.contract, "bars.parquet")
+    assert kind in [found.kind for found in report.problems]
+
+
+@pytest.mark.parametrize("share", [0.9, 0.3, 0.05])
+def test_minutes_without_trades_are_no_longer_bars(bars: Bars, tmp_path: Path, share: float) -> None:
+    some = bars.select(np.random.default_rng(2).random(len(bars)) < share)
+    path = tmp_path / "bars.parquet"
+    some.frame.to_parquet(path)
+    assert read_bars(path, "ES").digest == some.digest

@@ -1,0 +1,86 @@
+"""Volumes that are no traded contracts are refused or told of by the cause; traded ones are read."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markets import Bars, Contract, InputError
+from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
+
+Column = Callable[[pd.Series], object]
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=4, seed=21, start="2025-05-05", session="all")
+
+
+def dotted(volume: pd.Series) -> list[str]:
+    """Return volumes as a German spreadsheet shows them: 1.234 for 1234."""
+    return [f"{value:,.0f}".replace(",", ".") for value in volume]
+
+
+def save(bars: Bars, path: Path, volume: object) -> Path:
+    bars.frame.assign(volume=volume).to_csv(path)
+    return path
+
+
+def test_a_contract_long_before_its_month_is_read(bars: Bars, tmp_path: Path) -> None:
+    thin = np.maximum(bars.frame["volume"] // 2000, 1)  # one contract on most minutes, dozens on some
+    assert thin.median() == 1
+    assert thin.max() >= 10
+    path = save(bars, tmp_path / "bars.csv", thin)
+    assert np.array_equal(read_bars(path, "ES").frame["volume"], thin)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (lambda v: v / 1000, "are no whole number.*; thousands, millions and lots look so"),
+        (lambda v: v / 7, r"are no whole number \(such as [0-9.]+\), and futures trade in whole"),
+        (dotted, r"are no whole number.*a point between thousands"),
+        (lambda v: v * 6_500 * 50, "more than ES ever traded; a turnover in dollars looks so"),
+    ],
+)
+def test_volume_that_nobody_traded_is_refused(
+    bars: Bars, tmp_path: Path, column: Column, words: str
+) -> None:
+    path = save(bars, tmp_path / "bars.csv", column(bars.frame["volume"]))
+    with pytest.raises(InputError, match=rf"bars\.csv: .*{words}"):
+        read_bars(path, "ES")
+    assert read_bars(save(bars, path, bars.frame["volume"]), "ES").digest == bars.digest
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (lambda v: v * 0, "have no volume, as in files of spot prices"),
+        (lambda v: v * 0 + 1, "more different prices than contracts.*a constant in its place"),
+        (lambda v: (v / 200).round().clip(1), "more different prices than contracts.*thousands looks"),
+        (lambda v: v * 0 + 777, "volume is 777 on nearly every bar, so it was written in place"),
+    ],
+)
+def test_no_volume_is_told_of_whoever_reads_the_file(
+    bars: Bars, tmp_path: Path, caplog: pytest.LogCaptureFixture, column: Column, words: str
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        read = read_bars(save(bars, tmp_path / "bars.csv", column(bars.frame["volume"])), "ES")
+        assert re.search(words, caplog.text)
+        caplog.clear()
+        read_bars(save(bars, tmp_path / "bars.csv", bars.frame["volume"]), "ES")
+    assert caplog.text == ""
+    assert np.array_equal(read.frame["close"], bars.frame["close"])
+
+
+def test_a_contract_of_ones_own_may_trade_parts_of_one(bars: Bars, tmp_path: Path) -> None:
+    coin = Contract("COIN", "a coin", 0.25, 25, 1, 10)
+    path = save(bars, tmp_path / "bars.csv", bars.frame["volume"] / 7)
+    assert read_bars(path, coin).frame["volume"].iloc[0] == bars.frame["volume"].iloc[0] / 7

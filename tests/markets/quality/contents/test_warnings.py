@@ -1,0 +1,51 @@
+"""Bars in the future are told of; those of the past are not."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from pathlib import Path
+
+import pytest
+
+from markets.quality.inspection import inspect
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+
+
+def test_bars_in_the_future_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    year = datetime.date.today().year
+    for start, told in ((f"{year + 2}-05-06", True), (f"{year - 1}-05-06", False)):
+        bars = synthetic_bars("ES", days=2, seed=8, start=start)
+        path = write_bars(bars, tmp_path / "ES.csv")
+        with caplog.at_level(logging.WARNING):
+            assert read_bars(path, "ES").digest == bars.digest
+        assert ("900 of 900 bars lie in the future" in caplog.text) == told
+        caplog.clear()
+        kinds = [found.kind for found in inspect(read_frame(path), bars.contract, "ES.csv").warnings]
+        assert ("future" in kinds) == told
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [
+        ("SPY", True),
+        ("^GSPC", True),
+        ("ESM5 C6500", True),
+        ("ESM5", False),
+        ("202506", False),
+        ("", False),
+    ],
+)
+def test_symbols_that_are_no_name_of_the_contract_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, symbol: str, told: bool
+) -> None:
+    bars = synthetic_bars("ES", days=2, seed=9, start="2025-05-06")
+    path = tmp_path / "bars.csv"
+    bars.frame.assign(symbol=symbol).to_csv(path)
+    with caplog.at_level(logging.WARNING):
+        assert read_bars(path, "ES").digest == bars.digest
+    words = f"its column of symbols says {symbol}, which is not known as a name of ES"
+    assert (words in caplog.text) == told
+    assert ("not known" in caplog.text) == told

@@ -1,0 +1,63 @@
+"""Evenings under the next day's date are told as such, in every zone, sorted or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=9, seed=31, start="2025-06-02", session="all")
+
+
+def dated(bars: Bars, zone: str, trading: bool) -> pd.DataFrame:
+    """Return bars with calendar or trading dates, and times of day, of a zone."""
+    utc = pd.DatetimeIndex(bars.frame.index)
+    day = utc.tz_convert("America/New_York").tz_localize(None) + pd.Timedelta(hours=6)
+    wall = utc.tz_convert(zone).tz_localize(None)
+    date = day.normalize() if trading else wall.normalize()
+    return bars.frame.assign(date=date, clock=wall - wall.normalize())
+
+
+def save(frame: pd.DataFrame, path: Path, columns: int) -> Path:
+    clock = (frame["date"] + frame["clock"]).dt.strftime("%H:%M:%S")
+    if columns == 2:
+        times = {"date": frame["date"].dt.strftime("%Y%m%d"), "time": clock}
+    else:
+        times = {"timestamp": frame["date"].dt.strftime("%Y-%m-%d ") + clock}
+    pd.DataFrame({**times, **frame[["open", "high", "low", "close", "volume"]]}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Chicago", "UTC"])
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_dates_of_trading_days_are_refused(
+    bars: Bars, tmp_path: Path, zone: str, columns: int, ordered: bool
+) -> None:
+    frame = dated(bars, zone, trading=True)
+    if ordered:
+        frame = frame.assign(at=frame["date"] + frame["clock"]).sort_values("at", kind="stable")
+    path = save(frame, tmp_path / "bars.csv", columns)
+    with pytest.raises(
+        InputError, match=r"bars\.csv.*trading days?, whose evening is the calendar day's"
+    ):
+        read_bars(path, "ES", timezone=zone)
+    right = save(dated(bars, zone, trading=False), path, columns)
+    assert read_bars(right, "ES", timezone=zone).digest == bars.digest
+
+
+def test_a_wrong_zone_is_not_taken_for_trading_dates(bars: Bars, tmp_path: Path) -> None:
+    for zone in ("Asia/Tokyo", "Europe/Berlin", "America/Los_Angeles"):
+        path = save(dated(bars, zone, trading=False), tmp_path / "bars.csv", 1)
+        with pytest.raises(InputError, match=rf"so the time zone is wrong; they fit .*{zone}"):
+            read_bars(path, "ES")

@@ -1,0 +1,143 @@
+"""Named columns are arranged alike in CSV and Parquet: dates beside times, symbols, other names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+
+NEW_YORK = "America/New_York"
+PRICES = ["open", "high", "low", "close"]
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=4, seed=14, start="2025-04-14", session="all")
+
+
+def write(frame: pd.DataFrame, path: Path, index: bool = False) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=index)
+    else:
+        frame.to_parquet(path, index=index or None)
+    return path
+
+
+def local(frame: pd.DataFrame) -> pd.Series:
+    return frame["timestamp"].dt.tz_convert(NEW_YORK).dt.tz_localize(None)
+
+
+LAYOUTS: dict[str, Change] = {
+    "date and time": lambda f: f.assign(date=local(f).dt.date, time=local(f).dt.time).drop(
+        columns="timestamp"
+    ),
+    "date and time as text": lambda f: f.assign(
+        Date=local(f).dt.strftime("%m/%d/%Y"), Time=local(f).dt.strftime("%H:%M")
+    ).drop(columns="timestamp"),
+    "short names": lambda f: f.assign(timestamp=local(f)).rename(
+        columns={"timestamp": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+    ),
+    "the day's volume beside the bar's": lambda f: f.assign(
+        timestamp=local(f), volume=f["volume"].cumsum(), period_volume=f["volume"]
+    ),
+    "a date beside whole times": lambda f: f.assign(
+        date=local(f).dt.normalize() + pd.Timedelta(days=1), time=local(f)
+    ).drop(columns="timestamp"),
+    "a time of day beside whole times": lambda f: f.assign(
+        timestamp=local(f), time=local(f).dt.strftime("%H:%M:%S")
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_columns_are_understood_in_every_file(
+    bars: Bars, tmp_path: Path, layout: str, suffix: str
+) -> None:
+    path = write(LAYOUTS[layout](bars.frame.reset_index()), tmp_path / f"bars{suffix}")
+    assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
+    with pytest.raises(InputError, match=r"bars\.\w+: .*pass the zone the timestamps are in"):
+        read_bars(path, "ES")
+
+
+def test_an_index_of_times_counts_before_a_column_of_dates(bars: Bars, tmp_path: Path) -> None:
+    frame = bars.frame.assign(date=pd.DatetimeIndex(bars.frame.index).date)
+    path = write(frame, tmp_path / "bars.parquet", index=True)
+    assert read_bars(path, "ES").digest == bars.digest
+    numbered = bars.frame.reset_index().rename(columns={"timestamp": "date"})
+    numbered.index = pd.Index(range(5, len(numbered) + 5))
+    assert read_bars(write(numbered, path, index=True), "ES").digest == bars.digest
+
+
+def two(bars: Bars, mixed: bool) -> pd.DataFrame:
+    other = bars.frame.assign(symbol="ESU5")
+    other[PRICES] += 61.25
+    both = pd.concat([bars.frame.assign(symbol="ESM5"), other])
+    return (both.sort_index(kind="stable") if mixed else both).reset_index()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_one_of_several_instruments_is_picked(
+    bars: Bars, tmp_path: Path, mixed: bool, suffix: str
+) -> None:
+    path = write(two(bars, mixed), tmp_path / f"bars{suffix}")
+    rows = len(bars)
+    words = rf"holds 2 instruments, ESM5 \({rows} rows\), ESU5 \({rows} rows\); pick one, .* ESM5$"
+    with pytest.raises(InputError, match=words):
+        read_bars(path, "ES")
+    assert read_bars(path, "ES", instrument="ESM5").digest == bars.digest
+    assert read_bars(path, "ES", instrument="ESU5").digest != bars.digest
+    with pytest.raises(InputError, match=r"no instrument 'ESZ5'; it holds ESM5"):
+        read_bars(path, "ES", instrument="ESZ5")
+    with pytest.raises(InputError, match="column of symbols says ESM5"):
+        read_bars(path, "NQ", instrument="ESM5")
+
+
+def test_a_ticker_above_the_columns_is_held_against_the_symbol(bars: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "download.csv"
+    for ticker in ("MES=F", "ES=F"):
+        head = f"Price,Close,High,Low,Open,Volume\nTicker{f',{ticker}' * 5}\nDatetime,,,,,\n"
+        names = ["close", "high", "low", "open", "volume"]
+        path.write_text(head + bars.frame[names].to_csv(header=False))
+        assert read_frame(path).attrs["file"].contracts == (ticker,)
+        if ticker == "MES=F":
+            with pytest.raises(
+                InputError, match=r"column of symbols says MES=F, and the file was read"
+            ):
+                read_bars(path, "ES")
+    assert read_bars(path, "ES").digest == bars.digest
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("time", "", "there is no .*time; remove the row"),
+        ("date", "", "line 7: date is , and time is another column; write dates as"),
+        ("date", "Total", "line 7: date is Total, and time is another column; write dates as"),
+        ("time", "x", "line 7: .*time '2025-04-.* x' is not understood"),
+    ],
+)
+def test_an_empty_cell_of_a_date_or_a_time_is_named(
+    bars: Bars, tmp_path: Path, column: str, value: str, words: str
+) -> None:
+    frame = LAYOUTS["date and time as text"](bars.frame.reset_index())
+    frame = frame.rename(columns=str.lower)
+    frame.loc[5, column] = value
+    with pytest.raises(InputError, match=words):
+        read_bars(write(frame, tmp_path / "bars.csv"), "ES", timezone=NEW_YORK)
+
+
+def test_dates_beyond_all_years_are_refused(bars: Bars, tmp_path: Path) -> None:
+    frame = bars.frame.reset_index(drop=True)
+    frame.insert(0, "date", pd.Series(["9999-01-01"] * len(frame)).astype("datetime64[us]"))
+    frame.insert(1, "time", "09:30")
+    with pytest.raises(InputError, match=r"bars\.parquet.*lies outside 1990 to 2059"):
+        read_bars(write(frame, tmp_path / "bars.parquet"), "ES")

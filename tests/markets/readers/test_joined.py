@@ -1,0 +1,93 @@
+"""Dates that begin with a month or a day, in one column or in two; and UTC in its written forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+
+NEW_YORK = "America/New_York"
+HEAD = "timestamp,open,high,low,close,volume\n"
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=4, seed=15, start="2025-03-11")
+
+
+def save(bars: Bars, path: Path, stamps: pd.Index, name: str = "timestamp") -> Path:
+    bars.frame.set_axis(stamps.rename(name), axis=0).to_csv(path)
+    return path
+
+
+def local(bars: Bars) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(bars.frame.index).tz_convert(NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    "form", ["%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S.000", "%m-%d-%Y  %H:%M"]
+)
+def test_a_day_above_twelve_tells_the_month(bars: Bars, tmp_path: Path, form: str) -> None:
+    path = save(bars, tmp_path / "bars.csv", local(bars).strftime(form))
+    assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
+    with pytest.raises(InputError, match=f"they fit {NEW_YORK}"):
+        read_bars(path, "ES")
+    few = bars.select(slice(0, 800))  # 11 and 12 March
+    with pytest.raises(
+        InputError, match=r"timestamp may be written month/day or day/month, and no day"
+    ):
+        read_bars(save(few, path, local(few).strftime(form)), "ES", timezone=NEW_YORK)
+
+
+@pytest.mark.parametrize("cell", ["Total", "timestamp", "2025-03-12 09:30", ""])
+def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str) -> None:
+    stamps = local(bars).strftime("%m/%d/%Y %H:%M").to_series()
+    stamps.iloc[11] = cell
+    path = save(bars, tmp_path / "bars.csv", pd.Index(stamps))
+    with pytest.raises(InputError, match=rf"line 13: timestamp is '{cell}', and most rows have a date"):
+        read_bars(path, "ES", timezone=NEW_YORK)
+
+
+def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:
+    form = "%d.%m.%Y %H:%M:%S.000"
+    utc = pd.DatetimeIndex(bars.frame.index).strftime(form)
+    path = save(bars, tmp_path / "bars.csv", utc, "Gmt time")
+    assert read_bars(path, "ES").digest == bars.digest
+    with pytest.raises(InputError, match="column gmt time says that it is UTC"):
+        read_bars(path, "ES", timezone=NEW_YORK)
+    save(bars, path, local(bars).strftime(f"{form} GMT%z"), "Local time")
+    assert read_bars(path, "ES").digest == bars.digest
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d-%H:%M:%S", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%SGMT"])
+def test_utc_in_words_and_in_interactive_brokers_form(bars: Bars, tmp_path: Path, form: str) -> None:
+    path = save(bars, tmp_path / "bars.csv", pd.DatetimeIndex(bars.frame.index).strftime(form))
+    assert read_bars(path, "ES").digest == bars.digest
+    assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
+    assert read_frame(path).attrs["file"].stamps == "offset"
+    save(bars, path, local(bars).strftime(form))
+    with pytest.raises(InputError, match="carry an offset, so --tz does not apply"):
+        read_bars(path, "ES")
+
+
+def test_a_header_that_comes_again(save: Callable[..., Path]) -> None:
+    row = "2025-09-02 13:30:00,6470.25,6472,6470,6471.5,120\n"
+    with pytest.raises(InputError, match=r"bars\.csv, line 3: the header stands there again"):
+        read_frame(save(HEAD + row + HEAD + row))
+
+
+def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> None:
+    head = "timestamp,volume,open,high,low,close\n"
+    rows = [f"2025-09-02 13:{minute:02d}:00,10,6470.00,6471.25,6469.75,6470.25" for minute in range(40)]
+    text = head + "\n".join(rows)
+    for cut in (1, 2, 3):
+        with pytest.raises(InputError, match=r"line 41: the file ends within the last number"):
+            read_frame(save(text[:-cut]))
+    assert len(read_frame(save(text))) == 40
+    assert len(read_frame(save(text[:-1] + "\n"))) == 40

@@ -1,0 +1,100 @@
+"""Files are opened by what they begin with, whatever they are called; what is no text is named."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Callable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pytest
+
+from markets import InputError
+from markets.readers import detect_format, read_frame
+
+TEXT = (
+    "timestamp,open,high,low,close,volume\n"
+    "2025-09-02 13:30:00,6470.25,6472.00,6470.00,6471.50,120\n"
+    "2025-09-02 13:31:00,6471.50,6471.75,6469.25,6470.00,88\n"
+)
+
+
+def zstd(data: bytes) -> bytes:
+    packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+    return packed
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd])
+@pytest.mark.parametrize("name", ["bars.csv", "bars.csv.gz", "bars", "bars.parquet"])
+def test_a_name_does_not_decide_how_a_file_is_packed(
+    save: Callable[..., object], pack: Callable[[bytes], bytes], name: str
+) -> None:
+    path = save(pack(TEXT.encode()), name)
+    assert read_frame(path)["close"].tolist() == [6471.5, 6470.0]  # type: ignore[arg-type]
+
+
+def test_what_a_mac_adds_to_a_zip_does_not_count(tmp_path) -> None:
+    path = tmp_path / "bars.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("year/bars.csv", TEXT)
+        archive.writestr("__MACOSX/year/._bars.csv", b"\0\5\x16\7")
+        archive.writestr("year/.DS_Store", b"\0\0\0\1Bud1")
+    frame = read_frame(path)
+    assert len(frame) == 2
+    assert frame.attrs["file"].names == ("bars.csv", "bars.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("year/more.csv", TEXT)
+    with pytest.raises(InputError, match=r"bars\.zip is a zip or Excel file with 2 members"):
+        read_frame(path)
+
+
+def arrow_file() -> bytes:
+    stream = io.BytesIO()
+    feather.write_feather(pd.DataFrame({"open": [1.0]}), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (arrow_file(), r"is a Feather \(Arrow\) file; write it as Parquet"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(64), "is an HDF5 file; write its table as Parquet or CSV"),
+        (b"SQLite format 3\0" + bytes(64), "is an SQLite database"),
+        (b"\x80\x04\x95" + bytes(64), "is a pickle, which is not opened"),
+        (b"SCID\x38\0\0\0" + bytes(64), "is Sierra Chart's binary intraday file; open it as a chart"),
+        (b"\xd0\xcf\x11\xe0" + bytes(64), "is an Excel file; save the sheet as CSV"),
+        (b"]\0\0\x80\0" + bytes(64), "is an LZMA file, as Dukascopy's"),
+        (TEXT.encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        (TEXT.encode("utf-16-le"), "is UTF-16 text; save it as UTF-8"),
+        (TEXT.encode("utf-16-be"), "is UTF-16 text; save it as UTF-8"),
+        (b"a,b\n1,\0\n" * 20, "is not a text file"),
+        (
+            b'{"Information": "please subscribe"}',
+            "is JSON, and no table of bars; ask the vendor for CSV",
+        ),
+        (b'\xef\xbb\xbf\n[{"t": 1}]', "is JSON, and no table of bars"),
+        (
+            b"<!DOCTYPE html><title>Log in</title>",
+            "is a web page, .*a login may have come in its place",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\nsize 9\n", "is a pointer of Git LFS.*lfs pull"),
+    ],
+)
+def test_what_is_no_table_is_named(save: Callable[..., object], data: bytes, words: str) -> None:
+    path = save(data, "bars.dat")
+    with pytest.raises(InputError, match=rf"^bars\.dat {words}"):
+        detect_format(path)  # type: ignore[arg-type]
+
+
+def test_a_cell_that_is_not_utf_8_is_named(save: Callable[..., object]) -> None:
+    row = "2025-09-02 13:32:00,6470.25,6472.00,6470.00,6471.50,{}\n"
+    path = save((TEXT + row.format("1") * 2000 + row.format("1é")).encode("latin-1"), "bars.csv")
+    with pytest.raises(
+        InputError, match=r"bars\.csv, line 2004: volume holds bytes that are not UTF-8"
+    ):
+        read_frame(path)  # type: ignore[arg-type]

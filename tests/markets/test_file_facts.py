@@ -1,0 +1,30 @@
+"""Contracts in the names of files: by symbol, and by name where micro and full size share a price."""
+
+from __future__ import annotations
+
+import pytest
+
+from markets.file_facts import FileFacts, contracts_in_name
+
+
+@pytest.mark.parametrize(
+    ("name", "symbols"),
+    [
+        ("E-mini S&P 500 (1 min).csv", {"ES"}),
+        ("Micro E-mini S&P 500.csv", {"MES"}),
+        ("micro_nasdaq_100_1min.csv", {"MNQ"}),
+        ("Micro-E-Mini-Russell-2000.csv", {"M2K"}),
+        ("e_mini_dow.csv", {"YM"}),
+        ("mini download.csv", set()),
+        ("emini_download.csv", set()),
+        ("sp500.csv", set()),
+        ("MESH5 E-mini S&P 500.csv", {"MES", "ES"}),
+    ],
+)
+def test_contracts_by_name(name: str, symbols: set[str]) -> None:
+    assert contracts_in_name(name) == symbols
+
+
+def test_the_innermost_name_comes_first() -> None:
+    assert FileFacts("wall", name="a.zip", member="b.csv").names == ("b.csv", "a.zip")
+    assert FileFacts("wall").names == ()

@@ -1,0 +1,67 @@
+"""Rows that cannot be bars: the cause is named where nearly every row shows it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from markets import Bars, InputError, get_contract
+from markets.quality.inspection import inspect
+from markets.readers import read_bars, read_frame
+from markets.synthetic.bars import synthetic_bars
+
+PRICES = ["open", "high", "low", "close"]
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=2, seed=16, start="2025-05-19")
+
+
+def refused(frame: pd.DataFrame, path: Path, words: str) -> None:
+    frame.to_csv(path)
+    with pytest.raises(InputError, match=rf"bars\.csv: .*{words}"):
+        read_bars(path, "ES")
+    mends = [found.mend for found in inspect(read_frame(path), get_contract("ES"), "bars.csv").problems]
+    assert any(re.search(words.rpartition("; ")[2], mend) for mend in mends), mends
+
+
+@pytest.mark.parametrize("order", ["ohcl", "ochl", "hloc", "olhc", "clho"])
+def test_columns_in_another_order(bars: Bars, tmp_path: Path, order: str) -> None:
+    names = {name[0]: name for name in PRICES}
+    moved = bars.frame.assign(
+        **{name: bars.frame[names[letter]] for name, letter in zip(PRICES, order, strict=True)}
+    )
+    high, low = PRICES[order.index("h")], PRICES[order.index("l")]
+    refused(
+        moved,
+        tmp_path / "bars.csv",
+        f"the column {high} holds the highest price of nearly every row and {low} the lowest, so the",
+    )
+
+
+def test_one_bad_row_is_no_order(bars: Bars, tmp_path: Path) -> None:
+    frame = bars.frame.copy()
+    frame.iloc[7, 1] = frame.iloc[7, 2] - 1.0
+    refused(frame, tmp_path / "bars.csv", "remove or repair the rows")
+
+
+def test_prices_below_zero_are_adjusted_or_a_spread(bars: Bars, tmp_path: Path) -> None:
+    level = float(bars.frame["close"].median())
+    refused(
+        bars.frame.assign(**{name: bars.frame[name] - level for name in PRICES}),
+        tmp_path / "bars.csv",
+        "a price is not positive.*; prices below zero are those of a spread, or of a series that "
+        "was adj",
+    )
+    some = bars.frame.copy()
+    some.iloc[9, :4] = 0.0
+    refused(some, tmp_path / "bars.csv", "a price is not positive.*; remove the")
+
+
+def test_a_volume_of_minus_one_is_that_of_quotes(bars: Bars, tmp_path: Path) -> None:
+    words = "a volume of -1 throughout is what Interactive Brokers writes for BID, ASK and MIDPOINT"
+    refused(bars.frame.assign(volume=-1.0), tmp_path / "bars.csv", words)

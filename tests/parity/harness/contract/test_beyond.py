@@ -1,0 +1,149 @@
+"""Actions outside their space: refused by both, the same on both, or a finding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from parity import Accepted, Pair, Port, integer, verify
+from parity.harness import cases as make
+from parity.harness.contract.beyond import ask_beyond
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from parity.harness.sides.mutable import MutableSide
+from tests.parity.harness.lander import Ship, mutable, pair, program, read, write
+
+
+def asked(one: Pair) -> Answer:
+    base = make.visited(one, 64, 0)
+    judge = Judge(one, base)
+    return ask_beyond(judge, judge.step(base), one.reference.spaces()["action"])
+
+
+class Strict(Ship):
+    """Refuses what is no action."""
+
+    def step(self, action: int) -> Any:
+        if action not in (0, 1):
+            raise ValueError(f"no action {action}")
+        return super().step(action)
+
+
+class Eager(Ship):
+    """Fires its engine with every action but 0."""
+
+    def step(self, action: int) -> Any:
+        return super().step(int(action != 0))
+
+
+def objects(ship: Any) -> MutableSide:
+    side = mutable()
+    side.make = ship
+    return side
+
+
+def eager() -> Any:
+    """Return the port, with a push for every action but 0, as one that clamps has it."""
+    return Port.functional(program, convert_action=lambda action: action.clip(0, 1))
+
+
+def test_a_port_that_treats_them_as_the_reference_does_is_the_same() -> None:
+    answer = asked(pair())
+    assert answer.status == "same"
+    assert answer.text == (
+        "with -1 both sides do the same in 64 cases; with 2 both sides do the same in 64 cases"
+    )
+
+
+@pytest.mark.parametrize("port", [objects(Eager), eager()], ids=["object", "functions"])
+def test_a_port_that_takes_them_otherwise_differs(port: Any) -> None:
+    answer = asked(pair(port))
+    assert answer.status == "different"
+    assert "differ; with {'action': 2} height is" in answer.text
+
+
+def test_what_both_refuse_is_the_same() -> None:
+    answer = asked(pair(objects(Strict), reference=objects(Strict)))
+    assert answer.status == "same"
+    assert "with 2 both sides refuse (ValueError: no action 2, ValueError: no action 2)" in answer.text
+
+
+def test_a_port_that_cannot_refuse_is_told_what_it_does_instead() -> None:
+    answer = asked(pair(eager(), reference=objects(Strict)))
+    assert answer.status == "note"
+    refuses = (
+        "the reference refuses (ValueError: no action {0}) and the port does what it does with {1}"
+    )
+    assert answer.text.split("; ") == [
+        f"with {n} {refuses.format(n, instead)}" for n, instead in ((-1, 0), (2, 1))
+    ]
+
+
+def test_a_port_that_refuses_what_the_reference_takes_differs() -> None:
+    answer = asked(pair(objects(Strict)))
+    assert answer.status == "different"
+    assert "the port refuses (ValueError: no action -1) and the reference takes it" in answer.text
+
+
+def test_it_fails_the_pair_and_is_accepted_by_its_name() -> None:
+    few: dict[str, Any] = {"transitions": 64, "resets": 50}
+    assert verify(pair(eager()), **few).answer("actions beyond the bounds").status == "different"
+    known = Accepted("actions beyond the bounds", "the port clamps")
+    report = verify(pair(eager(), accepted=(known,)), **few)
+    assert report.answer("actions beyond the bounds").status == "accepted"
+    assert not report.unused
+
+
+class Engines(Ship):
+    """Two engines, of which the second is stronger."""
+
+    def step(self, action: Any) -> Any:
+        self.settings["thrust"] = 0.1 * action[0] + 0.2 * action[1]
+        return super().step(1)
+
+
+class ClampedEngines(Engines):
+    """The same, whose engines cannot do more than they can."""
+
+    def step(self, action: Any) -> Any:
+        return super().step(np.clip(action, 0, 2))
+
+
+def engines(ship: Any, space: Any) -> MutableSide:
+    return Port.mutable(
+        make=ship,
+        read=read,
+        write=write,
+        reset_one=lambda one, seed: one.reset(seed),
+        step_one=lambda one, action: one.step(action),
+        action_space=lambda one: space,
+    )
+
+
+def test_parts_of_a_space_of_several_whole_numbers_are_asked_one_by_one() -> None:
+    space = gymnasium.spaces.MultiDiscrete([3, 3])
+    both = {"reference": engines(Engines, space)}
+    honest = asked(pair(engines(Engines, space), **both))
+    assert honest.status == "same", honest.text
+    assert "with one below in a place both sides do the same" in honest.text
+    answer = asked(pair(engines(ClampedEngines, space), **both))
+    assert answer.status == "different"
+
+
+def test_numbers_that_no_action_can_hold_are_not_asked() -> None:
+    space = gymnasium.spaces.MultiDiscrete([3, 3], dtype=np.uint8)
+    answer = asked(pair(engines(Engines, space), reference=engines(Engines, space)))
+    assert "below" not in answer.text
+    assert "one above" in answer.text
+
+
+def test_without_bounds_or_a_state_to_be_put_in_nothing_is_asked() -> None:
+    side = mutable()
+    side.action_space = None
+    assert asked(pair(side, reference=side, action=integer(0, 1))).status == "not asked"
+    side = mutable()
+    side.write = None
+    assert asked(pair(reference=side)).status == "not asked"

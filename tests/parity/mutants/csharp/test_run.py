@@ -1,0 +1,47 @@
+"""The C# side's mutants, judged for real: what harms is found, what does not compile is no mutant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from parity.export_chain.csharp import MISSING, SOURCES, available
+from parity.mutants.csharp.run import GOLDEN, INTERLEAVINGS, Judge, command, drawn
+from parity.mutation.operators import Change
+from parity.mutation.score import SURVIVED
+from tests.jax_port.export.made_bundle import bundle
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+
+def change(file: str, old: str, new: str) -> Change:
+    source = (SOURCES / file).read_bytes()
+    start = source.index(old.encode())
+    return Change(file, 1, "by hand", start, start + len(old.encode()), old, new)
+
+
+def test_a_fault_of_each_side_is_found(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, [bundle(1)], seed=0, scenarios=100)
+    assert judge.judge(change("policy/NewYork.cs", "summer ? -4 : -5", "summer ? -5 : -4")) == GOLDEN
+    never = change("live/Patience.cs", "Stop = TimeSpan.FromSeconds(", "Stop = TimeSpan.FromDays(")
+    assert judge.judge(never) == INTERLEAVINGS
+    assert judge.judge(change("live/Patience.cs", "Stop = TimeSpan", "Stop = TimeSpam")) is None
+    assert (
+        judge.judge(change("policy/NewYork.cs", "namespace RLTrader", "namespace  RLTrader"))
+        == SURVIVED
+    )
+
+
+def test_a_sample_is_seeded_and_spread_over_the_files() -> None:
+    chosen = [next_change for next_change, _ in zip(drawn(3), range(60), strict=False)]
+    again = [next_change for next_change, _ in zip(drawn(3), range(60), strict=False)]
+    assert chosen == again
+    assert {"policy", "live", "strategy"} == {one.file.partition("/")[0] for one in chosen}
+    assert len({one.file for one in chosen}) > 15
+
+
+def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path)])
+    assert f"{tmp_path}: no golden.json" in str(result.exception)

@@ -1,0 +1,36 @@
+"""Parts of a sample are joined: each mutant once, one score; a folder without mutants is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from parity.mutants.sampled.join import command
+from parity.mutants.sampled.run import SUMMARY
+from parity.mutation.lines import LINES, read_lines
+
+
+def _line(file: str, outcome: str) -> dict[str, object]:
+    place = {"file": file, "line": 1, "operator": "constant", "start": 0, "end": 1}
+    return {**place, "old": "1", "new": "2", "outcome": outcome, "by": ""}
+
+
+def test_each_mutant_counts_once(tmp_path: Path) -> None:
+    parts = {"one": ["a.py", "b.py"], "two": ["b.py", "c.py"]}
+    for name, files in parts.items():
+        (tmp_path / name).mkdir()
+        lines = [_line(file, "survived" if file == "c.py" else "gate") for file in files]
+        (tmp_path / name / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "out"
+    result = CliRunner().invoke(command, [*(str(tmp_path / name) for name in parts), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert [line["file"] for line in read_lines(out / LINES)] == ["a.py", "b.py", "c.py"]
+    told = json.loads((out / SUMMARY).read_text())
+    assert (told["count"], told["all"]["gate"], told["all"]["survived"]) == (3, 2, 1)
+
+
+def test_a_folder_without_mutants_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path)])
+    assert f"{tmp_path}: no mutants.jsonl" in str(result.exception)

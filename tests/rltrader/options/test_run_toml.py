@@ -1,0 +1,157 @@
+"""A run is asked for again by its own ``run.toml``, contracts of one's own included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from foundation.errors import InputError
+from jax_port.ppo.policy import load_policy
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
+from jax_port.runs.plan import Plan
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig, contracts, contracts_file
+from markets.contracts import Contract
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
+from rltrader.__main__ import app
+from rltrader.options.run_toml import texts_of
+from tests.rltrader.options.plans import plan_of
+
+CRUDE = """
+[contract.CL]
+name = "Crude Oil"
+tick_size = 0.25
+tick_value_cents = 1000
+slippage_ticks = 1
+commission_cents = 250
+"""
+READER = {"format": "csv", "timezone": "America/New_York", "snap": True, "stamped": "close"}
+SETTINGS = TrainSettings(
+    n_envs=8, n_steps=16, batch_size=64, learning_rate=1e-5, clip_range_vf=0.3, anneal=True,
+    norm_reward=False, seed=7, precision="bf16", layer_lr=(("policy_0", 0.0), ("value_0", 0.1)),
+    network=NetworkSpec(pi=(8,), vf=(16, 8), activation="tanh"),
+)  # fmt: skip
+RULES = EnvConfig.phase2().override(max_episode_bars=60, session="all", hold_penalty=-0.25)
+FILES = TrainingData(
+    (Source("ES", "/a b.csv", reader=READER), Source("MNQ", "/ü.csv", reader=READER)),
+    "2025-01-02",
+    "2025-03-04",
+)
+PLANS = {
+    "plain": Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1()),
+    "all of it": Plan(SETTINGS, FILES, RULES, ({}, {}, {}), 3, 7),
+    "synthetic": Plan(
+        SETTINGS, TrainingData((Source("NQ", kind="synthetic", days=5, seed=3),)), EnvConfig.phase1()
+    ),
+    "pattern": Plan(
+        SETTINGS, TrainingData((Source("ES", kind="pattern", days=5),)), EnvConfig.phase1()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_and_its_file_are_the_same(name: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(texts_of(PLANS[name])["run.toml"])
+    assert plan_of(tmp_path / "run.toml") == PLANS[name]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"agents": ({"gamma": 0.9}, {})},
+        {"schedules": {"learning_rate": [1e-3] * 20}},
+        {"data": TrainingData((Source("ES", "/a.csv"), Source("ES", "/b.csv", reader=READER)))},
+    ],
+)
+def test_what_options_cannot_say_has_no_file(changed: dict[str, Any]) -> None:
+    assert texts_of(replace(PLANS["plain"], **changed)) == {}
+
+
+@pytest.fixture
+def own_table(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Forget contracts of other tests; return what forgets those of this one."""
+
+    def forget() -> None:
+        monkeypatch.setattr(contracts, "_TABLE", {s: contracts._TABLE[s] for s in contracts.SYMBOLS})
+        monkeypatch.setattr(contracts_file, "_files", {})
+
+    forget()
+    return forget
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def crude_bars(folder: Path) -> Path:
+    crude = Contract("CL", "Crude Oil", 0.25, 1000, 1, 250)
+    contracts.register_contract(crude, overwrite=True)
+    return write_bars(replace(synthetic_bars("ES", days=3, seed=0), contract=crude), folder / "CL.csv")
+
+
+def test_a_run_on_one_s_own_contract_is_made_again_by_its_own_file(
+    own_table: Any, tmp_path: Path
+) -> None:
+    data = crude_bars(tmp_path)
+    own_table()
+    (tmp_path / "cl.toml").write_text(
+        "symbol = 'CL'\nenvs = 4\nn_steps = 16\nbatch_size = 32\nepochs = 1\nsteps = 64\npi = [8]"
+        f"\nvf = [8]\ndata = '{data}'\n{CRUDE}{CRUDE.replace('CL', 'GC')}"
+    )
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert run("train", "--config", tmp_path / "cl.toml", "--ungated", "--out", first).exit_code == 0
+    text = (first / "run.toml").read_text()
+    assert "[contract.CL]" in text
+    assert "[contract.GC]" not in text  # described beside it, and not used
+    own_table()
+    assert run("train", "--config", first / "run.toml", "--ungated", "--out", again).exit_code == 0
+    one, other = (load_policy(out / "policy-0.safetensors") for out in (first, again))
+    assert one.about["data"] == other.about["data"]
+    assert (again / "run.toml").read_text() == text
+    own_table()
+    (first / "finished.json").unlink()  # as if it were cut off at the end
+    resumed = run("train", "--out", first, "--resume", "--ungated")
+    assert resumed.exit_code == 0, resumed.exception
+    own_table()
+    told = ("--data", data, "--symbol", "CL", "--allow-overlap")
+    bare = run("evaluate", first, *told, "--out", tmp_path / "e")
+    assert isinstance(bare.exception, InputError)
+    assert "unknown symbol 'CL'" in str(bare.exception)
+    judged = run("--contracts", first / "run.toml", "evaluate", first, *told, "--out", tmp_path / "e")
+    assert judged.exit_code == 0, judged.exception
+
+
+def test_evaluate_takes_a_contract_from_its_configuration(own_table: Any, tmp_path: Path) -> None:
+    (tmp_path / "e.toml").write_text(f"symbol = 'CL'\ndata = 'none.csv'\n{CRUDE}")
+    for command in (("evaluate", tmp_path), ("walk-forward", "--train", "3d", "--test", "2d")):
+        own_table()
+        found = run(*command, "--config", tmp_path / "e.toml", "--out", tmp_path / "out")
+        assert "unknown symbol" not in str(found.exception)
+        assert contracts.get_contract("CL").tick_value_cents == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("contract = 3", "contract is no option of train"),
+        ("[contract]\nCL = 3", "CL"),
+        ("[contract.CL]\nname = 'Crude'", "tick_size, tick_value_cents"),
+        (CRUDE.replace("CL", "ES"), "ES is built in"),
+        (CRUDE.replace("1000", "500"), "has other numbers than"),
+    ],
+)
+def test_a_contract_that_is_not_right_is_one_sentence(
+    own_table: Any, tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(CRUDE)
+    (tmp_path / "run.toml").write_text(text)
+    words = ("--contracts", tmp_path / "mine.toml", "train", "--config", tmp_path / "run.toml")
+    refused = run(*words, "--out", tmp_path / "out").exception
+    assert isinstance(refused, InputError)
+    assert "run.toml" in str(refused)
+    assert reason in str(refused)

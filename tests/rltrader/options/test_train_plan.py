@@ -1,0 +1,131 @@
+"""Every option of ``rltrader train`` reaches the plan of the run, with its own value and no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.files import file_digest
+from jax_port.runs.plan import Plan
+from rltrader.train import train
+
+Look = Callable[[Plan], Any]
+BASE = ("--out", "no-such-run")
+
+
+def setting(name: str) -> Look:
+    return lambda plan: getattr(plan.settings, name)
+
+
+def source(name: str) -> Look:
+    return lambda plan: getattr(plan.data.sources[0], name)
+
+
+CHANGED: dict[str, tuple[tuple[str, ...], Look, Any]] = {
+    "--symbol": (("--symbol", "NQ"), source("symbol"), "NQ"),
+    "--synthetic": (("--synthetic", "6"), source("days"), 6),
+    "--pattern": (("--pattern", "7"), source("kind"), "pattern"),
+    "--data-seed": (("--data-seed", "9"), source("seed"), 9),
+    "--from": (("--from", "2025-01-07"), lambda plan: plan.data.first, "2025-01-07"),
+    "--to": (("--to", "2025-01-08"), lambda plan: plan.data.last, "2025-01-08"),
+    "--phase": (("--phase", "2"), lambda plan: plan.config.phase, 2),
+    "--set": (("--set", "max_episode_bars=33"), lambda plan: plan.config.max_episode_bars, 33),
+    "--freeze": (("--freeze", "policy_0"), setting("layer_lr"), (("policy_0", 0.0),)),
+    "--layer-rate": (("--layer-rate", "value_0=0.5"), setting("layer_lr"), (("value_0", 0.5),)),
+    "--pi": (("--pi", "8,4"), lambda plan: plan.settings.network.pi, (8, 4)),
+    "--vf": (("--vf", "6"), lambda plan: plan.settings.network.vf, (6,)),
+    "--activation": (("--activation", "tanh"), lambda plan: plan.settings.network.activation, "tanh"),
+    "--envs": (("--envs", "96"), setting("n_envs"), 96),
+    "--n-steps": (("--n-steps", "48"), setting("n_steps"), 48),
+    "--batch-size": (("--batch-size", "512"), setting("batch_size"), 512),
+    "--epochs": (("--epochs", "3"), setting("n_epochs"), 3),
+    "--steps": (("--steps", "123456"), setting("total_timesteps"), 123456),
+    "--order-groups": (("--order-groups", "4"), setting("order_groups"), 4),
+    "--learning-rate": (("--learning-rate", "0.0123"), setting("learning_rate"), 0.0123),
+    "--gamma": (("--gamma", "0.91"), setting("gamma"), 0.91),
+    "--gae-lambda": (("--gae-lambda", "0.82"), setting("gae_lambda"), 0.82),
+    "--clip-range": (("--clip-range", "0.13"), setting("clip_range"), 0.13),
+    "--clip-range-vf": (("--clip-range-vf", "0.27"), setting("clip_range_vf"), 0.27),
+    "--ent-coef": (("--ent-coef", "0.031"), setting("ent_coef"), 0.031),
+    "--vf-coef": (("--vf-coef", "0.71"), setting("vf_coef"), 0.71),
+    "--max-grad-norm": (("--max-grad-norm", "0.6"), setting("max_grad_norm"), 0.6),
+    "--target-kl": (("--target-kl", "0.02"), setting("target_kl"), 0.02),
+    "--anneal": (("--anneal",), setting("anneal"), True),
+    "--no-norm-reward": (("--no-norm-reward",), setting("norm_reward"), False),
+    "--seed": (("--seed", "17"), setting("seed"), 17),
+    "--precision": (("--precision", "bf16"), setting("precision"), "bf16"),
+    "--seeds": (("--seeds", "3"), lambda plan: len(plan.agents), 3),
+    "--updates-per-call": (("--updates-per-call", "5"), lambda plan: plan.updates_per_call, 5),
+    "--checkpoint-every": (("--checkpoint-every", "7"), lambda plan: plan.checkpoint_every, 7),
+}
+"""Option -> what is given, where it must arrive, and as what."""
+
+ELSEWHERE = {
+    "test_config_file.py": {"--config", "--schema"},
+    "tests/markets/readers, tests/rltrader/test_data.py": {
+        *("--data", "--format", "--tz", "--snap", "--instrument", "--stamped", "--accept-problems"),
+    },
+    "test_agents.py": {"--agents"},
+    "test_training_advice.py": {"--advice", "--advice-as", "--fusion", "--fusion-set", "--latency"},
+    "tests/parity/test_admission.py": {"--certificate", "--least", "--require-key", "--ungated"},
+    "test_processes.py": {"--distributed", "--coordinator", "--processes", "--process-id"},
+    "tests/jax_port/runs/logs/test_loggers.py": {"--logger"},
+    "test_interrupted.py": {"--out", "--resume"},
+    "the test below": {"--from-policy"},
+}
+"""Options whose content has tests of its own, and where."""
+
+
+class Planned(Exception):
+    """Stops the command once it knows what to train."""
+
+
+def plan_of(*arguments: str) -> Plan:
+    """Return the plan that the command would prove and train."""
+
+    def stop(plan: Plan, *_: Any) -> None:
+        raise Planned(plan)
+
+    bars = () if {"--synthetic", "--pattern"} & set(arguments) else ("--synthetic", "5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rltrader.train.prove", stop)
+        with pytest.raises(Planned) as planned:
+            train.main([*BASE, *bars, *arguments], standalone_mode=False)
+    plan: Plan = planned.value.args[0]
+    return plan
+
+
+def test_every_option_is_looked_at_once() -> None:
+    names = {name for param in train.params for name in param.opts}
+    elsewhere = [name for some in ELSEWHERE.values() for name in some]
+    assert names == set(CHANGED) | set(elsewhere)
+    assert len(elsewhere) == len(set(elsewhere))
+    assert not set(elsewhere) & set(CHANGED)
+
+
+@pytest.fixture(scope="module")
+def usual() -> Plan:
+    return plan_of()
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_an_option_arrives_and_changes_nothing_else(name: str, usual: Plan) -> None:
+    given, look, wanted = CHANGED[name]
+    plan = plan_of(*given)
+    assert look(plan) == wanted
+    assert look(usual) != wanted
+    alike = {"--freeze", "--layer-rate"}, {"--synthetic", "--pattern"}, {"--seed", "--seeds"}
+    apart = next((some for some in alike if name in some), {name})
+    for other in set(CHANGED) - apart:
+        seen = CHANGED[other][1]
+        assert seen(plan) == seen(usual), other
+
+
+def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(b"read when the training begins")
+    initial = plan_of("--from-policy", str(path)).initial
+    assert initial == {"path": str(path), "sha256": file_digest(path)}
