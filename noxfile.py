@@ -102,7 +102,7 @@ def lint(session: nox.Session) -> None:
     session.run("codespell")
     session.run("mypy")
     session.run("lint-imports")
-    session.run("pytest", "-q", "tests/docs/test_import_contracts.py", env=ON_CPU)
+    session.run("pytest", "-q", "tests/project/test_import_contracts.py", env=ON_CPU)
 
 
 def keep_code(session: nox.Session, *command: str) -> None:

@@ -17,8 +17,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from legacy_torch.episodes import find_starts, require_market
+from legacy_torch.episodes import find_starts
 from legacy_torch.features import observed_and_traded
+from legacy_torch.given_bars import require_bars
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
@@ -78,7 +79,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
             InputError: there are no bars, or the configuration is for another phase, could overflow, or
                 leaves no start.
         """
-        bars = require_market(bars, type(self).__name__, self.phase)
+        bars = require_bars(bars, type(self).__name__, self.phase)
         self.config = self._default_config() if config is None else config
         if self.config.phase != self.phase:
             raise InputError(

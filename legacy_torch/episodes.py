@@ -1,4 +1,4 @@
-"""What episodes are played on: a market that is there, and where in it one may begin.
+"""Starts of episodes: where one may begin.
 
 Source: sections 3 and 4 of ``docs/environment.md``.
 """
@@ -10,24 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from markets.bars import Bars
 from markets.config import EnvConfig
-
-
-def require_market(bars: Bars | None, environment: str, phase: int) -> Bars:
-    """Return the market that an environment was given.
-
-    Raises:
-        InputError: it was given none; says how to make it.
-    """
-    if isinstance(bars, Bars):
-        return bars
-    given = "no bars" if bars is None else f"bars of type {type(bars).__name__}"
-    raise InputError(
-        f"{environment} was given {given}; give it a market, such as gymnasium.make("
-        f"'legacy_torch:RLTrader-Phase{phase}-v0', bars=read_bars('ES_1min.csv', 'ES')) "
-        "with markets.readers.read_bars"
-    )
 
 
 def find_starts(

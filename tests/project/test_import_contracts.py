@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT
-from tests.docs.test_structure import ROOMS
+from tests.project.test_structure import ROOMS
 
 PLANTED = {
     "rooms of jax_port": ("jax_port/envs/account.py", "import jax_port.ppo.gae"),
