@@ -73,18 +73,22 @@ def _require_calendar_dates(raw: RawTable, name: str, days: Any, clocks: Any) ->
     Holidays may join several evenings to one date, so they are not turned into calendar dates here.
     """
     same = pc.equal(days[1:], days[:-1]).to_numpy(zero_copy_only=False).astype(bool)
-    text = pc.fill_null(clocks, "").to_numpy(zero_copy_only=False).astype(str)
-    midnight = (text[:-1] >= "17") & (text[1:] < "10")
+    hours = pc.utf8_slice_codeunits(pc.fill_null(clocks, ""), 0, 2)
+    evening, morning = (
+        test(hours, hour).to_numpy(zero_copy_only=False).astype(bool)
+        for test, hour in ((pc.greater_equal, "17"), (pc.less, "10"))
+    )
+    midnight = evening[:-1] & morning[1:]
     if (same & midnight).sum() < 2:
         return
     at = np.flatnonzero(~same & ~midnight)
     if len(at) < 2:
         return
     raise InputError(
-        f"{raw.source}, {raw.where(int(at[0]) + 1)}: {name} changes at {str(text[at[0] + 1])[:5]} "
-        "and not at midnight, so it is the date of the trading day, whose evening is the calendar "
-        "day's before; export calendar dates, or times with their own date in one column named "
-        "timestamp"
+        f"{raw.source}, {raw.where(int(at[0]) + 1)}: {name} changes at "
+        f"{clocks[int(at[0]) + 1].as_py()[:5]} and not at midnight, so it is the date of the trading "
+        "day, whose evening is the calendar day's before; export calendar dates, or times with "
+        "their own date in one column named timestamp"
     )
 
 
