@@ -32,7 +32,8 @@ namespace RLTrader
         /// of this run or an earlier one.</summary>
         public bool Occupied { get { return watched && (orders.AccountNet != 0 || orders.OrdersLeft); } }
 
-        /// <summary>The account's connection was lost, or is there; without it nothing is heard of what it holds.</summary>
+        /// <summary>The account's connection was lost, or is there; without it nothing is heard of what it
+        /// holds.</summary>
         public void Connection(bool up, DateTime now)
         {
             if (!up) unknown |= Young(now);
