@@ -16,6 +16,7 @@ from foundation.errors import InputError
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.walk_forward import walk_forward
+from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.rltrader.options.plans import assert_made_again
 
 SMALL = (
@@ -76,6 +77,14 @@ def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     other = run(bars, made, "--learning-rate", "0.5")
     assert isinstance(other.exception, InputError)
     assert "trained with other settings" in str(other.exception)
+
+
+@needs_browser
+def test_its_page_fits_a_screen_and_a_phone(made: Path, tmp_path: Path) -> None:
+    page = (made / "walk_forward.html").read_text()
+    assert layout_faults(page, tmp_path) == []
+    wide = page.replace('<section id="luck">', '<section id="luck"><p>' + "9" * 200 + "</p>", 1)
+    assert any(fault.startswith("400: ") for fault in layout_faults(wide, tmp_path))
 
 
 def test_its_own_file_asks_for_the_same_again(made: Path) -> None:

@@ -18,6 +18,7 @@ from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.jax_port.made_policy import make_policy
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
@@ -74,6 +75,8 @@ def test_the_fused_policy_and_the_comparison_are_written(folder: Path, tmp_path:
     page = (tmp_path / "advice.html").read_text()
     assert "no look-ahead" in page
     assert "fewer than five policies" in page
+    if CHROMIUM is not None:
+        assert layout_faults(page, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,8 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
     page = (tmp_path / "out" / "advice.html").read_text()
     assert words in page
     assert "<b>tiny</b>" not in page  # what a model is called is shown escaped
+    if CHROMIUM is not None and before == 2:  # with the table of the days that are left out
+        assert layout_faults(page, tmp_path) == []
     if before == 2:
         days = pd.read_parquet(tmp_path / "out" / "advice_days.parquet")
         after = days[(days["arm"] == "bare policy") & (days["day"] > cutoff)]["pnl"].mean()
