@@ -145,7 +145,7 @@ class MaskablePPO:
             leave[0] = bool(ask(Call(moment, size, total)))
 
         plan = replace(plan, certificate=proof)
-        runs.go_on(
+        runs.run(
             plan,
             out,
             enough=lambda: leave[0],

@@ -131,9 +131,7 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     with progress(console, own) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         texts = {} if begun else texts_of(own)
-        finished = runs.go_on(
-            own, folder, told, stopped, begin=not begun, texts=texts, certificate=proof
-        )
+        finished = runs.run(own, folder, told, stopped, begin=not begun, texts=texts, certificate=proof)
     if not finished:
         console.print("stopped and saved; the same command goes on", markup=False)
         raise SystemExit(stopped.exit_code)

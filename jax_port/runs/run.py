@@ -155,10 +155,6 @@ def run(
                 one.close()
 
 
-go_on = run
-"""As walk-forward, sweep and the Python API still call it."""
-
-
 def _told(on_progress: OnProgress, loggers: Sequence[Logger]) -> OnProgress:
     """Return what tells the loggers too."""
 

@@ -129,7 +129,7 @@ def run_trial(task: Task, trial: Trial, lease: float, console: Console) -> tuple
         plan = plan if begun else replace(plan, certificate=proof)
         judge = Judge(task, trial, plan.settings.num_updates)
         with progress(console, plan) as tell, stop_on_signal() as stopped:
-            finished = runs.go_on(
+            finished = runs.run(
                 plan,
                 folder,
                 answering(stopped, tell),
