@@ -17,7 +17,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from legacy_torch.episodes import find_starts
+from legacy_torch.episodes import find_starts, require_bars
 from legacy_torch.features import observed_and_traded
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
@@ -78,13 +78,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
             InputError: there are no bars, or the configuration is for another phase, could overflow, or
                 leaves no start.
         """
-        if not isinstance(bars, Bars):
-            given = "no bars" if bars is None else f"bars of type {type(bars).__name__}"
-            raise InputError(
-                f"{type(self).__name__} was given {given}; give it a market, such as gymnasium.make("
-                f"'legacy_torch:RLTrader-Phase{self.phase}-v0', bars=read_bars('ES_1min.csv', 'ES')) "
-                "with markets.readers.read_bars"
-            )
+        market = require_bars(bars, type(self).__name__, self.phase)
         self.config = self._default_config() if config is None else config
         if self.config.phase != self.phase:
             raise InputError(
@@ -94,7 +88,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise InputError(f"render_mode is {render_mode!r}; it must be None or 'ansi'")
         self.render_mode = render_mode
-        self.bars = bars.session(self.config.session)
+        self.bars = market.session(self.config.session)
         check_int32(self.bars, self.config)
 
         contract, contracts = self.bars.contract, self.config.account.contracts
