@@ -17,9 +17,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
-from legacy_torch.episodes import find_starts
+from legacy_torch.episodes import find_starts, require_bars
 from legacy_torch.features import observed_and_traded
-from legacy_torch.given_bars import require_bars
 from legacy_torch.outcome import DoneReason, ExitCode, Outcome
 from markets.bars import FEATURES, Bars
 from markets.config import EnvConfig
@@ -79,7 +78,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
             InputError: there are no bars, or the configuration is for another phase, could overflow, or
                 leaves no start.
         """
-        bars = require_bars(bars, type(self).__name__, self.phase)
+        market = require_bars(bars, type(self).__name__, self.phase)
         self.config = self._default_config() if config is None else config
         if self.config.phase != self.phase:
             raise InputError(
@@ -89,7 +88,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise InputError(f"render_mode is {render_mode!r}; it must be None or 'ansi'")
         self.render_mode = render_mode
-        self.bars = bars.session(self.config.session)
+        self.bars = market.session(self.config.session)
         check_int32(self.bars, self.config)
 
         contract, contracts = self.bars.contract, self.config.account.contracts

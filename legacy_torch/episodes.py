@@ -1,4 +1,4 @@
-"""Starts of episodes: where one may begin.
+"""Starts of episodes: where one may begin, and that there are bars to begin in.
 
 Source: sections 3 and 4 of ``docs/environment.md``.
 """
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
+from markets.bars import Bars
 from markets.config import EnvConfig
 
 
@@ -55,3 +56,22 @@ def find_starts(
             "bars or a smaller max_episode_bars"
         )
     return starts.astype(np.int64)
+
+
+def require_bars(bars: object, name: str, phase: int) -> Bars:
+    """Return the bars that an environment was given.
+
+    Args:
+        bars: of anything else, such as None, is said what to give.
+        name, phase: the environment's.
+
+    Raises:
+        InputError: they are no bars.
+    """
+    if isinstance(bars, Bars):
+        return bars
+    given = "no bars" if bars is None else f"bars of type {type(bars).__name__}"
+    raise InputError(
+        f"{name} was given {given}; give it a market, such as gymnasium.make('legacy_torch:RLTrader-"
+        f"Phase{phase}-v0', bars=read_bars('ES_1min.csv', 'ES')) with markets.readers.read_bars"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,18 +27,9 @@ class Lazy:
     help: str
 
     def load(self) -> click.Command:
-        """Import the module and return the command.
-
-        Raises:
-            InputError: a setting of JAX in the environment is one that JAX does not know.
-        """
+        """Import the module and return the command."""
         module, _, name = self.place.partition(":")
-        try:
-            command = getattr(import_module(module), name)
-        except ValueError as error:  # what JAX raises when it is imported
-            if "JAX" not in str(error):
-                raise
-            raise InputError(f"{error}; unset it, or give a value that JAX knows") from None
+        command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)
         return command
 
@@ -61,6 +54,22 @@ class LazyGroup(click.Group):
         if cmd_name in self.lazy:
             return self.lazy[cmd_name].load()
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for.
+
+        Raises:
+            InputError: a setting of JAX in the environment is one that JAX does not know; JAX says so
+                when it is imported, which a command or its module does.
+        """
+        try:
+            return super().invoke(ctx)
+        except InputError:
+            raise
+        except ValueError as error:
+            if not any(name in os.environ for name in re.findall(r"JAX_[A-Z0-9_]+", str(error))):
+                raise
+            raise InputError(f"{error}; unset it, or give a value that JAX knows") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing those that are lazy."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jax_port.evaluation.walk_forward.tried import Tried
     from jax_port.evaluation.walk_forward.windows import Window
     from jax_port.runs.plan import Plan
+    from jax_port.runs.runner import Programs
 
 CONFIG = "walk_forward.toml"
 """What was asked for, as ``--config`` reads it again."""
@@ -92,9 +93,10 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
         write_text(out / CONFIG, to_toml(ctx))
     tried = settings_tried(path_of(ctx), options["trials"])
     judged: list[Judged] = []
+    programs: Programs = {}
     for number, window in enumerate(windows, 1):
         say(f"window {number} of {len(windows)}: {window}")
-        policy = _trained(plan, window, out / f"window-{number}", options)
+        policy = _trained(plan, window, out / f"window-{number}", options, programs)
         judged.append(_judged(policy, window, file, market, out, tried))
     result, sheet = joined.judge(judged, market, tried)
     values = joined.to_values(judged, result, sheet, market, tried)
@@ -104,7 +106,9 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     say(f"page: {out / 'walk_forward.html'}")
 
 
-def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -> Path:
+def _trained(
+    plan: Plan, window: Window, place: Path, options: dict[str, Any], programs: Programs
+) -> Path:
     """Train in a window, or go on with its training; return the policy's file."""
     from jax_port.runs import run as runs
     from jax_port.runs.plan import read_plan
@@ -131,7 +135,16 @@ def _trained(plan: Plan, window: Window, place: Path, options: dict[str, Any]) -
     with progress(console, own) as tell, stop_on_signal() as stopped:
         told = answering(stopped, tell)
         texts = {} if begun else texts_of(own)
-        finished = runs.run(own, folder, told, stopped, begin=not begun, texts=texts, certificate=proof)
+        finished = runs.run(
+            own,
+            folder,
+            told,
+            stopped,
+            begin=not begun,
+            texts=texts,
+            certificate=proof,
+            programs=programs,
+        )
     if not finished:
         console.print("stopped and saved; the same command goes on", markup=False)
         raise SystemExit(stopped.exit_code)

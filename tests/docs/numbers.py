@@ -175,7 +175,9 @@ def _unmarked(page: Page, prose: str) -> Iterator[Fault]:
         cleaned = re.sub(
             r"<!-- measured apart -->.*?(?:\n\s*\n|\Z)", _same_length, section, flags=re.DOTALL
         )
-        cleaned = re.sub(r"(?:Python|jax|NumPy|torch) \d[\d.]*(?: or \d[\d.]*)?", _same_length, cleaned)
+        cleaned = re.sub(
+            r"(?:Python|jax|NumPy|torch) \d[\d.]*(?:(?:,| or) \d[\d.]*)*", _same_length, cleaned
+        )
         cleaned = re.sub(r"`[^`]*`|\]\([^)]*\)", _same_length, cleaned)
         cleaned = re.sub(r"<!--.*?-->", lambda m: MARK * len(m[0]), cleaned, flags=re.DOTALL)
         cleaned = re.sub(

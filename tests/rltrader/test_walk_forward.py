@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from foundation.errors import InputError
+from jax_port.ppo.train_ppo_jax import make_train
+from jax_port.runs import runner
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.walk_forward import walk_forward
@@ -42,9 +44,17 @@ def run(bars: Path, out: Path, *more: str) -> Result:
 
 @pytest.fixture(scope="module")
 def made(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("walk") / "out"
-    result = run(bars, out)
+    out, compiled = tmp_path_factory.mktemp("walk") / "out", []
+
+    def counted(*arguments: Any) -> Any:
+        compiled.append(arguments)
+        return make_train(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "make_train", counted)
+        result = run(bars, out)
     assert result.exit_code == 0, (result.output, result.exception)
+    assert len(compiled) == 1  # for both windows
     return out
 
 
