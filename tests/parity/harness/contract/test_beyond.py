@@ -88,6 +88,7 @@ def test_a_port_that_refuses_what_the_reference_takes_differs() -> None:
     assert "the port refuses (ValueError: no action -1) and the reference takes it" in answer.text
 
 
+@pytest.mark.slow
 def test_it_fails_the_pair_and_is_accepted_by_its_name() -> None:
     few: dict[str, Any] = {"transitions": 64, "resets": 50}
     assert verify(pair(eager()), **few).answer("actions beyond the bounds").status == "different"
