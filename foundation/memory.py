@@ -14,6 +14,16 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 """Where Linux says what a container may use."""
 
 
+CGROUP_USES = tuple(
+    zip(
+        CGROUP_LIMITS,
+        ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+        strict=True,
+    )
+)
+"""The same, beside what the container uses."""
+
+
 def machine_memory() -> int | None:
     """Return the bytes of memory that this process's machine, or container, has; None if unknown."""
     sizes = []
@@ -23,6 +33,20 @@ def machine_memory() -> int | None:
         with suppress(OSError, ValueError):
             sizes.append(int(Path(name).read_text(encoding="ascii")))
     return min(sizes, default=None)
+
+
+def available_memory() -> int | None:
+    """Return the bytes of memory that can be had now, here or in this container; None if unknown."""
+    sizes = []
+    with suppress(ValueError, OSError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                sizes.append(int(line.split()[1]) * 1024)
+    for limit, used in CGROUP_USES:
+        with suppress(OSError, ValueError):
+            limits = (int(Path(name).read_text(encoding="ascii")) for name in (limit, used))
+            sizes.append(max(0, next(limits) - next(limits)))
+    return min(sizes, default=machine_memory())
 
 
 def require_memory(

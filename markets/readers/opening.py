@@ -11,9 +11,7 @@ from typing import IO
 import pyarrow as pa
 
 from foundation.errors import InputError
-
-MOST_BYTES = 4 << 30
-"""Text that is read at once, decompressed; ten years of one-second bars take less."""
+from markets.readers.sizes import text_limit
 
 COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -71,11 +69,12 @@ def read_bytes(path: Path, count: int | None = None) -> bytes:
 
     Raises:
         InputError: there is no such file, it is a directory, it cannot be read, or it would take more
-            than :data:`MOST_BYTES`.
+            than :func:`markets.readers.sizes.text_limit` says.
     """
     if path.is_dir():
         raise InputError(f"{path} is a directory; name one file of bars")
-    most = MOST_BYTES + 1 if count is None else count
+    limit, why = text_limit(path)
+    most = limit + 1 if count is None else count
     try:
         if zipfile.is_zipfile(path):
             data = _read_zip(path, most)
@@ -94,10 +93,8 @@ def read_bytes(path: Path, count: int | None = None) -> bytes:
     ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path} cannot be read ({reason}); check the file") from None
-    if len(data) > MOST_BYTES:
-        raise InputError(
-            f"{path} holds more than {MOST_BYTES >> 30} GiB of text; split it by year, or write Parquet"
-        )
+    if len(data) > limit:
+        raise InputError(f"{path} holds more than {why}")
     return data
 
 

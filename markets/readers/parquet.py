@@ -16,6 +16,7 @@ from foundation.errors import InputError
 from markets.bars import FEATURES
 from markets.readers.arranged import arrange, columns_of
 from markets.readers.columns import lay_out
+from markets.readers.sizes import require_rows
 from markets.readers.table import CANONICAL, Options, RawTable, require_columns
 
 MAGIC = b"PAR1"
@@ -32,6 +33,7 @@ def read(path: Path, options: Options) -> pd.DataFrame:
         features = FEATURES if set(FEATURES) <= set(lower) else ()
         wanted = columns_of(layout, features)
         require_columns(lower, wanted, source, f"a file of bars needs {CANONICAL}")
+        require_rows(path, file.metadata.num_rows, len(wanted))
         table = file.read([schema.names[lower.index(name)] for name in wanted])
     except (OSError, UnicodeError, OverflowError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]

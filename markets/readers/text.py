@@ -17,7 +17,8 @@ import pyarrow.csv as arrow_csv
 
 from foundation.errors import InputError
 from markets.readers.dbn import dbn_to_csv, is_dbn
-from markets.readers.opening import MOST_BYTES, member_name, read_bytes, require_text
+from markets.readers.opening import member_name, read_bytes, require_text
+from markets.readers.sizes import MOST_TEXT
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16
@@ -72,9 +73,9 @@ def read_text(path: Path, count: int | None = None) -> bytes:
         return data
     head = b""
     if count is not None:
-        head = dbn_to_csv(data, path.name, most=MOST_BYTES, whole=False)
+        head = dbn_to_csv(data, path.name, most=MOST_TEXT, whole=False)
     # A list of symbols may be longer than a head.
-    return head or dbn_to_csv(read_bytes(path), path.name, most=MOST_BYTES)
+    return head or dbn_to_csv(read_bytes(path), path.name, most=MOST_TEXT)
 
 
 def look(path: Path) -> Head:

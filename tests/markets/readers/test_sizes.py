@@ -1,0 +1,103 @@
+"""Files that unpack to more than bars do, or than memory takes, are refused before they fill it."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from foundation.errors import InputError
+from foundation.memory import available_memory, machine_memory
+from markets.readers import read_frame, sizes
+from markets.readers.opening import read_bytes
+from markets.readers.sizes import text_limit
+
+HEADER = b"timestamp,open,high,low,close,volume\n"
+LINE = b"2025-09-02 13:30:00,6470.25,6472.00,6470.00,6471.50,120\n"
+
+
+@pytest.fixture
+def bomb(tmp_path: Path) -> Path:
+    """A CSV of 90 MB in a file of less than half a percent of it."""
+    path = tmp_path / "bars.csv.gz"
+    block = LINE * 10_000
+    with gzip.open(path, "wb", compresslevel=6) as file:
+        file.write(HEADER)
+        for _ in range(160):
+            file.write(block)
+    assert path.stat().st_size < 450_000
+    return path
+
+
+def test_a_file_that_unpacks_to_far_more_than_bars_do_is_refused(bomb: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"bars\.csv\.gz holds more than 100 bytes of text to each"):
+        read_frame(bomb)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < 3 * sizes.SMALL
+    assert len(read_bytes(bomb, 1 << 16)) == 1 << 16  # its head is looked at all the same
+
+
+def test_a_zip_of_the_same_is_refused(bomb: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bars.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bars.csv", HEADER + LINE * 1_600_000)
+    with pytest.raises(InputError, match="holds more than 100 bytes of text to each"):
+        read_bytes(path)
+
+
+def test_text_that_memory_has_no_room_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(HEADER + LINE * 2)
+    assert len(read_frame(path)) == 2
+    monkeypatch.setattr(sizes, "available_memory", lambda: 400)
+    with pytest.raises(InputError, match=r"holds more than 100 B of text, which memory has room"):
+        read_frame(path)
+
+
+def test_a_parquet_file_of_more_rows_than_memory_takes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal numbers are packed into almost nothing, so the file's size does not tell."""
+    rows = 300_000
+    column = {name: np.full(rows, 6000.0) for name in ("open", "high", "low", "close", "volume")}
+    table = pa.table({"timestamp": np.full(rows, "2025-09-02", "datetime64[ns]"), **column})
+    path = tmp_path / "bars.parquet"
+    pq.write_table(table, path)
+    assert path.stat().st_size < rows / 10
+    read = pq.ParquetFile.read
+    monkeypatch.setattr(sizes, "available_memory", lambda: 20 << 20)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *rest, **more: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"would need at least 54\.9 MiB of memory.* 300,000 rows"):
+        read_frame(path)
+    monkeypatch.setattr(pq.ParquetFile, "read", read)
+    monkeypatch.setattr(sizes, "available_memory", lambda: 1 << 30)
+    assert len(read_frame(path)) == rows
+
+
+def test_the_limit_is_the_least_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bars.csv.gz"
+    path.write_bytes(bytes(1 << 20))
+    monkeypatch.setattr(sizes, "available_memory", lambda: None)
+    assert text_limit(path)[0] == 100 << 20
+    assert text_limit(tmp_path / "gone")[0] == sizes.SMALL
+    monkeypatch.setattr(sizes, "available_memory", lambda: 200 << 20)
+    assert text_limit(path)[0] == 50 << 20
+    path.write_bytes(bytes(64 << 20))
+    monkeypatch.setattr(sizes, "available_memory", lambda: 1 << 40)
+    assert text_limit(path)[0] == sizes.MOST_TEXT
+
+
+def test_what_can_be_had_is_part_of_what_there_is() -> None:
+    there, free = machine_memory(), available_memory()
+    assert there is not None
+    assert free is not None
+    assert 0 < free <= there
