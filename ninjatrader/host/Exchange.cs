@@ -69,6 +69,11 @@ namespace RLTrader.Host
         public long Paid;
 
         private long entryPaid, entered;
+        private bool reduced;
+
+        /// <summary>Whether more was added after a part had been closed: the average then depends on which of the two is
+        /// told first.</summary>
+        public bool Mixed { get; private set; }
 
         /// <summary>Average price in ticks at which what is held was bought or sold.</summary>
         public double Entry { get { return (double)entryPaid / entered; } }
@@ -140,8 +145,11 @@ namespace RLTrader.Host
             else
             {
                 if (Own == 0) entryPaid = entered = 0;
+                if (Own == 0) reduced = Mixed = false;
+                reduced |= Own * order.Side < 0;
                 if (Own * order.Side >= 0)
                 {
+                    Mixed |= reduced;
                     entryPaid += quantity * price;
                     entered += quantity;
                 }
