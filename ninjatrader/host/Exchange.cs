@@ -69,6 +69,12 @@ namespace RLTrader.Host
         public long Paid;
 
         private long entryPaid, entered;
+        private int parts;
+        private bool reduced;
+
+        /// <summary>Whether it came in parts, and one has been closed: the average depends on what is told
+        /// first.</summary>
+        public bool Mixed { get { return reduced && parts > 1; } }
 
         /// <summary>Average price in ticks at which what is held was bought or sold.</summary>
         public double Entry { get { return (double)entryPaid / entered; } }
@@ -139,9 +145,15 @@ namespace RLTrader.Host
             if (order.Earlier && Own * order.Side >= 0) Foreign += order.Side * quantity; // it closes nothing
             else
             {
-                if (Own == 0) entryPaid = entered = 0;
+                if (Own == 0)
+                {
+                    entryPaid = entered = parts = 0;
+                    reduced = false;
+                }
+                reduced |= Own * order.Side < 0;
                 if (Own * order.Side >= 0)
                 {
+                    parts++;
                     entryPaid += quantity * price;
                     entered += quantity;
                 }

@@ -311,7 +311,7 @@ namespace RLTrader.Host
             if (held.Side != Math.Sign(own))
                 Wrong("the tracker is on side " + held.Side + " and the position on " + Math.Sign(own));
             if (stops > 1) Wrong("more than one stop");
-            if (own * entrySide > 0 && Math.Abs(held.Entry - Exchange.Entry) > 0.6)
+            if (own * entrySide > 0 && !Exchange.Mixed && Math.Abs(held.Entry - Exchange.Entry) > 0.6)
                 Wrong("the tracker's entry is at " + held.Entry + " and the exchange's at " + Exchange.Entry);
             if (own != 0 && stop != null && stop.Side == -held.Side && held.Stop != stop.Price)
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);

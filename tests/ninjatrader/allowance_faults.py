@@ -101,9 +101,6 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
             "            if (unknown && begun == now)",
         ),
     ),
-    "after the end it is looked at twice": (
-        (STRATEGY, "Looks = 100, Calm = Waits,", "Looks = 100, Calm = 2,"),
-    ),
     # an end that leaves the trade, by the setting
     "an end flattens against the setting": ((STRATEGY, " || !FlattenOnStop) return;", ") return;"),),
     # no entry is expected on the bar after a trade, nor at once on the next day
