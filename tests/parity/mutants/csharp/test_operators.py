@@ -10,7 +10,7 @@ SOURCE = """class A
     const string Text = "x < 1 && true"; /* 2 > 1 */
     int F(List<int> some, double x)
     {
-        Note("caf\u00e9", x);
+        Note("\u00df", x);
         x = Math.Min(x, 2.5);
         return x >= 1f && !done ? 0 : some.Count(y => y == '<');
     }
@@ -23,7 +23,7 @@ def test_changes_of_tokens_and_statements() -> None:
     assert made == [
         (5, "<", "<="),
         (5, ">", ">="),
-        (7, 'Note("caf\u00e9", x);', ";"),
+        (7, 'Note("\u00df", x);', ";"),
         (8, "x = Math.Min(x, 2.5);", ";"),
         (8, "Min", "Max"),
         (8, "2.5", "5.0"),
