@@ -11,7 +11,7 @@ from typing import IO
 import pyarrow as pa
 
 from foundation.errors import InputError
-from markets.readers.sizes import text_limit
+from markets.file_sizes import text_limit
 
 COMPRESSED = {
     b"\x1f\x8b": "gzip",
@@ -69,7 +69,7 @@ def read_bytes(path: Path, count: int | None = None) -> bytes:
 
     Raises:
         InputError: there is no such file, it is a directory, it cannot be read, or it would take more
-            than :func:`markets.readers.sizes.text_limit` says.
+            than :func:`markets.file_sizes.text_limit` says.
     """
     if path.is_dir():
         raise InputError(f"{path} is a directory; name one file of bars")

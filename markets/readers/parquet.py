@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from foundation.errors import InputError
 from markets.bars import FEATURES
+from markets.file_sizes import require_rows
 from markets.readers.arranged import arrange, columns_of
 from markets.readers.columns import lay_out
-from markets.readers.sizes import require_rows
 from markets.readers.table import CANONICAL, Options, RawTable, require_columns
 
 MAGIC = b"PAR1"

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from foundation.errors import InputError
+from markets.file_sizes import MOST_TEXT
 from markets.readers.dbn import dbn_to_csv, is_dbn
 from markets.readers.opening import member_name, read_bytes, require_text
-from markets.readers.sizes import MOST_TEXT
 from markets.readers.table import RawTable
 
 HEAD_BYTES = 1 << 16

@@ -14,9 +14,9 @@ import pytest
 
 from foundation.errors import InputError
 from foundation.memory import available_memory, machine_memory
+from markets.file_sizes import text_limit
 from markets.readers import read_frame, sizes
 from markets.readers.opening import read_bytes
-from markets.readers.sizes import text_limit
 
 HEADER = b"timestamp,open,high,low,close,volume\n"
 LINE = b"2025-09-02 13:30:00,6470.25,6472.00,6470.00,6471.50,120\n"
