@@ -14,8 +14,9 @@ import pytest
 
 from foundation.errors import InputError
 from foundation.memory import available_memory, machine_memory
+from markets import file_sizes
 from markets.file_sizes import text_limit
-from markets.readers import read_frame, sizes
+from markets.readers import read_frame
 from markets.readers.opening import read_bytes
 
 HEADER = b"timestamp,open,high,low,close,volume\n"
@@ -40,7 +41,7 @@ def test_a_file_that_unpacks_to_far_more_than_bars_do_is_refused(bomb: Path) -> 
     with pytest.raises(InputError, match=r"bars\.csv\.gz holds more than 100 bytes of text to each"):
         read_frame(bomb)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < 3 * sizes.SMALL
+    assert grown < 3 * file_sizes.SMALL
     assert len(read_bytes(bomb, 1 << 16)) == 1 << 16  # its head is looked at all the same
 
 
@@ -58,7 +59,7 @@ def test_text_that_memory_has_no_room_for_is_refused(
     path = tmp_path / "bars.csv"
     path.write_bytes(HEADER + LINE * 2)
     assert len(read_frame(path)) == 2
-    monkeypatch.setattr(sizes, "available_memory", lambda: 400)
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: 400)
     with pytest.raises(InputError, match=r"holds more than 100 B of text, which memory has room"):
         read_frame(path)
 
@@ -74,26 +75,26 @@ def test_a_parquet_file_of_more_rows_than_memory_takes_is_refused(
     pq.write_table(table, path)
     assert path.stat().st_size < rows / 10
     read = pq.ParquetFile.read
-    monkeypatch.setattr(sizes, "available_memory", lambda: 20 << 20)
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: 20 << 20)
     monkeypatch.setattr(pq.ParquetFile, "read", lambda *rest, **more: pytest.fail("it was read"))
     with pytest.raises(InputError, match=r"would need at least 54\.9 MiB of memory.* 300,000 rows"):
         read_frame(path)
     monkeypatch.setattr(pq.ParquetFile, "read", read)
-    monkeypatch.setattr(sizes, "available_memory", lambda: 1 << 30)
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: 1 << 30)
     assert len(read_frame(path)) == rows
 
 
 def test_the_limit_is_the_least_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bars.csv.gz"
     path.write_bytes(bytes(1 << 20))
-    monkeypatch.setattr(sizes, "available_memory", lambda: None)
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: None)
     assert text_limit(path)[0] == 100 << 20
-    assert text_limit(tmp_path / "gone")[0] == sizes.SMALL
-    monkeypatch.setattr(sizes, "available_memory", lambda: 200 << 20)
+    assert text_limit(tmp_path / "gone")[0] == file_sizes.SMALL
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: 200 << 20)
     assert text_limit(path)[0] == 50 << 20
     path.write_bytes(bytes(64 << 20))
-    monkeypatch.setattr(sizes, "available_memory", lambda: 1 << 40)
-    assert text_limit(path)[0] == sizes.MOST_TEXT
+    monkeypatch.setattr(file_sizes, "available_memory", lambda: 1 << 40)
+    assert text_limit(path)[0] == file_sizes.MOST_TEXT
 
 
 def test_what_can_be_had_is_part_of_what_there_is() -> None:
