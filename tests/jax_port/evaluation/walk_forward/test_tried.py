@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
 from jax_port.evaluation.walk_forward.tried import Tried, settings_tried
 
 ROWS = [{"sharpe_day": 0.5}, {"sharpe_day": None}, {"sharpe_day": -0.25}]
@@ -23,8 +24,13 @@ def test_a_trial_s_own_file_counts_all_trials(tmp_path: Path, place: str) -> Non
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"trials": 3}', '{"trials": [{}]}', '{"trials": ["x"]}']
 )
-def test_what_is_no_sweep_counts_as_one(tmp_path: Path, text: str) -> None:
+def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(InputError, match=r"sweep\.json: not a readable account of a sweep"):
+        settings_tried(tmp_path / "best" / "run.toml")
+
+
+def test_where_there_is_no_sweep_one_was_tried(tmp_path: Path) -> None:
     assert settings_tried(tmp_path / "best" / "run.toml") == Tried()
     assert settings_tried(None) == Tried()
     assert settings_tried(None, 7) == Tried(7)
