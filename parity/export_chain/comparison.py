@@ -67,7 +67,7 @@ class StageComparison(Comparison):
         agrees = self.tolerance.agree(one, other) | (np.abs(other - one) <= allowed)
         wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(one - other))
         if rounding is not None:
-            self.rule = f"{self.tolerance.describe()} + rounding of raw numbers"
+            self.rule = f"{self.tolerance.describe()} + rounding of its sums"
         if wrong.any() and not self.first:
             place = np.argwhere(wrong)[0]
             self.first = {

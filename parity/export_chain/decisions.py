@@ -22,7 +22,7 @@ from parity.export_chain.observations import Batch, beyond_the_clip, of_episodes
 
 NEAR_TIE = 1e-4
 """Logits so near to each other may change places by float32's own rounding: they are counted apart.
-Where a policy sees raw observations, so are those within twice what rounding may do to each of them."""
+Twice what rounding may do to each of them is added to it."""
 SHOWN = 20
 SPREADS = (24.0, 200.0)
 """Largest logits of the checks with logits far apart."""

@@ -21,7 +21,7 @@ def make_policy(
     *,
     seed: int = 0,
     spread: float = 1.0,
-    spec: NetworkSpec = SPEC,
+    spec: NetworkSpec | None = None,
     **about: object,
 ) -> Policy:
     """Return a policy with normal weights and logits about ``spread`` apart; NumPy compiles nothing."""
@@ -33,7 +33,7 @@ def make_policy(
         scale = (2 / leaf.shape[0]) ** 0.5 if leaf.ndim == 2 else 0.0
         return (scale * rng.normal(size=leaf.shape)).astype(np.float32)
 
-    network = make_network(spec, num_actions=phase.num_actions)
+    network = make_network(spec or SPEC, num_actions=phase.num_actions)
     shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(size))
     params = jax.tree.map(fill, shapes)
     params["params"]["action_head"]["kernel"] *= np.float32(spread)
@@ -45,7 +45,7 @@ def make_policy(
         for of_bars, of_position in zip((bars.mean(0), bars.var(0)), position, strict=True)
     )
     statistics = {"mean": mean, "var": var, "count": np.array(1000.0)}
-    return Policy(spec, params, statistics, config, about)
+    return Policy(spec or SPEC, params, statistics, config, about)
 
 
 def one_action_policy(market: PreparedMarket, config: EnvConfig, action: int) -> Policy:

@@ -28,15 +28,13 @@ Bounds = dict[str, NDArray[np.float64]]
 
 
 def rounding_of(policy: Policy, exact: Stages, kind: str) -> Bounds:
-    """Return what rounding may do beyond fixed limits: layer to (N,), as :func:`layer_rounding` does.
+    """Return how far rounding may move each layer's output in each row, see :func:`layer_rounding`.
 
     Args:
-        policy: whose network it is; one that normalises has fixed limits, and gets no bounds.
+        policy: whose network it is.
         exact: its stages in float64, from :func:`jax_port.export.stages.in_float64`.
         kind: "float32" or "float64", of the sums.
     """
-    if policy.statistics is not None:
-        return {}
     return layer_rounding(policy, exact["clipped"], kind)
 
 
