@@ -105,6 +105,7 @@ def test_its_own_file_asks_for_the_same_again(made: Path) -> None:
     assert json.loads((made / "walk_forward.json").read_text())["windows"] == before["windows"]
 
 
+@pytest.mark.slow
 def test_settings_that_were_tried_count(made: Path, bars: Path, tmp_path: Path) -> None:
     def luck(*words: str) -> dict[str, Any]:
         assert run(bars, made, *words).exit_code == 0

@@ -78,7 +78,7 @@ def test_a_report_that_cannot_be_used(change: dict[str, Any], words: str, tmp_pa
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["--report", str(tmp_path / "none.json")])
-    assert "there is no such file" in str(told.exception)
+    assert "none.json: no such file; give one as its benchmark wrote it" in str(told.exception)
     (tmp_path / "broken.json").write_text("{")
     told = CliRunner().invoke(main, ["--report", str(tmp_path / "broken.json")])
     assert "not a report" in str(told.exception)

@@ -94,6 +94,7 @@ def crude_bars(folder: Path) -> Path:
     return write_bars(replace(synthetic_bars("ES", days=3, seed=0), contract=crude), folder / "CL.csv")
 
 
+@pytest.mark.slow
 def test_a_run_on_one_s_own_contract_is_made_again_by_its_own_file(
     own_table: Any, tmp_path: Path
 ) -> None:
