@@ -81,4 +81,4 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     assert "none.json: no such file; give one as its benchmark wrote it" in str(told.exception)
     (tmp_path / "broken.json").write_text("{")
     told = CliRunner().invoke(main, ["--report", str(tmp_path / "broken.json")])
-    assert "not a report" in str(told.exception)
+    assert "broken.json: not a readable report" in str(told.exception)
