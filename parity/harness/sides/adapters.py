@@ -97,8 +97,11 @@ def gymnax_side(
 
     Args:
         make: () -> environment, or (environment, parameters).
-        read, write, leave_out, convert_action, language: as for
-            :class:`parity.harness.sides.functional.FunctionalSide`.
+        read: state -> any tree of arrays; by default the state itself.
+        write: (state, fields by name) -> state; by default, leaves of the same names are replaced.
+        leave_out: names of fields that the other side has not, such as those for drawing a picture.
+        convert_action: action as the reference's space has it -> as this side takes it.
+        language: what the side is written in, for reports.
     """
     _called("the factory", make)
 
@@ -173,10 +176,13 @@ def state_api_side(
         make: () -> environment with ``reset`` (or ``init``) and ``step``.
         read: state -> any tree of arrays.
         write: (state, fields by name) -> state.
-        obs, reward, terminated, truncated: attributes of the state; a reward of shape (1,) is one
-            number.
-        leave_out, convert_action, language: as for
-            :class:`parity.harness.sides.functional.FunctionalSide`.
+        obs: the state's attribute that is the observation.
+        reward: the one that is the reward; of shape (1,), it is one number.
+        terminated: the one that says that the episode has ended.
+        truncated: the one that says that it was cut off; None where there is none.
+        leave_out: names of fields that the other side has not, such as those for drawing a picture.
+        convert_action: action as the reference's space has it -> as this side takes it.
+        language: what the side is written in, for reports.
     """
     _called("the factory", make)
 
