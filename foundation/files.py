@@ -72,19 +72,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         WriteError: the disk is full, the place is read-only, or the like.
     """
-    target = Path(path)
-    with writing(target):
-        _refuse_other_kinds(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(target)
-        try:
-            beside.touch(exist_ok=False)  # what is wrong with the place is found before any work
-            yield beside
-            _flush(beside)
-            beside.replace(target)
-            _flush(target.parent)
-        finally:
-            beside.unlink(missing_ok=True)
+    with writing(Path(path)), atomic_files([path]) as (beside,):
+        yield beside
 
 
 @contextmanager
@@ -106,7 +95,7 @@ def atomic_files(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[Path]
                 _refuse_other_kinds(target)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 made.append(_beside(target))
-                made[-1].touch(exist_ok=False)
+                made[-1].touch(exist_ok=False)  # what is wrong with a place is found before any work
         yield list(made)
         for target, beside in zip(targets, made, strict=True):
             with writing(target):

@@ -25,6 +25,7 @@ from jax_port.evaluation.prop_firm.rules import Rules
 from jax_port.evaluation.report import to_values
 from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
+from jax_port.evaluation.sweep_account import MEND, read_account
 from jax_port.ppo.policy import Policy
 from markets.advice.schedule import AdviceOnBars
 
@@ -155,9 +156,7 @@ class _Swept(Struct):
     sharpes: list[float | None]
 
 
-_ELSE = "copy it from the run again, since a Sharpe ratio is deflated by what it says; or move it away"
-FINISHED_FILE = Artifact("account of a finished run", _ELSE)
-SWEPT_FILE = Artifact("account of a sweep", _ELSE)
+FINISHED_FILE = Artifact("account of a finished run", MEND)
 
 
 def trials_of(policy_path: Path) -> int:
@@ -184,10 +183,9 @@ def sharpes_of(policy_path: Path) -> list[float]:
 
 
 def _sweep_of(policy_path: Path) -> tuple[int, list[float]] | None:
-    """Return what the ``sweep.json`` above a policy says: policies judged, and their Sharpe ratios."""
-    for folder in policy_path.absolute().parents[1:3]:  # SWEEP/best/POLICY, SWEEP/trials/7/POLICY
-        path = folder / "sweep.json"
-        if path.exists():
-            found = read_json(path, _Swept, SWEPT_FILE)
-            return found.chosen_from, [one for one in found.sharpes if one is not None]
-    return None
+    """Return what the account of a policy's sweep says: policies judged, and their Sharpe ratios."""
+    account = read_account(policy_path, _Swept)
+    if account is None:
+        return None
+    _, swept = account
+    return swept.chosen_from, [one for one in swept.sharpes if one is not None]

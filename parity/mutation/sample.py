@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from foundation.errors import InputError
 from parity.mutation.operators import Change, changes_of, is_valid
@@ -21,20 +20,36 @@ def draw(sources: Mapping[str, bytes], count: int, seed: int, further: bool = Fa
         seed: of the sample.
         further: whether :mod:`parity.mutation.further_operators` are tried too.
     """
-    every: dict[str, Iterator[Change]] = {}
-    for name, source in sources.items():
-        changes = changes_of(name, source, further)
-        random.Random(f"{seed} {name}").shuffle(changes)
-        every[name] = filter(partial(is_valid, source=source), changes)
+    every = {name: changes_of(name, source, further) for name, source in sources.items()}
     drawn: list[Change] = []
-    while every and len(drawn) < count:
-        for name in list(every):
-            change = next(every[name], None)
-            if change is None:
-                del every[name]
-            else:
-                drawn.append(change)
+    for changes in rounds(every, seed, lambda change: is_valid(change, sources[change.file])):
+        drawn += changes
+        if len(drawn) >= count:
+            break
     return drawn[: max(count, len(sources))]
+
+
+def rounds(
+    changes: Mapping[str, Sequence[Change]],
+    seed: int,
+    wanted: Callable[[Change], bool] = lambda change: True,
+) -> Iterator[list[Change]]:
+    """Give the next wanted change of every file that has one left, each file's in an order of its own.
+
+    Args:
+        changes: all of each file, by its name.
+        seed: of the orders.
+        wanted: whether a change counts; asked no earlier than needed.
+    """
+    waiting: dict[str, Iterator[Change]] = {}
+    for name, some in changes.items():
+        shuffled = list(some)
+        random.Random(f"{seed} {name}").shuffle(shuffled)
+        waiting[name] = filter(wanted, shuffled)
+    while waiting:
+        found = {name: next(left, None) for name, left in waiting.items()}
+        waiting = {name: waiting[name] for name, change in found.items() if change is not None}
+        yield [change for change in found.values() if change is not None]
 
 
 def shard(drawn: Sequence[Change], number: int, of: int) -> list[Change]:

@@ -60,11 +60,16 @@ class LineRecorder:
                 self._coverage.stop()
 
 
+def begin_recording() -> LineRecorder:
+    """Have a recorder in this process from now on; it is returned."""
+    _RECORDERS.append(LineRecorder())
+    return _RECORDERS[-1]
+
+
 @contextmanager
 def recording() -> Iterator[LineRecorder]:
     """Have a recorder while a block runs."""
-    recorder = LineRecorder()
-    _RECORDERS.append(recorder)
+    recorder = begin_recording()
     try:
         yield recorder
     finally:

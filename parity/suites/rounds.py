@@ -6,9 +6,6 @@ one seed in ten is as good as certain to be seen.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
@@ -16,10 +13,6 @@ from markets import SYMBOLS
 from parity.engine.report import SAME, Report
 from parity.suites.scenarios import Request, file_options
 from parity.suites.trading import Progress, run
-
-COMPILED = "JAX_COMPILATION_CACHE_DIR"
-ALL_OF_IT = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
-"""Variables that JAX reads as a process begins: where compiled programs are kept, and which."""
 
 
 def seeds_of(request: Request, rounds: int) -> range:
@@ -42,12 +35,12 @@ def run_rounds(request: Request, rounds: int, progress: Progress | None = None) 
         InputError: the file can't be read or used, or a process died.
     """
     first, *others = seeds_of(request, rounds)
-    with _shared_programs():
-        whole = run(replace(request, seed=first), progress)
+    with TemporaryDirectory() as compiled:  # what one round compiled, another need not
+        whole = run(replace(request, seed=first), progress, compiled)
         verdicts = {str(first): whole.verdict}
         for seed in others:
             mark = f", seed {seed}"
-            report = run(replace(request, seed=seed), _marked(progress, mark))
+            report = run(replace(request, seed=seed), _marked(progress, mark), compiled)
             verdicts[str(seed)] = report.verdict
             _add(whole, report, mark)
     failed = [int(seed) for seed, verdict in verdicts.items() if verdict != SAME]
@@ -82,22 +75,3 @@ def _add(whole: Report, report: Report, mark: str) -> None:
     whole.required |= report.required
     whole.seconds += report.seconds
     whole.lines = {name: lines.merge(report.lines[name]) for name, lines in whole.lines.items()}
-
-
-@contextmanager
-def _shared_programs() -> Iterator[None]:
-    """Let the processes of all rounds share what they compile, unless they share it elsewhere."""
-    if COMPILED in os.environ:
-        yield
-        return
-    before = os.environ.get(ALL_OF_IT)
-    with TemporaryDirectory() as folder:
-        os.environ |= {COMPILED: folder, ALL_OF_IT: "0"}
-        try:
-            yield
-        finally:
-            for name, value in ((COMPILED, None), (ALL_OF_IT, before)):
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from tempfile import TemporaryDirectory
@@ -35,6 +35,7 @@ from parity.pairs.port_lines import (
     Executed,
     LineRecorder,
     add_lines,
+    begin_recording,
     lines_of_port,
     port_at_work,
     recording,
@@ -203,12 +204,13 @@ class Judge:
         return outcome
 
 
-def run(request: Request, progress: Progress | None = None) -> Report:
+def run(request: Request, progress: Progress | None = None, compiled: str | None = None) -> Report:
     """Run the whole gate.
 
     Args:
         request: on what, and how much.
         progress: told of every world and every check of the learner, once its part is done.
+        compiled: folder in which its processes share what they compile; one of its own by default.
 
     Raises:
         InputError: the file can't be read or used, or a process died.
@@ -222,7 +224,7 @@ def run(request: Request, progress: Progress | None = None) -> Report:
     parts = parts_of(request, scenarios)
     outcomes: dict[Part, Outcome] = {}
     executed: Executed = {}
-    with closing(_carry_out(parts, judge)) as done:
+    with closing(_carry_out(parts, judge, compiled)) as done:
         for part, outcome in done:
             outcomes[part] = outcome
             add_lines(executed, outcome.executed)
@@ -256,9 +258,8 @@ def count_worlds(request: Request) -> int:
 
 
 _JUDGES: list[Judge] = []
-"""Of a worker process: one."""
-_OPEN = ExitStack()
 _RECORDERS: list[LineRecorder] = []
+"""Of a worker process: one of each."""
 
 
 def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str = "") -> None:
@@ -268,7 +269,7 @@ def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     for contract in contracts:  # a fresh process knows the built-in ones alone
         register_contract(contract, overwrite=True)
-    _RECORDERS[:] = [_OPEN.enter_context(recording())]
+    _RECORDERS[:] = [begin_recording()]
     _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
 
 
@@ -278,7 +279,9 @@ def _carry_out_in_worker(part: Part) -> Outcome:
     return outcome
 
 
-def _carry_out(parts: Sequence[Part], judge: Judge) -> Generator[tuple[Part, Outcome], None, None]:
+def _carry_out(
+    parts: Sequence[Part], judge: Judge, compiled: str | None = None
+) -> Generator[tuple[Part, Outcome], None, None]:
     """Yield every part with what came of it, as soon as it is done: here, or in processes."""
     request = judge.request
     if not request.workers:
@@ -290,12 +293,12 @@ def _carry_out(parts: Sequence[Part], judge: Judge) -> Generator[tuple[Part, Out
         return
     # Several processes share an accelerator, so none may take most of its memory at once.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    with TemporaryDirectory() as compiled:  # what one process compiled, another need not
+    with TemporaryDirectory() as own:  # what one process compiled, another need not
         pool = ProcessPoolExecutor(
             request.workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start_worker,
-            initargs=(request, added_contracts(), compiled),
+            initargs=(request, added_contracts(), compiled or own),
         )
         yield from _of_pool(pool, parts)
 

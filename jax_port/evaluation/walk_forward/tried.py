@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from foundation.json_reading import Artifact, Struct, read_json
-
-SWEPT_FILE = Artifact(
-    "account of a sweep",
-    "copy it from the sweep again, since a Sharpe ratio is deflated by it; or say --trials and give a "
-    "configuration that lies elsewhere",
-)
+from foundation.json_reading import Struct
+from jax_port.evaluation.sweep_account import read_account
 
 
 class _Trial(Struct):
@@ -52,10 +47,9 @@ def settings_tried(config: Path | None, trials: int | None = None) -> Tried:
 
 
 def _of_sweep(config: Path) -> Tried:
-    for folder in config.absolute().parents[1:3]:
-        file = folder / "sweep.json"
-        if file.exists():
-            rows = read_json(file, _Swept, SWEPT_FILE).trials
-            sharpes = tuple(row.sharpe_day for row in rows if row.sharpe_day is not None)
-            return Tried(max(1, len(rows)), sharpes, str(file))
-    return Tried()
+    account = read_account(config, _Swept)
+    if account is None:
+        return Tried()
+    file, swept = account
+    sharpes = tuple(row.sharpe_day for row in swept.trials if row.sharpe_day is not None)
+    return Tried(max(1, len(swept.trials)), sharpes, str(file))

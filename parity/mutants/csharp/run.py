@@ -7,11 +7,11 @@ interleavings of events on the simulated platform.
 
 from __future__ import annotations
 
-import random
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -25,6 +25,7 @@ from parity.export_chain.csharp import SOURCES, checker_sources, host_sources, m
 from parity.mutants.csharp.operators import changes_of_csharp
 from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
+from parity.mutation.sample import rounds
 from parity.mutation.score import SURVIVED, score_of
 
 OUT = Path("reports/mutation_csharp")
@@ -82,21 +83,16 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
 
 
 def drawn(seed: int) -> Iterator[Change]:
-    """Give changes of all files in turn, each file's in an order of the seed."""
-    paths = {str(path.relative_to(SOURCES)): path for path in (*checker_sources(), *host_sources())}
-    waiting: dict[str, list[Change]] = {}
-    for name, path in sorted(paths.items()):
-        folder = path.relative_to(SOURCES).parts[0]
-        if folder in ("policy", "live", "strategy") and path.name not in ADVICE:
-            changes = changes_of_csharp(name, path.read_bytes())
-            random.Random(f"{seed} {name}").shuffle(changes)
-            waiting[name] = changes
-    while waiting:
-        for name in list(waiting):
-            if waiting[name]:
-                yield waiting[name].pop()
-            else:
-                del waiting[name]
+    """Return changes of all files in turn, each file's in an order of the seed."""
+    paths = {
+        path.relative_to(SOURCES).as_posix(): path for path in (*checker_sources(), *host_sources())
+    }
+    changes = {
+        name: changes_of_csharp(name, path.read_bytes())
+        for name, path in sorted(paths.items())
+        if name.partition("/")[0] in ("policy", "live", "strategy") and path.name not in ADVICE
+    }
+    return chain.from_iterable(rounds(changes, seed))
 
 
 class Judge:

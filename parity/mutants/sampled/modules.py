@@ -35,7 +35,7 @@ def modules(root: Path) -> list[str]:
 
 
 def changed_modules(root: Path, base: str) -> list[str]:
-    """Return the files that are mutated and differ from a commit, committed or not.
+    """Return the files that are mutated, known to git and differ from a commit, committed or not.
 
     Args:
         root: the checkout.

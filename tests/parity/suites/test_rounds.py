@@ -12,7 +12,7 @@ from parity.engine.report import DIFFERENT, UNSEEN
 from parity.engine.verify import CheckResult
 from parity.gate.covered import covered_by
 from parity.suites import trading
-from parity.suites.rounds import COMPILED, command_of, run_rounds, seeds_of
+from parity.suites.rounds import command_of, run_rounds, seeds_of
 from parity.suites.scenarios import Request, Scenario
 
 SMALL = Request(
@@ -39,7 +39,7 @@ def _the_symbol_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_seed_has_bars_of_its_own_in_one_report() -> None:
     told: list[str] = []
-    before = os.environ.get(COMPILED)
+    before = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     report = run_rounds(SMALL, 2, lambda name, steps: told.append(name))
     assert told == ["ES synthetic", "ES synthetic, seed 6"]
     assert [world["name"] for world in report.worlds] == ["ES synthetic", "ES synthetic, seed 6"]
@@ -54,7 +54,7 @@ def test_every_seed_has_bars_of_its_own_in_one_report() -> None:
     assert report.settings["seeds"] == {"5": UNSEEN, "6": UNSEEN}  # one world shows few branches
     summary = report.summary()
     assert summary["episodes"] == 2 * SMALL.episodes
-    assert os.environ.get(COMPILED) == before
+    assert os.environ.get("JAX_COMPILATION_CACHE_DIR") == before
 
 
 def test_a_fault_that_one_seed_shows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
