@@ -30,6 +30,7 @@ ABOUT = {
     "generated": "single steps from injected states that aim at boundaries",
     "learner": "rollouts and updates, in every number on the way",
     "learner draws": "orders of minibatches, and actions against their probabilities",
+    "learner gradients": "a minibatch's, against those of the loss as it is defined",
     "learner decisions": "the likeliest action, on near ties and under masks",
     "learner, trainer's program": "where several updates in one call lead to",
 }

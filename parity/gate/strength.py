@@ -29,7 +29,8 @@ CHECKS = frozenset(
         *("mirror, reference", "restart draws", "reset draws", "independent draws"),
         *("random bits at scale", "orders at scale", "keys used twice", "configurations"),
         "rounding on any device",
-        *("learner", "learner draws", "learner decisions", "learner, trainer's program"),
+        *("learner", "learner draws", "learner gradients", "learner decisions"),
+        "learner, trainer's program",
     }
 )
 """Kinds of checks that every run of the gate makes."""

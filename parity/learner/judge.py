@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.engine.compare import Array, Comparison, compare, exact
+from parity.engine.compare import Comparison, compare, exact
 from parity.engine.measure import measure_table, of_error, relative_error
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch
 from parity.learner.cases import LearnerCase
-from parity.learner.port import Draws
+from parity.learner.port import Draws, part_of
 
 LIMITS: Mapping[str, float] = {
     "observations": 2e-7,
@@ -217,7 +217,7 @@ class _Judge:
         self.tables(number, theirs, ours, ("first moments", "second moments", "weights"))
 
     def _gradients(self, number: int, theirs: Fields, ours: Fields) -> None:
-        mine, other = _part(theirs, "gradients"), _part(ours, "gradients")
+        mine, other = part_of(theirs, "gradients"), part_of(ours, "gradients")
         steps = min(len(x) for table in (mine, other) for x in table.values())
         for step in range(steps):
             where = f"update {number + 1}, minibatch {step + 1}, "
@@ -230,7 +230,7 @@ class _Judge:
         for part in parts:
             share = WEIGHT_SHARE if part == "weights" else SHARE
             where = f"update {number + 1}, "
-            mine, other = _part(theirs, part), _part(ours, part)
+            mine, other = part_of(theirs, part), part_of(ours, part)
             self._add(part, measure_table(mine, other, LIMITS[part], share, where))
 
     def equal(
@@ -261,9 +261,3 @@ class _Judge:
         if not measure.passed and all(one.passed for key, one in measures.items() if key != name):
             # What first went wrong comes first; the rest follows from it.
             self._result.measures = {name: measures[name], **measures}
-
-
-def _part(table: Fields, part: str) -> dict[str, Array]:
-    """Return the tensors of one part of an update's table, by torch's names."""
-    prefix = f"{part}/"
-    return {key.removeprefix(prefix): x for key, x in table.items() if key.startswith(prefix)}

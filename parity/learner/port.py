@@ -26,6 +26,8 @@ from jax_port.ppo.fast.program import network_of
 from jax_port.ppo.metrics import Metrics
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.observations import reconstruct_obs
+from jax_port.ppo.prior import prior_at
+from jax_port.ppo.rollout import Rollout
 from jax_port.ppo.running_statistics import RunningMoments, update_moments
 from jax_port.ppo.settings import RATES, HyperParams, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import (
@@ -267,7 +269,9 @@ def _table(
     done = number + (case.late.updates if case.late else 0)
     hyper = annealed(hyper_of(case.settings), jnp.int32(done), case.settings)
     reasons = np.asarray(metrics.ends.reasons)
+    prior = _prior(rollout, params)
     return {
+        **({} if prior is None else {"prior": np.asarray(prior)}),
         "obs": np.asarray(_observations(rollout, params)),
         **{
             name: np.asarray(getattr(rollout, name))
@@ -300,11 +304,23 @@ def _rows(x: jax.Array) -> Array:
 
 
 @jax.jit
-def _observations(rollout: Any, params: EnvParams) -> jax.Array:
+def _observations(rollout: Rollout, params: EnvParams) -> jax.Array:
     """Return what the policy saw, float32 (T, N, D)."""
     return jax.vmap(reconstruct_obs, in_axes=(0, 0, 0, None))(
         rollout.step_idx, rollout.position, rollout.scales, params
     )
+
+
+def _prior(rollout: Rollout, params: EnvParams) -> jax.Array | None:
+    """Return what advice added to the logits, float32 (T, N, A); None without."""
+    actions = rollout.masks.shape[-1]
+    return jax.vmap(prior_at, in_axes=(0, None, None))(rollout.step_idx, actions, params)
+
+
+def part_of(table: Fields, part: str) -> dict[str, Array]:
+    """Return the tensors of one part of an update's table, such as "weights", by torch's names."""
+    prefix = f"{part}/"
+    return {key.removeprefix(prefix): x for key, x in table.items() if key.startswith(prefix)}
 
 
 def _probabilities(case: LearnerCase, weights: Any, table: Fields) -> Array:

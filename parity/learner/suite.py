@@ -26,6 +26,7 @@ from parity.engine.compare import Array, exact
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult, Mismatch, compare_fields
 from parity.learner.cases import KL_ENDS_ALL, LearnerCase, learner_cases
+from parity.learner.definition import check_definition
 from parity.learner.drawn import REQUIRED as STRUCTURES_REQUIRED
 from parity.learner.drawn import coverage_of_structures, drawn_cases
 from parity.learner.judge import judge_end, judge_updates
@@ -192,6 +193,7 @@ def _check_one(form: Form, case: LearnerCase, runs: list[LearnerRun]) -> Iterato
     result.notes["seed"] = run.case.settings.seed
     yield result
     yield check_drawn(run.case, run.port)
+    yield check_definition(run.case, run.weights, run.port)
     runs.append(run)
 
 
@@ -215,7 +217,7 @@ def cases_of_forms(seed: int = 0) -> dict[Form, list[LearnerCase]]:
 def count_checks() -> int:
     """Return how many results :func:`check_learner` yields."""
     forms = cases_of_forms()
-    return 2 * sum(map(len, forms.values())) + 1 + TRAINED_TOGETHER * len(forms)
+    return 3 * sum(map(len, forms.values())) + 1 + TRAINED_TOGETHER * len(forms)
 
 
 def check_trainer(runs: Sequence[LearnerRun]) -> list[CheckResult]:

@@ -19,6 +19,7 @@ from foundation.json_reading import read_json
 from parity.engine.compare import Array
 from parity.engine.pair import Fields
 from parity.learner.cases import LearnerCase, small_cases
+from parity.learner.definition import check_definition
 from parity.learner.drawn import drawn_cases
 from parity.learner.judge import judge_updates, reach_of
 from parity.learner.port import Draws, make_params, run_port
@@ -117,6 +118,8 @@ def try_learner(findings: Findings, learners: Sequence[RecordedLearner], everyth
         run = run_port(one.case, one.weights, make_params(one.case))
         reach = reach_of(one.draws, run.draws)
         findings.judge(SCENARIO, judge_updates(one.case, one.updates, run.updates, reach))
+        if everything or not findings.killed:
+            findings.judge(SCENARIO, check_definition(one.case, one.weights, run))
         findings.judge(SCENARIO, check_drawn(one.case, run))
         for index, table in enumerate(run.updates):
             for name, value in table.items():

@@ -44,7 +44,8 @@ def test_a_run_writes_its_four_files(made: Path) -> None:
     assert checks >= {
         *("data", "replay", "restart", "generated", "invariants, port", "invariants, reference"),
         *("forbidden is hold, port", "no look-ahead, port", "mirror, port", "mirror, reference"),
-        *("learner", "learner draws", "learner decisions", "learner, trainer's program"),
+        *("learner", "learner draws", "learner gradients", "learner decisions"),
+        "learner, trainer's program",
     }
     assert all(check["compared"] > 0 for check in values["checks"])
 

@@ -250,5 +250,5 @@ def test_every_check_says_its_form_and_is_counted() -> None:
     assert all(name.endswith("(gpu)") for name in (case.name for case in forms["gpu"]))
     drawn = [name.split(" (")[0] for name in names if name.startswith("drawn")]
     assert sorted(drawn) == [f"drawn {number}" for number in range(1, 5)]
-    # Two of each case, the decisions, and two agents side by side in two forms.
-    assert count_checks() == 2 * len(names) + 1 + 2 * 2
+    # Three of each case, the decisions, and two agents side by side in two forms.
+    assert count_checks() == 3 * len(names) + 1 + 2 * 2
