@@ -1,4 +1,4 @@
-"""Which test files execute a line of the code, read from a coverage database with contexts.
+"""Which tests execute a line of the code, read from a coverage database with contexts.
 
 A mutant need be shown only to the tests that execute what it changes. The database is made by
 pytest-cov, ``pytest --cov --cov-context=test``, in one run of all tests.
@@ -24,27 +24,28 @@ MAKE_IT = (
 
 @dataclass(frozen=True)
 class ExecutedLines:
-    """Test files by the lines that they execute.
+    """Tests by the lines that they execute.
 
     What runs as a module is imported has no test of its own, and a program that is compiled once and
     used by a second test file counts for the first alone. So fewer tests are known than there are: a
     mutant that lives may yet be killed by another test, never the other way round.
 
     Attributes:
-        by_file: for each file of ours, relative to the packages' folder, the test files of each line.
+        by_file: for each file of ours, relative to the packages' folder, the tests of each line, as
+            pytest names them (``tests/test_a.py::test_b``).
     """
 
     by_file: dict[str, dict[int, frozenset[str]]]
 
     def tests_of(self, change: Change, source: bytes) -> frozenset[str]:
-        """Return the test files known to execute the statement that a change is in."""
+        """Return the tests known to execute the statement that a change is in."""
         lines = self.by_file.get(change.file, {})
         chosen = [lines.get(line, frozenset()) for line in statement_lines(source, change.line)]
         return frozenset().union(*chosen)
 
 
 def read_executed_lines(path: Path, root: Path, files: list[str]) -> ExecutedLines:
-    """Return the test files that execute each line of some files.
+    """Return the tests that execute each line of some files.
 
     Args:
         path: the coverage database.
@@ -68,7 +69,7 @@ def read_executed_lines(path: Path, root: Path, files: list[str]) -> ExecutedLin
         for file in files:
             place = next((real for name, real in measured.items() if name.endswith(f"/{file}")), None)
             if place is not None:
-                by_file[file] = _test_files(data, place)
+                by_file[file] = _tests_of_lines(data, place)
     except CoverageException as error:
         raise InputError(f"{path}: not a readable coverage database ({error}); {MAKE_IT}") from None
     if not any(tests for lines in by_file.values() for tests in lines.values()):
@@ -76,10 +77,10 @@ def read_executed_lines(path: Path, root: Path, files: list[str]) -> ExecutedLin
     return ExecutedLines(by_file)
 
 
-def _test_files(data: CoverageData, place: str) -> dict[int, frozenset[str]]:
-    """Return the test files of each line; a context is ``tests/test_a.py::test_b|run``."""
+def _tests_of_lines(data: CoverageData, place: str) -> dict[int, frozenset[str]]:
+    """Return the tests of each line; a context is ``tests/test_a.py::test_b|run``."""
     return {
-        line: frozenset(name.partition("::")[0] for name in contexts if "::" in name)
+        line: frozenset(name.rpartition("|")[0] for name in contexts if "::" in name)
         for line, contexts in data.contexts_by_lineno(place).items()
     }
 

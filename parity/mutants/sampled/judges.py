@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,9 +35,12 @@ TREE = (
 GATE_CHILD = "parity.mutants.child"
 """What holds a port against recordings, in a process of its own."""
 
-FAILED, INTERRUPTED = 1, 2
-"""Exit codes of pytest: a test failed, or its collection did."""
+FAILED, INTERRUPTED, NONE_RAN = 1, 2, 5
+"""Exit codes of pytest: a test failed, its collection did, none of those named was to be run."""
 
+
+MOST_ALONE = 30
+"""Tests that a mutant is shown to by themselves, before whole files."""
 
 LEFT_OUT = ("tests/benchmarks/", "tests/docs/")
 """Tests that measure or read pages, and so say little of a change and take long."""
@@ -93,23 +97,39 @@ class Judges:
             return Fate(GATE, f"{first['check']}: {first['field']}")
         return Fate(SURVIVED)
 
-    def tests_for(self, change: Change) -> tuple[str, ...]:
-        """Return the test files that a change is shown to, the nearest first.
+    def tests_for(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the tests that a change is shown to first, and the files of tests after them.
 
-        Where no test is known to execute it (it runs at import, or in processes that a test starts),
-        all that import its file.
+        Both the nearest first. The first are those known to execute it, :data:`MOST_ALONE` at most.
+        What such a test made may be looked at by another one of its file, so their files follow. Where
+        no test is known (the line runs at import, or in processes that a test starts), all files that
+        import the changed one are asked.
         """
         nearest = nearest_tests(self.root, change.file)
         if self.executed is None:
-            return nearest
+            return (), nearest
         known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
-        return tuple(name for name in nearest if name in known) or nearest
+        files = {name.partition("::")[0] for name in known}
+        chosen = tuple(name for name in nearest if name in files)
+        if not chosen:
+            return (), nearest
+        place = {name: number for number, name in enumerate(chosen)}
+        alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
+        return tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen
 
     def _ask_tests(self, change: Change, place: Path) -> Fate:
-        tests = self.tests_for(change)
-        if not tests:
+        alone, files = self.tests_for(change)
+        if not files:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
+        if alone:
+            fate = self._run_tests(alone, place)
+            if fate.outcome == TESTS:
+                return fate
+        return self._run_tests(files, place)
+
+    def _run_tests(self, tests: Sequence[str], place: Path) -> Fate:
+        """Run tests, or files of them, on a tree with a change in it, up to the first that fails."""
         command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         command += ["-m", "not slow and not patched_gate", *tests]
         around = environment(place, place, self.sandbox.folder / "compiled")
@@ -118,12 +138,13 @@ class Judges:
             done = run_child(command, cwd=place, env=around, timeout=self.patience)
         except subprocess.TimeoutExpired:
             return Fate(UNJUDGED, f"tests took more than {self.patience:g} s")
-        if done.returncode == 0:
+        if done.returncode in (0, NONE_RAN):
             return Fate(SURVIVED)
-        told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        lines = done.stdout.splitlines()
+        failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
         if done.returncode not in (FAILED, INTERRUPTED):
             raise InputError(f"pytest ended with {done.returncode}: {done.stderr[-300:]}")
-        return Fate(TESTS, (told or [""])[0][:200])
+        return Fate(TESTS, (failed or [""])[0][:200])
 
 
 def make_tree(root: Path, place: Path, change: Change) -> None:
@@ -141,7 +162,7 @@ def make_tree(root: Path, place: Path, change: Change) -> None:
 @cache
 def nearest_tests(root: Path, file: str) -> tuple[str, ...]:
     """Return the test files that import a file of ours, those that import least beside it first."""
-    found = []
+    importing = []
     for path in sorted((root / "tests").rglob("test_*.py")):
         name = path.relative_to(root).as_posix()
         if name.startswith(LEFT_OUT):
@@ -149,8 +170,8 @@ def nearest_tests(root: Path, file: str) -> tuple[str, ...]:
         imported = reached(root, name.removesuffix(".py").replace("/", "."))
         if file in imported:
             mirrored = Path(name).stem == f"test_{Path(file).stem}"
-            found.append((not mirrored, len(imported), name))
-    return tuple(name for *_, name in sorted(found))
+            importing.append((not mirrored, len(imported), name))
+    return tuple(name for *_, name in sorted(importing))
 
 
 @cache

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from markets import InputError
-from parity.mutants.sampled.executed import read_executed_lines, statement_lines
+from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines, statement_lines
 from parity.mutants.sampled.judges import Judges
+from parity.mutants.sampled.summary import TESTS
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.operators import Change
 
@@ -77,10 +79,34 @@ def test_a_change_is_shown_to_the_tests_that_execute_it(
     root: Path, old: bytes, tests: set[str]
 ) -> None:
     executed = read_executed_lines(root / "lines", root, [FILE])
-    assert executed.tests_of(_change(old), SOURCE) == {f"tests/test_{name}.py" for name in tests}
+    known = {f"tests/test_{name}.py::test_{name}" for name in tests}
+    assert executed.tests_of(_change(old), SOURCE) == known
     judges = Judges(root, Sandbox(root / "none"), 1.0, executed)
+    alone, files = judges.tests_for(_change(old))
+    assert set(alone) == known
     wanted = sorted(tests or {"first", "second"})  # what runs at import, or never: all that import it
-    assert sorted(judges.tests_for(_change(old))) == [f"tests/test_{name}.py" for name in wanted]
+    assert sorted(files) == [f"tests/test_{name}.py" for name in wanted]
+
+
+def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_the_line(
+    root: Path, tmp_path: Path
+) -> None:
+    """A fixture of a module runs in its first test; here the second one looks at what it made."""
+    for name in ("markets", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / FILE).write_bytes(SOURCE)
+    (tmp_path / "tests/test_made.py").write_text(
+        "import pytest\nfrom markets.larger import larger\n\n\n@pytest.fixture(scope='module')\n"
+        "def made():\n    return larger(2, 1)\n\n\ndef test_one(made):\n    assert made\n\n\n"
+        "def test_two(made):\n    assert made == 2\n"
+    )
+    once = "tests/test_made.py::test_one"
+    lines = {number: frozenset({once}) for number in range(9, 14)}
+    judges = Judges(tmp_path, Sandbox(tmp_path / "box"), 60.0, ExecutedLines({FILE: lines}))
+    assert judges.tests_for(_change(b"+ 0")) == ((once,), ("tests/test_made.py",))
+    fate = judges.judge(replace(_change(b"+ 0"), new="+ 5"), 0)
+    assert (fate.outcome, fate.by.partition(" - ")[0]) == (TESTS, "FAILED tests/test_made.py::test_two")
 
 
 def test_lines_are_those_of_the_innermost_statement() -> None:
