@@ -173,7 +173,7 @@ def mutation_csharp(session: nox.Session) -> None:
     Arguments go to ``parity.mutants.csharp.run`` (BUNDLE... --count 200); by default the
     bundles that ``nox -s parity`` leaves.
     """
-    install(session, "reference")
+    install(session, "test")
     bundles = ("reports/export/phase1", "reports/export/phase2")
     session.run("python", "-m", "parity.mutants.csharp.run", *(session.posargs or bundles), env=ON_CPU)
 

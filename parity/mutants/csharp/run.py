@@ -1,16 +1,17 @@
-"""Measure how many mutants of the C# side are killed by a bundle's golden numbers and by interleavings.
+"""Measure how many mutants of the C# side are killed, and by what.
 
 ``python -m parity.mutants.csharp.run BUNDLE...``. What computes features and decisions is judged by
 the golden numbers of bundles, as ``rltrader export`` makes them; what handles orders by random
-interleavings of events on the simulated platform.
+interleavings of events on the simulated platform. What lives is shown to the tests of the C# side.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from rich.console import Console
 
 from foundation.errors import InputError, run_command
 from foundation.files import write_json
+from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_lines import adding_lines
 from foundation.progress import EACH_TASK, progress_bar
 from parity.export_chain.csharp import SOURCES, checker_sources, host_sources, missing
 from parity.mutants.csharp.operators import changes_of_csharp
+from parity.mutants.sampled.judges import make_tree, run_tests
+from parity.mutants.sampled.summary import TESTS
 from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
 from parity.mutation.sample import rounds
@@ -31,10 +35,17 @@ from parity.mutation.score import SURVIVED, score_of
 OUT = Path("reports/mutation_csharp")
 GOLDEN, INTERLEAVINGS = "golden numbers", "interleavings"
 """Who may kill a mutant."""
-ADVICE = ("AdviceClient.cs", "AdvisedPolicy.cs", "Fusion.cs")
-"""Judged by the checks of advice, which need a server or a table: not mutated here."""
+CSHARP_TESTS = (
+    "tests/parity/fusion/test_verify.py",
+    "tests/ninjatrader/test_strategy.py",
+    "tests/ninjatrader/test_decision_log.py",
+    "tests/ninjatrader/test_advised_policy.py",
+    "tests/ninjatrader/test_csharp.py",
+)
 SECONDS = 120
 """That a judge may take: one that does not end has found its mutant."""
+TESTS_SECONDS = 600.0
+"""That the tests of one mutant may take, some of which wait for the strategy."""
 
 
 @click.command()
@@ -76,7 +87,7 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
             lines.append({**asdict(change), "outcome": outcome, "by": outcome})
             add(lines[-1])
             bar.update(task, advance=1, done=f"{change.file}:{change.line} {outcome}")
-    told = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS))
+    told = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS, TESTS))
     survivors = [line for line in lines if line["outcome"] == SURVIVED]
     write_json(out / "score.json", {"seed": seed, "count": count, "all": told, "survivors": survivors})
     console.print(told)
@@ -90,7 +101,7 @@ def drawn(seed: int) -> Iterator[Change]:
     changes = {
         name: changes_of_csharp(name, path.read_bytes())
         for name, path in sorted(paths.items())
-        if name.partition("/")[0] in ("policy", "live", "strategy") and path.name not in ADVICE
+        if name.partition("/")[0] in ("policy", "live", "strategy")
     }
     return chain.from_iterable(rounds(changes, seed))
 
@@ -111,12 +122,25 @@ class Judge:
         self._scratch, self._bundles = scratch, [bundle.resolve() for bundle in bundles]
         self._play = ["interleavings", str(scenarios), str(seed)]
         for file in ("policy/Agent.cs", "live/Custody.cs"):
-            outcome = self.judge(Change(file, 1, "none", 0, 0, "", ""))
+            outcome = self._compile_and_judge(Change(file, 1, "none", 0, 0, "", ""))
             if outcome != SURVIVED:
                 raise InputError(f"the unchanged C# sources do not pass ({outcome or 'not compiled'})")
 
     def judge(self, change: Change) -> str | None:
         """Return who kills a change, :data:`SURVIVED`, or None where it does not compile."""
+        outcome = self._compile_and_judge(change)
+        return self._ask_tests(change) if outcome == SURVIVED else outcome
+
+    def _ask_tests(self, change: Change) -> str:
+        tree = self._scratch / "tree"
+        change = replace(change, file=f"{SOURCES.name}/{change.file}")
+        try:
+            make_tree(PACKAGES_ROOT, tree, change, copied=("parity",))
+            return run_tests(CSHARP_TESTS, tree, self._scratch / "compiled", TESTS_SECONDS).outcome
+        finally:
+            shutil.rmtree(tree, ignore_errors=True)
+
+    def _compile_and_judge(self, change: Change) -> str | None:
         policy = change.file.startswith("policy/")
         sources = checker_sources() if policy else host_sources()
         program = self._compile(change, sources)

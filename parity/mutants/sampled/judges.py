@@ -122,39 +122,57 @@ class Judges:
         if not files:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
+        compiled = self.sandbox.folder / "compiled"
         if alone:
-            fate = self._run_tests(alone, place)
+            fate = run_tests(alone, place, compiled, self.patience)
             if fate.outcome == TESTS:
                 return fate
-        return self._run_tests(files, place)
-
-    def _run_tests(self, tests: Sequence[str], place: Path) -> Fate:
-        """Run tests, or files of them, on a tree with a change in it, up to the first that fails."""
-        command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-        command += ["-m", "not slow and not patched_gate", *tests]
-        around = environment(place, place, self.sandbox.folder / "compiled")
-        del around["XLA_FLAGS"]  # the tests have their own
-        try:
-            done = run_child(command, cwd=place, env=around, timeout=self.patience)
-        except subprocess.TimeoutExpired:
-            return Fate(UNJUDGED, f"tests took more than {self.patience:g} s")
-        if done.returncode in (0, NONE_RAN):
-            return Fate(SURVIVED)
-        lines = done.stdout.splitlines()
-        failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-        if done.returncode not in (FAILED, INTERRUPTED):
-            raise InputError(f"pytest ended with {done.returncode}: {done.stderr[-300:]}")
-        return Fate(TESTS, (failed or [""])[0][:200])
+        return run_tests(files, place, compiled, self.patience)
 
 
-def make_tree(root: Path, place: Path, change: Change) -> None:
-    """Make a checkout of links in which one package is a copy with a change in it."""
+def run_tests(tests: Sequence[str], place: Path, compiled: Path, patience: float) -> Fate:
+    """Run tests on a tree with a change in it, up to the first that fails.
+
+    Args:
+        tests: names of pytest's, or files.
+        place: from :func:`make_tree`.
+        compiled: where compiled programs are kept.
+        patience: seconds that they may take.
+    """
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command += ["-m", "not slow and not patched_gate", *tests]
+    around = environment(place, place, compiled)
+    del around["XLA_FLAGS"]  # the tests have their own
+    try:
+        done = run_child(command, cwd=place, env=around, timeout=patience)
+    except subprocess.TimeoutExpired:
+        return Fate(UNJUDGED, f"tests took more than {patience:g} s")
+    if done.returncode in (0, NONE_RAN):
+        return Fate(SURVIVED)
+    lines = done.stdout.splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    if done.returncode not in (FAILED, INTERRUPTED):
+        raise InputError(f"pytest ended with {done.returncode}: {done.stderr[-300:]}")
+    return Fate(TESTS, (failed or [""])[0][:200])
+
+
+def make_tree(root: Path, place: Path, change: Change, copied: Sequence[str] = ()) -> None:
+    """Make a checkout of links in which one package is a copy with a change in it.
+
+    Args:
+        root: the checkout.
+        place: the new one.
+        change: goes into the package that its file is in.
+        copied: further packages that are copied, since they look for the first beside themselves.
+    """
     place.mkdir(parents=True)
-    package = change.file.partition("/")[0]
+    apart = {change.file.partition("/")[0], *copied}
     for name in TREE:
-        if name != package and (root / name).exists():
+        if name in apart:
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(root / name, place / name, ignore=left_out)
+        elif (root / name).exists():
             (place / name).symlink_to(root / name)
-    shutil.copytree(root / package, place / package, ignore=shutil.ignore_patterns("__pycache__"))
     file = place / change.file
     file.write_bytes(change.apply(file.read_bytes()))
 

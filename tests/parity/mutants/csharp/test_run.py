@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from parity.export_chain.csharp import MISSING, SOURCES, available
+from parity.mutants.csharp import run as csharp_run
 from parity.mutants.csharp.run import GOLDEN, INTERLEAVINGS, Judge, command, drawn
+from parity.mutants.sampled.summary import TESTS
 from parity.mutation.operators import Change
 from parity.mutation.score import SURVIVED
 from tests.jax_port.export.made_bundle import bundle
@@ -28,10 +30,18 @@ def test_a_fault_of_each_side_is_found(tmp_path: Path) -> None:
     never = change("live/Patience.cs", "Stop = TimeSpan.FromSeconds(", "Stop = TimeSpan.FromDays(")
     assert judge.judge(never) == INTERLEAVINGS
     assert judge.judge(change("live/Patience.cs", "Stop = TimeSpan", "Stop = TimeSpam")) is None
-    assert (
-        judge.judge(change("policy/NewYork.cs", "namespace RLTrader", "namespace  RLTrader"))
-        == SURVIVED
-    )
+
+
+@pytest.mark.slow
+def test_what_no_number_shows_is_found_by_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests that are asked are those of the tree with the change in it."""
+    monkeypatch.setattr(csharp_run, "CSHARP_TESTS", ("tests/parity/fusion/test_verify.py",))
+    judge = Judge(tmp_path, [bundle(1)], seed=0, scenarios=20)
+    assert judge.judge(change("policy/Fusion.cs", "Floor = 0.03", "Floor = 0.04")) == TESTS
+    same = change("policy/NewYork.cs", "namespace RLTrader", "namespace  RLTrader")
+    assert judge.judge(same) == SURVIVED
 
 
 def test_a_sample_is_seeded_and_spread_over_the_files() -> None:
