@@ -120,10 +120,10 @@ class Judges:
             return Fate(UNJUDGED, f"tests took more than {self.patience:g} s")
         if done.returncode == 0:
             return Fate(SURVIVED)
-        told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        failures = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         if done.returncode not in (FAILED, INTERRUPTED):
             raise InputError(f"pytest ended with {done.returncode}: {done.stderr[-300:]}")
-        return Fate(TESTS, (told or [""])[0][:200])
+        return Fate(TESTS, (failures or [""])[0][:200])
 
 
 def make_tree(root: Path, place: Path, change: Change) -> None:
@@ -141,7 +141,7 @@ def make_tree(root: Path, place: Path, change: Change) -> None:
 @cache
 def nearest_tests(root: Path, file: str) -> tuple[str, ...]:
     """Return the test files that import a file of ours, those that import least beside it first."""
-    found = []
+    nearest = []
     for path in sorted((root / "tests").rglob("test_*.py")):
         name = path.relative_to(root).as_posix()
         if name.startswith(LEFT_OUT):
@@ -149,8 +149,8 @@ def nearest_tests(root: Path, file: str) -> tuple[str, ...]:
         imported = reached(root, name.removesuffix(".py").replace("/", "."))
         if file in imported:
             mirrored = Path(name).stem == f"test_{Path(file).stem}"
-            found.append((not mirrored, len(imported), name))
-    return tuple(name for *_, name in sorted(found))
+            nearest.append((not mirrored, len(imported), name))
+    return tuple(name for *_, name in sorted(nearest))
 
 
 @cache
