@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import field
 
-from foundation.errors import InputError
+from foundation.errors import InputError, reason_of
 from foundation.files import to_json
 from foundation.json_reading import Artifact, Struct, convert, decode_json
 
@@ -115,10 +115,10 @@ def unseal(
         payload = base64.b64decode(parts.payload, validate=True)
     except (binascii.Error, ValueError):
         raise artifact.damaged(where, "its payload is no base64") from None
-    told = decode_json(payload, _Statement, artifact, where=where)
-    if (told.kind, told.predicate_type) != (STATEMENT, kind):
-        raise artifact.damaged(where, f"it is {told.predicate_type!r}, not {kind!r}")
-    return {one.name: one.digest.sha256 for one in told.subject}, told.predicate, signer
+    stated = decode_json(payload, _Statement, artifact, where=where)
+    if (stated.kind, stated.predicate_type) != (STATEMENT, kind):
+        raise artifact.damaged(where, f"it is {stated.predicate_type!r}, not {kind!r}")
+    return {one.name: one.digest.sha256 for one in stated.subject}, stated.predicate, signer
 
 
 def _verify(envelope: Any, artifact: Artifact, where: str | Path, key: Path) -> str:
@@ -133,7 +133,7 @@ def _verify(envelope: Any, artifact: Artifact, where: str | Path, key: Path) -> 
             f"{where}: not signed by {key}; take the {artifact.what} that this key's holder made"
         ) from None
     except (ValueError, KeyError, TypeError, dsse.exceptions.FormatError) as error:
-        raise artifact.damaged(where, f"its signature can't be read: {type(error).__name__}") from None
+        raise artifact.damaged(where, f"its signature can't be read: {reason_of(error)}") from None
     return str(public.keyid)
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +32,21 @@ class InputError(ValueError):
 def printable(text: str) -> str:
     """Return text whose control characters and lone surrogates are escaped, safe for any terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words why something could not be read, for a sentence: no names of classes."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 at byte {error.start:,}"
+    if isinstance(error, zipfile.BadZipFile):
+        return "no whole zip"
+    words = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, KeyError) and " " not in words:
+        return f"no {words!r} in it"
+    first = words.partition("\n")[0]
+    return printable(f"{first[:1].lower()}{first[1:200]}".rstrip(".")) or "damaged"
 
 
 def run_command(command: Callable[[], object]) -> None:
@@ -91,12 +107,12 @@ def _refuse_usage(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         sys.exit(BAD_INPUT)
-    said = str(error.format_message()).strip()
-    said = f"{said[:1].lower()}{said[1:]}".removesuffix(".")
+    message = str(error.format_message()).strip()
+    message = f"{message[:1].lower()}{message[1:]}".removesuffix(".")
     context = getattr(error, "ctx", None)
     if context is None:
-        _refuse(said)
-    joined = f"{said} See" if said.endswith("?") else f"{said}; see"
+        _refuse(message)
+    joined = f"{message} See" if message.endswith("?") else f"{message}; see"
     _refuse(f"{joined} {context.command_path} --help")
 
 

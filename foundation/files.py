@@ -241,7 +241,9 @@ def file_digest(path: str | os.PathLike[str]) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); give a file that can be"
+        ) from None
 
 
 def json_digest(values: Any) -> str:
@@ -294,8 +296,8 @@ def _beside(path: Path) -> Path:
     leftover = re.compile(rf"\.{re.escape(path.name)}\.{_HOST}-(\d+)-([0-9a-f]+)-\d+\.tmp")
     with suppress(OSError):
         for entry in list(path.parent.iterdir()):
-            found = leftover.fullmatch(entry.name)
-            if found and not _is_alive(int(found[1]), found[2]):
+            match = leftover.fullmatch(entry.name)
+            if match and not _is_alive(int(match[1]), match[2]):
                 _remove(entry)
     return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{_TOKEN}-{next(_COUNT)}.tmp")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from foundation.errors import InputError
+from foundation.errors import InputError, reason_of
 
 T = TypeVar("T")
 
@@ -96,9 +96,9 @@ def decode_json(data: bytes | str, kind: type[T], artifact: Artifact, *, where: 
     try:
         if len(raw) > artifact.most_bytes:
             raise ValueError(f"larger than {artifact.most_bytes:,} bytes")
-        found = msgspec.json.decode(raw, type=kind)
+        value = msgspec.json.decode(raw, type=kind)
         _check_tokens(raw)
-        return found
+        return value
     except RecursionError:
         reason = "nested too deeply"
     except (ValueError, msgspec.DecodeError) as error:
@@ -127,9 +127,11 @@ def convert(values: Any, kind: type[T], artifact: Artifact, *, where: object) ->
 
 
 def explain(error: Exception) -> str:
-    """Return what msgspec says as "place: reason", without its quotes."""
-    found = _PLACE.fullmatch(str(error))
-    reason, place = (found[1], found[2]) if found else (str(error), None)
+    """Return what msgspec or a decoder of text says, as "place: reason" without quotes."""
+    if isinstance(error, UnicodeDecodeError):
+        return reason_of(error)
+    parts = _PLACE.fullmatch(str(error))
+    reason, place = (parts[1], parts[2]) if parts else (str(error), None)
     reason = reason.replace("`", "").replace("JSON is malformed: ", "")
     reason = reason[:1].lower() + reason[1:]
     return f"{place.lstrip('.')}: {reason}" if place else reason

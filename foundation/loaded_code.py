@@ -138,7 +138,7 @@ def _check_functions(module: ModuleType, code: CodeType, path: Path) -> None:
         if own.co_filename == code.co_filename and own not in written.get(own.co_qualname, []):
             raise InputError(
                 f"{path}: {own.co_qualname} in memory is not what this file says: the file was changed "
-                "after it was loaded; start anew"
+                "after it was loaded; start the program again"
             )
 
 

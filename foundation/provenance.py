@@ -88,11 +88,11 @@ def machine_info(
         devices: ``jax.devices()``.
         jax_config: ``jax.config``, of which :data:`FLAGS` are read.
     """
-    found = versions(packages)
+    installed = versions(packages)
     return {
         "time": now(),
-        "python": found.pop("python"),
-        "versions": found,
+        "python": installed.pop("python"),
+        "versions": installed,
         "platform": platform.platform(),
         "cpu": cpu_model(),
         "cores": cores(),

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TypeVar
 
+from foundation.errors import reason_of
 from foundation.json_reading import Artifact, convert
 
 T = TypeVar("T")
@@ -23,5 +24,5 @@ def read_toml(path: Path, kind: type[T], artifact: Artifact) -> T:
     except RecursionError:
         raise artifact.damaged(path, "nested too deeply") from None
     except ValueError as error:  # of UTF-8 and of TOML
-        raise artifact.damaged(path, str(error)) from None
+        raise artifact.damaged(path, reason_of(error)) from None
     return convert(values, kind, artifact, where=path)

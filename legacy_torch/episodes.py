@@ -41,7 +41,7 @@ def find_starts(
         name = features.columns[int(np.argmin(finite[row]))]
         raise InputError(
             f"{source}: feature {name} is not a finite 32-bit number at {features.index[row]}, though "
-            "it is earlier; repair the file, or let the features be computed"
+            "before it was one; repair the file, or let the features be computed"
         )
     index = np.arange(count)
     first = usable_from + config.window_size

@@ -152,15 +152,15 @@ class Bars:
         """
         if session == "all":
             return self
-        kept = in_regular_session(new_york_minutes(self.timestamps_ns))
-        if len(kept) and not kept.any():
+        regular = in_regular_session(new_york_minutes(self.timestamps_ns))
+        if len(regular) and not regular.any():
             first, last = self.frame.index[0], self.frame.index[-1]
             raise InputError(
-                f"{self.source}: none of its {len(kept)} bars, {first} to {last}, lies between 09:30 "
-                "and 16:59 in New York; give bars of the regular session, or say with --tz in which "
-                "zone the timestamps are"
+                f"{self.source}: none of its {len(regular):,} bars, {first} to {last}, lies between "
+                "09:30 and 16:59 in New York; give bars of the regular session, or say with --tz in "
+                "which zone the timestamps are"
             )
-        return self.select(kept)
+        return self.select(regular)
 
     def select(self, keep: NDArray[np.bool_] | slice) -> Bars:
         """Return the bars where ``keep`` (shape (T,), or a slice) says so."""
@@ -185,9 +185,10 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
         if bad.any():
             row = int(np.argmax(bad))
             values = ", ".join(f"{name} {frame[name].iloc[row]:g}" for name in COLUMNS)
+            where = f"at {index[row]}" if index[row] is not pd.NaT else f"in row {row + 1:,}"
             raise InputError(
-                f"{source}: {what} in {int(bad.sum())} of {len(frame)} rows, first at "
-                f"{frame.index[row]} ({values}); {mend}"
+                f"{source}: {what} in {int(bad.sum()):,} of {len(frame):,} rows, first {where} "
+                f"({values}); {mend}"
             )
 
     index = frame.index
@@ -238,7 +239,10 @@ def _check_precomputed(features: pd.DataFrame, index: pd.Index, source: str) -> 
             f"{', '.join(FEATURES)}"
         )
     if len(features) != len(index):
-        raise InputError(f"{source}: {len(features)} feature rows for {len(index)} bars")
+        raise InputError(
+            f"{source}: {len(features):,} feature rows for {len(index):,} bars; give "
+            "the features of every bar"
+        )
     if not features.index.equals(index):
         raise InputError(
             f"{source}: the feature rows carry other timestamps than the bars; give features on the "

@@ -95,7 +95,8 @@ class AccountRules:
         _require(
             self.floor_lock_dollars >= -self.trailing_drawdown_dollars,
             f"floor_lock_dollars is {self.floor_lock_dollars}; below "
-            f"-{self.trailing_drawdown_dollars} the floor would start above its own lock",
+            f"-{self.trailing_drawdown_dollars} the drawdown floor would begin above its lock, so "
+            "give more",
         )
         _whole(self, "contracts", 1)
 
@@ -175,7 +176,7 @@ class EnvConfig:
         for name, kind in (("account", AccountRules), ("reward", RewardConfig)):
             _require(
                 isinstance(getattr(self, name), kind),
-                f"{name} is {getattr(self, name)!r}; it must be a {kind.__name__}",
+                f"{name} is {getattr(self, name)!r}; it must be of {kind.__name__}",
             )
         _require(
             self.session in ("rth", "all"), f"session is {self.session!r}; it must be 'rth' or 'all'"

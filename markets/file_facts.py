@@ -65,10 +65,10 @@ def contracts_in_name(name: str) -> set[str]:
     """
     stem = PurePath(name).name
     words = re.split(r"[^A-Za-z0-9=!]+", stem)
-    found = {symbol for word in words if (symbol := contract_of(word)) is not None}
+    symbols = {symbol for word in words if (symbol := contract_of(word)) is not None}
     for size, index in _INDEX_NAME.findall(re.sub(r"[^a-z0-9]", "", stem.lower())):
-        found.add(_BY_INDEX[index][size.startswith("micro")])
-    return found
+        symbols.add(_BY_INDEX[index][size.startswith("micro")])
+    return symbols
 
 
 def spread_in(text: str) -> str | None:
@@ -79,8 +79,8 @@ def spread_in(text: str) -> str | None:
     >>> spread_in("ESH5-ESM5_1min.csv"), spread_in("ES:BF H5-M5-U5"), spread_in("ES_and_NQ.csv")
     ('ESH5-ESM5', 'ES:BF H5-M5-U5', None)
     """
-    found = _LEGS.search(text)
-    if found and contract_of(found[1]) and contract_of(found[2]):
-        return found[0]
+    legs = _LEGS.search(text)
+    if legs and contract_of(legs[1]) and contract_of(legs[2]):
+        return legs[0]
     named = _NAMED_SPREAD.fullmatch(text.strip())
     return named[0] if named and contract_of(named[1]) else None

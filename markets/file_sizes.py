@@ -27,8 +27,8 @@ def text_limit(path: Path) -> tuple[int, str]:
         (room, f"{byte_size(room)} of text, which memory has room for; split it by year"),
         (
             max(SMALL, MOST_PACKED * size),
-            f"{MOST_PACKED} bytes of text to each of its own, as no file of bars does; unpack it "
-            "yourself, and look at it",
+            f"{MOST_PACKED} bytes of text for each byte of the file, as no file of bars does; unpack "
+            "it yourself, and look at what it holds",
         ),
     )
 

@@ -73,9 +73,9 @@ def seconds_of(minutes: Bars, seconds: Bars) -> SecondBars:
             f"{seconds.source}: no second lies within a minute of {minutes.source}; give seconds "
             "of the same days"
         )
-    kept = minute[inside]
+    minute_of = minute[inside]
     high, low = (seconds.frame[name].to_numpy()[inside] for name in ("high", "low"))
-    top, bottom = (minutes.frame[name].to_numpy()[kept] for name in ("high", "low"))
+    top, bottom = (minutes.frame[name].to_numpy()[minute_of] for name in ("high", "low"))
     outside = (high > top) | (low < bottom)
     if outside.any():
         row = int(np.argmax(outside))
@@ -84,5 +84,5 @@ def seconds_of(minutes: Bars, seconds: Bars) -> SecondBars:
             f"{minutes.source}, first at {seconds.frame.index[inside][row]} ({low[row]:g} to "
             f"{high[row]:g}, the minute {bottom[row]:g} to {top[row]:g}); give both of one source"
         )
-    first = np.searchsorted(kept, np.arange(len(minutes) + 1))
+    first = np.searchsorted(minute_of, np.arange(len(minutes) + 1))
     return SecondBars(first.astype(np.int64), high, low, seconds.source, seconds.digest)

@@ -81,7 +81,8 @@ def admit(
 
     Raises:
         InputError: there is none, it can't be read, its evidence is unsound or too weak, it is of other
-            code or of another form, or the two sides differ on the data at hand; says what to do.
+            code or made with other settings of JAX, or the two sides differ on the data at hand; says
+            what to do.
     """
     from parity.gate.strength import STRENGTHS, lacks, strength_of
     from parity.suites.trading import MODULES
@@ -90,14 +91,14 @@ def admit(
     if demand.least not in STRENGTHS:
         raise InputError(f"strength {demand.least!r}: choose one of {', '.join(STRENGTHS)}")
     key = demand.key or os.environ.get(REQUIRE_KEY)
-    found = read(path, Path(key) if key else None)
-    _refuse(path, "is no proof", unsound(found))
-    weak = lacks(found, demand.least)
+    certificate = read(path, Path(key) if key else None)
+    _refuse(path, "is no proof", unsound(certificate))
+    weak = lacks(certificate, demand.least)
     _refuse(path, f"is not of strength {demand.least!r}", weak)
-    _refuse(path, "does not fit the code at hand", misfits(found, loaded_digests(MODULES)))
-    _refuse(path, "is of another form", other_flags(found, _flags()))
-    told = {**found, "sha256": file_digest(path), "strength": strength_of(found)}
-    return told if training is None else told | _cover(path, found, training, on_progress)
+    _refuse(path, "does not fit the code at hand", misfits(certificate, loaded_digests(MODULES)))
+    _refuse(path, "was made with other settings of JAX", other_flags(certificate, _flags()))
+    admitted = {**certificate, "sha256": file_digest(path), "strength": strength_of(certificate)}
+    return admitted if training is None else admitted | _cover(path, certificate, training, on_progress)
 
 
 def _flags() -> dict[str, str]:

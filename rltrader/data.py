@@ -105,8 +105,8 @@ def synthetic(
         {"minutes": "--days", "seconds": "--days, or leave --seconds out"},
     )
     if pattern is None:
-        kept: Session = "all" if session == "all" else "rth"
-        bars = synthetic_bars(name, days=days, seed=seed, start=start, session=kept)
+        hours: Session = "all" if session == "all" else "rth"
+        bars = synthetic_bars(name, days=days, seed=seed, start=start, session=hours)
     elif session == "all":
         raise InputError("the pattern market has no nights; leave --session all away")
     else:

@@ -134,13 +134,15 @@ def _certificate() -> Finding:
 
         if not CERTIFICATE.is_file():
             return Finding("parity certificate", "note", f"no {CERTIFICATE} in this folder", make)
-        found = admit(CERTIFICATE)
+        certificate = admit(CERTIFICATE)
     except InputError as error:
         return Finding("parity certificate", "note", str(error), make)
     except ModuleNotFoundError as error:
         return Finding("parity certificate", "note", f"can't be judged without {error.name}", make)
     return Finding(
-        "parity certificate", "ok", f"fits this code: {found['verdict']}, strength {found['strength']}"
+        "parity certificate",
+        "ok",
+        f"fits this code: {certificate['verdict']}, strength {certificate['strength']}",
     )
 
 

@@ -120,27 +120,27 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     first, last = (_date(name, options[key]) for name, key in (("--from", "first"), ("--to", "last")))
     contract, (data,) = bars.contract(), bars.files
     seconds = options["seconds"]
-    found = load_policy(policy, advised=options["advice"] is not None)
-    check_policy(found)
-    require_same_contract(found.about, contract)
-    market = load(data, contract, found.config, **bars.reader)
+    loaded = load_policy(policy, advised=options["advice"] is not None)
+    check_policy(loaded)
+    require_same_contract(loaded.about, contract)
+    market = load(data, contract, loaded.config, **bars.reader)
     _check_minutes(market)
-    rows = held_out.starts_within(market, found.config, first, last)
-    relation = held_out.relate(market, found.config, rows, found.about)
+    rows = held_out.starts_within(market, loaded.config, first, last)
+    relation = held_out.relate(market, loaded.config, rows, loaded.about)
     if not options["allow_overlap"]:
         held_out.require_held_out(relation, market)
-    laid, advised = read_advised(market, found, options)
-    told = market if laid is None or found.advice is None else with_advice(market, laid, found.advice)
-    fine = None if seconds is None else _load_seconds(seconds, bars, contract, found.config)
+    laid, advised = read_advised(market, loaded, options)
+    seen = market if laid is None or loaded.advice is None else with_advice(market, laid, loaded.advice)
+    fine = None if seconds is None else _load_seconds(seconds, bars, contract, loaded.config)
     asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"], "advice": advised}
     began = time.perf_counter()
     with progress_bar("evaluating", "episodes") as bar:
         task = bar.add_task("", total=len(rows) * (1 if fine is None else 2))
         asked["on_batch"] = lambda count: bar.update(task, advance=count)
-        both = None if fine is None else evaluate_both(found, told, fine, **asked)
-        result = play(found, told, **asked) if both is None else both.minute
+        both = None if fine is None else evaluate_both(loaded, seen, fine, **asked)
+        result = play(loaded, seen, **asked) if both is None else both.minute
     return Played(
-        policy=found,
+        policy=loaded,
         policy_path=policy,
         market=market,
         data_path=data,
@@ -237,8 +237,8 @@ def _show_comparison(values: dict[str, Any], out: Path) -> None:
             dollars(row["max_drawdown"]),
         )
     console.print(table)
-    said = verdict(values)
-    console.print(f"{said.headline} {said.reason}")
+    words = verdict(values)
+    console.print(f"{words.headline} {words.reason}")
     console.print(f"comparison: {out / 'comparison.html'}")
 
 

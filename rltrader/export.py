@@ -88,10 +88,11 @@ def bundle(
     if proof != SAME:
         console.print(f"{proof}: parity of its training, and the manifest says so", style="yellow")
     if manifest["trained_with_advice"] is not None:
-        said = manifest["trained_with_advice"]
+        trained_with = manifest["trained_with_advice"]
         console.print(
-            f"trained with the advice of {said['advisor']}, {said['model']}, as a prior: live it asks "
-            "the service at every bar (rltrader advise serve), and decides without where none comes",
+            f"trained with the advice of {trained_with['advisor']}, {trained_with['model']}, as a "
+            "prior: live it asks the service at every bar (rltrader advise serve), and decides without "
+            "where none comes",
             style="yellow",
         )
     say(f"bundle of {len(manifest['files']) + 1} files in {to}; prove it: rltrader export verify {to}")

@@ -58,8 +58,8 @@ def import_(
     save_policy(to, policy)
     sees = "raw observations" if policy.statistics is None else "normalised observations"
     converted = policy.about["imported"].get(CONVERTED, "")
-    said = f", weights converted from {converted} to float32" if converted else ""
+    note = f", weights converted from {converted} to float32" if converted else ""
     say(
-        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}, sees {sees}{said}"
+        f"phase {policy.config.phase}, {policy.spec.activation}, pi {policy.spec.pi}, sees {sees}{note}"
         f"; saved as {to}"
     )

@@ -176,9 +176,9 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
         console.print(line, style="red", highlight=False, markup=False)
     if values["missing"]:
         console.print(f"never seen: {', '.join(values['missing'])}", style="red")
-    for found in values["divergences"]:
-        console.print(show_finding(found, len(values["worlds"])), style="yellow", markup=False)
-        console.print(found["command"], soft_wrap=True, highlight=False, markup=False)
+    for divergence in values["divergences"]:
+        console.print(show_finding(divergence, len(values["worlds"])), style="yellow", markup=False)
+        console.print(divergence["command"], soft_wrap=True, highlight=False, markup=False)
     for command in values["made"]["settings"].get("again", ()):
         console.print(f"run it again: {command}", soft_wrap=True, highlight=False, markup=False)
     colour = "green" if good else "red"
@@ -208,9 +208,9 @@ def _why(check: dict[str, Any]) -> str:
     if check["error"]:
         return str(check["error"])
     if first is None:
-        for name, found in check["measures"].items():
-            if not found["error"] <= found["limit"]:
-                return f"{name}: error {found['error']:.2g}, {found['limit']:g} allowed"
+        for name, measure in check["measures"].items():
+            if not measure["error"] <= measure["limit"]:
+                return f"{name}: error {measure['error']:.2g}, {measure['limit']:g} allowed"
         return f"{check['mismatches']} numbers differ"
     place = f"{list(first['index'])}" if first["index"] else ""
     values = f"reference {first['reference']:g}, port {first['port']:g}"
@@ -224,12 +224,12 @@ def verify(certificate: Path, least: str, require_key: Path | None) -> None:
     """Say whether a certificate is sound and fits the code at hand, and why not (exit code 2)."""
     from parity.admission import Demand, admit
 
-    found = admit(certificate, demand=Demand(least, require_key))
-    made, covered = found["made"], found["covered"]
+    admitted = admit(certificate, demand=Demand(least, require_key))
+    made, covered = admitted["made"], admitted["covered"]
     say(
-        f"{certificate} fits: verdict {found['verdict']!r}, strength {found['strength']}, "
-        f"{len(found['sources'])} source files, made {made['when']} on {made['device']}"
-        f"{', signed by ' + found['signed_by'][:16] if found['signed_by'] else ''}; covers "
+        f"{certificate} fits: verdict {admitted['verdict']!r}, strength {admitted['strength']}, "
+        f"{len(admitted['sources'])} source files, made {made['when']} on {made['device']}"
+        f"{', signed by ' + admitted['signed_by'][:16] if admitted['signed_by'] else ''}; covers "
         f"{', '.join(covered['symbols'])} on {len(covered['markets'])} markets, precision "
         f"{', '.join(covered['precision'])}"
     )
@@ -269,15 +269,15 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
         raise InputError(
             f"--state names bar {fields['step_idx']}; these bars allow {least} to {length - 2}"
         )
-    found = differences(pair, Case(0, fields, action))
+    differing = differences(pair, Case(0, fields, action))
     console = report_console()
     for name, value in pair.describe(0, fields).items():
         console.print(f"{name:>16} {value}")
-    if not found:
+    if not differing:
         console.print("both sides agree", style="green")
         return
     table = Table("when", "field", "reference", "port", "ulps")
-    for row in found:
+    for row in differing:
         ulps = "" if row.ulps is None else f"{row.ulps:,}"
         table.add_row(row.when, row.field, f"{row.reference:.9g}", f"{row.port:.9g}", ulps)
     console.print(table)

@@ -128,11 +128,11 @@ def train(
         plan = replace(plan, certificate=proof)
     console.print(what_is_trained(plan), markup=False, highlight=False)
     with progress(console, plan) as on_progress, stop_on_signal() as stopped:
-        told = answering(stopped, on_progress)
+        on_update = answering(stopped, on_progress)
         finished = runs.run(
             plan,
             out,
-            told,
+            on_update,
             stopped,
             begin=not resume,
             certificate=proof,

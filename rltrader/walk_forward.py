@@ -101,8 +101,8 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     result, sheet = joined.judge(judged, market, tried)
     values = joined.to_values(judged, result, sheet, market, tried)
     joined.write(out, values, result)
-    told = joined.verdict(values)
-    say(f"{told.sign} {told.headline} {told.reason}")
+    verdict = joined.verdict(values)
+    say(f"{verdict.sign} {verdict.headline} {verdict.reason}")
     say(f"page: {out / 'walk_forward.html'}")
 
 
@@ -133,12 +133,12 @@ def _trained(
     own = replace(own, certificate=proof)
     console.print(what_is_trained(own), markup=False, highlight=False)
     with progress(console, own) as tell, stop_on_signal() as stopped:
-        told = answering(stopped, tell)
+        on_update = answering(stopped, tell)
         texts = {} if begun else texts_of(own)
         finished = runs.run(
             own,
             folder,
-            told,
+            on_update,
             stopped,
             begin=not begun,
             texts=texts,

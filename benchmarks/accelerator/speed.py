@@ -165,26 +165,26 @@ def measure_training(bench: Bench) -> dict[Layout, Prepared]:
         The programs with the best sizes, by layout.
     """
     sizes, best = bench.sizes, None
-    kept: dict[Layout, Prepared] = {}
+    prepared: dict[Layout, Prepared] = {}
     epochs, precision = sizes.epochs[0], sizes.precisions[0]
     with bench.recorder.part("training, search of sizes", needs=60) as part:
         if part.enough:
             layouts = [Layout(*layout, epochs, precision) for layout in sizes.layouts]
-            rates = _train(bench, part, layouts, kept)
+            rates = _train(bench, part, layouts, prepared)
             best = max(rates, key=lambda layout: rates[layout], default=None)
             part.note(best=None if best is None else best.__dict__)
-            kept = {layout: program for layout, program in kept.items() if layout == best}
+            prepared = {layout: program for layout, program in prepared.items() if layout == best}
     with bench.recorder.part("training", needs=60) as part:
         if not part.enough:
-            return kept
+            return prepared
         base = best or Layout(*sizes.layouts[0], epochs, precision)
         pairs = [(precision, n) for precision in sizes.precisions for n in sizes.epochs]
         wanted = [replace(base, precision=precision, n_epochs=n) for precision, n in pairs]
         others = [name for name in sizes.precisions if name != "float32"]  # which has one form
         wanted += [replace(base, precision=name, form="gpu") for name in others]
         wanted = list(dict.fromkeys(wanted))
-        _train(bench, part, [layout for layout in wanted if layout not in kept], kept)
-    return kept
+        _train(bench, part, [layout for layout in wanted if layout not in prepared], prepared)
+    return prepared
 
 
 def _train(

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from foundation.errors import InputError, run_command
+from foundation.errors import InputError, reason_of, run_command
 from foundation.json_reading import Artifact, read_json
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,8 @@ def main(
         made = to_values(*gathered(report, programs, apart, days, compiling))
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{report}: a row of it or of the programs beside it is not as it was written ({error!r}); "
+            f"{report}: a row of it or of the programs beside it is not as it was written "
+            f"({reason_of(error)}); "
             "take the file as python -m benchmarks.accelerator made it"
         ) from error
     show(made, wide_console())

@@ -20,14 +20,14 @@ def compared(rows: Sequence[Values], programs: Sequence[Values]) -> list[dict[st
     Returns:
         The program's name and sizes, the loop, and both sides' kernels and bytes of a turn.
     """
-    found = []
+    operations = []
     for row in rows:
         here = next((one for one in programs if one["about"] == about_of(row)), None)
         if here is None:
             continue
         for name, part in row.get("predicted", {}).get("parts", {}).items():
             ours = here["parts"].get(name)
-            found.append(
+            operations.append(
                 {
                     "name": row["name"],
                     "envs": row["envs"],
@@ -38,4 +38,4 @@ def compared(rows: Sequence[Values], programs: Sequence[Values]) -> list[dict[st
                     "bytes_here": ours["bytes"] if ours else None,
                 }
             )
-    return found
+    return operations

@@ -95,7 +95,7 @@ def divided(
 def collectives_of(report: Report, card: Card) -> list[Collective]:
     """Return a program's collectives, those that take longest in an update first."""
     named = {id(part.block): part.name for part in report.parts}
-    found: list[Collective] = []
+    collectives: list[Collective] = []
 
     def visit(block: Block, times: float, part: str) -> None:
         part = named.get(id(block), part)
@@ -103,12 +103,14 @@ def collectives_of(report: Report, card: Card) -> list[Collective]:
             if kernel.collective:
                 took = card.machine.seconds(kernel.collective, kernel.result_bytes)
                 opcode = kernel.collective.removesuffix("-start")
-                found.append(Collective(opcode, part, times, kernel.result_bytes, took, where(kernel)))
+                collectives.append(
+                    Collective(opcode, part, times, kernel.result_bytes, took, where(kernel))
+                )
         for inner in block.inside:
             visit(inner, times * (1 if inner.trips is None else inner.trips), part)
 
     visit(report.whole.block, 1.0, "the rest")
-    return sorted(found, key=lambda one: -one.times * one.seconds)
+    return sorted(collectives, key=lambda one: -one.times * one.seconds)
 
 
 def scaling_row(report: Report, alone: Report, card: Card) -> dict[str, Any]:

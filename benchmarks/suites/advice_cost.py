@@ -128,17 +128,17 @@ def measure(days: int, episodes: int, turns: int) -> dict[str, Any]:
 def main(days: int, episodes: int, turns: int, out: Path | None) -> None:
     """Measure, print the ratios, and say whether advice costs at most a tenth more."""
     console = wide_console()
-    found = measure(days, episodes, turns)
-    for name, ratios in found["ratios"].items():
+    measured = measure(days, episodes, turns)
+    for name, ratios in measured["ratios"].items():
         best, medians = ratios["of_the_best"], ratios["of_the_medians"]
         console.print(
             f"{name}: {best:.3f} times the bare policy's processor time at best, {medians:.3f} between "
-            f"the medians, of {found['turns']} turns of {found['episodes']:,} episodes",
+            f"the medians, of {measured['turns']} turns of {measured['episodes']:,} episodes",
             highlight=False,
         )
     if out is not None:
-        write_json(out, found)
-    if any(ratios["of_the_best"] > MOST for ratios in found["ratios"].values()):
+        write_json(out, measured)
+    if any(ratios["of_the_best"] > MOST for ratios in measured["ratios"].values()):
         raise SystemExit(1)
 
 

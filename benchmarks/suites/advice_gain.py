@@ -77,11 +77,11 @@ Agents = list[tuple[Path, Policy]]
 def spoken(days: int, seed: int) -> NDArray[np.int8]:
     """Return the direction of a seed's hidden signals while an advisor speaks of it, (days * 450,)."""
     signals = hidden_signals(days, seed)
-    told = np.zeros_like(signals)
+    direction = np.zeros_like(signals)
     for late in range(KNOWN_BARS):
         earlier = np.concatenate([np.zeros(late, np.int8), signals[: len(signals) - late]])
-        told = np.where(earlier != 0, earlier, told)
-    return told
+        direction = np.where(earlier != 0, earlier, direction)
+    return direction
 
 
 def make_table(market: PreparedMarket, told: NDArray[np.int8], name: str, out: Path) -> AdviceTable:
@@ -149,8 +149,8 @@ def compare(
     numbers = out / name / report.NUMBERS
     if numbers.is_file():
         values = read_json(numbers, dict[str, Any], NUMBERS_FILE)
-        found = report.verdict(values)
-        return {"headline": found.headline, "reason": found.reason, "arms": values["arms"]}
+        verdict = report.verdict(values)
+        return {"headline": verdict.headline, "reason": verdict.reason, "arms": values["arms"]}
     arms = make_arms(settings) if isinstance(settings, FusionSettings) else make_own_arms(settings)
     bars = lay(table, market.timestamps_ns)
     policies = [policy for _, policy in agents]
@@ -159,8 +159,8 @@ def compare(
     values = report.to_values(arms, played, days, table, place / TABLE, settings, paths, market)
     report.write(out / name, values, played, days)
     (out / name / "advice_days.parquet").unlink()  # day by day it is large, and of no use for long
-    found = report.verdict(values)
-    return {"headline": found.headline, "reason": found.reason, "arms": values["arms"]}
+    verdict = report.verdict(values)
+    return {"headline": verdict.headline, "reason": verdict.reason, "arms": values["arms"]}
 
 
 def rules_and_weights(

@@ -153,9 +153,9 @@ def atr_in_ticks(bars: Bars, features: F64) -> F64:
     )
     ranges = true_range(high, low, close)
     total = np.concatenate([[0], np.cumsum(ranges)])
-    found = np.full(len(ranges), np.nan)
-    found[ATR_BARS - 1 :] = (total[ATR_BARS:] - total[:-ATR_BARS]) / ATR_BARS
-    return found
+    averages = np.full(len(ranges), np.nan)
+    averages[ATR_BARS - 1 :] = (total[ATR_BARS:] - total[:-ATR_BARS]) / ATR_BARS
+    return averages
 
 
 def compute_ticks(bars: Bars, features: F64, config: EnvConfig) -> BarTicks:

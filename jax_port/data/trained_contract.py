@@ -46,8 +46,8 @@ def require_same_contract(about: Mapping[str, Any], contract: Contract) -> None:
         if symbol != contract.symbol or trained == here:
             continue
         differing = [name for name in here if trained.get(name) != here[name]]
-        told = ", ".join(f"{name} {trained.get(name)} (here {here[name]})" for name in differing)
+        differences = ", ".join(f"{name} {trained.get(name)} (here {here[name]})" for name in differing)
         raise InputError(
-            f"the policy was trained on {symbol} with {told}; name the contracts file of its training "
-            f"with --contracts, or describe the other contract under a symbol of its own"
+            f"the policy was trained on {symbol} with {differences}; name the contracts file of its "
+            "training with --contracts, or describe the other contract under a symbol of its own"
         )

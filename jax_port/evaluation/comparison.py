@@ -169,8 +169,8 @@ def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
         day_ticks(axes, list(longest.sheet.days["day"]), 10 if size.wide else 4)
         return figure
 
-    told = ", ".join(f"{name} {dollars(float(curve[-1]), 0)}" for name, curve in curves.items())
-    return draw("curves", f"profit day by day: {told}", paint)
+    totals = ", ".join(f"{name} {dollars(float(curve[-1]), 0)}" for name, curve in curves.items())
+    return draw("curves", f"profit day by day: {totals}", paint)
 
 
 def render(values: Mapping[str, Any], policies: Sequence[Compared]) -> str:

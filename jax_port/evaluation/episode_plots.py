@@ -98,8 +98,8 @@ def choose(result: Evaluation, market: PreparedMarket) -> tuple[str, list[Trace]
     for place, rank in sorted(by_place.items()):
         number = ranked[place]
         episode, day = episodes.iloc[number], days.iloc[number]
-        kept = rows[episode["episode"]].sort_values("step")
-        traces.append(_trace(rank, episode, day, kept, result.trades, market))
+        steps = rows[episode["episode"]].sort_values("step")
+        traces.append(_trace(rank, episode, day, steps, result.trades, market))
     return common, traces
 
 
@@ -112,11 +112,11 @@ def _trace(
     market: PreparedMarket,
 ) -> Trace:
     start = int(episode["start"])
-    kept = slice(start, start + int(episode["steps"]))
-    points = market.contract.to_points(market.bars[kept][:, [HIGH, LOW, CLOSE]])
+    span = slice(start, start + int(episode["steps"]))
+    points = market.contract.to_points(market.bars[span][:, [HIGH, LOW, CLOSE]])
     own = trades[trades["episode"] == episode["episode"]]
     own = own.assign(entry_step=own["entry_step"] - start, exit_step=own["exit_step"] - start)
-    times = pd.DatetimeIndex(market.timestamps_ns[kept], tz="UTC").tz_convert("America/New_York")
+    times = pd.DatetimeIndex(market.timestamps_ns[span], tz="UTC").tz_convert("America/New_York")
     high, low, close = points.T
     position, entry, stop, target = (
         rows[name].to_numpy() for name in ("position", "entry", "stop", "target")
@@ -167,8 +167,8 @@ def episode_plot(trace: Trace) -> Markup:
 def describe(trace: Trace) -> str:
     """Return an episode in words."""
     moves = trace.stop_moves
-    said = f"{trace.rank} day, {trace.day.date()}: {dollars(trace.pnl)}, {_trades_of(trace)}"
-    return f"{said}, stop moved {count(moves, 'time')}" if moves else said
+    title = f"{trace.rank} day, {trace.day.date()}: {dollars(trace.pnl)}, {_trades_of(trace)}"
+    return f"{title}, stop moved {count(moves, 'time')}" if moves else title
 
 
 def caption(trace: Trace) -> tuple[str, str]:

@@ -155,8 +155,8 @@ class PolicyActor:
         weights, scale = given
         obs = jax.vmap(phase.observe, in_axes=(0, None))(states, params)
         masks = jax.vmap(phase.action_masks, in_axes=(0, None))(states, params)
-        found: Any = self.network.apply(weights, normalize(scale, obs), part="policy")
-        return shifted(found, prior_at(states.step_idx, masks.shape[1], params)), masks
+        logits: Any = self.network.apply(weights, normalize(scale, obs), part="policy")
+        return shifted(logits, prior_at(states.step_idx, masks.shape[1], params)), masks
 
 
 def play(
@@ -207,11 +207,13 @@ def play_actor(
         batch = starts[first : first + width]
         padded = np.concatenate([batch, np.repeat(batch[:1], width - len(batch))]).astype(np.int32)
         with jax.default_matmul_precision("highest"):
-            ends, told, steps = _play(actor, given, jnp.asarray(padded), params, length, on_device)
+            ends, advice_state, steps = _play(
+                actor, given, jnp.asarray(padded), params, length, on_device
+            )
         batch_steps = None
         if first < recorded:
             batch_steps = Steps(*(np.asarray(leaf)[:, : len(batch)] for leaf in steps))
-        yield _episodes(ends, len(batch)), batch_steps, _counts(told, len(batch))
+        yield _episodes(ends, len(batch)), batch_steps, _counts(advice_state, len(batch))
 
 
 def _episodes(ends: Lane, count: int) -> Episodes:
@@ -237,12 +239,12 @@ def _episodes(ends: Lane, count: int) -> Episodes:
     )
 
 
-def _counts(told: AdviceState | None, count: int) -> AdviceCounts | None:
+def _counts(advice: AdviceState | None, count: int) -> AdviceCounts | None:
     """Return the first ``count`` lanes' counts on the host."""
-    if told is None:
+    if advice is None:
         return None
     return AdviceCounts(
-        *(np.asarray(getattr(told, name), np.int64)[:count] for name in AdviceCounts._fields)
+        *(np.asarray(getattr(advice, name), np.int64)[:count] for name in AdviceCounts._fields)
     )
 
 
@@ -257,26 +259,28 @@ def _play(
 ) -> tuple[Lane, AdviceState | None, Steps]:
     phase = phase_of(params)
     lanes = jax.vmap(partial(_begin, phase), in_axes=(0, None))(starts, params)
-    told = None if advice is None else jax.vmap(advised.begin)(starts)
+    advice_state = None if advice is None else jax.vmap(advised.begin)(starts)
 
     def one_step(carry: tuple[Lane, AdviceState | None], _: None) -> Any:
-        lanes, told = carry
-        if told is None or advice is None:
+        lanes, advice_state = carry
+        if advice_state is None or advice is None:
             actions = actor(phase, given, lanes.state, params)
         else:
             assert isinstance(actor, PolicyActor), "only a policy is advised"
             logits, masks = actor.logits(phase, given, lanes.state, params)
             actions, heard = jax.vmap(advised.decide, in_axes=(0, 0, 0, 0, 0, None, None))(
-                logits, masks, lanes.state, lanes.equity, told, params, advice
+                logits, masks, lanes.state, lanes.equity, advice_state, params, advice
             )
         after, steps = jax.vmap(partial(_follow, phase), in_axes=(0, 0, None))(lanes, actions, params)
-        if told is not None:
+        if advice_state is not None:
             heard = jax.vmap(advised.follow)(heard, lanes.state, after.state)
-            told = jax.tree.map(lambda old, new: jnp.where(lanes.done, old, new), told, heard)
-        return (after, told), steps
+            advice_state = jax.tree.map(
+                lambda old, new: jnp.where(lanes.done, old, new), advice_state, heard
+            )
+        return (after, advice_state), steps
 
-    (ends, told), steps = jax.lax.scan(one_step, (lanes, told), None, length=length)
-    return ends, told, steps
+    (ends, advice_state), steps = jax.lax.scan(one_step, (lanes, advice_state), None, length=length)
+    return ends, advice_state, steps
 
 
 def _begin(phase: Phase, start: jax.Array, params: EnvParams) -> Lane:

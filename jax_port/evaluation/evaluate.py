@@ -204,8 +204,9 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
     statistics = inputs if policy.statistics is None else policy.statistics["mean"].shape[0]
     if (statistics, inputs, actions) == (size(phase), size(phase), phase.num_actions):
         return
-    sizes = "; ".join(
-        f"phase {number} gives {size(one)} and has {one.num_actions}" for number, one in PHASES.items()
+    sizes = ", and ".join(
+        f"phase {number} has {size(one)} numbers and {one.num_actions} actions"
+        for number, one in PHASES.items()
     )
     fits = [
         number
@@ -215,7 +216,7 @@ def check_policy(policy: Policy, where: object = "the policy") -> None:
     mend = f"it is phase {fits[0]}'s: pass --phase {fits[0]}" if fits else "train it anew"
     raise InputError(
         f"{where}: its network takes {inputs} numbers, its statistics are of {statistics}, and it has "
-        f"{actions} actions; with a window_size of {config.window_size} {sizes}; {mend}"
+        f"{actions} actions; with a window_size of {config.window_size}, {sizes}; {mend}"
     )
 
 

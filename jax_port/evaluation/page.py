@@ -113,7 +113,7 @@ def verdict(values: Values) -> Verdict:
         )
     side = "above zero" if low > 0 else "below zero: over all starts the policy loses"
     unseen = status in (HELD_OUT, OTHER_MARKET)
-    kept = (
+    when = (
         "The policy was not trained on these days."
         if unseen
         else "Whether the policy was trained on these days is not known."
@@ -121,7 +121,7 @@ def verdict(values: Values) -> Verdict:
         else "These days came before the ones that the policy was trained on."
     )
     tone: Tone = "bad" if low <= 0 else "good" if unseen else "warn"
-    return Verdict(tone, headline, f"{interval} lies {side}. {kept}")
+    return Verdict(tone, headline, f"{interval} lies {side}. {when}")
 
 
 def tiles(performance: Values) -> list[Tile]:

@@ -29,7 +29,7 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
         days: date of each day.
         first: place in ``curve`` at which each day begins.
     """
-    kept = thin(curve)
+    points = thin(curve)
     below = np.maximum.accumulate(curve) - curve
     worst = thin(-below)
     end = max(len(curve) - 1, 1)
@@ -49,7 +49,7 @@ def equity_plot(curve: NDArray[np.float64], days: Sequence[Any], first: NDArray[
             color=COLOURS["muted"],
         )
         top.axhline(curve[0], color=COLOURS["muted"], linewidth=1, dashes=(3, 2))
-        top.plot(kept, curve[kept], color=COLOURS["port"], linewidth=1.8 if size.wide else 1.4)
+        top.plot(points, curve[points], color=COLOURS["port"], linewidth=1.8 if size.wide else 1.4)
         low.fill_between(worst, -below[worst], color=COLOURS["loss"], alpha=0.35, linewidth=0)
         low.plot(worst, -below[worst], color=COLOURS["loss"], linewidth=1.2)
         for axes, count in ((top, 5), (low, 3)):
@@ -154,8 +154,8 @@ def hour_plot(by_hour: Mapping[str, Mapping[str, Any]]) -> Markup | None:
         axes.margins(y=0.08)
         return figure
 
-    told = ", ".join(f"{hour}h {dollars(row['pnl'])}" for hour, row in by_hour.items())
-    return draw("hours", f"PnL by New York hour of entry: {told}", paint, NARROW)
+    by_hour_text = ", ".join(f"{hour}h {dollars(row['pnl'])}" for hour, row in by_hour.items())
+    return draw("hours", f"PnL by New York hour of entry: {by_hour_text}", paint, NARROW)
 
 
 def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
@@ -185,8 +185,8 @@ def exit_plot(by_exit: Mapping[str, Mapping[str, Any]]) -> Markup | None:
         axes.set_yticks([])
         return figure
 
-    told = ", ".join(f"{name} {row['trades']:,}" for name, row in by_exit.items())
-    return draw("exits", f"how trades were closed: {told}", paint, NARROW)
+    by_exit_text = ", ".join(f"{name} {row['trades']:,}" for name, row in by_exit.items())
+    return draw("exits", f"how trades were closed: {by_exit_text}", paint, NARROW)
 
 
 def _by_sign(values: NDArray[np.float64]) -> list[str]:

@@ -85,13 +85,13 @@ def make_golden(
 
 def _features(bars: Bars, policy: Policy, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return the features of some bars of the session in float64, and their distances in ticks."""
-    kept = bars.session(policy.config.session)
-    wide = compute_features(kept)
-    ticks = compute_ticks(kept, wide, policy.config)
-    rows = np.sort(rng.choice(np.arange(policy.config.warmup_bars, len(kept)), CASES, replace=False))
+    session = bars.session(policy.config.session)
+    wide = compute_features(session)
+    ticks = compute_ticks(session, wide, policy.config)
+    rows = np.sort(rng.choice(np.arange(policy.config.warmup_bars, len(session)), CASES, replace=False))
     return [
         {
-            "time": int(kept.timestamps_ns[row] // 1_000_000_000),
+            "time": int(session.timestamps_ns[row] // 1_000_000_000),
             "values": wide[row].tolist(),
             "stop_ticks": int(ticks.stop[row]),
             "target_ticks": int(ticks.target[row]),

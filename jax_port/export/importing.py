@@ -79,10 +79,10 @@ def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig 
 
 def _only_zip(folder: Path) -> Path:
     """Return the one zip of a folder, as SB3's users lay it beside its normaliser."""
-    found = sorted(path for path in folder.glob("*.zip") if path.is_file())
-    if len(found) == 1:
-        return found[0]
-    several = f"several models ({', '.join(path.name for path in found[:4])})" if found else "no model"
+    zips = sorted(path for path in folder.glob("*.zip") if path.is_file())
+    if len(zips) == 1:
+        return zips[0]
+    several = f"several models ({', '.join(path.name for path in zips[:4])})" if zips else "no model"
     raise InputError(
         f"{folder}: neither a bundle nor a run of MaskablePPO, and {several} here; give the model's "
         "zip itself"

@@ -39,11 +39,11 @@ def sb3_layer(name: str) -> str:
 
 def to_torch(params: Mapping[str, Any]) -> Weights:
     """Return Flax weights as torch's, by our layers' names: NAME.weight (out, in), NAME.bias."""
-    found: Weights = {}
+    weights: Weights = {}
     for name, kinds in params["params"].items():
-        found[f"{name}.weight"] = np.ascontiguousarray(np.asarray(kinds["kernel"], np.float32).T)
-        found[f"{name}.bias"] = np.asarray(kinds["bias"], np.float32)
-    return found
+        weights[f"{name}.weight"] = np.ascontiguousarray(np.asarray(kinds["kernel"], np.float32).T)
+        weights[f"{name}.bias"] = np.asarray(kinds["bias"], np.float32)
+    return weights
 
 
 def to_flax(weights: Mapping[str, NDArray[Any]], spec: NetworkSpec) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def to_flax(weights: Mapping[str, NDArray[Any]], spec: NetworkSpec) -> dict[str,
     if wanted != set(weights):
         odd = sorted(wanted ^ set(weights))
         raise InputError(
-            f"the weights do not fit the network: {', '.join(odd[:4])} is missing or too much; give "
-            "the weights of a policy with the same layers"
+            f"the weights do not fit the network: {', '.join(odd[:4])} missing, or of another "
+            "network; give the weights of a policy with the same layers"
         )
     layers = {
         name: {
@@ -95,11 +95,11 @@ def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
     """Return the network's shape as SB3's weights show it."""
 
     def sizes(mlp: str) -> tuple[int, ...]:
-        found, number = [], 0
+        widths, number = [], 0
         while (name := f"mlp_extractor.{mlp}_net.{2 * number}.weight") in weights:
-            found.append(int(weights[name].shape[0]))
+            widths.append(int(weights[name].shape[0]))
             number += 1
-        return tuple(found)
+        return tuple(widths)
 
     return NetworkSpec(sizes("policy"), sizes("value"), activation)
 
@@ -114,15 +114,15 @@ def unshared(state: Mapping[str, Any]) -> dict[str, Any]:
     if not shared:
         return dict(state)
     modules = 2 * sum(name.endswith(".weight") for name in shared)  # each with its activation
-    found = {name: value for name, value in state.items() if not name.startswith("mlp_extractor.")}
+    tensors = {name: value for name, value in state.items() if not name.startswith("mlp_extractor.")}
     for mlp in MLPS:
         head = f"mlp_extractor.{mlp}_net."
-        found |= {head + name.removeprefix(SHARED): value for name, value in shared.items()}
+        tensors |= {head + name.removeprefix(SHARED): value for name, value in shared.items()}
         for name, value in state.items():
             if name.startswith(head):
                 number, kind = name.removeprefix(head).split(".")
-                found[f"{head}{int(number) + modules}.{kind}"] = value
-    return found
+                tensors[f"{head}{int(number) + modules}.{kind}"] = value
+    return tensors
 
 
 def same_bits(one: Policy, other: Policy) -> list[str]:

@@ -72,7 +72,7 @@ def record(
     params = phase_of(policy.config).make_params(stack([market]), policy.config)
     weights = jax.tree.map(jnp.asarray, policy.params)
     with jax.default_matmul_precision("highest"):
-        found = _play(
+        played = _play(
             policy.network,
             weights,
             policy.scale,
@@ -82,7 +82,7 @@ def record(
             params,
             policy.config.max_episode_bars,
         )
-    return Recording(*(np.asarray(leaf) for leaf in found))
+    return Recording(*(np.asarray(leaf) for leaf in played))
 
 
 def _enter(params: EnvParams, state: EnvState, side: jax.Array) -> EnvState:

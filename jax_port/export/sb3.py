@@ -124,12 +124,12 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
 
 def _settings_of(policy: Policy) -> TrainSettings:
     """Return what a policy says it was trained with, as far as SB3's trainer has it too."""
-    found = policy.about.get("settings") or {}
-    if not isinstance(found, Mapping):
+    settings = policy.about.get("settings") or {}
+    if not isinstance(settings, Mapping):
         raise InputError("the policy's settings are not names and values; train it anew")
     names = (*RATES, "n_epochs", "seed", "anneal", "norm_reward")
     try:
-        return TrainSettings().override(**{name: found[name] for name in names if name in found})
+        return TrainSettings().override(**{name: settings[name] for name in names if name in settings})
     except InputError as error:
         raise InputError(f"the policy's settings cannot be used: {error}; train it anew") from None
 
@@ -183,11 +183,11 @@ def load_sb3(
                 f"{model}: its note of the environment is damaged; say with --phase which it is for"
             ) from None
     weights, converted = as_float32(from_sb3(plain.state, spec), model, MEND)
-    found = _normalizer_of(archive, note, normalizer, raw)
-    policy = Policy(spec, to_flax(weights, spec), found.statistics, config)
+    normalizer_read = _normalizer_of(archive, note, normalizer, raw)
+    policy = Policy(spec, to_flax(weights, spec), normalizer_read.statistics, config)
     check_policy(policy, model)
     require_same_decisions(policy, archive)
-    return replace(policy, about=_about(policy, note, model, found, converted))
+    return replace(policy, about=_about(policy, note, model, normalizer_read, converted))
 
 
 def _normalizer_of(
@@ -199,7 +199,7 @@ def _normalizer_of(
         raise InputError(f"{path}: no such file; name what VecNormalize.save wrote with --vecnormalize")
     if path is None and beside.is_file() and not raw:
         path = beside
-    found = Normalizer(None, False) if path is None else read_normalizer(path)
+    normalizer = Normalizer(None, False) if path is None else read_normalizer(path)
     seen_raw = last_seen_raw(archive)
     if path is None and seen_raw is None and not raw and note.get("normalised") is not False:
         raise InputError(
@@ -207,8 +207,8 @@ def _normalizer_of(
             "trained behind a VecNormalize; name what its save wrote with --vecnormalize, or say "
             "--raw-observations if there was none"
         )
-    if seen_raw is None or seen_raw == (found.statistics is None):
-        return found
+    if seen_raw is None or seen_raw == (normalizer.statistics is None):
+        return normalizer
     if seen_raw:
         raise InputError(
             f"{path}: the last observations that {archive.path.name} saw in training lie beyond "
@@ -244,8 +244,8 @@ def _about(
     made = dict(stored) if isinstance(stored, Mapping) else {}
     if note.get("weights_sha256") == weights_digest(policy):
         return {**made, "imported": imported}
-    found: dict[str, Any] = {"imported": imported, "certificate": UNGATED}
-    return {**found, "ancestor": made} if made else found
+    about: dict[str, Any] = {"imported": imported, "certificate": UNGATED}
+    return {**about, "ancestor": made} if made else about
 
 
 def require_same_decisions(policy: Policy, archive: Archive) -> None:

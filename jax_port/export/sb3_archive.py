@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from foundation.errors import reason_of
 from foundation.json_reading import Artifact, decode_json
 from foundation.report.format import byte_size
 from jax_port.export.checks.tensors import MOST_BYTES, decode_tensors
@@ -194,7 +195,7 @@ def read_archive(path: Path) -> Archive:
                 f"{path}: what torch.save wrote, and weights alone do not say what network they are "
                 "of; give the zip that MaskablePPO.save wrote"
             ) from None
-        raise MODEL_FILE.damaged(path, type(error).__name__) from None
+        raise MODEL_FILE.damaged(path, reason_of(error)) from None
     data = decode_json(description, dict[str, Any], MODEL_FILE, where=path)
     return Archive(path, data, decode_tensors(tensors, f"{path}: policy.pth", MEND))
 
@@ -238,9 +239,9 @@ def read_normalizer(path: Path) -> Normalizer:
         InputError: it can't be read, or normalises observations by another formula.
     """
     try:
-        found = read_pickle(path.read_bytes())
-        stored = vars(found)
-        _require_class(found, VEC_NORMALIZE, path)
+        unpickled = read_pickle(path.read_bytes())
+        stored = vars(unpickled)
+        _require_class(unpickled, VEC_NORMALIZE, path)
         rewards = bool(stored["norm_reward"])
         if not stored["norm_obs"]:
             return Normalizer(None, rewards)
@@ -257,7 +258,7 @@ def read_normalizer(path: Path) -> Normalizer:
         *(pickle.UnpicklingError, OSError, KeyError, TypeError, ValueError, AttributeError),
     ) as error:
         raise InputError(
-            f"{path}: not a VecNormalize of plain observations ({type(error).__name__}); give what "
+            f"{path}: not a VecNormalize of plain observations ({reason_of(error)}); give what "
             "VecNormalize.save wrote"
         ) from None
     if (clip, epsilon) != (CLIP, EPSILON):

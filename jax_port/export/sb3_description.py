@@ -121,12 +121,19 @@ def _require_spaces(archive: Archive) -> None:
         ("observation_space", "box.Box", "a row of numbers"),
     ):
         stored = archive.data.get(name)
-        said = stored.get(":type:") if isinstance(stored, Mapping) else None
-        if str(said) not in {f"<class '{library}.spaces.{kind}'>" for library in ("gymnasium", "gym")}:
+        kind_said = stored.get(":type:") if isinstance(stored, Mapping) else None
+        if str(kind_said) not in {
+            f"<class '{library}.spaces.{kind}'>" for library in ("gymnasium", "gym")
+        }:
             raise InputError(
-                f"{archive.path}: its {name} is {said or 'not said'!s:.80}, and a policy here has "
+                f"{archive.path}: its {name} is {_class_name(kind_said)}, and a policy here has "
                 f"{mend}; train with a {kind.split('.')[1]} space"
             )
+
+
+def _class_name(said: Any) -> str:
+    """Return the last name of what an archive says as ``<class 'a.b.C'>``."""
+    return str(said or "not said").removesuffix("'>").rpartition(".")[2][:80]
 
 
 def _policy_kwargs(archive: Archive) -> Mapping[str, Any]:

@@ -37,13 +37,13 @@ def in_float64(policy: Policy, obs: NDArray[np.float32], masks: NDArray[np.bool_
         standardised, clipped = _normalised(policy, wide)
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), policy.params)
         network = make_network(policy.spec, jnp.float64, len(masks[0]))
-        found = _layers(_run(network, params, clipped), policy)
+        stages = _layers(_run(network, params, clipped), policy)
         return {
             "standardised": np.asarray(standardised),
             "clipped": np.asarray(clipped),
-            **found,
+            **stages,
             "action": np.asarray(
-                mode(masked_log_probs(jnp.asarray(found["action_head"]), jnp.asarray(masks)))
+                mode(masked_log_probs(jnp.asarray(stages["action_head"]), jnp.asarray(masks)))
             ),
         }
 

@@ -108,12 +108,12 @@ class TradingPolicy(nn.Module):
 
     def run_mlp(self, names: Sequence[str], head: str, seen: Tensor) -> dict[str, Tensor]:
         """Return the output of each hidden layer, before its activation, and of the head."""
-        act, found = ACTIVATIONS[self.activation], {}
+        act, outputs = ACTIVATIONS[self.activation], {}
         for name in names:
-            found[name] = self.get_submodule(name)(seen)
-            seen = act(found[name])
-        found[head] = self.get_submodule(head)(seen)
-        return found
+            outputs[name] = self.get_submodule(name)(seen)
+            seen = act(outputs[name])
+        outputs[head] = self.get_submodule(head)(seen)
+        return outputs
 
     def logits(self, obs: Tensor) -> Tensor:
         """Return logits (N, A) of raw observations (N, D)."""
@@ -193,11 +193,11 @@ def prior_of(folder: str | Path, advice: Tensor, confidence: Tensor, ages: Tenso
     weight, threshold, fade = (
         torch.tensor(fusion[name], dtype=torch.float32) for name in ("weight", "threshold", "fade")
     )
-    kept = torch.pow(1 - fade.double(), ages.double()).float()
+    freshness = torch.pow(1 - fade.double(), ages.double()).float()
     counts = (ages >= 0) & (ages <= fusion["most_age"])
     if fusion["rule"] == "gated":
         counts &= confidence >= threshold
-    strength = torch.where(counts, weight.double() * kept.double(), 0.0)
+    strength = torch.where(counts, weight.double() * freshness.double(), 0.0)
     rest = [0] * (len(manifest["actions"]) - 3)  # the actions on an open trade take hold's
     log_advice = torch.log(0.97 * advice.double() + 0.01)[:, [0, 1, 2, *rest]]
     return (strength[:, None] * log_advice).float()

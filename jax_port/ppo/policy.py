@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from foundation.errors import reason_of
 from foundation.files import json_digest, write_bytes
 from foundation.json_reading import Artifact, Count, Int32, Struct, convert, decode_json
 from jax_port.data.array_digest import array_digest
@@ -117,8 +118,8 @@ class Policy:
                 "one that was trained behind a VecNormalize"
             )
         with jax.enable_x64(True):
-            found = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}
-        return RunningMoments(**found)
+            arrays = {name: jnp.asarray(self.statistics[name], jnp.float64) for name in _STATISTICS}
+        return RunningMoments(**arrays)
 
     @property
     def scale(self) -> Scale | None:
@@ -218,9 +219,7 @@ def load_policy(path: Path, own: OwnNetwork | None = None, *, advised: bool = Fa
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: not a policy of this program ({type(error).__name__}); {MEND}"
-        ) from None
+        raise InputError(f"{path}: not a policy of this program ({reason_of(error)}); {MEND}") from None
     version = decode_json(header, _Format, HEADER, where=path).format
     if version not in (FORMAT, OLDER, RAW, ADVISED):
         raise InputError(

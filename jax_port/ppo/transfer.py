@@ -51,8 +51,8 @@ def extend(policy: Policy, config: EnvConfig) -> Policy:
     old, new = phase_of(policy.config), phase_of(config)
     if (old.number, new.number) != (1, 2):
         raise InputError(
-            f"a policy of phase {old.number} can't start phase {new.number}; give one of phase 1 to a "
-            "run of phase 2"
+            f"a policy of phase {old.number} can't begin a run of phase {new.number} by transfer; give "
+            "one of phase 1 to a run of phase 2"
         )
     if policy.config.window_size != config.window_size:
         raise InputError(

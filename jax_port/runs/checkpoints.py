@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from foundation.errors import reason_of
 from foundation.files import json_digest, write_bytes
 from foundation.json_reading import Artifact, Count, Struct, decode_json
 from jax_port.data.array_digest import array_digest
@@ -146,7 +147,7 @@ def _read(place: Path) -> tuple[str, Arrays]:
             header = (file.metadata() or {})["rltrader"]
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise HEADER.damaged(place, type(error).__name__) from None
+        raise HEADER.damaged(place, reason_of(error)) from None
 
 
 def _unsigned(identity: str, updates: int, lineage: list[Stretch] | None) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def require_finite_weights(agent: TrainState, update: int, folder: Path, saved: 
 
 def _diverged(update: int, agent: int, what: str, folder: Path, saved: int) -> InputError:
     verb = "are no numbers" if what == "weights" else "is no number"
-    kept = f"the checkpoint of update {saved} is the last good one" if saved else "nothing was saved"
+    rest = f"the checkpoint of update {saved} is the last good one" if saved else "nothing was saved"
     return InputError(
-        f"{folder}: at update {update} the {what} of agent {agent} {verb}: training stopped; {kept}; "
+        f"{folder}: at update {update} the {what} of agent {agent} {verb}: training stopped; {rest}; "
         "start a new run with a lower learning rate or max_grad_norm"
     )

@@ -52,6 +52,6 @@ def refuse_other_numbers() -> None:
     """
     if jax_flags(jax.config)["jax_enable_x64"]:
         raise InputError(
-            "JAX_ENABLE_X64 is on, and the trainer's numbers are of 32 bits; unset it, whose value is "
-            "part of the form that a certificate proves"
+            "JAX_ENABLE_X64 is on, and the trainer's numbers are of 32 bits; unset it, as it "
+            "was when parity was proved"
         )

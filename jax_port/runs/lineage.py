@@ -65,8 +65,8 @@ def stretch(first: int, certificate: Proof, made: Mapping[str, Any], order_group
             raise
         code = UNKNOWN
     groups = {"order_groups": order_groups} if order_groups > 1 else {}
-    told = {"updates": [first, first], "certificate": proof, "code": code, "made": dict(made)}
-    return {**told, **groups}
+    stretch = {"updates": [first, first], "certificate": proof, "code": code, "made": dict(made)}
+    return {**stretch, **groups}
 
 
 def going_on(before: Sequence[Stretch], now: Stretch) -> list[Stretch]:
@@ -122,8 +122,8 @@ def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = 
     proofs = [one["certificate"] for one in stretches]
     if grew_from:
         proofs.append(grew_from["certificate"])
-        told = grew_from["lineage"].get("stretches") or []
-        proofs += [one.get("certificate", UNGATED) for one in told]
+        earlier = grew_from["lineage"].get("stretches") or []
+        proofs += [one.get("certificate", UNGATED) for one in earlier]
     if not proofs:
         return UNGATED
     for proof in proofs:

@@ -79,10 +79,10 @@ def _pnl_of(path: Path, plan: Plan) -> float | None:
     """Return by which mean PnL a policy was chosen; None where there is none, or no such file."""
     try:
         policy = load_policy(path, plan.settings.own, advised=plan.data.advice is not None)
-        found = policy.about[CHOSEN]["pnl_dollars"]
+        chosen_by = policy.about[CHOSEN]["pnl_dollars"]
     except (InputError, KeyError, TypeError):
         return None
-    return None if found is None else float(found)
+    return None if chosen_by is None else float(chosen_by)
 
 
 def _policy(plan: Plan, agent: TrainState, number: int, about: Mapping[str, Any]) -> Policy:

@@ -27,9 +27,9 @@ def shown_proof(folder: Path) -> Proof:
         InputError: there is none, or it is damaged.
     """
     values = read_json(folder / RUN, dict[str, dict[str, Any]], RUN_FILE)
-    told = values.get("lineage", {})
-    stretches = lineage.read_stretches(told.get("stretches"), folder / RUN)
-    return lineage.weakest(stretches, told.get("grew_from"))
+    stored = values.get("lineage", {})
+    stretches = lineage.read_stretches(stored.get("stretches"), folder / RUN)
+    return lineage.weakest(stretches, stored.get("grew_from"))
 
 
 def note_lineage(
@@ -42,5 +42,5 @@ def note_lineage(
     """
     if (folder / RUN).exists():
         values = read_json(folder / RUN, dict[str, Any], RUN_FILE)
-        told = lineage.lineage_of(stretches, grew_from)
-        write_json(folder / RUN, {**values, "lineage": told})
+        described = lineage.lineage_of(stretches, grew_from)
+        write_json(folder / RUN, {**values, "lineage": described})

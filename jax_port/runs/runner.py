@@ -69,10 +69,10 @@ class Runner:
 
         shape = jax.eval_shape(fresh, seeds, self._params)
         self._places = agent_shardings(self._mesh, shape)
-        found = checkpoints.latest(shape)
-        if found is None:
+        newest = checkpoints.latest(shape)
+        if newest is None:
             return jax.jit(begun, out_shardings=self._places)(seeds, self._params), 0, []
-        return spread(found[1], self._places), found[0], found[2]
+        return spread(newest[1], self._places), newest[0], newest[2]
 
     def _numbers(self, done: int) -> HyperParams:
         """Return the learner's numbers after so many updates, as schedules have them."""

@@ -54,9 +54,13 @@ class TrainingAdvice:
         place = Path(self.tables[number])
         bars, table = self.read(number, whole, config)
         file = place / TABLE if place.is_dir() else place
-        told = with_advice(market, bars, self.use)
-        used = told.prior if told.prior is not None else told.features[:, market.features.shape[1] :]
-        return told, {
+        advised = with_advice(market, bars, self.use)
+        used = (
+            advised.prior
+            if advised.prior is not None
+            else advised.features[:, market.features.shape[1] :]
+        )
+        return advised, {
             "sha256": file_digest(file),
             "cutoff": table.about.cutoff,
             "bars": int((used != 0).any(axis=1).sum()),

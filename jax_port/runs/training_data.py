@@ -159,7 +159,7 @@ class TrainingData:
         if not keep.any():
             raise InputError(
                 f"{bars.source}: no bar lies between {self.first or 'the start'} and "
-                f"{self.last or 'the end'}; its dates are {iso_date(int(dates[0]))} to "
+                f"{self.last or 'the end'}; choose from its dates, {iso_date(int(dates[0]))} to "
                 f"{iso_date(int(dates[-1]))}"
             )
         return bars if keep.all() else bars.select(keep)
@@ -174,8 +174,8 @@ class TrainingData:
     def from_dict(cls, values: dict[str, Any]) -> TrainingData:
         """Rebuild from :meth:`to_dict`'s values."""
         sources = tuple(Source(**source) for source in values["sources"])
-        told = values.get("advice")
-        advice = None if told is None else TrainingAdvice.from_dict(told)
+        stored = values.get("advice")
+        advice = None if stored is None else TrainingAdvice.from_dict(stored)
         return cls(sources, values["first"], values["last"], advice)
 
 

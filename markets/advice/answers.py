@@ -112,16 +112,16 @@ def answer_schema() -> dict[str, Any]:
 def read_content(content: str) -> Reply:
     """Return what a model's text comes to: advice, or the reason that it is none."""
     try:
-        found = msgspec.json.decode(content.strip().encode("utf-8", "replace"), type=Answer)
+        answer = msgspec.json.decode(content.strip().encode("utf-8", "replace"), type=Answer)
     except RecursionError:
         return Reply(MALFORMED, detail="nested too deeply", content=content)
     except (ValueError, msgspec.DecodeError) as error:
         return Reply(MALFORMED, detail=explain(error), content=content)
-    total = found.hold + found.buy + found.sell
+    total = answer.hold + answer.buy + answer.sell
     if abs(total - 1) > SUM_WITHIN:
         return Reply(MALFORMED, detail=f"hold, buy and sell sum to {total:.3g}", content=content)
     advice = Advice(
-        found.hold / total, found.buy / total, found.sell / total, found.confidence, found.reason
+        answer.hold / total, answer.buy / total, answer.sell / total, answer.confidence, answer.reason
     )
     return Reply(OK, advice, content=content)
 
@@ -129,12 +129,12 @@ def read_content(content: str) -> Reply:
 def read_completion(body: bytes) -> Reply:
     """Return what a chat completion (the body of a server's answer) comes to."""
     try:
-        found = msgspec.json.decode(body, type=_Completion)
+        completion = msgspec.json.decode(body, type=_Completion)
     except RecursionError:
         return Reply(MALFORMED, detail="nested too deeply")
     except (ValueError, msgspec.DecodeError) as error:
         return Reply(MALFORMED, detail=f"no chat completion ({explain(error)})")
-    choice, usage = found.choices[0], found.usage or _Usage()
+    choice, usage = completion.choices[0], completion.usage or _Usage()
     return replace(
         _read_choice(choice),
         prompt_tokens=min(max(usage.prompt_tokens, 0), 2**31 - 1),
@@ -143,9 +143,9 @@ def read_completion(body: bytes) -> Reply:
 
 
 def _read_choice(choice: _Choice) -> Reply:
-    said = choice.message.content or ""
+    text = choice.message.content or ""
     if choice.message.refusal or choice.finish_reason == "content_filter":
         return Reply(REFUSED, detail="the model refused", content=choice.message.refusal or "")
     if choice.finish_reason == "length":
-        return Reply(MALFORMED, detail=CUT_OFF, content=said)
-    return read_content(said)
+        return Reply(MALFORMED, detail=CUT_OFF, content=text)
+    return read_content(text)

@@ -103,7 +103,7 @@ def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, pat
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the output file of a batch")
-    found: dict[int, Reply] = {}
+    replies: dict[int, Reply] = {}
     for number, line in enumerate(_lines(path), 1):
         try:
             entry = msgspec.json.decode(line, type=_Line)
@@ -119,10 +119,10 @@ def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, pat
         response = entry.response
         if response is None or response.status_code != 200:
             code = 0 if response is None else response.status_code
-            found[row] = Reply(FAILED, detail=f"the batch says {code or 'error'}")
+            replies[row] = Reply(FAILED, detail=f"the batch says {code or 'error'}")
         else:
-            found[row] = read_completion(bytes(response.body))
-    return _keep(store, view, prompt, found)
+            replies[row] = read_completion(bytes(response.body))
+    return _keep(store, view, prompt, replies)
 
 
 def forget_batch(store: AdviceStore, name: str) -> int:

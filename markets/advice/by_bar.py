@@ -50,7 +50,7 @@ class AdviceUse:
 
     def __post_init__(self) -> None:
         if self.way not in WAYS:
-            raise InputError(f"advice as {self.way!r}; choose one of {', '.join(WAYS)}")
+            raise InputError(f"the way of advice is {self.way!r}; choose one of {', '.join(WAYS)}")
         if self.way == "prior" and self.settings.rule not in PRIOR_RULES:
             raise InputError(
                 f"the rule {self.settings.rule} is no shift of the logits, so it cannot be a prior; "
@@ -157,11 +157,11 @@ def prior(bars: AdviceOnBars, settings: FusionSettings) -> Floats:
 
     weight x freshness x log(0.97 q + 0.01), and under "gated" zeros where the confidence is too low.
     """
-    found = by_bar(bars, settings)
-    strength = np.float64(np.float32(settings.weight)) * found.fresh.astype(np.float64)
+    advised = by_bar(bars, settings)
+    strength = np.float64(np.float32(settings.weight)) * advised.fresh.astype(np.float64)
     if settings.rule == "gated":
-        strength = np.where(found.confidence >= np.float32(settings.threshold), strength, 0.0)
-    log_advice = np.log((1 - FLOOR) * found.advice.astype(np.float64) + FLOOR / 3)
+        strength = np.where(advised.confidence >= np.float32(settings.threshold), strength, 0.0)
+    log_advice = np.log((1 - FLOOR) * advised.advice.astype(np.float64) + FLOOR / 3)
     return (strength[:, None] * log_advice).astype(np.float32)
 
 
@@ -171,6 +171,10 @@ def columns(bars: AdviceOnBars, settings: FusionSettings) -> Floats:
     The last bar that an observation shows is the one before its decision. So a bar's row holds what is
     known at the decision of the next, and the last bar's, which no observation shows, holds zeros.
     """
-    found = by_bar(bars, settings)
-    told = np.concatenate([found.advice, found.confidence[:, None]], axis=1) * found.fresh[:, None]
-    return np.concatenate([told[1:], np.zeros((1, len(COLUMNS)), np.float32)]).astype(np.float32)
+    advised = by_bar(bars, settings)
+    columns_known = (
+        np.concatenate([advised.advice, advised.confidence[:, None]], axis=1) * advised.fresh[:, None]
+    )
+    return np.concatenate([columns_known[1:], np.zeros((1, len(COLUMNS)), np.float32)]).astype(
+        np.float32
+    )

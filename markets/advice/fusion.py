@@ -55,7 +55,7 @@ class FusionSettings:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise InputError(f"fusion rule {self.rule!r}; choose one of {', '.join(RULES)}")
+            raise InputError(f"the fusion rule is {self.rule!r}; choose one of {', '.join(RULES)}")
         for name, low, high in (
             ("weight", 0.0, 100.0),
             ("threshold", 0.0, 1.0),

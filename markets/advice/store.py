@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import InputError
 from foundation.files import write_json, writing
-from foundation.json_reading import Artifact, read_json
+from foundation.json_reading import Artifact, explain, read_json
 from markets.advice.answers import FAILED, STATUSES
 from markets.advice.table import COLUMNS, TABLE, About, AdviceTable, TableKey, save_table
 
@@ -94,8 +94,8 @@ class RangeState:
 
     def is_done(self, row: int) -> bool:
         """Say whether a bar needs no question: it has an answer. A request that failed has none."""
-        found = self.results.get(row)
-        return found is not None and found.status != FAILED
+        result = self.results.get(row)
+        return result is not None and result.status != FAILED
 
 
 class Journal:
@@ -109,13 +109,13 @@ class Journal:
 
     def write(self, records: Iterable[Record]) -> None:
         """Append records and have them on the disk before returning."""
-        kept = list(records)
-        data = b"".join(msgspec.json.encode(record) + b"\n" for record in kept)
+        lines = list(records)
+        data = b"".join(msgspec.json.encode(record) + b"\n" for record in lines)
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
         os.fsync(self._file)
-        for record in kept:
+        for record in lines:
             self.state.add(record)
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ def _read(path: Path) -> tuple[RangeState, int]:
         try:
             record = _DECODER.decode(line)
         except (ValueError, msgspec.DecodeError) as error:
-            raise JOURNAL.damaged(path, f"line {number}: {error}") from None
+            raise JOURNAL.damaged(path, f"line {number}: {explain(error)}") from None
         if isinstance(record, Result) and record.status not in STATUSES:
             raise JOURNAL.damaged(path, f"line {number}: no status {record.status[:40]!r}")
         state.add(record)
@@ -197,12 +197,12 @@ class AdviceStore:
 
     def collect(self) -> AdviceTable:
         """Write ``advice.parquet`` from all journals and return it; half a line is passed over."""
-        results = {row: found for state in self.states() for row, found in state.results.items()}
+        results = {row: result for state in self.states() for row, result in state.results.items()}
         ordered = [results[row] for row in sorted(results)]
         if ordered and ordered[-1].row >= len(self.timestamps_ns):
             raise JOURNAL.damaged(self.folder / RANGES, f"no bar {ordered[-1].row}")
         values = {
-            name: [getattr(found, name) for found in ordered] for name in COLUMNS if name != "time"
+            name: [getattr(result, name) for result in ordered] for name in COLUMNS if name != "time"
         }
         frame = pd.DataFrame(values)
         rows = np.array(values["row"], np.int64)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from foundation.errors import InputError
+from foundation.errors import InputError, reason_of
 from foundation.files import atomic_file, to_json
 from foundation.json_reading import Artifact, Struct, decode_json
 from markets.advice.answers import OK, STATUSES
@@ -158,15 +158,15 @@ def load_table(path: Path) -> AdviceTable:
     if not file.is_file():
         raise InputError(f"{file}: no such table; make one with `rltrader advise run`")
     try:
-        found = pq.read_table(file)
-        header = (found.schema.metadata or {})[METADATA]
+        stored = pq.read_table(file)
+        header = (stored.schema.metadata or {})[METADATA]
         # Without pandas' own note of its columns, which damage can turn into another table.
-        plain = found.select(list(COLUMNS)).cast(pa.schema(COLUMNS)).replace_schema_metadata(None)
+        plain = stored.select(list(COLUMNS)).cast(pa.schema(COLUMNS)).replace_schema_metadata(None)
         if any(plain[name].null_count for name in ("row", "status")):
-            raise ValueError
+            raise ValueError("a row or a status is missing")
         frame = plain.to_pandas()
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise ARTIFACT.damaged(file, f"{type(error).__name__}") from None
+        raise ARTIFACT.damaged(file, reason_of(error)) from None
     about = decode_json(header, About, ARTIFACT, where=file)
     if about.format != FORMAT:
         raise InputError(

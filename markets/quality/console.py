@@ -87,7 +87,7 @@ def _checks(report: QualityReport) -> Table:
     table.add_column("limit", style="dim")
     share = f"{report.off_grid:,} ({report.off_grid_share:.2%})"
     zero = f"{report.zero_volume:,} ({report.zero_volume_share:.2%})"
-    for name, found, limit, *about in (
+    for name, value, limit, *about in (
         ("prices off by a power of ten", f"{report.wrong_scale:,}", "none", "wrong_scale"),
         ("missing values", f"{report.missing_values:,}", "none", "missing_values"),
         ("price or volume below zero", f"{report.non_positive:,}", "none", "non_positive"),
@@ -111,7 +111,7 @@ def _checks(report: QualityReport) -> Table:
     ):
         states = [kinds[kind] for kind in about if kind in kinds]
         state = max(states, key=list(_COLOURS).index) if states else "ok"
-        table.add_row(name, found, Text(state, style=_COLOURS[state]), limit)
+        table.add_row(name, value, Text(state, style=_COLOURS[state]), limit)
     return table
 
 

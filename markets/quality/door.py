@@ -42,14 +42,14 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
     Raises:
         InputError: there is a problem; says which, where, how to mend it, and how to go on.
     """
-    found = list(problems_of(bars, facts))
-    if not found:
+    problems = list(problems_of(bars, facts))
+    if not problems:
         for odd in content_warnings(_contents(bars, facts)):
             LOG.warning("%s", printable(f"{bars.source}: {odd.message}; {odd.mend}"))
         return bars
     if accept_problems:
-        return replace(bars, accepted=tuple(sorted({problem.kind for problem in found})))
-    first, others = found[0], len(found) - 1
+        return replace(bars, accepted=tuple(sorted({problem.kind for problem in problems})))
+    first, others = problems[0], len(problems) - 1
     more = f" (and {others} more: `rltrader data check` lists them)" if others else ""
     raise InputError(
         f"{bars.source}: {first.message}; {first.mend}{more}; --accept-problems uses the bars as they "

@@ -227,10 +227,10 @@ def _days(
         new_york_dates(ns)[in_regular_session(new_york_minutes(ns))], return_counts=True
     )
     names = [str(name) for name in dates.astype("datetime64[D]")]
-    kept = rows.order[in_regular_session(new_york_minutes(rows.ns[rows.order]))]
+    regular = rows.order[in_regular_session(new_york_minutes(rows.ns[rows.order]))]
     volume = np.bincount(
-        np.searchsorted(dates, new_york_dates(rows.ns[kept])),
-        weights=rows.volume[kept],
+        np.searchsorted(dates, new_york_dates(rows.ns[regular])),
+        weights=rows.volume[regular],
         minlength=len(dates),
     )
     absent: tuple[str, ...] = ()

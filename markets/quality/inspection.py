@@ -60,9 +60,11 @@ def inspect(
     bad, odd = list(problems(rows)), list(warnings(rows, facts))
     if snap:
         odd += [
-            replace(found, mend="do nothing: they are snapped") for found in bad if _off_grid(found)
+            replace(finding, mend="do nothing: they are snapped")
+            for finding in bad
+            if _off_grid(finding)
         ]
-        bad = [found for found in bad if not _off_grid(found)]
+        bad = [finding for finding in bad if not _off_grid(finding)]
     return QualityReport(**values, problems=tuple(bad), warnings=tuple(odd))
 
 

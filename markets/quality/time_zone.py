@@ -339,9 +339,9 @@ def _find_shift_in_any_zone(
         if begin is None or abs(begin[0]) > HALF_AN_HOUR:  # then a zone beside this one is nearer
             continue
         bars = _in_zone(ns, facts, zone)
-        found = find_shift(moved, bars[bars > 0], volume[bars > 0])
-        if found is not None and found.by_volume:  # hours of one's own may begin and end anywhere
-            shifts.append((found, zone))
+        shift = find_shift(moved, bars[bars > 0], volume[bars > 0])
+        if shift is not None and shift.by_volume:  # hours of one's own may begin and end anywhere
+            shifts.append((shift, zone))
     return max(shifts, key=lambda one: len(one[0].signs)) if shifts else (own, "")
 
 

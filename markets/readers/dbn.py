@@ -105,7 +105,7 @@ def _require_alike(data: bytes, source: str) -> None:
         if length != BAR_WORDS or other != kind:
             raise InputError(
                 f"{source} cannot be read as DBN (record {number} says that it is {4 * length} bytes "
-                f"of kind {other}, where a bar has {size} of kind {kind}); download it anew"
+                f"of kind {other}, where a bar has {size} of kind {kind}); download it again"
             )
 
 

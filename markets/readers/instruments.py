@@ -29,7 +29,7 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
     if not keys:
         raise InputError(
             f"{raw.source}: instrument {wanted!r} cannot be picked, since no column names instruments; "
-            "leave the choice out"
+            "leave it out"
         )
     for key in keys:
         chosen = pc.equal(raw.table.column(key).cast(pa.string()), wanted)
@@ -37,7 +37,7 @@ def choose(raw: RawTable, keys: Sequence[str], wanted: str) -> RawTable:
         if len(rows):
             return _take(raw, rows)
     listed = listed_instruments(ranked_instruments(raw, keys[0]))
-    raise InputError(f"{raw.source}: no instrument {wanted!r}; it holds {listed}")
+    raise InputError(f"{raw.source}: no instrument {wanted!r}; pick one of those it holds: {listed}")
 
 
 def ranked_instruments(raw: RawTable, key: str) -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ from foundation.errors import InputError
 from markets.readers.columns import Layout
 from markets.readers.table import RawTable
 
-JOINED = "joined time"
+JOINED = "date and time"
 MOSTLY = 0.5
 """Share of the rows from which a form is the column's."""
 _MONTH_OR_DAY_FIRST = r"^\s*\d\d?[/.-]\d\d?[/.-]\d{4}[ T]+\d"
@@ -106,10 +106,10 @@ def _iso_dates(raw: RawTable, name: str, clock: str, called: str = "") -> Any:
     whole = pc.fill_null(pc.match_substring_regex(days, r"^\d{4}-\d\d-\d\d$"), False)
     if not pc.all(whole).as_py():
         row = whole.to_pylist().index(False)
+        cell = str(days[row] or "")[:40]
         raise InputError(
-            f"{raw.source}, {raw.where(row)}: {called or name} is {days[row]!s:.40}, and {clock} is "
-            "another column; write dates as 2025-09-02, or the whole time in one column named "
-            "timestamp"
+            f"{raw.source}, {raw.where(row)}: {called or name} is {cell!r}, and {clock} is another "
+            "column; write dates as 2025-09-02, or the whole time in one column named timestamp"
         )
     return days
 

@@ -10,7 +10,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from foundation.errors import InputError
+from foundation.errors import InputError, reason_of
 from markets.file_sizes import text_limit
 
 COMPRESSED = {
@@ -91,8 +91,9 @@ def read_bytes(path: Path, count: int | None = None) -> bytes:
         lzma.LZMAError,
         pa.ArrowException,
     ) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path} cannot be read ({reason}); check the file") from None
+        raise InputError(
+            f"{path} cannot be read ({reason_of(error)}); compress or download it again"
+        ) from None
     if len(data) > limit:
         raise InputError(f"{path} holds more than {why}")
     return data

@@ -204,7 +204,7 @@ def refuse_instrument(options: Options, source: str) -> None:
     if options.instrument is not None:
         raise InputError(
             f"{source}: instrument {options.instrument!r} cannot be picked, since a file of this "
-            "format holds only one; leave the choice out"
+            "format holds only one; leave it out"
         )
 
 

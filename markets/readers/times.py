@@ -70,7 +70,7 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> Times:
     column = raw.table.column(name)
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
-        raise InputError(f"{raw.source}, {raw.where(row)}: there is no {name}; remove the row")
+        raise InputError(f"{raw.source}, {raw.where(row)}: the {name} is missing; remove the row")
     kind = column.type
     stamps: Stamps = "wall"
     if pa.types.is_dictionary(kind):
@@ -87,7 +87,8 @@ def utc_index(raw: RawTable, name: str, timezone: str | None) -> Times:
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         moments, stamps = _from_text(raw, name, zone)
     else:
-        raise InputError(f"{raw.source}: {name} holds {kind} and no timestamps; {ACCEPTED}")
+        other = "times of day" if pa.types.is_time(kind) else f"values of type {kind}"
+        raise InputError(f"{raw.source}: {name} holds {other} and no timestamps; {ACCEPTED}")
     _require_years(raw, moments)
     return Times(pd.DatetimeIndex(moments, name="timestamp").tz_localize("UTC"), stamps)
 
@@ -115,8 +116,8 @@ def _from_text(
         row = int(np.argmax(bad))
         if text[row].lower() == name:
             raise InputError(
-                f"{raw.source}, {raw.where(row)}: the header stands there again, as where files were "
-                "put together; remove the line"
+                f"{raw.source}, {raw.where(row)}: the header occurs again, as where files were put "
+                "together; remove the line"
             )
         if zone_name := _ZONE_NAME.search(text[row]):
             raise InputError(
@@ -143,7 +144,7 @@ def _from_text(
         row = int(np.argmax(aware != aware[0]))
         raise InputError(
             f"{raw.source}, {raw.where(row)}: {name} {text[row]!r} and the first, {text[0]!r}, differ "
-            "in whether they carry an offset; give all or none one"
+            "in whether they carry an offset; give all of them one, or none"
         )
     try:
         naive = pd.DatetimeIndex(moments).as_unit("ns").tz_localize(None)

@@ -154,7 +154,10 @@ def business_days(start: str, days: int) -> NDArray[np.datetime64]:
         raise InputError(f"start is {start!r}; give a date such as 2025-01-06") from None
     room = np.busday_count(first, np.datetime64(_LAST_DAY))
     if first < np.datetime64("1990-02-01") or days > room:
-        raise InputError(f"{days} days from {first} are not between 1990-02-01 and {_LAST_DAY}")
+        raise InputError(
+            f"{days} days from {first} do not lie between 1990-02-01 and {_LAST_DAY}; give fewer days, "
+            "or another start"
+        )
     return np.asarray(np.busday_offset(first, np.arange(days)))
 
 

@@ -31,8 +31,8 @@ def their_errors() -> Iterator[None]:
         place = where_raised(error)
         if place is None:
             raise
-        said = str(error).strip().partition("\n")[0][:300]
-        raise InputError(f"{place} raises {type(error).__name__}: {said}") from error
+        message = str(error).strip().partition("\n")[0][:300]
+        raise InputError(f"{place} raises {type(error).__name__}: {message}") from error
 
 
 def where_raised(error: BaseException) -> str | None:

@@ -62,11 +62,15 @@ def made(make: Any) -> Any:
         InputError: it cannot be called, or raises.
     """
     if not callable(make):
-        raise InputError(f"the factory is a {type(make).__name__}; name a function that makes one")
+        raise InputError(
+            f"the factory is of type {type(make).__name__}; name a function that makes one"
+        )
     try:
         return make()
     except Exception as error:  # whatever a foreign factory raises
-        raise InputError(f"the factory raises {type(error).__name__}: {error}") from None
+        raise InputError(
+            f"the factory raises {type(error).__name__}: {error}; mend it, or name another"
+        ) from None
 
 
 def look_at_reference(make: Any) -> SideFacts:
@@ -78,8 +82,8 @@ def look_at_reference(make: Any) -> SideFacts:
     env = made(make)
     if not is_gymnasium(env):
         raise InputError(
-            f"the reference is a {type(env).__name__}, no Gymnasium environment; write the pair by "
-            "hand, with Reference.mutable"
+            f"the reference is of type {type(env).__name__}, no Gymnasium environment; write the "
+            "pair by hand, with Reference.mutable"
         )
     env.action_space.seed(0)
     seen = _played(
@@ -114,8 +118,8 @@ def look_at_port(make: Any, actions: Callable[[], Any]) -> SideFacts:
         return _look_at_functions("gymnax", gymnax_side(lambda: port))
     if not (callable(getattr(env, "reset", None)) and callable(getattr(env, "step", None))):
         raise InputError(
-            f"the port is a {type(env).__name__}, neither a Program, gymnax's environment nor an "
-            "object with reset and step; write the pair by hand, such as with Port.state_api"
+            f"the port is of type {type(env).__name__}, neither a Program, gymnax's environment "
+            "nor an object with reset and step; write the pair by hand, such as with Port.state_api"
         )
     copies = getattr(env, "num_envs", None)
     if copies is not None:
@@ -142,7 +146,9 @@ def _look_at_object(port: Any, actions: Callable[[], Any]) -> SideFacts:
     try:
         shown = begin(0)
     except Exception as error:  # whatever a foreign port raises
-        raise InputError(f"the port's reset raises {type(error).__name__}: {error}") from None
+        raise InputError(
+            f"the port's reset raises {type(error).__name__}: {error}; write the pair by hand"
+        ) from None
     if shown is None:
         raise InputError("the port's reset returns nothing; it must return the first observation")
     pair_shown = isinstance(shown, tuple) and len(shown) == 2 and isinstance(shown[1], dict)
@@ -155,8 +161,8 @@ def _look_at_object(port: Any, actions: Callable[[], Any]) -> SideFacts:
         ) from None
     if not isinstance(out, tuple) or len(out) not in (3, 4, 5):
         raise InputError(
-            f"the port's step returns a {type(out).__name__}; it must return observation, reward, "
-            "terminated, truncated and info, or the first three of these"
+            f"the port's step returns a value of type {type(out).__name__}; it must return "
+            "observation, reward, terminated, truncated and info, or the first three of these"
         )
     seen = _played(port, begin, lambda: _ended(port.step(actions())))
     if not seen.changing():

@@ -124,8 +124,8 @@ def envelope(certificate: Mapping[str, Any], key: Path | None = None) -> dict[st
     Raises:
         InputError: the key can't be used.
     """
-    said = {name: value for name, value in certificate.items() if name != "sources"}
-    return seal(statement(_subjects(certificate["sources"]), KIND, said), key)
+    predicate = {name: value for name, value in certificate.items() if name != "sources"}
+    return seal(statement(_subjects(certificate["sources"]), KIND, predicate), key)
 
 
 def _subjects(sources: Mapping[str, str]) -> dict[str, str]:
@@ -173,13 +173,15 @@ def unsound(certificate: Mapping[str, Any]) -> list[str]:
     Args:
         certificate: from :func:`read`.
     """
-    told: _Certificate = convert(dict(certificate), _Certificate, CERTIFICATE_FILE, where="certificate")
-    counts, reasons = told.counts, []
-    if told.verdict != SAME:
-        reasons.append(f"its verdict is {told.verdict!r}")
-    if not told.checks:
+    stated: _Certificate = convert(
+        dict(certificate), _Certificate, CERTIFICATE_FILE, where="certificate"
+    )
+    counts, reasons = stated.counts, []
+    if stated.verdict != SAME:
+        reasons.append(f"its verdict is {stated.verdict!r}")
+    if not stated.checks:
         reasons.append("it names no check that was made")
-    bad = [one for one in told.checks if one.mismatches or not one.passed]
+    bad = [one for one in stated.checks if one.mismatches or not one.passed]
     if bad:
         reasons.append(f"{bad[0].check} on {bad[0].world} did not pass")
     if counts.mismatches or counts.failed_checks:
@@ -187,13 +189,13 @@ def unsound(certificate: Mapping[str, Any]) -> list[str]:
             f"it counts {counts.mismatches} mismatches, {counts.failed_checks} failed checks"
         )
     for name, kind in (("replayed_transitions", "replay"), ("generated_transitions", "generated")):
-        seen = sum(one.compared for one in told.checks if one.check == kind)
+        seen = sum(one.compared for one in stated.checks if one.check == kind)
         if seen != getattr(counts, name):
             reasons.append(f"its checks add up to {seen} {name}, not {getattr(counts, name)}")
-    numbers = sum(one.numbers for one in told.checks)
+    numbers = sum(one.numbers for one in stated.checks)
     if numbers != counts.numbers_compared or numbers <= 0:
         reasons.append(f"its checks compared {numbers} numbers, not {counts.numbers_compared}")
-    never = [name for name in told.required if told.coverage.get(name, 0) <= 0]
+    never = [name for name in stated.required if stated.coverage.get(name, 0) <= 0]
     if never:
         reasons.append(f"never seen: {never[0]}")
     return reasons

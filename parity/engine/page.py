@@ -57,7 +57,7 @@ def render(report: Values) -> str:
     checks = [_check(check) for check in report["checks"]]
     fields = aggregate(report["checks"])
     units = {f["name"]: unit for f in fields if (unit := unit_of(f["stats"].rule))}
-    curves, kept = chosen_curves(report["checks"])
+    curves, curve_count = chosen_curves(report["checks"])
     failed = [check for check in checks if not check["passed"]]
     with warnings.catch_warnings():
         # A name in a script that the measuring font lacks is still shown in the reader's own font.
@@ -83,7 +83,7 @@ def render(report: Values) -> str:
         measured=_measured(report["checks"]),
         folders=_folders(report.get("lines", {})),
         plots=plots,
-        curves_kept=kept,
+        curves_kept=curve_count,
         max_differences=MAX_DIFFERENCES,
     )
 
@@ -118,13 +118,13 @@ def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
 def _folders(lines: Mapping[str, Values]) -> list[dict[str, Any]]:
     """Return the port's files with the lines that were never run, by folder."""
     folders: dict[str, dict[str, Any]] = {}
-    for place, told in lines.items():
+    for place, counts in lines.items():
         folder, _, name = place.rpartition("/")
         row = folders.setdefault(folder, {"name": folder, "lines": 0, "ran": 0, "files": []})
-        never = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in told["never"])
-        row["files"].append({**told, "name": name, "never": never})
-        row["lines"] += told["lines"]
-        row["ran"] += told["ran"]
+        never = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in counts["never"])
+        row["files"].append({**counts, "name": name, "never": never})
+        row["lines"] += counts["lines"]
+        row["ran"] += counts["ran"]
     return list(folders.values())
 
 
@@ -133,14 +133,14 @@ def tiles(report: Values) -> list[Tile]:
     summary, checks = report["summary"], report["checks"]
     replayed, generated = summary["replayed_transitions"], summary["generated_transitions"]
     required, missing = len(report["required"]), len(report["missing"])
-    told = [
+    fields = [
         check["fields"][name]
         for check in checks
         for name in ("obs", "reward")
         if name in check["fields"]
     ]
     distances = [_brief_ulps(summary[f"max_ulps_{name}"]) for name in ("obs", "reward")]
-    allowed = sorted({limit for field in told if (limit := tolerance_of(field["rule"])) is not None})
+    allowed = sorted({limit for field in fields if (limit := tolerance_of(field["rule"])) is not None})
     nearest = _nearest(checks)
     return [
         Tile(
@@ -157,11 +157,11 @@ def tiles(report: Values) -> list[Tile]:
         ),
         Tile(
             "Largest error, observation / reward",
-            " / ".join(distances) if told else "–",
+            " / ".join(distances) if fields else "–",
             f"ulps, the steps from one float to the next; {' or '.join(map(str, allowed))} allowed"
             if allowed
             else "no floats compared",
-            any(field["mismatches"] for field in told),
+            any(field["mismatches"] for field in fields),
         ),
         _deviation(float(summary["reward_deviation_max"]), checks),
         *([nearest] if nearest else []),
@@ -192,14 +192,14 @@ def _deviation(deviation: float, checks: Sequence[Values]) -> Tile:
 
 def _nearest(checks: Sequence[Values]) -> Tile | None:
     """Return the tile of the relative error that comes nearest to its limit, if any was measured."""
-    found = [
+    ratios = [
         (measure["error"] / measure["limit"], name, measure, check)
         for check in checks
         for name, measure in check["measures"].items()
     ]
-    if not found:
+    if not ratios:
         return None
-    share, name, measure, check = max(found, key=lambda one: (math.isnan(one[0]), one[0]))
+    share, name, measure, check = max(ratios, key=lambda one: (math.isnan(one[0]), one[0]))
     return Tile(
         "Nearest to its limit",
         exponent(measure["error"]),
@@ -333,8 +333,8 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
         "lane_word": _lane(divergence["check"]),
         "seen": divergence.get("seen"),
         "differences": [
-            {**found, "apart": found["port"] - found["reference"]}
-            for found in divergence["differences"]
+            {**difference, "apart": difference["port"] - difference["reference"]}
+            for difference in divergence["differences"]
         ],
     }
 
@@ -369,15 +369,15 @@ def _flat(values: Values, lead: str = "") -> list[tuple[str, Any]]:
 
 def _tallies(checks: Sequence[Values]) -> list[dict[str, Any]]:
     """Return how often each policy and corner was used, over all checks."""
-    found = []
+    tallies = []
     for name in ("policies", "corners"):
         counts: Counter[str] = Counter()
         for check in checks:
             counts.update(check["notes"].get(name, {}))
         if counts:
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-            found.append({"name": name, "counts": ordered, "total": counts.total()})
-    return found
+            tallies.append({"name": name, "counts": ordered, "total": counts.total()})
+    return tallies
 
 
 def chosen_curves(checks: Sequence[Values]) -> tuple[list[dict[str, Any]], int]:

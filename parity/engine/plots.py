@@ -174,6 +174,6 @@ def coverage_plots(report: Values) -> list[Markup]:
 
 
 def _coverage_plot(name: str, bars: Sequence[Bar], scale: Scale) -> Markup:
-    told = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
-    label = f"how often each branch was taken: {told}"
+    bar_texts = ", ".join(f"{bar.label} {bar.text}" for bar in bars)
+    label = f"how often each branch was taken: {bar_texts}"
     return draw(name, label, lambda _: above(bars, scale, thick=6, track=True), NARROW)

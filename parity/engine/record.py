@@ -104,7 +104,9 @@ def as_actions(chosen: Sequence[Any]) -> Array:
         return actions
     narrow = actions.astype(np.int32)
     if not np.array_equal(narrow, actions):
-        raise ValueError(f"an action of {np.abs(actions).max()} does not fit into 32 bits")
+        raise ValueError(
+            f"an action of {np.abs(actions).max()} does not fit into 32 bits; use smaller numbers"
+        )
     return narrow
 
 

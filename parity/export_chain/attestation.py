@@ -79,10 +79,10 @@ def check(bundle: Path, attestation: Path, key: Path | None = None) -> tuple[dic
     """
     envelope = read_json(attestation, dict[str, Any], FILE)
     subjects, predicate, signer = unseal(envelope, KIND, FILE, attestation, key)
-    told = convert(predicate, _Predicate, FILE, where=attestation)
-    if told.verdict != SAME:
+    stated = convert(predicate, _Predicate, FILE, where=attestation)
+    if stated.verdict != SAME:
         raise InputError(
-            f"{attestation}: its verdict is {told.verdict!r}, not {SAME!r}; do not use this bundle, "
+            f"{attestation}: its verdict is {stated.verdict!r}, not {SAME!r}; do not use this bundle, "
             "export the policy anew"
         )
     here = digests(bundle)

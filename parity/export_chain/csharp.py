@@ -93,8 +93,8 @@ class Checker:
         bars_file, day_file = self._scratch / BARS, self._scratch / DAY
         bars_file.write_text(to_csv(bars, last_time(day)), encoding="ascii")
         day_file.write_text(json.dumps(day), encoding="utf-8")
-        said = self._call("golden", str(bars_file), str(day_file), may_fail=True)
-        return _answer(said, dict[str, Any])
+        output = self._call("golden", str(bars_file), str(day_file), may_fail=True)
+        return _answer(output, dict[str, Any])
 
     def features(self, bars: Bars | Path) -> NDArray[np.float64]:
         """Return features of every bar of the session and its three distances: (T, 14).
@@ -140,8 +140,8 @@ class Checker:
             self._call("decide", str(given), str(made))
             table = np.fromfile(made, np.float64).reshape(len(obs), -1)
             parts = np.split(table, np.cumsum(list(widths.values()))[:-1], axis=1)
-            found: Stages = dict(zip(widths, parts, strict=True))
-            return {**found, "action": found["action"][:, 0].astype(np.int64)}
+            stages: Stages = dict(zip(widths, parts, strict=True))
+            return {**stages, "action": stages["action"][:, 0].astype(np.int64)}
 
         return run
 

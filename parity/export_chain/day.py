@@ -41,8 +41,8 @@ def make_day(policy: Policy, bars: Bars, date: str | None = None) -> dict[str, A
         InputError: no day of the bars, or not the one asked for, can be played from beginning to end.
     """
     env = ENVIRONMENTS[policy.config.phase](bars, policy.config)
-    kept = env.bars
-    dates = new_york_dates(kept.timestamps_ns)
+    session = env.bars
+    dates = new_york_dates(session.timestamps_ns)
     first, last = _choose(env, dates, date)
     rows = np.flatnonzero(dates == dates[first])
     steps: list[list[dict[str, Any]]] = []
@@ -56,7 +56,7 @@ def make_day(policy: Policy, bars: Bars, date: str | None = None) -> dict[str, A
         if start + len(episode) <= at:
             break  # the account does not live to see the rest
         at = start + len(episode)
-    table = add_features(kept.frame, kept.contract.tick_size, policy.config)
+    table = add_features(session.frame, session.contract.tick_size, policy.config)
     return {
         "about": "bars are in a file of their own, stamped by their open; a decision at a bar is taken "
         "at its close, from the bars before it and the position at it; logits are in 64-bit floats",
@@ -64,7 +64,7 @@ def make_day(policy: Policy, bars: Bars, date: str | None = None) -> dict[str, A
         "day": str(np.datetime64(int(dates[first]), "D")),
         "features": [
             {
-                "time": int(kept.timestamps_ns[row] // 1_000_000_000),
+                "time": int(session.timestamps_ns[row] // 1_000_000_000),
                 "values": [float(table[name].iloc[row]) for name in FEATURES],
                 **{name: int(table[name].iloc[row]) for name in DISTANCES},
             }
@@ -94,20 +94,20 @@ def last_time(day: dict[str, Any]) -> int:
 
 def _choose(env: Any, dates: Any, date: str | None) -> tuple[int, int]:
     """Return the first start and the last bar of the day to play."""
-    found: list[tuple[int, int, int]] = []
+    playable: list[tuple[int, int, int]] = []
     starts = env.valid_starts[env.valid_starts >= PRELOAD]
     for day in np.unique(dates[starts]):
         rows, own = np.flatnonzero(dates == day), starts[dates[starts] == day]
         whole = own[-1] + env.config.max_episode_bars > rows[-1]
         if whole and date in (None, str(np.datetime64(int(day), "D"))):
-            found.append((len(rows), int(own[0]), int(rows[-1])))
-    if not found:
+            playable.append((len(rows), int(own[0]), int(rows[-1])))
+    if not playable:
         raise InputError(
             f"{env.bars.source}: {date or 'any day'} can't be played from beginning to end; it needs "
             f"{PRELOAD} bars of the session before it, and another day after it"
         )
-    most = max(found)[0]
-    _, first, last = [entry for entry in found if entry[0] == most][-1]
+    most = max(playable)[0]
+    _, first, last = [entry for entry in playable if entry[0] == most][-1]
     return first, last
 
 

@@ -91,7 +91,7 @@ def _unnamed(onnx: Any, graph: Any) -> Graph:
 def _attributes(onnx: Any, node: Any) -> tuple[bytes, ...]:
     """Return a node's attributes as sorted bytes; a graph among them is refused."""
     kinds = onnx.AttributeProto
-    found = []
+    attributes = []
     for attribute in node.attribute:
         numbers = (kinds.FLOAT, kinds.INT, kinds.STRING, kinds.TENSOR, kinds.FLOATS, kinds.INTS)
         _require(attribute.type in numbers and not attribute.ref_attr_name)
@@ -101,8 +101,8 @@ def _attributes(onnx: Any, node: Any) -> tuple[bytes, ...]:
         copy.doc_string = ""
         if attribute.type == kinds.TENSOR:
             copy.t.ParseFromString(_plain(onnx, attribute.t))
-        found.append(_bytes(copy))
-    return tuple(sorted(found))
+        attributes.append(_bytes(copy))
+    return tuple(sorted(attributes))
 
 
 def _plain(onnx: Any, tensor: Any) -> bytes:

@@ -52,8 +52,8 @@ def compare_origin(
     """
     symbols = trained_on(policy)
     if symbols:
-        found = contract.symbol if contract.symbol not in symbols else sorted(symbols)
-        equal("contract is one of the training data", sorted(symbols), found)
+        symbol_or_all = contract.symbol if contract.symbol not in symbols else sorted(symbols)
+        equal("contract is one of the training data", sorted(symbols), symbol_or_all)
     for symbol, numbers in trained_contracts(policy.about):
         if symbol == contract.symbol:
             equal("contract's numbers are the training's", numbers, describe_contract(contract))
@@ -86,7 +86,7 @@ def _compare_run(
     symbols = sorted({source.symbol for source in plan.data.sources})
     traded = manifest["contract"]["symbol"]
     equal("run: contract", symbols, symbols if traded in symbols else traded)
-    told = read_json(run / RUN, dict[str, Any], RUN_FILE).get("lineage", {})
-    for name, expected in (("certificate", told.get("certificate")), ("lineage", told)):
+    lineage = read_json(run / RUN, dict[str, Any], RUN_FILE).get("lineage", {})
+    for name, expected in (("certificate", lineage.get("certificate")), ("lineage", lineage)):
         sides = (json.dumps(value, sort_keys=True) for value in (expected, manifest.get(name)))
         equal(f"run: {name}", *sides)

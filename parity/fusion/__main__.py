@@ -25,15 +25,15 @@ def main(count: int, seed: int) -> None:
             sides["C#"] = csharp_side(compile_checker(scratch / "ParityCheck.exe"), scratch)
         else:
             click.echo(f"C#: {MISSING}")
-        found = verify(sides, count, seed)
-    for name, agreement in found.items():
+        agreements = verify(sides, count, seed)
+    for name, agreement in agreements.items():
         click.echo(
             f"{name}: {agreement.decisions:,} decisions, {agreement.actions} other actions, "
             f"{agreement.outside} outside the mask, {agreement.not_bare} not bare at weight 0, "
             f"probabilities within {agreement.largest:.2g}"
             + (f"; first: {agreement.first}" if agreement.first else "")
         )
-    if not all(agreement.same for agreement in found.values()):
+    if not all(agreement.same for agreement in agreements.values()):
         raise SystemExit(1)
 
 

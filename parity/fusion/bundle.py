@@ -71,16 +71,16 @@ def prove_fusion(chain: Chain) -> dict[str, Any] | None:
     drawn = situations(len(batch), batch.masks.shape[1], 7, settings)._replace(masks=batch.masks)
     ours = in_float32(chain.policy, batch.obs, batch.masks)["action_head"]
     expected = jax_side(drawn._replace(logits=ours), settings)
-    told: WithPrior | None = None
+    with_prior: WithPrior | None = None
     if chain.use is not None:
-        told = _with_prior(chain, chain.use, batch, ours)
-        _module(chain, batch, told)
+        with_prior = _with_prior(chain, chain.use, batch, ours)
+        _module(chain, batch, with_prior)
     for name, (side, fuse) in files.items():
         logits = np.asarray(side(batch.obs, batch.masks)["action_head"], np.float32)
         _compare(chain, f"fusion, {name}", expected, fuse(drawn._replace(logits=logits), settings))
-        if told is not None:
-            made = fuse(told.given._replace(logits=logits), settings)
-            _compare(chain, f"fusion is the prior, {name}", told.trained, made)
+        if with_prior is not None:
+            made = fuse(with_prior.given._replace(logits=logits), settings)
+            _compare(chain, f"fusion is the prior, {name}", with_prior.trained, made)
     bare = np.where(batch.masks, ours, -np.inf).argmax(axis=1)
     return {
         "settings": settings.to_dict(),

@@ -71,9 +71,9 @@ def verify(sides: Mapping[str, Fuse], count: int, seed: int = 0) -> dict[str, Ag
     """Return each side's agreement on at least ``count`` random decisions over all settings."""
     cases = [(settings, actions) for settings in settings_cases() for actions in (3, 6)]
     each = -(-count // len(cases))
-    found = {name: Agreement() for name in sides}
+    agreements = {name: Agreement() for name in sides}
     for number, (settings, actions) in enumerate(cases):
         given = situations(each, actions, seed * 1000 + number, settings)
         for name, side in sides.items():
-            compare(side, given, settings, found[name])
-    return found
+            compare(side, given, settings, agreements[name])
+    return agreements

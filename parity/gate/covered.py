@@ -44,7 +44,7 @@ def covered_by(
     return {
         "symbols": sorted({str(world["contract"]) for world in worlds}),
         "markets": sorted({str(world["key"]) for world in worlds}),
-        "configuration": {name: _range(found) for name, found in sorted(values.items())},
+        "configuration": {name: _range(seen) for name, seen in sorted(values.items())},
         "precision": list(PROVABLE),
         "learner": {
             form: merged(aspects_of(case.settings) for case in cases) for form, cases in forms.items()
@@ -54,10 +54,10 @@ def covered_by(
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration's fields by name, those of its parts too."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in config.items():
-        found |= _flat(value) if isinstance(value, Mapping) else {name: value}
-    return found
+        flat |= _flat(value) if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def _range(values: set[Any]) -> dict[str, Any]:

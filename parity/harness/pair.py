@@ -117,13 +117,14 @@ class Pair:
             if not hasattr(getattr(self, side), "transition"):
                 kind = type(getattr(self, side)).__name__
                 raise InputError(
-                    f"{self.name}: the {side} is a {kind}; make it with {side.title()}.gymnasium(...), "
+                    f"{self.name}: the {side} is of type {kind}; make it with "
+                    f"{side.title()}.gymnasium(...), "
                     ".gymnax(...), .functional(...), .state_api(...) or .mutable(...)"
                 )
         for name in ("describe", "command"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 kind = type(getattr(self, name)).__name__
-                raise InputError(f"{self.name}: {name} is a {kind}; give a function of a state")
+                raise InputError(f"{self.name}: {name} is of type {kind}; give a function of a state")
         for name, domain in self.state.items():
             if not isinstance(domain, Domain):
                 raise InputError(f"{self.name}: {name} has {domain!r}; give real(...) or integer(...)")

@@ -46,10 +46,10 @@ def load_pair(place: str) -> Pair:
     Raises:
         InputError: it is none.
     """
-    found = load(place, "pair")
-    if callable(found) and not isinstance(found, Pair):
+    named = load(place, "pair")
+    if callable(named) and not isinstance(named, Pair):
         try:
-            found = found()
+            named = named()
         except InputError:
             raise
         except Exception as error:
@@ -57,9 +57,9 @@ def load_pair(place: str) -> Pair:
                 f"{place} is called to make a pair and raises {type(error).__name__}: {error}; name a "
                 "Pair, or a function without arguments that returns one"
             ) from None
-    if not isinstance(found, Pair):
-        raise InputError(f"{place} is a {type(found).__name__}; it must be a Pair")
-    return found
+    if not isinstance(named, Pair):
+        raise InputError(f"{place} is of type {type(named).__name__}; it must be a Pair")
+    return named
 
 
 def _names(module: Any) -> list[str]:

@@ -92,7 +92,8 @@ def _described(pair: Pair, case: Cases) -> dict[str, Any]:
     if not isinstance(words, Mapping):
         kind = type(words).__name__
         raise InputError(
-            f"{pair.name}: describe returns a {kind}; return words by name, {{'where': ...}}"
+            f"{pair.name}: describe returns a value of type {kind}; return words by name, "
+            "{'where': ...}"
         )
     return {str(name): str(value) for name, value in words.items()}
 

@@ -110,4 +110,4 @@ def describe_space(space: Any, prefix: str) -> Space:
         first = np.full(shape, int(getattr(space, "start", 0)), np.int64)
         count = 2 if shape else int(np.asarray(space.n))
         return {prefix: Leaf("discrete", shape, dtype, first, first + count - 1)}
-    raise InputError(f"the {prefix} space is a {type(space).__name__}, which is not understood")
+    raise InputError(f"the {prefix} space is of type {type(space).__name__}, which is not understood")

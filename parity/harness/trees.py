@@ -101,7 +101,9 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
             values = [row[name] for row in rows]
             columns[name] = as_numbers(f"{what} {name}", np.stack([np.asarray(v) for v in values]))
         except KeyError:
-            raise InputError(f"{what} has {name} in one step and not in another") from None
+            raise InputError(
+                f"{what} has {name} in one step and not in another; read the same fields in every step"
+            ) from None
         except InputError:
             raise
         except ValueError:

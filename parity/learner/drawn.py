@@ -124,5 +124,5 @@ def _rates(rng: Rng, network: NetworkSpec, kind: str) -> tuple[tuple[str, float]
 def coverage_of_structures(cases: Sequence[LearnerCase]) -> list[str]:
     """Return the branches of :data:`REQUIRED` that cases take, and others of the kind."""
     values = merged(aspects_of(case.settings) for case in cases)
-    found = [f"learner, {name}: {value}" for name, some in values.items() for value in some]
-    return [*found, *("learner, begun late: on" for case in cases if case.late is not None)]
+    differing = [f"learner, {name}: {value}" for name, some in values.items() for value in some]
+    return [*differing, *("learner, begun late: on" for case in cases if case.late is not None)]

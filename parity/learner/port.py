@@ -72,11 +72,11 @@ class PortRun:
 
 def to_torch(params: Mapping[str, Any]) -> Fields:
     """Return the port's weights, gradients or moments under torch's names: kernels are transposed."""
-    found: Fields = {}
+    fields: Fields = {}
     for ours, kinds in params["params"].items():
-        found[f"{sb3_layer(ours)}.weight"] = np.swapaxes(np.asarray(kinds["kernel"]), -1, -2)
-        found[f"{sb3_layer(ours)}.bias"] = np.asarray(kinds["bias"])
-    return found
+        fields[f"{sb3_layer(ours)}.weight"] = np.swapaxes(np.asarray(kinds["kernel"]), -1, -2)
+        fields[f"{sb3_layer(ours)}.bias"] = np.asarray(kinds["bias"])
+    return fields
 
 
 def to_flax(weights: Mapping[str, Array], settings: TrainSettings) -> dict[str, Any]:

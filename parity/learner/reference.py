@@ -291,8 +291,8 @@ class _Watch(BaseCallback):
             parts = (buffer.observations, buffer.actions, buffer.action_masks)
             obs, actions, masks = (torch.as_tensor(part[first]) for part in parts)
             with torch.no_grad():
-                told = self._evaluate(obs, actions.long().flatten(), action_masks=masks)[1].numpy()
-            moved = told.astype(np.float64) - buffer.log_probs[first].reshape(-1)
+                log_probs = self._evaluate(obs, actions.long().flatten(), action_masks=masks)[1].numpy()
+            moved = log_probs.astype(np.float64) - buffer.log_probs[first].reshape(-1)
             count += int(np.mean(np.expm1(moved) - moved) < limit)
         return count
 
@@ -359,7 +359,7 @@ class _Watch(BaseCallback):
         adam = policy.optimizer.state
         named = dict(policy.named_parameters())
         moments = {"first moments": "exp_avg", "second moments": "exp_avg_sq"}
-        told = {
+        described = {
             "policy loss": "policy_gradient_loss",
             "value loss": "value_loss",
             "entropy loss": "entropy_loss",
@@ -376,7 +376,7 @@ class _Watch(BaseCallback):
         self.run.updates.append(
             {
                 **self._table,
-                **{name: np.asarray(float(logged[f"train/{key}"])) for name, key in told.items()},
+                **{name: np.asarray(float(logged[f"train/{key}"])) for name, key in described.items()},
                 "gradient steps": np.asarray(len(gradients)),
                 "adam steps": np.asarray(max(steps)),
                 **{f"gradients/{name}": np.stack([one[name] for one in gradients]) for name in named},

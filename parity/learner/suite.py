@@ -235,8 +235,8 @@ def coverage_of(case: LearnerCase, updates: Sequence[Fields], seen: Counter[str]
     counts["rate annealed"] += len(rates) - 1
     if not case.settings.norm_reward:
         counts["reward not normalised"] += sum(table["rewards"].size for table in updates)
-    told = {f"learner: {name}": count for name, count in counts.items() if count}
-    return Counter(told) + Counter(coverage_of_structures([case]))
+    named = {f"learner: {name}": count for name, count in counts.items() if count}
+    return Counter(named) + Counter(coverage_of_structures([case]))
 
 
 def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
@@ -272,8 +272,10 @@ def check_drawn(case: LearnerCase, run: PortRun) -> CheckResult:
         result.first = Mismatch(place[0], place[1], "action allowed", place[2:3], 1.0, 0.0)
         return result
     chance = np.maximum(probabilities.astype(np.float64), 1e-30)
-    told = {f"action {number}": np.eye(chance.shape[-1])[number] for number in range(chance.shape[-1])}
-    for name, told_by in {**told, "likely actions": np.log(chance)}.items():
+    one_hot = {
+        f"action {number}": np.eye(chance.shape[-1])[number] for number in range(chance.shape[-1])
+    }
+    for name, told_by in {**one_hot, "likely actions": np.log(chance)}.items():
         weight = np.broadcast_to(told_by, chance.shape)
         taken = np.take_along_axis(weight, actions[..., None].astype(np.int64), -1).sum()
         mean = (chance * weight).sum(-1)

@@ -35,7 +35,8 @@ def margin_of(text: str, first: Results) -> float:
         raise InputError(f"--margin {text}: give a number, or a share such as 5%") from None
     margin = value / 100 * abs(float(first.scores.mean())) if share else value
     if not (np.isfinite(margin) and margin > 0):
-        raise InputError(f"--margin {text} is {margin:g}; it must be above zero")
+        comes_to = f" comes to {margin:g}" if share else ""
+        raise InputError(f"--margin {text}{comes_to}; give a number above zero")
     return margin
 
 

@@ -47,8 +47,8 @@ def scores_plot(arms: Sequence[tuple[str, Sequence[float]]], label: str) -> Mark
         axes.xaxis.set_major_locator(MaxNLocator(8 if size.wide else 4))
         return figure
 
-    told = ", ".join(f"{name} {len(values)} seeds" for name, values in arms)
-    return draw("areas", f"{label}: {told}", paint)
+    seeds_text = ", ".join(f"{name} {len(values)} seeds" for name, values in arms)
+    return draw("areas", f"{label}: {seeds_text}", paint)
 
 
 def interval_plot(test: Values, verdict: str, label: str) -> Markup:

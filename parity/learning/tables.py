@@ -79,7 +79,8 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
     for number, line in enumerate(lines[1:], 2):
         if len(line) != len(header):
             raise InputError(
-                f"{path}, row {number}: {len(line)} cells, and {len(header)} in the header"
+                f"{path}, row {number}: {len(line)} cells, and {len(header)} in the header; mend the "
+                "row"
             )
         rows.append([_number(path, number, header[place], line[place]) for place in places])
     numbered = [one for one in header if one.lower() == SEED]

@@ -147,7 +147,7 @@ def read_log(path: Path) -> LiveLog:
     torn = bool(lines.pop())  # a whole file ends with a line's end
     if torn and not lines:
         raise InputError(
-            f"{path}: its first line is cut off, so nothing says what made it; it is no use"
+            f"{path}: its first line is cut off, so nothing says what made it; give another log"
         )
     entries = [_parse(path, number, line) for number, line in enumerate(lines, 1)]
     header = _header(path, entries)
@@ -193,8 +193,8 @@ def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
         )
     if "fusion" in header:
         numbers = header.get("fusion_numbers")
-        told = isinstance(numbers, list) and all(isinstance(x, int | float) for x in numbers)
-        if not isinstance(header["fusion"], str) or not told:
+        has_numbers = isinstance(numbers, list) and all(isinstance(x, int | float) for x in numbers)
+        if not isinstance(header["fusion"], str) or not has_numbers:
             raise InputError(f"{path}: what its header says of the fusion is damaged; copy it again")
     own = {
         "features": list(FEATURES),
@@ -257,7 +257,7 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
     }
     silent: dict[str, Any] = {"advice": [None] * 3, "confidence": None, "asked": -1}
     made = entry if skipped is None else nothing
-    told = entry if skipped is None and "fusion" in header else silent
+    fused = entry if skipped is None and "fusion" in header else silent
     mask = np.array(made["mask"], np.bool_)
     action = int(made["action"])
     if mask.shape != (actions,) or not -1 <= action < actions or (action < 0) != (skipped is not None):
@@ -277,9 +277,9 @@ def _bar(entry: dict[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
         "mask": mask,
         "logits": _numbers(made["logits"], actions),
         "action": action,
-        "advice": _numbers(told["advice"], 3),
-        "confidence": _numbers([told["confidence"]], 1)[0],
-        "asked": int(told["asked"]),
+        "advice": _numbers(fused["advice"], 3),
+        "confidence": _numbers([fused["confidence"]], 1)[0],
+        "asked": int(fused["asked"]),
     }
 
 
@@ -292,10 +292,10 @@ def _mode(entry: dict[str, Any]) -> str:
 
 def _numbers(values: Any, count: int) -> NDArray[np.float64]:
     """Return numbers as float64, null as NaN."""
-    found = np.array([np.nan if x is None else float(x) for x in values], np.float64)
-    if found.shape != (count,):
-        raise ValueError(f"{count} numbers are needed where there are {len(found)}")
-    return found
+    numbers = np.array([np.nan if x is None else float(x) for x in values], np.float64)
+    if numbers.shape != (count,):
+        raise ValueError(f"{count} numbers are needed where there are {len(numbers)}")
+    return numbers
 
 
 def _why(error: Exception) -> str:

@@ -119,8 +119,8 @@ def cut(bars: Bars, log: LiveLog, policy: Policy) -> tuple[Bars, str | None]:
     Raises:
         InputError: the file lacks a bar of the log.
     """
-    kept = bars.session(policy.config.session)
-    have = kept.timestamps_ns
+    session = bars.session(policy.config.session)
+    have = session.timestamps_ns
     lacking = log.time_ns[~np.isin(log.time_ns, have)]
     if len(lacking):
         raise InputError(
@@ -132,7 +132,7 @@ def cut(bars: Bars, log: LiveLog, policy: Policy) -> tuple[Bars, str | None]:
     more = have[within & ~np.isin(have, log.time_ns)]
     if len(more):
         within &= have < more[0]
-    return kept.select(within), _utc(more[0]) if len(more) else None
+    return session.select(within), _utc(more[0]) if len(more) else None
 
 
 class Offline:
@@ -217,9 +217,9 @@ class Offline:
         batch = _filled(batch, rows.astype(np.int32), column)
         obs = np.asarray(_look(self._phase.observe, batch, self._params))
         mask = np.asarray(_look(self._phase.action_masks, batch, self._params))
-        found = in_float64(self.policy, obs, mask)
+        stages = in_float64(self.policy, obs, mask)
         position = obs[:, -self._phase.position_features :]
-        logits, action = found["action_head"], found["action"].astype(np.int64)
+        logits, action = stages["action_head"], stages["action"].astype(np.int64)
         if self.fusion is not None:
             action = self._fused(self.fusion, rows, logits, mask, log)
         return Seen(position, mask, logits, action)

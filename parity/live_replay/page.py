@@ -77,7 +77,7 @@ def verdict(report: Values) -> Verdict:
 def tiles(report: Values) -> list[Tile]:
     """Return the numbers that head the page."""
     compared, fills, costs = report["compared"], report["fills"], report["fill_costs"]
-    found = [
+    rows = [
         Tile("Bars compared", f"{compared['bars']:,}", f"of {report['log']['bars']:,} in the log"),
         Tile(
             "Decisions compared",
@@ -91,10 +91,10 @@ def tiles(report: Values) -> list[Tile]:
         ),
     ]
     if costs is None:
-        return found
+        return rows
     assumed = costs["assumed_slippage_ticks"]
     return [
-        *found,
+        *rows,
         Tile(
             "Worse than assumed, a fill",
             f"{ticks(costs['worse_ticks_mean'])} ticks",

@@ -72,14 +72,14 @@ def replay_log(
         differences.append(
             Difference(len(offline), live_fills.BAR, "bar", "bar", "none", f"one at {unseen}")
         )
-    differences.sort(key=lambda found: (found.bar, found.order))
+    differences.sort(key=lambda difference: (difference.bar, difference.order))
     first = differences[0] if differences else None
     if first is None and not len(rows):
         raise NothingDecidedError(
             f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing "
             "to compare; give a log of a later time"
         )
-    other = next((found for found in differences if found.stage != "fill"), None)
+    other = next((difference for difference in differences if difference.stage != "fill"), None)
     end = len(offline) if other is None else other.bar
     before = differences if other is None else differences[: differences.index(other)]
     fills = [fill for fill in followed.fills if fill.bar < end]
@@ -135,7 +135,7 @@ def _stages(
     at = live_fills
     minutes = log.minute[:size, None], offline.minute[:, None]
     features = log.features[:size], offline.features
-    found: list[Stage] = [
+    stages: list[Stage] = [
         (at.BAR, "bar", GIVEN, COLUMNS, every, log.ohlcv[:size], offline.bars),
         (at.BAR, "bar", EQUAL, ("minute",), every, *minutes),
         (at.FEATURE, "feature", FEATURE_LIMIT, FEATURES, every, *features),
@@ -147,14 +147,14 @@ def _stages(
         observed = log.observed[rows], seen.observed
         taken = log.action[rows, None], seen.action[:, None]
         early = (log.asked[rows] < offline.opened[rows])[:, None]
-        found += [
+        stages += [
             (at.OBSERVATION, "observation", OBSERVED, POSITION[:position], rows, *observed),
             (at.MASK, "mask", EQUAL, names, rows, log.mask[rows], seen.mask),
             (at.LOGITS, "logits", FLOAT32, names, rows, log.logits[rows], seen.logits),
             (at.ADVICE, "advice", EQUAL, ("asked before",), rows, early, np.ones_like(early)),
             (at.ACTION, "action", EQUAL, ("action",), rows, *taken),
         ]
-    return found
+    return stages
 
 
 def _compare(stage: Stage, end: int) -> StageComparison:

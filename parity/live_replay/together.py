@@ -94,11 +94,11 @@ def _largest(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _modes(reports: Sequence[Values]) -> dict[str, dict[str, int]]:
     """Return counts by what lines stand for, of all logs."""
-    found: dict[str, Counter[str]] = {}
+    tallies: dict[str, Counter[str]] = {}
     for report in reports:
         for mode, counts in report["modes"].items():
-            found.setdefault(mode, Counter()).update(counts)
-    return {mode: dict(counts) for mode, counts in found.items()}
+            tallies.setdefault(mode, Counter()).update(counts)
+    return {mode: dict(counts) for mode, counts in tallies.items()}
 
 
 def _common(reports: Sequence[Values], part: str, name: str) -> Any:

@@ -106,7 +106,7 @@ def changes_of(file: str, source: bytes, further: bool = False) -> list[Change]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = []
+    changes = []
     for node in _nodes(tree):
         variants = [*_variants(node), *(more.variants(node) if more is not None else ())]
         for operator, place, made in variants:
@@ -116,8 +116,8 @@ def changes_of(file: str, source: bytes, further: bool = False) -> list[Change]:
             end = starts[place.end_lineno - 1] + place.end_col_offset
             new = ast.unparse(made) if isinstance(made, ast.stmt) else f"({ast.unparse(made)})"
             old = source[start:end].decode()
-            found.append(Change(file, place.lineno, operator, start, end, old, new))
-    return sorted(found, key=lambda one: (one.start, one.end, one.operator))
+            changes.append(Change(file, place.lineno, operator, start, end, old, new))
+    return sorted(changes, key=lambda one: (one.start, one.end, one.operator))
 
 
 def _nodes(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:

@@ -132,16 +132,16 @@ def _sample(sources: Sources, allowed: Sequence[Change], wanted: Wanted) -> list
 def _changes(sources: Sources, module: str, only: Sequence[str]) -> list[Change]:
     """Return the valid changes of a module, within the functions and classes that are asked for."""
     source = sources.bytes[module]
-    found = [one for one in changes_of(module, source, True) if is_valid(one, source)]
-    found = list({key_of(one): one for one in found}.values())
+    changes = [one for one in changes_of(module, source, True) if is_valid(one, source)]
+    changes = list({key_of(one): one for one in changes}.values())
     if not only:
-        return found
+        return changes
     spans = [
         (node.lineno, node.end_lineno or node.lineno)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in only
     ]
-    return [one for one in found if any(first <= one.line <= last for first, last in spans)]
+    return [one for one in changes if any(first <= one.line <= last for first, last in spans)]
 
 
 def _digest(wanted: Wanted, sources: Sources) -> str:

@@ -47,9 +47,9 @@ def rounds(
         random.Random(f"{seed} {name}").shuffle(shuffled)
         waiting[name] = filter(wanted, shuffled)
     while waiting:
-        found = {name: next(left, None) for name, left in waiting.items()}
-        waiting = {name: waiting[name] for name, change in found.items() if change is not None}
-        yield [change for change in found.values() if change is not None]
+        drawn = {name: next(left, None) for name, left in waiting.items()}
+        waiting = {name: waiting[name] for name, change in drawn.items() if change is not None}
+        yield [change for change in drawn.values() if change is not None]
 
 
 def shard(drawn: Sequence[Change], number: int, of: int) -> list[Change]:

@@ -137,8 +137,8 @@ def compare(played: Played, options: dict[str, Any], out: Path) -> None:
         options["tried"],
     )
     report.write(out, values, made, days)
-    found = report.verdict(values)
-    say(f"{found.sign} {found.headline} {found.reason}")
+    verdict = report.verdict(values)
+    say(f"{verdict.sign} {verdict.headline} {verdict.reason}")
     say(f"comparison: {out / 'advice.html'}")
 
 

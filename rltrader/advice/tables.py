@@ -33,9 +33,9 @@ def show(table: Path, prompt_price: float, answer_price: float) -> None:
     from markets.advice.table import load_table
 
     prices = Prices(prompt_price, answer_price)
-    found = load_table(table)
-    show_table(report_console(), found)
-    totals = found.totals()
+    loaded = load_table(table)
+    show_table(report_console(), loaded)
+    totals = loaded.totals()
     if prompt_price or answer_price:
         cost = prices.dollars(totals["prompt_tokens"], totals["completion_tokens"])
         say(f"cost at these prices: ${cost:,.4f}")
@@ -53,10 +53,10 @@ def replay(table: Path, bars: BarOptions, session: str) -> None:
     from markets.advice.replay import replay as read_again
     from markets.advice.table import check_market, load_table
 
-    found = load_table(table)
+    loaded = load_table(table)
     view = read_view(bars, session)
-    check_market(found, view, table)
-    result = read_again(found, view)
+    check_market(loaded, view, table)
+    result = read_again(loaded, view)
     say(f"{result.replayed:,} transcripts read again, {result.without:,} questions without one")
     if result.differing:
         shown = ", ".join(map(str, result.differing[:5]))

@@ -96,12 +96,12 @@ def _log_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob("*.jsonl"))
-    if not found:
+    logs = sorted(path.glob("*.jsonl"))
+    if not logs:
         raise InputError(
             f"{path}: no log (.jsonl) here; a strategy begins one each time that it is loaded"
         )
-    return found
+    return logs
 
 
 def _show(report: dict[str, Any]) -> None:

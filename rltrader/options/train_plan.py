@@ -90,8 +90,8 @@ def prove(plan: Plan, options: Mapping[str, Any], console: Console) -> Proof:
         console.print("ungated: no proof of parity; every artifact will say so", style="yellow")
     else:
         console.print(_strength(proof), style="green")
-    if told := remark(plan.data):
-        console.print(told, style="yellow")
+    if note := remark(plan.data):
+        console.print(note, style="yellow")
     return proof
 
 

@@ -24,7 +24,7 @@ def table_of(schedules: Mapping[str, Schedule], settings: TrainSettings) -> dict
     Raises:
         InputError: a name is no such number, a value is not valid, or ``anneal`` is on too.
     """
-    found: dict[str, list[float]] = {}
+    points: dict[str, list[float]] = {}
     for name, schedule in schedules.items():
         if name not in RATES:
             raise InputError(f"a schedule of {name!r}; choose from {', '.join(RATES)}")
@@ -39,8 +39,8 @@ def table_of(schedules: Mapping[str, Schedule], settings: TrainSettings) -> dict
             least = name == "clip_range" and value == 0.0  # as SB3's linear schedule ends
             if not least or not math.isfinite(value):
                 check_rate(name, value)
-        found[name] = values
-    return found
+        points[name] = values
+    return points
 
 
 def _progress(settings: TrainSettings) -> list[float]:

@@ -36,11 +36,11 @@ def origin_of(trial: FrozenTrial) -> int:
 
 def attempts(trials: Sequence[FrozenTrial]) -> dict[int, list[FrozenTrial]]:
     """Return the attempts at each trial by the number of the first, in order; none that is spare."""
-    found: dict[int, list[FrozenTrial]] = {}
+    by_number: dict[int, list[FrozenTrial]] = {}
     for trial in trials:
         if SPARE not in trial.user_attrs:
-            found.setdefault(origin_of(trial), []).append(trial)
-    return dict(sorted(found.items()))
+            by_number.setdefault(origin_of(trial), []).append(trial)
+    return dict(sorted(by_number.items()))
 
 
 def is_lost(tries: Sequence[FrozenTrial]) -> bool:

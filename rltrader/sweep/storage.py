@@ -15,7 +15,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from foundation.errors import InputError
+from foundation.errors import InputError, reason_of
 from foundation.extras import DISTRIBUTION
 from foundation.files import writing
 
@@ -50,7 +50,7 @@ def _journal(path: Path) -> BaseStorage:
         return JournalStorage(backend)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: no journal of a study, or a damaged one ({type(error).__name__}); give another "
+            f"{path}: no journal of a study, or a damaged one ({reason_of(error)}); give another "
             "--storage, or put it away to begin anew"
         ) from None
 

@@ -48,8 +48,8 @@ def _key(trial: FrozenTrial) -> tuple[int, float, int]:
 
 
 def _row(origin: int, trial: FrozenTrial) -> Row:
-    told = trial.user_attrs
-    sharpes, pnl = told.get("sharpes", []), told.get("pnl", [])
+    attributes = trial.user_attrs
+    sharpes, pnl = attributes.get("sharpes", []), attributes.get("pnl", [])
     words = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
     return {
         "trial": origin,
@@ -59,11 +59,11 @@ def _row(origin: int, trial: FrozenTrial) -> Row:
         "spread": _spread(pnl),
         "sharpe_day": _mean(sharpes),
         "sharpes": sharpes,
-        "days": told.get("days"),
-        "seconds": told.get("seconds"),
-        "parity": told.get("parity"),
-        "folder": told.get("folder"),
-        "why": told.get(REASON, "" if trial.state in GOOD else "its workers ended"),
+        "days": attributes.get("days"),
+        "seconds": attributes.get("seconds"),
+        "parity": attributes.get("parity"),
+        "folder": attributes.get("folder"),
+        "why": attributes.get(REASON, "" if trial.state in GOOD else "its workers ended"),
         "settings": dict(trial.params),
     }
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from benchmarks.any_port import cost_of, main
-from foundation.errors import InputError
 from tests.parity.harness.lander import mutable, pair
+from tests.sentences import refuses
 
 
 def test_both_runs_are_measured_and_the_report_says_of_what() -> None:
@@ -25,7 +24,7 @@ def test_both_runs_are_measured_and_the_report_says_of_what() -> None:
 
 
 def test_what_is_no_pair_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no_such_module"):
+    with refuses():
         main(
             ["--pair", "no_such_module:pair", "--out", str(tmp_path / "x.json")], standalone_mode=False
         )

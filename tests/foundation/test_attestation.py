@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from foundation.attestation import PAYLOAD, STATEMENT, seal, statement, unseal
-from foundation.errors import InputError
 from foundation.json_reading import Artifact
+from tests.sentences import refuses
 
 KIND = "urn:test:v1"
 NOTE = Artifact("note", "write it anew")
@@ -32,22 +32,22 @@ def test_what_was_sealed_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence"),
+    "change",
     [
-        ({"payload": "?"}, "its payload is no base64"),
-        ({"payload": base64.b64encode(b"[]").decode()}, "expected object"),
-        ({"payloadType": "text/plain"}, "its payload is 'text/plain'"),
-        ({"signatures": "x"}, "signatures: expected array"),
+        {"payload": "?"},
+        {"payload": base64.b64encode(b"[]").decode()},
+        {"payloadType": "text/plain"},
+        {"signatures": "x"},
     ],
+    ids=["no base64", "no object", "another payload", "no signatures"],
 )
-def test_what_is_no_envelope_is_named(change: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(InputError, match="f: not a readable note") as error:
+def test_what_is_no_envelope_is_named(change: dict[str, Any]) -> None:
+    with refuses():
         unseal({**seal(STATED), **change}, KIND, NOTE, "f")
-    assert sentence in str(error.value)
 
 
 def test_another_kind_of_statement_is_named() -> None:
-    with pytest.raises(InputError, match="it is 'urn:other', not 'urn:test:v1'"):
+    with refuses():
         unseal(seal(statement(SUBJECTS, "urn:other", {})), KIND, NOTE, "f")
 
 
@@ -84,15 +84,15 @@ def test_a_signed_statement_is_its_signers_alone(keys: tuple[Path, Path, Path]) 
         ({**sealed, "payload": seal(statement(SUBJECTS, KIND, {"verdict": "x"}))["payload"]}, own),
         ({**sealed, "signatures": [{**sealed["signatures"][0], "keyid": "0"}]}, own),
     ):
-        with pytest.raises(InputError, match="f: not signed by"):
+        with refuses():
             unseal(changed, KIND, NOTE, "f", key)
 
 
 def test_a_key_that_is_none_is_named(keys: tuple[Path, Path, Path], tmp_path: Path) -> None:
     private, own, _ = keys
-    with pytest.raises(InputError, match="not an unencrypted private key; make one with: openssl"):
+    with refuses():
         seal(STATED, own)
-    with pytest.raises(InputError, match="not an unencrypted public key"):
+    with refuses():
         unseal(seal(STATED), KIND, NOTE, "f", private)
-    with pytest.raises(InputError, match=r"none\.pem: No such file"):
+    with refuses():
         seal(STATED, tmp_path / "none.pem")

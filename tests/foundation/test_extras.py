@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundation.extras import DISTRIBUTION, extra_of, how_to_install
+from tests.sentences import check_process
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -43,9 +44,7 @@ def test_a_command_names_the_line_that_installs_what_is_missing() -> None:
         "from foundation.errors import run_command\nrun_command(lambda: __import__('torch.nn'))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2
-    sentence = "torch is not installed, and this needs it: python -m pip install 'envparity[reference]'"
-    assert done.stderr == f"error: {sentence}\n"
+    check_process(done)
 
 
 def test_no_text_tells_anyone_to_install_a_package_that_is_not_ours() -> None:

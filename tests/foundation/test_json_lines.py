@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from foundation.errors import InputError
 from foundation.json_lines import adding_lines, read_json_lines
 from foundation.json_reading import Artifact
+from tests.sentences import refuses
 
 LINE = Artifact("line of a test", "remove the file")
 
@@ -30,13 +30,17 @@ def test_lines_are_there_at_once_and_go_on_behind_what_is_kept(tmp_path: Path) -
 def test_a_line_damaged_before_the_last_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"n": 0}\n{"n"\n{"n": 2}\n')
-    with pytest.raises(InputError, match=r"line 2.*remove the file"):
+    with refuses():
         read_json_lines(path, LINE)
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe{\0}\0", b'{"n": 0}\n\xff\n', b"\x80", b'{"n": "\xe2\x80'])
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe{\0}\0", b'{"n": 0}\n\xff\n', b"\x80", b'{"n": "\xe2\x80'],
+    ids=["UTF-16", "second line", "one byte", "half a character"],
+)
 def test_what_is_no_utf8_is_refused_and_not_taken_for_cut_off(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"lines\.jsonl: not a readable line.*no UTF-8 at byte"):
+    with refuses():
         read_json_lines(path, LINE)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from foundation.errors import InputError
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_reading import (
     Artifact,
@@ -22,6 +21,7 @@ from foundation.json_reading import (
     json_or_text,
     read_json,
 )
+from tests.sentences import refuses
 
 
 class Inner(Struct):
@@ -56,46 +56,57 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    "text",
     [
-        ("", "input data was truncated"),
-        ('{"name": "x"', "input data was truncated"),
-        ("[]", "expected object, got array"),
-        ('{"name": "x"}', "object missing required field parts"),
-        (json.dumps({**GOOD, "name": 3}), r"name: expected str, got int"),
-        (json.dumps({**GOOD, "number": 2**31}), r"number: expected int <= 2147483647"),
-        (
-            json.dumps({**GOOD, "parts": [{"size": -1, "values": []}]}),
-            r"parts\[0\]\.size: expected int >= 0",
-        ),
-        (
-            json.dumps({**GOOD, "parts": [{"size": 1, "values": [1, "2"]}]}),
-            r"parts\[0\]\.values\[1\]: expected",
-        ),
-        ('{"name": "x", "parts": [{"size": 1, "values": [1e999]}]}', "number out of range"),
-        ('{"name": "x", "parts": [{"size": 1, "values": [NaN]}]}', "invalid character"),
-        (json.dumps({**GOOD, "rest": 10**25}), "a whole number has more than 19 digits"),
-        (json.dumps({**GOOD, "rest": {"a": [-(10**30)]}}), "a whole number has more than 19 digits"),
-        ('{"name": "x", "parts": [], "rest": ' + "[" * 40 + "]" * 40 + "}", "nested more than 32 deep"),
-        ('{"name": "x", "parts": [], "rest": ' + "[" * 100_000, "nested too deeply"),
-        ("[" * 1_000_000, "expected object"),
-        ('{"name": "\\ud800", "parts": []}', "truncated|surrogate"),
-        ("\ufeff{}", "invalid character"),
+        "",
+        '{"name": "x"',
+        "[]",
+        '{"name": "x"}',
+        json.dumps({**GOOD, "name": 3}),
+        json.dumps({**GOOD, "number": 2**31}),
+        json.dumps({**GOOD, "parts": [{"size": -1, "values": []}]}),
+        json.dumps({**GOOD, "parts": [{"size": 1, "values": [1, "2"]}]}),
+        '{"name": "x", "parts": [{"size": 1, "values": [1e999]}]}',
+        '{"name": "x", "parts": [{"size": 1, "values": [NaN]}]}',
+        json.dumps({**GOOD, "rest": 10**25}),
+        json.dumps({**GOOD, "rest": {"a": [-(10**30)]}}),
+        '{"name": "x", "parts": [], "rest": ' + "[" * 40 + "]" * 40 + "}",
+        '{"name": "x", "parts": [], "rest": ' + "[" * 100_000,
+        "[" * 1_000_000,
+        '{"name": "\\ud800", "parts": []}',
+        "\ufeff{}",
+    ],
+    ids=[
+        "empty",
+        "cut off",
+        "array",
+        "no parts",
+        "name",
+        "32 bits",
+        "size",
+        "text",
+        "1e999",
+        "NaN",
+        "20 digits",
+        "20 digits within",
+        "33 deep",
+        "too deep",
+        "deep array",
+        "half a pair",
+        "byte order mark",
     ],
 )
-def test_damage_is_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
+def test_damage_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(
-        InputError, match=rf"a\.json: not a readable thing \(.*({reason}).*\); make it anew"
-    ):
+    with refuses():
         read(path)
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'{"name": "\xff\xfe", "parts": []}')
-    with pytest.raises(InputError, match="not a readable thing"):
+    with refuses():
         read(path)
 
 
@@ -105,21 +116,21 @@ def test_brackets_in_strings_do_not_count() -> None:
 
 
 def test_a_file_that_is_missing_a_folder_or_too_large(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file; make it anew"):
+    with refuses():
         read(tmp_path / "none.json")
-    with pytest.raises(InputError, match="nothing here yet"):
+    with refuses():
         read(tmp_path / "none.json", absent="nothing here yet")
-    with pytest.raises(InputError, match="Is a directory"):
+    with refuses():
         read(tmp_path)
     path = tmp_path / "a.json"
     path.write_text(json.dumps(GOOD))
-    with pytest.raises(InputError, match=r"larger than 10 bytes"):
+    with refuses():
         read(path, most_bytes=10)
 
 
 def test_values_that_were_read_before() -> None:
     assert convert(GOOD, Outer, THING, where="x").parts[0].size == 1
-    with pytest.raises(InputError, match=r"x: not a readable thing \(parts: expected array, got int\)"):
+    with refuses():
         convert({**GOOD, "parts": 3}, Outer, THING, where="x")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.own_parity import MARK, stranger
+from tests.sentences import check_process
 
 
 def test_our_own_package_is_known() -> None:
@@ -36,10 +37,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 def test_a_package_before_ours_ends_the_command_with_a_sentence(elsewhere: Path) -> None:
     done = run(elsewhere, "-c", "from foundation.own_parity import main; main()")
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: the package parity at {elsewhere / 'parity'} is of another")
-    assert "pip uninstall parity-check" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    check_process(done)
 
 
 def test_an_init_that_was_written_over_is_told_by_what_is_left_of_ours(elsewhere: Path) -> None:

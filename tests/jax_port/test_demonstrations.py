@@ -13,6 +13,7 @@ import pytest
 from jax_port.data.demonstration import show_markets
 from markets import SYMBOLS
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import check_sentence
 
 
 def run(module: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -47,7 +48,7 @@ def test_a_missing_file_is_one_sentence_and_exit_code_2(
     with pytest.raises(SystemExit) as stopped:
         run("jax_port.data.data_loader", monkeypatch, "no.csv", "--symbol", "ES")
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: no.csv: no such file; give a file of one-minute bars\n"
+    check_sentence(capsys.readouterr().err.rstrip("\n"))
 
 
 def test_the_environment_shows_steps_masks_and_rewards(
@@ -81,21 +82,16 @@ def test_the_learner_shows_its_training_steps_per_second(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--updates", "0"), "--updates is 0; give a whole number from 1 to 1,000"),
-        (("--envs", "-3"), "--envs is -3; give a whole number from 2 to 1,000,000"),
-        (("--n-steps", "99999"), "--n-steps is 99999; give a whole number from 1 to 10,000"),
-        (("--n-steps", "many"), "argument --n-steps: invalid int value: 'many'"),
-    ],
+    "arguments",
+    [("--updates", "0"), ("--envs", "-3"), ("--n-steps", "99999"), ("--n-steps", "many")],
+    ids=" ".join,
 )
 def test_a_training_of_no_sense_is_one_sentence_and_exit_code_2(
     arguments: tuple[str, ...],
-    sentence: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         run("jax_port.ppo.train_ppo_jax", monkeypatch, *arguments)
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.strip().endswith(f"error: {sentence}")
+    check_sentence(capsys.readouterr().err.strip().rpartition("error: ")[2])

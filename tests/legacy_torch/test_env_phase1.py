@@ -16,7 +16,8 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.features import compute_features
-from markets import Bars, EnvConfig, InputError, get_contract
+from markets import Bars, EnvConfig, get_contract
+from tests.sentences import refuses
 
 QUIET = (5001.0, 4999.0, 5000.0)
 
@@ -66,11 +67,7 @@ def test_the_session_is_cut_before_features_are_computed(random_frame):
 
 
 def test_no_start_is_refused_by_name(random_bars):
-    with pytest.raises(
-        InputError,
-        match=r"^random walk: none of the 450 bars of session 'rth' can start an episode, which needs "
-        r"120 bars before it, 390 after it and a New York minute from 570 to 959",
-    ):
+    with refuses():
         TradingEnvPhase1(random_bars(1))
 
 
@@ -94,12 +91,12 @@ def test_reset_draws_uniformly_from_its_own_generator(env):
 
 @pytest.mark.parametrize("index", [119, 390, 449, 510, -1, 10**6, 120.5, "x"])
 def test_a_start_that_is_none_is_refused(env, index):
-    with pytest.raises(InputError, match=r"no episode may start at index .* \(120 to 509\)"):
+    with refuses():
         env.reset(options={"start_index": index})
 
 
 def test_an_unknown_option_is_refused(env):
-    with pytest.raises(InputError, match="unknown reset option start; the only one is start_index"):
+    with refuses():
         env.reset(options={"start": 120})
 
 
@@ -228,11 +225,9 @@ def test_gymnasium_makes_it(random_bars):
 @pytest.mark.parametrize("phase", [1, 2])
 def test_without_bars_gymnasium_says_what_to_give(phase):
     name = f"legacy_torch:RLTrader-Phase{phase}-v0"
-    with pytest.raises(
-        InputError, match=rf"given no bars; give it a market, .*'{name}', bars=read_bars"
-    ):
+    with refuses():
         gymnasium.make(name)
-    with pytest.raises(InputError, match="given bars of type str; give it a market"):
+    with refuses():
         gymnasium.make(name, bars="ES_1min.csv")
 
 
@@ -275,9 +270,9 @@ def test_render(scenario):
 
 def test_bad_arguments(random_bars):
     bars = random_bars(2)
-    with pytest.raises(InputError, match=r"configuration of phase 2; use EnvConfig.phase1\(\)"):
+    with refuses():
         TradingEnvPhase1(bars, EnvConfig.phase2())
-    with pytest.raises(InputError, match="render_mode is 'human'; it must be None or 'ansi'"):
+    with refuses():
         TradingEnvPhase1(bars, render_mode="human")
-    with pytest.raises(InputError, match="beyond the 2147483647 that 32 bits hold"):
+    with refuses():
         TradingEnvPhase1(bars, EnvConfig.phase1(contracts=10**6))

@@ -12,9 +12,10 @@ from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.evaluate import evaluate, evaluate_both, first_of_each_day, make_environment
 from legacy_torch.seconds import SecondsPhase1, SecondsPhase2
 from legacy_torch.train import TrainConfig, make_model
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
+from tests.sentences import refuses
 
 BARS = synthetic_bars("ES", days=3, seed=11)
 SECONDS = second_bars(BARS, seed=1)
@@ -83,7 +84,7 @@ def test_the_environment_is_that_of_phase_and_resolution():
 
 def test_minutes_are_no_seconds():
     model, normalizer = model_of(1)
-    with pytest.raises(InputError, match="bars of 60 s; give one-second bars as the seconds"):
+    with refuses():
         evaluate(model, BARS, CONFIGS[1], normalizer, seconds=BARS)
 
 

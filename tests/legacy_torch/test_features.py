@@ -10,9 +10,10 @@ import pytest
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.features import add_features, compute_features, half_up, new_york_minute, window_mean
-from markets import Bars, EnvConfig, InputError, get_contract
+from markets import Bars, EnvConfig, get_contract
 from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1()
 
@@ -224,16 +225,14 @@ def test_episodes_start_where_a_processed_file_is_defined(random_frame, defined_
 
 
 def test_a_processed_file_that_is_never_defined_has_no_start(random_frame):
-    with pytest.raises(InputError, match="none of the 900 bars"):
+    with refuses():
         TradingEnvPhase1(_processed(random_frame, rsi=np.nan)[1])
 
 
 def test_a_volume_beyond_float32_is_refused_by_name(random_frame):
     frame = random_frame(2)
     frame.loc[frame.index[200], "volume"] = 1e39
-    with pytest.raises(
-        InputError, match=r"^x: feature volume is not a finite 32-bit number at 2025-03-10 16:50"
-    ):
+    with refuses():
         TradingEnvPhase1(Bars.from_frame(frame, get_contract("ES"), source="x"))
 
 

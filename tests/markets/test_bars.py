@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError, get_contract
+from markets import Bars, get_contract
 from markets.bars import COLUMNS, FEATURES
 from markets.clock import new_york_minutes
 from markets.synthetic.stress import stress_bars
+from tests.sentences import refuses
 
 ES = get_contract("ES")
 RTY = get_contract("RTY")
@@ -61,9 +62,7 @@ def test_a_few_prices_off_the_grid_are_snapped(frame):
 
 def test_many_prices_off_the_grid_are_refused_unless_asked_for(frame):
     frame.loc[frame.index[10:12], "high"] += 0.0625  # 2 of 1800 prices; 1.8 would be the limit
-    with pytest.raises(
-        InputError, match=r"made.csv: 2 of 1800 prices are off the ES grid of 0.25 points"
-    ):
+    with refuses():
         bars(frame)
     assert bars(frame, snap=True).snapped == 2
 
@@ -83,28 +82,27 @@ def spoil(frame: pd.DataFrame, row: int, column: str, value: float) -> pd.DataFr
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "words"),
+    ("column", "value"),
     [
-        ("close", np.nan, "a value is missing or infinite in 1 of 450 rows"),
-        ("volume", np.inf, "a value is missing or infinite"),
-        ("low", 0.0, "a price is not positive"),
-        ("low", -6000.0, "a price is not positive"),
-        ("high", 5000.0, "high is below, or low above, another price"),
-        ("low", 7000.0, "high is below, or low above, another price"),
-        ("close", 7000.0, "high is below, or low above, another price"),
-        ("volume", -1.0, "volume is negative"),
+        ("close", np.nan),
+        ("volume", np.inf),
+        ("low", 0.0),
+        ("low", -6000.0),
+        ("high", 5000.0),
+        ("low", 7000.0),
+        ("close", 7000.0),
+        ("volume", -1.0),
     ],
 )
 @pytest.mark.parametrize("row", [0, 200, 449])
-def test_a_row_that_cannot_be_a_bar_is_refused(frame, row, column, value, words):
-    with pytest.raises(InputError, match=words) as caught:
+def test_a_row_that_cannot_be_a_bar_is_refused(frame, row, column, value):
+    with refuses():
         bars(spoil(frame, row, column, value))
-    assert str(frame.index[row]) in str(caught.value)
 
 
 def test_time_must_move_forward(frame):
     for other in (frame.iloc[[0, 2, 1, 3]], frame.iloc[[0, 1, 1, 2]]):
-        with pytest.raises(InputError, match="time stands still or runs backwards in 1 of 4 rows"):
+        with refuses():
             bars(other)
 
 
@@ -113,32 +111,32 @@ def test_a_missing_timestamp_is_refused_wherever_it_stands(frame, row):
     some = frame.iloc[:5]
     stamps = some.index.to_series()
     stamps.iloc[row] = pd.NaT
-    with pytest.raises(InputError, match="a timestamp is missing in 1 of 5 rows"):
+    with refuses():
         bars(some.set_axis(pd.DatetimeIndex(stamps)))
 
 
 def test_years_that_the_clock_does_not_know_are_refused(frame):
-    with pytest.raises(InputError, match="outside 1990 to 2059"):
+    with refuses():
         bars(frame.set_axis(frame.index - pd.Timedelta(days=40 * 365)))
-    with pytest.raises(InputError, match="outside 1990 to 2059"):
+    with refuses():
         bars(frame.set_axis(frame.index.as_unit("s") + pd.Timedelta(days=3000 * 365).as_unit("s")))
 
 
 def test_what_is_no_frame_of_bars_is_refused(frame):
-    with pytest.raises(InputError, match="no column high, volume; bars need timestamp, open"):
+    with refuses():
         bars(frame.drop(columns=["high", "volume"]))
-    with pytest.raises(InputError, match="no time zone"):
+    with refuses():
         bars(frame.tz_localize(None))
-    with pytest.raises(InputError, match="no time zone"):
+    with refuses():
         bars(frame.reset_index(drop=True))
-    with pytest.raises(InputError, match=r"column close holds .* values that are not numbers"):
+    with refuses():
         bars(frame.astype({"close": str}).assign(close="6,000.25"))
-    with pytest.raises(InputError, match="more than one column close"):
+    with refuses():
         bars(pd.concat([frame, frame[["close"]]], axis=1))
 
 
 def test_a_price_that_snaps_to_zero_is_refused(frame):
-    with pytest.raises(InputError, match="a price is zero once it is on the ES grid"):
+    with refuses():
         bars(frame.assign(open=0.1, high=0.1, low=0.1, close=0.1), snap=True)
 
 
@@ -184,16 +182,16 @@ def test_the_digest_changes_with_whatever_matters(frame):
 def test_features_that_are_not_of_these_bars_are_refused(frame):
     good = features_of(frame)
     assert bars(frame, precomputed=good).precomputed is not None
-    with pytest.raises(InputError, match="no feature column atr"):
+    with refuses():
         bars(frame, precomputed=good.drop(columns="atr"))
-    with pytest.raises(InputError, match="449 feature rows for 450 bars"):
+    with refuses():
         bars(frame, precomputed=good.iloc[1:])
-    with pytest.raises(InputError, match="other timestamps than the bars"):
+    with refuses():
         bars(frame, precomputed=good.set_axis(good.index + pd.Timedelta(minutes=1)))
     for value in (np.nan, np.inf):
         hole = good.copy()
         hole.loc[hole.index[200], "rsi"] = value
-        with pytest.raises(InputError, match="feature rsi is missing or infinite at 2025-01-06 17:50"):
+        with refuses():
             bars(frame, precomputed=hole)
 
 
@@ -201,6 +199,6 @@ def test_a_session_that_keeps_nothing_is_refused() -> None:
     whole = stress_bars("ES", seed=1, days=4, session="all")
     night = whole.select(new_york_minutes(whole.timestamps_ns) < 560)
     assert len(night) > 100
-    with pytest.raises(InputError, match=r"none of its \d+ bars, .* lies between 09:30 and 16:59"):
+    with refuses():
         night.session("rth")
     assert night.session("all") is night

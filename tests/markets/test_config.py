@@ -7,6 +7,7 @@ import json
 import pytest
 
 from markets import AccountRules, EnvConfig, InputError, RewardConfig
+from tests.sentences import refuses
 
 # setting, Phase 1, Phase 2
 PAGE = [
@@ -58,39 +59,37 @@ def test_an_override_leaves_the_other_settings_of_its_phase():
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        ({"phase": 3}, "phase is 3"),
-        ({"phase": True}, "phase is True"),
-        ({"phase": 1.0}, "phase is 1.0"),
-        ({"session": "eth"}, "session is 'eth'"),
-        ({"window_size": 0}, "window_size is 0"),
-        ({"window_size": 20.0}, "window_size is 20.0"),
-        ({"warmup_bars": 19}, "warmup_bars is 19; it must be a whole number from 20 to"),
-        ({"max_episode_bars": 0}, "max_episode_bars is 0"),
-        ({"contracts": 0}, "contracts is 0"),
-        ({"contracts": True}, "contracts is True"),
-        ({"sl_atr_mult": 0}, "sl_atr_mult is 0"),
-        ({"tp_sl_ratio": float("nan")}, "tp_sl_ratio is nan; it must be a finite number"),
-        ({"trail_atr_mult": "1"}, "trail_atr_mult is '1'"),
-        ({"entry_open_minute": 960}, r"the entry window 960\.\.960 is empty"),
-        ({"flat_by_minute": 1441}, "a day has 1440 minutes"),
-        ({"initial_balance_dollars": 0}, "initial_balance_dollars is 0"),
-        ({"initial_balance_dollars": 100.001}, "at most two decimals"),
-        ({"trailing_drawdown_dollars": -1}, "trailing_drawdown_dollars is -1"),
-        ({"floor_lock_dollars": -15_000.01}, "the floor would start above its own lock"),
-        ({"pnl_divisor_dollars": 0}, "pnl_divisor_dollars is 0"),
-        ({"pnl_divisor_dollars": 0.001}, "at most two decimals"),
-        ({"hold_penalty": float("inf")}, "hold_penalty is inf"),
-        ({"account": {"contracts": 2}}, "it must be a AccountRules"),
-        (
-            {"windowsize": 5, "fee": 1},
-            "unknown setting fee, windowsize: choose from contracts, .*window",
-        ),
+        {"phase": 3},
+        {"phase": True},
+        {"phase": 1.0},
+        {"session": "eth"},
+        {"window_size": 0},
+        {"window_size": 20.0},
+        {"warmup_bars": 19},
+        {"max_episode_bars": 0},
+        {"contracts": 0},
+        {"contracts": True},
+        {"sl_atr_mult": 0},
+        {"tp_sl_ratio": float("nan")},
+        {"trail_atr_mult": "1"},
+        {"entry_open_minute": 960},
+        {"flat_by_minute": 1441},
+        {"initial_balance_dollars": 0},
+        {"initial_balance_dollars": 100.001},
+        {"trailing_drawdown_dollars": -1},
+        {"floor_lock_dollars": -15_000.01},
+        {"pnl_divisor_dollars": 0},
+        {"pnl_divisor_dollars": 0.001},
+        {"hold_penalty": float("inf")},
+        {"account": {"contracts": 2}},
+        {"windowsize": 5, "fee": 1},
     ],
+    ids=str,
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(change, words):
-    with pytest.raises(InputError, match=words):
+def test_a_setting_that_cannot_be_is_refused_by_name(change):
+    with refuses():
         EnvConfig.phase1(**change)
 
 

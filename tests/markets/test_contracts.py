@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from markets import SYMBOLS, Contract, InputError, get_contract, register_contract
+from markets import SYMBOLS, Contract, get_contract, register_contract
 from markets.contracts import _TABLE, contract_of
+from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
 PAGE = [
@@ -44,28 +45,29 @@ def test_a_symbol_is_found_in_any_case():
 
 
 def test_an_unknown_symbol_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"unknown symbol 'CL': choose one of ES, NQ, YM, .*M2K"):
+    with refuses():
         get_contract("CL")
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        ({"symbol": ""}, "non-empty upper case"),
-        ({"symbol": "es"}, "non-empty upper case"),
-        ({"tick_size": 0.0}, "tick_size 0.0"),
-        ({"tick_size": -0.25}, "tick_size -0.25"),
-        ({"tick_size": float("nan")}, "tick_size nan"),
-        ({"tick_size": float("inf")}, "tick_size inf"),
-        ({"tick_size": "0.25"}, "tick_size '0.25'"),
-        ({"tick_size": True}, "tick_size True"),
-        ({"tick_value_cents": 0}, "tick_value_cents is 0"),
-        ({"tick_value_cents": 12.5}, "tick_value_cents is 12.5"),
-        ({"slippage_ticks": -1}, "slippage_ticks is -1"),
-        ({"commission_cents": True}, "commission_cents is True"),
+        {"symbol": ""},
+        {"symbol": "es"},
+        {"tick_size": 0.0},
+        {"tick_size": -0.25},
+        {"tick_size": float("nan")},
+        {"tick_size": float("inf")},
+        {"tick_size": "0.25"},
+        {"tick_size": True},
+        {"tick_value_cents": 0},
+        {"tick_value_cents": 12.5},
+        {"slippage_ticks": -1},
+        {"commission_cents": True},
     ],
+    ids=str,
 )
-def test_a_contract_that_cannot_be_is_refused(change, words):
+def test_a_contract_that_cannot_be_is_refused(change):
     values = {
         "symbol": "CL",
         "name": "Crude oil",
@@ -74,7 +76,7 @@ def test_a_contract_that_cannot_be_is_refused(change, words):
         "slippage_ticks": 1,
         "commission_cents": 250,
     }
-    with pytest.raises(InputError, match=words):
+    with refuses():
         Contract(**{**values, **change})
 
 
@@ -114,7 +116,7 @@ def test_another_contract_can_be_registered_once(monkeypatch):
     monkeypatch.setattr("markets.contracts._TABLE", dict(_TABLE))
     crude = register_contract(Contract("CL", "Crude oil", 0.01, 1000, 1, 250))
     assert get_contract("cl") is crude
-    with pytest.raises(InputError, match="CL is already registered"):
+    with refuses():
         register_contract(crude)
     dearer = register_contract(crude.with_costs(commission_cents=300), overwrite=True)
     assert get_contract("CL") is dearer

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError, get_contract
+from markets import Bars, get_contract
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 PRICES = ["open", "high", "low", "close"]
 
@@ -21,12 +21,13 @@ def bars() -> Bars:
     return synthetic_bars("ES", days=2, seed=16, start="2025-05-19")
 
 
-def refused(frame: pd.DataFrame, path: Path, words: str) -> None:
+def refused(frame: pd.DataFrame, path: Path) -> None:
+    """Require that a file is refused with a mend that its inspection gives too."""
     frame.to_csv(path)
-    with pytest.raises(InputError, match=rf"bars\.csv: .*{words}"):
+    with refuses() as caught:
         read_bars(path, "ES")
-    mends = [found.mend for found in inspect(read_frame(path), get_contract("ES"), "bars.csv").problems]
-    assert any(re.search(words.rpartition("; ")[2], mend) for mend in mends), mends
+    problems = inspect(read_frame(path), get_contract("ES"), "bars.csv").problems
+    assert any(problem.mend in str(caught.value) for problem in problems)
 
 
 @pytest.mark.parametrize("order", ["ohcl", "ochl", "hloc", "olhc", "clho"])
@@ -35,18 +36,13 @@ def test_columns_in_another_order(bars: Bars, tmp_path: Path, order: str) -> Non
     moved = bars.frame.assign(
         **{name: bars.frame[names[letter]] for name, letter in zip(PRICES, order, strict=True)}
     )
-    high, low = PRICES[order.index("h")], PRICES[order.index("l")]
-    refused(
-        moved,
-        tmp_path / "bars.csv",
-        f"the column {high} holds the highest price of nearly every row and {low} the lowest, so the",
-    )
+    refused(moved, tmp_path / "bars.csv")
 
 
 def test_one_bad_row_is_no_order(bars: Bars, tmp_path: Path) -> None:
     frame = bars.frame.copy()
     frame.iloc[7, 1] = frame.iloc[7, 2] - 1.0
-    refused(frame, tmp_path / "bars.csv", "remove or repair the rows")
+    refused(frame, tmp_path / "bars.csv")
 
 
 def test_prices_below_zero_are_adjusted_or_a_spread(bars: Bars, tmp_path: Path) -> None:
@@ -54,14 +50,11 @@ def test_prices_below_zero_are_adjusted_or_a_spread(bars: Bars, tmp_path: Path) 
     refused(
         bars.frame.assign(**{name: bars.frame[name] - level for name in PRICES}),
         tmp_path / "bars.csv",
-        "a price is not positive.*; prices below zero are those of a spread, or of a series that "
-        "was adj",
     )
     some = bars.frame.copy()
     some.iloc[9, :4] = 0.0
-    refused(some, tmp_path / "bars.csv", "a price is not positive.*; remove the")
+    refused(some, tmp_path / "bars.csv")
 
 
 def test_a_volume_of_minus_one_is_that_of_quotes(bars: Bars, tmp_path: Path) -> None:
-    words = "a volume of -1 throughout is what Interactive Brokers writes for BID, ASK and MIDPOINT"
-    refused(bars.frame.assign(volume=-1.0), tmp_path / "bars.csv", words)
+    refused(bars.frame.assign(volume=-1.0), tmp_path / "bars.csv")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from markets import Bars, EnvConfig, InputError, RewardConfig, get_contract
+from markets import Bars, EnvConfig, RewardConfig, get_contract
 from markets.limits import check_int32, reward_scale
+from tests.sentences import refuses
 
 ES = get_contract("ES")
 
@@ -26,7 +27,7 @@ def test_the_scale_makes_every_term_whole(reward, scale):
 
 
 def test_a_reward_with_too_many_decimals_names_its_term():
-    with pytest.raises(InputError, match=r"violation_penalty x pnl_divisor is .*fewer decimals"):
+    with refuses():
         reward_scale(RewardConfig(violation_penalty=-1.123456789))
 
 
@@ -49,7 +50,7 @@ def test_the_worst_case_is_counted_to_the_cent(make_frame):
     bars = Bars.from_frame(make_frame(days=2), ES, source="made.csv")
     spare = (2**31 - 1 - 9_142_500) / 100
     check_int32(bars, EnvConfig.phase1(initial_balance_dollars=50_000 + spare))
-    with pytest.raises(InputError, match=r"1 contracts x 1170 ticks x 1250 cents .* 2147483648 cents"):
+    with refuses():
         check_int32(bars, EnvConfig.phase1(initial_balance_dollars=50_000.01 + spare))
 
 
@@ -63,16 +64,17 @@ def test_the_worst_case_is_counted_to_the_cent(make_frame):
         {"violation_penalty": -300_000.0},
         {"hold_penalty": -0.00000001, "contracts": 10, "pnl_divisor_dollars": 10_000.0},
     ],
+    ids=str,
 )
 def test_what_leaves_32_bits_is_refused(bars, change):
-    with pytest.raises(InputError, match="beyond the 2147483647 that 32 bits hold"):
+    with refuses():
         check_int32(bars, EnvConfig.phase1(**change))
 
 
 @pytest.mark.parametrize("name", ["sl_atr_mult", "tp_sl_ratio", "trail_atr_mult"])
 def test_a_stop_or_target_beyond_32_bits_is_refused(bars, name):
     check_int32(bars, EnvConfig.phase2(**{name: 1e6}))
-    with pytest.raises(InputError, match=r"made.csv: a stop or target could lie \d+ ticks of ES away"):
+    with refuses():
         check_int32(bars, EnvConfig.phase2(**{name: 1e9}))
 
 
@@ -83,5 +85,5 @@ def test_a_price_beyond_exact_float32_is_refused(make_frame):
     frame[columns] += largest - 0.25 - frame["high"].max()
     check_int32(Bars.from_frame(frame, ES, source="made.csv"), EnvConfig.phase1())
     frame[columns] += 0.25
-    with pytest.raises(InputError, match=r"16777216 ticks is beyond 2\^24"):
+    with refuses():
         check_int32(Bars.from_frame(frame, ES, source="made.csv"), EnvConfig.phase1())

@@ -17,7 +17,7 @@ from jax_port.evaluation.evaluate import evaluate
 from jax_port.export.bundle import export
 from jax_port.export.golden import golden_bars
 from jax_port.ppo.policy import save_policy
-from markets import Bars, InputError, get_contract
+from markets import Bars, get_contract
 from markets.clock import END_NS, FIRST_NS, new_york_minutes
 from markets.config import Session
 from markets.readers import read_bars
@@ -27,6 +27,7 @@ from parity.export_chain.csharp import MISSING, Checker, available, compile_chec
 from parity.export_chain.market import compare_stream
 from tests.jax_port.export.made_bundle import bundle, made_policy, raw_bundle
 from tests.ninjatrader.hosting import run_host
+from tests.sentences import refuses
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -120,29 +121,29 @@ def spoilt(tmp_path: Path, change: dict[str, object]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        ({"version": 2}, "version 1"),
-        ({"kind": "another"}, "rltrader bundle"),
-        ({"phase": 3}, "phase 3"),
-        ({"network.activation": "gelu"}, "activation gelu"),
-        ({"observation.features": ["close"]}, "feature order"),
-        ({"observation.size": 224}, "size does not add up"),
-        ({"normalizer.epsilon": 0}, "epsilon"),
-        ({"env_config.session": "asia"}, "session asia"),
-        ({"actions": ["hold", "sell", "buy"]}, "actions"),
-        ({"env_config.account.contracts": -1}, "contracts must be 1 to 100"),
-        ({"env_config.account.contracts": 2_000_000_000}, "contracts must be 1 to 100"),
-        ({"env_config.sl_atr_mult": -1.5}, "must be above zero"),
-        ({"env_config.sl_atr_mult": 1e300}, "must not be above 100"),
-        ({"env_config.tp_sl_ratio": 0}, "must be above zero"),
-        ({"contract.tick_value_cents": 0}, "tick_value must be above zero"),
+        {"version": 2},
+        {"kind": "another"},
+        {"phase": 3},
+        {"network.activation": "gelu"},
+        {"observation.features": ["close"]},
+        {"observation.size": 224},
+        {"normalizer.epsilon": 0},
+        {"env_config.session": "asia"},
+        {"actions": ["hold", "sell", "buy"]},
+        {"env_config.account.contracts": -1},
+        {"env_config.account.contracts": 2_000_000_000},
+        {"env_config.sl_atr_mult": -1.5},
+        {"env_config.sl_atr_mult": 1e300},
+        {"env_config.tp_sl_ratio": 0},
+        {"contract.tick_value_cents": 0},
     ],
 )
 def test_what_is_not_understood_is_refused(
-    program: Path, tmp_path: Path, change: dict[str, object], words: str
+    program: Path, tmp_path: Path, change: dict[str, object]
 ) -> None:
-    with pytest.raises(InputError, match=words):
+    with refuses():
         checker(program, tmp_path, spoilt(tmp_path, change)).golden()
 
 
@@ -150,7 +151,7 @@ def test_what_is_not_understood_is_refused(
 def test_a_million_brackets_are_refused(program: Path, tmp_path: Path, bracket: str) -> None:
     folder = spoilt(tmp_path, {})
     (folder / "manifest.json").write_text(bracket * 1_000_000)
-    with pytest.raises(InputError, match="more than 64 brackets within brackets"):
+    with refuses():
         checker(program, tmp_path, folder).golden()
 
 
@@ -165,13 +166,13 @@ def test_a_policy_that_sees_raw_observations_decides_as_the_port(program: Path, 
     size = manifest["observation"]["size"]
     identity = {"epsilon": 1e-8, "clip": 10.0, "mean": [0.0] * size, "var": [1.0] * size}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "normalizer": identity}))
-    with pytest.raises(InputError, match=r"no statistics\.mean"):
+    with refuses():
         checker(program, tmp_path, folder).golden()
 
 
 def test_statistics_of_another_run_are_refused(program: Path, tmp_path: Path) -> None:
     mean = [x + 1 for x in json.loads((bundle(1) / "manifest.json").read_text())["normalizer"]["mean"]]
-    with pytest.raises(InputError, match=r"statistics\.mean is not what the manifest says"):
+    with refuses():
         checker(program, tmp_path, spoilt(tmp_path, {"normalizer.mean": mean})).golden()
 
 
@@ -193,7 +194,7 @@ def test_another_policy_file_is_refused(program: Path, tmp_path: Path) -> None:
     policy = folder / "policy.safetensors"
     policy.write_bytes(policy.read_bytes()[:-4] + b"\0\0\0\1")
     assert file_digest(policy) != file_digest(bundle(1) / policy.name)
-    with pytest.raises(InputError, match="not the file it was written for"):
+    with refuses():
         checker(program, tmp_path, folder).golden()
 
 

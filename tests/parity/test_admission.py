@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.gate import UNGATED, pass_gate
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from parity.admission import REQUIRE_KEY, Demand, Training, admit
-from parity.engine.certificate import read
+from parity.engine.certificate import CertificateError, read
 from rltrader.train import train
 from tests.parity.made_certificate import made_certificate, worlds_of, write_certificate
+from tests.sentences import check_error, check_process, refuses
 
 DATA = TrainingData((Source("ES", kind="synthetic", days=3, seed=0),))
 CONFIG = EnvConfig.phase1(max_episode_bars=30)
@@ -155,40 +156,26 @@ def _weak(made: dict[str, Any]) -> None:
     made["counts"]["replayed_transitions"] = 400
 
 
-ATTACKS: dict[str, tuple[Change, str]] = {
-    "four keys": (_keep_few, "missing required field"),
-    "mismatches beside same": (_count, "it counts 5 mismatches"),
-    "a failed check": (_fail, "did not pass"),
-    "no evidence": (_empty, "it names no check that was made"),
-    "nothing required": (_ask_nothing, "branches never seen"),
-    "counts without checks": (_boast, "its checks add up to"),
-    "symbols left out": (_one_symbol, "was not compared in both phases"),
-    "no learner": (_no_learner, "no check of the kind 'learner'"),
-    "the weakest options": (_weak, "400 transitions replayed, of 80,000"),
-    "another verdict": (lambda made: made.update(verdict="different"), "its verdict is 'different'"),
-    "other code": (
-        lambda made: made["sources"].update({"jax_port/ppo/update.py": "0" * 64}),
-        r"jax_port/ppo/update\.py has changed; .*rltrader parity run.*--ungated",
+ATTACKS: dict[str, Change] = {
+    "four keys": _keep_few,
+    "mismatches beside same": _count,
+    "a failed check": _fail,
+    "no evidence": _empty,
+    "nothing required": _ask_nothing,
+    "counts without checks": _boast,
+    "symbols left out": _one_symbol,
+    "no learner": _no_learner,
+    "the weakest options": _weak,
+    "another verdict": lambda made: made.update(verdict="different"),
+    "other code": lambda made: made["sources"].update({"jax_port/ppo/update.py": "0" * 64}),
+    "a module left out": lambda made: made["sources"].pop("jax_port/runs/run.py"),
+    "another library": lambda made: made["made"]["versions"].update(flax="0.1"),
+    "wide numbers": lambda made: made["made"]["flags"].update(jax_enable_x64="True"),
+    "another precision of products": lambda made: made["made"]["flags"].update(
+        jax_default_matmul_precision="bfloat16"
     ),
-    "a module left out": (
-        lambda made: made["sources"].pop("jax_port/runs/run.py"),
-        r"jax_port/runs/run\.py is new",
-    ),
-    "another library": (
-        lambda made: made["made"]["versions"].update(flax="0.1"),
-        r"flax was 0\.1 and is",
-    ),
-    "wide numbers": (
-        lambda made: made["made"]["flags"].update(jax_enable_x64="True"),
-        "jax_enable_x64 was True and is not set",
-    ),
-    "another precision of products": (
-        lambda made: made["made"]["flags"].update(jax_default_matmul_precision="bfloat16"),
-        "jax_default_matmul_precision was bfloat16 and is not set",
-    ),
-    "another compiler's flags": (
-        lambda made: made["made"]["flags"].update(XLA_FLAGS="--xla_cpu_enable_fast_math=true"),
-        "XLA_FLAGS was --xla_cpu_enable_fast_math=true and is ",
+    "another compiler's flags": lambda made: made["made"]["flags"].update(
+        XLA_FLAGS="--xla_cpu_enable_fast_math=true"
     ),
 }
 
@@ -197,16 +184,20 @@ ATTACKS: dict[str, tuple[Change, str]] = {
 def test_a_certificate_that_proves_nothing_is_refused(
     name: str, sound: dict[str, Any], tmp_path: Path
 ) -> None:
-    change, sentence = ATTACKS[name]
     made = json.loads(json.dumps(sound))
-    change(made)
+    ATTACKS[name](made)
     path = write_certificate(tmp_path / "c.json", made)
-    with pytest.raises(InputError, match=sentence):
+    # What is installed here, and how XLA is asked to compile.
+    varies = {
+        "another library": r"(?<=and is )[\d.]+",
+        "another compiler's flags": r"(?<=and is ).*(?=; make)",
+    }
+    with refuses(*([varies[name]] if name in varies else [])):
         pass_gate(admit, path, ungated=False)
 
 
 def test_more_strength_can_be_asked_for(certificate: Path) -> None:
-    with pytest.raises(InputError, match="is not of strength 'full': 80,000 transitions replayed"):
+    with refuses():
         admit(certificate, demand=Demand(least="full"))
 
 
@@ -221,7 +212,7 @@ def test_a_key_of_the_whole_team_is_asked_for_in_python_too(
     public.write_bytes(owner.public_key().public_bytes(pem, form))
     signed = write_certificate(tmp_path / "signed.json", sound, private)
     monkeypatch.setenv(REQUIRE_KEY, str(public))
-    with pytest.raises(InputError, match="signed"):
+    with refuses(kind=CertificateError):
         admit(certificate)
     assert admit(signed)["verdict"] == "same"
 
@@ -237,33 +228,28 @@ def test_another_copy_of_the_code_is_not_the_one_that_was_proved(
     edited.write_text(edited.read_text() + "\nEDITED = True\n")
     path = {"PYTHONPATH": f"{copy}:{root}"}
     done = _run(COMMAND, "parity", "verify", str(certificate), cwd=tmp_path, **path)
-    assert done.returncode == 2, done.stdout
-    assert "jax_port/ppo/gae.py has changed" in done.stderr
-    assert "Traceback" not in done.stderr
+    check_process(done)
 
 
 @pytest.mark.parametrize(("name", "value"), [("JAX_ENABLE_X64", "1"), ("JAX_ENABLE_X64", "maybe")])
 def test_settings_of_jax_end_in_one_sentence(name: str, value: str, tmp_path: Path) -> None:
     out = str(tmp_path / "run")
     done = _run(COMMAND, "train", *OPTIONS, "--ungated", "--out", out, **{name: value})
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert name in done.stderr
+    check_process(done)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 99, "verdict": "same"}'])
 def test_what_is_no_certificate_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"c\.json"):
+    with refuses():
         pass_gate(admit, path, ungated=False)
 
 
 def test_no_certificate_stops_training_with_one_sentence(tmp_path: Path) -> None:
     options = ["--synthetic", "3", "--out", str(tmp_path / "run")]
     result = CliRunner().invoke(train, [*options, "--certificate", str(tmp_path / "none.json")])
-    assert isinstance(result.exception, InputError)
-    assert "there is no certificate here; make one with `rltrader parity run`" in str(result.exception)
+    check_error(result.exception)
     assert not (tmp_path / "run").exists()
 
 
@@ -272,39 +258,40 @@ def test_round_the_gate() -> None:
 
 
 BAD = {
-    "no data": (["--out", "x"], "say once what to train on"),
-    "no folder": (["--synthetic", "3"], "no --out"),
-    "two kinds": (["--synthetic", "3", "--pattern", "3", "--out", "x"], "say once what to train on"),
-    "batch of one": (
-        ["--synthetic", "3", "--out", "x", "--envs", "1", "--n-steps", "5", "--batch-size", "2"],
-        "has a batch of one",
-    ),
-    "setting": (["--synthetic", "3", "--out", "x", "--set", "windw=3"], "unknown setting windw"),
-    "sizes": (["--synthetic", "3", "--out", "x", "--pi", "64;64"], "give sizes such as 256,256"),
-    "precision": (["--synthetic", "3", "--out", "x", "--precision", "fp8"], "choose one of float32"),
-    "file": (["--data", "none.csv", "--symbol", "ES", "--out", "x"], r"none\.csv: no such file"),
-    "no symbol": (["--data", "none.csv", "--out", "x"], r"none\.csv: say with --symbol"),
-    "symbol": (["--data", "none.csv", "--symbol", "QQ", "--out", "x"], "QQ"),
-    "symbols": (
-        ["--data", "a", "--data", "b", "--symbol", "ES", "--out", "x"],
-        "2 files and 1 symbols",
-    ),
-    "date": (["--synthetic", "3", "--from", "2025-13-01", "--out", "x"], "is no date"),
-    "dates": (["--synthetic", "3", "--to", "2001-01-01", "--out", "x"], "no bar lies between"),
-    "agents": (["--synthetic", "3", "--agents", "none.csv", "--out", "x"], r"none\.csv: no such file"),
-    "resume": (["--resume", "--out", "x"], "no run here"),
+    "no data": ["--out", "x"],
+    "no folder": ["--synthetic", "3"],
+    "two kinds": ["--synthetic", "3", "--pattern", "3", "--out", "x"],
+    "batch of one": [
+        "--synthetic",
+        "3",
+        "--out",
+        "x",
+        "--envs",
+        "1",
+        "--n-steps",
+        "5",
+        "--batch-size",
+        "2",
+    ],
+    "setting": ["--synthetic", "3", "--out", "x", "--set", "windw=3"],
+    "sizes": ["--synthetic", "3", "--out", "x", "--pi", "64;64"],
+    "precision": ["--synthetic", "3", "--out", "x", "--precision", "fp8"],
+    "file": ["--data", "none.csv", "--symbol", "ES", "--out", "x"],
+    "no symbol": ["--data", "none.csv", "--out", "x"],
+    "symbol": ["--data", "none.csv", "--symbol", "QQ", "--out", "x"],
+    "symbols": ["--data", "a", "--data", "b", "--symbol", "ES", "--out", "x"],
+    "date": ["--synthetic", "3", "--from", "2025-13-01", "--out", "x"],
+    "dates": ["--synthetic", "3", "--to", "2001-01-01", "--out", "x"],
+    "agents": ["--synthetic", "3", "--agents", "none.csv", "--out", "x"],
+    "resume": ["--resume", "--out", "x"],
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    options, sentence = BAD[name]
-    result = CliRunner().invoke(train, [*options, "--ungated"])
-    assert isinstance(result.exception, InputError), result.output
-    assert result.exception.args[0]
-    with pytest.raises(InputError, match=sentence):
-        raise result.exception
+    result = CliRunner().invoke(train, [*BAD[name], "--ungated"])
+    check_error(result.exception)
     assert not (tmp_path / "x").exists()
 
 
@@ -325,6 +312,6 @@ def test_a_table_is_one_agent_a_row(tmp_path: Path) -> None:
     again = CliRunner().invoke(train, ["--out", str(run), "--resume"])
     assert again.exit_code == 0, again.output
     twice = CliRunner().invoke(train, [*options, *sizes])
-    assert "there is a run here already" in str(twice.exception)
+    check_error(twice.exception)
     mixed = CliRunner().invoke(train, ["--out", str(run), "--resume", "--epochs", "3"])
-    assert "leave out --epochs" in str(mixed.exception)
+    check_error(mixed.exception)

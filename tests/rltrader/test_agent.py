@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-from foundation.errors import InputError
 from jax_port.runs.run import Moment
 from markets import Bars
 from markets.synthetic.bars import synthetic_bars
@@ -18,6 +17,7 @@ from rltrader import EvaluateEvery, MaskablePPO
 from rltrader.python.callbacks import Call
 from tests.jax_port.ppo.own.networks import OneHead
 from tests.rltrader.options.plans import assert_made_again
+from tests.sentences import refuses
 
 SMALL: dict[str, Any] = {
     "n_envs": 8,
@@ -82,7 +82,7 @@ def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path
     assert_made_again(tmp_path / "b")
     assert agent.policy is not first
     assert agent.policy.about["initial"]["path"].startswith(str(tmp_path / "a"))
-    with pytest.raises(InputError, match="there is a run here already"):
+    with refuses():
         agent.learn(128, folder=tmp_path / "b")
 
 
@@ -94,7 +94,7 @@ def others() -> Bars:
 def test_bars_of_the_training_do_not_judge_it(agent: MaskablePPO, bars: Bars) -> None:
     assert agent.policy is not None
     moment = Moment(1, [], lambda: [agent.policy])  # type: ignore[list-item]
-    with pytest.raises(InputError, match="overlaps the policy's training data"):
+    with refuses():
         EvaluateEvery(bars, 100)(Call(moment, 128, 1))
 
 
@@ -109,34 +109,34 @@ def test_saved_and_loaded_it_decides_the_same(agent: MaskablePPO, tmp_path: Path
 
 def test_without_a_certificate_it_does_not_train(bars: Bars, tmp_path: Path) -> None:
     agent = MaskablePPO(bars, certificate=tmp_path / "none.json", **SMALL)
-    with pytest.raises(InputError, match=r"none\.json"):
+    with refuses():
         agent.learn(128, folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    "make",
     [
-        (lambda: MaskablePPO(phase=3), "phase is 3"),
-        (lambda: MaskablePPO("MlpPolicy"), "on the text 'MlpPolicy'; give bars, as"),
-        (lambda: MaskablePPO([others(), 3]), "a list that holds int; give bars"),
-        (lambda: MaskablePPO(gymnasium.make("CartPole-v1")), "TimeLimit; give bars"),
-        (lambda: MaskablePPO(learning_rat=1), "unknown training setting learning_rat"),
-        (lambda: MaskablePPO(ungated=True).learn(8), "no bars to train on"),
-        (lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)), "no policy yet"),
-        (lambda: MaskablePPO(network=3), "network is int; give a module"),
-        (lambda: MaskablePPO(network=OneHead(), pi=(8,)), "pi and network are both given"),
-        (lambda: MaskablePPO(schedules={"n_envs": abs}), "a schedule of 'n_envs'; choose from"),
-        (lambda: EvaluateEvery(others(), 0), "steps 0 and patience None"),
-        (lambda: EvaluateEvery(others(), 1, objective="x"), "objective is 'x'; choose pnl or sharpe"),
-        (lambda: MaskablePPO.load("nowhere.safetensors"), "nowhere"),
+        lambda: MaskablePPO(phase=3),
+        lambda: MaskablePPO("MlpPolicy"),
+        lambda: MaskablePPO([others(), 3]),
+        lambda: MaskablePPO(gymnasium.make("CartPole-v1")),
+        lambda: MaskablePPO(learning_rat=1),
+        lambda: MaskablePPO(ungated=True).learn(8),
+        lambda: MaskablePPO().predict(np.zeros(225), np.ones(3)),
+        lambda: MaskablePPO(network=3),
+        lambda: MaskablePPO(network=OneHead(), pi=(8,)),
+        lambda: MaskablePPO(schedules={"n_envs": abs}),
+        lambda: EvaluateEvery(others(), 0),
+        lambda: EvaluateEvery(others(), 1, objective="x"),
+        lambda: MaskablePPO.load("nowhere.safetensors"),
     ],
 )
-def test_bad_input_is_one_sentence(make: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_bad_input_is_one_sentence(make: Any) -> None:
+    with refuses():
         make()
 
 
 def test_wrong_shapes_are_named(agent: MaskablePPO) -> None:
-    with pytest.raises(InputError, match=r"obs \(1, 7\) and masks \(1, 3\); give \(N, 225\)"):
+    with refuses():
         agent.predict(np.zeros(7), np.ones(3, bool))

@@ -26,6 +26,7 @@ from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from tests.fuzz.forked import GONE_WITHIN, processes_of
 from tests.jax_port.export.made_bundle import made_policy
+from tests.sentences import refuses
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
@@ -180,7 +181,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tmp_path: Path) -
     checkpoints.save(1, TREE, [])
     with (
         files_at_most(10_000),
-        pytest.raises(WriteError, match=r"2\.safetensors: cannot be written: a fi"),
+        refuses(kind=WriteError),
     ):
         checkpoints.save(2, TREE, [])
     found = checkpoints.latest(TREE)
@@ -192,7 +193,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tmp_path: Path) -
 def test_a_log_that_finds_no_room_says_so_and_is_mended(tmp_path: Path) -> None:
     record = {"update": 1, "agent": 0, "steps": 64, "loss": 0.5}
     log = TrainingLog(tmp_path, 0, 1)
-    with files_at_most(500), pytest.raises(WriteError, match=r"log\.jsonl: cannot be written"):
+    with files_at_most(500), refuses(kind=WriteError):
         log.write([{**record, "update": update} for update in range(1, 100)])
     log.close()
     TrainingLog(tmp_path, 3, 1).close()
@@ -201,7 +202,7 @@ def test_a_log_that_finds_no_room_says_so_and_is_mended(tmp_path: Path) -> None:
 
 def test_a_place_that_is_no_folder_is_named_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WriteError, match="a folder above it is a file"):
+    with refuses(kind=WriteError):
         TrainingLog(tmp_path / "file" / "run", 0, 1)
-    with pytest.raises(WriteError, match="a folder above it is a file"):
+    with refuses(kind=WriteError):
         write_json(tmp_path / "file" / "x.json", {})

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from foundation.errors import InputError
 from jax_port.ppo.train_ppo_jax import make_train
 from jax_port.runs import runner
 from markets.synthetic.pattern import pattern_bars
@@ -20,6 +19,7 @@ from markets.writers import write_bars
 from rltrader.walk_forward import walk_forward
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.rltrader.options.plans import assert_made_again
+from tests.sentences import check_error
 
 SMALL = (
     *("--envs", "8", "--n-steps", "32", "--batch-size", "64", "--epochs", "1", "--steps", "256"),
@@ -85,8 +85,7 @@ def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     assert (made / "walk_forward.json").is_file()
     assert [path.stat().st_mtime_ns for path in policies] == before
     other = run(bars, made, "--learning-rate", "0.5")
-    assert isinstance(other.exception, InputError)
-    assert "trained with other settings" in str(other.exception)
+    check_error(other.exception)
 
 
 @needs_browser
@@ -131,6 +130,5 @@ def test_settings_that_were_tried_count(made: Path, bars: Path, tmp_path: Path) 
 
 def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:
     result = run(bars, tmp_path / "x", "--train", "9")
-    assert isinstance(result.exception, InputError)
-    assert "8 trading days, and one window needs 12" in str(result.exception)
+    check_error(result.exception)
     assert not (tmp_path / "x").exists()

@@ -178,8 +178,8 @@ def play_arms(
     made: dict[str, Played] = {}
     days: list[date] = []
     for arm in arms:
-        advised, told = arm.advised(bars), arm.told(market, bars, policies[0].advice)
-        results = [evaluate(policy, told, rows=starts, advice=advised) for policy in policies]
+        advised, seen = arm.advised(bars), arm.told(market, bars, policies[0].advice)
+        results = [evaluate(policy, seen, rows=starts, advice=advised) for policy in policies]
         days = [stamp.date() for stamp in pd.DatetimeIndex(daily(results[0])["day"])]
         made[arm.name] = _played(results)
         on_arm()

@@ -169,8 +169,8 @@ def _nulls(rows: Sequence[Values], judged: str) -> list[dict[str, Any]]:
 
 def judged_row(values: Values) -> Values:
     """Return the row of the fusion that is judged."""
-    found: Values = next(row for row in values["arms"] if row["name"] == values["judged"])
-    return found
+    judged: Values = next(row for row in values["arms"] if row["name"] == values["judged"])
+    return judged
 
 
 def verdict(values: Values) -> Verdict:

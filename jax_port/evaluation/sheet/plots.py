@@ -91,8 +91,8 @@ def curves_plot(days: Sequence[Any], pnl: NDArray[np.int64], baselines: Sequence
         day_ticks(axes, days, 10 if size.wide else 4)
         return figure
 
-    told = ", ".join(f"{name} {dollars(float(values[-1]), 0)}" for name, values in named.items())
-    return draw("baselines", f"the policy ends at {dollars(float(own[-1]), 0)}; {told}", paint)
+    totals = ", ".join(f"{name} {dollars(float(values[-1]), 0)}" for name, values in named.items())
+    return draw("baselines", f"the policy ends at {dollars(float(own[-1]), 0)}; {totals}", paint)
 
 
 def rolling_plot(days: Sequence[Any], values: Floats, window: int) -> Markup | None:

@@ -42,8 +42,8 @@ def settings_tried(config: Path | None, trials: int | None = None) -> Tried:
     Raises:
         InputError: what the sweep wrote is damaged.
     """
-    found = Tried() if config is None else _of_sweep(config)
-    return found if trials is None else found._replace(trials=trials)
+    tried = Tried() if config is None else _of_sweep(config)
+    return tried if trials is None else tried._replace(trials=trials)
 
 
 def _of_sweep(config: Path) -> Tried:

@@ -59,10 +59,10 @@ def windows_of(
             f"the bars are of {len(days)} trading days, and one window needs {length} "
             f"({train} to train, {gap} between, {test} to judge); give more bars or smaller windows"
         )
-    found = []
+    windows_that_fit = []
     for begin in range(0, len(days) - length + 1, step):
         judged = begin + train + gap
-        found.append(
+        windows_that_fit.append(
             Window(days[begin], days[begin + train - 1], days[judged], days[judged + test - 1])
         )
-    return found
+    return windows_that_fit

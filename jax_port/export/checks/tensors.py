@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from foundation.errors import reason_of
 from foundation.report.format import byte_size
 from markets import InputError
 
@@ -66,8 +67,8 @@ def decode_tensors(data: bytes, where: object, mend: str) -> dict[str, torch.Ten
     _require_plain_zip(data, where, mend)
     try:
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-    except Exception as error:  # damage can raise anything in torch's own reader; nothing of it ran
-        reason = type(error).__name__
+    except Exception:  # damage can raise anything in torch's own reader; nothing of it ran
+        reason = "it holds more than tensors, or is damaged"
         raise InputError(f"{where}: not a file of tensors ({reason}); {mend}") from None
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise InputError(f"{where}: holds no mapping of names to tensors; {mend}")
@@ -110,7 +111,7 @@ def _require_plain_zip(data: bytes, where: object, mend: str) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
             size = sum(item.file_size for item in inner.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"{where}: not a file of tensors ({type(error).__name__}); {mend}") from None
+        raise InputError(f"{where}: not a file of tensors ({reason_of(error)}); {mend}") from None
     if size > len(data):
         raise InputError(f"{where}: its weights are packed, as torch never writes them; {mend}")
 

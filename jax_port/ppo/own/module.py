@@ -76,7 +76,7 @@ class OwnNetwork:
         shapes = [getattr(one, "shape", None) for one in out] if isinstance(out, tuple | list) else []
         fits = shapes[:1] == [(ROWS, num_actions)] and shapes[1:] in ([(ROWS,)], [(ROWS, 1)])
         if not fits:
-            shown = ", ".join(map(str, shapes)) or type(out).__name__
+            shown = ", ".join(map(str, shapes)) or "no pair of arrays"
             raise InputError(f"network {self.name} returns {shown}; give {wanted}")
         return {name: tuple(one.shape) for name, one in weights.items()}
 
@@ -98,7 +98,7 @@ class OwnNetwork:
             first = (str(error).splitlines() or [""])[0]
             raise InputError(
                 f"network {self.name} cannot be called with observations ({ROWS}, D): "
-                f"{type(error).__name__}: {first}"
+                f"{type(error).__name__}: {first}; give one that takes them"
             ) from error
 
 
@@ -158,7 +158,10 @@ def _of_linen(module: nn.Module) -> OwnNetwork:
         state = module.init(key, obs)
         if set(state) != {"params"}:
             more = ", ".join(sorted(set(state) - {"params"})) or "no weights"
-            raise InputError(f"network {name} has {more} beside its weights; only weights are trained")
+            raise InputError(
+                f"network {name} has {more} beside its weights; only weights "
+                "are trained, so leave that out"
+            )
         return state["params"]
 
     return OwnNetwork(name, draw, lambda tree, obs: module.apply({"params": tree}, obs))
@@ -174,7 +177,7 @@ def _of_nnx(name: str, make: Callable[[jax.Array], nnx.Module]) -> OwnNetwork:
         if jax.tree.leaves(rest):
             raise InputError(
                 f"network {name} has state beside its weights (such as dropout's or batch "
-                "normalisation's); only weights are trained"
+                "normalisation's); only weights are trained, so leave it out"
             )
         return graph, weights
 

@@ -117,13 +117,13 @@ def _halves(
     def both(weights: dict[str, Any]) -> list[dict[str, Any]]:
         return [jax.grad(squares)(weights, number) for number in (0, 1)]
 
-    found = [
+    reached = [
         {one for one in layers if np.asarray(grads[f"{one}/kernel"]).any()}
         for grads in jax.jit(both)(weights)
     ]
-    if found[0] & found[1] or found[0] | found[1] != set(layers):
+    if reached[0] & reached[1] or reached[0] | reached[1] != set(layers):
         return None
-    return sorted(found[0]), sorted(found[1])
+    return sorted(reached[0]), sorted(reached[1])
 
 
 def _order(

@@ -184,7 +184,7 @@ def check_loggers(names: Sequence[str]) -> None:
     """
     for name in names:
         if name not in LOGGERS:
-            raise InputError(f"logger {name!r}; choose from {', '.join(LOGGERS)}")
+            raise InputError(f"unknown logger {name!r}; choose from {', '.join(LOGGERS)}")
 
 
 def _digest(folder: Path, plan: Plan) -> str:

@@ -205,7 +205,7 @@ def _cut_off(path: Path, after: int) -> None:
     """Drop lines of updates after one, and all from the first that is damaged or cut off."""
     if not path.exists():
         return
-    kept = []
+    lines = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             record = _decode(line, _Line, path, number)
@@ -213,8 +213,8 @@ def _cut_off(path: Path, after: int) -> None:
             break
         if record.update > after:
             break
-        kept.append(line + b"\n")
-    write_bytes(path, b"".join(kept))
+        lines.append(line + b"\n")
+    write_bytes(path, b"".join(lines))
 
 
 def _decode(line: bytes, kind: type[T], path: Path, number: int) -> T:

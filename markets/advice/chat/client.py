@@ -84,7 +84,7 @@ class ChatSettings:
                 "into an environment variable, see --key-variable"
             )
         if self.constrain not in CONSTRAINTS:
-            raise InputError(f"constraint {self.constrain!r}; choose one of {', '.join(CONSTRAINTS)}")
+            raise InputError(f"constrain is {self.constrain!r}; choose one of {', '.join(CONSTRAINTS)}")
         for name, least in (("timeout", 0.0), ("backoff", 0.0), ("most_wait", 0.0)):
             if not getattr(self, name) > least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be above {least:g}")

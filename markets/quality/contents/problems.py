@@ -31,7 +31,7 @@ def content_problems(bars: Contents, judge_clock: bool) -> Iterator[Finding]:
     if not mixed:
         # What one of them finds, the next would name by a consequence.
         checks = (resolution_problems, column_problems, volume_problems)
-        yield from next((found for check in checks if (found := list(check(bars)))), [])
+        yield from next((findings for check in checks if (findings := list(check(bars)))), [])
     yield from copied_rows(bars)
     if judge_clock:
         yield from _clock_problems(bars)

@@ -38,11 +38,11 @@ def resolution_problems(bars: Contents) -> Iterator[Finding]:
     """
     if len(bars) < PIECE or longer_than_a_minute(bar_steps(bars.ns[: PIECE * PIECE])):
         return
-    found = _coarse(bars.ns)
-    if found is None and float((bars.volume[:: len(bars) // LOOKED_AT + 1] == 0).mean()) >= FILLED:
-        found = _coarse(bars.ns[bars.volume > 0])
-    if found is not None:
-        minutes, rows, first = found
+    longer = _coarse(bars.ns)
+    if longer is None and float((bars.volume[:: len(bars) // LOOKED_AT + 1] == 0).mean()) >= FILLED:
+        longer = _coarse(bars.ns[bars.volume > 0])
+    if longer is not None:
+        minutes, rows, first = longer
         yield Finding(
             "bar_length",
             rows,

@@ -27,12 +27,12 @@ def content_warnings(bars: Contents) -> Iterator[Finding]:
 
 def _unknown_symbols(bars: Contents) -> Iterator[Finding]:
     """Yield that the file's own column of symbols says nothing that is known as the contract's name."""
-    said = [text for text in bars.file.contracts if any(letter.isalpha() for letter in text)]
-    if said and all(contract_of(text) is None for text in said):
+    symbols = [text for text in bars.file.contracts if any(letter.isalpha() for letter in text)]
+    if symbols and all(contract_of(text) is None for text in symbols):
         yield Finding(
             "unknown_symbol",
             len(bars),
-            f"its column of symbols says {', '.join(text[:20] for text in said[:3])}, which is not "
+            f"its column of symbols says {', '.join(text[:20] for text in symbols[:3])}, which is not "
             f"known as a name of {bars.contract.symbol}",
             f"check that these are bars of {bars.contract.symbol}, and not of a fund, an index or "
             "an option",

@@ -42,9 +42,9 @@ def _values(judge: Judge, evidence: list[Evidence]) -> Answer:
         return Answer(VALUES, "not asked", "no number is told in every step of both sides")
     wrong: list[str] = []
     for name in names:
-        found = _of_one(judge, evidence, arms, name)
-        if found:
-            wrong.append(found)
+        answer = _of_one(judge, evidence, arms, name)
+        if answer:
+            wrong.append(answer)
     cases = sum(len(one.cases) for one in evidence)
     if wrong:
         return Answer(VALUES, "different", "; ".join(wrong[:4]))

@@ -128,14 +128,14 @@ def ask_draws(judge: Judge, visited: Cases, drawn: Drawn, seed: int) -> Answer:
         b = _drawn(judge.pair.port.transition(state, many.action, _seeds(rng)), mine)
         result = compare_samples(a, b, ALPHA / (2 * len(rows)))
         smallest, tests = max(smallest, result.smallest), tests + result.tests
-        found = [f"{name}: {text}" for name, text in result.differs.items()]
+        differing = [f"{name}: {text}" for name, text in result.differs.items()]
         joint = _joint(a, b, ALPHA / (2 * len(rows)))
         if joint:
-            found.append(joint)
-        if found and not first:
+            differing.append(joint)
+        if differing and not first:
             where = {name: value[row].tolist() for name, value in cases.state.items()}
             what = {name: value[row].tolist() for name, value in cases.action.items()}
-            first = f"{'; '.join(found[:3])}; from state {where} with {what}"
+            first = f"{'; '.join(differing[:3])}; from state {where} with {what}"
     names = ", ".join(sorted(mine))
     power = (
         f"{len(rows)} states, {DRAWS} draws each, {tests:.0f} two-sample tests, chance of a false "

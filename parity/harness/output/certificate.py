@@ -76,8 +76,8 @@ def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
 
 
 def _bound() -> dict[str, str]:
-    found = {"python": platform.python_version(), "device": jax.devices()[0].platform}
-    return found | {name: package_version(name) for name in BINDING}
+    versions_used = {"python": platform.python_version(), "device": jax.devices()[0].platform}
+    return versions_used | {name: package_version(name) for name in BINDING}
 
 
 def misfits(path: Path) -> list[str]:

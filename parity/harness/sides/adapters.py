@@ -78,8 +78,8 @@ def _time_limit(env: Any) -> Any:
 def _mapping(state: Any) -> Mapping[str, Any]:
     if not isinstance(state, Mapping):
         raise InputError(
-            f"read returns a {type(state).__name__}; return a mapping of names to values, such as "
-            "{'x': env.x}, or give time=None"
+            f"read returns a value of type {type(state).__name__}; return a mapping of names to "
+            "values, such as {'x': env.x}, or give time=None"
         )
     return state
 
@@ -220,5 +220,7 @@ def modules_of(*functions: Callable[..., Any]) -> tuple[str, ...]:
 
 def _called(what: str, make: Any) -> Callable[[], Any]:
     if not callable(make):
-        raise InputError(f"{what} of a side is a {type(make).__name__}; give a function that makes one")
+        raise InputError(
+            f"{what} of a side is of type {type(make).__name__}; give a function that makes one"
+        )
     return make

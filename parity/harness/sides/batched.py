@@ -82,7 +82,7 @@ class BatchedSide:
         for name in ("make", "read", "reset_all", "step_all"):
             if not callable(getattr(self, name)):
                 kind = type(getattr(self, name)).__name__
-                raise InputError(f"{name} of a batched side is a {kind}; give a function")
+                raise InputError(f"{name} of a batched side is of type {kind}; give a function")
         if self.restarts not in ("same step", "next step", "never"):
             raise InputError(
                 f"restarts is {self.restarts!r}; say when a copy begins another episode: 'same step', "

@@ -87,10 +87,10 @@ def command(bundles: tuple[Path, ...], count: int, seed: int, scenarios: int, ou
             lines.append({**asdict(change), "outcome": outcome, "by": outcome})
             add(lines[-1])
             bar.update(task, advance=1, done=f"{change.file}:{change.line} {outcome}")
-    told = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS, TESTS))
+    score = score_of((str(line["outcome"]) for line in lines), (GOLDEN, INTERLEAVINGS, TESTS))
     survivors = [line for line in lines if line["outcome"] == SURVIVED]
-    write_json(out / "score.json", {"seed": seed, "count": count, "all": told, "survivors": survivors})
-    console.print(told)
+    write_json(out / "score.json", {"seed": seed, "count": count, "all": score, "survivors": survivors})
+    console.print(score)
 
 
 def drawn(seed: int) -> Iterator[Change]:

@@ -66,5 +66,8 @@ def draw_changes(root: Path, count: int, seed: int, only: Sequence[str] = ()) ->
     """
     names = modules(root)
     if unknown := sorted(set(only) - set(names)):
-        raise InputError(f"{unknown[0]}: no file that a training, an evaluation or an export imports")
+        raise InputError(
+            f"{unknown[0]}: no file that a training, an evaluation or an export imports; name "
+            "one that they do"
+        )
     return draw({name: (root / name).read_bytes() for name in only or names}, count, seed)

@@ -24,8 +24,9 @@ from benchmarks.harness.rows import EnvironmentRow
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from legacy_torch.train import TrainConfig
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from markets.synthetic.pattern import pattern_bars
+from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1()
 SETTINGS = TrainSettings(
@@ -190,12 +191,12 @@ def test_batch_layouts_are_the_ports_and_those_named() -> None:
     assert batch_layouts("", SETTINGS) == [SETTINGS]
     others = replace(SETTINGS, n_envs=4, n_steps=2, batch_size=8)
     assert batch_layouts("4x2x8,64x32x256", SETTINGS) == [SETTINGS, others]
-    with pytest.raises(InputError, match="'4x2': give environments, steps and minibatch"):
+    with refuses():
         batch_layouts("4x2", SETTINGS)
 
 
 def test_baselines_are_known_by_name() -> None:
     assert baseline_names("none") == []
     assert baseline_names("sbx,rejax") == ["sbx", "rejax"]
-    with pytest.raises(InputError, match="'trl' is no baseline; choose from purejaxrl, rejax, sbx"):
+    with refuses():
         baseline_names("trl")

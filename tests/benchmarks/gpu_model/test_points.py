@@ -13,7 +13,7 @@ from benchmarks.gpu_model.__main__ import APART, PROGRAMS, REPORT
 from benchmarks.gpu_model.parameters import parameters
 from benchmarks.gpu_model.points import BOUND, FITTED, Point, points_of
 from benchmarks.gpu_program.cards import H100, Card
-from foundation.errors import InputError
+from tests.sentences import refuses
 
 MEASURED = json.loads(REPORT.read_text())
 HELD = json.loads(PROGRAMS.read_text())["programs"]
@@ -86,9 +86,7 @@ def test_a_minibatch_is_a_third_of_what_three_more_epochs_take() -> None:
 
 
 def test_a_program_that_is_missing_is_named() -> None:
-    with pytest.raises(
-        InputError, match="no compiled program of form observations, phase 1, envs 10000"
-    ):
+    with refuses():
         points_of(MEASURED, HELD[1:], H100)
 
 

@@ -9,7 +9,7 @@ from benchmarks.gpu_program.machines import (
     Machine,
     machine_of,
 )
-from foundation.errors import InputError
+from tests.sentences import refuses
 
 
 def test_one_card_waits_for_nobody() -> None:
@@ -39,5 +39,5 @@ def test_names() -> None:
     assert machine_of("2x8") == Machine(2, 8)
     assert str(Machine(2, 8)) == "2x8"
     for name in ("8", "0x8", "2x8x2", "1x1", "two"):
-        with pytest.raises(InputError, match=f"--machines {name}: give HOSTSxCARDS"):
+        with refuses():
             machine_of(name)

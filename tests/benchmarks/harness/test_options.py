@@ -15,41 +15,45 @@ from benchmarks.suites import (
     time_to_return,
     train_throughput,
 )
-from tests.benchmarks.refused import refusal
+from tests.benchmarks.refused import refused
 
 UNUSABLE = [
-    (roofline.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
-    (roofline.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
-    (roofline.main, ("--envs", "0"), "'--envs': 0 is not in the range"),
-    (roofline.main, ("--workers", "0"), "'--workers': 0 is not in the range"),
-    (roofline.main, ("--rounds", "0"), "'--rounds': 0 is not in the range"),
-    (roofline.main, ("--train-envs", "0"), "n_envs is 0; it must be a whole number"),
-    (roofline.main, ("--batch-size", "1"), "a batch of one, whose advantages cannot be normalised"),
-    (memory.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
-    (memory.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
-    (memory.main, ("--sizes", "many"), "'many': give whole numbers above zero"),
-    (memory.main, ("--sizes", ""), "--sizes is empty"),
-    (memory.main, ("--workers", "0"), "'0': give whole numbers above zero"),
-    (memory.main, ("--workers", ""), "--workers is empty"),
-    (scaling.main, ("--symbol", "XX"), "unknown symbol 'XX'"),
-    (scaling.main, ("--days", "1"), "no episode can start in its 450 rth bars"),
-    (scaling.main, ("--days", ""), "--days is empty"),
-    (scaling.main, ("--compile-envs", ""), "--compile-envs is empty"),
-    (scaling.main, ("--train-envs", "8,-1"), "'8,-1': give whole numbers above zero"),
-    (scaling.main, ("--batches", "1"), "a batch of one, whose advantages cannot be normalised"),
-    (scaling.main, ("--envs", "0"), "'--envs': 0 is not in the range"),
-    (scaling.main, ("--rounds", "0"), "'--rounds': 0 is not in the range"),
+    (roofline.main, ("--symbol", "XX")),
+    (roofline.main, ("--days", "1")),
+    (roofline.main, ("--envs", "0")),
+    (roofline.main, ("--workers", "0")),
+    (roofline.main, ("--rounds", "0")),
+    (roofline.main, ("--train-envs", "0")),
+    (roofline.main, ("--batch-size", "1")),
+    (memory.main, ("--symbol", "XX")),
+    (memory.main, ("--days", "1")),
+    (memory.main, ("--sizes", "many")),
+    (memory.main, ("--sizes", "")),
+    (memory.main, ("--workers", "0")),
+    (memory.main, ("--workers", "")),
+    (scaling.main, ("--symbol", "XX")),
+    (scaling.main, ("--days", "1")),
+    (scaling.main, ("--days", "")),
+    (scaling.main, ("--compile-envs", "")),
+    (scaling.main, ("--train-envs", "8,-1")),
+    (scaling.main, ("--batches", "1")),
+    (scaling.main, ("--envs", "0")),
+    (scaling.main, ("--rounds", "0")),
 ]
 
 
-@pytest.mark.parametrize(("command", "options", "message"), UNUSABLE)
+def shown(value: click.Command | tuple[str, str]) -> str:
+    """Return the id of a parameter."""
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return (value.callback or shown).__module__.rpartition(".")[2]
+
+
+@pytest.mark.parametrize(("command", "options"), UNUSABLE, ids=shown)
 def test_bad_options_are_one_sentence(
-    command: click.Command,
-    options: tuple[str, str],
-    message: str,
-    capsys: pytest.CaptureFixture[str],
+    command: click.Command, options: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert message in refusal(command, capsys, "--days", "4", *options)
+    refused(command, capsys, "--days", "4", *options)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +72,4 @@ def test_bad_options_are_one_sentence(
 def test_no_benchmark_measures_for_a_report_that_it_cannot_write(
     command: click.Command, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "is a directory" in refusal(command, capsys, *arguments, "--json", ".")
+    refused(command, capsys, *arguments, "--json", ".")

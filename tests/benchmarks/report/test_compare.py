@@ -16,8 +16,8 @@ from benchmarks.harness.reports import SCHEMA, EnvReport, MarketData, TrainRepor
 from benchmarks.harness.rows import EnvironmentRow, TrainingRow
 from benchmarks.harness.statistics import Samples
 from benchmarks.report.compare import compare
-from markets import InputError
 from rltrader.bench import bench
+from tests.sentences import refuses
 
 DATA = MarketData(source="a test", bars=1, digest="")
 
@@ -85,9 +85,9 @@ def test_the_command(tmp_path: Path) -> None:
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(text)
-    with pytest.raises(InputError, match="not a readable benchmark report"):
+    with refuses():
         read_report(path)
-    with pytest.raises(InputError, match="no such file"):
+    with refuses():
         read_report(tmp_path / "none.json")
 
 
@@ -97,7 +97,7 @@ def test_two_benchmarks_are_not_compared() -> None:
     two = TrainReport(
         schema=SCHEMA, machine_info=machine_info(), data=DATA, matrix_flops={}, rows=(row,)
     )
-    with pytest.raises(InputError, match="compare two reports of one benchmark"):
+    with refuses():
         compare(one, two)
-    with pytest.raises(InputError, match="give a share between 0 and 1"):
+    with refuses():
         compare(one, one, margin=5)

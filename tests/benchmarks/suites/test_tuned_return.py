@@ -13,7 +13,7 @@ from benchmarks.harness.rows import ReturnPoint, ReturnRow
 from benchmarks.suites import tuned_return
 from benchmarks.suites.time_to_return import TrainingPlan
 from benchmarks.suites.tuned_return import FIRST, command, plan_of, seconds_of
-from foundation.errors import InputError
+from tests.sentences import refuses
 
 OPTIONS = {
     "days": 4,
@@ -54,7 +54,7 @@ def test_a_rollout_is_cut_into_the_minibatches_that_were_drawn() -> None:
 
 
 def test_a_trainer_that_is_not_tuned_is_refused() -> None:
-    with pytest.raises(InputError, match="'maskable' is not tuned here; choose from port"):
+    with refuses():
         command.main(["--trainers", "port,maskable"], standalone_mode=False)
 
 

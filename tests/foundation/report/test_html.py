@@ -10,6 +10,7 @@ from foundation.report.bars import Bar, Scale, draw_bars
 from foundation.report.html import templates, unbroken
 from foundation.report.parts import Tile, Verdict
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
+from tests.sentences import refuses
 
 PAGE = """{% extends "base.html.j2" %}
 {% import "macros.html.j2" as ui %}
@@ -121,5 +122,5 @@ def test_a_page_without_a_block_or_with_a_filter_of_every_page_is_refused() -> N
     env = templates("foundation.report")
     with pytest.raises(jinja2.TemplateError, match="title"):
         env.get_template("base.html.j2").render(verdict=Verdict("good", "Fine."))
-    with pytest.raises(ValueError, match="dollars"):
+    with refuses(kind=ValueError):
         templates("foundation.report", dollars=str)

@@ -9,10 +9,11 @@ import pytest
 
 from jax_port.data.advised_market import with_advice, without_answers
 from jax_port.data.data_loader import prepare, stack
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from markets.advice.by_bar import columns, prior
 from markets.synthetic.bars import synthetic_bars
 from parity.learner.advice import drawn_advice
+from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1(max_episode_bars=30)
 BARS = synthetic_bars("ES", days=3, seed=3)
@@ -47,5 +48,5 @@ def test_an_advisor_that_never_answers_leaves_nothing() -> None:
 
 def test_advice_on_other_bars_is_refused() -> None:
     laid, use = drawn_advice(synthetic_bars("ES", days=1, seed=3).session("rth"), "prior")
-    with pytest.raises(InputError, match="are not among"):
+    with refuses():
         with_advice(MARKET, laid, use)

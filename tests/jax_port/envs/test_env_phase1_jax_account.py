@@ -18,7 +18,7 @@ from jax_port.envs.state import (
     EXIT_STOP,
     RUNNING,
 )
-from markets import InputError, get_contract
+from markets import get_contract
 from tests.jax_port.envs.hand_made_steps import (
     FIRST,
     FLAT,
@@ -26,6 +26,7 @@ from tests.jax_port.envs.hand_made_steps import (
     MakeWorld,
     check,
 )
+from tests.sentences import refuses
 
 # 6 mark to market
 
@@ -174,7 +175,7 @@ def test_the_reward_is_rounded_once_for_any_terms(world: MakeWorld) -> None:
 
 
 def test_a_reward_finer_than_the_limit_is_refused(world: MakeWorld) -> None:
-    with pytest.raises(InputError, match="hold_penalty"):
+    with refuses():
         world(hold_penalty=-0.123456789)
 
 

@@ -15,9 +15,10 @@ from jax_port.data import held_out
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
 from jax_port.evaluation.evaluate import TRADE_COLUMNS, evaluate, first_of_each_day
-from markets import Bars, EnvConfig, InputError, get_contract
+from markets import Bars, EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
 from tests.jax_port.made_policy import make_policy, one_action_policy
+from tests.sentences import refuses
 
 RUN_UP = [(4004, 3996, 4000)] * 22
 """Bars in ticks with an ATR of 8 ticks: a stop is 12 ticks away, a target 36."""
@@ -144,23 +145,19 @@ def test_daily_is_the_first_start_of_each_day(market: PreparedMarket) -> None:
 
 def test_starts_and_policies_that_do_not_fit_are_refused(market: PreparedMarket) -> None:
     policy = make_policy(market, CONFIG)
-    with pytest.raises(InputError, match="no episode may start at bar 3"):
+    with refuses():
         evaluate(policy, market, rows=[3, 120])
-    with pytest.raises(InputError, match="no start was given"):
+    with refuses():
         evaluate(policy, market, rows=[])
     narrow = replace(policy, config=CONFIG.override(window_size=10))
-    with pytest.raises(
-        InputError, match=r"takes 225 numbers.*window_size of 10 phase 1 gives 115 and has 3"
-    ):
+    with refuses():
         evaluate(narrow, market)
-    with pytest.raises(
-        InputError, match=r"phase 2 gives 228 and has 6; it is phase 1's: pass --phase 1"
-    ):
+    with refuses():
         evaluate(replace(policy, config=EnvConfig.phase2()), market)
     head = policy.params["params"]["action_head"]
     six = {"kernel": np.tile(head["kernel"], 2), "bias": np.tile(head["bias"], 2)}
     params = {"params": {**policy.params["params"], "action_head": six}}
-    with pytest.raises(InputError, match="has 6 actions"):
+    with refuses():
         evaluate(replace(policy, params=params), market)
 
 
@@ -179,9 +176,9 @@ def test_only_whole_episodes_within_the_dates_count(market: PreparedMarket) -> N
 
 
 def test_a_range_that_leaves_nothing_is_refused(market: PreparedMarket) -> None:
-    with pytest.raises(InputError, match="--from 2025-01-07 is later than --to 2025-01-03; swap"):
+    with refuses():
         held_out.starts_within(market, CONFIG, date(2025, 1, 7), date(2025, 1, 3))
-    with pytest.raises(InputError, match=r"no whole episode of 40 bars.*2025-01-02 to 2025-01-07"):
+    with refuses():
         held_out.starts_within(market, CONFIG, date(2025, 1, 4), date(2025, 1, 5))
 
 
@@ -236,9 +233,7 @@ def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
         relation = held_out.relate(market, CONFIG, rows, training)
         assert relation.leaks == leaks
         if leaks:
-            with pytest.raises(
-                InputError, match=r"2025-01-06 to 2025-01-07 follows too soon.*--from 2025-01-07"
-            ):
+            with refuses():
                 held_out.require_held_out(relation, market)
         else:
             held_out.require_held_out(relation, market)
@@ -247,7 +242,7 @@ def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
 def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMarket) -> None:
     rows = held_out.starts_within(market, CONFIG, None, None)
     relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-06-30"))
-    with pytest.raises(InputError, match=r"overlaps.*2024-11-01 to 2025-06-30; give later bars"):
+    with refuses():
         held_out.require_held_out(relation, market)
 
 

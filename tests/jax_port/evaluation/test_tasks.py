@@ -14,9 +14,9 @@ from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
-from markets import InputError
 from markets.contracts import get_contract
 from tests.jax_port.evaluation.conftest import Week
+from tests.sentences import refuses
 
 RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
 
@@ -29,10 +29,10 @@ def test_trials_of_a_runs_folder(tmp_path: Path) -> None:
 BAD = ['{"updates": 3, "policies": 1', "{}", "[" * 100_000, '{"policies": 1e999}', '{"policies": "x"}']
 
 
-@pytest.mark.parametrize("text", [*BAD, '{"policies": 0}', "\0"])
+@pytest.mark.parametrize("text", [*BAD, '{"policies": 0}', "\0"], ids=lambda text: text[:30])
 def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str) -> None:
     (tmp_path / "finished.json").write_text(text)
-    with pytest.raises(InputError, match=r"finished\.json: not a readable account .* deflated"):
+    with refuses():
         trials_of(tmp_path / "policy-0.safetensors")
 
 
@@ -45,11 +45,15 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
     assert sharpes_of(policy) == [0.1, 0.3]
 
 
-@pytest.mark.parametrize("text", [*BAD, '{"chosen_from": 7}', '{"chosen_from": 7, "sharpes": [1e999]}'])
+@pytest.mark.parametrize(
+    "text",
+    [*BAD, '{"chosen_from": 7}', '{"chosen_from": 7, "sharpes": [1e999]}'],
+    ids=lambda text: text[:30],
+)
 def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.json").write_text(text)
     for read in (trials_of, sharpes_of):
-        with pytest.raises(InputError, match=r"sweep\.json: not a readable account of a sweep"):
+        with refuses():
             read(tmp_path / "best" / "policy.safetensors")
 
 

@@ -12,14 +12,14 @@ import onnxruntime
 import pytest
 import torch
 
-from foundation.files import file_digest
+from foundation.files import WriteError, file_digest
 from jax_port.export import torch_policy
 from jax_port.export.bundle import FILES, export
 from jax_port.export.manifest import read_manifest
 from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
-from markets import InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.sentences import refuses
 
 PHASES = (1, 2)
 
@@ -107,7 +107,7 @@ def test_the_state_dict_is_plain() -> None:
 
 def test_a_bundle_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(InputError, match="choose another --to"):
+    with refuses():
         export(bundle(1) / "policy.safetensors", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -117,7 +117,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(28, "no space left")
 
     monkeypatch.setattr("jax_port.export.bundle.save_program", fail)
-    with pytest.raises(InputError, match="the disk is full"):
+    with refuses(kind=WriteError):
         export(bundle(1) / "policy.safetensors", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -127,14 +127,14 @@ def test_a_policy_that_does_not_say_its_contract_is_asked_for_it(tmp_path: Path)
 
     source = tmp_path / "policy.safetensors"
     save_policy(source, replace(made_policy(1), about={}))
-    with pytest.raises(InputError, match="--symbol"):
+    with refuses():
         export(source, tmp_path / "out")
     assert load_policy(source).about == {}
 
 
-@pytest.mark.parametrize(("change", "words"), [({"version": 2}, "version 2"), ({"kind": "x"}, "'x'")])
-def test_another_manifest_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
+@pytest.mark.parametrize("change", [{"version": 2}, {"kind": "x"}], ids=str)
+def test_another_manifest_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     text = json.loads((bundle(1) / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({**text, **change}))
-    with pytest.raises(InputError, match=words):
+    with refuses():
         read_manifest(tmp_path)

@@ -14,9 +14,9 @@ from jax_port.export.golden_file import read_golden
 from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import Policy, load_policy, save_policy
-from markets import InputError
 from tests.damage import damaged, damaged_bytes, refusal
 from tests.jax_port.export.made_bundle import made_policy
+from tests.sentences import refuses
 
 
 def manifest() -> dict[str, Any]:
@@ -139,10 +139,10 @@ def test_a_policy_of_the_older_format_carries_no_checksum_and_is_read(tmp_path: 
     rewrite(path, {**about, "format": 1})
     same(load_policy(path), made_policy(1))
     rewrite(path, {**about, "format": 2})
-    with pytest.raises(InputError, match="its checksum differs"):
+    with refuses():
         load_policy(path)
     rewrite(path, {**about, "format": 9})
-    with pytest.raises(InputError, match="policy format 9 is not 2"):
+    with refuses():
         load_policy(path)
 
 
@@ -158,18 +158,19 @@ def test_a_header_with_one_value_damaged_is_refused_by_name_or_read(tmp_path: Pa
     assert refused > 300
     for text in ("", "[]", "[" * 100_000, '"\\ud800"', "9" * 5000):
         rewrite(path, text)
-        with pytest.raises(InputError, match=r"policy\.safetensors: not a readable policy"):
+        with refuses():
             load_policy(path)
 
 
 @pytest.mark.parametrize(
     "settings",
     [[1], "x", {"learning_rate": [[1, 2], 1]}, {"seed": {}}, {"seed": "2025-01-13"}, {"gamma": 1e308}],
+    ids=str,
 )
 def test_settings_that_sb3_could_not_use_are_refused(settings: object) -> None:
     policy = made_policy(1)
     changed = Policy(
         policy.spec, policy.params, policy.statistics, policy.config, {"settings": settings}
     )
-    with pytest.raises(InputError, match="the policy's settings"):
+    with refuses():
         make_sb3(changed)

@@ -41,7 +41,7 @@ from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.ppo.transfer import check_fits
 from legacy_torch.env_phase1 import TradingEnvPhase1
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from rltrader.agent import MaskablePPO as Agent
 from rltrader.export import export as export_command
 from rltrader.import_ import import_
@@ -54,6 +54,7 @@ from tests.jax_port.export.made_bundle import (
     trained_by_sb3,
 )
 from tests.jax_port.export.made_kinds import KINDS, policy_of
+from tests.sentences import refuses
 
 
 @pytest.mark.parametrize("phase", [1, 2])
@@ -88,7 +89,7 @@ def test_a_changed_weight_is_noticed_however_far_logits_are_apart(kind: str, tmp
     require_same_decisions(policy, archive)
     layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
     layers["action_head"]["kernel"] = layers["action_head"]["kernel"] * np.float32(1.001)
-    with pytest.raises(InputError, match="probabilities differ"):
+    with refuses(r"(?<=differ by )[\d.e-]+"):
         require_same_decisions(replace(policy, params={"params": layers}), archive)
 
 
@@ -120,18 +121,18 @@ def _foreign(folder: Path, **normalizer: float) -> None:
 
 def test_a_model_from_elsewhere_needs_its_phase_said(tmp_path: Path) -> None:
     _foreign(tmp_path)
-    with pytest.raises(InputError, match="--phase"):
+    with refuses():
         read_policy(tmp_path / MODEL)
     policy = read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
     assert policy.spec.activation == "tanh"  # SB3's own default, which no shape tells
     assert (policy.spec.pi, policy.spec.vf) == ((8,), (8,))
-    with pytest.raises(InputError, match="phase 2"):
+    with refuses():
         read_policy(tmp_path / MODEL, config=EnvConfig.phase2())
 
 
 def test_another_formula_is_refused(tmp_path: Path) -> None:
     _foreign(tmp_path, clip_obs=5.0)
-    with pytest.raises(InputError, match="clip_obs 5"):
+    with refuses():
         read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
 
 
@@ -145,16 +146,16 @@ def test_a_normaliser_of_no_numbers_is_refused(tmp_path: Path, part: str, value:
         statistics[7] = changed
         env.save(str(tmp_path / NORMALIZER))
         if refused:
-            with pytest.raises(InputError, match=rf"{NORMALIZER}: its {part} holds what is no number"):
+            with refuses():
                 read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
         else:
             assert read_policy(tmp_path / MODEL, config=EnvConfig.phase1()).statistics is not None
 
 
-@pytest.mark.parametrize(("name", "words"), [("a.pth", "what torch.save wrote"), ("a.pt", "weights a")])
-def test_weights_alone_are_told_what_they_lack(tmp_path: Path, name: str, words: str) -> None:
+@pytest.mark.parametrize("name", ["a.pth", "a.pt"])
+def test_weights_alone_are_told_what_they_lack(tmp_path: Path, name: str) -> None:
     torch.save({"action_net.weight": torch.zeros(3, 8)}, tmp_path / name)
-    with pytest.raises(InputError, match=rf"{name}: {words}.*the zip that MaskablePPO.save wrote"):
+    with refuses():
         read_policy(tmp_path / name, config=EnvConfig.phase1())
 
 
@@ -169,28 +170,28 @@ class _Bomb:
 def test_a_pickle_is_read_and_not_run(tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     (tmp_path / NORMALIZER).write_bytes(pickle.dumps(_Bomb(trace)))
-    with pytest.raises(InputError, match="not a VecNormalize"):
+    with refuses():
         load_sb3(bundle(1) / MODEL, tmp_path / NORMALIZER)
     assert not trace.exists()
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_text("no zip")
-    with pytest.raises(InputError, match="not a readable model of SB3"):
+    with refuses():
         read_policy(tmp_path / MODEL)
-    with pytest.raises(InputError, match="no such file"):
+    with refuses():
         read_policy(tmp_path / "gone.zip")
     (tmp_path / MODEL).unlink()
-    with pytest.raises(InputError, match=r"neither a bundle .* no model here"):
+    with refuses():
         read_policy(tmp_path)
 
 
 def test_layers_that_do_not_fit_are_named() -> None:
     policy = made_policy(1)
     weights = to_torch(policy.params)
-    with pytest.raises(InputError, match=r"value_0\.bias"):
+    with refuses():
         to_flax({name: x for name, x in weights.items() if name != "value_0.bias"}, policy.spec)
-    with pytest.raises(InputError, match="layer policy_1"):
+    with refuses():
         to_flax({**weights, "policy_1.weight": weights["policy_1.weight"][:, :8]}, policy.spec)
 
 
@@ -252,19 +253,19 @@ def test_a_normaliser_that_is_not_the_models_is_refused(tmp_path: Path) -> None:
     raw = trained_by_sb3(tmp_path / "raw")
     normalised = trained_by_sb3(tmp_path / "normalised", norm_obs=True)
     given = EnvConfig.phase1()
-    with pytest.raises(InputError, match="lie beyond 10, where this VecNormalize clips"):
+    with refuses():
         read_policy(raw, tmp_path / "normalised" / NORMALIZER, given)
     assert read_policy(normalised, config=given).statistics is not None
-    with pytest.raises(InputError, match="all lie within 10"):
+    with refuses():
         read_policy(normalised, config=given, raw=True)
     (tmp_path / "normalised" / NORMALIZER).unlink()
-    with pytest.raises(InputError, match="name what its save wrote with --vecnormalize"):
+    with refuses():
         read_policy(normalised, config=given)
 
 
 def test_a_model_that_was_never_trained_must_be_told_apart(tmp_path: Path) -> None:
     path = trained_by_sb3(tmp_path, steps=0)
-    with pytest.raises(InputError, match="--raw-observations if there was none"):
+    with refuses():
         read_policy(path, config=EnvConfig.phase1())
     assert read_policy(path, config=EnvConfig.phase1(), raw=True).statistics is None
     runner = CliRunner()
@@ -277,7 +278,7 @@ def test_a_model_that_was_never_trained_must_be_told_apart(tmp_path: Path) -> No
 def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> None:
     path = raw_bundle() / "policy.safetensors"
     settings = TrainSettings().override(pi=(64, 64), vf=(64, 64), activation="tanh")
-    with pytest.raises(InputError, match=r"sees raw observations .* training here always normalises"):
+    with refuses():
         check_fits(load_policy(path), settings.network)
 
 
@@ -365,5 +366,5 @@ def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     tensors = load_file(source)
     for old, new in (('"normalised": false', '"normalised": true'), ('"format": 3', '"format": 1')):
         save_file(tensors, tmp_path / "p.safetensors", {"rltrader": header.replace(old, new)})
-        with pytest.raises(InputError, match=r"checksum differs|what it says of normalised"):
+        with refuses():
             load_policy(tmp_path / "p.safetensors")

@@ -30,6 +30,7 @@ from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, require_same_decision
 from jax_port.export.sb3_archive import read_archive, read_normalizer, read_pickle
 from markets import EnvConfig, InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.sentences import refuses
 
 
 class Payload:
@@ -89,14 +90,14 @@ def test_a_payload_in_the_tensors_never_runs(copy: Path, trace: Path) -> None:
         return file.getvalue()
 
     rewrite(copy / MODEL, {"policy.pth": plant})
-    with pytest.raises(InputError, match="not a file of tensors"):
+    with refuses():
         read_policy(copy / MODEL)
     assert not trace.exists()
 
 
 def test_a_payload_in_the_normaliser_never_runs(copy: Path, trace: Path) -> None:
     (copy / NORMALIZER).write_bytes(pickle.dumps(Payload(trace)))
-    with pytest.raises(InputError, match="not a VecNormalize"):
+    with refuses():
         read_policy(copy / MODEL)
     assert not trace.exists()
 
@@ -110,7 +111,7 @@ def test_no_module_is_imported_by_a_pickle(copy: Path, module: str, name: str) -
     path = copy / NORMALIZER
     path.write_bytes(f"c{module}\n{name}\n(S'x'\ntR.".encode())
     pickletools.dis(path.read_bytes(), out=io.StringIO())  # it is a pickle
-    with pytest.raises(InputError, match="not a VecNormalize"):
+    with pytest.raises(InputError, match="not a VecNormalize of SB3's own"):
         read_normalizer(path)
     assert {added for added in set(sys.modules) - before if added.startswith("numpy")} == set()
 
@@ -133,7 +134,7 @@ def test_lists_within_lists_are_no_numbers(copy: Path) -> None:
     moments: Any = normalizer.obs_rms
     moments.mean = laughs
     normalizer.save(str(copy / NORMALIZER))
-    with pytest.raises(InputError, match="not a VecNormalize"):
+    with refuses():
         read_normalizer(copy / NORMALIZER)
 
 
@@ -145,7 +146,7 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused(copy: Path) -> None:
         with archive.open("policy.pth", "w", force_zip64=True) as member:
             for _ in range(300):
                 member.write(bytes(1 << 20))
-    with pytest.raises(InputError, match="would unpack to 3"):
+    with refuses():
         read_archive(copy / MODEL)
 
 
@@ -156,7 +157,7 @@ def test_a_tensor_that_claims_more_than_it_holds_is_refused(copy: Path) -> None:
         return file.getvalue()
 
     rewrite(copy / MODEL, {"policy.pth": plant})
-    with pytest.raises(InputError, match="claims more numbers than the file holds"):
+    with refuses():
         read_archive(copy / MODEL)
 
 
@@ -191,26 +192,21 @@ def foreign(
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    "made",
     [
-        ({"activation_fn": nn.LeakyReLU, "net_arch": [8]}, r"LeakyReLU is not one of ReLU, Tanh"),
-        ({"activation_fn": nn.ReLU6, "net_arch": [8]}, r"ReLU6 is not one of"),
-        ({"activation_fn": nn.Tanhshrink, "net_arch": [8]}, r"Tanhshrink is not one of"),
-        ({"policy": ReluPolicy, "net_arch": [8]}, r"policy.class"),
-        ({"features_extractor_class": Doubled, "net_arch": [8]}, r"Doubled|which is not run here"),
-        ({"net_arch": []}, r"no hidden layer"),
-        (
-            {"algorithm": PPO, "net_arch": [8]},
-            r"a model of PPO, A2C or TRPO, which knows no action masks",
-        ),
-        ({"algorithm": DQN, "net_arch": [8]}, r"a model of DQN"),
+        {"activation_fn": nn.LeakyReLU, "net_arch": [8]},
+        {"activation_fn": nn.ReLU6, "net_arch": [8]},
+        {"activation_fn": nn.Tanhshrink, "net_arch": [8]},
+        {"policy": ReluPolicy, "net_arch": [8]},
+        {"features_extractor_class": Doubled, "net_arch": [8]},
+        {"net_arch": []},
+        {"algorithm": PPO, "net_arch": [8]},
+        {"algorithm": DQN, "net_arch": [8]},
     ],
     ids=["leaky", "relu6", "tanhshrink", "own policy", "own extractor", "no layer", "PPO", "DQN"],
 )
-def test_a_network_that_is_not_understood_is_refused(
-    tmp_path: Path, made: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(InputError, match=words):
+def test_a_network_that_is_not_understood_is_refused(tmp_path: Path, made: dict[str, Any]) -> None:
+    with refuses():
         read_policy(foreign(tmp_path, **made), config=EnvConfig.phase1())
 
 
@@ -240,7 +236,7 @@ def test_the_original_and_the_imported_network_are_run_side_by_side() -> None:
     original = module.original_policy
     try:
         module.original_policy = lambda archive, spec: original(archive, policy.spec)
-        with pytest.raises(InputError, match=r"differ by .* was not imported"):
+        with refuses(r"(?<=differ by )[\d.e-]+"):
             require_same_decisions(wrong, archive)
     finally:
         module.original_policy = original
@@ -249,5 +245,5 @@ def test_the_original_and_the_imported_network_are_run_side_by_side() -> None:
 def test_a_model_without_its_normaliser_says_what_to_do(tmp_path: Path) -> None:
     path = foreign(tmp_path)
     (tmp_path / NORMALIZER).unlink()
-    with pytest.raises(InputError, match="with --vecnormalize, or say --raw-observations"):
+    with refuses():
         read_policy(path, config=EnvConfig.phase1())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jax_port.runs.find_policy import find_policy
-from markets import InputError
+from tests.sentences import refuses
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -33,26 +33,25 @@ def test_a_folder_stands_for_its_one_policy(tmp_path: Path, names: list[str], fo
 
 
 @pytest.mark.parametrize(
-    ("names", "words"),
+    "names",
     [
-        ((), "no policy here; give the folder of a finished run or of a bundle"),
-        (("run.json",), "this run has no policy yet"),
-        (("run.json", "last.safetensors"), r"not finished; .* --resume\), or name its newest policy"),
-        (("model.zip", "vecnormalize.pkl"), "a model of SB3; bring it in first: rltrader import"),
+        (),
+        ("run.json",),
+        ("run.json", "last.safetensors"),
+        ("model.zip", "vecnormalize.pkl"),
     ],
+    ids=str,
 )
-def test_a_folder_without_a_policy_says_what_it_is(
-    tmp_path: Path, names: list[str], words: str
-) -> None:
-    with pytest.raises(InputError, match=words):
+def test_a_folder_without_a_policy_says_what_it_is(tmp_path: Path, names: list[str]) -> None:
+    with refuses():
         find_policy(touched(tmp_path, *names))
 
 
 def test_of_several_agents_one_is_to_be_named(tmp_path: Path) -> None:
     touched(tmp_path, *(f"policy-{number}.safetensors" for number in range(11)))
-    with pytest.raises(InputError, match=r"11 agents here, policy-0 to policy-10; .*policy-0\.safe"):
+    with refuses():
         find_policy(tmp_path)
     touched(tmp_path, "best.safetensors")
-    with pytest.raises(InputError, match=r"such as .*best\.safetensors"):
+    with refuses():
         find_policy(tmp_path)
     assert find_policy(tmp_path, 10).name == "policy-10.safetensors"

@@ -22,7 +22,8 @@ from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig, InputError
+from markets import EnvConfig
+from tests.sentences import refuses
 
 SETTINGS = TrainSettings(
     n_envs=8, n_steps=8, batch_size=24, n_epochs=2, total_timesteps=64 * 40, anneal=True
@@ -165,9 +166,7 @@ def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 0x10
     newest.write_bytes(bytes(data))
-    with pytest.raises(
-        InputError, match=r"checkpoints/40\.safetensors: not a readable checkpoint \(its c"
-    ):
+    with refuses():
         runs.run(PLAN, folder)
     newest.unlink()
     assert runs.run(PLAN, folder)
@@ -178,7 +177,7 @@ def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
 def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     other = Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
-    with pytest.raises(InputError, match="of another run or of other settings"):
+    with refuses():
         runs.run(other, folder)
 
 
@@ -191,26 +190,26 @@ def test_a_torn_log_line_is_dropped(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_holds_one_run(whole: Path) -> None:
-    with pytest.raises(InputError, match="there is a run here already"):
+    with refuses():
         runs.start(PLAN, whole)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"plan": {"format": 1}}', '{"plan": {"format": 9}}'])
 def test_a_damaged_plan_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(InputError, match=r"run\.json"):
+    with refuses():
         read_plan(tmp_path)
 
 
 def test_no_run_at_all(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run here"):
+    with refuses():
         read_plan(tmp_path / "none")
 
 
 def test_agents_may_not_differ_in_sizes() -> None:
-    with pytest.raises(InputError, match="agent 0 sets 'n_envs'"):
+    with refuses():
         Plan(SETTINGS, DATA, CONFIG, agents=({"n_envs": 3},))
-    with pytest.raises(InputError, match=r"gamma is 1\.5"):
+    with refuses():
         Plan(SETTINGS, DATA, CONFIG, agents=({"gamma": 1.5},))
 
 
@@ -226,9 +225,7 @@ def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp
     """The second of two agents learns at an absurd rate; nothing of it is saved as a policy."""
     plan = Plan(SETTINGS, DATA, CONFIG, agents=({}, {"learning_rate": 1e12}), certificate="ungated")
     runs.start(plan, tmp_path)
-    with pytest.raises(
-        InputError, match=r"at update \d+ the (loss|weights) of agent 1 .*; start a new run"
-    ):
+    with refuses():
         runs.run(plan, tmp_path)
     assert not list(tmp_path.glob("policy-*"))
     assert not (tmp_path / FINISHED).exists()
@@ -239,7 +236,5 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
     agent = SimpleNamespace(learner=learner)
     require_finite_weights(agent, 7, tmp_path, 5)
     learner.params["b"][2] = np.nan
-    with pytest.raises(
-        InputError, match=r"at update 7 the weights of agent 2 .* update 5 is the last good"
-    ):
+    with refuses():
         require_finite_weights(agent, 7, tmp_path, 5)

@@ -12,8 +12,9 @@ from jax_port.runs.logs.training_log import LOG, TrainingLog, read_log
 from jax_port.runs.plan import FORMAT, Plan, read_plan
 from jax_port.runs.run_file import RUN
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from tests.damage import damaged, damaged_bytes, refusal
+from tests.sentences import refuses
 
 PLAN = Plan(
     settings=TrainSettings(layer_lr=(("policy_0", 0.5),)),
@@ -58,6 +59,7 @@ def lines() -> list[bytes]:
 @pytest.mark.parametrize(
     "line",
     [b"", b"{", b"[]", b'{"agent": 0}', b'{"update": "x", "agent": 0}', b"\xff\xfe{}", b"[" * 100_000],
+    ids=["empty", "cut off", "array", "no update", "text", "no text", "deep array"],
 )
 def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
     tmp_path: Path, line: bytes
@@ -65,7 +67,7 @@ def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
     path = tmp_path / LOG
     first, _, last = lines()
     path.write_bytes(b"\n".join([first, line, last, b""]))
-    with pytest.raises(InputError, match=r"log\.jsonl, line 2: not a readable line of a run's log"):
+    with refuses():
         read_log(tmp_path)
     TrainingLog(tmp_path, after=3, agents=1).close()
     assert path.read_bytes() == first + b"\n"
@@ -73,5 +75,5 @@ def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
 
 
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"log\.jsonl: No such file"):
+    with refuses():
         read_log(tmp_path)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from markets import InputError
 from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import SYSTEM, PromptSettings
 from markets.advice.store import AdviceStore, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView
+from tests.sentences import refuses
 
 SETTINGS, PROMPT = ChatSettings("http://offline/v1", "tiny"), PromptSettings(bars=5)
 GOOD = {"hold": 0.2, "buy": 0.7, "sell": 0.1, "confidence": 0.8, "reason": "up"}
@@ -47,7 +47,7 @@ def test_a_batch_goes_out_once_and_comes_back(
     assert {request["url"] for request in sent} == {"/v1/chat/completions"}
     assert len({request["custom_id"] for request in sent}) == len(rows)
     assert len(store.left(rows)) == 0  # no pass asks about them meanwhile
-    with pytest.raises(InputError, match="nothing to write"):
+    with refuses():
         write_batch(store, view, rows, SETTINGS, PROMPT, tmp_path / "again.jsonl")
     whole = path.read_bytes()
     path.unlink()  # as if it had been killed before it was written
@@ -66,22 +66,23 @@ def test_a_batch_goes_out_once_and_comes_back(
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    "line",
     [
-        ("{", "line 1"),
-        ('{"custom_id": 5}', "line 1"),
-        (answer("100-0000000000000000").strip(), "did not"),
-        (answer("99999999999-0").strip(), "did not"),
-        (answer("../../etc").strip(), "did not"),
-        ("[" * 5000, "line 1"),
+        "{",
+        '{"custom_id": 5}',
+        answer("100-0000000000000000").strip(),
+        answer("99999999999-0").strip(),
+        answer("../../etc").strip(),
+        "[" * 5000,
     ],
+    ids=["cut off", "no name", "another question", "no bar", "a path", "deep array"],
 )
 def test_an_output_of_something_else_is_refused(
-    store: AdviceStore, view: MarketView, tmp_path: Path, line: str, words: str
+    store: AdviceStore, view: MarketView, tmp_path: Path, line: str
 ) -> None:
     output = tmp_path / "output.jsonl"
     output.write_text(line + "\n")
-    with pytest.raises(InputError, match=words):
+    with refuses():
         read_batch(store, view, PROMPT, output)
-    with pytest.raises(InputError, match="no such file"):
+    with refuses():
         read_batch(store, view, PROMPT, tmp_path / "absent.jsonl")

@@ -25,6 +25,7 @@ from markets.advice.view import MarketView
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from tests.sentences import check_error
 
 QUESTIONS = 60
 LAST_BAR = 100 + QUESTIONS - 1
@@ -143,7 +144,7 @@ def test_a_server_that_fails_ends_the_pass_with_a_sentence_and_keeps_answers(
     pytest.importorskip("httpx")
     out = tmp_path / "table"
     result = CliRunner().invoke(app, arguments(bars_file, out, serve("unknown").url))
-    assert "404" in str(result.exception)
+    check_error(result.exception)
     assert CliRunner().invoke(app, arguments(bars_file, out, serve("good").url)).exit_code == 0
     assert load_table(out).usable.all()
 
@@ -177,7 +178,7 @@ def test_a_cost_above_the_limit_is_asked_for(
     server = serve("good")
     limit = ("--prompt-price", "1000", "--most-dollars", "0.5")
     result = CliRunner().invoke(app, arguments(bars_file, tmp_path / "t", server.url, *limit))
-    assert "more than $0.50" in str(result.exception)
+    check_error(result.exception)
     assert server.counts()["requests"] == {}
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from markets import InputError
 from markets.advice.answers import FAILED, MALFORMED, OK
 from markets.advice.store import RANGE_BARS, AdviceStore, Asked, Result, open_store
 from markets.advice.table import About, TableKey, load_table
 from markets.advice.view import MarketView
+from tests.sentences import refuses
 
 
 def about(view: MarketView, model: str = "tiny") -> About:
@@ -67,7 +67,7 @@ def test_a_line_cut_off_by_a_kill_is_dropped_and_the_rest_kept(store: AdviceStor
 
 def test_a_damaged_line_is_refused(store: AdviceStore) -> None:
     store.journal_path(200).write_bytes(b'{"kind":"result","row":"x"}\n')
-    with pytest.raises(InputError, match="line 1"):
+    with refuses():
         store.collect()
 
 
@@ -97,13 +97,13 @@ def test_a_range_is_worked_on_by_one_process_and_let_go_of_when_it_is_killed(
 
 
 def test_another_key_is_refused_by_name(store: AdviceStore, view: MarketView, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="another model"):
+    with refuses():
         open_store(store.folder, about(view, "other"), view.timestamps_ns)
     other = about(view)
     other.cutoff = "2024-01-01"
-    with pytest.raises(InputError, match="cutoff"):
+    with refuses():
         open_store(store.folder, other, view.timestamps_ns)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="no table"):
+    with refuses():
         open_store(tmp_path / "full", about(view), view.timestamps_ns)

@@ -15,6 +15,7 @@ from markets.quality.inspection import inspect
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 Write = Callable[[pd.DataFrame, Path], None]
 
@@ -56,10 +57,9 @@ def wall(bars: Bars, zone: str) -> pd.DatetimeIndex:
     return index.tz_convert(zone).tz_localize(None)
 
 
-def refusal(path: Path, **options: object) -> str:
-    with pytest.raises(InputError) as caught:
+def refused(path: Path, **options: object) -> None:
+    with refuses():
         read_bars(path, "ES", **options)
-    return str(caught.value)
 
 
 ZONES = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "Asia/Tokyo", "EST"]
@@ -72,9 +72,7 @@ def test_wall_time_of_another_zone_is_refused_by_its_name(
 ) -> None:
     bars: Bars = request.getfixturevalue(session)
     path = csv(bars, tmp_path / "bars.csv", wall(bars, zone))
-    words = refusal(path)
-    assert "so the time zone is wrong" in words
-    assert f"--tz {zone}" in words
+    refused(path)
     again = read_bars(path, "ES", timezone=zone)
     assert again.digest == bars.digest
     assert again.accepted == ()
@@ -88,9 +86,7 @@ def test_a_zone_that_is_right_for_a_part_of_the_year_is_refused(
     regular: Bars, tmp_path: Path, really: str, read_as: str
 ) -> None:
     path = csv(regular, tmp_path / "bars.csv", wall(regular, really))
-    words = refusal(path, timezone=read_as)
-    assert "time zone is wrong" in words
-    assert f"--tz {really}" in words
+    refused(path, timezone=read_as)
     assert read_bars(path, "ES", timezone=really).digest == regular.digest
 
 
@@ -100,23 +96,21 @@ def test_a_part_of_a_file_in_another_zone_is_refused(regular: Bars, tmp_path: Pa
     days = pd.Series(index.date, index=index)
     middle = days.isin(sorted(set(days))[15:20]).to_numpy()
     moved = pd.DatetimeIndex(np.where(middle, index - pd.Timedelta(hours=1), index), tz="UTC")
-    words = refusal(csv(regular, tmp_path / "bars.csv", moved))
-    assert "5 sessions in a row begin at 08:30" in words
+    refused(csv(regular, tmp_path / "bars.csv", moved))
 
 
 @pytest.mark.parametrize("minutes", [-1, 1])
 def test_stamps_a_minute_beside_the_open_are_refused(whole: Bars, tmp_path: Path, minutes: int) -> None:
     index = whole.frame.index
     path = csv(whole, tmp_path / "bars.csv", index + pd.Timedelta(minutes=minutes))
-    words = refusal(path)
-    assert ("a minute early" if minutes < 0 else "the time of their close") in words
+    refused(path)
     if minutes > 0:
         assert read_bars(path, "ES", stamped="close").digest == whole.digest
 
 
 def test_ninjatraders_form_stamped_by_the_open(whole: Bars, tmp_path: Path) -> None:
     path = ninjatrader(whole, tmp_path / "bars.txt", whole.frame.index)
-    assert "a minute early" in refusal(path)
+    refused(path)
     assert read_bars(path, "ES", stamped="open").digest == whole.digest
     right = ninjatrader(whole, tmp_path / "right.txt", whole.frame.index + pd.Timedelta(minutes=1))
     assert read_bars(right, "ES").digest == whole.digest
@@ -124,12 +118,9 @@ def test_ninjatraders_form_stamped_by_the_open(whole: Bars, tmp_path: Path) -> N
 
 def test_wall_time_labelled_utc_cannot_be_mended_by_tz(whole: Bars, tmp_path: Path) -> None:
     labelled = wall(whole, "America/New_York").tz_localize("UTC")
-    words = refusal(csv(whole, tmp_path / "bars.csv", labelled), timezone="America/New_York")
-    assert "carry an offset, so --tz does not apply" in words
-    assert "shift the times in the file by +5 hours" in words
+    refused(csv(whole, tmp_path / "bars.csv", labelled), timezone="America/New_York")
     seconds = pd.Index(labelled.as_unit("s").asi8)
-    words = refusal(csv(whole, tmp_path / "epoch.csv", seconds))
-    assert "are numbers since 1970, so --tz does not apply" in words
+    refused(csv(whole, tmp_path / "epoch.csv", seconds))
 
 
 def test_hours_of_ones_own_are_no_other_zone(whole: Bars, tmp_path: Path) -> None:
@@ -147,14 +138,14 @@ def test_the_files_own_symbol_is_held_against_the_one_given(
 ) -> None:
     path = csv(regular, tmp_path / "bars.csv", regular.frame.index, symbol=symbol)
     assert read_bars(path, "ES").digest == regular.digest
-    with pytest.raises(InputError, match=r"its column of symbols says .* pass --symbol ES"):
+    with refuses():
         read_bars(path, "MES")
 
 
 @pytest.mark.parametrize("name", ["NQ 03-25.Last.csv", "nq_1min.csv", "NQH5.csv", "glbx-NQ-2025.csv"])
 def test_the_files_name_is_held_against_the_symbol(regular: Bars, tmp_path: Path, name: str) -> None:
     path = csv(regular, tmp_path / name, regular.frame.index)
-    assert "its name speaks of NQ" in refusal(path)
+    refused(path)
 
 
 @pytest.mark.parametrize("name", ["ES_and_NQ.csv", "bars.csv", "yes.csv", "ES 03-25.Last.csv"])
@@ -168,7 +159,7 @@ def test_prices_at_a_wrong_scale_are_refused_at_the_door(regular: Bars, tmp_path
     for values in columns.values():
         values[5000:5100] *= 10
     path = csv(regular, tmp_path / "bars.csv", regular.frame.index, **columns)
-    assert "prices look multiplied by 10 in 100 of" in refusal(path)
+    refused(path)
 
 
 @pytest.mark.parametrize("factor", [4, 10, 100])
@@ -178,12 +169,12 @@ def test_a_whole_file_of_multiplied_prices_is_refused(
     names = ("open", "high", "low", "close")
     columns = {name: regular.frame[name].to_numpy() * factor for name in names}
     path = csv(regular, tmp_path / "bars.csv", regular.frame.index, **columns)
-    assert f"every close is a whole multiple of {factor} ticks of ES" in refusal(path)
+    refused(path)
 
 
 def test_problems_can_be_accepted_and_are_then_named(regular: Bars, tmp_path: Path) -> None:
     path = csv(regular, tmp_path / "NQ.csv", wall(regular, "Europe/Berlin"))
-    assert "--accept-problems uses the bars as they are" in refusal(path)
+    refused(path)
     bars = read_bars(path, "ES", accept_problems=True)
     assert bars.accepted == ("other_contract", "time_zone")
     assert len(bars) == len(regular)

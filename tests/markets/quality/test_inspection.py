@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from markets import Bars, InputError, get_contract
 from markets.quality.inspection import QualityReport, inspect
 from markets.readers import read_frame
+from tests.sentences import refuses
 
 ES = get_contract("ES")
 MINUTE = pd.Timedelta(minutes=1)
@@ -313,9 +314,9 @@ def test_the_same_rows_give_the_same_report_and_json(frame):
 
 
 def test_what_is_no_frame_of_bars_is_refused(frame):
-    with pytest.raises(InputError, match=r"made\.csv: there are no bars"):
+    with refuses():
         report_on(frame.iloc[:0])
-    with pytest.raises(InputError, match=r"made\.csv: timestamps carry no time zone"):
+    with refuses():
         report_on(frame.tz_localize(None))
 
 

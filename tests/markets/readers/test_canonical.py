@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markets import InputError, get_contract
+from markets import get_contract
 from markets.readers import FORMATS, detect_format, read_bars, read_frame
+from tests.sentences import refuses
 
 HEADER = "timestamp,open,high,low,close,volume\n"
 ROWS = (
@@ -104,7 +105,7 @@ def test_empty_cells_are_left_for_the_quality_report(save):
     assert np.isnan(frame["high"].iloc[0])
     assert np.isnan(frame["volume"].iloc[1])
     assert np.isnan(frame.to_numpy()).sum() == 2
-    with pytest.raises(InputError, match="a value is missing or infinite in 2 of 3 rows"):
+    with refuses():
         read_bars(path, "ES")
 
 
@@ -135,21 +136,21 @@ def test_an_offset_in_the_file_beats_the_zone(save):
 
 
 @pytest.mark.parametrize(
-    ("wall", "words"),
+    "wall",
     [
-        ("2025-03-09 02:30:00", "line 3: 2025-03-09 02:30:00 does not exist in America/New_York"),
-        ("2025-11-02 01:30:00", "line 3: 2025-11-02 01:30:00 occurs twice in America/New_York"),
+        "2025-03-09 02:30:00",
+        "2025-11-02 01:30:00",
     ],
 )
-def test_a_time_that_the_clocks_skip_or_repeat_is_refused(save, wall, words):
+def test_a_time_that_the_clocks_skip_or_repeat_is_refused(save, wall):
     path = save(HEADER + f"2025-03-07 09:30:00,1,1,1,1,1\n{wall},1,1,1,1,1\n")
-    with pytest.raises(InputError, match=words):
+    with refuses():
         read_frame(path, timezone="America/New_York")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "America", "../UTC"])
 def test_a_zone_that_is_none_is_refused(save, zone):
-    with pytest.raises(InputError, match="there is no time zone"):
+    with refuses():
         read_frame(save(HEADER + ROWS), timezone=zone)
 
 
@@ -157,122 +158,85 @@ LINE = "2025-09-02 13:34:00,6468.75,6469,6468,6468.5,50\n"
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    "content",
     [
-        pytest.param("", "bars.csv is empty", id="empty"),
-        pytest.param("\n \n", "bars.csv is empty", id="blank"),
-        pytest.param(HEADER, "holds a header and no bars", id="header only"),
-        pytest.param(HEADER.rstrip(), "holds a header and no bars", id="header only, no end of line"),
-        pytest.param(ROWS, "there is no header", id="no header"),
-        pytest.param(
-            (HEADER + ROWS).replace(",", ";"), "separated by ';'; save it with commas", id=";"
-        ),
-        pytest.param((HEADER + ROWS).replace(",", "\t"), r"separated by '\\t'; save it", id="tab"),
-        pytest.param("hello\nworld\n", "line 1: 'hello' is no header of bars", id="prose"),
-        pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a text file", id="binary"),
-        pytest.param(b"PK\x03\x04rest", "is a zip or Excel file", id="zip"),
-        pytest.param((HEADER + ROWS).encode("utf-16"), "is UTF-16 text; save it as UTF-8", id="utf-16"),
-        pytest.param(HEADER.encode() + b"\xe9\xe8,\xff\n", "is not UTF-8 text", id="latin-1"),
-        pytest.param(
-            HEADER.replace(",volume", "") + "x", "no column volume; the file has timestamp", id="column"
-        ),
-        pytest.param("open,high,low,close,volume\n1,1,1,1,1\n", "no column timestamp", id="no time"),
-        pytest.param(
-            "date,time,open,high,low,close,volume\n", "a header and no bars", id="two columns"
-        ),
-        pytest.param(
-            HEADER.replace("volume", "volume,Close") + ROWS, "names close more than once", id="twice"
-        ),
-        pytest.param(
-            HEADER + ROWS + "2025-09-02 13:34:00,6468\n", "line 5: 2 fields where 6", id="cut off"
-        ),
-        pytest.param(HEADER + LINE.rstrip() + ",9\n" + ROWS, "line 2: 7 fields where 6", id="wide"),
-        pytest.param(
-            HEADER + "\n" + ROWS + LINE.replace("6469,", "x,"),
-            "line 6: high is 'x', which is not",
-            id="x",
-        ),
-        pytest.param(
-            HEADER + ROWS + LINE.replace("6469,", '"6,469",'), "line 5: high is '6,469'", id="thousands"
-        ),
-        pytest.param(HEADER + LINE.replace(",50", ",True"), "line 2: volume is 'True'", id="boolean"),
-        pytest.param(HEADER + ROWS + LINE[19:], "line 5: there is no timestamp", id="no timestamp"),
-        pytest.param(
-            HEADER + ROWS + "09/02/2025 13:34" + LINE[19:],
-            "line 5: timestamp '09/02/2025 13:34' is not understood; write 2025-09-02 09:30:00",
-            id="American date",
-        ),
-        pytest.param(
-            HEADER + "2025-02-30 13:34:00" + LINE[19:], "line 2: .*is not understood", id="30/2"
-        ),
-        pytest.param(
-            HEADER + ROWS + "2025-09-02 13:34:00-04:00" + LINE[19:],
-            "line 5: .*differ in whether they carry an offset",
-            id="mixed offsets",
-        ),
-        pytest.param(HEADER + "13:34:00" + LINE[19:], "timestamp holds time32", id="time of day"),
-        pytest.param(
-            HEADER + "20250902" + LINE[19:], "line 2: timestamp 20250902 is a date without", id="day"
-        ),
-        pytest.param(
-            HEADER + "250902133400" + LINE[19:], "is no time such as 202509020930", id="digits"
-        ),
-        pytest.param(
-            HEADER + f"{EPOCH[0]}{LINE[19:]}{EPOCH[1] * 1000}{LINE[19:]}",
-            "line 3: timestamp 1756819860000 is not in the unit of the first, 1756819800",
-            id="two units",
-        ),
-        pytest.param(
-            HEADER + "1985-09-02 13:34:00" + LINE[19:], "line 2: .*outside 1990 to 2059", id="1985"
-        ),
-        pytest.param(HEADER + "-2025-09-02 13:34:00" + LINE[19:], "outside 1990 to 2059", id="-2025"),
-        pytest.param(HEADER + "9999-09-02 13:34:00" + LINE[19:], "outside 1990 to 2059", id="9999"),
+        pytest.param("", id="empty"),
+        pytest.param("\n \n", id="blank"),
+        pytest.param(HEADER, id="header only"),
+        pytest.param(HEADER.rstrip(), id="header only, no end of line"),
+        pytest.param(ROWS, id="no header"),
+        pytest.param((HEADER + ROWS).replace(",", ";"), id=";"),
+        pytest.param((HEADER + ROWS).replace(",", "\t"), id="tab"),
+        pytest.param("hello\nworld\n", id="prose"),
+        pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", id="binary"),
+        pytest.param(b"PK\x03\x04rest", id="zip"),
+        pytest.param((HEADER + ROWS).encode("utf-16"), id="utf-16"),
+        pytest.param(HEADER.encode() + b"\xe9\xe8,\xff\n", id="latin-1"),
+        pytest.param(HEADER.replace(",volume", "") + "x", id="column"),
+        pytest.param("open,high,low,close,volume\n1,1,1,1,1\n", id="no time"),
+        pytest.param("date,time,open,high,low,close,volume\n", id="two columns"),
+        pytest.param(HEADER.replace("volume", "volume,Close") + ROWS, id="twice"),
+        pytest.param(HEADER + ROWS + "2025-09-02 13:34:00,6468\n", id="cut off"),
+        pytest.param(HEADER + LINE.rstrip() + ",9\n" + ROWS, id="wide"),
+        pytest.param(HEADER + "\n" + ROWS + LINE.replace("6469,", "x,"), id="x"),
+        pytest.param(HEADER + ROWS + LINE.replace("6469,", '"6,469",'), id="thousands"),
+        pytest.param(HEADER + LINE.replace(",50", ",True"), id="boolean"),
+        pytest.param(HEADER + ROWS + LINE[19:], id="no timestamp"),
+        pytest.param(HEADER + ROWS + "09/02/2025 13:34" + LINE[19:], id="American date"),
+        pytest.param(HEADER + "2025-02-30 13:34:00" + LINE[19:], id="30/2"),
+        pytest.param(HEADER + ROWS + "2025-09-02 13:34:00-04:00" + LINE[19:], id="mixed offsets"),
+        pytest.param(HEADER + "13:34:00" + LINE[19:], id="time of day"),
+        pytest.param(HEADER + "20250902" + LINE[19:], id="day"),
+        pytest.param(HEADER + "250902133400" + LINE[19:], id="digits"),
+        pytest.param(HEADER + f"{EPOCH[0]}{LINE[19:]}{EPOCH[1] * 1000}{LINE[19:]}", id="two units"),
+        pytest.param(HEADER + "1985-09-02 13:34:00" + LINE[19:], id="1985"),
+        pytest.param(HEADER + "-2025-09-02 13:34:00" + LINE[19:], id="-2025"),
+        pytest.param(HEADER + "9999-09-02 13:34:00" + LINE[19:], id="9999"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_what_and_where(save, content, words):
+def test_a_file_that_cannot_be_read_says_what_and_where(save, content):
     path = save(content)
-    with pytest.raises(InputError, match=words) as caught:
+    with refuses():
         read_bars(path, "ES")
-    assert "bars.csv" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_paths_that_lead_nowhere(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
+    with refuses():
         read_bars(tmp_path / "nowhere.csv", "ES")
-    with pytest.raises(InputError, match="is a directory"):
+    with refuses():
         read_bars(tmp_path, "ES")
 
 
 def test_a_damaged_archive_is_refused(save):
     whole = gzip.compress((HEADER + ROWS * 50).encode())
-    with pytest.raises(InputError, match=r"bars\.csv\.gz cannot be read"):
+    with refuses(r"(?<=read \().*(?=\);)"):
         read_bars(save(whole[: len(whole) // 2], "bars.csv.gz"), "ES")
-    with pytest.raises(InputError, match=r"bars\.csv\.gz, line 1: 'not compressed at all' is no head"):
+    with refuses():
         read_bars(save("not compressed at all", "bars.csv.gz"), "ES")
 
 
 def test_what_is_asked_for_must_exist(save):
     path = save(HEADER + ROWS)
-    with pytest.raises(InputError, match="unknown format 'xml': choose one of csv, ninjatrader"):
+    with refuses():
         read_frame(path, format="xml")
-    with pytest.raises(InputError, match="unknown symbol"):
+    with refuses():
         read_bars(path, "XX")
-    with pytest.raises(InputError, match="no feature column sma_5, sma_20, rsi"):
+    with refuses():
         read_bars(path, "ES", use_features=True)
-    with pytest.raises(InputError, match="since no column names instruments"):
+    with refuses():
         read_frame(path, instrument="ESZ5")
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "csv"])
 def test_the_wrong_format_named_is_an_error_and_no_guess(save, name):
-    with pytest.raises(InputError, match=r"bars\.csv"):
+    # The reason that is given for Parquet is in the words of its library.
+    with refuses(*([r"(?<=Parquet \().*(?=\);)"] if name == "parquet" else [])):
         read_frame(save(HEADER + ROWS), format=name)
 
 
 def test_a_contract_of_ones_own_and_snapping(save):
     path = save(HEADER + ROWS, "YM.csv")
-    with pytest.raises(InputError, match="off the YM grid"):
+    with refuses():
         read_bars(path, "YM")
     assert read_bars(path, get_contract("YM"), snap=True).frame["open"].tolist() == [
         6470.0,
@@ -284,12 +248,12 @@ def test_a_contract_of_ones_own_and_snapping(save):
 def test_bars_of_five_minutes_are_refused(save):
     times = pd.date_range("2025-09-02 13:30", periods=20, freq="5min")
     text = HEADER + "".join(f"{stamp},1,1,1,1,1\n" for stamp in times)
-    with pytest.raises(InputError, match="its bars are 5 minutes long"):
+    with refuses():
         read_bars(save(text), "ES")
 
 
 def test_bars_stamped_within_the_minute_are_refused_and_seconds_are_known(save):
-    with pytest.raises(InputError, match=r"13:30:59.* does not begin on a whole minute"):
+    with refuses():
         read_bars(save((HEADER + ROWS).replace(":00,", ":59,")), "ES")
     times = pd.date_range("2025-09-02 13:30", periods=20, freq="s")
     text = HEADER + "".join(f"{stamp},6000,6000,6000,6000,1\n" for stamp in times)

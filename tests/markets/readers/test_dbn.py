@@ -15,6 +15,7 @@ from markets.readers import detect_format, read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from tests.fuzz.bars import databento, few_bars
 from tests.markets.readers.dbn_files import dbn_file, metadata, records
+from tests.sentences import refuses
 
 ESH5 = {4916: "ESH5"}
 
@@ -29,12 +30,13 @@ def few(bars: Bars) -> Bars:
     return bars.select(np.arange(len(bars)) < 20)
 
 
-def refusal(path: Path, data: bytes, **options: str) -> str:
+LIBRARYS_WORDS = r"(?<=as DBN \().*(?=\);)"
+
+
+def refused(path: Path, data: bytes, *varies: str) -> None:
     path.write_bytes(data)
-    with pytest.raises(InputError) as caught:
-        read_bars(path, "ES", **options)  # type: ignore[arg-type]
-    assert path.name in str(caught.value)
-    return str(caught.value)
+    with refuses(*varies):
+        read_bars(path, "ES")
 
 
 @pytest.mark.parametrize("compression", [None, "zstd"])
@@ -51,7 +53,7 @@ def test_bars_have_the_digest_of_the_csv(bars: Bars, tmp_path: Path, compression
     found = read_bars(path, "ES")
     assert found.digest == bars.digest
     assert read_frame(path).attrs["file"].contracts == ("ESH5",)
-    with pytest.raises(InputError, match=r"its column of symbols says .* pass --symbol ES"):
+    with refuses():
         read_bars(path, "NQ")
 
 
@@ -74,7 +76,7 @@ def test_one_of_several_instruments_is_asked_for(few: Bars, tmp_path: Path) -> N
     both = {4916: "ESH5", 5602: "ESM5"}
     rows = zip(records(few), records(few, 5602), strict=True)
     data = metadata(few, both) + b"".join(row for pair in rows for row in pair)
-    assert "holds 2 instruments, ESH5 (20 rows), ESM5 (20 rows); pick one" in refusal(path, data)
+    refused(path, data)
     assert read_bars(path, "ES", instrument="ESM5").digest == few.digest
     assert read_bars(path, "ES", instrument="4916").digest == few.digest
 
@@ -82,33 +84,35 @@ def test_one_of_several_instruments_is_asked_for(few: Bars, tmp_path: Path) -> N
 def test_ids_that_the_file_maps_to_no_symbol_are_not_one_series(few: Bars, tmp_path: Path) -> None:
     path = tmp_path / "bars.dbn"
     rows = [*records(few)[:10], *records(few, 5602)[10:]]
-    words = refusal(path, metadata(few, {}) + b"".join(rows))
-    assert "2 instrument ids that follow one another and never overlap" in words
+    refused(path, metadata(few, {}) + b"".join(rows))
 
 
 @pytest.mark.parametrize(
-    ("rtype", "schema", "words"),
+    ("rtype", "schema"),
     [
-        (35, dbn.Schema.OHLCV_1D, "holds one-day records; download the schema ohlcv-1m alone"),
-        (34, dbn.Schema.OHLCV_1H, "holds one-hour records"),
-        (33, dbn.Schema.TRADES, "no column open, high, low, close, volume|cannot be read as DBN"),
-        (33, None, "cannot be read as DBN"),
+        (35, dbn.Schema.OHLCV_1D),
+        (34, dbn.Schema.OHLCV_1H),
+        (33, dbn.Schema.TRADES),
+        (33, None),
     ],
+    ids=str,
 )
 def test_other_schemas_are_refused(
-    few: Bars, tmp_path: Path, rtype: int, schema: dbn.Schema | None, words: str
+    few: Bars, tmp_path: Path, rtype: int, schema: dbn.Schema | None
 ) -> None:
     data = metadata(few, ESH5, schema) + b"".join(records(few, rtype=rtype))
-    said = refusal(tmp_path / "bars.dbn", data)
-    assert any(one in said for one in words.split("|")), said
+    refused(tmp_path / "bars.dbn", data, *([] if schema else [LIBRARYS_WORDS]))
 
 
 def test_a_file_that_is_cut_off_within_a_record_is_refused(few: Bars, tmp_path: Path) -> None:
     path = tmp_path / "bars.dbn"
     data, size = dbn_file(few, ESH5), len(records(few)[0])
     for cut in (*range(1, size, 7), len(data) - 5, len(data) - 100):
-        assert "ends within a record" in refusal(path, data[:-cut])
-    assert "holds a header and no bars" in refusal(path, metadata(few, ESH5))
+        path.write_bytes(data[:-cut])
+        with pytest.raises(InputError, match="ends within a record"):
+            read_bars(path, "ES")
+    refused(path, data[:-1])
+    refused(path, metadata(few, ESH5))
 
 
 @pytest.mark.parametrize(("place", "value"), [(0, 0xB9), (0, 0), (1, 0), (1, 32), (1, 19)])
@@ -118,7 +122,7 @@ def test_no_record_is_lost_to_a_damaged_head(few: Bars, tmp_path: Path, place: i
         damaged = bytearray(rows[number])
         damaged[place] = value
         data = b"".join([*rows[:number], bytes(damaged), *rows[number + 1 :]])
-        refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + data)
+        refused(tmp_path / "bars.dbn", metadata(few, ESH5) + data)
 
 
 @pytest.mark.parametrize("words", [0, 3, 6, 13])
@@ -126,16 +130,14 @@ def test_a_record_that_is_too_short_ends_in_a_sentence(few: Bars, tmp_path: Path
     """The library's code panics on it, which is no exception that Python's code expects."""
     rows = [bytearray(row) for row in records(few)]
     rows[-1][0] = words
-    said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
-    assert f"record 20 says that it is {4 * words} bytes of kind 33, where a bar has 56" in said
+    refused(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
     rows[0][:2] = bytes([14, 10])
-    said = refusal(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
-    assert "record 1 says that it is 56 bytes of kind 10, where a bar has 56 of kind 33" in said
+    refused(tmp_path / "bars.dbn", metadata(few, ESH5) + b"".join(rows))
     # Of other schemas the library judges alone, and panics: its words become the reason.
     for row in rows:
         row[:2] = bytes([14, 10])
     books = metadata(few, ESH5, dbn.Schema.MBP_10) + b"".join(rows)
-    assert "cannot be read as DBN (Malformed" in refusal(tmp_path / "bars.dbn", books)
+    refused(tmp_path / "bars.dbn", books, LIBRARYS_WORDS)
 
 
 def test_prices_that_are_not_there_are_missing(few: Bars, tmp_path: Path) -> None:
@@ -149,8 +151,7 @@ def test_without_the_library_it_says_what_to_do(
     few: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "databento_dbn", None)
-    words = refusal(tmp_path / "bars.dbn", dbn_file(few, ESH5))
-    assert "write CSV, with DBNStore.to_csv or `dbn --csv`" in words
+    refused(tmp_path / "bars.dbn", dbn_file(few, ESH5))
 
 
 def test_the_fuzzers_csv_is_the_same_market(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from markets import InputError
 from markets.bars import FEATURES
 from markets.readers import detect_format, read_bars, read_frame
+from tests.sentences import refuses
 
 NINJA = "20250902 133100;6470.25;6472;6470;6471.5;120\n20250902 133200;6471.5;6471.75;6469.25;6470;88\n"
 FIRST = pd.Timestamp("2025-09-02 13:30", tz="UTC")
@@ -34,29 +34,21 @@ class TestNinjaTrader:
         assert frame.index[0] == pd.Timestamp("2025-09-02 23:59", tz="UTC")
 
     @pytest.mark.parametrize(
-        ("text", "words"),
+        "text",
         [
-            (
-                "20250902 133100 0000000;6470.25;6470;6470.5;1\n",
-                "export of ticks, not of minutes; export again with the type Minute",
-            ),
-            ("20250902 133100;6470.25;1\n", "export of ticks, not of minutes; export again with the"),
-            ("20250902 133100;6470.25;6471;1.5\n", "line 1: .* is not NinjaTrader's form"),
-            (NINJA + "20250902 133x00;1;1;1;1;1\n", "line 3: timestamp '20250902 133x00' is not"),
-            (NINJA + "20250902 133300;1;1;1\n", "line 3: 4 fields where 6 are expected"),
-            (
-                NINJA + "20250902 133300;6470,25;1;1;1;1\n",
-                "line 3: open is '6470,25', which is not a num",
-            ),
-            (NINJA + "20250902 133330;1;1;1;1;1\n", "line 3: .*13:33:30.* is not a whole minute"),
-            (
-                "20250902;6470.25;6472;6470;6471.5;120\n",
-                "export of days, not of minutes; export again with the type Minute",
-            ),
+            "20250902 133100 0000000;6470.25;6470;6470.5;1\n",
+            "20250902 133100;6470.25;1\n",
+            "20250902 133100;6470.25;6471;1.5\n",
+            NINJA + "20250902 133x00;1;1;1;1;1\n",
+            NINJA + "20250902 133300;1;1;1\n",
+            NINJA + "20250902 133300;6470,25;1;1;1;1\n",
+            NINJA + "20250902 133330;1;1;1;1;1\n",
+            "20250902;6470.25;6472;6470;6471.5;120\n",
         ],
+        ids=["fraction", "tick", "ticks", "time", "fields", "comma", "half a minute", "day"],
     )
-    def test_other_forms_are_refused(self, save, text, words):
-        with pytest.raises(InputError, match=words):
+    def test_other_forms_are_refused(self, save, text):
+        with refuses():
             read_bars(save(text), "ES")
 
 
@@ -94,27 +86,23 @@ class TestDatabento:
     def test_several_symbols_must_be_told_apart(self, save):
         later = FIXED.replace(str(NS), str(NS + 60_000_000_000)).replace("5602", "4916")
         path = save(databento(FIXED + ",ESU5", FIXED + ",ESZ5", later + ",ESZ5", symbol=True))
-        with pytest.raises(
-            InputError,
-            match=r"holds 2 instruments, ESZ5 \(2 rows\), ESU5 \(1 rows\); pick one, .*--instr",
-        ):
+        with refuses():
             read_bars(path, "ES")
         assert len(read_bars(path, "ES", instrument="ESZ5")) == 2
         assert len(read_bars(path, "ES", instrument="ESU5")) == 1
         assert len(read_bars(path, "ES", instrument="4916")) == 1
-        with pytest.raises(InputError, match=r"no instrument 'ESH6'; it holds ESZ5 \(2 rows\)"):
+        with refuses():
             read_bars(path, "ES", instrument="ESH6")
 
     def test_several_ids_without_symbols_too(self, save):
         path = save(databento(FIXED, FIXED.replace("5602", "4916")))
-        with pytest.raises(InputError, match=r"holds 2 instruments, 4916 \(1 rows\), 5602 \(1 rows\)"):
+        with refuses():
             read_frame(path)
 
     def test_a_stray_quote_does_not_spill_over_the_message(self, save):
         path = save(databento(FIXED + ",ESU5", FIXED + ',"ESZ5', FIXED + ',ES"', symbol=True))
-        with pytest.raises(InputError) as caught:
+        with refuses():
             read_frame(path)
-        assert "\n" not in str(caught.value)
 
     def test_a_continuous_symbol_changes_its_id_at_the_roll(self, save):
         later = FIXED.replace(str(NS), str(NS + 60_000_000_000)).replace("5602", "4916")
@@ -125,7 +113,7 @@ class TestDatabento:
 
     def test_the_line_is_that_of_the_file_after_a_choice(self, save):
         rows = (FIXED + ",ESU5", FIXED + ",ESZ5", DECIMAL.replace("6472.000000000", "x") + ",ESZ5")
-        with pytest.raises(InputError, match="line 4: high is 'x'"):
+        with refuses():
             read_frame(
                 save(
                     databento(
@@ -136,17 +124,18 @@ class TestDatabento:
             )
 
     @pytest.mark.parametrize(
-        ("text", "words"),
+        "text",
         [
-            (databento(FIXED.replace(",33,", ",34,")), "holds one-hour records; download .* ohlcv-1m"),
-            (databento(FIXED, FIXED.replace(",33,", ",32,")), "holds one-second, one-minute records"),
-            (databento(FIXED.replace(",33,", ",0,")), "holds rtype 0 records"),
-            ("ts_event,rtype,price\n1,0,5\n", "no column open, high, low, close, volume; a Databento"),
-            (databento(), "holds a header and no bars"),
+            databento(FIXED.replace(",33,", ",34,")),
+            databento(FIXED, FIXED.replace(",33,", ",32,")),
+            databento(FIXED.replace(",33,", ",0,")),
+            "ts_event,rtype,price\n1,0,5\n",
+            databento(),
         ],
+        ids=["hours", "two kinds", "no kind", "no prices", "no bars"],
     )
-    def test_other_records_are_refused(self, save, text, words):
-        with pytest.raises(InputError, match=words):
+    def test_other_records_are_refused(self, save, text):
+        with refuses():
             read_frame(save(text))
 
 
@@ -187,15 +176,13 @@ class TestProcessed:
         table.loc[table.index[:13], "rsi"] = np.nan
         assert read_bars(save(table.to_csv()), "ES", use_features=True).precomputed is not None
         table.loc[table.index[300], "rsi"] = np.nan
-        with pytest.raises(InputError, match="feature rsi is missing or infinite at 2025-01-06 19:30"):
+        with refuses():
             read_bars(save(table.to_csv()), "ES", use_features=True)
 
     def test_ten_features_are_no_processed_file(self, make_frame, save):
         path = save(processed_frame(make_frame(days=1)).drop(columns="atr").to_csv())
         assert detect_format(path) == "csv"
-        with pytest.raises(
-            InputError, match=r"no column atr; a file of bars needs timestamp, .*, and a proc"
-        ):
+        with refuses():
             read_frame(path, format="processed")
 
 
@@ -243,20 +230,19 @@ class TestParquet:
         frame = make_frame(days=1)
         path = tmp_path / "bars.parquet"
 
-        def refused(words: str) -> None:
-            with pytest.raises(InputError, match=words) as caught:
+        def refused(*varies: str) -> None:
+            with refuses(*varies):
                 read_bars(path, "ES")
-            assert "bars.parquet" in str(caught.value)
 
         frame.drop(columns="low").to_parquet(path)
-        refused("no column low")
+        refused()
         frame.reset_index(drop=True).to_parquet(path)
-        refused("no column timestamp")
+        refused()
         frame.iloc[:0].to_parquet(path)
-        refused("holds no bars")
+        refused()
         frame.assign(close=[*["6000"] * 9, "x", *["6000"] * 440]).to_parquet(path)
-        refused("row 10: close is 'x', which is not a number")
+        refused()
         whole = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pandas(frame), whole)
         path.write_bytes(whole.getvalue().to_pybytes()[:-100])
-        refused("cannot be read as Parquet")
+        refused(r"(?<=Parquet \().*(?=\);)")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError
+from markets import Bars
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 NEW_YORK = "America/New_York"
 HEAD = "timestamp,open,high,low,close,volume\n"
@@ -36,12 +37,10 @@ def local(bars: Bars) -> pd.DatetimeIndex:
 def test_a_day_above_twelve_tells_the_month(bars: Bars, tmp_path: Path, form: str) -> None:
     path = save(bars, tmp_path / "bars.csv", local(bars).strftime(form))
     assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
-    with pytest.raises(InputError, match=f"they fit {NEW_YORK}"):
+    with refuses():
         read_bars(path, "ES")
     few = bars.select(slice(0, 800))  # 11 and 12 March
-    with pytest.raises(
-        InputError, match=r"timestamp may be written month/day or day/month, and no day"
-    ):
+    with refuses():
         read_bars(save(few, path, local(few).strftime(form)), "ES", timezone=NEW_YORK)
 
 
@@ -50,7 +49,7 @@ def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str
     stamps = local(bars).strftime("%m/%d/%Y %H:%M").to_series()
     stamps.iloc[11] = cell
     path = save(bars, tmp_path / "bars.csv", pd.Index(stamps))
-    with pytest.raises(InputError, match=rf"line 13: timestamp is '{cell}', and most rows have a date"):
+    with refuses():
         read_bars(path, "ES", timezone=NEW_YORK)
 
 
@@ -59,7 +58,7 @@ def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:
     utc = pd.DatetimeIndex(bars.frame.index).strftime(form)
     path = save(bars, tmp_path / "bars.csv", utc, "Gmt time")
     assert read_bars(path, "ES").digest == bars.digest
-    with pytest.raises(InputError, match="column gmt time says that it is UTC"):
+    with refuses():
         read_bars(path, "ES", timezone=NEW_YORK)
     save(bars, path, local(bars).strftime(f"{form} GMT%z"), "Local time")
     assert read_bars(path, "ES").digest == bars.digest
@@ -72,13 +71,13 @@ def test_utc_in_words_and_in_interactive_brokers_form(bars: Bars, tmp_path: Path
     assert read_bars(path, "ES", timezone=NEW_YORK).digest == bars.digest
     assert read_frame(path).attrs["file"].stamps == "offset"
     save(bars, path, local(bars).strftime(form))
-    with pytest.raises(InputError, match="carry an offset, so --tz does not apply"):
+    with refuses():
         read_bars(path, "ES")
 
 
 def test_a_header_that_comes_again(save: Callable[..., Path]) -> None:
     row = "2025-09-02 13:30:00,6470.25,6472,6470,6471.5,120\n"
-    with pytest.raises(InputError, match=r"bars\.csv, line 3: the header stands there again"):
+    with refuses():
         read_frame(save(HEAD + row + HEAD + row))
 
 
@@ -87,7 +86,7 @@ def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> No
     rows = [f"2025-09-02 13:{minute:02d}:00,10,6470.00,6471.25,6469.75,6470.25" for minute in range(40)]
     text = head + "\n".join(rows)
     for cut in (1, 2, 3):
-        with pytest.raises(InputError, match=r"line 41: the file ends within the last number"):
+        with refuses():
             read_frame(save(text[:-cut]))
     assert len(read_frame(save(text))) == 40
     assert len(read_frame(save(text[:-1] + "\n"))) == 40

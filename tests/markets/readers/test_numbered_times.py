@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError
+from markets import Bars
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 CHICAGO = "America/Chicago"
 
@@ -38,50 +39,35 @@ def test_digits_that_were_run_together_are_wall_times(bars: Bars, tmp_path: Path
     assert read_bars(path, "ES").digest == bars.digest
     save(bars, path, wall(bars, form, CHICAGO))
     assert read_bars(path, "ES", timezone=CHICAGO).digest == bars.digest
-    with pytest.raises(InputError, match=f"they fit .*{CHICAGO}; pass the zone"):
+    with refuses():
         read_bars(path, "ES")
 
 
 @pytest.mark.parametrize("number", ["202502292130", "202513032130", "20250303213061", "198903032130"])
 def test_digits_that_are_no_time_are_refused(save: Callable[..., Path], number: str) -> None:
     path = save(f"timestamp,open,high,low,close,volume\n{number},1,1,1,1,1\n")
-    with pytest.raises(
-        InputError, match=rf"line 2: timestamp {number} is no time such as 202509020930"
-    ):
+    with refuses():
         read_frame(path)
 
 
-NUMBERS: dict[str, tuple[Callable[[np.ndarray], object], str]] = {
-    "Excel": (
-        lambda ns: ns / 86_400e9 + 25_569,
-        r"timestamp 45714\.60.* looks like a date of Excel's, in days since 1900",
-    ),
-    "minutes": (lambda ns: ns // 60_000_000_000, r"looks like minutes since 1970; write seconds"),
-    "ticks of .NET": (
-        lambda ns: ns // 100 + 621_355_968_000_000_000,
-        r"looks like ticks of \.NET \(100 nanoseconds since the year 1\)",
-    ),
-    "milliseconds since midnight": (
-        lambda ns: ns // 10**6 % 86_400_000,
-        r"timestamp \d+ is a time of day without a date, such as milliseconds since midnight",
-    ),
-    "a spreadsheet's milliseconds": (
-        lambda ns: [f"{ms:.2E}" for ms in ns / 1e6],
-        r"the same number on most rows, .*1\.74E\+12; give the column a number format",
-    ),
+NUMBERS: dict[str, Callable[[np.ndarray], object]] = {
+    "Excel": lambda ns: ns / 86_400e9 + 25_569,
+    "minutes": lambda ns: ns // 60_000_000_000,
+    "ticks of .NET": lambda ns: ns // 100 + 621_355_968_000_000_000,
+    "milliseconds since midnight": lambda ns: ns // 10**6 % 86_400_000,
+    "a spreadsheet's milliseconds": lambda ns: [f"{ms:.2E}" for ms in ns / 1e6],
 }
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_other_numbers_are_named(bars: Bars, tmp_path: Path, name: str) -> None:
-    made, words = NUMBERS[name]
-    path = save(bars, tmp_path / "bars.csv", made(bars.timestamps_ns))
-    with pytest.raises(InputError, match=rf"bars\.csv.*{words}"):
+    path = save(bars, tmp_path / "bars.csv", NUMBERS[name](bars.timestamps_ns))
+    with refuses():
         read_bars(path, "ES")
 
 
 def test_years_of_two_digits_are_no_seconds_since_1970(bars: Bars, tmp_path: Path) -> None:
     path = save(bars, tmp_path / "bars.csv", wall(bars, "%y%m%d%H%M"))
-    with pytest.raises(InputError, match=r"line 2: timestamp 2502261430 looks like yyMMddHHmm"):
+    with refuses():
         read_bars(path, "ES")
     assert read_bars(save(bars, path, bars.timestamps_ns // 10**9), "ES").digest == bars.digest

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError
+from markets import Bars
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 Save = Callable[..., Path]
 HEADER = "timestamp,open,high,low,close,volume\n"
@@ -37,9 +38,7 @@ def test_a_clock_of_twelve_hours_is_never_read(
     bars = synthetic_bars("ES", days=3, seed=2, session=session)  # type: ignore[arg-type]
     path = save(again(text(bars, "%I")))
     for zone in (None, NEW_YORK, "America/Chicago"):
-        with pytest.raises(
-            InputError, match=r"never above 12 .* lost its AM and PM; export times of a 24"
-        ):
+        with refuses():
             read_bars(path, "ES", timezone=zone)
     assert read_bars(save(text(bars, "%H")), "ES", timezone=NEW_YORK).digest == bars.digest
 
@@ -65,7 +64,7 @@ def test_hours_before_one_in_the_afternoon_are_no_clock_of_twelve(
 def test_prices_in_32nds_are_called_so(save: Save, price: str, decimal: str) -> None:
     row = "2025-01-14 14:3{}:00,{},{},{},{},10\n"
     spoilt = "".join(row.format(minute, *[price] * 4) for minute in range(3))
-    with pytest.raises(InputError, match=rf"line 2: open is .* in 32nds .*decimals \({decimal}\)"):
+    with refuses():
         read_frame(save(HEADER + spoilt))
     right = "".join(row.format(minute, *[decimal] * 4) for minute in range(3))
     assert read_frame(save(HEADER + right))["open"].tolist() == [float(decimal)] * 3
@@ -74,5 +73,5 @@ def test_prices_in_32nds_are_called_so(save: Save, price: str, decimal: str) -> 
 @pytest.mark.parametrize("price", ["6-500", "1'000", "110-45", "110'163"])
 def test_other_prices_that_are_no_numbers_are_not_taken_for_32nds(save: Save, price: str) -> None:
     row = f"2025-01-14 14:30:00,{price},6500,6500,6500,10\n"
-    with pytest.raises(InputError, match="is not a number; write numbers with a point"):
+    with refuses():
         read_frame(save(HEADER + row))

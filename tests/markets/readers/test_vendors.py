@@ -13,6 +13,7 @@ from markets.readers import detect_format, read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from tests.markets.readers.vendor_forms import CHICAGO, NY, READ, REFUSED
+from tests.sentences import refuses
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_sierra_chart(bars: Bars, tmp_path: Path) -> None:
         )
     path = tmp_path / "bars.txt"
     path.write_text("".join(lines))
-    with pytest.raises(InputError, match=r"Sierra Chart writes times in the zone of the chart.*--tz"):
+    with refuses():
         read_bars(path, "ES")
     assert read_bars(path, "ES", timezone="America/New_York").digest == bars.digest
 
@@ -61,7 +62,7 @@ def test_yfinance_with_three_header_lines(bars: Bars, tmp_path: Path) -> None:
     path.write_text(head + body)
     assert read_bars(path, "ES").digest == bars.digest
     path.write_text(head.replace("ES=F", "NQ=F", 1) + body)
-    with pytest.raises(InputError, match="holds 2 tickers side by side"):
+    with refuses():
         read_bars(path, "ES")
 
 
@@ -73,7 +74,7 @@ def test_two_zones_in_one_file_the_one_that_says_utc_counts(bars: Bars, tmp_path
     path = tmp_path / "bars.csv"
     frame.to_csv(path)
     assert read_bars(path, "ES").digest == bars.digest
-    with pytest.raises(InputError, match="says that it is UTC, and --tz names"):
+    with refuses():
         read_bars(path, "ES", timezone="America/New_York")
 
 
@@ -99,7 +100,7 @@ def test_a_zip_with_one_csv(bars: Bars, tmp_path: Path) -> None:
     assert read_bars(packed, "ES").digest == bars.digest
     with zipfile.ZipFile(packed, "a") as archive:
         archive.write(plain, "second.csv")
-    with pytest.raises(InputError, match="with 2 members"):
+    with refuses():
         read_bars(packed, "ES")
 
 
@@ -109,34 +110,20 @@ NEXT = "2025-01-14 14:31:00,6500,6501,6499,6500.5,10\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    "text",
     [
-        pytest.param(
-            "time,open,high,low,close\n2025-01-14T09:30:00-05:00,1,1,1,1\n",
-            "no column volume; .* add the Volume study",
-            id="TradingView",
-        ),
-        pytest.param(
-            "start,open,high,low,close\n1,1,1,1,1\n",
-            "no column timestamp, volume; the file has start, open.* if start holds the times, rename",
-            id="all that is missing at once",
-        ),
-        pytest.param(
-            (HEADER + ROW + NEXT).replace("\n", "\r"), "lines end with CR alone", id="CR alone"
-        ),
-        pytest.param(HEADER + ROW.replace(",10\n", ",1\r0\n"), "line 2: .* carriage return", id="a CR"),
-        pytest.param(
-            "20250113;5950.25;5999;5940.25;5980.25;1300000\n", "export of days.*type Minute", id="days"
-        ),
-        pytest.param(
-            "20250114 143000 0120000;5950.25;5950;5950.25;3\n", "export of ticks.*Minute", id="ticks"
-        ),
+        pytest.param("time,open,high,low,close\n2025-01-14T09:30:00-05:00,1,1,1,1\n", id="TradingView"),
+        pytest.param("start,open,high,low,close\n1,1,1,1,1\n", id="all that is missing at once"),
+        pytest.param((HEADER + ROW + NEXT).replace("\n", "\r"), id="CR alone"),
+        pytest.param(HEADER + ROW.replace(",10\n", ",1\r0\n"), id="a CR"),
+        pytest.param("20250113;5950.25;5999;5940.25;5980.25;1300000\n", id="days"),
+        pytest.param("20250114 143000 0120000;5950.25;5950;5950.25;3\n", id="ticks"),
     ],
 )
-def test_what_cannot_be_read_is_told_how_to_go_on(tmp_path: Path, text: str, words: str) -> None:
+def test_what_cannot_be_read_is_told_how_to_go_on(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bars.txt"
     path.write_bytes(text.encode())
-    with pytest.raises(InputError, match=words):
+    with refuses():
         read_bars(path, "ES")
 
 
@@ -151,7 +138,7 @@ def test_no_bar_is_lost_to_what_stands_before_the_header(tmp_path: Path, before:
 def test_no_bar_is_lost_to_marks_within_the_rows(tmp_path: Path, mark: str) -> None:
     path = tmp_path / "bars.csv"
     path.write_bytes((HEADER + ROW.replace(",10\n", f",10,note{mark}more\n") + NEXT).encode())
-    with pytest.raises(InputError, match="line 2: 7 fields"):
+    with refuses():
         read_frame(path)
     extra = HEADER.replace("volume", "volume,note")
     path.write_bytes((extra + ROW.replace(",10\n", f",10,a{mark}b\n") + NEXT[:-1] + ",c\n").encode())
@@ -164,7 +151,7 @@ def test_a_quotation_mark_that_joins_lines_is_refused(tmp_path: Path) -> None:
     rows = [f"{ROW[:-1]},a\n", f'{NEXT[:-1]},"b\n', f"{NEXT.replace('31', '32')[:-1]},c\n"]
     rows.append(f'{NEXT.replace("31", "33")[:-1]},d"\n')
     path.write_text(extra + "".join(rows))
-    with pytest.raises(InputError, match=r"line 3|line 4|expected"):
+    with refuses():
         read_frame(path)
 
 
@@ -172,7 +159,7 @@ def test_a_quotation_mark_that_joins_lines_is_refused(tmp_path: Path) -> None:
 def test_quotes_are_no_trades(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("20250114 143100;6500;6501.25;6499.25;6500.75;1135\n")
-    with pytest.raises(InputError, match="prices, not trades"):
+    with refuses():
         read_bars(path, "ES")
 
 
@@ -186,16 +173,16 @@ def test_a_continuous_contract_without_symbols(tmp_path: Path) -> None:
     ]
     path = tmp_path / "cont.csv"
     path.write_text(head + "".join(rows))
-    with pytest.raises(InputError, match=r"follow one another and never overlap.*map_symbols"):
+    with refuses():
         read_bars(path, "ES")
     bars = read_bars(path, "ES", instrument="all")
     assert len(bars.frame) == 4
-    with pytest.raises(InputError, match="no instrument 'every'; it holds 4916"):
+    with refuses():
         read_bars(path, "ES", instrument="every")
     path.write_text(head + "".join([*rows[:2], rows[1].replace("4916", "5002"), *rows[2:]]))
-    with pytest.raises(InputError, match="pick one, for example"):
+    with refuses():
         read_bars(path, "ES")
-    with pytest.raises(InputError, match="no instrument 'all'"):  # these do overlap
+    with refuses():  # these do overlap
         read_bars(path, "ES", instrument="all")
 
 
@@ -221,10 +208,9 @@ def test_a_vendors_file_is_read_right_or_refused_whatever_it_is_said_to_be(
 def test_a_vendors_file_that_is_not_read_says_whose_it_is_or_why_and_what_to_do(
     bars: Bars, tmp_path: Path, vendor: str
 ) -> None:
-    make, words = REFUSED[vendor]
     path = tmp_path / "bars.csv"
-    path.write_text(make(bars))
-    with pytest.raises(InputError, match=rf"bars\.csv.*{words}"):
+    path.write_text(REFUSED[vendor](bars))
+    with refuses():
         read_bars(path, "ES")
 
 
@@ -232,8 +218,8 @@ def test_dates_that_may_be_read_both_ways_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     rows = "".join(f"01/{day:02d}/2025,09:30,1,1,1,1,1\n" for day in range(1, 13))
     path.write_text("Date,Time,Open,High,Low,Close,Volume\n" + rows)
-    with pytest.raises(InputError, match=r"month/day or day/month, and no day above 12 tells which"):
+    with refuses():
         read_frame(path)
     path.write_text("Date,Time,Open,High,Low,Close,Volume\n" + rows + "13/13/2025,09:30,1,1,1,1,1\n")
-    with pytest.raises(InputError, match=r"month/day or day/month"):
+    with refuses():
         read_frame(path)

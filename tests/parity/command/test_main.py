@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from foundation.errors import InputError
 from parity.command.main import app
+from tests.sentences import refuses
 
 PAIRS = "tests.parity.command.small_pairs"
 FEW = ["--transitions", "300", "--resets", "200", "--devices", "0", "--quiet"]
@@ -58,7 +58,7 @@ def test_a_certificate_fits_until_a_source_or_a_package_changes(checked: Path, t
         changed = json.loads(json.dumps(certificate))
         changed[part][name] = "0"
         (tmp_path / "certificate.json").write_text(json.dumps(changed))
-        with pytest.raises(InputError, match=f"{name} has changed"):
+        with refuses():
             app(["certificate", str(tmp_path / "certificate.json")], standalone_mode=False)
 
 
@@ -80,41 +80,33 @@ def test_a_function_that_makes_a_pair_is_taken_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    "words",
     [
-        (["check", "honest"], "names no pair; write MODULE:NAME"),
-        (["check", "no_such_module:pair"], "there is no module no_such_module"),
-        (["check", f"{PAIRS}:hones"], "has no hones; it has honest, heavy"),
-        (["check", f"{PAIRS}:number"], "is a int; it must be a Pair"),
-        (["check", "examples.pairs.cartpole:read"], "is called to make a pair and raises TypeError"),
-        (["check", f"{PAIRS}:honest", "--transitions", "1"], "transitions is 1"),
-        (
-            ["case", f"{PAIRS}:honest", "--state", "{", "--action", "0"],
-            "--state: not a readable JSON value",
-        ),
-        (["case", f"{PAIRS}:honest", "--state", "3", "--action", "0"], "--state is no mapping"),
-        (["case", f"{PAIRS}:honest", "--state", '{"height": 1}', "--action", "0"], "speed is missing"),
-        (
-            [
-                *["case", f"{PAIRS}:honest", "--action", "0"],
-                *["--state", '{"height": "high", "speed": 0, "steps": 0}'],
-            ],
-            "height is 'high'",
-        ),
-        (
-            [
-                *["case", f"{PAIRS}:honest", "--action", "0"],
-                *["--state", '{"height": 1, "speed": 0, "steps": 0.5}'],
-            ],
-            "steps is 0.5; it must be a whole number",
-        ),
-        (["certificate", "no_such.json"], "there is no certificate here"),
-        (["init", "--reference", "json:loads", "--port", "json"], "the factory raises TypeError"),
-        (["init", "--reference", "json", "--port", "json:loads"], "names no factory"),
+        ["check", "honest"],
+        ["check", "no_such_module:pair"],
+        ["check", f"{PAIRS}:hones"],
+        ["check", f"{PAIRS}:number"],
+        ["check", "examples.pairs.cartpole:read"],
+        ["check", f"{PAIRS}:honest", "--transitions", "1"],
+        ["case", f"{PAIRS}:honest", "--state", "{", "--action", "0"],
+        ["case", f"{PAIRS}:honest", "--state", "3", "--action", "0"],
+        ["case", f"{PAIRS}:honest", "--state", '{"height": 1}', "--action", "0"],
+        [
+            *["case", f"{PAIRS}:honest", "--action", "0"],
+            *["--state", '{"height": "high", "speed": 0, "steps": 0}'],
+        ],
+        [
+            *["case", f"{PAIRS}:honest", "--action", "0"],
+            *["--state", '{"height": 1, "speed": 0, "steps": 0.5}'],
+        ],
+        ["certificate", "no_such.json"],
+        ["init", "--reference", "json:loads", "--port", "json"],
+        ["init", "--reference", "json", "--port", "json:loads"],
     ],
+    ids=" ".join,
 )
-def test_bad_input_is_one_sentence(words: list[str], sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
+def test_bad_input_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    with refuses():
         app(words, standalone_mode=False)
 
 

@@ -19,6 +19,7 @@ from parity.engine.replay import replay
 from parity.engine.report import Report
 from parity.engine.verify import check_generated, check_replay
 from tests.parity.walker import honest, stuck_at_seven, walker_pair
+from tests.sentences import refuses
 
 
 def test_an_honest_port_passes_every_check() -> None:
@@ -201,7 +202,7 @@ def test_a_certificate_of_other_versions_or_verdict_does_not_fit(house: Path) ->
 def test_what_is_no_certificate_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "certificate.json"
     path.write_text(text)
-    with pytest.raises(CertificateError, match=r"certificate\.json"):
+    with refuses(kind=CertificateError):
         read(path)
-    with pytest.raises(CertificateError, match="no certificate"):
+    with refuses(kind=CertificateError):
         read(tmp_path / "absent.json")

@@ -13,6 +13,7 @@ from parity.engine.measure import measure_table, of_error, relative_error
 from parity.engine.page import render, tiles
 from parity.engine.report import DIFFERENT, SAME, Report
 from parity.engine.verify import CheckResult
+from tests.sentences import refuses
 
 
 def test_the_error_is_a_ratio_of_lengths() -> None:
@@ -22,7 +23,7 @@ def test_the_error_is_a_ratio_of_lengths() -> None:
     assert relative_error(np.zeros(2), np.array([0.0, 1e-9])) == math.inf
     assert math.isnan(relative_error(np.array([1.0]), np.array([math.inf])))
     assert math.isnan(relative_error(np.array([math.nan]), np.array([math.nan])))
-    with pytest.raises(ValueError, match="shape"):
+    with refuses(kind=ValueError):
         relative_error(np.zeros(2), np.zeros(3))
 
 
@@ -35,7 +36,7 @@ def test_a_table_has_the_error_of_its_worst_tensor() -> None:
     shared = measure_table(reference, port, 0.05, share=0.01)  # small counts as 1% of 50
     assert shared.error == pytest.approx(0.01 / 0.5, rel=1e-3)
     assert shared.passed
-    with pytest.raises(ValueError, match="without a counterpart: small"):
+    with refuses(kind=ValueError):
         measure_table(reference, {"big": port["big"]}, 0.05)
 
 

@@ -22,10 +22,11 @@ from jax_port.runs import run as runs
 from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import note_lineage
 from jax_port.runs.training_data import Source, TrainingData
-from markets import Contract, InputError, get_contract
+from markets import Contract, get_contract
 from parity.export_chain.origin import compare_origin
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.sentences import refuses
 
 
 def _different(folder: Path, run: Path | None = None) -> dict[str, tuple[Any, Any]]:
@@ -56,7 +57,7 @@ def _change(folder: Path, **values: Any) -> None:
 def test_a_policy_of_one_contract_is_not_exported_as_one_of_another(tmp_path: Path) -> None:
     source = tmp_path / "policy.safetensors"
     save_policy(source, replace(made_policy(1), about={"data": {"symbol": "MES"}}))
-    with pytest.raises(InputError, match="the policy was trained on MES and can't trade ES"):
+    with refuses():
         export(source, tmp_path / "out", "ES")
     assert not (tmp_path / "out").exists()
 
@@ -66,7 +67,7 @@ def test_a_contract_with_other_numbers_than_the_training_s_is_not_exported(tmp_p
     trained = describe_contract(replace(get_contract("ES"), tick_value_cents=125))
     about = {"data": [{"symbol": "ES", "contract": trained}]}
     save_policy(source, replace(made_policy(1), about=about))
-    with pytest.raises(InputError, match="ES with tick_value_cents 125"):
+    with refuses():
         export(source, tmp_path / "out", None)
     assert not (tmp_path / "out").exists()
 
@@ -147,10 +148,10 @@ def test_a_bundle_is_held_to_its_run(made: tuple[Path, Path]) -> None:
 
 def test_a_folder_that_is_no_run_is_named(made: tuple[Path, Path], tmp_path: Path) -> None:
     run, folder = made
-    with pytest.raises(InputError, match="no run here"):
+    with refuses():
         _different(folder, tmp_path)
     (run / "policy-0.safetensors").unlink()
-    with pytest.raises(InputError, match="no such policy in this run"):
+    with refuses():
         _different(folder, run)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from foundation.errors import InputError
 from parity import Pair, Port, Report
 from parity.harness import cases as make
 from parity.harness.findings import SmallestCase
@@ -14,6 +13,7 @@ from parity.harness.judge import Judge
 from parity.harness.output.page import render
 from parity.harness.shrink import smallest_cases
 from tests.parity.harness.lander import pair, program
+from tests.sentences import refuses
 
 
 def cases_of(one: Pair, command: str = "") -> list[SmallestCase]:
@@ -62,13 +62,14 @@ def test_they_are_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    "changes",
     [
-        ({"describe": 3}, "describe is a int; give a function of a state"),
-        ({"command": "ship"}, "command is a str; give a function of a state"),
-        ({"describe": lambda state: "a word"}, "describe returns a str; return words by name"),
+        {"describe": 3},
+        {"command": "ship"},
+        {"describe": lambda state: "a word"},
     ],
+    ids=["describe", "command", "a word"],
 )
-def test_words_that_cannot_be_are_refused(changes: Any, message: str) -> None:
-    with pytest.raises(InputError, match=message):
+def test_words_that_cannot_be_are_refused(changes: Any) -> None:
+    with refuses():
         cases_of(late(**changes))

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pytest
 
-from foundation.errors import InputError
 from parity.harness.trees import cast, flatten, rebuild, stack
+from tests.sentences import refuses
 
 
 class Car(NamedTuple):
@@ -45,11 +44,11 @@ def test_a_tree_is_built_again_in_its_form() -> None:
 def test_rows_keep_the_dtype_that_holds_them_all() -> None:
     rows = stack([{"reward": 0}, {"reward": 0.5}], "outcome")["reward"]
     assert rows.tolist() == [0.0, 0.5]
-    with pytest.raises(InputError, match="changes its shape"):
+    with refuses():
         stack([{"x": np.zeros(2)}, {"x": np.zeros(3)}], "state")
-    with pytest.raises(InputError, match="has x in one step and not in another"):
+    with refuses():
         stack([{"x": 1}, {"y": 1}], "state")
-    with pytest.raises(InputError, match="no number, flag or array"):
+    with refuses():
         stack([{"x": "left"}], "state")
 
 
@@ -58,5 +57,5 @@ def test_fractions_are_rounded_and_nothing_else_changes_in_silence() -> None:
     assert cast("n", np.array([3]), np.int32).dtype == np.int32
     assert cast("n", np.array([3.0]), np.int32).tolist() == [3]
     for values, dtype in (([2**40], np.int32), ([0.7], np.int32), ([True], np.int32), ([1], bool)):
-        with pytest.raises(InputError, match="which cannot hold it"):
+        with refuses():
             cast("n", np.array(values), dtype)

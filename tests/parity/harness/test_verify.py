@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foundation.errors import InputError
 from parity import Accepted, Port, Report, close, verify
 from tests.parity.harness.lander import mutable, pair, program, write
+from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 600, "resets": 400}
 
@@ -206,39 +206,41 @@ def test_a_pair_of_numpy_against_itself_is_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    "changes",
     [
-        ({"state": {"weight": close()}}, "give real"),
-        ({"rules": {"weight": close()}}, "there is a rule for weight, and no such field"),
-        ({"reference": 3}, "the reference is a int; make it with Reference.gymnasium"),
+        {"state": {"weight": close()}},
+        {"rules": {"weight": close()}},
+        {"reference": 3},
     ],
+    ids=["domain", "no such field", "reference"],
 )
-def test_a_pair_that_cannot_be_is_refused_in_a_sentence(changes: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_a_pair_that_cannot_be_is_refused_in_a_sentence(changes: Any) -> None:
+    with refuses():
         verify(pair(**changes), **FEW)
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    "settings",
     [
-        ({"transitions": 3}, "transitions is 3; it must be a whole number from 32"),
-        ({"seed": -1}, "seed is -1"),
-        ({"resets": True}, "resets is True"),
+        {"transitions": 3},
+        {"seed": -1},
+        {"resets": True},
     ],
+    ids=str,
 )
-def test_settings_that_cannot_be_are_refused(settings: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_settings_that_cannot_be_are_refused(settings: Any) -> None:
+    with refuses():
         verify(pair(), **settings)
 
 
 def test_states_with_other_fields_are_refused_with_their_names() -> None:
     side = Port.functional(program, read=lambda state: {"height": state.height, "fuel": state.steps})
-    with pytest.raises(InputError, match="only the port has fuel"):
+    with refuses():
         verify(pair(side), **FEW)
 
 
 def test_an_accepted_difference_needs_a_reason() -> None:
-    with pytest.raises(InputError, match="has no reason"):
+    with refuses():
         Accepted("reward", " ")
 
 

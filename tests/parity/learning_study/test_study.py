@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from parity.learning.statistics import (
     DIFFERENT,
     EQUIVALENT,
@@ -37,6 +37,7 @@ from parity.learning_study.rows import (
     write_row,
 )
 from parity.learning_study.study import judge
+from tests.sentences import refuses
 
 SMALL = Design(
     days=60,
@@ -128,11 +129,12 @@ def test_both_tests_reject_exactly_if_the_interval_lies_within_the_margin() -> N
 @pytest.mark.parametrize(
     ("first", "second", "margin"),
     [([1.0], [1.0, 2.0], 1.0), ([1.0, np.nan], [1.0, 2.0], 1.0), ([1.0, 2.0], [1.0, 2.0], 0.0)],
+    ids=["one number", "no number", "no margin"],
 )
 def test_samples_that_cannot_be_tested_are_refused(
     first: list[float], second: list[float], margin: float
 ) -> None:
-    with pytest.raises(ValueError, match=r"two numbers|above zero"):
+    with refuses(kind=ValueError):
         equivalence(first, second, margin=margin, alpha=0.05)
 
 
@@ -141,7 +143,7 @@ def test_seeds_needed_at_five_percent() -> None:
     assert [seeds_needed(sd, 0.05, 0.05, 0.8) for sd in (0.05, 0.1, 0.2)] == [18, 70, 275]
     assert power(17, 0.05, 0.05, 0.05) < 0.8 <= power(18, 0.05, 0.05, 0.05)
     assert power(3, 1.0, 0.05, 0.05) == 0.0
-    with pytest.raises(ValueError, match="margin that it exceeds"):
+    with refuses(kind=ValueError):
         seeds_needed(0.1, 0.05, 0.05, 0.8, true_difference=0.05)
 
 
@@ -233,7 +235,7 @@ def test_rows_of_another_design_are_refused(trained: tuple[Path, list[Row]]) -> 
     other = replace(TINY, settings=replace(TINY.settings, gamma=0.9))
     assert other.digest != TINY.digest
     for use in (lambda: read_rows(folder, other), lambda: run.train(other, folder, ("jax",), 2, 1)):
-        with pytest.raises(InputError, match="this row is of design"):
+        with refuses():
             use()
 
 
@@ -260,15 +262,15 @@ def test_a_damaged_row_is_refused(tmp_path: Path, damage: str) -> None:
     path = path_of(tmp_path, "sb3", 0)
     path.parent.mkdir()
     path.write_text(damage)
-    with pytest.raises(InputError, match=r"not a readable row .*; delete it"):
+    with refuses():
         read_rows(tmp_path, TINY)
 
 
 def test_designs_that_the_arms_would_read_differently_are_refused() -> None:
     for change in ({"anneal": True}, {"precision": "bf16"}):
-        with pytest.raises(InputError, match="constant rates and in float32"):
+        with refuses():
             replace(TINY, settings=replace(TINY.settings, **change))
-    with pytest.raises(InputError, match="at least 2"):
+    with refuses():
         replace(TINY, seeds=1)
 
 

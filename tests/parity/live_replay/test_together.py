@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from foundation.errors import InputError
 from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.page import PAGE
 from parity.live_replay.together import join_reports
 from rltrader.live.replay import replay
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.ninjatrader.hosting import live_files, live_log
+from tests.sentences import check_error, refuses
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -78,12 +78,12 @@ def test_counts_are_sums_and_fills_are_measured_together(
 def test_logs_of_two_contracts_are_not_mixed(joined: tuple[Any, Path]) -> None:
     report = json.loads((joined[1] / "replay.json").read_text())
     other = {**report, "log": {**report["log"], "symbol": "NQ"}}
-    with pytest.raises(InputError, match="logs of ES, NQ; replay those of one contract at a time"):
+    with refuses():
         join_reports([report, other])
 
 
 def test_a_folder_without_logs_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path}: no log (.jsonl) here" in str(run(tmp_path).exception)
+    check_error(run(tmp_path).exception)
 
 
 @needs_browser

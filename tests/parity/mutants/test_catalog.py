@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.import_closure import PACKAGES_ROOT
-from markets import InputError
 from parity.learner.cases import small_cases
 from parity.mutants import nightly, run
 from parity.mutants.catalog import CATALOG, EQUIVALENT
@@ -20,6 +19,7 @@ from parity.mutants.learner import load_learner, make_learner
 from parity.mutants.mutant import LEARNER, Mutant
 from parity.mutants.recordings import load, make, small_scenarios
 from parity.mutants.sandbox import PORT
+from tests.sentences import check_error, refuses
 
 BY_ID = {mutant.id: mutant for mutant in CATALOG}
 
@@ -56,29 +56,29 @@ def test_no_two_mutants_make_the_same_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
+    ("old", "new"),
     [
-        ("no such text", "x", "occurs 0 times in a.py"),
-        ("a", "b", "occurs 2 times in a.py"),
-        ("a = 1", "a = (", "a.py would not parse"),
-        ("a = 1", "a = 1  # the same", "does not change the code of a.py"),
+        ("no such text", "x"),
+        ("a", "b"),
+        ("a = 1", "a = ("),
+        ("a = 1", "a = 1  # the same"),
     ],
 )
-def test_a_mutant_that_does_not_apply_is_refused(old: str, new: str, says: str) -> None:
-    with pytest.raises(InputError, match=f"mutant m: .*{says}"):
+def test_a_mutant_that_does_not_apply_is_refused(old: str, new: str) -> None:
+    with refuses():
         Mutant("m", "a.py", old, new, "1").apply("a = 1\nb = a\n")
 
 
 def test_a_mutant_of_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"mutant m: no file a\.py"):
+    with refuses():
         Mutant("m", "a.py", "x", "y", "1").check(tmp_path)
 
 
 def test_unknown_ids_and_impossible_jobs_are_refused() -> None:
-    with pytest.raises(InputError, match="no mutant nonsense, rubbish"):
+    with refuses():
         run.choose(["nonsense", "target-first", "rubbish"])
     result = CliRunner().invoke(run.mutation, ["--jobs", "0"])
-    assert isinstance(result.exception, InputError)
+    check_error(result.exception)
     assert [mutant.id for mutant in run.choose(["half-even", "target-first", "half-even"])] == [
         "half-even",
         "target-first",
@@ -150,10 +150,10 @@ def test_nothing_is_tried_where_the_control_does_not_run(tmp_path: Path) -> None
         (folder / "scenario-0").mkdir(parents=True)
         (folder / "scenario-0" / "scenario.json").write_text("{}", encoding="utf-8")
 
-    with pytest.raises(run.ControlFailed, match="the unchanged port does not run: KeyError: 'worlds'"):
+    with refuses(kind=run.ControlFailed):
         run.run([BY_ID["half-even"]], 1, tmp_path, prepare=spoilt)
 
 
 def test_nightly_says_when_its_tool_is_missing() -> None:
-    with pytest.raises(InputError, match="no program no-such-tool; install it"):
+    with refuses():
         nightly.find_tool("no-such-tool")

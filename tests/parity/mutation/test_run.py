@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from foundation.errors import InputError
 from parity.mutation import run as measuring
 from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
 from parity.mutation.run import NUMBERS, PAGE, Wanted, measure
 from parity.mutation.trial import Fate, Trials
+from tests.sentences import refuses
 
 PLACE = "tests.parity.mutation.small_pair:pair"
 PORT = "tests.parity.mutation.small_port"
@@ -108,7 +108,7 @@ def test_a_sample_is_seeded_and_may_be_kept_to_some_functions(
     found = {one.line for one in told}
     lines = FILE.read_text().splitlines()
     assert {lines[line - 1].startswith("        ") for line in found} == {True}
-    with pytest.raises(InputError, match="nothing to change there"):
+    with refuses():
         measure(Wanted(PLACE, modules=(PORT,), only=("nowhere",), **SIZES), tmp_path / "d")
 
 
@@ -119,21 +119,22 @@ def test_the_port_is_found_by_itself(tmp_path: Path, told: list[Change]) -> None
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"),
+    "wanted",
     [
-        (Wanted("nowhere:pair"), "there is no module nowhere"),
-        (Wanted(PLACE, modules=("math",)), "math is no module with source in Python"),
-        (Wanted(PLACE, modules=("parity.harness.judge",)), "judges mutants and cannot be one"),
+        Wanted("nowhere:pair"),
+        Wanted(PLACE, modules=("math",)),
+        Wanted(PLACE, modules=("parity.harness.judge",)),
     ],
+    ids=str,
 )
-def test_bad_input_is_one_sentence(tmp_path: Path, wanted: Wanted, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_bad_input_is_one_sentence(tmp_path: Path, wanted: Wanted) -> None:
+    with refuses():
         measure(wanted, tmp_path)
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path, told: list[Change]) -> None:
     measure(Wanted(PLACE, count=2, modules=(PORT,), **SIZES), tmp_path)
-    with pytest.raises(InputError, match="of another pair, another state of the port"):
+    with refuses():
         measure(Wanted(PLACE, count=2, modules=(PORT,), transitions=300), tmp_path)
 
 
@@ -141,7 +142,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path, told: list[Change]) 
 def test_an_unchanged_port_that_does_not_pass_is_refused(tmp_path: Path) -> None:
     place = "tests.parity.command.small_pairs:heavy"
     trials = Trials(place, tmp_path, 64, 50, 0, 120.0)
-    with pytest.raises(InputError, match=r"the unchanged port is different \(field"):
+    with refuses():
         trials.control([])
 
 

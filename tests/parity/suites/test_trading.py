@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from markets import Contract, InputError, get_contract, register_contract
+from markets import Contract, get_contract, register_contract
 from markets import contracts as module
 from markets.contracts import added_contracts
 from markets.synthetic.bars import synthetic_bars
@@ -19,6 +19,7 @@ from markets.writers import write_bars
 from parity.learner.suite import cases_of_forms
 from parity.suites import trading
 from parity.suites.scenarios import Request, make_scenarios
+from tests.sentences import refuses
 
 COPPER = Contract("HG", "Copper", 0.0005, 1250, 1, 240)
 
@@ -59,7 +60,7 @@ def test_contracts_that_were_added_are_told_from_the_built_in_ones() -> None:
 def test_a_fresh_process_is_told_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request, added = copper(tmp_path), added_contracts()
     del module._TABLE["HG"]
-    with pytest.raises(InputError, match="unknown symbol 'HG'"):
+    with refuses():
         trading._start_worker(request, ())
     monkeypatch.setattr(trading, "_JUDGES", [])
     trading._start_worker(request, added)
@@ -144,7 +145,7 @@ def test_a_process_that_dies_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatc
     parts = [trading.Part("worlds", "no such scenario", 0, 1)]
     monkeypatch.setattr(trading, "_start_worker", os.abort)
     with (
-        pytest.raises(InputError, match="run again with fewer --workers"),
+        refuses(),
         closing(trading._carry_out(parts, trading.Judge(request, []))) as done,
     ):
         list(done)

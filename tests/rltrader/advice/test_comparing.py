@@ -20,6 +20,7 @@ from markets.writers import write_bars
 from rltrader.__main__ import app
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.jax_port.made_policy import make_policy
+from tests.sentences import check_error
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 BARS = synthetic_bars("ES", days=12, seed=5, start="2025-01-02")
@@ -109,24 +110,22 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    "more",
     [
-        (["--fusion-set", "weight=lots"], "number"),
-        (["--fusion-set", "loudness=1"], "loudness"),
-        (["--fusion-set", "weight=-1"], "weight"),
-        (["--fusion-set", "at_entries=maybe"], "true or false"),
-        (["--also", "other.safetensors"], "another environment"),
-        (["--also", "absent.safetensors"], "no such file"),
-        (["--seconds", "ES.csv"], "bars of 60 s; give one-second bars as the seconds"),
+        ["--fusion-set", "weight=lots"],
+        ["--fusion-set", "loudness=1"],
+        ["--fusion-set", "weight=-1"],
+        ["--fusion-set", "at_entries=maybe"],
+        ["--also", "other.safetensors"],
+        ["--also", "absent.safetensors"],
+        ["--seconds", "ES.csv"],
     ],
 )
-def test_bad_input_ends_in_a_sentence(
-    folder: Path, tmp_path: Path, more: list[str], words: str
-) -> None:
+def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[str]) -> None:
     given = [str(folder / word) if word.endswith((".safetensors", ".csv")) else word for word in more]
     done = evaluate(folder, folder / "rules", tmp_path, *given)
     assert done.exit_code != 0
-    assert words in str(done.exception)
+    check_error(done.exception)
 
 
 def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -139,7 +138,7 @@ def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:
             *("--advice", str(folder / "rules"), "--out", str(tmp_path / "out")),
         ],
     )
-    assert "that are not the" in str(done.exception)
+    check_error(done.exception)
 
 
 @pytest.mark.parametrize("damage", ["cut", "no header", "absent"])
@@ -151,4 +150,4 @@ def test_a_damaged_table_is_refused(folder: Path, tmp_path: Path, damage: str) -
     elif damage == "no header":
         pd.DataFrame({"row": [1]}).to_parquet(path)
     done = evaluate(folder, path, tmp_path / "out")
-    assert "rltrader advise run" in str(done.exception)
+    check_error(done.exception)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from markets import InputError
 from parity.export_chain import csharp
 from rltrader.live.ninjatrader import ninjatrader
+from tests.sentences import refuses
 
 
 def copy(to: Path, *options: str) -> str:
@@ -39,7 +39,7 @@ def test_all_sources_in_folders_compile_where_they_were_copied_to(tmp_path: Path
 
 def test_a_place_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="a file; give a folder"):
+    with refuses():
         copy(tmp_path / "file")
 
 
@@ -50,5 +50,5 @@ def test_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         assert "mono-mcs" in csharp.MISSING
     monkeypatch.setattr(csharp, "SOURCES", tmp_path)
     assert csharp.missing() == csharp.NO_SOURCES
-    with pytest.raises(InputError, match="install the package again"):
+    with refuses():
         copy(tmp_path / "to")

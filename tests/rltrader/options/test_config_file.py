@@ -10,9 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from foundation.errors import InputError
 from rltrader.options.config_file import config_option, schema, to_toml
 from rltrader.train import train
+from tests.sentences import refuses
 
 SEEN: dict[str, Any] = {}
 
@@ -90,21 +90,20 @@ def test_what_is_written_into_a_run_asks_for_the_same_again(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    "text",
     [
-        ("learning_rat = 1", "learning_rat is no option of command; did you mean learning_rate?"),
-        ("bar_file = 'a.csv'", "bar_file is no option"),
-        ("config = 'a.toml'", "config is no option"),
-        ("snap = 'yes'", "snap is 'yes'; give true or false"),
-        ("steps = true", "steps is True; give a number"),
-        ("steps = {a = 1}", "steps is {'a': 1}; give a number"),
-        ("steps", "Expected"),
+        "learning_rat = 1",
+        "bar_file = 'a.csv'",
+        "config = 'a.toml'",
+        "snap = 'yes'",
+        "steps = true",
+        "steps = {a = 1}",
+        "steps",
     ],
 )
-def test_a_name_or_value_that_is_no_option_s_is_refused(tmp_path: Path, text: str, reason: str) -> None:
-    with pytest.raises(InputError, match=r"run\.toml") as error:
+def test_a_name_or_value_that_is_no_option_s_is_refused(tmp_path: Path, text: str) -> None:
+    with refuses():
         run(tmp_path, text)
-    assert reason in str(error.value)
 
 
 def test_a_value_of_the_wrong_type_is_the_command_line_s_own_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from tests.sentences import check_error
 
 SMALL = (
     *("--steps", "128", "--envs", "4", "--n-steps", "16", "--batch-size", "32", "--epochs", "1"),
@@ -38,30 +39,28 @@ def data(place: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    "more",
     [
-        (["--advice", "absent"], "no such table"),
-        (["--advice", "rules", "--advice", "rules"], "2 tables of advice for 1 markets"),
-        (["--advice", "rules", "--fusion-set", "every=3"], "goes by weight, threshold"),
-        (["--advice", "rules", "--fusion-set", "weight=0"], "weight above zero"),
-        (["--advice", "rules", "--advice-as", "columns", "--fusion-set", "weight=1"], "fade, most_age"),
-        (["--fusion-set", "weight=1"], "--fusion-set is about advice"),
-        (["--latency", "3"], "--latency is about advice"),
+        ["--advice", "absent"],
+        ["--advice", "rules", "--advice", "rules"],
+        ["--advice", "rules", "--fusion-set", "every=3"],
+        ["--advice", "rules", "--fusion-set", "weight=0"],
+        ["--advice", "rules", "--advice-as", "columns", "--fusion-set", "weight=1"],
+        ["--fusion-set", "weight=1"],
+        ["--latency", "3"],
     ],
 )
-def test_bad_input_ends_in_a_sentence(
-    folder: Path, tmp_path: Path, more: list[str], words: str
-) -> None:
+def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[str]) -> None:
     given = [str(folder / word) if word in ("rules", "absent") else word for word in more]
     done = run("train", *data(folder), "--out", str(tmp_path / "run"), *SMALL, *given)
     assert done.exit_code != 0
-    assert words in str(done.exception)
+    check_error(done.exception)
     assert not (tmp_path / "run").exists()
 
 
 def test_settings_of_a_fusion_need_a_rule(tmp_path: Path) -> None:
     done = run("export", "p.safetensors", "--to", str(tmp_path / "b"), "--fusion-set", "weight=2")
-    assert "choose a rule with --fusion" in str(done.exception)
+    check_error(done.exception)
 
 
 @pytest.mark.slow
@@ -108,14 +107,11 @@ def test_a_policy_trained_with_advice_plays_with_it_and_with_nothing_else(
         chain = json.loads((tmp_path / "proof" / "chain.json").read_text())
         assert any(hop["hop"].startswith("fusion is the prior") for hop in chain["hops"])
     else:
-        assert "takes four more numbers" in str(exported.exception)
-    for words, refused in (
-        ("decides nothing without", run("evaluate", policy, *rest, *out)),
-        ("fused with nothing", run("evaluate", policy, *rest, *advice, "--fusion", "gated", *out)),
-        (
-            "decides nothing without",
-            run("train", *data(folder), "--from-policy", policy, "--out", str(tmp_path / "r2"), *SMALL),
-        ),
+        check_error(exported.exception)
+    for refused in (
+        run("evaluate", policy, *rest, *out),
+        run("evaluate", policy, *rest, *advice, "--fusion", "gated", *out),
+        run("train", *data(folder), "--from-policy", policy, "--out", str(tmp_path / "r2"), *SMALL),
     ):
         assert refused.exit_code != 0
-        assert words in str(refused.exception)
+        check_error(refused.exception)

@@ -7,8 +7,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from foundation.errors import InputError
 from rltrader.sweep.storage import JOURNAL, open_storage, shown
+from tests.sentences import refuses
 
 
 @pytest.mark.parametrize("left", [b'{"op_code":6,"worker_id":"x', b"{" * 9000, b""])
@@ -26,15 +26,15 @@ def test_half_a_line_is_left_out(tmp_path: Path, left: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "words"),
+    "place",
     [
-        ("grpc://host", "give grpc://HOST:PORT"),
-        ("grpc://:1", "give grpc://HOST:PORT"),
-        ("mysql+nothing://me:secret@h/x", "--storage mysql.nothing://me@h/x: cannot be used"),
+        "grpc://host",
+        "grpc://:1",
+        "mysql+nothing://me:secret@h/x",
     ],
 )
-def test_what_is_no_place_is_named(tmp_path: Path, place: str, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_what_is_no_place_is_named(tmp_path: Path, place: str) -> None:
+    with refuses():
         open_storage(place, tmp_path)
 
 

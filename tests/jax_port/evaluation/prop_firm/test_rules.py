@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jax_port.evaluation.prop_firm.rules import Rules, Tier, load_rules, names
-from markets import InputError
+from tests.sentences import refuses
 
 GOOD = """
 name = "an account"
@@ -66,55 +66,39 @@ def test_rules_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        (("drawdown = 2000", ""), "the rule 'drawdown' is missing; add it"),
-        (("drawdown = 2000", "drawdown = 0"), "drawdown is 0; give a number above 0"),
-        (("drawdown = 2000", "drawdown = 1e300"), "drawdown is 1e+300; give a number of at most"),
-        (("drawdown = 2000", "drawdown = nan"), "drawdown is nan; give a number above 0"),
-        (("drawdown = 2000", 'drawdown = "a lot"'), "drawdown is 'a lot'; give a number above 0"),
-        (
-            ('"intraday"', '"weekly"'),
-            "trailing is 'weekly'; choose one of intraday, end of day, static",
-        ),
-        (("2026-11-26", '"today"'), "read is 'today'; write the date as 2026-11-26, unquoted"),
-        (("account = 50000", "account = 50000\nprice = 3"), "unknown rule 'price'; known are account"),
-        (
-            ("account = 50000", "account = 50000\nbest_day_share = 50"),
-            "best_day_share is 50; give a share",
-        ),
-        (("account = 50000", "account = 50000\nminimum_days = 1.5"), "minimum_days is 1.5; give whole"),
-        (
-            ("account = 50000", "account = 50000\nminimum_days = true"),
-            "minimum_days is True; give whole",
-        ),
-        (("account = 50000", "account = 50000\ncontracts = 3"), "contracts is 3; give [[contracts]]"),
-        (
-            ("account = 50000", "account = 50000\ncontracts = [{profit = 5, contracts = 1}]"),
-            "must begin at profit 0 and rise from there",
-        ),
-        (("account = 50000", "account = = 3"), "not a readable file of rules"),
+        ("drawdown = 2000", ""),
+        ("drawdown = 2000", "drawdown = 0"),
+        ("drawdown = 2000", "drawdown = 1e300"),
+        ("drawdown = 2000", "drawdown = nan"),
+        ("drawdown = 2000", 'drawdown = "a lot"'),
+        ('"intraday"', '"weekly"'),
+        ("2026-11-26", '"today"'),
+        ("account = 50000", "account = 50000\nprice = 3"),
+        ("account = 50000", "account = 50000\nbest_day_share = 50"),
+        ("account = 50000", "account = 50000\nminimum_days = 1.5"),
+        ("account = 50000", "account = 50000\nminimum_days = true"),
+        ("account = 50000", "account = 50000\ncontracts = 3"),
+        ("account = 50000", "account = 50000\ncontracts = [{profit = 5, contracts = 1}]"),
+        ("account = 50000", "account = = 3"),
     ],
+    ids=str,
 )
-def test_bad_files_are_one_sentence(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+def test_bad_files_are_one_sentence(tmp_path: Path, change: tuple[str, str]) -> None:
     assert change[0] in GOOD
-    with pytest.raises(InputError) as caught:
+    with refuses():
         load_rules(write(tmp_path, GOOD.replace(*change)))
-    assert words in str(caught.value)
-    assert "rules.toml" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_no_such_rules() -> None:
-    with pytest.raises(
-        InputError, match="no such file of rules; give a TOML file, or one of end-of-day"
-    ):
+    with refuses():
         load_rules("nowhere")
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not a readable file of rules"):
+    with refuses():
         load_rules(str(tmp_path / "rules.toml"))
 
 

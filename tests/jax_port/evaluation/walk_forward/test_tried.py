@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from foundation.errors import InputError
 from jax_port.evaluation.walk_forward.tried import Tried, settings_tried
+from tests.sentences import refuses
 
 ROWS = [{"sharpe_day": 0.5}, {"sharpe_day": None}, {"sharpe_day": -0.25}]
 
@@ -26,7 +26,7 @@ def test_a_trial_s_own_file_counts_all_trials(tmp_path: Path, place: str) -> Non
 )
 def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.json").write_text(text)
-    with pytest.raises(InputError, match=r"sweep\.json: not a readable account of a sweep"):
+    with refuses():
         settings_tried(tmp_path / "best" / "run.toml")
 
 

@@ -20,10 +20,10 @@ from jax_port.export.checks.tensors import CONVERTED, as_float32, decode_tensors
 from jax_port.export.importing import read_policy
 from jax_port.export.layers import same_bits
 from jax_port.export.manifest import MANIFEST
-from markets import InputError
 from parity.export_chain.sides import pytorch
 from rltrader.import_ import import_
 from tests.jax_port.export.made_bundle import bundle, made_policy
+from tests.sentences import refuses
 
 NAME = "policy_0.weight"
 
@@ -62,62 +62,58 @@ def test_plain_tensors_come_in_as_they_are() -> None:
     assert {value.dtype for value in narrow.values()} == {np.dtype(np.float32)}
 
 
-REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "sparse": (lambda: torch.eye(3).to_sparse(), "is no plain tensor, but sparse"),
-    "CSR": (lambda: torch.eye(3).to_sparse_csr(), "is no plain tensor, but sparse"),
-    "quantised": (
-        lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
-        "is no plain tensor, but sparse",
-    ),
-    "without data": (lambda: torch.ones(3, device="meta"), "is no plain tensor, but sparse"),
-    "bfloat16": (lambda: torch.ones(3, dtype=torch.bfloat16), "holds bfloat16, and weights are"),
-    "integers": (lambda: torch.ones(3, dtype=torch.int64), "holds int64, and weights are"),
-    "complex": (lambda: torch.ones(3, dtype=torch.complex64), "holds complex64, and weights are"),
-    "NaN": (lambda: torch.tensor([1.0, float("nan")]), "holds what is no number"),
-    "infinity": (lambda: torch.tensor([1.0, float("inf")]), "holds what is no number"),
-    "repeated": (lambda: torch.zeros(1).expand(1 << 34), "claims more numbers than the file holds"),
-    "a list": (lambda: [1.0], "is no tensor but list"),
-    "nothing": (lambda: None, "is no tensor but NoneType"),
+REFUSED: dict[str, Callable[[], Any]] = {
+    "sparse": lambda: torch.eye(3).to_sparse(),
+    "CSR": lambda: torch.eye(3).to_sparse_csr(),
+    "quantised": lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+    "without data": lambda: torch.ones(3, device="meta"),
+    "bfloat16": lambda: torch.ones(3, dtype=torch.bfloat16),
+    "integers": lambda: torch.ones(3, dtype=torch.int64),
+    "complex": lambda: torch.ones(3, dtype=torch.complex64),
+    "NaN": lambda: torch.tensor([1.0, float("nan")]),
+    "infinity": lambda: torch.tensor([1.0, float("inf")]),
+    "repeated": lambda: torch.zeros(1).expand(1 << 34),
+    "a list": lambda: [1.0],
+    "nothing": lambda: None,
 }
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns of such tensors
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_no_dense_finite_float_is_refused(kind: str) -> None:
-    make, words = REFUSED[kind]
-    with pytest.raises(InputError, match=rf"^x: {NAME} {words}.*; mend it$"):
-        decode_tensors(saved({"other": torch.ones(2), NAME: make()}), "x", "mend it")
+    with refuses():
+        decode_tensors(saved({"other": torch.ones(2), NAME: REFUSED[kind]()}), "x", "mend it")
 
 
 def test_one_tensor_under_many_names_is_more_than_the_file_holds() -> None:
     one = torch.ones(100_000)
-    with pytest.raises(InputError, match="claims more numbers than the file holds"):
+    with refuses():
         decode_tensors(saved({f"{n}.weight": one for n in range(50)}), "x", "mend it")
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    "data",
     [
-        (b"", "not a file of tensors"),
-        (b"PK\3\4", "not a file of tensors"),
-        (saved({NAME: torch.ones(4)})[:-300], "not a file of tensors"),
-        (packed(saved({NAME: torch.zeros(1 << 16)})), "its weights are packed"),
-        (saved([torch.ones(2)]), "no mapping of names"),
-        (saved({1: torch.ones(2)}), "no mapping of names"),
-        (saved({str(n): torch.ones(1) for n in range(1001)}), "1,001 entries"),
-        (saved({NAME: Path("x")}), "not a file of tensors"),
+        b"",
+        b"PK\3\4",
+        saved({NAME: torch.ones(4)})[:-300],
+        packed(saved({NAME: torch.zeros(1 << 16)})),
+        saved([torch.ones(2)]),
+        saved({1: torch.ones(2)}),
+        saved({str(n): torch.ones(1) for n in range(1001)}),
+        saved({NAME: Path("x")}),
     ],
     ids=["empty", "no zip", "cut off", "packed", "list", "numbers", "many", "object"],
 )
-def test_what_is_no_mapping_of_tensors_is_refused(data: bytes, words: str) -> None:
-    with pytest.raises(InputError, match=rf"^x: {words}|^x: holds {words}"):
+def test_what_is_no_mapping_of_tensors_is_refused(data: bytes) -> None:
+    with refuses():
         decode_tensors(data, "x", "mend it")
 
 
 def test_no_file_and_numbers_too_large_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with refuses():
         read_tensors(tmp_path / "gone.pt", "mend it")
-    with pytest.raises(InputError, match="too large for float32"):
+    with refuses():
         as_float32({NAME: torch.tensor([1e39], dtype=torch.float64)}, "x", "mend it")
 
 
@@ -140,23 +136,23 @@ def test_weights_of_another_type_are_converted_and_it_is_said(state: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value"),
     [
-        (NAME, torch.full((16, 225), float("nan")), "holds what is no number"),
-        (NAME, torch.eye(16, 225).to_sparse(), "sparse"),
-        (NAME, torch.zeros(1).expand(1 << 34), "claims more numbers"),
-        ("statistics.var", -torch.ones(225, dtype=torch.float64), "negative variance"),
-        ("statistics.var", torch.ones(3, dtype=torch.float64), "its statistics are of the shapes"),
+        (NAME, torch.full((16, 225), float("nan"))),
+        (NAME, torch.eye(16, 225).to_sparse()),
+        (NAME, torch.zeros(1).expand(1 << 34)),
+        ("statistics.var", -torch.ones(225, dtype=torch.float64)),
+        ("statistics.var", torch.ones(3, dtype=torch.float64)),
     ],
 )
 def test_a_damaged_state_is_refused_wherever_it_is_read(
-    state: Path, name: str, value: torch.Tensor, words: str
+    state: Path, name: str, value: torch.Tensor
 ) -> None:
     torch.save({**torch.load(state, weights_only=True), name: value}, state)
-    with pytest.raises(InputError, match=rf"policy\.pt: .*{words}"):
+    with refuses():
         read_policy(state)
     if not name.startswith("statistics"):
-        with pytest.raises(InputError, match=rf"policy\.pt: .*{words}"):
+        with refuses():
             pytorch(state.parent, torch.float32)
 
 
@@ -164,11 +160,11 @@ def test_a_state_without_statistics_is_refused(state: Path) -> None:
     weights = torch.load(state, weights_only=True)
     del weights["statistics.mean"]
     torch.save(weights, state)
-    with pytest.raises(InputError, match=r"statistics\.mean is missing"):
+    with refuses():
         read_policy(state)
     manifest = json.loads((state.parent / MANIFEST).read_text())
     manifest["network"]["policy"] = manifest["network"]["policy"][1:]
     (state.parent / MANIFEST).write_text(json.dumps(manifest))
     torch.save(torch.load(bundle(1) / STATE, weights_only=True), state)
-    with pytest.raises(InputError, match=r"policy\.pt: the weights do not fit"):
+    with refuses():
         read_policy(state)

@@ -27,8 +27,9 @@ from jax_port.ppo.running_statistics import Scale
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.sharding import check_split
 from jax_port.ppo.update import init_learner_state, run_epochs
-from markets import EnvConfig, InputError
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.sentences import refuses
 
 CHILD = """
 import json, sys
@@ -297,15 +298,16 @@ def test_one_group_is_the_order_of_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "sentence"),
+    "sizes",
     [
-        ({"n_envs": 12, "batch_size": 16, "order_groups": 8}, "n_envs 12 can't be shared evenly by 8"),
-        ({"n_envs": 16, "batch_size": 20, "order_groups": 8}, "batch_size 20 can't be shared evenly"),
-        ({"order_groups": 0}, "order_groups is 0; it must be a whole number, at least 1"),
+        {"n_envs": 12, "batch_size": 16, "order_groups": 8},
+        {"n_envs": 16, "batch_size": 20, "order_groups": 8},
+        {"order_groups": 0},
     ],
+    ids=str,
 )
-def test_groups_that_do_not_divide_are_refused(sizes: dict[str, int], sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
+def test_groups_that_do_not_divide_are_refused(sizes: dict[str, int]) -> None:
+    with refuses():
         settings_of(**sizes)
 
 
@@ -315,5 +317,5 @@ def test_groups_must_be_shared_evenly_by_devices() -> None:
 
     check_split(Three(), 12)  # type: ignore[arg-type]
     check_split(Three(), 12, 6)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="order_groups 4 can't be split evenly over 3 devices"):
+    with refuses():
         check_split(Three(), 12, 4)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from jax_port.ppo.optimizer import adam
 from jax_port.ppo.optimizer.layer_lr import factors, without_frozen
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.update import clip_gradients
-from markets import InputError
+from tests.sentences import refuses
 
 NAMES = NetworkSpec((8,), (8,)).layers
 RATES = (("policy_0", 0.0), ("value_head", 0.25))
@@ -75,15 +75,16 @@ def test_settings_know_their_networks_layers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "message"),
+    "rates",
     [
-        ([("policy_1", 0.5)], "no layer 'policy_1' to give a rate; choose from policy_0, value_0"),
-        ([("policy_0", -1.0)], "the rate of layer policy_0 is -1.0; it must be at least 0"),
-        ([("policy_0", float("nan"))], "the rate of layer policy_0 is nan"),
-        ([("policy_0", 0.0), ("policy_0", 1.0)], "a layer is given two rates"),
-        ([(name, 0.0) for name in NAMES], "every layer is frozen; leave one that learns"),
+        [("policy_1", 0.5)],
+        [("policy_0", -1.0)],
+        [("policy_0", float("nan"))],
+        [("policy_0", 0.0), ("policy_0", 1.0)],
+        [(name, 0.0) for name in NAMES],
     ],
+    ids=str,
 )
-def test_bad_rates_are_refused(rates: list[tuple[str, float]], message: str) -> None:
-    with pytest.raises(InputError, match=message):
+def test_bad_rates_are_refused(rates: list[tuple[str, float]]) -> None:
+    with refuses():
         TrainSettings(network=NetworkSpec((8,), (8,)), layer_lr=tuple(rates))

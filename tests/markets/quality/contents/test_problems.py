@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markets import Bars, InputError, get_contract
+from markets import Bars, get_contract
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from tests.sentences import refuses
 
 PRICES = ["open", "high", "low", "close"]
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
@@ -34,10 +35,9 @@ def save(frame: pd.DataFrame, path: Path, **columns: object) -> Path:
     return path
 
 
-def refusal(path: Path, symbol: str = "ES") -> str:
-    with pytest.raises(InputError) as caught:
+def refused(path: Path, symbol: str = "ES") -> None:
+    with refuses():
         read_bars(path, symbol)
-    return str(caught.value)
 
 
 def swapped(frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,27 +96,19 @@ def mixed_for_two_days(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: frame[name] + 52.5 * later for name in PRICES})
 
 
-SPOILT: dict[str, tuple[Spoil, str, str]] = {
-    "swapped": (swapped, "open_and_close_swapped", "the columns open and close are swapped; give the"),
-    "closes alone": (closes_alone, "one_price_a_bar", "the same on 100% of the bars.*only closes"),
-    "nearly": (nearly_closes_alone, "one_price_a_bar", "the same on 9[0-9]% of the bars.*only closes"),
-    "closes, no volume": (without_volume, "one_price_a_bar", "only closes were kept"),
-    "total of session": (total_of_session, "volume_is_a_total", "a running total of the session"),
-    "total of day": (total_of_day, "volume_is_a_total", "a running total of the session"),
-    "total of file": (total_of_file, "volume_is_a_total", "a running total of the session"),
-    "open interest": (open_interest, "volume_is_open_interest", "open interest does and traded"),
-    "interest that moves": (
-        moving_interest,
-        "volume_is_open_interest",
-        "open interest does and traded",
-    ),
-    "alternating": (
-        alternating,
-        "two_contracts",
-        r"jumps by about 52\.5 points and back.*two contracts",
-    ),
-    "at random": (mixed_at_random, "two_contracts", "rows of two contracts"),
-    "for two days": (mixed_for_two_days, "two_contracts", "keep the rows of one contract"),
+SPOILT: dict[str, tuple[Spoil, str]] = {
+    "swapped": (swapped, "open_and_close_swapped"),
+    "closes alone": (closes_alone, "one_price_a_bar"),
+    "nearly": (nearly_closes_alone, "one_price_a_bar"),
+    "closes, no volume": (without_volume, "one_price_a_bar"),
+    "total of session": (total_of_session, "volume_is_a_total"),
+    "total of day": (total_of_day, "volume_is_a_total"),
+    "total of file": (total_of_file, "volume_is_a_total"),
+    "open interest": (open_interest, "volume_is_open_interest"),
+    "interest that moves": (moving_interest, "volume_is_open_interest"),
+    "alternating": (alternating, "two_contracts"),
+    "at random": (mixed_at_random, "two_contracts"),
+    "for two days": (mixed_for_two_days, "two_contracts"),
 }
 
 
@@ -126,9 +118,9 @@ def test_what_columns_hold_is_told_by_itself(
     session: str, fault: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     bars: Bars = request.getfixturevalue(session)
-    spoil, kind, words = SPOILT[fault]
+    spoil, kind = SPOILT[fault]
     path = save(spoil(bars.frame), tmp_path / "bars.csv")
-    with pytest.raises(InputError, match=rf"bars\.csv: .*{words}"):
+    with refuses():
         read_bars(path, "ES")
     report = inspect(read_frame(path), bars.contract, "bars.csv")
     assert kind in [found.kind for found in report.problems]
@@ -141,7 +133,7 @@ def test_a_contract_that_hardly_trades_has_bars_of_one_price(regular: Bars, tmp_
     thin = nearly_closes_alone(regular.frame).assign(volume=2.0)
     path = save(thin.iloc[np.random.default_rng(0).random(len(thin)) < 0.3], tmp_path / "bars.csv")
     assert read_bars(path, "ES").accepted == ()
-    assert "only closes were kept" in refusal(save(closes_alone(thin), path))
+    refused(save(closes_alone(thin), path))
 
 
 def test_true_files_of_all_contracts_are_read_without_a_word(tmp_path: Path) -> None:
@@ -155,9 +147,9 @@ def test_a_long_file_is_judged_by_a_part_of_it(tmp_path: Path) -> None:
     bars = synthetic_bars("ES", days=130, seed=5, session="all")
     assert len(bars) > 170_000
     path = tmp_path / "bars.parquet"
-    for spoil, _, words in SPOILT.values():
+    for spoil, _ in SPOILT.values():
         spoil(bars.frame).to_parquet(path)
-        with pytest.raises(InputError, match=words):
+        with refuses():
             read_bars(path, "ES")
     assert read_bars(write_bars(bars, path), "ES").digest == bars.digest
 
@@ -180,15 +172,13 @@ def test_prices_where_another_contract_traded_are_refused(
 ) -> None:
     bars = synthetic_bars(really, days=3, seed=1, start=start)
     path = write_bars(bars, tmp_path / "bars.csv")
-    name = {"NQ": "MNQ"}.get(really, really) if read_as.startswith("M") else really
-    assert f"traded; {read_as.lstrip('M')} stood near" in (words := refusal(path, read_as))
-    assert f"pass --symbol {name}" in words
+    refused(path, read_as)
     assert read_bars(path, really).digest == bars.digest
 
 
 def test_a_file_that_names_its_contract_is_believed(tmp_path: Path) -> None:
     bars = synthetic_bars("ES", days=3, seed=1, start="2017-03-06")  # at 6,500, where the Nasdaq was
-    assert "where NQ traded" in refusal(write_bars(bars, tmp_path / "bars.csv"))
+    refused(write_bars(bars, tmp_path / "bars.csv"))
     path = write_bars(bars, tmp_path / "ES.csv")
     assert read_bars(path, "ES").digest == bars.digest
 
@@ -208,7 +198,7 @@ def test_prices_of_nothing_like_the_contract_are_refused(
     frame["low"] = frame[["open", "close"]].min(axis=1) - 0.25
     frame["volume"] = regular.frame["volume"]
     assert level != 0
-    assert "where ES never traded, as those of a spread" in refusal(save(frame, tmp_path / "bars.csv"))
+    refused(save(frame, tmp_path / "bars.csv"))
 
 
 # Spreads
@@ -221,15 +211,14 @@ def test_a_spread_in_the_column_of_symbols_is_refused(
     regular: Bars, tmp_path: Path, symbol: str
 ) -> None:
     path = save(regular.frame, tmp_path / "bars.csv", symbol=symbol)
-    assert f"its column of symbols says {symbol}, a" in (words := refusal(path))
-    assert "a spread, whose prices are differences of two contracts; give the bars of one" in words
+    refused(path)
     right = save(regular.frame, path, symbol="ESH5")
     assert read_bars(right, "ES").digest == regular.digest
 
 
 @pytest.mark.parametrize("name", ["ESH5-ESM5.csv", "esh5-esm5_1min.csv", "ES spread.csv"])
 def test_a_spread_in_the_name_is_refused(regular: Bars, tmp_path: Path, name: str) -> None:
-    assert ", a spread, whose prices are differences" in refusal(save(regular.frame, tmp_path / name))
+    refused(save(regular.frame, tmp_path / name))
     assert read_bars(save(regular.frame, tmp_path / "ESM5.csv"), "ES").digest == regular.digest
 
 
@@ -248,12 +237,10 @@ def test_filled_hours_are_called_so(
     )
     frame["volume"] = frame["volume"].fillna(0.0)
     path = save(frame, tmp_path / "bars.csv")
-    words = refusal(path)
-    assert "so hours when the exchange is closed were filled; remove the rows without volume" in words
-    assert "time zone" not in words
+    refused(path)
     assert read_bars(save(frame[frame["volume"] > 0], path), "ES").digest == bars.digest
     wall = pd.DatetimeIndex(frame.index).tz_convert("Europe/Berlin").tz_localize(None)
     filled_elsewhere = frame.set_axis(wall.rename("timestamp"), axis=0)[
         lambda rows: ~rows.index.duplicated()
     ]
-    assert "--tz Europe/Berlin" in refusal(save(filled_elsewhere, path))
+    refused(save(filled_elsewhere, path))

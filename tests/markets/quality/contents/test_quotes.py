@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from markets import Bars, InputError
+from markets import Bars
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from tests.sentences import refuses
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def bars() -> Bars:
 )
 def test_quotes_are_no_trades(bars: Bars, tmp_path: Path, name: str) -> None:
     path = write_bars(bars, tmp_path / name)
-    with pytest.raises(InputError, match=r"its name says that it holds \w+ prices, not trades; export"):
+    with refuses():
         read_bars(path, "ES")
     assert read_bars(path, "ES", accept_problems=True).accepted == ("quotes",)
 
@@ -43,11 +44,11 @@ def test_the_name_within_a_zip_counts(bars: Bars, tmp_path: Path) -> None:
             archive.writestr(f"__MACOSX/._{member}", "what a Mac adds")
         return tmp_path / "ES.zip"
 
-    for member, words in (
-        ("ES 06-25.Ask.txt", r"holds ask prices, not trades \(ES 06-25\.Ask\.txt within it\)"),
-        ("NQM5.csv", "the name of NQM5.csv within it speaks of NQ, and the file was read as ES"),
-        ("ESM5-ESU5.csv", "its name says ESM5-ESU5, a spread"),
+    for member in (
+        "ES 06-25.Ask.txt",
+        "NQM5.csv",
+        "ESM5-ESU5.csv",
     ):
-        with pytest.raises(InputError, match=rf"ES\.zip: .*{words}"):
+        with refuses():
             read_bars(zipped(member), "ES")
     assert read_bars(zipped("ESM5.csv"), "ES").digest == bars.digest

@@ -185,12 +185,15 @@ def test_what_a_port_changes_in_place_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Port.gymnax(3), "the factory of a side is a int; give a function that makes one"),
+        (
+            lambda: Port.gymnax(3),
+            "the factory of a side is of type int; give a function that makes one",
+        ),
         (
             lambda: Reference.gymnasium(
                 lambda: gymnasium.wrappers.TimeLimit(Tank(), 5), lambda tank: tank.level
             ).reset(np.arange(2)),
-            "read returns a ndarray; return a mapping of names to values",
+            "read returns a value of type ndarray; return a mapping of names to values",
         ),
         (
             lambda: Reference.gymnasium(Tank, lambda tank: {"reward": tank.count}).reset(np.arange(1)),

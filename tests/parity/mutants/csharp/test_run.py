@@ -14,6 +14,7 @@ from parity.mutants.sampled.summary import TESTS
 from parity.mutation.operators import Change
 from parity.mutation.score import SURVIVED
 from tests.jax_port.export.made_bundle import bundle
+from tests.sentences import check_error
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -54,4 +55,4 @@ def test_a_sample_is_seeded_and_spread_over_the_files() -> None:
 
 def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path)])
-    assert f"{tmp_path}: no golden.json" in str(result.exception)
+    check_error(result.exception)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from parity.mutants.sampled.join import command
 from parity.mutants.sampled.run import SUMMARY
 from parity.mutation.lines import LINES, read_lines
+from tests.sentences import check_error
 
 
 def _line(file: str, outcome: str) -> dict[str, object]:
@@ -33,4 +34,4 @@ def test_each_mutant_counts_once(tmp_path: Path) -> None:
 
 def test_a_folder_without_mutants_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path)])
-    assert f"{tmp_path}: no mutants.jsonl" in str(result.exception)
+    check_error(result.exception)
