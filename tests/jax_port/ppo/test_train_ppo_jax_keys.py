@@ -13,6 +13,7 @@ import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.form import Form
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import TrainState, init_agents, traced_update
@@ -67,3 +68,26 @@ def test_no_agent_draws_what_another_drew(agents: TrainState) -> None:
     }
     for name, leaf in leaves.items():
         assert len({np.asarray(one).tobytes() for one in leaf}) == len(agents.updates), name
+
+
+def test_no_key_is_used_twice(params: EnvParams) -> None:
+    """JAX follows each key through a whole update, from the seed on, in both forms of the program."""
+    forms: tuple[Form, ...] = ("cpu", "gpu")
+    for form in forms:
+
+        def update(seeds: jax.Array, form: Form = form) -> Any:
+            agent = jax.tree.map(lambda leaf: leaf[0], init_agents(seeds, params, SETTINGS))
+            return traced_update(agent, hyper_params(), params, SETTINGS, form=form)[1]
+
+        with jax.debug_key_reuse(True):
+            jax.jit(update).lower(jnp.zeros(1, jnp.int32))
+
+
+def test_a_key_that_is_used_twice_is_found() -> None:
+    def twice(seed: jax.Array) -> Any:
+        key = jax.random.key(seed)
+        first, second = jax.random.split(key)
+        return jax.random.bits(first), jax.random.normal(second), jax.random.bits(first, (2,))
+
+    with jax.debug_key_reuse(True), pytest.raises(jax.errors.KeyReuseError):
+        jax.jit(twice).lower(jnp.int32(0))
