@@ -7,6 +7,7 @@ import json
 import pytest
 
 from markets import AccountRules, EnvConfig, InputError, RewardConfig
+from markets.config import dollars_to_cents
 from tests.sentences import refuses
 
 # setting, Phase 1, Phase 2
@@ -127,3 +128,15 @@ def test_json_is_canonical():
 def test_a_dictionary_that_is_no_configuration_is_refused(values):
     with pytest.raises(InputError):
         EnvConfig.from_dict(values)
+
+
+def test_every_amount_of_two_decimals_is_its_own_cents() -> None:
+    """Also 0.29, which in floats is 28.999999999999996 cents; and below zero."""
+    for whole in range(-100_000, 100_000, 7):
+        assert dollars_to_cents("x", whole / 100) == whole
+        assert dollars_to_cents("x", float(f"{whole / 100:.2f}")) == whole
+    for large in (2**31 - 1, 1_234_567_891, -(2**31)):
+        assert dollars_to_cents("x", large / 100) == large
+    for off in (0.001, 0.295, 12.3456, -0.005):
+        with pytest.raises(InputError):
+            dollars_to_cents("x", off)

@@ -132,3 +132,15 @@ def test_another_contract_can_be_registered_once(monkeypatch):
 )
 def test_symbols_as_vendors_write_them(text, symbol):
     assert contract_of(text) == symbol
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_a_price_between_two_ticks_is_the_nearest_in_ticks_as_in_points(symbol):
+    contract = get_contract(symbol)
+    ticks = np.array([1, 2, 4_001, 65_537, 2**24 - 1])[:, None]
+    away = np.array([-0.49, -0.3, -1e-9, 0.0, 1e-9, 0.3, 0.49])[None, :]
+    prices = (ticks + away) * contract.tick_size
+    np.testing.assert_array_equal(contract.to_ticks(prices), np.broadcast_to(ticks, prices.shape))
+    np.testing.assert_array_equal(contract.to_ticks(contract.snap(prices)), contract.to_ticks(prices))
+    halves = (ticks + 0.5) * contract.tick_size  # to the even one, as snapping
+    np.testing.assert_array_equal(contract.to_ticks(halves) % 2, np.zeros_like(ticks))

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from jax_port.envs.fast_rng import below, spread_bits
+from jax_port.envs.fast_rng import below, spread_bits, spread_words
 
 COUNT = 100_000
 
@@ -80,3 +80,21 @@ def test_words_of_one_key_differ_and_repeat_with_the_key() -> None:
     assert len(np.unique(bits)) == COUNT
     assert (bits == np.asarray(spread_bits(jax.random.key(0), COUNT))).all()
     assert (bits != np.asarray(spread_bits(jax.random.key(1), COUNT))).mean() > 0.99
+
+
+@pytest.mark.parametrize("begin", [0, 1, 5, 2**16 - 1, 2**16, 2**20, 2**24 + 3, 2**31, 2**32 - 20])
+def test_words_that_begin_later_are_the_later_words(begin: int) -> None:
+    """Of environments that are drawn for in portions, none has the words of another's portion."""
+    words = jax.random.bits(jax.random.key(6), (2,))
+    number = np.arange(begin, begin + 9, dtype=np.uint64)
+
+    def mixed(x: np.ndarray) -> np.ndarray:
+        for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor) & np.uint64(2**32 - 1)
+        return x ^ (x >> np.uint64(16))
+
+    first, second = (np.uint64(word) for word in np.asarray(words))
+    low = np.uint64(2**32 - 1)
+    expected = mixed((mixed((number + first) & low) + second) & low)
+    np.testing.assert_array_equal(spread_words(words, 9, begin), expected.astype(np.uint32))
+    assert not set(expected.tolist()) & set(np.asarray(spread_words(words, 9, begin + 9)).tolist())

@@ -36,6 +36,21 @@ def policy(name: str, pnl: np.ndarray, days: pd.DatetimeIndex = DAYS) -> Compare
     return Compared(name, values, sheet)
 
 
+def others(at: int) -> Compared:
+    """Return a policy of which no number is another's."""
+    made = policy(f"p{at}", NOISE + 500 * at)
+    values = {
+        **made.values,
+        "policy": {"path": f"{at}.st", "sha256": f"{at}" * 64, "config": {"phase": 1 + at % 2}},
+        "held_out": {"status": f"status {at}"},
+        "performance": {
+            "account": {"max_drawdown": 100.0 + at},
+            "trades": {"trades": 12 + at, "win_rate": at / 10, "profit_factor": 1.0 + at},
+        },
+    }
+    return Compared(made.name, values, made.sheet)
+
+
 NOISE = np.random.default_rng(0).integers(-50_000, 50_000, size=40)
 
 
@@ -54,6 +69,33 @@ def test_the_best_comes_first_with_its_lead() -> None:
     said = verdict(found)
     assert said.tone == "good"
     assert "was chosen from 3 by these very days" in said.reason
+
+
+def test_a_row_is_one_policys_own_and_depends_on_no_order() -> None:
+    found = compare_policies([others(at) for at in (1, 3, 0, 2)])
+    assert [row["name"] for row in found["policies"]] == ["p3", "p2", "p1", "p0"]
+    best = NOISE + 1500
+    for row in found["policies"]:
+        at = int(row["name"][1:])
+        made = NOISE + 500 * at
+        lead = row.pop("behind_between")
+        assert lead == ([None, None] if at == 3 else pytest.approx([5.0 * (3 - at)] * 2))
+        assert row == {
+            "name": f"p{at}",
+            "path": f"{at}.st",
+            "sha256": f"{at}" * 64,
+            "phase": 1 + at % 2,
+            "pnl": made.sum() / 100,
+            "mean_day": pytest.approx(made.mean() / 100),
+            "sharpe_day": pytest.approx(made.mean() / made.std(ddof=1)),
+            "behind": pytest.approx((best - made).mean() / 100),
+            "better": None if at == 3 else 0.0,
+            "max_drawdown": 100.0 + at,
+            "trades": 12 + at,
+            "win_rate": at / 10,
+            "profit_factor": 1.0 + at,
+            "held_out": f"status {at}",
+        }
 
 
 def test_a_lead_within_luck_is_said_to_be() -> None:

@@ -226,6 +226,35 @@ def test_how_a_range_stands_to_the_training_data(
     assert relation.leaks == (status in (held_out.OVERLAPS, held_out.TOO_CLOSE))
 
 
+def test_the_last_episode_s_last_bar_counts_not_its_start() -> None:
+    """An episode that begins on a Friday and goes on on Monday trades what was trained on on Monday."""
+    long = EnvConfig.phase1(max_episode_bars=390)
+    market = prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), long)
+    for last, ends, status in (
+        (510, "2025-01-03", held_out.BEFORE),
+        (511, "2025-01-06", held_out.OVERLAPS),
+    ):
+        rows = np.array([450, last])
+        relation = held_out.relate(market, long, rows, about("2025-01-06", "2025-03-01"))
+        assert str(relation.traded) == f"2025-01-03 to {ends}"
+        assert relation.status == status
+
+
+def test_a_long_episodes_reward_is_the_sum_of_its_steps_to_the_last_digit() -> None:
+    """390 steps of a float32 each, whose float32 sum is off by as much as two of them in a thousand."""
+    long = EnvConfig.phase1(max_episode_bars=390, patience_reward=0.0007)
+    market = prepare(synthetic_bars("ES", days=3, seed=5, start="2025-01-02"), long)
+    result = evaluate(one_action_policy(market, long, HOLD), market, rows=market.starts[:1])
+    each = np.float32(0.0007)
+    (reward,) = result.episodes["reward"]
+    exact = 390 * float(each)
+    assert (
+        abs(reward - exact)
+        < 1e-12
+        < abs(float(np.full(390, each).cumsum(dtype=np.float32)[-1]) - exact)
+    )
+
+
 def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
     training = about("2024-11-01", "2025-01-03")  # Friday; the file goes on on Monday
     for first, leaks in ((date(2025, 1, 6), True), (date(2025, 1, 7), False)):

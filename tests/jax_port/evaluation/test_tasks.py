@@ -10,12 +10,21 @@ import numpy as np
 import pytest
 
 from jax_port.data import held_out
+from jax_port.data.data_loader import prepare
+from jax_port.data.seconds_loader import prepare_seconds
+from jax_port.evaluation.intrabar import evaluate_both
+from jax_port.evaluation.prop_firm.chances import chances
+from jax_port.evaluation.prop_firm.day_paths import day_paths
 from jax_port.evaluation.prop_firm.replay import allowed_share
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
+from markets import EnvConfig
 from markets.contracts import get_contract
+from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.seconds import second_bars
 from tests.jax_port.evaluation.conftest import Week
+from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 
 RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
@@ -94,3 +103,40 @@ def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
     scaled = allowed_share(rules, np.zeros(1, np.int64), 31 / 10)
     assert scaled is not None
     assert scaled.tolist() == pytest.approx([30 / 31])
+
+
+@pytest.mark.parametrize("symbol", ["ES", "MES"])
+def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
+    symbol: str, tmp_path: Path
+) -> None:
+    """Of the seconds where there are some; with contracts of full size, of which a micro is a tenth."""
+    config = EnvConfig.phase1(max_episode_bars=60, contracts=20, trailing_drawdown_dollars=2_500.0)
+    bars = synthetic_bars(symbol, days=7, seed=5, start="2025-01-28")
+    market = prepare(bars, config)
+    policy, path = make_policy(market, config, seed=1), tmp_path / "policy.safetensors"
+    save_policy(path, policy)
+    seconds = prepare_seconds(bars, second_bars(bars, seed=5), config)
+    both = evaluate_both(policy, market, seconds, rows=market.starts[::50])
+    rules = replace(RULES, contracts=(Tier(0.0, 3.0),))
+    minute, second = day_paths(both.minute, market, 20), day_paths(both.second, market, 20, seconds)
+    assert minute.looked_at != second.looked_at
+    of_full_size = {"ES": 20.0, "MES": 2.0}[symbol]
+    for verdicts, paths in ((None, minute), (both, second)):
+        played = Played(
+            policy=policy,
+            policy_path=path,
+            market=market,
+            data_path=path,
+            relation=held_out.relate(market, config, market.starts[::50], policy.about),
+            asked=(None, None),
+            took=1.0,
+            result=both.minute,
+            rows=market.starts[::50],
+            both=verdicts,
+            seconds_path=None if verdicts is None else path,
+        )
+        (found,) = finish(played, [rules], 1, []).chances
+        expected, other = (chances(rules, paths, size) for size in (of_full_size, 22 - of_full_size))
+        assert found.looked_at == paths.looked_at
+        np.testing.assert_array_equal(found.traces, expected.traces)
+        assert not np.array_equal(found.traces, other.traces)

@@ -23,6 +23,8 @@ from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
 from tests.sentences import refuses
 
 SETTINGS = TrainSettings(
@@ -238,3 +240,33 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
     learner.params["b"][2] = np.nan
     with refuses():
         require_finite_weights(agent, 7, tmp_path, 5)
+
+
+def test_a_run_names_all_its_files_and_goes_on_with_no_others(tmp_path: Path) -> None:
+    """Another number in the second of two files, of the dates that are trained on, is another run."""
+    files, folder = [tmp_path / f"{number}.csv" for number in (1, 2)], tmp_path / "run"
+    for number, file in enumerate(files, 1):
+        write_bars(synthetic_bars("ES", days=3, seed=number), file)
+    sources = tuple(Source("ES", str(file)) for file in files)
+    data = TrainingData(sources, last="2025-01-07")  # two of the three days
+    plan = Plan(SETTINGS.override(total_timesteps=64 * 3), data, CONFIG, certificate="ungated")
+    assert not runs.run(plan, folder, stop=lambda: True, begin=True)
+    whole = files[1].read_text()
+    rows = whole.splitlines()
+    changed = [*rows[:-1], rows[-1].rpartition(",")[0] + ",77777"]  # the last day's last volume
+    files[1].write_text("\n".join(changed) + "\n")
+    assert not runs.run(plan, folder, stop=lambda: True)
+    rows[600] = rows[600].rpartition(",")[0] + ",77777"  # of the second day
+    files[1].write_text("\n".join(rows) + "\n")
+    with refuses():
+        runs.run(plan, folder)
+    files[1].write_text(whole)
+    assert runs.run(plan, folder)
+    about = load_policy(folder / "policy-0.safetensors").about
+    _, facts = data.prepared(CONFIG)
+    assert about["data"] == facts
+    assert [(one["source"], one["last"]) for one in facts] == [
+        ("1.csv", "2025-01-07"),
+        ("2.csv", "2025-01-07"),
+    ]
+    assert (about["updates"], about["steps"]) == (3, 192)

@@ -70,6 +70,43 @@ def test_a_part_of_the_days_has_the_advice_on_the_whole(table: Path, way: str) -
     assert "advice" not in TrainingData((SOURCE,)).to_dict()
 
 
+@pytest.mark.parametrize(("first", "last"), [(1, None), (None, 2), (1, 2), (3, 3)])
+def test_a_range_s_advice_is_that_of_its_bars_among_all(
+    table: Path, first: int | None, last: int | None
+) -> None:
+    days = [str(day) for day in np.unique(SOURCE.read().frame.index.date)]
+    whole = TrainingData((SOURCE,), advice=advice(table))
+    part = replace(
+        whole,
+        first="" if first is None else days[first],
+        last="" if last is None else days[last],
+    )
+    (every,), _ = whole.prepared(CONFIG)
+    (some,), _ = part.prepared(CONFIG)
+    place = np.searchsorted(every.timestamps_ns, some.timestamps_ns)
+    assert 0 < len(some) < len(every)
+    assert (every.timestamps_ns[place] == some.timestamps_ns).all()
+    assert some.prior is not None
+    assert every.prior is not None
+    np.testing.assert_array_equal(some.prior, every.prior[place])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 59.999, 60.0, 60.001, 150.0])
+def test_a_latency_of_seconds_is_every_answers(table: Path, seconds: float) -> None:
+    """An answer to a question at a bar's close acts at the first later close by which it has come."""
+    told = replace(advice(table), latency=seconds)
+    assert TrainingAdvice.from_dict(told.to_dict()) == told
+    market = prepare(SOURCE.read(), CONFIG)
+    bars, _ = told.read(0, market, CONFIG)
+    minutes = market.timestamps_ns / 60e9
+    asked = np.flatnonzero(bars.given)
+    assert len(asked) > 100
+    for row in asked:
+        later = np.flatnonzero(minutes >= max(minutes[row] + seconds / 60, minutes[row] + 0.5))
+        expected = later[0] if len(later) else len(minutes)
+        assert bars.known[row] == expected, row
+
+
 def test_what_does_not_fit_is_refused(table: Path, tmp_path: Path) -> None:
     with refuses():
         from_tables("prior", FusionSettings(), [table], 2, None)

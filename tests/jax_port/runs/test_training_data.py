@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
 
+from jax_port.data.data_loader import prepare
 from jax_port.runs.training_data import Source, TrainingData, from_options, iso_date
 from markets import EnvConfig
 from markets.clock import new_york_dates
 from markets.synthetic.bars import synthetic_bars
+from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from tests.sentences import refuses
 
@@ -32,6 +36,49 @@ def test_a_range_keeps_its_first_and_its_last_day_whole() -> None:
     assert (facts["first"], facts["last"]) == (days[1], days[3])
     one = TrainingData(WEEK.sources, days[2], days[2])
     assert _days(one) == [days[2]]
+
+
+BARS = {
+    "synthetic": lambda: synthetic_bars("NQ", days=5, seed=3),
+    "pattern": lambda: pattern_bars("NQ", days=5, seed=3, strength=0.25),
+}
+"""What a source of a kind stands for, read without it."""
+
+
+@pytest.mark.parametrize("kind", ["synthetic", "pattern", "file"])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("last", [False, True])
+def test_what_is_trained_on_is_the_source_s_own_bars_of_the_dates(
+    kind: str, first: bool, last: bool, tmp_path: Path
+) -> None:
+    """With each end of the range given or not; a cache and the reader's options change nothing."""
+    whole = BARS.get(kind, BARS["synthetic"])()
+    source = Source("NQ", kind=kind, days=5, seed=3, strength=0.25 if kind == "pattern" else 1.0)
+    if kind == "file":
+        frame = whole.frame.copy()
+        frame.index = (
+            frame.index.tz_convert("America/New_York") + pd.Timedelta(minutes=1)
+        ).tz_localize(None)
+        frame.to_csv(tmp_path / "NQ.csv")
+        reader = {"timezone": "America/New_York", "stamped": "close"}
+        source = Source("NQ", str(tmp_path / "NQ.csv"), reader=reader)
+    dates = new_york_dates(whole.timestamps_ns)
+    days = np.unique(dates)
+    low, high = (days[1] if first else days[0]), (days[3] if last else days[4])
+    kept = whole.select((dates >= low) & (dates <= high))
+    data = TrainingData(
+        (source,), iso_date(int(low)) if first else "", iso_date(int(high)) if last else ""
+    )
+    assert TrainingData.from_dict(data.to_dict()) == data
+    (bars,) = data.bars()
+    pd.testing.assert_frame_equal(bars.frame, kept.frame, check_freq=False)
+    (market,), (facts,) = data.prepared(CONFIG)
+    expected = prepare(kept, CONFIG)
+    for name in ("features", "bars", "starts", "timestamps_ns"):
+        np.testing.assert_array_equal(getattr(market, name), getattr(expected, name))
+    assert (facts["first"], facts["last"]) == (iso_date(int(low)), iso_date(int(high)))
+    assert (facts["bars"], facts["sha256"]) == (len(kept), expected.digest)
+    assert facts["symbol"] == "NQ"
 
 
 def test_a_range_without_a_bar_is_named() -> None:

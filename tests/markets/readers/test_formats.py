@@ -74,6 +74,15 @@ class TestDatabento:
         assert frame.iloc[0].tolist() == [6470.25, 6472.0, 6470.0, 6471.5, 120.0]
         assert len(read_bars(path, "ES")) == 1
 
+    def test_one_absurd_price_is_no_fixed_point(self, save):
+        """The middle price tells, so that one bad print is found as such and scales nothing."""
+        row = "2025-09-02T13:31:00.000000000Z,33,1,5602,44100,44102,44099,44101,7"
+        bad = row.replace("13:31", "13:32").replace("44102", "99999999999")
+        later = row.replace("13:31", "13:33")
+        frame = read_frame(save(databento(row, bad, later)))
+        assert frame["close"].tolist() == [44101.0] * 3
+        assert frame["high"].tolist() == [44102.0, 99999999999.0, 44102.0]
+
     def test_whole_prices_on_display_are_no_fixed_point(self, save):
         row = f"{NS},33,1,5602,44100,44120,44090,44101,120"
         assert read_frame(save(databento(row)))["close"].tolist() == [44101.0]

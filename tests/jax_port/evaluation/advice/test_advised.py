@@ -106,6 +106,25 @@ def test_a_weight_above_zero_changes_something(market: PreparedMarket, bare: Eva
     assert made.advised["changed"].sum() > 0
 
 
+def test_what_came_of_the_advice_is_told_of_each_episode_in_the_order_of_the_starts(
+    market: PreparedMarket,
+) -> None:
+    """Daily episodes are played first, whatever stands before them; each is as when played alone."""
+    settings = FusionSettings(rule="weighted", weight=5.0)
+    policy, advice = make_policy(market, CONFIG), Advised(rules(market), settings)
+    rows = market.starts[7::90]
+    made = evaluate(policy, market, rows=rows, advice=advice, lanes=3)
+    assert made.advised is not None
+    assert (np.diff(made.episodes["daily"].astype(int)) > 0).any()  # a daily one comes later
+    assert made.advised["episode"].tolist() == made.episodes["episode"].tolist()
+    told = made.advised.drop(columns="episode").to_numpy().tolist()
+    assert len({tuple(one) for one in told}) > 3
+    for row, counts in zip(rows, told, strict=True):
+        alone = evaluate(policy, market, rows=[row], advice=advice).advised
+        assert alone is not None
+        assert alone.drop(columns="episode").to_numpy().tolist() == [counts]
+
+
 @pytest.mark.parametrize(("latency_ms", "entered"), [(0, 1), (60_000, 1), (60_001, 2), (150_000, 3)])
 def test_an_answer_acts_on_the_first_bar_that_closes_after_it_came(
     market: PreparedMarket, latency_ms: float, entered: int

@@ -1,0 +1,95 @@
+"""Days that a training leaves out, and what a policy makes on them by its account alone."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.envs.env_phase1_jax import BUY, HOLD
+from jax_port.evaluation.evaluate import evaluate
+from jax_port.evaluation.validation import MOST_STARTS, Validation, split_days, thin_out
+from jax_port.ppo.policy import Policy
+from markets import EnvConfig
+from markets.clock import new_york_dates
+from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.made_policy import make_policy, one_action_policy
+from tests.sentences import refuses
+
+CONFIG = EnvConfig.phase1(max_episode_bars=60)
+DAYS = [date(2025, 1, 6) + timedelta(days=n) for n in range(30) if n % 7 < 5]
+
+
+@pytest.fixture(scope="module")
+def market() -> PreparedMarket:
+    """Five synthetic days, Thursday 2 to Wednesday 8 January 2025."""
+    return prepare(synthetic_bars("ES", days=5, seed=5, start="2025-01-02"), CONFIG)
+
+
+@pytest.mark.parametrize("judged", [1, 4, 20, None])
+def test_a_trading_day_lies_between_training_and_judging(judged: int | None) -> None:
+    split = split_days(DAYS, judged)
+    places = [DAYS.index(day) for day in split]
+    count = len(DAYS) // 5 if judged is None else judged
+    last = len(DAYS) - 1
+    assert places == [0, last - count - 1, last - count + 1, last]
+
+
+def test_days_that_leave_none_to_train_on_are_refused() -> None:
+    assert split_days(DAYS, len(DAYS) - 2).train_last == DAYS[0]
+    with refuses():
+        split_days(DAYS, len(DAYS) - 1)
+    with refuses():
+        split_days(DAYS[:2], None)
+
+
+def test_every_day_keeps_its_first_start_and_the_others_are_spread(market: PreparedMarket) -> None:
+    rows = market.starts.astype(np.int64)
+    assert len(rows) > MOST_STARTS
+    assert thin_out(market, rows, len(rows)) is rows
+    some = thin_out(market, rows, 100)
+    assert (np.diff(some) > 0).all()
+    assert set(some) <= set(rows)
+    assert 100 <= len(some) <= 100 + 5
+    days = new_york_dates(market.timestamps_ns)
+    first = [rows[days[rows] == day][0] for day in np.unique(days[rows])]
+    assert set(first) <= set(some)
+    assert np.diff(some).max() <= 2 * np.diff(rows).max() + len(rows) / 99
+
+
+def _read_alone(policy: Policy, market: PreparedMarket, rows: np.ndarray) -> tuple[float, float]:
+    """Return the mean of an episode and the Sharpe ratio of the days from the equity's curve alone."""
+    result = evaluate(policy, market, rows=rows)
+    each = evaluate(policy, market, rows=rows).episodes
+    made = result.equity.groupby("episode")["equity"].agg(["first", "last"])
+    of_days = (made["last"] - made["first"]).to_numpy()
+    spread = of_days.std(ddof=1)
+    return float((each["pnl"] + each["open_pnl"]).mean()), float(of_days.mean() / spread)
+
+
+@pytest.mark.parametrize("kind", ["trades", "buys and holds"])
+def test_a_score_counts_what_is_open_at_the_end(market: PreparedMarket, kind: str) -> None:
+    policy = (
+        make_policy(market, CONFIG, seed=1)
+        if kind == "trades"
+        else one_action_policy(market, CONFIG, BUY)
+    )
+    validation = Validation(market, CONFIG, date(2025, 1, 3), date(2025, 1, 7))
+    dates = new_york_dates(market.timestamps_ns)
+    ends = validation.rows + CONFIG.max_episode_bars - 1
+    span = np.unique([dates[validation.rows], dates[ends]]).astype("datetime64[D]").astype(str)
+    assert (span[0], span[-1]) == ("2025-01-03", "2025-01-07")
+    score = validation.score(policy)
+    pnl, sharpe = _read_alone(policy, market, validation.rows)
+    assert score.pnl == pytest.approx(pnl, abs=1e-9)
+    assert score.sharpe_day == pytest.approx(sharpe, rel=1e-9)
+    assert (score.episodes, score.days) == (len(validation.rows), 3)
+    closed = evaluate(policy, market, rows=validation.rows).episodes["pnl"].mean()
+    assert abs(score.pnl - closed) > 0.5  # dollars that are open at the end
+
+
+def test_a_policy_that_never_trades_has_a_score_of_zero(market: PreparedMarket) -> None:
+    score = Validation(market, CONFIG, None, None).score(one_action_policy(market, CONFIG, HOLD))
+    assert (score.pnl, score.sharpe_day, score.days) == (0.0, 0.0, 5)

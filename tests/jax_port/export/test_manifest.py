@@ -1,0 +1,181 @@
+"""A bundle's manifest says the policy's own numbers, all of them, and nothing of another's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from typing import Any, get_args
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import prepare
+from jax_port.data.trained_contract import describe_contract
+from jax_port.envs.registry import phase_of
+from jax_port.export.golden import golden_bars
+from jax_port.export.layers import same_bits
+from jax_port.export.manifest import ACTIONS, POSITION, contract_of, describe
+from jax_port.ppo.policy import Policy
+from jax_port.ppo.running_statistics import normalize
+from jax_port.ppo.settings import NetworkSpec
+from markets import Contract, EnvConfig, get_contract
+from markets.bars import FEATURES
+from markets.config import AccountRules, RewardConfig, Session
+from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.made_policy import make_policy
+from tests.sentences import refuses
+
+OTHER: dict[str, Any] = {
+    "window_size": 3,
+    "warmup_bars": 31,
+    "session": "all",
+    "sl_atr_mult": 1.25,
+    "tp_sl_ratio": 2.5,
+    "trail_atr_mult": 0.75,
+    "entry_open_minute": 601,
+    "entry_close_minute": 933,
+    "flat_by_minute": 1003,
+    "max_episode_bars": 77,
+    "initial_balance_dollars": 12_345.67,
+    "trailing_drawdown_dollars": 2_222.25,
+    "floor_lock_dollars": -33.5,
+    "contracts": 7,
+    "hold_penalty": -0.03,
+    "patience_reward": 0.002,
+    "pnl_divisor_dollars": 50.0,
+    "violation_penalty": -7.0,
+    "invalid_action_penalty": -0.5,
+    "trail_win_bonus": 0.25,
+}
+"""A value of every rule that is neither phase's default."""
+OWN = Contract("ES", "of one's own", 0.5, 777, 3, 41)
+SPEC = NetworkSpec((5, 3), (4,), "tanh")
+SOURCE = {"file": "policy.safetensors", "sha256": "1" * 64}
+PROOF = {"verdict": "same", "sha256": "2" * 64}
+
+
+def made(phase: int, **about: object) -> Policy:
+    config = (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()).override(**OTHER)
+    market = prepare(synthetic_bars("ES", days=2, seed=5), config)
+    return make_policy(market, config, seed=3, spec=SPEC, **about)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_every_number_is_the_policys_the_contracts_or_the_rules(phase: int) -> None:
+    policy = made(phase, certificate=PROOF, lineage={"stretches": [{"certificate": PROOF}]}, data=[])
+    flat = {**asdict(policy.config), **asdict(policy.config.account), **asdict(policy.config.reward)}
+    names = {field.name for kind in (EnvConfig, AccountRules, RewardConfig) for field in fields(kind)}
+    assert names == {*OTHER, "phase", "account", "reward"}
+    assert {name: flat[name] for name in OTHER} == OTHER
+    told = describe(policy, OWN, SOURCE)
+    rules = told["env_config"]
+    assert {**rules, **rules["account"], **rules["reward"]} == {
+        **OTHER, "phase": phase, "account": rules["account"], "reward": rules["reward"],
+    }  # fmt: skip
+    assert told["contract"] == {**describe_contract(OWN), "symbol": "ES", "name": OWN.name}
+    assert told["source"] == SOURCE
+    assert told["certificate"] == PROOF
+    assert told["lineage"] == policy.about["lineage"]
+    assert told["made"] == policy.about
+    assert told["phase"] == phase
+    count = phase_of(policy.config).num_actions
+    assert told["actions"] == list(ACTIONS[:count])
+    observation = told["observation"]
+    assert observation["features"] == list(FEATURES)
+    assert observation["position"] == list(POSITION[: 5 if phase == 1 else 8])
+    assert (observation["window"], observation["size"]) == (3, 3 * 11 + len(observation["position"]))
+    assert policy.observation_size == observation["size"]
+    network = told["network"]
+    assert network["activation"] == "tanh"
+    for mlp, sizes in (("policy", (5, 3, count)), ("value", (4, 1))):
+        inputs = (observation["size"], *sizes[:-1])
+        shapes = [(layer["in"], layer["out"]) for layer in network[mlp]]
+        assert shapes == list(zip(inputs, sizes, strict=True))
+        for layer in network[mlp]:
+            kernel = policy.params["params"][layer["name"]]["kernel"]
+            assert kernel.shape == (layer["in"], layer["out"])
+
+
+def test_the_normaliser_as_written_is_the_ports() -> None:
+    """Its formula, computed from its own numbers, of observations within the clip and far beyond it."""
+    policy = made(2)
+    told = describe(policy, OWN, SOURCE)["normalizer"]
+    assert told["formula"] == "clip((x - mean) / sqrt(var + epsilon), -clip, clip)"
+    mean, var = np.array(told["mean"]), np.array(told["var"])
+    var[:4] = 0.0  # where epsilon is all there is
+    policy = replace(policy, statistics={**(policy.statistics or {}), "var": var})
+    spread = np.sqrt(var + told["epsilon"])
+    rng = np.random.default_rng(0)
+    obs = (mean + rng.normal(size=(50, len(mean))) * spread * rng.choice([1, 9.9, 30], (50, 1))).astype(
+        np.float32
+    )
+    seen = np.asarray(normalize(policy.scale, jnp.asarray(obs)))
+    exact = np.clip((obs - mean) / spread, -told["clip"], told["clip"])
+    np.testing.assert_allclose(seen, exact, rtol=2e-5, atol=2e-5)
+    assert (np.abs(seen).max(), np.abs(exact).max()) == (told["clip"], told["clip"])
+    assert told["count"] == float((policy.statistics or {})["count"])
+
+
+def test_another_bit_of_any_number_is_noticed_by_its_name() -> None:
+    policy = made(1)
+    found = []
+    for layer, kinds in policy.params["params"].items():
+        for kind, value in kinds.items():
+            other = value.copy()
+            other.flat[-1] = np.nextafter(other.flat[-1], np.float32(np.inf))
+            changed = {**policy.params["params"], layer: {**kinds, kind: other}}
+            found += same_bits(policy, replace(policy, params={"params": changed}))
+    names = {f"{layer}.{kind}" for layer in SPEC.layers for kind in ("weight", "bias")}
+    assert (set(found), len(found)) == (names, len(names))
+    assert policy.statistics is not None
+    for name, moment in policy.statistics.items():
+        nudged = np.nextafter(moment, np.inf)
+        assert same_bits(policy, replace(policy, statistics={**policy.statistics, name: nudged})) == [
+            name
+        ]
+    assert same_bits(policy, replace(policy, statistics=None)) == ["count", "mean", "var"]
+
+
+@pytest.mark.parametrize("symbol", [None, "ES"])
+@pytest.mark.parametrize("field", [field.name for field in fields(Contract)])
+def test_a_contract_with_another_number_than_in_training_is_refused(
+    symbol: str | None, field: str
+) -> None:
+    """Whether it is named or taken from the training data."""
+    here = get_contract("ES")
+    changed = {
+        "tick_size": 0.5,
+        "tick_value_cents": 625,
+        "slippage_ticks": 2,
+        "commission_cents": 1,
+        "full_size": "NQ",
+        "name": "another name",
+        "symbol": "NQ",
+    }
+    trained = replace(here, **{field: changed[field]})
+    data = {"symbol": trained.symbol, "contract": describe_contract(trained)}
+    policy = made(1, data=data)
+    if field == "name":  # says nothing of money
+        assert contract_of(policy, symbol) == here
+    elif field == "symbol":  # of which NQ's numbers here are others
+        with refuses():
+            contract_of(policy, symbol)
+    else:
+        with refuses():
+            contract_of(policy, symbol)
+
+
+@pytest.mark.parametrize("session", get_args(Session))
+@pytest.mark.parametrize(
+    "contract",
+    [get_contract("ES"), get_contract("MYM"), OWN, replace(OWN, symbol="CL", tick_size=0.01)],
+)
+def test_golden_bars_are_the_contracts_own(contract: Contract, session: Session) -> None:
+    """Also of one that has a built-in's symbol and other numbers, and of one that nobody knows."""
+    policy = made(1)
+    bars = golden_bars(replace(policy, config=policy.config.override(session=session)), contract)
+    assert bars.contract == contract
+    prices = bars.frame[["open", "high", "low", "close"]].to_numpy()
+    np.testing.assert_allclose(contract.to_points(contract.to_ticks(prices)), prices, rtol=1e-12)
+    odd = contract.to_ticks(prices) % 2
+    assert 0.3 < odd.mean() < 0.7  # no grid coarser than its own

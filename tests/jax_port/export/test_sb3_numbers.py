@@ -1,0 +1,83 @@
+"""What a zip of SB3 trains on with is what the policy was trained with, number by number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+from jax_port.data.data_loader import prepare
+from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, save_sb3
+from jax_port.ppo.settings import RATES, NetworkSpec
+from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
+from tests.jax_port.made_policy import make_policy
+
+NUMBERS = {
+    "learning_rate": 0.0125,
+    "gamma": 0.875,
+    "gae_lambda": 0.75,
+    "clip_range": 0.375,
+    "clip_range_vf": 0.625,
+    "ent_coef": 0.03125,
+    "vf_coef": 0.6875,
+    "max_grad_norm": 1.25,
+    "target_kl": 0.0625,
+    "n_epochs": 7,
+    "seed": 70_001,
+}
+"""A value of each that is no default of either trainer's."""
+SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
+"""Of those that SB3 holds as functions of the progress left."""
+SPEC = NetworkSpec((5, 3), (4,), "tanh")
+CONFIG = EnvConfig.phase2(window_size=2)
+
+
+def _at(value: Any, left: float) -> float | None:
+    return float(value(left)) if callable(value) else value
+
+
+@pytest.mark.parametrize("anneal", [False, True])
+@pytest.mark.parametrize("norm_reward", [False, True])
+@pytest.mark.parametrize("switched_off", [False, True])
+def test_every_number_of_the_training_is_in_the_zip(
+    anneal: bool, norm_reward: bool, switched_off: bool, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {**NUMBERS, "anneal": anneal, "norm_reward": norm_reward}
+    if switched_off:
+        settings |= {"clip_range_vf": None, "target_kl": None}
+    assert {*RATES, "n_epochs", "seed"} == {*NUMBERS}
+    market = prepare(synthetic_bars("ES", days=2, seed=5), CONFIG)
+    policy = make_policy(market, CONFIG, seed=3, spec=SPEC, settings=settings)
+    save_sb3(policy, tmp_path)
+    model = MaskablePPO.load(tmp_path / MODEL, device="cpu")
+    for left in (1.0, 0.5, 0.0):
+        for name in RATES:
+            falls = anneal and name in ("learning_rate", "clip_range")
+            value = settings[name]
+            expected = value if value is None or not falls else value * left
+            held = model.lr_schedule if name == "learning_rate" else getattr(model, name)
+            assert _at(held, left) == pytest.approx(expected), (name, left)
+            assert callable(held) or name not in SCHEDULES or held is None
+    assert (model.n_epochs, model.seed) == (7, 70_001)
+    env = DummyVecEnv([lambda: Spaces(policy.observation_size, 6)])
+    normalizer = VecNormalize.load(str(tmp_path / NORMALIZER), env)
+    assert (normalizer.norm_obs, normalizer.norm_reward) == (True, norm_reward)
+    assert (normalizer.gamma, normalizer.clip_obs, normalizer.epsilon) == (0.875, 10.0, 1e-8)
+    moments: Any = normalizer.obs_rms
+    assert policy.statistics is not None
+    for name, value in policy.statistics.items():
+        found = getattr(moments, name)
+        np.testing.assert_array_equal(found, value)
+        assert np.asarray(found).dtype == np.float64
+    widths = [
+        layer.out_features
+        for layer in model.policy.mlp_extractor.policy_net
+        if hasattr(layer, "out_features")
+    ]
+    assert widths == [5, 3]
+    assert model.observation_space.shape == (policy.observation_size,)

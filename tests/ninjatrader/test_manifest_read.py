@@ -1,0 +1,188 @@
+"""Every number that the C# side takes from a manifest is the manifest's own, whatever its value."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.files import file_digest, write_json
+from jax_port.data.data_loader import prepare
+from jax_port.export.manifest import MANIFEST, describe
+from jax_port.ppo.policy import save_policy
+from jax_port.ppo.settings import NetworkSpec
+from markets import Contract, EnvConfig
+from markets.advice.fusion import RULES, FusionSettings
+from markets.synthetic.bars import synthetic_bars
+from parity.export_chain.csharp import MISSING, available, library
+from tests.jax_port.made_policy import make_policy
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+PROGRAM = """
+using System;
+using System.Collections;
+using System.Globalization;
+using System.Reflection;
+using RLTrader;
+
+public static class Show
+{
+    private static void Fields(string prefix, object owner)
+    {
+        foreach (FieldInfo field in owner.GetType().GetFields())
+            if (!field.IsStatic) Value(prefix + field.Name, field.GetValue(owner));
+    }
+
+    private static void Value(string name, object value)
+    {
+        FusionSettings fusion = value as FusionSettings;
+        LayerShape[] layers = value as LayerShape[];
+        double[] numbers = value as double[];
+        if (fusion != null) Fields(name + ".", fusion);
+        else if (layers != null)
+            for (int i = 0; i < layers.Length; i++) Fields(name + "." + i + ".", layers[i]);
+        else if (numbers != null)
+            for (int i = 0; i < numbers.Length; i++) Value(name + "." + i, numbers[i]);
+        else if (value is double || value is float)
+            Line(name, Convert.ToDouble(value).ToString("R", CultureInfo.InvariantCulture));
+        else Line(name, Convert.ToString(value, CultureInfo.InvariantCulture));
+    }
+
+    private static void Line(string name, string value) { Console.WriteLine(name + "=" + value); }
+
+    public static void Main(string[] args)
+    {
+        Fields("", Manifest.Load(args[0]));
+    }
+}
+"""
+
+RULES_OF = (
+    {
+        "window_size": 3,
+        "warmup_bars": 31,
+        "session": "all",
+        "sl_atr_mult": 1.25,
+        "tp_sl_ratio": 2.5,
+        "trail_atr_mult": 0.75,
+        "entry_open_minute": 601,
+        "entry_close_minute": 933,
+        "flat_by_minute": 1003,
+        "max_episode_bars": 77,
+        "trailing_drawdown_dollars": 2_222.25,
+        "floor_lock_dollars": -33.5,
+        "contracts": 7,
+    },
+    {"window_size": 2, "max_episode_bars": 60, "floor_lock_dollars": 0.0, "contracts": 100},
+)
+CONTRACTS = (
+    Contract("CL", "Crude", 0.01, 777, 3, 41),
+    Contract("ZZ", "of odd cents", 1 / 32, 1, 0, 0),
+)
+FUSION = {
+    "weight": 0.625,
+    "threshold": 0.375,
+    "most_losses": 9,
+    "least_left": 0.125,
+    "every": 11,
+    "cooldown": 8,
+    "at_entries": False,
+    "fade": 0.25,
+    "most_age": 17,
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("show")
+    (folder / "Show.cs").write_text(PROGRAM)
+    out = folder / "Show.exe"
+    sources = [*map(str, library()), str(folder / "Show.cs")]
+    subprocess.run(["mcs", "-langversion:5", f"-out:{out}", *sources], check=True)
+    return out
+
+
+def read(program: Path, folder: Path) -> dict[str, str]:
+    done = subprocess.run(["mono", program, folder], capture_output=True, text=True, check=True)
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def expected(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the fields by the names of C#, read from the manifest by names of its own."""
+    config, contract, network = told["env_config"], told["contract"], told["network"]
+    account, phase = config["account"], told["phase"]
+    found = {
+        "Folder": str(folder),
+        "Symbol": contract["symbol"],
+        "Certificate": told["certificate"] if told["certificate"] == "ungated" else "same by parts",
+        "Proved": False,
+        "PolicyDigest": told["files"]["policy.safetensors"],
+        "Session": {"rth": "Regular", "all": "All"}[config["session"]],
+        "Activation": {"relu": "Relu", "tanh": "Tanh"}[network["activation"]],
+        "Phase": phase,
+        "Size": told["observation"]["size"],
+        "Window": config["window_size"],
+        "PositionFeatures": len(told["observation"]["position"]),
+        "Actions": len(told["actions"]),
+        "Epsilon": told["normalizer"]["epsilon"],
+        "Clip": told["normalizer"]["clip"],
+        "ForbiddenLogit": told["masks"]["forbidden_logit"],
+        "Normalised": True,
+        "TickSize": contract["tick_size"],
+        "TickValue": contract["tick_value_cents"] / 100,
+        "Commission": contract["commission_cents"] / 100,
+        "Slippage": contract["slippage_ticks"],
+        "StopMultiple": config["sl_atr_mult"],
+        "TargetRatio": config["tp_sl_ratio"],
+        "TrailMultiple": config["trail_atr_mult"],
+        "TrailingDrawdown": account["trailing_drawdown_dollars"],
+        "FloorLock": account["floor_lock_dollars"],
+        "Contracts": account["contracts"],
+        "WarmupBars": config["warmup_bars"],
+        "EntryOpen": config["entry_open_minute"],
+        "EntryClose": config["entry_close_minute"],
+        "FlatBy": config["flat_by_minute"],
+        "MaxEpisodeBars": config["max_episode_bars"],
+    }
+    for field, name in (("Mean", "mean"), ("Var", "var")):
+        found |= {f"{field}.{n}": value for n, value in enumerate(told["normalizer"][name])}
+    for field, mlp in (("Policy", "policy"), ("Value", "value")):
+        for n, layer in enumerate(network[mlp]):
+            found |= {f"{field}.{n}.{part}": layer[part.lower()] for part in ("Name", "In", "Out")}
+    if "fusion" not in told:
+        return {**found, "Fusion": ""}
+    names = {name: "".join(word.capitalize() for word in name.split("_")) for name in told["fusion"]}
+    fusion = {f"Fusion.{names[name]}": value for name, value in told["fusion"].items()}
+    return {**found, **fusion, "Fusion.Rule": told["fusion"]["rule"].capitalize()}
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("rule", [None, *RULES])
+def test_each_field_is_what_the_manifest_says(
+    program: Path, tmp_path: Path, phase: int, number: int, rule: str | None
+) -> None:
+    config = (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()).override(**RULES_OF[number])
+    market = prepare(synthetic_bars("ES", days=2, seed=5), EnvConfig.phase1(max_episode_bars=60))
+    spec = (NetworkSpec((5, 3), (4,), "tanh"), NetworkSpec((4,), (6, 2)))[number]
+    policy = make_policy(market, config, seed=3, spec=spec)
+    save_policy(tmp_path / "policy.safetensors", policy)
+    told = describe(policy, CONTRACTS[number], {"file": "x", "sha256": "0"})
+    if number:  # a proof that is not one whole one
+        told["certificate"] = {"verdict": "same by parts"}
+    if rule is not None:
+        told["fusion"] = FusionSettings(rule=rule, **FUSION).to_dict()  # type: ignore[arg-type]
+    digest = file_digest(tmp_path / "policy.safetensors")
+    write_json(tmp_path / MANIFEST, {**told, "files": {"policy.safetensors": digest}})
+    told = json.loads((tmp_path / MANIFEST).read_text())
+    found, wanted = read(program, tmp_path), expected(told, tmp_path)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        if isinstance(value, float):
+            assert float(found[name]) == pytest.approx(value, rel=1e-15, abs=0), name
+        else:
+            assert found[name] == str(value), name
