@@ -49,7 +49,7 @@ namespace RLTrader.Host
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
             int held = strategy.Position.Net;
-            watchdog.Exiting(Alive(Role.Exit), signal, quantity);
+            watchdog.Exiting(Alive(Role.Exit), signal, side, quantity);
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
             Order order = ignored ? null : Submit(Role.Exit, -side, Math.Min(quantity, Math.Abs(held)), signal);
@@ -352,6 +352,18 @@ namespace RLTrader.Host
                 foreach (Order order in account.Orders)
                     if (order.Instrument == instrument && !Order.IsTerminalState(order.OrderState)) return true;
                 return false;
+            }
+        }
+
+        // Contracts that are held by what the strategy's orders show as filled, whatever executions have told.
+        internal int Shown
+        {
+            get
+            {
+                int sum = 0;
+                foreach (Resting order in roles.Keys)
+                    if (Mine(order)) sum += order.Side * order.Order.Filled;
+                return sum;
             }
         }
 

@@ -69,7 +69,7 @@ namespace RLTrader.Host
         }
 
         /// <summary>The strategy sends an exit.</summary>
-        public void Exiting(bool another, string signal, int quantity)
+        public void Exiting(bool another, string signal, int side, int quantity)
         {
             if (Now - exitedAt < 900 && exitsAsked > 0) Wrong("an exit is asked for again at once");
             exitsAsked++;
@@ -79,6 +79,8 @@ namespace RLTrader.Host
                 && !ByHand && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
+            if (side * simulation.Shown < quantity && !ByHand && !Orphaned && !tainted)
+                Wrong("an exit of " + side * quantity + " contracts where orders show " + simulation.Shown);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);

@@ -305,6 +305,9 @@ namespace RLTrader
         {
             bool again = exitTried != null && now - exitTried.Value < Patience.Again;
             if (again || guard.SessionCloses || !account.Holds(Trade.Net) || account.Leaving(now)) return;
+            // What orders show as closed is gone, although no execution has told of it yet.
+            int quantity = Math.Min(Math.Abs(Trade.Net), Trade.Side * Trade.Foreseen);
+            if (quantity <= 0) return;
             exitTried = now;
             OwnOrder entry = Trade.Alive(Role.Entry);
             if (entry != null) Cancel(entry); // what is left of it would open the trade again
@@ -318,7 +321,7 @@ namespace RLTrader
             toldSlow = false;
             if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
                 orders.Tell("the trade is closed at the market: " + reason, true);
-            if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
+            if (!orders.Exit(Trade.Side, quantity, reason)) exitSent = null;
         }
 
         // Someone else has closed the trade: the orders left behind would open another.

@@ -291,6 +291,13 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         ),
         (ORDERS, "OrdersLeft(true) ? FlattenWait : FlattenPause", "FlattenPause"),
     ),
+    "an exit is for what orders show as closed already": (
+        (
+            CUSTODY,
+            "Math.Min(Math.Abs(Trade.Net), Trade.Side * Trade.Foreseen)",
+            "Math.Abs(Trade.Net)",
+        ),
+    ),
     "a day's loss is missed by the rounding of a tick": (
         (GUARD, "Rounding = 0.005;", "Rounding = 0;"),
     ),
