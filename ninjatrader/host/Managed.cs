@@ -83,7 +83,7 @@ namespace RLTrader.Host
             else
             {
                 watchdog.Cancelling(found, roles[found]);
-                WhenUp(() => exchange.Cancel(found, Nested));
+                WhenUp(() => { if (!exchange.Cancel(found, Nested)) watchdog.CancelLost(); });
             }
         }
 
