@@ -131,13 +131,10 @@ namespace RLTrader.Host
 
         /// <summary>An execution is lost, or comes late. What its order counts is booked after 5 seconds, and where it
         /// names no order, it is found among the account's.</summary>
-        public void Lost(bool nameless)
+        public void Lost()
         {
             lostAt = Now;
             unsureUntil = Now + 9000;
-            // Where it does not know when the session ends, it is as if someone else had closed the trade.
-            if (nameless && simulation.Scenario.NoSessions)
-                handAt = Math.Min(handAt, Now + (simulation.Scenario.LateAccount ? 7000 : 0));
         }
 
         public void Happened(Event what)

@@ -236,7 +236,9 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
-            if (account.Watched) Trade.Note(orders.PlatformExit(guard.SessionCloses && !Flattens));
+            // Where the session's end is not known, the platform's own exit may come at any time after all is to be flat.
+            bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
+            if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
