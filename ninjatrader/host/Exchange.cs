@@ -150,8 +150,9 @@ namespace RLTrader.Host
             {
                 if (Own == 0)
                 {
-                    entryPaid = entered = parts = 0;
-                    reduced = false;
+                    entryPaid = entered = 0;
+                    reduced = order.Filled > quantity; // the rest of an entry whose first part is closed
+                    parts = reduced ? 1 : 0;
                 }
                 reduced |= Own * order.Side < 0;
                 if (Own * order.Side >= 0)
