@@ -143,8 +143,8 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
-        /// <summary>A cancel that the strategy asked for is lost. It asks again after 20 seconds, and the broker may take
-        /// 9.</summary>
+        /// <summary>A cancel that the strategy asked for is lost. It asks again after 20 seconds, and the broker may
+        /// take 9.</summary>
         public void CancelLost()
         {
             if (Now < crossedUntil && crossedUntil < Never) crossedUntil = Math.Max(crossedUntil, Now + 31000);
