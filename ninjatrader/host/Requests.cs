@@ -16,7 +16,8 @@ namespace RLTrader.Host
         private long slowToldAt;
         private int sounds, mails, alerts;
         private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
-        private int flattenedBy;
+        private int flattenedBy, asked; // the last: flattenings after the end
+        private bool givenUp;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private long crossedUntil;
         private int crossed; // contracts at most, after a close by hand has met an exit on its way
@@ -109,6 +110,7 @@ namespace RLTrader.Host
             int sum = 0;
             foreach (Resting order in Exchange.Orders)
                 if (order.Type == OrderType.StopMarket && order.There && !order.Over && order.Sent < Now - 15000
+                    && order.Order.OrderState != OrderState.CancelPending
                     && order.Owner == simulation.instance && order.Side * Exchange.Own < 0) sum += order.Left;
             return sum > 0 && sum >= Math.Abs(Exchange.Own);
         }
@@ -174,6 +176,7 @@ namespace RLTrader.Host
             if (Now < FlattensUntil) Wrong("the account is flattened while it is being flattened");
             flattenedAt = Now;
             flattenedBy = simulation.instance;
+            asked++;
             tainted = true;
             if (over && Now - endedAt < 18000 && Covered(false) > 0)
                 Wrong("the account is flattened beside an order that closes it");
@@ -247,6 +250,13 @@ namespace RLTrader.Host
                 if (scenario.FloorStart == 0) return double.MaxValue;
                 return Dollars - Math.Min(top - scenario.Drawdown, scenario.Lock);
             }
+        }
+
+        /// <summary>The ended strategy leaves it to the user to close what is left.</summary>
+        public void GivesUp()
+        {
+            if (asked < 6) Wrong("an account is given up after " + asked + " flattenings");
+            givenUp = true;
         }
 
         /// <summary>The strategy tells the user of trouble.</summary>

@@ -90,6 +90,8 @@ namespace RLTrader.Host
             over = true;
             endedAt = Now;
             unseenAtEnd = simulation.AccountNet == 0;
+            asked = 0;
+            givenUp = false;
             bare = startHeld = earlierLeft = 0;
             told = false;
         }
@@ -177,7 +179,7 @@ namespace RLTrader.Host
             handAt = Math.Min(handAt, Now);
             // The exit turns the account, and the stop or the target may add to that, until the strategy sees the
             // account (15 seconds) and the broker has cancelled them (9).
-            if (simulation.Waiting(Role.Exit)) crossedUntil = crashed ? Never : Now + 24000;
+            if (Covered(false) > 0) crossedUntil = crashed ? Never : Now + 24000;
             LiveTrader trader = simulation.strategy.Trader;
             bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
             if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);
@@ -216,7 +218,7 @@ namespace RLTrader.Host
             flattening |= Now < Exchange.StuckUntil + 6000; // stop and exit may both have been filled meanwhile
             if (over)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned && !givenUp)
                     Wrong("a position is left behind after the end");
             }
             else if (Orphaned)
@@ -284,9 +286,10 @@ namespace RLTrader.Host
                 && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now > unsureUntil && !simulation.Scenario.Shadow;
             // Bought, by someone else or by the rest of an entry, before the strategy saw that it was flat: it goes on
-            // flattening.
+            // flattening. Meanwhile what it believes follows the account, of which news may be on its way.
             LiveTrader trader = strategy.Trader;
-            quiet &= simulation.AccountNet == 0 || trader == null || !trader.Custody.Flattens
+            bool flat = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0;
+            quiet &= flat || trader == null || !trader.Custody.Flattens
                 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null, target = null;
