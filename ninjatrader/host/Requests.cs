@@ -97,7 +97,7 @@ namespace RLTrader.Host
                     Wrong("an exit leaves the rest of the entry");
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
-            if (otherSide > Fresh && simulation.AccountNet * simulation.strategy.Position.Net < 0)
+            if (otherSide > Fresh && simulation.AccountNet * side < 0)
                 Wrong("an exit that adds to what the account holds");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)

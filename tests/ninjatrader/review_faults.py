@@ -180,6 +180,12 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "the log stays open at the end": ((TRADER, "            log.Dispose();\n", ""),),
+    "an account is given up after three flattenings": (
+        (STRATEGY, "Flattenings = 6", "Flattenings = 3"),
+    ),
+    "a session's end that is not known hides the platform's own exit": (
+        (CUSTODY, " || (end == DateTime.MaxValue && Late);", ";"),
+    ),
     "a flat account is flattened after the end": (
         (
             STRATEGY,
