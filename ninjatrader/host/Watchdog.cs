@@ -178,8 +178,10 @@ namespace RLTrader.Host
         {
             handAt = Math.Min(handAt, Now);
             // The exit turns the account, and the stop or the target may add to that, until the strategy sees the
-            // account (15 seconds) and the broker has cancelled them (9).
-            if (Covered(false) > 0) crossedUntil = crashed ? Never : Now + 24000;
+            // account (15 seconds) and the broker has cancelled them (9). A flattening is an exit as well, and is asked
+            // for again after 20 seconds.
+            bool flattening = Now < FlattensUntil;
+            if (flattening || Covered(false) > 0) crossedUntil = crashed ? Never : Now + (flattening ? 36000 : 24000);
             LiveTrader trader = simulation.strategy.Trader;
             bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
             if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);
