@@ -116,14 +116,17 @@ namespace RLTrader.Host
             });
         }
 
-        public void Cancel(Resting order, bool atOnce)
+        /// <summary>Ask that an order be cancelled; false where nobody hears of it.</summary>
+        public bool Cancel(Resting order, bool atOnce)
         {
-            if (order.Over || (order.Type == OrderType.Limit && Take(ref LoseCancel))) return; // nobody hears of it
+            if (order.Over) return true;
+            if (order.Type == OrderType.Limit && Take(ref LoseCancel)) return false;
             Report(order, OrderState.CancelPending);
             Later(atOnce, () =>
             {
                 if (!order.Over) Cancelled(order);
             });
+            return true;
         }
 
         /// <summary>Trade at a price: stops are set off and targets are met.</summary>
@@ -147,8 +150,9 @@ namespace RLTrader.Host
             {
                 if (Own == 0)
                 {
-                    entryPaid = entered = parts = 0;
-                    reduced = false;
+                    entryPaid = entered = 0;
+                    reduced = order.Filled > quantity; // the rest of an entry whose first part is closed
+                    parts = reduced ? 1 : 0;
                 }
                 reduced |= Own * order.Side < 0;
                 if (Own * order.Side >= 0)

@@ -264,7 +264,7 @@ namespace RLTrader.Host
             {
                 if (closes) loseExit--;
                 else loseExecution--;
-                watchdog.Lost(nameless.Contains(order));
+                watchdog.Lost();
                 return;
             }
             Execution execution = new Execution { Name = order.Order.Name, Quantity = filled, Price = price * Tick };
@@ -287,7 +287,7 @@ namespace RLTrader.Host
             {
                 if (split) splitExecution--;
                 else lateExecution--;
-                watchdog.Lost(nameless.Contains(order));
+                watchdog.Lost();
                 clockwork.After(split ? messenger.Between(6500, 9500) : messenger.Between(5000, 20000), tell);
             }
             else Send(1, order, tell);

@@ -49,7 +49,7 @@ namespace RLTrader.Host
         public Order Exit(int side, int quantity, string signal, string fromEntry)
         {
             int held = strategy.Position.Net;
-            watchdog.Exiting(Alive(Role.Exit), signal, quantity);
+            watchdog.Exiting(Alive(Role.Exit), signal, side, quantity);
             bool ignored = Take(ref ignoreExit) || held * side <= 0 || strategy.State == State.Terminated;
             if (quantity == 0) quantity = Math.Abs(held);
             Order order = ignored ? null : Submit(Role.Exit, -side, Math.Min(quantity, Math.Abs(held)), signal);
@@ -83,7 +83,7 @@ namespace RLTrader.Host
             else
             {
                 watchdog.Cancelling(found, roles[found]);
-                WhenUp(() => exchange.Cancel(found, Nested));
+                WhenUp(() => { if (!exchange.Cancel(found, Nested)) watchdog.CancelLost(); });
             }
         }
 
@@ -101,6 +101,7 @@ namespace RLTrader.Host
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
             State state = strategy.State;
+            if (message.Contains("close it by hand")) watchdog.GivesUp();
             if (level == LogLevel.Alert) watchdog.Alerted(state == State.Realtime || state == State.Terminated);
             if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }
@@ -352,6 +353,18 @@ namespace RLTrader.Host
                 foreach (Order order in account.Orders)
                     if (order.Instrument == instrument && !Order.IsTerminalState(order.OrderState)) return true;
                 return false;
+            }
+        }
+
+        // Contracts that are held by what the strategy's orders show as filled, whatever executions have told.
+        internal int Shown
+        {
+            get
+            {
+                int sum = 0;
+                foreach (Resting order in roles.Keys)
+                    if (Mine(order)) sum += order.Side * order.Order.Filled;
+                return sum;
             }
         }
 

@@ -16,7 +16,8 @@ namespace RLTrader.Host
         private long slowToldAt;
         private int sounds, mails, alerts;
         private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
-        private int flattenedBy;
+        private int flattenedBy, asked; // the last: flattenings after the end
+        private bool givenUp;
         private double high, top; // dollars made at most: seen by the strategy for certain, and at any moment
         private long crossedUntil;
         private int crossed; // contracts at most, after a close by hand has met an exit on its way
@@ -69,7 +70,7 @@ namespace RLTrader.Host
         }
 
         /// <summary>The strategy sends an exit.</summary>
-        public void Exiting(bool another, string signal, int quantity)
+        public void Exiting(bool another, string signal, int side, int quantity)
         {
             if (Now - exitedAt < 900 && exitsAsked > 0) Wrong("an exit is asked for again at once");
             exitsAsked++;
@@ -79,6 +80,8 @@ namespace RLTrader.Host
                 && !ByHand && !simulation.stopping;
             int held = Math.Max(Math.Abs(simulation.strategy.Position.Net), Math.Abs(Exchange.Own));
             if (known && quantity > held) Wrong("an exit of " + quantity + " contracts of " + held);
+            if (side * simulation.Shown < quantity && !ByHand && !Orphaned && !tainted)
+                Wrong("an exit of " + side * quantity + " contracts where orders show " + simulation.Shown);
             if (!Trouble && (signal == OrderNames.Exit(ExitReason.Unprotected)
                 || signal == OrderNames.Exit(ExitReason.Overshot) || signal == OrderNames.Exit(ExitReason.Halted)))
                 Wrong("an exit that nothing gave cause for: " + signal);
@@ -94,7 +97,7 @@ namespace RLTrader.Host
                     Wrong("an exit leaves the rest of the entry");
             if (ByHand && Now > handAt + Fresh && SinceUp > Fresh && Exchange.Own == 0 && Exchange.Foreign == 0)
                 Wrong("an exit of a trade that is gone");
-            if (otherSide > Fresh && simulation.AccountNet * simulation.strategy.Position.Net < 0)
+            if (otherSide > Fresh && simulation.AccountNet * side < 0)
                 Wrong("an exit that adds to what the account holds");
             if (simulation.rejection) Wrong("an exit while the platform closes the position after a rejection");
             if (simulation.strategy.State != State.Realtime && simulation.enabled && !simulation.Scenario.Analyzer)
@@ -107,6 +110,7 @@ namespace RLTrader.Host
             int sum = 0;
             foreach (Resting order in Exchange.Orders)
                 if (order.Type == OrderType.StopMarket && order.There && !order.Over && order.Sent < Now - 15000
+                    && order.Order.OrderState != OrderState.CancelPending
                     && order.Owner == simulation.instance && order.Side * Exchange.Own < 0) sum += order.Left;
             return sum > 0 && sum >= Math.Abs(Exchange.Own);
         }
@@ -141,6 +145,13 @@ namespace RLTrader.Host
                 Wrong("an entry is cancelled that nothing gave cause for");
         }
 
+        /// <summary>A cancel that the strategy asked for is lost. It asks again after 20 seconds, and the broker may
+        /// take 9.</summary>
+        public void CancelLost()
+        {
+            if (Now < crossedUntil && crossedUntil < Never) crossedUntil = Math.Max(crossedUntil, Now + 31000);
+        }
+
         /// <summary>An order is rejected. A stop at the right distance may be, if the market is there first.</summary>
         public void Rejected(Resting order)
         {
@@ -165,6 +176,7 @@ namespace RLTrader.Host
             if (Now < FlattensUntil) Wrong("the account is flattened while it is being flattened");
             flattenedAt = Now;
             flattenedBy = simulation.instance;
+            asked++;
             tainted = true;
             if (over && Now - endedAt < 18000 && Covered(false) > 0)
                 Wrong("the account is flattened beside an order that closes it");
@@ -238,6 +250,13 @@ namespace RLTrader.Host
                 if (scenario.FloorStart == 0) return double.MaxValue;
                 return Dollars - Math.Min(top - scenario.Drawdown, scenario.Lock);
             }
+        }
+
+        /// <summary>The ended strategy leaves it to the user to close what is left.</summary>
+        public void GivesUp()
+        {
+            if (asked < 6) Wrong("an account is given up after " + asked + " flattenings");
+            givenUp = true;
         }
 
         /// <summary>The strategy tells the user of trouble.</summary>

@@ -90,6 +90,8 @@ namespace RLTrader.Host
             over = true;
             endedAt = Now;
             unseenAtEnd = simulation.AccountNet == 0;
+            asked = 0;
+            givenUp = false;
             bare = startHeld = earlierLeft = 0;
             told = false;
         }
@@ -131,13 +133,10 @@ namespace RLTrader.Host
 
         /// <summary>An execution is lost, or comes late. What its order counts is booked after 5 seconds, and where it
         /// names no order, it is found among the account's.</summary>
-        public void Lost(bool nameless)
+        public void Lost()
         {
             lostAt = Now;
             unsureUntil = Now + 9000;
-            // Where it does not know when the session ends, it is as if someone else had closed the trade.
-            if (nameless && simulation.Scenario.NoSessions)
-                handAt = Math.Min(handAt, Now + (simulation.Scenario.LateAccount ? 7000 : 0));
         }
 
         public void Happened(Event what)
@@ -179,8 +178,10 @@ namespace RLTrader.Host
         {
             handAt = Math.Min(handAt, Now);
             // The exit turns the account, and the stop or the target may add to that, until the strategy sees the
-            // account (15 seconds) and the broker has cancelled them (9).
-            if (simulation.Waiting(Role.Exit)) crossedUntil = crashed ? Never : Now + 24000;
+            // account (15 seconds) and the broker has cancelled them (9). A flattening is an exit as well, and is asked
+            // for again after 20 seconds.
+            bool flattening = Now < FlattensUntil;
+            if (flattening || Covered(false) > 0) crossedUntil = crashed ? Never : Now + (flattening ? 36000 : 24000);
             LiveTrader trader = simulation.strategy.Trader;
             bool known = simulation.strategy.Position.Net != 0 || (trader != null && trader.Custody.Trade.Net != 0);
             if (!Orphaned && known) closedAt = Math.Min(closedAt, Now);
@@ -219,7 +220,7 @@ namespace RLTrader.Host
             flattening |= Now < Exchange.StuckUntil + 6000; // stop and exit may both have been filled meanwhile
             if (over)
             {
-                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned)
+                if (bare > OrphanLimit && simulation.Scenario.FlattenOnStop && !ByHand && !Orphaned && !givenUp)
                     Wrong("a position is left behind after the end");
             }
             else if (Orphaned)
@@ -287,9 +288,10 @@ namespace RLTrader.Host
                 && !simulation.stopping
                 && SinceUp > 5000 && !ByHand && !Orphaned && Now > unsureUntil && !simulation.Scenario.Shadow;
             // Bought, by someone else or by the rest of an entry, before the strategy saw that it was flat: it goes on
-            // flattening.
+            // flattening. Meanwhile what it believes follows the account, of which news may be on its way.
             LiveTrader trader = strategy.Trader;
-            quiet &= simulation.AccountNet == 0 || trader == null || !trader.Custody.Flattens
+            bool flat = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0;
+            quiet &= flat || trader == null || !trader.Custody.Flattens
                 || Now - flattenedAt > 45000;
             if (!quiet || strategy.Trader == null || !strategy.Agent.Stream.Ready) return;
             Resting stop = null, target = null;

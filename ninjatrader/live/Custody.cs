@@ -48,14 +48,17 @@ namespace RLTrader
 
         private bool Late { get { return barIsLate || now >= flatAt; } }
 
-        private bool Leaving
-        {
-            get { return exitSent != null || Flattens || Trade.Alive(Role.Exit) != null; }
-        }
+        private bool Leaving { get { return exitSent != null || Flattens || Trade.Alive(Role.Exit) != null; } }
 
         private bool PlatformCloses
         {
             get { return platformCloses != null && now - platformCloses.Value < Patience.Platform; }
+        }
+
+        // Whether what the account held at the start, and is to be closed, shows only now.
+        private bool ShowsLate
+        {
+            get { return flattensFirst && account.Young(now) && Trade.Contracts == 0 && orders.AccountNet != 0; }
         }
 
         private bool Reachable { get { return connected && now - connectedSince >= Patience.Settling; } }
@@ -180,7 +183,8 @@ namespace RLTrader
             closing = Leaving || PlatformCloses;
             bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
             // What is being closed may be gone already, and what the platform closes, one that it wrongly believes in.
-            bool left = account.Watched && (Trade.Net != 0 || waiting || closing || orders.PlatformNet != 0);
+            bool left = account.Watched
+                && (Trade.Net != 0 || waiting || closing || orders.PlatformNet != 0 || ShowsLate);
             if (left) orders.Tell("the strategy ended with a trade open or on its way", true);
             return left;
         }
@@ -207,8 +211,7 @@ namespace RLTrader
                 flattening.Look(now);
                 return;
             }
-            // it may show a while after the start
-            if (flattensFirst && account.Young(now) && Trade.Contracts == 0 && orders.AccountNet != 0) FlattenFirst();
+            if (ShowsLate) FlattenFirst();
             bool close = Late || guard.Block != Block.None || halted;
             OwnOrder entry = Trade.Alive(Role.Entry);
             bool overdue = entrySent != null && now - entrySent.Value >= Patience.Entry;
@@ -236,7 +239,9 @@ namespace RLTrader
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
             guard.Look(now, end, made, orders.AccountCash + open);
-            if (account.Watched) Trade.Note(orders.PlatformExit(guard.SessionCloses && !Flattens));
+            // Where the session's end is not known, the platform's own exit may come once all is to be flat.
+            bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
+            if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));
             if (guard.Block != toldBlock && guard.Block != Block.None)
                 orders.Tell("nothing is opened any more: " + guard.Block, true);
             toldBlock = guard.Block;
@@ -305,6 +310,9 @@ namespace RLTrader
         {
             bool again = exitTried != null && now - exitTried.Value < Patience.Again;
             if (again || guard.SessionCloses || !account.Holds(Trade.Net) || account.Leaving(now)) return;
+            // What orders show as closed is gone, although no execution has told of it yet.
+            int quantity = Math.Min(Math.Abs(Trade.Net), Trade.Side * Trade.Foreseen);
+            if (quantity <= 0) return;
             exitTried = now;
             OwnOrder entry = Trade.Alive(Role.Entry);
             if (entry != null) Cancel(entry); // what is left of it would open the trade again
@@ -318,7 +326,7 @@ namespace RLTrader
             toldSlow = false;
             if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
                 orders.Tell("the trade is closed at the market: " + reason, true);
-            if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;
+            if (!orders.Exit(Trade.Side, quantity, reason)) exitSent = null;
         }
 
         // Someone else has closed the trade: the orders left behind would open another.

@@ -13,7 +13,7 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
     "the platform's own exit is not looked for": (
         (
             CUSTODY,
-            "orders.PlatformExit(guard.SessionCloses && !Flattens)",
+            "orders.PlatformExit(closes && !Flattens)",
             "orders.PlatformExit(false)",
         ),
     ),
@@ -28,7 +28,7 @@ ALLOWANCE: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "any order at the market is the platform's own exit": (
-        (CUSTODY, "orders.PlatformExit(guard.SessionCloses && !Flattens)", "orders.PlatformExit(true)"),
+        (CUSTODY, "orders.PlatformExit(closes && !Flattens)", "orders.PlatformExit(true)"),
     ),
     "an exit that was there at the start is this run's": (
         (

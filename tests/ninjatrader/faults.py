@@ -223,8 +223,8 @@ FURTHER: dict[str, tuple[Edit, ...]] = {
     "every exit is tried once": (
         (
             CUSTODY,
-            "if (!orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)) exitSent = null;",
-            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason);",
+            "if (!orders.Exit(Trade.Side, quantity, reason)) exitSent = null;",
+            "orders.Exit(Trade.Side, quantity, reason);",
         ),
         (CUSTODY, "if (Trade.Over(Role.Exit)) exitSent = null;", ""),
     ),

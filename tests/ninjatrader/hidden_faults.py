@@ -12,7 +12,7 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
     "an exit closes the policy's contracts and not what is held": (
         (
             CUSTODY,
-            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)",
+            "orders.Exit(Trade.Side, quantity, reason)",
             "orders.Exit(Trade.Side, manifest.Contracts, reason)",
         ),
     ),

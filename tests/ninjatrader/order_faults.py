@@ -25,7 +25,7 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     "an exit is for one contract": (
         (
             CUSTODY,
-            "orders.Exit(Trade.Side, Math.Abs(Trade.Net), reason)",
+            "orders.Exit(Trade.Side, quantity, reason)",
             "orders.Exit(Trade.Side, 1, reason)",
         ),
     ),

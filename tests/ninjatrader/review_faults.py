@@ -180,6 +180,12 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "the log stays open at the end": ((TRADER, "            log.Dispose();\n", ""),),
+    "an account is given up after three flattenings": (
+        (STRATEGY, "Flattenings = 6", "Flattenings = 3"),
+    ),
+    "a session's end that is not known hides the platform's own exit": (
+        (CUSTODY, " || (end == DateTime.MaxValue && Late);", ";"),
+    ),
     "a flat account is flattened after the end": (
         (
             STRATEGY,
@@ -290,6 +296,13 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
             "if (care.Patience-- > 3 && OrdersLeft(true)) return true;",
         ),
         (ORDERS, "OrdersLeft(true) ? FlattenWait : FlattenPause", "FlattenPause"),
+    ),
+    "an exit is for what orders show as closed already": (
+        (
+            CUSTODY,
+            "Math.Min(Math.Abs(Trade.Net), Trade.Side * Trade.Foreseen)",
+            "Math.Abs(Trade.Net)",
+        ),
     ),
     "a day's loss is missed by the rounding of a tick": (
         (GUARD, "Rounding = 0.005;", "Rounding = 0;"),

@@ -26,7 +26,10 @@ FIRST = int(os.environ.get("RLTRADER_LIVE_SEED", "1"))
 """Seed of the first interleaving: another each night finds what these do not meet."""
 SECONDS = 60
 OTHERS = FURTHER | SLIPS | HIDDEN | STRANGER | REVIEW | ALLOWANCE
-LONG = {"what was not told of an order is booked at the price of all"}
+LONG = {
+    "what was not told of an order is booked at the price of all",
+    "a session's end that is not known hides the platform's own exit",
+}
 """Faults that half a minute finds: too long for every run of the tests."""
 SOME = OTHERS if EVERY else {name: OTHERS[name] for name in list(OTHERS)[::18] if name not in LONG}
 
@@ -62,6 +65,17 @@ BROKE = [
         2845,
         4133,
         20064082,
+        30008730,
+        70008653,
+        1500002913,
+        1500006753,
+        2000022374,
+        4100011215,
+        4100016193,
+        4100018507,
+        7000000482,
+        7000013315,
+        11000007448,
     ),
 ]
 
