@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from parity.export_chain.csharp import MISSING, available, host_sources
-from tests.ninjatrader.allowance_faults import ALLOWANCE
-from tests.ninjatrader.faults import FORMER, FURTHER, Edit
-from tests.ninjatrader.hidden_faults import HIDDEN
 from tests.ninjatrader.hosting import host
-from tests.ninjatrader.order_faults import SLIPS
-from tests.ninjatrader.review_faults import REVIEW
-from tests.ninjatrader.stranger_faults import STRANGER
+from tests.ninjatrader.planted.allowance import ALLOWANCE
+from tests.ninjatrader.planted.former import FORMER, FURTHER, Edit
+from tests.ninjatrader.planted.hidden import HIDDEN
+from tests.ninjatrader.planted.order import SLIPS
+from tests.ninjatrader.planted.review import REVIEW
+from tests.ninjatrader.planted.stranger import STRANGER
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 

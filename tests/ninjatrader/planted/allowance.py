@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
-from tests.ninjatrader.order_faults import TRADE
+from tests.ninjatrader.planted.former import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
+from tests.ninjatrader.planted.order import TRADE
 
 FLATTENING = "Flattening.cs"
 

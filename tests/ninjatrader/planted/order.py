@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
+from tests.ninjatrader.planted.former import CUSTODY, ORDERS, PATIENCE, STRATEGY, Edit
 
 TRADE, GUARD, BUTTON, TRADER = "Trade.cs", "Guard.cs", "RLTraderButton.cs", "LiveTrader.cs"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, ORDERS, SETTINGS, STRATEGY, Edit
-from tests.ninjatrader.hidden_faults import ACCOUNT, PAPER
-from tests.ninjatrader.order_faults import GUARD, TRADE, TRADER
+from tests.ninjatrader.planted.former import CUSTODY, ORDERS, SETTINGS, STRATEGY, Edit
+from tests.ninjatrader.planted.hidden import ACCOUNT, PAPER
+from tests.ninjatrader.planted.order import GUARD, TRADE, TRADER
 
 STRANGER: dict[str, tuple[Edit, ...]] = {
     "an end during a flattening is taken for a calm one": (

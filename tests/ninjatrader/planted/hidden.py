@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # ruff: noqa: E501
-from tests.ninjatrader.faults import CUSTODY, ORDERS, STRATEGY, Edit
-from tests.ninjatrader.order_faults import BUTTON, GUARD, TRADE, TRADER
+from tests.ninjatrader.planted.former import CUSTODY, ORDERS, STRATEGY, Edit
+from tests.ninjatrader.planted.order import BUTTON, GUARD, TRADE, TRADER
 
 ACCOUNT, PAPER, INBOX = "AccountCheck.cs", "PaperOrders.cs", "Inbox.cs"
 
