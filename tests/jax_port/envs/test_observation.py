@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.envs.form import FORMS, Form
 from jax_port.envs.observation import row_at
 
 BARS = 3
@@ -58,3 +59,19 @@ def test_many_rows_off_a_cpu_are_the_same() -> None:
     there = jax.vmap(lambda *given: row_at(TABLE, *given, BARS, "gpu"))
     assert "dynamic_update_slice" not in str(jax.make_jaxpr(there)(oldest, tails))
     np.testing.assert_array_equal(there(oldest, tails), here)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_at_the_end_of_a_large_table_are_its_own(form: Form) -> None:
+    """Of so many numbers that neither float32 nor 24 bits count them."""
+    bars, features = 1_200_000, 15
+    assert bars * features > 2**24
+    numbers = np.arange(bars * features, dtype=np.int64) * 31 % 65_521
+    table = numbers.astype(np.float32).reshape(bars, features)
+    oldest = np.array([0, 2**19, 2**20 + 1, 559_240, 559_241, bars - BARS - 1], np.int32)
+    tails = -np.arange(1, 1 + 2 * len(oldest), dtype=np.float32).reshape(-1, 2)
+    rows = jax.vmap(lambda *given: row_at(jnp.asarray(table), *given, BARS, form))(
+        jnp.asarray(oldest), jnp.asarray(tails)
+    )
+    for at, tail, row in zip(oldest, tails, rows, strict=True):
+        np.testing.assert_array_equal(row, [*table[at : at + BARS].ravel(), *tail])

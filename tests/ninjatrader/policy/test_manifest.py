@@ -56,7 +56,11 @@ public static class Show
 
     public static void Main(string[] args)
     {
-        Fields("", Manifest.Load(args[0]));
+        Manifest manifest = Manifest.Load(args[0]);
+        Fields("", manifest);
+        if (manifest.Fusion == null) return;
+        for (int age = -1; age <= manifest.Fusion.MostAge + 2; age++)
+            Value("Fresh." + age, manifest.Fusion.Freshness(age));
     }
 }
 """
@@ -157,6 +161,8 @@ def expected(told: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {**found, "Fusion": ""}
     names = {name: "".join(word.capitalize() for word in name.split("_")) for name in told["fusion"]}
     fusion = {f"Fusion.{names[name]}": value for name, value in told["fusion"].items()}
+    left = [0.0, *FusionSettings.from_dict(told["fusion"]).freshness().tolist(), 0.0, 0.0]
+    fusion |= {f"Fresh.{age}": value for age, value in enumerate(left, -1)}
     return {**found, **fusion, "Fusion.Rule": told["fusion"]["rule"].capitalize()}
 
 

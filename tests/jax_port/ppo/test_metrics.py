@@ -1,0 +1,101 @@
+"""What an update says of itself, from what it went through, in NumPy and float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.data.data_loader import prepare, stack
+from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.settings import TrainSettings, hyper_params
+from jax_port.ppo.train_ppo_jax import init_agent, traced_update
+from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
+
+SETTINGS = TrainSettings(n_envs=32, n_steps=24, batch_size=100, n_epochs=2).override(pi=(4,), vf=(4,))
+CONFIG = EnvConfig.phase1(
+    max_episode_bars=9, trailing_drawdown_dollars=60.0, sl_atr_mult=0.75, tp_sl_ratio=0.5
+)
+HYPER = {"target_kl": 1e-4, "learning_rate": 0.01}
+"""So that an update ends among its minibatches, and only those that were taken count."""
+
+
+@pytest.fixture(scope="module")
+def params() -> EnvParams:
+    return env.make_params(stack([prepare(synthetic_bars("ES", days=3, seed=0), CONFIG)]), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def went(params: EnvParams) -> Any:
+    """Two updates of one agent: the second begins in the midst of episodes."""
+
+    @jax.jit
+    def two(seed: jax.Array) -> Any:
+        agent = init_agent(seed, params, SETTINGS)
+        middle, _, _ = traced_update(agent, hyper_params(**HYPER), params, SETTINGS)
+        return middle, *traced_update(middle, hyper_params(**HYPER), params, SETTINGS)
+
+    return jax.tree.map(np.asarray, two(jnp.int32(3)))
+
+
+def test_means_are_of_the_minibatches_that_were_taken(went: Any) -> None:
+    _, _, metrics, trace = went
+    records = trace.records
+    taken = records.applied
+    assert 0 < taken.sum() < taken.size
+    terms = {
+        name: np.asarray(getattr(records.terms, name), np.float64)[taken].mean()
+        for name in records.terms._fields
+    }
+    for name in ("loss", "policy_loss", "value_loss", "approx_kl", "clip_fraction"):
+        assert getattr(metrics, name) == pytest.approx(terms[name], rel=1e-4, abs=1e-7), name
+    assert metrics.entropy == pytest.approx(-terms["entropy_loss"], rel=1e-5)
+    assert metrics.minibatches == taken.sum()
+    assert metrics.learning_rate == np.float32(HYPER["learning_rate"])
+    returns = np.asarray(trace.returns, np.float64)
+    apart = returns - np.asarray(trace.rollout.values, np.float64)
+    assert metrics.explained_variance == pytest.approx(1 - apart.var() / returns.var(), abs=1e-4)
+
+
+def test_sums_of_episodes_are_those_of_the_same_actions_taken_one_by_one(
+    went: Any, params: EnvParams
+) -> None:
+    """Each environment takes the rollout's actions; a new episode begins where it began there."""
+    begun, _, metrics, trace = went
+    rollout, ends = trace.rollout, metrics.ends
+    step = jax.jit(jax.vmap(env.advance, in_axes=(0, 0, None)))
+    state, total = begun.actor.env_state, np.asarray(begun.actor.episode_reward, np.float64)
+    sums = dict.fromkeys(("episodes", "reward", "pnl", "length", "drawdown", "trades", "wins"), 0.0)
+    reasons = np.zeros(5, int)
+    for t in range(SETTINGS.n_steps):
+        np.testing.assert_array_equal(state.step_idx, rollout.step_idx[t])
+        after, outcome = jax.tree.map(
+            np.asarray, step(state, jnp.asarray(rollout.actions[t], jnp.int32), params)
+        )
+        done = outcome.terminated | outcome.truncated
+        total = total + outcome.reward
+        sums["episodes"] += done.sum()
+        sums["reward"] += total[done].sum()
+        sums["pnl"] += after.total_pnl[done].sum()
+        sums["length"] += (after.step_idx - after.episode_start)[done].sum()
+        sums["drawdown"] += (after.highest_balance - after.balance)[done].sum()
+        sums["trades"] += after.num_trades[done].sum()
+        sums["wins"] += after.winning_trades[done].sum()
+        reasons += np.bincount(outcome.done_reason[done], minlength=5)
+        total = np.where(done, 0.0, total)
+        if t + 1 < SETTINGS.n_steps:
+            starts = np.asarray(params.market.starts)[:, 0]
+            number = np.searchsorted(starts, rollout.step_idx[t + 1])
+            fresh = jax.vmap(env.reset_at, in_axes=(0, None))(jnp.asarray(number % len(starts)), params)
+            state = jax.tree.map(lambda new, old: np.where(done, new, old), fresh, after)  # noqa: B023
+    for name, value in sums.items():
+        assert getattr(ends, name) == pytest.approx(value, rel=1e-5, abs=1e-3), name
+        assert value > 0 or name in ("reward", "pnl")
+    assert ends.reasons.tolist() == [0, *reasons[1:]]
+    assert (reasons[1:] > 0).sum() > 1
+    assert ends.actions.tolist() == [(rollout.actions == action).sum() for action in range(3)]

@@ -1,0 +1,62 @@
+"""Networks of shapes that nobody trained yet: wider than the observation, narrow, deep, unequal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foundation.files import file_digest, write_json
+from jax_port.data.data_loader import prepare
+from jax_port.envs.registry import phase_of
+from jax_port.export.layers import layer_names
+from jax_port.export.manifest import MANIFEST, describe
+from jax_port.export.stages import in_float64
+from jax_port.ppo.policy import save_policy
+from jax_port.ppo.settings import NetworkSpec
+from markets import EnvConfig, get_contract
+from markets.synthetic.bars import synthetic_bars
+from parity.export_chain.csharp import MISSING, Checker, available, compile_checker
+from tests.jax_port.made_policy import make_policy
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+SHAPES = {
+    "wider than what it sees": NetworkSpec((300, 3), (2, 290)),
+    "deep and narrow": NetworkSpec((1, 2, 1, 3, 1), (1,), "tanh"),
+    "one wide layer": NetworkSpec((512,), (1, 400, 1), "tanh"),
+}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_checker(tmp_path_factory.mktemp("mono") / "ParityCheck.exe")
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_stage_is_the_ports(name: str, phase: int, program: Path, tmp_path: Path) -> None:
+    make = EnvConfig.phase1 if phase == 1 else EnvConfig.phase2
+    config = make(window_size=5, max_episode_bars=60)
+    market = prepare(synthetic_bars("ES", days=2, seed=5), config)
+    policy = make_policy(market, config, seed=3, spec=SHAPES[name])
+    save_policy(tmp_path / "policy.safetensors", policy)
+    told = describe(policy, get_contract("ES"), {"file": "x", "sha256": "0"})
+    digest = file_digest(tmp_path / "policy.safetensors")
+    write_json(tmp_path / MANIFEST, {**told, "files": {"policy.safetensors": digest}})
+    rng = np.random.default_rng(0)
+    assert policy.statistics is not None
+    spread = np.sqrt(policy.statistics["var"]) * rng.choice([0.5, 15.0], (64, 1))
+    obs = (policy.statistics["mean"] + rng.normal(size=(64, policy.observation_size)) * spread).astype(
+        np.float32
+    )
+    masks = rng.random((64, phase_of(config).num_actions)) < 0.6
+    masks[:, 0] = True
+    theirs, ours = (
+        Checker(program, tmp_path, tmp_path).side(policy)(obs, masks),
+        in_float64(policy, obs, masks),
+    )
+    for stage in ("standardised", "clipped", *layer_names(policy.spec)):
+        np.testing.assert_allclose(theirs[stage], ours[stage], rtol=1e-9, atol=1e-9, err_msg=stage)
+    np.testing.assert_array_equal(theirs["action"], ours["action"])
