@@ -51,7 +51,7 @@ def read_policy(
         raw: a zip was trained without a VecNormalize, and what lies beside it is not its own.
 
     Raises:
-        InputError: it can't be read, or does not fit the rules.
+        InputError: it can't be read, does not fit the rules, or says itself what is given otherwise.
     """
     if source.is_dir():
         source, config = _of_folder(source, config)
@@ -59,10 +59,33 @@ def read_policy(
         raise InputError(f"{source}: no such file; give a MaskablePPO zip, a policy.pt or a bundle")
     if source.suffix == ".pt":
         policy = _read_state(source)
+        _require_own_word(source, policy, normalizer, config, raw)
     else:
         policy = sb3.load_sb3(source, normalizer, config, raw)
     check_policy(policy, source)
     return policy
+
+
+def _require_own_word(
+    path: Path, policy: Policy, normalizer: Path | None, config: EnvConfig | None, raw: bool
+) -> None:
+    """Require that nothing is given which a state dict or its manifest says otherwise.
+
+    Raises:
+        InputError: rules, a normaliser or its absence are, which would be passed over.
+    """
+    if normalizer is not None:
+        raise InputError(f"{path}: its normaliser is in it; leave out --vecnormalize {normalizer}")
+    if raw and policy.statistics is not None:
+        raise InputError(f"{path}: it holds a normaliser; leave out --raw-observations")
+    if config is None or config == policy.config:
+        return
+    own, given = policy.config.to_dict(), config.to_dict()
+    differing = next(name for name in own if own[name] != given.get(name))
+    raise InputError(
+        f"{path}: the {MANIFEST} beside it says its rules, among them {differing} {own[differing]}, "
+        f"not {given.get(differing)}; leave out --phase and --set"
+    )
 
 
 def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig | None]:
