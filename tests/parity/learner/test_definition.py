@@ -86,6 +86,7 @@ def test_a_definition_that_is_not_what_is_trained_on_is_found(
     assert not check_definition(*clipping).passed
 
 
+@pytest.mark.slow
 def test_a_prior_is_part_of_the_loss() -> None:
     case, weights, run = driven(replace(learner_cases()[0], updates=1, advice="prior"))
     assert check_definition(case, weights, run).passed
