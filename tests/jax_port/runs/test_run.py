@@ -242,6 +242,7 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
         require_finite_weights(agent, 7, tmp_path, 5)
 
 
+@pytest.mark.slow
 def test_a_run_names_all_its_files_and_goes_on_with_no_others(tmp_path: Path) -> None:
     """Another number in the second of two files, of the dates that are trained on, is another run."""
     files, folder = [tmp_path / f"{number}.csv" for number in (1, 2)], tmp_path / "run"

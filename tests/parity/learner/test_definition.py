@@ -51,6 +51,7 @@ def test_every_update_s_first_minibatch_has_the_definition_s_gradients(clipping:
     assert measure.compared == 3 * sum(x.size for x in clipping[1].values())
 
 
+@pytest.mark.slow
 def test_a_frozen_layer_s_gradients_are_zero() -> None:
     case = next(case for case in drawn_cases(0) if 0.0 in dict(case.settings.layer_lr).values())
     result = check_definition(*driven(case))

@@ -145,6 +145,7 @@ def test_faults_of_the_learner_are_found_and_its_control_passes(tmp_path: Path) 
     assert [int(table["gradient steps"]) for table in learnt.updates] == [12, 12, 12]
 
 
+@pytest.mark.slow
 def test_nothing_is_tried_where_the_control_does_not_run(tmp_path: Path) -> None:
     def spoilt(folder: Path) -> None:
         (folder / "scenario-0").mkdir(parents=True)
