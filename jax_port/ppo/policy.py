@@ -27,7 +27,7 @@ from foundation.json_reading import Artifact, Count, Int32, Struct, convert, dec
 from jax_port.data.array_digest import array_digest
 from jax_port.envs.env_phase1_jax import NUM_ACTIONS
 from jax_port.envs.registry import phase_of
-from jax_port.ppo.networks import ActorCritic, Params, masked_log_probs, mode
+from jax_port.ppo.networks import ActorCritic, Network, Params, masked_log_probs, mode
 from jax_port.ppo.own.module import OwnModule, OwnNetwork
 from jax_port.ppo.running_statistics import RunningMoments, Scale, normalize, scale_of
 from jax_port.ppo.settings import OWN, NetworkSpec
@@ -130,6 +130,20 @@ class Policy:
 def make_network(spec: NetworkSpec, dtype: Any = None, num_actions: int = NUM_ACTIONS) -> ActorCritic:
     """Return the Flax module of a shape; ``dtype`` is that of its matrix products."""
     return ActorCritic(num_actions, spec.pi, spec.vf, spec.activation, dtype)
+
+
+def functions_of(module: Module) -> Network:
+    """Return a module's policy and value as functions of weights and normalised observations."""
+
+    def policy(weights: Any, obs: jax.Array) -> jax.Array:
+        logits: Any = module.apply(weights, obs, part="policy")
+        return logits
+
+    def value(weights: Any, obs: jax.Array) -> jax.Array:
+        values: Any = module.apply(weights, obs, part="value")
+        return values
+
+    return Network(policy, value)
 
 
 def decide(

@@ -16,16 +16,16 @@ import numpy as np
 
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.losses import Batch, LossTerms, ppo_loss
-from jax_port.ppo.networks import Network
-from jax_port.ppo.policy import make_network
+from jax_port.ppo.optimizer.layer_lr import without_frozen
+from jax_port.ppo.policy import functions_of, make_network
 from jax_port.ppo.settings import HyperParams, NetworkSpec
-from jax_port.ppo.train_ppo_jax import PRECISION, annealed
+from jax_port.ppo.train_ppo_jax import PRECISION
 from parity.engine.compare import Array, Comparison
 from parity.engine.measure import measure_table, of_error
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult
 from parity.learner.cases import LearnerCase
-from parity.learner.port import PortRun, hyper_of, part_of, quick_compiler, to_flax, to_torch
+from parity.learner.port import PortRun, hyper_at, part_of, quick_compiler, to_flax, to_torch
 from parity.pairs.port_lines import port_at_work
 
 CHECK = "learner gradients"
@@ -64,17 +64,13 @@ def check_definition(case: LearnerCase, weights: Mapping[str, Array], run: PortR
 def _compare(case: LearnerCase, number: int, weights: Mapping[str, Array], table: Fields) -> Comparison:
     """Compare one update's first minibatch."""
     with port_at_work():
-        done = jnp.int32(number + (case.late.updates if case.late else 0))
-        hyper = annealed(hyper_of(case.settings), done, case.settings)
+        hyper = hyper_at(case, number)
         gradients = _gradients(case.settings.network, phase_of(case.config).num_actions)
         with jax.default_matmul_precision(PRECISION[case.settings.precision]):
             defined, _ = gradients(to_flax(weights, case.settings), first_minibatch(case, table), hyper)
-    frozen = {name for name, rate in case.settings.layer_lr if rate == 0}
-    for name, kinds in defined["params"].items():
-        if name in frozen:  # it has no gradient, as torch has none for it
-            kinds.update({kind: jnp.zeros_like(value) for kind, value in kinds.items()})
-    found = {name: value[0] for name, value in part_of(table, "gradients").items()}
-    return measure_table(to_torch(defined), found, LIMIT, SHARE, f"update {number + 1}, ")
+        defined = without_frozen(defined, case.settings.layer_lr)  # as torch has no gradient for them
+    recorded = {name: value[0] for name, value in part_of(table, "gradients").items()}
+    return measure_table(to_torch(defined), recorded, LIMIT, SHARE, f"update {number + 1}, ")
 
 
 def first_minibatch(case: LearnerCase, table: Fields) -> Batch:
@@ -101,11 +97,7 @@ def first_minibatch(case: LearnerCase, table: Fields) -> Batch:
 @cache
 def _gradients(spec: NetworkSpec, num_actions: int) -> GradientFn:
     """Return the compiled gradients of the loss, for flax's own network of a structure."""
-    module = make_network(spec, num_actions=num_actions)
-    network = Network(
-        policy=lambda params, obs: module.apply(params, obs, part="policy"),  # type: ignore[arg-type,return-value]
-        value=lambda params, obs: module.apply(params, obs, part="value"),  # type: ignore[arg-type,return-value]
-    )
+    network = functions_of(make_network(spec, num_actions=num_actions))
 
     def gradients(params: Any, batch: Batch, hyper: HyperParams) -> tuple[Any, LossTerms]:
         return jax.grad(ppo_loss, has_aux=True)(params, network, batch, hyper)

@@ -105,6 +105,12 @@ def hyper_of(settings: TrainSettings) -> HyperParams:
     return hyper_params(**{name: getattr(settings, name) for name in RATES})
 
 
+def hyper_at(case: LearnerCase, number: int) -> HyperParams:
+    """Return the numbers of one of a case's updates, counted from 0, as annealing has them."""
+    done = number + (case.late.updates if case.late else 0)
+    return annealed(hyper_of(case.settings), jnp.int32(done), case.settings)
+
+
 def program_settings(settings: TrainSettings) -> TrainSettings:
     """Return what a program is compiled for: settings without what it takes as an argument."""
     plain = TrainSettings()
@@ -266,8 +272,7 @@ def _table(
     per_epoch = records.applied.shape[1]
     last_epoch = (flat["loss"].size - 1) // per_epoch * per_epoch
     gradients = to_torch(jax.tree.map(_rows, records.gradients))
-    done = number + (case.late.updates if case.late else 0)
-    hyper = annealed(hyper_of(case.settings), jnp.int32(done), case.settings)
+    hyper = hyper_at(case, number)
     reasons = np.asarray(metrics.ends.reasons)
     prior = _prior(rollout, params)
     return {

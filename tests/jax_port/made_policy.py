@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,30 @@ from jax_port.ppo.settings import NetworkSpec
 from markets import EnvConfig
 
 SPEC = NetworkSpec((16, 16), (8,))
+
+OTHER: dict[str, Any] = {
+    "window_size": 3,
+    "warmup_bars": 31,
+    "session": "all",
+    "sl_atr_mult": 1.25,
+    "tp_sl_ratio": 2.5,
+    "trail_atr_mult": 0.75,
+    "entry_open_minute": 601,
+    "entry_close_minute": 933,
+    "flat_by_minute": 1003,
+    "max_episode_bars": 77,
+    "initial_balance_dollars": 12_345.67,
+    "trailing_drawdown_dollars": 2_222.25,
+    "floor_lock_dollars": -33.5,
+    "contracts": 7,
+    "hold_penalty": -0.03,
+    "patience_reward": 0.002,
+    "pnl_divisor_dollars": 50.0,
+    "violation_penalty": -7.0,
+    "invalid_action_penalty": -0.5,
+    "trail_win_bonus": 0.25,
+}
+"""A value of every rule that is neither phase's default."""
 
 
 def make_policy(

@@ -68,8 +68,9 @@ def decode_tensors(data: bytes, where: object, mend: str) -> dict[str, torch.Ten
     try:
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     except Exception:  # damage can raise anything in torch's own reader; nothing of it ran
-        reason = "it holds more than tensors, or is damaged"
-        raise InputError(f"{where}: not a file of tensors ({reason}); {mend}") from None
+        raise InputError(
+            f"{where}: not a file of tensors (it holds more than tensors, or is damaged); {mend}"
+        ) from None
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise InputError(f"{where}: holds no mapping of names to tensors; {mend}")
     if len(state) > MOST_TENSORS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from jax_port.ppo.fast.scale_out import AXIS, BY_ENVIRONMENT, EVERYWHERE, on_eac
 from jax_port.ppo.minibatches import ONE_DEVICE, Layout, gather_from, in_turn
 from jax_port.ppo.networks import Network, Params
 from jax_port.ppo.own.module import OwnModule
-from jax_port.ppo.policy import Module, make_network
+from jax_port.ppo.policy import functions_of, make_network
 from jax_port.ppo.rollout import EpisodeStats, Rollout, RolloutState, collect
 from jax_port.ppo.settings import HyperParams, TrainSettings
 from jax_port.ppo.update import LearnerState, StepRecord, run_epochs
@@ -197,16 +197,6 @@ def network_of(settings: TrainSettings, num_actions: int = NUM_ACTIONS) -> Netwo
             value=lambda w, obs: mlp(value_layers(w, spec), obs, spec.activation)[..., 0],
         )
     dtype = jnp.bfloat16 if settings.precision == "bf16" else None
-    network: Module = make_network(spec, dtype, num_actions)
     if settings.own is not None:
-        network = OwnModule(settings.own, num_actions)
-
-    def policy(weights: Any, obs: jax.Array) -> jax.Array:
-        logits: Any = network.apply(weights, obs, part="policy")
-        return logits
-
-    def value(weights: Any, obs: jax.Array) -> jax.Array:
-        values: Any = network.apply(weights, obs, part="value")
-        return values
-
-    return Network(policy, value)
+        return functions_of(OwnModule(settings.own, num_actions))
+    return functions_of(make_network(spec, dtype, num_actions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
-from typing import Any, get_args
+from typing import get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,32 +22,9 @@ from markets import Contract, EnvConfig, get_contract
 from markets.bars import FEATURES
 from markets.config import AccountRules, RewardConfig, Session
 from markets.synthetic.bars import synthetic_bars
-from tests.jax_port.made_policy import make_policy
+from tests.jax_port.made_policy import OTHER, make_policy
 from tests.sentences import refuses
 
-OTHER: dict[str, Any] = {
-    "window_size": 3,
-    "warmup_bars": 31,
-    "session": "all",
-    "sl_atr_mult": 1.25,
-    "tp_sl_ratio": 2.5,
-    "trail_atr_mult": 0.75,
-    "entry_open_minute": 601,
-    "entry_close_minute": 933,
-    "flat_by_minute": 1003,
-    "max_episode_bars": 77,
-    "initial_balance_dollars": 12_345.67,
-    "trailing_drawdown_dollars": 2_222.25,
-    "floor_lock_dollars": -33.5,
-    "contracts": 7,
-    "hold_penalty": -0.03,
-    "patience_reward": 0.002,
-    "pnl_divisor_dollars": 50.0,
-    "violation_penalty": -7.0,
-    "invalid_action_penalty": -0.5,
-    "trail_win_bonus": 0.25,
-}
-"""A value of every rule that is neither phase's default."""
 OWN = Contract("ES", "of one's own", 0.5, 777, 3, 41)
 SPEC = NetworkSpec((5, 3), (4,), "tanh")
 SOURCE = {"file": "policy.safetensors", "sha256": "1" * 64}

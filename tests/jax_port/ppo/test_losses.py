@@ -18,7 +18,7 @@ from jax_port.ppo.fast.row_losses import MASK, as_word, numbers_of
 from jax_port.ppo.gae import standardize
 from jax_port.ppo.losses import Batch, LossTerms, clipped_values, ppo_loss
 from jax_port.ppo.networks import Network
-from jax_port.ppo.policy import make_network
+from jax_port.ppo.policy import functions_of, make_network
 from jax_port.ppo.settings import HyperParams, TrainSettings, hyper_params
 from jax_port.ppo.update import loss_gradients
 
@@ -58,11 +58,7 @@ def make_batch(network: Network, weights: Any) -> Batch:
 def by_definition(
     settings: TrainSettings, weights: Any, batch: Batch, hyper: HyperParams
 ) -> tuple[Any, LossTerms]:
-    module = make_network(settings.network, num_actions=ACTIONS)
-    network = Network(
-        policy=lambda w, obs: module.apply(w, obs, part="policy"),  # type: ignore[arg-type,return-value]
-        value=lambda w, obs: module.apply(w, obs, part="value"),  # type: ignore[arg-type,return-value]
-    )
+    network = functions_of(make_network(settings.network, num_actions=ACTIONS))
     return jax.grad(ppo_loss, has_aux=True)(weights, network, batch, hyper)
 
 

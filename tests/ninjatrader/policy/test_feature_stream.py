@@ -16,9 +16,10 @@ from jax_port.ppo.policy import save_policy
 from jax_port.ppo.settings import NetworkSpec
 from markets import Bars, EnvConfig, get_contract
 from markets.synthetic.bars import synthetic_bars
-from parity.export_chain.csharp import MISSING, available, library
+from parity.export_chain.csharp import MISSING, available
 from parity.export_chain.day import to_csv
 from tests.jax_port.made_policy import make_policy
+from tests.ninjatrader.policy.compiled import compiled
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -51,12 +52,7 @@ public static class ShowStream
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stream")
-    (folder / "Stream.cs").write_text(PROGRAM)
-    out = folder / "Stream.exe"
-    sources = [*map(str, library()), str(folder / "Stream.cs")]
-    subprocess.run(["mcs", "-langversion:5", f"-out:{out}", *sources], check=True)
-    return out
+    return compiled(tmp_path_factory.mktemp("stream"), PROGRAM)
 
 
 def plain() -> Bars:

@@ -17,8 +17,9 @@ from jax_port.ppo.settings import NetworkSpec
 from markets import Contract, EnvConfig
 from markets.advice.fusion import RULES, FusionSettings
 from markets.synthetic.bars import synthetic_bars
-from parity.export_chain.csharp import MISSING, available, library
-from tests.jax_port.made_policy import make_policy
+from parity.export_chain.csharp import MISSING, available
+from tests.jax_port.made_policy import OTHER, make_policy
+from tests.ninjatrader.policy.compiled import compiled
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -66,21 +67,7 @@ public static class Show
 """
 
 RULES_OF = (
-    {
-        "window_size": 3,
-        "warmup_bars": 31,
-        "session": "all",
-        "sl_atr_mult": 1.25,
-        "tp_sl_ratio": 2.5,
-        "trail_atr_mult": 0.75,
-        "entry_open_minute": 601,
-        "entry_close_minute": 933,
-        "flat_by_minute": 1003,
-        "max_episode_bars": 77,
-        "trailing_drawdown_dollars": 2_222.25,
-        "floor_lock_dollars": -33.5,
-        "contracts": 7,
-    },
+    OTHER,
     {"window_size": 2, "max_episode_bars": 60, "floor_lock_dollars": 0.0, "contracts": 100},
 )
 CONTRACTS = (
@@ -102,12 +89,7 @@ FUSION = {
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("show")
-    (folder / "Show.cs").write_text(PROGRAM)
-    out = folder / "Show.exe"
-    sources = [*map(str, library()), str(folder / "Show.cs")]
-    subprocess.run(["mcs", "-langversion:5", f"-out:{out}", *sources], check=True)
-    return out
+    return compiled(tmp_path_factory.mktemp("show"), PROGRAM)
 
 
 def read(program: Path, folder: Path) -> dict[str, str]:
