@@ -40,9 +40,18 @@ def install(session: nox.Session, *extras: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests but those marked slow; arguments go to pytest."""
+    """Run the tests but those marked slow or costly; arguments go to pytest."""
     install(session, "test")
-    session.run(*PYTEST, "--durations", "25", "-m", "not slow", *session.posargs, env=ON_CPU)
+    chosen = ("-m", "not slow and not costly")
+    session.run(*PYTEST, "--durations", "25", *chosen, *session.posargs, env=ON_CPU)
+
+
+@nox.session
+def costly(session: nox.Session) -> None:
+    """Run the tests of some seconds each: more cases, whole commands, planted faults."""
+    install(session, "test")
+    chosen = ("-m", "costly and not slow")
+    session.run(*PYTEST, "--durations", "25", *chosen, *session.posargs, env=ON_CPU)
 
 
 @nox.session
@@ -73,7 +82,7 @@ def patches(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """Run the tests of a few minutes at most, for the inner loop; arguments go to pytest."""
     install(session, "test")
-    session.run(*PYTEST, "-m", "not slow", *(session.posargs or FAST), env=ON_CPU)
+    session.run(*PYTEST, "-m", "not slow and not costly", *(session.posargs or FAST), env=ON_CPU)
 
 
 @nox.session

@@ -42,7 +42,10 @@ def reason_of(error: Exception) -> str:
         return f"no UTF-8 at byte {error.start:,}"
     if isinstance(error, zipfile.BadZipFile):
         return "no whole zip"
-    words = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    words = str(error)
+    if isinstance(error, KeyError) and error.args:
+        key = error.args[0]
+        words = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
     if isinstance(error, KeyError) and " " not in words:
         return f"no {words!r} in it"
     first = words.partition("\n")[0]

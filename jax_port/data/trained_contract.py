@@ -46,8 +46,15 @@ def require_same_contract(about: Mapping[str, Any], contract: Contract) -> None:
         if symbol != contract.symbol or trained == here:
             continue
         differing = [name for name in here if trained.get(name) != here[name]]
-        differences = ", ".join(f"{name} {trained.get(name)} (here {here[name]})" for name in differing)
+        differences = ", ".join(
+            f"{name} {_shown(trained.get(name))} (here {_shown(here[name])})" for name in differing
+        )
         raise InputError(
             f"the policy was trained on {symbol} with {differences}; name the contracts file of its "
             "training with --contracts, or describe the other contract under a symbol of its own"
         )
+
+
+def _shown(value: object) -> object:
+    """Return a number or name as a sentence says it; a contract may have no larger one."""
+    return "none" if value is None else value

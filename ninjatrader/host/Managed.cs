@@ -101,7 +101,7 @@ namespace RLTrader.Host
         {
             if (Trace != null) Trace.Add(Stamp + "log " + level + " " + message);
             State state = strategy.State;
-            if (message.Contains("close it by hand")) watchdog.GivesUp();
+            if (message == Notices.Line(Notices.GivenUp)) watchdog.GivesUp();
             if (level == LogLevel.Alert) watchdog.Alerted(state == State.Realtime || state == State.Terminated);
             if (realtime && level != LogLevel.Information) watchdog.Told(message);
         }

@@ -262,8 +262,9 @@ namespace RLTrader.Host
         /// <summary>The strategy tells the user of trouble.</summary>
         public void Told(string message)
         {
-            if (message.Contains("not filled")) slowToldAt = Now;
-            bool bare = message.Contains("Unprotected") || message.Contains("Overshot");
+            if (message == Notices.Line(Notices.ExitSlow)) slowToldAt = Now;
+            bool bare = message == Notices.Line(Notices.Unprotected)
+                || message == Notices.Line(Notices.Overshot);
             if (bare && simulation.Scenario.Shadow) Wrong("paper is closed for want of a stop");
             telling.RemoveAll(old => old.Key < Now - 15000);
             telling.Add(new KeyValuePair<long, string>(Now, message));

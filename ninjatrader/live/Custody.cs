@@ -222,7 +222,7 @@ namespace RLTrader
             if (Leaving)
             {
                 if (exitSent != null && now - exitSent.Value >= Patience.Exit && !toldSlow)
-                    orders.Tell("an exit is still not filled; look at the account", toldSlow = true);
+                    orders.Tell(Notices.ExitSlow, toldSlow = true);
                 return;
             }
             ExitReason reason;
@@ -324,8 +324,8 @@ namespace RLTrader
             }
             exitSent = now;
             toldSlow = false;
-            if (reason == ExitReason.Unprotected || reason == ExitReason.Overshot)
-                orders.Tell("the trade is closed at the market: " + reason, true);
+            if (reason == ExitReason.Unprotected) orders.Tell(Notices.Unprotected, true);
+            if (reason == ExitReason.Overshot) orders.Tell(Notices.Overshot, true);
             if (!orders.Exit(Trade.Side, quantity, reason)) exitSent = null;
         }
 

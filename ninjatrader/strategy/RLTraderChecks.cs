@@ -102,10 +102,10 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Warn("the chart's history is back-adjusted, so prices before the last rollover are not those that were "
                     + "traded; set the instrument's merge policy to MergeNonBackAdjusted");
             else if (merged == MergePolicy.UseGlobalSettings || merged == MergePolicy.UseDefault)
-                Log("RLTrader: the merge policy is the platform's own; see that Tools, Options, Market data does not "
-                    + "say back-adjusted, since such prices are not those that were traded", LogLevel.Information);
+                Log(Notices.Line("the merge policy is the platform's own; see that Tools, Options, Market data does "
+                    + "not say back-adjusted, since such prices are not those that were traded"), LogLevel.Information);
         }
 
-        private void Warn(string text) { Log("RLTrader: " + text, LogLevel.Warning); }
+        private void Warn(string text) { Log(Notices.Line(text), LogLevel.Warning); }
     }
 }

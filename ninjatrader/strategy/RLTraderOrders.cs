@@ -119,7 +119,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void IOrders.Tell(string text, bool loud)
         {
-            Log("RLTrader: " + text, loud ? LogLevel.Alert : LogLevel.Warning);
+            Log(Notices.Line(text), loud ? LogLevel.Alert : LogLevel.Warning);
             if (!loud || (State != State.Realtime && State != State.Terminated)) return;
             if (AlertSound.Length > 0) Give(() => PlaySound(AlertSound));
             if (AlertMail.Length > 0) Give(() => SendMail(AlertMail, "RLTrader: " + Instrument.FullName, text));
@@ -131,7 +131,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             try { alert(); }
             catch (Exception error)
             {
-                Log("RLTrader: an alert could not be given by sound or mail (" + error.Message + ")", LogLevel.Warning);
+                string failed = "an alert could not be given by sound or mail (" + error.Message + ")";
+                Log(Notices.Line(failed), LogLevel.Warning);
             }
         }
 

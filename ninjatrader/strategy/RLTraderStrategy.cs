@@ -210,7 +210,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             catch (Exception error)
             {
                 // Whatever is wrong with a bundle, nothing is traded.
-                Log("RLTrader: " + error.Message, LogLevel.Alert);
+                Log(Notices.Line(error.Message), LogLevel.Alert);
             }
         }
 
@@ -221,7 +221,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             DecisionLog made = new DecisionLog(folder, manifest.Symbol, now,
                 why => Alert(why));
             made.Header(manifest, Instrument.FullName, Account == null ? "none" : Account.Provider.ToString(), now);
-            if (made.Place != null) Log("RLTrader: decisions are logged in " + made.Place, LogLevel.Information);
+            if (made.Place != null) Log(Notices.Line("decisions are logged in " + made.Place),
+                LogLevel.Information);
             return made;
         }
 
@@ -293,7 +294,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             care.Calm = Aftercare.Waits;
             if (care.Flattenings-- == 0)
             {
-                Alert("the account is still not flat; close it by hand");
+                Alert(Notices.GivenUp);
                 return false;
             }
             care.Patience = Aftercare.Waits;

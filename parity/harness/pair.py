@@ -127,7 +127,9 @@ class Pair:
                 raise InputError(f"{self.name}: {name} is of type {kind}; give a function of a state")
         for name, domain in self.state.items():
             if not isinstance(domain, Domain):
-                raise InputError(f"{self.name}: {name} has {domain!r}; give real(...) or integer(...)")
+                raise InputError(
+                    f"{self.name}: {name} has a {type(domain).__name__}; give real(...) or integer(...)"
+                )
         for name, rule in self.rules.items():
             if not isinstance(rule, Rule):
                 raise InputError(f"{self.name}: {name} has {rule!r}; give exact(), close() or angle()")

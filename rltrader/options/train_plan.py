@@ -49,8 +49,8 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     data = with_tables(_data(bars, options, first), options)
     calls = options["updates_per_call"] or (1 if default_form() == "cpu" else 8)
     config = environment(options["phase"], options["overrides"])
-    require_training_memory(settings, config, options["seeds"] or 1, calls, data.columns)
     agents = _agents(options["seeds"], options["agents"])
+    require_training_memory(settings, config, len(agents), calls, data.columns)
     return Plan(
         settings=settings,
         data=data,

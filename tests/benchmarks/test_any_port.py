@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.any_port import cost_of, main
@@ -12,6 +13,7 @@ from tests.parity.harness.lander import mutable, pair
 from tests.sentences import refuses
 
 
+@pytest.mark.costly
 def test_both_runs_are_measured_and_the_report_says_of_what() -> None:
     values = cost_of(pair(mutable()), 64)
     assert values["verdict"] == "same"

@@ -58,6 +58,7 @@ def test_numbers_are_the_reports(page: Page) -> None:
     assert not faults, told(faults)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("runnable", RUNNABLE)
 def test_examples_run(runnable: Page) -> None:
     faults = list(python_blocks.run(runnable))

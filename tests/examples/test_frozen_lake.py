@@ -21,12 +21,14 @@ def same() -> Report:
     return report(pair)
 
 
+@pytest.mark.costly
 def test_a_reward_that_is_drawn_in_few_states_is_compared_as_drawn(same: Report) -> None:
     assert same.passed, str(same)
     assert same.field("reward").verdict == "drawn"
     assert "both draw cell, obs, reward, terminated" in same.answer("draws within a step").text
 
 
+@pytest.mark.costly
 def test_the_width_of_a_number_of_a_discrete_space_is_open(same: Report) -> None:
     answer = same.answer("observation dtype and shape")
     assert answer.status == "note"

@@ -125,6 +125,7 @@ def test_a_command_s_own_exit_code_is_the_process_s() -> None:
         (UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid start byte"), "no UTF-8 at byte 1"),
         (zipfile.BadZipFile("File is not a zip file"), "no whole zip"),
         (KeyError("data"), "no 'data' in it"),
+        (KeyError(b"data"), "no 'data' in it"),
         (KeyError("There is no item here"), "there is no item here"),
         (ValueError("Bad\x1b[31m.\nmore"), r"bad\x1b[31m"),
         (ValueError(), "damaged"),

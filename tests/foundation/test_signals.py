@@ -50,6 +50,7 @@ run_command(command)
 """
 
 
+@pytest.mark.costly(keep=4)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("work", "said"),

@@ -51,6 +51,7 @@ def test_a_missing_file_is_one_sentence_and_exit_code_2(
     check_sentence(capsys.readouterr().err.rstrip("\n"))
 
 
+@pytest.mark.costly
 def test_the_environment_shows_steps_masks_and_rewards(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def model_of(phase):
     return model, env
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("phase", [1, 2])
 def test_both_verdicts_differ_where_a_second_breaks_the_floor(phase):
     config = CONFIGS[phase]

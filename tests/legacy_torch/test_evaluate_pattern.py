@@ -42,6 +42,7 @@ def play(env: TradingEnvPhase1, policy: Policy) -> tuple[float, float]:
     return pnl, reward
 
 
+@pytest.mark.costly
 def test_with_an_edge_the_oracle_earns_and_always_long_pays() -> None:
     env = TradingEnvPhase1(pattern_bars("ES", days=9, seed=2), EnvConfig.phase1())
     oracle_pnl, oracle_reward = play(env, oracle)
@@ -55,6 +56,7 @@ def test_with_an_edge_the_oracle_earns_and_always_long_pays() -> None:
     assert long_reward < 0
 
 
+@pytest.mark.costly
 def test_without_an_edge_the_oracle_loses() -> None:
     env = TradingEnvPhase1(pattern_bars("ES", days=13, seed=2, strength=0.0), EnvConfig.phase1())
     pnl, reward = play(env, oracle)

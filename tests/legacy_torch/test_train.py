@@ -47,6 +47,7 @@ def run_folder(bars, tmp_path_factory):
     return folder
 
 
+@pytest.mark.costly
 def test_a_run_leaves_three_files_and_says_what_they_are(run_folder, bars):
     assert sorted(path.name for path in run_folder.iterdir()) == [
         "model.zip",
@@ -65,6 +66,7 @@ def test_a_run_leaves_three_files_and_says_what_they_are(run_folder, bars):
     assert set(run["versions"]) >= {"python", "torch", "stable-baselines3", "sb3-contrib"}
 
 
+@pytest.mark.costly
 def test_a_loaded_policy_has_the_plan_s_network_and_settings(run_folder, bars):
     model, normalizer, config = load_run(run_folder, bars)
     assert config == CONFIG
@@ -176,6 +178,7 @@ def test_bad_input(bars, random_bars, tmp_path):
         TrainConfig(n_envs=0)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("options", [("--symbol", "XX"), ("--data", "mine.csv")], ids=" ".join)
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path, options):
     done = subprocess.run(

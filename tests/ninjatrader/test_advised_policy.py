@@ -118,6 +118,7 @@ def reference(found: Decisions) -> np.ndarray:
     return fuse(given, SETTINGS).action
 
 
+@pytest.mark.costly
 def test_advice_of_a_service_is_fused(checker: Path, bundle: Path) -> None:
     seen: list[MarketView] = []
 
@@ -171,6 +172,7 @@ def impossible(view: MarketView) -> Advice | None:
     return Advice(0.9, 0.9, 0.9, 2.0)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("ask", [silent, impossible])
 def test_no_usable_answer_is_the_bare_policy(
     checker: Path, bundle: Path, ask: Callable[[MarketView], Advice | None]

@@ -50,6 +50,7 @@ def stream(program: Path, tmp_path: Path, bars: Bars) -> Board:
     return board
 
 
+@pytest.mark.costly
 def test_the_clock_is_new_yorks(program: Path, tmp_path: Path) -> None:
     """Every quarter of an hour around each change of the clocks, and every seventh hour of 70 years."""
     first, end = FIRST_NS // 1_000_000_000, END_NS // 1_000_000_000
@@ -155,6 +156,7 @@ def test_a_million_brackets_are_refused(program: Path, tmp_path: Path, bracket: 
         checker(program, tmp_path, folder).golden()
 
 
+@pytest.mark.costly
 def test_a_policy_that_sees_raw_observations_decides_as_the_port(program: Path, tmp_path: Path) -> None:
     found = checker(program, tmp_path, raw_bundle()).golden()
     assert (found["actions_differ"], found["masks_differ"]) == (0, 0)
@@ -176,6 +178,7 @@ def test_statistics_of_another_run_are_refused(program: Path, tmp_path: Path) ->
         checker(program, tmp_path, spoilt(tmp_path, {"normalizer.mean": mean})).golden()
 
 
+@pytest.mark.costly
 def test_a_decimal_that_mono_misreads_is_accepted(program: Path, tmp_path: Path) -> None:
     """Mono and .NET Framework read 3.811717386639214 one unit in the last place off."""
     policy = made_policy(1)

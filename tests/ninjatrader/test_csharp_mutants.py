@@ -109,6 +109,7 @@ def stages_that_differ(found: dict[str, float]) -> set[str]:
     return shares | {stage for stage, count in names.items() if found[count]}
 
 
+@pytest.mark.costly(keep=3)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_shows(name: str, tmp_path: Path) -> None:
     file, right, wrong, stage = MUTANTS[name]

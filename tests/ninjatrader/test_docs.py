@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 PAGE = SOURCES.parent / "docs" / "ninjatrader.md"
 
 
+@pytest.mark.costly
 def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (commands,) = [block for block in blocks if "mcs " in block]

@@ -24,11 +24,15 @@ EVERY = os.environ.get("RLTRADER_LIVE") == "all"
 COUNT = 50_000 if EVERY else 2_000
 FIRST = int(os.environ.get("RLTRADER_LIVE_SEED", "1"))
 """Seed of the first interleaving: another each night finds what these do not meet."""
-SECONDS = 60
+WITHIN = 20_000
+"""Interleavings within which a fault must be found: about a minute of one core."""
+SECONDS = 240
+"""CPU seconds after which one that hangs is ended, also on a slow machine."""
 OTHERS = FURTHER | SLIPS | HIDDEN | STRANGER | REVIEW | ALLOWANCE
 LONG = {
     "what was not told of an order is booked at the price of all",
     "a session's end that is not known hides the platform's own exit",
+    "a refused change is not noticed",
 }
 """Faults that half a minute finds: too long for every run of the tests."""
 SOME = OTHERS if EVERY else {name: OTHERS[name] for name in list(OTHERS)[::18] if name not in LONG}
@@ -96,17 +100,19 @@ def test_every_fault_fits_the_sources() -> None:
 
 
 def found(*edits: Edit) -> str:
-    """Return what a strategy with a fault was found out by, in under a minute."""
-    done = interleave(host(*edits), 20_000, SECONDS)
+    """Return what a strategy with a fault was found out by."""
+    done = interleave(host(*edits), WITHIN, SECONDS)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
 
 
+@pytest.mark.costly(keep=3)
 @pytest.mark.parametrize("name", FORMER)
 def test_a_fault_of_the_former_strategy_is_found(name: str) -> None:
     found(*FORMER[name])
 
 
+@pytest.mark.costly(keep=2)
 @pytest.mark.parametrize("name", SOME)
 def test_a_fault_of_the_order_handling_is_found(name: str) -> None:
     found(*OTHERS[name])

@@ -89,6 +89,7 @@ def _run(
     )
 
 
+@pytest.mark.costly
 def test_no_module_that_a_training_loads_escapes_the_certificate(certificate: Path) -> None:
     """A new module that the trainer imports in any way, by its name in a string say, is caught here."""
     out = certificate.parent / "run"
@@ -180,6 +181,7 @@ ATTACKS: dict[str, Change] = {
 }
 
 
+@pytest.mark.costly(keep=11)
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_certificate_that_proves_nothing_is_refused(
     name: str, sound: dict[str, Any], tmp_path: Path
@@ -217,6 +219,7 @@ def test_a_key_of_the_whole_team_is_asked_for_in_python_too(
     assert admit(signed)["verdict"] == "same"
 
 
+@pytest.mark.costly
 def test_another_copy_of_the_code_is_not_the_one_that_was_proved(
     certificate: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +234,7 @@ def test_another_copy_of_the_code_is_not_the_one_that_was_proved(
     check_process(done)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("name", "value"), [("JAX_ENABLE_X64", "1"), ("JAX_ENABLE_X64", "maybe")])
 def test_settings_of_jax_end_in_one_sentence(name: str, value: str, tmp_path: Path) -> None:
     out = str(tmp_path / "run")

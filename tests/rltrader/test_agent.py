@@ -53,6 +53,7 @@ def test_it_learns_predicts_and_evaluates(agent: MaskablePPO, bars: Bars) -> Non
     assert len(result.episodes) > 0
 
 
+@pytest.mark.costly
 def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path) -> None:
     seen: list[int] = []
 

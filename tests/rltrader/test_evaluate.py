@@ -78,6 +78,7 @@ def run(tmp_path: Path, bars_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run
     return call
 
 
+@pytest.mark.costly
 def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
     policy = make_policy(market, CONFIG, seed=1, data=TRAINED, certificate=PROOF)
     done = run(policy, "--from", "2025-01-06")
@@ -140,6 +141,7 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> N
     assert "held out" in done.output
 
 
+@pytest.mark.costly
 def test_all_lists_every_episodes_trades(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
     policy = make_policy(market, CONFIG, seed=1)
     assert run(policy, "--starts", "all", "--to", "2025-01-02").exit_code == 0
@@ -158,6 +160,7 @@ def test_all_lists_every_episodes_trades(run: Run, market: PreparedMarket, tmp_p
     assert "parity certificate: unknown" in page.text
 
 
+@pytest.mark.costly
 def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
     assert run(one_action_policy(market, CONFIG, HOLD), "--from", "2025-01-06").exit_code == 0
     values = read_json(tmp_path / "out" / "evaluation.json")
@@ -168,6 +171,7 @@ def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> No
     assert values["tear_sheet"]["baselines"]["random"]["trades"] == 0.0
 
 
+@pytest.mark.costly
 def test_several_policies_are_compared(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     save_policy(other, make_policy(market, CONFIG, seed=2))
@@ -186,6 +190,7 @@ def test_several_policies_are_compared(run: Run, market: PreparedMarket, tmp_pat
     assert "comparison.html" in done.output
 
 
+@pytest.mark.costly
 def test_would_it_pass(run: Run, tmp_path: Path) -> None:
     bars = synthetic_bars("ES", days=9, seed=6, start="2025-01-02")
     path = write_bars(bars, tmp_path / "LONG_ES.csv")
@@ -308,6 +313,7 @@ def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
     assert {path.name for path in out.iterdir()} == set(FILES)
 
 
+@pytest.mark.costly
 def test_seconds_that_change_nothing(
     run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path
 ) -> None:

@@ -119,6 +119,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.mark.costly
 def test_bars_are_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     days = ("data", "synthetic", "--symbol", "ES", "--out", str(path), "--days", "30", "--seed")

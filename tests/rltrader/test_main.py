@@ -61,6 +61,7 @@ def test_help_of_a_command_imports_nothing_slow(words: list[str]) -> None:
     assert modules_after(call, SLOW) == "[]"
 
 
+@pytest.mark.costly
 def test_a_run_is_imported_without_torch() -> None:
     loaded = modules_after("import jax_port.runs.run")
     assert "'jax'" in loaded  # so the test can see what is loaded

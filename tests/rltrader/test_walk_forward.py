@@ -58,6 +58,7 @@ def made(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.costly
 def test_the_windows_are_joined(made: Path) -> None:
     values = json.loads((made / "walk_forward.json").read_text())
     assert [row["test_first"] for row in values["windows"]] == ["2025-01-10", "2025-01-14"]
@@ -75,6 +76,7 @@ def test_the_windows_are_joined(made: Path) -> None:
         assert_made_again((made / row["report"]).parents[1] / "run")
 
 
+@pytest.mark.costly
 def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     made: Path, bars: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_its_page_fits_a_screen_and_a_phone(made: Path, tmp_path: Path) -> None:
     assert any(fault.startswith("400: ") for fault in layout_faults(wide, tmp_path))
 
 
+@pytest.mark.costly
 def test_its_own_file_asks_for_the_same_again(made: Path) -> None:
     before = json.loads((made / "walk_forward.json").read_text())
     words = ["--config", str(made / "walk_forward.toml"), "--ungated", "--out", str(made)]

@@ -70,6 +70,7 @@ def test_spans_that_overlap_count_once() -> None:
     assert busy([(0, 2), (1, 3), (5, 6), (5.5, 5.7)]) == 4.0
 
 
+@pytest.mark.costly
 def test_a_program_on_this_device_can_be_profiled() -> None:
     seen = profile(prepare(environment("no observations", 1, 16, 4, 8)), H100)
     assert seen["launches"] >= 8

@@ -101,6 +101,7 @@ def _results(config: EnvConfig, make: Make = NumpyEnvs) -> list[CheckResult]:
     return [*results, judge_cases(pair, transitions, replay(pair, transitions))]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("settings", [{"max_episode_bars": 120}, ODD], ids=["defaults", "odd"])
 def test_it_is_the_reference(settings: dict[str, Any]) -> None:
     results = _results(EnvConfig.phase1(**settings))
@@ -108,6 +109,7 @@ def test_it_is_the_reference(settings: dict[str, Any]) -> None:
     assert sum(result.compared for result in results) > 1800
 
 
+@pytest.mark.costly
 def test_a_planted_fault_is_seen() -> None:
     class Cheap(NumpyEnvs):
         def _close(self, rows: Any, price: Any) -> Any:

@@ -61,6 +61,7 @@ QUICK = "purejaxrl"
 """The baseline whose training always runs; the others' take longer."""
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow]) for name in BASELINES],
@@ -91,6 +92,7 @@ def test_a_baseline_learns_and_can_begin_anew(name: str) -> None:
     trainer.close()
 
 
+@pytest.mark.costly
 def test_the_port_is_judged_as_elsewhere() -> None:
     learner = PortLearner(_params(), CONFIG, SETTINGS)
     learner.begin()

@@ -27,6 +27,7 @@ def test_there_are_committed_reports_of_every_kind() -> None:
     assert len(COMMITTED) >= 7
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("name", COMMITTED)
 def test_a_committed_report_is_read_and_written_alike(name: str, tmp_path: Path) -> None:
     report = read_report(REPORTS / name)

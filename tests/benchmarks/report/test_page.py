@@ -25,6 +25,7 @@ def merged(path: Path) -> MergedReport:
     return report
 
 
+@pytest.mark.costly
 def test_the_page_says_its_verdict_first() -> None:
     report = merged(REPORTS[0])
     page = render(report)
@@ -43,6 +44,7 @@ def test_nothing_is_cut_on_a_screen_or_a_phone(tmp_path: Path) -> None:
     assert layout_faults(render(merged(REPORTS[0])), tmp_path) == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
 def test_the_committed_page_is_this_one(path: Path) -> None:
     page = path.with_suffix(".html").read_text()

@@ -90,6 +90,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     refused(main, capsys, "--quick", "--data", str(tmp_path / "none.csv"))
 
 
+@pytest.mark.costly
 def test_sizes_that_memory_does_not_allow_are_rows_that_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def params() -> EnvParams:
     return env.make_params(stack([prepare(synthetic_bars("ES", days=4, seed=0), config)]), config)
 
 
+@pytest.mark.costly
 def test_actions_are_valid_and_random(params: EnvParams) -> None:
     _, state = env.batch_reset(jax.random.key(0), params, 3000)
     state = state.replace(position=jnp.arange(3000, dtype=jnp.int32) % 3 - 1)

@@ -180,6 +180,7 @@ class Bomb(str):
         return os._exit, (3,)
 
 
+@pytest.mark.costly
 def test_a_process_that_dies_is_a_row() -> None:
     row = run_in_process(Bomb("port"), make_plan(TINY), 0)
     assert row.error is not None

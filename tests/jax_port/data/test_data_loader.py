@@ -331,6 +331,7 @@ def copy_of_the_code(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.costly
 def test_a_change_in_any_file_it_imports_is_another_key(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path)
     digest = data_loader._code_digest.__wrapped__
@@ -345,6 +346,7 @@ def test_a_change_in_any_file_it_imports_is_another_key(tmp_path: Path) -> None:
     assert digest(root) == before
 
 
+@pytest.mark.costly
 def test_a_file_it_imports_that_is_renamed_is_an_error(tmp_path: Path) -> None:
     root = copy_of_the_code(tmp_path)
     for file in sorted(root.rglob("*.py")):

@@ -45,6 +45,7 @@ def test_actions_are_one_whole_number_an_environment(
         batch_step(jax.random.key(1), state, action, params)
 
 
+@pytest.mark.costly
 def test_flags_are_bool_in_phase_2(small_market: SmallMarket) -> None:
     params = small_market(phase=2)
     phase = phase_of(params)

@@ -333,6 +333,7 @@ def test_the_view_shows_whether_it_trails(phase2: MakeWorld) -> None:
     assert seen["trailing_dd_level"].item() == 47_500.0
 
 
+@pytest.mark.costly
 def test_random_play_keeps_the_invariants_and_restarts_without_trailing(
     small_market: Callable[..., Any],
 ) -> None:

@@ -57,6 +57,7 @@ def test_an_evaluation_manages_its_stop(make_bars: Callable[..., Bars]) -> None:
     assert episode["reward"] == pytest.approx(-5 * 0.01 + 1.2 + 0.5)
 
 
+@pytest.mark.costly
 def test_a_rollout_has_the_phases_masks_and_features(small_market: Callable[..., EnvParams]) -> None:
     settings = TrainSettings(n_envs=16, n_steps=60).override(pi=(8,), vf=(8,))
     params = small_market("ES", phase=2, max_episode_bars=40)

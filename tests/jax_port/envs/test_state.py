@@ -19,6 +19,7 @@ from markets import EnvConfig
 from markets.limits import SHAPING, reward_scale
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("divisor", [0.01, 1.0, 100.0, 12.5])
 def test_reward_terms_are_exact_whole_units(world: Callable[..., Any], divisor: float) -> None:
     """Also of 0.29, which in floats is 28.999999999999996 hundredths; of each term, and below zero."""

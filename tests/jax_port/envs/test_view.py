@@ -86,6 +86,7 @@ def test_a_batch_is_its_states(params: EnvParams) -> None:
             np.testing.assert_allclose(together[name][number], value, rtol=3e-7)  # a shared divisor
 
 
+@pytest.mark.costly(keep=1)
 def test_the_space_of_states_holds_them_and_ends_where_each_field_does(params: EnvParams) -> None:
     """A state at each bound is inside; one beyond it is not, of whichever field."""
     trading = (TradingPhase1 if params.phase == 1 else TradingPhase2)(params)

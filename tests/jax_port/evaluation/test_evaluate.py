@@ -123,6 +123,7 @@ def market() -> PreparedMarket:
     return prepare(synthetic_bars("ES", days=4, seed=5, start="2025-01-02"), CONFIG)
 
 
+@pytest.mark.costly
 def test_lanes_do_not_change_what_happens(market: PreparedMarket) -> None:
     policy, rows = make_policy(market, CONFIG, seed=1), market.starts[::40]
     assert len(rows) > 20

@@ -70,6 +70,7 @@ def judge(make_bars: Callable[..., Bars]) -> Judge:
     return play
 
 
+@pytest.mark.costly
 def test_a_floor_that_only_a_second_breaks(judge: Judge) -> None:
     # Bought at 4001 with $2.50 paid: $50,000 - $2.50 - 8 x $12.50 is below the floor of $49,900.
     both = judge((4004, 3992, 4000), [(4000, 3994), (3995, 3993)], trailing_drawdown_dollars=100.0)
@@ -116,6 +117,7 @@ def test_a_floor_that_only_a_second_breaks(judge: Judge) -> None:
     assert found["performance"]["account"]["closed_pnl"] == -105.0
 
 
+@pytest.mark.costly
 def test_at_the_floor_both_verdicts_are_one(judge: Judge) -> None:
     # 7 ticks below the fill are $49,910: a drawdown of $90 puts the floor exactly there.
     both = judge((4004, 3994, 4000), [(4000, 3994)], trailing_drawdown_dollars=90.0)
@@ -193,6 +195,7 @@ def both() -> Verdicts:
     return found
 
 
+@pytest.mark.costly
 def test_seconds_only_ever_end_an_episode_sooner(both: Verdicts) -> None:
     table = side_by_side(both)
     other = differing(table)
@@ -211,6 +214,7 @@ def test_seconds_only_ever_end_an_episode_sooner(both: Verdicts) -> None:
     assert earlier["pnl"].tolist() == earlier["pnl_minute"].tolist()
 
 
+@pytest.mark.costly
 def test_days_to_look_at_are_those_whose_stop_moved(both: Verdicts) -> None:
     market = prepare(BARS, SMALL)
     common, traces = choose(both.minute, market)

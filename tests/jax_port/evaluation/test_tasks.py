@@ -70,6 +70,7 @@ def test_trials_without_a_run(tmp_path: Path) -> None:
     assert trials_of(tmp_path / "policy-0.safetensors") == 1
 
 
+@pytest.mark.costly
 def test_a_report(week: Week, tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     save_policy(path, week.policy)
@@ -105,6 +106,7 @@ def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
     assert scaled.tolist() == pytest.approx([30 / 31])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("symbol", ["ES", "MES"])
 def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
     symbol: str, tmp_path: Path

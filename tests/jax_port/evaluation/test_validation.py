@@ -69,6 +69,7 @@ def _read_alone(policy: Policy, market: PreparedMarket, rows: np.ndarray) -> tup
     return float((each["pnl"] + each["open_pnl"]).mean()), float(of_days.mean() / spread)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kind", ["trades", "buys and holds"])
 def test_a_score_counts_what_is_open_at_the_end(market: PreparedMarket, kind: str) -> None:
     policy = (
@@ -90,6 +91,7 @@ def test_a_score_counts_what_is_open_at_the_end(market: PreparedMarket, kind: st
     assert abs(score.pnl - closed) > 0.5  # dollars that are open at the end
 
 
+@pytest.mark.costly
 def test_a_policy_that_never_trades_has_a_score_of_zero(market: PreparedMarket) -> None:
     score = Validation(market, CONFIG, None, None).score(one_action_policy(market, CONFIG, HOLD))
     assert (score.pnl, score.sharpe_day, score.days) == (0.0, 0.0, 5)

@@ -30,6 +30,7 @@ def some_observations(phase: int, count: int = 64) -> tuple[np.ndarray, np.ndarr
     return obs, np.array([case["mask"] for case in cases])
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_manifest_says_all(phase: int) -> None:
     manifest, policy = read_manifest(bundle(phase)), made_policy(phase)

@@ -57,6 +57,7 @@ from tests.jax_port.export.made_kinds import KINDS, policy_of
 from tests.sentences import refuses
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("phase", [1, 2])
 @pytest.mark.parametrize("name", ["", "maskable_ppo.zip", "policy.pt"])
 def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
@@ -67,6 +68,7 @@ def test_there_and_back_is_bit_identical(phase: int, name: str) -> None:
     assert back.about["data"] == {"symbol": "ES"}
 
 
+@pytest.mark.costly(keep=7)
 @pytest.mark.parametrize("phase", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_policies_of_every_kind_come_back_bit_for_bit(kind: str, phase: int, tmp_path: Path) -> None:
@@ -195,6 +197,7 @@ def test_layers_that_do_not_fit_are_named() -> None:
         to_flax({**weights, "policy_1.weight": weights["policy_1.weight"][:, :8]}, policy.spec)
 
 
+@pytest.mark.costly
 def test_the_commands(tmp_path: Path) -> None:
     runner = CliRunner()
     made = runner.invoke(
@@ -212,6 +215,7 @@ def test_the_commands(tmp_path: Path) -> None:
 # Models that were trained without a VecNormalize, as SB3's are by default
 
 
+@pytest.mark.costly
 def test_a_model_that_sees_raw_observations_goes_out_again_and_comes_back(tmp_path: Path) -> None:
     made = load_policy(raw_bundle() / "policy.safetensors")
     assert made.statistics is None
@@ -232,6 +236,7 @@ def test_rewards_stay_normalised_where_they_were(tmp_path: Path, normalizer: dic
     assert (made.norm_obs, made.norm_reward) == (False, bool(normalizer))
 
 
+@pytest.mark.costly
 def test_raw_observations_are_decided_on_as_sb3_does() -> None:
     model = MaskablePPO.load(raw_bundle() / MODEL, device="cpu")
     agent = Agent.load(raw_bundle() / "policy.safetensors")

@@ -67,6 +67,7 @@ def rewrite(path: Path, changes: dict[str, Callable[[bytes], bytes]]) -> None:
             archive.writestr(name, changes.get(name, lambda same: same)(data))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("entry", ["policy_class", "policy_kwargs", "clip_range", "observation_space"])
 def test_a_payload_in_any_entry_of_the_description_never_runs(
     copy: Path, trace: Path, entry: str

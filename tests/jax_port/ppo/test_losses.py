@@ -95,6 +95,7 @@ WAYS = {
 }
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("pi", "vf", "activation"),
@@ -117,6 +118,7 @@ def test_every_way_finds_the_loss_s_own_gradients(
         assert float(jnp.linalg.norm(b)) > 0
 
 
+@pytest.mark.costly
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison sees a value loss that is one per cent off."""
     settings, hyper = settings_of((32,), (32,), "tanh"), hyper_params(**HYPER)
@@ -161,6 +163,7 @@ def test_the_terms_are_their_equations() -> None:
     assert float(loss) == float(terms.loss) == pytest.approx(float(whole), rel=1e-6)
 
 
+@pytest.mark.costly
 def test_the_definition_s_gradients_are_those_of_the_gathered_batch() -> None:
     settings, hyper = settings_of((16,), (16,), "tanh"), hyper_params(**HYPER)
     weights, network = weights_of(settings), network_of(settings, ACTIONS)

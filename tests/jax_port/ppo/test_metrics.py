@@ -43,6 +43,7 @@ def went(params: EnvParams) -> Any:
     return jax.tree.map(np.asarray, two(jnp.int32(3)))
 
 
+@pytest.mark.costly
 def test_means_are_of_the_minibatches_that_were_taken(went: Any) -> None:
     _, _, metrics, trace = went
     records = trace.records
@@ -62,6 +63,7 @@ def test_means_are_of_the_minibatches_that_were_taken(went: Any) -> None:
     assert metrics.explained_variance == pytest.approx(1 - apart.var() / returns.var(), abs=1e-4)
 
 
+@pytest.mark.costly
 def test_sums_of_episodes_are_those_of_the_same_actions_taken_one_by_one(
     went: Any, params: EnvParams
 ) -> None:

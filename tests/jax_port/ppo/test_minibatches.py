@@ -36,6 +36,7 @@ def test_orders_are_whole_and_as_good_as_drawn_one_by_one(groups: int, seed: int
     assert both.max() < 5 / np.sqrt(size)
 
 
+@pytest.mark.costly(keep=2)
 @pytest.mark.parametrize(
     ("groups", "n_steps", "batch_size"), [(4, 96, 640), (4, 95, 640), (8, 33, 1000), (2, 7, 30)]
 )

@@ -51,6 +51,7 @@ def test_mode_is_the_first_of_equals() -> None:
     assert mode(masked_log_probs(LOGITS, MASKS)).tolist() == [2, 0]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_network_shapes_names_and_init(activation: str) -> None:
     network = ActorCritic(3, (16, 8), (12, 8), activation)
@@ -65,6 +66,7 @@ def test_network_shapes_names_and_init(activation: str) -> None:
     assert (logits.shape, value.shape, logits.dtype) == ((7, 3), (7,), jnp.float32)
 
 
+@pytest.mark.costly
 def test_bfloat16_products_keep_float32_weights_and_outputs() -> None:
     network = ActorCritic(3, (8, 8), (8, 8), dtype=jnp.bfloat16)
     params = network.init(jax.random.key(0), jnp.zeros(5))

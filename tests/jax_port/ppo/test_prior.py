@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jax_port.data.advised_market import with_advice
 from jax_port.data.data_loader import prepare, stack
@@ -62,6 +63,7 @@ def weights() -> dict[str, jax.Array]:
     }
 
 
+@pytest.mark.costly
 def test_every_way_to_the_gradients_takes_the_prior_in() -> None:
     prior = 3 * jax.random.normal(jax.random.key(2), (SIZE, ACTIONS))
     batch, numbers = batch_of(prior), jnp.arange(SIZE)

@@ -89,12 +89,14 @@ def _same(folder: Path, alone: Path) -> None:
     assert _distance(folder, alone) < 2e-5
 
 
+@pytest.mark.costly
 def test_the_runs_are_worth_comparing(alone: Path) -> None:
     records = read_log(alone)
     assert sum(r["episodes"] for r in records) > 50
     assert sum(r["ended_by"]["bar_limit"] for r in records) > 50  # truncation's value is at work
 
 
+@pytest.mark.costly
 def test_eight_devices(alone: Path, tmp_path: Path) -> None:
     runs.start(PLAN, tmp_path)
     _run(tmp_path, 1, 8)

@@ -39,6 +39,7 @@ def agent(params: EnvParams) -> TrainState:
     return jax.jit(init_agent, static_argnums=2)(jnp.int32(0), params, SETTINGS)
 
 
+@pytest.mark.costly
 def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent: TrainState) -> None:
     state = agent.actor.env_state
     obs = jax.vmap(env.observe, in_axes=(0, None))(state, params)
@@ -48,6 +49,7 @@ def test_rebuilt_observations_are_the_environments_own(params: EnvParams, agent:
     np.testing.assert_array_equal(rebuilt, normalize(scale, obs))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
 def test_skipping_forced_moves_changes_nothing(params: EnvParams, share: float) -> None:
     """Portions, the value's too, against the loss's own gradients: equal but for rounding."""
@@ -99,6 +101,7 @@ def test_sparse_logits_are_the_logits_where_there_is_a_choice(params: EnvParams)
     assert int(free.sum()) <= asked < int(free.sum()) + chunks.chunk_size(1500)
 
 
+@pytest.mark.costly
 def test_a_forced_move_has_probability_one(params: EnvParams, agent: TrainState) -> None:
     actor, rollout, _, _ = jax.jit(collect, static_argnums=(3, 5))(
         agent.actor,

@@ -41,6 +41,7 @@ def agents(params: EnvParams) -> TrainState:
     return made
 
 
+@pytest.mark.costly
 def test_no_update_draws_what_another_drew(params: EnvParams, agents: TrainState) -> None:
     """Actions, restarts and orders of the same agent at every update are others."""
     one = jax.tree.map(lambda leaf: leaf[0], agents)
@@ -70,6 +71,7 @@ def test_no_agent_draws_what_another_drew(agents: TrainState) -> None:
         assert len({np.asarray(one).tobytes() for one in leaf}) == len(agents.updates), name
 
 
+@pytest.mark.costly
 def test_no_key_is_used_twice(params: EnvParams) -> None:
     """JAX follows each key through a whole update, from the seed on, in both forms of the program."""
     forms: tuple[Form, ...] = ("cpu", "gpu")

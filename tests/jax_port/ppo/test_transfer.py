@@ -119,6 +119,7 @@ def test_what_does_not_fit_is_refused(policy: Policy) -> None:
     transfer(narrow, wide)
 
 
+@pytest.mark.costly
 def test_a_run_of_phase_2_begins_with_a_policy_of_phase_1(policy: Policy, tmp_path: Path) -> None:
     start, run = tmp_path / "policy-0.safetensors", tmp_path / "run"
     save_policy(start, policy)

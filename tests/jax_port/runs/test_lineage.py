@@ -75,6 +75,7 @@ def finished(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.costly
 def test_one_stretch_of_one_code_is_what_its_certificate_says(finished: Path) -> None:
     about = _about(finished)
     assert about["certificate"] == PROOF
@@ -152,6 +153,7 @@ def test_a_checkpoint_whose_lineage_was_changed_or_left_out_is_no_proof(folder: 
     assert _about(folder)["certificate"] == UNGATED
 
 
+@pytest.mark.costly
 def test_a_run_that_grows_from_a_policy_without_a_proof_is_ungated(
     finished: Path, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_the_last_is_each_checkpoints_leader_and_the_best_the_best_of_them(
             assert policy.advice == own.advice
 
 
+@pytest.mark.costly
 def test_a_run_keeps_what_its_log_says_was_best(tmp_path: Path) -> None:
     """By the log: who led in the updates since the checkpoint before, and the best of the leaders."""
     plan = test_run.PLAN  # compiled for the tests beside these

@@ -162,6 +162,7 @@ def _copy(whole: Path, place: Path) -> Path:
     return place
 
 
+@pytest.mark.costly
 def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     newest = folder / "checkpoints" / "40.safetensors"
@@ -223,6 +224,7 @@ def test_the_device_is_a_cpu_here() -> None:
     assert jax.default_backend() == "cpu"
 
 
+@pytest.mark.costly
 def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp_path: Path) -> None:
     """The second of two agents learns at an absurd rate; nothing of it is saved as a policy."""
     plan = Plan(SETTINGS, DATA, CONFIG, agents=({}, {"learning_rate": 1e12}), certificate="ungated")

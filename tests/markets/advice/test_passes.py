@@ -63,6 +63,7 @@ def lines(out: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in out.glob("ranges/*.jsonl"))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("honours", "times"),
     [
@@ -126,6 +127,7 @@ def test_asked_to_stop_it_finishes_what_is_under_way(
     assert list(server.counts()["requests"].values()) == [1] * QUESTIONS
 
 
+@pytest.mark.costly
 def test_several_processes_share_the_work(
     serve: Callable[..., Any], view_file: Path, tmp_path: Path, view: MarketView
 ) -> None:

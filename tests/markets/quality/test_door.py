@@ -65,6 +65,7 @@ def refused(path: Path, **options: object) -> None:
 ZONES = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "Asia/Tokyo", "EST"]
 
 
+@pytest.mark.costly(keep=7)
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("session", ["regular", "whole"])
 def test_wall_time_of_another_zone_is_refused_by_its_name(

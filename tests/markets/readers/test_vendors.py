@@ -186,6 +186,7 @@ def test_a_continuous_contract_without_symbols(tmp_path: Path) -> None:
         read_bars(path, "ES", instrument="all")
 
 
+@pytest.mark.costly(keep=6)
 @pytest.mark.parametrize("vendor", READ)
 def test_a_vendors_file_is_read_right_or_refused_whatever_it_is_said_to_be(
     bars: Bars, tmp_path: Path, vendor: str

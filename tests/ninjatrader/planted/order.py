@@ -145,8 +145,8 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     "an alert that fails ends the care": (
         (
             ORDERS,
-            'Log("RLTrader: an alert could not be given',
-            'throw; Log("RLTrader: an alert could not be given',
+            'string failed = "an alert could not be given',
+            'throw; string failed = "an alert could not be given',
         ),
     ),
     "an entry is for one contract more": (

@@ -87,6 +87,7 @@ CASES = {
 }
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("name", CASES)
 def test_every_bar_is_the_ports(name: str, program: Path, tmp_path: Path) -> None:
     make, rules = CASES[name]

@@ -34,6 +34,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_checker(tmp_path_factory.mktemp("mono") / "ParityCheck.exe")
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("phase", [1, 2])
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_stage_is_the_ports(name: str, phase: int, program: Path, tmp_path: Path) -> None:

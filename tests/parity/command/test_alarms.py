@@ -21,6 +21,7 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(app, ["alarms", *(str(word) for word in words), *FEW])
 
 
+@pytest.mark.costly
 def test_a_side_against_itself_raises_no_alarm_and_a_run_goes_on(tmp_path: Path) -> None:
     first = run(f"{PAIRS}:honest", "--runs", "2", "--out", tmp_path)
     assert first.exit_code == 0, first.output
@@ -36,6 +37,7 @@ def test_a_side_against_itself_raises_no_alarm_and_a_run_goes_on(tmp_path: Path)
         count_alarms(Runs(f"{PAIRS}:heavy", runs=3, transitions=32, resets=50), tmp_path)
 
 
+@pytest.mark.costly
 def test_what_is_not_the_same_raises_an_alarm_with_every_seed(tmp_path: Path) -> None:
     result = run(f"{PAIRS}:heavy", "--against", "pair", "--runs", "2", "--out", tmp_path)
     assert result.exit_code == 1, result.output

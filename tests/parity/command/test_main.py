@@ -62,6 +62,7 @@ def test_a_certificate_fits_until_a_source_or_a_package_changes(checked: Path, t
             app(["certificate", str(tmp_path / "certificate.json")], standalone_mode=False)
 
 
+@pytest.mark.costly
 def test_a_port_that_differs_ends_with_1_and_a_command_that_shows_it(tmp_path: Path) -> None:
     result = run("check", f"{PAIRS}:heavy", *FEW, "--out", tmp_path)
     assert result.exit_code == 1, result.output
@@ -75,6 +76,7 @@ def test_a_port_that_differs_ends_with_1_and_a_command_that_shows_it(tmp_path: P
     assert run("case", f"{PAIRS}:honest", "--state", state, "--action", action).exit_code == 0
 
 
+@pytest.mark.costly
 def test_a_function_that_makes_a_pair_is_taken_too(tmp_path: Path) -> None:
     assert run("check", f"{PAIRS}:made", *FEW, "--out", tmp_path).exit_code == 0
 

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.costly
 def test_a_pair_is_one_test_an_aspect(tmp_path: Path) -> None:
     (tmp_path / "test_ships.py").write_text(
         "from tests.parity.command.small_pairs import heavy as test_heavy, honest as test_honest\n"

@@ -42,6 +42,7 @@ def tried(tmp_path: Path, reference: str, port: str) -> tuple[Report, list[str]]
     return verify(module.pair, transitions=200, resets=200), todo
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     ("port", "fields"),
     [
@@ -73,6 +74,7 @@ def test_an_array_of_the_reference_and_a_count_of_steps_are_matched(tmp_path: Pa
     assert "time" not in "; ".join(todo)
 
 
+@pytest.mark.costly
 def test_pure_functions_have_a_first_pair_that_runs(tmp_path: Path) -> None:
     report, todo = tried(tmp_path, "Lift", "program")
     assert report.passed, str(report)

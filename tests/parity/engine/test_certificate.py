@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from foundation.attestation import seal, statement
 from parity.engine.certificate import KIND, envelope, misfits, read, unsound
 from tests.damage import damaged, damaged_bytes, refusal
@@ -24,6 +26,7 @@ def small() -> dict[str, object]:
     }
 
 
+@pytest.mark.costly
 def test_one_value_of_what_is_said_damaged(tmp_path: Path) -> None:
     path, refused, whole = tmp_path / "certificate.json", 0, small()
     subjects = whole.pop("sources")

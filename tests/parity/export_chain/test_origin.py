@@ -86,6 +86,7 @@ def test_a_manifest_that_names_another_contract_and_agrees_with_itself_is_found(
     assert list(_different(copy)) == ["contract is one of the training data"]
 
 
+@pytest.mark.costly
 def test_the_chain_says_so_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.export_chain.verify.available", lambda: False)
     _change(copy, contract=asdict(get_contract("MES")))
@@ -146,6 +147,7 @@ def test_a_bundle_is_held_to_its_run(made: tuple[Path, Path]) -> None:
     ]
 
 
+@pytest.mark.costly
 def test_a_folder_that_is_no_run_is_named(made: tuple[Path, Path], tmp_path: Path) -> None:
     run, folder = made
     with refuses():

@@ -89,6 +89,7 @@ def test_an_untouched_bundle_is_what_its_weights_give(tmp_path: Path) -> None:
     assert rebuild(folder, policy, read_manifest(folder), tmp_path).different == ()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("plant", "name"),
     [
@@ -116,6 +117,7 @@ def test_a_planted_payload_is_named_and_never_runs(
     assert not trace.exists()
 
 
+@pytest.mark.costly
 def test_what_cannot_be_unpacked_is_other_bytes(received: Path, tmp_path: Path) -> None:
     (received / PROGRAM).write_bytes(b"PK no zip")
     scratch = tmp_path / "scratch"

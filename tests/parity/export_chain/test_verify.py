@@ -114,6 +114,7 @@ def test_decisions_are_of_all_kinds() -> None:
     assert {case["action"] for case in cases} >= {0, 1, 2}
 
 
+@pytest.mark.costly
 def test_the_page_tells_it() -> None:
     page = render(report_of(1))
     assert "Every hop decides the same." in page
@@ -122,6 +123,7 @@ def test_the_page_tells_it() -> None:
     assert "policy_1: &lt;wrong&gt;" in render(broken)
 
 
+@pytest.mark.costly
 def test_the_command_writes_both_reports(tmp_path: Path) -> None:
     bars().frame.to_csv(tmp_path / "bars.csv")
     asked = ["--observations", "500", "--episodes", "1", "--out", str(tmp_path)]
@@ -274,6 +276,7 @@ FAULTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_planted_fault_is_named(
     fault: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ def test_every_hop_is_the_same_without_a_normaliser() -> None:
     assert ("C#" in {hop["hop"] for hop in report["hops"]}) == available()
 
 
+@pytest.mark.costly
 def test_an_identity_normaliser_in_its_place_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def prior_chain(tmp_path: Path) -> Chain:
     return replace(made, manifest=read_manifest(folder), checker=checker)
 
 
+@pytest.mark.costly
 def test_a_prior_is_the_fusion_on_every_side(tmp_path: Path) -> None:
     made = prior_chain(tmp_path)
     compare_prior(made.board, made.manifest, made.use)
@@ -92,6 +93,7 @@ def test_a_prior_is_the_fusion_on_every_side(tmp_path: Path) -> None:
     assert not available() or "fusion is the prior, C#" in hops
 
 
+@pytest.mark.costly
 def test_another_prior_than_that_of_training_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

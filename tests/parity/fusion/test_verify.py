@@ -35,6 +35,7 @@ def test_a_hundred_thousand_decisions() -> None:
         assert found.same, (name, found)
 
 
+@pytest.mark.costly
 @pytest.mark.skipif(not available(), reason="no Mono here")
 def test_c_sharp_fuses_as_the_reference_does(tmp_path: Path) -> None:
     side = csharp_side(compile_checker(tmp_path / "ParityCheck.exe"), tmp_path)

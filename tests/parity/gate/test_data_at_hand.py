@@ -33,6 +33,7 @@ def _prove(lacking: Missing, settings: TrainSettings = SETTINGS) -> dict[str, An
     return prove_missing(lacking, bars, ODD, settings)
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("few")
 def test_what_was_never_compared_is_compared_and_counted() -> None:
     told = _prove(Missing((1,), (), ("contracts",)))
@@ -42,6 +43,7 @@ def test_what_was_never_compared_is_compared_and_counted() -> None:
     assert told["checks"] >= 8
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("few")
 def test_a_fault_that_only_this_configuration_shows_stops_the_training(
     monkeypatch: pytest.MonkeyPatch,

@@ -90,6 +90,7 @@ def test_a_millionth_of_a_constant_is_logic(which: str, change: Change) -> None:
     assert label(which, change)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("place", "old", "expected"),
     [("minval", "0.6", "reset from the same draws"), ("gravity: float", "0.0025", "logic")],

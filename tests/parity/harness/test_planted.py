@@ -47,6 +47,7 @@ def check(fault: Planted) -> None:
     assert not fault.field or fault.field in wrong, str(report)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("fault", SOME, ids=str)
 def test_some_faults_are_called_by_their_name(fault: Planted) -> None:
     check(fault)
@@ -69,6 +70,7 @@ def test_what_ships_is_the_same_but_for_rounding_and_what_is_accepted(name: str)
     assert not report.unchecked
 
 
+@pytest.mark.costly
 def test_the_walls_of_gymnax_mountain_car_are_found_and_both_shown() -> None:
     from dataclasses import replace
 

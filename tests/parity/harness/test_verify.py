@@ -23,6 +23,7 @@ def honest() -> Report:
     return verify(pair(), place="tests.parity.harness.lander:pair", **FEW)
 
 
+@pytest.mark.costly
 def test_an_honest_port_in_single_precision_is_the_same_but_for_rounding(honest: Report) -> None:
     assert honest.passed, str(honest)
     verdicts = {one.name: one.verdict for one in honest.fields}
@@ -66,6 +67,7 @@ def test_every_question_of_the_contract_has_an_answer(honest: Report) -> None:
     }
 
 
+@pytest.mark.costly
 def test_the_same_seed_gives_the_same_report() -> None:
     one = pair()
     first, second = (verify(one, seed=3, **FEW).to_dict() for _ in range(2))
@@ -74,6 +76,7 @@ def test_the_same_seed_gives_the_same_report() -> None:
     assert first == second
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ["gravity", "thrust", "ceiling"])
 def test_one_part_in_a_million_of_a_constant_is_logic(name: str) -> None:
     values = {"gravity": 0.1, "thrust": 0.25, "ceiling": 2.0}
@@ -83,12 +86,14 @@ def test_one_part_in_a_million_of_a_constant_is_logic(name: str) -> None:
     assert not any(one.verdict == "logic" for one in report.fields if one.name == "steps")
 
 
+@pytest.mark.costly
 def test_the_same_sums_in_another_order_are_rounding() -> None:
     report = with_fault(other_order=True)
     assert report.passed, str(report)
     assert report.field("speed").rounding > 0
 
 
+@pytest.mark.costly
 def test_a_boundary_that_is_drawn_on_the_other_side_is_found_and_made_simple() -> None:
     changed = pair(Port.functional(lambda: program(limit=21)))
     report = verify(changed, place="somewhere:pair", **FEW)
@@ -103,6 +108,7 @@ def test_a_boundary_that_is_drawn_on_the_other_side_is_found_and_made_simple() -
     assert report.answer("terminated or truncated").status == "different"
 
 
+@pytest.mark.costly
 def test_a_speed_that_outlives_the_restart_is_found() -> None:
     report = with_fault(stale=True)
     assert all(one.passed for one in report.fields)
@@ -110,6 +116,7 @@ def test_a_speed_that_outlives_the_restart_is_found() -> None:
     assert "speed" in report.answer("restart after an end").text
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("fault", ["narrow", "constant"])
 def test_resets_from_half_the_range_or_one_state_are_found(fault: str) -> None:
     report = with_fault(**{fault: True})
@@ -118,6 +125,7 @@ def test_resets_from_half_the_range_or_one_state_are_found(fault: str) -> None:
     assert "height" in report.answer("reset distribution").text
 
 
+@pytest.mark.costly
 def test_constants_in_single_precision_are_told_and_judged_by_sensitivity() -> None:
     report = with_fault(single=True)
     assert report.passed, str(report)
@@ -175,6 +183,7 @@ def test_a_state_that_a_port_hides_is_found_in_the_free_run() -> None:
     assert report.answer("free run").status == "different"
 
 
+@pytest.mark.costly
 def test_an_accepted_difference_is_shown_and_does_not_fail() -> None:
     heavy = Port.functional(lambda: program(ceiling=1.9))
     above = Accepted(

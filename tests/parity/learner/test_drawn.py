@@ -51,6 +51,7 @@ def late() -> LearnerRun:
     return LearnerRun(replace(case, updates=1, late=Late(3, 150, seed=1)))
 
 
+@pytest.mark.costly
 def test_both_sides_begin_late_and_agree(late: LearnerRun) -> None:
     result = judge_updates(late.case, late.updates, late.port.updates)
     assert result.passed, [(n, m) for n, m in result.measures.items() if not m.passed]
@@ -66,6 +67,7 @@ def test_both_sides_begin_late_and_agree(late: LearnerRun) -> None:
     assert Counter(late.coverage)["learner, begun late: on"] == 1
 
 
+@pytest.mark.costly
 def test_a_correction_of_adam_that_stops_is_found(
     late: LearnerRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

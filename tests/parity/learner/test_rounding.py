@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from parity.learner.cases import LearnerCase, learner_cases
 from parity.learner.port import make_params, run_port
@@ -25,6 +26,7 @@ def test_weights_move_by_one_rounding_each() -> None:
             assert (steps < 0).any()
 
 
+@pytest.mark.costly
 def test_a_seed_that_magnifies_rounding_is_passed_over() -> None:
     """An honest port was beyond its limit of log probabilities there."""
     case = learner_cases(4)[1]

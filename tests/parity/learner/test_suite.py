@@ -89,6 +89,7 @@ def test_the_cases_see_what_a_verdict_needs(clipping: LearnerRun) -> None:
     assert all(case.settings.override(seed=7) for case in small_cases(7))
 
 
+@pytest.mark.costly
 def test_seeds_in_which_a_case_does_not_show_what_it_is_for_are_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -133,6 +134,7 @@ def compiled_anew() -> Iterator[None]:
     traced_program.cache_clear()
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("compiled_anew")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found(name: str, clipping: LearnerRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +219,7 @@ def test_a_program_is_compiled_once_for_numbers_that_are_its_arguments() -> None
     assert Counter(map(learner_port.program_settings, (first, second))).most_common(1)[0][1] == 2
 
 
+@pytest.mark.costly
 def test_the_gpu_s_form_is_the_same_learner_and_a_fault_in_it_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

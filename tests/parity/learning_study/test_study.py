@@ -147,6 +147,7 @@ def test_seeds_needed_at_five_percent() -> None:
         seeds_needed(0.1, 0.05, 0.05, 0.8, true_difference=0.05)
 
 
+@pytest.mark.costly
 def test_power_is_what_simulated_studies_show() -> None:
     rng = np.random.default_rng(1)
     for shift in (0.0, 0.5):
@@ -230,6 +231,7 @@ def test_resuming_trains_only_what_is_missing_and_the_same_in_another_process(
     assert len(told) == 1
 
 
+@pytest.mark.costly
 def test_rows_of_another_design_are_refused(trained: tuple[Path, list[Row]]) -> None:
     folder, _ = trained
     other = replace(TINY, settings=replace(TINY.settings, gamma=0.9))
@@ -239,6 +241,7 @@ def test_rows_of_another_design_are_refused(trained: tuple[Path, list[Row]]) -> 
             use()
 
 
+@pytest.mark.costly
 def test_rows_of_other_code_are_trained_anew(tmp_path: Path, trained: tuple[Path, list[Row]]) -> None:
     for row in trained[1]:
         write_row(tmp_path, row | ({"code": "other"} if row["arm"] == "jax" else {}))

@@ -18,6 +18,7 @@ from tests.sentences import check_error, refuses
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 
+@pytest.mark.costly
 def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(live_log(1).read_bytes()[:-40])
@@ -55,6 +56,7 @@ def another_day(lines: Lines) -> None:
         line["time"] = line["time"].replace("2025", "2035")
 
 
+@pytest.mark.costly(keep=6)
 @pytest.mark.parametrize(
     "spoil",
     [

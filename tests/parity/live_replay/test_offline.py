@@ -62,6 +62,7 @@ def run(log: Path, bundle: Path) -> Result:
     return CliRunner().invoke(replay, words)
 
 
+@pytest.mark.costly
 def test_fused_decisions_agree_with_the_advice_that_the_log_holds() -> None:
     folder, path = fused()
     log = read_log(path)
@@ -93,6 +94,7 @@ def advice_of_the_future(lines: Lines) -> tuple[int, str]:
     return entry["number"], "advice"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("plant", [other_advice, advice_of_the_future])
 def test_a_planted_difference_is_found(plant: Callable[[Lines], Any], tmp_path: Path) -> None:
     folder, path = fused()

@@ -165,6 +165,7 @@ PLANTED: dict[str, tuple[Callable[[Lines], int], str, str]] = {
 }
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_difference_is_found_at_its_bar_and_stage(name: str, tmp_path: Path) -> None:
     plant, stage, value = PLANTED[name]
@@ -243,6 +244,7 @@ FAULTS: dict[str, tuple[str, str, str, str, set[str]]] = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_the_strategy_is_found_in_its_stage(name: str) -> None:
     file, right, wrong, stage, values = FAULTS[name]
@@ -254,6 +256,7 @@ def test_a_fault_of_the_strategy_is_found_in_its_stage(name: str) -> None:
     assert first["name"] in values
 
 
+@pytest.mark.costly
 def test_slippage_is_told_apart_from_everything_else() -> None:
     log = live_log(1, "slip")
     found = report(log, 1)
@@ -286,6 +289,7 @@ def test_a_session_close_counts_as_flat_by() -> None:
     assert found["fills"]["price_apart"] > 0
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(("manners", "mode"), [("shadow", "virtual"), ("backtest", "backtest")])
 @pytest.mark.parametrize("phase", [1, 2])
 def test_lines_say_whose_fills_they_go_by(phase: int, manners: str, mode: str) -> None:

@@ -48,6 +48,7 @@ def one(log: Path, out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.costly
 def test_counts_are_sums_and_fills_are_measured_together(
     week: Path, joined: tuple[Any, Path], tmp_path: Path
 ) -> None:

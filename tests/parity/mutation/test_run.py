@@ -36,6 +36,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("count", [1, pytest.param(len(CHANGES), marks=pytest.mark.slow)])
 def test_a_process_tells_a_fault_from_what_changes_nothing(tmp_path: Path, count: int) -> None:
     trials = Trials(PLACE, tmp_path, 200, 100, 0, 120.0)

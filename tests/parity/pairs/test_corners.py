@@ -81,6 +81,7 @@ def test_generated_cases_take_every_required_branch(pair: Pair) -> None:
     assert [name for name in sorted(PHASE1_REQUIRED) if not result.coverage[name]] == []
 
 
+@pytest.mark.costly
 def test_a_market_whose_slippage_has_the_wrong_sign_is_found_and_shrunk(pair: Pair) -> None:
     market = pair.port.params.market
     params = pair.port.params.replace(market=market.replace(slippage=-market.slippage))
@@ -96,6 +97,7 @@ def test_a_market_whose_slippage_has_the_wrong_sign_is_found_and_shrunk(pair: Pa
     assert found.command.startswith("rltrader parity case --stress rth --seed 3")
 
 
+@pytest.mark.costly
 def test_hypothesis_finds_no_difference_either(pair: Pair) -> None:
     @settings(max_examples=60, deadline=None)
     @given(case_strategy(pair, 0))

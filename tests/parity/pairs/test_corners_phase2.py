@@ -70,6 +70,7 @@ def test_stops_land_on_entry_on_the_trail_and_on_the_bar(
         assert all(counts[by] > 40 for by in (-1, 0, 1))
 
 
+@pytest.mark.costly
 def test_generated_cases_take_every_required_branch_and_agree(pair: Pair) -> None:
     result, _ = check_generated(pair, 0, 4000, seed=0)
     assert result.passed, result.first

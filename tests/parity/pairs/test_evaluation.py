@@ -153,6 +153,7 @@ def _decisions(policy: Policy, seen: np.ndarray, masks: np.ndarray) -> tuple[np.
     return chances.argmax(1), np.diff(np.sort(chances, axis=1)[:, -2:], axis=1)[:, 0] > CLEAR
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("name", "by_second"), CASES)
 def test_evaluation_is_the_references(name: str, by_second: bool) -> None:
     world = world_of(name, by_second)
@@ -204,6 +205,7 @@ def test_stops_move_in_phase_2() -> None:
         assert moved.sum() > 3
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", BY_SECOND)
 def test_seconds_end_episodes_sooner(name: str) -> None:
     """What the reference says of both is above; here, that the two verdicts are not one."""

@@ -39,6 +39,7 @@ def with_params(place: str, **changed: Any) -> Pair:
     return replace(load_pair(place), port=port)
 
 
+@pytest.mark.costly
 def test_a_floor_that_is_a_cent_off_is_found_and_called_logic() -> None:
     floor = int(params_of(PHASE_1).trailing_drawdown) + 1
     report = verify(with_params(PHASE_1, trailing_drawdown=floor), stop_early=True, **FEW)

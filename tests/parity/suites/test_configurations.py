@@ -25,6 +25,7 @@ def test_every_field_of_every_class_is_drawn_and_named() -> None:
     assert named == names | {"slippage_ticks", "commission_cents"}
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(12))
 def test_a_seed_has_every_kind_of_value_and_can_be_played(seed: int) -> None:
     drawn = draw_configurations(seed)
@@ -47,6 +48,7 @@ def test_kinds_say_what_the_values_are() -> None:
     assert of_kind["entry_close_minute", "1440"] == 1440
 
 
+@pytest.mark.costly
 def test_two_seeds_differ_and_one_is_itself() -> None:
     one, other = draw_configurations(0), draw_configurations(1)
     assert [drawn.config for drawn in one] != [drawn.config for drawn in other]

@@ -76,6 +76,7 @@ FAULTS: dict[str, tuple[str, str, Spoil]] = {
 }
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_setting_misread_at_one_of_its_values_is_found(fault: str) -> None:
     name, kind, spoil = FAULTS[fault]
@@ -86,6 +87,7 @@ def test_a_setting_misread_at_one_of_its_values_is_found(fault: str) -> None:
     raise AssertionError(f"no drawn configuration shows it: {fault}")
 
 
+@pytest.mark.costly
 def test_a_ninth_market_taken_for_the_eighth_is_found() -> None:
     few = Request(symbols=("ES",), configurations=False)
     (many,) = [one for one in make_scenarios(few) if one.name == "many markets"]

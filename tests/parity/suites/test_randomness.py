@@ -89,6 +89,7 @@ def test_orders_that_repeat_are_objected_to() -> None:
     assert result.first.field == "orders 37 and 41: same places"
 
 
+@pytest.mark.costly
 def test_the_ports_draws_pass() -> None:
     result, drawn = check_environment_draws(5)
     assert result.passed, result.first
@@ -99,6 +100,7 @@ def test_the_ports_draws_pass() -> None:
     assert set(np.unique(draws.actions)) == {0, 1, 2}
 
 
+@pytest.mark.costly
 def test_noise_that_environments_of_the_gpu_s_form_share_is_objected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,10 +121,12 @@ def test_noise_that_environments_of_the_gpu_s_form_share_is_objected_to(
     assert "actions, 0 steps and 32 environments apart" in result.first.field
 
 
+@pytest.mark.costly
 def test_sizes_of_the_trainer_pass() -> None:
     assert all(result.passed for result in scale.check_scale(1))
 
 
+@pytest.mark.costly
 def test_orders_cut_to_sixteen_bits_are_objected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = scale.permutations
     monkeypatch.setattr(scale, "permutations", lambda key, settings: plain(key, settings) & 0xFFFF)

@@ -37,6 +37,7 @@ def _the_symbol_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trading, "parts_of", one)
 
 
+@pytest.mark.costly
 def test_every_seed_has_bars_of_its_own_in_one_report() -> None:
     told: list[str] = []
     before = os.environ.get("JAX_COMPILATION_CACHE_DIR")
@@ -57,6 +58,7 @@ def test_every_seed_has_bars_of_its_own_in_one_report() -> None:
     assert os.environ.get("JAX_COMPILATION_CACHE_DIR") == before
 
 
+@pytest.mark.costly
 def test_a_fault_that_one_seed_shows_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     def carry_out(judge: trading.Judge, part: trading.Part) -> trading.Outcome:
         if judge.request.seed == 5:

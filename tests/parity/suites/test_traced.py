@@ -15,6 +15,7 @@ from jax_port.ppo.running_statistics import RunningMoments, Scale, scale_of
 from parity.suites.traced import casts_and_back, check_key_reuse, check_rounding, divisions
 
 
+@pytest.mark.costly
 def test_keys_are_used_once_and_one_used_twice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_key_reuse(0).passed
     plain = env.batch_step

@@ -125,6 +125,7 @@ def test_processes_find_what_one_finds() -> None:
     assert told[0] == told[1]
 
 
+@pytest.mark.costly
 def test_progress_is_told_as_often_as_was_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     request, seen = small(workers=0), Counter[str]()
     names = {
@@ -140,6 +141,7 @@ def test_progress_is_told_as_often_as_was_announced(monkeypatch: pytest.MonkeyPa
     assert seen.total() == trading.count_worlds(request)
 
 
+@pytest.mark.costly
 def test_a_process_that_dies_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     request = small(workers=1)
     parts = [trading.Part("worlds", "no such scenario", 0, 1)]

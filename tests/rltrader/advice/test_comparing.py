@@ -80,6 +80,7 @@ def test_the_fused_policy_and_the_comparison_are_written(folder: Path, tmp_path:
         assert layout_faults(page, tmp_path) == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("cutoff", "before", "words"),
     [("", 12, "look-ahead"), ("2030-01-01", 12, "look-ahead"), ("2025-01-03", 2, "left out")],
@@ -109,6 +110,7 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
         assert "This says nothing" in done.output.replace("\n", " ")
 
 
+@pytest.mark.costly(keep=4)
 @pytest.mark.parametrize(
     "more",
     [

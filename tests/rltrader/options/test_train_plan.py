@@ -11,6 +11,7 @@ import pytest
 from foundation.files import file_digest
 from jax_port.runs.plan import Plan
 from rltrader.train import train
+from tests.sentences import refuses
 
 Look = Callable[[Plan], Any]
 BASE = ("--out", "no-such-run")
@@ -129,3 +130,12 @@ def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
     path.write_bytes(b"read when the training begins")
     initial = plan_of("--from-policy", str(path)).initial
     assert initial == {"path": str(path), "sha256": file_digest(path)}
+
+
+def test_every_row_of_a_table_of_agents_counts_into_the_memory(tmp_path: Path) -> None:
+    table = tmp_path / "agents.csv"
+    table.write_text("seed\n" + "".join(f"{seed}\n" for seed in range(5_000)))
+    assert len(plan_of("--agents", str(table), "--envs", "16", "--batch-size", "512").agents) == 5_000
+    large = ("--synthetic", "5", "--agents", str(table), "--envs", "131072")
+    with refuses(r"there are [\d.,]+ \w+"):
+        train.main([*BASE, *large], standalone_mode=False)

@@ -48,6 +48,7 @@ def test_an_environment_brings_its_bars_and_rules(bars: Bars) -> None:
     assert bars_and_rules([bars, bars]) == ((bars, bars), None)
 
 
+@pytest.mark.costly
 def test_an_agent_of_an_environment_learns_what_one_of_its_bars_does(bars: Bars) -> None:
     env = gymnasium.make("legacy_torch:RLTrader-Phase1-v0", bars=bars, config=SHORT)
     one, other = (

@@ -85,6 +85,7 @@ def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> No
     refused("--config", str(config), "--trials", "2", "--out", str(tmp_path / "out"))
 
 
+@pytest.mark.costly
 def test_a_trial_is_trained_again_by_its_own_file(config: Path, tmp_path: Path) -> None:
     words = ["--config", str(config), "--trials", "1", "--seeds", "2", "--steps", "512", "--ungated"]
     done = CliRunner().invoke(sweep, [*words, "--out", str(tmp_path / "out")])

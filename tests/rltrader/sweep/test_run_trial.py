@@ -57,6 +57,7 @@ def _policies(count: int) -> list[Any]:
     return [make_policy(market, CONFIG, seed=seed) for seed in range(count)]
 
 
+@pytest.mark.costly
 def test_every_seed_is_judged_on_the_way_and_at_the_end(task: Task, tmp_path: Path) -> None:
     policies = _policies(3)
     for number, policy in enumerate(policies):

@@ -86,6 +86,7 @@ def bare(market: PreparedMarket) -> Evaluation:
     return evaluate(make_policy(market, CONFIG), market, rows=market.starts[::50])
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("rule", RULES)
 def test_a_weight_of_zero_changes_nothing(market: PreparedMarket, bare: Evaluation, rule: str) -> None:
     settings = FusionSettings(rule=rule, weight=0.0)
@@ -106,6 +107,7 @@ def test_a_weight_above_zero_changes_something(market: PreparedMarket, bare: Eva
     assert made.advised["changed"].sum() > 0
 
 
+@pytest.mark.costly
 def test_what_came_of_the_advice_is_told_of_each_episode_in_the_order_of_the_starts(
     market: PreparedMarket,
 ) -> None:
@@ -198,6 +200,7 @@ def trained(way: str, **settings: Any) -> AdviceUse:
     return AdviceUse(way, made, "chat", "made", "", "", "never")  # type: ignore[arg-type]
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("way", ["prior", "columns"])
 def test_a_policy_trained_with_advice_decides_by_what_is_known(
     market: PreparedMarket, way: str
@@ -227,6 +230,7 @@ def test_without_answers_a_prior_leaves_the_bare_policy(
     assert same(evaluate(policy, without_answers(market, "prior"), rows=market.starts[::50]), bare)
 
 
+@pytest.mark.costly
 def test_advice_weighs_the_same_where_every_second_is_looked_at(market: PreparedMarket) -> None:
     seconds = prepare_seconds(BARS, second_bars(BARS, seed=1), CONFIG)
     advised = Advised(rules(market), FusionSettings("weighted", weight=5.0))

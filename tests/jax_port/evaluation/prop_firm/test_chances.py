@@ -51,6 +51,7 @@ def test_a_long_history_gives_the_truth() -> None:
     assert found.traces.shape[0] == 60
 
 
+@pytest.mark.costly
 def test_the_interval_holds_the_truth() -> None:
     # Of an interval of 95% fewer than 21 of 24 happen in about one run in 30; an interval that is half
     # as wide holds it about 16 times.

@@ -28,6 +28,7 @@ def test_rounding_is_bounded_and_not_by_much() -> None:
     assert np.median(bounds["action_head"]) < 1e-6
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("spread", [0.0, 1.0, 200.0])
 @pytest.mark.parametrize("spec", [NetworkSpec((16, 16), (8,)), NetworkSpec((24, 8), (5,), "tanh")])
 def test_layers_of_logits_far_apart_stay_within_their_bounds(spread: float, spec: NetworkSpec) -> None:

@@ -125,6 +125,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / STATE
 
 
+@pytest.mark.costly
 def test_weights_of_another_type_are_converted_and_it_is_said(state: Path, tmp_path: Path) -> None:
     weights = torch.load(state, weights_only=True)
     torch.save({name: value.double() for name, value in weights.items()}, state)

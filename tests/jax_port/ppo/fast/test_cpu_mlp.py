@@ -27,6 +27,7 @@ def weights_of(spec: NetworkSpec) -> Any:
     return jax.tree.map(lambda x: x + 0.3 * jax.random.normal(next(keys), x.shape), fresh)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("spec", SHAPES.values(), ids=SHAPES)
 def test_outputs_and_gradients_are_those_of_flax(spec: NetworkSpec) -> None:
     weights, network = weights_of(spec), make_network(spec)
@@ -74,6 +75,7 @@ def test_inputs_may_have_more_axes() -> None:
     np.testing.assert_allclose(mlp(layers, x[0, 0], spec.activation), flat[0], rtol=1e-5)
 
 
+@pytest.mark.costly
 def test_several_agents_have_their_own_gradients() -> None:
     spec = SHAPES["tanh"]
     many = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), weights_of(spec))
@@ -89,6 +91,7 @@ def test_several_agents_have_their_own_gradients() -> None:
             np.testing.assert_allclose(got[number], want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.costly
 def test_flax_s_own_network_agrees() -> None:
     """The definition: the same outputs and gradients but for rounding."""
     settings = replace(TrainSettings(), network=SHAPES["relu"])

@@ -240,6 +240,7 @@ def shares_apart(form: str, params: EnvParams) -> float:
     return max(jax.tree.leaves(jax.tree.map(distance, divided, whole)))
 
 
+@pytest.mark.costly
 def test_shares_learn_what_one_device_does_and_a_sum_left_out_is_found(
     params: EnvParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from tests.sentences import refuses
 OBS = jnp.asarray(np.random.default_rng(0).normal(size=(4, 225)), jnp.float32)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("module", [Shared(), SeparateNnx, SeparateNnx(rngs=nnx.Rngs(3))])
 def test_weights_by_name_give_what_the_module_gives(module: Any) -> None:
     own = own_network(module)

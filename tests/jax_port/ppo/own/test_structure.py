@@ -20,6 +20,7 @@ from tests.jax_port.ppo.own.networks import Separate, SeparateNnx, Shared
 OBS = jnp.asarray(np.random.default_rng(0).normal(size=(16, 225)), jnp.float32)
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     ("module", "spec"),
     [

@@ -41,6 +41,7 @@ def logged(name: str, folder: Path) -> None:
     logger.close()
 
 
+@pytest.mark.costly
 @pytest.mark.filterwarnings("ignore")  # of MLflow's own calls
 def test_mlflow_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="without MLflow; nox -s loggers has it")

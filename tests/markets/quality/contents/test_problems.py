@@ -112,6 +112,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
 }
 
 
+@pytest.mark.costly(keep=6)
 @pytest.mark.parametrize("fault", SPOILT)
 @pytest.mark.parametrize("session", ["regular", "whole"])
 def test_what_columns_hold_is_told_by_itself(

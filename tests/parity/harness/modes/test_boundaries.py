@@ -56,6 +56,7 @@ def wheel_pair(late: float) -> Pair:
     return Pair("a wheel", side, replace(side, make=Late), state, action=integer(0, 2))
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("late", [0.0, 1e-4, 1e-6])
 def test_an_angle_that_wraps_a_little_late_is_logic(late: float) -> None:
     report = verify(wheel_pair(late), transitions=300, resets=100)
@@ -81,6 +82,7 @@ class Paid(Wheel):
         return seen, 1.0 if self.angle > self.prize else -1.0, over, cut, told
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     ("prize", "brake"), [(0.3, 1.5), (0.300001, 1.5), (0.3, 1.500001), (0.299999, 1.5)]
 )

@@ -77,6 +77,7 @@ def report(side: Any) -> Any:
     return verify(Pair("a walk", reference(), side, domain), transitions=200, resets=300)
 
 
+@pytest.mark.costly
 def test_the_same_chances_are_the_same() -> None:
     same = report(port())
     assert same.passed, str(same)
@@ -85,6 +86,7 @@ def test_the_same_chances_are_the_same() -> None:
     assert same.answer("free run").status == "not asked"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("slip", [0.45, 0.1])
 def test_another_chance_is_found_with_the_state_it_is_seen_from(slip: float) -> None:
     other = report(port(slip)).answer("draws within a step")

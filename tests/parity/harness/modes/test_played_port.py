@@ -101,6 +101,7 @@ def test_a_true_port_that_shows_observations_alone_differs_by_rounding() -> None
     assert "the reference's own sensitivity stands in" in str(report)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 12))])
 def test_a_true_port_raises_no_alarm_with_other_seeds(seed: int) -> None:
     for one in (sealed(), observed(), sealed(LateCarts, restarts="next step")):
@@ -108,6 +109,7 @@ def test_a_true_port_raises_no_alarm_with_other_seeds(seed: int) -> None:
         assert report.passed, str(report)
 
 
+@pytest.mark.costly(keep=2)
 @pytest.mark.parametrize(
     ("one", "words"),
     [

@@ -48,6 +48,7 @@ def test_a_state_is_told_in_few_words() -> None:
     assert state_words({}) == ""
 
 
+@pytest.mark.costly
 def test_the_page_says_its_verdict_first(bad: Report) -> None:
     page = render(bad.to_dict())
     assert page.index("The port is another environment") < page.index("Smallest cases")

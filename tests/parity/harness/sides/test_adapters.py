@@ -90,6 +90,7 @@ def pair(port: TankPort) -> Pair:
     )
 
 
+@pytest.mark.costly
 def test_array_states_and_actions_of_two_parts_are_compared() -> None:
     report = verify(pair(TankPort()), **FEW)
     assert report.passed, str(report)
@@ -97,6 +98,7 @@ def test_array_states_and_actions_of_two_parts_are_compared() -> None:
     assert report.answer("restart after an end").status == "not asked"
 
 
+@pytest.mark.costly
 def test_a_fault_in_such_a_port_is_found_with_its_action() -> None:
     report = verify(pair(TankPort(0.9 * (1 + 1e-6))), **FEW)
     assert report.field("level").verdict == "logic"
@@ -105,6 +107,7 @@ def test_a_fault_in_such_a_port_is_found_with_its_action() -> None:
     assert set(case.action) == {"action.rate", "action.boost"}
 
 
+@pytest.mark.costly
 def test_a_port_that_keeps_its_final_state_to_itself_is_compared_where_it_can_be() -> None:
     """Many environments restart within the step, and show the next episode's first moment."""
     from tests.parity.harness import lander

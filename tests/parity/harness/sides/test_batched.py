@@ -36,6 +36,7 @@ def test_a_true_port_that_restarts_within_the_step_is_the_same() -> None:
     assert 0 < state.compared < obs.compared == report.field("reward").compared
 
 
+@pytest.mark.costly
 def test_restarts_of_several_batches_begin_apart() -> None:
     report = verify(carts_pair(), transitions=1_000, resets=1_000, seed=3)
     assert report.passed, str(report)
@@ -48,6 +49,7 @@ def test_a_port_that_keeps_the_last_observation_is_compared_where_it_can_be() ->
     assert report.field("obs").compared == report.field("x").compared
 
 
+@pytest.mark.costly
 def test_a_true_port_that_restarts_in_the_next_step_is_the_same() -> None:
     report = verify(carts_pair(LateCarts, restarts="next step"), **FEW)
     assert report.passed, str(report)
@@ -55,6 +57,7 @@ def test_a_true_port_that_restarts_in_the_next_step_is_the_same() -> None:
     assert report.field("x").compared == report.field("reward").compared
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     ("fault", "question", "words"),
     [
@@ -122,6 +125,7 @@ class Before(Carts):
         return *out, {"final_obs": before} if info else info
 
 
+@pytest.mark.costly(keep=1)
 @pytest.mark.parametrize(
     ("kind", "question", "words"),
     [
@@ -138,6 +142,7 @@ def test_faults_of_many_copies_are_named(kind: Any, question: str, words: str) -
     assert words in different(report)[question], str(report)
 
 
+@pytest.mark.costly
 def test_a_speed_that_outlives_a_restart_in_the_next_step_is_named() -> None:
     stale = functools.partial(LateCarts, fault="stale")
     report = verify(carts_pair(stale, restarts="next step"), **FEW)

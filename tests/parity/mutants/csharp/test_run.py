@@ -25,6 +25,7 @@ def change(file: str, old: str, new: str) -> Change:
     return Change(file, 1, "by hand", start, start + len(old.encode()), old, new)
 
 
+@pytest.mark.costly
 def test_a_fault_of_each_side_is_found(tmp_path: Path) -> None:
     judge = Judge(tmp_path, [bundle(1)], seed=0, scenarios=100)
     assert judge.judge(change("policy/NewYork.cs", "summer ? -4 : -5", "summer ? -5 : -4")) == GOLDEN

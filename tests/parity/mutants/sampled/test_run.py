@@ -35,6 +35,7 @@ def test_what_trains_evaluates_and_exports_is_mutated_and_judges_are_not() -> No
     assert not [name for name in names if name.startswith(("parity/", "legacy_torch/"))]
 
 
+@pytest.mark.costly
 def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
     drawn = draw_changes(PACKAGES_ROOT, 30, 1, FEW)
     assert Counter(change.file for change in drawn) == dict.fromkeys(FEW, 10)
@@ -48,6 +49,7 @@ def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
         draw_changes(PACKAGES_ROOT, 3, 0, ["nowhere.py"])
 
 
+@pytest.mark.costly
 def test_files_that_differ_from_a_commit_are_chosen() -> None:
     with refuses():
         changed_modules(PACKAGES_ROOT, "no-such-commit")
@@ -65,6 +67,7 @@ def test_files_that_differ_from_a_commit_are_chosen() -> None:
     assert changed_modules(PACKAGES_ROOT, nothing) == sorted(modules(PACKAGES_ROOT))
 
 
+@pytest.mark.costly
 def test_tests_are_those_that_import_the_file_nearest_first() -> None:
     found = nearest_tests(PACKAGES_ROOT, LIMITS)
     assert found[0] == "tests/markets/test_limits.py"
@@ -88,6 +91,7 @@ def test_a_checkout_of_links_holds_one_change(tmp_path: Path) -> None:
     assert (PACKAGES_ROOT / LIMITS).read_bytes() != made
 
 
+@pytest.mark.costly
 def test_tests_judge_a_real_fault_and_a_change_that_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +133,7 @@ def test_a_score_has_its_interval_by_module_and_leaves_out_what_is_equivalent() 
     assert score_of([], [])["score"] is None
 
 
+@pytest.mark.costly
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
