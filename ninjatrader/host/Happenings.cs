@@ -227,8 +227,11 @@ namespace RLTrader.Host
             int number = instance;
             if (!nameless.Contains(order)) Send(0, order, () => If(number, () =>
             {
-                // The strategy cannot keep out of the platform's way before it is told.
-                rejection |= (state == OrderState.Rejected || error == ErrorCode.UnableToChangeOrder) && stopping;
+                // The strategy cannot keep out of the platform's way before it is told, and what is told in the middle
+                // of another event waits for that event's end.
+                bool refusal = state == OrderState.Rejected || error == ErrorCode.UnableToChangeOrder;
+                if (refusal && stopping && Nested) clockwork.After(1, () => If(number, () => rejection |= stopping));
+                else rejection |= refusal && stopping;
                 int ends = watchdog.LoggedEnds;
                 strategy.Tell(shown, state, total, shown.AverageFillPrice, Local(UtcNow), error);
                 bool ended = state == OrderState.Cancelled || state == OrderState.Rejected;

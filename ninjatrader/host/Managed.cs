@@ -136,6 +136,7 @@ namespace RLTrader.Host
             bool slow = exchange.Slow > 0 || broker.OneIn(8);
             long takes = slow ? broker.Between(2000, 12000) : broker.Between(20, 400);
             if (own + foreign != 0) watchdog.FlattensUntil = clockwork.Now + takes;
+            int asker = instance;
             clockwork.After(takes, () =>
             {
                 close.OrderState = OrderState.Filled;
@@ -147,6 +148,7 @@ namespace RLTrader.Host
                 exchange.Paid += own * (own > 0 ? exchange.Bid : exchange.Ask);
                 exchange.Foreign -= foreign;
                 if (exchange.Own + exchange.Foreign != 0) watchdog.FlattenLost(); // a stop was filled meanwhile
+                if (exchange.Own != 0 && asker != instance) watchdog.LeftByEarlier();
                 long price = own > 0 ? exchange.Bid : exchange.Ask;
                 WhenUp(() =>
                 {

@@ -16,7 +16,7 @@ namespace RLTrader.Host
         private long looked, bare, late, turnedAt = -60000, lastHeld, entryWaits, restWaits, otherSide,
             killedAt = Never, pressedAt = Never, startHeld, handAt = Never, threwAt = Never,
             unkindAt = -600000, lostAt = -60000, endedAt, launchedAt, earlierLeft;
-        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000;
+        private long slow, blockedHeld, flattenLeft, unsureUntil, downAt = -60000, entryAt = -60000;
         private int throws, lateBars, flatBars; // the last: bars closed since a trade, whose own may be the first
         private bool wasUp = true, unseenAtEnd, disturbed, doubled, over, crashed, told, orphanTold, lasting, touched;
 
@@ -85,10 +85,14 @@ namespace RLTrader.Host
 
         private bool EarlierOrder { get { return Exchange.Orders.Exists(order => order.Earlier && !order.Over); } }
 
+        /// <summary>What an earlier instance had asked for leaves a position that this one did not open.</summary>
+        public void LeftByEarlier() { Orphaned = true; }
+
         public void Ended()
         {
             over = true;
             endedAt = Now;
+            tainted |= simulation.strategy.Position.Net != 0; // what it makes now, nobody counts
             unseenAtEnd = simulation.AccountNet == 0;
             asked = 0;
             givenUp = false;
@@ -159,7 +163,7 @@ namespace RLTrader.Host
         {
             flattenLeft = 36000; // it is asked for again after 20 seconds, and may be slow
             startHeld = 0; // it is asked for once more
-            if (over) bare = Math.Min(bare, OrphanLimit / 2);
+            if (over) bare = Math.Min(bare, OrphanLimit - 18000); // after 5 seconds once more, which may take 12
         }
 
         public void Unkilled()
@@ -200,6 +204,8 @@ namespace RLTrader.Host
             bool left = over && !simulation.Scenario.FlattenOnStop;
             LookAtCrossed(passed);
             int most = Math.Max(crossed, simulation.Scenario.Contracts);
+            // An exit that the broker holds back is filled beside the flattening after all, which closes that, too.
+            if (over && Now < Exchange.StuckUntil + 20000) most += simulation.Scenario.Contracts;
             if (Math.Abs(Exchange.Own) > most && !(ByHand && doubled) && !left)
                 Wrong("more contracts than the policy trades");
             // A foreign trade that makes the account flat, or turns it, is as good as a close by hand.
@@ -247,13 +253,15 @@ namespace RLTrader.Host
             if (earlierLeft > OrphanLimit) Wrong("an earlier run's order is left at the start");
             bool waiting = answerable && !over && simulation.Waiting(Role.Entry);
             entryWaits = waiting ? entryWaits + passed : 0;
+            if (waiting) entryAt = Now;
             if (entryWaits > EntryLimit) Wrong("an entry is left waiting");
             bool rest = waiting && Exchange.Own == 0 && Exchange.Orders.Exists(order => !order.Over && order.Filled > 0
                 && order.Order.Name == OrderNames.Entry && order.CancelAsked < order.Sent);
             restWaits = rest ? restWaits + passed : 0;
             if (restWaits > 15000) Wrong("the rest of an entry is left whose trade is gone");
             // Someone else bought at once what was closed by hand: an account only knows the sum.
-            bool unseen = closedAt >= downAt && closedAt <= turnedAt; // while the connection was lost
+            // While the connection was lost, or so shortly before that there was no time to be sure.
+            bool unseen = closedAt >= downAt - 14000 && closedAt <= turnedAt;
             bool fresh = Now - closedAt < 14000 || (unseen && SinceUp > 4000 && SinceUp < 18000);
             if (closedAt != Never && fresh && simulation.AccountNet != 0) closedAt = Never;
             bool past = handAt < launchedAt && Now > launchedAt + 20000; // of an earlier instance's trade
@@ -273,7 +281,8 @@ namespace RLTrader.Host
             LookAtPaper();
             LookAtOtherSide(reachable ? passed : 0);
             long stoppedAt = Math.Min(Math.Min(brokeAt, threwAt), Math.Min(killedAt, pressedAt));
-            bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned;
+            bool blocked = Now > stoppedAt + FlatLimit && answerable && !flattening && !over && !Orphaned
+                && Now > flattenedAt + 34000; // once more after 20 seconds, and it may take 12
             // A target whose cancel was lost may yet open a trade; it is closed at once.
             blockedHeld = blocked && Exchange.Own != 0 && SinceUp > FlatLimit && !Exiting() ? blockedHeld + passed : 0;
             if (blockedHeld > (Now - lostAt < 20000 ? 8000 : 4000))
@@ -319,7 +328,7 @@ namespace RLTrader.Host
                 Wrong("the tracker's stop is at " + held.Stop + " and the order's at " + stop.Price);
             if (own != 0 && stop != null && !disturbed) CompareDistance(stop, held);
             CompareLog(own);
-            if (own != 0 || Now - lastHeld <= 9000 || SinceUp <= 15000) return;
+            if (own != 0 || Now - Math.Max(lastHeld, entryAt) <= 9000 || SinceUp <= 15000) return;
             // A bracket may come long after its trade is gone, where the news of the entry was late.
             if (stop != null && Now - Math.Max(stop.Sent, stop.CancelAsked) > 15000) Wrong("a stop without a position");
             if (target != null && Now - Math.Max(flattenedAt, Math.Max(target.Sent, target.CancelAsked)) > 25000)

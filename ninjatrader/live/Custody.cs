@@ -121,6 +121,7 @@ namespace RLTrader
         {
             tradeSide = side;
             entrySent = now;
+            Trade.Opening();
             if (orders.Enter(side, manifest.Contracts, stopTicks, targetTicks)) return;
             entrySent = null;
             orders.Tell("the platform ignored an entry", false);

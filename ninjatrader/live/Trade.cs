@@ -52,6 +52,7 @@ namespace RLTrader
         private double entryPoints;          // price times contracts of this trade's entry
         private int entryContracts;
         private OwnOrder platforms;
+        private int abandoned;               // bought (or, below zero, sold) as the account says, and not told of yet
 
         /// <summary>Contracts held by the strategy's own executions; below zero when short.</summary>
         public int Net { get; private set; }
@@ -84,6 +85,14 @@ namespace RLTrader
         /// <summary>Note down the platform's own exit at the session's end, whose executions name no order; null is
         /// none.</summary>
         public void Note(OwnOrder exit) { platforms = exit ?? platforms; }
+
+        /// <summary>An entry is about to be sent: executions that name no order are no more of the last trade's
+        /// exit. The rest of an entry may be filled after that exit, and changes nothing of it.</summary>
+        public void Opening()
+        {
+            platforms = null;
+            abandoned = 0;
+        }
 
         /// <summary>Return the exit of the platform's that an execution without an order may be of, or null.</summary>
         public OwnOrder PlatformsExit(int side)
@@ -119,6 +128,13 @@ namespace RLTrader
                 order.Inferred -= booked;
                 quantity -= booked;
                 order.Paid += quantity * price;
+                if (quantity == 0) return true;
+            }
+            else if (side * abandoned > 0)
+            {
+                int known = Math.Min(quantity, Math.Abs(abandoned));
+                abandoned -= side * known;
+                quantity -= known;
                 if (quantity == 0) return true;
             }
             Book(role, side, quantity, price);
@@ -180,8 +196,14 @@ namespace RLTrader
             orders.RemoveAll(order => !order.Live && order.Filled <= order.Told);
         }
 
-        /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price.</summary>
-        public void Abandon(double price) { if (Net != 0) Book(Role.Exit, -Side, Math.Abs(Net), price); }
+        /// <summary>Hold nothing: what was held is known to be gone by another way, at about a price. Executions
+        /// without an order that come later tell of just that, and are not counted a second time.</summary>
+        public void Abandon(double price)
+        {
+            if (Net == 0) return;
+            abandoned = -Net;
+            Book(Role.Exit, -Side, Math.Abs(Net), price);
+        }
 
         private void Book(Role role, int side, int quantity, double price)
         {
@@ -190,7 +212,6 @@ namespace RLTrader
                 entryPoints = 0;
                 entryContracts = 0;
             }
-            if (role == Role.Entry) platforms = null;
             Net += side * quantity;
             Contracts += quantity;
             Points -= side * quantity * price;
