@@ -10,7 +10,7 @@ namespace RLTrader
         private readonly IOrders orders;
         private bool watched, unknown = true; // the last: not heard of for long enough with a connection
         private DateTime begun;
-        private DateTime? since, goneSince, calmSince, leavingSince;
+        private DateTime? since, goneSince, calmSince, leavingSince, compared;
         private int held;
 
         public AccountCheck(IOrders orders) { this.orders = orders; }
@@ -47,6 +47,10 @@ namespace RLTrader
         /// <summary>Whether the run began, or first had a connection, so short a while ago that the account
         /// may not yet show what it holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
+
+        /// <summary>Whether it was young when last but one compared: what shows since then was there at the
+        /// start.</summary>
+        public bool WasYoung { get; private set; }
 
         /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the
         /// session; one that is not filled is not waited for for ever.</summary>
@@ -90,6 +94,8 @@ namespace RLTrader
         public void Compare(int net, DateTime now, bool unsure)
         {
             if (!watched) return;
+            WasYoung = Young(compared ?? now);
+            compared = now;
             held = orders.AccountNet;
             bool gone = net != 0 && held * net <= 0 && !unsure;
             if (!gone) goneSince = null;
