@@ -296,9 +296,11 @@ namespace RLTrader.Host
         }
 
         /// <summary>The platform closes, at the session's end, what it wrongly believes in, since an execution was
-        /// lost: no program inside it can keep that from adding to what is held.</summary>
+        /// lost or the trade was closed by hand: no program inside it can keep that from adding to what is
+        /// held.</summary>
         public void ClosesWrongly(int believed)
         {
+            if (ByHand && crossedUntil < Never) crossedUntil = Math.Max(crossedUntil, Now + 24000);
             if (Exchange.Own * believed < 0) crossed = Math.Max(crossed, Math.Abs(Exchange.Own) + Math.Abs(believed));
         }
 

@@ -9,6 +9,7 @@ namespace RLTrader
     {
         private readonly IOrders orders;
         private bool watched, unknown = true; // the last: not heard of for long enough with a connection
+        private bool wasYoung;
         private DateTime begun;
         private DateTime? since, goneSince, calmSince, leavingSince, compared;
         private int held;
@@ -48,9 +49,9 @@ namespace RLTrader
         /// may not yet show what it holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
 
-        /// <summary>Whether it was young when last but one compared: what shows since then was there at the
-        /// start.</summary>
-        public bool WasYoung { get; private set; }
+        /// <summary>Whether it holds something that may have been there at the start: it was young when it was last
+        /// compared but once, and that may be some seconds ago.</summary>
+        public bool ShowsLate { get { return wasYoung && orders.AccountNet != 0; } }
 
         /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the
         /// session; one that is not filled is not waited for for ever.</summary>
@@ -94,7 +95,7 @@ namespace RLTrader
         public void Compare(int net, DateTime now, bool unsure)
         {
             if (!watched) return;
-            WasYoung = Young(compared ?? now);
+            wasYoung = Young(compared ?? now);
             compared = now;
             held = orders.AccountNet;
             bool gone = net != 0 && held * net <= 0 && !unsure;

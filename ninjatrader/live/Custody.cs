@@ -58,7 +58,7 @@ namespace RLTrader
         // Whether what the account held at the start, and is to be closed, shows only now.
         private bool ShowsLate
         {
-            get { return flattensFirst && account.WasYoung && Trade.Contracts == 0 && orders.AccountNet != 0; }
+            get { return flattensFirst && account.ShowsLate && entrySent == null && Trade.Contracts == 0; }
         }
 
         private bool Reachable { get { return connected && now - connectedSince >= Patience.Settling; } }
