@@ -1,8 +1,9 @@
-"""No folder holds more modules, and no module more lines, than a reader can take in."""
+"""What stands at the top is known, and folders and modules are small enough to take in."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from tests.docs.pages import ROOT
 
 ROOMS = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 MODULES, LINES = 15, 400
+BESIDE = {
+    *("docs", "docker", "examples", "ninjatrader", "reports", "tests", ".ci", ".github"),
+    *("README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"),
+    *("pyproject.toml", "noxfile.py", "constraints.txt", "mkdocs.yml"),
+    *(".codespell-words", ".dockerignore", ".gitignore", ".pre-commit-config.yaml"),
+}
+"""What else stands at the top."""
 OF_SEVERAL = {
     "benchmarks/gpu_program/test_limits.py": "what the project's programs may cost on a card",
     "foundation/report/test_layout.py": "every page of the project in a browser",
@@ -28,6 +36,15 @@ OF_SEVERAL = {
     "rltrader/test_interrupted.py": "every command that writes, stopped",
 }
 """Test modules that mirror no single module, and what they are about."""
+
+
+def test_nothing_else_stands_at_the_top() -> None:
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a checkout of git")
+    assert {line.partition("/")[0] for line in listed.stdout.splitlines()} == {*ROOMS, *BESIDE}
 
 
 @pytest.mark.parametrize("room", [*ROOMS, "tests"])
