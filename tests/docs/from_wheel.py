@@ -34,6 +34,9 @@ class Job:
     needs: tuple[str, ...] = ()
 
 
+TIMEOUT_SECONDS = 1_800
+"""That a page's examples may take: modules are compiled as they are first imported."""
+
 JOBS = {
     "trader": Job("export", ("docs/tutorial.md", "docs/evaluation.md")),
     "sb3": Job("export", ("docs/export.md",)),
@@ -70,7 +73,7 @@ def do(name: str, wheel: Path) -> bool:
             (sources / part).symlink_to(ROOT / part)
         for page in JOBS[name].pages:
             began = time.perf_counter()
-            faults = list(run(named[page], python, sources))
+            faults = list(run(named[page], python, sources, TIMEOUT_SECONDS))
             well &= not faults
             seconds = time.perf_counter() - began
             print(

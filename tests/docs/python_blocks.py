@@ -70,13 +70,19 @@ def _shell(code: str, page: Page, block: Block, expected: str) -> str:
     )
 
 
-def run(page: Page, python: Path = Path(sys.executable), sources: Path = ROOT) -> Iterator[Fault]:
+def run(
+    page: Page,
+    python: Path = Path(sys.executable),
+    sources: Path = ROOT,
+    seconds: int = TIMEOUT_SECONDS,
+) -> Iterator[Fault]:
     """Run a page's blocks in an empty folder; yield a fault with the end of what failed.
 
     Args:
         page: what to run.
         python: the interpreter that runs it.
         sources: folder on its path; the checkout, or one with what an installed project lacks.
+        seconds: that its examples may take together.
     """
     program = script(page)
     if program is None:
@@ -94,14 +100,18 @@ def run(page: Page, python: Path = Path(sys.executable), sources: Path = ROOT) -
         environment["RLTRADER_CACHE"] = str(Path(folder) / "cache")
         environment.pop("JAX_NUMPY_RANK_PROMOTION", None)
         environment.pop("JAX_NUMPY_DTYPE_PROMOTION", None)
-        done = subprocess.run(
-            [str(python), "-c", program],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                [str(python), "-c", program],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            yield Fault(page.name, 0, f"its examples take more than {seconds} s")
+            return
     if done.returncode:
         lines = re.findall(rf'File "{re.escape(page.name)}", line (\d+)', done.stderr)
         said = (done.stdout[-1500:] + done.stderr[-1500:]).strip()

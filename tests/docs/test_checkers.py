@@ -190,3 +190,8 @@ def test_code_without_a_language_is_found() -> None:
 
 def test_pages_are_found() -> None:
     assert (ROOT / "docs" / "environment.md").is_file()
+
+
+def test_examples_that_hang_are_a_fault() -> None:
+    found = list(python_blocks.run(page("```python\nimport time\ntime.sleep(60)\n```"), seconds=2))
+    assert [fault.text for fault in found] == ["its examples take more than 2 s"]
