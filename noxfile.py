@@ -29,6 +29,8 @@ FAST = (
 )
 """Folders of tests for the inner loop."""
 PYTEST = ("pytest", "-n", "2", "--dist", "loadfile")
+QUICK = "not slow and not costly"
+"""Markers of what each push must pass."""
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -38,20 +40,22 @@ def install(session: nox.Session, *extras: str) -> None:
     session.install("--no-compile", "-c", CONSTRAINTS, "-e", wanted)
 
 
+def run_tests(session: nox.Session, chosen: str, env: dict[str, str] = ON_CPU) -> None:
+    """Run the tests that a selection of markers chooses, and show which take longest."""
+    install(session, "test")
+    session.run(*PYTEST, "--durations", "25", "-m", chosen, *session.posargs, env=env)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests but those marked slow or costly; arguments go to pytest."""
-    install(session, "test")
-    chosen = ("-m", "not slow and not costly")
-    session.run(*PYTEST, "--durations", "25", *chosen, *session.posargs, env=ON_CPU)
+    run_tests(session, QUICK)
 
 
 @nox.session
 def costly(session: nox.Session) -> None:
     """Run the tests of some seconds each: more cases, whole commands, planted faults."""
-    install(session, "test")
-    chosen = ("-m", "costly and not slow")
-    session.run(*PYTEST, "--durations", "25", *chosen, *session.posargs, env=ON_CPU)
+    run_tests(session, "costly and not slow")
 
 
 @nox.session
@@ -65,10 +69,7 @@ def foreign_pairs(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests that take long: whole benchmarks, kills at random moments, the gate as a test."""
-    install(session, "test")
-    session.run(
-        *PYTEST, "--durations", "25", "-m", "slow and not patched_gate", *session.posargs, env=OPTIMISED
-    )
+    run_tests(session, "slow and not patched_gate", OPTIMISED)
 
 
 @nox.session
@@ -82,7 +83,7 @@ def patches(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """Run the tests of a few minutes at most, for the inner loop; arguments go to pytest."""
     install(session, "test")
-    session.run(*PYTEST, "-m", "not slow and not costly", *(session.posargs or FAST), env=ON_CPU)
+    session.run(*PYTEST, "-m", QUICK, *(session.posargs or FAST), env=ON_CPU)
 
 
 @nox.session

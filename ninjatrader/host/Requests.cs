@@ -300,7 +300,7 @@ namespace RLTrader.Host
         /// held.</summary>
         public void ClosesWrongly(int believed)
         {
-            if (ByHand && crossedUntil < Never) crossedUntil = Math.Max(crossedUntil, Now + 24000);
+            if (ByHand) crossedUntil = Math.Max(crossedUntil, Now + 24000);
             if (Exchange.Own * believed < 0) crossed = Math.Max(crossed, Math.Abs(Exchange.Own) + Math.Abs(believed));
         }
 

@@ -8,8 +8,7 @@ namespace RLTrader
     public sealed class AccountCheck
     {
         private readonly IOrders orders;
-        private bool watched, unknown = true; // the last: not heard of for long enough with a connection
-        private bool wasYoung;
+        private bool watched, wasYoung, unknown = true; // the last: not heard of for long enough with a connection
         private DateTime begun;
         private DateTime? since, goneSince, calmSince, leavingSince, compared;
         private int held;
@@ -49,8 +48,8 @@ namespace RLTrader
         /// may not yet show what it holds.</summary>
         public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
 
-        /// <summary>Whether it holds something that may have been there at the start: it was young when it was last
-        /// compared but once, and that may be some seconds ago.</summary>
+        /// <summary>Whether it holds something that may have been there at the start: it was still young at the look
+        /// before the newest, and looks may be seconds apart.</summary>
         public bool ShowsLate { get { return wasYoung && orders.AccountNet != 0; } }
 
         /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the

@@ -128,16 +128,14 @@ namespace RLTrader
                 order.Inferred -= booked;
                 quantity -= booked;
                 order.Paid += quantity * price;
-                if (quantity == 0) return true;
             }
             else if (side * abandoned > 0)
             {
                 int known = Math.Min(quantity, Math.Abs(abandoned));
                 abandoned -= side * known;
                 quantity -= known;
-                if (quantity == 0) return true;
             }
-            Book(role, side, quantity, price);
+            if (quantity != 0) Book(role, side, quantity, price);
             return true;
         }
 

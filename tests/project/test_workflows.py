@@ -28,9 +28,23 @@ BY_HAND = {
 """Sessions that no workflow runs, and why."""
 
 
+class Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, whose second value would silently be the only one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        assert len(made) == len(node.value), [key.value for key, _ in node.value]
+        return made
+
+
+def jobs_of(text: str) -> Iterator[dict[str, Any]]:
+    """Yield a workflow's jobs."""
+    yield from yaml.load(text, Loader)["jobs"].values()
+
+
 def commands(text: str) -> Iterator[str]:
     """Yield a workflow's commands, once for each entry of a job's matrix."""
-    for job in yaml.safe_load(text)["jobs"].values():
+    for job in jobs_of(text):
         lines = [step["run"] for step in job["steps"] if "run" in step]
         axes: dict[str, list[Any]] = job.get("strategy", {}).get("matrix", {})
         for name, values in axes.items():
@@ -55,7 +69,7 @@ def run_by(workflows: dict[str, str]) -> set[str]:
 
 def step(workflow: str, name: str) -> str:
     """Return the commands of a workflow's step."""
-    jobs = yaml.safe_load(WORKFLOWS[workflow])["jobs"].values()
+    jobs = jobs_of(WORKFLOWS[workflow])
     return next(one["run"] for job in jobs for one in job["steps"] if one.get("name") == name)
 
 
@@ -96,3 +110,8 @@ def test_a_released_package_names_the_repository(tmp_path: Path) -> None:
         "Issues": "https://host.example/owner/name/issues",
         "Changelog": "https://host.example/owner/name/blob/v0.1.0/CHANGELOG.md",
     }
+
+
+def test_a_job_that_stands_twice_is_found() -> None:
+    with pytest.raises(AssertionError):
+        list(jobs_of("jobs:\n  check: {}\n  check: {}\n"))
