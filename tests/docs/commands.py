@@ -9,7 +9,7 @@ import runpy
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -145,24 +145,37 @@ def _click(command: click.Command, arguments: Sequence[str], lenient: bool) -> N
 @cache
 def sessions() -> dict[str, tuple[str, ...] | None]:
     """Return the sessions of noxfile.py and the command that gets each one's arguments, if any."""
-    found: dict[str, tuple[str, ...] | None] = {}
-    for node in ast.parse((ROOT / "noxfile.py").read_text("utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and any(
-            "session" in ast.unparse(d) for d in node.decorator_list
-        ):
-            found[node.name] = None
-            for call in ast.walk(node):
-                if (
-                    isinstance(call, ast.Call)
-                    and "posargs" in ast.unparse(call)
-                    and "run" in ast.unparse(call)
-                ):
-                    words = [a.value for a in call.args if isinstance(a, ast.Constant)]
-                    starred = any(ast.unparse(a) == "*session.posargs" for a in call.args)
-                    if words and starred:
-                        found[node.name] = tuple(str(word) for word in words)
-                        break
-    return found
+    functions = {
+        node.name: node
+        for node in ast.parse((ROOT / "noxfile.py").read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    return {
+        name: _takes_arguments(node, functions)
+        for name, node in functions.items()
+        if any("session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
+
+
+def _takes_arguments(
+    function: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]
+) -> tuple[str, ...] | None:
+    """Return the words before ``*session.posargs``, in a function or in one that it calls.
+
+    They are empty where the arguments are looked at first, and None where nothing takes them.
+    """
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    for call in calls:
+        if any(ast.unparse(argument) == "*session.posargs" for argument in call.args):
+            words = (a.value for a in call.args if isinstance(a, ast.Constant))
+            return tuple(str(word) for word in words)
+    if "session.posargs" in ast.unparse(function):
+        return ()
+    for call in calls:
+        helper = functions.get(ast.unparse(call.func))
+        if helper is not None and (words := _takes_arguments(helper, functions)) is not None:
+            return words
+    return None
 
 
 def _nox(rest: Sequence[str], lenient: bool) -> None:

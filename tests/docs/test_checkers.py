@@ -97,6 +97,7 @@ def test_right_commands_pass_and_every_part_of_a_line_is_looked_at() -> None:
         "rltrader export runs/es --to bundle\nJAX_PLATFORMS=cpu rltrader data contracts | grep ES\n"
         "rltrader train --data ES_1min.csv --symbol ES \\\n  --out runs/es\n"
         "mcs -out:check.exe $(ls ninjatrader/policy/*.cs | grep -v Agent) > log.txt\n"
+        "nox -s tests -- tests/jax_port/envs\nnox -s mutation_sample -- --count 40 --seed 3\n"
     )
     assert not list(commands.check_page(page(f"```bash\n{right}```")))
     wrong = right.replace("--out runs/es", "--owt runs/es").replace("nox -s parity", "nox -s parrot")

@@ -20,8 +20,8 @@ from tests.ninjatrader.planted.stranger import STRANGER
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 EVERY = os.environ.get("RLTRADER_LIVE") == "all"
-"""Set by ``nox -s live``: every fault and 50,000 interleavings in place of a few thousand."""
-COUNT = 50_000 if EVERY else 2_000
+"""Set by ``nox -s live``: every fault and 50,000 interleavings in place of a thousand."""
+COUNT = 50_000 if EVERY else 1_000
 FIRST = int(os.environ.get("RLTRADER_LIVE_SEED", "1"))
 """Seed of the first interleaving: another each night finds what these do not meet."""
 WITHIN = 20_000

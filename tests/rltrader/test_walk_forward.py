@@ -90,6 +90,7 @@ def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     check_error(other.exception)
 
 
+@pytest.mark.costly
 @needs_browser
 def test_its_page_fits_a_screen_and_a_phone(made: Path, tmp_path: Path) -> None:
     page = (made / "walk_forward.html").read_text()
@@ -108,6 +109,7 @@ def test_its_own_file_asks_for_the_same_again(made: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.costly
 def test_settings_that_were_tried_count(made: Path, bars: Path, tmp_path: Path) -> None:
     def luck(*words: str) -> dict[str, Any]:
         assert run(bars, made, *words).exit_code == 0

@@ -277,6 +277,7 @@ def test_designs_that_the_arms_would_read_differently_are_refused() -> None:
         replace(TINY, seeds=1)
 
 
+@pytest.mark.costly
 def test_the_curve_counts_every_raw_reward_once() -> None:
     # With stops out of reach and no end of the day no trade closes, so each bar brings 0.5, flat or
     # not; episodes of 120 bars end within rollouts of 64 and across them.

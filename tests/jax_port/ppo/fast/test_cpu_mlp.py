@@ -66,6 +66,7 @@ def test_a_gradient_by_hand() -> None:
     assert of_x.tolist() == [[6.0], [0.0]]
 
 
+@pytest.mark.costly
 def test_inputs_may_have_more_axes() -> None:
     spec = SHAPES["relu"]
     layers = policy_layers(weights_of(spec), spec)
