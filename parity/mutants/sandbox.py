@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -48,10 +49,21 @@ class Trial:
 
 
 def snapshot(folder: Path) -> None:
-    """Copy our packages into a folder, so that nobody's edits reach a run that has begun."""
+    """Copy our packages into a folder, so that nobody's edits reach a run that has begun.
+
+    They are compiled, so that a copy of one in which a line is changed need not be, as a whole.
+    """
     ignored = shutil.ignore_patterns("__pycache__")
     for name in PACKAGES:
         shutil.copytree(PACKAGES_ROOT / name, folder / name, ignore=ignored)
+        compileall.compile_dir(folder / name, quiet=2)
+
+
+def change_file(file: Path, content: bytes) -> None:
+    """Write a source file anew, and remove what was compiled of it."""
+    file.write_bytes(content)
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+        compiled.unlink()
 
 
 @cache
@@ -110,6 +122,11 @@ class Sandbox:
         """Where :func:`snapshot` has written."""
         return self.folder / "sources"
 
+    @property
+    def compiled(self) -> Path:
+        """Where compiled programs are kept."""
+        return self.folder / "compiled"
+
     def attempt(self, mutant: Mutant | None) -> Trial:
         """Copy the port, put a fault in, and hold it against the recordings in a new process.
 
@@ -120,7 +137,7 @@ class Sandbox:
         shutil.copytree(self.sources / PORT, place / PORT)
         if mutant is not None:
             file = place / mutant.file
-            file.write_text(mutant.apply(file.read_text(encoding="utf-8")), encoding="utf-8")
+            change_file(file, mutant.apply(file.read_text(encoding="utf-8")).encode())
         if mutant is None:
             return self.try_port(place, everything=True)
         return self.try_port(place, everything=False, phase=mutant.phase, learner=mutant.learner)
@@ -152,7 +169,7 @@ class Sandbox:
             done = run_child(
                 [*command, "--all"] if everything else command,
                 cwd=place,
-                env=environment(place, self.sources, self.folder / "compiled"),
+                env=environment(place, self.sources, self.compiled),
                 timeout=PATIENCE_S,
             )
         except subprocess.TimeoutExpired:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,10 +10,10 @@ from pathlib import Path
 
 from foundation.errors import InputError
 from foundation.import_closure import imported_by
-from foundation.signals import run_child
 from parity.mutants.sampled.executed import ExecutedLines
 from parity.mutants.sampled.summary import GATE, TESTS
-from parity.mutants.sandbox import PORT, Sandbox, environment
+from parity.mutants.sampled.warm import Pytest, run_anew
+from parity.mutants.sandbox import PORT, Sandbox, change_file, environment
 from parity.mutation.operators import Change
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
 
@@ -63,12 +61,14 @@ class Judges:
         sandbox: with recordings and sources of the unchanged port.
         patience: seconds that the tests of one mutant may take.
         executed: which tests execute a line; without it, all that import the file are asked.
+        pytest: what runs the tests.
     """
 
     root: Path
     sandbox: Sandbox
     patience: float
     executed: ExecutedLines | None = None
+    pytest: Pytest = run_anew
 
     def judge(self, change: Change, number: int) -> Fate:
         """Return what becomes of a change; ``number`` names its folder."""
@@ -87,7 +87,7 @@ class Judges:
             return Fate(SURVIVED)  # both sides share the rest, so comparing them shows nothing
         shutil.copytree(self.sandbox.sources / PORT, place / PORT)
         file = place / change.file
-        file.write_bytes(change.apply(file.read_bytes()))
+        change_file(file, change.apply(file.read_bytes()))
         learner = change.file.startswith(f"{PORT}/ppo/")
         trial = self.sandbox.try_port(place, everything=False, learner=learner)
         if trial.error:
@@ -122,15 +122,24 @@ class Judges:
         if not files:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
-        compiled = self.sandbox.folder / "compiled"
+        compiled = self.sandbox.compiled
         if alone:
-            fate = run_tests(alone, place, compiled, self.patience)
+            fate = run_tests(alone, place, compiled, self.patience, self.pytest)
             if fate.outcome == TESTS:
                 return fate
-        return run_tests(files, place, compiled, self.patience)
+        return run_tests(files, place, compiled, self.patience, self.pytest)
 
 
-def run_tests(tests: Sequence[str], place: Path, compiled: Path, patience: float) -> Fate:
+def tests_environment(place: Path, compiled: Path) -> dict[str, str]:
+    """Return the environment of tests of a tree; see :func:`parity.mutants.sandbox.environment`."""
+    around = environment(place, place, compiled)
+    del around["XLA_FLAGS"]  # the tests have their own
+    return around
+
+
+def run_tests(
+    tests: Sequence[str], place: Path, compiled: Path, patience: float, pytest: Pytest = run_anew
+) -> Fate:
     """Run tests on a tree with a change in it, up to the first that fails.
 
     Args:
@@ -138,21 +147,17 @@ def run_tests(tests: Sequence[str], place: Path, compiled: Path, patience: float
         place: from :func:`make_tree`.
         compiled: where compiled programs are kept.
         patience: seconds that they may take.
+        pytest: what runs them.
     """
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += ["-m", "not slow and not patched_gate", *tests]
-    around = environment(place, place, compiled)
-    del around["XLA_FLAGS"]  # the tests have their own
-    try:
-        done = run_child(command, cwd=place, env=around, timeout=patience)
-    except subprocess.TimeoutExpired:
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not patched_gate"]
+    done = pytest([*options, *tests], place, tests_environment(place, compiled), patience)
+    if done.code is None:
         return Fate(UNJUDGED, f"tests took more than {patience:g} s")
-    if done.returncode in (0, NONE_RAN):
+    if done.code in (0, NONE_RAN):
         return Fate(SURVIVED)
-    lines = done.stdout.splitlines()
-    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-    if done.returncode not in (FAILED, INTERRUPTED):
-        raise InputError(f"pytest ended with {done.returncode}: {done.stderr[-300:]}")
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if done.code not in (FAILED, INTERRUPTED):
+        raise InputError(f"pytest ended with {done.code}: {done.stdout[-300:]}")
     return Fate(TESTS, (failed or [""])[0][:200])
 
 
@@ -169,12 +174,11 @@ def make_tree(root: Path, place: Path, change: Change, copied: Sequence[str] = (
     apart = {change.file.partition("/")[0], *copied}
     for name in TREE:
         if name in apart:
-            left_out = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(root / name, place / name, ignore=left_out)
+            shutil.copytree(root / name, place / name)
         elif (root / name).exists():
             (place / name).symlink_to(root / name)
     file = place / change.file
-    file.write_bytes(change.apply(file.read_bytes()))
+    change_file(file, change.apply(file.read_bytes()))
 
 
 @cache

@@ -26,9 +26,10 @@ from markets import InputError
 from parity.mutants.run import ControlFailed, make_all, pass_control
 from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines
-from parity.mutants.sampled.judges import Judges
+from parity.mutants.sampled.judges import Judges, tests_environment
 from parity.mutants.sampled.modules import changed_modules, draw_changes
 from parity.mutants.sampled.summary import summarize
+from parity.mutants.sampled.warm import warm
 from parity.mutants.sandbox import Sandbox, snapshot
 from parity.mutation.lines import LINES, key_of, read_lines
 from parity.mutation.operators import Change
@@ -123,13 +124,14 @@ def _judge(
         except ControlFailed as error:
             console.print(f"[bold red]{error}[/]")
             raise SystemExit(1) from None
-        judges = Judges(PACKAGES_ROOT, sandbox, patience, executed)
-        for number, change in enumerate(waiting):
-            fate = judges.judge(change, number)
-            line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
-            add(line)
-            judged.append(line)
-            bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
+        with warm(tests_environment(sandbox.folder, sandbox.compiled), sandbox.folder) as pytest:
+            judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest)
+            for number, change in enumerate(waiting):
+                fate = judges.judge(change, number)
+                line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
+                add(line)
+                judged.append(line)
+                bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
     return judged
 
 
