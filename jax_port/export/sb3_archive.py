@@ -1,17 +1,13 @@
 """Read Stable-Baselines3's files without running anything in them.
 
 A model's zip holds a JSON description, parts of which are pickles in base64, and tensors; a normaliser
-is one
-pickle. A pickle may name any function and call it while it is read. Here it is read by an unpickler
-that knows a closed list of names and rebuilds arrays, numbers and containers alone: every other name
-becomes an :class:`Instance`, which has a path to compare and does nothing.
+is one pickle. :mod:`jax_port.export.sb3_pickles` reads them.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import io
 import lzma
 import pickle
 import zipfile
@@ -28,11 +24,10 @@ from foundation.errors import reason_of
 from foundation.json_reading import Artifact, decode_json
 from foundation.report.format import byte_size
 from jax_port.export.checks.tensors import MOST_BYTES, decode_tensors
+from jax_port.export.sb3_pickles import read_pickle
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 
-MOST_PICKLE = 16 << 20
-"""Bytes of one pickle."""
 MEMBERS = ("data", "policy.pth")
 MEND = "give what MaskablePPO.save wrote"
 MODEL_FILE = Artifact("model of SB3", MEND)
@@ -40,103 +35,6 @@ MODEL_FILE = Artifact("model of SB3", MEND)
 
 VEC_NORMALIZE = "stable_baselines3.common.vec_env.vec_normalize.VecNormalize"
 RUNNING_MEAN = "stable_baselines3.common.running_mean_std.RunningMeanStd"
-
-
-class Instance(dict[Any, Any]):
-    """Stands for an object of a class that is not rebuilt: it holds a state, and does nothing.
-
-    Attributes:
-        path: the class or function by its whole path.
-    """
-
-    path = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):  # a random generator's is a tuple
-            self.__dict__.update(state)
-
-
-def _empty_array(*_: Any) -> np.ndarray[Any, Any]:
-    """Return what NumPy's ``_reconstruct`` returns, whatever it is asked for; the state follows it."""
-    return np.ndarray.__new__(np.ndarray, (0,), "b")
-
-
-def _scalar(kind: Any, data: Any = b"") -> Any:
-    """Return a NumPy number from its bytes; of objects nothing is rebuilt."""
-    if not isinstance(kind, np.dtype) or kind.hasobject or not isinstance(data, bytes):
-        raise pickle.UnpicklingError("a NumPy scalar that is no number")
-    return np.frombuffer(data, kind, 1)[0]
-
-
-def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
-    """Return an array from its bytes, as NumPy pickles one in protocol 5."""
-    if not isinstance(kind, np.dtype) or kind.hasobject or order not in ("C", "F"):
-        raise pickle.UnpicklingError("an array that is not of numbers")
-    return np.frombuffer(data, kind).reshape(shape, order=order)
-
-
-def _dtype(kind: Any, *_: Any) -> np.dtype[Any]:
-    """Return a dtype of numbers."""
-    if not isinstance(kind, str) or len(kind) > 8:
-        raise pickle.UnpicklingError("a dtype that is no number's")
-    made: np.dtype[Any] = np.dtype(kind, False, True)  # a copy: a pickle goes on to set its state
-    if made.kind not in "biufc":
-        raise pickle.UnpicklingError(f"a dtype that is no number's: {kind}")
-    return made
-
-
-REBUILT: Mapping[str, Any] = {
-    "numpy.core.multiarray._reconstruct": _empty_array,
-    "numpy._core.multiarray._reconstruct": _empty_array,
-    "numpy.core.multiarray.scalar": _scalar,
-    "numpy._core.multiarray.scalar": _scalar,
-    "numpy.core.numeric._frombuffer": _from_buffer,
-    "numpy._core.numeric._frombuffer": _from_buffer,
-    "numpy.dtype": _dtype,
-}
-"""All that a pickle may call, by the names that it calls them by."""
-
-
-class _Unpickler(pickle.Unpickler):
-    """An unpickler that rebuilds numbers and arrays, and leaves everything else as names."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return one of :data:`REBUILT`, else a name that does nothing."""
-        path = f"{module}.{name}"
-        if path in REBUILT:
-            return REBUILT[path]
-        # An object is made by cls.__new__, so a class has to stand for it.
-        return type("Opaque", (Instance,), {"path": path})
-
-    def persistent_load(self, pid: Any) -> Any:
-        """Refuse what lies outside the pickle."""
-        raise pickle.UnpicklingError("a pickle that refers to something outside itself")
-
-
-def read_pickle(data: bytes) -> Any:
-    """Return what a pickle holds: containers, numbers and arrays as they are, the rest as stand-ins.
-
-    Raises:
-        pickle.UnpicklingError: it is damaged, too large, or would call something.
-    """
-    if len(data) > MOST_PICKLE:
-        raise pickle.UnpicklingError(f"a pickle of {len(data):,} bytes")
-    try:
-        return _Unpickler(io.BytesIO(data)).load()
-    except pickle.UnpicklingError:
-        raise
-    except Exception as error:  # a hostile pickle can raise anything; nothing of it ran
-        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from None
-
-
-def path_of(value: Any) -> str | None:
-    """Return the whole path of a class that a pickle names; None for anything else."""
-    if isinstance(value, type) and issubclass(value, Instance):
-        return value.path
-    return None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class Judges:
         patience: seconds that the tests of one mutant may take.
         executed: which tests execute a line; without it, all that import the file are asked.
         pytest: what runs the tests.
+        sound: tests that were seen to pass on the unchanged code.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class Judges:
     patience: float
     executed: ExecutedLines | None = None
     pytest: Pytest = run_anew
+    sound: set[str] = field(default_factory=set)
 
     def judge(self, change: Change, number: int) -> Fate:
         """Return what becomes of a change; ``number`` names its folder."""
@@ -122,12 +124,23 @@ class Judges:
         if not files:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
-        compiled = self.sandbox.compiled
-        if alone:
-            fate = run_tests(alone, place, compiled, self.patience, self.pytest)
-            if fate.outcome == TESTS:
-                return fate
-        return run_tests(files, place, compiled, self.patience, self.pytest)
+        fate = self._run(alone, place) if alone else Fate(SURVIVED)
+        if fate.outcome != TESTS:
+            fate = self._run(files, place)
+        if fate.outcome == TESTS:
+            self._require_sound(fate.by)
+        return fate
+
+    def _run(self, tests: Sequence[str], place: Path) -> Fate:
+        return run_tests(tests, place, self.sandbox.compiled, self.patience, self.pytest)
+
+    def _require_sound(self, failed: str) -> None:
+        """Refuse a test that fails on the unchanged code too: it would kill anything."""
+        name = failed.partition(" ")[2].partition(" - ")[0]
+        if name and name not in self.sound:
+            if self._run((name,), self.root).outcome == TESTS:
+                raise InputError(f"{name}: fails on the unchanged code too; mend it and run again")
+            self.sound.add(name)
 
 
 def tests_environment(place: Path, compiled: Path) -> dict[str, str]:
@@ -155,7 +168,7 @@ def run_tests(
         return Fate(UNJUDGED, f"tests took more than {patience:g} s")
     if done.code in (0, NONE_RAN):
         return Fate(SURVIVED)
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if done.code not in (FAILED, INTERRUPTED):
         raise InputError(f"pytest ended with {done.code}: {done.stdout[-300:]}")
     return Fate(TESTS, (failed or [""])[0][:200])

@@ -21,6 +21,9 @@ from foundation.errors import InputError
 from foundation.signals import run_child
 from parity.mutants.sampled import warm_process
 
+IMPORTED = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+"""Pytest warns that it comes too late to rewrite the assertions of a plugin; there it need not."""
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -75,7 +78,7 @@ class Warm:
             InputError: the process died.
         """
         job = {
-            "arguments": list(arguments),
+            "arguments": [*IMPORTED, *arguments],
             "cwd": str(cwd),
             "env": dict(env),
             "seconds": seconds,

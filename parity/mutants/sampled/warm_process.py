@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -83,6 +84,8 @@ def main() -> None:
                 code = run_pytest(job)
                 sys.stdout.flush()
                 sys.stderr.flush()
+            except Exception:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         print(json.dumps({"code": wait(child, job["seconds"])}), flush=True)

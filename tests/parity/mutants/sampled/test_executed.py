@@ -109,6 +109,19 @@ def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_t
     assert (fate.outcome, fate.by.partition(" - ")[0]) == (TESTS, "FAILED tests/test_made.py::test_two")
 
 
+def test_a_test_that_fails_on_the_unchanged_code_too_judges_nothing(tmp_path: Path) -> None:
+    for name in ("markets", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / FILE).write_bytes(SOURCE)
+    (tmp_path / "tests/test_broken.py").write_text(
+        "from markets.larger import larger\n\n\ndef test_one():\n    assert larger(2, 1) == 3\n"
+    )
+    judges = Judges(tmp_path, Sandbox(tmp_path / "box"), 60.0)
+    with refuses():
+        judges.judge(replace(_change(b"+ 0"), new="+ 5"), 0)
+
+
 def test_lines_are_those_of_the_innermost_statement() -> None:
     assert statement_lines(SOURCE, 10) == range(8, 12)
     assert statement_lines(SOURCE, 5) == range(4, 8)
