@@ -62,6 +62,7 @@ class Judges:
         patience: seconds that the tests of one mutant may take.
         executed: which tests execute a line; without it, all that import the file are asked.
         pytest: what runs the tests.
+        tests_first: ask the gate only about what the tests let live; else the other way round.
         sound: tests that were seen to pass on the unchanged code.
     """
 
@@ -70,22 +71,27 @@ class Judges:
     patience: float
     executed: ExecutedLines | None = None
     pytest: Pytest = run_anew
+    tests_first: bool = False
     sound: set[str] = field(default_factory=set)
 
     def judge(self, change: Change, number: int) -> Fate:
         """Return what becomes of a change; ``number`` names its folder."""
         place = self.sandbox.folder / f"change-{number}"
+        judges = [(self._ask_gate, place / "gate"), (self._ask_tests, place / "tests")]
+        fates = []
         try:
-            if change.file in reached(self.root, GATE_CHILD):
-                fate = self._ask_gate(change, place / "gate")
-                if fate.outcome != SURVIVED:
+            for ask, own in reversed(judges) if self.tests_first else judges:
+                fate = ask(change, own)
+                if fate.outcome not in (SURVIVED, UNJUDGED):
                     return fate
-            return self._ask_tests(change, place / "tests")
+                fates.append(fate)
+            return next((fate for fate in fates if fate.outcome == UNJUDGED), Fate(SURVIVED))
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
     def _ask_gate(self, change: Change, place: Path) -> Fate:
-        if not change.file.startswith(f"{PORT}/"):
+        port = change.file.startswith(f"{PORT}/")
+        if not port or change.file not in reached(self.root, GATE_CHILD):
             return Fate(SURVIVED)  # both sides share the rest, so comparing them shows nothing
         shutil.copytree(self.sandbox.sources / PORT, place / PORT)
         file = place / change.file

@@ -53,6 +53,11 @@ SUMMARY = "score.json"
     type=click.Path(path_type=Path),
     help="Coverage database with contexts: a mutant is shown to the tests that execute its line alone.",
 )
+@click.option(
+    "--tests-first",
+    is_flag=True,
+    help="Ask the gate only about what the tests let live: sooner done, and the gate's share unknown.",
+)
 @click.option("--most", type=click.IntRange(1), help="Judge only so many now; the rest next time.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def command(
@@ -63,6 +68,7 @@ def command(
     changed: str | None,
     patience: float,
     executed: Path | None,
+    tests_first: bool,
     most: int | None,
     out: Path,
 ) -> None:
@@ -87,7 +93,7 @@ def command(
         if executed is not None:
             mutated = sorted({change.file for change in waiting})
             asked = read_executed_lines(executed, PACKAGES_ROOT, mutated)
-        lines += _judge(waiting, patience, asked, out / LINES, lines, console)
+        lines += _judge(waiting, patience, asked, tests_first, out / LINES, lines, console)
     summary = summarize(lines, EQUIVALENT)
     write_json(out / SUMMARY, {"seed": seed, "count": count, "shard": part, **summary})
     show(console, summary)
@@ -104,6 +110,7 @@ def _judge(
     waiting: Sequence[Change],
     patience: float,
     executed: ExecutedLines | None,
+    tests_first: bool,
     path: Path,
     before: Sequence[dict[str, Any]],
     console: Console,
@@ -125,7 +132,7 @@ def _judge(
             console.print(f"[bold red]{error}[/]")
             raise SystemExit(1) from None
         with warm(tests_environment(sandbox.folder, sandbox.compiled), sandbox.folder) as pytest:
-            judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest)
+            judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest, tests_first)
             for number, change in enumerate(waiting):
                 fate = judges.judge(change, number)
                 line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
