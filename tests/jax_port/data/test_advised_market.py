@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -50,3 +50,12 @@ def test_advice_on_other_bars_is_refused() -> None:
     laid, use = drawn_advice(synthetic_bars("ES", days=1, seed=3).session("rth"), "prior")
     with refuses():
         with_advice(MARKET, laid, use)
+
+
+@pytest.mark.parametrize("bar", [0, 500, -1])
+def test_advice_that_lacks_one_of_the_bars_is_refused(bar: int) -> None:
+    laid, use = drawn_advice(BARS.session(CONFIG.session), "prior")
+    names = [field.name for field in fields(laid)]
+    lacking = replace(laid, **{name: np.delete(getattr(laid, name), bar, axis=0) for name in names})
+    with refuses():
+        with_advice(MARKET, lacking, use)
