@@ -81,6 +81,14 @@ class Change:
         """Return the file's bytes with the change made."""
         return source[: self.start] + self.new.encode() + source[self.end :]
 
+    def shown(self, source: bytes) -> tuple[str, str]:
+        """Return the lines that the change is in, as they are and as they become, in one line each."""
+        begin = source.rfind(b"\n", 0, self.start) + 1
+        end = source.find(b"\n", self.end) if b"\n" in source[self.end :] else len(source)
+        after = source[begin : self.start] + self.new.encode() + source[self.end : end]
+        before, now = (" ".join(text.decode().split()) for text in (source[begin:end], after))
+        return before, now
+
 
 def is_valid(change: Change, source: bytes) -> bool:
     """Say whether a change parses and changes the tree."""

@@ -135,7 +135,9 @@ def _judge(
             judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest, tests_first)
             for number, change in enumerate(waiting):
                 fate = judges.judge(change, number)
-                line = {**asdict(change), "outcome": fate.outcome, "by": fate.by}
+                shown, made = change.shown((PACKAGES_ROOT / change.file).read_bytes())
+                line = {**asdict(change), "before": shown, "after": made}
+                line |= {"outcome": fate.outcome, "by": fate.by}
                 add(line)
                 judged.append(line)
                 bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")

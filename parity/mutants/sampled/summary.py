@@ -16,10 +16,11 @@ def summarize(lines: Sequence[Mapping[str, Any]], equivalent: Iterable[tuple[str
 
     Args:
         lines: as :mod:`parity.mutants.sampled.run` writes them.
-        equivalent: (file, old, new) of changes that change nothing that can be reached; left out.
+        equivalent: (file, lines before, lines after) of changes that change nothing that can be
+            reached; left out.
     """
     left_out = set(equivalent)
-    counted = [one for one in lines if (one["file"], one["old"], one["new"]) not in left_out]
+    counted = [one for one in lines if (one["file"], one["before"], one["after"]) not in left_out]
     files = sorted({str(one["file"]) for one in counted})
 
     def score(of: str | None) -> dict[str, Any]:

@@ -96,3 +96,11 @@ def test_further_operators_are_the_slips_of_a_rewrite() -> None:
     plain = {one.operator for one in changes_of("f.py", STEP)}
     assert not plain & {"field swapped", "clip left out", "constant by a millionth"}
     assert not [new for kind, _, new in found if kind == "field swapped" and "jnp" in new]
+
+
+def test_a_change_is_shown_in_the_lines_that_it_is_in() -> None:
+    source = b"first = 1\nsecond = f(\n    one,\n    two,\n) + 1\nlast = 3"
+    shown = {change.shown(source) for change in changes_of("a.py", source)}
+    assert ("first = 1", "first = (2)") in shown
+    assert ("second = f( one, two, ) + 1", "second = (f(one, two) - 1)") in shown
+    assert ("last = 3", "last = (4)") in shown

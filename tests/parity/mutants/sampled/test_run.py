@@ -116,6 +116,8 @@ def _line(file: str, outcome: str, old: str = "1") -> dict[str, Any]:
         "end": 1,
         "old": old,
         "new": "2",
+        "before": f"x = {old}",
+        "after": "x = 2",
         "outcome": outcome,
         "by": "",
     }
@@ -123,7 +125,7 @@ def _line(file: str, outcome: str, old: str = "1") -> dict[str, Any]:
 
 def test_a_score_has_its_interval_by_module_and_leaves_out_what_is_equivalent() -> None:
     lines = [_line("a.py", "gate")] * 3 + [_line("a.py", "survived"), _line("b.py", "not judged")]
-    told = summarize([*lines, _line("b.py", "survived", "7")], [("b.py", "7", "2")])
+    told = summarize([*lines, _line("b.py", "survived", "7")], [("b.py", "x = 7", "x = 2")])
     assert told["all"]["score"] == 0.75
     low, high = told["all"]["interval"]
     assert 0.25 < low < 0.75 < high < 1.0
