@@ -189,9 +189,11 @@ def both() -> Verdicts:
         fine,
         rows=market.starts[::5],
         trades_of="all",
+        lanes=100,
         on_batch=played.append,
     )
     assert sum(played) == 2 * len(market.starts[::5])
+    assert max(played) == 100
     return found
 
 

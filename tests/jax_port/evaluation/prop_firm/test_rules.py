@@ -55,6 +55,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_file_leaves_out_limits_nothing(tmp_path: Path) -> None:
+    rules = load_rules(write(tmp_path, GOOD))
+    assert rules.minimum_days == 1
+    assert rules.daily_loss_means == "fail"
+    assert (rules.floor_stops_at, rules.daily_loss, rules.best_day_share) == (None, None, None)
+    assert (rules.maximum_days, rules.contracts) == (None, ())
+    assert (rules.automation, rules.note) == ("ask the firm", "")
+
+
 def test_rules_in_words() -> None:
     told = dict(load_rules("end-of-day-best-day-50k").sentences())
     assert told["profit target"] == "$3,000 at a day's end"

@@ -1,0 +1,57 @@
+"""The sentence that heads an evaluation's page: what it made, and what that says of other days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jax_port.data.held_out import BEFORE, HELD_OUT, OTHER_MARKET, OVERLAPS, TOO_CLOSE, UNKNOWN
+from jax_port.evaluation.page import verdict
+
+NEW = "The policy was not trained on these days."
+OLDER = "These days came before the ones that the policy was trained on."
+OPEN = "Whether the policy was trained on these days is not known."
+
+
+def values(status: str, low: float | None, high: float | None, pnl: float = 12.5) -> dict[str, Any]:
+    starts = {"mean_low": low, "mean_high": high, "days": 9}
+    account = {"pnl": pnl, "days": 3}
+    return {"performance": {"account": account, "starts": starts}, "held_out": {"status": status}}
+
+
+@pytest.mark.parametrize(
+    ("status", "low", "high", "tone", "sentence"),
+    [
+        (HELD_OUT, 5.0, 9.0, "good", f"lies above zero. {NEW}"),
+        (OTHER_MARKET, 5.0, 9.0, "good", f"lies above zero. {NEW}"),
+        (BEFORE, 5.0, 9.0, "warn", f"lies above zero. {OLDER}"),
+        (UNKNOWN, 5.0, 9.0, "warn", f"lies above zero. {OPEN}"),
+        (HELD_OUT, -9.0, -5.0, "bad", f"lies below zero: over all starts the policy loses. {NEW}"),
+        (BEFORE, -9.0, -5.0, "bad", f"lies below zero: over all starts the policy loses. {OLDER}"),
+        (HELD_OUT, -9.0, 5.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
+        (HELD_OUT, 0.0, 5.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
+        (HELD_OUT, -5.0, 0.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
+        (HELD_OUT, None, None, "warn", "One day says nothing about the next."),
+        (OVERLAPS, 5.0, 9.0, "bad", "the policy may have learned these very bars."),
+        (TOO_CLOSE, 5.0, 9.0, "bad", "the policy may have learned these very bars."),
+    ],
+)
+def test_what_an_evaluation_says_of_other_days(
+    status: str, low: float | None, high: float | None, tone: str, sentence: str
+) -> None:
+    told = verdict(values(status, low, high))
+    assert told.tone == tone
+    assert told.reason.endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("pnl", "headline"),
+    [
+        (12.5, "The account gained $12.50 in 3 days."),
+        (-12.5, "The account lost $12.50 in 3 days."),
+        (0.0, "The account made nothing in 3 days."),
+    ],
+)
+def test_what_the_account_made(pnl: float, headline: str) -> None:
+    assert verdict(values(HELD_OUT, 5.0, 9.0, pnl)).headline == headline
