@@ -40,6 +40,9 @@ FAILED, INTERRUPTED, NONE_RAN = 1, 2, 5
 MOST_ALONE = 30
 """Tests that a mutant is shown to by themselves, before whole files."""
 
+OF_ALL = ("tests/project/test_values.py",)
+"""Tests that read the sources of all modules, and so are asked about each, first."""
+
 LEFT_OUT = ("tests/benchmarks/", "tests/docs/")
 """Tests that measure or read pages, and so say little of a change and take long."""
 
@@ -108,30 +111,32 @@ class Judges:
     def tests_for(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tests that a change is shown to first, and the files of tests after them.
 
-        Both the nearest first. The first are those known to execute it, :data:`MOST_ALONE` at most.
+        Both the nearest first. The first are :data:`OF_ALL`, then those known to execute it,
+        :data:`MOST_ALONE` at most.
         What such a test made may be looked at by another one of its file, so their files follow. Where
         no test is known (the line runs at import, or in processes that a test starts), all files that
         import the changed one are asked.
         """
         nearest = nearest_tests(self.root, change.file)
+        of_all = tuple(name for name in OF_ALL if (self.root / name).is_file())
         if self.executed is None:
-            return (), nearest
+            return of_all, nearest
         known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
         files = {name.partition("::")[0] for name in known}
         chosen = tuple(name for name in nearest if name in files)
         if not chosen:
-            return (), nearest
+            return of_all, nearest
         place = {name: number for number, name in enumerate(chosen)}
         alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
-        return tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen
+        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen
 
     def _ask_tests(self, change: Change, place: Path) -> Fate:
         alone, files = self.tests_for(change)
-        if not files:
+        if not alone + files:
             return Fate(SURVIVED)
         make_tree(self.root, place, change)
         fate = self._run(alone, place) if alone else Fate(SURVIVED)
-        if fate.outcome != TESTS:
+        if fate.outcome != TESTS and files:
             fate = self._run(files, place)
         if fate.outcome == TESTS:
             self._require_sound(fate.by)

@@ -1,0 +1,85 @@
+"""Every constant and default of our packages that is a number: ``python -m tests.project.values``.
+
+A limit that was loosened, a default that became another one: such a change breaks no rule, and few
+tests can see it. So all of them stand in ``values.txt``, and a change is made there too, where whoever
+reviews it reads it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from foundation.files import write_text
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "tests/project/values.txt"
+PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "rltrader")
+PARTS = (
+    *(ast.Constant, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.operator, ast.Load),
+    *(ast.Tuple, ast.List, ast.Set, ast.Dict),
+)
+"""What a value may be made of; where a name or a call is in it, it is computed, and tests see it."""
+
+
+def is_number(value: ast.expr | None) -> bool:
+    """Say whether a value is written out and has a number, or a choice of yes or no, in it."""
+    if value is None or not all(isinstance(part, PARTS) for part in ast.walk(value)):
+        return False
+    constants = [part.value for part in ast.walk(value) if isinstance(part, ast.Constant)]
+    return any(isinstance(constant, (bool, int, float)) for constant in constants)
+
+
+def values_of(tree: ast.AST, within: str = "") -> Iterator[str]:
+    """Yield a line for each value of a module, a class or a function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _defaults(node, within)
+            yield from values_of(node, f"{within}{node.name}.")
+        elif isinstance(node, ast.ClassDef):
+            yield from values_of(node, f"{within}{node.name}.")
+        elif isinstance(tree, (ast.Module, ast.ClassDef)):
+            if isinstance(node, ast.AnnAssign) and is_number(node.value):
+                assert node.value is not None
+                yield f"{within}{ast.unparse(node.target)} = {ast.unparse(node.value)}"
+            elif isinstance(node, ast.Assign) and is_number(node.value):
+                names = ", ".join(ast.unparse(target) for target in node.targets)
+                yield f"{within}{names} = {ast.unparse(node.value)}"
+
+
+def _defaults(function: ast.FunctionDef | ast.AsyncFunctionDef, within: str) -> Iterator[str]:
+    """Yield a function's defaults, and those of the options that its decorators declare."""
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    with_default = positional[len(positional) - len(given.defaults) :]
+    pairs = [
+        *zip(with_default, given.defaults, strict=True),
+        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+    ]
+    for argument, value in pairs:
+        if is_number(value):
+            assert value is not None
+            yield f"{within}{function.name}({argument.arg}={ast.unparse(value)})"
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call):
+            for keyword in decorator.keywords:
+                if keyword.arg == "default" and is_number(keyword.value):
+                    names = " ".join(ast.unparse(argument) for argument in decorator.args)
+                    yield f"{within}{function.name}: {names} = {ast.unparse(keyword.value)}"
+
+
+def collect(root: Path = ROOT) -> str:
+    """Return the text of the file: each module with its values, sorted."""
+    lines = ["# Numbers that are written out, by module; see tests/project/values.py."]
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            found = list(values_of(ast.parse(path.read_text("utf-8"))))
+            if found:
+                lines += ["", name, *(f"  {line}" for line in found)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    write_text(FILE, collect())
