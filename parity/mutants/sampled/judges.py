@@ -40,6 +40,9 @@ FAILED, INTERRUPTED, NONE_RAN = 1, 2, 5
 MOST_ALONE = 30
 """Tests that a mutant is shown to by themselves, before whole files."""
 
+MOST_FILES = 4
+"""Whole files of tests that a mutant is shown to: those that import least beside the changed one."""
+
 OF_ALL = ("tests/project/test_values.py",)
 """Tests that read the sources of all modules, and so are asked about each, first."""
 
@@ -111,24 +114,24 @@ class Judges:
     def tests_for(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tests that a change is shown to first, and the files of tests after them.
 
-        Both the nearest first. The first are :data:`OF_ALL`, then those known to execute it,
-        :data:`MOST_ALONE` at most.
-        What such a test made may be looked at by another one of its file, so their files follow. Where
-        no test is known (the line runs at import, or in processes that a test starts), all files that
-        import the changed one are asked.
+        The first are :data:`OF_ALL`, then those known to execute it, :data:`MOST_ALONE` at most. What
+        such a test made may be looked at by another one of its file, so their files follow. Where no
+        test is known (the line runs at import, or in processes that a test starts), files that import
+        the changed one are asked. Of all of them the nearest come first, and :data:`MOST_FILES` at most
+        are asked: what lives may yet be killed by another, never the other way round.
         """
         nearest = nearest_tests(self.root, change.file)
         of_all = tuple(name for name in OF_ALL if (self.root / name).is_file())
         if self.executed is None:
-            return of_all, nearest
+            return of_all, nearest[:MOST_FILES]
         known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
         files = {name.partition("::")[0] for name in known}
         chosen = tuple(name for name in nearest if name in files)
         if not chosen:
-            return of_all, nearest
+            return of_all, nearest[:MOST_FILES]
         place = {name: number for number, name in enumerate(chosen)}
         alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
-        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen
+        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen[:MOST_FILES]
 
     def _ask_tests(self, change: Change, place: Path) -> Fate:
         alone, files = self.tests_for(change)
