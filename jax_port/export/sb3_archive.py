@@ -1,7 +1,7 @@
 """Read Stable-Baselines3's files without running anything in them.
 
 A model's zip holds a JSON description, parts of which are pickles in base64, and tensors; a normaliser
-is one pickle. :mod:`jax_port.export.sb3_pickles` reads them.
+is one pickle. :mod:`jax_port.export.checks.pickles` reads them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import torch
 from foundation.errors import reason_of
 from foundation.json_reading import Artifact, decode_json
 from foundation.report.format import byte_size
+from jax_port.export.checks.pickles import read_pickle
 from jax_port.export.checks.tensors import MOST_BYTES, decode_tensors
-from jax_port.export.sb3_pickles import read_pickle
 from jax_port.ppo.running_statistics import CLIP, EPSILON
 from markets import InputError
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from jax_port.export.checks.pickles import path_of
 from jax_port.export.layers import MLPS, SHARED, sb3_spec
 from jax_port.export.sb3_archive import Archive
-from jax_port.export.sb3_pickles import path_of
 from jax_port.ppo.settings import NetworkSpec
 from markets import InputError
 

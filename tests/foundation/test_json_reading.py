@@ -156,6 +156,7 @@ PLAIN = {
     "jax_port/ppo/policy.py": 1,  # a header that was decoded as a declared type just before
     "markets/readers/parquet.py": 1,  # pandas' note, of which damage is passed over
     "parity/export_chain/verify.py": 1,  # what was just written
+    "parity/mutants/sampled/warm_process.py": 1,  # lines of our own parent, as they come
     "rltrader/sweep/search.py": 1,  # what was just written
     "benchmarks/suites/against_commit.py": 1,  # lines of our own child, as they come
     "benchmarks/harness/tree_worker.py": 1,  # lines of our own parent, as they come

@@ -1,1 +1,1 @@
-"""Checks of what comes from elsewhere: tensors that a file really holds, and what rounding explains."""
+"""Checks of what comes from elsewhere: tensors and pickles as a file holds them, what rounding does."""

@@ -1,7 +1,7 @@
 """Process that has imported what tests need of others, and forks for every run of them.
 
 ``python -I warm_process.py``: a script that imports nothing of ours, since each run brings its own
-copy of that. A line of JSON in is a run of pytest, a line of JSON out its exit code:
+copy of that. A line of JSON in is a run of pytest, a line out its exit code:
 :mod:`parity.mutants.sampled.warm` writes and reads them.
 """
 
@@ -74,7 +74,7 @@ def main() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
-    print(json.dumps({"ready": sorted(sys.modules)}), flush=True)
+    print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
@@ -88,7 +88,7 @@ def main() -> None:
                 traceback.print_exc()
             finally:
                 os._exit(code)
-        print(json.dumps({"code": wait(child, job["seconds"])}), flush=True)
+        print(wait(child, job["seconds"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jax_port.export.sb3_pickles import read_pickle
+from jax_port.export.checks.pickles import read_pickle
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])  # earlier ones have no bytes
