@@ -28,7 +28,7 @@ class Settings:
 @click.option("--count", default=500, help="How many.")
 @click.option("--out", default="here")
 def command(count, out):
-    pass
+    parser.add_argument("--envs", "-e", default=256)
 """
 
 
@@ -45,12 +45,13 @@ def test_what_counts_as_a_value() -> None:
         "Settings.both = (256, 256)",
         "Settings.change(most=-1)",
         "Settings.change(quiet=False)",
+        "command: '--envs' '-e' = 256",
         "command: '--count' = 500",
     ]
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [("64", "63"), ("256)", "255)"), ("-1", "1"), ("500", "501")]
+    ("right", "wrong"), [("64", "63"), ("(256, ", "(255, "), ("-1", "1"), ("500", "501")]
 )
 def test_another_value_is_seen(right: str, wrong: str) -> None:
     assert SOURCE.count(right) == 1

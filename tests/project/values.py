@@ -35,22 +35,27 @@ def values_of(tree: ast.AST, within: str = "") -> Iterator[str]:
     """Yield a line for each value of a module, a class or a function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _defaults(node, within)
+            yield from _defaults(node.args, f"{within}{node.name}")
             yield from values_of(node, f"{within}{node.name}.")
         elif isinstance(node, ast.ClassDef):
             yield from values_of(node, f"{within}{node.name}.")
-        elif isinstance(tree, (ast.Module, ast.ClassDef)):
-            if isinstance(node, ast.AnnAssign) and is_number(node.value):
-                assert node.value is not None
-                yield f"{within}{ast.unparse(node.target)} = {ast.unparse(node.value)}"
-            elif isinstance(node, ast.Assign) and is_number(node.value):
-                names = ", ".join(ast.unparse(target) for target in node.targets)
-                yield f"{within}{names} = {ast.unparse(node.value)}"
+        elif isinstance(node, (ast.expr, ast.stmt)):
+            yield from _options(node, within.removesuffix("."))
+            if isinstance(tree, (ast.Module, ast.ClassDef)):
+                yield from _assigned(node, within)
 
 
-def _defaults(function: ast.FunctionDef | ast.AsyncFunctionDef, within: str) -> Iterator[str]:
-    """Yield a function's defaults, and those of the options that its decorators declare."""
-    given = function.args
+def _assigned(node: ast.AST, within: str) -> Iterator[str]:
+    """Yield what a module or a class says that a name is."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and is_number(node.value):
+        assert node.value is not None
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = ", ".join(ast.unparse(target) for target in targets)
+        yield f"{within}{names} = {ast.unparse(node.value)}"
+
+
+def _defaults(given: ast.arguments, name: str) -> Iterator[str]:
+    """Yield a function's defaults."""
     positional = [*given.posonlyargs, *given.args]
     with_default = positional[len(positional) - len(given.defaults) :]
     pairs = [
@@ -60,13 +65,17 @@ def _defaults(function: ast.FunctionDef | ast.AsyncFunctionDef, within: str) -> 
     for argument, value in pairs:
         if is_number(value):
             assert value is not None
-            yield f"{within}{function.name}({argument.arg}={ast.unparse(value)})"
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call):
-            for keyword in decorator.keywords:
+            yield f"{name}({argument.arg}={ast.unparse(value)})"
+
+
+def _options(node: ast.AST, within: str) -> Iterator[str]:
+    """Yield the defaults of options, ``option("--count", default=500)``, and of fields."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            for keyword in call.keywords:
                 if keyword.arg == "default" and is_number(keyword.value):
-                    names = " ".join(ast.unparse(argument) for argument in decorator.args)
-                    yield f"{within}{function.name}: {names} = {ast.unparse(keyword.value)}"
+                    names = " ".join(ast.unparse(argument) for argument in call.args)
+                    yield f"{within}: {names or ast.unparse(call.func)} = {ast.unparse(keyword.value)}"
 
 
 def collect(root: Path = ROOT) -> str:

@@ -30,15 +30,16 @@ def params() -> EnvParams:
     return env.make_params(stack([prepare(synthetic_bars("ES", days=3, seed=0), CONFIG)]), CONFIG)
 
 
-@pytest.fixture(scope="module")
-def went(params: EnvParams) -> Any:
-    """Two updates of one agent: the second begins in the midst of episodes."""
+@pytest.fixture(scope="module", params=["cpu", "gpu"])
+def went(request: pytest.FixtureRequest, params: EnvParams) -> Any:
+    """Two updates of one agent, in a form: the second begins in the midst of episodes."""
+    form = request.param
 
     @jax.jit
     def two(seed: jax.Array) -> Any:
         agent = init_agent(seed, params, SETTINGS)
-        middle, _, _ = traced_update(agent, hyper_params(**HYPER), params, SETTINGS)
-        return middle, *traced_update(middle, hyper_params(**HYPER), params, SETTINGS)
+        middle, _, _ = traced_update(agent, hyper_params(**HYPER), params, SETTINGS, form=form)
+        return middle, *traced_update(middle, hyper_params(**HYPER), params, SETTINGS, form=form)
 
     return jax.tree.map(np.asarray, two(jnp.int32(3)))
 
