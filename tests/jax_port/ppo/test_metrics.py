@@ -21,7 +21,7 @@ SETTINGS = TrainSettings(n_envs=32, n_steps=24, batch_size=100, n_epochs=2).over
 CONFIG = EnvConfig.phase1(
     max_episode_bars=9, trailing_drawdown_dollars=60.0, sl_atr_mult=0.75, tp_sl_ratio=0.5
 )
-HYPER = {"target_kl": 1e-4, "learning_rate": 0.01}
+HYPER = {"target_kl": 1e-4, "learning_rate": 0.01, "ent_coef": 0.02, "vf_coef": 0.7}
 """So that an update ends among its minibatches, and only those that were taken count."""
 
 
@@ -59,6 +59,8 @@ def test_means_are_of_the_minibatches_that_were_taken(went: Any) -> None:
     assert metrics.entropy == pytest.approx(-terms["entropy_loss"], rel=1e-5)
     assert metrics.minibatches == taken.sum()
     assert metrics.learning_rate == np.float32(HYPER["learning_rate"])
+    whole = (terms["policy_loss"], 0.02 * terms["entropy_loss"], 0.7 * terms["value_loss"])
+    assert metrics.loss == pytest.approx(sum(whole), rel=1e-5)
     returns = np.asarray(trace.returns, np.float64)
     apart = returns - np.asarray(trace.rollout.values, np.float64)
     assert metrics.explained_variance == pytest.approx(1 - apart.var() / returns.var(), abs=1e-4)
