@@ -46,7 +46,7 @@ class StopRequest:
         return 128 + (self.signal or signal.SIGINT)
 
 
-GRACE = 3.0
+GRACE = 2.0
 """Seconds that a process has to clean up after a signal, before it is ended as it is."""
 _patient = threading.Event()
 """Set while the work at hand answers signals itself."""

@@ -78,13 +78,14 @@ def processes_of(group: int) -> list[int]:
     return found
 
 
-def processor_seconds(process: int) -> float:
-    """Return how long a process has been computing, all of its threads together."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(group: int) -> float:
+    """Return how long the processes of a group have been computing, those that ended among them."""
+    ticks = 0
+    for process in processes_of(group):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))  # its own, and of children that it waited for
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def run(
@@ -112,7 +113,7 @@ def run(
                 struck = time.monotonic()
             if now - began > LONGEST:
                 os.killpg(process, signal.SIGKILL)
-            time.sleep(0.005)
+            time.sleep(0.01)
         at = time.monotonic()
         while (left := processes_of(process)) and time.monotonic() < at + GONE_WITHIN:
             time.sleep(0.02)
