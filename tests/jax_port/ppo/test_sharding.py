@@ -5,12 +5,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from jax.sharding import AbstractMesh
 
+from jax_port.ppo.fast.scale_out import AXIS
+from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.sharding import make_layout
 from jax_port.runs import run as runs
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan
@@ -130,3 +135,11 @@ def test_environments_must_divide() -> None:
 
     with refuses():
         check_split(Three(), 16)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])
+def test_a_layout_divides_from_two_devices_on(devices: int) -> None:
+    mesh: Any = AbstractMesh((devices,), (AXIS,))
+    layout = make_layout(mesh)
+    assert (layout is ONE_DEVICE) == (devices == 1)
+    assert devices == 1 or layout.mesh is mesh
