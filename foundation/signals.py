@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -152,6 +154,25 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def ends_with_parent(start: Callable[..., None], *arguments: object) -> Callable[[], None]:
+    """Return the first thing that a worker does: it watches its parent, then calls a function.
+
+    A new process imports what the function needs before it can call it, which takes seconds. It reads
+    the function only once it watches its parent, so it ends with that while it imports, too.
+
+    Args:
+        start: for the start of a worker, a function of a module.
+        arguments: what to call it with.
+    """
+    return partial(_watch_and_call, pickle.dumps((start, arguments)))
+
+
+def _watch_and_call(stored: bytes) -> None:
+    end_with_parent()
+    start, arguments = pickle.loads(stored)
+    start(*arguments)
 
 
 _START = """

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import jax
 
-from foundation.signals import end_with_parent
+from foundation.signals import ends_with_parent
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.form import Form
 from markets import Contract, InputError, register_contract
@@ -263,7 +263,6 @@ _RECORDERS: list[LineRecorder] = []
 
 
 def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str = "") -> None:
-    end_with_parent()
     if compiled and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -297,8 +296,7 @@ def _carry_out(
         pool = ProcessPoolExecutor(
             request.workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(request, added_contracts(), compiled or own),
+            initializer=ends_with_parent(_start_worker, request, added_contracts(), compiled or own),
         )
         yield from _of_pool(pool, parts)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.import_closure import PACKAGES_ROOT
 from foundation.signals import run_child, stop_on_signal
 
 
@@ -118,6 +119,44 @@ def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
             return
         time.sleep(0.01)
     pytest.fail("the worker lives on")
+
+
+SLOW = "import os, time\nopen(os.environ['TOLD'], 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+IMPORTING = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from foundation.signals import ends_with_parent
+def start():
+    pass
+start.__module__, start.__qualname__ = "slow_to_import", "start"
+if __name__ == "__main__":
+    import sys, types
+    sys.modules["slow_to_import"] = module = types.ModuleType("slow_to_import")
+    module.start = start
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=fresh, initializer=ends_with_parent(start)) as pool:
+        pool.submit(print).result()
+"""
+
+
+def test_a_worker_that_still_imports_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text(SLOW)
+    (tmp_path / "parent.py").write_text(IMPORTING)
+    told = tmp_path / "told"
+    search = os.pathsep.join((str(tmp_path), str(PACKAGES_ROOT)))
+    around = {**os.environ, "PYTHONPATH": search, "TOLD": str(told)}
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "parent.py")], env=around)
+    until = time.monotonic() + 60
+    while not (told.is_file() and told.read_text()) and time.monotonic() < until:
+        time.sleep(0.01)
+    worker = int(told.read_text())
+    assert is_running(worker)
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 5
+    while is_running(worker) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_running(worker)
 
 
 def is_running(process: int) -> bool:
