@@ -40,8 +40,7 @@ def require_training_memory(
         InputError: names the estimate, the largest part, and the options to lower.
     """
     parts = training_bytes(settings, config, agents, updates_per_call, columns, _memories())
-    several = agents > 1 and sum(parts.values()) / agents < sum(parts.values()) / 2
-    also = ", or train fewer agents (--seeds)" if several else ""
+    also = ", or train fewer agents (--seeds, or rows of --agents)" if agents > 1 else ""
     lower = {
         "weights": f"--pi and --vf{also}",
         "the rollout": f"--envs or --n-steps{also}",

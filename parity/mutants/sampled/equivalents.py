@@ -10,5 +10,15 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "none = zero - 1",
         "none = zero - (2)",
     ): "No bar is asked about where the number is negative; which negative one is never looked at.",
+    (
+        "jax_port/evaluation/prop_firm/plots.py",
+        'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=(4, 3))',
+        'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=((5), 3))',
+    ): "How long the dashes of a line are: nothing is read off them.",
+    (
+        "jax_port/runs/logs/ranking.py",
+        'last = max((record["update"] for record in records), default=0)',
+        'last = max((record["update"] for record in records), default=(1))',
+    ): "The default is taken where there are no records, and then none are returned.",
 }
 """(file, lines before, lines after) -> why nobody can see a difference."""

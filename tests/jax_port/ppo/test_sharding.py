@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh
 
+from jax_port.ppo.fast.program import shares_of
 from jax_port.ppo.fast.scale_out import AXIS
 from jax_port.ppo.minibatches import ONE_DEVICE
 from jax_port.ppo.policy import load_policy
@@ -143,3 +144,13 @@ def test_a_layout_divides_from_two_devices_on(devices: int) -> None:
     layout = make_layout(mesh)
     assert (layout is ONE_DEVICE) == (devices == 1)
     assert devices == 1 or layout.mesh is mesh
+
+
+def test_devices_with_orders_of_their_own_have_equal_shares_of_a_minibatch() -> None:
+    layout = make_layout(AbstractMesh((4,), (AXIS,)))  # type: ignore[arg-type]
+    settings = SETTINGS.override(order_groups=4)
+    shares = shares_of(settings, layout)
+    assert (shares.batch_size, type(shares.batch_size)) == (12, int)
+    assert (shares.axis, shares.mesh, shares.layout) == (AXIS, layout.mesh, ONE_DEVICE)
+    for whole in (shares_of(SETTINGS, layout), shares_of(settings, ONE_DEVICE)):
+        assert (whole.batch_size, whole.mesh, whole.axis) == (48, None, None)

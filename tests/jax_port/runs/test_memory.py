@@ -22,6 +22,7 @@ CONFIG = EnvConfig.phase1()
 @pytest.mark.parametrize(
     ("settings", "agents", "calls"),
     [
+        ({"n_envs": 10**9, "n_steps": 1}, 2, 1),
         ({"n_envs": 15_000_000}, 1, 1),
         ({"n_envs": 10**9, "n_steps": 1}, 1, 1),
         ({"network": NetworkSpec(pi=(10**10,))}, 1, 1),
