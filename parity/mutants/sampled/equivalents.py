@@ -20,5 +20,12 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         'last = max((record["update"] for record in records), default=0)',
         'last = max((record["update"] for record in records), default=(1))',
     ): "The default is taken where there are no records, and then none are returned.",
+    (
+        "markets/advice/table.py",
+        "bad = ~((given >= 0) & (given <= 1)).all(axis=1) | "
+        "(np.abs(given[:, :3].sum(axis=1) - 1) > 1e-3)",
+        "bad = ~((given >= 0) & (given <= 1)).all(axis=1) | "
+        "((np.abs(given[:, :3].sum(axis=1) - 1) >= 0.001))",
+    ): "A sum near one is off by a multiple of 2^-53, and 1e-3 as a float64 is none.",
 }
 """(file, lines before, lines after) -> why nobody can see a difference."""
