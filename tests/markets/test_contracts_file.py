@@ -8,7 +8,7 @@ import pytest
 
 from markets import contracts
 from markets.contracts import Contract, get_contract
-from markets.contracts_file import register_contracts
+from markets.contracts_file import own_contracts, register_contracts
 from tests.sentences import refuses
 
 CRUDE = """
@@ -36,6 +36,17 @@ def test_a_contract_of_one_s_own(tmp_path: Path) -> None:
     made = register_contracts(write(tmp_path, CRUDE))
     assert made[0] == get_contract("CL") == Contract("CL", "Crude Oil", 0.01, 1000, 1, 250)
     assert get_contract("CLZ5").symbol == "CL"
+
+
+def test_what_a_file_has_to_say_of_contracts_is_of_those_that_are_not_built_in(tmp_path: Path) -> None:
+    micro = CRUDE.replace("CL", "MCL").replace("1000", "100") + 'full_size = "CL"\n'
+    register_contracts(write(tmp_path, CRUDE + micro))
+    values = {"name": "Crude Oil", "tick_size": 0.01, "slippage_ticks": 1, "commission_cents": 250}
+    full = {**values, "tick_value_cents": 1000}
+    assert own_contracts(["ES", "CL"]) == {"CL": full}
+    both = {"MCL": {**values, "tick_value_cents": 100, "full_size": "CL"}, "CL": full}
+    assert own_contracts(["MCL"]) == both
+    assert own_contracts(["ES", "MES"]) == {}
 
 
 @pytest.mark.parametrize(

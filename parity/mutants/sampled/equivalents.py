@@ -16,6 +16,11 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=((5), 3))',
     ): "How long the dashes of a line are: nothing is read off them.",
     (
+        "jax_port/ppo/fast/bootstrap.py",
+        'return done + chunk, found.at[here].set(values, mode="drop")',
+        "return done + chunk, (found.at[here].set(values))",
+    ): "JAX's scatter drops what lies outside by default; the word says so to the reader.",
+    (
         "jax_port/runs/logs/ranking.py",
         'last = max((record["update"] for record in records), default=0)',
         'last = max((record["update"] for record in records), default=(1))',
