@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines, statement_lines
-from parity.mutants.sampled.judges import Judges
+from parity.mutants.sampled.judges import Judges, nearest_tests
 from parity.mutants.sampled.summary import TESTS
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.operators import Change
@@ -105,6 +105,10 @@ def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_t
     lines = {number: frozenset({once}) for number in range(9, 14)}
     judges = Judges(tmp_path, Sandbox(tmp_path / "box"), 60.0, ExecutedLines({FILE: lines}))
     assert judges.tests_for(_change(b"+ 0")) == ((once,), ("tests/test_made.py",))
+    (tmp_path / "tests/test_larger.py").write_text("from markets.larger import larger\n")
+    nearest_tests.cache_clear()
+    of_its_own = ("tests/test_larger.py", "tests/test_made.py")  # made after the lines were read
+    assert judges.tests_for(_change(b"+ 0")) == ((once,), of_its_own)
     fate = judges.judge(replace(_change(b"+ 0"), new="+ 5"), 0)
     assert (fate.outcome, fate.by.partition(" - ")[0]) == (TESTS, "FAILED tests/test_made.py::test_two")
 
