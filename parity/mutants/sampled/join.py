@@ -17,8 +17,8 @@ from foundation.json_lines import adding_lines
 from markets import InputError
 from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.run import OUT, SUMMARY, show
-from parity.mutants.sampled.summary import summarize
-from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutants.sampled.summary import read_judged, summarize
+from parity.mutation.lines import LINES, key_of
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(folders: tuple[Path, ...], out: Path) -> None:
             raise InputError(
                 f"{folder}: no {LINES}; give folders that a part of a sample was written to"
             )
-        for line in read_lines(folder / LINES):
+        for line in read_judged(folder / LINES):
             judged.setdefault(key_of(line), line)
     lines = [judged[key] for key in sorted(judged)]
     out.mkdir(parents=True, exist_ok=True)

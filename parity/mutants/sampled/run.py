@@ -28,10 +28,10 @@ from parity.mutants.sampled.equivalents import EQUIVALENT
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines
 from parity.mutants.sampled.judges import Judges, tests_environment
 from parity.mutants.sampled.modules import changed_modules, draw_changes
-from parity.mutants.sampled.summary import summarize
+from parity.mutants.sampled.summary import read_judged, summarize
 from parity.mutants.sampled.warm import warm
 from parity.mutants.sandbox import Sandbox, snapshot
-from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutation.lines import LINES, key_of
 from parity.mutation.operators import Change
 from parity.mutation.sample import shard
 
@@ -84,7 +84,7 @@ def command(
             return
     chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files), number, of)
     out.mkdir(parents=True, exist_ok=True)
-    lines = read_lines(out / LINES)
+    lines = read_judged(out / LINES)
     known = {key_of(line) for line in lines}
     waiting = [change for change in chosen if key_of(change) not in known][:most]
     console = Console()

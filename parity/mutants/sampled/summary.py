@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from parity.mutation.lines import LINE, read_lines
 from parity.mutation.score import SURVIVED, score_of
 
 GATE, TESTS = "gate", "tests"
 """Outcomes of a mutant that the gate, or the tests, killed."""
+
+
+TOLD = ("file", "line", "before", "after", "outcome", "by")
+"""What each line of a sample says."""
+
+
+def read_judged(path: Path) -> list[dict[str, Any]]:
+    """Return the mutants of a sample that were judged already.
+
+    Raises:
+        InputError: a line is damaged, or does not say all that is asked of it.
+    """
+    lines = read_lines(path)
+    for number, line in enumerate(lines, 1):
+        if lacking := [name for name in TOLD if name not in line]:
+            raise LINE.damaged(path, f"line {number} does not say {' and '.join(lacking)}")
+    return lines
 
 
 def summarize(lines: Sequence[Mapping[str, Any]], equivalent: Iterable[tuple[str, str, str]]) -> Any:

@@ -62,6 +62,7 @@ def test_every_fault_is_called_by_its_name(fault: Planted) -> None:
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pendulum", "mountain_car", "acrobot")]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ["cartpole", *SLOW])
 def test_what_ships_is_the_same_but_for_rounding_and_what_is_accepted(name: str) -> None:
     report = verify(shipped(name), transitions=600)

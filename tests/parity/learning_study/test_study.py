@@ -190,6 +190,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row]]:
 
 
 @pytest.mark.slow
+@pytest.mark.costly
 def test_a_run_writes_a_row_a_seed_and_arm(trained: tuple[Path, list[Row]]) -> None:
     folder, told = trained
     assert [(row["seed"], row["arm"]) for row in told] == [
@@ -208,6 +209,7 @@ def test_a_run_writes_a_row_a_seed_and_arm(trained: tuple[Path, list[Row]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.costly
 def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> None:
     for row in trained[1]:
         if row["arm"] == "jax":
@@ -215,6 +217,7 @@ def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.costly
 def test_resuming_trains_only_what_is_missing_and_the_same_in_another_process(
     trained: tuple[Path, list[Row]],
 ) -> None:
@@ -338,6 +341,7 @@ def test_the_page_says_the_verdict(shift: float, count: int, verdict: str, headl
     assert "http" not in page.replace("http-equiv", "")
 
 
+@pytest.mark.costly
 def test_the_command_reports_what_is_there(
     tmp_path: Path, trained: tuple[Path, list[Row]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

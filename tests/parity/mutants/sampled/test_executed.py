@@ -88,6 +88,7 @@ def test_a_change_is_shown_to_the_tests_that_execute_it(
     assert sorted(files) == [f"tests/test_{name}.py" for name in wanted]
 
 
+@pytest.mark.costly
 def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_the_line(
     root: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_t
     assert (fate.outcome, fate.by.partition(" - ")[0]) == (TESTS, "FAILED tests/test_made.py::test_two")
 
 
+@pytest.mark.costly
 def test_a_test_that_fails_on_the_unchanged_code_too_judges_nothing(tmp_path: Path) -> None:
     for name in ("markets", "tests"):
         (tmp_path / name).mkdir()

@@ -15,7 +15,8 @@ from tests.sentences import check_error
 
 def _line(file: str, outcome: str) -> dict[str, object]:
     place = {"file": file, "line": 1, "operator": "constant", "start": 0, "end": 1}
-    return {**place, "old": "1", "new": "2", "outcome": outcome, "by": ""}
+    shown = {"old": "1", "new": "2", "before": "x = 1", "after": "x = 2"}
+    return {**place, **shown, "outcome": outcome, "by": ""}
 
 
 def test_each_mutant_counts_once(tmp_path: Path) -> None:
@@ -34,4 +35,11 @@ def test_each_mutant_counts_once(tmp_path: Path) -> None:
 
 def test_a_folder_without_mutants_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path)])
+    check_error(result.exception)
+
+
+def test_lines_that_do_not_say_all_are_refused(tmp_path: Path) -> None:
+    short = {name: value for name, value in _line("a.py", "gate").items() if name != "before"}
+    (tmp_path / LINES).write_text(json.dumps(_line("b.py", "gate")) + "\n" + json.dumps(short) + "\n")
+    result = CliRunner().invoke(command, [str(tmp_path), "--out", str(tmp_path / "out")])
     check_error(result.exception)
