@@ -162,7 +162,7 @@ def mutation_sample(session: nox.Session) -> None:
 
     Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests
     are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw,
-    and with ``--changed COMMIT``, of few files, all tests that import them are asked.
+    and with ``--changed COMMIT``, of few files, the tests nearest to them are asked.
     """
     install(session, "test")
     arguments = list(session.posargs)

@@ -156,7 +156,7 @@ def end_with_parent() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def ends_with_parent(start: Callable[..., None], *arguments: object) -> Callable[[], None]:
+def worker_start(start: Callable[..., None], *arguments: object) -> Callable[[], None]:
     """Return the first thing that a worker does: it watches its parent, then calls a function.
 
     A new process imports what the function needs before it can call it, which takes seconds. It reads

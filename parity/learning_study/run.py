@@ -22,7 +22,7 @@ from foundation.errors import run_command
 from foundation.files import write_json, write_text
 from foundation.progress import EACH_TASK, progress_bar
 from foundation.report.format import duration
-from foundation.signals import ends_with_parent
+from foundation.signals import worker_start
 from markets import InputError
 from parity.learning.statistics import EQUIVALENT
 from parity.learning_study.design import ARMS, DESIGN, Design
@@ -69,7 +69,7 @@ def train(
             keep(train_row(design, arm, seed))
         return
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=fresh, initializer=ends_with_parent(obey)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=fresh, initializer=worker_start(obey)) as pool:
         waiting = [pool.submit(train_row, design, arm, seed) for seed, arm in sorted(todo)]
         try:
             for future in as_completed(waiting):

@@ -83,11 +83,10 @@ class Change:
 
     def shown(self, source: bytes) -> tuple[str, str]:
         """Return the lines that the change is in, as they are and as they become, in one line each."""
-        begin = source.rfind(b"\n", 0, self.start) + 1
-        end = source.find(b"\n", self.end) if b"\n" in source[self.end :] else len(source)
-        after = source[begin : self.start] + self.new.encode() + source[self.end : end]
-        before, now = (" ".join(text.decode().split()) for text in (source[begin:end], after))
-        return before, now
+        head = source[: self.start].rpartition(b"\n")[2].decode()
+        tail = source[self.end :].partition(b"\n")[0].decode()
+        before, after = (" ".join(f"{head}{text}{tail}".split()) for text in (self.old, self.new))
+        return before, after
 
 
 def is_valid(change: Change, source: bytes) -> bool:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import jax
 
-from foundation.signals import ends_with_parent
+from foundation.signals import worker_start
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.form import Form
 from markets import Contract, InputError, register_contract
@@ -296,7 +296,7 @@ def _carry_out(
         pool = ProcessPoolExecutor(
             request.workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=ends_with_parent(_start_worker, request, added_contracts(), compiled or own),
+            initializer=worker_start(_start_worker, request, added_contracts(), compiled or own),
         )
         yield from _of_pool(pool, parts)
 

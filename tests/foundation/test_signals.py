@@ -125,7 +125,7 @@ SLOW = "import os, time\nopen(os.environ['TOLD'], 'w').write(str(os.getpid()))\n
 IMPORTING = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from foundation.signals import ends_with_parent
+from foundation.signals import worker_start
 def start():
     pass
 start.__module__, start.__qualname__ = "slow_to_import", "start"
@@ -134,7 +134,7 @@ if __name__ == "__main__":
     sys.modules["slow_to_import"] = module = types.ModuleType("slow_to_import")
     module.start = start
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=fresh, initializer=ends_with_parent(start)) as pool:
+    with ProcessPoolExecutor(1, mp_context=fresh, initializer=worker_start(start)) as pool:
         pool.submit(print).result()
 """
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from foundation.errors import InputError
-from foundation.import_closure import imported_by
+from foundation.import_closure import PACKAGES, imported_by
 from parity.mutants.sampled.executed import ExecutedLines
 from parity.mutants.sampled.summary import GATE, TESTS
 from parity.mutants.sampled.warm import Pytest, run_anew
@@ -17,7 +17,6 @@ from parity.mutants.sandbox import PORT, Sandbox, change_file, environment
 from parity.mutation.operators import Change
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
 
-PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 TREE = (
     *PACKAGES,
     "tests",
@@ -66,7 +65,7 @@ class Judges:
         root: the checkout.
         sandbox: with recordings and sources of the unchanged port.
         patience: seconds that the tests of one mutant may take.
-        executed: which tests execute a line; without it, all that import the file are asked.
+        executed: which tests execute a line; without it, those nearest to the file are asked.
         pytest: what runs the tests.
         tests_first: ask the gate only about what the tests let live; else the other way round.
         sound: tests that were seen to pass on the unchanged code.
@@ -122,14 +121,14 @@ class Judges:
         """
         nearest = nearest_tests(self.root, change.file)
         of_all = tuple(name for name in OF_ALL if (self.root / name).is_file())
-        if self.executed is None:
-            return of_all, nearest[:MOST_FILES]
-        known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
+        known: frozenset[str] = frozenset()
+        if self.executed is not None:
+            known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
         files = {name.partition("::")[0] for name in known}
+        if files.isdisjoint(nearest):
+            return of_all, nearest[:MOST_FILES]
         own = f"test_{Path(change.file).stem}"  # the file's own tests may be newer than the database
         chosen = tuple(name for name in nearest if name in files or Path(name).stem == own)
-        if not chosen:
-            return of_all, nearest[:MOST_FILES]
         place = {name: number for number, name in enumerate(chosen)}
         alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
         return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen[:MOST_FILES]
