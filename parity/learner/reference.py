@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.utils import configure_logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from jax_port.export.sb3_rates import give_layer_rates
@@ -85,7 +85,8 @@ class Reference:
             arguments[name] = _schedule(arguments[name], settings.anneal)
         model = MaskablePPO(policy_class, normalizer, **arguments)
         self.model: Any = give_layer_rates(model, settings.layer_lr)
-        self.model.set_logger(configure_logger(0, None, "", False))
+        # The library's own logger makes a folder in the temporary one and leaves it there.
+        self.model.set_logger(Logger(None, []))
         with torch.no_grad():
             policy: Any = self.model.policy
             policy.action_net.weight.mul_(case.action_spread)

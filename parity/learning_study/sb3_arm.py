@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
@@ -37,6 +38,8 @@ def learning_curve(design: Design, seed: int) -> NDArray[np.float64]:
     # Environment i draws from this plus i: no two agents share a draw.
     arguments["seed"] = seed * settings.n_envs
     model = MaskablePPO("MlpPolicy", normalizer, **arguments)
+    # The library's own logger makes a folder in the temporary one and leaves it there.
+    model.set_logger(Logger(None, []))
     watch = Earnings(normalizer)
     model.learn(settings.total_timesteps, callback=watch)
     normalizer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,17 @@ def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> N
     for row in trained[1]:
         if row["arm"] == "jax":
             assert jax_arm.learning_curve(TINY, row["seed"]).tolist() == row["curve"]
+
+
+@pytest.mark.slow
+def test_the_reference_leaves_nothing_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the library's logger, that is; torch keeps a folder of compiled kernels there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    short = replace(TINY.settings, total_timesteps=1_024, n_epochs=1)
+    assert sb3_arm.learning_curve(replace(TINY, settings=short), 0).size == 1
+    assert not list(tmp_path.glob("SB3-*"))
 
 
 @pytest.mark.slow
