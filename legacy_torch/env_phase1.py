@@ -170,10 +170,12 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def observe(self) -> NDArray[np.float32]:
         """Return the observation at ``step_idx`` (section 5): float32, (225,) by default."""
-        t = self.step_idx
-        window = self.features.iloc[t - self.config.window_size : t].to_numpy()
         account = np.array(self._position_features(self._bar()), dtype=np.float32)
-        return np.concatenate([window.ravel(), account])
+        return np.concatenate([self._window(), account])
+
+    def _window(self) -> NDArray[np.float32]:
+        t = self.step_idx
+        return self.features.iloc[t - self.config.window_size : t].to_numpy().ravel()
 
     def _position_features(self, bar: pd.Series[float]) -> list[float]:
         if self.position == 0:

@@ -24,6 +24,7 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
+from legacy_torch.kept_bars import keeping_bars
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
 from markets.contracts_file import file_of
@@ -135,10 +136,15 @@ KINDS = {
 
 
 def make_reference(world: World, config: EnvConfig) -> TradingEnvPhase1:
-    """Return the reference of the configuration's phase on a world's bars, and seconds."""
+    """Return the reference of the configuration's phase on a world's bars, and seconds.
+
+    It plays many episodes over the same bars, and so keeps what it reads of them.
+    """
     if world.seconds is not None:
-        return SECONDS_ENVIRONMENTS[config.phase](world.bars, world.seconds, config)
-    return KINDS[config.phase].environment(world.bars, config)
+        with_seconds: Any = keeping_bars(SECONDS_ENVIRONMENTS[config.phase])
+        made: TradingEnvPhase1 = with_seconds(world.bars, world.seconds, config)
+        return made
+    return keeping_bars(KINDS[config.phase].environment)(world.bars, config)
 
 
 def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
