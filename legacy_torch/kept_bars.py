@@ -1,7 +1,8 @@
 """The trading environments with a memory: what they read of their frames, they read once for each bar.
 
-Bars never change, and reading a row of a frame is nearly half of a step. A step is the environment's
-own in all else; whoever plays many episodes over the same bars has the same numbers sooner.
+Bars never change, and reading rows of a frame and numbers of a row is half of a step. A step is the
+environment's own in all else; whoever plays many episodes over the same bars has the same numbers
+sooner.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
@@ -19,18 +19,19 @@ class KeptBars(TradingEnvPhase1):
     """Keeps the row of each bar, and the window of features before it, once they are read.
 
     Attributes:
-        rows: by the bar's index.
+        rows: by the bar's index; the numbers of its row by name, float64.
         windows: float32 (window_size x features,), by the index of the bar that follows.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.rows: dict[int, pd.Series[float]] = {}
+        self.rows: dict[int, dict[str, np.float64]] = {}
         self.windows: dict[int, NDArray[np.float32]] = {}
         super().__init__(*arguments, **options)
 
-    def _bar(self) -> pd.Series[float]:
+    def _bar(self) -> Any:
         if (row := self.rows.get(self.step_idx)) is None:
-            row = self.rows[self.step_idx] = super()._bar()
+            read: Any = super()._bar()
+            row = self.rows[self.step_idx] = {name: read[name] for name in read.index}
         return row
 
     def _window(self) -> NDArray[np.float32]:

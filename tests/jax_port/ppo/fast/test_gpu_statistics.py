@@ -1,0 +1,53 @@
+"""Statistics of many steps at once are those of one step after another."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_port.ppo.fast.gpu_statistics import normalize_rewards, update_moments_in_one_pass
+from jax_port.ppo.running_statistics import (
+    RunningMoments,
+    init_moments,
+    init_rewards,
+    normalize_reward,
+    update_moments,
+)
+
+STEPS, ENVS, WIDTH = 7, 5, 3
+
+
+def _same(ours: RunningMoments, theirs: RunningMoments) -> None:
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert one.dtype == other.dtype == jnp.float64
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_moments_of_batches_far_from_each_other() -> None:
+    ours = theirs = init_moments((WIDTH,))
+    for number in range(3):
+        scale = jnp.array([[1.0, 10.0, 0.1]])
+        batch = 5.0 * number + scale * jax.random.normal(jax.random.key(number), (ENVS, WIDTH))
+        ours = update_moments_in_one_pass(ours, batch, batch)
+        theirs = update_moments(theirs, batch)
+        _same(ours, theirs)
+
+
+def test_rewards_of_many_steps() -> None:
+    """Some episodes end, and some rewards are so rare that they are cut off at ten deviations."""
+    rewards = jax.random.normal(jax.random.key(0), (STEPS, ENVS)).at[4, 2].set(400.0)
+    dones = jax.random.uniform(jax.random.key(1), (STEPS, ENVS)) < 0.3
+    gamma = jnp.float32(0.97)
+    ours = theirs = init_rewards(ENVS)
+    for _ in range(2):  # also from where an earlier rollout left
+        ours, scaled = normalize_rewards(ours, rewards, dones, gamma)
+        each = []
+        for reward, done in zip(rewards, dones, strict=True):
+            theirs, one = normalize_reward(theirs, reward, done, gamma)
+            each.append(one)
+        assert scaled.dtype == jnp.float32
+        np.testing.assert_allclose(scaled, jnp.stack(each), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(ours.returns, theirs.returns, rtol=1e-12)
+        _same(ours.moments, theirs.moments)
+    assert bool(dones.any())
