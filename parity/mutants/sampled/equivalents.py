@@ -26,6 +26,16 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "line = spec.vf[-(0)] if settings.own is None else LINE",
     ): "How many numbers a line of weights has is a matter of speed: they are turned back by the same.",
     (
+        "jax_port/ppo/fast/stacked_mlp.py",
+        "rows = first[0].shape[0]",
+        "rows = first[(1)].shape[0]",
+    ): "The policy's and the value's first layers stand side by side because they have the same rows.",
+    (
+        "jax_port/runs/divergence.py",
+        "good = np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)",
+        "good = np.isfinite(leaf).reshape(len(leaf), -(2)).all(axis=1)",
+    ): "NumPy takes any negative length for the one that is left open.",
+    (
         "jax_port/runs/logs/ranking.py",
         'last = max((record["update"] for record in records), default=0)',
         'last = max((record["update"] for record in records), default=(1))',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import get_args
 
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.registry import phase_of
 from jax_port.export.golden import golden_bars
 from jax_port.export.layers import same_bits
-from jax_port.export.manifest import ACTIONS, POSITION, contract_of, describe
+from jax_port.export.manifest import ACTIONS, POSITION, contract_of, describe, read_manifest
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import normalize
 from jax_port.ppo.settings import NetworkSpec
@@ -156,3 +157,8 @@ def test_golden_bars_are_the_contracts_own(contract: Contract, session: Session)
     np.testing.assert_allclose(contract.to_points(contract.to_ticks(prices)), prices, rtol=1e-12)
     odd = contract.to_ticks(prices) % 2
     assert 0.3 < odd.mean() < 0.7  # no grid coarser than its own
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with refuses():
+        read_manifest(tmp_path)

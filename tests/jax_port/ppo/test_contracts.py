@@ -103,6 +103,7 @@ def test_wrong_arrays_are_refused(name: str) -> None:
         ("advantages", jnp.zeros(B, bool)),
         ("returns", jnp.zeros(B, jnp.int32)),
         ("prior", jnp.zeros((B, 1))),
+        ("prior", jnp.zeros((B, A), jnp.int32)),
     ],
 )
 def test_a_minibatch_of_wrong_arrays_is_refused(field: str, value: jax.Array) -> None:
