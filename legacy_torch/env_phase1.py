@@ -170,8 +170,8 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def observe(self) -> NDArray[np.float32]:
         """Return the observation at ``step_idx`` (section 5): float32, (225,) by default."""
-        account = np.array(self._position_features(self._bar()), dtype=np.float32)
-        return np.concatenate([self._window(), account])
+        account = self._position_features(self._bar())
+        return np.concatenate([self._window(), np.array(account, np.float32)])
 
     def _window(self) -> NDArray[np.float32]:
         t = self.step_idx
@@ -266,8 +266,7 @@ class TradingEnvPhase1(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _apply_action(self, action: int, bar: pd.Series[float], was_flat: bool) -> None:
         """Carry out a legal action; ``was_flat`` as of before this step."""
-        in_window = self._in_entry_window(bar)
-        if was_flat and in_window and action in (BUY, SELL):
+        if was_flat and action in (BUY, SELL) and self._in_entry_window(bar):
             self._open(1 if action == BUY else -1, bar)
 
     def _in_entry_window(self, bar: pd.Series[float]) -> bool:

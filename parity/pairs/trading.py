@@ -26,7 +26,6 @@ from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams, EnvState
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
-from legacy_torch.kept_bars import keeping_bars
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS
 from markets import Bars, EnvConfig
 from markets.contracts_file import file_of
@@ -50,6 +49,7 @@ from parity.pairs.branches import (
 )
 from parity.pairs.corners import SetScene, build_case, phase1_scene, survey_market
 from parity.pairs.corners_phase2 import phase2_scene
+from parity.pairs.kept_bars import keeping_bars
 from parity.pairs.policies import PHASE2_POLICIES, POLICIES
 from parity.pairs.seconds import REQUIRED as SECONDS_REQUIRED
 from parity.pairs.seconds import seconds_case, seconds_coverage

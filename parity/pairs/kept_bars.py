@@ -1,4 +1,4 @@
-"""The trading environments with a memory: what they read of their frames, they read once for each bar.
+"""The reference with a memory: what it reads of its frames, it reads once for each bar.
 
 Bars never change, and reading rows of a frame and numbers of a row is half of a step. A step is the
 environment's own in all else; whoever plays many episodes over the same bars has the same numbers

@@ -9,11 +9,11 @@ import pytest
 
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
-from legacy_torch.kept_bars import KeptBars, keeping_bars
 from legacy_torch.seconds import SECONDS_ENVIRONMENTS, SecondsPhase1
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
+from parity.pairs.kept_bars import KeptBars, keeping_bars
 
 BARS = synthetic_bars("ES", days=2, seed=3)
 PLAIN: dict[int, type[TradingEnvPhase1]] = {1: TradingEnvPhase1, 2: TradingEnvPhase2}
