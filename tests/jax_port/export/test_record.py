@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
@@ -19,6 +20,7 @@ CONFIG = EnvConfig.phase2(
 EPISODES = 24
 
 
+@pytest.mark.costly
 def test_an_episode_is_alive_up_to_the_step_that_ends_it() -> None:
     """Some episodes break the floor and some reach their last bar; both are replayed step by step."""
     market = prepare(synthetic_bars("ES", days=2, seed=5), CONFIG)

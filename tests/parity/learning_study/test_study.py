@@ -218,6 +218,7 @@ def test_a_seed_gives_the_same_curve_again(trained: tuple[Path, list[Row]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.costly
 def test_the_reference_leaves_nothing_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
