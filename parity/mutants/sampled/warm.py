@@ -54,7 +54,7 @@ def run_anew(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], second
         done = run_child(command, cwd=cwd, env=env, timeout=seconds)
     except subprocess.TimeoutExpired:
         return Ran(None, "")
-    return Ran(done.returncode, done.stdout or done.stderr)
+    return Ran(done.returncode, done.stdout + done.stderr)
 
 
 @dataclass(frozen=True)

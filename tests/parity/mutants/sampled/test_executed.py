@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines, statement_lines
-from parity.mutants.sampled.judges import Judges, nearest_tests
+from parity.mutants.sampled.judges import Judges, nearest_tests, run_tests
 from parity.mutants.sampled.summary import TESTS
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.operators import Change
+from parity.mutation.score import SURVIVED
 from tests.sentences import refuses
 
 SOURCE = b"""LIMIT = 3
@@ -128,6 +129,19 @@ def test_a_test_that_fails_on_the_unchanged_code_too_judges_nothing(tmp_path: Pa
     judges = Judges(tmp_path, Sandbox(tmp_path / "box"), 60.0)
     with refuses():
         judges.judge(replace(_change(b"+ 0"), new="+ 5"), 0)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize(("value", "outcome"), [(2, SURVIVED), (3, TESTS)])
+def test_a_case_that_is_not_there_is_passed_over(tmp_path: Path, value: int, outcome: str) -> None:
+    """Some are made of files beside the checkout, which a copy of it has not."""
+    (tmp_path / "test_there.py").write_text(f"def test_one():\n    assert {value} == 2\n")
+    (tmp_path / "test_files.py").write_text(
+        "import pytest\n\n\n@pytest.mark.parametrize('path', [])\ndef test_file(path):\n    assert 0\n"
+    )
+    gone = ("test_files.py::test_file[a.bin]", "test_files.py::test_file[b.bin]")
+    assert run_tests((*gone, "test_there.py::test_one"), tmp_path, tmp_path, 60.0).outcome == outcome
+    assert run_tests(gone, tmp_path, tmp_path, 60.0).outcome == SURVIVED
 
 
 def test_lines_are_those_of_the_innermost_statement() -> None:
