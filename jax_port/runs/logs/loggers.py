@@ -161,7 +161,7 @@ class Guarded:
             warnings.warn(
                 f"{self._name} failed and gets no more of this run ({type(error).__name__}: {first})",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
 
 

@@ -130,8 +130,11 @@ class Failing:
 def test_a_logger_that_fails_is_left_out() -> None:
     failing = Failing()
     guarded = Guarded("mlflow", failing)
-    with pytest.warns(RuntimeWarning, match=r"mlflow failed .*ConnectionError: nothing answers\)"):
+    with pytest.warns(
+        RuntimeWarning, match=r"mlflow failed .*ConnectionError: nothing answers\)"
+    ) as told:
         guarded.write(RECORDS)
+    assert told[0].filename == __file__  # who wrote is named
     guarded.write(RECORDS)
     guarded.close()
     assert failing.calls == 1
