@@ -18,7 +18,7 @@ class PlainConsole(Console):
     """A console to which text is only text: brackets mean nothing, control characters are escaped."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, highlight=False, emoji=False, **options)
+        super().__init__(highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a string, of a line or of a table's cell, as it is shown."""

@@ -313,3 +313,22 @@ def test_files_that_belong_together_are_never_new_beside_old(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
     with refuses(kind=WriteError), atomic_files([one, tmp_path]):
         pass
+
+
+def test_all_of_a_folder_is_on_the_disk_before_it_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+
+    def noted(path: Path) -> None:
+        assert path.name == tmp_path.name or not (tmp_path / "made").exists()
+        flushed.append(path.name)
+
+    monkeypatch.setattr("foundation.files._flush", noted)
+    with atomic_folder(tmp_path / "made") as made:
+        beside = made.name
+        (made / "below").mkdir()
+        (made / "below/one").touch()
+        (made / "two").touch()
+    assert sorted(flushed) == sorted(["one", "below", "two", beside, tmp_path.name])
+    assert flushed[-1] == tmp_path.name

@@ -46,6 +46,15 @@ def test_seconds_of_no_minute_are_left_out() -> None:
     assert found.high[:60].tolist() == SECONDS.frame["high"].tolist()[60:120]
 
 
+def test_seconds_in_a_hole_after_the_first_minute_are_left_out() -> None:
+    """They are of a minute that has no bar, and their prices are other ones."""
+    keep = np.ones(len(MINUTES), bool)
+    keep[1] = False
+    found = seconds_of(MINUTES.select(keep), SECONDS)
+    assert np.diff(found.first)[:2].tolist() == [60, 60]
+    assert found.high[60:120].tolist() == SECONDS.frame["high"].tolist()[120:180]
+
+
 def test_what_does_not_belong_is_refused() -> None:
     with refuses():
         seconds_of(MINUTES, MINUTES)

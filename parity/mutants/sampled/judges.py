@@ -44,8 +44,8 @@ MOST_FILES = 4
 """Whole files of tests that a mutant is shown to: those that import least beside the changed one, of
 files with tests that are known to execute it, and of all."""
 
-OF_ALL = ("tests/project/test_values.py",)
-"""Tests that read the sources of all modules, and so are asked about each, first."""
+OF_ALL = {"tests/project/test_values.py": "", "tests/project/test_options.py": "rltrader/"}
+"""Tests that look at all modules of a folder, and so are asked about each of them, first."""
 
 LEFT_OUT = ("tests/benchmarks/", "tests/docs/")
 """Tests that measure or read pages, and so say little of a change and take long."""
@@ -122,7 +122,11 @@ class Judges:
         are asked: what lives may yet be killed by another, never the other way round.
         """
         nearest = nearest_tests(self.root, change.file)
-        of_all = tuple(name for name in OF_ALL if (self.root / name).is_file())
+        of_all = tuple(
+            name
+            for name, folder in OF_ALL.items()
+            if change.file.startswith(folder) and (self.root / name).is_file()
+        )
         known: frozenset[str] = frozenset()
         if self.executed is not None:
             known = self.executed.tests_of(change, (self.root / change.file).read_bytes())

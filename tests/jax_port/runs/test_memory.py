@@ -9,10 +9,12 @@ import pytest
 from foundation.memory import machine_memory, require_memory
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
+from jax_port.ppo.policy import make_network
 from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agents, make_train
-from jax_port.runs.memory import require_training_memory, training_bytes
+from jax_port.runs.memory import COPIES, require_training_memory, training_bytes
 from markets import EnvConfig
+from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -39,6 +41,20 @@ def test_absurd_sizes_name_what_to_lower(settings: dict[str, object], agents: in
 def test_the_plans_own_sizes_fit() -> None:
     require_training_memory(TrainSettings(), CONFIG, 2, 8)
     assert sum(training_bytes(TrainSettings(), CONFIG, 1, 1).values()) < 2**30
+
+
+def test_weights_are_those_of_the_network_and_its_moments() -> None:
+    """And environments grow with their number and that of agents."""
+    settings = TrainSettings().override(pi=(7, 5), vf=(11,))
+    size = CONFIG.window_size * len(FEATURES) + phase_of(CONFIG).position_features
+    network = make_network(settings.network, num_actions=phase_of(CONFIG).num_actions)
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, size)))
+    count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    one, two = (training_bytes(settings, CONFIG, agents, 1) for agents in (1, 2))
+    assert one["weights"] == 4 * COPIES * count
+    assert two == {name: 2 * value for name, value in one.items()}
+    more = training_bytes(settings.override(n_envs=3 * settings.n_envs), CONFIG, 1, 1)
+    assert more["environments"] == 3 * one["environments"]
 
 
 def test_devices_share_environments_and_with_orders_by_group_the_rollout() -> None:

@@ -49,3 +49,14 @@ def test_a_table_that_is_missing_or_a_folder(tmp_path: Path) -> None:
         read_agents(tmp_path / "none.csv")
     with refuses():
         read_agents(tmp_path)
+
+
+def test_a_table_one_byte_above_the_limit_is_refused_and_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "seed\n12\n34")
+    monkeypatch.setattr("rltrader.options.agents.MOST_BYTES", path.stat().st_size)
+    assert read_agents(path) == ({"seed": 12}, {"seed": 34})
+    monkeypatch.setattr("rltrader.options.agents.MOST_BYTES", path.stat().st_size - 1)
+    with refuses():
+        read_agents(path)
