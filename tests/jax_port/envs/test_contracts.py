@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -63,3 +63,28 @@ def test_parameters_and_market_data_are_checked(small_market: SmallMarket) -> No
         check_params(replace(params, market=replace(params.market, slippage=jnp.zeros(3, jnp.int32))))
     with pytest.raises(AssertionError, match=r"type"):
         check_params(replace(params, contracts=jnp.float32(1)))
+
+
+def test_every_array_of_a_market_is_checked(small_market: SmallMarket) -> None:
+    """Its shape and its dtype, each by itself, and so every number of the parameters."""
+    params = small_market("ES", "NQ")
+    market = params.market
+    for field in fields(market):
+        value = getattr(market, field.name)
+        if value is None:
+            continue
+        other = jnp.int16 if value.dtype == jnp.int32 else jnp.int32
+        for wrong in (value.astype(other), value[None]):
+            with pytest.raises(AssertionError):
+                check_params(replace(params, market=replace(market, **{field.name: wrong})))
+    prior = jnp.zeros((market.bars.shape[0], 3), jnp.float32)
+    check_params(replace(params, market=replace(market, prior=prior)))
+    for wrong in (prior[1:], prior.astype(jnp.int32)):
+        with pytest.raises(AssertionError):
+            check_params(replace(params, market=replace(market, prior=wrong)))
+    numbers = [name for name, value in vars(params).items() if isinstance(value, jax.Array)]
+    assert len(numbers) == 15
+    for name in numbers:
+        for wrong in (jnp.float32(1), jnp.ones(1, jnp.int32)):
+            with pytest.raises(AssertionError):
+                check_params(replace(params, **{name: wrong}))
