@@ -98,6 +98,14 @@ def test_a_state_that_no_number_has_is_refused(call: Call, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")  # NumPy was told nothing that it prints about
 
 
+@pytest.mark.parametrize("data", [b"", b"\0" * 4, b"\0" * 16, "12345678", 8], ids=str)
+def test_a_scalar_of_other_bytes_than_its_dtypes_is_refused(data: Any) -> None:
+    scalar, *_ = np.float64(1).__reduce__()
+    assert read_pickle(pickle.dumps(Call(scalar, (np.dtype("f8"), np.float64(0.5).tobytes())))) == 0.5
+    with pytest.raises(pickle.UnpicklingError):
+        read_pickle(pickle.dumps(Call(scalar, (np.dtype("f8"), data))))
+
+
 def test_the_same_state_as_numpy_gives_is_taken() -> None:
     read = read_pickle(
         pickle.dumps(array_of(1, (2,), dtype_of(*PLAIN), False, struct.pack("<2d", 1, 2)))

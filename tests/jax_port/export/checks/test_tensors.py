@@ -73,6 +73,7 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "NaN": lambda: torch.tensor([1.0, float("nan")]),
     "infinity": lambda: torch.tensor([1.0, float("inf")]),
     "repeated": lambda: torch.zeros(1).expand(1 << 34),
+    "repeated a little": lambda: torch.ones(2).expand(4, 2),
     "a list": lambda: [1.0],
     "nothing": lambda: None,
 }
