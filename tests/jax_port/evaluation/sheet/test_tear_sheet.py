@@ -107,3 +107,20 @@ def test_money_is_drawn_in_dollars_and_time_is_not(week: Week, sheet: TearSheet)
     assert "minutes from entry to exit" in drawn["Time in a trade"]
     for name in ("PnL of a trade", "Given back", "Against the trader"):
         assert "$" in drawn[name], name
+
+
+def test_a_day_that_begins_without_money_has_no_return() -> None:
+    """Nothing, and less than nothing, have no share that could be won."""
+    pnl = np.array([-100, 50, 50, 30, 40], np.int64)
+    returns = daily_returns(pnl, 100)
+    np.testing.assert_array_equal(returns, [-1.0, np.nan, 1.0, 0.3, 40 / 130])
+    np.testing.assert_array_equal(daily_returns(np.array([-300, 100]), 100), [-3.0, np.nan])
+
+
+def test_the_darkest_month_is_the_one_that_moved_most(week: Week, sheet: TearSheet) -> None:
+    values = finite(sheet.values)
+    (year,) = values["years"]
+    year["months"] = [None, 40.0, -250.0, *[None] * 9]
+    assert sheet_view(values, sheet, week.market.contract)["heat"] == 250.0
+    year["months"] = [0.25, *[None] * 11]
+    assert sheet_view(values, sheet, week.market.contract)["heat"] == 1.0  # pale, not as dark as all
