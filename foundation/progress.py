@@ -62,7 +62,7 @@ class Lines:
     def _run(self) -> None:
         while not self._over.wait(self._every):
             for line in filter(None, self._lines()):
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class ReportedProgress(Progress):

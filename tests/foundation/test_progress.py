@@ -24,14 +24,14 @@ def test_a_bar_off_a_terminal_prints_a_line_now_and_then(monkeypatch: pytest.Mon
     monkeypatch.setattr(progress, "EVERY", 0.05)
     quiet = console()
     with progress.progress_bar("parity", "{task.fields[world]}", console=quiet) as bar:
-        task = bar.add_task("", total=10, world="ES [1]: 4,000 steps")
+        task = bar.add_task("", total=10, world="[bold]ES[/] :smile:: 4,000 steps")
         bar.update(task, advance=4)
         deadline = time.monotonic() + 5
         while not lines(quiet) and time.monotonic() < deadline:
             time.sleep(0.01)
         bar.update(task, completed=10)
     first = lines(quiet)[0]
-    assert first.startswith("parity, 4 of 10, ES [1]: 4,000 steps, after ")
+    assert first.startswith("parity, 4 of 10, [bold]ES[/] :smile:: 4,000 steps, after ")
 
 
 def test_a_status_says_what_goes_on_now(monkeypatch: pytest.MonkeyPatch) -> None:
