@@ -31,6 +31,8 @@ def test_the_loader_shows_every_market_with_its_memory_and_device(
     assert [line.split()[0] for line in shown.splitlines()[: len(SYMBOLS)]] == list(SYMBOLS)
     sizes = [float(line.split(" MiB")[0].split()[-1]) for line in shown.splitlines()[: len(SYMBOLS)]]
     assert all(0 < size < 500 for size in sizes)
+    whole = float(shown.partition("in one stack, ")[2].partition(" MiB")[0])
+    assert abs(sum(sizes) - whole) < 0.1
     assert "features    float32  (72000, 11)    on " in shown
     assert "jax.devices() = [" in shown
 

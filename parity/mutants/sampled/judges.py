@@ -190,6 +190,8 @@ def run_tests(
         if len(there) < len(tests):
             fate = run_tests(there, place, compiled, patience, pytest) if there else None
             return fate or Fate(SURVIVED)
+        if "conftest" in done.stdout:  # what all tests begin with cannot be imported
+            return Fate(CRASHED, done.stdout.strip().splitlines()[-1][:200])
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if done.code not in (FAILED, INTERRUPTED):
         raise InputError(f"pytest ended with {done.code}: {done.stdout[-300:]}")

@@ -58,3 +58,14 @@ def test_two_prices_need_two_contracts():
     prices = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 1.0, 2.0], [2.0, 3.0, 1.0, 2.0]])
     assert checks.too_few_trades(prices, np.array([1.0, 1.0, 3.0])).tolist() == [False, True, False]
     assert checks.too_few_trades(prices, np.zeros(3)).tolist() == [False, False, False]
+
+
+def test_missing_minutes_are_whole_numbers():
+    minute = 60 * 10**9
+    monday = pd.Timestamp("2025-01-06 15:00", tz="UTC").value  # 10:00 in New York
+    found = checks.missing_minutes(monday + minute * np.array([0, 1, 4, 5, 7]))
+    assert found.start_ns.tolist() == [monday + 2 * minute, monday + 6 * minute]
+    assert found.minutes.tolist() == found.regular.tolist() == [2, 1]
+    assert {part.dtype for part in (found.start_ns, found.minutes, found.regular)} == {
+        np.dtype(np.int64)
+    }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from markets import Bars
+from markets.quality.trading_dates import trading_dates
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
@@ -60,3 +62,17 @@ def test_a_wrong_zone_is_not_taken_for_trading_dates(bars: Bars, tmp_path: Path)
         path = save(dated(bars, zone, trading=False), tmp_path / "bars.csv", 1)
         with refuses():
             read_bars(path, "ES")
+
+
+def test_friday_evenings_beside_sunday_evenings_are_no_trading_dates() -> None:
+    """Where both are there, the Friday's bars are wrong for another reason."""
+    week = synthetic_bars("ES", days=14, seed=3, start="2025-06-02", session="all").timestamps_ns
+    local = pd.DatetimeIndex(week, tz="UTC").tz_convert("America/New_York")
+    thursday = week[(local.day_of_week == 3) & (local.hour == 18)]
+    a_day = 24 * 3600 * 10**9
+    both = np.unique(np.concatenate([week, thursday + a_day]))
+    assert trading_dates(both) is None
+    without_sunday = both[
+        pd.DatetimeIndex(both, tz="UTC").tz_convert("America/New_York").day_of_week != 6
+    ]
+    assert trading_dates(without_sunday) is not None

@@ -246,3 +246,12 @@ def test_advice_weighs_the_same_where_every_second_is_looked_at(market: Prepared
     assert whole.any()
     assert minute[whole].equals(second[whole])
     assert (both.second.episodes["steps"] <= both.minute.episodes["steps"]).all()
+
+
+def test_bars_without_an_answer_have_even_chances_and_no_confidence(market: PreparedMarket) -> None:
+    laid = lay(table(market, {START: (0.2, 0.5, 0.3)}, confidence=0.75), market.timestamps_ns)
+    given = np.arange(len(market)) == START
+    assert (laid.given == given).all()
+    np.testing.assert_array_equal(laid.confidence, np.where(given, 0.75, 0.0).astype(np.float32))
+    np.testing.assert_array_equal(laid.advice[~given], np.float32(1 / 3))
+    np.testing.assert_array_equal(laid.advice[START], np.array([0.2, 0.5, 0.3], np.float32))

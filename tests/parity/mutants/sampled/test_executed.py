@@ -15,7 +15,7 @@ from parity.mutants.sampled.judges import Judges, nearest_tests, run_tests
 from parity.mutants.sampled.summary import TESTS
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.operators import Change
-from parity.mutation.score import SURVIVED
+from parity.mutation.score import CRASHED, SURVIVED
 from tests.sentences import refuses
 
 SOURCE = b"""LIMIT = 3
@@ -142,6 +142,14 @@ def test_a_case_that_is_not_there_is_passed_over(tmp_path: Path, value: int, out
     gone = ("test_files.py::test_file[a.bin]", "test_files.py::test_file[b.bin]")
     assert run_tests((*gone, "test_there.py::test_one"), tmp_path, tmp_path, 60.0).outcome == outcome
     assert run_tests(gone, tmp_path, tmp_path, 60.0).outcome == SURVIVED
+
+
+@pytest.mark.costly
+def test_a_change_with_which_nothing_can_be_imported_is_found(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("raise TypeError('non-default argument')\n")
+    (tmp_path / "test_there.py").write_text("def test_one():\n    pass\n")
+    fate = run_tests(("test_there.py",), tmp_path, tmp_path, 60.0)
+    assert (fate.outcome, "non-default" in fate.by) == (CRASHED, True)
 
 
 def test_lines_are_those_of_the_innermost_statement() -> None:
