@@ -91,6 +91,19 @@ def test_a_change_is_shown_to_the_tests_that_execute_it(
     assert {name.removeprefix("tests/test_")[:-3] for name in files[: len(tests)]} == tests
 
 
+def test_a_test_that_imports_the_file_only_when_it_runs_is_asked_after_the_others(
+    root: Path,
+) -> None:
+    """A command's module is imported by its name, once the command is called."""
+    lazy, left_out = "tests/test_command.py::test_called", "tests/docs/test_pages.py::test_page"
+    known = frozenset({lazy, left_out, "tests/test_second.py::test_second"})
+    lines = dict.fromkeys(range(9, 14), known)
+    judges = Judges(root, Sandbox(root / "none"), 1.0, ExecutedLines({FILE: lines}))
+    alone, files = judges.tests_for(_change(b"+ 0"))
+    assert alone == ("tests/test_second.py::test_second", lazy)
+    assert files == ("tests/test_second.py", "tests/test_command.py", "tests/test_first.py")
+
+
 @pytest.mark.costly
 def test_a_test_that_reads_what_another_made_is_asked_after_those_that_execute_the_line(
     root: Path, tmp_path: Path
