@@ -40,3 +40,9 @@ def test_a_world_with_brackets_in_its_name_does_not_break_the_progress_bar() -> 
         bar.update(bar.add_task("", total=1, world="[/nothing]"), advance=1)
         bar.refresh()
     assert "[/nothing]" in out.getvalue()
+
+
+def test_numbers_of_a_report_have_no_colour_of_their_own() -> None:
+    out = io.StringIO()
+    report_console(file=out, force_terminal=True, color_system="truecolor").print("12 of 30, True")
+    assert out.getvalue() == "12 of 30, True\n"

@@ -36,10 +36,25 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "good = np.isfinite(leaf).reshape(len(leaf), -(2)).all(axis=1)",
     ): "NumPy takes any negative length for the one that is left open.",
     (
+        "jax_port/runs/training_data.py",
+        "pairs = zip(chosen, files, strict=True)",
+        "pairs = (zip(chosen, files))",
+    ): "Both were made from one list; the word says to the reader that they are as long.",
+    (
         "jax_port/runs/logs/ranking.py",
         'last = max((record["update"] for record in records), default=0)',
         'last = max((record["update"] for record in records), default=(1))',
     ): "The default is taken where there are no records, and then none are returned.",
+    (
+        "markets/quality/contents/volume.py",
+        "elif (volume < MOST_PRICES).mean() >= MOSTLY and (few := _too_few(runs)) >= MOSTLY:",
+        "elif ((volume < MOST_PRICES).sum()) >= MOSTLY and (few := _too_few(runs)) >= MOSTLY:",
+    ): "The first half spares the second: where it does not hold, the second does not either.",
+    (
+        "markets/quality/pieces.py",
+        "for start in range(0, rows - 1, ROWS):",
+        "for start in range(0, (rows + 1), ROWS):",
+    ): "A further piece has no rows.",
     (
         "markets/advice/table.py",
         "bad = ~((given >= 0) & (given <= 1)).all(axis=1) | "

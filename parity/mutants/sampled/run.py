@@ -19,7 +19,7 @@ from rich.table import Table
 
 from foundation.errors import run_command
 from foundation.files import write_json
-from foundation.import_closure import PACKAGES_ROOT
+from foundation.import_closure import PACKAGES, PACKAGES_ROOT
 from foundation.json_lines import adding_lines
 from foundation.progress import EACH_TASK, progress_bar
 from markets import InputError
@@ -133,8 +133,10 @@ def _judge(
             raise SystemExit(1) from None
         with warm(tests_environment(sandbox.folder, sandbox.compiled), sandbox.folder) as pytest:
             judges = Judges(PACKAGES_ROOT, sandbox, patience, executed, pytest, tests_first)
+            sources = stamps(PACKAGES_ROOT)
             for number, change in enumerate(waiting):
                 fate = judges.judge(change, number)
+                require_unchanged(PACKAGES_ROOT, sources)
                 shown, made = change.shown((PACKAGES_ROOT / change.file).read_bytes())
                 line = {**asdict(change), "before": shown, "after": made}
                 line |= {"outcome": fate.outcome, "by": fate.by}
@@ -142,6 +144,27 @@ def _judge(
                 judged.append(line)
                 bar.update(task, advance=1, done=f"{change.file}:{change.line} {fate.outcome}")
     return judged
+
+
+def stamps(root: Path) -> dict[Path, tuple[int, int]]:
+    """Return when each file of our packages was written last, in nanoseconds, and its size."""
+    files = (file for name in PACKAGES for file in (root / name).rglob("*.py"))
+    return {file: (stat.st_mtime_ns, stat.st_size) for file in files for stat in (file.stat(),)}
+
+
+def require_unchanged(root: Path, before: Mapping[Path, tuple[int, int]]) -> None:
+    """Require that the checkout is as it was: a mutant is judged against it.
+
+    Raises:
+        InputError: a file was written meanwhile, by a test with the mutant or by someone else.
+    """
+    now = stamps(root)
+    for file in sorted(before.keys() | now.keys()):
+        if before.get(file) != now.get(file):
+            raise InputError(
+                f"{file}: changed while mutants were judged, by one of their tests or by hand; put it "
+                "back, mend the test, and run again"
+            )
 
 
 def show(console: Console, summary: Mapping[str, Any]) -> None:

@@ -168,3 +168,18 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / LINES).write_text("{}\nnot json\n{}\n")
     with refuses():
         read_lines(tmp_path / LINES)
+
+
+def test_a_checkout_that_a_test_wrote_to_judges_nothing_more(tmp_path: Path) -> None:
+    """A test may follow a link of the mutant's tree into the checkout itself."""
+    file = tmp_path / "markets/prices.py"
+    file.parent.mkdir()
+    file.write_text("ONE = 1\n")
+    before = run.stamps(tmp_path)
+    run.require_unchanged(tmp_path, before)
+    file.write_text("ONE = 1\nEDITED = True\n")
+    with refuses():
+        run.require_unchanged(tmp_path, before)
+    file.unlink()
+    with refuses():
+        run.require_unchanged(tmp_path, before)
