@@ -150,7 +150,7 @@ def _key(param: click.Option) -> str:
 def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
     """Return a TOML value as what click takes for an option."""
     place = f"{path}: {name}"
-    if isinstance(param.type, click.types.BoolParamType) or param.is_flag:
+    if param.is_flag:
         if not isinstance(value, bool):
             raise InputError(f"{place} is {value!r}; give true or false")
         return value
