@@ -19,6 +19,7 @@ from unittest.mock import patch
 import click
 
 from foundation.errors import InputError
+from tests.commands import commands_of
 from tests.docs.pages import ROOT, Fault, Page
 from tests.docs.paths import PACKAGES
 
@@ -306,13 +307,8 @@ def options() -> frozenset[str]:
                 commands += [
                     c for c in vars(import_module(name)).values() if isinstance(c, click.Command)
                 ]
-    while commands:
-        command = commands.pop()
-        found.update(o for p in command.params for o in [*p.opts, *p.secondary_opts])
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            subs = [command.get_command(context, name) for name in command.list_commands(context)]
-            commands.extend(sub for sub in subs if sub is not None)
+    every = (one for command in commands for _, one in commands_of(command))
+    found.update(o for one in every for p in one.params for o in [*p.opts, *p.secondary_opts])
     return frozenset(found | FOREIGN_OPTIONS)
 
 

@@ -184,7 +184,7 @@ def is_running(process: int) -> bool:
 
 STARTING = """
 import subprocess, sys
-from foundation.signals import end_on_signal, run_child
+from foundation.signals import run_child
 command = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
 run_child(command, capture=False) if sys.argv[1] == "ours" else subprocess.run(command)
 """

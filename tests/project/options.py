@@ -16,6 +16,7 @@ import click
 from foundation.files import write_text
 from parity.command.main import app as envparity
 from rltrader.__main__ import app as rltrader
+from tests.commands import commands_of
 
 ROOT = Path(__file__).parents[2]  # as it is named: in a tree of links a changed package is a copy
 FILE = ROOT / "tests/project/options.txt"
@@ -23,17 +24,6 @@ PROGRAMS: dict[str, click.Command] = {"rltrader": rltrader, "envparity": envpari
 SETTINGS = ("required", "multiple", "is_flag", "count", "hidden", "show_default", "show_envvar")
 """What an option is or is not."""
 WORDS = ("envvar", "metavar")
-
-
-def commands_of(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield a command and all below it, each with the words that call it."""
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from commands_of(below, f"{path} {name}")
 
 
 def option_lines(option: click.Parameter) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import click
 import pytest
 
 from markets.readers import FORMATS
@@ -15,6 +14,7 @@ from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options import proof
 from rltrader.options.bars import FILE_FORMATS
 from rltrader.sweep import command, search
+from tests.commands import commands_of
 
 SLOW = (
     *("jax", "torch", "pandas", "flax", "pyarrow", "scipy", "optuna", "sqlalchemy", "tensorboardX"),
@@ -105,23 +105,11 @@ def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:
     assert tuple(search.PRUNERS) == command.PRUNERS
 
 
-def commands(command: click.Command, path: str = "") -> dict[str, click.Command]:
-    if not isinstance(command, click.Group):
-        return {path: command}
-    context = click.Context(command)
-    found = {}
-    for name in command.list_commands(context):
-        one = command.get_command(context, name)
-        assert one is not None
-        found |= commands(one, f"{path} {name}".strip())
-    return found
-
-
 def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
     reading = {"--format", "--tz", "--snap", "--instrument", "--stamped"}
     found = {
         path: {option for param in one.params for option in param.opts}
-        for path, one in commands(app).items()
+        for path, one in commands_of(app)
     }
     with_data = {path for path, options in found.items() if "--data" in options}
     assert with_data == {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +24,7 @@ from markets.synthetic.seconds import second_bars
 from rltrader.__main__ import app
 from rltrader.data import synthetic
 from rltrader.options.bars import BarOptions
+from tests.commands import commands_of
 from tests.jax_port.made_policy import make_policy
 
 READER = {
@@ -80,18 +80,6 @@ def run(*words: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return given, named
 
 
-def _commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command below one, by its whole name."""
-    if not isinstance(command, click.Group):
-        yield name, command
-        return
-    context = click.Context(command)
-    for part in command.list_commands(context):
-        below = command.get_command(context, part)
-        assert below is not None
-        yield from _commands(below, f"{name} {part}".strip())
-
-
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What commands ask for beside bars, by its name in :data:`COMMANDS`."""
@@ -118,7 +106,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_every_command_that_reads_bars_is_looked_at() -> None:
     reading = {
         name
-        for name, command in _commands(app)
+        for name, command in commands_of(app)
         if {"--tz", "--stamped"} & {opt for param in command.params for opt in param.opts}
     }
     assert reading == {*COMMANDS, *ELSEWHERE}

@@ -192,8 +192,7 @@ def run_tests(
     if done.code == NOT_FOUND:  # a case that was made of files which a copy of the checkout lacks
         there = [test for test in tests if f"/{test.partition('[')[0]}\n" not in done.stdout]
         if len(there) < len(tests):
-            fate = run_tests(there, place, compiled, patience, pytest) if there else None
-            return fate or Fate(SURVIVED)
+            return run_tests(there, place, compiled, patience, pytest) if there else Fate(SURVIVED)
         if "conftest" in done.stdout:  # what all tests begin with cannot be imported
             return Fate(CRASHED, done.stdout.strip().splitlines()[-1][:200])
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
