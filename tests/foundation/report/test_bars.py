@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from foundation.report.bars import Bar, Scale, above, beside
+from foundation.report.bars import Bar, Scale, above, beside, draw_bars
+from foundation.report.svg import NARROW, draw
+from tests.drawings import Drawings
 
 BARS = [
     Bar("first", 10.0, "10", "port"),
@@ -36,3 +38,23 @@ def test_names_stand_beside_their_bars() -> None:
     values = [text.get_position()[1] for text in axes.texts]
     assert axes.get_yticks().tolist() == values
     assert axes.get_ylim() == (values[-1] + values[0], 0)
+
+
+LONG = "a name that is as long as the names of trainers with all their settings are, 8 workers"
+
+
+def test_bars_are_drawn_as_reviewed(drawings: Drawings) -> None:
+    bars = [
+        Bar(LONG, 48_000.0, "48k", "port", interval=(47_000.0, 49_000.0)),
+        Bar("second", 1_030.0, "1.03k", "reference", "muted"),
+        Bar("third", 100.0, "100", "reference"),
+        Bar("fourth", None, "failed: there was no room for so many environments", "bad", "bad"),
+    ]
+    plain = Scale("share", lambda value: f"{value:.0%}", log=False, limits=(0.0, 1.0))
+    shares = [Bar("kept", 0.25, "25%", "good"), Bar("left", 0.75, "75%", "loss")]
+    doubled = Scale("times, log scale", lambda value: f"{value:g}x", base=2.0, limits=(1.0, 4096.0))
+    with drawings():
+        draw_bars("speed", "steps a second", bars, SCALE)
+        draw_bars("shares", "shares", shares, plain)
+        draw_bars("nothing", "nothing was measured", [BARS[2]], SCALE)
+        draw("tracked", "with whole bars", lambda size: above(bars[1:3], doubled, 9.0, True), NARROW)

@@ -12,7 +12,10 @@ from jax_port.evaluation.sheet.baselines import Baseline, play_baselines
 from jax_port.ppo.policy import Policy
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from tests.drawings import drawings
 from tests.jax_port.made_policy import make_policy
+
+__all__ = ["drawings", "week"]
 
 
 @dataclass(frozen=True)

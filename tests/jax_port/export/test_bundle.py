@@ -117,9 +117,10 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*args: object) -> None:
         raise OSError(28, "no space left")
 
+    source = bundle(1) / "policy.safetensors"
     monkeypatch.setattr("jax_port.export.bundle.save_program", fail)
     with refuses(kind=WriteError):
-        export(bundle(1) / "policy.safetensors", tmp_path / "out")
+        export(source, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,5 @@
+"""Fixtures of pages and plots."""
+
+from tests.drawings import drawings
+
+__all__ = ["drawings"]
