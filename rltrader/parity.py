@@ -173,14 +173,14 @@ def _show(console: Console, values: dict[str, Any], strength: str, out: Path) ->
         table.add_row(name, value)
     console.print(table)
     for line in failures(values):
-        console.print(line, style="red", highlight=False, markup=False)
+        console.print(line, style="red")
     if values["missing"]:
         console.print(f"never seen: {', '.join(values['missing'])}", style="red")
     for divergence in values["divergences"]:
-        console.print(show_finding(divergence, len(values["worlds"])), style="yellow", markup=False)
-        console.print(divergence["command"], soft_wrap=True, highlight=False, markup=False)
+        console.print(show_finding(divergence, len(values["worlds"])), style="yellow")
+        console.print(divergence["command"], soft_wrap=True)
     for command in values["made"]["settings"].get("again", ()):
-        console.print(f"run it again: {command}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"run it again: {command}", soft_wrap=True)
     colour = "green" if good else "red"
     console.print(f"verdict: {values['verdict']}   {out / 'report.html'}", style=f"bold {colour}")
 

@@ -126,7 +126,7 @@ def train(
     proof = prove(plan, options, console)
     if not resume:
         plan = replace(plan, certificate=proof)
-    console.print(what_is_trained(plan), markup=False, highlight=False)
+    console.print(what_is_trained(plan))
     with progress(console, plan) as on_progress, stop_on_signal() as stopped:
         on_update = answering(stopped, on_progress)
         finished = runs.run(
@@ -140,9 +140,8 @@ def train(
             loggers=options["loggers"],
         )
     if not finished:
-        console.print(
-            f"stopped and saved; go on with: rltrader train --out {out} --resume", markup=False
-        )
+        go_on = f"rltrader train --out {out} --resume"
+        console.print(f"stopped and saved; go on with: {go_on}", soft_wrap=True)
         raise SystemExit(stopped.exit_code)
     count = len(plan.agents)
     proof = lineage.in_words(shown_proof(out))

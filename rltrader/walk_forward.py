@@ -131,7 +131,7 @@ def _trained(
     console = report_console(stderr=True)
     proof = prove(own, options, console)
     own = replace(own, certificate=proof)
-    console.print(what_is_trained(own), markup=False, highlight=False)
+    console.print(what_is_trained(own))
     with progress(console, own) as tell, stop_on_signal() as stopped:
         on_update = answering(stopped, tell)
         texts = {} if begun else texts_of(own)
@@ -146,7 +146,7 @@ def _trained(
             programs=programs,
         )
     if not finished:
-        console.print("stopped and saved; the same command goes on", markup=False)
+        console.print("stopped and saved; the same command goes on")
         raise SystemExit(stopped.exit_code)
     return policy
 

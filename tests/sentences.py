@@ -55,7 +55,9 @@ def read_golden(path: Path) -> Golden:
 
 def write_golden(path: Path, golden: Golden) -> None:
     """Write the sentences, sorted by module and test; tests of the same sentences stand together."""
-    lines = ["# What the product says when it refuses, by test; see tests/sentences.py."]
+    lines = [
+        "# What the product says, when it refuses and on its pages, by test; see tests/sentences.py."
+    ]
     for module, tests in sorted(golden.items()):
         alike: dict[tuple[str, ...], list[str]] = {}
         for test, sentences in sorted(tests.items()):

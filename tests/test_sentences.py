@@ -30,7 +30,7 @@ def test_it(name, tmp_path):
     check_sentence("3.2 GiB of Python 3.12.1\\n at " + "ab12" * 16, r"[\\d.]+ GiB")
 """
 GOLDEN = """\
-# What the product says when it refuses, by test; see tests/sentences.py.
+# What the product says, when it refuses and on its pages, by test; see tests/sentences.py.
 
 test_made.py
   test_it[a]

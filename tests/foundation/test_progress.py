@@ -34,6 +34,16 @@ def test_a_bar_off_a_terminal_prints_a_line_now_and_then(monkeypatch: pytest.Mon
     assert first.startswith("parity, 4 of 10, [bold]ES[/] :smile:: 4,000 steps, after ")
 
 
+def test_a_bar_on_a_terminal_stops_when_its_work_ends() -> None:
+    screen = console(terminal=True)
+    with progress.progress_bar("parity", console=screen) as bar:
+        bar.add_task("", total=1)
+        assert bar.live.is_started
+    assert not bar.live.is_started
+    with progress.progress_bar("parity", console=screen):  # one alone may be shown at a time
+        pass
+
+
 def test_a_status_says_what_goes_on_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.05)
     quiet = console()

@@ -189,8 +189,8 @@ def verdict(values: Values) -> Verdict:
         return Verdict(
             "bad",
             headline,
-            f"This says nothing: the model's cutoff date {known}, so it may have read about every one "
-            f"of these {count(data['days'], 'day')} in training. Give --cutoff, and days after it.",
+            f"This says nothing: the model's cutoff date {known}, so in training it may have read of "
+            f"these days ({count(data['days'], 'day')}). Give --cutoff, and days after it.",
         )
     days = f"{count(data['after_cutoff'], 'day')} that the advisor cannot have been trained on"
     if row["low"] is None:

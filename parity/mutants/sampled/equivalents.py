@@ -62,5 +62,15 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "bad = ~((given >= 0) & (given <= 1)).all(axis=1) | "
         "((np.abs(given[:, :3].sum(axis=1) - 1) >= 0.001))",
     ): "A sum near one is off by a multiple of 2^-53, and 1e-3 as a float64 is none.",
+    (
+        "rltrader/options/config_file.py",
+        "is_eager=True,",
+        "is_eager=(False),",
+    ): "click reads what the command line gives, and so the file, before what it does not give.",
+    (
+        "rltrader/python/network.py",
+        "obs = jnp.zeros((1, size), jnp.float32)",
+        "obs = (jnp.ones((1, size), jnp.float32))",
+    ): "Flax's initialisers of an MLP look at the shape of an observation, not at its numbers.",
 }
 """(file, lines before, lines after) -> why nobody can see a difference."""

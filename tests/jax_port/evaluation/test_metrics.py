@@ -116,7 +116,11 @@ def test_the_account(three_days: Evaluation) -> None:
         "exposure": 6 / 12,
         "run_on": 0,
     }
-    assert daily(three_days)["end"].tolist() == ["bar limit", "late close", "bar limit"]
+    days = daily(three_days)
+    assert days["end"].tolist() == ["bar limit", "late close", "bar limit"]
+    assert days["closed"].tolist() == [200.0, -100.0, 20.0]
+    assert days["open"].tolist() == [0.0, 0.0, 30.0]
+    assert days["pnl"].tolist() == [200.0, -100.0, 50.0]
 
 
 def test_one_day_has_no_spread(three_days: Evaluation) -> None:

@@ -1,0 +1,105 @@
+"""The numbers of a comparison of fusions, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jax_port.evaluation.advice_comparison import report
+from jax_port.evaluation.advice_comparison.comparison import (
+    ALONE,
+    BARE,
+    FUSED,
+    NULL,
+    Arm,
+    Played,
+    _played,
+    make_arms,
+    make_own_arms,
+)
+from jax_port.evaluation.evaluate import Evaluation
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
+
+BARE_PNL = np.array([[10.0, 0.0, 30.0], [20.0, -40.0, 0.0]])
+"""Two policies, three days."""
+
+
+def played(pnl: np.ndarray) -> Played:
+    return Played(pnl, trades=8, steps=600, questions=12, advised=150, changed=60)
+
+
+def test_the_row_of_an_arm() -> None:
+    gated = FusionSettings(rule="gated")
+    everything = {
+        "bare policy": played(BARE_PNL),
+        "advisor alone": played(BARE_PNL - 6),
+        "gated": played(BARE_PNL + np.array([[1, 100, 3], [5, 100, -1]])),
+    }
+    row = report._row(Arm("gated", FUSED, gated), everything, np.array([True, False, True]))
+    few = dict.fromkeys(("low", "high"), pytest.approx(np.nan, nan_ok=True))
+    assert row == {
+        "name": "gated", "kind": "fusion", "settings": gated.to_dict(), "null": "",
+        "mean_day": (11 + 33 + 25 - 1) / 4,
+        "gain": 2.0, **few, "p": pytest.approx(np.nan, nan_ok=True), "p_corrected": None,
+        "over_advisor": {"gain": 8.0, **few},
+        "gain_by_policy": [2.0, 2.0],
+        "trades": 8, "advised": 0.25, "changed": 0.1, "questions_a_day": 2.0,
+    }  # fmt: skip
+
+
+def test_nulls_that_make_as_much_are_not_beaten() -> None:
+    gains = {"shuffled": [1.0, 5.0, 7.0], "random": [-3.0, 4.0]}
+    rows = [{"name": "gated", "null": "", "gain": 5.0}]
+    rows += [{"name": null, "null": null, "gain": x} for null, all in gains.items() for x in all]
+    shuffled = {"null": "shuffled", "seeds": 3, "mean": 13 / 3, "least": 1.0, "most": 7.0}
+    random = {"null": "random", "seeds": 2, "mean": 0.5, "least": -3.0, "most": 4.0}
+    made = [{**shuffled, "not_beaten": 2}, {**random, "not_beaten": 0}]
+    assert report._nulls(rows, "gated") == made
+    assert report._nulls(rows[:1], "gated") == []
+
+
+def test_which_arm_is_judged() -> None:
+    settings = FusionSettings()
+    use = AdviceUse("columns", settings, "chat", "m", "1", "", "never")
+    assert report._judged(make_arms(settings), settings) == settings.rule
+    alone = replace(settings, rule="alone")
+    assert report._judged(make_arms(alone), alone) == "advisor alone"
+    assert report._judged(make_own_arms(use), use) == next(
+        arm.name for arm in make_own_arms(use) if arm.kind == FUSED
+    )
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_every_null_has_its_seeds(seeds: int) -> None:
+    settings = FusionSettings()
+    use = AdviceUse("columns", settings, "chat", "m", "1", "", "never")
+    for arms in (make_arms(settings, seeds), make_own_arms(use, seeds)):
+        assert [arm.kind for arm in arms[:2]] == [BARE, ALONE]
+        nulls = [(arm.null, arm.seed) for arm in arms if arm.kind == NULL]
+        assert nulls == [(null, seed) for null in ("shuffled", "random") for seed in range(seeds)]
+
+
+def test_what_policies_did_is_added_up() -> None:
+    def one(pnl: list[float], trades: list[int], advised: list[int] | None) -> Evaluation:
+        days = len(pnl)
+        episodes = pd.DataFrame(
+            {
+                "day": pd.date_range("2025-03-03", periods=days), "daily": True, "pnl": pnl,
+                "open_pnl": 0.0, "trades": trades, "steps": [60] * days, "done_reason": 1,
+            }
+        )  # fmt: skip
+        asked = None
+        if advised is not None:
+            asked = pd.DataFrame({"questions": [1, 2], "advised": advised, "changed": [0, 1]})
+        return Evaluation(episodes, pd.DataFrame(), pd.DataFrame(), "daily", advised=asked)
+
+    made = _played([one([1.0, 2.0], [3, 4], [5, 6]), one([-1.0, 0.5], [1, 0], [7, 8])])
+    assert made.pnl.tolist() == [[1.0, 2.0], [-1.0, 0.5]]
+    counts = (made.trades, made.steps, made.questions, made.advised, made.changed)
+    assert counts == (8, 240, 6, 26, 2)
+    bare = _played([one([1.0, 2.0], [3, 4], None)])
+    assert (bare.steps, bare.questions, bare.advised, bare.changed) == (120, 0, 0, 0)

@@ -1,0 +1,59 @@
+"""The best of a policy's judgements, and what several callbacks answer together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jax_port.evaluation.validation import Score
+from markets.synthetic.bars import synthetic_bars
+from rltrader import EvaluateEvery
+from rltrader.python.callbacks import together
+from tests.sentences import refuses
+
+BARS = synthetic_bars("ES", days=2, seed=0)
+
+
+def judged(objective: str, *scores: tuple[int, float, float]) -> EvaluateEvery:
+    callback = EvaluateEvery(BARS, 100, objective=objective)
+    callback.scores = [(steps, Score(pnl, sharpe, 9, 3)) for steps, pnl, sharpe in scores]
+    return callback
+
+
+def test_the_best_is_of_what_is_asked_and_the_earliest_of_equals() -> None:
+    scores = [(100, 5.0, 0.3), (200, 7.0, 0.1), (300, 7.0, 0.2), (400, 6.0, 0.3)]
+    assert judged("pnl", *scores).best_steps == 200
+    assert judged("sharpe", *scores).best_steps == 100
+    assert judged("pnl").best_steps is None
+
+
+def test_every_callback_is_called_and_one_ends_the_training() -> None:
+    called = []
+
+    def callback(name: str, answer: bool | None) -> Any:
+        def call(_: Any) -> bool | None:
+            called.append(name)
+            return answer
+
+        return call
+
+    now: Any = None
+    assert together([callback("a", True), callback("b", None)])(now) is True
+    assert called == ["a", "b"]
+    assert together(callback("c", False))(now) is False
+    assert together(None)(now) is False
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": 0}, {"steps": 1, "patience": 0}, {"steps": 1, "objective": "loss"}], ids=str
+)
+def test_what_cannot_be_judged_by_is_refused(options: Any) -> None:
+    with refuses():
+        EvaluateEvery(BARS, **options)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    callback: Any = ["a"]
+    with refuses():
+        together(callback)
