@@ -75,5 +75,5 @@ def _write_csv(table: pa.Table, path: Path) -> None:
         arrow_csv.write_csv(
             table.set_column(0, "timestamp", seconds),
             file,
-            arrow_csv.WriteOptions(include_header=False, quoting_style="none"),
+            arrow_csv.WriteOptions(include_header=False),
         )

@@ -225,7 +225,7 @@ def _show_comparison(values: dict[str, Any], out: Path) -> None:
 
     console = report_console()
     table = Table(box=None, header_style="dim")
-    table.add_column("policy", no_wrap=True)
+    table.add_column("policy", overflow="fold")
     for name in ("PnL", "mean day", "Sharpe of a day", "max drawdown"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in values["policies"]:

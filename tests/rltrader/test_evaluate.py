@@ -21,7 +21,7 @@ from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
-from rltrader.evaluate import evaluate
+from rltrader.evaluate import _show_comparison, evaluate
 from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests
 from tests.jax_port.made_policy import make_policy, one_action_policy
 from tests.rltrader.written_files import Page, read_json
@@ -169,6 +169,17 @@ def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> No
     assert (tmp_path / "out" / "trades.csv").read_text().startswith("episode,side,")
     assert Page(tmp_path / "out" / "report.html").text.count("No trade was closed.") == 2
     assert values["tear_sheet"]["baselines"]["random"]["trades"] == 0.0
+
+
+def test_numbers_stay_whole_beside_long_names(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"pnl": -1_234_567.5, "mean_day": 12_345.25, "sharpe_day": 0.125, "max_drawdown": 98_765.0}
+    row["behind_between"] = [None, None]
+    rows = [{"name": letter * 120, **row} for letter in "ab"]
+    _show_comparison({"policies": rows, "days": 9}, Path("out"))
+    shown = capsys.readouterr().out
+    for number in ("−$1,234,567.50", "$12,345.25", "0.125", "$98,765.00"):
+        assert shown.count(number) >= 2, shown
+    assert shown.count("a") >= 120  # nor is a name cut
 
 
 @pytest.mark.costly

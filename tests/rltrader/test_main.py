@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from markets.readers import FORMATS
 from parity.admission import CERTIFICATE
@@ -97,6 +99,15 @@ def test_the_help_of_a_group_is_the_first_sentence_of_the_command_itself() -> No
     for name, one in found.items():
         first = " ".join((one.load().help or "").partition("\n\n")[0].split())
         assert one.help == first, name
+
+
+@pytest.mark.parametrize(("length", "whole"), [(80, True), (81, False)])
+def test_a_command_that_is_not_lazy_has_its_help_cut_at_eighty(length: int, whole: bool) -> None:
+    words = ("word " * 20)[: length - 1] + "x"
+    command = click.Command("plain", help=words)
+    group = LazyGroup("group", lazy={}, commands={"plain": command})
+    shown = CliRunner().invoke(group, ["--help"], terminal_width=200).output
+    assert (f"plain  {words}\n" in shown) == whole, shown
 
 
 def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:

@@ -60,11 +60,10 @@ def excursions(trades: pd.DataFrame, market: PreparedMarket, contracts: int) -> 
             continue
         reached = side[at] * (np.stack([low[bars], high[bars]]) - entry[at])
         against, favour = reached.min(axis=0), reached.max(axis=0)
-        if code[at] == STOP:
-            against[-1] = max(against[-1], profit[at])
-        elif code[at] == TARGET:
-            favour[-1] = min(favour[-1], profit[at])
-        worst[at] = min(worst[at], against.min())
-        best[at] = max(best[at], favour.max())
+        # A level that was reached ended the trade: what its bar did beyond is no part of it.
+        against = against[:-1] if code[at] == STOP else against
+        favour = favour[:-1] if code[at] == TARGET else favour
+        worst[at] = against.min(initial=worst[at])
+        best[at] = favour.max(initial=best[at])
     mae, mfe = -worst * tick, best * tick
     return Excursions(mae, mfe, mfe - profit * tick)

@@ -19,7 +19,7 @@ from markets.contracts import Contract
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
-from rltrader.options.run_toml import texts_of
+from rltrader.options.run_toml import register_contracts_of, texts_of
 from tests.rltrader.options.plans import plan_of
 from tests.sentences import check_error
 
@@ -125,6 +125,16 @@ def test_a_run_on_one_s_own_contract_is_made_again_by_its_own_file(
     check_error(bare.exception)
     judged = run("--contracts", first / "run.toml", "evaluate", first, *told, "--out", tmp_path / "e")
     assert judged.exit_code == 0, judged.exception
+
+
+def test_contracts_of_a_run_are_registered_from_its_folder(own_table: Any, tmp_path: Path) -> None:
+    register_contracts_of(tmp_path)  # of a run that has no such file
+    (tmp_path / "run.toml").write_text("symbol = 'ES'")
+    register_contracts_of(tmp_path)
+    assert "CL" not in contracts._TABLE
+    (tmp_path / "run.toml").write_text(f"symbol = 'CL'\n{CRUDE}")
+    register_contracts_of(tmp_path)
+    assert contracts.get_contract("CL").tick_value_cents == 1000
 
 
 def test_evaluate_takes_a_contract_from_its_configuration(own_table: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from foundation.files import finite
+from foundation.report.format import dollars
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account
 from jax_port.evaluation.sheet.tear_sheet import (
@@ -107,6 +108,19 @@ def test_money_is_drawn_in_dollars_and_time_is_not(week: Week, sheet: TearSheet)
     assert "minutes from entry to exit" in drawn["Time in a trade"]
     for name in ("PnL of a trade", "Given back", "Against the trader"):
         assert "$" in drawn[name], name
+
+
+def test_how_far_trades_went_is_in_dollars(week: Week, sheet: TearSheet) -> None:
+    drawn = dict(sheet_view(finite(sheet.values), sheet, week.market.contract)["trade_plots"])
+    reach, count = sheet.reach, f"{len(sheet.trades):,} trades"
+    for name, column, short in (
+        ("Against the trader", reach.mae, "MAE"),
+        ("In the trader's favour", reach.mfe, "MFE"),
+    ):
+        furthest = f"the furthest {dollars(column.max() / 100, 0)}"
+        assert f"{short} ($) and PnL of {count}; {furthest}" in drawn[name]
+    least, most = (dollars(value / 100) for value in (reach.etd.min(), reach.etd.max()))
+    assert f"ETD ($) of {count}, {least} to {most}" in drawn["Given back"]
 
 
 def test_a_day_that_begins_without_money_has_no_return() -> None:
