@@ -227,7 +227,7 @@ def _show_comparison(values: dict[str, Any], out: Path) -> None:
     table = Table(box=None, header_style="dim")
     table.add_column("policy", overflow="fold")
     for name in ("PnL", "mean day", "Sharpe of a day", "max drawdown"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     for row in values["policies"]:
         table.add_row(
             row["name"],
@@ -254,7 +254,7 @@ def _both_verdicts(seconds: dict[str, Any]) -> Table:
     )
     table.add_column("")
     for name in ("at the close", "every second", "difference"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     for row in verdict_rows(seconds):
         table.add_row(row["label"], row["minute"], row["second"], row["difference"])
     return table

@@ -66,6 +66,14 @@ def test_flags_that_xla_cannot_read_are_named(
     assert os.environ.get(KNOWN_XLA_FLAGS) != flags
 
 
+def test_flags_are_asked_about_on_the_cpu_wherever_work_will_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "no_such_platform")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_made_up=1")
+    assert "Unknown flag in XLA_FLAGS: --xla_made_up=1" in unreadable_xla_flags()
+
+
 def test_flags_that_xla_reads_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     monkeypatch.delenv(KNOWN_XLA_FLAGS, raising=False)

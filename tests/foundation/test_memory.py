@@ -1,0 +1,47 @@
+"""What memory there is: the machine's, or less where a container is given less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundation import memory
+from tests.sentences import refuses
+
+
+@pytest.fixture
+def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    limits, uses = (tmp_path / "limit", tmp_path / "none"), (tmp_path / "used", tmp_path / "none")
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", tuple(map(str, limits)))
+    monkeypatch.setattr(memory, "CGROUP_USES", tuple(zip(limits, uses, strict=True)))
+    return tmp_path
+
+
+def say(container: Path, limit: str, used: str = "0") -> None:
+    (container / "limit").write_text(f"{limit}\n")
+    (container / "used").write_text(f"{used}\n")
+
+
+def test_a_container_has_what_it_is_given_less_what_it_uses(container: Path) -> None:
+    say(container, "1000", "400")
+    assert (memory.machine_memory(), memory.available_memory()) == (1000, 600)
+    say(container, "1000", "1400")
+    assert (memory.machine_memory(), memory.available_memory()) == (1000, 0)
+
+
+@pytest.mark.parametrize("limit", ["max", str(2**63 - 4096), None])
+def test_without_a_limit_the_machine_counts(container: Path, limit: str | None) -> None:
+    if limit is not None:
+        say(container, limit, "400")
+    there, free = memory.machine_memory(), memory.available_memory()
+    assert there is not None
+    assert free is not None
+    assert 2**26 < free <= there < 2**50
+
+
+def test_work_at_the_limit_is_let_through_and_a_byte_more_is_not() -> None:
+    lower = {"rows": "--rows", "copies": "--copies"}
+    memory.require_memory("this", {"rows": 600.0, "copies": 400.0}, lower, 1000)
+    with refuses():
+        memory.require_memory("this", {"rows": 600.0, "copies": 401.0}, lower, 1000)
