@@ -11,10 +11,21 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "none = zero - (2)",
     ): "No bar is asked about where the number is negative; which negative one is never looked at.",
     (
+        "jax_port/envs/demonstration.py",
+        "obs, state = jax.jit(reset)(jax.random.key(0), params)",
+        "obs, state = jax.jit(reset)(jax.random.key((1)), params)",
+    ): "From any start the demonstration prints the same of its first step.",
+    (
         "jax_port/evaluation/prop_firm/plots.py",
         'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=(4, 3))',
         'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=((5), 3))',
     ): "How long the dashes of a line are: nothing is read off them.",
+    (
+        "jax_port/evaluation/sheet/baselines.py",
+        'asked = [("never", 0.0, 0.0, 0), ("always long", 1.0, 0.0, 0), ("always short", 0.0, 1.0, 0)]',
+        'asked = [("never", 0.0, 0.0, 0), ("always long", 1.0, 0.0, 0), '
+        '("always short", 0.0, (2.0), 0)]',
+    ): "A probability of one is as much as can be asked for.",
     (
         "jax_port/ppo/fast/bootstrap.py",
         'return done + chunk, found.at[here].set(values, mode="drop")',

@@ -8,7 +8,7 @@ import torch
 
 from jax_port.export.bundle import make_module
 from jax_port.export.manifest import read_manifest
-from jax_port.export.programs import PROGRAM
+from jax_port.export.programs import MOST_ROWS, PROGRAM
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
 
@@ -16,7 +16,10 @@ from tests.jax_port.export.made_bundle import bundle, made_policy
 def test_rows_are_independent_and_as_many_as_one_likes(phase: int) -> None:
     policy = made_policy(phase)
     module = make_module(policy, read_manifest(bundle(phase)))
-    program = torch.export.load(bundle(phase) / PROGRAM).module()
+    exported = torch.export.load(bundle(phase) / PROGRAM)
+    (rows_at_once,) = exported.range_constraints.values()
+    assert (rows_at_once.lower, rows_at_once.upper) == (1, MOST_ROWS)
+    program = exported.module()
     rng = np.random.default_rng(0)
     count, size = 5_000, policy.observation_size
     assert policy.statistics is not None
