@@ -56,7 +56,8 @@ def test_every_day_keeps_its_first_start_and_the_others_are_spread(market: Prepa
     days = new_york_dates(market.timestamps_ns)
     first = [rows[days[rows] == day][0] for day in np.unique(days[rows])]
     assert set(first) <= set(some)
-    assert np.diff(some).max() <= 2 * np.diff(rows).max() + len(rows) / 99
+    spread = {rows[number * (len(rows) - 1) // 99] for number in range(100)}
+    assert set(some) == {*first, *spread}
 
 
 def _read_alone(policy: Policy, market: PreparedMarket, rows: np.ndarray) -> tuple[float, float]:
