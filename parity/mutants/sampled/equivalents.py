@@ -27,6 +27,12 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         '("always short", 0.0, (2.0), 0)]',
     ): "A probability of one is as much as can be asked for.",
     (
+        "jax_port/export/record.py",
+        "any_allowed = jax.random.categorical(for_what, jnp.where(masks, 0.0, -1e9)).astype(jnp.int32)",
+        "any_allowed = jax.random.categorical(for_what, "
+        "jnp.where(masks, 0.0, -(2000000000.0))).astype(jnp.int32)",
+    ): "Noise of a few tens makes up for neither number.",
+    (
         "jax_port/ppo/fast/bootstrap.py",
         'return done + chunk, found.at[here].set(values, mode="drop")',
         "return done + chunk, (found.at[here].set(values))",

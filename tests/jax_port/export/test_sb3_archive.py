@@ -238,3 +238,20 @@ def test_a_model_without_its_normaliser_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / NORMALIZER).unlink()
     with refuses():
         read_policy(path, config=EnvConfig.phase1())
+
+
+@pytest.mark.parametrize(
+    "kind", ["weights alone", "another zip", "half a zip", "text", "empty", "none"]
+)
+def test_what_is_no_model_is_told_for_what_it_is(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    if kind == "weights alone":
+        torch.save({"policy_1.weight": torch.zeros(2, 2)}, path)
+    elif kind in ("another zip", "half a zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("notes.txt", "no model")
+        path.write_bytes(path.read_bytes()[: None if kind == "another zip" else 40])
+    elif kind != "none":
+        path.write_text("weights" if kind == "text" else "")
+    with refuses():
+        read_archive(path)
