@@ -23,6 +23,8 @@ BESIDE = {
 OF_SEVERAL = {
     "benchmarks/gpu_program/test_limits.py": "what the project's programs may cost on a card",
     "foundation/report/test_layout.py": "every page of the project in a browser",
+    "jax_port/evaluation/test_drawings.py": "what the plots of an evaluation draw",
+    "jax_port/evaluation/test_words.py": "what the pages of an evaluation say",
     "jax_port/test_demonstrations.py": "the plan's modules run as programs",
     "jax_port/test_public_names.py": "what a user imports",
     "jax_port/ppo/test_contracts.py": "arrays that the functions of a learner refuse",

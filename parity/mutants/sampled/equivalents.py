@@ -43,6 +43,11 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "line = spec.vf[-(0)] if settings.own is None else LINE",
     ): "How many numbers a line of weights has is a matter of speed: they are turned back by the same.",
     (
+        "jax_port/ppo/fast/gpu_network.py",
+        "line=spec.pi[-1],",
+        "line=spec.pi[-(0)],",
+    ): "As the length of the line above.",
+    (
         "jax_port/ppo/fast/stacked_mlp.py",
         "rows = first[0].shape[0]",
         "rows = first[(1)].shape[0]",
