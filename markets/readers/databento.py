@@ -77,7 +77,7 @@ def _one_instrument(raw: RawTable, wanted: str | None) -> RawTable:
     keys = [
         name
         for name in ("symbol", "instrument_id")
-        if name in raw.table.column_names and raw.distinct(name, limit=1)
+        if name in raw.table.column_names and raw.distinct(name)
     ]
     if not keys:
         return raw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from markets.file_facts import FileFacts, contracts_in_name
+from markets.file_facts import FileFacts, contracts_in_name, spread_in
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,22 @@ def test_contracts_by_name(name: str, symbols: set[str]) -> None:
 def test_the_innermost_name_comes_first() -> None:
     assert FileFacts("wall", name="a.zip", member="b.csv").names == ("b.csv", "a.zip")
     assert FileFacts("wall").names == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "spread"),
+    [
+        ("ESH5-ESM5_1min.csv", "ESH5-ESM5"),
+        ("ESH2025/ESM2025", "ESH2025/ESM2025"),
+        ("CME:ESH5 - CME:ESM5", "CME:ESH5 - CME:ESM5"),
+        ("ESH5-XYZM5.csv", None),
+        ("XYZH5-ESM5.csv", None),
+        ("ESH5.csv", None),
+        ("ES:BF H5-M5-U5", "ES:BF H5-M5-U5"),
+        ("NQ calendar H5 M5", "NQ calendar H5 M5"),
+        ("XYZ:BF H5-M5-U5", None),
+        ("ES_and_NQ.csv", None),
+    ],
+)
+def test_a_spread_names_two_deliveries_of_known_contracts(text: str, spread: str | None) -> None:
+    assert spread_in(text) == spread

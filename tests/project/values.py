@@ -18,16 +18,20 @@ ROOT = Path(__file__).parents[2]  # as it is named: in a tree of links a changed
 FILE = ROOT / "tests/project/values.txt"
 MEASURING = "benchmarks"
 """Its numbers are sizes of measurements, and decide nothing."""
+FAULTS = "parity/mutants/catalog"
+"""Its numbers are the faults that are planted."""
 PARTS = (
     *(ast.Constant, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.operator, ast.Load),
-    *(ast.Tuple, ast.List, ast.Set, ast.Dict),
+    *(ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Starred),
 )
-"""What a value may be made of; where a name or a call is in it, it is computed, and tests see it."""
+"""What a default may be made of; where a name or a call is in it, it is computed, and tests see it."""
+TABLE = (*PARTS, ast.Name, ast.Attribute, ast.Call, ast.keyword)
+"""What a constant may be made of: also of other constants, and of rows that have a name each."""
 
 
-def is_number(value: ast.expr | None) -> bool:
+def is_number(value: ast.expr | None, parts: tuple[type[ast.AST], ...] = PARTS) -> bool:
     """Say whether a value is written out and has a number, or a choice of yes or no, in it."""
-    if value is None or not all(isinstance(part, PARTS) for part in ast.walk(value)):
+    if value is None or not all(isinstance(part, parts) for part in ast.walk(value)):
         return False
     constants = [part.value for part in ast.walk(value) if isinstance(part, ast.Constant)]
     return any(isinstance(constant, (bool, int, float)) for constant in constants)
@@ -49,7 +53,7 @@ def values_of(tree: ast.AST, within: str = "") -> Iterator[str]:
 
 def _assigned(node: ast.AST, within: str) -> Iterator[str]:
     """Yield what a module or a class says that a name is."""
-    if isinstance(node, (ast.Assign, ast.AnnAssign)) and is_number(node.value):
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and is_number(node.value, TABLE):
         assert node.value is not None
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = ", ".join(ast.unparse(target) for target in targets)
@@ -86,6 +90,8 @@ def collect(root: Path = ROOT) -> str:
     for package in (name for name in PACKAGES if name != MEASURING):
         for path in sorted((root / package).rglob("*.py")):
             name = path.relative_to(root).as_posix()
+            if name.startswith(FAULTS):
+                continue
             found = list(values_of(ast.parse(path.read_text("utf-8"))))
             if found:
                 lines += ["", name, *(f"  {line}" for line in found)]

@@ -115,13 +115,13 @@ class Judges:
     def tests_for(self, change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tests that a change is shown to first, and the files of tests after them.
 
-        The first are :data:`OF_ALL`, then those known to execute it, :data:`MOST_ALONE` at most: those
-        that import the changed file before those that reach it by a command's name. What such a test
-        made may be looked at by another one of its file, so their files follow. After them come the
-        files that import least beside the changed one: lines also run at import, in processes that a
-        test starts, and in tests that were left out where lines were watched. Of both kinds
-        :data:`MOST_FILES` at most are asked: what lives may yet be killed by another, never the other
-        way round.
+        The first are :data:`OF_ALL`, then those known to execute it, :data:`MOST_ALONE` at most: one of
+        each file before a second of any, and files that import the changed one before those that reach
+        it by a command's name. What such a test made may be looked at by another one of its file, so
+        their files follow. After them come the files that import least beside the changed one: lines
+        also run at import, in processes that a test starts, and in tests that were left out where lines
+        were watched. Of both kinds :data:`MOST_FILES` at most are asked: what lives may yet be killed
+        by another, never the other way round.
         """
         nearest = nearest_tests(self.root, change.file)
         of_all = tuple(
@@ -136,9 +136,12 @@ class Judges:
         imported = [name for name in nearest if name in files]
         called = sorted(name for name in files - set(nearest) if not name.startswith(LEFT_OUT))
         place = {name: number for number, name in enumerate((*imported, *called))}
-        alone = [(place[file], name) for name in known if (file := name.partition("::")[0]) in place]
+        alone = []
+        for file in files & place.keys():
+            own = sorted(name for name in known if name.partition("::")[0] == file)
+            alone += [(turn, place[file], name) for turn, name in enumerate(own)]
         asked = dict.fromkeys((*list(place)[:MOST_FILES], *nearest[:MOST_FILES]))
-        return of_all + tuple(name for _, name in sorted(alone)[:MOST_ALONE]), tuple(asked)
+        return of_all + tuple(name for *_, name in sorted(alone)[:MOST_ALONE]), tuple(asked)
 
     def _ask_tests(self, change: Change, place: Path) -> Fate:
         alone, files = self.tests_for(change)

@@ -11,7 +11,9 @@ import pytest
 
 from markets import Bars, InputError
 from markets.file_facts import FileFacts
+from markets.quality.door import _leaps
 from markets.quality.inspection import inspect
+from markets.quality.measurements import BAD_PRINT
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
@@ -283,3 +285,18 @@ def same_bars(path: str, digest: str) -> bool:
     if folder in (OPEN, "train_does_not_check"):  # of files that hold other bars
         return True
     return DIGESTS.setdefault(ALIKE.get(folder, folder), digest) == digest
+
+
+@pytest.mark.parametrize(
+    ("column", "place"), [("high", 0), ("high", 1), ("high", 5), ("high", -1), ("low", 1), ("low", -1)]
+)
+def test_one_price_that_leaps_is_looked_at_wherever_it_stands(column: str, place: int) -> None:
+    """It is held against the close before it; the first bar's high against its low."""
+    prices = {name: np.full(10, 5_000.0) for name in ("high", "low", "close")}
+    assert not _leaps(**prices)
+    most, up = (1.0 + BAD_PRINT, np.inf) if column == "high" else (1.0 - BAD_PRINT, -np.inf)
+    prices[column][place] = most * 5_000.0
+    assert not _leaps(**prices)
+    prices[column][place] = np.nextafter(most * 5_000.0, up)
+    assert _leaps(**prices)
+    assert not _leaps(*(values[:1] for values in prices.values()))

@@ -13,6 +13,8 @@ from markets import Bars
 from markets.clock import new_york_minutes
 from markets.file_facts import FileFacts
 from markets.quality.inspection import inspect
+from markets.quality.sessions import find_sessions
+from markets.quality.shifted import FEWEST_SESSIONS, FIRST_HOUR, begins_busy
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
@@ -140,3 +142,27 @@ def test_the_real_file(real_file: Path, minutes: int) -> None:
     expected = {0: [], 1: ["stamped_by_close"], -1: ["stamped_early"]}.get(minutes, ["shifted"])
     assert kinds(bars, minutes) == expected
     assert kinds(cut(bars, 570, 1019), minutes) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "busy"),
+    [
+        ([200.0], {}, True),
+        ([158.0], {}, False),  # not by the factor busier than ten minutes soon after
+        ([200.0], {30: 201.0}, False),  # beaten within the hour
+        ([200.0], {1: 200.0}, True),
+        ([200.0], {FIRST_HOUR: 999.0}, True),  # later than is looked at
+    ],
+)
+def test_a_session_begins_busy(first: list[float], others: dict[int, float], busy: bool) -> None:
+    length = FIRST_HOUR + 5
+    volume = np.array([*first, *[99.0] * (length - 1)])
+    for minute, traded in others.items():
+        volume[minute] = traded
+    opens = 1_741_012_200_000_000_000 + np.arange(FEWEST_SESSIONS) * 1440 * MINUTE
+    ns = (opens[:, None] + np.arange(length) * MINUTE).ravel()
+    sessions = find_sessions(ns)
+    assert sessions.opens.tolist() == opens.tolist()
+    assert begins_busy(sessions, ns, np.tile(volume, FEWEST_SESSIONS)) == busy
+    few = slice(0, length * (FEWEST_SESSIONS - 1))
+    assert not begins_busy(find_sessions(ns[few]), ns[few], np.tile(volume, FEWEST_SESSIONS - 1))

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 
 from markets import Bars, Contract
+from markets.file_facts import FileFacts
+from markets.quality.contents.volume import FEWEST, volume_problems, volume_warnings
+from markets.quality.door import _contents
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
@@ -84,3 +87,16 @@ def test_a_contract_of_ones_own_may_trade_parts_of_one(bars: Bars, tmp_path: Pat
     coin = Contract("COIN", "a coin", 0.25, 25, 1, 10)
     path = save(bars, tmp_path / "bars.csv", bars.frame["volume"] / 7)
     assert read_bars(path, coin).frame["volume"].iloc[0] == bars.frame["volume"].iloc[0] / 7
+
+
+def test_a_habit_is_told_from_a_hundred_bars_on(bars: Bars) -> None:
+    def told(count: int, volume: float) -> list[str]:
+        frame = bars.frame[:count].assign(volume=volume)
+        some = _contents(Bars(frame, bars.contract, "bars.csv"), FileFacts("wall"))
+        return [one.kind for check in (volume_problems, volume_warnings) for one in check(some)]
+
+    assert told(FEWEST, 2.5) == ["volume_in_parts", "volume_too_small"]
+    assert told(FEWEST, 60_000.0) == ["volume_too_large", "volume_is_constant"]
+    assert told(FEWEST, 0.0) == ["no_volume"]
+    for volume in (2.5, 60_000.0, 0.0):
+        assert told(FEWEST - 1, volume) == []

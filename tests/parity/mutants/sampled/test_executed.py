@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parity.mutants.sampled.executed import ExecutedLines, read_executed_lines, statement_lines
-from parity.mutants.sampled.judges import Judges, nearest_tests, run_tests
+from parity.mutants.sampled.judges import MOST_ALONE, Judges, nearest_tests, run_tests
 from parity.mutants.sampled.summary import TESTS
 from parity.mutants.sandbox import Sandbox
 from parity.mutation.operators import Change
@@ -102,6 +102,18 @@ def test_a_test_that_imports_the_file_only_when_it_runs_is_asked_after_the_other
     alone, files = judges.tests_for(_change(b"+ 0"))
     assert alone == ("tests/test_second.py::test_second", lazy)
     assert files == ("tests/test_second.py", "tests/test_command.py", "tests/test_first.py")
+
+
+def test_every_file_is_asked_before_a_second_test_of_any(root: Path) -> None:
+    first = [f"tests/test_first.py::test_first[{number:02}]" for number in range(2 * MOST_ALONE)]
+    second = [f"tests/test_second.py::test_{name}" for name in "ab"]
+    lines = dict.fromkeys(range(9, 14), frozenset([*first, *second]))
+    judges = Judges(root, Sandbox(root / "none"), 1.0, ExecutedLines({FILE: lines}))
+    alone, _ = judges.tests_for(_change(b"+ 0"))
+    assert len(alone) == MOST_ALONE
+    assert {*alone[:2]} == {first[0], second[0]}
+    assert {*alone[2:4]} == {first[1], second[1]}
+    assert alone[4:] == tuple(first[2 : MOST_ALONE - 2])
 
 
 @pytest.mark.costly
