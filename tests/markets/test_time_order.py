@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from markets.time_order import same_time_mend
+from markets.time_order import order_mend, same_time_mend
 
 ROWS = 100.0 + np.arange(20)[:, None] + np.array([0.0, 6.0, -4.0, 1.0])
 """Open, high, low, close: bars of ten points."""
@@ -28,3 +28,26 @@ def test_what_to_do(other: np.ndarray, two: bool, words: str) -> None:
     told = same_time_mend(ROWS, other)
     assert words in told
     assert (TWO_CONTRACTS in told) == two
+
+
+HOUR = 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        ([3, 2, 1], "the newest row stands first"),
+        ([1, 3, 2, 4], "sort the rows by timestamp"),
+        # Evenings that carry the next day's date: at midnight times go back by 23 hours, twice here.
+        ([42, 47, 24, 40, 66, 71, 48, 64], "dates are those of trading days"),
+        ([42, 47, 24, 40, 66], "sort the rows by timestamp"),  # once is no habit
+        ([36, 18, 37, 19, 50], "dates are those of trading days"),
+        ([35, 18, 37, 19, 50], "sort the rows by timestamp"),  # by less than a night can be
+        ([66, 42, 67, 44, 80], "sort the rows by timestamp"),  # by a whole day
+        ([1, 2, 2, 3], "the same row occurs again"),
+    ],
+)
+def test_why_times_do_not_increase(hours: list[float], words: str) -> None:
+    ns = (np.array(hours) * HOUR).astype(np.int64)
+    prices = np.tile([100.0, 101.0, 99.0, 100.0], (len(hours), 1))
+    assert words in order_mend(ns, prices)

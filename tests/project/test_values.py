@@ -13,7 +13,10 @@ SOURCE = """
 LIMIT = 64 << 20
 NAMES = ("a", "b")
 UNITS: dict = {"float32": 2.0**-24}
-COMPUTED = max(1, 2)
+BOTH = (*LIMITS, 7)
+ROWS = {"a": Row(1, to=2.5), "b": Row(2)}
+NAMED = Row("a")
+COMPUTED = [3 * x for x in range(4)]
 
 @dataclass
 class Settings:
@@ -41,6 +44,8 @@ def test_what_counts_as_a_value() -> None:
     assert list(values_of(ast.parse(SOURCE))) == [
         "LIMIT = 64 << 20",
         "UNITS = {'float32': 2.0 ** (-24)}",
+        "BOTH = (*LIMITS, 7)",
+        "ROWS = {'a': Row(1, to=2.5), 'b': Row(2)}",
         "Settings.rate = 0.0003",
         "Settings.both = (256, 256)",
         "Settings.change(most=-1)",

@@ -196,6 +196,11 @@ def test_the_weakest_counts_wherever_it_stands() -> None:
 
     different = {"verdict": "different"}
     assert weakest([]) == UNGATED
+    older, newer = ({**PROOF, "made": {"when": when}} for when in ("2025-01-01", "2025-02-02"))
+    assert weakest([one(older), one(newer)])["made"] == newer["made"]  # type: ignore[index]
+    assert weakest([one(newer)], ancestor({"certificate": older}, "0")) == UNGATED
+    grown = {"sha256": "0", "certificate": older, "lineage": {"stretches": [one(older)]}}
+    assert weakest([one(newer)], grown) == newer
     assert in_words(weakest([one({})])) == "unknown"
     assert weakest([one(PROOF), one(different), one(PROOF)]) == different
     assert weakest([one(different), one(UNGATED)]) == UNGATED
