@@ -40,4 +40,5 @@ def _number(text: str, value: str, kind: type) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise InputError(f"--fusion-set {text}: give a number") from None
+        needed = "a whole number" if kind is int else "a number"
+        raise InputError(f"--fusion-set {text}: give {needed}") from None

@@ -38,6 +38,13 @@ def test_a_contract_of_one_s_own(tmp_path: Path) -> None:
     assert get_contract("CLZ5").symbol == "CL"
 
 
+def test_a_file_that_was_mended_is_read_again(tmp_path: Path) -> None:
+    register_contracts(write(tmp_path, CRUDE))
+    (made,) = register_contracts(write(tmp_path, CRUDE.replace("250", "300")))
+    assert made == get_contract("CL")
+    assert made.commission_cents == 300
+
+
 def test_what_a_file_has_to_say_of_contracts_is_of_those_that_are_not_built_in(tmp_path: Path) -> None:
     micro = CRUDE.replace("CL", "MCL").replace("1000", "100") + 'full_size = "CL"\n'
     register_contracts(write(tmp_path, CRUDE + micro))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from jax_port.evaluation.validation import Score
+from jax_port.runs.run import Moment
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery
-from rltrader.python.callbacks import together
+from rltrader.python.callbacks import Call, together
 from tests.sentences import refuses
 
 BARS = synthetic_bars("ES", days=2, seed=0)
@@ -57,3 +58,35 @@ def test_what_is_no_function_is_refused() -> None:
     callback: Any = ["a"]
     with refuses():
         together(callback)
+
+
+def test_patience_counts_judgements_without_a_new_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter([1.0, 3.0, 3.0, 2.0, 4.0, 4.0, 4.0])
+
+    class Judged:
+        def score(self, _: Any) -> Score:
+            return Score(next(made), 0.0, 9, 3)
+
+    callback = EvaluateEvery(BARS, 100, patience=2)
+    monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
+    said = []
+    for updates in range(1, 8):
+        moment = Moment(updates, [], lambda: [object()])  # type: ignore[list-item]
+        said.append(callback(Call(moment, 100, 1_000)))
+    assert said == [False, False, False, True, False, False, True]
+    assert callback.best_steps == 500
+
+
+def test_it_judges_where_so_many_steps_were_passed_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Judged:
+        def score(self, _: Any) -> Score:
+            return Score(0.0, 0.0, 9, 3)
+
+    callback = EvaluateEvery(BARS, 250)
+    monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
+    for updates in range(1, 9):
+        moment = Moment(updates, [{}], lambda: [object()])  # type: ignore[list-item]
+        callback(Call(moment, 100, 8))
+    assert [steps for steps, _ in callback.scores] == [300, 500, 800]

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from markets import Bars, get_contract
+from markets.file_facts import FileFacts
+from markets.quality.contents.problems import names_its_contract
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
@@ -245,3 +247,19 @@ def test_filled_hours_are_called_so(
         lambda rows: ~rows.index.duplicated()
     ]
     refused(save(filled_elsewhere, path))
+
+
+@pytest.mark.parametrize(
+    ("facts", "named"),
+    [
+        (FileFacts("wall", name="bars.zip", member="ES.csv"), True),
+        (FileFacts("wall", name="ES.zip", member="bars.csv"), True),
+        (FileFacts("wall", name="NQ.zip", member="bars.csv"), False),
+        (FileFacts("wall", name="bars.csv"), False),
+        (FileFacts("wall", name="bars.csv", contracts=("NQ", "ESH5")), True),
+        (FileFacts("wall", name="bars.csv", contracts=("NQ",)), False),
+        (FileFacts("wall"), False),
+    ],
+)
+def test_which_files_name_their_contract(facts: FileFacts, named: bool) -> None:
+    assert names_its_contract(facts, get_contract("ES")) == named

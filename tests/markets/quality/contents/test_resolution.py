@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from markets import Bars
+from markets.file_facts import FileFacts
+from markets.quality.contents.resolution import _copied
+from markets.quality.door import _contents
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
@@ -103,3 +106,10 @@ def test_minutes_without_trades_are_no_longer_bars(bars: Bars, tmp_path: Path, s
     path = tmp_path / "bars.parquet"
     some.frame.to_parquet(path)
     assert read_bars(path, "ES").digest == some.digest
+
+
+def test_a_price_that_stands_still_without_trades_is_no_longer_bar(bars: Bars) -> None:
+    still = bars.frame.assign(open=6_500.0, high=6_501.0, low=6_499.0, close=6_500.5)
+    for volume, kinds in ((5.0, ["bars_repeated"]), (0.0, [])):
+        one = _contents(Bars(still.assign(volume=volume), bars.contract, "bars.csv"), FileFacts("wall"))
+        assert [each.kind for each in _copied([one], len(still))] == kinds
