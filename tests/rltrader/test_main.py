@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from foundation.errors import InputError
 from markets.readers import FORMATS
 from parity.admission import CERTIFICATE
 from rltrader.__main__ import COMMANDS, app
@@ -108,6 +109,22 @@ def test_a_command_that_is_not_lazy_has_its_help_cut_at_eighty(length: int, whol
     group = LazyGroup("group", lazy={}, commands={"plain": command})
     shown = CliRunner().invoke(group, ["--help"], terminal_width=200).output
     assert (f"plain  {words}\n" in shown) == whole, shown
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_setting_of_jax_that_jax_does_not_know_is_bad_input(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def plain() -> None:
+        raise ValueError("invalid value 'much' for JAX_MADE_UP_LEVEL")
+
+    monkeypatch.delenv("JAX_MADE_UP_LEVEL", raising=False)
+    if known:
+        monkeypatch.setenv("JAX_MADE_UP_LEVEL", "much")
+    group = LazyGroup("group", lazy={}, commands={"plain": plain})
+    found = CliRunner().invoke(group, ["plain"]).exception
+    assert type(found) is (InputError if known else ValueError)
 
 
 def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:
