@@ -16,6 +16,16 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "obs, state = jax.jit(reset)(jax.random.key((1)), params)",
     ): "From any start the demonstration prints the same of its first step.",
     (
+        "jax_port/evaluation/advice/advised.py",
+        "(current >= 0) & (age <= most), fusion.freshness[jnp.clip(age, 0, most)], jnp.float32(0)",
+        "(current >= (1)) & (age <= most), fusion.freshness[jnp.clip(age, 0, most)], jnp.float32(0)",
+    ): "The first bar of all is never asked about: it has no history.",
+    (
+        "jax_port/evaluation/comparison.py",
+        "for stem, path in zip(stems, paths, strict=True)",
+        "for stem, path in zip(stems, paths, strict=(False))",
+    ): "The first was made from the second; the word says to the reader that they are as long.",
+    (
         "jax_port/evaluation/prop_firm/plots.py",
         'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=(4, 3))',
         'axes.axhline(target, color=COLOURS["good"], linewidth=1.2, dashes=((5), 3))',

@@ -125,6 +125,14 @@ def test_an_option_arrives_and_changes_nothing_else(name: str, usual: Plan) -> N
         assert seen(plan) == seen(usual), other
 
 
+def test_updates_are_called_together_where_a_gpu_would_wait_for_calls(
+    usual: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert usual.updates_per_call == 1
+    monkeypatch.setattr("jax_port.envs.form.default_form", lambda: "gpu")
+    assert plan_of().updates_per_call == 8
+
+
 def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     path.write_bytes(b"read when the training begins")
