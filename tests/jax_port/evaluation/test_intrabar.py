@@ -17,6 +17,7 @@ from jax_port.evaluation.episode_plots import ANY, STOP_MOVED, TRADED, caption, 
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.intrabar import (
     Verdicts,
+    _less,
     bars_within,
     compare,
     differing,
@@ -252,3 +253,10 @@ def test_days_without_a_move_or_a_trade_are_looked_at_too() -> None:
     assert (common, [trace.rank for trace in traces]) == (ANY, ["best", "median", "worst"])
     one, only = choose(evaluate(one_action_policy(market, config, 0), market, rows=rows[:1]), market)
     assert (one, [trace.rank for trace in only]) == (ANY, ["best"])
+
+
+def test_differences_are_of_cents_and_of_whole_counts() -> None:
+    assert _less(10.25, 10.13) == 0.12
+    assert _less(0.1 + 0.2, 0.3) == 0.0
+    assert _less(7, 9) == -2
+    assert isinstance(_less(7, 9), int)

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from jax_port.evaluation.prop_firm.chances import Chances, chances
+from jax_port.evaluation.prop_firm.chances import BlockDays, Chances, _between, _three, chances
 from jax_port.evaluation.prop_firm.day_paths import DayPaths, from_paths
 from jax_port.evaluation.prop_firm.rules import Rules
 from tests.sentences import refuses
@@ -101,3 +101,25 @@ def test_days_that_never_pass() -> None:
 def test_too_few_days_are_refused() -> None:
     with refuses():
         chances(RULES, walk(1, 4), 1.0)
+
+
+def test_percentiles_are_those_that_are_promised() -> None:
+    took = np.random.default_rng(0).permutation(np.arange(101))
+    assert _three(took) == (5.0, 50.0, 95.0)
+    assert np.isnan(_three(took[:0])).all()
+    assert _between(took.astype(float), (2.5, 97.5)) == (2.5, 97.5)
+
+
+def test_days_are_drawn_in_blocks_and_after_the_last_comes_the_first() -> None:
+    draw = BlockDays(7, 3, 50, np.random.default_rng(1))
+    all_live = np.arange(50)
+    drawn = np.array([draw(day, all_live) for day in range(6)])
+    assert set(drawn[0]) == set(range(7))
+    for block in (drawn[:3], drawn[3:]):
+        assert ((block[1:] - block[:-1]) % 7 == 1).all()
+    assert ((drawn[3] - drawn[2]) % 7 != 1).any()
+    own = np.array([[10, 11, 12], [20, 21, 22]])
+    draw = BlockDays(3, 2, 4, np.random.default_rng(1), own)
+    for day in range(4):
+        assert (draw(day, np.arange(4)) // 10).tolist() == [1, 1, 2, 2]
+    assert (draw(4, np.array([1, 3])) // 10).tolist() == [1, 2]
