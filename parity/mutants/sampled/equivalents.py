@@ -21,6 +21,11 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "(current >= (1)) & (age <= most), fusion.freshness[jnp.clip(age, 0, most)], jnp.float32(0)",
     ): "The first bar of all is never asked about: it has no history.",
     (
+        "jax_port/evaluation/advice_comparison/report.py",
+        'for row, p in zip(judged, holm([row["p"] for row in judged], tried), strict=True):',
+        "for row, p in (zip(judged, holm([row['p'] for row in judged], tried))):",
+    ): "One was made from the other; the word says to the reader that they are as long.",
+    (
         "jax_port/evaluation/comparison.py",
         "for stem, path in zip(stems, paths, strict=True)",
         "for stem, path in zip(stems, paths, strict=(False))",
