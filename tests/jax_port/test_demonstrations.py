@@ -53,6 +53,16 @@ def test_a_missing_file_is_one_sentence_and_exit_code_2(
     check_sentence(capsys.readouterr().err.rstrip("\n"))
 
 
+@pytest.mark.parametrize("module", ["jax_port.data.data_loader", "jax_port.ppo.train_ppo_jax"])
+def test_help_says_how_the_module_is_run(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(module, monkeypatch, "--help")
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m {module} ")
+
+
 @pytest.mark.costly
 def test_the_environment_shows_steps_masks_and_rewards(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

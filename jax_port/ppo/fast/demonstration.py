@@ -77,7 +77,7 @@ def show_training(arguments: list[str] | None = None) -> None:
         agents, metrics = jax.block_until_ready(train(agents, hyper, params))
         seconds = time.perf_counter() - began
         took += seconds
-        loss, entropy = float(metrics.loss[0, 0]), float(metrics.entropy[0, 0])
+        loss, entropy = metrics.loss.item(), metrics.entropy.item()  # of one agent and one update
         print(
             f"update {number + 1}: {steps / seconds:,.0f} steps per second, loss {loss:+.4f}, "
             f"entropy {entropy:.3f}"
