@@ -53,6 +53,13 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "return done + chunk, (found.at[here].set(values))",
     ): "JAX's scatter drops what lies outside by default; the word says so to the reader.",
     (
+        "jax_port/ppo/fast/demonstration.py",
+        "train = jax.jit(make_train(settings, 1, 1), donate_argnums=0).lower(agents, hyper, params)"
+        ".compile()",
+        "train = jax.jit(make_train(settings, 1, (2)), donate_argnums=0).lower(agents, hyper, params)"
+        ".compile()",
+    ): "One agent as a batch of one: the same numbers, a little later.",
+    (
         "jax_port/ppo/fast/gpu_network.py",
         "line = spec.vf[-1] if settings.own is None else LINE",
         "line = spec.vf[-(0)] if settings.own is None else LINE",
