@@ -14,7 +14,13 @@ from markets.clock import new_york_minutes
 from markets.file_facts import FileFacts
 from markets.quality.inspection import inspect
 from markets.quality.sessions import find_sessions
-from markets.quality.shifted import FEWEST_SESSIONS, FIRST_HOUR, begins_busy
+from markets.quality.shifted import (
+    CASH_OPEN,
+    FEWEST_SESSIONS,
+    FIRST_HOUR,
+    begins_busy,
+    leap_and_peak,
+)
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
@@ -166,3 +172,15 @@ def test_a_session_begins_busy(first: list[float], others: dict[int, float], bus
     assert begins_busy(sessions, ns, np.tile(volume, FEWEST_SESSIONS)) == busy
     few = slice(0, length * (FEWEST_SESSIONS - 1))
     assert not begins_busy(find_sessions(ns[few]), ns[few], np.tile(volume, FEWEST_SESSIONS - 1))
+
+
+@pytest.mark.parametrize(("minutes", "leap"), [(195, 0), (194, None)])
+def test_volume_is_looked_at_where_half_of_the_regular_hours_are_there(
+    minutes: int, leap: int | None
+) -> None:
+    midnight = pd.Timestamp("2025-03-03", tz="America/New_York").value
+    of_day = np.arange(CASH_OPEN - 10, CASH_OPEN + minutes)
+    days = np.arange(5)[:, None] * 1440
+    ns = midnight + ((days + of_day) * MINUTE).ravel()
+    volume = np.tile(np.where(of_day < CASH_OPEN, 10.0, 100.0), len(days))
+    assert leap_and_peak(ns, volume) == (leap, None)
