@@ -112,7 +112,7 @@ def replay(
             how = np.where(first, np.int8(fails), how)
         profit[live] = result
         traded[live] += paths.traded[number]
-        best[live] = np.maximum(best[live], np.where(how == RUNNING, result - begin, 0))
+        best[live] = np.maximum(best[live], result - begin)
         peak[live] = np.maximum(peak[live], reached if rules.trailing == "intraday" else result)
         consistent = (
             best[live] <= rules.best_day_share * result + 1e-6 if rules.best_day_share else True
