@@ -72,10 +72,13 @@ def test_the_environment_shows_steps_masks_and_rewards(
     assert "observation is float32 (225,), finite throughout: True" in shown
     assert "one step, buy: reward -0.0100, position 1" in shown
     assert shown.count("masks   111") == 1
-    drawn = {"step 1": "sell sell sell sell buy buy buy hold", "step 3": f"{'hold ' * 7}sell"}
-    for step, actions in drawn.items():
-        line = shown.partition(f"{step}\n")[2].splitlines()[1]
-        assert line.split() == ["actions", *actions.split()]
+    paid = "-0.010 -0.925 -0.010 -0.010 -0.010 -0.010 -0.010 -0.010"
+    for step, line, drawn in (
+        ("step 1", 1, "actions sell sell sell sell buy buy buy hold"),
+        ("step 3", 1, f"actions {'hold ' * 7}sell"),
+        ("step 3", 2, f"rewards {paid}"),  # of the bars at which they began
+    ):
+        assert shown.partition(f"{step}\n")[2].splitlines()[line].split() == drawn.split()
     assert shown.count("rewards ") == 5
 
 
