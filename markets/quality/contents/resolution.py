@@ -36,7 +36,7 @@ def resolution_problems(bars: Contents) -> Iterator[Finding]:
 
     Files all of whose bars are longer are refused by their times alone, see :mod:`markets.spacing`.
     """
-    if len(bars) < PIECE or longer_than_a_minute(bar_steps(bars.ns[: PIECE * PIECE])):
+    if len(bars) < PIECE or _all_longer(bars.ns):
         return
     longer = _coarse(bars.ns)
     if longer is None and float((bars.volume[:: len(bars) // LOOKED_AT + 1] == 0).mean()) >= FILLED:
@@ -54,6 +54,12 @@ def resolution_problems(bars: Contents) -> Iterator[Finding]:
     runs = [run for run in bars.runs()[::3] if len(run) > max(LAGS)]
     yield from _copied(runs, len(bars))
     yield from _overlapping(runs, len(bars))
+
+
+def _all_longer(ns: Ints) -> bool:
+    """Return whether bars are longer on the whole; all are looked at only where the first ones are."""
+    first = bar_steps(ns[: PIECE * PIECE])
+    return longer_than_a_minute(first) and longer_than_a_minute(bar_steps(ns))
 
 
 def _coarse(ns: Ints) -> tuple[int, int, int] | None:

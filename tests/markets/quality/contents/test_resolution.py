@@ -113,3 +113,18 @@ def test_a_price_that_stands_still_without_trades_is_no_longer_bar(bars: Bars) -
     for volume, kinds in ((5.0, ["bars_repeated"]), (0.0, [])):
         one = _contents(Bars(still.assign(volume=volume), bars.contract, "bars.csv"), FileFacts("wall"))
         assert [each.kind for each in _copied([one], len(still))] == kinds
+
+
+@pytest.mark.parametrize("minutes", [2, 5])
+def test_longer_bars_for_days_before_those_of_a_minute_are_refused(
+    minutes: int, tmp_path: Path
+) -> None:
+    frame = synthetic_bars("ES", days=12, seed=13, start="2025-06-09", session="all").frame
+    rows = 1_100 * minutes
+    path = tmp_path / "bars.csv"
+    pd.concat([longer(frame.iloc[:rows], minutes), frame.iloc[rows:]]).to_csv(path)
+    with refuses():
+        read_bars(path, "ES")
+    longer(frame, minutes).to_csv(path)
+    with refuses():
+        read_bars(path, "ES")
