@@ -150,6 +150,13 @@ def test_still_open_at_the_close_is_a_violation(world: MakeWorld, action: int, p
     )
 
 
+def test_a_file_without_a_bar_at_that_minute_is_flat_at_the_next(world: MakeWorld) -> None:
+    w = world([4010], flat_by_minute=569)  # before the first bar here, 09:30
+    held = {**LONG, "balance": START - 250, "num_trades": 1, "position_entry_step": FIRST - 1}
+    (step,) = w.play(HOLD, state=w.reset(**held))
+    check(step, exit_code=EXIT_LATE, done_reason=DONE_LATE, violation=True, **FLAT)
+
+
 def test_one_minute_earlier_is_not_late(world: MakeWorld) -> None:
     (_, step) = world(flat_by_minute=572).play(BUY, HOLD)
     check(step, position=1, terminated=False, exit_code=EXIT_NONE)

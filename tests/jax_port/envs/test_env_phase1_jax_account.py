@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jax_port.envs import env_phase1_jax as env
+from jax_port.envs.account import raise_high
 from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
 from jax_port.envs.state import (
     DONE_BAR_LIMIT,
@@ -212,3 +213,13 @@ def test_a_terminated_step_is_never_truncated(world: MakeWorld) -> None:
     check(step, terminated=True, truncated=False, done_reason=DONE_LATE)
     w = world([4000, (4000, 3985, 3990)], trailing_drawdown_dollars=100, max_episode_bars=2)
     check(w.play(BUY, HOLD)[-1], terminated=True, truncated=False, done_reason=DONE_DRAWDOWN)
+
+
+@pytest.mark.parametrize("lock", [100.0, 0.0, -50.0, -2_500.0])
+def test_the_floor_locks_where_it_is_told_to(world: MakeWorld, lock: float) -> None:
+    """A negative lock lies below the balance at the start."""
+    w = world(floor_lock_dollars=lock)
+    high = START + 10_000_000
+    after = raise_high(w.reset(trailing_dd_level=START - 400_000), w.params, jnp.int32(high))
+    assert int(after.highest_balance) == high
+    assert int(after.trailing_dd_level) == START + round(100 * lock)

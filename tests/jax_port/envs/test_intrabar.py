@@ -59,6 +59,7 @@ def test_only_parameters_with_seconds_look_at_them() -> None:
         ([], EXIT_NONE, 0, 5_000_000),
         ([(4000, 3994)], EXIT_NONE, 0, 5_000_000),  # equity $49,910, the floor exactly
         ([(4000, 3993)], EXIT_DRAWDOWN, -8 * 1250 - 500, 5_000_000),
+        ([(3993, 3993)], EXIT_DRAWDOWN, -8 * 1250 - 500, 5_000_000),  # a second of one price
         ([(4000, 3993), (4000, 3990)], EXIT_DRAWDOWN, -8 * 1250 - 500, 5_000_000),
         ([(4011, 4000)], EXIT_NONE, 0, 4_999_750 + 10 * 1250),
         # At 4011 the floor becomes $50,032.50; 4004 is worth $50,035, 4003 is worth $50,022.50.

@@ -105,3 +105,13 @@ def test_reduced_paths_keep_every_high_and_the_low_after_it() -> None:
     assert found.low.tolist() == [[-3, 2, -1], [-7, -7, -7]]
     assert found.end.tolist() == [-1, -7]
     assert len(found) == 2
+
+
+def test_a_minute_with_all_of_its_seconds_is_looked_at_whole() -> None:
+    full = [(100 + at % 5, 99 - at % 7) for at in range(59)]
+    found = day_paths(evaluation(3, 1, 80), market(), 1, seconds([*full, (100, 80)]))
+    assert found.low.min() <= (80 - 100) * TICK
+    high = day_paths(evaluation(3, 2, 120), market(), 1, seconds([*full, (125, 99)]))
+    assert high.high.max() >= (120 - 100) * TICK - 1_000
+    some = day_paths(evaluation(3, 3, 103), market(), 1, seconds([*full, (130, 70)]))
+    assert (some.high.max(), some.low.min()) == (30 * TICK - 250, -30 * TICK - 250)
