@@ -57,3 +57,14 @@ def test_every_minibatch_has_as_many_of_each_group(groups: int, n_steps: int, ba
             own = order[order // size == group] - group * size
             assert own.tolist() == orders[epoch, group].tolist()
     np.testing.assert_array_equal(in_turn(orders[:, :1], batch_size), orders[:, 0])
+
+
+@pytest.mark.parametrize("n_envs", [512, 1024, 2049])
+def test_orders_of_the_trainer_s_own_sizes_are_whole(n_envs: int) -> None:
+    """Beyond 2^16 and 2^17 transitions: the default is 1,024 environments of 128 steps."""
+    asked = TrainSettings().override(n_envs=n_envs, n_epochs=2)
+    size = n_envs * asked.n_steps
+    for order in np.asarray(permutations(jax.random.key(0), asked)):
+        np.testing.assert_array_equal(np.sort(order), np.arange(size))
+        rising = (np.diff(order) > 0).sum()
+        assert abs(rising - (size - 1) / 2) < 5 * np.sqrt((size + 1) / 12)
