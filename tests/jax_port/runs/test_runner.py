@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import pytest
 
 from jax_port.envs.state import EnvParams
 from jax_port.ppo.own.module import own_network
-from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings
+from jax_port.ppo.settings import RATES, NetworkSpec, TrainSettings, hyper_params
 from jax_port.ppo.sharding import everywhere, make_mesh
 from jax_port.ppo.train_ppo_jax import init_agent
 from jax_port.runs.checkpoints import Checkpoints
@@ -101,3 +102,16 @@ def test_a_schedule_s_value_is_that_of_the_update_and_the_others_stay(params: En
             np.testing.assert_array_equal(
                 getattr(numbers, name), np.broadcast_to(np.float32(expected), 2), name
             )
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_schedules_are_read_at_the_updates_that_were_made(together: int) -> None:
+    plan = SimpleNamespace(
+        schedules={"ent_coef": [0.1 * n for n in range(12)]}, updates_per_call=together
+    )
+    hyper = jax.tree.map(lambda number: jnp.full(2, number), hyper_params(gamma=0.5))
+    for done in (0, 4, 8, 11):
+        runner: Any = SimpleNamespace(_plan=plan, _hyper=hyper)
+        now = Runner._numbers(runner, done)
+        assert now.ent_coef.tolist() == [np.float32(0.1 * done)] * 2
+        assert now.gamma.tolist() == [0.5, 0.5]

@@ -134,3 +134,13 @@ def test_both_logs_hold_each_record_at_its_own_step_and_agent(tmp_path: Path) ->
             real = {name: value for name, value in one.items() if isinstance(value, float)}
             assert told[one["steps"]] == pytest.approx(real)
             assert {"episode_pnl_dollars", "loss", "steps_per_second"} <= real.keys()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_run_that_goes_on_keeps_the_lines_up_to_its_checkpoint(tmp_path: Path, after: int) -> None:
+    records = records_of(_metrics(3), 1, ROLLOUT, SECONDS)
+    with TrainingLog(tmp_path, 0, AGENTS, ROLLOUT) as log:
+        log.write(records)
+    with TrainingLog(tmp_path, after, AGENTS, ROLLOUT):
+        pass
+    assert read_log(tmp_path) == records[: after * AGENTS]

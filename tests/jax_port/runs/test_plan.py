@@ -1,0 +1,21 @@
+"""Seeds and numbers of the agents of a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jax_port.ppo.settings import TrainSettings
+from jax_port.runs.plan import Plan
+from jax_port.runs.training_data import Source, TrainingData
+from markets import EnvConfig
+
+
+def test_agents_have_seeds_and_numbers_of_their_own() -> None:
+    settings = TrainSettings().override(seed=7, ent_coef=0.5)
+    agents = ({}, {"ent_coef": 0.0}, {"seed": 3}, {"gamma": 0.5})
+    plan = Plan(settings, TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1(), agents)
+    assert plan.seeds == [7, 8, 3, 10]
+    numbers = plan.hyper()
+    np.testing.assert_array_equal(numbers.ent_coef, np.float32([0.5, 0.0, 0.5, 0.5]))
+    usual = settings.gamma
+    np.testing.assert_array_equal(numbers.gamma, np.float32([usual, usual, usual, 0.5]))
