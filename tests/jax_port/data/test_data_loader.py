@@ -368,3 +368,19 @@ def test_real_bars(cache: Path) -> None:
     assert np.isfinite(fresh.features[100:]).all()
     points = fresh.bars[:, CLOSE].astype(np.float32) * np.float32(0.25)
     np.testing.assert_array_equal(points, fresh.features[:, 0])
+
+
+def test_the_key_of_a_cached_market_has_all_that_it_is_read_with(csv: Path) -> None:
+    es = get_contract("ES")
+    same = data_loader._key(csv, es, CONFIG, {"timezone": "UTC", "snap": False})
+    assert same == data_loader._key(csv, es, CONFIG, {"snap": False, "timezone": "UTC"})
+    others = [
+        data_loader._key(csv, es, CONFIG, {"timezone": "America/New_York", "snap": False}),
+        data_loader._key(csv, es, CONFIG, {"timezone": "UTC", "snap": True}),
+        data_loader._key(csv, es, CONFIG, {"timezone": "UTC"}),
+        data_loader._key(
+            csv, replace(es, tick_value_cents=1000), CONFIG, {"timezone": "UTC", "snap": False}
+        ),
+        data_loader._key(csv, es, CONFIG.override(window_size=7), {"timezone": "UTC", "snap": False}),
+    ]
+    assert len({same, *others}) == 1 + len(others)

@@ -42,3 +42,15 @@ def test_another_contract_and_a_policy_that_does_not_say_pass() -> None:
     require_same_contract({}, ES)
     require_same_contract({"data": {"symbol": "ES"}}, ES)
     require_same_contract({"data": [{"symbol": "ES", "contract": 5}]}, ES)
+
+
+def test_every_contract_of_a_policy_is_looked_at() -> None:
+    """Not the first alone, and not the first of its symbol alone."""
+    other = describe_contract(replace(ES, commission_cents=251))
+    mine = describe_contract(ES)
+    several = {"data": [{"symbol": "MES", "contract": describe_contract(MES)}]}
+    several["data"] += [{"symbol": "ES", "contract": one} for one in (mine, other)]
+    with refuses():
+        require_same_contract(several, ES)
+    require_same_contract(several, MES)
+    require_same_contract({"data": several["data"][:2]}, ES)

@@ -224,3 +224,13 @@ def test_orders_by_group_are_said_behind_the_verdict() -> None:
     assert lineage.read_stretches([grouped], "here") == [grouped]
     with refuses():
         lineage.read_stretches([{**grouped, "order_groups": -1}], "here")
+
+
+@pytest.mark.parametrize("name", ["certificate", "code", "made"])
+def test_a_stretch_goes_on_only_where_proof_code_and_machine_are_the_same(name: str) -> None:
+    one = {"updates": [0, 5], "certificate": PROOF, "code": "a", "made": {"device": "cpu"}}
+    now = {**one, "updates": [5, 5]}
+    assert lineage.going_on([one], now) == [one]
+    changed = {**now, name: {"other": "x"} if name != "code" else "b"}
+    assert lineage.going_on([one], changed) == [one, changed]
+    assert lineage.going_on([], now) == [now]

@@ -108,3 +108,15 @@ def test_all_files_of_one_contract_are_trained_on(tmp_path: Path) -> None:
         assert len(own) > 100
     closes = np.asarray(params.market.features)[:, 0]
     assert len({float(closes[row]) for row in first}) == 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_evenings_belong_to_their_own_new_york_day(first: bool) -> None:
+    """By UTC a day of New York's begins and ends hours later."""
+    bars = synthetic_bars("ES", days=4, seed=0, session="all")
+    dates = new_york_dates(bars.timestamps_ns)
+    day = int(np.unique(dates)[2])
+    cut = {"first": iso_date(day)} if first else {"last": iso_date(day)}
+    kept = TrainingData(WEEK.sources, **cut)._cut(bars)
+    wanted = bars.timestamps_ns[dates >= day if first else dates <= day]
+    assert kept.timestamps_ns.tolist() == wanted.tolist()
