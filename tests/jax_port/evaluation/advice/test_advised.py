@@ -255,3 +255,15 @@ def test_bars_without_an_answer_have_even_chances_and_no_confidence(market: Prep
     np.testing.assert_array_equal(laid.confidence, np.where(given, 0.75, 0.0).astype(np.float32))
     np.testing.assert_array_equal(laid.advice[~given], np.float32(1 / 3))
     np.testing.assert_array_equal(laid.advice[START], np.array([0.2, 0.5, 0.3], np.float32))
+
+
+@pytest.mark.parametrize(("apart", "trades"), [(0, True), (600, False)])
+def test_advice_ages_by_minutes_and_not_by_bars(
+    market: PreparedMarket, apart: int, trades: bool
+) -> None:
+    """After a night, yesterday's last answer is old at the first bar."""
+    bars = lay(table(market, {START: (0.0, 1.0, 0.0)}), market.timestamps_ns)
+    minute = bars.minute.copy()
+    minute[START + 1 :] += apart
+    made = alone(market, replace(bars, minute=minute), every=1, cooldown=0, most_age=4)
+    assert bool(made.equity["position"].abs().sum() > 0) == trades
