@@ -254,7 +254,7 @@ def _both_verdicts(seconds: dict[str, Any]) -> Table:
     )
     table.add_column("")
     for name in ("at the close", "every second", "difference"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in verdict_rows(seconds):
         table.add_row(row["label"], row["minute"], row["second"], row["difference"])
     return table

@@ -118,3 +118,10 @@ def test_a_test_module_without_a_module_is_found() -> None:
     assert mirrored(folder / "test_bars_of_a_day.py")
     assert not mirrored(folder / "test_bar.py")
     assert not mirrored(folder / "test_main.py")
+
+
+def test_every_drawing_is_of_a_test_that_is_there() -> None:
+    for file in (ROOT / "tests/drawings").iterdir():
+        module, _, name = file.stem.partition("-")
+        tests = (ROOT / "tests").rglob(f"test_{module}.py")
+        assert any(f"def test_{name}(" in test.read_text("utf-8") for test in tests), file.name

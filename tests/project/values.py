@@ -46,9 +46,9 @@ def values_of(tree: ast.AST, within: str = "") -> Iterator[str]:
         elif isinstance(node, ast.ClassDef):
             yield from values_of(node, f"{within}{node.name}.")
         elif isinstance(node, (ast.expr, ast.stmt)):
-            yield from _options(node, within.removesuffix("."))
-            if isinstance(tree, (ast.Module, ast.ClassDef)):
-                yield from _assigned(node, within)
+            own = isinstance(tree, (ast.Module, ast.ClassDef))
+            named = list(_assigned(node, within)) if own else []
+            yield from named or _options(node, within.removesuffix("."))
 
 
 def _assigned(node: ast.AST, within: str) -> Iterator[str]:

@@ -180,6 +180,8 @@ def test_numbers_stay_whole_beside_long_names(capsys: pytest.CaptureFixture[str]
     for number in ("−$1,234,567.50", "$12,345.25", "0.125", "$98,765.00"):
         assert shown.count(number) >= 2, shown
     assert shown.count("a") >= 120  # nor is a name cut
+    for head in ("PnL", "mean day", "Sharpe of a day", "max drawdown"):
+        assert head in shown.splitlines()[0]
 
 
 @pytest.mark.costly

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from foundation.errors import InputError
@@ -136,10 +137,12 @@ class Judges:
         imported = [name for name in nearest if name in files]
         called = sorted(name for name in files - set(nearest) if not name.startswith(LEFT_OUT))
         place = {name: number for number, name in enumerate((*imported, *called))}
-        alone = []
-        for file in files & place.keys():
-            own = sorted(name for name in known if name.partition("::")[0] == file)
-            alone += [(turn, place[file], name) for turn, name in enumerate(own)]
+        alone = [
+            (turn, place[file], name)
+            for file, own in groupby(sorted(known), lambda name: name.partition("::")[0])
+            if file in place
+            for turn, name in enumerate(own)
+        ]
         asked = dict.fromkeys((*list(place)[:MOST_FILES], *nearest[:MOST_FILES]))
         return of_all + tuple(name for *_, name in sorted(alone)[:MOST_ALONE]), tuple(asked)
 

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from foundation.memory import machine_memory, require_memory
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs.registry import phase_of
 from jax_port.ppo.policy import make_network
@@ -89,11 +88,3 @@ def test_no_estimate_is_above_what_the_compiler_plans() -> None:
     settings = TrainSettings(n_envs=256, n_steps=32, batch_size=256)
     parts = training_bytes(settings, CONFIG, 1, 1)
     assert 0.2 < (parts["the rollout"] + parts["environments"]) / growth <= 1.0
-
-
-def test_memory_of_this_machine() -> None:
-    there = machine_memory()
-    assert there is None or there > 2**28
-    require_memory("this", {"a": 5.0}, {"a": "--a"}, 5)
-    with refuses():
-        require_memory("this", {"a": 5.0, "b": 1.0}, {"a": "--a", "b": "--b"}, 5)
