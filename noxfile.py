@@ -150,6 +150,16 @@ def parity_learning(session: nox.Session) -> None:
 
 
 @nox.session
+def gate_seeds(session: nox.Session) -> None:
+    """Run the whole gate with many seeds and count false alarms; takes minutes a seed, and goes on.
+
+    Arguments go to ``parity.gate.seeds`` (--seed 0 --runs 50 --out FOLDER).
+    """
+    install(session, "reference")
+    session.run("python", "-m", "parity.gate.seeds", *session.posargs, env=ON_CPU)
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Plant every fault of the catalogue and show that the gate finds it."""
     install(session, "reference")

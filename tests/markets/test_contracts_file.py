@@ -8,7 +8,7 @@ import pytest
 
 from markets import contracts
 from markets.contracts import Contract, get_contract
-from markets.contracts_file import own_contracts, register_contracts
+from markets.contracts_file import own_contracts, register_contracts, register_table
 from tests.sentences import refuses
 
 CRUDE = """
@@ -54,6 +54,13 @@ def test_what_a_file_has_to_say_of_contracts_is_of_those_that_are_not_built_in(t
     both = {"MCL": {**values, "tick_value_cents": 100, "full_size": "CL"}, "CL": full}
     assert own_contracts(["MCL"]) == both
     assert own_contracts(["ES", "MES"]) == {}
+
+
+def test_a_contract_without_costs_says_so_and_is_read_again(tmp_path: Path) -> None:
+    free = CRUDE.replace("slippage_ticks = 1", "slippage_ticks = 0").replace("250", "0")
+    (made,) = register_contracts(write(tmp_path, free))
+    assert (made.slippage_ticks, made.commission_cents) == (0, 0)
+    assert register_table(tmp_path / "run.toml", own_contracts(["CL"])) == (made,)
 
 
 @pytest.mark.parametrize(

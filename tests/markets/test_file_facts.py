@@ -19,6 +19,11 @@ from markets.file_facts import FileFacts, contracts_in_name, spread_in
         ("emini_download.csv", set()),
         ("sp500.csv", set()),
         ("MESH5 E-mini S&P 500.csv", {"MES", "ES"}),
+        *((f"NQ{sign}1min.csv", {"NQ"}) for sign in "_-. (+~,"),
+        *((f"2024{sign}NQH5{sign}1min.csv", {"NQ"}) for sign in "_-. (+~,"),
+        ("NQ 03-25.Last.txt", {"NQ"}),
+        ("ES_and_NQ.csv", {"ES", "NQ"}),
+        ("ESTIMATE_1min.csv", set()),
     ],
 )
 def test_contracts_by_name(name: str, symbols: set[str]) -> None:

@@ -20,6 +20,7 @@ SESSIONS = set(re.findall(r"^@nox.session\ndef (\w+)", (ROOT / "noxfile.py").rea
 BY_HAND = {
     "fast": "a part of the tests, for the inner loop",
     "export_parity": "a part of the session parity",
+    "gate_seeds": "hours of the gate, whose count is committed; each night's gate has seeds of its own",
     "parity_learning": "hours of training, whose report is committed",
     "throughput": "a measurement, for a machine that does nothing else",
     "train_throughput": "a measurement, for a machine that does nothing else",

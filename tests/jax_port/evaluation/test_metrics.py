@@ -178,6 +178,13 @@ def test_the_interval_resamples_whole_days() -> None:
     assert all(math.isnan(end) for end in interval(values, np.zeros(len(values))))
 
 
+def test_a_day_counts_by_its_episodes() -> None:
+    """Of 30 days with one episode of 100 and 30 with nine of 0 the mean is 10, of its days 50."""
+    values = np.repeat([100.0, 0.0] * 30, [1, 9] * 30)
+    low, high = interval(values, np.repeat(np.arange(60), [1, 9] * 30))
+    assert 5.0 < low < 10.0 < high < 17.0
+
+
 def test_trades() -> None:
     found = trades(
         trade_table(

@@ -56,6 +56,21 @@ def test_half_past_ten_to_three_is_read_and_worth_a_look(whole: Bars, tmp_path: 
     assert "bars begin at 10:30 New York time, neither at 09:30 nor at 18:00" in warned["opening"]
 
 
+@pytest.mark.parametrize("zone", ["EST", "Etc/GMT+5", "Etc/GMT+4"])
+def test_a_zone_that_is_right_in_one_season_alone_is_refused(
+    whole: Bars, tmp_path: Path, zone: str
+) -> None:
+    """Without daylight saving the regular session is an hour off on one side of the clock change."""
+    bars = part(whole, 570, 959)
+    index = bars.frame.index
+    assert isinstance(index, pd.DatetimeIndex)
+    wall = index.tz_convert("America/New_York").tz_localize(None)
+    path = tmp_path / "bars.csv"
+    bars.frame.set_axis(wall.rename("timestamp"), axis=0).to_csv(path)
+    with refuses():
+        read_bars(path, "ES", timezone=zone)
+
+
 @pytest.mark.parametrize(("first", "last"), [(570, 719), (570, 839), (570, 959), (570, 1019)])
 @pytest.mark.parametrize("zone", ["America/New_York", "America/Chicago", "Europe/Berlin", "Asia/Tokyo"])
 def test_parts_from_half_past_nine_on_are_refused_in_another_zones_time(

@@ -43,8 +43,13 @@ FILES = TrainingData(
     "2025-01-02",
     "2025-03-04",
 )
+AS_PHASE1 = replace(EnvConfig.phase1(), phase=2)
+"""A Phase 2 whose every rule is Phase 1's."""
 PLANS = {
     "plain": Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1()),
+    "rules of the other phase": Plan(
+        TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), AS_PHASE1
+    ),
     "all of it": Plan(SETTINGS, FILES, RULES, ({}, {}, {}), 3, 7),
     "synthetic": Plan(
         SETTINGS, TrainingData((Source("NQ", kind="synthetic", days=5, seed=3),)), EnvConfig.phase1()

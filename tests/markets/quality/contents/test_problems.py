@@ -11,7 +11,7 @@ import pytest
 
 from markets import Bars, get_contract
 from markets.file_facts import FileFacts
-from markets.quality.contents.problems import names_its_contract
+from markets.quality.contents.problems import names_its_contract, symbol_problems
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
@@ -96,6 +96,15 @@ def mixed_at_random(frame: pd.DataFrame) -> pd.DataFrame:
 def mixed_for_two_days(frame: pd.DataFrame) -> pd.DataFrame:
     later = (np.arange(len(frame)) // 37 % 2 == 1) & (np.arange(len(frame)) < 900)
     return frame.assign(**{name: frame[name] + 52.5 * later for name in PRICES})
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "right"),
+    [("ESH5", "ES", "ES"), ("ESH5", "MES", "ES"), ("MESH5", "ES", "MES"), ("NQH5", "ES", "NQ")],
+)
+def test_a_micro_and_its_full_size_are_two_contracts(written: str, read: str, right: str) -> None:
+    problems = list(symbol_problems(FileFacts("wall", contracts=(written,)), get_contract(read)))
+    assert [one.mend for one in problems] == [f"pass --symbol {right}"] * (right != read)
 
 
 SPOILT: dict[str, tuple[Spoil, str]] = {

@@ -1,0 +1,77 @@
+"""The gate's false alarms are counted, seed by seed; a count goes on, and on the same code alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from foundation.json_reading import read_json
+from parity.engine.compare import Comparison
+from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report
+from parity.engine.verify import CheckResult
+from parity.gate.seeds import LINE, LINES, NUMBERS, at_most, judge_seeds, line_of
+from parity.suites import trading
+from parity.suites.scenarios import Request, Scenario
+from tests.sentences import refuses
+
+SMALL = Request(
+    episodes=4, cases=200, days=2, symbols=("ES",), workers=0, configurations=False, learner=False
+)
+
+
+@pytest.mark.costly
+def test_every_seed_is_a_line_and_a_count_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(request: Request, scenarios: list[Scenario]) -> list[trading.Part]:
+        return [trading.Part("worlds", "symbols", 0, 1)]  # so little shows few branches
+
+    monkeypatch.setattr(trading, "parts_of", one)
+    told: list[tuple[str, int]] = []
+    judge_seeds(SMALL, range(5, 6), tmp_path, lambda last, count: told.append((last, count)))
+    kept = (tmp_path / LINES).read_text()
+    result = judge_seeds(SMALL, range(5, 7), tmp_path, lambda last, count: told.append((last, count)))
+    assert told == [(f"seed 5: {UNSEEN}", 1), (f"seed 6: {UNSEEN}", 2)]
+    assert (tmp_path / LINES).read_text().startswith(kept)
+    assert [line["seed"] for line in result["alarms"]] == [5, 6]
+    assert [line["failed"] for line in result["alarms"]] == [[], []]
+    assert all(line["missing"] for line in result["alarms"])
+    assert result["transitions"] == sum(line["transitions"] for line in result["alarms"]) > 400
+    assert result["alarms"][1]["again"].endswith("--symbols ES --seed 6")
+    assert read_json(tmp_path / NUMBERS, dict, LINE) == result
+    with refuses():
+        judge_seeds(replace(SMALL, cases=201), range(5, 6), tmp_path)
+
+
+def report_of(*checks: CheckResult) -> Report:
+    return Report("", 3, "", [], list(checks), frozenset())
+
+
+def test_a_line_says_what_failed_and_how_near_a_limit_was() -> None:
+    near = {
+        "weights": Comparison(error=1e-6, limit=4e-6, compared=10),
+        "gradients": Comparison(error=3e-6, limit=4e-6, compared=10),
+    }
+    good = CheckResult("learner", "quiet", 1, measures=near)
+    line = line_of(report_of(good), Request(seed=3))
+    assert (line["verdict"], line["failed"], line["closest"]) == (SAME, [], 0.75)
+    assert line["again"] == "rltrader parity run --seed 3"
+    bad = CheckResult("data", "ES synthetic", 1, error="planted")
+    line = line_of(report_of(good, bad), Request(seed=3))
+    assert (line["verdict"], line["failed"]) == (DIFFERENT, ["data, ES synthetic"])
+
+
+def test_the_bound_is_what_the_definition_says() -> None:
+    """With no alarm in n runs, the chance p of which (1 - p)^n is a twentieth."""
+    assert at_most(0, 50) == pytest.approx(1 - 0.05 ** (1 / 50))
+    assert at_most(0, 0) == at_most(3, 3) == 1.0
+    p = at_most(1, 50)
+    assert (1 - p) ** 50 + 50 * p * (1 - p) ** 49 == pytest.approx(0.05)
+
+
+def test_a_damaged_line_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / LINES).write_text("{\n{}\n")
+    with refuses():
+        judge_seeds(SMALL, range(1), tmp_path)
