@@ -126,13 +126,17 @@ class TradingPolicy(nn.Module):
     def choose(self, logits: Tensor, masks: Tensor) -> Tensor:
         """Return the likeliest allowed action, int64 (N,), the first of equals, as MaskablePPO does.
 
+        Source: ``MaskableCategorical`` of sb3-contrib 2.9 on torch's ``Categorical``, step by step:
+        logits a bit apart may have equal probabilities, and which do depends on every rounding.
+
         Args:
             logits: (N, A).
             masks: bool (N, A), at least one True in each row.
         """
-        normal = torch.log_softmax(logits, -1)
+        normal = logits - torch.logsumexp(logits, -1, keepdim=True)
         masked = torch.where(masks, normal, torch.full_like(normal, FORBIDDEN_LOGIT))
-        return torch.argmax(torch.exp(torch.log_softmax(masked, -1)), -1)
+        masked = masked - torch.logsumexp(masked, -1, keepdim=True)
+        return torch.argmax(torch.softmax(masked, -1), -1)
 
     def forward(self, obs: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions int64 (N,) and logits (N, A).

@@ -57,7 +57,8 @@ def judge_seeds(
         "transitions", "numbers", "seconds", and versions and device.
 
     Raises:
-        InputError: the folder holds runs of other code or other settings, or a process died.
+        InputError: the folder holds runs of other code or other settings, a process died, or a seed
+            draws what can't be carried out.
     """
     out.mkdir(parents=True, exist_ok=True)
     of = _digest(request)
@@ -71,7 +72,11 @@ def judge_seeds(
     with TemporaryDirectory() as compiled, adding_lines(out / LINES, lines) as add:
         for seed in (seed for seed in seeds if seed not in done):
             asked = replace(request, seed=seed)
-            lines.append({"run": of, "seed": seed, **line_of(run(asked, compiled=compiled), asked)})
+            try:
+                report = run(asked, compiled=compiled)
+            except InputError as error:
+                raise InputError(f"seed {seed}: {error}") from None
+            lines.append({"run": of, "seed": seed, **line_of(report, asked)})
             add(lines[-1])
             if progress is not None:
                 progress(f"seed {seed}: {lines[-1]['verdict']}", len(lines))

@@ -207,7 +207,10 @@ def draw_configurations(seed: int) -> list[Configuration]:
     markets = [stress_bars(symbol, seed=seed, session="all") for symbol in CONTRACTS]
     by_session = [{name: bars.session(name) for name in SESSIONS} for bars in markets]
     for attempt in range(TRIES):
-        drawn = _draw_all(seed, attempt, by_session)
+        try:
+            drawn = _draw_all(seed, attempt, by_session)
+        except InputError:  # prices went so far that a drawn length of episodes leaves no account room
+            continue
         if not REQUIRED - set(coverage_of(drawn)):
             return drawn
     raise ArithmeticError(f"seed {seed}: {TRIES} draws in a row lack a kind of value")

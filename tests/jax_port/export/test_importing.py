@@ -1,12 +1,18 @@
-"""What a bundle says itself is not to be said otherwise: it would be passed over in silence."""
+"""What a bundle says itself is not to be said otherwise; changed weights lose their proof."""
 
 from __future__ import annotations
 
-import pytest
+import shutil
+from pathlib import Path
 
-from jax_port.export.bundle import STATE
+import pytest
+import torch
+
+from jax_port.export.bundle import POLICY, STATE
 from jax_port.export.importing import read_policy
+from jax_port.export.manifest import UNGATED
 from jax_port.export.sb3 import NORMALIZER
+from jax_port.ppo.policy import load_policy
 from markets import EnvConfig
 from tests.jax_port.export.made_bundle import bundle, raw_bundle
 from tests.sentences import refuses
@@ -28,3 +34,34 @@ def test_rules_and_a_normaliser_beside_those_of_a_bundle_are_refused(name: str) 
 
 def test_raw_observations_may_be_said_of_a_bundle_without_a_normaliser() -> None:
     assert read_policy(raw_bundle(), raw=True).statistics is None
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(bundle(1), tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_weights_as_they_were_exported_keep_what_the_policy_says_of_itself(copy: Path) -> None:
+    imported = dict(read_policy(copy).about)
+    assert set(imported.pop("imported")) == {"from", "sha256"}
+    assert imported == load_policy(copy / POLICY).about
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("policy_0.weight", "policy_1.bias", "action_head.weight"),
+        *("value_0.bias", "value_head.weight"),
+        *("statistics.mean", "statistics.var", "statistics.count"),
+    ],
+)
+def test_one_bit_of_any_tensor_makes_it_another_policy_without_a_proof(copy: Path, name: str) -> None:
+    state = torch.load(copy / STATE, weights_only=True)
+    last = state[name].reshape(-1)[-1:]
+    last[:] = torch.nextafter(last, last + 1)
+    torch.save(state, copy / STATE)
+    about = read_policy(copy).about
+    assert about["certificate"] == UNGATED
+    assert "data" in load_policy(copy / POLICY).about
+    assert "data" not in about

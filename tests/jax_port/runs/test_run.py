@@ -235,6 +235,25 @@ def test_a_training_whose_loss_is_no_number_stops_and_names_update_and_agent(tmp
     assert not (tmp_path / FINISHED).exists()
 
 
+@pytest.mark.costly
+def test_what_goes_on_without_a_proof_has_none(tmp_path: Path) -> None:
+    """The plan's own is of the code that the run began under, so whoever goes on brings another."""
+    proof = {
+        "verdict": "same",
+        "made": {"when": "2026-01-01T00:00:00+00:00"},
+        "sha256": "1",
+        "counts": {},
+    }
+    plan = Plan(SETTINGS.override(total_timesteps=64 * 2), DATA, CONFIG, certificate=proof)
+    ended = {}
+    for name, given in (("none", None), ("the same", proof)):
+        folder = tmp_path / name
+        assert not runs.run(plan, folder, stop=lambda: True, begin=True)
+        assert runs.run(plan, folder, certificate=given)
+        ended[name] = load_policy(folder / "policy-0.safetensors").about["certificate"]
+    assert ended == {"none": "ungated", "the same": proof}
+
+
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
     learner = SimpleNamespace(params={"a": np.ones((3, 2)), "b": np.ones((3, 1))})
     agent = SimpleNamespace(learner=learner)

@@ -26,7 +26,7 @@ def test_every_field_of_every_class_is_drawn_and_named() -> None:
 
 
 @pytest.mark.costly
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(12), 2000])  # of 2000's first draw no account fits RTY's bars
 def test_a_seed_has_every_kind_of_value_and_can_be_played(seed: int) -> None:
     drawn = draw_configurations(seed)
     assert len(drawn) == COUNT

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jax_port.envs.state import EnvParams
 from jax_port.ppo.fast import gpu_update, row_losses
+from jax_port.ppo.fast.scale_out import AXIS
+from jax_port.ppo.optimizer.layer_lr import LayerLearningRates
 from jax_port.ppo.rollout import Rollout
+from tests.jax_port.ppo.fast.made_transitions import QUICK, Given, learnt, made_up, make_world
 
 STEPS, ENVS, ACTIONS, POSITION = 3, 4, 3, 2
 
@@ -71,3 +78,34 @@ def test_the_deviation_of_advantages_is_the_sample_s() -> None:
     advantages = jax.random.normal(jax.random.key(0), (2, 9)) + 3.0
     for one, row in zip(zip(*gpu_update.standard_of(advantages), strict=True), advantages, strict=True):
         np.testing.assert_allclose(one, (np.mean(row), np.std(row, ddof=1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+def test_devices_standardise_by_all_of_a_minibatch(devices: int) -> None:
+    shares = jax.random.normal(jax.random.key(1), (devices, 8)) * 3.0 + 1.0
+    found = jax.vmap(partial(gpu_update.standard_of, axis=AXIS), axis_name=AXIS)(shares)
+    for one, whole in zip(found, gpu_update.standard_of(shares.reshape(-1)), strict=True):
+        np.testing.assert_allclose(one, jnp.full(devices, whole), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def world() -> EnvParams:
+    return make_world()
+
+
+@pytest.mark.costly(keep=1)
+@pytest.mark.parametrize(
+    "rates",
+    [(("policy_0", 0.0), ("value_0", 0.25)), (), (("value_0", 0.0), ("value_head", 0.0))],
+    ids=["one held", "all alike", "a network held"],
+)
+def test_both_forms_of_an_update_learn_the_same(world: EnvParams, rates: LayerLearningRates) -> None:
+    """Two minibatches of 48 and one of 32; all are clipped, and a held layer is not in the norm."""
+    given = made_up(world)
+
+    def both(world: EnvParams, given: Given) -> Any:
+        return [learnt(form, world, given, 48, rates=rates) for form in ("cpu", "gpu")]
+
+    cpu, gpu = jax.jit(both, compiler_options=QUICK)(world, given)
+    apart = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max() / jnp.abs(b).max()), gpu, cpu)
+    assert max(jax.tree.leaves(apart)) < 1e-5
