@@ -21,12 +21,13 @@ from jax_port.ppo.policy import save_policy
 from markets import EnvConfig, get_contract
 from markets.advice.answers import Advice
 from markets.advice.fusion import FusionSettings, Situation, fuse
-from markets.advice.service import AdviceService, ask_rules
+from markets.advice.service import AdviceService, ask_rules, in_words
 from markets.advice.view import MarketView
 from markets.synthetic.pattern import pattern_bars
 from parity.export_chain.csharp import available, compile_checker
 from parity.export_chain.day import to_csv
 from tests.jax_port.made_policy import make_policy
+from tests.ninjatrader.compiled import compiled
 
 pytestmark = pytest.mark.skipif(not available(), reason="no Mono here")
 
@@ -59,14 +60,18 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a strategy reads of a bundle, with a fusion, and the bars beside it."""
     folder = tmp_path_factory.mktemp("bundle")
-    policy = make_policy(prepare(BARS, CONFIG), CONFIG)
+    write_bundle(folder, CONFIG)
+    (folder / "bars.csv").write_text(to_csv(BARS))
+    return folder
+
+
+def write_bundle(folder: Path, config: EnvConfig) -> None:
+    policy = make_policy(prepare(BARS, config), config)
     manifest = describe(policy, get_contract("ES"), {"file": "p", "sha256": "0"})
     save_policy(folder / "policy.safetensors", policy)
     files = {"policy.safetensors": file_digest(folder / "policy.safetensors")}
     manifest |= {"files": files, "fusion": SETTINGS.to_dict()}
     (folder / MANIFEST).write_text(json.dumps(manifest))
-    (folder / "bars.csv").write_text(to_csv(BARS))
-    return folder
 
 
 @contextmanager
@@ -145,6 +150,49 @@ def test_advice_of_a_service_is_fused(checker: Path, bundle: Path) -> None:
     answers = [ask_rules(view) for view in seen]
     chances = np.array([[answer.hold, answer.buy, answer.sell] for answer in answers])
     assert np.abs(advised[:, None] - chances[None]).max(axis=2).min(axis=1).max() < 1e-6
+
+
+ASK_ONCE = """
+using System;
+using System.Threading;
+using RLTrader;
+
+public static class Show
+{
+    public static void Main(string[] args)
+    {
+        AdvisedPolicy policy = (AdvisedPolicy)AdvisedPolicy.Load(args[0]);
+        DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
+        for (int n = 0; n < 80; n++)
+            policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
+        float[] observation = new float[policy.Manifest.Size];
+        int before = observation.Length - policy.Manifest.PositionFeatures - 1;
+        for (int n = 1; n < args.Length; n++) observation[before + n] = float.Parse(args[n]);
+        bool[] mask = new bool[policy.Manifest.Actions];
+        for (int n = 0; n < mask.Length; n++) mask[n] = true;
+        policy.Decide(observation, mask);
+        for (int n = 0; n < 600 && policy.Client.Newest == null; n++) Thread.Sleep(50);
+        policy.Dispose();
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_question_tells_of_the_position_what_both_phases_have(phase: int, tmp_path: Path) -> None:
+    config = EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()
+    write_bundle(tmp_path, config)
+    held = [-1.0, 1.25, 1.5, 3.0, 0.25, *([] if phase == 1 else [0.0, 1.0, 1.0])]
+    seen: list[MarketView] = []
+
+    def ask(view: MarketView) -> Advice | None:
+        seen.append(view)
+        return Advice(0.2, 0.5, 0.3, 0.5)
+
+    command = ["mono", str(compiled(tmp_path, ASK_ONCE)), str(tmp_path), *map(str, held)]
+    with serving(ask) as address:
+        subprocess.run(command, check=True, timeout=120, env={"RLTRADER_ADVICE": address})
+    assert [view.position for view in seen] == [in_words(held[:5])]
 
 
 def test_a_slow_service_never_holds_a_bar_up(checker: Path, bundle: Path) -> None:

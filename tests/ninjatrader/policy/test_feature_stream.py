@@ -19,7 +19,7 @@ from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.csharp import MISSING, available
 from parity.export_chain.day import to_csv
 from tests.jax_port.made_policy import make_policy
-from tests.ninjatrader.policy.compiled import compiled
+from tests.ninjatrader.compiled import compiled
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 

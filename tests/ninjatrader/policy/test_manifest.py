@@ -19,7 +19,7 @@ from markets.advice.fusion import RULES, FusionSettings
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.csharp import MISSING, available
 from tests.jax_port.made_policy import OTHER, make_policy
-from tests.ninjatrader.policy.compiled import compiled
+from tests.ninjatrader.compiled import compiled
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 

@@ -1,4 +1,4 @@
-"""Small C# programs that show what the policy's own sources make of a bundle."""
+"""Small C# programs that run the sources that need nothing of NinjaTrader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from parity.export_chain.csharp import library
 
 
 def compiled(folder: Path, source: str) -> Path:
-    """Return a program of one source and the policy's library, compiled by Mono."""
+    """Return a program of one source and those sources, compiled by Mono."""
     (folder / "Show.cs").write_text(source)
     out = folder / "Show.exe"
     sources = [*map(str, library()), str(folder / "Show.cs")]

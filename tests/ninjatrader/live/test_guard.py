@@ -1,0 +1,99 @@
+"""The limits of a day's loss and of the account's drawdown, moment by moment, by hand."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parity.export_chain.csharp import MISSING, available
+from tests.jax_port.export.made_bundle import bundle, config_of
+from tests.ninjatrader.compiled import compiled
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+PROGRAM = """
+using System;
+using System.Globalization;
+using RLTrader;
+
+public static class Show
+{
+    private static readonly CultureInfo Plain = CultureInfo.InvariantCulture;
+
+    private static double Number(string text) { return double.Parse(text, Plain); }
+
+    public static void Main(string[] args)
+    {
+        GuardSettings limits = new GuardSettings();
+        limits.DailyLoss = Number(args[1]);
+        limits.FloorStart = Number(args[2]);
+        Guard guard = new Guard(limits, Manifest.Load(args[0]));
+        DateTime begin = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc); // 10:00 in New York
+        for (string line; (line = Console.ReadLine()) != null;)
+        {
+            double[] look = Array.ConvertAll(line.Split(' '), Number);
+            guard.Look(begin.AddSeconds(look[0]), DateTime.MaxValue, look[1], look[2]);
+            Console.WriteLine(guard.Block + " " + guard.Floor.ToString("R", Plain));
+        }
+    }
+}
+"""
+HOUR = 3600
+START = 50_000.0
+RULES = config_of(1).account
+BELOW = START - RULES.trailing_drawdown_dollars
+"""The floor of an account that has never been above its start."""
+
+Look = tuple[float, float, float]
+"""(seconds, dollars made, equity in dollars)."""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(tmp_path_factory.mktemp("guard"), PROGRAM)
+
+
+def blocks(program: Path, looks: list[Look], loss: float = 0.0, start: float = 0.0) -> list[str]:
+    """Return after each look why nothing may be opened, and the floor in dollars."""
+    text = "".join(f"{at} {made} {equity}\n" for at, made, equity in looks)
+    command = ["mono", str(program), str(bundle(1)), str(loss), str(start)]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    return done.stdout.split("\n")[:-1]
+
+
+def test_a_day_that_lost_its_limit_stays_lost(program: Path) -> None:
+    """The fill that closes the trade may come in better than the mark that broke the limit."""
+    evening = 8 * HOUR  # 18:00, when the next trading day begins
+    looks = [(0, 0, 0), (1, -399.99, 0), (2, -400, 0), (3, -399, 0), (4, 1000, 0)]
+    looks += [
+        (evening - 1, 1000, 0),
+        (evening, 1000, 0),
+        (evening + 1, 600.01, 0),
+        (evening + 2, 600, 0),
+    ]
+    said = [line.split()[0] for line in blocks(program, looks, loss=400)]
+    assert said == ["None"] * 2 + ["DailyLoss"] * 4 + ["None"] * 2 + ["DailyLoss"]
+
+
+def test_the_floor_follows_what_held_for_the_settling_time(program: Path) -> None:
+    """A fill that counts twice for a moment lifts nothing; of a spell above, its least counts."""
+    looks = [(0, 0, START), (1, 0, START + 900), (2, 0, START + 5_000), (3.9, 0, START + 800)]
+    looks += [(4, 0, START + 1_000), (5, 0, START - 1), (6, 0, START + 700), (7, 0, START + 9_000)]
+    floors = [float(line.split()[1]) for line in blocks(program, looks, start=START)]
+    lifted = min(BELOW + 800, START + RULES.floor_lock_dollars)
+    assert floors == [BELOW] * 4 + [lifted] * 4
+
+
+def test_the_floor_does_not_rise_above_its_lock(program: Path) -> None:
+    looks = [(at, 0.0, START + 90_000) for at in (0.0, 3.0)]
+    floors = [float(line.split()[1]) for line in blocks(program, looks, start=START)]
+    assert floors == [BELOW, START + RULES.floor_lock_dollars]
+
+
+def test_an_account_below_its_floor_is_blocked_for_good_once_it_has_settled(program: Path) -> None:
+    looks = [(0, 0, START), (1, 0, BELOW - 1), (3.9, 0, BELOW - 1), (3.95, 0, BELOW)]
+    looks += [(5, 0, BELOW - 1), (8, 0, BELOW - 1), (9, 0, START)]
+    said = [line.split()[0] for line in blocks(program, looks, start=START)]
+    assert said == ["None"] * 5 + ["DrawdownFloor"] * 2
