@@ -42,6 +42,15 @@ OFF_GRID_LIMIT = 0.001
 """Largest share of off-grid prices that is snapped without being asked."""
 
 
+def source_of(name: str, accepted: tuple[str, ...]) -> str:
+    """Return where bars came from, in words: a file's name, and problems that someone accepted.
+
+    >>> source_of("ES.csv", ("coarse_prices", "time_zone"))
+    'ES.csv, taken in spite of coarse_prices, time_zone'
+    """
+    return f"{name}, taken in spite of {', '.join(accepted)}" if accepted else name
+
+
 @dataclass(frozen=True)
 class Bars:
     """Bars of one contract, stamped by their open. Make one with :meth:`from_frame`.
@@ -55,7 +64,8 @@ class Bars:
             as they are instead of computing them; None as a rule.
         bar_seconds: length of a bar in seconds, 60 as a rule.
         snapped: off-grid prices that were moved to the grid.
-        accepted: kinds of problems, as docs/data.md names them, that someone chose to go on with.
+        accepted: kinds of problems, as docs/data.md names them, that someone chose to go on with;
+            ``source``, which every artifact made of these bars shows, names them.
     """
 
     frame: pd.DataFrame

@@ -29,14 +29,14 @@ from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.array_digest import array_digest
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
-from markets.bars import FEATURES
+from markets.bars import FEATURES, source_of
 from markets.file_facts import contracts_in_name
 from markets.limits import EXACT_IN_FLOAT32, check_int32
 
 HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
 """Columns of ``MarketData.bars``; the last holds the bits of a float32."""
 
-_LAYOUT = 3
+_LAYOUT = 4
 _ARRAYS = ("features", "bars", "starts", "timestamps_ns")
 
 
@@ -95,6 +95,7 @@ class PreparedMarket:
         digest: SHA-256 over the bars and the configuration, in hex.
         advised: how a policy is advised on these bars, "prior" or "columns"; "" for not at all.
         prior: float32, shape (T, 3), as in :class:`MarketData`.
+        accepted: kinds of problems that someone chose to go on with; ``source`` names them.
     """
 
     features: NDArray[np.float32]
@@ -106,6 +107,7 @@ class PreparedMarket:
     digest: str
     advised: str = ""
     prior: NDArray[np.float32] | None = None
+    accepted: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -153,6 +155,7 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
         contract=bars.contract,
         source=bars.source,
         digest=digest,
+        accepted=bars.accepted,
     )
 
 
@@ -268,25 +271,34 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
         with safe_open(entry, framework="numpy") as file:
             about = file.metadata()
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-        if about["checksum"] != _checksum(arrays, about["digest"]):
+        if about["checksum"] != _checksum(arrays, about["digest"], about["accepted"]):
             return None
-        return PreparedMarket(**arrays, contract=contract, source=source, digest=about["digest"])
+        accepted = tuple(about["accepted"].split())
+        return PreparedMarket(
+            **arrays,
+            contract=contract,
+            source=source_of(source, accepted),
+            digest=about["digest"],
+            accepted=accepted,
+        )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # a damaged entry is made anew
 
 
 def _write_cache(entry: Path, market: PreparedMarket) -> None:
     arrays = {name: getattr(market, name) for name in _ARRAYS}
-    about = {"digest": market.digest, "checksum": _checksum(arrays, market.digest)}
+    accepted = " ".join(market.accepted)
+    checksum = _checksum(arrays, market.digest, accepted)
+    about = {"digest": market.digest, "accepted": accepted, "checksum": checksum}
     try:
         write_bytes(entry, save(arrays, metadata=about))
     except WriteError:
         return  # a cache that can't be written costs time, nothing else
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]], digest: str) -> str:
+def _checksum(arrays: Mapping[str, NDArray[Any]], digest: str, accepted: str) -> str:
     """Return a digest over all that an entry holds; safetensors itself notices no flipped bit."""
-    return json_digest([_LAYOUT, digest, array_digest(arrays)])
+    return json_digest([_LAYOUT, digest, accepted, array_digest(arrays)])
 
 
 def main() -> None:

@@ -114,6 +114,8 @@ class Plan:
                     raise InputError(
                         f"agent {number} sets {name!r}; agents may differ in seed, {', '.join(RATES)}"
                     )
+        for seed in self.seeds:  # those that count on, too
+            self.settings.override(seed=seed)
 
     @property
     def seeds(self) -> list[int]:

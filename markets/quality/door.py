@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.errors import InputError, printable
-from markets.bars import COLUMNS, Bars
+from markets.bars import COLUMNS, Bars, source_of
 from markets.file_facts import FileFacts
 from markets.quality.contents.arrays import Contents
 from markets.quality.contents.problems import content_problems
@@ -48,7 +48,8 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
             LOG.warning("%s", printable(f"{bars.source}: {odd.message}; {odd.mend}"))
         return bars
     if accept_problems:
-        return replace(bars, accepted=tuple(sorted({problem.kind for problem in problems})))
+        accepted = tuple(sorted({problem.kind for problem in problems}))
+        return replace(bars, accepted=accepted, source=source_of(bars.source, accepted))
     first, others = problems[0], len(problems) - 1
     more = f" (and {others} more: `rltrader data check` lists them)" if others else ""
     raise InputError(

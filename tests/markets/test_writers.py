@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from foundation.files import WriteError
-from markets import SYMBOLS, Bars, get_contract
+from markets import SYMBOLS, Bars, Contract, contracts, get_contract
 from markets.bars import FEATURES
 from markets.readers import detect_format, read_bars
 from markets.writers import write_bars
@@ -88,3 +88,14 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(make_frame, tmp_pa
     with refuses(kind=WriteError):
         write_bars(bars, tmp_path / "folder.parquet")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "folder.parquet"]
+
+
+@pytest.mark.parametrize("tick", [0.00005, 0.005, 0.1, 0.125, 1.0, 2.5, 1 / 32])
+def test_prices_of_any_tick_are_written_whole(make_frame, tmp_path, tick, monkeypatch):
+    monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
+    own = contracts.register_contract(Contract("ZZ", "of any tick", tick, 100, 1, 100))
+    frame = make_frame(days=1)
+    prices = frame[["open", "high", "low", "close"]]
+    bars = Bars.from_frame(frame.assign(**((prices - 6000) * 4 + 20_003).mul(tick)), own, source="made")
+    path = write_bars(bars, tmp_path / "ZZ.csv")
+    assert read_bars(path, own).digest == bars.digest

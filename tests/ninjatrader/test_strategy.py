@@ -131,6 +131,11 @@ def test_a_kill_switch_stops_entries(tmp_path: Path) -> None:
         ("live", {"AllowLiveAccounts": "true", "AllowedAccounts": "Account"}, "not among"),
         ("live", {"AllowLiveAccounts": "true", "AllowedAccounts": ""}, "has to be named"),
         ("live", {}, "live accounts are not allowed"),
+        (
+            "live",
+            {"AllowLiveAccounts": "true", "AllowedAccounts": "Account 10, My Account 1"},
+            "not among",
+        ),
         ("fill", {"AllowedAccounts": "account 1"}, "not among"),
         ("fill", {"DailyLossLimit": -1}, "below its least value"),
     ],

@@ -30,6 +30,7 @@ from jax_port.data.features import compute_features
 from markets import Bars, EnvConfig, InputError, get_contract
 from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
 from tests.sentences import refuses
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
@@ -213,6 +214,17 @@ def test_a_copy_of_the_file_hits_and_keeps_its_own_name(
     copy.write_bytes(csv.read_bytes())
     assert load(copy, get_contract("ES"), CONFIG, cache_dir=cache).source == "copy.csv"
     assert computed == ["bars.csv"]
+
+
+def test_problems_that_were_accepted_are_named_by_what_the_cache_holds_too(
+    bars: Bars, cache: Path, tmp_path: Path, computed: list[str]
+) -> None:
+    path = write_bars(bars, tmp_path / "NQ.csv")
+    for _ in range(2):
+        found = load(path, get_contract("ES"), CONFIG, cache_dir=cache, accept_problems=True)
+        assert found.accepted == ("other_contract",)
+        assert found.source == "NQ.csv, taken in spite of other_contract"
+    assert computed == [found.source]
 
 
 def test_a_copy_named_after_another_contract_is_refused_in_spite_of_the_cache(

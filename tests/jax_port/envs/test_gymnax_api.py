@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from jax_port.envs import env_phase2_jax as phase2
 from jax_port.envs.env_phase1_jax import BUY, HOLD
 from jax_port.envs.gymnax_api import FiveValueStep, TradingPhase1, TradingPhase2
 from jax_port.envs.state import DONE_BAR_LIMIT, DONE_END_OF_DATA, EnvParams, EnvState, Outcome
+from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
 MakeWorld = Callable[..., Any]
@@ -291,3 +292,20 @@ def test_rejax_ppo_trains_on_it(small_market: Callable[..., Any]) -> None:
         old, new = (jax.tree.leaves(getattr(ts, name).params) for ts in (before, after))
         assert all(np.isfinite(leaf).all() for leaf in new)
         assert all((np.asarray(a) != np.asarray(b)).any() for a, b in zip(old, new, strict=True))
+
+
+def test_every_market_ends_at_its_own_last_bar() -> None:
+    made = TradingPhase1.from_bars(
+        [synthetic_bars(name, days=2, seed=1) for name in ("ES", "NQ", "YM")]
+    )
+    params = made.default_params
+    _, state = made.reset(jax.random.key(0), params)
+    for market, last in enumerate(np.asarray(params.market.last_bar)):
+        for step, ended in ((last - 1, False), (last, True)):
+            there = replace(
+                state,
+                market=jnp.int32(market),
+                step_idx=jnp.int32(step),
+                episode_start=jnp.int32(step - 1),
+            )
+            assert bool(made.is_truncated(there, params)) == ended

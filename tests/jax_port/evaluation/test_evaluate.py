@@ -212,6 +212,10 @@ OLD = ("2023-01-03", "2023-06-30")
             {"data": [about(*days)["data"] for days in (OLD, ("2024-12-02", "2025-01-01"))]},
             *(held_out.TOO_CLOSE, 0),
         ),
+        (  # in whatever order they were given
+            {"data": [about(*days)["data"] for days in (("2024-12-02", "2025-01-01"), OLD)]},
+            *(held_out.TOO_CLOSE, 0),
+        ),
         ({}, held_out.UNKNOWN, None),
         ({"data": {"symbol": "ES"}}, held_out.UNKNOWN, None),
         ({"data": [about("2024-01-02", "2024-12-01")["data"], {}]}, held_out.UNKNOWN, None),

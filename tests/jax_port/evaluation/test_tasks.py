@@ -20,7 +20,7 @@ from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from jax_port.evaluation.tasks import Played, finish, sharpes_of, trials_of
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
-from markets.contracts import get_contract
+from markets.contracts import SYMBOLS, get_contract
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
 from tests.jax_port.evaluation.conftest import Week
@@ -107,13 +107,16 @@ def test_a_micro_counts_as_a_tenth_of_a_contract() -> None:
 
 
 @pytest.mark.costly
-@pytest.mark.parametrize("symbol", ["ES", "MES"])
+@pytest.mark.parametrize("symbol", ["ES", "MES", "MZ", "ZZ"])
 def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
     symbol: str, tmp_path: Path
 ) -> None:
     """Of the seconds where there are some; with contracts of full size, of which a micro is a tenth."""
     config = EnvConfig.phase1(max_episode_bars=60, contracts=20, trailing_drawdown_dollars=2_500.0)
-    bars = synthetic_bars(symbol, days=7, seed=5, start="2025-01-28")
+    built_in = symbol if symbol in SYMBOLS else {"MZ": "ES", "ZZ": "MES"}[symbol]
+    bars = synthetic_bars(built_in, days=7, seed=5, start="2025-01-28")
+    # Of one's own: one of full size whose symbol begins as a micro's does, and a micro whose does not.
+    bars = replace(bars, contract=replace(bars.contract, symbol=symbol))
     market = prepare(bars, config)
     policy, path = make_policy(market, config, seed=1), tmp_path / "policy.safetensors"
     save_policy(path, policy)
@@ -122,7 +125,7 @@ def test_accounts_go_through_the_days_that_were_looked_at_most_closely(
     rules = replace(RULES, contracts=(Tier(0.0, 3.0),))
     minute, second = day_paths(both.minute, market, 20), day_paths(both.second, market, 20, seconds)
     assert minute.looked_at != second.looked_at
-    of_full_size = {"ES": 20.0, "MES": 2.0}[symbol]
+    of_full_size = {"ES": 20.0, "MES": 2.0}[built_in]
     for verdicts, paths in ((None, minute), (both, second)):
         played = Played(
             policy=policy,

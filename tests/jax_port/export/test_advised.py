@@ -64,3 +64,12 @@ def test_what_cannot_go_out_is_refused(tmp_path: Path, way: str, fusion: FusionS
     with refuses():
         export(source, tmp_path / "bundle", fusion=fusion)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_advice_counts_up_to_the_age_that_training_let_it_count() -> None:
+    """The last minute included: four, of which each fades by a fifth."""
+    ages = torch.tensor([0, 1, PRIOR.settings.most_age, PRIOR.settings.most_age + 1])
+    advice = torch.tensor([[0.0, 1.0, 0.0]]).repeat(4, 1)
+    prior = torch_policy.prior_of(prior_bundle(), advice, torch.ones(4), ages)[:, 0]
+    wanted = [2 * -4.60517 * 0.8**age for age in (0, 1, 4)]
+    assert prior.tolist() == pytest.approx([*wanted, 0.0])

@@ -13,8 +13,10 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sb3_contrib import MaskablePPO
@@ -26,7 +28,7 @@ from torch import nn
 
 from jax_port.export.importing import read_policy
 from jax_port.export.sb3 import MODEL, NORMALIZER, Spaces, require_same_decisions
-from jax_port.export.sb3_archive import read_archive, read_normalizer
+from jax_port.export.sb3_archive import last_seen_raw, read_archive, read_normalizer
 from markets import EnvConfig, InputError
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.sentences import refuses
@@ -255,3 +257,13 @@ def test_what_is_no_model_is_told_for_what_it_is(kind: str, tmp_path: Path) -> N
         path.write_text("weights" if kind == "text" else "")
     with refuses():
         read_archive(path)
+
+
+@pytest.mark.parametrize(
+    ("largest", "raw"), [(9.5, False), (10.0, False), (-10.0, False), (10.5, True), (-6000.0, True)]
+)
+def test_observations_at_the_clip_were_normalised(largest: float, raw: bool) -> None:
+    seen = np.array([[0.5, largest]], np.float32)
+    archive: Any = SimpleNamespace(stored=lambda name: seen if name == "_last_obs" else None)
+    assert last_seen_raw(archive) == raw
+    assert last_seen_raw(SimpleNamespace(stored=lambda name: None)) is None  # type: ignore[arg-type]

@@ -20,7 +20,14 @@ from jax_port.ppo.observations import reconstruct_obs
 from jax_port.ppo.rollout import collect
 from jax_port.ppo.running_statistics import normalize, scale_of
 from jax_port.ppo.settings import TrainSettings, hyper_params
-from jax_port.ppo.train_ppo_jax import TrainState, annealed, init_agent, init_agents, make_train
+from jax_port.ppo.train_ppo_jax import (
+    PRECISION,
+    TrainState,
+    annealed,
+    init_agent,
+    init_agents,
+    make_train,
+)
 from jax_port.ppo.update import GradientFn, loss_gradients
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
@@ -210,3 +217,11 @@ def test_bf16_keeps_float32_weights(params: EnvParams) -> None:
     agent, metrics = make_train(settings, 1, 1)(agent, hyper, params)
     assert {leaf.dtype for leaf in jax.tree.leaves(agent.learner.params)} == {jnp.dtype("float32")}
     assert np.isfinite(metrics.loss).all()
+
+
+def test_products_in_float32_are_whole_on_every_device() -> None:
+    """A GPU computes what is less than the highest in tf32, of which a CPU shows nothing."""
+    for precision, asked in (("float32", "HIGHEST"), ("tf32", "DEFAULT"), ("bf16", "DEFAULT")):
+        with jax.default_matmul_precision(PRECISION[precision]):
+            text = jax.jit(jnp.matmul).lower(jnp.ones((2, 2)), jnp.ones((2, 2))).as_text()
+        assert f"precision = [{asked}, {asked}]" in text

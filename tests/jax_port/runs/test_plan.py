@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
+from tests.sentences import refuses
 
 
 def test_agents_have_seeds_and_numbers_of_their_own() -> None:
@@ -19,3 +21,12 @@ def test_agents_have_seeds_and_numbers_of_their_own() -> None:
     np.testing.assert_array_equal(numbers.ent_coef, np.float32([0.5, 0.0, 0.5, 0.5]))
     usual = settings.gamma
     np.testing.assert_array_equal(numbers.gamma, np.float32([usual, usual, usual, 0.5]))
+
+
+@pytest.mark.parametrize("agents", [({}, {}), ({"seed": 2**31},), ({"seed": -1},)])
+def test_every_agent_has_a_seed_that_a_program_takes(agents: tuple[dict[str, int], ...]) -> None:
+    """Agents without a seed count on from the settings'."""
+    settings, data = TrainSettings(seed=2**31 - 1), TrainingData((Source("ES", "/a.csv"),))
+    assert Plan(settings, data, EnvConfig.phase1()).seeds == [2**31 - 1]
+    with refuses():
+        Plan(settings, data, EnvConfig.phase1(), agents)

@@ -69,6 +69,7 @@ def _lines(folder: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
+@pytest.mark.costly
 def test_a_run_leaves_what_it_says(whole: Path) -> None:
     records = read_log(whole)
     assert [r["update"] for r in records] == [u for u in range(1, 41) for _ in range(2)]
@@ -177,6 +178,7 @@ def test_damaged_checkpoints_are_named(whole: Path, tmp_path: Path) -> None:
         assert (folder / name).exists()
 
 
+@pytest.mark.costly
 def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     other = Plan(SETTINGS.override(seed=7), DATA, CONFIG, certificate="ungated")
@@ -184,6 +186,7 @@ def test_foreign_checkpoints_are_refused(whole: Path, tmp_path: Path) -> None:
         runs.run(other, folder)
 
 
+@pytest.mark.costly
 def test_a_torn_log_line_is_dropped(whole: Path, tmp_path: Path) -> None:
     folder = _copy(whole, tmp_path)
     with (folder / "log.jsonl").open("a") as file:
@@ -192,6 +195,7 @@ def test_a_torn_log_line_is_dropped(whole: Path, tmp_path: Path) -> None:
     assert _timeless(folder) == _timeless(whole)
 
 
+@pytest.mark.costly
 def test_a_folder_holds_one_run(whole: Path) -> None:
     with refuses():
         runs.start(PLAN, whole)

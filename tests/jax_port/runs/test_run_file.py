@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from jax_port.ppo.settings import TrainSettings
+from jax_port.runs import lineage
 from jax_port.runs.logs.training_log import LOG, TrainingLog, read_log
 from jax_port.runs.plan import FORMAT, Plan, read_plan
-from jax_port.runs.run_file import RUN
+from jax_port.runs.run_file import RUN, note_lineage, shown_proof
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
 from tests.damage import damaged, damaged_bytes, refusal
@@ -77,3 +78,12 @@ def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
 def test_a_log_that_is_not_there_is_named(tmp_path: Path) -> None:
     with refuses():
         read_log(tmp_path)
+
+
+def test_a_run_is_shown_by_the_weakest_it_grew_from(tmp_path: Path) -> None:
+    (tmp_path / RUN).write_text(json.dumps({"plan": PLAN.to_dict(), "made": {}}))
+    proof = {"verdict": "same", "made": {}, "sha256": "1", "counts": {}}
+    own = [lineage.stretch(0, proof, {})]
+    for grew_from, shown in ((None, proof), ({"certificate": "ungated", "lineage": {}}, "ungated")):
+        note_lineage(tmp_path, own, grew_from)
+        assert shown_proof(tmp_path) == shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from markets import EnvConfig
 from markets.advice.fusion import FusionSettings
 from markets.advice.passes import run_rules
 from markets.advice.rules import RulesAdvisor
+from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.store import open_store
-from markets.advice.table import About, TableKey
+from markets.advice.table import About, AdviceTable, TableKey
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 
@@ -157,3 +159,18 @@ def test_a_run_ends_in_a_policy_that_has_learnt_with_advice(
     other = load_policy(tmp_path / "bare" / "policy-0.safetensors")
     head = (one.params["params"]["action_head"]["bias"] for one in (policy, other))
     assert (next(head) != next(head)).any()
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(None, None), (0.0, 0.0), (2.5, 2500.0)])
+def test_a_latency_of_zero_is_not_the_answer_s_own(
+    table: Path, seconds: float | None, asked: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float | None] = []
+
+    def watched(table: AdviceTable, ns: Any, latency: float | None) -> AdviceOnBars:
+        seen.append(latency)
+        return lay(table, ns, latency)
+
+    monkeypatch.setattr("jax_port.runs.training_advice.lay", watched)
+    replace(advice(table), latency=seconds).read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
+    assert seen == [asked]

@@ -180,6 +180,8 @@ def test_problems_can_be_accepted_and_are_then_named(regular: Bars, tmp_path: Pa
     refused(path)
     bars = read_bars(path, "ES", accept_problems=True)
     assert bars.accepted == ("other_contract", "time_zone")
+    assert bars.source == "NQ.csv, taken in spite of other_contract, time_zone"
+    assert bars.select(slice(0, 50)).source == bars.source
     assert len(bars) == len(regular)
 
 

@@ -264,3 +264,12 @@ ES_RTH = "4f594d4932fb26be"
 ES_ALL = "b5244324fd9764b1"
 M2K_RTH = "23d75325e6d23fee"
 ES_SECONDS = "35e2c6f192d8af57"
+
+
+def test_days_that_are_made_apart_are_not_alike(es: Bars) -> None:
+    """Forty days are made at a time; no day's minutes are like those of the day 40 days before."""
+    moves = day_moves(es)
+    alike = [np.corrcoef(moves[day], moves[day + 40])[0, 1] for day in range(80)]
+    assert np.abs(alike).max() < 0.25  # five deviations of 448 independent pairs
+    volume = es.frame["volume"].to_numpy().reshape(-1, 450)
+    assert (volume[:80] != volume[40:]).mean() > 0.9

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
+from jax_port.data.data_loader import stack
 from jax_port.envs.env_phase1_jax import BUY, HOLD, SELL
+from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account, cents, daily
-from jax_port.evaluation.sheet.baselines import entry_rate, play_baselines, summary
+from jax_port.evaluation.sheet.baselines import CoinActor, entry_rate, play_baselines, summary
 from tests.jax_port.evaluation.conftest import Week
 from tests.jax_port.made_policy import one_action_policy
 
@@ -59,3 +63,21 @@ def test_summary(week: Week) -> None:
     assert found["random"]["low"] == totals[0] / 100
     assert found["random"]["high"] == totals[2] / 100
     assert found["random"]["pnl"] == pytest.approx(np.mean(totals) / 100)
+
+
+def test_a_random_trader_tosses_other_coins_every_day(week: Week) -> None:
+    """At the same minutes of two days: of 300 such pairs about a third wants the same."""
+    phase = phase_of(week.policy.config)
+    params = phase.make_params(stack([week.market]), week.policy.config)
+    days = week.result.episodes.loc[week.result.episodes["daily"], "start"].to_numpy()
+    numbers = jnp.asarray(np.searchsorted(week.market.starts, days), jnp.int32)
+    fresh = jax.vmap(phase.reset_at, in_axes=(0, None))(numbers, params)
+    given = (jnp.float32([0.3, 0.3]), jnp.int32(1))
+    wanted = np.stack(
+        [
+            CoinActor()(phase, given, replace(fresh, step_idx=fresh.episode_start + minute), params)
+            for minute in range(50)
+        ]
+    )
+    assert (wanted[:, :-1] == wanted[:, 1:]).mean() < 0.5
+    assert [(wanted == action).mean() for action in (BUY, SELL)] == pytest.approx([0.3, 0.3], abs=0.08)

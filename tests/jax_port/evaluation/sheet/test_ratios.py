@@ -67,6 +67,18 @@ def test_more_trials_deflate_more() -> None:
     assert len(set(found)) == 4
 
 
+def test_trials_count_whose_ratios_are_not_known() -> None:
+    returns, known = (
+        np.array(GIVEN["curves"]["against always short"]),
+        np.array([0.02, -0.01, np.nan, 0.05]),
+    )
+    found = [ratios.deflated_sharpe(returns, trials, known) for trials in (1, 3, 400)]
+    assert found == sorted(found, reverse=True)
+    spread = float(np.array([0.02, -0.01, 0.05]).std(ddof=1))
+    benchmark = ratios.expected_best_sharpe(400, spread)
+    assert found[2] == ratios.probabilistic_sharpe(returns, benchmark) < found[1]
+
+
 def test_the_luckiest_of_trials_without_skill() -> None:
     rng = np.random.default_rng(0)
     best = rng.normal(size=(4000, 50)).max(axis=1)

@@ -138,3 +138,10 @@ def test_the_darkest_month_is_the_one_that_moved_most(week: Week, sheet: TearShe
     assert sheet_view(values, sheet, week.market.contract)["heat"] == 250.0
     year["months"] = [0.25, *[None] * 11]
     assert sheet_view(values, sheet, week.market.contract)["heat"] == 1.0  # pale, not as dark as all
+
+
+def test_commissions_are_of_all_contracts(week: Week, sheet: TearSheet) -> None:
+    """What NinjaTrader shows: both sides of each of three contracts."""
+    three = replace(week.policy, config=week.policy.config.override(contracts=3))
+    made = tear_sheet(week.result, three, week.market, week.baselines)
+    assert made.values["platform"]["commission"] == 3 * 5.0 * len(sheet.trades)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jax_port.ppo import networks
 from jax_port.ppo.fast import columns
@@ -52,3 +53,18 @@ def test_actions_are_drawn_as_often_as_probabilities_say() -> None:
     assert np.mean(one == other) < 0.6
     both = np.mean((one[1:] == 0) & (one[:-1] == 0))
     assert abs(both - 0.25) < 0.006
+
+
+@pytest.mark.parametrize("word", [0, 1, 511, 2**31, 2**32 - 512, 2**32 - 1])
+def test_no_random_word_makes_a_forbidden_action_likely(
+    word: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its noise is finite, at either end of what words there are."""
+
+    def words(given: jax.Array, size: int, begin: int) -> jax.Array:
+        return jnp.full(size, 0 if begin == 0 else word, jnp.uint32)
+
+    monkeypatch.setattr(columns, "spread_words", words)
+    allowed, forbidden = jnp.zeros(5), jnp.full(5, networks.FORBIDDEN_LOGIT)
+    chosen = columns.sample(jnp.zeros(2, jnp.uint32), [allowed, forbidden])
+    np.testing.assert_array_equal(chosen, 0)

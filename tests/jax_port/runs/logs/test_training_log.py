@@ -144,3 +144,14 @@ def test_a_run_that_goes_on_keeps_the_lines_up_to_its_checkpoint(tmp_path: Path,
     with TrainingLog(tmp_path, after, AGENTS, ROLLOUT):
         pass
     assert read_log(tmp_path) == records[: after * AGENTS]
+
+
+def test_tensorboard_shows_what_came_before_the_checkpoint_and_hides_what_came_after(
+    tmp_path: Path,
+) -> None:
+    """Its mark of a new beginning stands at the first step that is trained once more."""
+    TrainingLog(tmp_path, 5, 2, ROLLOUT).close()
+    for agent in range(2):
+        marks = [one.step for one in _events(tmp_path / TENSORBOARD / f"agent-{agent}")]
+        assert 5 * ROLLOUT + 1 in marks
+        assert all(step in (0, 5 * ROLLOUT + 1) for step in marks)
