@@ -73,3 +73,11 @@ def test_advice_counts_up_to_the_age_that_training_let_it_count() -> None:
     prior = torch_policy.prior_of(prior_bundle(), advice, torch.ones(4), ages)[:, 0]
     wanted = [2 * -4.60517 * 0.8**age for age in (0, 1, 4)]
     assert prior.tolist() == pytest.approx([*wanted, 0.0])
+
+
+def test_advice_counts_from_the_confidence_that_was_asked_for_on() -> None:
+    least = torch.tensor(PRIOR.settings.threshold, dtype=torch.float32)
+    confidence = torch.stack([least, torch.nextafter(least, torch.tensor(0.0)), torch.tensor(1.0)])
+    advice = torch.tensor([[0.0, 1.0, 0.0]]).repeat(3, 1)
+    prior = torch_policy.prior_of(prior_bundle(), advice, confidence, torch.zeros(3))[:, 0]
+    assert (prior != 0).tolist() == [True, False, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from jax_port.export.bundle import POLICY, STATE
 from jax_port.export.importing import read_policy
-from jax_port.export.manifest import UNGATED
+from jax_port.export.manifest import MANIFEST, UNGATED
 from jax_port.export.sb3 import NORMALIZER
 from jax_port.ppo.policy import load_policy
 from markets import EnvConfig
@@ -65,3 +66,13 @@ def test_one_bit_of_any_tensor_makes_it_another_policy_without_a_proof(copy: Pat
     assert about["certificate"] == UNGATED
     assert "data" in load_policy(copy / POLICY).about
     assert "data" not in about
+
+
+def test_other_rules_in_the_manifest_are_no_rules_of_the_run(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["env_config"]["sl_atr_mult"] = 1.25
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    policy = read_policy(copy)
+    assert policy.config.sl_atr_mult == 1.25
+    assert policy.about["certificate"] == UNGATED
+    assert "data" not in policy.about

@@ -35,6 +35,7 @@ from jax_port.export.sb3 import (
     make_sb3,
     require_same_decisions,
     save_sb3,
+    weights_digest,
 )
 from jax_port.export.sb3_archive import read_archive
 from jax_port.ppo.policy import load_policy
@@ -373,3 +374,12 @@ def test_a_header_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
         save_file(tensors, tmp_path / "p.safetensors", {"rltrader": header.replace(old, new)})
         with refuses():
             load_policy(tmp_path / "p.safetensors")
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "count"])
+def test_statistics_belong_to_what_a_run_proved(name: str) -> None:
+    policy = made_policy(1)
+    assert policy.statistics is not None
+    changed = {**policy.statistics, name: np.nextafter(policy.statistics[name], np.inf)}
+    assert weights_digest(replace(policy, statistics=changed)) != weights_digest(policy)
+    assert weights_digest(replace(policy, statistics=None)) != weights_digest(policy)
