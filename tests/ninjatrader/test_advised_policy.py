@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,12 +66,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_bundle(folder: Path, config: EnvConfig) -> None:
+def write_bundle(folder: Path, config: EnvConfig, settings: FusionSettings = SETTINGS) -> None:
     policy = make_policy(prepare(BARS, config), config)
     manifest = describe(policy, get_contract("ES"), {"file": "p", "sha256": "0"})
     save_policy(folder / "policy.safetensors", policy)
     files = {"policy.safetensors": file_digest(folder / "policy.safetensors")}
-    manifest |= {"files": files, "fusion": SETTINGS.to_dict()}
+    manifest |= {"files": files, "fusion": settings.to_dict()}
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -193,6 +194,108 @@ def test_a_question_tells_of_the_position_what_both_phases_have(phase: int, tmp_
     with serving(ask) as address:
         subprocess.run(command, check=True, timeout=120, env={"RLTRADER_ADVICE": address})
     assert [view.position for view in seen] == [in_words(held[:5])]
+
+
+ASK_AT_ENTRIES = """
+using System;
+using System.Threading;
+using RLTrader;
+
+public static class Show
+{
+    public static void Main(string[] args)
+    {
+        AdvisedPolicy policy = (AdvisedPolicy)AdvisedPolicy.Load(args[0]);
+        DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
+        Random random = new Random(1);
+        bool[] mask = new bool[policy.Manifest.Actions];
+        for (int n = 0; n < mask.Length; n++) mask[n] = true;
+        for (int n = 0; n < 60; n++)
+        {
+            policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
+            float[] observation = new float[policy.Manifest.Size];
+            for (int i = 0; i < observation.Length; i++)
+                observation[i] = (float)(9000 * random.NextDouble());
+            int before = policy.Client.Asked, action = policy.Decide(observation, mask);
+            bool asked = policy.Client.Asked > before;
+            long minute = (long)(open.AddMinutes(n) - new DateTime(1970, 1, 1)).TotalMinutes;
+            for (int wait = 0; asked && wait < 2000; wait++)
+                if (policy.Client.Newest != null && policy.Client.Newest.Minute == minute) break;
+                else Thread.Sleep(10);
+            Console.WriteLine((n + 1) + " " + policy.Bare + " " + action + " " + (asked ? 1 : 0));
+        }
+        policy.Dispose();
+    }
+}
+"""
+
+
+def test_the_policy_s_own_wish_to_enter_is_a_reason_to_ask(tmp_path: Path) -> None:
+    """Whether or not older advice lets it: else that advice would never be renewed when it matters."""
+    settings = replace(SETTINGS, every=50, cooldown=0, at_entries=True, weight=10.0)
+    write_bundle(tmp_path, CONFIG, settings)
+    command = ["mono", str(compiled(tmp_path, ASK_AT_ENTRIES)), str(tmp_path)]
+    with serving(lambda view: Advice(0.98, 0.01, 0.01, 1.0)) as address:
+        done = subprocess.run(
+            command,
+            check=True,
+            timeout=200,
+            capture_output=True,
+            text=True,
+            env={"RLTRADER_ADVICE": address},
+        )
+    bar, bare, action, asked = np.array([line.split() for line in done.stdout.splitlines()], int).T
+    assert ((bare > 0) & (action == 0)).sum() > 5
+    np.testing.assert_array_equal(asked == 1, (bare > 0) | (bar % 50 == 0))
+
+
+ASK_UNTIL_IT_FAILS = """
+using System;
+using System.Threading;
+using RLTrader;
+
+public static class Show
+{
+    public static void Main(string[] args)
+    {
+        AdvisedPolicy policy = (AdvisedPolicy)AdvisedPolicy.Load(args[0]);
+        DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
+        float[] observation = new float[policy.Manifest.Size];
+        bool[] mask = new bool[policy.Manifest.Actions];
+        for (int n = 0; n < mask.Length; n++) mask[n] = true;
+        for (int n = 0; n < 2000 && policy.Client.Failed == 0; n++)
+        {
+            policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
+            if (n >= 80) policy.Decide(observation, mask);
+            if (n >= 80) Thread.Sleep(10);
+        }
+        Console.Write(policy.Client.Failed > 0 && policy.Client.Newest != null);
+        policy.Dispose();
+    }
+}
+"""
+
+
+def test_an_answer_outlives_the_questions_after_it_that_fail(tmp_path: Path) -> None:
+    write_bundle(tmp_path, CONFIG)
+    asked: list[MarketView] = []
+
+    def ask(view: MarketView) -> Advice | None:
+        asked.append(view)
+        return Advice(0.2, 0.5, 0.3, 0.5) if len(asked) == 1 else None
+
+    command = ["mono", str(compiled(tmp_path, ASK_UNTIL_IT_FAILS)), str(tmp_path)]
+    with serving(ask) as address:
+        done = subprocess.run(
+            command,
+            check=True,
+            timeout=120,
+            capture_output=True,
+            text=True,
+            env={"RLTRADER_ADVICE": address},
+        )
+    assert done.stdout == "True"
+    assert len(asked) > 1
 
 
 def test_a_slow_service_never_holds_a_bar_up(checker: Path, bundle: Path) -> None:

@@ -64,6 +64,8 @@ def test_a_days_loss_ends_the_day_and_not_the_next(tmp_path: Path) -> None:
     blocked = {log.time_ns[t] // 86_400_000_000_000 for t, why in enumerate(log.withheld) if why}
     entered = [int(trade.split(",")[1]) // 86_400 for trade in trades]
     assert any(day > min(blocked) for day in entered)
+    # Each such day is told, also where the one before ended so.
+    assert told.count("nothing is opened any more: DailyLoss") == len(blocked) > 1
 
 
 def test_the_training_accounts_floor_ends_trading_for_good(tmp_path: Path) -> None:
