@@ -281,6 +281,7 @@ def test_a_model_that_was_never_trained_must_be_told_apart(tmp_path: Path) -> No
     assert "sees raw observations" in made.output
 
 
+@pytest.mark.costly
 def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> None:
     path = raw_bundle() / "policy.safetensors"
     settings = TrainSettings().override(pi=(64, 64), vf=(64, 64), activation="tanh")

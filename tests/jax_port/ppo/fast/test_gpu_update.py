@@ -93,7 +93,7 @@ def world() -> EnvParams:
     return make_world()
 
 
-@pytest.mark.costly(keep=1)
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "rates",
     [(("policy_0", 0.0), ("value_0", 0.25)), (), (("value_0", 0.0), ("value_head", 0.0))],

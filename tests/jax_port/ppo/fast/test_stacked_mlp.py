@@ -43,6 +43,7 @@ def test_inputs_are_the_observation_a_one_and_zeros(size: int, padded: int) -> N
     np.testing.assert_array_equal(rows[:, size + 1 :], 0.0)
 
 
+@pytest.mark.costly(keep=2)
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_weights_outputs_and_gradients(spec: NetworkSpec) -> None:
     weights, network = _weights(spec), make_network(spec, num_actions=ACTIONS)
