@@ -106,24 +106,20 @@ class Plan:
             raise InputError("no agent to train; give at least one seed")
         for number, agent in enumerate(self.agents):
             for name, value in agent.items():
-                if name == "seed":
-                    self.settings.override(seed=value)
-                elif name in RATES:
+                if name in RATES:
                     check_rate(name, value)
-                else:
+                elif name != "seed":
                     raise InputError(
                         f"agent {number} sets {name!r}; agents may differ in seed, {', '.join(RATES)}"
                     )
-        for seed in self.seeds:  # those that count on, too
+        for seed in self.seeds:
             self.settings.override(seed=seed)
 
     @property
     def seeds(self) -> list[int]:
         """Seed of each agent; agents without one count on from the settings' seed."""
-        return [
-            int(agent.get("seed", self.settings.seed + number))
-            for number, agent in enumerate(self.agents)
-        ]
+        first = self.settings.seed
+        return [agent.get("seed", first + number) for number, agent in enumerate(self.agents)]
 
     def hyper(self) -> HyperParams:
         """Return the learner's numbers of all agents, leaves float32 (A,)."""

@@ -76,6 +76,8 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
     Raises:
         InputError: the pair cannot be compared, or the folder holds runs of another kind.
     """
+    from parity.mutation.score import at_most
+
     shipped = load_pair(wanted.place)
     pair = against_itself(shipped, wanted.against)
     out.mkdir(parents=True, exist_ok=True)
@@ -97,20 +99,13 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
         "pair": pair.name,
         "runs": len(lines),
         "alarms": [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]],
-        "at_most": _at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
+        "at_most": at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
         "seconds": round(sum(line["seconds"] for line in lines), 1),
         "settings": asdict(wanted),
         "made": {"when": provenance.now(), **provenance.made_with(VERSIONED, jax.devices())},
     }
     write_json(out / NUMBERS, result)
     return result
-
-
-def _at_most(alarms: int, runs: int) -> float:
-    """Return the upper end of the 95% interval (Clopper and Pearson, one-sided) of a chance."""
-    from scipy.stats import beta
-
-    return 1.0 if alarms == runs else float(beta.ppf(0.95, alarms + 1, runs - alarms))
 
 
 def _digest(wanted: Runs, pair: Pair) -> str:

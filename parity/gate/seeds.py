@@ -17,7 +17,6 @@ from typing import Any
 import click
 import jax
 from rich.console import Console
-from scipy.stats import binomtest
 
 from foundation import provenance
 from foundation.errors import InputError, run_command
@@ -27,6 +26,7 @@ from foundation.json_reading import Artifact
 from foundation.loaded_code import loaded_digests
 from foundation.progress import progress_bar
 from parity.engine.report import SAME, Report, versions
+from parity.mutation.score import at_most
 from parity.suites.rounds import command_of
 from parity.suites.scenarios import Request
 from parity.suites.trading import MODULES, run
@@ -34,7 +34,6 @@ from parity.suites.trading import MODULES, run
 OUT = Path("reports/gate_seeds")
 LINES, NUMBERS = "seeds.jsonl", "seeds.json"
 LINE = Artifact("line of a count of the gate's false alarms", "remove the file to begin anew")
-CONFIDENCE = 0.95
 
 Progress = Callable[[str, int], None]
 """(what was done last, seeds judged)."""
@@ -113,13 +112,6 @@ def line_of(report: Report, request: Request) -> dict[str, Any]:
         "seconds": round(report.seconds, 1),
         "again": command_of(request),
     }
-
-
-def at_most(alarms: int, runs: int) -> float:
-    """Return the upper end of a one-sided 95% interval (Clopper and Pearson) of a chance."""
-    if not runs:
-        return 1.0
-    return float(binomtest(alarms, runs, alternative="less").proportion_ci(CONFIDENCE, "exact").high)
 
 
 def _digest(request: Request) -> str:

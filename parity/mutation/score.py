@@ -1,4 +1,4 @@
-"""Score of a sample of mutants: the share that is killed, with its interval."""
+"""Score of a sample of mutants, and chances of what was counted in runs, with their intervals."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def score_of(outcomes: Iterable[str], judges: Collection[str]) -> dict[str, Any]
         "score": round(killed / judged, 4),
         "interval": [round(float(interval.low), 4), round(float(interval.high), 4)],
     }
+
+
+def at_most(alarms: int, runs: int) -> float:
+    """Return the upper end of a one-sided 95% interval (Clopper and Pearson) of a chance."""
+    if not runs:
+        return 1.0
+    return float(binomtest(alarms, runs, alternative="less").proportion_ci(CONFIDENCE, "exact").high)

@@ -11,7 +11,7 @@ from foundation.json_reading import read_json
 from parity.engine.compare import Comparison
 from parity.engine.report import DIFFERENT, SAME, UNSEEN, Report
 from parity.engine.verify import CheckResult
-from parity.gate.seeds import LINE, LINES, NUMBERS, at_most, judge_seeds, line_of
+from parity.gate.seeds import LINE, LINES, NUMBERS, judge_seeds, line_of
 from parity.suites import trading
 from parity.suites.scenarios import Request, Scenario
 from tests.sentences import refuses
@@ -61,14 +61,6 @@ def test_a_line_says_what_failed_and_how_near_a_limit_was() -> None:
     bad = CheckResult("data", "ES synthetic", 1, error="planted")
     line = line_of(report_of(good, bad), Request(seed=3))
     assert (line["verdict"], line["failed"]) == (DIFFERENT, ["data, ES synthetic"])
-
-
-def test_the_bound_is_what_the_definition_says() -> None:
-    """With no alarm in n runs, the chance p of which (1 - p)^n is a twentieth."""
-    assert at_most(0, 50) == pytest.approx(1 - 0.05 ** (1 / 50))
-    assert at_most(0, 0) == at_most(3, 3) == 1.0
-    p = at_most(1, 50)
-    assert (1 - p) ** 50 + 50 * p * (1 - p) ** 49 == pytest.approx(0.05)
 
 
 def test_a_damaged_line_is_one_sentence(tmp_path: Path) -> None:
