@@ -6,16 +6,17 @@ A pair is data about where to look. Logic of what is compared belongs to either 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
+from numpy.typing import DTypeLike
 
 from parity.engine.compare import Array, Tolerance
 
 Fields = dict[str, Any]
-"""One moment of one side in common units: field name to NumPy number or array."""
+"""One moment of one side in common units: field name to NumPy number or array, or a Python number."""
 
 
 class Choices(Protocol):
@@ -64,6 +65,8 @@ class MutableSide:
         masks: env -> action mask.
         step: (env, action) -> obs and outcome fields in common units, "terminated" and "truncated"
             among them.
+        dtypes: of fields that ``read`` and ``step`` give as Python numbers: the dtype they are written
+            in. What a dtype of whole numbers does not hold raises ValueError when it is recorded.
     """
 
     make: Callable[[int], Any]
@@ -73,6 +76,7 @@ class MutableSide:
     observe: Callable[[Any], Array]
     masks: Callable[[Any], Array]
     step: Callable[[Any, Any], Fields]
+    dtypes: Mapping[str, DTypeLike] = field(default_factory=dict)
 
 
 class BatchStep(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from parity.engine.compare import Array
 from parity.engine.pair import Case, Fields, MutableSide, Pair
@@ -58,21 +58,62 @@ class _Table:
     """Grows (N, L, ...) arrays from rows of fields, without knowing the fields beforehand.
 
     A later row may need a wider dtype than the first (a reward of 0, then of 0.5); the column grows.
+    Fields with a declared dtype are converted all at once, which takes a tenth of the time.
+
+    Args:
+        shape: (N,) or (N, L).
+        dtypes: of the fields that a side gives as Python numbers.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], dtypes: Mapping[str, DTypeLike]) -> None:
         self.shape = shape
-        self.columns: Fields = {}
+        self._dtypes = dtypes
+        self._columns: Fields = {}
+        self._names: list[str] = []
+        self._declared: list[str] = []
+        self._places: list[tuple[int, ...]] = []
+        self._numbers: list[list[Any]] = []
 
     def put(self, where: tuple[int, ...], row: Fields) -> None:
-        for name, value in row.items():
-            value = np.asarray(value)
-            if name not in self.columns:
-                self.columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
-            column = self.columns[name]
+        """Write a row of fields at (lane,) or (lane, step).
+
+        Raises:
+            ValueError: it has other fields than the first row, or no dtype holds a column's numbers.
+        """
+        if not self._places:
+            self._declared = [name for name in row if name in self._dtypes]
+            self._names = [name for name in row if name not in self._dtypes]
+        if len(row) != len(self._declared) + len(self._names):
+            raise ValueError(f"a row has the fields {sorted(row)}, and the first row had others")
+        self._places.append(where)
+        self._numbers.append([row[name] for name in self._declared])
+        for name in self._names:
+            value = np.asarray(row[name])
+            if name not in self._columns:
+                self._columns[name] = np.zeros((*self.shape, *value.shape), value.dtype)
+            column = self._columns[name]
             if column.dtype != value.dtype:
-                column = self.columns[name] = _widened(name, column, value)
+                column = self._columns[name] = _widened(name, column, value)
             column[where] = value
+
+    def columns(self) -> Fields:
+        """Return every field as an array (N, ...) or (N, L, ...), 0 where nothing was written.
+
+        Raises:
+            ValueError: a number is not whole, or too large, and its declared dtype holds whole numbers.
+        """
+        places = tuple(np.asarray(self._places).T)
+        declared: Fields = {}
+        for name, values in zip(self._declared, zip(*self._numbers, strict=True), strict=True):
+            column = declared[name] = np.zeros(self.shape, self._dtypes[name])
+            numbers = np.asarray(values)
+            with np.errstate(invalid="ignore"):
+                written = numbers.astype(column.dtype)
+            if column.dtype.kind == "i" and not np.array_equal(written, numbers):
+                at = int(np.argmax(written != numbers))
+                raise ValueError(f"{name} is {values[at]!r}, which {column.dtype} does not hold")
+            column[places] = written
+        return declared | self._columns
 
 
 def _widened(name: str, column: Array, value: Array) -> Array:
@@ -124,8 +165,8 @@ def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Genera
     starts = rng.choice(np.asarray(pair.starts[world]), size=episodes).astype(np.int32)
     # The very last start must be among them: only it runs into the end of the data.
     starts[-1] = np.max(pair.starts[world])
-    before, after = _Table((episodes,)), _Table((episodes, pair.max_steps))
-    taken = _Table((episodes, pair.max_steps))
+    before, after = _Table((episodes,), side.dtypes), _Table((episodes, pair.max_steps), side.dtypes)
+    taken = _Table((episodes, pair.max_steps), {})
     lengths = np.zeros(episodes, np.int32)
     labels = [names[lane % len(names)] for lane in range(episodes)]
     for lane in range(episodes):
@@ -143,8 +184,8 @@ def record_episodes(pair: Pair, world: int, episodes: int, rng: np.random.Genera
             if outcome["terminated"] or outcome["truncated"]:
                 break
     worlds = np.full(episodes, world, np.int32)
-    actions = as_actions(taken.columns["action"])
-    return Recording(worlds, actions, lengths, before.columns, after.columns, False, starts, labels)
+    actions = as_actions(taken.columns()["action"])
+    return Recording(worlds, actions, lengths, before.columns(), after.columns(), False, starts, labels)
 
 
 def record_actions(pair: Pair, world: int, starts: NDArray[np.int32], actions: Array) -> Recording:
@@ -158,7 +199,7 @@ def record_actions(pair: Pair, world: int, starts: NDArray[np.int32], actions: A
     """
     side = pair.reference
     env = side.make(world)
-    before, after = _Table(starts.shape), _Table(actions.shape[:2])
+    before, after = _Table(starts.shape, side.dtypes), _Table(actions.shape[:2], side.dtypes)
     lengths = np.zeros(len(starts), np.int32)
     for lane, start in enumerate(starts):
         obs = side.reset(env, int(start))
@@ -171,7 +212,7 @@ def record_actions(pair: Pair, world: int, starts: NDArray[np.int32], actions: A
                 break
     worlds = np.full(len(starts), world, np.int32)
     labels = ["given"] * len(starts)
-    return Recording(worlds, actions, lengths, before.columns, after.columns, False, starts, labels)
+    return Recording(worlds, actions, lengths, before.columns(), after.columns(), False, starts, labels)
 
 
 def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
@@ -183,7 +224,7 @@ def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
     """
     side = pair.reference
     envs = {world: side.make(world) for world in sorted({case.world for case in cases})}
-    before, after = _Table((len(cases),)), _Table((len(cases), 1))
+    before, after = _Table((len(cases),), side.dtypes), _Table((len(cases), 1), side.dtypes)
     for lane, case in enumerate(cases):
         env = envs[case.world]
         side.inject(env, case.state)
@@ -195,8 +236,8 @@ def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
         worlds=np.array([case.world for case in cases], np.int32),
         actions=as_actions([[case.action] for case in cases]),
         lengths=np.ones(count, np.int32),
-        before=before.columns,
-        after=after.columns,
+        before=before.columns(),
+        after=after.columns(),
         injected=True,
         starts=np.zeros(count, np.int32),
         labels=["; ".join(case.corner) for case in cases],
@@ -205,9 +246,10 @@ def record_cases(pair: Pair, cases: Sequence[Case]) -> Recording:
 
 def resets_at(pair: Pair, world: int, starts: Array) -> Fields:
     """Reset the reference at each start and return what it shows, fields of shape (N, ...)."""
-    env = pair.reference.make(world)
-    table = _Table((len(starts),))
+    side = pair.reference
+    env = side.make(world)
+    table = _Table((len(starts),), side.dtypes)
     for lane, start in enumerate(starts):
-        obs = pair.reference.reset(env, int(start))
-        table.put((lane,), {**moment(pair.reference, env), "obs": obs})
-    return table.columns
+        obs = side.reset(env, int(start))
+        table.put((lane,), {**moment(side, env), "obs": obs})
+    return table.columns()

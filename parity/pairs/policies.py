@@ -12,9 +12,14 @@ HOLD, BUY, SELL, BREAK_EVEN, TRAIL_ON = range(5)
 _CLOSE = FEATURES.index("close")
 
 
+def _one_of(rng: np.random.Generator, actions: Array) -> int:
+    """Draw one of some actions; ``rng.choice`` takes ten times as long."""
+    return int(actions[int(rng.random() * len(actions))])
+
+
 def uniform(rng: np.random.Generator, masks: Array, obs: Array) -> int:
     """Draw any allowed action."""
-    return int(rng.choice(np.flatnonzero(masks)))
+    return _one_of(rng, np.flatnonzero(masks))
 
 
 def seldom(rng: np.random.Generator, masks: Array, obs: Array) -> int:
@@ -25,7 +30,7 @@ def seldom(rng: np.random.Generator, masks: Array, obs: Array) -> int:
 def always(rng: np.random.Generator, masks: Array, obs: Array) -> int:
     """Act whenever anything but holding is allowed."""
     allowed = np.flatnonzero(masks[1:]) + 1
-    return int(rng.choice(allowed)) if len(allowed) else HOLD
+    return _one_of(rng, allowed) if len(allowed) else HOLD
 
 
 def contrarian(rng: np.random.Generator, masks: Array, obs: Array) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, MINUTE, PreparedMarket, prepare, stack
 from jax_port.data.seconds_loader import prepare_seconds, stack_seconds
@@ -60,6 +61,14 @@ COUNTS = ("position", "num_trades", "winning_trades", "losing_trades")
 BARS = ("step_idx", "episode_start", "position_entry_step")
 FLAGS = ("trailing",)
 """State of Phase 2 alone."""
+
+DTYPES: dict[str, DTypeLike] = {
+    **dict.fromkeys((*PRICES, *MONEY, *COUNTS, *BARS, "market"), np.int32),
+    **dict.fromkeys(("exit_code", "done_reason", "trade_pnl"), np.int32),
+    **dict.fromkeys((*FLAGS, "terminated", "truncated", "violation", "forbidden"), np.bool_),
+    "reward": np.float32,
+}
+"""What the reference gives as Python numbers, in the dtypes of the port."""
 
 RULES: dict[str, Tolerance] = {
     **{name: exact("ticks") for name in PRICES},
@@ -178,25 +187,26 @@ def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
         env.trade_history = []
 
     def read(env: TradingEnvPhase1) -> Fields:
-        ticks = {name: round(getattr(env, name) / env.tick_size) for name in PRICES}
-        cents = {name: round(getattr(env, name) * 100) for name in MONEY}
-        plain = {name: getattr(env, name) for name in (*COUNTS, *BARS)}
-        whole = {**plain, **ticks, **cents, "market": vars(env)["market"]}
-        held = {name: np.bool_(getattr(env, name)) for name in flags}
-        return {**{name: np.int32(value) for name, value in whole.items()}, **held}
+        own, tick = vars(env), env.tick_size
+        fields = {name: own[name] for name in (*COUNTS, *BARS, *flags, "market")}
+        for name in PRICES:
+            fields[name] = round(own[name] / tick)
+        for name in MONEY:
+            fields[name] = round(own[name] * 100)
+        return fields
 
     def step(env: TradingEnvPhase1, action: int) -> Fields:
         obs, reward, terminated, truncated, info = env.step(action)
         return {
             "obs": obs,
-            "reward": np.float32(reward),
-            "terminated": np.bool_(terminated),
-            "truncated": np.bool_(truncated),
-            "exit_code": np.int32(info["exit_code"]),
-            "done_reason": np.int32(info["done_reason"]),
-            "trade_pnl": np.int32(round(info["trade_pnl"] * 100)),
-            "violation": np.bool_(info["violation"]),
-            "forbidden": np.bool_(info["forbidden"]),
+            "reward": reward,
+            "terminated": terminated,
+            "truncated": truncated,
+            "exit_code": info["exit_code"],
+            "done_reason": info["done_reason"],
+            "trade_pnl": round(info["trade_pnl"] * 100),
+            "violation": info["violation"],
+            "forbidden": info["forbidden"],
         }
 
     return MutableSide(
@@ -207,6 +217,7 @@ def _reference(worlds: Sequence[World], config: EnvConfig) -> MutableSide:
         observe=lambda env: env.observe(),
         masks=lambda env: env.action_masks(),
         step=step,
+        dtypes=DTYPES,
     )
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pytest
 
 from parity.engine.diverge import differences, state_before
 from parity.engine.pair import Case
@@ -13,24 +14,57 @@ from tests.sentences import refuses
 
 
 def test_a_reward_of_zero_and_then_a_half_is_stored_as_it_is() -> None:
-    table = _Table((3,))
+    table = _Table((3,), {})
     for row, reward in enumerate((0, 0.5, 1)):
         table.put((row,), {"reward": reward})
-    assert table.columns["reward"].tolist() == [0.0, 0.5, 1.0]
+    assert table.columns()["reward"].tolist() == [0.0, 0.5, 1.0]
 
 
 def test_a_number_that_no_common_dtype_holds_is_refused() -> None:
-    table = _Table((2,))
+    table = _Table((2,), {})
     table.put((0,), {"ticks": 2**60 + 1})
     with refuses(kind=ValueError):
         table.put((1,), {"ticks": 0.5})
 
 
 def test_a_flag_does_not_become_a_number() -> None:
-    table = _Table((2,))
+    table = _Table((2,), {})
     table.put((0,), {"held": True})
     with refuses(kind=ValueError):
         table.put((1,), {"held": 2})
+
+
+def test_a_field_with_a_declared_dtype_is_written_in_it_at_its_place() -> None:
+    table = _Table((2, 2), {"cents": np.int32, "reward": np.float32, "held": np.bool_})
+    table.put((1, 0), {"cents": 7, "reward": 0.1, "held": True, "obs": np.float32([1, 2])})
+    table.put((0, 1), {"cents": -3, "reward": 2.0, "held": False, "obs": np.float32([3, 4])})
+    columns = table.columns()
+    assert {name: column.dtype.name for name, column in columns.items()} == {
+        "cents": "int32",
+        "reward": "float32",
+        "held": "bool",
+        "obs": "float32",
+    }
+    assert columns["cents"].tolist() == [[0, -3], [7, 0]]
+    assert columns["reward"].tolist() == [[0, 2], [np.float32(0.1).item(), 0]]
+    assert columns["held"].tolist() == [[False, False], [True, False]]
+    assert columns["obs"][[1, 0], [0, 1]].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 0.5, float("nan")])
+def test_a_number_that_its_declared_dtype_does_not_hold_is_refused(number: float) -> None:
+    table = _Table((2,), {"cents": np.int32})
+    table.put((0,), {"cents": 1})
+    table.put((1,), {"cents": number})
+    with refuses(kind=ValueError):
+        table.columns()
+
+
+def test_a_row_with_other_fields_than_the_first_is_refused() -> None:
+    table = _Table((2,), {"cents": np.int32})
+    table.put((0,), {"cents": 1})
+    with refuses(kind=ValueError):
+        table.put((1,), {"cents": 1, "reward": 0.5})
 
 
 def test_real_actions_stay_real_and_whole_ones_fit_32_bits_or_are_refused() -> None:
