@@ -53,6 +53,7 @@ def export(
         InputError: the policy can't be read, fits no contract, was trained with advice as columns, the
             place is taken, or the fusion needs what a live policy is not told.
     """
+    digest = file_digest(source) if source.is_file() else ""
     policy, use = load_network(source)
     check_policy(policy)
     if use is not None:
@@ -64,7 +65,7 @@ def export(
     contract = contract_of(policy, symbol)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
-    manifest = describe(policy, contract, {"file": source.name, "sha256": file_digest(source)})
+    manifest = describe(policy, contract, {"file": source.name, "sha256": digest})
     if fusion is not None:
         if fusion.rule == "veto":
             raise InputError(
@@ -77,6 +78,11 @@ def export(
         for name, write in _writers(policy, manifest, source).items():
             on_progress(name)
             write(made / name)
+        if {file_digest(source), file_digest(made / POLICY)} != {digest}:
+            raise InputError(
+                f"{source}: changed while it was exported, as a running training's does; export it "
+                "again, or a copy of it"
+            )
         manifest["exported_with"] = versions(PACKAGES)
         manifest["files"] = {name: file_digest(made / name) for name in FILES}
         write_json(made / MANIFEST, manifest)
@@ -126,6 +132,6 @@ def _writers(
         MODULE: lambda path: shutil.copyfile(torch_policy.__file__, path),
         PROGRAM: lambda path: save_program(module, path),
         ONNX: lambda path: save_onnx(module, path),
-        MODEL: lambda path: save_sb3(policy, path.parent),  # and NORMALIZER
+        MODEL: lambda path: save_sb3(policy, path.parent, manifest[TRAINED_WITH]),  # and NORMALIZER
         GOLDEN: write_golden,
     }

@@ -104,18 +104,21 @@ def _check(path: Path, golden: Golden, policy: Policy) -> None:
         if len(getattr(bars, name)) != len(bars.time):
             refuse(f"bars.{name}", "as many numbers as bars.time has are needed")
     stated = [(f"features[{n}]", entry.time) for n, entry in enumerate(golden.features)]
-    stated += [(f"episodes[{n}][0]", steps[0].time) for n, steps in enumerate(golden.episodes)]
+    for number, steps in enumerate(golden.episodes):
+        stated += [(f"episodes[{number}][{n}]", step.time) for n, step in enumerate(steps)]
     for where, time in stated:
         if time not in times:
             refuse(where, "there is no bar of its time")
     size, actions = policy.observation_size, policy.network.num_actions
     for number, steps in enumerate(golden.episodes):
-        if any(step.taken >= actions for step in steps):
+        if any(max(step.wanted, step.taken) >= actions for step in steps):
             refuse(f"episodes[{number}]", f"actions are 0 to {actions - 1}")
     for kind, decisions in (("cases", golden.cases), ("far", golden.far)):
         for number, one in enumerate(decisions):
             if (len(one.observation), len(one.mask), len(one.logits)) != (size, actions, actions):
                 refuse(f"{kind}[{number}]", f"{size} numbers and {actions} actions are needed")
+            if one.action >= actions:
+                refuse(f"{kind}[{number}]", f"actions are 0 to {actions - 1}")
     places = [(case.episode, case.step) for case in golden.cases]
     if len(set(places)) < len(places):
         refuse("cases", "a step is stated twice")

@@ -21,6 +21,7 @@ Weights = dict[str, NDArray[np.float32]]
 SHARED = "mlp_extractor.shared_net."
 """Layers of SB3 1.x that policy and value share."""
 MLPS = ("policy", "value")
+KINDS = ("weight", "bias")
 SB3_HEADS = {"action_head": "action_net", "value_head": "value_net"}
 
 
@@ -52,7 +53,7 @@ def to_flax(weights: Mapping[str, NDArray[Any]], spec: NetworkSpec) -> dict[str,
     Raises:
         InputError: a layer is missing, there is one more, or a shape does not fit.
     """
-    wanted = {f"{name}.{kind}" for name in layer_names(spec) for kind in ("weight", "bias")}
+    wanted = {f"{name}.{kind}" for name in layer_names(spec) for kind in KINDS}
     if wanted != set(weights):
         odd = sorted(wanted ^ set(weights))
         raise InputError(
@@ -83,7 +84,8 @@ def from_sb3(weights: Mapping[str, Any], spec: NetworkSpec) -> dict[str, Any]:
     """
     ours = {sb3_layer(name): name for name in layer_names(spec)}
     for name in weights:
-        if name.rsplit(".", 1)[0] not in ours:
+        layer, _, kind = name.rpartition(".")
+        if layer not in ours or kind not in KINDS:
             raise InputError(
                 f"{name}: this weight has no place in two plain MLPs; give a MaskablePPO with "
                 "MlpPolicy and no feature extractor of its own"
@@ -97,7 +99,7 @@ def sb3_spec(weights: Mapping[str, Any], activation: str) -> NetworkSpec:
     def sizes(mlp: str) -> tuple[int, ...]:
         widths, number = [], 0
         while (name := f"mlp_extractor.{mlp}_net.{2 * number}.weight") in weights:
-            widths.append(int(weights[name].shape[0]))
+            widths.append(int(weights[name].shape[0]) if weights[name].ndim else 0)
             number += 1
         return tuple(widths)
 
@@ -120,7 +122,11 @@ def unshared(state: Mapping[str, Any]) -> dict[str, Any]:
         tensors |= {head + name.removeprefix(SHARED): value for name, value in shared.items()}
         for name, value in state.items():
             if name.startswith(head):
-                number, kind = name.removeprefix(head).split(".")
+                number, _, kind = name.removeprefix(head).partition(".")
+                if not number.isdecimal() or kind not in KINDS:
+                    raise InputError(
+                        f"{name}: no layer has this name; give a MaskablePPO with MlpPolicy"
+                    )
                 tensors[f"{head}{int(number) + modules}.{kind}"] = value
     return tensors
 
@@ -150,7 +156,8 @@ def _renamed(name: str, rename: Any) -> str:
 
 def _check_shapes(layers: Mapping[str, Mapping[str, NDArray[Any]]], spec: NetworkSpec) -> None:
     for names in spec.mlps.values():
-        size = layers[names[0]]["kernel"].shape[0]
+        first = layers[names[0]]["kernel"]
+        size = first.shape[0] if first.ndim else 0
         for name in names:
             kernel, bias = layers[name]["kernel"], layers[name]["bias"]
             if kernel.ndim != 2 or kernel.shape[0] != size or bias.shape != kernel.shape[1:]:

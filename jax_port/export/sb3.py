@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from foundation.files import file_digest, write_from_memory
+from foundation.files import file_digest, json_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
+from jax_port.export.advised import TRAINED_WITH
 from jax_port.export.checks.rounding import layer_rounding, probability_limit
 from jax_port.export.checks.tensors import CONVERTED, as_float32
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
@@ -64,12 +65,18 @@ class Spaces(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.action_space = spaces.Discrete(actions)
 
 
-def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
+def make_sb3(
+    policy: Policy, advice: Mapping[str, Any] | None = None
+) -> tuple[MaskablePPO, VecNormalize]:
     """Return a MaskablePPO with a policy's weights, and its normaliser; the optimiser is fresh.
 
     Rates, annealing and the normaliser of rewards are the run's own. Rollouts are SB3-sized (2048
     steps, batches of 512), since the run's count on a thousand environments. Rates of single layers
     do not fit into a zip: see :func:`jax_port.export.sb3_rates.give_layer_rates`.
+
+    Args:
+        policy: without its prior, which a MaskablePPO does not hold.
+        advice: how it was trained with advice, as the manifest says it; both files note it.
 
     Raises:
         InputError: the network is the user's own.
@@ -115,7 +122,8 @@ def make_sb3(policy: Policy) -> tuple[MaskablePPO, VecNormalize]:
         "normalised": policy.statistics is not None,
         "env_config": policy.config.to_dict(),
         "made": dict(policy.about),
-        "weights_sha256": weights_digest(policy),
+        TRAINED_WITH: advice,
+        "policy_sha256": policy_digest(policy),
     }
     setattr(model, NOTE, note)
     setattr(normalizer, NOTE, note)
@@ -142,15 +150,19 @@ def _scales_rewards(policy: Policy, settings: TrainSettings) -> bool:
     return bool(imported.get("norm_reward", settings.norm_reward))
 
 
-def save_sb3(policy: Policy, folder: Path) -> None:
-    """Write :data:`MODEL` and :data:`NORMALIZER` into a folder."""
-    model, normalizer = make_sb3(policy)
+def save_sb3(policy: Policy, folder: Path, advice: Mapping[str, Any] | None = None) -> None:
+    """Write :data:`MODEL` and :data:`NORMALIZER` into a folder; arguments as :func:`make_sb3`'s."""
+    model, normalizer = make_sb3(policy, advice)
     write_from_memory(folder / MODEL, model.save)
     normalizer.save(str(folder / NORMALIZER))
 
 
 def load_sb3(
-    model: Path, normalizer: Path | None, config: EnvConfig | None = None, raw: bool = False
+    model: Path,
+    normalizer: Path | None,
+    config: EnvConfig | None = None,
+    raw: bool = False,
+    advised: bool = False,
 ) -> Policy:
     """Read a MaskablePPO and its normaliser as a policy; nothing of them is run.
 
@@ -159,16 +171,19 @@ def load_sb3(
         normalizer: SB3's pickle of a VecNormalize; by default :data:`NORMALIZER` beside the model.
         config: rules of the environment; by default what :func:`save_sb3` noted in the zip.
         raw: the model was trained without a VecNormalize, and what lies beside it is not its own.
+        advised: read one that was trained with advice as a prior as its network decides alone.
 
     Raises:
         InputError: a file can't be read, the network is not two plain MLPs, the normaliser's formula
             is another or not the model's, there is none and the model does not show that it was trained
-            without, or the rules are not known.
+            without, the rules are not known, or it was trained with advice as a prior.
     """
     archive = read_archive(model)
     plain = replace(archive, state=unshared(archive.state))
     stored = archive.data.get(NOTE)
     note: Mapping[str, Any] = stored if isinstance(stored, Mapping) else {}
+    if not advised:
+        require_no_prior(note.get(TRAINED_WITH), model)
     spec = network_of(plain)
     if config is None:
         if not note:
@@ -188,6 +203,23 @@ def load_sb3(
     check_policy(policy, model)
     require_same_decisions(policy, archive)
     return replace(policy, about=_about(policy, note, model, normalizer_read, converted))
+
+
+def require_no_prior(noted: object, path: Path) -> None:
+    """Require that a network decides as it was trained to, without a prior of advice.
+
+    Args:
+        noted: what its zip's note or its manifest holds under :data:`TRAINED_WITH`.
+        path: of the zip or the bundle.
+
+    Raises:
+        InputError: it was trained with one.
+    """
+    if noted:
+        raise InputError(
+            f"{path}: trained with advice as a prior, which is no part of these weights, and without "
+            "it they decide otherwise; go on from the run's own policy file"
+        )
 
 
 def _normalizer_of(
@@ -222,9 +254,10 @@ def _normalizer_of(
     )
 
 
-def weights_digest(policy: Policy) -> str:
-    """Return the SHA-256 of a policy's weights and statistics, in hex."""
-    h = hashlib.sha256()
+def policy_digest(policy: Policy) -> str:
+    """Return the SHA-256 of all that a policy decides by, in hex: weights, statistics, shape, rules."""
+    described = [asdict(policy.spec), policy.config.to_dict()]
+    h = hashlib.sha256(json_digest(described).encode())
     for name, value in sorted({**to_torch(policy.params), **(policy.statistics or {})}.items()):
         h.update(name.encode() + np.ascontiguousarray(value).tobytes())
     return h.hexdigest()
@@ -242,7 +275,7 @@ def _about(
     }
     stored = note.get("made")
     made = dict(stored) if isinstance(stored, Mapping) else {}
-    if note.get("weights_sha256") == weights_digest(policy):
+    if note.get("policy_sha256") == policy_digest(policy):
         return {**made, "imported": imported}
     about: dict[str, Any] = {"imported": imported, "certificate": UNGATED}
     return {**about, "ancestor": made} if made else about

@@ -191,8 +191,16 @@ def prior_of(folder: str | Path, advice: Tensor, confidence: Tensor, ages: Tenso
         confidence: float32 (N,).
         ages: int (N,), minutes since the advice could first act: decision's bar less its bar less one;
             -1 for no advice, which adds zero.
+
+    Raises:
+        ValueError: the bundle's policy was not trained with a prior.
     """
     manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
+    if manifest["trained_with_advice"] is None:
+        raise ValueError(
+            f"{folder}: not trained with advice as a prior, so nothing is added to its logits; call "
+            "forward instead"
+        )
     fusion = manifest["fusion"]
     weight, threshold, fade = (
         torch.tensor(fusion[name], dtype=torch.float32) for name in ("weight", "threshold", "fade")

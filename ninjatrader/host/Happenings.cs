@@ -45,6 +45,7 @@ namespace RLTrader.Host
                     break;
                 case Event.Quiet: quietUntil = clockwork.Now + step.Amount * 1000L; break;
                 case Event.Jump: jump = step.Amount; break;
+                case Event.SetBack: Behind += step.Amount; break;
                 case Event.BadBar: badBar = true; break;
                 case Event.BadSound: badSound++; break;
                 case Event.PartialTarget: exchange.PartialTarget++; break;

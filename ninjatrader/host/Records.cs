@@ -78,7 +78,8 @@ namespace RLTrader.Host
             loggedNet += Json.Whole(line, "side") * Json.Whole(line, "quantity");
             DateTime time = DateTime.Parse(Json.Text(line, "time"), CultureInfo.InvariantCulture,
                 DateTimeStyles.AdjustToUniversal);
-            if (!simulation.Scenario.Shadow && Math.Abs((simulation.UtcNow - time).TotalSeconds) > 60)
+            double since = (simulation.UtcNow - time).TotalSeconds; // it may have been set back meanwhile
+            if (!simulation.Scenario.Shadow && Math.Abs(since) > 60 && Math.Abs(since + simulation.Behind) > 60)
                 Wrong("the log says that a fill was at " + time);
             string name = Json.Text(line, "order");
             bool entry = name == OrderNames.Entry;
@@ -86,7 +87,7 @@ namespace RLTrader.Host
             if (simulation.Scenario.Analyzer || simulation.Scenario.Shadow || (!entry && !exit)) return;
             object latency = Json.Get(line, "latency_ms");
             long took = Now - (entry ? enteredAt : exitedAt);
-            if (latency == null ? !disturbed : Math.Abs((double)latency - took) > 1)
+            if (latency == null ? !disturbed : Math.Abs((double)latency - took) > (simulation.Behind == 0 ? 1 : 1500))
                 Wrong("the log says that an order took " + (latency ?? "unknown") + " ms, and it took " + took);
         }
 

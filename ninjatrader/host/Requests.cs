@@ -329,6 +329,7 @@ namespace RLTrader.Host
                 case Event.Quiet:
                 case Event.Jump:
                 case Event.BadBar:
+                case Event.SetBack:
                 case Event.Swing:
                 case Event.NoTarget:
                 case Event.BadSound:

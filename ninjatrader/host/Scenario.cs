@@ -29,7 +29,7 @@ namespace RLTrader.Host
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
             LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing, NoTarget, SplitEntry,
-            KeepOrders, BadFlatten, StuckExit
+            KeepOrders, BadFlatten, StuckExit, SetBack
     }
 
     /// <summary>One thing that happens.</summary>
@@ -261,6 +261,8 @@ namespace RLTrader.Host
                 Add(Event.Jump, at + chance.Between(36000, 55000), chance.OneIn(2) ? 30 : -30);
                 LateAccount = false;
             }
+            bool near = SessionEnd - FirstMinute < Minutes + 6; // by then all is flat on the computer's clock
+            if (!near && !Analyzer && chance.OneIn(10)) Add(Event.SetBack, Moment(chance), chance.Between(5, 3600));
         }
 
         /// <summary>Minutes of prices after the reopening.</summary>

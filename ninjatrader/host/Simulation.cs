@@ -93,7 +93,11 @@ namespace RLTrader.Host
         /// <summary>When real time begins, in UTC; the clockwork's zero.</summary>
         public DateTime Start { get { return Midnight.AddMinutes(Scenario.FirstMinute); } }
 
-        public DateTime UtcNow { get { return Start.AddMilliseconds(clockwork.Now); } }
+        /// <summary>What the computer's clock shows, which may have been set back.</summary>
+        public DateTime UtcNow { get { return Start.AddMilliseconds(clockwork.Now).AddSeconds(-Behind); } }
+
+        /// <summary>Seconds by which the computer's clock has been set back.</summary>
+        public int Behind { get; internal set; }
 
         /// <summary>Milliseconds from the start to the end of the session.</summary>
         public long EndOfSession

@@ -46,7 +46,7 @@ namespace RLTrader
 
         /// <summary>Whether the run began, or first had a connection, so short a while ago that the account
         /// may not yet show what it holds.</summary>
-        public bool Young(DateTime now) { return watched && now >= begun && now - begun < Patience.News; }
+        public bool Young(DateTime now) { return watched && now - begun < Patience.News; }
 
         /// <summary>Whether it holds something that may have been there at the start: it was still young at the look
         /// before the newest, and looks may be seconds apart.</summary>
@@ -73,10 +73,10 @@ namespace RLTrader
         }
 
         /// <summary>Begin to watch; true where an earlier run, or someone else, has left something.</summary>
-        public bool Begin(bool onAccount)
+        public bool Begin(bool onAccount, DateTime now)
         {
             watched = onAccount;
-            begun = orders.Now;
+            begun = now;
             held = onAccount ? orders.AccountNet : 0;
             Disagrees = held != 0;
             if (Disagrees)

@@ -23,7 +23,8 @@ namespace RLTrader
         private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
         private int tradeSide, exitTries;
         private Block toldBlock;
-        private DateTime now, connectedSince = DateTime.MinValue;
+        private readonly SteadyClock clock = new SteadyClock();
+        private DateTime now, wall, connectedSince = DateTime.MinValue; // waits go by now, ends by the wall's clock
         private DateTime flatAt = DateTime.MaxValue, barFlatAt = new DateTime(2000, 1, 1, 22, 0, 0);
         private DateTime? entrySent, exitSent, exitTried, bareSince, straySince, phantomSince, platformCloses;
 
@@ -46,8 +47,7 @@ namespace RLTrader
         /// <summary>Whether the account is being flattened.</summary>
         public bool Flattens { get { return flattening.Runs; } }
 
-        private bool Late { get { return barIsLate || now >= flatAt; } }
-
+        private bool Late { get { return barIsLate || wall >= flatAt; } }
         private bool Leaving { get { return exitSent != null || Flattens || Trade.Alive(Role.Exit) != null; } }
 
         private bool PlatformCloses
@@ -68,10 +68,10 @@ namespace RLTrader
         /// <param name="flattenFirst">Whether what the account already holds is closed; otherwise it blocks.</param>
         public void Begin(bool onAccount, bool flattenFirst)
         {
-            now = orders.Now;
+            now = clock.At(orders.Now);
             flattensFirst = flattenFirst;
             if (onAccount) orders.PlatformExit(false); // what is there already is not this run's
-            if (account.Begin(onAccount) && flattenFirst) FlattenFirst();
+            if (account.Begin(onAccount, now) && flattenFirst) FlattenFirst();
         }
 
         private void FlattenFirst()
@@ -154,7 +154,7 @@ namespace RLTrader
         /// <summary>An order's state has changed.</summary>
         public void Ordered(OwnOrder order, Trouble trouble)
         {
-            now = orders.Now;
+            now = clock.At(orders.Now);
             if (trouble == Trouble.None) return;
             orders.Tell("an order was refused (" + order.Role + ", " + trouble + ")", true);
             NoteRejection(order);
@@ -164,7 +164,7 @@ namespace RLTrader
         /// <summary>The order connection was lost, or is back.</summary>
         public void Connection(bool up)
         {
-            now = orders.Now;
+            now = clock.At(orders.Now);
             if (up && !connected) connectedSince = now;
             account.Connection(up, now);
             connected = up;
@@ -180,7 +180,7 @@ namespace RLTrader
         /// <param name="closing">Whether an exit of it is already on its way.</param>
         public bool End(out bool closing)
         {
-            now = orders.Now;
+            now = clock.At(orders.Now);
             closing = Leaving || PlatformCloses;
             bool waiting = entrySent != null || Trade.Alive(Role.Stop) != null || Trade.Alive(Role.Target) != null;
             // What is being closed may be gone already, and what the platform closes, one that it wrongly believes in.
@@ -194,7 +194,7 @@ namespace RLTrader
         public double Latency(Role role)
         {
             DateTime? sent = role == Role.Entry ? entrySent : role == Role.Exit ? exitSent : null;
-            return sent == null ? double.NaN : (orders.Now - sent.Value).TotalMilliseconds;
+            return sent == null ? double.NaN : (clock.At(orders.Now) - sent.Value).TotalMilliseconds;
         }
 
         /// <summary>Look at everything and do what has to be done; call it often.</summary>
@@ -232,14 +232,15 @@ namespace RLTrader
 
         private void Measure()
         {
-            now = orders.Now;
-            DateTime end = orders.SessionEnd(now);
-            flatAt = guard.FlatAt(now, end);
+            wall = orders.Now;
+            now = clock.At(wall);
+            DateTime end = orders.SessionEnd(wall);
+            flatAt = guard.FlatAt(wall, end);
             double tick = manifest.TickSize, dollars = manifest.TickValue / tick;
             double mark = Trade.Net == 0 ? 0 : Quote(Trade.Net) * tick;
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
-            guard.Look(now, end, made, orders.AccountCash + open);
+            guard.Look(wall, end, made, orders.AccountCash + open);
             // Where the session's end is not known, the platform's own exit may come once all is to be flat.
             bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
             if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));
@@ -377,9 +378,8 @@ namespace RLTrader
             if (Trade.Foreseen != 0 || entrySent != null || !some) straySince = null;
             else if (straySince == null) straySince = now;
             if (straySince == null || now - straySince.Value < Patience.Stop) return false;
-            if (stop != null) Cancel(stop);
-            if (target != null) Cancel(target);
-            if (exit != null) Cancel(exit);
+            foreach (OwnOrder order in new[] { stop, target, exit })
+                if (order != null) Cancel(order);
             return true;
         }
 

@@ -43,6 +43,7 @@ namespace RLTrader
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
         private double dayStart, written = double.NaN, high = double.NaN;
         private double risen;                // the least equity of a spell above the highest
+        private readonly SteadyClock clock = new SteadyClock();
         private DateTime? aboveSince, belowSince = DateTime.MinValue; // what is below at the first look has been so
         private bool killed, stopped, lost, breached;
 
@@ -84,8 +85,7 @@ namespace RLTrader
         /// <param name="sessionEnd">In UTC; DateTime.MaxValue where it is not known.</param>
         public DateTime FlatAt(DateTime utc, DateTime sessionEnd)
         {
-            DateTime local = NewYork.Local(utc);
-            DateTime byRule = utc.AddTicks(local.Date.AddMinutes(manifest.FlatBy + 1).Ticks - local.Ticks);
+            DateTime byRule = NewYork.Utc(NewYork.Local(utc).Date.AddMinutes(manifest.FlatBy + 1));
             if (sessionEnd == DateTime.MaxValue) return byRule;
             DateTime byEnd = sessionEnd.AddMinutes(-settings.MinutesBeforeEnd);
             return byEnd < byRule ? byEnd : byRule;
@@ -102,9 +102,10 @@ namespace RLTrader
         {
             TimeSpan left = sessionEnd - utc;
             SessionCloses = left <= PlatformsOwn && left > PlatformsOwn - Patience.Platform;
-            if (utc - looked >= FilePause || utc < looked)
+            DateTime now = clock.At(utc);
+            if (now - looked >= FilePause)
             {
-                looked = utc;
+                looked = now;
                 killed = settings.KillFile.Length > 0 && File.Exists(settings.KillFile);
             }
             if (utc >= dayEnds)
@@ -119,23 +120,23 @@ namespace RLTrader
                 Write(settings.DayFile, dayEnds.Ticks, written);
             }
             if (settings.DailyLoss > 0 && made - dayStart <= Rounding - settings.DailyLoss) lost = true;
-            if (!double.IsNaN(high)) LookAtFloor(utc, equity);
+            if (!double.IsNaN(high)) LookAtFloor(now, equity);
         }
 
         // An account's cash and the news of a fill come apart, and until both are there a trade that was closed counts
         // twice or not at all: the floor goes by what holds for some seconds together.
-        private void LookAtFloor(DateTime utc, double equity)
+        private void LookAtFloor(DateTime now, double equity)
         {
             if (!(equity > high)) aboveSince = null;
             else if (aboveSince == null)
             {
-                aboveSince = utc;
+                aboveSince = now;
                 risen = equity;
             }
             else
             {
                 risen = Math.Min(risen, equity);
-                if (utc - aboveSince.Value >= Patience.Settling)
+                if (now - aboveSince.Value >= Patience.Settling)
                 {
                     high = risen;
                     aboveSince = null;
@@ -143,16 +144,15 @@ namespace RLTrader
                 }
             }
             if (!(equity < Floor - Rounding)) belowSince = null;
-            else if (belowSince == null) belowSince = utc;
-            else breached |= utc - belowSince.Value >= Patience.Settling;
+            else if (belowSince == null) belowSince = now;
+            else breached |= now - belowSince.Value >= Patience.Settling;
         }
 
         // A trading day begins at 18:00 in New York.
         private static DateTime NextDay(DateTime utc)
         {
             DateTime local = NewYork.Local(utc), begin = local.Date.AddHours(18);
-            if (local >= begin) begin = begin.AddDays(1);
-            return utc + (begin - local);
+            return NewYork.Utc(local >= begin ? begin.AddDays(1) : begin);
         }
 
         // What an earlier run made on the same day.

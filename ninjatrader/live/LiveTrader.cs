@@ -19,6 +19,7 @@ namespace RLTrader
         private readonly IOrders orders;
         private readonly DecisionLog log;
         private readonly TimeSpan heartbeat;
+        private readonly SteadyClock clock = new SteadyClock();
         private static readonly TimeSpan Hole = TimeSpan.FromMinutes(6);
         private DateTime lastBar = DateTime.MinValue, lastBeat = DateTime.MinValue, lastKept = DateTime.MinValue;
         private bool toldDisorder;
@@ -65,10 +66,10 @@ namespace RLTrader
         {
             if (Mode == Mode.Historical) return;
             Custody.Look();
-            DateTime now = orders.Now;
+            DateTime now = clock.At(orders.Now);
             if (heartbeat <= TimeSpan.Zero || now - lastBeat < heartbeat) return;
             lastBeat = now;
-            log.Alive(now, Mode, Custody.Trade.Net, Mode == Mode.Live ? orders.AccountNet : 0, Custody.Halted);
+            log.Alive(orders.Now, Mode, Custody.Trade.Net, Mode == Mode.Live ? orders.AccountNet : 0, Custody.Halted);
         }
 
         /// <summary>An order of the strategy's was filled; an execution that comes twice counts once.</summary>

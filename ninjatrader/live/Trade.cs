@@ -205,7 +205,8 @@ namespace RLTrader
 
         private void Book(Role role, int side, int quantity, double price)
         {
-            if (Net == 0)
+            bool turned = Net * (Net + side * quantity) < 0; // more was closed than held: the rest is a new trade
+            if (Net == 0 || turned)
             {
                 entryPoints = 0;
                 entryContracts = 0;
@@ -214,8 +215,9 @@ namespace RLTrader
             Contracts += quantity;
             Points -= side * quantity * price;
             if (role != Role.Entry && entryContracts != 0) return;
-            entryPoints += quantity * price;
-            entryContracts += quantity;
+            int opened = turned ? Math.Abs(Net) : quantity;
+            entryPoints += opened * price;
+            entryContracts += opened;
         }
     }
 }

@@ -52,7 +52,8 @@ namespace RLTrader
         {
             bool kept = Stream.Add(openUtc, high, low, close, volume);
             IWatchesBars watcher = Policy as IWatchesBars;
-            if (kept && watcher != null) watcher.Bar(openUtc, high, low, close, Stream.Newest);
+            if (kept && watcher != null)
+                watcher.Bar(openUtc, Stream.Snap(high), Stream.Snap(low), Stream.Snap(close), Stream.Newest);
             return kept;
         }
 

@@ -100,7 +100,8 @@ namespace RLTrader
         /// <summary>Return a price in points as whole ticks.</summary>
         public long ToTicks(double points) { return (long)Math.Round(points / manifest.TickSize); }
 
-        private double Snap(double points) { return ToTicks(points) * manifest.TickSize; }
+        /// <summary>Return a price in points on its nearest tick.</summary>
+        public double Snap(double points) { return ToTicks(points) * manifest.TickSize; }
 
         private static double Average(double before, double x, int span)
         {

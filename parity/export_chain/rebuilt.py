@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.json_reading import decode_json
+from jax_port.export.advised import TRAINED_WITH
 from jax_port.export.bundle import make_module
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
@@ -54,7 +55,7 @@ def rebuild(received: Path, policy: Policy, manifest: dict[str, Any], scratch: P
         manifest: its manifest.
         scratch: an empty folder to write to.
     """
-    save_sb3(policy, scratch)
+    save_sb3(policy, scratch, manifest.get(TRAINED_WITH))
     module = make_module(policy, manifest)
     save_program(module, scratch / PROGRAM)
     save_onnx(module, scratch / ONNX)

@@ -244,7 +244,7 @@ def compare_files(
     for name in STATED:
         sides = (json.dumps(part.get(name), sort_keys=True) for part in (stated, manifest))
         _equal(board, hop, f"manifest: {name}", *sides)
-    back = load_sb3(folder / MODEL, folder / NORMALIZER)
+    back = load_sb3(folder / MODEL, folder / NORMALIZER, advised=True)
     comparison = board.at("JAX to SB3 to JAX", "bits of weights and statistics").update([0], [0])
     if wrong := same_bits(policy, back):
         comparison.mismatches, comparison.share = 1, float("inf")

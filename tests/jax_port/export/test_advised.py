@@ -11,7 +11,6 @@ import torch
 from jax_port.export import torch_policy
 from jax_port.export.advised import TRAINED_WITH, load_network
 from jax_port.export.bundle import POLICY, export
-from jax_port.export.importing import read_policy
 from jax_port.export.manifest import read_manifest
 from jax_port.ppo.policy import save_policy
 from markets.advice.by_bar import AdviceUse
@@ -30,9 +29,6 @@ def test_a_prior_goes_out_as_its_fusion() -> None:
     assert use == PRIOR
     assert network.advice is None
     assert read_manifest(bundle(1))[TRAINED_WITH] is None
-    # It came from advice and goes back to it: imported bare it would decide as nothing was trained.
-    with refuses():
-        read_policy(prior_bundle())
 
 
 def test_the_module_adds_the_prior() -> None:
@@ -81,3 +77,9 @@ def test_advice_counts_from_the_confidence_that_was_asked_for_on() -> None:
     advice = torch.tensor([[0.0, 1.0, 0.0]]).repeat(3, 1)
     prior = torch_policy.prior_of(prior_bundle(), advice, confidence, torch.zeros(3))[:, 0]
     assert (prior != 0).tolist() == [True, False, True]
+
+
+def test_a_bundle_without_a_prior_has_none_to_add() -> None:
+    none = torch.zeros(1, 3), torch.zeros(1), torch.zeros(1)
+    with refuses(kind=ValueError):
+        torch_policy.prior_of(bundle(1), *none)

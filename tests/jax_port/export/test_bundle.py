@@ -140,3 +140,20 @@ def test_another_manifest_is_refused(tmp_path: Path, change: dict[str, object]) 
     (tmp_path / "manifest.json").write_text(json.dumps({**text, **change}))
     with refuses():
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("moment", [0, 3, -1])
+def test_a_policy_that_changes_while_it_is_exported_is_refused(tmp_path: Path, moment: int) -> None:
+    """As ``last.safetensors`` of a running training does: no bundle is of two policies."""
+    source = tmp_path / "last.safetensors"
+    save_policy(source, made_policy(1))
+    told: list[str] = []
+    export(source, tmp_path / "whole", on_progress=told.append)
+
+    def change(name: str) -> None:
+        if name == told[moment]:
+            save_policy(source, made_policy(1, seed=4))
+
+    with refuses():
+        export(source, tmp_path / "bundle", on_progress=change)
+    assert not (tmp_path / "bundle").exists()

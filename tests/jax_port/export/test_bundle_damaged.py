@@ -84,6 +84,11 @@ def test_golden_values_with_one_value_damaged_are_refused_by_name_or_have_the_ri
             found = read_golden(tmp_path, policy)
             assert len(found.bars.time) == len(found.bars.close)
             assert np.isfinite([one.logits for one in found.cases]).all()
+            steps = [step for episode in found.episodes for step in episode]
+            assert {step.time for step in steps} <= set(found.bars.time), what
+            chosen = [action for step in steps for action in (step.wanted, step.taken)]
+            chosen += [one.action for one in (*found.cases, *found.far)]
+            assert max(chosen) < 3, what
     assert refused > 300
 
 

@@ -12,10 +12,10 @@ import torch
 from jax_port.export.bundle import POLICY, STATE
 from jax_port.export.importing import read_policy
 from jax_port.export.manifest import MANIFEST, UNGATED
-from jax_port.export.sb3 import NORMALIZER
+from jax_port.export.sb3 import MODEL, NORMALIZER, make_sb3
 from jax_port.ppo.policy import load_policy
 from markets import EnvConfig
-from tests.jax_port.export.made_bundle import bundle, raw_bundle
+from tests.jax_port.export.made_bundle import bundle, made_policy, prior_bundle, raw_bundle
 from tests.sentences import refuses
 
 
@@ -76,3 +76,31 @@ def test_other_rules_in_the_manifest_are_no_rules_of_the_run(copy: Path) -> None
     assert policy.config.sl_atr_mult == 1.25
     assert policy.about["certificate"] == UNGATED
     assert "data" not in policy.about
+
+
+def test_a_zip_read_with_other_rules_than_the_runs_loses_the_proof(copy: Path) -> None:
+    given = read_policy(copy / MODEL, config=EnvConfig.phase1())
+    assert given.about["data"] == {"symbol": "ES"}
+    other = read_policy(copy / MODEL, config=EnvConfig.phase1(sl_atr_mult=9.0))
+    assert other.config.sl_atr_mult == 9.0
+    assert other.about["certificate"] == UNGATED
+    assert "data" not in other.about
+    assert other.about["ancestor"]["data"] == {"symbol": "ES"}
+
+
+def test_a_zip_with_another_activation_than_the_runs_loses_the_proof(tmp_path: Path) -> None:
+    """The same weights, behind tanh where relu was trained."""
+    model, normalizer = make_sb3(made_policy(1))
+    model.policy_kwargs["activation_fn"] = torch.nn.Tanh
+    model.save(tmp_path / MODEL)
+    normalizer.save(str(tmp_path / NORMALIZER))
+    policy = read_policy(tmp_path / MODEL)
+    assert policy.spec.activation == "tanh"
+    assert policy.about["certificate"] == UNGATED
+    assert "data" not in policy.about
+
+
+@pytest.mark.parametrize("name", ["", STATE, MODEL])
+def test_what_was_trained_with_a_prior_does_not_come_in_bare(name: str) -> None:
+    with refuses():
+        read_policy(prior_bundle() / name)

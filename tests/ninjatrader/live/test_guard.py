@@ -30,7 +30,7 @@ public static class Show
         limits.DailyLoss = Number(args[1]);
         limits.FloorStart = Number(args[2]);
         Guard guard = new Guard(limits, Manifest.Load(args[0]));
-        DateTime begin = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc); // 10:00 in New York
+        DateTime begin = DateTime.Parse(args[3], Plain, DateTimeStyles.AdjustToUniversal);
         for (string line; (line = Console.ReadLine()) != null;)
         {
             double[] look = Array.ConvertAll(line.Split(' '), Number);
@@ -55,10 +55,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("guard"), PROGRAM)
 
 
-def blocks(program: Path, looks: list[Look], loss: float = 0.0, start: float = 0.0) -> list[str]:
+TEN = "2025-03-10T14:00Z"
+"""10:00 in New York, of a Monday."""
+
+
+def blocks(
+    program: Path, looks: list[Look], loss: float = 0.0, start: float = 0.0, begin: str = TEN
+) -> list[str]:
     """Return after each look why nothing may be opened, and the floor in dollars."""
     text = "".join(f"{at} {made} {equity}\n" for at, made, equity in looks)
-    command = ["mono", str(program), str(bundle(1)), str(loss), str(start)]
+    command = ["mono", str(program), str(bundle(1)), str(loss), str(start), begin]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return done.stdout.split("\n")[:-1]
 
@@ -95,5 +101,29 @@ def test_the_floor_does_not_rise_above_its_lock(program: Path) -> None:
 def test_an_account_below_its_floor_is_blocked_for_good_once_it_has_settled(program: Path) -> None:
     looks = [(0, 0, START), (1, 0, BELOW - 1), (3.9, 0, BELOW - 1), (3.95, 0, BELOW)]
     looks += [(5, 0, BELOW - 1), (8, 0, BELOW - 1), (9, 0, START)]
+    said = [line.split()[0] for line in blocks(program, looks, start=START)]
+    assert said == ["None"] * 5 + ["DrawdownFloor"] * 2
+
+
+@pytest.mark.parametrize(
+    ("begin", "hours"),
+    [("2025-03-09T03:00Z", 19), ("2025-11-02T03:00Z", 20), ("2025-03-09T08:00Z", 14)],
+    ids=["an hour is left out", "an hour comes twice", "after the change"],
+)
+def test_a_trading_day_begins_at_six_in_the_evening_in_new_york(
+    program: Path, begin: str, hours: int
+) -> None:
+    """Also over the night in which its clocks are changed."""
+    next_day = hours * HOUR
+    looks = [(0, 0, 0), (1, -400, 0), (next_day - 1, -400, 0), (next_day, -400, 0)]
+    said = [line.split()[0] for line in blocks(program, looks, loss=400, begin=begin)]
+    assert said == ["None", "DailyLoss", "DailyLoss", "None"]
+
+
+def test_an_account_below_its_floor_is_blocked_in_time_though_the_clock_is_set_back(
+    program: Path,
+) -> None:
+    looks = [(0, 0, START), (1, 0, BELOW - 1), (2, 0, BELOW - 1), (-HOUR, 0, BELOW - 1)]
+    looks += [(1 - HOUR, 0, BELOW - 1), (2 - HOUR, 0, BELOW - 1), (3 - HOUR, 0, START)]
     said = [line.split()[0] for line in blocks(program, looks, start=START)]
     assert said == ["None"] * 5 + ["DrawdownFloor"] * 2

@@ -52,7 +52,7 @@ public static class Show
     {
         Heard world = new Heard { Now = Noon };
         AccountCheck check = new AccountCheck(world);
-        check.Begin(true);
+        check.Begin(true, new DateTime(2024, 7, 2));
         world.AccountNet = held;
         for (int second = 0; second < 60; second++) check.Compare(net, Noon.AddSeconds(second), false);
         world.AccountNet = net;

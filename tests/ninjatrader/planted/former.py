@@ -81,7 +81,7 @@ FORMER: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "7 the end of the session is only noticed by a bar": (
-        (CUSTODY, "return barIsLate || now >= flatAt;", "return barIsLate;"),
+        (CUSTODY, "return barIsLate || wall >= flatAt;", "return barIsLate;"),
         ("Guard.cs", "return byEnd < byRule ? byEnd : byRule;", "return byRule;"),
     ),
     "8 a rejection is taken for nothing": (

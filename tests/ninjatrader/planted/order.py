@@ -36,7 +36,7 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
             "side, order == null ? quantity : order.Quantity, price, () => ToUtc(time)",
         ),
     ),
-    "all is flat a minute too late": ((CUSTODY, "now >= flatAt;", "now >= flatAt.AddMinutes(1);"),),
+    "all is flat a minute too late": ((CUSTODY, "wall >= flatAt;", "now >= flatAt.AddMinutes(1);"),),
     "minutes before the end are minutes after it": (
         (GUARD, "AddMinutes(-settings.MinutesBeforeEnd)", "AddMinutes(settings.MinutesBeforeEnd)"),
     ),
@@ -76,7 +76,7 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     ),
     "a restart forgets the day's loss": ((GUARD, "made - MadeBefore()", "made"),),
     "the floor is not looked at": (
-        (GUARD, "else breached |= utc - belowSince.Value >= Patience.Settling;", ""),
+        (GUARD, "else breached |= now - belowSince.Value >= Patience.Settling;", ""),
     ),
     "the button's handler stays": ((BUTTON, "button.Click -= Pressed;", ""),),
     "the button stays": ((STRATEGY, "            HideButton();\n", ""),),

@@ -259,7 +259,7 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         ),
     ),
     "the kill switch is read once": (
-        (GUARD, "if (utc - looked >= FilePause || utc < looked)", "if (looked == DateTime.MinValue)"),
+        (GUARD, "if (now - looked >= FilePause)", "if (looked == DateTime.MinValue)"),
     ),
     "the session's end is asked for in UTC": (
         (
@@ -302,6 +302,15 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
             CUSTODY,
             "Math.Min(Math.Abs(Trade.Net), Trade.Side * Trade.Foreseen)",
             "Math.Abs(Trade.Net)",
+        ),
+    ),
+    "waits go by a clock that is set back": (("SteadyClock.cs", "return steady;", "return utc;"),),
+    "waits stand until a clock that was set back has caught up": (
+        (
+            "SteadyClock.cs",
+            "if (last == null) steady = utc;\n            else if (utc > last.Value) steady += utc - last.Value;\n"
+            "            last = utc;\n",
+            "if (last == null || utc > last.Value) last = steady = utc;\n",
         ),
     ),
     "a day's loss is missed by the rounding of a tick": (

@@ -29,7 +29,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "orders.SessionEnd(openUtc)", "orders.SessionEnd(now)"),
     ),
     "latency is measured by the last look": (
-        (CUSTODY, "(orders.Now - sent.Value)", "(now - sent.Value)"),
+        (CUSTODY, "(clock.At(orders.Now) - sent.Value)", "(now - sent.Value)"),
     ),
     "a stop for a part protects the whole": (
         (CUSTODY, "if (Trade.Protected >= Math.Abs(Trade.Net))", "if (Trade.Protected > 0)"),
@@ -85,7 +85,7 @@ STRANGER: dict[str, tuple[Edit, ...]] = {
     ),
     "a lost connection is not noted": ((CUSTODY, "connected = up;", "connected |= up;"),),
     "the rules' end of the day is a minute later": (
-        (GUARD, "manifest.FlatBy + 1).Ticks", "manifest.FlatBy + 2).Ticks"),
+        (GUARD, "manifest.FlatBy + 1))", "manifest.FlatBy + 2))"),
     ),
     "the day's loss is a contract's": (
         (
