@@ -82,7 +82,7 @@ namespace RLTrader.Host
         public int StartsDown;
 
         /// <summary>An instance beside: 1 on another instrument, 2 in shadow mode, 3 in the Strategy
-        /// Analyzer.</summary>
+        /// Analyzer, 4 on the next month of the same contract.</summary>
         public int Beside;
 
         public List<Step> Steps = new List<Step>();
@@ -180,6 +180,7 @@ namespace RLTrader.Host
             if (StopState == OrderState.Working && chance.OneIn(6)) StopState = keeps[chance.Below(keeps.Length)];
             if (chance.OneIn(4)) TickSize = chance.OneIn(2) ? 0.01 : 0.1;
             if (chance.OneIn(6)) Beside = chance.Between(1, 3);
+            if (Beside == 1 && Seed % 2 == 0) Beside = 4;
             if (chance.OneIn(15) && !Analyzer) StartsDown = chance.Between(40, 150);
             Translated = chance.OneIn(6);
             LateAccount = chance.OneIn(6)

@@ -77,7 +77,7 @@ namespace RLTrader.Host
             TimeSpan ahead = TimeSpan.FromHours(scenario.Zone);
             zone = TimeZoneInfo.CreateCustomTimeZone("platform", ahead, "platform", "platform");
             exchange.StopState = scenario.StopState;
-            account.Name = "Sim101";
+            account.Name = "Sim/101"; // names are the user's, and a file cannot have this one
             account.Connection = connection;
             account.Flattened = FlattenAccount;
             account.Open = () => cashNet * (exchange.Last - cashAverage) * DollarsOfTick;

@@ -149,8 +149,8 @@ namespace RLTrader.Host
             return order;
         }
 
-        // Another instance goes to real time, which does not trade here: on another instrument, in shadow mode, or in
-        // the Strategy Analyzer.
+        // Another instance goes to real time, which does not trade here: on another instrument, in shadow mode, in the
+        // Strategy Analyzer, or on the next month of the same contract.
         private void StartBeside()
         {
             ScriptedStrategy other = new ScriptedStrategy { Platform = new Silent(), Account = account };
@@ -158,10 +158,10 @@ namespace RLTrader.Host
             other.Become(State.SetDefaults);
             other.Shadow = Scenario.Beside == 2;
             other.IsInStrategyAnalyzer = Scenario.Beside == 3;
-            if (Scenario.Beside == 1)
+            if (Scenario.Beside == 1 || Scenario.Beside == 4)
             {
-                other.Instrument = new Instrument();
-                other.Instrument.MasterInstrument.Name = "NQ";
+                other.Instrument = new Instrument { Month = "03-27" };
+                other.Instrument.MasterInstrument.Name = Scenario.Beside == 1 ? "NQ" : "ES";
                 other.Instrument.MasterInstrument.TickSize = Tick;
                 other.Instrument.MasterInstrument.PointValue = DollarsOfTick / Tick;
             }

@@ -199,7 +199,8 @@ namespace NinjaTrader.Cbi
     {
         public Instrument() { MasterInstrument = new MasterInstrument(); }
         public MasterInstrument MasterInstrument { get; private set; }
-        public string FullName { get { return MasterInstrument.Name + " 12-26"; } }
+        public string Month = "12-26"; // of the host alone; NinjaTrader has it as Expiry
+        public string FullName { get { return MasterInstrument.Name + " " + Month; } }
     }
 }
 

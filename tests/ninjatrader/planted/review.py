@@ -304,6 +304,18 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
             "Math.Abs(Trade.Net)",
         ),
     ),
+    "two months of one contract are looked after as one": (
+        (
+            STRATEGY,
+            "                    if (!ofAccount.TryGetValue(Instrument.FullName, out found))\n"
+            "                        ofAccount[Instrument.FullName] = found = new Shared();\n",
+            "                    if (!ofAccount.TryGetValue(Instrument.MasterInstrument.Name, out found))\n"
+            "                        ofAccount[Instrument.MasterInstrument.Name] = found = new Shared();\n",
+        ),
+    ),
+    "an account's name is taken for a folder": (
+        (SETTINGS, "Path.GetInvalidFileNameChars()", "Path.GetInvalidPathChars()"),
+    ),
     "waits go by a clock that is set back": (("SteadyClock.cs", "return steady;", "return utc;"),),
     "waits stand until a clock that was set back has caught up": (
         (

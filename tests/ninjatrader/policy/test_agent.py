@@ -1,4 +1,4 @@
-"""What an agent tells an advisor of a bar: prices on the tick grid, as its features are made of."""
+"""What an agent tells an advisor of a bar, and which bar a trade counts from."""
 
 from __future__ import annotations
 
@@ -41,6 +41,28 @@ public static class Show
     {
         Agent agent = new Agent(new Watcher(Manifest.Load(args[0])), 0);
         DateTime noon = new DateTime(2025, 3, 10, 16, 0, 0, DateTimeKind.Utc);
+        if (args.Length > 1) Fill(agent, noon, int.Parse(args[1]));
+        else Tell(agent, noon);
+    }
+
+    // A decision to buy, a fill told some bars later, and what the next decision sees of the trade.
+    private static void Fill(Agent agent, DateTime time, int late)
+    {
+        Action bar = () => { time = time.AddMinutes(1); agent.OnBar(time, 5001, 4999, 5000, 10); };
+        while (!agent.Stream.Ready) bar();
+        agent.Decide();
+        for (int n = 0; n < late; n++) bar();
+        agent.Entered(1, 5000.25);
+        while (agent.Stream.Count <= agent.DecisionBar + 4) bar();
+        int decided = agent.DecisionBar;
+        agent.Decide();
+        float[] seen = agent.Observation;
+        double age = Math.Round(seen[seen.Length - 1] * 390);
+        Console.WriteLine((agent.DecisionBar - decided) + " " + age);
+    }
+
+    private static void Tell(Agent agent, DateTime noon)
+    {
         agent.OnBar(noon, 5000.3, 4999.6, 5000.13, 10);
         agent.OnBar(noon.AddHours(12), 5000.5, 4999.5, 5000, 10); // outside of the session
         agent.OnBar(noon.AddMinutes(1), 5001, 5000, 5000.5, 10);
@@ -56,3 +78,12 @@ def test_an_advisor_is_told_prices_on_the_tick_grid_of_bars_that_are_kept(tmp_pa
         "16:00 5000.25 4999.5 5000.25",
         "16:01 5001 5000 5000.5",
     ]
+
+
+@pytest.mark.parametrize("late", [0, 1, 3])
+def test_a_trade_counts_from_the_bar_that_decided_it_however_late_its_fill_is_told(
+    tmp_path: Path, late: int
+) -> None:
+    command = ["mono", str(compiled(tmp_path, PROGRAM)), str(bundle(1)), str(late)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "4 4"
