@@ -57,6 +57,8 @@ def test_a_days_loss_ends_the_day_and_not_the_next(tmp_path: Path) -> None:
     trades, told, log = play(tmp_path, DailyLossLimit=400)
     assert "nothing is opened any more: DailyLoss" in told
     assert withheld(log) == {"blocked"}
+    remembered = [path.name for path in (tmp_path / "rltrader").glob("*.txt")]
+    assert remembered == ["day of ES on Account 1.txt"]
     assert log is not None
     (tmp_path / "other").mkdir()
     free, _, _ = play(tmp_path / "other")
@@ -73,7 +75,9 @@ def test_the_training_accounts_floor_ends_trading_for_good(tmp_path: Path) -> No
     trades, told, log = play(tmp_path, FloorStart=64_900)
     assert "nothing is opened any more: DrawdownFloor" in told
     assert withheld(log) == {"blocked"}
-    (path,) = (tmp_path / "rltrader").glob("highest equity of *.txt")
+    # The highest equity is the account's, whatever it trades.
+    (path,) = (tmp_path / "rltrader").glob("*.txt")
+    assert path.name == "highest equity of Account 1.txt"
     assert float(path.read_text()) >= 64_900
     (tmp_path / "other").mkdir()
     assert len(trades) < len(play(tmp_path / "other")[0])

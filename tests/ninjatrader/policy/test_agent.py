@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from markets import get_contract
 from parity.export_chain.csharp import MISSING, available
 from tests.jax_port.export.made_bundle import bundle
 from tests.ninjatrader.compiled import compiled
@@ -63,7 +65,7 @@ public static class Show
 
     private static void Tell(Agent agent, DateTime noon)
     {
-        agent.OnBar(noon, 5000.3, 4999.6, 5000.13, 10);
+        agent.OnBar(noon, 5000.375, 4999.625, 5000.125, 10); // half way between two ticks
         agent.OnBar(noon.AddHours(12), 5000.5, 4999.5, 5000, 10); // outside of the session
         agent.OnBar(noon.AddMinutes(1), 5001, 5000, 5000.5, 10);
     }
@@ -75,9 +77,11 @@ def test_an_advisor_is_told_prices_on_the_tick_grid_of_bars_that_are_kept(tmp_pa
     command = ["mono", str(compiled(tmp_path, PROGRAM)), str(bundle(1))]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.rsplit(" ", 1)[0] for line in lines] == [
-        "16:00 5000.25 4999.5 5000.25",
+        "16:00 5000.5 4999.5 5000",
         "16:01 5001 5000 5000.5",
     ]
+    ticks = get_contract("ES").to_ticks(np.array([5000.375, 4999.625, 5000.125]))
+    assert (ticks * 0.25).tolist() == [5000.5, 4999.5, 5000.0]
 
 
 @pytest.mark.parametrize("late", [0, 1, 3])
