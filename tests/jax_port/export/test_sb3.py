@@ -54,7 +54,7 @@ from tests.jax_port.export.made_bundle import (
     raw_bundle,
     trained_by_sb3,
 )
-from tests.jax_port.export.made_kinds import KINDS, policy_of
+from tests.jax_port.made_kinds import KINDS, policy_of
 from tests.sentences import refuses
 
 

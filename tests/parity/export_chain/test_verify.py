@@ -39,7 +39,7 @@ from parity.export_chain.verify import Request, verify
 from rltrader.export_verify import verify as verify_command
 from tests.jax_port import made_policy as making
 from tests.jax_port.export.made_bundle import bars, bundle, made_policy
-from tests.jax_port.export.made_kinds import bars_of, policy_of
+from tests.jax_port.made_kinds import bars_of, policy_of
 from tests.sentences import refuses
 
 
