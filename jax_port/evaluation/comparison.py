@@ -149,8 +149,10 @@ def verdict(values: Mapping[str, Any]) -> Verdict:
 def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
     """Draw the profit at each day's end of every policy, the first of ``order`` strongest."""
     by_name = {one.name: one for one in policies}
-    longest = max(policies, key=lambda one: len(one.sheet.pnl))
+    days = sorted({day for one in policies for day in one.sheet.days["day"]})
+    number = {day: place + 1 for place, day in enumerate(days)}
     curves = {name: np.concatenate([[0.0], np.cumsum(by_name[name].sheet.pnl) / 100]) for name in order}
+    at = {name: [number[day] for day in by_name[name].sheet.days["day"]] for name in order}
     everything = np.concatenate(list(curves.values()))
 
     def paint(size: Size) -> Figure:
@@ -162,11 +164,16 @@ def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
             style: dict[str, Any] = {"linewidth": 2.2 if place == 0 else 1.4}
             if place >= len(LINES):
                 style["dashes"] = (4, 2)
-            axes.plot(curves[name], color=COLOURS[LINES[place % len(LINES)]], **style)
+            axes.plot(
+                [at[name][0] - 1, *at[name]],
+                curves[name],
+                color=COLOURS[LINES[place % len(LINES)]],
+                **style,
+            )
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.yaxis.set_major_formatter(FuncFormatter(dollars_short))
-        axes.set_xlim(0, max(len(longest.sheet.pnl), 2) * 1.005)
-        day_ticks(axes, list(longest.sheet.days["day"]), 10 if size.wide else 4)
+        axes.set_xlim(0, max(len(days), 2) * 1.005)
+        day_ticks(axes, days, 10 if size.wide else 4)
         return figure
 
     totals = ", ".join(f"{name} {dollars(float(curve[-1]), 0)}" for name, curve in curves.items())

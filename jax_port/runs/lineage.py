@@ -22,9 +22,11 @@ Proof = dict[str, Any] | str
 
 SAME = "same"
 SAME_BY_PARTS = "same, but under changed code"
-"""Verdict of a run whose stretches each had a proof, of other code each."""
+"""Verdict of a run whose stretches, or what it grew from, each had a proof, of other code each."""
 BY_GROUP = "minibatches by group"
 """Said behind a verdict where orders were drawn in groups of environments: MaskablePPO draws one."""
+ALIKE = {f"{one}{more}" for one in (SAME, SAME_BY_PARTS) for more in ("", f", {BY_GROUP}")}
+"""Verdicts of a proof; all others are none."""
 
 STRENGTHS = ("quick", "standard", "full", "thorough")
 """Strengths of a proof from the weakest, as ``parity.gate.strength`` counts them."""
@@ -119,24 +121,28 @@ def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = 
         stretches: of its own training.
         grew_from: from :func:`ancestor`; None where it began from scratch.
     """
-    proofs = [one["certificate"] for one in stretches]
+    proofs, trained = [one["certificate"] for one in stretches], [*stretches]
     if grew_from:
-        proofs.append(grew_from["certificate"])
         earlier = grew_from["lineage"].get("stretches") or []
-        proofs += [one.get("certificate", UNGATED) for one in earlier]
+        proofs += [grew_from["certificate"], *(one.get("certificate", UNGATED) for one in earlier)]
+        trained += earlier
     if not proofs:
         return UNGATED
     for proof in proofs:
         if not isinstance(proof, Mapping):
             return UNGATED
     for proof in proofs:
-        if proof.get("verdict") != SAME:
+        if proof.get("verdict") not in ALIKE:
             return dict(proof)
+    verdicts = [proof["verdict"] for proof in proofs]
     newest: dict[str, Any] = dict(proofs[len(stretches) - 1])
     if "strength" in newest:
         newest["strength"] = min((one.get("strength", "") for one in proofs), key=_rank)
-    verdict = SAME_BY_PARTS if len({one["code"] for one in stretches}) > 1 else SAME
-    if any(one.get("order_groups", 1) > 1 for one in stretches):
+    by_parts = any(verdict.startswith(SAME_BY_PARTS) for verdict in verdicts)
+    by_parts |= len({one.get("code", "") for one in trained}) > 1
+    verdict = SAME_BY_PARTS if by_parts else SAME
+    by_group = any(verdict.endswith(BY_GROUP) for verdict in verdicts)
+    if by_group or any(one.get("order_groups", 1) > 1 for one in trained):
         verdict = f"{verdict}, {BY_GROUP}"
     return {**newest, "verdict": verdict}
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from foundation.errors import InputError
 from markets.bars import COLUMNS
 from markets.file_facts import FileFacts, Stamps
+from markets.spacing import MINUTE, SECOND, bar_steps, usual_step
 
 Stamped = Literal["open", "close"]
 
@@ -175,10 +176,13 @@ def with_facts(
 
 
 def moved_to_open(index: pd.DatetimeIndex, options: Options, own: Stamped) -> pd.DatetimeIndex:
-    """Return bars' opens, from times that are their opens or their closes (of one-minute bars)."""
+    """Return bars' opens, from times that are their opens or their closes, of minutes or of seconds."""
     if (options.stamped or own) == "open":
         return index
-    return (index - pd.Timedelta(minutes=1)).rename("timestamp")
+    stamps = index.as_unit("ns").asi8
+    within = bool((stamps % MINUTE != 0).any())  # what is neither is refused once the bars are whole
+    length = SECOND if within and usual_step(bar_steps(stamps)) == SECOND else MINUTE
+    return (index - pd.Timedelta(length, "ns")).rename("timestamp")
 
 
 def require_columns(names: list[str], wanted: Iterable[str], source: str, needs: str) -> None:

@@ -20,7 +20,7 @@ from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
 from jax_port.evaluation.evaluate import Evaluation
 
-TARGET, LATE = 2, 3
+STOP, TARGET, LATE, LIQUIDATED = 1, 2, 3, 4
 """Exit codes (section 6 of the environment)."""
 
 Cents = NDArray[np.int64]
@@ -117,7 +117,7 @@ def _path(
             known = equity[step - 1] - side * (closes[row - 1] - entry[step - 1]) * tick
             prices = _prices(row, side, market, seconds)
             price, code = left.get(row, (0.0, LATE))
-            met = _until(prices, int(market.contract.to_ticks(price)), code, side)
+            met = _until(prices, int(market.contract.to_ticks(price)), code, side, seconds is not None)
             points.append(known + side * (met - entry[step - 1]) * tick)
         points.append(equity[step : step + 1])
     return np.concatenate(points)
@@ -133,18 +133,26 @@ def _prices(row: int, side: int, market: PreparedMarket, seconds: PreparedSecond
     return np.stack([low, high] if side > 0 else [high, low], axis=1)
 
 
-def _until(prices: Cents, out: int, code: int, side: int) -> Cents:
+def _until(prices: Cents, out: int, code: int, side: int, by_second: bool) -> Cents:
     """Return a minute's prices in order, up to the exit; what came after was no longer the trade's.
 
     Args:
         prices: (worst, best) in order, shape (n, 2).
         out: ticks of the exit.
-        code: of the exit. A target is left at its price after the worst of its second; a stop, and a
-            liquidation within the minute, at the worst price. An exit at the close has all of it.
+        code: of the exit. A target is left at its price after the worst of its second; a stop at the
+            first price that reaches it; a liquidation within the minute, which only seconds show, at the
+            worst price of its second. An exit at the close has all of the minute.
         side: 1 or -1.
+        by_second: the prices are of seconds.
     """
-    passed = side * prices[:, 1] >= side * out if code == TARGET else side * prices[:, 0] <= side * out
-    if code == LATE or not passed.any():
+    passed = np.zeros(len(prices), np.bool_)
+    if code == TARGET:
+        passed = side * prices[:, 1] >= side * out
+    elif code == STOP:
+        passed = side * prices[:, 0] <= side * out
+    elif code == LIQUIDATED and by_second:
+        passed = prices[:, 0] == out
+    if not passed.any():
         return prices.ravel()
     at = int(np.argmax(passed))
     last = [prices[at, 0], out] if code == TARGET else [out]

@@ -213,4 +213,11 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
         raise InputError(
             f"{where}: the [[contracts]] tables must begin at profit 0 and rise from there"
         )
+    for before, after in pairwise(tiers):
+        if after.contracts < before.contracts:
+            raise InputError(
+                f"{where}: the [[contracts]] tables allow {before.contracts:g} from a profit of "
+                f"{before.profit:g} and fewer, {after.contracts:g}, from {after.profit:g}; more profit "
+                "never allows fewer contracts"
+            )
     return tuple(tiers)

@@ -97,8 +97,8 @@ def test_accounts_are_drawn_as_reviewed(drawings: Drawings) -> None:
         paths_plot("paths", chances)
 
 
-def compared(name: str, cents: list[int]) -> Compared:
-    table = pd.DataFrame({"day": days(len(cents))})
+def compared(name: str, cents: list[int], first: int = 0) -> Compared:
+    table = pd.DataFrame({"day": days(first + len(cents))[first:]})
     nothing = Excursions(*(np.zeros(0),) * 3)
     return Compared(name, {}, TearSheet({}, table, np.array(cents), table[:0], nothing, []))
 
@@ -107,6 +107,7 @@ def test_a_comparison_is_drawn_as_reviewed(drawings: Drawings) -> None:
     count = len(comparison.LINES) + 2
     policies = [compared(f"p{place}", [1_000 * place, -500, 250]) for place in range(count)]
     policies.append(compared("longer", [100, 200, 300, -50]))
+    policies.append(compared("later", [-400, 700], first=3))
     with drawings():
         comparison.curves_plot(policies, [one.name for one in reversed(policies)])
 

@@ -210,6 +210,29 @@ def test_the_weakest_counts_wherever_it_stands() -> None:
     assert in_words(UNGATED) == "ungated"
 
 
+def test_what_a_run_grew_from_counts_with_its_code_its_groups_and_its_strength() -> None:
+    def one(code: str, **more: Any) -> dict[str, Any]:
+        return {"updates": [0, 1], "certificate": PROOF, "code": code, "made": {}, **more}
+
+    def grown(*stretches: dict[str, Any]) -> dict[str, Any]:
+        return ancestor({"certificate": weakest(stretches), "lineage": {"stretches": stretches}}, "0")
+
+    assert in_words(weakest([one("a")], grown(one("a")))) == "same"
+    assert in_words(weakest([one("b")], grown(one("a")))) == SAME_BY_PARTS
+    # The grandparent's stretches are told by the parent's verdict alone.
+    between = {**grown(one("b")), "certificate": weakest([one("b")], grown(one("a")))}
+    assert in_words(weakest([one("b")], between)) == SAME_BY_PARTS
+    by_groups = one("a", order_groups=8)
+    assert in_words(weakest([one("b")], grown(by_groups))) == f"{SAME_BY_PARTS}, minibatches by group"
+    quick = {**PROOF, "strength": "quick"}
+    full = one("a", certificate={**PROOF, "strength": "full"}, order_groups=8)
+    of_full = grown(full)
+    assert weakest([one("a", certificate=quick)], of_full) == {
+        **quick,
+        "verdict": "same, minibatches by group",
+    }
+
+
 def test_orders_by_group_are_said_behind_the_verdict() -> None:
     plain, grouped = (lineage.stretch(0, PROOF, {}, groups) for groups in (1, 8))
     assert "order_groups" not in plain

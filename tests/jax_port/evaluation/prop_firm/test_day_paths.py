@@ -84,6 +84,25 @@ def test_a_stop_ends_the_trade_at_its_price() -> None:
     assert found.low[0, -1] == -TICK - 500
 
 
+def test_a_liquidation_at_the_close_has_lived_through_all_of_its_minute() -> None:
+    """Its price lies within the bar, which says nothing of when: it is the close, less slippage."""
+    found = day_paths(evaluation(3, 4, 99), market(), 1)
+    # bar 3: 98, 110, and out at 99
+    assert ticks(found) == [[0, -4], [8, -2], [10, pytest.approx(-1 - 250 / TICK)]]
+    by_second = day_paths(evaluation(3, 4, 99), market(), 1, seconds([(104, 98), (110, 100)]))
+    assert by_second.high.max() == 10 * TICK - 250
+    assert by_second.low.min() == -4 * TICK - 250
+
+
+def test_a_liquidation_within_a_minute_ends_it_at_the_worst_price_of_its_second() -> None:
+    """An earlier second was lower, before the floor had risen."""
+    found = day_paths(
+        evaluation(3, 4, 99), market(), 1, seconds([(104, 98), (109, 100), (103, 99), (110, 97)])
+    )
+    assert found.high.max() == 9 * TICK - 250
+    assert found.low.min() == -4 * TICK - 250
+
+
 def test_by_the_second_the_order_is_known() -> None:
     found = day_paths(evaluation(3, 1, 99), market(), 1, seconds([(104, 101), (110, 100), (110, 98)]))
     # bar 2: 108 before 96; bar 3: up to 110 in its second second, stopped in its third

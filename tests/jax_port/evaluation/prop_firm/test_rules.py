@@ -90,6 +90,10 @@ def test_rules_in_words() -> None:
         ("account = 50000", "account = 50000\nminimum_days = true"),
         ("account = 50000", "account = 50000\ncontracts = 3"),
         ("account = 50000", "account = 50000\ncontracts = [{profit = 5, contracts = 1}]"),
+        (
+            "account = 50000",
+            "account = 50000\ncontracts = [{profit = 0, contracts = 5}, {profit = 9, contracts = 2}]",
+        ),
         ("account = 50000", "account = = 3"),
     ],
     ids=str,
