@@ -140,8 +140,8 @@ def _until(prices: Cents, out: int, code: int, side: int, by_second: bool) -> Ce
         prices: (worst, best) in order, shape (n, 2).
         out: ticks of the exit.
         code: of the exit. A target is left at its price after the worst of its second; a stop at the
-            first price that reaches it; a liquidation within the minute, which only seconds show, at the
-            worst price of its second. An exit at the close has all of the minute.
+            first price that reaches it; a liquidation within the minute, which only seconds show, at
+            the worst price of its second. An exit at the close has all of the minute.
         side: 1 or -1.
         by_second: the prices are of seconds.
     """

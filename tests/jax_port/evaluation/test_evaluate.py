@@ -188,6 +188,7 @@ def about(first: str, last: str, symbol: str = "ES") -> dict[str, Any]:
 
 
 OLD = ("2023-01-03", "2023-06-30")
+OLDER = ("2024-08-01", "2024-10-31")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,10 @@ OLD = ("2023-01-03", "2023-06-30")
         ),
         (  # in whatever order they were given
             {"data": [about(*days)["data"] for days in (("2024-12-02", "2025-01-01"), OLD)]},
+            *(held_out.TOO_CLOSE, 0),
+        ),
+        (  # one lies within the other, and ends before it
+            {"data": [about(*days)["data"] for days in (("2024-06-01", "2025-01-01"), OLDER)]},
             *(held_out.TOO_CLOSE, 0),
         ),
         ({}, held_out.UNKNOWN, None),

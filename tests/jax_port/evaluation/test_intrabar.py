@@ -153,6 +153,18 @@ def test_at_its_stop_a_trade_leaves(judge: Judge) -> None:
     assert not side_by_side(both)["differs"].any()  # both end here by drawdown, with the same money
 
 
+def test_at_its_target_a_trade_leaves(judge: Judge) -> None:
+    """What falls through the floor in a later second is no longer the trade's own."""
+    both = judge((4040, 3992, 4000), [(4037, 4000), (4000, 3992)], trailing_drawdown_dollars=100.0)
+    # Bought at 4001, with the target at 4037: 36 ticks of $12.50, less $5.
+    for found in (both.minute, both.second):
+        (trade,) = found.trades.to_dict("records")[:1]
+        assert (trade["exit_code"], trade["exit_price"], trade["pnl"]) == (2, 4037 * 0.25, 445.0)
+    # The other way round the floor is broken first.
+    both = judge((4040, 3992, 4000), [(4000, 3992), (4037, 4000)], trailing_drawdown_dollars=100.0)
+    assert [found.trades["exit_code"].iloc[0] for found in (both.minute, both.second)] == [2, 4]
+
+
 def test_seconds_of_no_traded_minute_are_refused(make_bars: Callable[..., Bars]) -> None:
     config = EnvConfig.phase1(warmup_bars=20, window_size=2, session="all", max_episode_bars=3)
     bars = make_bars([(4004, 3996, 4000)] * 40)

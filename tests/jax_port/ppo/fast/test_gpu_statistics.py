@@ -38,6 +38,7 @@ def test_rewards_of_many_steps() -> None:
     """Some episodes end, and some rewards are so rare that they are cut off at ten deviations."""
     rewards = jax.random.normal(jax.random.key(0), (STEPS, ENVS)).at[4, 2].set(400.0)
     dones = jax.random.uniform(jax.random.key(1), (STEPS, ENVS)) < 0.3
+    dones = dones.at[-1, :2].set([True, False])  # one ends with the rollout itself
     gamma = jnp.float32(0.97)
     ours = theirs = init_rewards(ENVS)
     for _ in range(2):  # also from where an earlier rollout left
