@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,19 @@ def test_every_bar_and_every_fill_is_written(phase: int) -> None:
     assert set(log.action.tolist()) == set(range(-1, 3 if phase == 1 else 6))
 
 
-def test_the_log_is_the_same_under_another_culture(tmp_path: Path) -> None:
-    run_host(tmp_path, live_bundle(2), "ES", "fill", str(live_files()[1]), culture="de-DE")
-    (german,) = (tmp_path / "rltrader").glob("*.jsonl")
-    lines = [path.read_text(encoding="utf-8").splitlines() for path in (german, live_log(2))]
+@pytest.mark.costly(keep=2)
+@pytest.mark.parametrize("culture", ["de-DE", "fi-FI", "th-TH"])
+def test_the_log_is_the_same_under_another_culture(tmp_path: Path, culture: str) -> None:
+    """A German writes 1,5, a Finn 14.30.00, and a Thai counts 543 years more."""
+    run_host(tmp_path, live_bundle(2), "ES", "fill", str(live_files()[1]), culture=culture)
+    (other,) = (tmp_path / "rltrader").glob("*.jsonl")
+    lines = [path.read_text(encoding="utf-8").splitlines() for path in (other, live_log(2))]
     assert len(lines[0]) > 1000
     assert lines[0][1:] == lines[1][1:]
     headers = [json.loads(found[0]) for found in lines]
     assert {name for name in headers[0] if headers[0][name] != headers[1][name]} <= {"opened"}
+    opened = [re.sub(r"\D", "", header["opened"])[:8] for header in headers]
+    assert opened[0] == opened[1] == other.name.split("-")[1]
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_trading(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ public static class Show
         GuardSettings limits = new GuardSettings();
         limits.DailyLoss = Number(args[1]);
         limits.FloorStart = Number(args[2]);
+        if (args.Length > 4) limits.FloorFile = args[4];
         Guard guard = new Guard(limits, Manifest.Load(args[0]));
         DateTime begin = DateTime.Parse(args[3], Plain, DateTimeStyles.AdjustToUniversal);
         for (string line; (line = Console.ReadLine()) != null;)
@@ -60,11 +61,17 @@ TEN = "2025-03-10T14:00Z"
 
 
 def blocks(
-    program: Path, looks: list[Look], loss: float = 0.0, start: float = 0.0, begin: str = TEN
+    program: Path,
+    looks: list[Look],
+    loss: float = 0.0,
+    start: float = 0.0,
+    begin: str = TEN,
+    highest: Path | None = None,
 ) -> list[str]:
     """Return after each look why nothing may be opened, and the floor in dollars."""
     text = "".join(f"{at} {made} {equity}\n" for at, made, equity in looks)
     command = ["mono", str(program), str(bundle(1)), str(loss), str(start), begin]
+    command += [str(highest)] if highest else []
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return done.stdout.split("\n")[:-1]
 
@@ -127,3 +134,15 @@ def test_an_account_below_its_floor_is_blocked_in_time_though_the_clock_is_set_b
     looks += [(1 - HOUR, 0, BELOW - 1), (2 - HOUR, 0, BELOW - 1), (3 - HOUR, 0, START)]
     said = [line.split()[0] for line in blocks(program, looks, start=START)]
     assert said == ["None"] * 5 + ["DrawdownFloor"] * 2
+
+
+@pytest.mark.parametrize("remembered", [START - 5_000, START, START + 1_000])
+def test_a_remembered_highest_equity_counts_where_it_lies_above_the_start(
+    program: Path, tmp_path: Path, remembered: float
+) -> None:
+    """One below the start is of before a deposit, and would put the floor too low."""
+    path = tmp_path / "highest.txt"
+    path.write_text(f"{remembered}")
+    (said,) = blocks(program, [(0, 0, START)], start=START, highest=path)
+    lifted = min(max(BELOW, BELOW + remembered - START), START + RULES.floor_lock_dollars)
+    assert float(said.split()[1]) == lifted
