@@ -138,6 +138,14 @@ def test_lanes_do_not_change_what_happens(market: PreparedMarket) -> None:
     assert wide.trades["episode"].is_monotonic_increasing
 
 
+def test_each_days_episode_is_recorded_in_whatever_batch_it_is_played(market: PreparedMarket) -> None:
+    policy, rows = make_policy(market, CONFIG, seed=1), market.starts[::150]
+    wide, slim = (evaluate(policy, market, rows=rows, lanes=lanes) for lanes in (64, 3))
+    assert wide.equity["episode"].nunique() == 4 > 3
+    for name in ("episodes", "trades", "equity"):
+        pd.testing.assert_frame_equal(getattr(wide, name), getattr(slim, name))
+
+
 def test_daily_is_the_first_start_of_each_day(market: PreparedMarket) -> None:
     first = first_of_each_day(market, market.starts)
     assert market.starts[first].tolist() == [120, 450, 900, 1350]

@@ -1,6 +1,7 @@
 """Phase 1's weights in Phase 2, on both sides: the same weights, and at first the same decisions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -15,7 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from jax_port.ppo.networks import masked_log_probs
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.settings import NetworkSpec
-from jax_port.ppo.transfer import SHY, extend
+from jax_port.ppo.transfer import SHY, check_fits, extend
 from legacy_torch.env_phase1 import TradingEnvPhase1
 from legacy_torch.env_phase2 import TradingEnvPhase2
 from legacy_torch.transfer import transfer, transfer_statistics
@@ -117,6 +118,17 @@ def test_what_does_not_fit_is_refused(policy: Policy) -> None:
     with refuses():
         transfer(target, wide)
     transfer(narrow, wide)
+
+
+@pytest.mark.parametrize("name", ["pi", "vf", "activation"])
+def test_a_network_of_another_shape_or_activation_does_not_begin_a_run(
+    policy: Policy, name: str
+) -> None:
+    """No shape tells an activation: the weights of one would be read with the other in silence."""
+    check_fits(policy, NetworkSpec((16, 16), (16, 16), "relu"))
+    other = {"pi": (16, 8), "vf": (16,), "activation": "tanh"}[name]
+    with refuses():
+        check_fits(policy, replace(policy.spec, **{name: other}))
 
 
 @pytest.mark.costly
