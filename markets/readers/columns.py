@@ -1,8 +1,8 @@
 """Headers as vendors write them: which column holds what, and what to say where one is missing.
 
 A header is told from its names. What is understood is renamed to the canonical names; for the rest
-there
-is one sentence that lists the columns there are, guesses the vendor, and says what to do in its words.
+there is one sentence that lists the columns there are, guesses the vendor, and says what to do in its
+words.
 """
 
 from __future__ import annotations

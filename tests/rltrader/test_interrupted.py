@@ -24,6 +24,7 @@ from jax_port.runs.logs.training_log import TrainingLog
 from jax_port.runs.plan import read_plan
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from rltrader import export_verify
 from tests.fuzz.forked import GONE_WITHIN, processes_of
 from tests.jax_port.export.made_bundle import made_policy
 from tests.sentences import refuses
@@ -207,3 +208,14 @@ def test_a_place_that_is_no_folder_is_named_before_any_work(tmp_path: Path) -> N
         TrainingLog(tmp_path / "file" / "run", 0, 1)
     with refuses(kind=WriteError):
         write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_a_proof_that_runs_out_of_time_is_no_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --trust received programs run in a limited process; one that a signal has ended has no code."""
+    words = ["rltrader", "export", "verify", str(tmp_path), "--trust", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", words)
+    assert export_verify._in_limited_process() == 2  # there is no bundle
+    monkeypatch.setattr(export_verify, "MOST_SECONDS", 1)  # less than its imports take
+    assert export_verify._in_limited_process() == 1

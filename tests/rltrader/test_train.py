@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.core import ParameterSource
 from click.testing import CliRunner
 
 from jax_port.ppo.settings import TrainSettings
-from jax_port.runs import run_file
+from jax_port.runs import plan, run_file
 from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from rltrader import train
+from tests.sentences import refuses
 
 PLAN = Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1())
 
@@ -36,3 +39,31 @@ def test_what_cannot_be_proved_any_more_is_not_proved_again(
     done = CliRunner().invoke(train.train, ["--out", str(tmp_path), "--resume"])
     assert isinstance(done.exception, ProofAskedForError), done.output
     assert done.exception.args == (ungated,)
+
+
+OF_THE_MACHINE = {"distributed", "coordinator", "processes", "process_id", "loggers"}
+OF_THE_PROOF = {"certificate", "ungated", "least", "require_key"}
+
+
+def test_only_where_and_how_a_run_goes_on_may_be_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is the run's own, such as its length, would be passed over in silence."""
+    monkeypatch.setattr(plan, "read_plan", lambda _: PLAN)
+
+    def resume_with(name: str) -> None:
+        ctx = click.Context(train.train)
+        ctx.set_parameter_source(name, ParameterSource.COMMANDLINE)
+        assert train._resumed_plan(ctx, tmp_path, {}) == PLAN
+
+    names = {str(param.name) for param in train.train.params}
+    taken = set()
+    for name in names:
+        try:
+            resume_with(name)
+        except InputError:
+            continue
+        taken.add(name)
+    assert taken == {"out", "resume", *OF_THE_MACHINE, *OF_THE_PROOF} < names
+    with refuses():
+        resume_with("total_timesteps")

@@ -162,3 +162,15 @@ def test_golden_bars_are_the_contracts_own(contract: Contract, session: Session)
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with refuses():
         read_manifest(tmp_path)
+
+
+def test_a_policy_of_several_contracts_trades_one_of_them_and_no_other() -> None:
+    data = [
+        {"symbol": name, "contract": describe_contract(get_contract(name))} for name in ("ES", "NQ")
+    ]
+    policy = made(1, data=data)
+    for symbol in ("ES", "NQ"):
+        assert contract_of(policy, symbol) == get_contract(symbol)
+    for other in ("RTY", "MES", None):
+        with refuses():
+            contract_of(policy, other)

@@ -96,3 +96,14 @@ def test_rate_and_clip_range_fall_to_zero_where_a_trainer_anneals() -> None:
         assert [falling[name](left) for left in (1.0, 0.5, 0.0)] == pytest.approx(
             [given[name], given[name] / 2, 0.0]
         )
+
+
+def test_a_layer_that_was_frozen_learns_again_where_it_is_given_a_rate() -> None:
+    model = give_layer_rates(give_layer_rates(_model(), RATES), (("policy_0", 0.5), ("value_0", 0.0)))
+    weights = {name: weight.clone() for name, weight in model.policy.named_parameters()}
+    model.learn(16)
+    changed = {
+        name for name, weight in model.policy.named_parameters() if (weight != weights[name]).any()
+    }
+    still = {name.rpartition(".")[0] for name in weights.keys() - changed}
+    assert still == {"mlp_extractor.value_net.0"}

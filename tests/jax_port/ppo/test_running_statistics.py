@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import gymnasium as gym
 import jax
 import jax.numpy as jnp
@@ -5,6 +7,10 @@ import numpy as np
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from jax_port.envs.registry import phase_of
+from jax_port.envs.state import EnvParams
+from jax_port.ppo.fast.program import network_of
+from jax_port.ppo.rollout import collect
 from jax_port.ppo.running_statistics import (
     init_moments,
     init_rewards,
@@ -13,6 +19,8 @@ from jax_port.ppo.running_statistics import (
     scale_of,
     update_moments,
 )
+from jax_port.ppo.settings import TrainSettings
+from jax_port.ppo.train_ppo_jax import init_agent
 
 
 def test_moments_against_literal_values() -> None:
@@ -93,3 +101,24 @@ def test_rewards_against_vec_normalize() -> None:
         np.testing.assert_allclose(ours, scaled, rtol=2e-6)
     np.testing.assert_allclose(state.returns, wrapped.returns, rtol=1e-6)
     np.testing.assert_allclose(state.moments.var, wrapped.ret_rms.var, rtol=1e-6)
+
+
+def test_a_return_begins_anew_after_any_end_of_an_episode(
+    small_market: Callable[..., EnvParams],
+) -> None:
+    """At the bar limit too, where nothing was lost: there the next episode begins."""
+    limit, settings = 4, TrainSettings(n_envs=8, n_steps=4).override(pi=(8,), vf=(8,))
+    params = small_market("ES", max_episode_bars=limit)
+    agent = init_agent(jnp.int32(0), params, settings)
+    network = network_of(settings, phase_of(params).num_actions)
+
+    def returns_after(steps: int) -> np.ndarray:
+        key, gamma = jax.random.wrap_key_data(agent.key), jnp.float32(0.99)
+        run = jax.jit(
+            lambda: collect(agent.actor, key, agent.learner.params, network, params, steps, gamma)
+        )
+        actor, *_ = run()
+        return np.asarray(actor.rewards.returns)
+
+    assert (returns_after(limit - 1) != 0).all()
+    np.testing.assert_array_equal(returns_after(limit), 0)

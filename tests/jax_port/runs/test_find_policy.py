@@ -55,3 +55,10 @@ def test_of_several_agents_one_is_to_be_named(tmp_path: Path) -> None:
     with refuses():
         find_policy(tmp_path)
     assert find_policy(tmp_path, 10).name == "policy-10.safetensors"
+
+
+def test_an_agent_goes_by_its_number_and_not_by_its_place(tmp_path: Path) -> None:
+    """Also where files of others were taken away."""
+    touched(tmp_path, "policy-1.safetensors", "policy-3.safetensors", "policy-10.safetensors")
+    for agent in (0, 1, 3, 10):
+        assert find_policy(tmp_path, agent) == tmp_path / f"policy-{agent}.safetensors"

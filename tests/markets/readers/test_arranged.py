@@ -10,6 +10,7 @@ import pytest
 
 from markets import Bars, InputError
 from markets.readers import read_bars, read_frame
+from markets.readers.columns import UTC_NAMES
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -138,3 +139,15 @@ def test_dates_beyond_all_years_are_refused(bars: Bars, tmp_path: Path) -> None:
     frame.insert(1, "time", "09:30")
     with refuses():
         read_bars(write(frame, tmp_path / "bars.parquet"), "ES")
+
+
+@pytest.mark.parametrize("name", UTC_NAMES)
+def test_a_column_that_says_it_is_utc_is_read_in_no_other_zone(
+    bars: Bars, tmp_path: Path, name: str
+) -> None:
+    frame = bars.frame.reset_index(names=name)
+    frame[name] = frame[name].dt.tz_localize(None)
+    path = write(frame, tmp_path / "bars.csv")
+    assert read_bars(path, "ES").digest == bars.digest
+    with refuses():
+        read_bars(path, "ES", timezone=NEW_YORK)
