@@ -213,7 +213,7 @@ def test_a_place_that_is_no_folder_is_named_before_any_work(tmp_path: Path) -> N
 def test_a_proof_that_runs_out_of_time_is_no_proof(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --trust received programs run in a limited process; one that a signal has ended has no code."""
+    """With --trust a process of limited time runs it; one that a signal has ended has no exit code."""
     words = ["rltrader", "export", "verify", str(tmp_path), "--trust", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", words)
     assert export_verify._in_limited_process() == 2  # there is no bundle

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.core import ParameterSource
 from click.testing import CliRunner
+from rich.console import Console
 
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import plan, run_file
@@ -16,7 +17,9 @@ from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
+from parity import admission
 from rltrader import train
+from rltrader.options.train_plan import prove
 from tests.sentences import refuses
 
 PLAN = Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1())
@@ -67,3 +70,16 @@ def test_only_where_and_how_a_run_goes_on_may_be_said_again(
     assert taken == {"out", "resume", *OF_THE_MACHINE, *OF_THE_PROOF} < names
     with refuses():
         resume_with("total_timesteps")
+
+
+@pytest.mark.parametrize("asked", [None, "public.pem"])
+def test_what_is_asked_of_a_proof_is_asked(asked: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def admit_nothing(path: Path, training: Any, demand: Any, _: Any) -> None:
+        raise ProofAskedForError(path, training.config, demand)
+
+    monkeypatch.setattr(admission, "admit", admit_nothing)
+    key = None if asked is None else Path(asked)
+    options = {"least": "full", "require_key": key, "certificate": Path("c.json"), "ungated": False}
+    with pytest.raises(ProofAskedForError) as found:
+        prove(PLAN, options, Console(quiet=True))
+    assert found.value.args == (Path("c.json"), PLAN.config, admission.Demand("full", key))

@@ -133,8 +133,11 @@ def test_a_model_from_elsewhere_needs_its_phase_said(tmp_path: Path) -> None:
         read_policy(tmp_path / MODEL, config=EnvConfig.phase2())
 
 
-def test_another_formula_is_refused(tmp_path: Path) -> None:
-    _foreign(tmp_path, clip_obs=5.0)
+@pytest.mark.parametrize(
+    "other", [{"clip_obs": 5.0}, {"clip_obs": 100.0}, {"clip_obs": np.inf}, {"epsilon": 1e-4}], ids=str
+)
+def test_another_formula_is_refused(tmp_path: Path, other: dict[str, float]) -> None:
+    _foreign(tmp_path, **other)
     with refuses():
         read_policy(tmp_path / MODEL, config=EnvConfig.phase1())
 
