@@ -43,19 +43,19 @@ public static class Show
     {
         Agent agent = new Agent(new Watcher(Manifest.Load(args[0])), 0);
         DateTime noon = new DateTime(2025, 3, 10, 16, 0, 0, DateTimeKind.Utc);
-        if (args.Length > 1) Fill(agent, noon, int.Parse(args[1]));
+        if (args.Length > 1) Fill(agent, noon, int.Parse(args[1]), int.Parse(args[2]));
         else Tell(agent, noon);
     }
 
     // A decision to buy, a fill told some bars later, and what the next decision sees of the trade.
-    private static void Fill(Agent agent, DateTime time, int late)
+    private static void Fill(Agent agent, DateTime time, int late, int held)
     {
         Action bar = () => { time = time.AddMinutes(1); agent.OnBar(time, 5001, 4999, 5000, 10); };
         while (!agent.Stream.Ready) bar();
         agent.Decide();
         for (int n = 0; n < late; n++) bar();
         agent.Entered(1, 5000.25);
-        while (agent.Stream.Count <= agent.DecisionBar + 4) bar();
+        while (agent.Stream.Count <= agent.DecisionBar + held) bar();
         int decided = agent.DecisionBar;
         agent.Decide();
         float[] seen = agent.Observation;
@@ -84,10 +84,9 @@ def test_an_advisor_is_told_prices_on_the_tick_grid_of_bars_that_are_kept(tmp_pa
     assert (ticks * 0.25).tolist() == [5000.5, 4999.5, 5000.0]
 
 
-@pytest.mark.parametrize("late", [0, 1, 3])
-def test_a_trade_counts_from_the_bar_that_decided_it_however_late_its_fill_is_told(
-    tmp_path: Path, late: int
-) -> None:
-    command = ["mono", str(compiled(tmp_path, PROGRAM)), str(bundle(1)), str(late)]
+@pytest.mark.parametrize(("late", "held"), [(0, 4), (1, 4), (3, 4), (0, 400)])
+def test_a_trade_counts_from_the_bar_that_decided_it(tmp_path: Path, late: int, held: int) -> None:
+    """However late its fill is told, and beyond the bars of an episode, of which there are 390."""
+    command = ["mono", str(compiled(tmp_path, PROGRAM)), str(bundle(1)), str(late), str(held)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "4 4"
+    assert done.stdout.splitlines()[-1] == f"{held} {held}"
