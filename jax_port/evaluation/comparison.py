@@ -68,12 +68,7 @@ def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
     interval ``behind_between`` (days drawn anew, the same for both), better (share of the draws in
     which it is ahead of the first), and max_drawdown, trades, win_rate, profit_factor of all its days.
     """
-    made = pd.DataFrame(
-        {
-            one.name: pd.Series(one.sheet.pnl, index=pd.DatetimeIndex(one.sheet.days["day"]))
-            for one in policies
-        }
-    ).dropna()
+    made = _day_by_day(policies).dropna()
     days = len(made)
     table: NDArray[np.float64] = made.to_numpy(np.float64)
     order = np.argsort(-table.sum(axis=0), kind="stable")
@@ -123,6 +118,16 @@ def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
     return dict(finite(values))
 
 
+def _day_by_day(policies: Sequence[Compared]) -> pd.DataFrame:
+    """Return each policy's cents of each day as a column, NaN on days that are not its own."""
+    return pd.DataFrame(
+        {
+            one.name: pd.Series(one.sheet.pnl, index=pd.DatetimeIndex(one.sheet.days["day"]))
+            for one in policies
+        }
+    )
+
+
 def verdict(values: Mapping[str, Any]) -> Verdict:
     """Return which policy made most, and whether the days tell it from the next one."""
     rows, days = values["policies"], count(values["days"], "day")
@@ -147,12 +152,13 @@ def verdict(values: Mapping[str, Any]) -> Verdict:
 
 
 def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
-    """Draw the profit at each day's end of every policy, the first of ``order`` strongest."""
-    by_name = {one.name: one for one in policies}
-    days = sorted({day for one in policies for day in one.sheet.days["day"]})
-    number = {day: place + 1 for place, day in enumerate(days)}
-    curves = {name: np.concatenate([[0.0], np.cumsum(by_name[name].sheet.pnl) / 100]) for name in order}
-    at = {name: [number[day] for day in by_name[name].sheet.days["day"]] for name in order}
+    """Draw the profit at each day's end of every policy, the first of ``order`` strongest.
+
+    On the days that all have, as they are compared; where there is none, on all days.
+    """
+    table = _day_by_day(policies)
+    made = table.fillna(0.0) if table.dropna().empty else table.dropna()
+    curves = {name: np.concatenate([[0.0], np.cumsum(made[name].to_numpy()) / 100]) for name in order}
     everything = np.concatenate(list(curves.values()))
 
     def paint(size: Size) -> Figure:
@@ -164,16 +170,11 @@ def curves_plot(policies: Sequence[Compared], order: Sequence[str]) -> Markup:
             style: dict[str, Any] = {"linewidth": 2.2 if place == 0 else 1.4}
             if place >= len(LINES):
                 style["dashes"] = (4, 2)
-            axes.plot(
-                [at[name][0] - 1, *at[name]],
-                curves[name],
-                color=COLOURS[LINES[place % len(LINES)]],
-                **style,
-            )
+            axes.plot(curves[name], color=COLOURS[LINES[place % len(LINES)]], **style)
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.yaxis.set_major_formatter(FuncFormatter(dollars_short))
-        axes.set_xlim(0, max(len(days), 2) * 1.005)
-        day_ticks(axes, days, 10 if size.wide else 4)
+        axes.set_xlim(0, max(len(made), 2) * 1.005)
+        day_ticks(axes, list(made.index), 10 if size.wide else 4)
         return figure
 
     totals = ", ".join(f"{name} {dollars(float(curve[-1]), 0)}" for name, curve in curves.items())

@@ -105,11 +105,13 @@ def compared(name: str, cents: list[int], first: int = 0) -> Compared:
 
 def test_a_comparison_is_drawn_as_reviewed(drawings: Drawings) -> None:
     count = len(comparison.LINES) + 2
-    policies = [compared(f"p{place}", [1_000 * place, -500, 250]) for place in range(count)]
+    policies = [compared(f"p{place}", [250, 1_000 * place, -500]) for place in range(count)]
     policies.append(compared("longer", [100, 200, 300, -50]))
-    policies.append(compared("later", [-400, 700], first=3))
+    policies.append(compared("later", [-400, 700, 900], first=1))
+    apart = [policies[0], compared("another week", [300, -200], first=7)]
     with drawings():
         comparison.curves_plot(policies, [one.name for one in reversed(policies)])
+        comparison.curves_plot(apart, [one.name for one in apart])
 
 
 def trace(bars: int, begin: str, every: str) -> Trace:
