@@ -99,9 +99,12 @@ def decide(checker: Path, bundle: Path, address: str, pause: int = 4) -> tuple[D
         str(pause),
         str(made),
     ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={"RLTRADER_ADVICE": address}
-    )
+    for _ in range(3):
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env={"RLTRADER_ADVICE": address}
+        )
+        if "threadpool-io.c" not in done.stderr:  # Mono may abort itself at the end, once all is done
+            break
     assert done.returncode == 0, done.stdout + done.stderr
     table = np.fromfile(made, "<f8").reshape(-1, 14)
     parts = np.split(table, [3, 6, 9], axis=1)
