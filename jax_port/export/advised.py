@@ -39,6 +39,23 @@ def fusion_of(use: AdviceUse, where: object) -> FusionSettings:
     return replace(use.settings, every=1, cooldown=0, at_entries=False)
 
 
+def require_no_prior(noted: object, path: Path) -> None:
+    """Require that a network decides as it was trained to, without a prior of advice.
+
+    Args:
+        noted: what its zip's note or its manifest holds under :data:`TRAINED_WITH`.
+        path: of the zip or the bundle.
+
+    Raises:
+        InputError: it was trained with one.
+    """
+    if noted:
+        raise InputError(
+            f"{path}: trained with advice as a prior, which is no part of these weights, and without "
+            "it they decide otherwise; go on from the run's own policy file"
+        )
+
+
 def load_network(path: Path) -> tuple[Policy, AdviceUse | None]:
     """Return a policy as its network decides without a prior, and how it was trained with advice.
 

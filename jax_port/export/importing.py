@@ -15,7 +15,7 @@ from foundation.files import file_digest
 from foundation.json_reading import Artifact, Struct, read_json
 from jax_port.evaluation.evaluate import check_policy
 from jax_port.export import sb3
-from jax_port.export.advised import TRAINED_WITH
+from jax_port.export.advised import TRAINED_WITH, require_no_prior
 from jax_port.export.bundle import POLICY, STATE
 from jax_port.export.checks.tensors import CONVERTED, as_float32, read_tensors
 from jax_port.export.layers import same_bits, to_flax
@@ -121,7 +121,7 @@ def _read_state(path: Path) -> Policy:
             "MaskablePPO.save wrote, or the bundle with its manifest.json"
         )
     manifest = read_manifest(path.parent)
-    sb3.require_no_prior(manifest.get(TRAINED_WITH), path)
+    require_no_prior(manifest.get(TRAINED_WITH), path)
     state = read_tensors(path, MEND)
     statistics = None
     if manifest["normalizer"] is not None:

@@ -28,7 +28,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from foundation.files import file_digest, json_digest, write_from_memory
 from jax_port.envs.registry import phase_of
 from jax_port.evaluation.evaluate import check_policy
-from jax_port.export.advised import TRAINED_WITH
+from jax_port.export.advised import TRAINED_WITH, require_no_prior
 from jax_port.export.checks.rounding import layer_rounding, probability_limit
 from jax_port.export.checks.tensors import CONVERTED, as_float32
 from jax_port.export.layers import from_sb3, to_flax, to_sb3, to_torch, unshared
@@ -203,23 +203,6 @@ def load_sb3(
     check_policy(policy, model)
     require_same_decisions(policy, archive)
     return replace(policy, about=_about(policy, note, model, normalizer_read, converted))
-
-
-def require_no_prior(noted: object, path: Path) -> None:
-    """Require that a network decides as it was trained to, without a prior of advice.
-
-    Args:
-        noted: what its zip's note or its manifest holds under :data:`TRAINED_WITH`.
-        path: of the zip or the bundle.
-
-    Raises:
-        InputError: it was trained with one.
-    """
-    if noted:
-        raise InputError(
-            f"{path}: trained with advice as a prior, which is no part of these weights, and without "
-            "it they decide otherwise; go on from the run's own policy file"
-        )
 
 
 def _normalizer_of(
