@@ -19,6 +19,7 @@ from jax_port.evaluation.metrics import below_peak, chain, daily
 from jax_port.evaluation.prop_firm.chances import Chances
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
 from jax_port.evaluation.sheet.view import accounts_view, sheet_view
+from jax_port.runs.lineage import ALIKE, SAME
 
 Values = Mapping[str, Any]
 
@@ -198,11 +199,12 @@ def pills(values: Values) -> list[tuple[Tone, str]]:
         pills = [("bad", f"{status}, {training['first']} to {training['last']}")]
     certificate = values["certificate"]
     if isinstance(certificate, Mapping):
-        good = certificate.get("verdict") == "same"
+        verdict = certificate.get("verdict")
+        tone: Tone = "good" if verdict == SAME else "warn" if verdict in ALIKE else "bad"
         made = certificate.get("made")
         when = str(made.get("when", "") if isinstance(made, Mapping) else made or "")[:10]
-        words = f"parity at training: {certificate.get('verdict', 'unknown')}"
-        pills.append(("good" if good else "bad", f"{words}, {when}" if when else words))
+        words = f"parity at training: {verdict or 'unknown'}"
+        pills.append((tone, f"{words}, {when}" if when else words))
     elif certificate == "ungated":
         pills.append(("warn", "ungated: trained without proof of parity"))
     else:

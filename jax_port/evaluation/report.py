@@ -12,6 +12,7 @@ from foundation.files import atomic_folder, file_digest, finite, write_json, wri
 from foundation.provenance import now
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.data.held_out import UNKNOWN, Relation
+from jax_port.evaluation.advice_comparison.report import FILES as ADVICE_FILES
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.intrabar import Verdicts, compare, side_by_side
 from jax_port.evaluation.metrics import summarize
@@ -32,6 +33,8 @@ FILES = (
 )
 SECONDS_FILES = ("seconds_episodes.parquet", "seconds_trades.parquet")
 """Written where the seconds were given, and else removed: they would be of another evaluation."""
+OTHER_FILES = (*ADVICE_FILES, "comparison.html", "comparison.json")
+"""What else an evaluation may have left in the folder; it is removed for the same reason."""
 
 
 def to_values(
@@ -148,7 +151,7 @@ def write(
         tables["seconds_episodes"] = side_by_side(verdicts)
         tables["seconds_trades"] = verdicts.second.trades
     page = render(values, result, market, sheet, chances)
-    with atomic_folder(folder, replaces=(*FILES, *SECONDS_FILES)) as made:
+    with atomic_folder(folder, replaces=(*FILES, *SECONDS_FILES, *OTHER_FILES)) as made:
         for name, table in tables.items():
             table.to_parquet(made / f"{name}.parquet")
         result.trades.to_csv(made / "trades.csv", index=False)

@@ -65,7 +65,7 @@ def orthogonal(gain: float = 1.0) -> Callable[..., jax.Array]:
 def _dense(features: int, gain: float, dtype: jnp.dtype | None, name: str) -> nn.Dense:
     return nn.Dense(
         features,
-        kernel_init=nn.initializers.orthogonal(gain),
+        kernel_init=orthogonal(gain),
         bias_init=nn.initializers.zeros_init(),
         dtype=dtype,
         name=name,

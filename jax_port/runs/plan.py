@@ -97,7 +97,9 @@ class Plan:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name, values in self.schedules.items():
-            if name not in RATES or len(values) < self.settings.num_updates:
+            if name not in RATES:
+                raise InputError(f"{name} follows no schedule; {', '.join(RATES)} do")
+            if len(values) < self.settings.num_updates:
                 raise InputError(
                     f"the schedule of {name} has {len(values)} values; give one for each of "
                     f"{self.settings.num_updates} updates"

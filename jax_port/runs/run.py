@@ -145,10 +145,12 @@ def run(
     held = folder_lock(folder, "trains") if main else nullcontext()
     with held:
         if begin and main:
-            start(plan, folder, texts)
-        others = make_loggers(loggers, folder, plan) if main else []
+            refuse_occupied(folder)
+        others = make_loggers(loggers, folder, plan) if main else []  # one may not be to be had
         asked = _Asked(_told(on_progress, others), stop, enough, watch)
         try:
+            if begin and main:
+                start(plan, folder, texts)
             return _train(plan, folder, mesh, params, facts, proof, asked, programs)
         finally:
             for one in others:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from foundation.errors import InputError
 
 RULES = ("weighted", "gated", "agreement", "veto", "alone")
+MOST_WEIGHT = 100.0
+"""Of the log advice."""
 FLOOR = 0.03
 """Part of the advice that is spread evenly over hold, buy and sell, so that no chance is zero."""
 FORBIDDEN_LOGIT = -1e8
@@ -57,7 +59,7 @@ class FusionSettings:
         if self.rule not in RULES:
             raise InputError(f"the fusion rule is {self.rule!r}; choose one of {', '.join(RULES)}")
         for name, low, high in (
-            ("weight", 0.0, 100.0),
+            ("weight", 0.0, MOST_WEIGHT),
             ("threshold", 0.0, 1.0),
             ("least_left", 0.0, 1.0),
             ("fade", 0.0, 1.0),

@@ -283,7 +283,7 @@ namespace RLTrader
                 if (held.Side != 0) closedSinceBar |= !lateTold;
                 held.Exited();
                 exitTries = 0;
-                bareSince = null;
+                if (Trade.Foreseen == 0) bareSince = null; // else more of it is open, and bare for as long
                 return;
             }
             if (held.Side != Trade.Side || held.Entry != agent.Stream.ToTicks(Trade.Average))

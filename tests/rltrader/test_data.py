@@ -41,7 +41,7 @@ def bad(make_frame, save):
     return save(frame.to_csv(), "bad.csv")
 
 
-def test_a_good_file_passes(good):
+def test_a_good_file_passes(good, snapshot):
     result = run("check", good, "--symbol", "es")
     assert result.exit_code == 0, result.output
     assert "ES  good.csv" in result.output
@@ -50,9 +50,10 @@ def test_a_good_file_passes(good):
     assert "Fit to train on." in result.output
     assert "MEND" not in result.output
     assert "look" not in result.output
+    snapshot("shown", result.output.splitlines())
 
 
-def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad):
+def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad, snapshot):
     result = run("check", bad, "--symbol", "ES")
     assert "Not fit to train on: 2 problems." in result.output
     assert "prices look divided by 100 in 10 of 1,350 rows" in result.output
@@ -62,6 +63,7 @@ def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad):
         "bad.csv: prices look divided by 100 in 10 of 1,350 rows (first 2025-01-06 11:10:00-05:00); "
         "multiply the prices of these rows by 100, or remove the rows (and 1 more in the report)"
     )
+    snapshot("shown", result.output.splitlines())
 
 
 def test_prices_off_the_grid_only_warn_where_they_will_be_snapped(make_frame, save):
@@ -81,13 +83,16 @@ def test_warnings_alone_pass(make_frame, save):
     assert re.search(r"2025-01-06 09:35:00-05:00 +4 +4 ", result.output)
 
 
-def test_json_is_the_whole_report(good, bad):
+def test_json_is_the_whole_report(good, bad, snapshot):
     result = run("check", good, "--symbol", "ES", "--json")
     values = json.loads(result.stdout)
     assert (values["ok"], values["rows"], values["days"]["full"]) == (True, 1350, 3)
     result = run("check", bad, "--symbol", "ES", "--json")
     assert json.loads(result.stdout)["problems"][1]["kind"] == "missing_values"
     check_error(result.exception)
+    for name, file in (("good", good), ("bad", bad)):
+        shown = run("check", file, "--symbol", "ES", "--json").stdout
+        snapshot(name, json.loads(shown))
 
 
 def test_the_zone_the_format_and_the_instrument_are_passed_on(make_frame, save):
@@ -108,7 +113,7 @@ def test_what_click_refuses_itself(good):
     assert run("synthetic", "--symbol", "ES", "--days", 0, "--seed", 1, "--out", "x.csv").exit_code == 2
 
 
-def test_contracts_are_listed():
+def test_contracts_are_listed(snapshot):
     result = run("contracts")
     assert result.exit_code == 0
     assert "E-mini Russell 2000" in result.output
@@ -121,6 +126,7 @@ def test_contracts_are_listed():
         "2 ticks",
         "$2.50 a side",
     ]
+    snapshot("shown", result.output.splitlines())
 
 
 @pytest.mark.parametrize("name", ["made.csv", "made.parquet"])
@@ -151,7 +157,7 @@ def test_pattern_bars_are_made_with_and_without_an_edge(tmp_path):
     check_error(run(*arguments, "--pattern", 3).exception)
 
 
-def test_synthetic_seconds_lie_beside_their_minutes(tmp_path):
+def test_synthetic_seconds_lie_beside_their_minutes(tmp_path, snapshot):
     arguments = ("--symbol", "MES", "--days", 1, "--seed", 3, "--start", "2025-03-10", "--seconds")
     result = run("synthetic", *arguments, "--out", tmp_path / "made.parquet")
     assert result.exit_code == 0, result.output
@@ -164,6 +170,8 @@ def test_synthetic_seconds_lie_beside_their_minutes(tmp_path):
     assert (joined["high"].max() == minutes.frame["high"]).all()
     assert (joined["low"].min() == minutes.frame["low"]).all()
     assert (joined["close"].last() == minutes.frame["close"]).all()
+    snapshot("made", tmp_path)
+    snapshot("shown", result.output.splitlines())
 
 
 def test_more_bars_than_memory_are_refused_before_they_are_made(tmp_path):

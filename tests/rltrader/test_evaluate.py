@@ -26,6 +26,7 @@ from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requ
 from tests.jax_port.made_policy import make_policy, one_action_policy
 from tests.rltrader.written_files import Page, read_json
 from tests.sentences import check_error
+from tests.snapshots import Snapshot
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 BARS = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
@@ -79,7 +80,7 @@ def run(tmp_path: Path, bars_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run
 
 
 @pytest.mark.costly
-def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path, snapshot: Snapshot) -> None:
     policy = make_policy(market, CONFIG, seed=1, data=TRAINED, certificate=PROOF)
     done = run(policy, "--from", "2025-01-06")
     assert done.exit_code == 0, done.output
@@ -138,11 +139,14 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path) -> N
     assert "Every second" not in page.text
     assert values["seconds"] is None
     assert "Win rate" in done.output
+    snapshot("out", out)
     assert "held out" in done.output
 
 
 @pytest.mark.costly
-def test_all_lists_every_episodes_trades(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+def test_all_lists_every_episodes_trades(
+    run: Run, market: PreparedMarket, tmp_path: Path, snapshot: Snapshot
+) -> None:
     policy = make_policy(market, CONFIG, seed=1)
     assert run(policy, "--starts", "all", "--to", "2025-01-02").exit_code == 0
     values = read_json(tmp_path / "out" / "evaluation.json")
@@ -158,10 +162,11 @@ def test_all_lists_every_episodes_trades(run: Run, market: PreparedMarket, tmp_p
     assert "Sharpe per day –" in " ".join(page.text.replace("–", " – ").split())
     assert "training data: unknown" in page.text
     assert "parity certificate: unknown" in page.text
+    snapshot("out", tmp_path / "out")
 
 
 @pytest.mark.costly
-def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path, snapshot: Snapshot) -> None:
     assert run(one_action_policy(market, CONFIG, HOLD), "--from", "2025-01-06").exit_code == 0
     values = read_json(tmp_path / "out" / "evaluation.json")
     assert values["performance"]["trades"]["win_rate"] is None
@@ -169,6 +174,7 @@ def test_no_trade_at_all(run: Run, market: PreparedMarket, tmp_path: Path) -> No
     assert (tmp_path / "out" / "trades.csv").read_text().startswith("episode,side,")
     assert Page(tmp_path / "out" / "report.html").text.count("No trade was closed.") == 2
     assert values["tear_sheet"]["baselines"]["random"]["trades"] == 0.0
+    snapshot("out", tmp_path / "out")
 
 
 def test_numbers_stay_whole_beside_long_names(capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +191,9 @@ def test_numbers_stay_whole_beside_long_names(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.costly
-def test_several_policies_are_compared(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+def test_several_policies_are_compared(
+    run: Run, market: PreparedMarket, tmp_path: Path, snapshot: Snapshot
+) -> None:
     other = tmp_path / "sweep" / "other.safetensors"
     other.parent.mkdir()
     save_policy(other, make_policy(market, CONFIG, seed=2))
@@ -204,10 +212,11 @@ def test_several_policies_are_compared(run: Run, market: PreparedMarket, tmp_pat
         assert values["tear_sheet"]["luck"]["trials"] == 12
         assert f'href="{row["name"]}/report.html"' in (out / "comparison.html").read_text()
     assert "comparison.html" in done.output
+    snapshot("out", out)
 
 
 @pytest.mark.costly
-def test_would_it_pass(run: Run, tmp_path: Path) -> None:
+def test_would_it_pass(run: Run, tmp_path: Path, snapshot: Snapshot) -> None:
     bars = synthetic_bars("ES", days=9, seed=6, start="2025-01-02")
     path = write_bars(bars, tmp_path / "LONG_ES.csv")
     policy = make_policy(prepare(bars, CONFIG), CONFIG, seed=1)
@@ -225,6 +234,7 @@ def test_would_it_pass(run: Run, tmp_path: Path) -> None:
     assert "passes" in done.output
     if CHROMIUM is not None:
         assert layout_faults(page.raw, tmp_path) == []
+    snapshot("out", tmp_path / "out")
 
 
 def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
@@ -281,7 +291,7 @@ SMALL = EnvConfig.phase2(max_episode_bars=60, trailing_drawdown_dollars=200.0)
 
 
 @pytest.mark.slow
-def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
+def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path, snapshot: Snapshot) -> None:
     policy = make_policy(prepare(BARS, SMALL), SMALL, seed=3)
     given = ("--from", "2025-01-03", "--seconds", str(seconds_file))
     done = run(policy, *given)
@@ -327,11 +337,12 @@ def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path) -> None:
     # Without seconds the folder keeps nothing of them.
     assert run(policy, "--from", "2025-01-06").exit_code == 0
     assert {path.name for path in out.iterdir()} == set(FILES)
+    snapshot("out", tmp_path / "out")
 
 
 @pytest.mark.costly
 def test_seconds_that_change_nothing(
-    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path
+    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path, snapshot: Snapshot
 ) -> None:
     policy = make_policy(market, CONFIG, seed=1)
     assert run(policy, "--to", "2025-01-02", "--seconds", str(seconds_file)).exit_code == 0
@@ -340,6 +351,7 @@ def test_seconds_that_change_nothing(
     page = Page(tmp_path / "out" / "report.html")
     assert "every second: the same verdict on every episode" in page.text
     assert "Episodes with another verdict" not in page.text
+    snapshot("out", tmp_path / "out")
 
 
 def test_seconds_that_cannot_be_used(

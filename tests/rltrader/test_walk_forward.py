@@ -20,6 +20,7 @@ from rltrader.walk_forward import walk_forward
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.rltrader.options.plans import assert_made_again
 from tests.sentences import check_error
+from tests.snapshots import Snapshot
 
 SMALL = (
     *("--envs", "8", "--n-steps", "32", "--batch-size", "64", "--epochs", "1", "--steps", "256"),
@@ -59,7 +60,7 @@ def made(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.costly
-def test_the_windows_are_joined(made: Path) -> None:
+def test_the_windows_are_joined(made: Path, snapshot: Snapshot) -> None:
     values = json.loads((made / "walk_forward.json").read_text())
     assert [row["test_first"] for row in values["windows"]] == ["2025-01-10", "2025-01-14"]
     assert [row["train_last"] for row in values["windows"]] == ["2025-01-08", "2025-01-10"]
@@ -74,6 +75,8 @@ def test_the_windows_are_joined(made: Path) -> None:
         assert (made / row["report"]).is_file()
         assert row["report"] in page
         assert_made_again((made / row["report"]).parents[1] / "run")
+    for name in ("walk_forward.json", "walk_forward.html", "episodes.parquet", "window-2/run"):
+        snapshot(name, made / name, within=1e-3)
 
 
 @pytest.mark.costly

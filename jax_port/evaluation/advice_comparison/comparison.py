@@ -27,7 +27,7 @@ from jax_port.evaluation.metrics import daily
 from jax_port.evaluation.resampling import blocks
 from jax_port.ppo.policy import Policy
 from markets.advice.by_bar import AdviceUse
-from markets.advice.fusion import MOST_AGE, RULES, FusionSettings
+from markets.advice.fusion import MOST_AGE, MOST_WEIGHT, RULES, FusionSettings
 from markets.advice.schedule import AdviceOnBars
 
 BARE, ALONE, FUSED, SETTING, NULL = "bare", "alone", "fusion", "setting", "null"
@@ -143,8 +143,8 @@ def _changes(settings: FusionSettings) -> dict[str, dict[str, Any]]:
     """Return what is changed of the settings, one at a time, by what it is called."""
     changes: dict[str, dict[str, Any]] = {
         "a third of the weight": {"weight": settings.weight / 3},
-        "three times the weight": {"weight": settings.weight * 3},
-        "ten times the weight": {"weight": min(settings.weight * 10, 100.0)},
+        "three times the weight": {"weight": min(settings.weight * 3, MOST_WEIGHT)},
+        "ten times the weight": {"weight": min(settings.weight * 10, MOST_WEIGHT)},
         "asked every bar": {"every": 1, "cooldown": 0},
         "not asked at entries": {"at_entries": False},
         "no cooldown": {"cooldown": 0},
@@ -231,6 +231,8 @@ def gain(played: Played, bare: Played, chosen: NDArray[np.bool_]) -> Gain:
     # Few blocks scatter too little, and say too surely what they say: Student's t, and its correction.
     count = len(difference) / BLOCK_DAYS
     error = float(block_means(difference).std()) * math.sqrt(count / (count - 1))
+    if error == 0:  # the same gain on every day
+        return Gain(mean, mean, mean, np.nan)
     reach = float(stats.t.ppf(0.975, count - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, count - 1))
     return Gain(mean, mean - reach, mean + reach, p)

@@ -167,6 +167,11 @@ def _rules(given: Mapping[str, Any], where: str) -> Rules:
     for name, least in (("minimum_days", 0), ("maximum_days", 1)):
         if name in values:
             values[name] = _days(values[name], name, where, least)
+    if (least := values.get("minimum_days", 1)) > values.get("maximum_days", math.inf):
+        raise InputError(
+            f"{where}: minimum_days is {least}, above maximum_days, {values['maximum_days']}, so no "
+            "account could pass; mend one of them"
+        )
     for name, choices in (
         ("trailing", TRAILING),
         ("automation", AUTOMATION),

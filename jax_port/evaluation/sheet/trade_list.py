@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from jax_port.evaluation.metrics import EXITS, cents
 from jax_port.evaluation.sheet.excursions import Excursions
@@ -47,7 +49,7 @@ def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> l
         pd.DatetimeIndex(shown[name]).tz_convert("America/New_York")
         for name in ("entry_time", "exit_time")
     )
-    minutes = (shown["exit_step"] - shown["entry_step"]).tolist()
+    minutes = minutes_of(shown).astype(int).tolist()
     codes, pnl = shown["exit_code"].tolist(), cents(shown["pnl"])
     places = max(0, len(f"{contract.tick_size:.10f}".rstrip("0").partition(".")[2]))
     return [
@@ -68,6 +70,12 @@ def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> l
         ]
         for at in range(len(shown))
     ]
+
+
+def minutes_of(trades: pd.DataFrame) -> NDArray[np.float64]:
+    """Return minutes from entry to exit, nights and weekends among them: float64 (trades,)."""
+    spans = pd.DatetimeIndex(trades["exit_time"]) - pd.DatetimeIndex(trades["entry_time"])
+    return np.asarray(spans.total_seconds(), np.float64) / 60
 
 
 def embedded(rows: list[list[Any]]) -> Markup:

@@ -14,7 +14,7 @@ from jax_port.evaluation.prop_firm.plots import paths_plot
 from jax_port.evaluation.sheet import plots
 from jax_port.evaluation.sheet.calendar import MONTHS
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, evidence
-from jax_port.evaluation.sheet.trade_list import COLUMNS, embedded, trade_rows
+from jax_port.evaluation.sheet.trade_list import COLUMNS, embedded, minutes_of, trade_rows
 from markets import Contract
 
 _PLATFORM = (
@@ -64,7 +64,7 @@ def sheet_view(values: Mapping[str, Any], sheet: TearSheet, contract: Contract) 
     days = list(sheet.days["day"])
     trades, reach = sheet.trades, sheet.reach
     pnl = trades["pnl"].to_numpy(np.float64)
-    minutes = (trades["exit_step"] - trades["entry_step"]).to_numpy(np.float64)
+    minutes = minutes_of(trades)
     rolling = np.array(sheet.values["rolling"]["sharpe_year"], np.float64)
     months = [abs(cell) for row in values["years"] for cell in row["months"] if cell is not None]
     rows = trade_rows(trades, reach, contract)

@@ -169,11 +169,25 @@ def make_loggers(names: Sequence[str], folder: Path, plan: Plan) -> list[Logger]
     """Return loggers by name, each guarded.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a name is unknown, or one can't be begun; those before it are closed again.
         ModuleNotFoundError: its package is not installed.
     """
     check_loggers(names)
-    return [Guarded(name, LOGGERS[name](folder, plan)) for name in dict.fromkeys(names)]
+    made: list[Logger] = []
+    for name in dict.fromkeys(names):
+        try:
+            made.append(Guarded(name, LOGGERS[name](folder, plan)))
+        except Exception as error:
+            for one in made:
+                one.close()
+            if isinstance(error, (InputError, ModuleNotFoundError)):
+                raise
+            first = (str(error).splitlines() or [""])[0]
+            raise InputError(
+                f"the logger {name} can't be begun ({type(error).__name__}: {first}); mend that, or "
+                "train without it"
+            ) from error
+    return made
 
 
 def check_loggers(names: Sequence[str]) -> None:

@@ -18,18 +18,6 @@ from parity.mutants.sandbox import PORT, Sandbox, change_file, environment
 from parity.mutation.operators import Change
 from parity.mutation.score import CRASHED, SURVIVED, UNJUDGED
 
-TREE = (
-    *PACKAGES,
-    "tests",
-    "examples",
-    "ninjatrader",
-    "docs",
-    "reports",
-    "pyproject.toml",
-    "noxfile.py",
-)
-"""What a test may read of the checkout."""
-
 GATE_CHILD = "parity.mutants.child"
 """What holds a port against recordings, in a process of its own."""
 
@@ -218,11 +206,11 @@ def make_tree(root: Path, place: Path, change: Change, copied: Sequence[str] = (
     """
     place.mkdir(parents=True)
     apart = {change.file.partition("/")[0], *copied}
-    for name in TREE:
-        if name in apart:
-            shutil.copytree(root / name, place / name)
-        elif (root / name).exists():
-            (place / name).symlink_to(root / name)
+    for entry in root.iterdir():  # a test may read any of them
+        if entry.name in apart:
+            shutil.copytree(entry, place / entry.name)
+        elif not entry.name.startswith("."):
+            (place / entry.name).symlink_to(entry)
     file = place / change.file
     change_file(file, change.apply(file.read_bytes()))
 

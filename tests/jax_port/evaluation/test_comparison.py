@@ -142,3 +142,12 @@ def test_the_page(tmp_path: Path) -> None:
     assert page == render(values, policies)
     if CHROMIUM is not None:
         assert layout_faults(page, tmp_path) == []
+
+
+def test_a_policy_that_does_the_same_as_the_best_is_never_ahead_of_it() -> None:
+    given = [policy("one", NOISE + 9000), policy("same", NOISE + 9000), policy("none", NOISE * 0)]
+    found = compare_policies(given)
+    rows = {row["name"]: row for row in found["policies"]}
+    first, second = (row for name, row in rows.items() if name != "none")
+    assert (second["behind"], second["behind_between"], second["better"]) == (0.0, [0.0, 0.0], 0.0)
+    assert first["pnl"] == second["pnl"]

@@ -151,6 +151,10 @@ def test_at_its_stop_a_trade_leaves(judge: Judge) -> None:
     assert minute["exit_price"] == second["exit_price"] == 3989 * 0.25
     assert minute["pnl"] == second["pnl"] == -155.0
     assert not side_by_side(both)["differs"].any()  # both end here by drawdown, with the same money
+    # A second that only touches the stop ends the trade; what falls through the floor later is not its.
+    both = judge((4004, 3970, 4000), [(3990, 3989), (3990, 3970)], trailing_drawdown_dollars=200.0)
+    for found in (both.minute, both.second):
+        assert found.trades[["exit_code", "exit_price"]].values.tolist()[0] == [1, 3989 * 0.25]
 
 
 def test_at_its_target_a_trade_leaves(judge: Judge) -> None:

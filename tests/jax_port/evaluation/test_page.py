@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jax_port.data.held_out import BEFORE, HELD_OUT, OTHER_MARKET, OVERLAPS, TOO_CLOSE, UNKNOWN
-from jax_port.evaluation.page import verdict
+from jax_port.evaluation.page import pills, verdict
 
 NEW = "The policy was not trained on these days."
 OLDER = "These days came before the ones that the policy was trained on."
@@ -55,3 +55,25 @@ def test_what_an_evaluation_says_of_other_days(
 )
 def test_what_the_account_made(pnl: float, headline: str) -> None:
     assert verdict(values(HELD_OUT, 5.0, 9.0, pnl)).headline == headline
+
+
+@pytest.mark.parametrize(
+    ("told", "tone"),
+    [
+        ("same", "good"),
+        ("same, minibatches by group", "warn"),
+        ("same, but under changed code", "warn"),
+        ("different", "bad"),
+        ("not enough seen", "bad"),
+        (None, "bad"),
+    ],
+)
+def test_how_sure_the_proof_of_parity_is_shown(told: str | None, tone: str) -> None:
+    given = {
+        "held_out": {"status": OTHER_MARKET, "training": None},
+        "certificate": {"verdict": told, "made": {"when": "2026-01-02T00:00:00+00:00"}},
+        "seconds": None,
+        "advice": None,
+    }
+    (_, shown) = pills(given)
+    assert shown == (tone, f"parity at training: {told or 'unknown'}, 2026-01-02")

@@ -20,6 +20,7 @@ from jax_port.export.stages import in_float32
 from jax_port.ppo.policy import load_policy, save_policy
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 PHASES = (1, 2)
 
@@ -32,7 +33,7 @@ def some_observations(phase: int, count: int = 64) -> tuple[np.ndarray, np.ndarr
 
 @pytest.mark.costly(keep=1)
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_manifest_says_all(phase: int) -> None:
+def test_the_manifest_says_all(phase: int, snapshot: Snapshot) -> None:
     manifest, policy = read_manifest(bundle(phase)), made_policy(phase)
     assert manifest["network"]["activation"] == policy.spec.activation
     assert [layer["name"] for layer in manifest["network"]["policy"]] == [
@@ -50,6 +51,7 @@ def test_the_manifest_says_all(phase: int) -> None:
         file_digest(bundle(phase) / name) == digest for name, digest in manifest["files"].items()
     )
     assert {path.name for path in bundle(phase).iterdir()} == {*FILES, "manifest.json"}
+    snapshot("bundle", bundle(phase))
 
 
 @pytest.mark.parametrize("phase", PHASES)

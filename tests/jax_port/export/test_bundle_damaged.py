@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from jax_port.export.golden_file import read_golden
 from jax_port.export.manifest import MANIFEST, contract_of, describe, read_manifest
 from jax_port.export.sb3 import make_sb3
 from jax_port.ppo.policy import Policy, load_policy, save_policy
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from tests.damage import damaged, damaged_bytes, refusal
 from tests.jax_port.export.made_bundle import made_policy
 from tests.sentences import refuses
@@ -179,3 +182,26 @@ def test_settings_that_sb3_could_not_use_are_refused(settings: object) -> None:
     )
     with refuses():
         make_sb3(changed)
+
+
+USE = AdviceUse("prior", FusionSettings(), "chat", "m", "1", "", "never")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        made_policy(1),
+        replace(made_policy(1), statistics=None),
+        replace(made_policy(1), advice=USE),
+    ],
+    ids=["normalised", "raw", "advised"],
+)
+def test_one_weight_that_is_another_is_refused_in_every_format(tmp_path: Path, made: Policy) -> None:
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, made)
+    same(load_policy(path, advised=True), made)
+    about, arrays = header_of(path), load_file(path)
+    arrays["action_head.bias"][0] += 1
+    path.write_bytes(save(arrays, metadata={"rltrader": json.dumps(about)}))
+    with refuses():
+        load_policy(path, advised=True)

@@ -31,3 +31,16 @@ def test_a_setting_of_zero_is_kept(name: str) -> None:
     settings = TrainSettings().override(**{name: 0.0})
     assert getattr(settings, name) == 0.0
     assert settings.to_dict()[name] == 0.0
+
+
+@pytest.mark.parametrize("name", ["gamma", "gae_lambda"])
+def test_a_limit_itself_is_allowed(name: str) -> None:
+    assert getattr(TrainSettings().override(**{name: 1.0}), name) == 1.0
+    with refuses():
+        TrainSettings().override(**{name: 1.0000001})
+
+
+@pytest.mark.parametrize(("steps", "updates"), [(1, 1), (64, 1), (65, 2), (128, 2), (1000, 16)])
+def test_no_fewer_steps_are_made_than_asked_for(steps: int, updates: int) -> None:
+    settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=steps)
+    assert settings.num_updates == updates

@@ -26,6 +26,7 @@ from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 SETTINGS = TrainSettings(
     n_envs=8, n_steps=8, batch_size=24, n_epochs=2, total_timesteps=64 * 40, anneal=True
@@ -70,7 +71,7 @@ def _lines(folder: Path) -> int:
 
 
 @pytest.mark.costly
-def test_a_run_leaves_what_it_says(whole: Path) -> None:
+def test_a_run_leaves_what_it_says(whole: Path, snapshot: Snapshot) -> None:
     records = read_log(whole)
     assert [r["update"] for r in records] == [u for u in range(1, 41) for _ in range(2)]
     assert records[-1]["steps"] == 64 * 40
@@ -83,6 +84,7 @@ def test_a_run_leaves_what_it_says(whole: Path) -> None:
     assert first.statistics["mean"].dtype == np.float64
     assert float(first.statistics["count"]) == pytest.approx(8 + 64 * 40 + 1e-4, abs=1e-9)
     assert list((whole / "tensorboard" / "agent-1").glob("events*"))
+    snapshot("whole", whole, within=1e-3)
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
 from tests.sentences import check_error
+from tests.snapshots import Snapshot
 
 QUESTIONS = 60
 LAST_BAR = 100 + QUESTIONS - 1
@@ -185,7 +186,7 @@ def test_a_cost_above_the_limit_is_asked_for(
 
 
 def test_the_rules_advise_on_every_bar_and_can_be_replayed(
-    bars_file: Path, tmp_path: Path, view: MarketView
+    bars_file: Path, tmp_path: Path, view: MarketView, snapshot: Snapshot
 ) -> None:
     out = tmp_path / "rules"
     command = ["advise", "run", "--data", str(bars_file), "--symbol", "ES", "--out", str(out)]
@@ -199,6 +200,7 @@ def test_the_rules_advise_on_every_bar_and_can_be_replayed(
     assert "rules" in CliRunner().invoke(app, ["advise", "show", str(out)]).output
     again = ["advise", "replay", str(out), "--data", str(bars_file), "--symbol", "ES"]
     assert CliRunner().invoke(app, again).exit_code == 0
+    snapshot("rules", out)
 
 
 def test_rules_read_nothing_after_their_bar(view: MarketView) -> None:

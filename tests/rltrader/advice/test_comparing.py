@@ -21,6 +21,7 @@ from rltrader.__main__ import app
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import check_error
+from tests.snapshots import Snapshot
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 BARS = synthetic_bars("ES", days=12, seed=5, start="2025-01-02")
@@ -86,7 +87,7 @@ def test_the_fused_policy_and_the_comparison_are_written(folder: Path, tmp_path:
     [("", 12, "look-ahead"), ("2030-01-01", 12, "look-ahead"), ("2025-01-03", 2, "left out")],
 )
 def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
-    folder: Path, tmp_path: Path, cutoff: str, before: int, words: str
+    folder: Path, tmp_path: Path, cutoff: str, before: int, words: str, snapshot: Snapshot
 ) -> None:
     table = load_table(folder / "rules")
     table.about.cutoff = cutoff
@@ -108,6 +109,7 @@ def test_days_before_the_cutoff_are_marked_and_left_out_of_the_verdict(
         assert values["before"]
     else:
         assert "This says nothing" in done.output.replace("\n", " ")
+    snapshot("out", tmp_path / "out")
 
 
 @pytest.mark.costly(keep=4)

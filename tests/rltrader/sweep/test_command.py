@@ -24,6 +24,7 @@ from rltrader.sweep.command import sweep
 from rltrader.sweep.storage import open_storage
 from tests.rltrader.options.plans import assert_made_again
 from tests.sentences import check_error
+from tests.snapshots import Snapshot
 
 CONFIG = """
 pattern = 8
@@ -86,11 +87,15 @@ def test_a_study_of_other_options_is_refused(config: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.costly
-def test_a_trial_is_trained_again_by_its_own_file(config: Path, tmp_path: Path) -> None:
+def test_a_trial_is_trained_again_by_its_own_file(
+    config: Path, tmp_path: Path, snapshot: Snapshot
+) -> None:
     words = ["--config", str(config), "--trials", "1", "--seeds", "2", "--steps", "512", "--ungated"]
     done = CliRunner().invoke(sweep, [*words, "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.exception
     assert_made_again(tmp_path / "out" / "trials" / "0000")
+    for name in ("trials.csv", "sweep.json", "best"):
+        snapshot(name, tmp_path / "out" / name, within=1e-3)
 
 
 def start(config: Path, out: Path, place: str) -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ from jax_port.evaluation.advice_comparison.comparison import (
     make_own_arms,
 )
 from markets.advice.by_bar import AdviceUse
-from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.fusion import MOST_WEIGHT, RULES, FusionSettings
 
 DAYS = [date(2025, 1, 1) + timedelta(days=n) for n in range(60)]
 ALL = np.ones(60, bool)
@@ -109,3 +109,17 @@ def test_a_policy_trained_with_advice_is_judged_against_itself_and_its_nulls() -
     assert all(arm.settings is None for arm in arms if arm.kind != "alone")
     assert arms[1].settings is not None
     assert arms[1].settings.fade == 0.2
+
+
+def test_the_same_gain_on_every_day_has_itself_for_an_interval_and_no_p() -> None:
+    found = gain(played(np.full((1, 60), 5.0)), played(np.zeros((1, 60))), ALL)
+    assert (found.mean, found.low, found.high) == (5.0, 5.0, 5.0)
+    assert np.isnan(found.p)
+
+
+@pytest.mark.parametrize("weight", [0.3, 9.0, 40.0, MOST_WEIGHT])
+def test_no_arm_weighs_more_than_a_setting_may(weight: float) -> None:
+    arms = make_arms(FusionSettings(weight=weight))
+    weights = {arm.name: arm.settings.weight for arm in arms if arm.settings}
+    assert weights["gated, three times the weight"] == min(3 * weight, MOST_WEIGHT)
+    assert weights["gated, ten times the weight"] == min(10 * weight, MOST_WEIGHT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -123,3 +124,13 @@ def test_days_are_drawn_in_blocks_and_after_the_last_comes_the_first() -> None:
     for day in range(4):
         assert (draw(day, np.arange(4)) // 10).tolist() == [1, 1, 2, 2]
     assert (draw(4, np.array([1, 3])) // 10).tolist() == [1, 2]
+
+
+def test_a_daily_loss_that_fails_an_account_is_a_breach_like_its_floor() -> None:
+    rules = replace(RULES, daily_loss=400.0, daily_loss_means="fail")
+    found = chances(rules, walk(1, 60), 1.0, accounts=400, draws=20, block=1)
+    lost, floor = found.ends["reached the daily loss limit"], found.ends["reached the floor"]
+    assert lost > 0.2
+    assert found.breaches == pytest.approx(lost + floor)
+    low, high = found.breaches_between
+    assert low <= found.breaches <= high

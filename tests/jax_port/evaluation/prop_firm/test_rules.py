@@ -88,6 +88,7 @@ def test_rules_in_words() -> None:
         ("account = 50000", "account = 50000\nbest_day_share = 50"),
         ("account = 50000", "account = 50000\nminimum_days = 1.5"),
         ("account = 50000", "account = 50000\nminimum_days = true"),
+        ("account = 50000", "account = 50000\nminimum_days = 30\nmaximum_days = 21"),
         ("account = 50000", "account = 50000\ncontracts = 3"),
         ("account = 50000", "account = 50000\ncontracts = [{profit = 5, contracts = 1}]"),
         (

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 
 from jax_port.evaluation.metrics import EXITS
 from jax_port.evaluation.sheet.excursions import excursions
 from jax_port.evaluation.sheet.tear_sheet import of_daily
-from jax_port.evaluation.sheet.trade_list import COLUMNS, MOST_LISTED, embedded, trade_rows
+from jax_port.evaluation.sheet.trade_list import (
+    COLUMNS,
+    MOST_LISTED,
+    embedded,
+    minutes_of,
+    trade_rows,
+)
 from tests.jax_port.evaluation.conftest import Week
 
 
@@ -43,3 +50,13 @@ def test_embedded_json_cannot_end_the_script() -> None:
     text = embedded([["</script><b>", 1.5]])
     assert "<" not in text
     assert json.loads(text) == [["</script><b>", 1.5]]
+
+
+def test_minutes_are_those_of_the_clock_through_a_night_and_a_half_day() -> None:
+    times = {
+        "entry_time": ["2025-07-03 16:58", "2025-07-07 14:00"],
+        "exit_time": ["2025-07-07 13:32", "2025-07-07 14:03"],
+    }
+    trades = pd.DataFrame({name: pd.to_datetime(texts, utc=True) for name, texts in times.items()})
+    assert minutes_of(trades).tolist() == [5554.0, 3.0]
+    assert minutes_of(trades[:0]).tolist() == []

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -144,3 +144,25 @@ def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     with refuses():
         make_loggers(["wandbb"], tmp_path, PLAN)
     assert sorted(loggers.LOGGERS) == ["mlflow", "wandb"]
+
+
+class Begun(Failing):
+    """One that works, and tells how often it was asked."""
+
+    made: ClassVar[list[Begun]] = []
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        super().__init__()
+        self.made.append(self)
+
+
+def test_one_that_cannot_be_begun_ends_the_others_and_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(folder: Path, plan: Plan) -> None:
+        raise ConnectionError("no server there\nat all")
+
+    monkeypatch.setattr(loggers, "LOGGERS", {"wandb": Begun, "mlflow": unreachable})
+    with refuses():
+        make_loggers(["wandb", "mlflow"], tmp_path, PLAN)
+    assert [one.calls for one in Begun.made] == [1]

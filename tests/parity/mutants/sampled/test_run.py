@@ -86,6 +86,10 @@ def test_a_checkout_of_links_holds_one_change(tmp_path: Path) -> None:
     change = changes_of(LIMITS, (PACKAGES_ROOT / LIMITS).read_bytes())[0]
     make_tree(PACKAGES_ROOT, tmp_path / "tree", change)
     assert (tmp_path / "tree" / "jax_port").is_symlink()
+    there, here = (
+        {one.name for one in folder.iterdir()} for folder in (PACKAGES_ROOT, tmp_path / "tree")
+    )
+    assert {name for name in there if not name.startswith(".")} == here >= {"README.md", "tests"}
     made = (tmp_path / "tree" / LIMITS).read_bytes()
     assert made == change.apply((PACKAGES_ROOT / LIMITS).read_bytes()) != made[:-1]
     assert (PACKAGES_ROOT / LIMITS).read_bytes() != made
