@@ -194,7 +194,8 @@ def _file(name: str, path: Path, data: bytes) -> Iterator[Line]:
     elif suffix == ".html":
         page = _Text(data.decode())
         yield from ((name, text) for text in page.texts)
-        yield from _parts(f"{name} data", {f"[{n}]": one for n, one in enumerate(page.data)}, "none")
+        for number, one in enumerate(page.data):
+            yield from describe(f"{name} data[{number}]", one)
     elif suffix in BINARY or b"\0" in data:
         yield name, "a binary file"
     else:
