@@ -90,7 +90,7 @@ def _sequence(name: str, values: Sequence[Any]) -> Iterator[Line]:
         yield name, f"{len(values)} rows"
         for number, column in enumerate(zip(*values, strict=True)):
             yield from describe(f"{name}[][{number}]", column)
-    elif len(values) > FEW and all(isinstance(value, str) for value in values):
+    elif len(values) > FEW and all(isinstance(one, (str, int, float, type(None))) for one in values):
         yield name, _array(np.asarray(values, object))
     else:
         yield from _parts(name, {f"[{n}]": one for n, one in enumerate(values)}, "[]")

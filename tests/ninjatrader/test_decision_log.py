@@ -11,12 +11,13 @@ import pytest
 from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.decision_log import read_log
 from tests.ninjatrader.hosting import live_bars, live_bundle, live_files, live_log, run_host
+from tests.snapshots import Snapshot
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 
 @pytest.mark.parametrize("phase", [1, 2])
-def test_every_bar_and_every_fill_is_written(phase: int) -> None:
+def test_every_bar_and_every_fill_is_written(phase: int, snapshot: Snapshot) -> None:
     log = read_log(live_log(phase))
     assert len(log) == len(live_bars().session("rth"))
     assert not log.torn
@@ -25,6 +26,8 @@ def test_every_bar_and_every_fill_is_written(phase: int) -> None:
     assert log.decided.sum() > 1000
     assert {"warming up", "closed on this bar", "flat by"} <= set(log.skipped)
     assert set(log.action.tolist()) == set(range(-1, 3 if phase == 1 else 6))
+    lines = live_log(phase).read_text().splitlines()
+    snapshot("log", [json.loads(line) for line in lines], "[[]].bundle*")
 
 
 @pytest.mark.costly(keep=2)

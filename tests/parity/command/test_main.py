@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from parity.command.main import app
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 PAIRS = "tests.parity.command.small_pairs"
 FEW = ["--transitions", "300", "--resets", "200", "--devices", "0", "--quiet"]
@@ -34,7 +35,9 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_check_writes_a_page_numbers_junit_and_a_certificate(checked: Path) -> None:
+def test_a_check_writes_a_page_numbers_junit_and_a_certificate(
+    checked: Path, snapshot: Snapshot
+) -> None:
     page = (checked / "report.html").read_text()
     assert "The port is the same environment" in page
     assert "<script src" not in page
@@ -49,6 +52,8 @@ def test_a_check_writes_a_page_numbers_junit_and_a_certificate(checked: Path) ->
     assert {PAIRS, "tests.parity.harness.lander", "parity.harness.judge"} <= bound
     assert {"numpy", "jax"} <= set(certificate["packages"])
     assert certificate["environments"] == ["tests.parity.harness.lander"]
+    snapshot("report", checked / "report.html")
+    snapshot("numbers", checked / "report.json")
 
 
 def test_a_certificate_fits_until_a_source_or_a_package_changes(checked: Path, tmp_path: Path) -> None:

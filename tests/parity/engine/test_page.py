@@ -19,6 +19,7 @@ from parity.engine.page import MAX_CURVES, chosen_curves, render, tiles
 from parity.engine.report import Report
 from parity.engine.verify import CheckResult, Mismatch
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
+from tests.snapshots import Snapshot
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -147,7 +148,9 @@ def bad(failing: Report) -> str:
     return render(failing.to_dict())
 
 
-def test_the_verdict_and_its_numbers_head_the_page(good: str) -> None:
+def test_the_verdict_and_its_numbers_head_the_page(
+    good: str, tmp_path: Path, snapshot: Snapshot
+) -> None:
     text = Reader(good).text
     assert text.index("The two sides are the same.") < text.index("Transitions compared")
     assert "Transitions compared1,234,5671,234,567 in 12 replayed episodes, 0 generated" in text
@@ -159,9 +162,13 @@ def test_the_verdict_and_its_numbers_head_the_page(good: str) -> None:
     assert "Episode reward deviation0.00%at most 3e−7 of it; the limit is ±5%" in text
     assert "Branches covered1 of 1ways that a rule can go, of those that must be taken" in text
     assert "Where they differ" not in text
+    (tmp_path / "page.html").write_text(good)
+    snapshot("page", tmp_path / "page.html")
 
 
-def test_a_divergence_says_what_where_and_how_to_see_it_again(bad: str) -> None:
+def test_a_divergence_says_what_where_and_how_to_see_it_again(
+    bad: str, tmp_path: Path, snapshot: Snapshot
+) -> None:
     text = Reader(bad).text
     assert "The two sides differ.3 of 3 checks failed." in text
     assert text.index("Where they differ") < text.index("Both sides, episode by episode")
@@ -177,6 +184,8 @@ def test_a_divergence_says_what_where_and_how_to_see_it_again(bad: str) -> None:
     assert "288 more, 188 of them here" in text
     assert "obs[199]" in text
     assert "obs[200]" not in text
+    (tmp_path / "page.html").write_text(bad)
+    snapshot("page", tmp_path / "page.html")
 
 
 def test_a_divergence_from_the_start_of_an_episode(bad: str) -> None:

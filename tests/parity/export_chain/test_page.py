@@ -15,6 +15,7 @@ from tests.foundation.report.layout import (
     outside_requests,
     words_of,
 )
+from tests.snapshots import Snapshot
 
 REPORTS = Path(__file__).parents[3] / "reports" / "reference" / "export_chain"
 
@@ -30,7 +31,9 @@ def report(path: Path) -> dict[str, Any]:
     return values
 
 
-def test_the_page_says_its_verdict_first(report: dict[str, Any]) -> None:
+def test_the_page_says_its_verdict_first(
+    report: dict[str, Any], tmp_path: Path, snapshot: Snapshot
+) -> None:
     page = render(report)
     assert page.index("Every hop decides the same.") < page.index("Decisions compared")
     assert "ONNX and C#" in page
@@ -41,6 +44,9 @@ def test_the_page_says_its_verdict_first(report: dict[str, Any]) -> None:
     pnl = [tile for tile in tiles(report) if tile.label.startswith("PnL")]
     assert len(pnl) == 2
     assert all(tile.value.lstrip("−").startswith("$") for tile in pnl)
+    place = tmp_path / "page.html"
+    place.write_text(page)
+    snapshot("page", place)
 
 
 def test_a_hop_that_differs_is_the_verdict(report: dict[str, Any]) -> None:

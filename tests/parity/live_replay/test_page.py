@@ -14,6 +14,7 @@ from parity.live_replay.page import PAGE, render
 from rltrader.live.replay import replay
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
 from tests.ninjatrader.hosting import live_files, live_log
+from tests.snapshots import Snapshot
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -37,16 +38,17 @@ def slipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return report(folder / "out", log)
 
 
-def test_a_log_that_agrees_says_so_first(tmp_path: Path) -> None:
+def test_a_log_that_agrees_says_so_first(tmp_path: Path, snapshot: Snapshot) -> None:
     found = report(tmp_path, live_log(1))
     page = (tmp_path / PAGE).read_text()
     assert page.index("Live and offline agree.") < page.index("Decisions compared")
     assert found["fill_costs"]["exact"] == found["fill_costs"]["count"] > 100
     assert found["fill_costs"]["worse_dollars"] == 0
     assert outside_requests(page) == []
+    snapshot("out", tmp_path)
 
 
-def test_what_fills_cost_is_told_with_units(slipped: dict[str, Any]) -> None:
+def test_what_fills_cost_is_told_with_units(slipped: dict[str, Any], snapshot: Snapshot) -> None:
     costs = slipped["fill_costs"]
     entries = [row for row in slipped["live_fills"] if row["fill"] == "entry"]
     assert {row["worse_ticks_mean"] for row in entries} == {1.0}
@@ -63,6 +65,7 @@ def test_what_fills_cost_is_told_with_units(slipped: dict[str, Any]) -> None:
         "(ms)",
     ):
         assert words in page
+    snapshot("slipped", slipped)
 
 
 def test_shadow_modes_fills_are_not_taken_for_a_markets(tmp_path: Path) -> None:

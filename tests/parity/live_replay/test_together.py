@@ -16,6 +16,7 @@ from rltrader.live.replay import replay
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.ninjatrader.hosting import live_files, live_log
 from tests.sentences import check_error, refuses
+from tests.snapshots import Snapshot
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -50,7 +51,7 @@ def one(log: Path, out: Path) -> dict[str, Any]:
 
 @pytest.mark.costly
 def test_counts_are_sums_and_fills_are_measured_together(
-    week: Path, joined: tuple[Any, Path], tmp_path: Path
+    week: Path, joined: tuple[Any, Path], tmp_path: Path, snapshot: Snapshot
 ) -> None:
     result, out = joined
     assert result.exit_code == 1
@@ -74,6 +75,7 @@ def test_counts_are_sums_and_fills_are_measured_together(
     assert {name: report["first"][name] for name in b["first"]} == b["first"]
     assert "a.jsonl: same" in result.stdout
     assert "first difference: in b.jsonl, " in result.stdout
+    snapshot("out", out)
 
 
 def test_logs_of_two_contracts_are_not_mixed(joined: tuple[Any, Path]) -> None:

@@ -24,6 +24,7 @@ from parity.export_chain.sides import pytorch
 from rltrader.import_ import import_
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 NAME = "policy_0.weight"
 
@@ -127,7 +128,9 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.mark.costly
-def test_weights_of_another_type_are_converted_and_it_is_said(state: Path, tmp_path: Path) -> None:
+def test_weights_of_another_type_are_converted_and_it_is_said(
+    state: Path, tmp_path: Path, snapshot: Snapshot
+) -> None:
     weights = torch.load(state, weights_only=True)
     torch.save({name: value.double() for name, value in weights.items()}, state)
     policy = read_policy(state)
@@ -135,6 +138,7 @@ def test_weights_of_another_type_are_converted_and_it_is_said(state: Path, tmp_p
     assert policy.about["imported"][CONVERTED] == "float64"
     done = CliRunner().invoke(import_, [str(state), "--to", str(tmp_path / "made.safetensors")])
     assert "weights converted from float64 to float32" in done.output
+    snapshot("made", tmp_path / "made.safetensors")
 
 
 @pytest.mark.parametrize(
