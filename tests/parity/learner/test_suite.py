@@ -200,6 +200,21 @@ def test_a_number_that_is_none_is_no_agreement(clipping: LearnerRun) -> None:
     assert not result.measures["advantages"].passed
 
 
+def test_running_returns_near_zero_are_compared_in_deviations(clipping: LearnerRun) -> None:
+    """After episodes have ended they are a few small numbers, of which rounding is a large share."""
+    small = np.array([0.0, -0.029109, -0.10686128, 0.04826674])
+    theirs = [{**clipping.updates[0], "running returns": small}, *clipping.updates[1:]]
+
+    def agree(ours: np.ndarray) -> bool:
+        port = [{**clipping.port.updates[0], "running returns": ours}, *clipping.port.updates[1:]]
+        return judge_updates(clipping.case, theirs, port).measures["reward statistics"].passed
+
+    assert agree(small + [0.0, 8e-10, 2e-8, 4.3e-7])
+    deviation = float(np.sqrt(clipping.updates[0]["return var"]))
+    assert not agree(small + [0.0, 0.0, 0.0, 1e-5 * deviation])
+    assert not agree(small[::-1])
+
+
 def test_weights_go_there_and_back(clipping: LearnerRun) -> None:
     back = to_torch(to_flax(clipping.weights, clipping.case.settings))
     assert back.keys() == clipping.weights.keys()
