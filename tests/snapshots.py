@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
@@ -37,53 +37,82 @@ FEW = 12
 ALWAYS = ("*.versions.*", "*.device", "*.made.seconds", "*steps_per_second")
 """Patterns of names whose values differ wherever they are."""
 
-Snapshot = Callable[..., None]
 
+class Snapshot:
+    """What a test hands over, to be compared with its file when the test has passed.
 
-@pytest.fixture
-def snapshot(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Snapshot]:
-    """Return ``snapshot(name, value, *varies)``; all of a test's are compared when it ends.
-
-    ``varies`` are patterns of names whose values differ between machines or runs, beside
-    :data:`ALWAYS`. Each has to fit some name, so that none outlives what it was for. ``within`` is the
-    share of itself by which a float may differ, for what was computed in many float32 steps.
+    Args:
+        node: name of the test, as pytest gives it.
+        folder: of all tests' temporary files.
+        updates: whether files are written anew.
     """
-    module = re.sub(r"^tests/|\.py$", "", request.node.nodeid.partition("::")[0]).replace("/test_", "/")
-    test = re.sub(r"[^\w.]+", "-", request.node.name.removeprefix("test_")).strip("-")
-    file = FOLDER / module / f"{test}.txt"
-    folder = tmp_path_factory.getbasetemp()
-    lines: list[str] = []
-    shares: list[float] = []
 
-    def take(name: str, value: Any, *varies: str, within: float = WITHIN) -> None:
-        shares.append(within)
-        described = [(where, same_everywhere(text, folder)) for where, text in describe(name, value)]
+    def __init__(self, node: str, folder: Path, *, updates: bool) -> None:
+        module, _, test = node.partition("::")
+        place = re.sub(r"^tests/|\.py$", "", module).replace("/test_", "/")
+        name = re.sub(r"[^\w.]+", "-", test.removeprefix("test_")).strip("-")
+        self.file = FOLDER / place / f"{name}.txt"
+        self._node, self._folder, self._updates = node, folder, updates
+        self._lines: list[str] = []
+        self._within = WITHIN
+
+    def __call__(self, name: str, value: Any, *varies: str, within: float = WITHIN) -> None:
+        """Hold a value, a table or a file or folder.
+
+        Args:
+            name: of it.
+            value: see :func:`tests.described.describe`.
+            varies: patterns of names, after this one, whose values differ between machines or runs,
+                beside :data:`ALWAYS`. Each has to fit some name, so that none outlives its reason.
+            within: share of itself by which a float may differ, of what was computed in many steps.
+        """
+        described = list(describe(name, value))
         for pattern in varies:
-            assert any(fnmatchcase(where, f"{name}{pattern}") for where, _ in described), (
-                f"nothing is named {name}{pattern}"
-            )
+            if not any(fnmatchcase(where, f"{name}{pattern}") for where, _ in described):
+                pytest.fail(f"nothing is named {name}{pattern}")
         left_out = [*ALWAYS, *(f"{name}{pattern}" for pattern in varies)]
         for where, text in described:
             varying = any(fnmatchcase(where, pattern) for pattern in left_out)
-            lines.append(f"{where} = {VARIES if varying else text}")
+            shown = VARIES if varying else same_everywhere(text, self._folder)
+            self._lines.append(f"{where} = {shown}")
+        self._within = max(self._within, within)
 
-    yield take
-    assert lines, "nothing was compared"
-    if request.config.getoption("update_sentences"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("\n".join(lines) + "\n", "utf-8")
-        return
-    if not file.is_file():
-        pytest.fail(f"{file} is not there; if all is right: {how(request.node.nodeid)}")
-    if changed := changes(file.read_text("utf-8").splitlines(), lines, max(shares)):
-        shown = "\n".join([*changed[:FEW], *(["..."] if len(changed) > FEW else [])])
-        pytest.fail(
-            f"{len(changed)} lines are not those of {file}; if they should be: "
-            f"{how(request.node.nodeid)}\n{shown}",
-            pytrace=False,
-        )
+    def compare(self) -> None:
+        """Compare all of it with the file, or write the file anew."""
+        __tracebackhide__ = True
+        if not self._lines:
+            pytest.fail("nothing was handed to the snapshot")
+        if self._updates:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.file.write_text("\n".join(self._lines) + "\n", "utf-8")
+            return
+        if not self.file.is_file():
+            pytest.fail(f"{self.file} is not there; if all is right: {how(self._node)}")
+        held = self.file.read_text("utf-8").splitlines()
+        if changed := changes(held, self._lines, self._within):
+            shown = "\n".join([*changed[:FEW], *(["..."] if len(changed) > FEW else [])])
+            pytest.fail(
+                f"{len(changed)} lines are not those of {self.file}; if they should be: "
+                f"{how(self._node)}\n{shown}",
+                pytrace=False,
+            )
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Return what a test hands its results to."""
+    updates = bool(request.config.getoption("update_sentences"))
+    return Snapshot(request.node.nodeid, tmp_path_factory.getbasetemp(), updates=updates)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Compare what a test that has passed has handed over."""
+    result = yield
+    taken = getattr(item, "funcargs", {}).get("snapshot")
+    if isinstance(taken, Snapshot):
+        taken.compare()
+    return result
 
 
 def how(node: str) -> str:

@@ -139,7 +139,7 @@ def test_a_file_is_written_compared_and_asked_for(
     pytester.runpytest_subprocess(*run).assert_outcomes(passed=1)
     module.write_text(MODULE.replace('"days": 3', '"days": 4'))
     done = pytester.runpytest_subprocess(*run)
-    done.assert_outcomes(passed=1, errors=1)
+    done.assert_outcomes(failed=1)
     done.stdout.fnmatch_lines(["- out/a.json.days = 3", "+ out/a.json.days = 4"])
     module.write_text(MODULE.replace("/*.seconds", "/*.minutes"))
     pytester.runpytest_subprocess(*run).stdout.fnmatch_lines(["*nothing is named out/?.minutes*"])

@@ -23,7 +23,7 @@ from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
 from rltrader.evaluate import _show_comparison, evaluate
 from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests
-from tests.jax_port.made_policy import make_policy, one_action_policy
+from tests.jax_port.made_policy import OTHER, make_policy, one_action_policy
 from tests.rltrader.written_files import Page, read_json
 from tests.sentences import check_error
 from tests.snapshots import Snapshot
@@ -235,6 +235,20 @@ def test_would_it_pass(run: Run, tmp_path: Path, snapshot: Snapshot) -> None:
     if CHROMIUM is not None:
         assert layout_faults(page.raw, tmp_path) == []
     snapshot("out", tmp_path / "out")
+
+
+@pytest.mark.costly
+def test_under_rules_that_are_all_others(run: Run, tmp_path: Path, snapshot: Snapshot) -> None:
+    """Seven contracts around the clock over a change of clocks, with every rule another."""
+    config = EnvConfig.phase2(**{**OTHER, "initial_balance_dollars": 30_000.0})
+    bars = synthetic_bars("RTY", days=6, seed=8, start="2025-03-06", session="all")
+    path = write_bars(bars, tmp_path / "other_RTY.parquet")
+    policy = make_policy(prepare(bars, config), config, seed=4)
+    given = ("--symbol", "RTY", "--rules", "static-50k", "--trials", "7", "--starts", "all")
+    done = run(policy, *given, data=path)
+    assert done.exit_code == 0, done.output
+    snapshot("out", tmp_path / "out")
+    snapshot("shown", done.output.splitlines())
 
 
 def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_path: Path) -> None:

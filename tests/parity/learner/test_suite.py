@@ -209,9 +209,9 @@ def test_running_returns_near_zero_are_compared_in_deviations(clipping: LearnerR
         port = [{**clipping.port.updates[0], "running returns": ours}, *clipping.port.updates[1:]]
         return judge_updates(clipping.case, theirs, port).measures["reward statistics"].passed
 
-    assert agree(small + [0.0, 8e-10, 2e-8, 4.3e-7])
+    assert agree(small + np.array([0.0, 8e-10, 2e-8, 4.3e-7]))
     deviation = float(np.sqrt(clipping.updates[0]["return var"]))
-    assert not agree(small + [0.0, 0.0, 0.0, 1e-5 * deviation])
+    assert not agree(small + np.array([0.0, 0.0, 0.0, 1e-5 * deviation]))
     assert not agree(small[::-1])
 
 
