@@ -1,4 +1,4 @@
-"""What ``rltrader train --resume`` asks of a run that has no proof."""
+"""All that a training leaves, and what ``rltrader train --resume`` asks of a run without a proof."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from jax_port.runs.gate import UNGATED
 from jax_port.runs.plan import Plan
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, InputError
+from markets.synthetic.bars import synthetic_bars
+from markets.writers import write_bars
 from parity import admission
 from rltrader import train
 from rltrader.options.train_plan import prove
 from tests.sentences import refuses
+from tests.snapshots import Snapshot
 
 PLAN = Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1())
 
@@ -83,3 +86,29 @@ def test_what_is_asked_of_a_proof_is_asked(asked: str | None, monkeypatch: pytes
     with pytest.raises(ProofAskedForError) as found:
         prove(PLAN, options, Console(quiet=True))
     assert found.value.args == (Path("c.json"), PLAN.config, admission.Demand("full", key))
+
+
+@pytest.mark.costly
+def test_a_whole_training_with_all_that_can_be_asked(tmp_path: Path, snapshot: Snapshot) -> None:
+    """Three agents, two files, dates, a frozen layer, and a rate that falls; then gone on with."""
+    files = [
+        write_bars(synthetic_bars(name, days=4, seed=3), tmp_path / f"{name}.parquet")
+        for name in ("NQ", "RTY")
+    ]
+    (tmp_path / "agents.csv").write_text("seed,gamma,ent_coef\n5,0.9,0.02\n0,0.95,0.01\n7,0.99,0\n")
+    words = [
+        *("--data", str(files[0]), "--symbol", "NQ", "--data", str(files[1]), "--symbol", "RTY"),
+        *("--from", "2025-01-07", "--to", "2025-01-08", "--phase", "2", "--set", "contracts=2"),
+        *("--set", "max_episode_bars=25", "--agents", str(tmp_path / "agents.csv"), "--anneal"),
+        *("--freeze", "value_0", "--layer-rate", "policy_0=0.5", "--pi", "8,4", "--vf", "6"),
+        *("--envs", "6", "--n-steps", "7", "--batch-size", "16", "--epochs", "2", "--steps", "150"),
+        *("--clip-range-vf", "0.3", "--activation", "tanh", "--checkpoint-every", "3"),
+        *("--updates-per-call", "1", "--no-norm-reward"),
+    ]
+    out = tmp_path / "out"
+    done = CliRunner().invoke(train.train, [*words, "--ungated", "--out", str(out)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    snapshot("out", out, within=1e-3)
+    again = CliRunner().invoke(train.train, ["--resume", "--out", str(out)])
+    assert again.exit_code == 0, again.output
+    snapshot("again", again.output.splitlines())
