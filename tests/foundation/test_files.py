@@ -229,6 +229,23 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, kind:
     assert names(tmp_path) == ["other", "place"]
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_an_earlier_process_of_the_same_number_left_is_removed(tmp_path: Path, kind: str) -> None:
+    """In a container every run has the same number; what this process writes just now stays."""
+    place = tmp_path / "place"
+    with atomic_file(place) if kind == "file" else atomic_folder(place) as own:
+        start, token, end = own.name.rsplit("-", 2)
+        host = start.split(".")[2].partition("-")[0]
+        other = "0" * len(token) if token != "0" * len(token) else "1" * len(token)
+        killed = [f"{start}-{other}-{end}", f"{start}-{other}-77.tmp"]
+        of_others = [own.name.replace(host, "0" * len(host)), own.name.replace("place", "places")]
+        for name in (*killed, *of_others):
+            (tmp_path / name).mkdir() if kind == "folder" else (tmp_path / name).touch()
+        write_or_fill(place, kind)
+        assert names(tmp_path) == sorted([own.name, "place", *of_others])
+    assert names(tmp_path) == sorted(["place", *of_others])
+
+
 def write_or_fill(place: Path, kind: str) -> None:
     if kind == "file":
         write_text(place, "whole")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
 from foundation.files import WriteError
 from foundation.lock import NAME, folder_lock
 from tests.sentences import refuses
@@ -53,6 +54,21 @@ def test_a_lock_file_of_another_machine_or_of_nobody_is_taken_over(tmp_path: Pat
     with folder_lock(tmp_path, "trains"):
         pass
     assert not (tmp_path / NAME).exists()
+
+
+@pytest.mark.parametrize(
+    "left", ["", "1", "1" * 10, "9" * 30, "no number\n", "12345678901234567890\n7\n"]
+)
+def test_the_process_that_holds_a_folder_is_named_whatever_a_killed_one_left(
+    tmp_path: Path, left: str
+) -> None:
+    (tmp_path / NAME).write_text(left)
+    with folder_lock(tmp_path, "trains"):
+        assert (tmp_path / NAME).read_text() == str(os.getpid())
+        with pytest.raises(InputError) as refused, folder_lock(tmp_path, "trains"):
+            pass
+    said = f"{tmp_path}: process {os.getpid()} trains here already; wait for its end, or stop it"
+    assert str(refused.value) == said
 
 
 def test_the_lock_is_released_after_an_error(tmp_path: Path) -> None:

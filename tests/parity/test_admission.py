@@ -20,8 +20,10 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.gate import UNGATED, pass_gate
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
+from markets.synthetic.bars import synthetic_bars
 from parity.admission import REQUIRE_KEY, Demand, Training, admit
 from parity.engine.certificate import CertificateError, read
+from rltrader import MaskablePPO
 from rltrader.train import train
 from tests.parity.made_certificate import made_certificate, worlds_of, write_certificate
 from tests.sentences import check_error, check_process, refuses
@@ -204,20 +206,44 @@ def test_more_strength_can_be_asked_for(certificate: Path) -> None:
         admit(certificate, demand=Demand(least="full"))
 
 
-def test_a_key_of_the_whole_team_is_asked_for_in_python_too(
-    certificate: Path, sound: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    """A private key and its public one."""
     owner = Ed25519PrivateKey.generate()
     private, public = tmp_path / "private.pem", tmp_path / "public.pem"
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     private.write_bytes(owner.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     public.write_bytes(owner.public_key().public_bytes(pem, form))
-    signed = write_certificate(tmp_path / "signed.json", sound, private)
+    return private, public
+
+
+def test_a_key_is_asked_for_of_a_certificate_alone_and_of_a_training(
+    certificate: Path,
+    sound: dict[str, Any],
+    keys: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private, public = keys
+    signed = write_certificate(certificate.with_name("signed.json"), sound, private)
+    for training in (None, TRAINING):
+        for team, demand in ((str(public), Demand()), ("", Demand(key=public))):
+            monkeypatch.setenv(REQUIRE_KEY, team)
+            with refuses(kind=CertificateError):
+                admit(certificate, training, demand)
     monkeypatch.setenv(REQUIRE_KEY, str(public))
-    with refuses(kind=CertificateError):
-        admit(certificate)
-    assert admit(signed)["verdict"] == "same"
+    assert len(admit(signed, TRAINING)["signed_by"]) == 64
+
+
+def test_a_key_of_the_whole_team_is_asked_for_in_python_too(
+    certificate: Path, keys: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(REQUIRE_KEY, str(keys[1]))
+    sizes: dict[str, Any] = {"n_envs": 8, "n_steps": 8, "batch_size": 16, "pi": (8,), "vf": (8,)}
+    agent = MaskablePPO(synthetic_bars("ES", days=3, seed=0), certificate=certificate, **sizes)
+    with refuses():
+        agent.learn(64, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.costly

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from foundation.files import WriteError
+from foundation.files import WriteError, write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.evaluation.report import FILES, SECONDS_FILES
@@ -213,6 +214,20 @@ def test_several_policies_are_compared(
         assert f'href="{row["name"]}/report.html"' in (out / "comparison.html").read_text()
     assert "comparison.html" in done.output
     snapshot("out", out)
+
+
+@pytest.mark.parametrize(("of", "trials"), [([1], 1), ([1, 1, 1], 3), ([2, 1, 1], 3), ([1, 12], 12)])
+def test_policies_of_one_call_count_as_tried_against_each_other(
+    run: Run, market: PreparedMarket, tmp_path: Path, of: list[int], trials: int
+) -> None:
+    policies = [tmp_path / str(n) / "p.safetensors" for n in range(len(of))]
+    for path, count in zip(policies, of, strict=True):
+        save_policy(path, one_action_policy(market, CONFIG, HOLD))
+        write_json(path.with_name("finished.json"), {"policies": count})
+    with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
+        for more in ([], ["--trials", "2"]):
+            run(*policies[:1], *map(str, policies[1:]), "--to", "2025-01-02", *more)
+    assert [call.args[2] for call in finish.call_args_list] == [trials, 2]
 
 
 @pytest.mark.costly

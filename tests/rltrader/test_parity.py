@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from foundation.errors import InputError
 from parity.engine.certificate import CertificateError, read
@@ -121,6 +121,24 @@ def test_bad_input_is_one_sentence(arguments: list[str]) -> None:
     result = CliRunner().invoke(parity, arguments)
     kind = CertificateError if arguments[0] == "verify" else InputError
     check_error(result.exception, kind=kind)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--cases", "--episodes"])
+def test_a_gate_too_large_for_the_memory_names_the_option_that_makes_it_so(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told to be lowered is the option that was large; with it lowered, memory is enough."""
+    monkeypatch.setattr("foundation.memory.machine_memory", lambda: 8 * 2**30)
+    small = {"--workers": "2", "--cases": "20000", "--episodes": "100"}
+
+    def asked(count: str) -> Result:
+        words = [word for pair in (small | {option: count}).items() for word in pair]
+        return CliRunner().invoke(parity, ["run", *words, "--symbols", "XX"])
+
+    refused = asked("100000000")
+    check_error(refused.exception)
+    assert str(refused.exception).endswith(f"; lower {option}")
+    check_error(asked(small[option]).exception)  # of the symbol, which is looked at next
 
 
 def _cli(*arguments: str) -> subprocess.CompletedProcess[str]:

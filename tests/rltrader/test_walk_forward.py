@@ -12,8 +12,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from foundation.files import write_json
 from jax_port.ppo.train_ppo_jax import make_train
 from jax_port.runs import runner
+from jax_port.runs.plan import Plan
+from jax_port.runs.policies import FINISHED
+from jax_port.runs.run_file import RUN
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
 from rltrader.walk_forward import walk_forward
@@ -91,6 +95,58 @@ def test_what_is_there_is_not_trained_again_and_other_settings_are_refused(
     assert [path.stat().st_mtime_ns for path in policies] == before
     other = run(bars, made, "--learning-rate", "0.5")
     check_error(other.exception)
+
+
+@pytest.fixture
+def begun(bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[bool]]:
+    """Return a walk that was stopped in its first window, and whether each training was a new one."""
+    begins: list[bool] = []
+
+    def stopped_at_once(plan: Plan, folder: Path, *_: Any, begin: bool, **more: Any) -> bool:
+        begins.append(begin)
+        write_json(folder / RUN, {"plan": plan.to_dict()})
+        return False
+
+    monkeypatch.setattr("jax_port.runs.run.run", stopped_at_once)
+    assert isinstance(run(bars, tmp_path / "out").exception, SystemExit)
+    assert begins == [True]
+    return tmp_path / "out", begins
+
+
+OTHERWISE: dict[str, tuple[str, ...]] = {
+    "a longer training": ("--train", "4d"),
+    "a shorter training": ("--train", "2"),
+    "another phase": ("--phase", "2"),
+    "another rule": ("--set", "max_episode_bars=60"),
+    "another reader": ("--tz", "UTC"),
+    "another setting": ("--steps", "512"),
+    "another network": ("--pi", "16"),
+}
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["half trained", "trained"])
+def test_windows_of_other_bars_dates_or_rules_are_not_taken_for_this_walks(
+    begun: tuple[Path, list[bool]], bars: Path, tmp_path: Path, finished: bool
+) -> None:
+    out, begins = begun
+    if finished:
+        write_json(out / "window-1" / "run" / FINISHED, {"updates": 1, "policies": 1})
+    other = write_bars(pattern_bars("ES", days=8, seed=2), tmp_path / "other.parquet")
+    for name, words in {**OTHERWISE, "another file": ()}.items():
+        refused = run(other if name == "another file" else bars, out, *words)
+        check_error(refused.exception)
+    assert begins == [True]
+    assert not (out / "walk_forward.json").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--test", "1"), ("--step", "4"), ("--trials", "9")], ids=str)
+def test_a_walk_of_the_same_training_goes_on(
+    begun: tuple[Path, list[bool]], bars: Path, words: tuple[str, ...]
+) -> None:
+    """How many days are judged, and how far windows lie apart, changes no training of the first."""
+    out, begins = begun
+    assert isinstance(run(bars, out, *words).exception, SystemExit)
+    assert begins == [True, False]
 
 
 @pytest.mark.costly

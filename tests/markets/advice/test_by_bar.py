@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
 from markets import InputError
-from markets.advice.by_bar import AdviceUse, by_bar, columns, prior
+from markets.advice.by_bar import AdviceUse, by_bar, columns, prior, use_of
 from markets.advice.fusion import FusionSettings, Situation, fuse
 from markets.advice.schedule import AdviceOnBars
+from markets.advice.table import About, AdviceTable, TableKey
 from markets.synthetic.bars import synthetic_bars
 from parity.learner.advice import drawn_advice
 from tests.sentences import refuses
@@ -110,3 +113,31 @@ def test_a_damaged_use_is_refused(damage: dict[str, object]) -> None:
     assert AdviceUse.from_dict(whole).to_dict() == whole
     with pytest.raises(InputError):
         AdviceUse.from_dict({**whole, **damage} if damage else {})
+
+
+KEY = TableKey("0", "chat", "tiny", "1-a", "temperature 0, 200 tokens, schema")
+OTHER = TableKey("9", "rules", "large", "2-b", "temperature 0.7, 200 tokens")
+
+
+def table_of(key: TableKey, cutoff: str = "2024-01-01", bars: int = 20) -> AdviceTable:
+    return AdviceTable(About(key, "ES", bars, cutoff), pd.DataFrame())
+
+
+@pytest.mark.parametrize("way", ["prior", "columns"])
+@pytest.mark.parametrize("name", ["advisor", "model", "prompt", "sampling"])
+def test_a_table_that_was_asked_for_in_another_way_is_refused(way: str, name: str) -> None:
+    use = use_of(way, SETTINGS, table_of(KEY))
+    other = msgspec.structs.replace(KEY, **{name: getattr(OTHER, name)})
+    with refuses():
+        use.check_table(table_of(other), "other.parquet")
+    nothing = msgspec.structs.replace(KEY, **{name: ""})
+    with refuses():
+        use.check_table(table_of(nothing), "other.parquet")
+    use_of(way, SETTINGS, table_of(other)).check_table(table_of(other), "other.parquet")
+
+
+def test_a_table_of_other_bars_is_of_the_same_advisor() -> None:
+    """What is asked about, and what is told of the model, is no part of how it was asked."""
+    use = use_of("prior", SETTINGS, table_of(KEY))
+    others = msgspec.structs.replace(KEY, data=OTHER.data)
+    use.check_table(table_of(others, cutoff="", bars=99), "other.parquet")

@@ -1,10 +1,13 @@
-"""Nulls of advice: the same answers on other bars, and other answers on the same."""
+"""Advice on the bars at which it is known, and its nulls: other bars, and other answers on the same."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from markets.advice.schedule import AdviceOnBars
+from markets.advice.schedule import AdviceOnBars, lay
+from markets.advice.table import About, AdviceTable, TableKey
 
 BARS = 6000
 
@@ -48,3 +51,53 @@ def test_random_answers_favour_each_action_alike_with_every_seed() -> None:
         assert np.abs(shares - 1 / 3).max() < 0.03
         held = np.sort(np.sort(other.advice[one.given], axis=1), axis=0)
         assert (held == np.sort(np.sort(one.advice[one.given], axis=1), axis=0)).all()
+
+
+OPENS = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]
+"""Minutes at which ten bars open; two are missing."""
+TOOK = {0: 0.0, 2: 60_001.0, 5: 90_000.0, 6: 0.0, 7: 60_000.0, 9: 1.0}
+"""Milliseconds that the answers about some of them took; that about bar 6 is malformed."""
+
+
+def table_of(took: dict[int, float]) -> AdviceTable:
+    """Return a table of answers to buy, each surer than the one before."""
+    frame = pd.DataFrame(
+        {
+            "row": list(took),
+            "status": ["malformed" if row == 6 else "ok" for row in took],
+            "hold": 0.25,
+            "buy": 0.75,
+            "sell": 0.0,
+            "confidence": [row / 10 for row in took],
+            "latency_ms": list(took.values()),
+        }
+    )
+    return AdviceTable(About(TableKey("0", "chat", "tiny", "1"), "ES", len(OPENS)), frame)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "known"),
+    [
+        (None, {0: 1, 2: 4, 5: 6, 7: 8, 9: 10}),
+        (0, {0: 1, 2: 3, 5: 6, 7: 8, 9: 10}),
+        (0.0, {0: 1, 2: 3, 5: 6, 7: 8, 9: 10}),
+        (1e-7, {0: 1, 2: 3, 5: 6, 7: 8, 9: 10}),
+        (60_000, {0: 1, 2: 3, 5: 6, 7: 8, 9: 10}),
+        (60_000.001, {0: 2, 2: 4, 5: 6, 7: 9, 9: 10}),
+        (120_000, {0: 2, 2: 4, 5: 6, 7: 9, 9: 10}),
+        (180_000.0, {0: 3, 2: 5, 5: 6, 7: 10, 9: 10}),
+        (180_001.0, {0: 4, 2: 6, 5: 7, 7: 10, 9: 10}),
+        (10**7, dict.fromkeys((0, 2, 5, 7, 9), 10)),
+    ],
+)
+def test_an_answer_is_known_at_the_first_later_bar_that_closes_once_it_has_come(
+    latency_ms: float | None, known: dict[int, int]
+) -> None:
+    """Its own latency counts where none is given, and none at all where 0 is."""
+    found = lay(table_of(TOOK), np.array(OPENS, np.int64) * 60_000_000_000, latency_ms)
+    assert np.flatnonzero(found.given).tolist() == list(known)
+    assert dict(zip(known, found.known[list(known)].tolist(), strict=True)) == known
+    assert found.minute.tolist() == OPENS
+    assert found.advice[list(known)].tolist() == [[0.25, 0.75, 0.0]] * len(known)
+    assert (found.advice[~found.given] == np.float32(1 / 3)).all()
+    assert found.confidence[list(known)].tolist() == pytest.approx([row / 10 for row in known])

@@ -1,14 +1,16 @@
-"""Damaged certificates: refused by name, or held against the code without an error of another kind."""
+"""Certificates: the damaged are refused by name, and a version that binds voids the whole."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from foundation.attestation import seal, statement
 from parity.engine.certificate import KIND, envelope, misfits, read, unsound
+from parity.engine.report import versions
 from tests.damage import damaged, damaged_bytes, refusal
 from tests.parity.made_certificate import made_certificate
 
@@ -64,3 +66,42 @@ def test_damaged_bytes(tmp_path: Path) -> None:
         path.write_bytes(data)
         sentence = refusal(lambda: read(path))
         assert sentence is None or sentence.startswith(f"{path}: ")
+
+
+BINDING = ("python", "jax", "jaxlib", "numpy", "flax")
+"""What compiles the port, or is compiled into it."""
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Any]:
+    return made_certificate()
+
+
+def other_version(whole: dict[str, Any], name: str, had: str | None) -> dict[str, Any]:
+    """Return a certificate that was made with another version of a package, or names none."""
+    made = whole["made"]
+    held = {**made["versions"], name: had}
+    return {**whole, "made": {**made, "versions": {n: v for n, v in held.items() if v is not None}}}
+
+
+@pytest.mark.parametrize("name", BINDING)
+def test_another_version_of_what_compiles_the_port_voids_a_certificate(
+    tmp_path: Path, whole: dict[str, Any], name: str
+) -> None:
+    """Each alone: jaxlib holds the compiler, and is upgraded without jax."""
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(envelope(whole)))
+    assert misfits(read(path), whole["sources"]) == []
+    for had in ("0.1", None):
+        path.write_text(json.dumps(envelope(other_version(whole, name, had))))
+        found = misfits(read(path), whole["sources"])
+        assert found == [f"{name} was {had} and is {versions()[name]}"]
+
+
+def test_another_version_of_what_binds_nothing_leaves_a_certificate_as_it_is(
+    whole: dict[str, Any],
+) -> None:
+    others = set(versions()) - set(BINDING)
+    assert others
+    for name in others:
+        assert misfits(other_version(whole, name, "0.1"), whole["sources"]) == []

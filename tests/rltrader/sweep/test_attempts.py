@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial, TrialState
 
 from rltrader.sweep.attempts import (
@@ -158,3 +162,54 @@ def test_a_lease_is_renewed_and_says_when_it_was_lost(place: str, clock: Clock) 
                 break
             changed.wait(0.01)
         assert lease.lost
+
+
+class Unreachable:
+    """A trial some of whose writes fail, counted from 1, as where its storage is out of reach."""
+
+    def __init__(self, trial: Trial, fails: dict[int, Exception]) -> None:
+        self.trial, self.fails, self.writes = trial, fails, 0
+
+    def set_user_attr(self, name: str, value: object) -> None:
+        self.writes += 1
+        if self.writes in self.fails:
+            raise self.fails[self.writes]
+        self.trial.set_user_attr(name, value)
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for up to five seconds."""
+    for _ in range(500):
+        if done():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        {1: OSError("no route to host")},
+        {2: StorageInternalError("server closed the connection")},
+        {1: TimeoutError(), 2: RuntimeError("rpc"), 4: ConnectionError(), 5: ValueError("half a line")},
+    ],
+    ids=["the first", "the second", "several"],
+)
+def test_renewals_go_on_after_writes_that_failed(
+    place: str, clock: Clock, fails: dict[int, Exception]
+) -> None:
+    """So a healthy trial stays its worker's, though the storage was out of reach for a moment."""
+    busy, other = worker(place, clock), worker(place, clock)
+    trial = taken(busy)
+    flaky = Unreachable(trial, fails)
+    assert other.find_lost() == []
+    with Lease(cast(Trial, flaky), 0.04) as lease:
+        until(lambda: flaky.writes > max(fails) + 1)
+        clock.now = 11.0
+        assert other.find_lost() == []
+        assert not lease.lost
+        shown = other.study.get_trials()[trial.number].user_attrs["alive"]
+        assert shown > max(fails)
+        busy._fail(trial.number)  # and what ends it is still heard of
+        until(lambda: lease.lost)
+    assert flaky.writes > shown

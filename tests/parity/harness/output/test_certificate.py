@@ -1,0 +1,93 @@
+"""A certificate of a pair fits where its verdict is "same" and nothing that it names has changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from parity.command.main import app
+from parity.harness.findings import Answer
+from parity.harness.output.certificate import issue, misfits
+from parity.harness.report import DIFFERENT, SAME, UNSEEN, Report
+from tests.parity.harness.lander import pair
+from tests.sentences import check_error
+
+HERE = "tests.parity.harness.lander"
+DIFFERS = Answer("dtype of rewards", "different", "float32 and float64")
+
+
+def report_of(verdict: str) -> Report:
+    """Return a report of one branch: taken, never taken, or taken beside an answer that differs."""
+    answers = [DIFFERS] if verdict == DIFFERENT else []
+    seen = {"landed": 0 if verdict == UNSEEN else 3}
+    made = Report("a ship that lands", "", [], answers, [], None, seen, {"free": 3})
+    assert made.verdict == verdict
+    return made
+
+
+def write(path: Path, values: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(values))
+    return path
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, Any]:
+    return issue(pair(), report_of(SAME), HERE)
+
+
+def test_a_verdict_of_the_same_fits(sound: dict[str, Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "certificate.json", sound)
+    assert misfits(path) == []
+    assert CliRunner().invoke(app, ["certificate", str(path)]).exit_code == 0
+
+
+@pytest.mark.parametrize("verdict", [DIFFERENT, UNSEEN, "equivalent"])
+def test_every_other_verdict_is_no_proof(verdict: str, sound: dict[str, Any], tmp_path: Path) -> None:
+    made = {**sound, "verdict": verdict}
+    if verdict in (DIFFERENT, UNSEEN):
+        made = issue(pair(), report_of(verdict), HERE)
+        assert made["verdict"] == verdict
+    path = write(tmp_path / "certificate.json", made)
+    assert misfits(path) == [f"its verdict is {verdict!r}"]
+    check_error(CliRunner().invoke(app, ["certificate", str(path)]).exception)
+
+
+def _other(held: dict[str, str], name: str) -> None:
+    held[name] = "0"
+
+
+def _lacking(held: dict[str, str], name: str) -> None:
+    del held[name]
+
+
+def _more(held: dict[str, str], name: str) -> None:
+    held[f"{name}-more"] = held[name]
+
+
+NAMED = {
+    "sources": ("parity.harness.verify", HERE),
+    "packages": ("jax", "numpy"),
+    "bound": ("device", "jax", "jaxlib", "numpy", "python"),
+}
+"""Of each part of a certificate names in it, of the versions that bind it all."""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(_other, "{} has changed"), (_lacking, "{} is new"), (_more, "{}-more is gone")],
+)
+def test_each_thing_that_was_bound_voids_it(
+    change: Callable[[dict[str, str], str], None], words: str, sound: dict[str, Any], tmp_path: Path
+) -> None:
+    assert tuple(sorted(sound["bound"])) == NAMED["bound"]
+    made, reasons = json.loads(json.dumps(sound)), []
+    for part, names in NAMED.items():
+        for name in names:
+            change(made[part], name)
+            reasons.append(("" if part == "sources" else "version of ") + words.format(name))
+    assert misfits(write(tmp_path / "certificate.json", made)) == reasons
