@@ -127,6 +127,7 @@ def _trained(
                 "--out, or give the same options"
             )
         if (folder / FINISHED).exists():
+            _require_same_bars(policy, own, folder)
             return policy
     console = report_console(stderr=True)
     proof = prove(own, options, console)
@@ -149,6 +150,19 @@ def _trained(
         console.print("stopped and saved; the same command goes on")
         raise SystemExit(stopped.exit_code)
     return policy
+
+
+def _require_same_bars(policy: Path, plan: Plan, folder: Path) -> None:
+    """Refuse a trained window whose file holds other bars by now: a plan names the path alone."""
+    from jax_port.ppo.policy import load_policy
+
+    _, facts = plan.data.prepared(plan.config)
+    trained = load_policy(policy, advised=True).about.get("data")
+    if not isinstance(trained, dict) or trained.get("sha256") != facts[0]["sha256"]:
+        raise InputError(
+            f"{folder}: this window was trained on other bars than {facts[0]['source']} holds now; "
+            "choose another --out, or give the bars that it was trained on"
+        )
 
 
 def _judged(

@@ -28,6 +28,8 @@ MOST_REASON = 300
 """Characters of a reason."""
 SUM_WITHIN = 0.02
 """How far the three chances may be from one; they are then divided by their sum."""
+ROUNDING = 1e-9
+"""What the sum of three decimal numbers may be off by."""
 
 Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -118,7 +120,7 @@ def read_content(content: str) -> Reply:
     except (ValueError, msgspec.DecodeError) as error:
         return Reply(MALFORMED, detail=explain(error), content=content)
     total = answer.hold + answer.buy + answer.sell
-    if abs(total - 1) > SUM_WITHIN:
+    if abs(total - 1) > SUM_WITHIN + ROUNDING:
         return Reply(MALFORMED, detail=f"hold, buy and sell sum to {total:.3g}", content=content)
     advice = Advice(
         answer.hold / total, answer.buy / total, answer.sell / total, answer.confidence, answer.reason

@@ -150,6 +150,20 @@ def test_a_walk_of_the_same_training_goes_on(
 
 
 @pytest.mark.costly
+def test_a_file_that_holds_other_bars_by_now_is_refused(made: Path, bars: Path, tmp_path: Path) -> None:
+    """The same path, the same command: its windows were trained on what is no longer there."""
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    before = bars.read_bytes()
+    try:
+        write_bars(pattern_bars("ES", days=8, seed=2), bars)
+        check_error(run(bars, out).exception)
+    finally:
+        bars.write_bytes(before)
+    assert (out / "walk_forward.json").read_bytes() == (made / "walk_forward.json").read_bytes()
+
+
+@pytest.mark.costly
 @needs_browser
 def test_its_page_fits_a_screen_and_a_phone(made: Path, tmp_path: Path) -> None:
     page = (made / "walk_forward.html").read_text()
