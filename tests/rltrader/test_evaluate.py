@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from foundation.files import WriteError, write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.env_phase1_jax import HOLD
-from jax_port.evaluation.report import FILES, SECONDS_FILES
-from jax_port.ppo.policy import Policy, save_policy
+from jax_port.evaluation.report import FILES
+from jax_port.ppo.policy import save_policy
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
-from rltrader.evaluate import _show_comparison, evaluate
+from rltrader.evaluate import _show_comparison
 from tests.foundation.report.layout import CHROMIUM, layout_faults, outside_requests
+from tests.foundation.report.written_files import Page, read_json
 from tests.jax_port.made_policy import OTHER, make_policy, one_action_policy
-from tests.rltrader.written_files import Page, read_json
+from tests.rltrader.conftest import CONFIG, Run
 from tests.sentences import check_error
 from tests.snapshots import Snapshot
 
-CONFIG = EnvConfig.phase1(max_episode_bars=60)
-BARS = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")
-"""Thursday 2, Friday 3, Monday 6 and Tuesday 7 January 2025."""
 TRAINED = {
     "symbol": "ES",
     "source": "a.csv",
@@ -40,44 +35,6 @@ TRAINED = {
     "last": "2025-01-02",
 }
 PROOF = {"verdict": "same", "made": {"when": "2025-01-01T10:00:00+00:00"}, "sha256": "1", "counts": {}}
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def market() -> PreparedMarket:
-    return prepare(BARS, CONFIG)
-
-
-@pytest.fixture(scope="module")
-def bars_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bars(BARS, tmp_path_factory.mktemp("bars") / "ES.csv")
-
-
-@pytest.fixture(scope="module")
-def seconds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every second of the bars, without those of 09:45 on the first day and all of the last day."""
-    fine = second_bars(BARS, seed=5)
-    minute = np.arange(len(fine)) // 60
-    return write_bars(
-        fine.select((minute < 3 * 450) & (minute != 15)),
-        tmp_path_factory.mktemp("seconds") / "ES_1s.parquet",
-    )
-
-
-@pytest.fixture
-def run(tmp_path: Path, bars_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return ``run(policy, *arguments)``; results lie in ``tmp_path / "out"``."""
-    monkeypatch.setenv("RLTRADER_CACHE", str(tmp_path / "cache"))
-
-    def call(policy: Policy | Path, *arguments: str, data: Path = bars_file) -> Result:
-        path = policy if isinstance(policy, Path) else tmp_path / "policy-0.safetensors"
-        if isinstance(policy, Policy):
-            save_policy(path, policy)
-        given = [str(path), "--data", str(data), "--symbol", "ES", "--out", str(tmp_path / "out")]
-        return CliRunner().invoke(evaluate, [*given, *arguments])
-
-    return call
 
 
 @pytest.mark.costly
@@ -314,99 +271,3 @@ def test_one_second_bars_are_refused(run: Run, market: PreparedMarket, tmp_path:
     path = write_bars(fine.select(slice(0, 3000)), tmp_path / "ES_1s.parquet")
     done = run(make_policy(market, CONFIG), data=path)
     check_error(done.exception)
-
-
-SMALL = EnvConfig.phase2(max_episode_bars=60, trailing_drawdown_dollars=200.0)
-
-
-@pytest.mark.slow
-def test_both_verdicts(run: Run, tmp_path: Path, seconds_file: Path, snapshot: Snapshot) -> None:
-    policy = make_policy(prepare(BARS, SMALL), SMALL, seed=3)
-    given = ("--from", "2025-01-03", "--seconds", str(seconds_file))
-    done = run(policy, *given)
-    assert done.exit_code == 0, done.output
-    out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {*FILES, *SECONDS_FILES}
-    values = read_json(out / "evaluation.json")
-    found = values["seconds"]
-    assert found["source"] == "ES_1s.parquet"
-    assert len(found["sha256"]) == len(found["file_sha256"]) == 64
-    # Of each of three days all minutes but the last, until which no start's sixty bars reach.
-    assert (found["minutes"], found["minutes_without"]) == (3 * 449, 449)
-    assert found["minute"]["pnl"] == values["performance"]["account"]["pnl"]
-    assert found["second"]["pnl"] == found["performance"]["account"]["pnl"]
-    difference = found["second"]["mean_pnl"] - found["minute"]["mean_pnl"]
-    assert found["difference"]["mean_pnl"] == pytest.approx(difference, abs=0.005)
-    assert found["difference"]["episodes_broken"] > 0
-
-    table = pd.read_parquet(out / "seconds_episodes.parquet")
-    episodes = pd.read_parquet(out / "episodes.parquet")
-    assert table["pnl_minute"].tolist() == episodes["pnl"].tolist()
-    assert found["differ"]["starts"] == table["differs"].sum() > 10
-    assert found["differ"]["starts"] < len(table)
-    assert not table.loc[table["start"] >= 3 * 450, "differs"].any()  # no second on that day
-    listed = found["episodes"]
-    order = [(not row["daily"], row["episode"]) for row in listed]
-    assert order == sorted(order)
-    trades = pd.read_parquet(out / "seconds_trades.parquet")
-    assert len(trades) == found["second"]["trades"]
-    assert trades["pnl"].sum() == found["performance"]["account"]["closed_pnl"]
-
-    page = Page(out / "report.html")
-    assert "Every second" in page.text
-    assert "449 of 1,347 minutes that could be traded have none" in page.text
-    assert "in which a stop was moved" in page.text
-    assert "Episodes with another verdict" in page.text
-    assert f"{found['differ']['starts']:,} of {len(table):,} starts" in page.text
-    assert "every second" in done.output
-    assert "episodes ended by drawdown" in done.output
-    if CHROMIUM is not None:
-        assert layout_faults(page.raw, tmp_path) == []
-
-    # Without seconds the folder keeps nothing of them.
-    assert run(policy, "--from", "2025-01-06").exit_code == 0
-    assert {path.name for path in out.iterdir()} == set(FILES)
-    snapshot("out", tmp_path / "out")
-
-
-@pytest.mark.costly
-def test_seconds_that_change_nothing(
-    run: Run, market: PreparedMarket, tmp_path: Path, seconds_file: Path, snapshot: Snapshot
-) -> None:
-    policy = make_policy(market, CONFIG, seed=1)
-    assert run(policy, "--to", "2025-01-02", "--seconds", str(seconds_file)).exit_code == 0
-    found = read_json(tmp_path / "out" / "evaluation.json")["seconds"]
-    assert (found["differ"], found["episodes"]) == ({"starts": 0, "daily": 0}, [])
-    page = Page(tmp_path / "out" / "report.html")
-    assert "every second: the same verdict on every episode" in page.text
-    assert "Episodes with another verdict" not in page.text
-    snapshot("out", tmp_path / "out")
-
-
-def test_seconds_that_cannot_be_used(
-    run: Run, market: PreparedMarket, bars_file: Path, seconds_file: Path, tmp_path: Path
-) -> None:
-    fine = second_bars(BARS.select(slice(0, 450)), seed=5)
-    other = second_bars(synthetic_bars("NQ", days=1, seed=5, start="2025-01-02"), seed=5)
-    later = second_bars(synthetic_bars("ES", days=1, seed=5, start="2025-02-03"), seed=5)
-    frame = fine.frame.copy()
-    frame.iloc[7_000, :4] += 40.0
-    beyond = type(fine).from_frame(frame, fine.contract, source="x", bar_seconds=1)
-    files = {
-        name: write_bars(bars.select(slice(0, 9_000)), tmp_path / f"{name}_1s.parquet")
-        for name, bars in {"other": other, "later": later, "beyond": beyond}.items()
-    }
-    cases = [
-        (bars_file, ""),
-        (files["other"], ""),
-        (files["later"], ""),
-        (files["beyond"], ""),
-        (seconds_file, "2025-01-07"),
-        (tmp_path / "nowhere.csv", ""),
-    ]
-    policy = make_policy(market, CONFIG)
-    for path, first in cases:
-        asked = ("--from", first) if first else ()
-        done = run(policy, "--seconds", str(path), *asked)
-        check_error(done.exception)
-        assert not (tmp_path / "out").exists()
