@@ -227,59 +227,6 @@ def test_problems_that_were_accepted_are_named_by_what_the_cache_holds_too(
     assert computed == [found.source]
 
 
-def test_a_copy_named_after_another_contract_is_refused_in_spite_of_the_cache(
-    csv: Path, cache: Path
-) -> None:
-    load(csv, get_contract("ES"), CONFIG, cache_dir=cache)
-    copy = csv.with_name("NQ 03-25.Last.csv")
-    copy.write_bytes(csv.read_bytes())
-    with refuses():
-        load(copy, get_contract("ES"), CONFIG, cache_dir=cache)
-
-
-@pytest.mark.parametrize("name", ["ES_bid.csv", "ESH5-ESM5.csv", "ES Spread.csv"])
-def test_a_copy_that_says_it_holds_no_trades_is_refused_in_spite_of_the_cache(
-    bars: Bars, tmp_path: Path, cache: Path, name: str
-) -> None:
-    first = write_csv(bars, tmp_path / "ES.csv")
-    load(first, get_contract("ES"), CONFIG, cache_dir=cache)
-    copy = first.with_name(name)
-    copy.write_bytes(first.read_bytes())
-    with refuses():
-        load(copy, get_contract("ES"), CONFIG, cache_dir=cache)
-
-
-@pytest.mark.parametrize("name", ["ES.csv", "NQ.csv"])
-def test_what_is_told_of_bars_is_told_of_those_from_the_cache_too(
-    bars: Bars,
-    tmp_path: Path,
-    cache: Path,
-    computed: list[str],
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-) -> None:
-    """Of those with an accepted problem, as a name of another contract, as well."""
-    flat = replace(bars, frame=bars.frame.assign(volume=1.0))
-    path = write_csv(flat, tmp_path / name)
-    told = []
-    for _ in range(2):
-        load(path, get_contract("ES"), CONFIG, cache_dir=cache, accept_problems=name == "NQ.csv")
-        told.append([record.getMessage() for record in caplog.records])
-        caplog.clear()
-    assert len(computed) == 1
-    assert told[0] == told[1] != []
-    assert all(text.startswith(computed[0]) for text in told[0])
-
-
-def test_bars_in_the_future_are_read_again(
-    csv: Path, cache: Path, computed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(data_loader.time, "time_ns", lambda: 0)
-    for _ in range(2):
-        load(csv, get_contract("ES"), CONFIG, cache_dir=cache)
-    assert len(computed) == 2
-
-
 def truncate(entry: Path) -> None:
     entry.write_bytes(entry.read_bytes()[:1000])
 
