@@ -82,29 +82,32 @@ def atomic_files(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[Path]
 
     On an exception, or a kill before all are written, the places stay as they were. Of files that were
     there before, all but the first are removed before the first is replaced: a process that is killed
-    between two moves leaves new files alone, and never new ones beside old ones.
+    between two moves leaves new files alone, and never new ones beside old ones. A place that is a
+    symbolic link stays one: what it leads to is written.
 
     Raises:
         WriteError: the disk is full, a place is read-only, or the like.
     """
-    targets = [Path(path) for path in paths]
+    places = [Path(path) for path in paths]
+    targets: list[Path] = []
     made: list[Path] = []
     try:
-        for target in targets:
-            with writing(target):
-                _refuse_other_kinds(target)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                made.append(_beside(target))
+        for place in places:
+            with writing(place):
+                _refuse_other_kinds(place)
+                targets.append(_followed(place))
+                targets[-1].parent.mkdir(parents=True, exist_ok=True)
+                made.append(_beside(targets[-1]))
                 made[-1].touch(exist_ok=False)  # what is wrong with a place is found before any work
         yield list(made)
-        for target, beside in zip(targets, made, strict=True):
-            with writing(target):
+        for place, beside in zip(places, made, strict=True):
+            with writing(place):
                 _flush(beside)
-        for target in targets[1:]:
-            with writing(target):
+        for place, target in list(zip(places, targets, strict=True))[1:]:
+            with writing(place):
                 target.unlink(missing_ok=True)
-        for target, beside in zip(targets, made, strict=True):
-            with writing(target):
+        for place, target, beside in zip(places, targets, made, strict=True):
+            with writing(place):
                 beside.replace(target)
                 _flush(target.parent)
     finally:
@@ -117,7 +120,8 @@ def atomic_folder(path: str | os.PathLike[str], replaces: Collection[str] = ()) 
     """Yield an empty folder to write into; on leaving, its files are moved to ``path`` together.
 
     On an exception the place stays as it was. Where there is no folder yet, or one that holds nothing
-    but ``replaces``, all change in one step; beside other files, they are renamed one after another.
+    but ``replaces``, all change in one step; beside other files, they are renamed one after another. A
+    folder that is a symbolic link stays one: the folder that it leads to is written.
 
     Args:
         path: the folder; folders above are made.
@@ -126,7 +130,7 @@ def atomic_folder(path: str | os.PathLike[str], replaces: Collection[str] = ()) 
     Raises:
         WriteError: the disk is full, the place is read-only, or the like.
     """
-    target = Path(path).absolute()
+    target = _followed(path)
     with writing(Path(path)):
         if target.exists() and not target.is_dir():
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -281,6 +285,11 @@ def _is_full(path: Path) -> bool:
         with suppress(OSError):
             return shutil.disk_usage(place).free < _FULL
     return False
+
+
+def _followed(path: str | os.PathLike[str]) -> Path:
+    """Return where symbolic links lead; renaming something to a link would replace the link itself."""
+    return Path(os.path.realpath(path))
 
 
 def _refuse_other_kinds(path: Path) -> None:

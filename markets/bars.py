@@ -66,6 +66,8 @@ class Bars:
         snapped: off-grid prices that were moved to the grid.
         accepted: kinds of problems, as docs/data.md names them, that someone chose to go on with;
             ``source``, which every artifact made of these bars shows, names them.
+        warnings: what the door of every file told of them, a sentence each; None where it has not
+            judged them.
     """
 
     frame: pd.DataFrame
@@ -75,6 +77,7 @@ class Bars:
     bar_seconds: int = 60
     snapped: int = field(default=0, compare=False)
     accepted: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] | None = field(default=None, compare=False)
 
     @classmethod
     def from_frame(

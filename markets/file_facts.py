@@ -24,6 +24,8 @@ _BY_INDEX = {
 """Indices, and the symbols of their full-size and micro contracts."""
 _INDEX_NAME = re.compile(rf"(micro(?:emini|mini)?|emini)({'|'.join(_BY_INDEX)})(?!n)")
 """Contracts by name, such as Micro E-mini S&P 500, without spaces and signs."""
+QUOTES = frozenset({"bid", "ask", "midpoint"})
+"""Words of a file's name for quotes: one side's, or the middle between both."""
 
 Stamps = Literal["wall", "offset", "epoch"]
 """Wall time without an offset, time with an offset, or numbers since 1970."""
@@ -69,6 +71,24 @@ def contracts_in_name(name: str) -> set[str]:
     for size, index in _INDEX_NAME.findall(re.sub(r"[^a-z0-9]", "", stem.lower())):
         symbols.add(_BY_INDEX[index][size.startswith("micro")])
     return symbols
+
+
+def quotes_in(name: str) -> str | None:
+    """Return which quotes a file's name says it holds in place of trades, or None.
+
+    >>> quotes_in("ES_1min_BID.csv"), quotes_in("ES_bid_ask.csv"), quotes_in("forbidden.csv")
+    ('bid', None, None)
+    """
+    words = {word.lower() for word in re.split(r"[^A-Za-z]+", name)} & QUOTES
+    return words.pop() if len(words) == 1 else None  # both sides stand beside trades, too
+
+
+def said_by_name(name: str) -> tuple[tuple[str, ...], str | None, str | None]:
+    """Return all that is read of a file's name: contracts, a spread, one side's quotes.
+
+    Files of the same content whose names say the same are read, or refused, alike.
+    """
+    return tuple(sorted(contracts_in_name(name))), spread_in(name), quotes_in(name)
 
 
 def spread_in(text: str) -> str | None:

@@ -121,8 +121,9 @@ class MaskablePPO:
             loggers: "wandb", "mlflow", which follow the run too.
 
         Raises:
-            InputError: there are no bars, the certificate does not carry the training, the folder holds
-                a run, or a loss is no number any more.
+            InputError: there are no bars, they have problems that nobody accepted or can't be kept as
+                they are, the certificate does not carry the training, the folder holds a run, or a loss
+                is no number any more.
         """
         from jax_port.ppo.policy import load_policy
         from jax_port.runs import run as runs
@@ -268,15 +269,12 @@ class MaskablePPO:
     def _plan(self, settings: TrainSettings, out: Path) -> Plan:
         """Return the plan of a training; bars are written beside the run, to go on with it."""
         from jax_port.runs.plan import Plan
-        from jax_port.runs.training_data import Source, TrainingData
-        from markets.writers import write_bars
+        from jax_port.runs.training_data import TrainingData
+        from rltrader.python.given_bars import write_given
         from rltrader.python.network import placed
         from rltrader.python.schedules import table_of
 
-        sources = []
-        for number, bars in enumerate(self.markets):
-            file = write_bars(bars, out.parent / f"{out.name}-bars" / f"{number}.parquet")
-            sources.append(Source(bars.contract.symbol, str(file.absolute())))
+        sources = write_given(self.markets, out.parent / f"{out.name}-bars")
         first = self._file
         if self.own is not None:
             drawn = out.parent / f"{out.name}-drawn.safetensors"
@@ -285,5 +283,5 @@ class MaskablePPO:
         initial = {}
         if first is not None:
             initial = {"path": str(first.absolute()), "sha256": file_digest(first)}
-        data, schedules = TrainingData(tuple(sources)), table_of(self.schedules, settings)
+        data, schedules = TrainingData(sources), table_of(self.schedules, settings)
         return Plan(settings, data, self.config, initial=initial, schedules=schedules)

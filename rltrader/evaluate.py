@@ -13,7 +13,7 @@ from rich.table import Table
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from foundation.report.format import dollars, number, percent
-from rltrader.advice.comparing import advice_options, compare, read_advised
+from rltrader.advice.comparing import advice_options, compare, read_advised, refuse_unused
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
@@ -78,6 +78,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     from jax_port.evaluation.tasks import finish, sharpes_of, trials_of
     from jax_port.runs.find_policy import find_policy
 
+    refuse_unused(options)
     policies = tuple(find_policy(path) for path in policies)
     twice = [path for at, path in enumerate(policies) if path in policies[:at]]
     if twice:

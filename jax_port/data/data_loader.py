@@ -8,7 +8,9 @@ observation and a step are each one contiguous read per environment.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,13 +32,13 @@ from jax_port.data.array_digest import array_digest
 from jax_port.data.features import compute_features, compute_ticks, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
 from markets.bars import FEATURES, source_of
-from markets.file_facts import contracts_in_name
+from markets.file_facts import said_by_name
 from markets.limits import EXACT_IN_FLOAT32, check_int32
 
 HIGH, LOW, CLOSE, STOP, TARGET, TRAIL, MINUTE, ATR = range(8)
 """Columns of ``MarketData.bars``; the last holds the bits of a float32."""
 
-_LAYOUT = 4
+_LAYOUT = 5
 _ARRAYS = ("features", "bars", "starts", "timestamps_ns")
 
 
@@ -215,9 +217,10 @@ def load(
 ) -> PreparedMarket:
     """Read a file of bars and prepare it, or take the prepared arrays from the cache.
 
-    The cache's key is the file's content, the contracts that its name speaks of, the contract, the
+    The cache's key is the file's content, what the reader reads of its name, the contract, the
     configuration, the reader's options and the code that prepares, so a stale entry can't be taken
-    for a fresh one, nor a file that the reader refuses for one that it reads.
+    for a fresh one, nor a file that the reader refuses for one that it reads. What the reader tells of
+    the bars is told of those from the cache too.
 
     Args:
         path: a file that :func:`markets.readers.read_bars` reads.
@@ -239,8 +242,10 @@ def load(
     cached = _read_cache(entry, contract, source.name)
     if cached is not None:
         return cached
-    prepared = prepare(read_bars(source, contract, **reader), config)
-    _write_cache(entry, prepared)
+    bars = read_bars(source, contract, **reader)
+    prepared = prepare(bars, config)
+    if bars.timestamps_ns[-1] < time.time_ns():  # what is told of bars in the future does not stay true
+        _write_cache(entry, prepared, bars.warnings or ())
     return prepared
 
 
@@ -252,7 +257,7 @@ def default_cache_dir(cache_dir: str | Path | None = None) -> Path:
 def _key(path: Path, contract: Contract, config: EnvConfig, reader: dict[str, Any]) -> str:
     with path.open("rb") as file:
         h = hashlib.file_digest(file, "sha256")
-    named = sorted(contracts_in_name(path.name))  # the reader refuses a name of another contract
+    named = said_by_name(path.name)  # the reader refuses a name of another contract, say
     h.update(repr((_LAYOUT, contract, config.to_json(), sorted(reader.items()), named)).encode())
     h.update(_code_digest().encode())
     return h.hexdigest()
@@ -269,12 +274,13 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
         return None
     try:
         with safe_open(entry, framework="numpy") as file:
-            about = file.metadata()
+            about = dict(file.metadata())
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-        if about["checksum"] != _checksum(arrays, about["digest"], about["accepted"]):
+        if about.pop("checksum") != _checksum(arrays, about):
             return None
         accepted = tuple(about["accepted"].split())
-        return PreparedMarket(
+        warnings = json.loads(about["warnings"])
+        market = PreparedMarket(
             **arrays,
             contract=contract,
             source=source_of(source, accepted),
@@ -283,22 +289,30 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # a damaged entry is made anew
+    if warnings:
+        from markets.quality.door import tell
+
+        tell(market.source, warnings)
+    return market
 
 
-def _write_cache(entry: Path, market: PreparedMarket) -> None:
+def _write_cache(entry: Path, market: PreparedMarket, warnings: Sequence[str]) -> None:
     arrays = {name: getattr(market, name) for name in _ARRAYS}
-    accepted = " ".join(market.accepted)
-    checksum = _checksum(arrays, market.digest, accepted)
-    about = {"digest": market.digest, "accepted": accepted, "checksum": checksum}
+    about = {
+        "digest": market.digest,
+        "accepted": " ".join(market.accepted),
+        "warnings": json.dumps(list(warnings)),
+    }
+    checksum = _checksum(arrays, about)
     try:
-        write_bytes(entry, save(arrays, metadata=about))
+        write_bytes(entry, save(arrays, metadata=about | {"checksum": checksum}))
     except WriteError:
         return  # a cache that can't be written costs time, nothing else
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]], digest: str, accepted: str) -> str:
+def _checksum(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> str:
     """Return a digest over all that an entry holds; safetensors itself notices no flipped bit."""
-    return json_digest([_LAYOUT, digest, accepted, array_digest(arrays)])
+    return json_digest([_LAYOUT, dict(about), array_digest(arrays)])
 
 
 def main() -> None:

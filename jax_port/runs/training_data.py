@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.registry import phase_of
 from jax_port.envs.state import EnvParams
 from jax_port.runs.training_advice import TrainingAdvice
-from markets import Bars, EnvConfig, InputError, get_contract
+from markets import Bars, Contract, EnvConfig, InputError, get_contract
 from markets.advice.by_bar import COLUMNS
 from markets.clock import new_york_dates
 
+Read = TypeVar("Read", Bars, PreparedMarket)
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -34,6 +35,9 @@ class Source:
         days, seed: of a synthetic market.
         strength: of the planted edge.
         reader: options of the reader.
+        name, accepted: what the bars say of themselves, where it is not what their file says: where
+            they came from, and problems that someone chose to go on with.
+        contract: theirs, where ``symbol`` finds none with its numbers.
     """
 
     symbol: str
@@ -43,6 +47,17 @@ class Source:
     seed: int = 0
     strength: float = 1.0
     reader: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    accepted: list[str] = field(default_factory=list)
+    contract: Contract | None = None
+
+    def traded(self) -> Contract:
+        """Return the contract.
+
+        Raises:
+            InputError: its symbol is not known.
+        """
+        return self.contract or get_contract(self.symbol)
 
     def read(self) -> Bars:
         """Return the bars.
@@ -50,13 +65,13 @@ class Source:
         Raises:
             InputError: they can't be read.
         """
-        contract = get_contract(self.symbol)
+        contract = self.traded()
         if self.kind == "file":
             from markets.readers import read_bars
 
             if not Path(self.path).is_file():
                 raise InputError(f"{self.path}: no such file; give a file of one-minute bars")
-            return read_bars(Path(self.path), contract, **self.reader)
+            return self.named(read_bars(Path(self.path), contract, **self.reader))
         if self.kind == "pattern":
             from markets.synthetic.pattern import pattern_bars
 
@@ -64,6 +79,12 @@ class Source:
         from markets.synthetic.bars import synthetic_bars
 
         return synthetic_bars(contract.symbol, days=self.days, seed=self.seed)
+
+    def named(self, read: Read) -> Read:
+        """Return what was read, under the name that the source gives it, if it gives one."""
+        if not self.name:
+            return read
+        return replace(read, source=self.name, accepted=tuple(self.accepted))
 
 
 @dataclass(frozen=True)
@@ -118,8 +139,8 @@ class TrainingData:
             InputError: they can't be read or used.
         """
         if source.kind == "file":
-            contract = get_contract(source.symbol)
-            return data_loader.load(source.path, contract, config, **source.reader)
+            market = data_loader.load(source.path, source.traded(), config, **source.reader)
+            return source.named(market)
         return data_loader.prepare(source.read(), config)
 
     def bars(self) -> list[Bars]:
@@ -131,7 +152,7 @@ class TrainingData:
         return [self._cut(source.read()) for source in self.sources]
 
     def _prepare(self, source: Source, config: EnvConfig) -> tuple[PreparedMarket, dict[str, Any]]:
-        contract = get_contract(source.symbol)
+        contract = source.traded()
         if source.kind == "file" and not (self.first or self.last):
             market = self.whole(source, config)
         else:
@@ -147,6 +168,8 @@ class TrainingData:
             "first": iso_date(int(dates[0])),
             "last": iso_date(int(dates[-1])),
         }
+        if source.reader.get("use_features"):
+            facts["features"] = "precomputed"
         return market, facts
 
     def _cut(self, bars: Bars) -> Bars:
@@ -173,7 +196,11 @@ class TrainingData:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingData:
         """Rebuild from :meth:`to_dict`'s values."""
-        sources = tuple(Source(**source) for source in values["sources"])
+        sources = tuple(
+            Source(**{**source, "contract": Contract(**given) if given else None})
+            for source in values["sources"]
+            for given in [source.get("contract")]
+        )
         stored = values.get("advice")
         advice = None if stored is None else TrainingAdvice.from_dict(stored)
         return cls(sources, values["first"], values["last"], advice)

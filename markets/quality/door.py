@@ -7,7 +7,7 @@ bars that are already valid, at a few percent of the time that reading takes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,30 +32,43 @@ def admit(bars: Bars, facts: FileFacts, *, accept_problems: bool = False) -> Bar
     """Return bars that are fit to train on, or that someone takes as they are.
 
     Unadjusted rolls, volume that was not traded and bars in the future, which refuse nothing, are told
-    to the log, whose default is stderr.
+    to the log, whose default is stderr, of bars with accepted problems too.
 
     Args:
         bars: validated bars.
         facts: what their file says of itself.
         accept_problems: go on in spite of problems; the bars returned name them.
 
+    Returns:
+        The bars, with what was told of them.
+
     Raises:
         InputError: there is a problem; says which, where, how to mend it, and how to go on.
     """
     problems = list(problems_of(bars, facts))
-    if not problems:
-        for odd in content_warnings(_contents(bars, facts)):
-            LOG.warning("%s", printable(f"{bars.source}: {odd.message}; {odd.mend}"))
-        return bars
-    if accept_problems:
-        accepted = tuple(sorted({problem.kind for problem in problems}))
-        return replace(bars, accepted=accepted, source=source_of(bars.source, accepted))
-    first, others = problems[0], len(problems) - 1
-    more = f" (and {others} more: `rltrader data check` lists them)" if others else ""
-    raise InputError(
-        f"{bars.source}: {first.message}; {first.mend}{more}; --accept-problems uses the bars as they "
-        f"are"
-    )
+    if problems and not accept_problems:
+        first, others = problems[0], len(problems) - 1
+        more = f" (and {others} more: `rltrader data check` lists them)" if others else ""
+        raise InputError(
+            f"{bars.source}: {first.message}; {first.mend}{more}; --accept-problems uses the bars as "
+            f"they are"
+        )
+    odd = tuple(f"{one.message}; {one.mend}" for one in content_warnings(_contents(bars, facts)))
+    accepted = tuple(sorted({problem.kind for problem in problems}))
+    source = source_of(bars.source, accepted)
+    tell(source, odd)
+    return replace(bars, accepted=accepted, source=source, warnings=odd)
+
+
+def tell(source: str, warnings: Sequence[str]) -> None:
+    """Tell the log what is worth a look in bars.
+
+    Args:
+        source: where the bars came from.
+        warnings: of :class:`markets.bars.Bars`.
+    """
+    for warning in warnings:
+        LOG.warning("%s", printable(f"{source}: {warning}"))
 
 
 def problems_of(bars: Bars, facts: FileFacts) -> Iterator[Finding]:

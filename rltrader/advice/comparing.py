@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import click
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from rltrader.consoles import say
-from rltrader.options.fusion import RULES, fusion_settings
+from rltrader.options.fusion import RULE, RULES, fusion_settings, refuse_without_advice
 
 if TYPE_CHECKING:
     from jax_port.data.data_loader import PreparedMarket
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from markets.advice.schedule import AdviceOnBars
 
 Command = Callable[..., None]
-RULE = "gated"
-"""Taken where none is given."""
 
 
 def advice_options(command: Command) -> Command:
@@ -66,6 +64,18 @@ def advice_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def refuse_unused(options: Mapping[str, Any]) -> None:
+    """Refuse what goes with ``--advice`` where there is none.
+
+    Raises:
+        InputError: an option is given that would change nothing.
+    """
+    if options["advice"] is None:
+        names = ("fusion", "fusion_set", "latency", "also")
+        given = {f"--{name.replace('_', '-')}": options[name] for name in names}
+        refuse_without_advice(given | {"--tried": options["tried"] or None})
 
 
 def read_advised(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import InputError
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 RULES = ("weighted", "gated", "agreement", "veto", "alone")
 """Names of :data:`markets.advice.fusion.RULES`, without importing it."""
+
+RULE = "gated"
+"""Taken where none is given."""
 
 
 def fusion_settings(rule: str, changes: Sequence[str]) -> FusionSettings:
@@ -30,6 +33,20 @@ def fusion_settings(rule: str, changes: Sequence[str]) -> FusionSettings:
             raise InputError(f"--fusion-set {text}: give NAME=VALUE with one of {names}")
         values[name] = _number(text, value, type(values[name]))
     return FusionSettings(**values)
+
+
+def refuse_without_advice(given: Mapping[str, Any]) -> None:
+    """Refuse options that say how advice is used where there is no advice to use.
+
+    Args:
+        given: options by their names on the command line; None or () where one is not given.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    for name, value in given.items():
+        if value is not None and value != ():
+            raise InputError(f"{name} is about advice; give a table with --advice, or leave it out")
 
 
 def _number(text: str, value: str, kind: type) -> Any:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from markets.config import EnvConfig
 
 RUN_TOML = "run.toml"
+FEATURES = "use_features"
+"""A reader's option that no command has."""
 READER = {"timezone": "tz"}
 """Options of a reader whose name on the command line is another."""
 
@@ -24,12 +26,14 @@ def texts_of(plan: Plan) -> dict[str, str]:
     """Return ``run.toml`` by its name, with which ``rltrader train --config`` makes the same run.
 
     Nothing is returned where options cannot say the plan: a network or schedules in the user's own
-    code, agents with numbers of their own, advice, or markets that are read in different ways.
+    code, agents with numbers of their own, advice, markets that are read in different ways, or bars of
+    which Python said what no option says.
     """
     data = plan.data
     ways = [(one.kind, one.days, one.seed, one.strength, one.reader) for one in data.sources]
     unsaid = plan.settings.own is not None or plan.schedules or any(plan.agents) or data.advice
-    if unsaid or any(way != ways[0] for way in ways) or ways[0][3] != 1.0:
+    of_python = any(one.name or one.contract or FEATURES in one.reader for one in data.sources)
+    if unsaid or of_python or any(way != ways[0] for way in ways) or ways[0][3] != 1.0:
         return {}
     values = {
         **_data(data),

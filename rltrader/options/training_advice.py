@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foundation.errors import InputError
-from rltrader.options.fusion import fusion_settings
+from rltrader.options.fusion import RULE, fusion_settings, refuse_without_advice
 
 if TYPE_CHECKING:
     from jax_port.runs.training_data import TrainingData
@@ -34,16 +34,12 @@ def training_advice_options(command: Command) -> Command:
         click.option(
             "--advice-as",
             type=click.Choice(WAYS),
-            default="prior",
-            show_default=True,
-            help="Added to the policy's logits, or four more features of each bar.",
+            help="Added to the policy's logits, the default, or four more features of each bar.",
         ),
         click.option(
             "--fusion",
             type=click.Choice(["weighted", "gated"]),
-            default="gated",
-            show_default=True,
-            help="Rule by which a prior weighs advice.",
+            help="Rule by which a prior weighs advice; gated by default.",
         ),
         click.option(
             "--fusion-set",
@@ -72,25 +68,25 @@ def with_tables(data: TrainingData, options: Mapping[str, Any]) -> TrainingData:
 
     tables: Sequence[Path] = options.get("tables") or ()
     if not tables:
-        _refuse_unused(options)
+        named = {"--advice-as": "advice_as", "--fusion": "fusion", "--fusion-set": "fusion_set"}
+        named["--latency"] = "latency"
+        refuse_without_advice({name: options.get(key) for name, key in named.items()})
         return data
-    way = options["advice_as"]
+    way = options["advice_as"] or WAYS[0]
+    if options["fusion"] and way == "columns":
+        raise InputError(
+            f"--fusion {options['fusion']}: advice as columns is weighed by no rule; leave it out"
+        )
     for text in options["fusion_set"]:
         name = text.partition("=")[0]
         if name not in USED[way]:
             raise InputError(
                 f"--fusion-set {text}: advice as {way} goes by {', '.join(USED[way])} alone"
             )
-    settings = fusion_settings(options["fusion"], options["fusion_set"])
+    settings = fusion_settings(options["fusion"] or RULE, options["fusion_set"])
     return replace(
         data, advice=from_tables(way, settings, tables, len(data.sources), options["latency"])
     )
-
-
-def _refuse_unused(options: Mapping[str, Any]) -> None:
-    if options.get("fusion_set") or options.get("latency") is not None:
-        name = "--fusion-set" if options.get("fusion_set") else "--latency"
-        raise InputError(f"{name} is about advice; give a table with --advice, or leave it out")
 
 
 def remark(data: TrainingData) -> str:

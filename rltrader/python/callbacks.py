@@ -91,7 +91,8 @@ class EvaluateEvery:
         objective: "pnl", mean dollars of an episode, or "sharpe", of a day.
 
     Attributes:
-        scores: (steps, :class:`jax_port.evaluation.validation.Score`) of each judgement.
+        scores: (steps, :class:`jax_port.evaluation.validation.Score`) of each judgement. It goes on
+            over several calls of ``learn()``, whose steps begin anew.
 
     Raises:
         InputError: a number is not positive, or the objective is unknown.
@@ -117,10 +118,8 @@ class EvaluateEvery:
 
     @property
     def best_steps(self) -> int | None:
-        """Steps after which the policy was the best; None before the first judgement."""
-        return (
-            max(self.scores, key=lambda one: (self._value(one[1]), -one[0]))[0] if self.scores else None
-        )
+        """Steps of its ``learn()`` after which the policy was the best; None before any judgement."""
+        return self.scores[self._best_at()][0] if self.scores else None
 
     def __call__(self, now: Call) -> bool:
         """Judge, where it is time."""
@@ -132,12 +131,15 @@ class EvaluateEvery:
 
         validation = self._judged_on(now.policy)
         self.scores.append((now.steps, validation.score(now.policy)))
-        if self.best_steps == now.steps and self._best is not None:
+        since_best = len(self.scores) - 1 - self._best_at()
+        if since_best == 0 and self._best is not None:
             save_policy(self._best, now.policy)
-        if self._patience is None:
-            return False
+        return self._patience is not None and since_best >= self._patience
+
+    def _best_at(self) -> int:
+        """Return which judgement is the best, the first of equals; steps begin anew with learn()."""
         values = [self._value(score) for _, score in self.scores]
-        return len(values) - 1 - values.index(max(values)) >= self._patience
+        return values.index(max(values))
 
     def _value(self, score: Score) -> float:
         return score.pnl if self._objective == "pnl" else score.sharpe_day

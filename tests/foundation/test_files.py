@@ -118,6 +118,37 @@ def test_files_of_others_in_a_folder_stay(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("before", [{}, {"a": "1", "b": "1"}, {"notes": "mine"}, None])
+def test_a_folder_that_is_a_link_stays_one(tmp_path: Path, before: dict[str, str] | None) -> None:
+    """Empty, with an earlier write, with other files, and not there yet."""
+    place, real = tmp_path / "reports", tmp_path / "large" / "reports"
+    real.parent.mkdir()
+    if before is not None:
+        real.mkdir()
+    for name, text in (before or {}).items():
+        (real / name).write_text(text)
+    place.symlink_to(real)
+    fill(place, a="2")
+    assert place.readlink() == real
+    assert contents(real) == {"a": "2"} | {k: v for k, v in (before or {}).items() if k == "notes"}
+    assert names(tmp_path) == ["large", "reports"]
+    assert names(real.parent) == ["reports"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_file_that_is_a_link_stays_one(tmp_path: Path, before: bool) -> None:
+    place, real = tmp_path / "a", tmp_path / "large" / "a"
+    real.parent.mkdir()
+    if before:
+        real.write_text("old")
+    place.symlink_to(Path("large", "a"))
+    write_text(place, "new")
+    assert place.is_symlink()
+    assert real.read_text() == "new"
+    assert names(tmp_path) == ["a", "large"]
+    assert names(real.parent) == ["a"]
+
+
 def test_the_working_folder_stays_the_same_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from jax_port.runs.run import Moment
 from markets import Bars
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery, MaskablePPO
+from rltrader.__main__ import app
 from rltrader.python.callbacks import Call
 from tests.jax_port.ppo.own.networks import OneHead
 from tests.rltrader.options.plans import assert_made_again
@@ -90,6 +93,24 @@ def test_a_callback_ends_it_and_it_goes_on_from_there(bars: Bars, tmp_path: Path
 def others() -> Bars:
     """Return bars that come long after those of the training."""
     return synthetic_bars("ES", days=2, seed=1, start="2025-03-03")
+
+
+@pytest.mark.costly
+def test_it_trains_on_the_costs_that_its_bars_have(bars: Bars, tmp_path: Path) -> None:
+    """The run goes on with them in another process, and its policy says them."""
+    free = replace(bars, contract=bars.contract.with_costs(commission_cents=0, slippage_ticks=0))
+    agent = MaskablePPO(free, ungated=True, **SMALL).learn(128, folder=tmp_path / "run")
+    assert agent.policy is not None
+    assert agent.policy.about["data"]["contract"]["commission_cents"] == 0
+    assert not (tmp_path / "run" / "run.toml").exists()  # which could not say it
+    agent.evaluate(free)
+    with refuses():
+        agent.evaluate(bars)
+    policy = (tmp_path / "run" / "policy-0.safetensors").read_bytes()
+    (tmp_path / "run" / "finished.json").unlink()  # as if it were cut off at the end
+    words = ["train", "--out", str(tmp_path / "run"), "--resume", "--ungated"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert (tmp_path / "run" / "policy-0.safetensors").read_bytes() == policy
 
 
 def test_bars_of_the_training_do_not_judge_it(agent: MaskablePPO, bars: Bars) -> None:

@@ -227,16 +227,6 @@ def test_problems_that_were_accepted_are_named_by_what_the_cache_holds_too(
     assert computed == [found.source]
 
 
-def test_a_copy_named_after_another_contract_is_refused_in_spite_of_the_cache(
-    csv: Path, cache: Path
-) -> None:
-    load(csv, get_contract("ES"), CONFIG, cache_dir=cache)
-    copy = csv.with_name("NQ 03-25.Last.csv")
-    copy.write_bytes(csv.read_bytes())
-    with refuses():
-        load(copy, get_contract("ES"), CONFIG, cache_dir=cache)
-
-
 def truncate(entry: Path) -> None:
     entry.write_bytes(entry.read_bytes()[:1000])
 

@@ -132,6 +132,25 @@ def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[s
     check_error(done.exception)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--fusion", "veto"],
+        ["--fusion-set", "weight=1"],
+        ["--latency", "0"],
+        ["--also", "other.safetensors"],
+        ["--tried", "3"],
+    ],
+)
+def test_what_goes_with_advice_is_refused_without(
+    folder: Path, tmp_path: Path, more: list[str]
+) -> None:
+    policy, out = str(folder / "policy-0.safetensors"), tmp_path / "out"
+    done = CliRunner().invoke(app, ["evaluate", policy, *data(folder), "--out", str(out), *more])
+    check_error(done.exception)
+    assert not out.exists()
+
+
 def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:
     write_bars(synthetic_bars("ES", days=12, seed=6, start="2025-01-02"), tmp_path / "other.csv")
     policy = str(folder / "policy-0.safetensors")

@@ -72,6 +72,9 @@ def test_a_plan_and_its_file_are_the_same(name: str, tmp_path: Path) -> None:
         {"agents": ({"gamma": 0.9}, {})},
         {"schedules": {"learning_rate": [1e-3] * 20}},
         {"data": TrainingData((Source("ES", "/a.csv"), Source("ES", "/b.csv", reader=READER)))},
+        {"data": TrainingData((Source("ES", "/a.csv", reader={"use_features": True}),))},
+        {"data": TrainingData((Source("ES", "/a.csv", name="b.csv"),))},
+        {"data": TrainingData((Source("ES", "/a.csv", contract=Contract("ES", "", 1, 1, 1, 1)),))},
     ],
 )
 def test_what_options_cannot_say_has_no_file(changed: dict[str, Any]) -> None:

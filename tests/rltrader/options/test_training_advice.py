@@ -48,6 +48,9 @@ def data(place: Path) -> tuple[str, ...]:
         ["--advice", "rules", "--advice-as", "columns", "--fusion-set", "weight=1"],
         ["--fusion-set", "weight=1"],
         ["--latency", "3"],
+        ["--fusion", "weighted"],
+        ["--advice-as", "columns"],
+        ["--advice", "rules", "--advice-as", "columns", "--fusion", "gated"],
     ],
 )
 def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[str]) -> None:

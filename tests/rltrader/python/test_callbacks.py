@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jax_port.evaluation.validation import Score
+from jax_port.ppo import policy as policy_files
 from jax_port.runs.run import Moment
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery
@@ -75,6 +77,26 @@ def test_patience_counts_judgements_without_a_new_best(monkeypatch: pytest.Monke
         said.append(callback(Call(moment, 100, 1_000)))
     assert said == [False, False, False, True, False, False, True]
     assert callback.best_steps == 500
+
+
+def test_the_best_is_kept_over_several_trainings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Steps begin anew in the second, so that its second judgement has the first best's steps."""
+    made, kept = iter([1.0, 3.0, 0.5, 2.0]), []
+
+    class Judged:
+        def score(self, _: Any) -> Score:
+            return Score(next(made), 0.0, 9, 3)
+
+    callback = EvaluateEvery(BARS, 100, best=tmp_path / "best")
+    monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
+    monkeypatch.setattr(policy_files, "save_policy", lambda _, policy: kept.append(policy))
+    for updates, name in [(1, "1.0"), (2, "3.0"), (1, "0.5"), (2, "2.0")]:
+        moment = Moment(updates, [], lambda: [name])  # type: ignore[list-item]  # noqa: B023
+        callback(Call(moment, 100, 1_000))
+    assert kept == ["1.0", "3.0"]
+    assert callback.best_steps == 200
 
 
 def test_it_judges_where_so_many_steps_were_passed_and_at_the_end(
