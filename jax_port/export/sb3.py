@@ -72,7 +72,7 @@ def make_sb3(
 
     Rates, annealing and the normaliser of rewards are the run's own. Rollouts are SB3-sized (2048
     steps, batches of 512), since the run's count on a thousand environments. Rates of single layers
-    do not fit into a zip: see :func:`jax_port.export.sb3_rates.give_layer_rates`.
+    are not in a zip: see :func:`jax_port.export.sb3_rates.give_layer_rates`.
 
     Args:
         policy: without its prior, which a MaskablePPO does not hold.

@@ -126,6 +126,7 @@ namespace RLTrader.Host
             pricesUp = !prices;
             connection.Status = orders ? ConnectionStatus.ConnectionLost : connection.Status;
             if (strategy != null) clockwork.After(broker.Below(400), Status);
+            else account.Silent = true;
             int sent = instance;
             clockwork.After(seconds * 500L, () =>
             {
@@ -139,6 +140,7 @@ namespace RLTrader.Host
                 foreach (Action report in held.ToArray()) clockwork.At(until += broker.Below(300), report);
                 catchingUp = Math.Max(until, clockwork.Now);
                 held.Clear();
+                clockwork.After((long)(Scenario.Seed % 6000), () => account.Silent = false);
                 clockwork.After(broker.Below(400), Status);
             });
         }

@@ -177,7 +177,7 @@ namespace RLTrader.Host
         }
 
         // The platform's own orders have names in its own language.
-        private string Named(string english) { return Scenario.Translated ? "(" + english.ToLower() + ")" : english; }
+        internal string Named(string english) { return Scenario.Translated ? "(" + english.ToLower() + ")" : english; }
 
         private Resting Make(Role role, int side, int quantity, string name, OrderType type, long price)
         {

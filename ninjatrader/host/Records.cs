@@ -47,7 +47,16 @@ namespace RLTrader.Host
                 loggedEntry = withheld ? 0 : line.Contains("\"action\":1") ? 1 : line.Contains("\"action\":2") ? -1 : 0;
             }
             if (line.Contains("\"event\":\"fill\"")) LoggedFill(Json.Parse(line));
-            if (line.Contains("\"event\":\"ended\"")) LoggedEnds++;
+            bool ended = line.Contains("\"event\":\"ended\"");
+            if (ended) LoggedEnds++;
+            if (ended || line.Contains("\"event\":\"fill\"")) LoggedName(Json.Text(Json.Parse(line), "order"));
+        }
+
+        private void LoggedName(string name)
+        {
+            if (!simulation.Scenario.Translated) return;
+            if (name == simulation.Named(OrderNames.Stop) || name == simulation.Named(OrderNames.Target))
+                Wrong("the log calls an order by the platform's language: " + name);
         }
 
         // A bar belongs to the session in which it opened, however late it closes.

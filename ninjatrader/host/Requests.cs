@@ -187,6 +187,9 @@ namespace RLTrader.Host
             if (first && exitsAsked < 2) Wrong("the account is flattened after " + exitsAsked + " exits");
             flattens |= first;
             if (!alone) Wrong("another instrument is flattened");
+            // At the start the strategy asks for the connection itself; later it is told of its loss.
+            if (!simulation.ordersUp && (Now == 0 || SinceUp < -1000))
+                Wrong("the account is flattened without a connection");
             if (over && !simulation.enabled && !simulation.Scenario.FlattenOnStop)
                 Wrong("the account is flattened after the end, against the setting");
             bool nothing = simulation.AccountNet == 0 && Exchange.Own + Exchange.Foreign == 0

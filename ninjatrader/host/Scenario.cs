@@ -129,6 +129,7 @@ namespace RLTrader.Host
             made.AddAimed(chance);
             made.AddCircumstances(chance);
             made.AddLost(chance);
+            made.AddLongLoss(new Chance(seed, 6));
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -264,6 +265,18 @@ namespace RLTrader.Host
             }
             bool near = SessionEnd - FirstMinute < Minutes + 6; // by then all is flat on the computer's clock
             if (!near && !Analyzer && chance.OneIn(10)) Add(Event.SetBack, Moment(chance), chance.Between(5, 3600));
+        }
+
+        // It ends while the connection is lost for ten minutes, and is not enabled again before that is back.
+        private void AddLongLoss(Chance chance)
+        {
+            if (Minutes < 20 || SessionEnd - FirstMinute <= Minutes || Analyzer || !chance.OneIn(8)) return;
+            long at = chance.Between(2, 4) * 60000L;
+            int seconds = chance.Between(520, 700);
+            Add(Event.Wish, at - 70000, chance.Between(1, 2));
+            Add(Event.AllDown, at - chance.Between(5000, 30000), seconds);
+            if (chance.OneIn(2)) Add(Event.Quiet, at - 4000, seconds); // the stop is not met meanwhile
+            Add(Event.Disable, (at + chance.Between(1, 2000)) | 1, 2);
         }
 
         /// <summary>Minutes of prices after the reopening.</summary>

@@ -14,6 +14,7 @@ namespace RLTrader.Host
     public sealed partial class Simulation
     {
         private bool untilFlat; // real time, but the position from the past is still open
+        private bool staysOff;  // a quarter of an hour, as nobody is there
         private long pastClose;
         private int keepOrders;
 
@@ -182,6 +183,7 @@ namespace RLTrader.Host
         private void Disable(Step step)
         {
             if (!enabled || stopping) return;
+            staysOff = step.Amount > 1;
             if (step.At % 2 == 0) endInCall = true;
             else Switch();
             clockwork.After(endInCall ? 65000 : 0, Switch);
@@ -201,8 +203,9 @@ namespace RLTrader.Host
             Terminate();
             // Who enables it again at once does so while the old instance still looks after the account.
             int soon = broker.Below(3);
-            clockwork.After(soon == 0 ? broker.Between(500, 9000) : soon == 1 ? broker.Between(25000, 60000)
-                : broker.Between(150000, 240000), Relaunch);
+            long off = soon == 0 ? broker.Between(500, 9000) : soon == 1 ? broker.Between(25000, 60000)
+                : broker.Between(150000, 240000);
+            clockwork.After(staysOff ? 900000 : off, Relaunch);
         }
 
         // The platform goes down without a word; the broker keeps the orders.

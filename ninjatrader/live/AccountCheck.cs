@@ -48,9 +48,10 @@ namespace RLTrader
         /// may not yet show what it holds.</summary>
         public bool Young(DateTime now) { return watched && now - begun < Patience.News; }
 
-        /// <summary>Whether it holds something that may have been there at the start: it was still young at the look
-        /// before the newest, and looks may be seconds apart.</summary>
-        public bool ShowsLate { get { return wasYoung && orders.AccountNet != 0; } }
+        /// <summary>Whether it holds something, or an order, that may have been there at the start: there is no
+        /// connection yet, or it was still young at the look before the newest, and looks may be seconds
+        /// apart.</summary>
+        public bool ShowsLate { get { return (wasYoung || unknown) && Occupied; } }
 
         /// <summary>Whether an exit is on its way that nobody has told of, such as the platform's own at the end of the
         /// session; one that is not filled is not waited for for ever.</summary>

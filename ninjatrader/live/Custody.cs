@@ -55,7 +55,7 @@ namespace RLTrader
             get { return platformCloses != null && now - platformCloses.Value < Patience.Platform; }
         }
 
-        // Whether what the account held at the start, and is to be closed, shows only now.
+        // Whether what the account held at the start, and is to be closed, shows or can be closed only now.
         private bool ShowsLate
         {
             get { return flattensFirst && account.ShowsLate && entrySent == null && Trade.Contracts == 0; }
@@ -71,7 +71,7 @@ namespace RLTrader
             now = clock.At(orders.Now);
             flattensFirst = flattenFirst;
             if (onAccount) orders.PlatformExit(false); // what is there already is not this run's
-            if (account.Begin(onAccount, now) && flattenFirst) FlattenFirst();
+            if (account.Begin(onAccount, now) && flattenFirst && Reachable) FlattenFirst(); // else it shows late
         }
 
         private void FlattenFirst()
@@ -240,7 +240,7 @@ namespace RLTrader
             double mark = Trade.Net == 0 ? 0 : Quote(Trade.Net) * tick;
             double made = (Trade.Points + Trade.Net * mark) * dollars - Trade.Contracts * manifest.Commission;
             double open = Trade.Net * (mark - Trade.Average) * dollars;
-            guard.Look(wall, end, made, orders.AccountCash + open);
+            guard.Look(wall, end, made, connected ? orders.AccountCash + open : double.NaN);
             // Where the session's end is not known, the platform's own exit may come once all is to be flat.
             bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
             if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));

@@ -25,6 +25,7 @@ namespace RLTrader
         public void Begin(string why, DateTime now)
         {
             orders.Tell(why, true);
+            repeated = 0;
             sent = now;
             orders.FlattenAccount();
         }

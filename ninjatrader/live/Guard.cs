@@ -44,7 +44,7 @@ namespace RLTrader
         private double dayStart, written = double.NaN, high = double.NaN;
         private double risen;                // the least equity of a spell above the highest
         private readonly SteadyClock clock = new SteadyClock();
-        private DateTime? aboveSince, belowSince = DateTime.MinValue; // what is below at the first look has been so
+        private DateTime? aboveSince, belowSince;
         private bool killed, stopped, lost, breached;
 
         public Guard(GuardSettings settings, Manifest manifest)

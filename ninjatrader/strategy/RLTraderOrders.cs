@@ -47,7 +47,11 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         double IOrders.AccountCash
         {
-            get { return IsInStrategyAnalyzer ? double.NaN : Account.Get(AccountItem.CashValue, Currency.UsDollar); }
+            get
+            {
+                double cash = IsInStrategyAnalyzer ? 0 : Account.Get(AccountItem.CashValue, Currency.UsDollar);
+                return cash == 0 ? double.NaN : cash; // it reads 0 until a connection has told of it
+            }
         }
 
         DateTime IOrders.SessionEnd(DateTime utc)

@@ -25,7 +25,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             public Inbox Inbox;
         }
 
-        // What is left to do after the end, in looks five seconds apart.
+        // What is left to do after the end, in looks five seconds apart; those without a connection don't count.
         private sealed class Aftercare
         {
             public const int Waits = 3;      // for an exit on its way, and for late news of the account
@@ -115,7 +115,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             Trouble trouble = Trouble.None;
             if (orderState == OrderState.Rejected) trouble = Trouble.Rejected;
             else if (error == ErrorCode.UnableToChangeOrder) trouble = Trouble.ChangeRefused;
-            OfThisRun(known, () => known.Trader.Ordered(Own(known, order), order.Name, trouble));
+            OfThisRun(known, () => known.Trader.Ordered(Own(known, order),
+                OrderNames.Of(RoleOf(order), order.Name), trouble));
         }
 
         // What is told before the run begins is of an earlier run's orders, which must not come into its ledger.
@@ -271,7 +272,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             Later(5, () =>
             {
-                if (Ours.Newest != this || care.Looks-- == 0) return; // a newer instance looks after the account
+                if (Ours.Newest != this) return; // a newer instance looks after the account
                 bool again = true;
                 try { again = LookAtAccount(care); }
                 catch (Exception error)
@@ -287,19 +288,26 @@ namespace NinjaTrader.NinjaScript.Strategies
         // Returns whether to look once more.
         private bool LookAtAccount(Aftercare care)
         {
-            if (!Reachable) return true;
+            if (!Reachable)
+            {
+                care.Calm = Aftercare.Waits; // what the account showed before is not the newest any more
+                return true;
+            }
+            if (care.Looks-- == 0) return GiveUp();
             // An exit on its way may close all by itself; flattening beside it would close it twice.
             if (care.Patience-- > 0 && OrdersLeft(true)) return true;
             if (!SomethingLeft()) return --care.Calm > 0;
             care.Calm = Aftercare.Waits;
-            if (care.Flattenings-- == 0)
-            {
-                Alert(Notices.GivenUp);
-                return false;
-            }
+            if (care.Flattenings-- == 0) return GiveUp();
             care.Patience = Aftercare.Waits;
             Flatten();
             return true;
+        }
+
+        private bool GiveUp()
+        {
+            Alert(Notices.GivenUp);
+            return false;
         }
 
         private Shared Ours

@@ -100,6 +100,7 @@ namespace NinjaTrader.Cbi
         internal Action<ICollection<Instrument>> Flattened = instruments => { };
         internal double Begin = 50000, Cash = 50000;
         internal Func<double> Open = () => 0;
+        internal bool Silent; // no connection has told of its money yet
 
         public Account()
         {
@@ -115,7 +116,7 @@ namespace NinjaTrader.Cbi
         /// <summary>What was made since the beginning is in the cash; what an open trade has made is not.</summary>
         public double Get(AccountItem itemType, Currency currency)
         {
-            if (itemType == AccountItem.CashValue) return Cash;
+            if (itemType == AccountItem.CashValue) return Silent ? 0 : Cash;
             if (itemType == AccountItem.RealizedProfitLoss) return Cash - Begin;
             return Open() + (itemType == AccountItem.NetLiquidation ? Cash : 0);
         }

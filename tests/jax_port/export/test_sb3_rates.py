@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -12,6 +13,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
 from jax_port.export.sb3_rates import FACTOR, give_layer_rates, scheduled
+from tests.sentences import refuses
 
 RATES = (("policy_0", 0.0), ("value_1", 0.25), ("action_head", 2.0))
 OWN = {"mlp_extractor.value_net.2": 0.25, "action_net": 2.0}
@@ -55,16 +57,27 @@ def test_each_layer_is_in_the_group_of_its_factor() -> None:
         for weight in group["params"]
     }
     wanted = {
-        name: OWN.get(name.rpartition(".")[0], 1.0)
-        for name, _ in model.policy.named_parameters()
-        if not name.startswith(FROZEN)
+        name: OWN.get(name.rpartition(".")[0], 1.0) for name, _ in model.policy.named_parameters()
     }
+    wanted |= {f"{FROZEN}.weight": 0.0, f"{FROZEN}.bias": 0.0}
     assert found == wanted
+
+
+def test_a_step_is_as_long_as_a_layers_factor_says() -> None:
+    """The first of Adam's steps is the rate itself, whatever the gradient."""
+    model: Any = give_layer_rates(_model(), RATES)
     model._current_progress_remaining = 1.0
     model.set_logger(Logger(None, []))
     model._update_learning_rate(model.policy.optimizer)
-    for group in model.policy.optimizer.param_groups:
-        assert group["lr"] == pytest.approx(0.01 * group[FACTOR])
+    before = {name: weight.detach().clone() for name, weight in model.policy.named_parameters()}
+    for weight in model.policy.parameters():
+        weight.grad = torch.full_like(weight, 3.0) if weight.requires_grad else None
+    model.policy.optimizer.step()
+    for name, weight in model.policy.named_parameters():
+        factor = 0.0 if name.startswith(FROZEN) else OWN.get(name.rpartition(".")[0], 1.0)
+        moved = (before[name] - weight.detach()).numpy()
+        assert moved == pytest.approx(np.full(weight.shape, 0.01 * factor), rel=1e-4)
+    assert {group["lr"] for group in model.policy.optimizer.param_groups} == {0.01}
 
 
 def test_the_frozen_layer_alone_stays_as_it_was() -> None:
@@ -84,7 +97,6 @@ def test_without_rates_nothing_is_touched() -> None:
     model: Any = _model()
     optimizer = model.policy.optimizer
     assert give_layer_rates(model, ()).policy.optimizer is optimizer
-    assert "_update_learning_rate" not in vars(model)
 
 
 def test_rate_and_clip_range_fall_to_zero_where_a_trainer_anneals() -> None:
@@ -107,3 +119,52 @@ def test_a_layer_that_was_frozen_learns_again_where_it_is_given_a_rate() -> None
     }
     still = {name.rpartition(".")[0] for name in weights.keys() - changed}
     assert still == {"mlp_extractor.value_net.0"}
+
+
+def test_a_model_with_layer_rates_is_saved_and_loaded_as_any_other(tmp_path: Path) -> None:
+    """As a checkpoint is: by SB3 alone, with Adam's moments, and on with the training."""
+    model: Any = give_layer_rates(_model(), RATES)
+    model.learn(16)
+    model.save(tmp_path / "model.zip")
+    loaded: Any = MaskablePPO.load(tmp_path / "model.zip", env=TwoChoices(), device="cpu")
+    assert type(loaded.policy.optimizer) is torch.optim.Adam
+    assert "_update_learning_rate" not in vars(loaded)
+    ours, theirs = model.policy.optimizer.state, loaded.policy.optimizer.state
+    for weight, same in zip(model.policy.parameters(), loaded.policy.parameters(), strict=True):
+        assert torch.equal(weight, same)
+        assert set(ours.get(weight, {})) == set(theirs.get(same, {}))
+        for name, value in ours.get(weight, {}).items():
+            assert torch.equal(value, theirs[same][name])
+    loaded.learn(16)
+    changed = {
+        name
+        for (name, weight), same in zip(
+            loaded.policy.named_parameters(), model.policy.parameters(), strict=True
+        )
+        if not torch.equal(weight, same)
+    }
+    assert any(name.startswith(FROZEN) for name in changed)  # the zip does not hold the rates
+
+
+def test_parameters_of_a_zip_come_into_a_model_with_layer_rates(tmp_path: Path) -> None:
+    model: Any = give_layer_rates(_model(), RATES)
+    model.learn(16)
+    model.save(tmp_path / "model.zip")
+    other: Any = give_layer_rates(_model(), (("value_0", 0.5),))
+    other.set_parameters(tmp_path / "model.zip")
+    factors = [group[FACTOR] for group in other.policy.optimizer.param_groups]
+    assert sorted(factors) == [0.5] * 2 + [1.0] * 10
+    one, same = model.policy.optimizer.state_dict(), other.policy.optimizer.state_dict()
+    assert one["param_groups"] == same["param_groups"]
+    assert one["state"].keys() == same["state"].keys()
+
+
+@pytest.mark.parametrize(
+    "rates", [(("policy_7", 0.1),), (("policy_0", -0.1),), (("policy_0", 0.1), ("policy_0", 0.2))]
+)
+def test_rates_that_the_model_cannot_have_are_refused(rates: Any) -> None:
+    model: Any = _model()
+    optimizer = model.policy.optimizer
+    with refuses():
+        give_layer_rates(model, rates)
+    assert model.policy.optimizer is optimizer

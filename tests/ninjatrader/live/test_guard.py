@@ -112,6 +112,17 @@ def test_an_account_below_its_floor_is_blocked_for_good_once_it_has_settled(prog
     assert said == ["None"] * 5 + ["DrawdownFloor"] * 2
 
 
+@pytest.mark.parametrize("unsaid", [0.0, BELOW - 1])
+def test_what_is_below_at_the_first_look_has_to_hold_as_well(program: Path, unsaid: float) -> None:
+    """The account may not have told of its money yet, or of that of the newest fill."""
+    looks = [(0, 0, unsaid), (2.9, 0, unsaid), (3, 0, START), (9, 0, START)]
+    said = [line.split()[0] for line in blocks(program, looks, start=START)]
+    assert said == ["None"] * 4
+    looks = [(0, 0, BELOW - 1), (2.9, 0, BELOW - 1), (3, 0, BELOW - 1), (9, 0, START)]
+    said = [line.split()[0] for line in blocks(program, looks, start=START)]
+    assert said == ["None"] * 2 + ["DrawdownFloor"] * 2
+
+
 @pytest.mark.parametrize(
     ("begin", "hours"),
     [("2025-03-09T03:00Z", 19), ("2025-11-02T03:00Z", 20), ("2025-03-09T08:00Z", 14)],

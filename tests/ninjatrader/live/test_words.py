@@ -36,7 +36,27 @@ public static class Show
         else if (args[0] == "paper")
             foreach (bool loud in new[] { true, false })
                 new PaperOrders(new Heard(), Manifest.Load(args[1]), work => work()).Tell("said", loud);
+        else if (args[0] == "flattenings")
+            Flatten(Array.ConvertAll(args[1].Split(','), int.Parse));
         else Account(int.Parse(args[1]), int.Parse(args[2]));
+    }
+
+    // One after another, each with so many repeats before the account is flat.
+    private static void Flatten(int[] repeats)
+    {
+        Heard world = new Heard { Now = Noon };
+        Flattening flattening = new Flattening(world, new AccountCheck(world));
+        DateTime now = Noon;
+        foreach (int count in repeats)
+        {
+            world.AccountNet = 1;
+            flattening.Begin("begun", now);
+            for (int n = 0; n < count; n++) flattening.Look(now = now.AddSeconds(20));
+            world.AccountNet = 0;
+            flattening.Look(now);
+            flattening.Look(now = now.AddSeconds(10));
+            Console.WriteLine(flattening.Runs ? "goes on" : "over");
+        }
     }
 
     private static string Day(string utc)
@@ -122,4 +142,14 @@ def test_who_holds_what_is_told_once_and_when_it_is_over(program: Path, held: in
     assert told(program, "account", str(held), str(net)).splitlines() == [
         f"loud: the account holds {held} and the strategy {net}; nothing is opened until they agree",
         "quiet: account and strategy agree again",
+    ]
+
+
+def test_each_flattening_that_fails_is_told_loudly_at_first(program: Path) -> None:
+    """Rarer and rarer over a weekend, and anew where another begins after it."""
+    repeats = "the account is still not flat; it is flattened again"
+    rarer = [f"{'loud' if n in (1, 2, 4, 8, 16) else 'quiet'}: {repeats}" for n in range(1, 31)]
+    assert told(program, "flattenings", "30,5").splitlines() == [
+        *("loud: begun", *rarer, "over"),
+        *("loud: begun", *rarer[:5], "over"),
     ]

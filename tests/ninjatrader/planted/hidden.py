@@ -85,11 +85,7 @@ HIDDEN: dict[str, tuple[Edit, ...]] = {
         (BUTTON, "            if (known == null) return;\n", ""),
     ),
     "an ended instance looks after a newer one's account": (
-        (
-            STRATEGY,
-            "if (Ours.Newest != this || care.Looks-- == 0) return;",
-            "if (care.Looks-- == 0) return;",
-        ),
+        (STRATEGY, "if (Ours.Newest != this) return;", ""),
     ),
     "a session whose end is unknown has ended": (
         (ORDERS, "return DateTime.MaxValue;", "return utc.AddDays(-1);"),

@@ -211,7 +211,7 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         (ORDERS, "                case OrderState.PartFilled:\n", ""),
     ),
     "the floor leaves out the open trade": (
-        (CUSTODY, "orders.AccountCash + open)", "orders.AccountCash)"),
+        (CUSTODY, "orders.AccountCash + open :", "orders.AccountCash :"),
     ),
     "the account's cash is its realized profit": (
         (ORDERS, "AccountItem.CashValue", "AccountItem.RealizedProfitLoss"),
@@ -252,11 +252,7 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
         (CUSTODY, "(Trade.Points + Trade.Net * mark)", "(Trade.Points - Trade.Net * mark)"),
     ),
     "the time without a stop goes on into the next trade": (
-        (
-            CUSTODY,
-            "                held.Exited();\n                exitTries = 0;\n                bareSince = null;\n",
-            "                held.Exited();\n                exitTries = 0;\n",
-        ),
+        (CUSTODY, "                if (Trade.Foreseen == 0) bareSince = null;", "                "),
     ),
     "the kill switch is read once": (
         (GUARD, "if (now - looked >= FilePause)", "if (looked == DateTime.MinValue)"),
@@ -327,5 +323,24 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
     ),
     "a day's loss is missed by the rounding of a tick": (
         (GUARD, "Rounding = 0.005;", "Rounding = 0;"),
+    ),
+    "looks without a connection count after the end": (
+        (
+            STRATEGY,
+            "                return true;\n            }\n            if (care.Looks-- == 0) return GiveUp();",
+            "                return care.Looks-- > 0;\n            }",
+        ),
+    ),
+    "the account is flattened at the start without a connection": (
+        (CUSTODY, "&& flattenFirst && Reachable)", "&& flattenFirst)"),
+    ),
+    "what could not be closed at the start is nobody's after the end": (
+        (ACCOUNT, "(wasYoung || unknown) && Occupied", "wasYoung && Occupied"),
+    ),
+    "a cash of which nothing was told yet is a cash of nothing": (
+        (ORDERS, "return cash == 0 ? double.NaN : cash;", "return cash;"),
+    ),
+    "the log's ends keep the platform's language": (
+        (STRATEGY, "OrderNames.Of(RoleOf(order), order.Name), trouble", "order.Name, trouble"),
     ),
 }
