@@ -10,6 +10,7 @@ read as plain tensors, and of the normaliser's pickle only arrays and numbers ar
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -125,9 +126,24 @@ def make_sb3(
         TRAINED_WITH: advice,
         "policy_sha256": policy_digest(policy),
     }
-    setattr(model, NOTE, note)
-    setattr(normalizer, NOTE, note)
+    for one in (model, normalizer):
+        setattr(one, NOTE, _each_text_once(note))
     return model, normalizer
+
+
+def _each_text_once(value: Any) -> Any:
+    """Return plain values in which equal texts are one object, and no two containers are.
+
+    A pickle refers back to what it has already held, by identity and not by value, so that equal notes
+    of other objects would make other files; ``export verify`` compares them byte by byte.
+    """
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, Mapping):
+        return {_each_text_once(key): _each_text_once(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each_text_once(one) for one in value]
+    return value
 
 
 def _settings_of(policy: Policy) -> TrainSettings:

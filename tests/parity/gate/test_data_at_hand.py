@@ -77,7 +77,7 @@ def test_a_training_with_advice_is_proved_on_the_spot(monkeypatch: pytest.Monkey
     port.traced_program.cache_clear()
     told = _prove(lacking)
     assert told["because"] == ["advice as prior"]
-    assert told["checks"] == 2
+    assert told["checks"] == 3  # updates, draws and gradients
     true = minibatches.prior_at
     monkeypatch.setattr(minibatches, "prior_at", lambda *given: 0.99 * true(*given))
     port.traced_program.cache_clear()
