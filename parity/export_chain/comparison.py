@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foundation.report.format import show
 from parity.engine.compare import Comparison, Tolerance
 
 EQUAL = Tolerance()
@@ -166,4 +167,4 @@ class Board:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    return show(value) if isinstance(value, float) else str(value)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from parity.harness.trees import digits
+
 Status = Literal["same", "different", "accepted", "note", "not asked"]
 
 
@@ -137,9 +139,9 @@ def state_words(state: Mapping[str, Any]) -> str:
         if numbers.size > MOST_SHOWN:
             parts.append(f"{name} of shape {numbers.shape}")
         elif numbers.ndim:
-            parts.append(f"{name} [{', '.join(f'{one:.6g}' for one in numbers.reshape(-1))}]")
+            parts.append(f"{name} [{', '.join(digits(one) for one in numbers.reshape(-1))}]")
         else:
-            parts.append(f"{name} {value if numbers.dtype == bool else f'{numbers:.6g}'}")
+            parts.append(f"{name} {digits(numbers[()])}")
     more = len(state) - MOST_SHOWN
     return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
 

@@ -254,10 +254,10 @@ class _Walk:
         self.found.differences.append(Difference(bar, order, "fill", name, *values))
 
     def _words_of(self, fill: Fill) -> str:
-        return f"{_did(fill.side)} {fill.quantity} at {fill.price:g} ({fill.order or 'no name'})"
+        return f"{_did(fill.side)} {fill.quantity} at {fill.price:.10g} ({fill.order or 'no name'})"
 
     def _words(self, side: int, ticks: int | None, why: str = "", quantity: int | None = None) -> str:
-        price = "" if ticks is None else f" at {ticks * self.offline.contract.tick_size:g}"
+        price = "" if ticks is None else f" at {ticks * self.offline.contract.tick_size:.10g}"
         count = self.contracts if quantity is None else quantity
         return f"{_did(side)} {count}{price}" + (f" ({why})" if why else "")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.harness.trees import Array, Fields
+from parity.harness.trees import Array, Fields, digits
 
 ALPHA = 1e-6
 """Chance that one family of tests calls two equal distributions different."""
@@ -130,7 +130,7 @@ def _too_few(a: Array, b: Array) -> str:
 def _sentence(name: str, a: Array, b: Array, gap: float) -> str:
     def words(x: Array) -> str:
         if x.min() == x.max():
-            return f"always {x[0]:.6g}"
+            return f"always {digits(x[0])}"
         return f"from {x.min():.4g} to {x.max():.4g}, mean {x.mean():.4g}"
 
     return f"{words(a)} on the reference; {words(b)} on the port (gap {gap:.2f})"
