@@ -61,9 +61,22 @@ def _locked(path: Path, work: str) -> int:
             ) from None
         except OSError:  # a file system without locks
             return handle
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(handle), path.stat()):
+        try:
+            if _is_at(path, handle):
                 os.truncate(handle, 0)
                 os.pwrite(handle, str(os.getpid()).encode(), 0)
                 return handle
+        except OSError:  # such as a full disk: it would be full the next time too
+            with suppress(OSError):
+                path.unlink()
+            os.close(handle)
+            raise
         os.close(handle)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Return whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

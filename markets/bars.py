@@ -133,7 +133,7 @@ class Bars:
             raise InputError(
                 f"{source}: {count} of {prices.size} prices are off the {contract.symbol} grid of "
                 f"{contract.tick_size} points (first: {PRICE_COLUMNS[column]} "
-                f"{prices[row, column]:g} at {clean.index[row]}); pass the right symbol, or ask for "
+                f"{prices[row, column]:.10g} at {clean.index[row]}); pass the right symbol, or ask for "
                 "snapping with --snap"
             )
         if snapped.size and snapped.min() <= 0:
@@ -197,7 +197,7 @@ def _check_rows(frame: pd.DataFrame, source: str) -> None:
     def refuse(bad: NDArray[np.bool_], what: str, mend: str) -> None:
         if bad.any():
             row = int(np.argmax(bad))
-            values = ", ".join(f"{name} {frame[name].iloc[row]:g}" for name in COLUMNS)
+            values = ", ".join(f"{name} {frame[name].iloc[row]:.10g}" for name in COLUMNS)
             where = f"at {index[row]}" if index[row] is not pd.NaT else f"in row {row + 1:,}"
             raise InputError(
                 f"{source}: {what} in {int(bad.sum()):,} of {len(frame):,} rows, first {where} "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from os import PathLike, fspath
 
 import numpy as np
@@ -79,6 +80,11 @@ class Contract:
     def to_points(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Return whole ticks as prices in float64 points."""
         return np.asarray(ticks, np.float64) * self.tick_size
+
+
+def decimals(tick_size: float) -> int:
+    """Return how many decimals a price has on a grid of ``tick_size`` points."""
+    return max(0, -int(Decimal(repr(float(tick_size))).normalize().as_tuple().exponent))
 
 
 _TABLE: dict[str, Contract] = {

@@ -99,7 +99,7 @@ def check_int32(bars: Bars, config: EnvConfig) -> None:
     if max(worst, scaled) > INT32_MAX:
         raise InputError(
             f"{account.contracts} contracts x {ticks} ticks x {contract.tick_value_cents} cents per "
-            f"tick of {contract.symbol}, from ${account.initial_balance_dollars:g}, can reach "
+            f"tick of {contract.symbol}, from ${account.initial_balance_dollars:.10g}, can reach "
             f"{int(max(worst, scaled))} cents, beyond the {INT32_MAX} that 32 bits hold; use fewer "
             "contracts, smaller amounts, a shorter episode, or fewer decimals in the reward"
         )

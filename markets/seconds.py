@@ -81,8 +81,9 @@ def seconds_of(minutes: Bars, seconds: Bars) -> SecondBars:
         row = int(np.argmax(outside))
         raise InputError(
             f"{seconds.source}: {int(outside.sum())} seconds lie outside their minute's prices in "
-            f"{minutes.source}, first at {seconds.frame.index[inside][row]} ({low[row]:g} to "
-            f"{high[row]:g}, the minute {bottom[row]:g} to {top[row]:g}); give both of one source"
+            f"{minutes.source}, first at {seconds.frame.index[inside][row]} ({low[row]:.10g} to "
+            f"{high[row]:.10g}, the minute {bottom[row]:.10g} to {top[row]:.10g}); give both of one "
+            "source"
         )
     first = np.searchsorted(minute_of, np.arange(len(minutes) + 1))
     return SecondBars(first.astype(np.int64), high, low, seconds.source, seconds.digest)

@@ -46,7 +46,7 @@ def same_time_mend(one: NDArray[np.float64], other: NDArray[np.float64]) -> str:
     spread = float(np.median(np.abs(apart - usual)))
     if usual > FAR_APART * float(np.median((one[:, 1] - one[:, 2])[whole])) and spread < ALIKE * usual:
         return (
-            f"rows of the same time are about {usual:.6g} points apart, as those of two contracts "
+            f"rows of the same time are about {usual:.10g} points apart, as those of two contracts "
             "(expiries) are; keep the rows of one contract"
         )
     return "rows of the same time differ; keep one row a minute, of one contract"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from foundation.errors import InputError
 from foundation.files import atomic_files, writing
 from markets.bars import COLUMNS, FEATURES, PRICE_COLUMNS, Bars
+from markets.contracts import decimals
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -55,11 +55,11 @@ def write_together(files: Mapping[Path, Bars]) -> None:
 
 
 def _table(bars: Bars) -> pa.Table:
-    decimals = max(0, -int(Decimal(repr(bars.contract.tick_size)).normalize().as_tuple().exponent))
+    places = decimals(bars.contract.tick_size)
     columns = {"timestamp": pa.array(bars.timestamps_ns, pa.timestamp("ns", "UTC"))}
     for name in COLUMNS:
         values = bars.frame[name].to_numpy()
-        columns[name] = pa.array(np.round(values, decimals) if name in PRICE_COLUMNS else values)
+        columns[name] = pa.array(np.round(values, places) if name in PRICE_COLUMNS else values)
     if bars.precomputed is not None:
         for name in FEATURES:
             if name not in columns:

@@ -138,7 +138,7 @@ def contracts() -> None:
         table.add_row(
             contract.symbol,
             contract.name,
-            f"{contract.tick_size:g}",
+            f"{contract.tick_size:.10g}",
             f"${contract.tick_value_cents / 100:.2f}",
             f"{contract.slippage_ticks} tick" + ("" if contract.slippage_ticks == 1 else "s"),
             f"${contract.commission_cents / 100:.2f} a side",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -131,14 +130,19 @@ def day(folder: Path, bars: BarOptions, date: str | None, to: Path) -> None:
 
 def _in_limited_process() -> int:
     """Run this command again in a process of limited memory and time; return its exit code."""
-    done = run_child(
-        [sys.executable, "-m", "rltrader", *sys.argv[1:]],
-        env={**os.environ, LIMITED: "1"},
-        limits={
+    limits: dict[int, int] = {}
+    if sys.platform != "win32":
+        import resource
+
+        limits = {
             resource.RLIMIT_AS: MOST_MEMORY,
             resource.RLIMIT_CPU: MOST_SECONDS,
             resource.RLIMIT_CORE: 0,
-        },
+        }
+    done = run_child(
+        [sys.executable, "-m", "rltrader", *sys.argv[1:]],
+        env={**os.environ, LIMITED: "1"},
+        limits=limits,
         capture=False,
     )
     return done.returncode if done.returncode >= 0 else 1

@@ -15,6 +15,7 @@ from foundation.json_reading import Artifact, Int32, convert, decode_json
 from foundation.loaded_code import loaded_digests
 from foundation.memory import require_memory
 from foundation.progress import progress_bar
+from foundation.report.format import show
 from rltrader.consoles import report_console, say
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options.bars import DEFAULT_SYMBOL, BarOptions, bar_options
@@ -213,7 +214,7 @@ def _why(check: dict[str, Any]) -> str:
                 return f"{name}: error {measure['error']:.2g}, {measure['limit']:g} allowed"
         return f"{check['mismatches']} numbers differ"
     place = f"{list(first['index'])}" if first["index"] else ""
-    values = f"reference {first['reference']:g}, port {first['port']:g}"
+    values = f"reference {show(first['reference'])}, port {show(first['port'])}"
     return f"{first['field']}{place} at lane {first['lane']}, step {first['step']}: {values}"
 
 
@@ -279,7 +280,7 @@ def case(bars: BarOptions, state: str, action: int, config: str | None, **option
     table = Table("when", "field", "reference", "port", "ulps")
     for row in differing:
         ulps = "" if row.ulps is None else f"{row.ulps:,}"
-        table.add_row(row.when, row.field, f"{row.reference:.9g}", f"{row.port:.9g}", ulps)
+        table.add_row(row.when, row.field, show(row.reference), show(row.port), ulps)
     console.print(table)
     raise SystemExit(1)
 

@@ -30,8 +30,8 @@ def dollars(value: float | None, places: int = 2) -> str:
 def dollars_short(value: float, _: int | None = None) -> str:
     """Return a round amount of US dollars for an axis, such as "$50,000" or "−$1.5M"."""
     if abs(value) >= 1e6:
-        return _signed(f"${abs(value) / 1e6:,.6g}M", value < 0)
-    return _signed(f"${abs(value):,.6g}", value < 0)
+        return _signed(f"${rounded(abs(value) / 1e6, 6)}M", value < 0)
+    return _signed(f"${rounded(abs(value), 6)}", value < 0)
 
 
 def dollars_of_cents(cents: float) -> str:
@@ -75,11 +75,11 @@ def change(value: float, places: int = 3) -> str:
 
 
 def difference(value: float) -> str:
-    """Return a difference with its sign, to six digits; 0 as "0"."""
+    """Return a difference with its sign, to six digits or all of its whole part; 0 as "0"."""
     if not math.isfinite(value) or value == 0:
         return _show_float(value)
     whole = abs(value) < 1e15 and float(value).is_integer()
-    text = f"{abs(value):,.0f}" if whole else f"{abs(value):,.6g}"
+    text = f"{abs(value):,.0f}" if whole else rounded(abs(value), 6)
     return f"{'+' if value > 0 else MINUS}{_exponent(text)}"
 
 
@@ -134,20 +134,29 @@ def figures(value: float, places: int = 2) -> str:
     return _signed(_exponent(f"{abs(value):.{places}g}"), value < 0)
 
 
+def rounded(value: float, places: int) -> str:
+    """Return a number above zero with so many figures, and all digits of its whole part."""
+    whole = 10.0**places - 0.5 <= value < 1e15
+    return f"{value:,.0f}" if whole else f"{value:,.{places}g}"
+
+
+ROUNDED_UP = 0.9995
+"""Share of a unit from which three figures make a whole one."""
+
+
 def short(value: float) -> str:
     """Return a count in at most five characters or so, such as "12.3k" or "1.89M"."""
-    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            scale = 1e3 if letter == "k" else size
-            return f"{value / scale:.3g}{letter}"
-    return f"{value:,.0f}"
+    for size, letter in ((1e9, "bn"), (1e6, "M")):
+        if value >= ROUNDED_UP * size:
+            return f"{rounded(value / size, 3)}{letter}"
+    return f"{rounded(value / 1e3, 3)}k" if value >= 1e4 else f"{value:,.0f}"
 
 
 def short_rate(value: float) -> str:
     """Return a rate with three figures and the prefix of its unit, such as "3.41M"."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
+        if value >= ROUNDED_UP * size:
+            return f"{rounded(value / size, 3)}{letter}"
     return f"{value:.3g}"
 
 
@@ -155,7 +164,7 @@ def byte_size(size: float) -> str:
     """Return bytes, such as "1.9 KiB"."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if size >= unit:
-            return f"{size / unit:.3g} {name}" if size / unit < 999.5 else f"{size / unit:,.0f} {name}"
+            return f"{rounded(size / unit, 3)} {name}"
     return f"{size:.0f} B"
 
 
@@ -163,7 +172,7 @@ def duration(seconds: float) -> str:
     """Return seconds, such as "23 min" or "5.5 s"."""
     for size, name in ((3600.0, "h"), (60.0, "min")):
         if seconds >= size:
-            return f"{seconds / size:.3g} {name}"
+            return f"{rounded(seconds / size, 3)} {name}"
     return f"{seconds:.3g} s"
 
 

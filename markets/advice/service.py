@@ -88,7 +88,7 @@ def in_words(position: list[float]) -> str:
     gained = 1e4 * side * (1 - entry)
     return (
         f"{'long' if side > 0 else 'short'}, {gained:+.1f} basis points since its entry, stop "
-        f"{stop:.2g} ATR and target {target:.2g} ATR from the close, {100 * held:.0f}% of the "
+        f"{stop:.2f} ATR and target {target:.2f} ATR from the close, {100 * held:.0f}% of the "
         "longest time"
     )
 

@@ -59,7 +59,7 @@ def _grid() -> Table:
 def _file(report: QualityReport, contract: Contract, file_format: str) -> Table:
     tick_dollars = contract.tick_value_cents / 100
     grid = _grid()
-    grid.add_row("contract", f"{contract.name}, tick {contract.tick_size:g} = ${tick_dollars:,.2f}")
+    grid.add_row("contract", f"{contract.name}, tick {contract.tick_size:.10g} = ${tick_dollars:,.2f}")
     grid.add_row("format", file_format)
     grid.add_row("span", f"{report.first}  to  {report.last}  New York")
     grid.add_row(

@@ -47,7 +47,7 @@ def scale_problems(close: NDArray[np.float64], contract: Contract) -> Iterator[F
         "coarse_prices",
         len(close),
         f"every close is a whole multiple of {step} ticks of {contract.symbol} "
-        f"({step * contract.tick_size:g} points), as prices that were multiplied are, or another "
+        f"({step * contract.tick_size:.10g} points), as prices that were multiplied are, or another "
         "contract's",
         "give prices in points as the exchange quotes them, or pass the right --symbol",
     )
@@ -109,7 +109,7 @@ def problems(rows: Rows) -> Iterator[Finding]:
             "off_grid",
             off,
             f"{off:,} of {rows.prices.size:,} prices are off the {rows.contract.symbol} grid of "
-            f"{rows.contract.tick_size:g} points (first {rows.first(rows.off_grid.any(axis=1))})",
+            f"{rows.contract.tick_size:.10g} points (first {rows.first(rows.off_grid.any(axis=1))})",
             "pass the right symbol, or ask for snapping with --snap",
         )
     yield from _length_problems(rows)

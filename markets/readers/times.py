@@ -30,7 +30,8 @@ _DAY_OR_MONTH_FIRST = re.compile(r"\d\d?[/.]\d\d?[/.]\d{2,4}\b")
 _DASHED_UTC = r"\d{8}-\d\d:\d\d:\d\d(?:\.\d+)?"
 _NAMED_UTC = r"\s*(?:UTC|GMT)$"
 _HALF_DAY = re.compile(r"\d\s*[AaPp]\.?[Mm]\.?$")
-_OFFSET = r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
+_OFFSET = r"(?:[Zz]|[Tt ]\s*\d[\d:.,]*\s*[+-]\d\d(?::?\d\d)?)$"
+"""A time's end that says how far it is from UTC; the end of a date alone, -06, is not."""
 
 
 def parse_zone(name: str) -> ZoneInfo:
@@ -139,7 +140,7 @@ def _from_text(
             f"{raw.source}, {raw.where(row)}: {name} {text[row][:40]!r} is not understood; "
             f"{ACCEPTED}{apart}"
         )
-    aware = (text.str.contains(":") & text.str.contains(_OFFSET)).to_numpy()
+    aware = text.str.contains(_OFFSET).to_numpy()
     if aware.any() and not aware.all():
         row = int(np.argmax(aware != aware[0]))
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import numpy as np
@@ -273,9 +274,20 @@ def _reading(mine: SideFacts, draft: Draft) -> list[str]:
 
 
 def _domain(values: Any) -> str:
-    low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
-        return f"real({min(low, -1.0):.3g}, {max(high, 1.0):.3g})"
+        finite = values[np.isfinite(values)].astype(np.float64)
+        low, high = float(finite.min(initial=-1)), float(finite.max(initial=1))
+        return f"real({_outwards(low, -1)}, {_outwards(high, 1)})"
     if values.dtype == np.bool_:
         return "integer(0, 1)"
-    return f"integer({int(low)}, {int(high) + 1})"
+    return f"integer({int(values.min())}, {int(values.max()) + 1})"
+
+
+def _outwards(end: float, least: int) -> str:
+    """Return an end of a domain in three figures: beyond what was seen, and at least ``least``."""
+    size = Decimal(end) * least
+    if size <= 1:
+        return str(least)
+    step = Decimal(10) ** (size.adjusted() - 2)
+    ended = (size / step).to_integral_value(ROUND_CEILING) * step * least
+    return f"{ended.normalize():f}" if size < 10**15 else f"{ended:.2e}"

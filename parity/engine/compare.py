@@ -92,13 +92,13 @@ class Tolerance:
         """Return where two arrays of one shape agree: bool, their shape."""
         agrees: NDArray[np.bool_]
         if self.exact:
-            agrees = np.asarray(expected == actual)
+            agrees = _equal(expected, actual)
         else:
             if (same := _equal(expected, actual)).all():
                 return same
             with np.errstate(invalid="ignore"):
                 apart = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
-                agrees = np.asarray(apart <= self.allowed(expected))
+                agrees = np.asarray(np.isfinite(apart) & (apart <= self.allowed(expected)))
         if self.ulps:
             agrees = agrees | (ulp_distance(expected, actual) <= self.ulps)
         if self.nan_is_undefined:

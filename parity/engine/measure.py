@@ -25,11 +25,12 @@ def relative_error(reference: Array, port: Array, floor: float = 0.0) -> float:
     a, b = reference.astype(np.float64), port.astype(np.float64)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan")
-    apart = float(np.linalg.norm(b - a))
-    size = max(float(np.linalg.norm(a)), floor)
+    with np.errstate(over="ignore"):
+        apart = float(np.linalg.norm(b - a))
+        size = max(float(np.linalg.norm(a)), floor)
     if apart == 0:
         return 0.0
-    return apart / size if size else float("inf")
+    return apart / size if 0 < size < float("inf") else float("inf")
 
 
 def of_error(error: float, limit: float, compared: int, where: str = "") -> Comparison:

@@ -30,7 +30,7 @@ COLUMNS, COLUMN_BRANCHES = 3, 8
 def _tick(value: float, _: int | None = None) -> str:
     if abs(value) >= 1e9:
         return f"{value:.3g}".replace("-", MINUS)
-    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.10g}"
     return text.replace("-", MINUS)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import jax
+import numpy as np
 
 from foundation import provenance
 from parity.engine.compare import Comparison
@@ -131,8 +132,8 @@ class Report:
             "failed_checks": sum(not check.passed for check in self.checks),
             "max_ulps_obs": most("obs"),
             "max_ulps_reward": most("reward"),
-            "reward_deviation_max": max(
-                (float(check.notes["reward_deviation_max"]) for check in replays), default=0.0
+            "reward_deviation_max": float(
+                np.max([check.notes["reward_deviation_max"] for check in replays], initial=0.0)
             ),
             "relative_errors": {
                 name: {"largest": measure.error, "limit": measure.limit}

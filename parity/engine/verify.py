@@ -222,7 +222,7 @@ def check_restarts(
 
 def episode_rewards(after: Fields, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the sum of each lane's rewards in float64, (N,)."""
-    return np.asarray((after["reward"].astype(np.float64) * valid).sum(1))
+    return np.asarray(np.where(valid, after["reward"].astype(np.float64), 0).sum(1))
 
 
 def check_replay(pair: Pair, world: int, episodes: int, seed: int) -> list[CheckResult]:
@@ -238,7 +238,9 @@ def judge_replay(pair: Pair, recording: Recording, played: Replay) -> list[Check
     mine = episode_rewards(recording.after, recording.valid)
     theirs = episode_rewards(played.after, recording.valid)
     # Rewards that cancel leave a sum of which rounding alone is a large part.
-    travelled = (np.abs(recording.after["reward"].astype(np.float64)) * recording.valid).sum(1)
+    travelled = np.where(recording.valid, np.abs(recording.after["reward"].astype(np.float64)), 0).sum(
+        1
+    )
     size = np.maximum(np.abs(mine), np.maximum(1e-5 * travelled, 1e-9))
     deviation = np.abs(theirs - mine) / size
     result.notes["episodes"] = len(mine)
@@ -248,7 +250,7 @@ def judge_replay(pair: Pair, recording: Recording, played: Replay) -> list[Check
     result.notes["curves"] = [
         _curve(pair, recording, played, lane) for lane in range(min(SHOWN_EPISODES, len(mine)))
     ]
-    if deviation.max() > pair.max_deviation and result.first is None:
+    if not deviation.max() <= pair.max_deviation and result.first is None:
         lane = int(deviation.argmax())
         result.first = Mismatch(lane, -1, "episode reward", (), mine[lane], theirs[lane])
     return [result, check_restarts(pair, recording, played)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from foundation.report.format import show
 from parity.engine.compare import Comparison, Tolerance
 
 EQUAL = Tolerance()
@@ -64,8 +65,10 @@ class StageComparison(Comparison):
         one, other = left.astype(np.float64), right.astype(np.float64)
         more = np.zeros(len(one)) if rounding is None else np.asarray(rounding, np.float64)
         allowed = self.tolerance.allowed(one) + more.reshape(-1, *[1] * (one.ndim - 1))
-        agrees = self.tolerance.agree(one, other) | (np.abs(other - one) <= allowed)
-        wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(one - other))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(other - one)
+        agrees = self.tolerance.agree(one, other) | (apart <= allowed)
+        wrong: NDArray[np.bool_] = np.logical_not(agrees & np.isfinite(apart))
         if rounding is not None:
             self.rule = f"{self.tolerance.describe()} + rounding of its sums"
         if wrong.any() and not self.first:
@@ -76,11 +79,10 @@ class StageComparison(Comparison):
                 "expected": float(one[tuple(place)]),
                 "found": float(other[tuple(place)]),
             }
-        apart = np.abs(other - one)
-        self.max_abs = max(self.max_abs, float(np.nan_to_num(apart, nan=np.inf).max()))
+        self.max_abs = max(self.max_abs, float(np.nan_to_num(apart, nan=np.inf, posinf=np.inf).max()))
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.where(apart == 0, 0.0, apart / allowed)
-        self.share = max(self.share, float(np.nan_to_num(shares, nan=np.inf).max()))
+        self.share = max(self.share, float(np.nan_to_num(shares, nan=np.inf, posinf=np.inf).max()))
         self.mismatches += int(wrong.reshape(len(one), -1).any(axis=1).sum())
         self.compared += len(one)
         return self
@@ -165,4 +167,4 @@ class Board:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+    return show(value) if isinstance(value, float) else str(value)

@@ -23,7 +23,7 @@ class Agreement:
         decisions: that were compared.
         actions: that differ.
         outside: actions outside the mask, or with a probability there.
-        largest: difference of a probability.
+        largest: difference of a probability; NaN where one is no number.
         not_bare: decisions with a weight of 0 whose action or probability is not the bare policy's.
         first: words on the first difference, "" where there is none.
     """
@@ -51,13 +51,13 @@ def compare(fuse: Fuse, given: Situation, settings: FusionSettings, found: Agree
     found.decisions += len(wrong)
     found.actions += int(wrong.sum())
     found.outside += int(outside.sum())
-    found.largest = max(found.largest, float(distance.max()))
+    found.largest = float(np.maximum(found.largest, distance.max()))  # NaN, where there is one
     if settings.weight == 0:
         none = given._replace(fresh=np.zeros_like(given.fresh))
         bare = fuse(none, FusionSettings(rule="weighted", weight=0.0))
         unequal = (made.probabilities != bare.probabilities).any(axis=1) | (made.action != bare.action)
         found.not_bare += int(unequal.sum())
-    odd = np.flatnonzero(wrong | outside | (distance > LIMIT))
+    odd = np.flatnonzero(wrong | outside | ~(distance <= LIMIT))
     if len(odd) and not found.first:
         row = int(odd[0])
         found.first = (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from foundation.report.format import show
 from jax_port.data.data_loader import prepare
 from jax_port.envs.form import form_of
 from jax_port.ppo.settings import TrainSettings
@@ -132,4 +133,4 @@ def _place(check: CheckResult) -> str:
     if check.first is None:
         return f"{where} ({check.mismatches} numbers)"
     first = check.first
-    return f"{where} ({first.field}: reference {first.reference:g}, port {first.port:g})"
+    return f"{where} ({first.field}: reference {show(first.reference)}, port {show(first.port)})"

@@ -59,8 +59,10 @@ def narrower(a: Array, b: Array) -> np.dtype:
 def spacing(values: Array, dtype: np.dtype) -> Array:
     """Return the distance to the next number of a dtype, in float64; 0 where a value is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        gaps = np.spacing(np.abs(values).astype(dtype)).astype(np.float64)
-    return np.where(np.isfinite(gaps), gaps, 0.0)
+        size = np.abs(values).astype(dtype)
+        below = np.nextafter(np.finfo(dtype).max, dtype.type(0))  # beyond the largest there is none
+        gaps = np.spacing(np.minimum(size, below)).astype(np.float64)
+    return np.where(np.isfinite(size), gaps, 0.0)
 
 
 def _per_case(values: Array) -> Array:
@@ -172,4 +174,6 @@ def _within_sensitivity(rule: Rule, a: Array, b: Array, nudged: list[Array] | No
     dtype = narrower(a, b)
     spread = np.max([rule.apart(b, other) for other in nudged], axis=0)
     allowed = SENSITIVITY * (spread + 4 * spacing(a.astype(np.float64), dtype))
-    return np.asarray(rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)
+    within = np.isfinite(spread) & (rule.apart(a.astype(dtype), b.astype(dtype)) <= allowed)
+    # Where the inputs decide whether there is a number at all, only the same one is explained by them.
+    return np.asarray(within | np.any([rule.apart(a, other) == 0 for other in nudged], axis=0))

@@ -137,11 +137,16 @@ def state_words(state: Mapping[str, Any]) -> str:
         if numbers.size > MOST_SHOWN:
             parts.append(f"{name} of shape {numbers.shape}")
         elif numbers.ndim:
-            parts.append(f"{name} [{', '.join(f'{one:.6g}' for one in numbers.reshape(-1))}]")
+            parts.append(f"{name} [{', '.join(_few(one) for one in numbers.reshape(-1))}]")
         else:
-            parts.append(f"{name} {value if numbers.dtype == bool else f'{numbers:.6g}'}")
+            parts.append(f"{name} {_few(numbers[()])}")
     more = len(state) - MOST_SHOWN
     return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
+
+
+def _few(value: Any) -> str:
+    """Return six figures of a number with a fraction, and all of a whole one."""
+    return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
 
 
 def _both(a: Any, b: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.fields import Domain
-from parity.harness.trees import Array
+from parity.harness.trees import Array, digits
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ class Leaf:
 
 def _short(values: Array) -> str:
     flat = np.unique(values.reshape(-1))
-    return (
-        f"{flat[0]:g}" if len(flat) == 1 else str(np.array2string(values, precision=6, separator=", "))
-    )
+    return digits(flat[0]) if len(flat) == 1 else str(np.array2string(values, separator=", "))
 
 
 Space = dict[str, Leaf]

@@ -16,6 +16,16 @@ Fields = dict[str, Any]
 """Field name to array; the parts of a nested field are joined by dots, such as "car.speed"."""
 
 
+def digits(value: Any) -> str:
+    """Return a number with every digit that it has, of float32 in its shortest form: "0.1", "3"."""
+    if isinstance(value, bool | int | np.bool_ | np.integer):
+        return str(value)
+    with np.errstate(over="ignore"):
+        narrow = np.float32(value)
+    wide = float(value)
+    return (str(narrow) if float(narrow) == wide else repr(wide)).removesuffix(".0")
+
+
 def children(tree: Any) -> list[tuple[str, Any]] | None:
     """Return the named parts of a tree, or None for a leaf.
 

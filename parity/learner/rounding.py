@@ -43,7 +43,8 @@ def rounding_share(
 
     Returns:
         The largest error of all things compared, as a share of its limit, or the first above
-        :data:`STEADY`; infinite where the updates took another number of steps.
+        :data:`STEADY`; infinite where the updates took another number of steps, NaN where a number is
+        not finite.
     """
     largest = 0.0
     for number in range(REPEATS):
@@ -54,7 +55,7 @@ def rounding_share(
             return float("inf")
         for name, measure in result.measures.items():
             if name != OTHER_STATISTICS:
-                largest = max(largest, measure.error / measure.limit)
-        if largest > STEADY:
+                largest = float(np.maximum(largest, measure.error / measure.limit))  # or NaN
+        if not largest <= STEADY:
             break
     return largest

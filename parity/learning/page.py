@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from foundation.report.format import change, figures, number, show
+from foundation.report.format import change, figures, number, rounded, show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Tone, Verdict
 from parity.learning.figures import curves_plot, interval_plot, scores_plot
@@ -83,7 +83,11 @@ def render(report: Values) -> str:
     score = "mean of the learning curve" if curve else report["columns"][0]
     test = report["test"]
     tiles = [
-        Tile("Difference of the means", change(test["difference"]), f"margin ±{test['margin']:.3g}"),
+        Tile(
+            "Difference of the means",
+            change(test["difference"]),
+            f"margin ±{rounded(test['margin'], 3)}",
+        ),
         Tile(
             "p of the two one-sided tests",
             figures(test["p"]),

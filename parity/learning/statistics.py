@@ -49,7 +49,7 @@ class Equivalence:
     @property
     def p(self) -> float:
         """Of the whole procedure: the larger of the two."""
-        return max(self.p_below, self.p_above)
+        return float(np.maximum(self.p_below, self.p_above))  # NaN, where one is
 
     @property
     def verdict(self) -> str:
@@ -83,8 +83,8 @@ def equivalence(
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if min(a.size, b.size) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("each sample needs at least two numbers, all of them finite")
-    if not margin > 0:
-        raise ValueError(f"the margin is {margin}; it must be above zero")
+    if not 0 < margin < np.inf:
+        raise ValueError(f"the margin is {margin}; it must be a number above zero")
     low, high = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - 2 * alpha)
     return Equivalence(
         difference=float(b.mean() - a.mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,10 +225,10 @@ def _take(
             str(entry["time"]),
             side,
             quantity,
-            float(entry["price"]),
+            _number(entry["price"]),
             str(entry["order"]),
             _mode(entry),
-            None if latency is None else float(latency),
+            None if latency is None else _number(latency),
         )
         between[-1].fills.append(fill)
     elif event == "ended":
@@ -292,10 +293,17 @@ def _mode(entry: dict[str, Any]) -> str:
 
 def _numbers(values: Any, count: int) -> NDArray[np.float64]:
     """Return numbers as float64, null as NaN."""
-    numbers = np.array([np.nan if x is None else float(x) for x in values], np.float64)
+    numbers = np.array([np.nan if x is None else _number(x) for x in values], np.float64)
     if numbers.shape != (count,):
         raise ValueError(f"{count} numbers are needed where there are {len(numbers)}")
     return numbers
+
+
+def _number(value: Any) -> float:
+    """Return a number of a line; a word such as "nan", which would be within any limit, is none."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 def _why(error: Exception) -> str:

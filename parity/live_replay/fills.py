@@ -239,10 +239,10 @@ class _Walk:
         assert fill is not None
         tick = self.offline.contract.tick_size
         worse = fill.side * (points / tick - ticks)
-        worse = worse if abs(worse) > 1e-6 else 0.0  # points over a tick are whole but for rounding
+        worse = 0.0 if abs(worse) <= 1e-6 else worse  # points over a tick are whole but for rounding
         apart = abs(worse)
         self.found.fills.append(Matched(bar, name, worse, fill.mode, fill.latency_ms))
-        if apart > self.fill_ticks:
+        if not apart <= self.fill_ticks:
             price = f"price of the {name}, in points"
             self._differ(bar, order, price, points, ticks * tick, apart * tick, self.fill_ticks * tick)
 
@@ -254,10 +254,10 @@ class _Walk:
         self.found.differences.append(Difference(bar, order, "fill", name, *values))
 
     def _words_of(self, fill: Fill) -> str:
-        return f"{_did(fill.side)} {fill.quantity} at {fill.price:g} ({fill.order or 'no name'})"
+        return f"{_did(fill.side)} {fill.quantity} at {fill.price:.10g} ({fill.order or 'no name'})"
 
     def _words(self, side: int, ticks: int | None, why: str = "", quantity: int | None = None) -> str:
-        price = "" if ticks is None else f" at {ticks * self.offline.contract.tick_size:g}"
+        price = "" if ticks is None else f" at {ticks * self.offline.contract.tick_size:.10g}"
         count = self.contracts if quantity is None else quantity
         return f"{_did(side)} {count}{price}" + (f" ({why})" if why else "")
 

@@ -319,7 +319,7 @@ def report_configurations(drawn: Sequence[Configuration]) -> CheckResult:
     for name in sorted({name for one in drawn for name in one.kinds}):
         values = {one.value(name) for one in drawn}
         result.notes[name] = ", ".join(
-            f"{value:g}" if isinstance(value, float) else str(value)
+            f"{value:.10g}" if isinstance(value, float) else str(value)
             for value in sorted(values, key=str)
         )
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -85,3 +86,38 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         folder_lock(tmp_path / "file" / "run", "trains"),
     ):
         pass
+
+
+def test_a_full_disk_is_told_and_no_lock_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def full(handle: int, data: bytes, offset: int) -> int:
+        tries.append(handle)
+        if len(tries) > 3:
+            pytest.fail("it tries again and again")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with refuses(kind=WriteError), folder_lock(tmp_path, "trains"):
+        pass
+    assert len(tries) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_file_that_was_removed_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, made = os.open, []
+
+    def removed(path: Path, *options: int) -> int:
+        made.append(opened(path, *options))
+        if len(made) == 1:  # whoever held it before has just let go of it
+            path.unlink()
+        return made[-1]
+
+    monkeypatch.setattr(os, "open", removed)
+    with folder_lock(tmp_path, "trains"):
+        assert (tmp_path / NAME).read_text() == str(os.getpid())
+    assert len(made) == 2

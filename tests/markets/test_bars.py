@@ -65,6 +65,9 @@ def test_many_prices_off_the_grid_are_refused_unless_asked_for(frame):
     with refuses():
         bars(frame)
     assert bars(frame, snap=True).snapped == 2
+    frame.loc[frame.index[10], "high"] = 24100.002  # a price with all its digits
+    with refuses():
+        bars(frame)
 
 
 def test_prices_of_a_tenth_are_on_the_grid_however_they_are_written(frame):

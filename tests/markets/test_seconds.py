@@ -69,3 +69,8 @@ def test_what_does_not_belong_is_refused() -> None:
     frame.iloc[75, frame.columns.get_loc("high")] = MINUTES.frame["high"].iloc[1] + 0.25
     with refuses():
         seconds_of(MINUTES, replace(SECONDS, frame=frame))
+    frame[["open", "high", "low", "close"]] += 20_000  # a price of seven figures keeps its quarter
+    minutes = MINUTES.frame.copy()
+    minutes[["open", "high", "low", "close"]] += 20_000
+    with refuses():
+        seconds_of(replace(MINUTES, frame=minutes), replace(SECONDS, frame=frame))

@@ -159,3 +159,9 @@ def test_every_command_that_reads_bars_reads_them_by_the_same_options() -> None:
     for path in with_data:
         assert reading | {"--accept-problems"} <= found[path], path
     assert reading <= found["data check"]
+
+
+def test_the_proof_of_a_bundle_can_be_asked_for_where_there_are_no_resource_limits() -> None:
+    """Windows has no module ``resource``."""
+    code = "sys.modules['resource'] = None\nimport rltrader.export_verify"
+    assert modules_after(code, ("resource",)) == "['resource']"

@@ -182,7 +182,14 @@ def test_the_gate_passes_on_real_bars() -> None:
 
 
 def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command() -> None:
-    first = {"field": "balance", "index": [], "lane": 3, "step": 4, "reference": 5.0, "port": 6.0}
+    first = {
+        "field": "balance",
+        "index": [],
+        "lane": 3,
+        "step": 4,
+        "reference": 4_999_752.0,
+        "port": 4_999_754.0,
+    }
     checks = [
         {"check": name, "world": world, "passed": passed, "error": "", "first": first, "measures": {}}
         for name, world, passed in (
@@ -192,7 +199,7 @@ def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command
             ("generated", "ES", False),
         )
     ]
-    where = "balance at lane 3, step 4: reference 5, port 6"
+    where = "balance at lane 3, step 4: reference 4,999,752, port 4,999,754"
     assert failures({"checks": checks}) == [
         f"failed: replay on ES and 1 more: {where}",
         f"failed: generated on ES: {where}",

@@ -109,7 +109,7 @@ class Rules:
             told.append(("days, at most", str(self.maximum_days)))
         for tier in self.contracts:
             from_profit = f" from a profit of {money(tier.profit)}" if tier.profit else ""
-            told.append((f"contracts{from_profit}", f"{tier.contracts:g}, ten micros as one"))
+            told.append((f"contracts{from_profit}", f"{tier.contracts:.10g}, ten micros as one"))
         told.append(("trading by a program", self.automation))
         return told
 
@@ -221,8 +221,8 @@ def _tiers(given: Any, where: str) -> tuple[Tier, ...]:
     for before, after in pairwise(tiers):
         if after.contracts < before.contracts:
             raise InputError(
-                f"{where}: the [[contracts]] tables allow {before.contracts:g} from a profit of "
-                f"{before.profit:g} and fewer, {after.contracts:g}, from {after.profit:g}; more profit "
-                "never allows fewer contracts"
+                f"{where}: the [[contracts]] tables allow {before.contracts:.10g} from a profit of "
+                f"{before.profit:.10g} and fewer, {after.contracts:.10g}, from {after.profit:.10g}; "
+                "more profit never allows fewer contracts"
             )
     return tuple(tiers)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from markets.advice.view import MarketView
 from markets.bars import FEATURES
+from markets.contracts import decimals
 
 MOST_BARS = 500
 
@@ -28,6 +29,9 @@ The three chances sum to 1. Confidence is how sure you are of them."""
 
 _SHOWN = ("rsi", "macd", "momentum", "atr", "sma_5", "sma_20")
 _MASKED = ("rsi", "momentum")
+_PRICES = ("sma_5", "sma_20")
+_FORM = {False: 2, True: 1}
+"""Number of the form in which numbers are written, by whether a question is masked."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class PromptSettings:
 
     @property
     def version(self) -> str:
-        """Name of the words and settings: "1-" and a digest of them."""
+        """Name of the words and settings: the number of the form, a dash and a digest of them."""
         text = f"{SYSTEM}|{self.bars}|{self.masked}|{_SHOWN}|{_MASKED}"
-        return f"1-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return f"{_FORM[self.masked]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def question(view: MarketView, row: int, settings: PromptSettings) -> str:
@@ -66,14 +70,15 @@ def question(view: MarketView, row: int, settings: PromptSettings) -> str:
     """
     first = max(0, row - settings.bars + 1)
     shown = slice(first, row + 1)
+    places = decimals(view.tick_size)
     newest = dict(zip(FEATURES, view.features[row].tolist(), strict=True))
     clock = (
         f"{newest['min_from_open'] * 449:.0f} minutes after the open, "
         f"{newest['min_to_close'] * 449:.0f} before the close"
     )
-    volume = view.feature("volume")[shown].astype(np.float64)
+    volume = view.feature("volume")[shown]
     if settings.masked:
-        lines = _masked_bars(view, shown, volume)
+        lines = _masked_bars(view, shown, volume.astype(np.float64))
         head = [f"time: {clock}"]
         indicators = {name: newest[name] for name in _MASKED}
         indicators["macd_bp"] = 1e4 * newest["macd"] / newest["close"]
@@ -84,12 +89,16 @@ def question(view: MarketView, row: int, settings: PromptSettings) -> str:
         stamp = pd.Timestamp(view.timestamps_ns[row], tz="UTC").tz_convert("America/New_York")
         head = [f"contract: {view.symbol}", f"time: {stamp:%Y-%m-%d %H:%M} in New York, {clock}"]
         lines = [
-            f"{high:g} {low:g} {close:g} {traded:g}"
-            for high, low, close, traded in zip(
+            " ".join(f"{price:.{places}f}" for price in prices) + f" {_in_full(traded)}"
+            for *prices, traded in zip(
                 view.high[shown], view.low[shown], view.close[shown], volume, strict=True
             )
         ]
         indicators = {name: newest[name] for name in _SHOWN}
+    written = {
+        name: f"{value:.{places}f}" if name in _PRICES else f"{value:.6g}"
+        for name, value in indicators.items()
+    }
     units = " in basis points from the newest close, volume in means" if settings.masked else ""
     told = [f"position: {view.position}"] if view.position else []
     return "\n".join(
@@ -98,8 +107,7 @@ def question(view: MarketView, row: int, settings: PromptSettings) -> str:
             *told,
             f"bars, oldest first (high low close volume{units}):",
             *lines,
-            "indicators of the newest bar: "
-            + ", ".join(f"{name} {value:.6g}" for name, value in indicators.items()),
+            "indicators of the newest bar: " + ", ".join(map(" ".join, written.items())),
         ]
     )
 
@@ -113,6 +121,11 @@ def _masked_bars(view: MarketView, shown: slice, volume: np.ndarray) -> list[str
             view.high[shown], view.low[shown], view.close[shown], volume, strict=True
         )
     ]
+
+
+def _in_full(volume: np.float32) -> str:
+    """Return a volume with all its digits, and no exponent."""
+    return np.format_float_positional(volume, trim="-")
 
 
 def messages(text: str) -> list[dict[str, str]]:

@@ -111,8 +111,8 @@ def _roll(bars: Contents, rolled: Ints, when: str) -> Finding:
     return Finding(
         "roll",
         len(rolled),
-        f"on {day}, {when}, the price jumps by {points:+.6g} points from one bar to the next{more}, as "
-        "unadjusted prices do at a roll",
+        f"on {day}, {when}, the price jumps by {points:+.10g} points from one bar to the next{more}, "
+        "as unadjusted prices do at a roll",
         "adjust prices for the roll, or keep one contract; else an episode across it holds a move that "
         "nobody could trade",
     )

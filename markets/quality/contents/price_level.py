@@ -55,7 +55,7 @@ def level_problems(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "other_contract",
             len(bars),
-            f"closes are about {usual:,.6g} in {span}, where {nearest} traded; {own} stood near "
+            f"closes are about {usual:,.10g} in {span}, where {nearest} traded; {own} stood near "
             f"{stood:,.0f}",
             f"pass --symbol {_same_size(bars.contract, nearest)}",
         )
@@ -63,7 +63,7 @@ def level_problems(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "price_level",
             len(bars),
-            f"closes are about {usual:,.6g}, where {own} never traded, as those of a spread or of "
+            f"closes are about {usual:,.10g}, where {own} never traded, as those of a spread or of "
             "another instrument are",
             "give outright prices of the contract in points, or pass the right --symbol",
         )

@@ -45,7 +45,7 @@ def volume_problems(bars: Contents) -> Iterator[Finding]:
         yield Finding(
             "volume_in_parts",
             len(bars),
-            f"{share:.1%} of the volumes are no whole number (such as {example:.6g}), and futures "
+            f"{share:.1%} of the volumes are no whole number (such as {example:.10g}), and futures "
             "trade in whole contracts; thousands, millions and lots look so, and a point between "
             "thousands",
             "give volume as whole contracts, without a thousands separator",

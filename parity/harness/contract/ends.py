@@ -11,7 +11,7 @@ from parity.harness.compare import LOGIC
 from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge, subset
 from parity.harness.sides.side import Side, Steps
-from parity.harness.trees import Fields, take
+from parity.harness.trees import Fields, digits, take
 
 FEW = 16
 
@@ -43,7 +43,7 @@ def _reward(evidence: list[Evidence]) -> Answer:
         if bad.any() and not example:
             row = int(np.flatnonzero(bad)[0])
             a, b = arm.reference.outcome["reward"][row], arm.port.outcome["reward"][row]
-            example = f"; for example {a:.6g} on the reference and {b:.6g} on the port"
+            example = f"; for example {digits(a)} on the reference and {digits(b)} on the port"
     if not ends:
         return Answer(question, "not asked", "no case ended an episode on both sides")
     if wrong:

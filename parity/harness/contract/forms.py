@@ -154,4 +154,6 @@ def form_distance(x: Array, y: Array) -> float:
         return math.inf if (apart > 0).any() else 0.0
     size = np.abs(x.astype(np.float64)).reshape(len(x), -1).max(axis=1, initial=1e-3)
     size = np.where(np.isfinite(size), size, 1e-3)
-    return float((apart / spacing(size, narrower(x, y))).max(initial=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ulps = np.where(apart > 0, apart / spacing(size, narrower(x, y)), 0.0)
+    return float(ulps.max(initial=0))

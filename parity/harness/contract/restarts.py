@@ -15,7 +15,7 @@ from parity.harness.findings import Answer
 from parity.harness.judge import Arm, Evidence, Judge
 from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.side import Moments, Steps, join_moments, take_moments
-from parity.harness.trees import Array, Fields, join, take
+from parity.harness.trees import Array, Fields, digits, join, take
 
 FLIPPED = 0.05
 """Share of ends that two compiled forms may put on different sides of a threshold, by rounding."""
@@ -196,7 +196,9 @@ def _in_the_next_step(
     given = np.flatnonzero(after.outcome["reward"] != 0)
     if len(given):
         reward = after.outcome["reward"][given[0]]
-        text = f"the step that begins another episode gives a reward of {reward:.6g}; it must give 0"
+        text = (
+            f"the step that begins another episode gives a reward of {digits(reward)}; it must give 0"
+        )
         return Answer(AGAIN, "different", text)
     return _like_resets(judge, Moments(after.state, after.obs), resets)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.harness.trees import Array, Fields
+from parity.harness.trees import Array, Fields, digits
 
 ALPHA = 1e-6
 """Chance that one family of tests calls two equal distributions different."""
@@ -103,12 +103,17 @@ def _beyond_the_other(a: Array, b: Array) -> float:
     """Return the smallest chance that so many draws of one side lie beyond all of the other's.
 
     Of draws from one distribution, the outermost j all come from one side with a chance of about its
-    share to the power of j. So a range that is a few hundredths narrower is seen.
+    share to the power of j. So a range that is a few hundredths narrower is seen, and NaN, which counts
+    as beyond all numbers.
     """
+    a, b = np.sort(a), np.sort(b)  # NaN comes last
     chance = 1.0
     for one, two in ((a, b), (b, a)):
         share = len(one) / (len(one) + len(two))
-        for many in ((one < two.min()).sum(), (one > two.max()).sum()):
+        for many in (
+            np.searchsorted(one, two[0], side="left"),
+            len(one) - np.searchsorted(one, two[-1], side="right"),
+        ):
             chance = min(chance, float(share**many))
     return chance
 
@@ -125,7 +130,7 @@ def _too_few(a: Array, b: Array) -> str:
 def _sentence(name: str, a: Array, b: Array, gap: float) -> str:
     def words(x: Array) -> str:
         if x.min() == x.max():
-            return f"always {x[0]:.6g}"
+            return f"always {digits(x[0])}"
         return f"from {x.min():.4g} to {x.max():.4g}, mean {x.mean():.4g}"
 
     return f"{words(a)} on the reference; {words(b)} on the port (gap {gap:.2f})"

@@ -111,6 +111,7 @@ def _play(
             difference = rule.apart(x, y).reshape(len(seeds), -1).max(axis=1, initial=0)
             if x.dtype.kind == "f" or y.dtype.kind == "f":
                 size = np.abs(x[usable].astype(np.float64))
+                size = size[np.isfinite(size)]  # beside an infinite one nothing would count
                 sizes[name] = max(sizes.get(name, 1e-9), float(size.max(initial=0)))
                 if name in a.state:
                     apart.setdefault(name, []).append(np.where(usable, difference, np.nan))

@@ -87,6 +87,19 @@ def test_large_numbers_in_short() -> None:
     assert [form.byte_size(x) for x in (70, 1945, 5 * 2**20)] == ["70 B", "1.9 KiB", "5 MiB"]
 
 
+def test_numbers_just_below_a_unit_have_no_exponent() -> None:
+    given = (999_499, 999_600, 9_999.7, 999_600_000, 1.5e12)
+    assert [form.short(x) for x in given] == ["999k", "1M", "10,000", "1bn", "1,500bn"]
+    given = (999.4, 999.7, 999_400, 999_700, 999_700_000, 5e15)
+    assert [form.short_rate(x) for x in given] == ["999", "1k", "999k", "1M", "1G", "5,000T"]
+    assert [form.duration(x) for x in (3_599.0, 3_597_000, 3_700_000)] == ["60 min", "999 h", "1,028 h"]
+    assert [form.byte_size(x) for x in (2**20 - 1, 3 * 2**40)] == ["1,024 KiB", "3,072 GiB"]
+    assert [form.dollars_short(x) for x in (999_999.6, 99_999.96, 1e13)] == [
+        "$1,000,000", "$100,000", "$10,000,000M",
+    ]  # fmt: skip
+    assert [form.difference(x) for x in (-1234567.8, 1e300)] == ["−1,234,568", "+1e300"]
+
+
 def test_times_and_things() -> None:
     assert [form.duration(x) for x in (5.5, 1380, 7200)] == ["5.5 s", "23 min", "2 h"]
     assert form.when("2026-11-26T14:10:05+00:00") == "2026-11-26 14:10 UTC"

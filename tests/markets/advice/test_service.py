@@ -106,7 +106,10 @@ def test_what_is_no_question_is_refused(address: str) -> None:
     ("position", "words"),
     [
         ([0, 1, 0, 0, 0], "none"),
-        ([1, 0.999, 1.5, 3.25, 0.05], "long, +10.0 basis points since its entry, stop 1.5 ATR"),
+        (
+            [1, 0.999, 1.5, 123.25, 0.05],
+            "long, +10.0 basis points since its entry, stop 1.50 ATR and target 123.25 ATR from",
+        ),
         ([-1, 0.999, 1.5, 3.25, 0.05], "short, -10.0 basis points since its entry"),
     ],
 )

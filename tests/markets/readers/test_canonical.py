@@ -128,9 +128,29 @@ def test_wall_time_in_a_zone(save, zone, wall, utc):
     assert frame.index[0] == pd.Timestamp(utc, tz="UTC")
 
 
-def test_an_offset_in_the_file_beats_the_zone(save):
-    frame = read_frame(save(HEADER + "2025-09-02 09:30:00-04:00,1,1,1,1,1\n"), timezone="Asia/Tokyo")
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "2025-09-02 09:30:00-04:00",
+        "2025-09-02 09:30 -0400",
+        "20250902T093000-0400",
+        "20250902 093000-04",
+        "20250902T133000Z",
+        "2025-09-02T1330Z",
+        "20250902T133000.000+0000",
+    ],
+)
+def test_an_offset_in_the_file_beats_the_zone(save, stamp):
+    frame = read_frame(save(HEADER + f"{stamp},1,1,1,1,1\n"), timezone="Asia/Tokyo")
     assert frame.index[0] == STAMPS[0]
+    assert frame.attrs["file"].stamps == "offset"
+
+
+def test_the_end_of_a_date_is_no_offset_and_numbers_have_no_zone(save):
+    frame = read_frame(save(HEADER + "2025-09-02T09,1,1,1,1,1\n"), timezone="America/New_York")
+    assert frame.index[0] == STAMPS[0] - pd.Timedelta(minutes=30)
+    frame = read_frame(save(HEADER + "2025-09-02,1,1,1,1,1\n"), timezone="America/New_York")
+    assert frame.index[0] == pd.Timestamp("2025-09-02 04:00", tz="UTC")
     frame = read_frame(save(HEADER + f"{EPOCH[0]},1,1,1,1,1\n"), timezone="Asia/Tokyo")
     assert frame.index[0] == STAMPS[0]
 

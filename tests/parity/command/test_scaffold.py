@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parity import Report, verify
-from parity.command.scaffold import scaffold
+from parity.command.scaffold import _domain, scaffold
 from tests.parity.command import factories
 from tests.sentences import refuses
 
@@ -108,3 +109,19 @@ def test_every_number_of_a_structure_of_c_is_put_back() -> None:
     text, _ = scaffold(f"{HERE}:Lift", f"{HERE}:StructLift")
     assert 'port.lift.height = float(state["height"])' in text
     assert factories.StructLift().lift.height == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "domain"),
+    [
+        ([-0.5, 0.25], "real(-1, 1)"),
+        ([0.0, 1234.5], "real(-1, 1240)"),
+        ([-12.34, -3.0], "real(-12.4, 1)"),
+        ([-1005.0, 2.5], "real(-1010, 2.5)"),
+        ([0.0, 1.001e20, np.inf, np.nan], "real(-1, 1.01e+20)"),
+        ([0, 1234], "integer(0, 1235)"),
+        ([False, True], "integer(0, 1)"),
+    ],
+)
+def test_a_domain_holds_every_number_that_was_seen(seen: list[float], domain: str) -> None:
+    assert _domain(np.array(seen)) == domain

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.engine.compare import FAR, close, compare, exact, ulp_distance
+from parity.engine.compare import FAR, Tolerance, close, compare, exact, ulp_distance
 from tests.sentences import refuses
 
 floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -51,6 +51,17 @@ def test_nan_agrees_with_nothing_unless_it_means_undefined() -> None:
     assert not close().agree(nan, nan)[0]
     assert close(nan_is_undefined=True).agree(nan, nan)[0]
     assert not close(nan_is_undefined=True).agree(nan, np.array([1.0], np.float32))[0]
+
+
+@pytest.mark.parametrize(
+    "tolerance",
+    [exact(), close(), Tolerance(1e-5, 1e-5), Tolerance(1e-5, 1e-5, relative_to="row")],
+    ids=["exact", "close", "relative", "of the row"],
+)
+def test_an_infinite_number_agrees_with_nothing(tolerance: Tolerance) -> None:
+    infinite, one = np.array([[np.inf]], np.float32), np.array([[1.0]], np.float32)
+    for a, b in ((infinite, infinite), (infinite, one), (one, infinite), (infinite, -infinite)):
+        assert not tolerance.agree(a, b).any()
 
 
 def test_compare_counts_and_places_what_differs() -> None:

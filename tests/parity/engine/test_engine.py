@@ -11,13 +11,14 @@ import pytest
 from foundation.files import write_json
 from foundation.import_closure import digests
 from parity.engine.certificate import CertificateError, envelope, issue, misfits, read, unsound
+from parity.engine.compare import close
 from parity.engine.diverge import Divergence, explain_case, explain_replay, findings, reached
 from parity.engine.generate import seeded_cases
 from parity.engine.pair import Pair
 from parity.engine.record import record_cases, record_episodes
 from parity.engine.replay import replay
 from parity.engine.report import Report
-from parity.engine.verify import check_generated, check_replay
+from parity.engine.verify import check_generated, check_replay, judge_replay
 from tests.parity.walker import honest, stuck_at_seven, walker_pair
 from tests.sentences import refuses
 
@@ -206,3 +207,22 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path, text: str) -> None:
         read(path)
     with refuses(kind=CertificateError):
         read(tmp_path / "absent.json")
+
+
+def test_rewards_that_are_no_numbers_make_no_equal_episode() -> None:
+    nan = float("nan")
+    pair = walker_pair()
+    pair = replace(pair, rules={**pair.rules, "reward": close(nan_is_undefined=True)})
+    recording = record_episodes(pair, 0, 20, np.random.default_rng(0))
+    played = replay(pair, recording, 0)
+    for after in (recording.after, played.after):  # after an episode's end nothing counts
+        after["reward"] = np.where(recording.valid, after["reward"], nan)
+    found = judge_replay(pair, recording, played)[0]
+    assert found.passed
+    assert found.notes["reward_deviation_max"] < 1e-6
+    for after in (recording.after, played.after):
+        after["reward"][3, 0] = nan
+    found = judge_replay(pair, recording, played)[0]
+    assert found.first is not None
+    assert (found.first.field, found.first.lane) == ("episode reward", 3)
+    assert np.isnan(Report("", 0, "", [], [found], frozenset()).summary()["reward_deviation_max"])

@@ -27,6 +27,11 @@ def test_the_error_is_a_ratio_of_lengths() -> None:
         relative_error(np.zeros(2), np.zeros(3))
 
 
+def test_numbers_whose_length_is_beyond_float64_have_no_small_error() -> None:
+    assert relative_error(np.array([1e200, 0.0]), np.array([1e200, 5.0])) == math.inf
+    assert relative_error(np.array([1e200, 0.0]), np.array([1e200, 0.0])) == 0
+
+
 def test_a_table_has_the_error_of_its_worst_tensor() -> None:
     reference = {"big": np.array([30.0, 40.0]), "small": np.array([0.1])}
     port = {"big": np.array([30.0, 40.05]), "small": np.array([0.11])}

@@ -98,6 +98,19 @@ def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not planted(other_floor)
 
 
+def test_probabilities_that_are_no_numbers_are_found() -> None:
+    def no_numbers(given: Situation, settings: FusionSettings) -> Fused:
+        fused = numpy_side(given, settings)
+        if settings.weight == 0:
+            return fused
+        return fused._replace(probabilities=np.where(given.masks, np.nan, fused.probabilities))
+
+    found = verify({"NaN": no_numbers}, COUNT)["NaN"]
+    assert not found.same
+    assert np.isnan(found.largest)
+    assert "decision 0" in found.first
+
+
 @pytest.mark.parametrize(
     "values",
     [

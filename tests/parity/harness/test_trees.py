@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.harness.trees import cast, flatten, rebuild, stack
+from parity.harness.findings import state_words
+from parity.harness.trees import cast, digits, flatten, rebuild, stack
 from tests.sentences import refuses
 
 
@@ -59,3 +60,10 @@ def test_fractions_are_rounded_and_nothing_else_changes_in_silence() -> None:
     for values, dtype in (([2**40], np.int32), ([0.7], np.int32), ([True], np.int32), ([1], bool)):
         with refuses():
             cast("n", np.array(values), dtype)
+
+
+def test_a_number_is_told_with_every_digit_that_it_has() -> None:
+    values = [np.float32(0.1), 0.1, 2.4000001, 1_000_001, np.int64(3), 3.0, np.bool_(True), 1e300]
+    told = ["0.1", "0.1", "2.4000001", "1000001", "3", "3", "True", "1e+300"]
+    assert [digits(value) for value in values] == told
+    assert state_words({"x": np.array([2.5, -1.0]), "n": 1_234_567}) == "x [2.5, -1], n 1234567"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 
+from parity.engine.measure import of_error
+from parity.engine.verify import CheckResult
+from parity.learner import rounding
 from parity.learner.cases import LearnerCase, learner_cases
 from parity.learner.port import make_params, run_port
 from parity.learner.reference import Reference
@@ -24,6 +29,15 @@ def test_weights_move_by_one_rounding_each() -> None:
         if weights.size > 50:
             assert (steps > 0).any()
             assert (steps < 0).any()
+
+
+def test_a_case_whose_numbers_are_not_finite_is_not_steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = learner_cases(0)[0]
+    found = CheckResult("learner", case.name, 0)
+    found.measures = {"values": of_error(float("nan"), 1e-6, 1), "weights": of_error(0.0, 1e-6, 1)}
+    monkeypatch.setattr(rounding, "judge_updates", lambda *_: found)
+    share = rounding_share(case, MagicMock(), MagicMock(), MagicMock())
+    assert not share <= STEADY
 
 
 @pytest.mark.costly

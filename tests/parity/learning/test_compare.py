@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,16 @@ def test_a_verdict_needs_seeds_and_a_margin(
     page = render(report)
     assert reason(report) in page.replace("&#39;", "'")
     assert ("it takes" in reason(report)) == (verdict == TOO_FEW)
+
+
+def test_what_is_no_number_shows_no_equivalence() -> None:
+    found = equivalence([1.0, 2.0], [1.0, 2.0], margin=100.0, alpha=0.05)
+    assert found.verdict == EQUIVALENT
+    for name in ("p_below", "p_above"):
+        assert replace(found, **{name: float("nan")}).verdict == TOO_FEW
+    for margin in (float("inf"), float("nan"), 0.0):
+        with refuses(kind=ValueError):
+            equivalence([1.0, 2.0], [1.0, 2.0], margin=margin, alpha=0.05)
 
 
 def test_seeds_needed_give_the_wanted_power() -> None:

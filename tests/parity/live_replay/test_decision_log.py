@@ -117,6 +117,15 @@ def test_a_missing_file_and_a_broken_line_are_refused(tmp_path: Path) -> None:
         read_log(path)
 
 
+@pytest.mark.parametrize("price", ["nan", "6000", None, "inf"])
+def test_a_fill_needs_a_number_for_its_price(price: str | None, tmp_path: Path) -> None:
+    lines = lines_of(1)
+    entry_line = next(line for line in lines if line.get("event") == "fill")
+    entry_line["price"] = price
+    with refuses(r"(?<=line )\d+"):
+        read_log(written(tmp_path, lines))
+
+
 def test_a_file_in_another_zone_is_not_the_logs() -> None:
     done = run(live_log(1), "--tz", "America/New_York", "--accept-problems", data=zoneless())
     assert done.exit_code == 1

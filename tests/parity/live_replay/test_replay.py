@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from parity.export_chain.csharp import MISSING, available
-from parity.live_replay.decision_log import read_log
+from parity.live_replay.decision_log import Fill, read_log
+from parity.live_replay.fills import _Walk
 from tests.ninjatrader.hosting import host, live_bars, live_log
 from tests.parity.live_replay.replayed_logs import Lines, lines_of, report, run, written
 
@@ -267,6 +269,14 @@ def test_slippage_is_told_apart_from_everything_else() -> None:
     assert found["fills"]["largest_ticks"] == 1
     assert "all else agrees" in run(log).output
     assert report(log, 0, "--fill-ticks", "1")["verdict"] == "same"
+
+
+def test_a_fill_is_told_at_its_price_to_the_tick() -> None:
+    fill = Fill("2025-09-02T13:30:00Z", 1, 2, 24100.25, "RLTrader")
+    assert _Walk._words_of(MagicMock(), fill) == "bought 2 at 24100.25 (RLTrader)"
+    walk = MagicMock(contracts=1)
+    walk.offline.contract.tick_size = 0.25
+    assert _Walk._words(walk, -1, 96_403) == "sold 1 at 24100.75"
 
 
 def test_an_entry_in_parts_counts_at_its_average_price() -> None:

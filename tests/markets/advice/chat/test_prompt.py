@@ -21,7 +21,25 @@ def test_a_question_shows_the_bar_and_those_before_it(view: MarketView) -> None:
     assert lines[0] == "contract: ES"
     assert "2025-01-06 14:30 in New York" in lines[1]
     assert len(lines) == 2 + 1 + 3 + 1
-    assert lines[5].split()[2] == f"{view.close[300]:g}"
+    assert float(lines[5].split()[2]) == view.close[300]
+
+
+def test_prices_and_volumes_lose_no_digit(view: MarketView) -> None:
+    """Prices of NQ have seven figures, and ticks of RTY are no whole number in binary."""
+    features = view.features.copy()
+    features[300, 1:4] = [1_234_567, 24_098.85, 24_097.125]
+    nq = {"high": 24100.75, "low": 24096.25, "close": 24099.75}
+    shown = replace(
+        view, symbol="NQ", features=features, **{name: np.full(len(view), x) for name, x in nq.items()}
+    )
+    lines = question(shown, 300, PromptSettings(bars=1)).splitlines()
+    assert lines[3] == "24100.75 24096.25 24099.75 1234567"
+    assert lines[4].endswith("sma_5 24098.85, sma_20 24097.12")
+    rty = {name: np.full(len(view), 21_003 * 0.1) for name in nq}
+    shown = replace(shown, symbol="RTY", tick_size=0.1, **rty)
+    assert (
+        question(shown, 300, PromptSettings(bars=1)).splitlines()[3] == "2100.3 2100.3 2100.3 1234567"
+    )
 
 
 def test_nothing_after_the_bar_is_read(view: MarketView) -> None:
