@@ -18,11 +18,11 @@ from foundation.files import file_digest
 from jax_port.export.bundle import POLICY
 from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.programs import ONNX, PROGRAM
-from jax_port.export.sb3 import MODEL, NORMALIZER
+from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import load_policy
 from parity.export_chain.rebuilt import rebuild
 from parity.export_chain.verify import Request, verify
-from tests.jax_port.export.made_bundle import bundle
+from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.parity.export_chain.test_onnx_graph import endless
 from tests.sentences import refuses
 
@@ -124,3 +124,15 @@ def test_what_cannot_be_unpacked_is_other_bytes(received: Path, tmp_path: Path) 
     scratch.mkdir()
     policy = load_policy(received / POLICY)
     assert rebuild(received, policy, read_manifest(received), scratch).different == (PROGRAM,)
+
+
+def test_equal_notes_make_equal_files_whatever_objects_their_texts_are(tmp_path: Path) -> None:
+    """As of a manifest that was just made, and of the same one read back from its file."""
+    note = {"as": "prior", "symbol": "ES", "settings": {"rule": "gated", "symbol": ""}}
+    made = []
+    for number, given in enumerate((note, json.loads(json.dumps(note)))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        save_sb3(made_policy(1), folder, given)
+        made.append((folder / NORMALIZER).read_bytes())
+    assert made[0] == made[1]
