@@ -45,6 +45,8 @@ def describe(name: str, value: Any) -> Iterator[Line]:
         yield name, f"table of {len(value)} rows"
         for column in value.columns:
             yield f"{name}.{column}", _array(value[column].to_numpy())
+    elif isinstance(value, str) and "\n" in value:
+        yield from ((name, line.rstrip()) for line in value.splitlines())
     elif isinstance(value, Mapping):
         yield from _parts(name, {f".{key}": one for key, one in value.items()}, "{}")
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -31,6 +31,8 @@ WITHIN = 1e-6
 LEAST = 1e-9
 """Difference of two floats that is nothing, however small they are."""
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
+ADDRESS = re.compile(r"\b0x[0-9a-f]{8,}\b")
+TOOK = re.compile(r"· [\d.]+ (s|min)$")
 DIGEST = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[a-f]*\d)[0-9a-f]{16,}\b")
 FEW = 12
 """Lines that differ and are shown."""
@@ -123,7 +125,7 @@ def how(node: str) -> str:
 def same_everywhere(text: str, folder: Path) -> str:
     """Return a text in one line without folders of tests, digests of files, and the time of day."""
     text = re.sub(rf"{re.escape(str(folder))}/[\w.-]+", "<tmp>", text)
-    text = TODAY.sub("<now>", text)
+    text = ADDRESS.sub("<address>", TOOK.sub("· <time>", TODAY.sub("<now>", text)))
     return DIGEST.sub("<digest>", printable(text))
 
 
@@ -131,7 +133,8 @@ def _today() -> re.Pattern[str]:
     """Return a pattern of this day and its neighbours, since tests run over midnight, with any time."""
     now = datetime.now(UTC)
     days = "|".join(f"{now + timedelta(days=n):%Y-%m-%d}" for n in (-1, 0, 1))
-    return re.compile(rf"\b({days})([T ]\d\d:\d\d(:\d\d)?(\.\d+)?(\+00:00| UTC|Z)?)?")
+    long = rf"({days})([T ]\d\d:\d\d(:\d\d)?(\.\d+)?(\+00:00| UTC|Z)?)?"
+    return re.compile(rf"\b({long}|({days.replace('-', '')})-\d{{6}})")
 
 
 def changes(before: Sequence[str], after: Sequence[str], within: float = WITHIN) -> list[str]:

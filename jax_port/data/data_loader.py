@@ -19,6 +19,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 from flax import struct
 from numpy.typing import NDArray
@@ -279,7 +280,7 @@ def _read_cache(entry: Path, contract: Contract, source: str) -> PreparedMarket 
         if about.pop("checksum") != _checksum(arrays, about):
             return None
         accepted = tuple(about["accepted"].split())
-        warnings = json.loads(about["warnings"])
+        warnings = msgspec.json.decode(about["warnings"], type=list[str])
         market = PreparedMarket(
             **arrays,
             contract=contract,

@@ -50,7 +50,7 @@ def test_a_good_file_passes(good, snapshot):
     assert "Fit to train on." in result.output
     assert "MEND" not in result.output
     assert "look" not in result.output
-    snapshot("shown", result.output.splitlines())
+    snapshot("shown", result.output)
 
 
 def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad, snapshot):
@@ -63,7 +63,7 @@ def test_a_bad_file_is_shown_and_refused_in_one_sentence(bad, snapshot):
         "bad.csv: prices look divided by 100 in 10 of 1,350 rows (first 2025-01-06 11:10:00-05:00); "
         "multiply the prices of these rows by 100, or remove the rows (and 1 more in the report)"
     )
-    snapshot("shown", result.output.splitlines())
+    snapshot("shown", result.output)
 
 
 def test_prices_off_the_grid_only_warn_where_they_will_be_snapped(make_frame, save):
@@ -126,7 +126,7 @@ def test_contracts_are_listed(snapshot):
         "2 ticks",
         "$2.50 a side",
     ]
-    snapshot("shown", result.output.splitlines())
+    snapshot("shown", result.output)
 
 
 @pytest.mark.parametrize("name", ["made.csv", "made.parquet"])
@@ -171,7 +171,7 @@ def test_synthetic_seconds_lie_beside_their_minutes(tmp_path, snapshot):
     assert (joined["low"].min() == minutes.frame["low"]).all()
     assert (joined["close"].last() == minutes.frame["close"]).all()
     snapshot("made", tmp_path)
-    snapshot("shown", result.output.splitlines())
+    snapshot("shown", result.output)
 
 
 def test_more_bars_than_memory_are_refused_before_they_are_made(tmp_path):

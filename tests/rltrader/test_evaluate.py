@@ -220,7 +220,7 @@ def test_under_rules_that_are_all_others(run: Run, tmp_path: Path, snapshot: Sna
     done = run(policy, *given, data=path)
     assert done.exit_code == 0, done.output
     snapshot("out", tmp_path / "out")
-    snapshot("shown", done.output.splitlines())
+    snapshot("shown", done.output)
 
 
 def test_overlap_is_refused_or_stamped(run: Run, market: PreparedMarket, tmp_path: Path) -> None:

@@ -111,4 +111,4 @@ def test_a_whole_training_with_all_that_can_be_asked(tmp_path: Path, snapshot: S
     snapshot("out", out, within=1e-3)
     again = CliRunner().invoke(train.train, ["--resume", "--out", str(out)])
     assert again.exit_code == 0, again.output
-    snapshot("again", again.output.splitlines())
+    snapshot("again", again.output)

@@ -51,7 +51,8 @@ def test_the_manifest_says_all(phase: int, snapshot: Snapshot) -> None:
         file_digest(bundle(phase) / name) == digest for name, digest in manifest["files"].items()
     )
     assert {path.name for path in bundle(phase).iterdir()} == {*FILES, "manifest.json"}
-    snapshot("bundle", bundle(phase))
+    for name in ("manifest.json", "golden.json", "policy.safetensors"):
+        snapshot(name, bundle(phase) / name)
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import flax.linen
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -181,14 +183,16 @@ def test_agents_of_several_seeds_are_those_of_each(params: EnvParams) -> None:
 def test_no_decomposition_is_batched_where_agents_begin(params: EnvParams) -> None:
     """Two batched ones can wait for each other for ever on two cores."""
 
-    def shapes(fresh: Callable[..., TrainState]) -> set[int]:
+    def shapes(fresh: Callable[..., Any]) -> set[int]:
         lowered = jax.jit(fresh).lower(jnp.arange(3, dtype=jnp.int32)).as_text()
         calls = [line for line in lowered.splitlines() if "custom_call @lapack_sgeqrf" in line]
         assert calls
         return {line.rpartition("-> (tensor<")[2].partition(">")[0].count("x") for line in calls}
 
     assert shapes(lambda seeds: init_agents(seeds, params, SETTINGS)) == {2}
-    assert shapes(jax.vmap(lambda seed: init_agent(seed, params, SETTINGS))) == {3}
+    assert shapes(jax.vmap(lambda seed: init_agent(seed, params, SETTINGS))) == {2}
+    its = flax.linen.initializers.orthogonal()
+    assert shapes(jax.vmap(lambda seed: its(jax.random.key(seed), (8, 8)))) == {3}
 
 
 @pytest.mark.slow

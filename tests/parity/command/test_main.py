@@ -53,7 +53,7 @@ def test_a_check_writes_a_page_numbers_junit_and_a_certificate(
     assert {"numpy", "jax"} <= set(certificate["packages"])
     assert certificate["environments"] == ["tests.parity.harness.lander"]
     snapshot("report", checked / "report.html")
-    snapshot("numbers", checked / "report.json")
+    snapshot("numbers", checked / "report.json", ".seconds")
 
 
 def test_a_certificate_fits_until_a_source_or_a_package_changes(checked: Path, tmp_path: Path) -> None:
