@@ -126,8 +126,9 @@ def make_sb3(
         TRAINED_WITH: advice,
         "policy_sha256": policy_digest(policy),
     }
-    for one in (model, normalizer):
-        setattr(one, NOTE, _each_text_once(note))
+    note = _each_text_once(note)
+    setattr(model, NOTE, note)
+    setattr(normalizer, NOTE, note)
     return model, normalizer
 
 

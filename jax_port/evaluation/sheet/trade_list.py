@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jax_port.evaluation.metrics import EXITS, cents
 from jax_port.evaluation.sheet.excursions import Excursions
 from markets import Contract
+from markets.contracts import decimals
 
 MOST_LISTED = 5000
 """Trades in the page; the table beside it has all."""
@@ -51,7 +52,7 @@ def trade_rows(trades: pd.DataFrame, reach: Excursions, contract: Contract) -> l
     )
     minutes = minutes_of(shown).astype(int).tolist()
     codes, pnl = shown["exit_code"].tolist(), cents(shown["pnl"])
-    places = max(0, len(f"{contract.tick_size:.10f}".rstrip("0").partition(".")[2]))
+    places = decimals(contract.tick_size)
     return [
         [
             at + 1,
