@@ -21,6 +21,7 @@ NAME = ".lock"
 def folder_lock(folder: Path, work: str) -> Iterator[None]:
     """Hold a folder while working in it; the folder is made where there is none.
 
+    One that was made and has stayed empty is gone again afterwards: such as of work that was refused.
     The system itself lets go of the lock when the process ends, however it ends.
 
     Args:
@@ -35,6 +36,7 @@ def folder_lock(folder: Path, work: str) -> Iterator[None]:
         yield
         return
     path = folder / NAME
+    is_new = not folder.exists()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _locked(path, work)
@@ -43,6 +45,9 @@ def folder_lock(folder: Path, work: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             path.unlink()
+        if is_new:
+            with suppress(OSError):  # it holds what was made in it
+                folder.rmdir()
         os.close(handle)
 
 

@@ -121,3 +121,25 @@ def test_a_lock_file_that_was_removed_meanwhile_is_made_again(
     with folder_lock(tmp_path, "trains"):
         assert (tmp_path / NAME).read_text() == str(os.getpid())
     assert len(made) == 2
+
+
+def refused_work(folder: Path, writes: tuple[str, ...] = ()) -> None:
+    """Hold a folder, write files into it, and be refused."""
+    with folder_lock(folder, "trains"):
+        assert folder.is_dir()
+        for name in writes:
+            (folder / name).write_text("a line")
+        raise InputError("refused")
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["made", "there before"])
+def test_a_folder_made_for_refused_work_is_gone_again(there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+    with pytest.raises(InputError, match="refused"):
+        refused_work(folder)
+    assert folder.exists() == there
+    with pytest.raises(InputError, match="refused"):
+        refused_work(folder, ("log",))
+    assert [path.name for path in folder.iterdir()] == ["log"]

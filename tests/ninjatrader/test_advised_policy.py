@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -156,6 +157,18 @@ def test_advice_of_a_service_is_fused(checker: Path, bundle: Path) -> None:
     assert np.abs(advised[:, None] - chances[None]).max(axis=2).min(axis=1).max() < 1e-6
 
 
+def shown(
+    folder: Path, source: str, ask: Callable[[MarketView], Advice | None], *arguments: str
+) -> str:
+    """Return what a program on the bundle of a folder prints while a service answers it."""
+    command = ["mono", str(compiled(folder, source)), str(folder), *arguments]
+    with serving(ask) as address:
+        env = {"RLTRADER_ADVICE": address}
+        return subprocess.run(
+            command, check=True, timeout=200, stdout=subprocess.PIPE, text=True, env=env
+        ).stdout
+
+
 ASK_ONCE = """
 using System;
 using System.Threading;
@@ -193,9 +206,7 @@ def test_a_question_tells_of_the_position_what_both_phases_have(phase: int, tmp_
         seen.append(view)
         return Advice(0.2, 0.5, 0.3, 0.5)
 
-    command = ["mono", str(compiled(tmp_path, ASK_ONCE)), str(tmp_path), *map(str, held)]
-    with serving(ask) as address:
-        subprocess.run(command, check=True, timeout=120, env={"RLTRADER_ADVICE": address})
+    shown(tmp_path, ASK_ONCE, ask, *map(str, held))
     assert [view.position for view in seen] == [in_words(held[:5])]
 
 
@@ -237,19 +248,54 @@ def test_the_policy_s_own_wish_to_enter_is_a_reason_to_ask(tmp_path: Path) -> No
     """Whether or not older advice lets it: else that advice would never be renewed when it matters."""
     settings = replace(SETTINGS, every=50, cooldown=0, at_entries=True, weight=10.0)
     write_bundle(tmp_path, CONFIG, settings)
-    command = ["mono", str(compiled(tmp_path, ASK_AT_ENTRIES)), str(tmp_path)]
-    with serving(lambda view: Advice(0.98, 0.01, 0.01, 1.0)) as address:
-        done = subprocess.run(
-            command,
-            check=True,
-            timeout=200,
-            capture_output=True,
-            text=True,
-            env={"RLTRADER_ADVICE": address},
-        )
-    bar, bare, action, asked = np.array([line.split() for line in done.stdout.splitlines()], int).T
+    told = shown(tmp_path, ASK_AT_ENTRIES, lambda view: Advice(0.98, 0.01, 0.01, 1.0))
+    bar, bare, action, asked = np.array([line.split() for line in told.splitlines()], int).T
     assert ((bare > 0) & (action == 0)).sum() > 5
     np.testing.assert_array_equal(asked == 1, (bare > 0) | (bar % 50 == 0))
+
+
+ASK_WHILE_BUSY = """
+using System;
+using System.IO;
+using System.Threading;
+using RLTrader;
+
+public static class Show
+{
+    public static void Main(string[] args)
+    {
+        AdvisedPolicy policy = (AdvisedPolicy)AdvisedPolicy.Load(args[0]);
+        DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
+        bool[] mask = new bool[policy.Manifest.Actions];
+        for (int n = 0; n < mask.Length; n++) mask[n] = true;
+        for (int n = 1; n <= 9; n++)
+        {
+            policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
+            int before = policy.Client.Asked;
+            policy.Decide(new float[policy.Manifest.Size], mask);
+            if (policy.Client.Asked > before) Console.Write(n + " ");
+            if (n == 7) File.WriteAllText(args[1], "");
+            while (n == 7 && policy.Client.Busy) Thread.Sleep(10);
+        }
+        policy.Dispose();
+    }
+}
+"""
+
+
+def test_a_question_that_could_not_be_asked_begins_no_cooldown(tmp_path: Path) -> None:
+    """The first is under way when the next is due, at bar 7; once it is answered, bar 8 asks."""
+    write_bundle(tmp_path, CONFIG, replace(SETTINGS, every=1, cooldown=5))
+    released = tmp_path / "released"
+
+    def ask(view: MarketView) -> Advice | None:
+        for _ in range(6000):
+            if released.exists():
+                break
+            time.sleep(0.01)
+        return Advice(0.2, 0.5, 0.3, 0.5)
+
+    assert shown(tmp_path, ASK_WHILE_BUSY, ask, str(released)) == "1 8 "
 
 
 ASK_UNTIL_IT_FAILS = """
@@ -287,17 +333,7 @@ def test_an_answer_outlives_the_questions_after_it_that_fail(tmp_path: Path) -> 
         asked.append(view)
         return Advice(0.2, 0.5, 0.3, 0.5) if len(asked) == 1 else None
 
-    command = ["mono", str(compiled(tmp_path, ASK_UNTIL_IT_FAILS)), str(tmp_path)]
-    with serving(ask) as address:
-        done = subprocess.run(
-            command,
-            check=True,
-            timeout=120,
-            capture_output=True,
-            text=True,
-            env={"RLTRADER_ADVICE": address},
-        )
-    assert done.stdout == "True"
+    assert shown(tmp_path, ASK_UNTIL_IT_FAILS, ask) == "True"
     assert len(asked) > 1
 
 
