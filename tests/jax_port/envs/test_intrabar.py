@@ -13,7 +13,7 @@ import pytest
 from jax_port.data.data_loader import prepare, stack
 from jax_port.data.seconds_loader import SecondsData, prepare_seconds, stack_seconds
 from jax_port.envs.registry import PHASES, phase_of
-from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE
+from jax_port.envs.state import EXIT_DRAWDOWN, EXIT_NONE, EXIT_STOP
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
@@ -85,6 +85,33 @@ def test_a_minute_in_seconds(
     assert (int(outcome.exit_code), int(outcome.trade_pnl)) == (code, pnl)
     assert int(after.highest_balance) == max(high, 4_999_750 + (5 * 1250 if code == EXIT_NONE else 0))
     assert bool(outcome.terminated) == (code == EXIT_DRAWDOWN)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_the_second_of_the_stop_raises_no_high(world: Callable[..., Any], phase: int) -> None:
+    """Bought at 4001; in the second in which it is stopped out at 3990, the price was at 4011, too."""
+    made = world([(4020, 3985, 4006)], phase=phase)
+    held = {"position": 1, "entry_price": 4001, "sl_price": 3990, "tp_price": 4090}
+    state = made.reset(**held, num_trades=1, balance=4_999_750, position_entry_step=FIRST - 1)
+    params = made.params.replace(seconds=_padded(len(made.bars), FIRST, [(4011, 3989)]))
+    after, outcome = jax.jit(phase_of(params).advance)(state, jnp.int32(0), params)
+    assert int(outcome.exit_code) == EXIT_STOP
+    assert int(after.highest_balance) == 5_000_000
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_what_a_second_has_closed_is_not_closed_again_by_the_end_of_the_day(
+    world: Callable[..., Any], phase: int
+) -> None:
+    made = world([(4020, 3985, 4006)], phase=phase, trailing_drawdown_dollars=90.0)
+    held = {"position": 1, "entry_price": 4001, "sl_price": 3980, "tp_price": 4090}
+    state = made.reset(**held, num_trades=1, balance=4_999_750, position_entry_step=FIRST - 1)
+    seconds = _padded(len(made.bars), FIRST, [(4000, 3993)])
+    params = made.params.replace(seconds=seconds, flat_by=jnp.int32(570))
+    after, outcome = jax.jit(phase_of(params).advance)(state, jnp.int32(0), params)
+    assert int(outcome.exit_code) == EXIT_DRAWDOWN
+    assert int(outcome.trade_pnl) == -8 * 1250 - 500
+    assert int(after.balance) == 4_999_750 - 8 * 1250 - 250
 
 
 def _padded(rows: int, at: int, seconds: list[tuple[int, int]]) -> SecondsData:

@@ -13,6 +13,7 @@ import pytest
 from jax_port.data.data_loader import prepare
 from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
 from jax_port.envs.env_phase1_jax import BUY, SELL
+from jax_port.evaluation import intrabar
 from jax_port.evaluation.episode_plots import ANY, STOP_MOVED, TRADED, caption, choose
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.intrabar import (
@@ -231,6 +232,18 @@ def test_seconds_only_ever_end_an_episode_sooner(both: Verdicts) -> None:
     earlier = second.drop(last).merge(minute, on=keys, how="left", suffixes=("", "_minute"))
     assert len(earlier) > 50
     assert earlier["pnl"].tolist() == earlier["pnl_minute"].tolist()
+
+
+@pytest.mark.costly
+def test_all_that_differ_are_counted_and_some_listed(
+    both: Verdicts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = side_by_side(both)
+    other = differing(table)
+    monkeypatch.setattr(intrabar, "MOST_LISTED", 3)
+    found = compare(both, table, summarize(both.minute))
+    assert found["differ"] == {"starts": len(other), "daily": int(other["daily"].sum())}
+    assert [row["episode"] for row in found["episodes"]] == other["episode"].tolist()[:3]
 
 
 @pytest.mark.costly

@@ -49,9 +49,9 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
     policy = tmp_path / "best" / "policy.safetensors"
     policy.parent.mkdir()
     (policy.parent / "finished.json").write_text('{"policies": 1}')
-    (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.3], "best": {}}')
+    (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.0, 0.3]}')
     assert trials_of(policy) == 7
-    assert sharpes_of(policy) == [0.1, 0.3]
+    assert sharpes_of(policy) == [0.1, 0.0, 0.3]  # a trial that never traded is one of them
 
 
 @pytest.mark.parametrize(
