@@ -132,6 +132,13 @@ def test_is_terminated_knows_a_breach(world: MakeWorld) -> None:
     assert not bool(trading.is_terminated(w.reset(), w.params))
     assert float(trading.discount(step.state, w.params)) == 0.0
     assert float(trading.discount(w.reset(), w.params)) == 1.0
+    # An account at its floor is not below it; only its bars have come to an end.
+    floor, last = int(w.reset().trailing_dd_level), int(w.params.max_episode_bars)
+    for balance, below in [(floor, False), (floor - 1, True)]:
+        state = w.reset(balance=balance)
+        state = state.replace(episode_start=state.step_idx - last)
+        assert bool(trading.is_terminated(state, w.params)) == below
+        assert bool(trading.is_truncated(state, w.params)) != below
 
 
 def test_phase_2_is_its_own_functions(world: MakeWorld) -> None:
