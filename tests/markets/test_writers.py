@@ -34,6 +34,7 @@ def test_reading_back_gives_the_same_digest(make_frame, tmp_path, symbol, name):
     path = write_bars(bars, tmp_path / name)
     assert path == tmp_path / name
     assert read_bars(path, symbol).digest == bars.digest
+    assert (path.read_bytes()[:4] == b"PAR1") == name.endswith("parquet")
     assert [item.name for item in tmp_path.iterdir()] == [name]
 
 

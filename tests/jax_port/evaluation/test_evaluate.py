@@ -286,6 +286,18 @@ def test_a_weekend_is_no_trading_day(market: PreparedMarket) -> None:
             held_out.require_held_out(relation, market)
 
 
+def test_a_sunday_evening_is_no_trading_day() -> None:
+    """Bars of all hours begin on Sundays at 18:00; Monday follows at once on Friday."""
+    bars = synthetic_bars("ES", days=2, seed=5, start="2025-01-06")
+    sunday = np.datetime64("2025-01-05T23:30", "ns").astype(np.int64)
+    market = prepare(bars, CONFIG)
+    stamps = np.concatenate([[sunday], market.timestamps_ns[1:]])
+    market = replace(market, timestamps_ns=stamps)
+    rows = held_out.starts_within(market, CONFIG, date(2025, 1, 6), None)
+    relation = held_out.relate(market, CONFIG, rows, about("2024-11-01", "2025-01-03"))
+    assert (relation.status, relation.trading_days_between) == (held_out.TOO_CLOSE, 0)
+
+
 def test_a_holiday_is_no_trading_day() -> None:
     """Of a file without 3 January, a Friday, the Monday follows at once on what ended on Thursday."""
     bars = synthetic_bars("ES", days=4, seed=5, start="2025-01-02")

@@ -81,6 +81,13 @@ def test_a_prior_is_the_shift_of_the_fusion() -> None:
     assert 0.1 < (shift != 0).any(axis=1).mean() < 0.9  # the gate holds some back
 
 
+def test_a_confidence_at_the_threshold_passes_the_gate() -> None:
+    """The advice of :func:`laid` has a confidence of 0.8."""
+    for threshold, passes in [(0.8, True), (0.81, False)]:
+        settings = FusionSettings("gated", weight=2.0, threshold=threshold)
+        assert prior(laid({3: 4}), settings)[4].any() == passes
+
+
 def test_columns_hold_what_the_next_bar_knows() -> None:
     bars, use = drawn_advice(BARS, "columns")
     found, told = by_bar(bars, use.settings), columns(bars, use.settings)
