@@ -1,8 +1,8 @@
-"""Every constant and default of our packages that is a number: ``python -m tests.project.values``.
+"""Every number, choice and table that is written out: ``python -m tests.project.values``.
 
-A limit that was loosened, a default that became another one: such a change breaks no rule, and few
-tests can see it. So all of them stand in ``values.txt``, and a change is made there too, where whoever
-reviews it reads it.
+A limit that was loosened, a default that became another one, a name that a table lacks: such a change
+breaks no rule, and few tests can see it. So all of them stand in ``values.txt``, and a change is made
+there too, where whoever reviews it reads it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,44 @@ PARTS = (
     *(ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Starred),
 )
 """What a default may be made of; where a name or a call is in it, it is computed, and tests see it."""
-TABLE = (*PARTS, ast.Name, ast.Attribute, ast.Call, ast.keyword)
-"""What a constant may be made of: also of other constants, and of rows that have a name each."""
+TABLE = (
+    *(*PARTS, ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.Store, ast.comprehension),
+    *(ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.JoinedStr, ast.FormattedValue),
+    *(ast.Subscript, ast.Slice),
+)
+"""What a constant may be made of: also of other constants, of rows that have a name each, in turn."""
+COLLECTIONS = (ast.Tuple, ast.List, ast.Set, ast.Dict)
+MAKERS = ("frozenset", "set", "tuple", "dict", "MappingProxyType")
+LONGEST = 40
+"""Characters of a text in a table; longer ones are for users to read, and stand elsewhere."""
+
+
+class _Short(ast.NodeTransformer):
+    """Leaves out long texts."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        is_long = isinstance(node.value, str) and len(node.value) > LONGEST
+        return ast.Constant("...") if is_long else node
+
+
+def written(value: ast.expr) -> str:
+    """Return a value as it is written, long texts left out."""
+    return ast.unparse(_Short().visit(ast.parse(ast.unparse(value), mode="eval")))
+
+
+def is_table(value: ast.expr | None) -> bool:
+    """Say whether a value is a collection, such as of names, that is written out."""
+    if isinstance(value, ast.Call):
+        made = isinstance(value.func, ast.Name) and value.func.id in MAKERS and bool(value.args)
+    else:
+        made = isinstance(value, COLLECTIONS)
+    return made and value is not None and all(isinstance(part, TABLE) for part in ast.walk(value))
+
+
+def is_choice(value: ast.expr | None) -> bool:
+    """Say whether a default is a number, or one of several names."""
+    named = isinstance(value, ast.Constant) and isinstance(value.value, str) and bool(value.value)
+    return named or is_number(value)
 
 
 def is_number(value: ast.expr | None, parts: tuple[type[ast.AST], ...] = PARTS) -> bool:
@@ -53,11 +89,13 @@ def values_of(tree: ast.AST, within: str = "") -> Iterator[str]:
 
 def _assigned(node: ast.AST, within: str) -> Iterator[str]:
     """Yield what a module or a class says that a name is."""
-    if isinstance(node, (ast.Assign, ast.AnnAssign)) and is_number(node.value, TABLE):
-        assert node.value is not None
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+        return
+    # A field's text is its default, which decides something; a module's is a name like any other.
+    if is_number(node.value, TABLE) or is_table(node.value) or (within and is_choice(node.value)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = ", ".join(ast.unparse(target) for target in targets)
-        yield f"{within}{names} = {ast.unparse(node.value)}"
+        yield f"{within}{names} = {written(node.value)}"
 
 
 def _defaults(given: ast.arguments, name: str) -> Iterator[str]:
@@ -69,9 +107,9 @@ def _defaults(given: ast.arguments, name: str) -> Iterator[str]:
         *zip(given.kwonlyargs, given.kw_defaults, strict=True),
     ]
     for argument, value in pairs:
-        if is_number(value):
+        if is_choice(value):
             assert value is not None
-            yield f"{name}({argument.arg}={ast.unparse(value)})"
+            yield f"{name}({argument.arg}={written(value)})"
 
 
 def _options(node: ast.AST, within: str) -> Iterator[str]:
@@ -79,14 +117,14 @@ def _options(node: ast.AST, within: str) -> Iterator[str]:
     for call in ast.walk(node):
         if isinstance(call, ast.Call):
             for keyword in call.keywords:
-                if keyword.arg == "default" and is_number(keyword.value):
+                if keyword.arg == "default" and is_choice(keyword.value):
                     names = " ".join(ast.unparse(argument) for argument in call.args)
-                    yield f"{within}: {names or ast.unparse(call.func)} = {ast.unparse(keyword.value)}"
+                    yield f"{within}: {names or ast.unparse(call.func)} = {written(keyword.value)}"
 
 
 def collect(root: Path = ROOT) -> str:
     """Return the text of the file: each module with its values, sorted."""
-    lines = ["# Numbers that are written out, by module; see tests/project/values.py."]
+    lines = ["# Numbers, choices and tables that are written out; see tests/project/values.py."]
     for package in (name for name in PACKAGES if name != MEASURING):
         for path in sorted((root / package).rglob("*.py")):
             name = path.relative_to(root).as_posix()
