@@ -233,6 +233,9 @@ def test_a_key_is_asked_for_of_a_certificate_alone_and_of_a_training(
                 admit(certificate, training, demand)
     monkeypatch.setenv(REQUIRE_KEY, str(public))
     assert len(admit(signed, TRAINING)["signed_by"]) == 64
+    # One that is asked for goes before the team's.
+    monkeypatch.setenv(REQUIRE_KEY, str(private.with_name("no such key.pem")))
+    assert len(admit(signed, TRAINING, Demand(key=public))["signed_by"]) == 64
 
 
 def test_a_key_of_the_whole_team_is_asked_for_in_python_too(

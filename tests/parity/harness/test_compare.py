@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.harness.compare import EQUAL, LOGIC, ROUNDING, label, spacing
+from parity.harness.compare import EQUAL, LOGIC, ROUNDING, differ_in_double, label, spacing
 from parity.harness.fields import close
 
 
@@ -20,3 +20,11 @@ def test_a_nudged_value_that_is_no_number_explains_no_other_difference() -> None
     nudged = [np.array([nan, nan, nan, nan, 5.0], np.float32)]
     found = label(close(), (reference, port), None, np.ones(5, bool), nudged)
     assert found.labels.tolist() == [LOGIC, ROUNDING, EQUAL, EQUAL, ROUNDING]
+
+
+def test_a_large_number_allows_nothing_of_the_places_beside_it() -> None:
+    """Such as a volume of a billion beside a price, in one observation."""
+    reference = np.array([[1e9, 1.0], [2e9, 2.0]])
+    port = reference + np.array([[1e-5, 0.0], [0.0, 1e-4]])
+    differs, _ = differ_in_double(close(), reference, port)
+    assert differs.tolist() == [[False, False], [False, True]]

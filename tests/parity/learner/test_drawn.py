@@ -30,6 +30,11 @@ def test_the_cases_of_a_seed_have_every_structure(seed: int) -> None:
     assert drawn_cases(seed) == cases != drawn_cases(seed + 1)
 
 
+def test_seeds_draw_structures_of_their_own() -> None:
+    networks = [str([case.settings.network for case in drawn_cases(seed)]) for seed in range(5)]
+    assert len(set(networks)) == 5
+
+
 def test_a_late_case_goes_through_json() -> None:
     for case in drawn_cases(3):
         assert LearnerCase.from_about(case.about()) == case
