@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.advice_comparison.report import FILES
 from jax_port.ppo.policy import save_policy
-from markets import EnvConfig
+from markets import EnvConfig, InputError
 from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -149,6 +149,29 @@ def test_what_goes_with_advice_is_refused_without(
     done = CliRunner().invoke(app, ["evaluate", policy, *data(folder), "--out", str(out), *more])
     check_error(done.exception)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "milliseconds"), [((), None), (("--latency", "0"), 0), (("--latency", "1.5"), 1500)]
+)
+def test_how_late_an_answer_comes_is_as_asked(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: tuple[str, ...],
+    milliseconds: float | None,
+) -> None:
+    """Answers at once are a latency, too: what comes of the best case is asked for so."""
+    seen: list[float | None] = []
+
+    def lay(table: object, stamps: object, latency: float | None) -> None:
+        seen.append(latency)
+        raise InputError("enough was seen")
+
+    monkeypatch.setattr("markets.advice.schedule.lay", lay)
+    done = evaluate(folder, folder / "rules", tmp_path / "out", *given)
+    assert "enough was seen" in str(done.exception)
+    assert seen == [milliseconds]
 
 
 def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:
