@@ -13,7 +13,7 @@ from rich.table import Table
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from foundation.report.format import dollars, number, percent
-from rltrader.advice.comparing import advice_options, compare, read_advised, refuse_unused
+from rltrader.advice.comparing import advice_options, compare, read_advised, read_others, refuse_unused
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 from rltrader.options.config_file import config_option
@@ -80,6 +80,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
 
     refuse_unused(options)
     policies = tuple(find_policy(path) for path in policies)
+    options["also"] = [find_policy(path) for path in options["also"]]
     twice = [path for at, path in enumerate(policies) if path in policies[:at]]
     if twice:
         raise InputError(f"{twice[0]}: given twice; give each policy once")
@@ -131,6 +132,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
     if not options["allow_overlap"]:
         held_out.require_held_out(relation, market)
     laid, advised = read_advised(market, loaded, options)
+    others = read_others(options["also"], loaded, market, rows, options["allow_overlap"])
     seen = market if laid is None or loaded.advice is None else with_advice(market, laid, loaded.advice)
     fine = None if seconds is None else _load_seconds(seconds, bars, contract, loaded.config)
     asked: dict[str, Any] = {"rows": rows, "trades_of": options["starts"], "advice": advised}
@@ -155,6 +157,7 @@ def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:
         advised=advised,
         advice_path=options["advice"],
         laid=laid,
+        others=others,
     )
 
 

@@ -48,6 +48,7 @@ class Played:
         both, seconds_path: both verdicts and the file of one-second bars, where one was given.
         advised, advice_path: what the policy was fused with, and its table, where one was given.
         laid: the table's answers on the bars.
+        others: policies of other seeds that the fusion is compared with beside it.
     """
 
     policy: Policy
@@ -64,6 +65,7 @@ class Played:
     advised: Advised | None = None
     advice_path: Path | None = None
     laid: AdviceOnBars | None = None
+    others: tuple[Policy, ...] = ()
 
     @property
     def advice(self) -> tuple[Path, dict[str, Any]] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,9 @@ from rltrader.consoles import say
 from rltrader.options.fusion import RULE, RULES, fusion_settings, refuse_without_advice
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from jax_port.data.data_loader import PreparedMarket
     from jax_port.evaluation.advice.advised import Advised
     from jax_port.evaluation.tasks import Played
@@ -111,17 +113,60 @@ def read_advised(
     return bars, None
 
 
+def read_others(
+    paths: Sequence[Path],
+    policy: Policy,
+    market: PreparedMarket,
+    rows: NDArray[np.int64],
+    allow_overlap: bool,
+) -> tuple[Policy, ...]:
+    """Return the policies of other seeds, each held to what the first one is held to.
+
+    Args:
+        paths: of ``--also``.
+        policy: the first.
+        market, rows: the bars, and where episodes start.
+        allow_overlap: whether a policy may have been trained on them.
+
+    Raises:
+        InputError: one can't be read or played, was trained otherwise than the first or on these dates,
+            or is given twice.
+    """
+    from jax_port.data import held_out
+    from jax_port.data.trained_contract import require_same_contract
+    from jax_port.evaluation.evaluate import check_policy
+    from jax_port.ppo.policy import load_policy
+
+    read = [policy]
+    for path in paths:
+        other = load_policy(path, advised=policy.advice is not None)
+        check_policy(other, path)
+        _require_alike(other, policy, path)
+        try:
+            require_same_contract(other.about, market.contract)
+            if not allow_overlap:
+                relation = held_out.relate(market, other.config, rows, other.about)
+                held_out.require_held_out(relation, market)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        if any(_same_network(other, one) for one in read):
+            raise InputError(
+                f"{path}: the same network as a policy before it; give each policy once, since copies "
+                "would count as several seeds"
+            )
+        read.append(other)
+    return tuple(read[1:])
+
+
 def compare(played: Played, options: dict[str, Any], out: Path) -> None:
     """Play every arm on the same days and write the comparison beside the evaluation."""
     from jax_port.evaluation.advice_comparison import report
     from jax_port.evaluation.advice_comparison.comparison import make_arms, make_own_arms, play_arms
-    from jax_port.ppo.policy import load_policy
     from markets.advice.table import TABLE, load_table
 
-    policy, use, laid = played.policy, played.policy.advice, played.laid
+    use, laid = played.policy.advice, played.laid
     assert laid is not None
-    load = partial(load_policy, advised=use is not None)
-    policies = [policy, *_others(options["also"], policy, load)]
+    policies = [played.policy, *played.others]
     judged: FusionSettings | AdviceUse
     if use is None:
         assert played.advised is not None
@@ -152,17 +197,21 @@ def compare(played: Played, options: dict[str, Any], out: Path) -> None:
     say(f"comparison: {out / 'advice.html'}")
 
 
-def _others(paths: Sequence[Path], policy: Policy, load: Callable[[Path], Policy]) -> list[Policy]:
-    others = [load(path) for path in paths]
-    for path, other in zip(paths, others, strict=True):
-        if other.advice != policy.advice:
+def _require_alike(other: Policy, policy: Policy, path: Path) -> None:
+    for differs, words in (
+        (other.advice != policy.advice, "with other advice"),
+        (other.config != policy.config, "in another environment"),
+    ):
+        if differs:
             raise InputError(
-                f"{path}: trained with other advice than the first policy; give policies that differ "
-                "in their seed alone"
+                f"{path}: trained {words} than the first policy; give policies that differ in their "
+                "seed alone"
             )
-        if other.config != policy.config:
-            raise InputError(
-                f"{path}: trained in another environment than the first policy; give policies that "
-                "differ in their seed alone"
-            )
-    return others
+
+
+def _same_network(one: Policy, other: Policy) -> bool:
+    import jax
+    import numpy as np
+
+    mine, its = (jax.tree.leaves((policy.params, policy.statistics)) for policy in (one, other))
+    return len(mine) == len(its) and all(map(np.array_equal, mine, its))

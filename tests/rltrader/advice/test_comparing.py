@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jax_port.data.data_loader import prepare
+from jax_port.data.trained_contract import describe_contract
 from jax_port.evaluation.advice_comparison.report import FILES
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig, InputError
@@ -130,6 +131,23 @@ def test_bad_input_ends_in_a_sentence(folder: Path, tmp_path: Path, more: list[s
     done = evaluate(folder, folder / "rules", tmp_path, *given)
     assert done.exit_code != 0
     check_error(done.exception)
+
+
+@pytest.mark.parametrize("also", ["seen", "ticks", "again", "copied", "folder"])
+def test_policies_of_other_seeds_are_held_to_what_the_first_is(
+    folder: Path, tmp_path: Path, also: str
+) -> None:
+    """Trained on these dates or on other ticks, or the first one once more: each would count."""
+    market, seen = prepare(BARS, CONFIG), {"symbol": "ES", "first": "2025-01-06", "last": "2025-01-08"}
+    ticks = {"contract": {**describe_contract(BARS.contract), "tick_size": 0.5}}
+    about = {"seen": seen, "ticks": {**seen, "first": "2020-01-06", "last": "2020-01-08", **ticks}}
+    seed = 2 if also in about else 0
+    made = make_policy(market, CONFIG, seed=seed, data=about.get(also), made="again")
+    save_policy(tmp_path / "policy-0.safetensors", made)
+    paths = {"again": folder / "policy-0.safetensors", "folder": tmp_path}
+    path, out = paths.get(also, tmp_path / "policy-0.safetensors"), tmp_path / "out"
+    check_error(evaluate(folder, folder / "rules", out, "--also", str(path)).exception)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
