@@ -19,8 +19,9 @@ from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-ORIGIN, ALIVE, REASON, SPARE = "origin", "alive", "reason", "spare"
-"""User attributes: number of the first attempt; count of renewals; why it failed; nobody needs it."""
+ORIGIN, ALIVE, REASON, SPARE, BACK = "origin", "alive", "reason", "spare", "handed back"
+"""User attributes: number of the first attempt; count of renewals; why it failed; nobody needs it; its
+worker was stopped and handed it back."""
 RENEWALS = 4
 """Renewals of a lease before it would run out."""
 MOST_ATTEMPTS = 3
@@ -46,6 +47,11 @@ def attempts(trials: Sequence[FrozenTrial]) -> dict[int, list[FrozenTrial]]:
 def is_lost(tries: Sequence[FrozenTrial]) -> bool:
     """Return whether the last of a trial's attempts failed only because its worker ended."""
     return all(one.state not in (*LIVE, *GOOD) for one in tries) and REASON not in tries[-1].user_attrs
+
+
+def deaths(tries: Sequence[FrozenTrial]) -> int:
+    """Return how many of a trial's attempts ended with their worker; stopping one is no death."""
+    return sum(BACK not in one.user_attrs for one in tries)
 
 
 class Lease:
@@ -127,7 +133,7 @@ class SharedTrials:
             if not self._is_spare(trial.number):
                 return trial
             trial.set_user_attr(SPARE, True)
-            self.give_up(trial)
+            self._fail(trial.number)
 
     def find_lost(self) -> list[int]:
         """Fail trials whose lease ran out and queue them again; return the numbers queued."""
@@ -141,18 +147,21 @@ class SharedTrials:
                 self._fail(trial.number)
         queued = []
         for origin, tries in attempts(self.study.get_trials(deepcopy=False)).items():
-            if is_lost(tries) and len(tries) < MOST_ATTEMPTS:
+            if is_lost(tries) and deaths(tries) < MOST_ATTEMPTS:
                 self._queue(origin, tries[-1])
                 queued.append(origin)
         return queued
 
     def give_up(self, trial: Trial, reason: str | None = None) -> None:
-        """End this worker's attempt at a trial: for good with a reason, else for another to run it."""
-        if reason is not None:
-            try:
+        """End this worker's attempt at a trial: for good with a reason, else for another to run it, as
+        often as it takes."""
+        try:
+            if reason is None:
+                trial.set_user_attr(BACK, True)
+            else:
                 trial.set_user_attr(REASON, reason)
-            except UpdateFinishedTrialError:
-                return
+        except UpdateFinishedTrialError:
+            return
         self._fail(trial.number)
 
     def finish(self, trial: Trial, value: float, pruned: bool) -> bool:

@@ -135,14 +135,33 @@ def test_a_failure_with_a_reason_is_final_and_deaths_have_an_end(place: str, clo
     assert shared.find_lost() == []
     numbers = []
     for _ in range(MOST_ATTEMPTS):
-        trial = taken(shared)
-        numbers.append(trial.number)
-        shared.give_up(trial)
+        numbers.append(taken(shared).number)
+        shared.find_lost()
+        clock.now += 11.0
+        shared.find_lost()
     assert numbers == [1, 2, 3]
     assert shared.next() is None
     told = [trial.user_attrs for trial in shared.study.get_trials()]
     assert told[0][REASON] == "loss is no number"
     assert [one.get(ORIGIN) for one in told] == [None, None, 1, 1]
+
+
+def test_a_trial_that_is_handed_back_is_queued_again_however_often(place: str, clock: Clock) -> None:
+    """A machine that is stopped again and again loses none, and its deaths are counted beside."""
+    shared = worker(place, clock, count=1)
+    for number in range(2 * MOST_ATTEMPTS):
+        trial = taken(shared)
+        assert trial.number == number
+        if number % 3 < 2:
+            shared.give_up(trial)
+        else:
+            shared.find_lost()
+            clock.now += 11.0
+            shared.find_lost()
+    trial = taken(shared)
+    assert shared.finish(trial, 1.0, pruned=False)
+    failed = [TrialState.FAIL] * 2 * MOST_ATTEMPTS
+    assert finished(shared.study) == {0: [*failed, TrialState.COMPLETE]}
 
 
 def test_a_lease_is_renewed_and_says_when_it_was_lost(place: str, clock: Clock) -> None:
