@@ -28,16 +28,18 @@ def statistics(
     """Return the platform's statistics; money in dollars, times in minutes, NaN where there is none.
 
     Args:
-        trades: closed, of one account, in the order in which they were opened; no two overlap.
+        trades: closed, of one account, in the order in which they were opened. Two may overlap, where
+            an episode that began on a half day runs on into the next day.
         reach: MAE, MFE and ETD of each.
         commission_cents: of one trade, both sides.
         days: trading days that were evaluated.
     """
-    pnl = np.rint(trades["pnl"].to_numpy(np.float64) * 100).astype(np.int64)
+    entered, left = (pd.DatetimeIndex(trades[name]) for name in ("entry_time", "exit_time"))
+    booked = np.argsort(left.as_unit("ns").asi8, kind="stable")  # the order in which profit is made
+    pnl = np.rint(trades["pnl"].to_numpy(np.float64) * 100).astype(np.int64)[booked]
     won, lost = pnl[pnl > 0], pnl[pnl < 0]
     curve = np.cumsum(pnl)
-    months = _months(trades, pnl)
-    entered, left = (pd.DatetimeIndex(trades[name]) for name in ("entry_time", "exit_time"))
+    months = _months(left[booked], pnl)
     held = (left - entered).total_seconds().to_numpy() / 60
     return {
         "total_net_profit": int(pnl.sum()) / 100,
@@ -67,7 +69,7 @@ def statistics(
         "average_time_in_market": _mean(held),
         "average_bars_in_trade": _mean((trades["exit_step"] - trades["entry_step"]).to_numpy()),
         "profit_per_month": _mean(months) / 100,
-        "max_time_to_recover": _time_to_recover(curve, left),
+        "max_time_to_recover": _time_to_recover(curve, left[booked]),
         "longest_flat_period": _longest_flat(entered, left),
         "average_mae": _mean(reach.mae) / 100,
         "average_mfe": _mean(reach.mfe) / 100,
@@ -81,14 +83,13 @@ def longest_run(flags: NDArray[np.bool_]) -> int:
     return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
 
 
-def _months(trades: pd.DataFrame, pnl: Cents) -> NDArray[np.float64]:
+def _months(left: pd.DatetimeIndex, pnl: Cents) -> NDArray[np.float64]:
     """Return the cents of each month, by the New York date of exit."""
     if not len(pnl):
         return np.empty(0)
-    stamps = pd.DatetimeIndex(trades["exit_time"]).as_unit("ns").asi8
-    order = np.argsort(stamps, kind="stable")
-    days = pd.Series(new_york_dates(stamps[order]).astype("datetime64[D]").astype("datetime64[s]"))
-    return by_month(days, pnl[order]).to_numpy(np.float64)
+    dates = new_york_dates(left.as_unit("ns").asi8)
+    days = pd.Series(dates.astype("datetime64[D]").astype("datetime64[s]"))
+    return by_month(days, pnl).to_numpy(np.float64)
 
 
 def _downside(months: NDArray[np.float64]) -> float:
@@ -126,10 +127,12 @@ def _time_to_recover(curve: Cents, left: pd.DatetimeIndex) -> float:
 
 
 def _longest_flat(entered: pd.DatetimeIndex, left: pd.DatetimeIndex) -> float:
+    """Return the longest time in no trade between the first and the last, in minutes, at least 0."""
     if len(entered) < 2:
         return math.nan
-    flat = entered[1:].as_unit("s").asi8 - left[:-1].as_unit("s").asi8
-    return float(flat.max()) / 60
+    out = np.maximum.accumulate(left.as_unit("s").asi8)  # the last of those so far that overlap
+    flat = entered[1:].as_unit("s").asi8 - out[:-1]
+    return max(0.0, float(flat.max()) / 60)
 
 
 def _mean(values: NDArray[Any]) -> float:

@@ -121,6 +121,12 @@ def expected_best_sharpe(trials: int, spread: float) -> float:
     return float(spread * ((1.0 - np.euler_gamma) * high + np.euler_gamma * higher))
 
 
+def known_sharpes(trial_sharpes: NDArray[Any] | None) -> Series:
+    """Return the Sharpe ratios that are numbers; from two on they have a spread."""
+    ratios = np.asarray([] if trial_sharpes is None else trial_sharpes, np.float64)
+    return ratios[np.isfinite(ratios)]
+
+
 def deflated_sharpe(
     returns: NDArray[Any], trials: int, trial_sharpes: NDArray[Any] | None = None
 ) -> float:
@@ -132,16 +138,14 @@ def deflated_sharpe(
     Args:
         returns: of the chosen trial, one number a day.
         trials: how many were tried, the chosen one among them.
-        trial_sharpes: their Sharpe ratios of a day, if known. Without them the spread is that of
-            Sharpe ratios that differ by luck alone, 1 / root of (days - 1).
+        trial_sharpes: their Sharpe ratios of a day, if known. Without two of them the spread is that
+            of Sharpe ratios that differ by luck alone, 1 / root of (days - 1).
     """
     days = len(returns)
     if days < 3:
         return math.nan
-    known = None if trial_sharpes is None else np.asarray(trial_sharpes, np.float64)
-    if known is not None:
-        known = known[np.isfinite(known)]
-    spread = 1.0 / math.sqrt(days - 1) if known is None or len(known) < 2 else float(known.std(ddof=1))
+    known = known_sharpes(trial_sharpes)
+    spread = float(known.std(ddof=1)) if len(known) > 1 else 1.0 / math.sqrt(days - 1)
     return probabilistic_sharpe(returns, expected_best_sharpe(trials, spread))
 
 

@@ -108,7 +108,7 @@ def tear_sheet(
             "days": len(pnl),
             "probabilistic_sharpe": ratios.probabilistic_sharpe(pnl),
             "trials": trials,
-            "trials_known": trial_sharpes is not None and len(trial_sharpes) > 1,
+            "trials_known": len(ratios.known_sharpes(trial_sharpes)) > 1,
             "deflated_sharpe": ratios.deflated_sharpe(pnl, trials, trial_sharpes),
         },
     }

@@ -95,6 +95,24 @@ def test_a_fall_that_is_never_made_good_counts_to_the_last_trade() -> None:
     assert found["max_time_to_recover"] == 4 * 1440 + 74.0  # 30 January 10:50 to 3 February 12:04
 
 
+def test_trades_that_overlap_are_booked_as_they_are_left() -> None:
+    """A half day's episode runs on into the next day, whose trades come and go meanwhile."""
+    rows = [
+        ("2025-07-03 12:50", "2025-07-03 16:00", 190, 100.0),
+        ("2025-07-03 13:00", "2025-07-03 13:10", 10, -300.0),
+        ("2025-07-03 13:20", "2025-07-03 13:30", 10, 100.0),
+        ("2025-07-03 14:00", "2025-07-03 14:10", 10, 100.0),
+    ]
+    found = statistics(table(rows), reach(4), 500, 2)
+    assert found["longest_flat_period"] == 0.0
+    assert found["max_time_to_recover"] == 170.0  # from the loss at 13:10 to 16:00
+    assert (found["max_drawdown"], found["total_net_profit"]) == (-300.0, 0.0)
+    assert found["max_consecutive_winners"] == 3
+    in_order = [rows[1], rows[2], rows[3], rows[0]]
+    for name in ("ulcer_index", "r_squared", "average_time_in_market", "average_bars_in_trade"):
+        assert found[name] == statistics(table(in_order), reach(4), 500, 2)[name]
+
+
 def test_no_trade() -> None:
     found = statistics(table(ROWS)[:0], reach(0), 500, 3)
     assert (found["total_trades"], found["total_net_profit"], found["max_drawdown"]) == (0, 0.0, 0.0)

@@ -47,6 +47,20 @@ def test_numbers_agree_with_the_accounts(week: Week, sheet: TearSheet) -> None:
     assert values["baselines"]["never"]["pnl"] == 0.0
 
 
+@pytest.mark.parametrize(("others", "known"), [([math.nan, math.nan], False), ([0.1, math.nan], True)])
+def test_trials_are_known_by_their_ratios_that_are_numbers(
+    week: Week, others: list[float], known: bool
+) -> None:
+    """Of one alone there is no spread, and luck's is taken: the page says so by this flag."""
+    given = np.array([0.2, *others])
+    luck, without = (
+        tear_sheet(week.result, week.policy, week.market, week.baselines, 3, ratios).values["luck"]
+        for ratios in (given, None)
+    )
+    assert luck["trials_known"] is known
+    assert (luck["deflated_sharpe"] == without["deflated_sharpe"]) is not known
+
+
 def test_excursions_hold_the_profit(week: Week, sheet: TearSheet) -> None:
     gross = np.rint(100 * sheet.trades["pnl"]).astype(int) + 500
     assert (sheet.reach.mfe >= gross).all()
