@@ -68,6 +68,12 @@ ELSEWHERE: dict[str, Any] = {
     help="Settings that these were chosen from, themselves included; by default those of the sweep "
     "whose trial's run.toml --config names, else 1.",
 )
+@click.option(
+    "--sweep",
+    type=click.Path(path_type=Path),
+    help="Folder of the sweep that these settings were chosen in; by default that of the trial whose "
+    "run.toml --config names.",
+)
 @proof_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_context
@@ -89,9 +95,10 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     windows = windows_of(
         trading_days(market), options["train"], options["test"], options["step"], options["gap"]
     )
+    tried = settings_tried(path_of(ctx), options["trials"], options["sweep"])
     if not (out / CONFIG).exists():
-        write_text(out / CONFIG, to_toml(ctx))
-    tried = settings_tried(path_of(ctx), options["trials"])
+        # The file lies elsewhere than the one that the sweep was found by.
+        write_text(out / CONFIG, to_toml(ctx, found={"sweep": tried.source} if tried.source else {}))
     judged: list[Judged] = []
     programs: Programs = {}
     for number, window in enumerate(windows, 1):

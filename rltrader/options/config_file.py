@@ -177,10 +177,19 @@ def given(context: click.Context) -> dict[str, Any]:
     }
 
 
-def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -> str:
+def to_toml(
+    context: click.Context,
+    searched: Mapping[str, Any] | None = None,
+    found: Mapping[str, Any] | None = None,
+) -> str:
     """Return the options that were given, and what is searched, as a file that ``--config`` reads.
 
     Contracts of the user's own that ``--symbol`` names are written into it.
+
+    Args:
+        context: of the command.
+        searched: the table ``[search]``.
+        found: options by their names in a file that were not given but found, which go before.
     """
     values, table = {}, {}
     params = {param.name: param for param in names(context.command).values()}
@@ -189,7 +198,7 @@ def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -
             table = dict(_named(text) for text in value)
             continue
         values[_key(params[name])] = value
-    return text_of(values, table, searched or {})
+    return text_of({**values, **(found or {})}, table, searched or {})
 
 
 def text_of(

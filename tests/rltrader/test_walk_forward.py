@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from foundation.files import write_json
+from jax_port.evaluation.walk_forward.tried import Tried
 from jax_port.ppo.train_ppo_jax import make_train
 from jax_port.runs import runner
 from jax_port.runs.plan import Plan
@@ -204,6 +205,29 @@ def test_settings_that_were_tried_count(made: Path, bars: Path, tmp_path: Path) 
     swept = luck("--config", str(tmp_path / "best" / "run.toml"))
     assert (swept["trials"], swept["trials_known"]) == (3, True)
     assert swept["source"] == str(tmp_path / "sweep.json")
+
+
+def test_its_own_file_names_the_sweep_that_its_settings_are_from(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what goes on by it would count one trial, and write a Sharpe ratio that nothing deflates."""
+    told: list[Tried] = []
+
+    def judged(*given: Any) -> None:
+        told.append(given[-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rltrader.walk_forward._trained", lambda *given: tmp_path)
+    monkeypatch.setattr("rltrader.walk_forward._judged", judged)
+    (tmp_path / "es" / "best").mkdir(parents=True)
+    config, out = tmp_path / "es" / "best" / "run.toml", tmp_path / "out"
+    config.write_text("gamma = 0.95\n")
+    rows = [{"sharpe_day": ratio} for ratio in (0.1, 0.3, -0.2)]
+    (tmp_path / "es" / "sweep.json").write_text(json.dumps({"trials": rows}))
+    run(bars, out, "--config", str(config))
+    words = ["--config", str(out / "walk_forward.toml"), "--ungated", "--out", str(out)]
+    CliRunner().invoke(walk_forward, words)
+    assert told == [Tried(3, (0.1, 0.3, -0.2), str(tmp_path / "es" / "sweep.json"))] * 2
 
 
 def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:

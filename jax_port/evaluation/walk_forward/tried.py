@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foundation.json_reading import Struct
-from jax_port.evaluation.sweep_account import read_account
+from jax_port.evaluation.sweep_account import read_account, read_sweep
 
 
 class _Trial(Struct):
@@ -31,25 +31,27 @@ class Tried(NamedTuple):
     source: str = ""
 
 
-def settings_tried(config: Path | None, trials: int | None = None) -> Tried:
+def settings_tried(config: Path | None, trials: int | None = None, sweep: Path | None = None) -> Tried:
     """Return what a user says, else what the sweep says that a configuration file came from.
 
     Args:
         config: the file; a trial's own, SWEEP/best/run.toml or SWEEP/trials/0007/run.toml, counts as
             chosen from all trials of its sweep.
         trials: as the user says; goes before the sweep's own number.
+        sweep: folder or sweep.json of the sweep, which goes before what lies above ``config``.
 
     Raises:
-        InputError: what the sweep wrote is damaged.
+        InputError: what the sweep wrote is damaged, or not there.
     """
-    tried = Tried() if config is None else _of_sweep(config)
+    account = None
+    if sweep is not None:
+        account = read_sweep(sweep, _Swept)
+    elif config is not None:
+        account = read_account(config, _Swept)
+    tried = Tried() if account is None else _of_sweep(*account)
     return tried if trials is None else tried._replace(trials=trials)
 
 
-def _of_sweep(config: Path) -> Tried:
-    account = read_account(config, _Swept)
-    if account is None:
-        return Tried()
-    file, swept = account
+def _of_sweep(file: Path, swept: _Swept) -> Tried:
     sharpes = tuple(row.sharpe_day for row in swept.trials if row.sharpe_day is not None)
     return Tried(max(1, len(swept.trials)), sharpes, str(file))

@@ -34,3 +34,19 @@ def test_where_there_is_no_sweep_one_was_tried(tmp_path: Path) -> None:
     assert settings_tried(tmp_path / "best" / "run.toml") == Tried()
     assert settings_tried(None) == Tried()
     assert settings_tried(None, 7) == Tried(7)
+
+
+@pytest.mark.parametrize("named", ["", "sweep.json"], ids=["folder", "file"])
+def test_a_sweep_that_is_named_goes_before_the_one_above_the_file(tmp_path: Path, named: str) -> None:
+    for name, rows in (("above", ROWS[:1]), ("named", ROWS)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sweep.json").write_text(json.dumps({"trials": rows}))
+    config, sweep = tmp_path / "above" / "best" / "run.toml", tmp_path / "named" / named
+    expected = Tried(3, (0.5, -0.25), str(tmp_path / "named" / "sweep.json"))
+    assert settings_tried(config, sweep=sweep) == expected
+    assert settings_tried(None, 7, sweep) == expected._replace(trials=7)
+
+
+def test_a_sweep_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with refuses():
+        settings_tried(None, sweep=tmp_path)
