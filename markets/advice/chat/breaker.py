@@ -28,10 +28,11 @@ class Breaker:
         """How often it has opened since the last answer."""
         self._in_a_row = 0
         self._until = 0.0
-        self._trying = False
+        self._trial: object | None = None
+        """The one question that is let through, while it is under way."""
 
-    async def wait(self) -> None:
-        """Return once a question may be sent.
+    async def wait(self) -> object | None:
+        """Return once a question may be sent; what :meth:`note` knows it by where it is the trial.
 
         Raises:
             ServerGone: it has opened too often in a row.
@@ -43,20 +44,28 @@ class Breaker:
                     "same command, which asks only what has no answer yet"
                 )
             if not self.opened:
-                return
+                return None
             left = self._until - time.monotonic()
-            if left <= 0 and not self._trying:
-                self._trying = True
-                return
+            if left <= 0 and self._trial is None:
+                self._trial = object()
+                return self._trial
             await asyncio.sleep(min(max(left, 0.01), 0.25))
 
-    def note(self, good: bool) -> None:
-        """Take in how a question went."""
-        trying, self._trying = self._trying, False
+    def note(self, good: bool, trial: object | None = None) -> None:
+        """Take in how a question went.
+
+        Args:
+            good: whether it was answered.
+            trial: what :meth:`wait` returned for it. Questions that were under way before it opened
+                fail too, and say nothing of the trial.
+        """
+        tried = trial is not None and trial is self._trial
+        if tried or good:
+            self._trial = None
         if good:
             self._in_a_row = self.opened = 0
             return
         self._in_a_row += 1
-        if trying or (not self.opened and self._in_a_row >= self.failures):
+        if tried or (not self.opened and self._in_a_row >= self.failures):
             self.opened += 1
             self._until = time.monotonic() + self.pause

@@ -135,10 +135,10 @@ class ChatSession:
             ServerGone: the circuit breaker has opened too often.
         """
         async with self.gate:
-            await self.breaker.wait()
+            trial = await self.breaker.wait()
             began = time.monotonic()
             reply = await self._attempts(text, question_id, began + self.settings.timeout)
-            self.breaker.note(reply.status not in (FAILED, LATE))
+            self.breaker.note(reply.status not in (FAILED, LATE), trial)
             return replace(reply, latency_ms=1000 * (time.monotonic() - began))
 
     async def _attempts(self, text: str, question_id: str, deadline: float) -> Reply:
