@@ -1,5 +1,7 @@
 """Free run: both sides play the same actions from the same start, each from the state it has come to.
 
+An action is chosen by what the reference has come to, so that it is one that may be taken there.
+
 Reported, since rounding grows in many systems; judged only where it cannot be rounding: a state of
 whole numbers that comes apart, or a difference that in double precision appears in a single step.
 """
@@ -7,6 +9,7 @@ whole numbers that comes apart, or a difference that in double precision appears
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +17,12 @@ import numpy as np
 
 from parity.harness.cases import Actions, Cases
 from parity.harness.judge import Judge
-from parity.harness.sides.side import Moments, Side
+from parity.harness.sides.side import Moments, Side, Steps
 from parity.harness.trees import Array, Fields
 
 LANES, STEPS = 16, 100
+Choose = Callable[[int, Moments], Fields]
+"""(step, what the reference has come to) -> actions."""
 SMALL, LARGE = 1e-12, 1e-6
 """Shares of a field's size: a difference that grows from one to the other in a step is no rounding."""
 
@@ -53,10 +58,13 @@ def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
     alone = next((side for side in (pair.port, pair.reference) if not side.can_write), None)
     start = pair.reference.reset(seeds) if alone is None else _begun(alone, seeds, False)[1]
     actions = Actions(pair, rng)
-    plan = []
-    now = start
-    for _ in range(steps):
-        plan.append(actions.next(now.obs, now.state))
+    taken: list[Fields] = []
+
+    def choose(step: int, now: Moments) -> Fields:
+        if step == len(taken):  # else it was chosen in the run before, which is played again
+            taken.append(actions.next(now.obs, now.state))
+        return taken[step]
+
     result = FreeRun(steps=steps, episodes=LANES)
     arms = [False, True] if judge.fractions and not judge.no_double else [False]
     for double in arms:
@@ -64,7 +72,7 @@ def free_run(judge: Judge, seed: int, steps: int = STEPS) -> FreeRun:
             warnings.simplefilter(
                 "ignore"
             )  # lanes whose episode has ended are stepped, and not looked at
-            apart, discrete = _play(judge, start.state, seeds, plan, double)
+            apart, discrete = _play(judge, start, seeds, choose, steps, double)
         if discrete and (not judge.fractions or double):
             result.apart = result.apart or discrete
         if not double:
@@ -84,7 +92,7 @@ def _begun(side: Side, seeds: Array, double: bool) -> tuple[Any, Moments]:
 
 
 def _play(
-    judge: Judge, state: Fields, seeds: Array, plan: list[Fields], double: bool
+    judge: Judge, start: Moments, seeds: Array, choose: Choose, steps: int, double: bool
 ) -> tuple[dict[str, Array], str]:
     """Return differences by field as shares of its size, (steps, lanes), and the first of a flag."""
     pair = judge.pair
@@ -92,15 +100,16 @@ def _play(
     alone = next((side for side in sides if not side.can_write), None)
     if alone is not None:
         began, start = _begun(alone, seeds, double)
-        state = start.state
-    ready = judge.states(Cases(state, plan[0], np.full(len(seeds), "visited")), double)
+    now, first = start, choose(0, start)
+    ready = judge.states(Cases(start.state, first, np.full(len(seeds), "visited")), double)
     for side in sides:
         lanes.append(began if side is alone else side.lanes(seeds, ready, double))
     mine, theirs = lanes
     apart: dict[str, list[Array]] = {}
     sizes: dict[str, float] = {}
     going, discrete = np.ones(len(seeds), bool), ""
-    for step, action in enumerate(plan):
+    for step in range(steps):
+        action = choose(step, now)
         a, b = mine.advance(action, seeds), theirs.advance(action, seeds)
         usable = going & a.final & b.final
         for name, x in a.fields.items():
@@ -124,7 +133,22 @@ def _play(
         going = going & ~a.ended & ~b.ended
         if not going.any():
             break
+        now = _gone_on(now, a, usable & going)
     return {name: np.array(rows) / sizes[name] for name, rows in apart.items()}, discrete
+
+
+def _gone_on(now: Moments, steps: Steps, going: Array) -> Moments:
+    """Return what the reference has come to; of episodes that have ended, what was before their end."""
+    if going.all():
+        return Moments(steps.state, steps.obs)
+
+    def either(new: Fields, old: Fields) -> Fields:
+        return {
+            name: np.where(going.reshape(-1, *(1,) * (value.ndim - 1)), value, old[name])
+            for name, value in new.items()
+        }
+
+    return Moments(either(steps.state, now.state), either(steps.obs, now.obs))
 
 
 def _growth(apart: Array) -> float | None:
