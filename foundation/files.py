@@ -200,17 +200,20 @@ def write_json(path: str | os.PathLike[str], values: Any, indent: int | None = 1
     return write_text(path, to_json(values, indent))
 
 
-def write_files(folder: str | os.PathLike[str], contents: Mapping[str, Any]) -> None:
+def write_files(
+    folder: str | os.PathLike[str], contents: Mapping[str, Any], replaces: Collection[str] = ()
+) -> None:
     """Write files into a folder, all or none: text as it is, other values as JSON.
 
     Args:
         folder: made where it is missing; other files in it stay.
         contents: what to write, by the files' names.
+        replaces: names of others that go.
 
     Raises:
         WriteError: the folder cannot be written to.
     """
-    with atomic_folder(folder, replaces=tuple(contents)) as made:
+    with atomic_folder(folder, replaces=(*contents, *replaces)) as made:
         for name, content in contents.items():
             if isinstance(content, str):
                 write_text(made / name, content)

@@ -21,6 +21,7 @@ from foundation.report.format import count, dollars, dollars_short
 from foundation.report.html import templates
 from foundation.report.parts import Verdict
 from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
+from jax_port.evaluation.report import EVERY_FILE
 from jax_port.evaluation.resampling import RESAMPLES, percentiles
 from jax_port.evaluation.sheet.plots import day_ticks, room
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
@@ -203,8 +204,10 @@ def render(values: Mapping[str, Any], policies: Sequence[Compared]) -> str:
 def write(folder: Path, values: Mapping[str, Any], policies: Sequence[Compared]) -> None:
     """Write :data:`FILES` into a folder, beside the folders of the policies.
 
+    Files of one policy's evaluation that an earlier run left there are removed.
+
     Raises:
         WriteError: the folder cannot be written to.
     """
     page, numbers = FILES
-    write_files(folder, {numbers: values, page: render(values, policies)})
+    write_files(folder, {numbers: values, page: render(values, policies)}, replaces=EVERY_FILE)

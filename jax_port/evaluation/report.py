@@ -35,6 +35,7 @@ SECONDS_FILES = ("seconds_episodes.parquet", "seconds_trades.parquet")
 """Written where the seconds were given, and else removed: they would be of another evaluation."""
 OTHER_FILES = (*ADVICE_FILES, "comparison.html", "comparison.json")
 """What else an evaluation may have left in the folder; it is removed for the same reason."""
+EVERY_FILE = (*FILES, *SECONDS_FILES, *OTHER_FILES)
 
 
 def to_values(
@@ -151,7 +152,7 @@ def write(
         tables["seconds_episodes"] = side_by_side(verdicts)
         tables["seconds_trades"] = verdicts.second.trades
     page = render(values, result, market, sheet, chances)
-    with atomic_folder(folder, replaces=(*FILES, *SECONDS_FILES, *OTHER_FILES)) as made:
+    with atomic_folder(folder, replaces=EVERY_FILE) as made:
         for name, table in tables.items():
             table.to_parquet(made / f"{name}.parquet")
         result.trades.to_csv(made / "trades.csv", index=False)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jax_port.evaluation.advice_comparison.report import FILES as ADVICE_FILES
 from jax_port.evaluation.comparison import (
     Compared,
     compare_policies,
@@ -17,6 +18,7 @@ from jax_port.evaluation.comparison import (
     verdict,
     write,
 )
+from jax_port.evaluation.report import FILES, SECONDS_FILES
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 
 DAYS = pd.bdate_range("2025-01-06", periods=40)
@@ -142,6 +144,16 @@ def test_the_page(tmp_path: Path) -> None:
     assert page == render(values, policies)
     if CHROMIUM is not None:
         assert layout_faults(page, tmp_path) == []
+
+
+def test_an_evaluation_of_before_is_not_left_beside_it(tmp_path: Path) -> None:
+    """Its page and tables would be of another evaluation; what others put there stays."""
+    for name in (*FILES, *SECONDS_FILES, *ADVICE_FILES, "notes.txt"):
+        (tmp_path / name).write_text("of before")
+    policies = [policy("one", NOISE), policy("two", NOISE + 1)]
+    write(tmp_path, compare_policies(policies), policies)
+    names = {"comparison.html", "comparison.json", "notes.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_policy_that_does_the_same_as_the_best_is_never_ahead_of_it() -> None:
