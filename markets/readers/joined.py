@@ -31,7 +31,7 @@ def join_times(raw: RawTable, layout: Layout) -> tuple[RawTable, str]:
     """
     assert layout.clock is not None
     days = _iso_dates(raw, layout.time, layout.clock)
-    clocks = _clock_text(raw.table.column(layout.clock))
+    clocks = _clock_text(raw, layout.clock)
     _require_calendar_dates(raw, layout.time, days, clocks)
     joined = pc.binary_join_element_wise(days, clocks, " ")
     return RawTable(raw.table.append_column(JOINED, joined), raw.source, raw.where), JOINED
@@ -137,12 +137,32 @@ def _month_first(raw: RawTable, name: str, days: Any) -> Any:
     return pc.replace_substring_regex(days, r"^(\d\d)-(\d\d)-(\d{4})$", order)
 
 
-def _clock_text(column: pa.ChunkedArray) -> Any:
+def _clock_text(raw: RawTable, name: str) -> Any:
     """Return times of day as text; whole numbers are 930 for 09:30, or 93000 with seconds."""
+    column = raw.table.column(name)
     if not pa.types.is_integer(column.type):
         return pc.utf8_trim_whitespace(column.cast(pa.string()))
-    seconds = (pc.max(column).as_py() or 0) >= 10_000
+    seconds = _with_seconds(raw, name)
     padded = pc.utf8_lpad(column.cast(pa.string()), 6 if seconds else 4, "0")
     if seconds:
         return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3")
     return pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)$", r"\1:\2")
+
+
+def _with_seconds(raw: RawTable, name: str) -> bool:
+    """Return whether whole numbers are times of day with seconds.
+
+    Raises:
+        InputError: they may be hours, or minutes after midnight with seconds.
+    """
+    numbers = raw.table.column(name).drop_null().to_numpy().astype(np.int64)
+    if (numbers >= 10_000).any():
+        return True
+    if (numbers % 100).any() or not numbers.any():  # minutes of an hour; midnight reads alike
+        return False
+    if ((np.diff(numbers) == 100) & (numbers[1:] > 2400)).any():  # from 00:24:00 to 00:25:00
+        return True
+    raise InputError(
+        f"{raw.source}: {name} is {numbers[numbers != 0][0]} and the like in every row, which may be "
+        "hours (930 is 09:30) or minutes after midnight (93000 is 09:30:00); write times as 09:30:00"
+    )

@@ -53,6 +53,37 @@ def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str
         read_bars(path, "ES", timezone=NEW_YORK)
 
 
+def clocks(save: Callable[..., Path], numbers: list[int]) -> list[str]:
+    """Return the times of day that are read of whole numbers."""
+    rows = [f"2025-09-02,{number},6470,6472,6470,6471,120\n" for number in numbers]
+    path = save("date,time,open,high,low,close,volume\n" + "".join(rows))
+    return list(pd.DatetimeIndex(read_frame(path, timezone="UTC").index).strftime("%H:%M:%S"))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "times"),
+    [
+        ([0, 1, 59, 100, 2359], ["00:00:00", "00:01:00", "00:59:00", "01:00:00", "23:59:00"]),
+        ([900, 930, 1000], ["09:00:00", "09:30:00", "10:00:00"]),
+        ([0, 100, 5900, 10000], ["00:00:00", "00:01:00", "00:59:00", "01:00:00"]),
+        ([2200, 2300, 2400, 2500], ["00:22:00", "00:23:00", "00:24:00", "00:25:00"]),
+        ([0], ["00:00:00"]),
+    ],
+)
+def test_whole_numbers_are_times_of_day(
+    save: Callable[..., Path], numbers: list[int], times: list[str]
+) -> None:
+    assert clocks(save, numbers) == times
+
+
+@pytest.mark.parametrize("numbers", [[*range(0, 2400, 100)], [100], [900, 1000, 1600]])
+def test_whole_numbers_that_may_be_hours_or_minutes_are_refused(
+    save: Callable[..., Path], numbers: list[int]
+) -> None:
+    with refuses():
+        clocks(save, numbers)
+
+
 def test_dukascopys_columns_of_time(bars: Bars, tmp_path: Path) -> None:
     form = "%d.%m.%Y %H:%M:%S.000"
     utc = pd.DatetimeIndex(bars.frame.index).strftime(form)
