@@ -127,20 +127,19 @@ def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, pat
 
 def forget_batch(store: AdviceStore, name: str) -> int:
     """Mark what is still out in a batch file as failed, so that a pass asks it; return how many."""
-    out: dict[int, Reply] = {}
-    for state in store.states():
-        for row, batch in state.asked.items():
-            if batch == name:
-                out[row] = Reply(FAILED, detail=f"batch {name} was given up", attempts=0)
+    out = [row for state in store.states() for row, batch in state.asked.items() if batch == name]
     if not out:
         raise InputError(f"{name}: no bar of this table is out in a batch file of that name")
     written = 0
-    for first, rows in store.ranges(sorted(out)).items():
+    for first, rows in store.ranges(out).items():
         with store.claim(first) as journal:
             if journal is None:
                 raise _held(store, first)
-            journal.write(Result(int(row), FAILED, detail=out[int(row)].detail) for row in rows)
-            written += len(rows)
+            # What was answered before the range was this process's own is out no more.
+            left = [row for row in rows.tolist() if journal.state.asked.get(row) == name]
+            detail = f"batch {name} was given up"
+            journal.write(Result(row, FAILED, detail=detail) for row in left)
+            written += len(left)
     return written
 
 

@@ -30,10 +30,12 @@ from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.rules import RulesAdvisor
 from markets.advice.view import MarketView
 from markets.bars import FEATURES
+from markets.clock import END_NS, FIRST_NS
 
 MOST_BYTES = 1024 * 1024
 MOST_BARS = 1000
 NS_PER_MINUTE = 60_000_000_000
+FIRST_MINUTE, END_MINUTE = FIRST_NS // NS_PER_MINUTE, END_NS // NS_PER_MINUTE
 PORT = 8711
 COLUMNS = 4 + len(FEATURES)
 
@@ -60,8 +62,8 @@ def view_of(asked: LiveQuestion) -> MarketView:
     """
     values = np.array(asked.bars, np.float64)
     minutes = values[:, 0]
-    if (np.diff(minutes) <= 0).any() or minutes[0] < 10_000_000 or minutes[-1] > 50_000_000:
-        raise ValueError("the bars' minutes do not rise, or are no minutes since 1970")
+    if (np.diff(minutes) <= 0).any() or minutes[0] < FIRST_MINUTE or minutes[-1] >= END_MINUTE:
+        raise ValueError("the bars' minutes do not rise, or are no minutes since 1970 of 1990 to 2059")
     return MarketView(
         asked.symbol,
         asked.tick,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from markets.advice.batch import forget_batch, read_batch, write_batch
@@ -63,6 +64,26 @@ def test_a_batch_goes_out_once_and_comes_back(
     assert store.left(rows).tolist() == [int(rows[2])]
     assert forget_batch(store, "batch.jsonl") == len(rows) - 3
     assert store.left(rows).tolist() == rows[2:].tolist()
+
+
+def test_an_answer_that_comes_while_its_batch_is_given_up_is_kept(
+    store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, path = np.arange(100, 106), tmp_path / "batch.jsonl"
+    write_batch(store, view, rows, SETTINGS, PROMPT, path)
+    output = tmp_path / "output.jsonl"
+    output.write_text(answer(requests(path)[0]["custom_id"]))
+    ranges = AdviceStore.ranges
+
+    def meanwhile(one: AdviceStore, given: Any) -> Any:
+        """Read the output after what is out was looked up, as another process may."""
+        monkeypatch.undo()
+        assert read_batch(store, view, PROMPT, output) == 1
+        return ranges(one, given)
+
+    monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
+    assert forget_batch(store, "batch.jsonl") == 5
+    assert store.collect().frame["status"].tolist() == ["ok", *["failed"] * 5]
 
 
 @pytest.mark.parametrize(

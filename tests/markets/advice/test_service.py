@@ -97,6 +97,18 @@ def test_bad_questions_are_refused(
     assert post(address, json.dumps(asked).encode())[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("minute", "code"), [(10_519_199, 400), (10_519_200, 200), (47_335_679, 200), (47_335_680, 400)]
+)
+def test_bars_are_of_the_years_that_the_clock_knows(
+    address: str, view: MarketView, minute: int, code: int
+) -> None:
+    """From 1990 on and before 2060."""
+    asked = message(view, 400, count=1)
+    asked["bars"][0][0] = minute
+    assert post(address, json.dumps(asked).encode())[0] == code
+
+
 def test_what_is_no_question_is_refused(address: str) -> None:
     assert post(address, b"[" * 10_000)[0] == 400
     assert post(address.replace("/ask", "/other"), b"{}")[0] == 400
