@@ -15,7 +15,7 @@ from tests.docs.pages import ROOT, Fault, Page, read
 PACKAGES = ("foundation", "markets", "legacy_torch", "jax_port", "parity", "benchmarks", "rltrader")
 SOURCES = re.compile(r"[\w./*-]+\.(?:py|pyi|cs|md|toml|j2|yml|yaml|ipynb|cff)")
 """Code spans of this form name a file of the project, whole or by its end."""
-WRITTEN_BY_RUNS = {"torch_policy.py", "SEED.json", "run.toml"}
+WRITTEN_BY_RUNS = {"torch_policy.py", "SEED.json", "run.toml", "walk_forward.toml"}
 """Sources that a command writes; they are in no folder of the project."""
 READERS_OWN = {"mine.toml", "es.toml"}
 """Files that a reader of a page writes."""
