@@ -170,15 +170,17 @@ def mutation(session: nox.Session) -> None:
 def mutation_sample(session: nox.Session) -> None:
     """Measure how many of a seeded sample of small changes the gate and the tests find.
 
-    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3). First the tests
-    are run once to see which lines each executes; ``--executed FILE`` takes what an earlier run saw,
-    and with ``--changed COMMIT``, of few files, the tests nearest to them are asked.
+    Arguments go to ``parity.mutants.sampled.run`` (--count 40 --shard 1/8 --seed 3; --proof for changes
+    of what proves). First the tests are run once to see which lines each executes; ``--executed FILE``
+    takes what an earlier run saw, and with ``--changed COMMIT``, of few files, the tests nearest to
+    them are asked.
     """
     install(session, "test")
     arguments = list(session.posargs)
     if not {"--executed", "--changed"} & set(arguments):
         lines = str(Path(session.create_tmp()) / "executed_lines")
-        packages = [f"--cov={name}" for name in ("foundation", "markets", "jax_port", "rltrader")]
+        trained = ("foundation", "markets", "jax_port", "rltrader")
+        packages = [f"--cov={name}" for name in (("parity",) if "--proof" in arguments else trained)]
         watch = (*packages, "--cov-context=test", "--cov-report=")
         quick = ("-m", "not slow and not patched_gate")
         session.run(*PYTEST, *watch, *quick, env={**ON_CPU, "COVERAGE_FILE": lines})

@@ -1,4 +1,4 @@
-"""Which changes are tried: a seeded sample of every module that trains, evaluates or exports."""
+"""Which changes are tried: a seeded sample of what trains, evaluates or exports, or of what proves."""
 
 from __future__ import annotations
 
@@ -21,25 +21,45 @@ BEGINNINGS = (
 """The trainer, the evaluation and the exporter: what they import of ours is mutated."""
 
 JUDGES = ("parity/", "legacy_torch/")
-"""What judges, and what is judged against: not mutated here."""
+"""What judges, and what is judged against: not mutated among these."""
+
+PROOF_BEGINNINGS = (
+    *("rltrader.parity", "rltrader.export_verify", "rltrader.live.replay"),
+    *("parity.__main__", "parity.admission", "parity.fusion.__main__"),
+)
+"""The gate, the harness and every other proof, of which what stands in ``parity`` is mutated."""
+
+MUTATION = ("parity/mutants/", "parity/mutation/")
+"""What mutates."""
 
 
-def modules(root: Path) -> list[str]:
+def modules(root: Path, proof: bool = False) -> list[str]:
     """Return the files that are mutated, relative to ``root``, sorted.
+
+    Args:
+        root: the folder that holds the packages.
+        proof: what proves, in place of what trains, evaluates and exports.
 
     Raises:
         InputError: a module that one of them imports is missing.
     """
-    files = closure(root, BEGINNINGS)
-    return [name for name in files if not name.startswith(JUDGES) and not name.endswith("__init__.py")]
+    files = closure(root, PROOF_BEGINNINGS if proof else BEGINNINGS)
+    return [
+        name
+        for name in files
+        if name.startswith("parity/") == proof
+        and not name.startswith(MUTATION if proof else JUDGES)
+        and not name.endswith("__init__.py")
+    ]
 
 
-def changed_modules(root: Path, base: str) -> list[str]:
+def changed_modules(root: Path, base: str, proof: bool = False) -> list[str]:
     """Return the files that are mutated, known to git and differ from a commit, committed or not.
 
     Args:
         root: the checkout.
         base: commit or branch, as git names it.
+        proof: as for :func:`modules`.
 
     Raises:
         InputError: git knows no such commit.
@@ -49,10 +69,12 @@ def changed_modules(root: Path, base: str) -> list[str]:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["git says nothing"])[-1]
         raise InputError(f"--changed {base}: {reason}; name a commit that is here (git fetch)")
-    return sorted(set(done.stdout.splitlines()) & set(modules(root)))
+    return sorted(set(done.stdout.splitlines()) & set(modules(root, proof)))
 
 
-def draw_changes(root: Path, count: int, seed: int, only: Sequence[str] = ()) -> list[Change]:
+def draw_changes(
+    root: Path, count: int, seed: int, only: Sequence[str] = (), proof: bool = False
+) -> list[Change]:
     """Return changes sampled by module, as :func:`parity.mutation.sample.draw`.
 
     Args:
@@ -60,14 +82,13 @@ def draw_changes(root: Path, count: int, seed: int, only: Sequence[str] = ()) ->
         count: how many, at least one a module.
         seed: of the sample.
         only: files to draw from instead of all.
+        proof: as for :func:`modules`.
 
     Raises:
         InputError: one of ``only`` is not among the modules.
     """
-    names = modules(root)
+    names = modules(root, proof)
     if unknown := sorted(set(only) - set(names)):
-        raise InputError(
-            f"{unknown[0]}: no file that a training, an evaluation or an export imports; name "
-            "one that they do"
-        )
+        what = "a proof" if proof else "a training, an evaluation or an export"
+        raise InputError(f"{unknown[0]}: no file that {what} imports; name one that is")
     return draw({name: (root / name).read_bytes() for name in only or names}, count, seed)

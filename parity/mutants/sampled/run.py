@@ -1,4 +1,4 @@
-"""Measure how many mutants of the port, the learner and the exporter are killed, and by what.
+"""Measure how many mutants of the port, the learner and the exporter, or of the proof, are killed.
 
 ``python -m parity.mutants.sampled.run``. Each mutant is a line of JSON, written as soon as it is
 judged, so a run that was cut off goes on where it was; shards of one sample can run on several
@@ -46,6 +46,11 @@ SUMMARY = "score.json"
 @click.option("--file", "files", multiple=True, help="Only this file; may be repeated.")
 @click.option("--changed", metavar="COMMIT", help="Only files that differ from this commit.")
 @click.option(
+    "--proof",
+    is_flag=True,
+    help="Change what proves (the gate, the harness, the chain of exports), judged by the tests alone.",
+)
+@click.option(
     "--patience", default=300.0, show_default=True, help="Seconds for the tests of one mutant."
 )
 @click.option(
@@ -66,6 +71,7 @@ def command(
     part: str,
     files: tuple[str, ...],
     changed: str | None,
+    proof: bool,
     patience: float,
     executed: Path | None,
     tests_first: bool,
@@ -78,11 +84,11 @@ def command(
     """
     number, of = _part(part)
     if changed is not None:
-        files = tuple(changed_modules(PACKAGES_ROOT, changed))
+        files = tuple(changed_modules(PACKAGES_ROOT, changed, proof))
         if not files:
             Console().print(f"no file that is mutated differs from {changed}")
             return
-    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files), number, of)
+    chosen = shard(draw_changes(PACKAGES_ROOT, count, seed, files, proof), number, of)
     out.mkdir(parents=True, exist_ok=True)
     lines = read_judged(out / LINES)
     known = {key_of(line) for line in lines}

@@ -35,6 +35,18 @@ def test_what_trains_evaluates_and_exports_is_mutated_and_judges_are_not() -> No
     assert not [name for name in names if name.startswith(("parity/", "legacy_torch/"))]
 
 
+def test_what_proves_can_be_mutated_instead() -> None:
+    names = modules(PACKAGES_ROOT, proof=True)
+    assert {"parity/engine/compare.py", "parity/harness/judge.py", "parity/admission.py"} <= set(names)
+    assert {"parity/learner/judge.py", "parity/export_chain/verify.py"} <= set(names)
+    assert not [name for name in names if name.startswith(("parity/mutants/", "parity/mutation/"))]
+    assert not set(names) & set(modules(PACKAGES_ROOT))
+    drawn = draw_changes(PACKAGES_ROOT, 2, 1, ["parity/admission.py"], proof=True)
+    assert {change.file for change in drawn} == {"parity/admission.py"}
+    with refuses():
+        draw_changes(PACKAGES_ROOT, 3, 0, [GAE], proof=True)
+
+
 @pytest.mark.costly
 def test_a_sample_is_seeded_spread_over_modules_and_cut_into_shards() -> None:
     drawn = draw_changes(PACKAGES_ROOT, 30, 1, FEW)
