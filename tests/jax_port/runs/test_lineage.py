@@ -84,6 +84,16 @@ def test_one_stretch_of_one_code_is_what_its_certificate_says(finished: Path) ->
     assert shown_proof(finished) == PROOF
 
 
+def test_a_run_that_was_killed_before_its_first_update_goes_on_with_a_proof(tmp_path: Path) -> None:
+    for name, proof in (("proved", PROOF), ("ungated", UNGATED)):
+        runs.start(replace(PLAN, certificate=proof), tmp_path / name)
+        assert shown_proof(tmp_path / name) == proof
+    folder, newer = tmp_path / "proved", {**PROOF, "sha256": "2" * 64}
+    assert not runs.run(PLAN, folder, stop=lambda: True, certificate=newer)
+    assert shown_proof(folder) == newer
+    assert [one["certificate"] for one in _told(folder)["stretches"]] == [newer]
+
+
 def test_a_stretch_without_a_proof_is_never_stamped_same(folder: Path) -> None:
     """Gone on with by a program that names no proof, and once more under a certificate.
 
