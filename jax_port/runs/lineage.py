@@ -34,6 +34,9 @@ STRENGTHS = ("quick", "standard", "full", "thorough")
 TRAINER = ("jax_port.runs.run",)
 """Its closure of imports decides what a stretch makes."""
 
+MEASURED = "seconds"
+"""That the comparison took of what a certificate lacked, told in "data_at_hand" of a proof."""
+
 UNKNOWN = "unknown"
 """Code of an ungated stretch whose source was changed while the process ran."""
 
@@ -73,11 +76,17 @@ def stretch(first: int, certificate: Proof, made: Mapping[str, Any], order_group
 
 def going_on(before: Sequence[Stretch], now: Stretch) -> list[Stretch]:
     """Return a lineage with one more stretch; one of the same proof and code is only continued."""
-    last = before[-1] if before else None
-    alike = last is not None and all(
-        last[name] == now[name] for name in ("certificate", "code", "made")
-    )
+    alike = bool(before) and _decisive(before[-1]) == _decisive(now)
     return [*before] if alike else [*before, now]
+
+
+def _decisive(stretch: Stretch) -> list[Any]:
+    """Return what makes a stretch another one, which is not how long a comparison took."""
+    proof, code, made = (stretch[name] for name in ("certificate", "code", "made"))
+    if isinstance(proof, Mapping) and isinstance(at_hand := proof.get("data_at_hand"), Mapping):
+        timeless = {name: value for name, value in at_hand.items() if name != MEASURED}
+        proof = {**proof, "data_at_hand": timeless}
+    return [proof, code, made]
 
 
 def reached(lineage: Sequence[Stretch], updates: int) -> list[Stretch]:

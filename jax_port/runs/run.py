@@ -202,6 +202,7 @@ def _train(
     agent, done, before = runner.begin(checkpoints)
     groups = plan.settings.order_groups
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
+    checkpoints.require_room(stretches)
     if main:
         note_lineage(folder, stretches, grew_from)
     asked.on_progress(done, [])

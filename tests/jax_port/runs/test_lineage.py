@@ -267,3 +267,13 @@ def test_a_stretch_goes_on_only_where_proof_code_and_machine_are_the_same(name: 
     changed = {**now, name: {"other": "x"} if name != "code" else "b"}
     assert lineage.going_on([one], changed) == [one, changed]
     assert lineage.going_on([], now) == [now]
+
+
+def test_a_comparison_that_took_longer_is_no_other_proof() -> None:
+    def of(**at_hand: Any) -> dict[str, Any]:
+        proof = {**PROOF, "data_at_hand": {"because": ["a file"], "numbers": 5, **at_hand}}
+        return {"updates": [0, 5], "certificate": proof, "code": "a", "made": {}}
+
+    one = of(seconds=1.5)
+    assert lineage.going_on([one], of(seconds=2.5)) == [one]
+    assert lineage.going_on([one], of(numbers=6, seconds=1.5)) == [one, of(numbers=6, seconds=1.5)]
