@@ -40,6 +40,10 @@ MEASURED = "seconds"
 UNKNOWN = "unknown"
 """Code of an ungated stretch whose source was changed while the process ran."""
 
+GENERATIONS = 8
+"""Policies behind a policy whose stretches it carries: files are read only so deep. The certificate of
+the oldest says what those before it went through."""
+
 LINEAGE = Artifact("lineage of a training", "start the run anew in another folder")
 
 
@@ -119,8 +123,18 @@ def ancestor(about: Mapping[str, Any], digest: str) -> dict[str, Any]:
     return {
         "sha256": digest,
         "certificate": about.get("certificate", UNGATED) if known else UNGATED,
-        "lineage": dict(lineage) if isinstance(lineage, Mapping) else {},
+        "lineage": _recent(lineage, GENERATIONS) if isinstance(lineage, Mapping) else {},
     }
+
+
+def _recent(lineage: Mapping[str, Any], generations: int) -> dict[str, Any]:
+    """Return a lineage with the stretches of so many policies, its own among them."""
+    before = lineage.get("grew_from")
+    further = before.get("lineage") if isinstance(before, Mapping) else None
+    if not isinstance(before, Mapping) or not isinstance(further, Mapping):
+        return dict(lineage)
+    kept = _recent(further, generations - 1) if generations > 1 else {}
+    return {**lineage, "grew_from": {**before, "lineage": kept}}
 
 
 def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = None) -> Proof:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from foundation.files import file_digest
+from foundation.json_reading import decode_json
 from jax_port.export.manifest import describe
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
@@ -21,7 +22,16 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER, _checksum
 from jax_port.runs.gate import UNGATED
-from jax_port.runs.lineage import SAME_BY_PARTS, STRENGTHS, ancestor, in_words, weakest
+from jax_port.runs.lineage import (
+    GENERATIONS,
+    LINEAGE,
+    SAME_BY_PARTS,
+    STRENGTHS,
+    ancestor,
+    in_words,
+    lineage_of,
+    weakest,
+)
 from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import shown_proof
 from jax_port.runs.training_data import Source, TrainingData
@@ -241,6 +251,27 @@ def test_what_a_run_grew_from_counts_with_its_code_its_groups_and_its_strength()
         **quick,
         "verdict": "same, minibatches by group",
     }
+
+
+def test_a_policy_that_grew_from_forty_others_is_read_and_shows_the_weakest_of_them() -> None:
+    for first, shown in ((UNGATED, UNGATED), (PROOF, SAME_BY_PARTS)):
+        about: dict[str, Any] = {}
+        for number in range(40):
+            grown = ancestor(about, f"{number}") if about else None
+            proof = first if number == 0 else PROOF
+            code = "other" if number == 0 else "a"
+            own = [{"updates": [0, 1], "certificate": proof, "code": code, "made": {"versions": {}}}]
+            about = {"certificate": weakest(own, grown), "lineage": lineage_of(own, grown)}
+            read = decode_json(json.dumps({"made": about}), dict[str, Any], LINEAGE, where="here")
+        assert read == {"made": about}
+        assert in_words(about["certificate"]) == shown
+        assert about["lineage"]["grew_from"]["sha256"] == "39"
+        oldest, generations = about["lineage"], 0
+        while oldest["grew_from"]:
+            oldest, generations = oldest["grew_from"]["lineage"], generations + 1
+            if not oldest:
+                break
+        assert generations == GENERATIONS + 1
 
 
 def test_orders_by_group_are_said_behind_the_verdict() -> None:
