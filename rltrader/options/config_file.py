@@ -20,6 +20,7 @@ import click
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, json_or_text
 from foundation.toml_files import read_toml
+from rltrader.lazy_group import name_of
 from rltrader.options.toml_text import key, line
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
@@ -153,16 +154,10 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
 def names(command: click.Command) -> dict[str, click.Option]:
     """Return a command's options by the name that a file gives them: ``--n-steps`` is ``n_steps``."""
     return {
-        _key(param): param
+        name_of(param): param
         for param in command.params
         if isinstance(param, click.Option) and param.name not in (OPTION, "help", "schema")
     }
-
-
-def _key(param: click.Option) -> str:
-    """Return an option's name in a file; ``--no-x``, which sets x to false, is x."""
-    assert param.name is not None
-    return param.name if param.flag_value is False else param.opts[0].lstrip("-").replace("-", "_")
 
 
 def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
@@ -211,7 +206,7 @@ def to_toml(context: click.Context, searched: Mapping[str, Any] | None = None) -
         if name == "overrides":
             table = dict(_named(text) for text in value)
             continue
-        values[_key(params[name])] = _absolute(value)
+        values[name_of(params[name])] = _absolute(value)
     return text_of(values, table, searched or {})
 
 
