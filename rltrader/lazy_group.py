@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -51,9 +52,10 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name, or None."""
-        if cmd_name in self.lazy:
-            return self.lazy[cmd_name].load()
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        command, prefix = self.lazy[cmd_name].load(), ctx.auto_envvar_prefix
+        return command if prefix is None else _from_environment(command, f"{prefix}_{cmd_name}")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for.
@@ -81,3 +83,22 @@ class LazyGroup(click.Group):
                 rows.append((name, command.get_short_help_str(limit=80)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _from_environment(command: click.Command, prefix: str) -> click.Command:
+    """Return a command whose options are read from the environment by their own names.
+
+    Click goes by those of their parameters, so that ``--steps`` would be ``..._TOTAL_TIMESTEPS`` alone.
+    """
+    made = copy(command)
+    made.params = [copy(param) for param in command.params]
+    for param in made.params:
+        if isinstance(param, click.Option) and not param.envvar:
+            param.envvar = f"{prefix}_{name_of(param)}".upper().replace("-", "_")
+    return made
+
+
+def name_of(option: click.Option) -> str:
+    """Return an option's name in files and the environment; ``--no-x``, which sets x to false, is x."""
+    assert option.name is not None
+    return option.name if option.flag_value is False else option.opts[0].lstrip("-").replace("-", "_")

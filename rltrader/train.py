@@ -33,7 +33,7 @@ from rltrader.options.loggers import logger_option
 from rltrader.options.processes import join_processes
 from rltrader.options.proof import proof_options
 from rltrader.options.run_toml import RUN_TOML, register_contracts_of
-from rltrader.options.train_plan import make_plan, prove
+from rltrader.options.train_plan import date_or_policy, make_plan, prove
 from rltrader.options.training import settings_options
 from rltrader.options.training_advice import training_advice_options
 
@@ -52,12 +52,19 @@ MAY_CHANGE = {"out", "resume", "loggers", "certificate", "ungated", "least", "re
 @bar_options("several", "several", "Contract of each file; of synthetic bars ES by default.")
 @synthetic_options
 @click.option(
-    "--from", "first", default="", help="First New York date to train on, or as --from-policy."
+    "--from",
+    "first",
+    callback=date_or_policy,
+    default="",
+    help="First New York date to train on, or as --from-policy.",
 )
 @click.option("--to", "last", default="", help="Last New York date to train on.")
 @environment_options
 @click.option(
-    "--from-policy", "initial", help="Policy file to begin with; one of phase 1 may start phase 2."
+    "--from-policy",
+    "initial",
+    type=click.Path(path_type=Path),
+    help="Policy file to begin with; one of phase 1 may start phase 2.",
 )
 @click.option("--freeze", multiple=True, metavar="LAYER", help="Layer that keeps its weights.")
 @click.option(

@@ -31,7 +31,9 @@ KEPT = 2
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 MEND = "remove this file to go on from the one before"
-HEADER = Artifact("checkpoint", MEND, most_bytes=1 << 16)
+MOST_LINEAGE = 1 << 20
+"""Bytes of the lineage of a run that is gone on with: of some 1,600 stretches."""
+HEADER = Artifact("checkpoint", MEND, most_bytes=MOST_LINEAGE + (1 << 16))
 
 
 class _Header(Struct):
@@ -71,10 +73,12 @@ class Checkpoints:
         """Write a checkpoint of host arrays after so many updates, and remove those too many.
 
         Raises:
+            InputError: the lineage is larger than one that is read.
             WriteError: it cannot be written; the earlier ones are as they were.
         """
         if jax.process_index() != 0:
             return
+        self.require_room(lineage)
         arrays = {name: np.asarray(value, order="C") for name, value in by_name(tree).items()}
         about = _unsigned(self._identity, updates, list(lineage))
         about["checksum"] = _checksum(about, arrays)
@@ -82,6 +86,19 @@ class Checkpoints:
         for older in self._steps()[:-KEPT]:
             with suppress(OSError):
                 self._place(older).unlink()
+
+    def require_room(self, lineage: Sequence[Stretch]) -> None:
+        """Refuse a lineage with which no checkpoint could be read again.
+
+        Raises:
+            InputError: says how many stretches it has, and what to do.
+        """
+        if len(json.dumps(list(lineage))) > MOST_LINEAGE:
+            raise InputError(
+                f"{self.folder.parent}: this run has gone through {len(lineage):,} stretches of other "
+                "proofs, code or machines, more than a checkpoint can say; start another one from its "
+                "newest policy, with --from-policy"
+            )
 
     def latest(self, template: Any) -> tuple[int, Any, list[Stretch]] | None:
         """Return the newest checkpoint as updates, host arrays and lineage; None where there is none.

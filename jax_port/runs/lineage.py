@@ -34,8 +34,15 @@ STRENGTHS = ("quick", "standard", "full", "thorough")
 TRAINER = ("jax_port.runs.run",)
 """Its closure of imports decides what a stretch makes."""
 
+MEASURED = "seconds"
+"""That the comparison took of what a certificate lacked, told in "data_at_hand" of a proof."""
+
 UNKNOWN = "unknown"
 """Code of an ungated stretch whose source was changed while the process ran."""
+
+GENERATIONS = 8
+"""Policies behind a policy whose stretches it carries: files are read only so deep. The certificate of
+the oldest says what those before it went through."""
 
 LINEAGE = Artifact("lineage of a training", "start the run anew in another folder")
 
@@ -73,11 +80,17 @@ def stretch(first: int, certificate: Proof, made: Mapping[str, Any], order_group
 
 def going_on(before: Sequence[Stretch], now: Stretch) -> list[Stretch]:
     """Return a lineage with one more stretch; one of the same proof and code is only continued."""
-    last = before[-1] if before else None
-    alike = last is not None and all(
-        last[name] == now[name] for name in ("certificate", "code", "made")
-    )
+    alike = bool(before) and _decisive(before[-1]) == _decisive(now)
     return [*before] if alike else [*before, now]
+
+
+def _decisive(stretch: Stretch) -> list[Any]:
+    """Return what makes a stretch another one, which is not how long a comparison took."""
+    proof, code, made = (stretch[name] for name in ("certificate", "code", "made"))
+    if isinstance(proof, Mapping) and isinstance(at_hand := proof.get("data_at_hand"), Mapping):
+        timeless = {name: value for name, value in at_hand.items() if name != MEASURED}
+        proof = {**proof, "data_at_hand": timeless}
+    return [proof, code, made]
 
 
 def reached(lineage: Sequence[Stretch], updates: int) -> list[Stretch]:
@@ -110,8 +123,18 @@ def ancestor(about: Mapping[str, Any], digest: str) -> dict[str, Any]:
     return {
         "sha256": digest,
         "certificate": about.get("certificate", UNGATED) if known else UNGATED,
-        "lineage": dict(lineage) if isinstance(lineage, Mapping) else {},
+        "lineage": _recent(lineage, GENERATIONS) if isinstance(lineage, Mapping) else {},
     }
+
+
+def _recent(lineage: Mapping[str, Any], generations: int) -> dict[str, Any]:
+    """Return a lineage with the stretches of so many policies, its own among them."""
+    before = lineage.get("grew_from")
+    further = before.get("lineage") if isinstance(before, Mapping) else None
+    if not isinstance(before, Mapping) or not isinstance(further, Mapping):
+        return dict(lineage)
+    kept = _recent(further, generations - 1) if generations > 1 else {}
+    return {**lineage, "grew_from": {**before, "lineage": kept}}
 
 
 def weakest(stretches: Sequence[Stretch], grew_from: Mapping[str, Any] | None = None) -> Proof:

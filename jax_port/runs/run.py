@@ -71,13 +71,17 @@ OnCall = Callable[[Moment], None]
 def start(plan: Plan, folder: Path, texts: Mapping[str, str] = MappingProxyType({})) -> None:
     """Write ``run.json`` into a new or empty folder, and texts beside it by their files' names.
 
+    Its lineage is there from the start: a run that is killed before its first update has its proof.
+
     Raises:
-        InputError: there is a run already.
+        InputError: there is a run already, or the policy that it begins with can't be read.
     """
     refuse_occupied(folder)
+    first = lineage.stretch(0, plan.certificate, made_with(), plan.settings.order_groups)
+    described = lineage.lineage_of([first], plan.grew_from())
     for name, text in texts.items():
         write_text(folder / name, text)
-    write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with()})
+    write_json(folder / RUN, {"plan": plan.to_dict(), "made": made_with(), "lineage": described})
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -198,6 +202,7 @@ def _train(
     agent, done, before = runner.begin(checkpoints)
     groups = plan.settings.order_groups
     stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
+    checkpoints.require_room(stretches)
     if main:
         note_lineage(folder, stretches, grew_from)
     asked.on_progress(done, [])

@@ -249,7 +249,7 @@ def from_options(
         synthetic, pattern: days of synthetic bars, without and with a planted edge.
         seed: of synthetic bars.
         reader: options of the reader.
-        first, last: New York dates, inclusive; empty for no limit.
+        first, last: New York dates, inclusive, in any form of ISO 8601; empty for no limit.
 
     Raises:
         InputError: none or more than one of the three kinds is asked for, or symbols don't match.
@@ -259,8 +259,7 @@ def from_options(
         raise InputError(
             "say once what to train on: --data FILE --symbol ES, --synthetic DAYS or --pattern DAYS"
         )
-    for text in filter(None, (first, last)):
-        days_of(text)
+    first, last = (text and iso_date(days_of(text)) for text in (first, last))
     chosen = [get_contract(symbol).symbol for symbol in symbols]
     if not files:
         kind, days = ("pattern", pattern) if pattern is not None else ("synthetic", synthetic)

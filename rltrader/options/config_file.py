@@ -1,8 +1,9 @@
 """``--config FILE``: a command's options from a TOML file, in the names of the command line.
 
 An option's value comes from the command line, else from the environment (``RLTRADER_TRAIN_STEPS``),
-else from the file, else it is the option's default. A ``[set]`` table holds what ``--set`` says, and
-``[contract.X]`` tables describe contracts of one's own, as the file of ``--contracts`` does.
+else from the file, else it is the option's default. A ``[set]`` table holds what ``--set`` says, which
+goes before it rule by rule, and ``[contract.X]`` tables describe contracts of one's own, as the file
+of ``--contracts`` does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import click
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, json_or_text
 from foundation.toml_files import read_toml
+from rltrader.lazy_group import name_of
 from rltrader.options.toml_text import key, line
 
 FILE = Artifact("configuration", "it holds options of the command line, such as steps = 2000000")
@@ -77,7 +79,7 @@ def _read(
 ) -> None:
     if path is None:
         return
-    values = read_toml(path, dict[str, Any], FILE)
+    values = _by_option(read_toml(path, dict[str, Any], FILE), path)
     values = {name: value for name, value in values.items() if name not in passed_over}
     context.meta[SEARCH] = path, values.get(SEARCH)
     if isinstance(contracts := values.get(CONTRACT), Mapping):
@@ -85,6 +87,23 @@ def _read(
 
         register_table(path, contracts)
     context.default_map = {**(context.default_map or {}), **defaults(context.command, values, path)}
+
+
+def _by_option(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return what a file holds by the options' own names: ``n-steps`` and ``n_steps`` are one.
+
+    Raises:
+        InputError: a file has both.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        plain = name.replace("-", "_")
+        if plain in found:
+            raise InputError(
+                f"{path}: {plain} stands here twice, with a dash and without; leave one out"
+            )
+        found[plain] = value
+    return found
 
 
 def search_table(context: click.Context) -> tuple[Path, dict[str, Any]]:
@@ -108,7 +127,7 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
 
     Args:
         command: whose options they are.
-        values: what the file holds.
+        values: what the file holds, by names without dashes.
         path: the file, for messages.
 
     Raises:
@@ -122,9 +141,9 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
             continue
         if name in (SEARCH, CONTRACT) and isinstance(value, Mapping):
             continue
-        param = known.get(name.replace("-", "_"))
+        param = known.get(name)
         if param is None:
-            near = difflib.get_close_matches(name.replace("-", "_"), known, 1)
+            near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "`--help` lists the options"
             raise InputError(f"{path}: {name} is no option of {command.name}; {hint}")
         assert param.name is not None
@@ -135,16 +154,10 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
 def names(command: click.Command) -> dict[str, click.Option]:
     """Return a command's options by the name that a file gives them: ``--n-steps`` is ``n_steps``."""
     return {
-        _key(param): param
+        name_of(param): param
         for param in command.params
         if isinstance(param, click.Option) and param.name not in (OPTION, "help", "schema")
     }
-
-
-def _key(param: click.Option) -> str:
-    """Return an option's name in a file; ``--no-x``, which sets x to false, is x."""
-    assert param.name is not None
-    return param.name if param.flag_value is False else param.opts[0].lstrip("-").replace("-", "_")
 
 
 def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
@@ -155,15 +168,19 @@ def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
             raise InputError(f"{place} is {value!r}; give true or false")
         return value
     if param.multiple:
-        return [_word(place, one) for one in (value if isinstance(value, list) else [value])]
+        each = value if isinstance(value, list) else [value]
+        return [_word(place, param, one) for one in each]
     if isinstance(value, list):  # sizes, such as pi = [256, 256]
-        return ",".join(str(_word(place, one)) for one in value)
-    return _word(place, value)
+        return ",".join(str(_word(place, param, one)) for one in value)
+    return _word(place, param, value)
 
 
-def _word(place: str, value: Any) -> Any:
+def _word(place: str, param: click.Option, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"{place} is {value!r}; give a number or a text")
+    counts = isinstance(param.type, click.types.IntParamType)
+    if counts and isinstance(value, float) and not value.is_integer():  # click would cut it off
+        raise InputError(f"{place} is {value!r}; give a whole number")
     return value
 
 
@@ -184,7 +201,8 @@ def to_toml(
 ) -> str:
     """Return the options that were given, and what is searched, as a file that ``--config`` reads.
 
-    Contracts of the user's own that ``--symbol`` names are written into it.
+    Contracts of the user's own that ``--symbol`` names are written into it, and paths are absolute: it
+    asks for the same from every folder.
 
     Args:
         context: of the command.
@@ -197,8 +215,15 @@ def to_toml(
         if name == "overrides":
             table = dict(_named(text) for text in value)
             continue
-        values[_key(params[name])] = value
+        values[name_of(params[name])] = _absolute(value)
     return text_of({**values, **(found or {})}, table, searched or {})
+
+
+def _absolute(value: Any) -> Any:
+    """Return an option's value with absolute paths."""
+    if isinstance(value, tuple):
+        return tuple(map(_absolute, value))
+    return value.absolute() if isinstance(value, Path) else value
 
 
 def text_of(

@@ -19,10 +19,25 @@ ANY = Artifact("JSON", "")
 def environment_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add --phase, and --set as ``overrides``, which :func:`environment` reads."""
     setting = click.option(
-        "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Environment setting."
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_over_the_file,
+        help="Environment setting.",
     )
     phase = click.option("--phase", type=click.Choice(["1", "2"]), default="1", show_default=True)
     return phase(setting(command))
+
+
+def _over_the_file(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return what a configuration file sets, and after it what was given, which holds rule by rule."""
+    name = str(option.name)
+    if context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP:
+        return given
+    return (*(context.default_map or {}).get(name, ()), *given)
 
 
 def environment(phase: str, overrides: Sequence[str]) -> EnvConfig:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from foundation.errors import InputError
 from foundation.files import file_digest
 from foundation.progress import status
@@ -42,7 +44,7 @@ def make_plan(bars: BarOptions, options: Mapping[str, Any]) -> Plan:
     first, initial = _first_and_policy(options["first"], options["initial"])
     chosen = chosen_settings(options)
     for part in ("pi", "vf"):
-        if options[part]:
+        if options[part] is not None:
             chosen[part] = hidden_sizes(part, options[part])
     chosen["layer_lr"] = _layer_lr(options["layer_factors"], options["freeze"])
     settings = TrainSettings().override(**chosen)
@@ -107,7 +109,7 @@ def _strength(proof: Mapping[str, Any]) -> str:
     return words
 
 
-def initial_policy(place: str | Path | None) -> dict[str, str]:
+def initial_policy(place: Path | None) -> dict[str, str]:
     """Return a policy file's place and digest; the folder of a run or a bundle stands for its policy.
 
     Raises:
@@ -115,9 +117,9 @@ def initial_policy(place: str | Path | None) -> dict[str, str]:
     """
     from jax_port.runs.find_policy import find_policy
 
-    if not place:
+    if place is None:
         return {}
-    path = find_policy(Path(place))
+    path = find_policy(place)
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a policy that `rltrader train` wrote")
     return {"path": str(path.absolute()), "sha256": file_digest(path)}
@@ -150,11 +152,16 @@ def _data(bars: BarOptions, options: Mapping[str, Any], first: str) -> TrainingD
     )
 
 
-def _first_and_policy(first: str, policy: str | None) -> tuple[str, str | None]:
-    """Return --from as a date and as a policy to begin with: a run or a policy file is no date."""
-    if not first or not Path(first).exists():
+def date_or_policy(_: click.Context, __: click.Parameter, value: str) -> str | Path:
+    """Return --from as a date, or as the path of a run or a policy file where there is one."""
+    return Path(value) if value and Path(value).exists() else value
+
+
+def _first_and_policy(first: str | Path, policy: Path | None) -> tuple[str, Path | None]:
+    """Return --from as a date and as a policy to begin with."""
+    if isinstance(first, str):
         return first, policy
-    if policy:
+    if policy is not None:
         raise InputError("--from and --from-policy both name a policy; give it once")
     return "", first
 

@@ -84,7 +84,8 @@ class EvaluateEvery:
     """Judge the policy on other bars every so many steps, keep the best, stop when it gets no better.
 
     Args:
-        bars: to judge on, which training must not hold: dates that it has seen are refused.
+        bars: to judge on, which training must not hold: dates that it has seen are refused, of each
+            call of ``learn()`` that it is given to.
         steps: between two judgements; the next call of the program at or after them is judged.
         best: file to write the best policy to, as ``MaskablePPO.save`` does; none by default.
         patience: judgements without a new best after which the training ends; no end by default.
@@ -114,6 +115,7 @@ class EvaluateEvery:
         self._bars, self._steps, self._patience = bars, steps, patience
         self._best, self._objective = None if best is None else Path(best), objective
         self._validation: Validation | None = None
+        self._made_for: tuple[EnvConfig, Any] | None = None
         self.scores: list[tuple[int, Score]] = []
 
     @property
@@ -145,8 +147,9 @@ class EvaluateEvery:
         return score.pnl if self._objective == "pnl" else score.sharpe_day
 
     def _judged_on(self, policy: Policy) -> Validation:
-        """Return the bars, prepared; refused where training has seen their dates."""
-        if self._validation is None:
+        """Return the bars, prepared by its rules; refused where its training has seen their dates."""
+        made_for = policy.config, policy.about.get("data")
+        if self._validation is None or self._made_for != made_for:
             from jax_port.data import held_out
             from jax_port.data.data_loader import prepare
             from jax_port.evaluation.validation import Validation
@@ -156,4 +159,5 @@ class EvaluateEvery:
             rows = held_out.starts_within(market, config, None, None)
             held_out.require_held_out(held_out.relate(market, config, rows, policy.about), market)
             self._validation = Validation(market, config, None, None)
+            self._made_for = made_for
         return self._validation

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from foundation.errors import InputError
 from markets.readers import FORMATS
 from parity.admission import CERTIFICATE
+from rltrader import train
 from rltrader.__main__ import COMMANDS, app
 from rltrader.lazy_group import Lazy, LazyGroup
 from rltrader.options import proof
@@ -125,6 +128,37 @@ def test_a_setting_of_jax_that_jax_does_not_know_is_bad_input(
     group = LazyGroup("group", lazy={}, commands={"plain": plain})
     found = CliRunner().invoke(group, ["plain"]).exception
     assert type(found) is (InputError if known else ValueError)
+
+
+def test_an_option_is_read_from_the_environment_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def stop(bars: Any, options: dict[str, Any]) -> None:
+        given.update(options, bars=bars)
+        raise InputError("seen")
+
+    monkeypatch.setattr(train, "make_plan", stop)
+    (tmp_path / "run.toml").write_text("steps = 5\nenvs = 6\n[set]\ncontracts = 2\nsession = 'all'")
+    environment = {
+        "RLTRADER_TRAIN_STEPS": "1000",
+        "RLTRADER_TRAIN_N_STEPS": "64",
+        "RLTRADER_TRAIN_SYMBOL": "NQ",
+        "RLTRADER_TRAIN_FROM": "2025-01-06",
+        "RLTRADER_TRAIN_SET": "contracts=3",
+        "RLTRADER_TRAIN_CONFIG": str(tmp_path / "run.toml"),
+        "RLTRADER_TRAIN_OUT": str(tmp_path / "out"),
+        "RLTRADER_TRAIN_NORM_REWARD": "0",
+    }
+    done = CliRunner().invoke(app, ["train"], env=environment)
+    assert str(done.exception) == "seen"
+    assert (given["total_timesteps"], given["n_steps"], given["n_envs"]) == (1000, 64, 6)
+    assert (given["bars"].symbols, given["first"]) == (("NQ",), "2025-01-06")
+    assert given["overrides"] == ("contracts=2", 'session="all"', "contracts=3")
+    assert given["norm_reward"] is False
+    own = {one.envvar for one in train.train.params}  # the command itself is as it was
+    assert own == {None, "RLTRADER_REQUIRE_KEY"}
 
 
 def test_names_that_help_shows_are_those_of_what_it_does_not_import() -> None:

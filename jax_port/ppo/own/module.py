@@ -17,8 +17,8 @@ from foundation.errors import InputError
 Weights = Mapping[str, jax.Array]
 """float32 arrays by name, such as "Dense_0/kernel"."""
 Tree = Any
-ROWS = 3
-"""Observations of a trial call; a number that no size of a network is."""
+ROWS = 1009
+"""Observations of a trial call, of shapes alone: a prime that no size of a network is."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 Such a network is trained as the project's own, whose learner is held to MaskablePPO's. Which weights
 the logits and the values depend on is told from gradients, the order of the layers from their shapes,
-and the whole is then held to the MLPs on weights and observations drawn at random.
+and the whole is then held to the MLPs on weights and observations drawn at random: of order one, over
+all that an observation may be, and with each layer in turn as large as training may make it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jax_port.ppo.own.module import OwnNetwork
+from jax_port.ppo.running_statistics import CLIP
 from jax_port.ppo.settings import NetworkSpec
 
 TRIES, ROWS = 3, 64
 TOLERANCE = 1e-4
-"""Of outputs of order one, of which float32 rounds the sixth digit."""
+"""Of outputs of order one, of which float32 rounds the sixth digit; of larger ones their share."""
+GAIN = 100.0
+"""Factor on the weights of one layer at a time: an activation may differ far from zero alone."""
 MOST_ORDERS = 120
 """Orders of layers of equal shape that are tried."""
 
@@ -29,6 +33,20 @@ IN_NUMPY: Mapping[str, Any] = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.
 """The activations of :data:`jax_port.ppo.networks.ACTIVATIONS`."""
 Arrays = Mapping[str, NDArray[np.float32]]
 Chain = tuple[str, ...]
+
+
+class Try(NamedTuple):
+    """What both networks are called with.
+
+    Attributes:
+        weights: by the user's names.
+        rows: normalised observations (ROWS, D).
+        tolerance: of outputs of order one.
+    """
+
+    weights: dict[str, Any]
+    rows: jax.Array
+    tolerance: float
 
 
 class Mlps(NamedTuple):
@@ -66,18 +84,18 @@ def as_mlps(own: OwnNetwork, obs_size: int, num_actions: int) -> Mlps | None:
     if any(len(kernels[one]) != 2 or shapes[f"{one}/bias"] != kernels[one][1:] for one in layers):
         return None
     rng = np.random.default_rng(0)
-    draws = [(_draw(rng, shapes), _rows(rng, obs_size)) for _ in range(TRIES)]
+    tries = _tries(rng, shapes, layers, obs_size)
     with jax.default_matmul_precision("highest"):
         call = jax.jit(own.apply)
-        outputs = [tuple(map(np.asarray, call(weights, rows))) for weights, rows in draws]
-    halves = _halves(own, layers, *draws[0])
+        outputs = [tuple(map(np.asarray, call(one.weights, one.rows))) for one in tries]
+    halves = _halves(own, layers, tries[0].weights, tries[0].rows)
     if halves is None:
         return None
     for activation in IN_NUMPY:
         chains = []
         for number, (half, width) in enumerate(zip(halves, (num_actions, 1), strict=True)):
             wanted = [out[number].reshape(ROWS, width) for out in outputs]
-            chains.append(_order(half, kernels, obs_size, width, activation, draws, wanted))
+            chains.append(_order(half, kernels, obs_size, width, activation, tries, wanted))
         policy, value = chains
         if policy and value:
             return _named(policy, value, kernels, activation)
@@ -102,8 +120,26 @@ def _draw(rng: np.random.Generator, shapes: Mapping[str, tuple[int, ...]]) -> di
     }
 
 
-def _rows(rng: np.random.Generator, obs_size: int) -> jax.Array:
-    return jnp.asarray(rng.normal(size=(ROWS, obs_size)), jnp.float32)
+def _tries(
+    rng: np.random.Generator,
+    shapes: Mapping[str, tuple[int, ...]],
+    layers: Sequence[str],
+    obs_size: int,
+) -> list[Try]:
+    """Return tries of order one, then some over all of an observation's range, its bounds included."""
+    size = ROWS, obs_size
+    near = [
+        Try(_draw(rng, shapes), jnp.asarray(rng.normal(size=size), jnp.float32), TOLERANCE)
+        for _ in range(TRIES)
+    ]
+    rows = jnp.asarray(np.clip(rng.uniform(-1.2, 1.2, size), -1.0, 1.0) * CLIP, jnp.float32)
+    weights = _draw(rng, shapes)
+    wide = [Try(weights, rows, TOLERANCE)]
+    for one in layers:
+        name = f"{one}/kernel"
+        larger = weights | {name: weights[name] * GAIN}
+        wide.append(Try(larger, rows, TOLERANCE * GAIN))  # its rounding is as much larger
+    return near + wide
 
 
 def _halves(
@@ -132,15 +168,16 @@ def _order(
     size: int,
     width: int,
     activation: str,
-    draws: Sequence[tuple[Arrays, Any]],
+    tries: Sequence[Try],
     wanted: Sequence[NDArray[np.float32]],
 ) -> Chain | None:
     """Return the order of an MLP's layers, one hidden at least, that gives the wanted outputs."""
     act = IN_NUMPY[activation]
     for chain in itertools.islice(_chains(tuple(half), kernels, size, width), MOST_ORDERS):
         if len(chain) >= 2 and all(
-            np.abs(_mlp(chain, weights, rows, act) - out).max() < TOLERANCE
-            for (weights, rows), out in zip(draws, wanted, strict=True)
+            np.abs(_mlp(chain, one.weights, one.rows, act) - out).max()
+            < one.tolerance * max(1.0, np.abs(out).max())
+            for one, out in zip(tries, wanted, strict=True)
         ):
             return chain
     return None

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 PROJECT = "rltrader"
 """Name of the project, or experiment, where the environment gives no other."""
+RUN, FINISHED = "run.json", "finished.json"
+"""Files of a run that was begun, and of one that is finished."""
+NAMED, TOLD = "rltrader.run", "rltrader.steps"
+"""Tags of MLflow: which run and agent it follows, and up to which step it was told."""
 
 
 class Logger(Protocol):
@@ -81,7 +85,9 @@ class WandbLogger:
 class MlflowLogger:
     """A run of MLflow an agent, in ``mlflow.db`` of the run's folder.
 
-    ``MLFLOW_TRACKING_URI`` names a server instead, ``MLFLOW_EXPERIMENT_NAME`` another experiment.
+    A run that is gone on with is gone on with there too; steps that it was told before are not told
+    again. One that is left before its end is marked as killed. ``MLFLOW_TRACKING_URI`` names a server
+    instead, ``MLFLOW_EXPERIMENT_NAME`` another experiment.
 
     Args:
         folder: of the run.
@@ -93,37 +99,60 @@ class MlflowLogger:
             logging.getLogger(name).setLevel(logging.WARNING)
         import sqlalchemy  # noqa: F401  # of the store; named here where it is missing
         from mlflow import MlflowClient
-        from mlflow.entities import Param
+        from mlflow.entities import Param, RunTag
 
         place = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{folder.absolute()}/mlflow.db")
-        self._client = MlflowClient(tracking_uri=place)
+        self._client, self._folder = MlflowClient(tracking_uri=place), folder
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
         experiment = self._client.get_experiment_by_name(name)
         number = (
             self._client.create_experiment(name) if experiment is None else experiment.experiment_id
         )
-        self._runs = []
+        self._runs: list[str] = []
+        self._told: list[int] = []
         for agent, config in enumerate(_configs(plan)):
-            run = self._client.create_run(number, run_name=f"{folder.name}-agent-{agent}")
-            params = [Param(key, str(value)) for key, value in sorted(config.items())]
-            self._client.log_batch(run.info.run_id, params=params)
+            named = f"{_digest(folder, plan)}-{agent}"
+            run = self._earlier(number, named)
+            if run is None:
+                run = self._client.create_run(number, run_name=f"{folder.name}-agent-{agent}")
+                params = [Param(key, str(value)) for key, value in sorted(config.items())]
+                self._client.log_batch(run.info.run_id, params=params, tags=[RunTag(NAMED, named)])
+            else:
+                self._client.update_run(run.info.run_id, status="RUNNING")
             self._runs.append(run.info.run_id)
+            self._told.append(int(run.data.tags.get(TOLD, "0")))
 
     def write(self, records: Sequence[Record]) -> None:
         """Log the numbers at the agent's steps."""
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric, RunTag
 
         now = int(time.time() * 1000)
         for record in records:
-            metrics = [
-                Metric(key, value, now, record["steps"]) for key, value in scalars(record).items()
-            ]
-            self._client.log_batch(self._runs[record["agent"]], metrics=metrics)
+            agent, steps = record["agent"], record["steps"]
+            if steps <= self._told[agent]:
+                continue
+            metrics = [Metric(key, value, now, steps) for key, value in scalars(record).items()]
+            tags = [RunTag(TOLD, str(steps))]
+            self._client.log_batch(self._runs[agent], metrics=metrics, tags=tags)
+            self._told[agent] = steps
 
     def close(self) -> None:
-        """Finish the runs."""
+        """Say how the runs have ended."""
+        status = "FINISHED" if (self._folder / FINISHED).exists() else "KILLED"
         for run in self._runs:
-            self._client.set_terminated(run)
+            self._client.set_terminated(run, status)
+
+    def _earlier(self, experiment: str, named: str) -> Any:
+        """Return the run of MLflow that followed a run before it was cut off; None where it is new."""
+        if not (self._folder / RUN).exists():
+            return None
+        found = self._client.search_runs(
+            [experiment],
+            filter_string=f"tags.`{NAMED}` = '{named}'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
+        )
+        return found[0] if found else None
 
 
 LOGGERS: Mapping[str, Callable[[Path, Plan], Logger]] = {"mlflow": MlflowLogger, "wandb": WandbLogger}

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from foundation.files import file_digest
+from foundation.json_reading import decode_json
 from jax_port.export.manifest import describe
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
@@ -21,7 +22,16 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER, _checksum
 from jax_port.runs.gate import UNGATED
-from jax_port.runs.lineage import SAME_BY_PARTS, STRENGTHS, ancestor, in_words, weakest
+from jax_port.runs.lineage import (
+    GENERATIONS,
+    LINEAGE,
+    SAME_BY_PARTS,
+    STRENGTHS,
+    ancestor,
+    in_words,
+    lineage_of,
+    weakest,
+)
 from jax_port.runs.plan import Plan
 from jax_port.runs.run_file import shown_proof
 from jax_port.runs.training_data import Source, TrainingData
@@ -82,6 +92,16 @@ def test_one_stretch_of_one_code_is_what_its_certificate_says(finished: Path) ->
     assert [one["updates"] for one in about["lineage"]["stretches"]] == [[0, 3]]
     assert _told(finished) == about["lineage"]
     assert shown_proof(finished) == PROOF
+
+
+def test_a_run_that_was_killed_before_its_first_update_goes_on_with_a_proof(tmp_path: Path) -> None:
+    for name, proof in (("proved", PROOF), ("ungated", UNGATED)):
+        runs.start(replace(PLAN, certificate=proof), tmp_path / name)
+        assert shown_proof(tmp_path / name) == proof
+    folder, newer = tmp_path / "proved", {**PROOF, "sha256": "2" * 64}
+    assert not runs.run(PLAN, folder, stop=lambda: True, certificate=newer)
+    assert shown_proof(folder) == newer
+    assert [one["certificate"] for one in _told(folder)["stretches"]] == [newer]
 
 
 def test_a_stretch_without_a_proof_is_never_stamped_same(folder: Path) -> None:
@@ -233,6 +253,27 @@ def test_what_a_run_grew_from_counts_with_its_code_its_groups_and_its_strength()
     }
 
 
+def test_a_policy_that_grew_from_forty_others_is_read_and_shows_the_weakest_of_them() -> None:
+    for first, shown in ((UNGATED, UNGATED), (PROOF, SAME_BY_PARTS)):
+        about: dict[str, Any] = {}
+        for number in range(40):
+            grown = ancestor(about, f"{number}") if about else None
+            proof = first if number == 0 else PROOF
+            code = "other" if number == 0 else "a"
+            own = [{"updates": [0, 1], "certificate": proof, "code": code, "made": {"versions": {}}}]
+            about = {"certificate": weakest(own, grown), "lineage": lineage_of(own, grown)}
+            read = decode_json(json.dumps({"made": about}), dict[str, Any], LINEAGE, where="here")
+        assert read == {"made": about}
+        assert in_words(about["certificate"]) == shown
+        assert about["lineage"]["grew_from"]["sha256"] == "39"
+        oldest, generations = about["lineage"], 0
+        while oldest["grew_from"]:
+            oldest, generations = oldest["grew_from"]["lineage"], generations + 1
+            if not oldest:
+                break
+        assert generations == GENERATIONS + 1
+
+
 def test_orders_by_group_are_said_behind_the_verdict() -> None:
     plain, grouped = (lineage.stretch(0, PROOF, {}, groups) for groups in (1, 8))
     assert "order_groups" not in plain
@@ -257,3 +298,13 @@ def test_a_stretch_goes_on_only_where_proof_code_and_machine_are_the_same(name: 
     changed = {**now, name: {"other": "x"} if name != "code" else "b"}
     assert lineage.going_on([one], changed) == [one, changed]
     assert lineage.going_on([], now) == [now]
+
+
+def test_a_comparison_that_took_longer_is_no_other_proof() -> None:
+    def of(**at_hand: Any) -> dict[str, Any]:
+        proof = {**PROOF, "data_at_hand": {"because": ["a file"], "numbers": 5, **at_hand}}
+        return {"updates": [0, 5], "certificate": proof, "code": "a", "made": {}}
+
+    one = of(seconds=1.5)
+    assert lineage.going_on([one], of(seconds=2.5)) == [one]
+    assert lineage.going_on([one], of(numbers=6, seconds=1.5)) == [one, of(numbers=6, seconds=1.5)]

@@ -10,7 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rltrader.options.config_file import config_option, schema, to_toml
+from rltrader.options.config_file import config_option, config_option_without, schema, to_toml
+from rltrader.options.environment import environment_options
 from rltrader.train import train
 from tests.sentences import refuses
 
@@ -25,7 +26,7 @@ SEEN: dict[str, Any] = {}
 @click.option("--no-norm-reward", "norm_reward", flag_value=False, type=bool, default=None)
 @click.option("--snap", is_flag=True)
 @click.option("--data", "bar_file", type=click.Path(path_type=Path), multiple=True)
-@click.option("--set", "overrides", multiple=True)
+@environment_options
 @click.option("--pi")
 @click.option("--out")
 @click.pass_context
@@ -86,7 +87,52 @@ def test_what_is_written_into_a_run_asks_for_the_same_again(tmp_path: Path) -> N
     first = run(tmp_path, TEXT, "--steps", "7", "--out", "here")
     assert "here" not in first["toml"]
     again = run(tmp_path, first["toml"])
-    assert again == {**first, "out": None}
+    files = tuple(Path(name).absolute() for name in ("a.csv", "b.csv"))
+    assert again == {**first, "bar_file": files, "out": None}
+
+
+@pytest.mark.parametrize("through", ["command line", "environment"])
+def test_a_rule_that_is_set_goes_before_the_file_s_and_leaves_it_the_others(
+    tmp_path: Path, through: str
+) -> None:
+    given = "max_episode_bars=7"
+    words, environment = (
+        (("--set", given), {}) if through == "command line" else ((), {"X_OVERRIDES": given})
+    )
+    path = tmp_path / "run.toml"
+    path.write_text(TEXT + "contracts = 2\n")
+    done = CliRunner().invoke(
+        command, ["--config", str(path), *words], auto_envvar_prefix="X", env=environment
+    )
+    assert done.exit_code == 0, done.output
+    assert dict(text.split("=") for text in SEEN["overrides"]) == {
+        "max_episode_bars": "7",
+        "session": '"all"',
+        "contracts": "2",
+    }
+    again = run(tmp_path, SEEN["toml"])
+    assert sorted(again["overrides"]) == ["contracts=2", "max_episode_bars=7", 'session="all"']
+
+
+@click.command()
+@config_option_without("updates_per_call")
+@click.option("--steps", type=int)
+def other(steps: int) -> None:
+    """Remember the one option."""
+    SEEN.clear()
+    SEEN.update(steps=steps)
+
+
+@pytest.mark.parametrize("name", ["updates-per-call", "updates_per_call"])
+def test_what_a_command_passes_over_may_be_written_either_way(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(f"{name} = 8\nsteps = 3")
+    CliRunner().invoke(other, ["--config", str(path)], catch_exceptions=False)
+    assert SEEN == {"steps": 3}
+
+
+def test_a_whole_number_may_be_written_as_any_number(tmp_path: Path) -> None:
+    assert run(tmp_path, "steps = 2e6\nn_steps = 64.0")["steps"] == 2_000_000
 
 
 @pytest.mark.parametrize(
@@ -98,6 +144,10 @@ def test_what_is_written_into_a_run_asks_for_the_same_again(tmp_path: Path) -> N
         "snap = 'yes'",
         "steps = true",
         "steps = {a = 1}",
+        "steps = 2.7",
+        "steps = inf",
+        "steps = nan",
+        "n_steps = 64\nn-steps = 128",
         "steps",
     ],
 )

@@ -19,7 +19,9 @@ from markets.contracts import Contract
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from rltrader.options.config_file import to_toml
 from rltrader.options.run_toml import register_contracts_of, texts_of
+from rltrader.train import train
 from tests.rltrader.options.plans import plan_of
 from tests.sentences import check_error
 
@@ -64,6 +66,32 @@ PLANS = {
 def test_a_plan_and_its_file_are_the_same(name: str, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(texts_of(PLANS[name])["run.toml"])
     assert plan_of(tmp_path / "run.toml") == PLANS[name]
+
+
+def test_a_command_s_file_asks_for_the_same_from_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir()
+    for name in ("bars.csv", "policy.safetensors", "agents.csv"):
+        (here / name).write_text("seed\n3\n")
+    words = (
+        *("--data", "bars.csv", "--symbol", "ES", "--agents", "agents.csv", "--advice", "rules"),
+        *("--config", "more.toml", "--out", "nowhere"),
+    )
+    (here / "more.toml").write_text("steps = 1000")
+    for option in ("--from", "--from-policy"):
+        monkeypatch.chdir(here)
+        with train.make_context("train", [*words, option, "policy.safetensors"]) as context:
+            (elsewhere / "run.toml").write_text(to_toml(context))
+        monkeypatch.chdir(elsewhere)
+        with train.make_context("train", ["--config", "run.toml", "--out", "nowhere"]) as again:
+            assert again.params["bar_file"] == (here / "bars.csv",)
+            assert again.params["agents"] == here / "agents.csv"
+            assert again.params["tables"] == (here / "rules",)
+            named = {again.params["first"], again.params["initial"]} - {"", None}
+        assert named == {here / "policy.safetensors"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import pytest
 
 from foundation.files import file_digest
 from jax_port.runs.plan import Plan
+from jax_port.runs.training_advice import TrainingAdvice
+from markets.advice.by_bar import AdviceUse
+from rltrader.options.fusion import fusion_settings
+from rltrader.options.training_advice import remark
 from rltrader.train import train
 from tests.sentences import refuses
 
@@ -138,6 +144,28 @@ def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
     path.write_bytes(b"read when the training begins")
     initial = plan_of("--from-policy", str(path)).initial
     assert initial == {"path": str(path), "sha256": file_digest(path)}
+
+
+def test_a_date_in_another_form_is_the_same_plan_and_an_advisor_s_cutoff_is_before_it(
+    usual: Plan,
+) -> None:
+    use = AdviceUse("columns", fusion_settings("gated", ()), "chat", "m", "", "", "2025-06-01")
+    for given, said in (("2025-06-03", False), ("2025-05-30", True)):
+        day = date.fromisoformat(given)
+        for text in (given, day.strftime("%Y%m%d"), day.strftime("%G-W%V-%u")):
+            data = plan_of("--from", text, "--to", text).data
+            assert (data.first, data.last) == (given, given)
+            advised = replace(data, advice=TrainingAdvice(use, ()))
+            assert bool(remark(advised)) is said
+
+
+def test_no_sizes_and_no_policy_are_not_what_is_usual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for option in ("--pi", "--vf", "--from-policy"):
+        with refuses():
+            train.main([*BASE, "--synthetic", "5", option, ""], standalone_mode=False)
 
 
 def test_every_row_of_a_table_of_agents_counts_into_the_memory(tmp_path: Path) -> None:

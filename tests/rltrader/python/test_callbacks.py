@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from jax_port.evaluation.validation import Score
 from jax_port.ppo import policy as policy_files
 from jax_port.runs.run import Moment
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery
 from rltrader.python.callbacks import Call, together
@@ -97,6 +99,28 @@ def test_the_best_is_kept_over_several_trainings(
         callback(Call(moment, 100, 1_000))
     assert kept == ["1.0", "3.0"]
     assert callback.best_steps == 200
+
+
+def test_what_each_training_has_seen_and_its_rules_are_looked_at_anew() -> None:
+    later = synthetic_bars("ES", days=2, seed=0, start="2025-03-03")
+    short, long = (EnvConfig.phase1(window_size=bars) for bars in (20, 40))
+    seen = [
+        {"symbol": "ES", "first": day, "last": day}
+        for day in ("2025-01-06", "2025-01-07", "2025-03-04")
+    ]
+    callback = EvaluateEvery(later, 100)
+
+    def judged_after(config: EnvConfig, data: Any) -> Any:
+        return callback._judged_on(SimpleNamespace(config=config, about={"data": data}))  # type: ignore[arg-type]
+
+    first = judged_after(short, seen[0])
+    assert judged_after(short, dict(seen[0])) is first
+    assert judged_after(long, seen[0]).rows[0] == first.rows[0] + 20
+    with refuses():
+        judged_after(short, seen[2])
+    with refuses():
+        judged_after(short, [seen[1], seen[2]])
+    assert judged_after(short, seen[1]) is not first
 
 
 def test_it_judges_where_so_many_steps_were_passed_and_at_the_end(

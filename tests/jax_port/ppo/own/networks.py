@@ -33,14 +33,17 @@ class Separate(nn.Module):
 
 
 class SeparateNnx(nnx.Module):
-    """Two MLPs in nnx, of ReLU, or of GELU where MaskablePPO has no such MLP."""
+    """Two MLPs in nnx, of ReLU, or of an activation or an input that MaskablePPO has no such MLP of."""
 
-    def __init__(self, *, rngs: nnx.Rngs, act: Any = nnx.relu, size: int = 225) -> None:
-        self.act = act
+    def __init__(
+        self, *, rngs: nnx.Rngs, act: Any = nnx.relu, seen: Any = lambda x: x, size: int = 225
+    ) -> None:
+        self.act, self.seen = act, seen
         self.policy = nnx.List([nnx.Linear(size, 8, rngs=rngs), nnx.Linear(8, 3, rngs=rngs)])
         self.value = nnx.List([nnx.Linear(size, 5, rngs=rngs), nnx.Linear(5, 1, rngs=rngs)])
 
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        x = self.seen(x)
         logits, values = (layers[1](self.act(layers[0](x))) for layers in (self.policy, self.value))
         return logits, values
 
@@ -71,3 +74,12 @@ class OneHead(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         return nn.Dense(3)(x)
+
+
+class ValueAnAction(nn.Module):
+    """A network whose values are of actions, not of observations."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits = nn.Dense(3)(x)
+        return logits, logits.mean(axis=0)

@@ -11,7 +11,14 @@ import pytest
 from flax import nnx
 
 from jax_port.ppo.own.module import OwnModule, own_network
-from tests.jax_port.ppo.own.networks import Dropped, Normed, OneHead, SeparateNnx, Shared
+from tests.jax_port.ppo.own.networks import (
+    Dropped,
+    Normed,
+    OneHead,
+    SeparateNnx,
+    Shared,
+    ValueAnAction,
+)
 from tests.sentences import refuses
 
 OBS = jnp.asarray(np.random.default_rng(0).normal(size=(4, 225)), jnp.float32)
@@ -50,6 +57,7 @@ CANNOT_BE_TRAINED = {
     "batch normalisation": Normed(),
     "one head": OneHead(),
     "four actions": Shared(actions=4),
+    "a value an action": ValueAnAction(),
     "another size": SeparateNnx(rngs=nnx.Rngs(0), size=224),
     "a number": lambda rngs: 3,
     "no rngs": lambda: 3,

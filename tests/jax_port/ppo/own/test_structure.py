@@ -40,6 +40,20 @@ def test_it_is_found_with_its_sizes_and_weights(module: Any, spec: NetworkSpec) 
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.costly
+@pytest.mark.parametrize("activation", IN_NUMPY)
+def test_a_deep_one_is_found_whose_weights_are_tried_large(activation: str) -> None:
+    module = ActorCritic(3, (32,) * 8, (16,) * 8, activation)
+    mlps = as_mlps(own_network(module), 225, 3)
+    assert mlps is not None
+    assert mlps.spec == NetworkSpec((32,) * 8, (16,) * 8, activation)
+
+
+def test_an_input_that_is_clipped_where_observations_are_is_the_same_function() -> None:
+    same = own_network(lambda rngs: SeparateNnx(rngs=rngs, seen=lambda x: jnp.clip(x, -10.0, 10.0)))
+    assert as_mlps(same, 225, 3) is not None
+
+
 def test_every_activation_is_tried() -> None:
     assert set(IN_NUMPY) == set(ACTIVATIONS)
 
@@ -51,8 +65,12 @@ def test_every_activation_is_tried() -> None:
         lambda rngs: SeparateNnx(rngs=rngs, act=nnx.gelu),
         lambda rngs: SeparateNnx(rngs=rngs, act=lambda x: nnx.relu(x) * 1.001),
         lambda rngs: SeparateNnx(rngs=rngs, act=lambda x: nnx.relu(x) - 0.001 * nnx.relu(-x)),
+        lambda rngs: SeparateNnx(rngs=rngs, act=nnx.relu6),
+        lambda rngs: SeparateNnx(rngs=rngs, act=lambda x: jnp.minimum(nnx.relu(x), 300.0)),
+        lambda rngs: SeparateNnx(rngs=rngs, seen=lambda x: jnp.clip(x, -5.0, 5.0)),
+        lambda rngs: SeparateNnx(rngs=rngs, seen=lambda x: jnp.where(abs(x) < 10.0, x, 0.0)),
     ],
-    ids=["trunk", "gelu", "scaled", "leaky"],
+    ids=["trunk", "gelu", "scaled", "leaky", "relu6", "bounded", "clipped", "bounds left out"],
 )
 def test_what_is_something_else_is_not_taken_for_it(module: Any) -> None:
     assert as_mlps(own_network(module), 225, 3) is None

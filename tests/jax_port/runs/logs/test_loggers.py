@@ -15,6 +15,8 @@ from jax_port.runs.logs import loggers
 from jax_port.runs.logs.loggers import Guarded, make_loggers
 from jax_port.runs.logs.training_log import Record
 from jax_port.runs.plan import Plan
+from jax_port.runs.policies import FINISHED
+from jax_port.runs.run_file import RUN
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
 from tests.sentences import refuses
@@ -38,6 +40,7 @@ def logged(name: str, folder: Path) -> None:
     (logger,) = make_loggers([name, name], folder, PLAN)
     logger.write(RECORDS[:2])
     logger.write(RECORDS[2:])
+    (folder / FINISHED).touch()
     logger.close()
 
 
@@ -58,6 +61,45 @@ def test_mlflow_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [(one.step, one.value) for one in history] == [(128, 0.5), (256, 0.25)]
     pnl = client.get_metric_history(runs["run-agent-1"].info.run_id, "rollout/episode_pnl_dollars")
     assert [(one.step, one.value) for one in pnl] == [(256, 8.0)]
+
+
+@pytest.mark.costly
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_goes_on_with_a_run_that_was_cut_off_and_begins_another_for_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="without MLflow; nox -s loggers has it")
+    place = f"sqlite:///{tmp_path}/server.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+    client, folder = mlflow.MlflowClient(tracking_uri=place), tmp_path / "run"
+
+    def followed(*records: Record) -> list[tuple[str, list[tuple[int, float]]]]:
+        """Return how each run of the first agent has ended, and its losses, the oldest first."""
+        (logger,) = make_loggers(["mlflow"], folder, PLAN)
+        folder.mkdir(exist_ok=True)
+        (folder / RUN).touch()
+        logger.write(records)
+        logger.close()
+        experiment = client.get_experiment_by_name("rltrader").experiment_id
+        runs = client.search_runs([experiment], order_by=["attributes.start_time ASC"])
+        told = []
+        for run in runs:
+            if run.info.run_name == "run-agent-0":
+                losses = client.get_metric_history(run.info.run_id, "train/loss")
+                told.append((run.info.status, [(one.step, one.value) for one in losses]))
+        return told
+
+    first, _, second, _ = RECORDS
+    third = {**first, "update": 3, "steps": 384}
+    assert followed(first, second) == [("KILLED", [(128, 0.5), (256, 0.25)])]
+    # From its checkpoint after the first update.
+    assert followed(second) == [("KILLED", [(128, 0.5), (256, 0.25)])]
+    (folder / FINISHED).touch()
+    ended = ("FINISHED", [(128, 0.5), (256, 0.25), (384, 0.5)])
+    assert followed(second, third) == [ended]
+    for file in folder.iterdir():
+        file.unlink()
+    assert followed(first) == [ended, ("KILLED", [(128, 0.5)])]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -144,6 +186,7 @@ def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     with refuses():
         make_loggers(["wandbb"], tmp_path, PLAN)
     assert sorted(loggers.LOGGERS) == ["mlflow", "wandb"]
+    assert (loggers.RUN, loggers.FINISHED) == (RUN, FINISHED)
 
 
 class Begun(Failing):
