@@ -115,9 +115,11 @@ def test_the_last_is_each_checkpoints_leader_and_the_best_the_best_of_them(
         (_records(a0=-50.0, a1=-20.0, a2=-30.0), (1, 4, -20.0), (1, 4, -20.0)),
         (_records(a0=-90.0, a1=-80.0, a2=-70.0), (2, 6, -70.0), (1, 4, -20.0)),
         (_records(a0=-20.0, a1=-40.0, a2=None), (0, 8, -20.0), (1, 4, -20.0)),
-        (_records(a0=15.0, a1=10.0, a2=-5.0), (0, 10, 15.0), (0, 10, 15.0)),
-        (_records(a0=None, a1=None, a2=None), (0, 12, None), (0, 10, 15.0)),
-        (_records(a0=1.0, a1=2.0, a2=15.5), (2, 14, 15.5), (2, 14, 15.5)),
+        (_records(a0=-1.0, a1=-2.0, a2=0.0), (2, 10, 0.0), (2, 10, 0.0)),
+        (_records(a0=-1.0, a1=-2.0, a2=None), (0, 12, -1.0), (2, 10, 0.0)),
+        (_records(a0=15.0, a1=10.0, a2=-5.0), (0, 14, 15.0), (0, 14, 15.0)),
+        (_records(a0=None, a1=None, a2=None), (0, 16, None), (0, 14, 15.0)),
+        (_records(a0=1.0, a1=2.0, a2=15.5), (2, 18, 15.5), (2, 18, 15.5)),
     )
     write_last_and_best(plan, tmp_path, agents, {"updates": 1}, [])
     assert not list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from jax_port.ppo.policy import load_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.checkpoints import Checkpoints
 from jax_port.runs.divergence import require_finite_weights
 from jax_port.runs.logs.training_log import read_log
 from jax_port.runs.plan import Plan, read_plan
@@ -94,6 +96,28 @@ def test_an_interrupted_run_goes_on(whole: Path, tmp_path: Path) -> None:
     assert _lines(tmp_path) == 2
     assert _finish(tmp_path) == 0
     assert _timeless(tmp_path) == _timeless(whole)
+
+
+def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_their_distance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven updates, two in a call; a checkpoint where three or more were made since the last one."""
+    settings = TrainSettings(n_envs=4, n_steps=8, batch_size=16, total_timesteps=32 * 7)
+    few = settings.override(pi=(4,), vf=(4,))
+    plan = Plan(few, DATA, CONFIG, updates_per_call=2, checkpoint_every=3, certificate="ungated")
+    saved: list[int] = []
+    save = Checkpoints.save
+
+    def note(self: Checkpoints, updates: int, *more: Any) -> None:
+        saved.append(updates)
+        save(self, updates, *more)
+
+    monkeypatch.setattr(Checkpoints, "save", note)
+    told: list[int] = []
+    assert runs.run(plan, tmp_path, lambda updates, _: told.append(updates), begin=True)
+    assert told == [0, 2, 4, 6, 7]
+    assert saved == [4, 7]
+    assert [record["update"] for record in read_log(tmp_path)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.slow

@@ -30,6 +30,11 @@ def test_the_best_comes_first_and_means_are_of_episodes() -> None:
     assert ranked[2].pnl_dollars is None
 
 
+def test_an_agent_that_made_nothing_comes_before_those_that_lost() -> None:
+    records = [record(1, 0, None), record(1, 1, -5.0), record(1, 2, 0.0), record(1, 3, 1.0)]
+    assert [one.agent for one in rank(records)] == [3, 2, 1, 0]
+
+
 def test_only_the_last_quarter_counts() -> None:
     records = [record(update, 0, float(update)) for update in range(1, 41)]
     assert {one["update"] for one in of_the_end(records)} == set(range(31, 41))
