@@ -147,6 +147,19 @@ def test_a_bundle_is_held_to_its_run(made: tuple[Path, Path]) -> None:
     ]
 
 
+def test_a_bundle_of_another_agent_is_held_to_that_agent_s_policy(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, _ = made
+    about = load_policy(run / "policy-0.safetensors").about
+    third = run / "policy-2.safetensors"
+    save_policy(third, replace(made_policy(1, seed=7), about=about))
+    export(third, tmp_path / "third")
+    assert _different(tmp_path / "third", run) == {}
+    save_policy(third, replace(made_policy(1, seed=8), about=about))
+    assert list(_different(tmp_path / "third", run)) == ["run: its policy's file"]
+
+
 @pytest.mark.costly
 def test_a_folder_that_is_no_run_is_named(made: tuple[Path, Path], tmp_path: Path) -> None:
     run, folder = made
