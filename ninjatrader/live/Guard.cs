@@ -167,7 +167,7 @@ namespace RLTrader
             return NewYork.Utc(local >= begin ? begin.AddDays(1) : begin);
         }
 
-        // What an earlier run made on a day that is not over yet, once, and whenever that of this run ends: its chart may
+        // What an earlier run made on a day that is not over yet, once, and whenever this run's own ends: its chart may
         // have other trading hours, or the end may not be known. A note of days ahead is of a market played back.
         private double MadeBefore(DateTime utc)
         {
