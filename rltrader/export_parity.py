@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from foundation.errors import run_command
+from foundation.errors import InputError, run_command
 from foundation.progress import status
 from rltrader.options.bars import BarOptions, bar_options
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from jax_port.runs.plan import Plan
 
 OUT = Path("reports/export")
+PHASES = (1, 2)
+MARK = "export_parity.txt"
+"""Says of a run or a bundle that it was made here, so that the next time may replace it."""
+MARKED = "made by rltrader.export_parity, which replaces it the next time\n"
 PATTERN_DAYS = 30
 ENVS = 256
 LEARNING_RATE = 0.001
@@ -53,6 +57,26 @@ class ChainRequest:
     out: Path = OUT
 
 
+def require_own(out: Path) -> None:
+    """Require that whatever would be replaced in a folder was made by :func:`prove_export`.
+
+    Raises:
+        InputError: something else is in a place that is needed.
+    """
+    for folder in (place for phase in PHASES for place in _places(out, phase)):
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        if taken and not (folder / MARK).is_file():
+            raise InputError(
+                f"{folder}: not made by this command, which would replace it; move it, or choose "
+                "another folder to write into"
+            )
+
+
+def _places(out: Path, phase: int) -> tuple[Path, Path]:
+    """Return the folders of a phase's run and of its bundle."""
+    return out / f"run{phase}", out / f"phase{phase}"
+
+
 def prove_export(request: ChainRequest, console: Console) -> bool:
     """Train, export and verify a policy of each phase; return whether every hop is the same.
 
@@ -63,20 +87,23 @@ def prove_export(request: ChainRequest, console: Console) -> bool:
         console: for progress.
 
     Raises:
-        InputError: the bars cannot be used, or C# is needed and Mono is missing.
+        InputError: the bars cannot be used, C# is needed and Mono is missing, or a place is taken.
     """
+    from foundation.files import write_text
     from jax_port.export.bundle import export
     from jax_port.runs.run import run as train
 
+    require_own(request.out)
     same, start = True, None
-    for phase in (1, 2):
-        run, bundle = request.out / f"run{phase}", request.out / f"phase{phase}"
+    for phase in PHASES:
+        run, bundle = _places(request.out, phase)
         for folder in (run, bundle):
             shutil.rmtree(folder, ignore_errors=True)
         with status(console, f"training phase {phase}"):
-            train(_plan(request, phase, start), run, begin=True)
+            train(_plan(request, phase, start), run, begin=True, texts={MARK: MARKED})
         with status(console, f"exporting phase {phase}"):
             export(run / "policy-0.safetensors", bundle)
+            write_text(bundle / MARK, MARKED)
         report = _verify(request, bundle, request.out / f"report{phase}", console)
         same = same and report["verdict"] == "same"
         start = run
@@ -127,14 +154,23 @@ def _verify(request: ChainRequest, bundle: Path, out: Path, console: Console) ->
     return report
 
 
+LEAST_ONE = click.IntRange(min=1)
+
+
 @click.command()
 @bar_options("optional", "optional")
 @click.option(
-    "--steps", default=ChainRequest.steps, show_default=True, help="Of each phase's training."
+    "--steps",
+    type=LEAST_ONE,
+    default=ChainRequest.steps,
+    show_default=True,
+    help="Of each phase's training.",
 )
 @click.option("--hidden", default="256,256", show_default=True, help="Sizes of the hidden layers.")
-@click.option("--observations", default=ChainRequest.observations, show_default=True)
-@click.option("--episodes", default=ChainRequest.episodes, show_default=True, help="Replayed.")
+@click.option("--observations", type=LEAST_ONE, default=ChainRequest.observations, show_default=True)
+@click.option(
+    "--episodes", type=LEAST_ONE, default=ChainRequest.episodes, show_default=True, help="Replayed."
+)
 @click.option("--need-csharp", is_flag=True, help="Fail where Mono is missing.")
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def main(bars: BarOptions, hidden: str, **options: Any) -> None:

@@ -73,8 +73,12 @@ def run(
     from parity.pairs.trading import RULES
     from parity.suites.rounds import run_rounds, seeds_of
     from parity.suites.trading import MODULES, count_worlds
+    from rltrader.export_parity import OUT as CHAIN_OUT
+    from rltrader.export_parity import ChainRequest, prove_export, require_own
 
     refuse_other_numbers()
+    if export_chain:
+        require_own(CHAIN_OUT)
     request, rounds = _request(bars, options), THOROUGH_ROUNDS if thorough else 1
     sources = loaded_digests(MODULES)  # of the code that is about to be judged
     check_key(key)
@@ -98,8 +102,6 @@ def run(
     if report.verdict != SAME:
         raise SystemExit(1)
     if export_chain:
-        from rltrader.export_parity import ChainRequest, prove_export
-
         chain = ChainRequest(bars=bars, hidden=CHAIN_HIDDEN, episodes=CHAIN_EPISODES)
         if not prove_export(chain, Console(stderr=True)):
             raise SystemExit(1)

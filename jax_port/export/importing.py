@@ -81,24 +81,35 @@ def _require_own_word(
         raise InputError(f"{path}: it holds a normaliser; leave out --raw-observations")
     if config is None or config == policy.config:
         return
-    own, given = policy.config.to_dict(), config.to_dict()
-    differing = next(name for name in own if own[name] != given.get(name))
-    raise InputError(
-        f"{path}: the {MANIFEST} beside it says its rules, among them {differing} {own[differing]}, "
-        f"not {given.get(differing)}; leave out --phase and --set"
+    raise _other_rules(path, MANIFEST, policy.config, config)
+
+
+def _other_rules(path: Path, says: str, own: EnvConfig, given: EnvConfig) -> InputError:
+    """Return the error that rules are given of which a file beside a policy says others."""
+    theirs, other = own.to_dict(), given.to_dict()
+    differing = next(name for name in theirs if theirs[name] != other.get(name))
+    return InputError(
+        f"{path}: the {says} beside it says its rules, among them {differing} {theirs[differing]}, "
+        f"not {other.get(differing)}; leave out --phase and --set"
     )
 
 
 def _of_folder(folder: Path, config: EnvConfig | None) -> tuple[Path, EnvConfig | None]:
-    """Return the file of a folder that holds the weights, and the rules if it says them."""
+    """Return the file of a folder that holds the weights, and the rules if it says them.
+
+    Raises:
+        InputError: a run has other rules than those given, or there is not one model here.
+    """
     if (folder / MANIFEST).is_file():
         return folder / STATE, config
     run = folder / REFERENCE_RUN
     if not (folder / REFERENCE_MODEL).is_file() or not run.is_file():
         return _only_zip(folder), config
     artifact = Artifact("run of the reference's trainer", "give the model's zip and --phase")
-    values = read_json(run, _ReferenceRun, artifact)
-    return folder / REFERENCE_MODEL, config or EnvConfig.from_dict(values.env_config)
+    own = EnvConfig.from_dict(read_json(run, _ReferenceRun, artifact).env_config)
+    if config not in (None, own):
+        raise _other_rules(folder / REFERENCE_MODEL, REFERENCE_RUN, own, config)
+    return folder / REFERENCE_MODEL, own
 
 
 def _only_zip(folder: Path) -> Path:

@@ -21,7 +21,6 @@ from jax_port.export.torch_policy import TradingPolicy
 from markets import InputError
 
 PROGRAM, ONNX = "policy.pt2", "policy.onnx"
-MOST_ROWS = 1 << 20
 
 
 def _example(module: TradingPolicy) -> tuple[torch.Tensor, torch.Tensor]:
@@ -31,7 +30,7 @@ def _example(module: TradingPolicy) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _free_batch() -> dict[str, dict[int, torch.export.Dim]]:
     # Left fixed, a program would refuse every other number of rows.
-    batch = torch.export.Dim("batch", min=1, max=MOST_ROWS)
+    batch = torch.export.Dim("batch", min=1)
     return {"obs": {0: batch}, "masks": {0: batch}}
 
 

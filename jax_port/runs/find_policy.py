@@ -19,8 +19,14 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
         agent: which of a run's, from 0.
 
     Raises:
-        InputError: the folder holds none, several of which none was chosen, or a model of SB3.
+        InputError: the folder holds none, several of which none was chosen, or a model of SB3; or an
+            agent of a file is asked for.
     """
+    if agent is not None and path.is_file():
+        raise InputError(
+            f"{path}: the policy of one agent; give the run's folder with --agent {agent}, or leave "
+            "--agent out"
+        )
     if not path.is_dir():
         return path
     policies = sorted(path.glob(OF_AGENTS), key=_number)
@@ -33,7 +39,7 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
         example = best if best.is_file() else policies[0]
         raise InputError(
             f"{path}: {len(policies)} agents here, {policies[0].stem} to {policies[-1].stem}; name the "
-            f"file of one, such as {example}"
+            f"file of one, such as {example} (export takes --agent as well)"
         )
     if (path / MANIFEST).is_file():
         return path / BUNDLED

@@ -14,12 +14,11 @@ namespace RLTrader
 
         /// <summary>Bundle, bars, milliseconds between decisions and output: of each decision the logits, the mask,
         /// the advice, confidence, freshness, bare action, action and the milliseconds that it took.</summary>
-        public static int Run(string folder, string input, string pause, string output)
+        public static int Run(string folder, string input, int pause, string output)
         {
             Agent agent = new Agent(folder);
             AdvisedPolicy policy = agent.Policy as AdvisedPolicy;
             if (policy == null) throw new BundleException(folder + ": its manifest holds no fusion settings");
-            int wait = int.Parse(pause);
             Stopwatch watch = new Stopwatch();
             using (BinaryWriter writer = new BinaryWriter(File.Create(output)))
                 foreach (Bar bar in BarFile.Read(input))
@@ -36,7 +35,7 @@ namespace RLTrader
                     writer.Write((double)policy.Bare);
                     writer.Write((double)action);
                     writer.Write(watch.Elapsed.TotalMilliseconds);
-                    Thread.Sleep(wait);
+                    Thread.Sleep(pause);
                 }
             Console.WriteLine(policy.Client.Asked + " " + policy.Client.Failed);
             // A runtime that ends while one of its threads waits for an answer may abort.

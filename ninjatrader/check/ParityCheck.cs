@@ -40,13 +40,12 @@ namespace RLTrader
                 if (args.Length == 4 && args[0] == "decide") return Decide(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "features") return StreamFile(args[1], args[2], args[3]);
                 if (args.Length == 4 && args[0] == "clock") return Clock(args[2], args[3]);
-                if (args.Length == 5 && args[0] == "advised")
-                    return AdviceCheck.Run(args[1], args[2], args[3], args[4]);
                 if (args.Length == 4 && args[0] == "fuse") return FusionCheck.Run(args[1], args[2], args[3]);
                 int count;
-                if (args.Length == 3 && args[0] == "latency"
-                    && int.TryParse(args[2], NumberStyles.None, CultureInfo.InvariantCulture, out count))
+                if (args.Length == 3 && args[0] == "latency" && Whole(args[2], out count))
                     return Latency(args[1], count);
+                if (args.Length == 5 && args[0] == "advised" && Whole(args[3], out count))
+                    return AdviceCheck.Run(args[1], args[2], count, args[4]);
                 return Refuse("usage: ParityCheck golden BUNDLE | golden BUNDLE BARS DAY | features BUNDLE BARS OUT"
                     + " | decide BUNDLE IN OUT | clock BUNDLE IN OUT | fuse SETTINGS IN OUT"
                     + " | advised BUNDLE BARS MS OUT | latency BUNDLE COUNT");
@@ -64,6 +63,11 @@ namespace RLTrader
             {
                 return Refuse("error: " + args[0] + " names no culture; give one such as de-DE");
             }
+        }
+
+        private static bool Whole(string text, out int number)
+        {
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
         }
 
         private static int Refuse(string why)

@@ -245,7 +245,7 @@ namespace RLTrader
             bool closes = guard.SessionCloses || (end == DateTime.MaxValue && Late);
             if (account.Watched) Trade.Note(orders.PlatformExit(closes && !Flattens));
             if (guard.Block != toldBlock && guard.Block != Block.None)
-                orders.Tell("nothing is opened any more: " + guard.Block, true);
+                orders.Tell("nothing is opened any more: " + guard.Why, true);
             toldBlock = guard.Block;
         }
 
@@ -384,11 +384,7 @@ namespace RLTrader
         }
 
         // A stop to sell has to lie below the bid, one to buy above the ask.
-        private bool AtMarket(long stop)
-        {
-            long quote = Quote(Trade.Net);
-            return Trade.Net > 0 ? stop >= quote : stop <= quote;
-        }
+        private bool AtMarket(long stop) { return Trade.Side * (Quote(Trade.Net) - stop) < orders.StopRoom; }
 
         // The price in ticks at which a position could be left; the newest close where nothing is quoted.
         private long Quote(int net)

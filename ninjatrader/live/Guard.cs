@@ -39,7 +39,7 @@ namespace RLTrader
 
         private readonly GuardSettings settings;
         private readonly Manifest manifest;
-        private readonly double[] earlier;
+        private double[] earlier;
         private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
         private double dayStart, written = double.NaN, high = double.NaN;
         private double risen;                // the least equity of a spell above the highest
@@ -68,6 +68,18 @@ namespace RLTrader
                 if (killed || stopped) return Block.KillSwitch;
                 if (lost) return Block.DailyLoss;
                 return breached ? Block.DrawdownFloor : Block.None;
+            }
+        }
+
+        /// <summary>The block in words, with the file that keeps it where the account may have been begun
+        /// anew.</summary>
+        public string Why
+        {
+            get
+            {
+                if (Block != Block.DrawdownFloor || settings.FloorFile.Length == 0) return Block.ToString();
+                return Block + "; the account's highest equity is remembered in " + settings.FloorFile
+                    + ": where the account was begun anew, disable the strategy, delete that file and enable it again";
             }
         }
 
@@ -111,7 +123,7 @@ namespace RLTrader
             if (utc >= dayEnds)
             {
                 dayEnds = sessionEnd == DateTime.MaxValue ? NextDay(utc) : sessionEnd;
-                dayStart = made - MadeBefore();
+                dayStart = made - MadeBefore(utc);
                 lost = false;
             }
             if (made - dayStart != written && settings.DailyLoss > 0)
@@ -155,10 +167,15 @@ namespace RLTrader
             return NewYork.Utc(local >= begin ? begin.AddDays(1) : begin);
         }
 
-        // What an earlier run made on the same day.
-        private double MadeBefore()
+        // What an earlier run made on a day that is not over yet, once, and whenever this run's own ends: its chart may
+        // have other trading hours, or the end may not be known. A note of days ahead is of a market played back.
+        private double MadeBefore(DateTime utc)
         {
-            return earlier != null && earlier[0] == dayEnds.Ticks ? earlier[1] : 0;
+            if (earlier == null || dayEnds <= utc) return 0; // at a session's very end that one is still told of
+            double left = earlier[0] - utc.Ticks, made = earlier[1];
+            if (left <= 0 || (left > TimeSpan.TicksPerDay && earlier[0] != dayEnds.Ticks)) return 0;
+            earlier = null;
+            return made;
         }
 
         private static double[] Read(string path, int count, string what)

@@ -77,6 +77,9 @@ namespace RLTrader
         double Bid { get; }
         double Ask { get; }
 
+        /// <summary>Ticks that a stop has to lie behind the price at which the position could be left.</summary>
+        int StopRoom { get; }
+
         /// <summary>Contracts that the account holds of the instrument, whoever bought them.</summary>
         int AccountNet { get; }
 

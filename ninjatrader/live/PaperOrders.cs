@@ -27,9 +27,9 @@ namespace RLTrader
         public LiveTrader Trader { get; set; }
 
         public DateTime Now { get { return real.Now; } }
-        // the rules let a stop stand at the close
-        public double Bid { get { return side > 0 ? Points(close + 1) : 0; } }
-        public double Ask { get { return side < 0 ? Points(close - 1) : 0; } }
+        public double Bid { get { return side > 0 ? Points(close) : 0; } }
+        public double Ask { get { return side < 0 ? Points(close) : 0; } }
+        public int StopRoom { get { return 0; } } // the rules let a stop stand at the close
         public int AccountNet { get { return side * quantity; } }
         public bool OrdersLeft { get { return false; } }
         public bool ExitLeft { get { return false; } }

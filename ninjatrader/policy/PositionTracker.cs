@@ -1,5 +1,6 @@
 // The open position from its fills: the features and masks of both phases (section 5 of docs/environment.md),
-// and where stop and target stand. Prices are whole ticks; features are divided in 32 bits, as in training.
+// and where stop and target stand. Prices are whole ticks; features are divided in 64 bits and rounded to 32 once, by
+// an ATR of 32 bits, so that they have the bits of training.
 using System;
 
 namespace RLTrader
@@ -80,12 +81,12 @@ namespace RLTrader
         {
             int at = manifest.Window * FeatureStream.Features;
             bool open = Side != 0;
-            float close = stream.CloseTicks, atr = (float)stream.AtrTicks;
+            double close = stream.CloseTicks, atr = (float)stream.AtrTicks;
             observation[at] = Side;
-            observation[at + 1] = open ? Entry / close : 1f;
-            observation[at + 2] = open ? Math.Abs(Stop - stream.CloseTicks) / atr : 0f;
-            observation[at + 3] = open ? Math.Abs(Target - stream.CloseTicks) / atr : 0f;
-            observation[at + 4] = open ? (stream.Count - 1 - EntryBar) / (float)manifest.MaxEpisodeBars : 0f;
+            observation[at + 1] = open ? (float)(Entry / close) : 1f;
+            observation[at + 2] = open ? (float)(Math.Abs(Stop - stream.CloseTicks) / atr) : 0f;
+            observation[at + 3] = open ? (float)(Math.Abs(Target - stream.CloseTicks) / atr) : 0f;
+            observation[at + 4] = open ? (float)((stream.Count - 1 - EntryBar) / (double)manifest.MaxEpisodeBars) : 0f;
             if (manifest.Phase == 1) return;
             observation[at + 5] = !open && InEntryWindow(stream.Minute) ? 1f : 0f;
             observation[at + 6] = AtBreakEven ? 1f : 0f;

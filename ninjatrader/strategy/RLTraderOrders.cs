@@ -23,6 +23,8 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         double IOrders.Ask { get { return GetCurrentAsk(); } }
 
+        int IOrders.StopRoom { get { return 1; } }
+
         int IOrders.AccountNet { get { return Signed(PositionAccount); } }
 
         bool IOrders.OrdersLeft { get { return OrdersLeft(false); } }

@@ -17,7 +17,7 @@ from msgspec import field
 from foundation.attestation import seal, statement, unseal
 from foundation.errors import InputError
 from foundation.files import file_digest
-from foundation.json_reading import Artifact, Struct, convert, read_json
+from foundation.json_reading import Artifact, Count, Struct, convert, read_json
 from jax_port.export.manifest import MANIFEST, read_manifest
 
 KIND = "urn:rltrader:export-verification:v1"
@@ -25,8 +25,14 @@ FILE = Artifact("attestation of a bundle", "verify the bundle anew: rltrader exp
 SAME = "same"
 
 
+class _Actions(Struct):
+    compared: Count
+
+
 class _Predicate(Struct):
     verdict: str
+    actions: _Actions
+    csharp: str
     bundle: dict[str, Any]
     hops: list[dict[str, Any]] = field(name="hops")
     made: dict[str, Any] = field(name="made")

@@ -131,6 +131,8 @@ def compare_decisions(
                 _spread(board, folder, policy, batch, largest)
         first = False
         on_batch(len(batch))
+    if not actions.compared:
+        board.at("decisions", "observations of episodes")  # nothing compared, which does not pass
     return actions
 
 

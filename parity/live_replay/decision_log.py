@@ -35,6 +35,10 @@ HEADER_LINE = Artifact("decision log", _MEND, most_bytes=1 << 20)
 LINE = Artifact("line of a decision log", _MEND, most_bytes=1 << 20)
 
 
+class NothingDecidedError(InputError):
+    """A log in which the strategy has decided nothing, so that there is nothing to compare."""
+
+
 @dataclass(frozen=True)
 class Fill:
     """A fill as the host told it.
@@ -138,6 +142,7 @@ def read_log(path: Path) -> LiveLog:
     """Read a decision log. A last line that was cut off, as a crash leaves it, is left out.
 
     Raises:
+        NothingDecidedError: it holds no bar.
         InputError: there is no such file, it is no such log or of another version, or a line in its
             midst can't be read; names the line.
     """
@@ -163,7 +168,7 @@ def read_log(path: Path) -> LiveLog:
                 "again"
             ) from None
     if not bars:
-        raise InputError(f"{path}: it holds no bar; let the strategy run and give a later log")
+        raise NothingDecidedError(f"{path}: it holds no bar; let the strategy run and give a later log")
     texts: dict[str, Any] = {name: [bar[name] for bar in bars] for name in TEXTS}
     columns: dict[str, Any] = {
         name: np.array([bar[name] for bar in bars]) for name in bars[0] if name not in TEXTS

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from jax_port.export.manifest import ACTIONS, POSITION
 from jax_port.ppo.policy import Policy
 from jax_port.runs.run import made_with
-from markets import Bars, InputError
+from markets import Bars
 from markets.advice.fusion import FusionSettings
 from markets.bars import COLUMNS, FEATURES
 from parity.engine.compare import Tolerance
@@ -24,7 +24,7 @@ from parity.export_chain.comparison import EQUAL, FLOAT32, StageComparison
 from parity.export_chain.comparison import FEATURE as FEATURE_LIMIT
 from parity.export_chain.market import OBSERVED
 from parity.live_replay import fills as live_fills
-from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog
+from parity.live_replay.decision_log import DISTANCES, HELD, LiveLog, NothingDecidedError
 from parity.live_replay.fills import Difference, Followed, follow
 from parity.live_replay.offline import Held, Offline, Seen, cut
 from parity.live_replay.quality import account_fills, fill_costs, fill_quality, modes_of
@@ -35,10 +35,6 @@ GIVEN = Tolerance(0.0, 1e-12)
 Numbers = NDArray[Any]
 Stage = tuple[int, str, Tolerance, Sequence[str], Numbers, Numbers, Numbers]
 """Place in the causal order, name, limit, names of values, rows, and what live and offline have."""
-
-
-class NothingDecidedError(InputError):
-    """A log in which the strategy has decided nothing, so that there is nothing to compare."""
 
 
 def replay_log(

@@ -46,7 +46,7 @@ def replay(
     LOG is a decision log, or a folder of logs, such as a week's; several are replayed one by one and
     their fills measured together. Exit code 0 means that they agree, 1 that they don't, 2 bad input.
     """
-    from parity.live_replay.replay import NothingDecidedError
+    from parity.live_replay.decision_log import NothingDecidedError
     from parity.live_replay.together import join_reports
 
     files = [file for log in logs for file in _log_files(log)]

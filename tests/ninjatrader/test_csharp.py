@@ -150,6 +150,14 @@ def test_what_is_not_understood_is_refused(
         checker(program, tmp_path, spoilt(tmp_path, change)).golden()
 
 
+@pytest.mark.parametrize("number", ["ten", "-1", "1.5", "99999999999"])
+def test_what_is_no_whole_number_is_refused(program: Path, number: str) -> None:
+    for words in (["advised", str(bundle(1)), "bars.csv", number, "out"], ["latency", "x", number]):
+        done = subprocess.run(["mono", str(program), *words], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage: ParityCheck golden BUNDLE | ")
+
+
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_a_million_brackets_are_refused(program: Path, tmp_path: Path, bracket: str) -> None:
     folder = spoilt(tmp_path, {})

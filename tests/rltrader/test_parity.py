@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from foundation.errors import InputError
 from parity.engine.certificate import CertificateError, read
@@ -15,9 +16,10 @@ from parity.engine.report import SAME, UNSEEN
 from parity.learner.suite import REQUIRED as LEARNER
 from parity.suites.scenarios import Request
 from parity.suites.trading import run
+from rltrader.export_parity import MARK, ChainRequest, main, prove_export, require_own
 from rltrader.parity import failures, parity, show_finding
 from tests.parity.made_certificate import opened, write_certificate
-from tests.sentences import check_error
+from tests.sentences import check_error, refuses
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ES_1min_utc.csv"
 SMALL = ["--episodes", "4", "--cases", "300", "--days", "3", "--symbols", "ES,MNQ", "--workers", "0"]
@@ -209,3 +211,46 @@ def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command
     assert show_finding({"looks_like": "logic", "seen": seen}, 12) == (
         "logic: balance; seen in 2 of 12 data sets, by replay and generated; the smallest case:"
     )
+
+
+@pytest.mark.parametrize("name", ["run1", "run2", "phase1", "phase2"])
+@pytest.mark.parametrize("command", ["the chain", "the gate"])
+def test_the_chain_deletes_nothing_that_it_did_not_make(
+    name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it comes after the gate: it is refused before anything is done."""
+    monkeypatch.chdir(tmp_path)
+    own = Path("reports/export") / name / "policy-0.safetensors"
+    own.parent.mkdir(parents=True)
+    own.write_text("of the user")
+    words = {"the chain": (main, []), "the gate": (parity, ["run", *SMALL, "--export-chain"])}
+    done = CliRunner().invoke(*words[command])
+    check_error(done.exception)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / own]
+    assert own.read_text() == "of the user"
+
+
+def test_what_is_empty_or_was_made_by_the_chain_may_be_replaced(tmp_path: Path) -> None:
+    for name in ("run1", "phase1", "phase2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "phase2" / MARK).touch()
+    require_own(tmp_path)
+    (tmp_path / "run2").touch()
+    with refuses():
+        require_own(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_chain_replaces_what_it_made(tmp_path: Path) -> None:
+    request = ChainRequest(steps=1, hidden=(8, 8), observations=100, episodes=1, out=tmp_path)
+    for _ in range(2):
+        assert prove_export(request, Console(stderr=True))
+    require_own(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["--steps", "--observations", "--episodes"])
+def test_a_chain_of_nothing_is_refused(option: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [option, "0", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert option in done.output
+    assert list(tmp_path.iterdir()) == []

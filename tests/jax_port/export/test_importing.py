@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from foundation.files import write_json
 from jax_port.export.bundle import POLICY, STATE
-from jax_port.export.importing import read_policy
+from jax_port.export.importing import REFERENCE_MODEL, REFERENCE_RUN, read_policy
 from jax_port.export.manifest import MANIFEST, UNGATED
 from jax_port.export.sb3 import MODEL, NORMALIZER, make_sb3
 from jax_port.ppo.policy import load_policy
@@ -31,6 +32,17 @@ def test_rules_and_a_normaliser_beside_those_of_a_bundle_are_refused(name: str) 
         read_policy(source, normalizer=bundle(1) / NORMALIZER)
     with refuses():
         read_policy(source, raw=True)
+
+
+def test_rules_beside_those_of_a_run_of_the_references_trainer_are_refused(tmp_path: Path) -> None:
+    own = EnvConfig.phase1(sl_atr_mult=1.25)
+    shutil.copy(bundle(1) / MODEL, tmp_path / REFERENCE_MODEL)
+    shutil.copy(bundle(1) / NORMALIZER, tmp_path)
+    write_json(tmp_path / REFERENCE_RUN, {"env_config": own.to_dict()})
+    assert read_policy(tmp_path).config == read_policy(tmp_path, config=own).config == own
+    for given in (EnvConfig.phase1(), EnvConfig.phase2()):
+        with refuses():
+            read_policy(tmp_path, config=given)
 
 
 def test_raw_observations_may_be_said_of_a_bundle_without_a_normaliser() -> None:

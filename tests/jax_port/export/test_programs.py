@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from jax_port.export.bundle import make_module
 from jax_port.export.manifest import read_manifest
-from jax_port.export.programs import MOST_ROWS, PROGRAM
+from jax_port.export.programs import PROGRAM, save_program
+from jax_port.export.torch_policy import TradingPolicy
 from tests.jax_port.export.made_bundle import bundle, made_policy
 
 
@@ -18,7 +21,7 @@ def test_rows_are_independent_and_as_many_as_one_likes(phase: int) -> None:
     module = make_module(policy, read_manifest(bundle(phase)))
     exported = torch.export.load(bundle(phase) / PROGRAM)
     (rows_at_once,) = exported.range_constraints.values()
-    assert (rows_at_once.lower, rows_at_once.upper) == (1, MOST_ROWS)
+    assert rows_at_once.lower == 1
     program = exported.module()
     rng = np.random.default_rng(0)
     count, size = 5_000, policy.observation_size
@@ -37,3 +40,12 @@ def test_rows_are_independent_and_as_many_as_one_likes(phase: int) -> None:
             some, theirs = program(*(each[rows] for each in given))
             assert some.tolist() == actions[rows].tolist()
             torch.testing.assert_close(theirs, logits[rows], rtol=1e-5, atol=1e-5)
+
+
+def test_a_program_takes_more_than_a_million_rows(tmp_path: Path) -> None:
+    save_program(TradingPolicy(2, 3, [2], [2], "tanh"), tmp_path / PROGRAM)
+    count = (1 << 20) + 1
+    given = torch.zeros(count, 2), torch.ones(count, 3, dtype=torch.bool)
+    with torch.no_grad():
+        actions, _ = torch.export.load(tmp_path / PROGRAM).module()(*given)
+    assert actions.shape == (count,)

@@ -20,6 +20,14 @@ def test_a_file_is_itself(tmp_path: Path) -> None:
     assert find_policy(tmp_path / "any.safetensors") == tmp_path / "any.safetensors"
 
 
+def test_no_other_agent_is_chosen_where_a_file_is_named(tmp_path: Path) -> None:
+    file = touched(tmp_path, "policy-0.safetensors") / "policy-0.safetensors"
+    assert find_policy(file) == file
+    for agent in (0, 2):
+        with refuses():
+            find_policy(file, agent)
+
+
 @pytest.mark.parametrize(
     ("names", "found"),
     [

@@ -7,6 +7,7 @@ public sealed class Heard : IOrders
     public DateTime Now { get; set; }
     public double Bid { get; set; }
     public double Ask { get; set; }
+    public int StopRoom { get { return 1; } }
     public int AccountNet { get; set; }
     public bool OrdersLeft { get; set; }
     public bool ExitLeft { get; set; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,16 @@ public static class Show
         GuardSettings limits = new GuardSettings();
         limits.DailyLoss = Number(args[1]);
         limits.FloorStart = Number(args[2]);
-        if (args.Length > 4) limits.FloorFile = args[4];
+        limits.FloorFile = args[4];
+        limits.DayFile = args[5];
         Guard guard = new Guard(limits, Manifest.Load(args[0]));
         DateTime begin = DateTime.Parse(args[3], Plain, DateTimeStyles.AdjustToUniversal);
         for (string line; (line = Console.ReadLine()) != null;)
         {
             double[] look = Array.ConvertAll(line.Split(' '), Number);
-            guard.Look(begin.AddSeconds(look[0]), DateTime.MaxValue, look[1], look[2]);
-            Console.WriteLine(guard.Block + " " + guard.Floor.ToString("R", Plain));
+            DateTime end = look.Length < 4 ? DateTime.MaxValue : begin.AddSeconds(look[3]);
+            guard.Look(begin.AddSeconds(look[0]), end, look[1], look[2]);
+            Console.WriteLine(guard.Block + " " + guard.Floor.ToString("R", Plain) + " " + guard.Why);
         }
     }
 }
@@ -47,8 +50,8 @@ RULES = config_of(1).account
 BELOW = START - RULES.trailing_drawdown_dollars
 """The floor of an account that has never been above its start."""
 
-Look = tuple[float, float, float]
-"""(seconds, dollars made, equity in dollars)."""
+Look = tuple[float, ...]
+"""(seconds, dollars made, equity in dollars), and the session's end in seconds where it is known."""
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +65,17 @@ TEN = "2025-03-10T14:00Z"
 
 def blocks(
     program: Path,
-    looks: list[Look],
+    looks: Sequence[Look],
     loss: float = 0.0,
     start: float = 0.0,
     begin: str = TEN,
     highest: Path | None = None,
+    day: Path | None = None,
 ) -> list[str]:
-    """Return after each look why nothing may be opened, and the floor in dollars."""
-    text = "".join(f"{at} {made} {equity}\n" for at, made, equity in looks)
+    """Return after each look the block, the floor in dollars, and the block in words."""
+    text = "".join(" ".join(map(str, look)) + "\n" for look in looks)
     command = ["mono", str(program), str(bundle(1)), str(loss), str(start), begin]
-    command += [str(highest)] if highest else []
+    command += [str(highest or ""), str(day or "")]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return done.stdout.split("\n")[:-1]
 
@@ -157,3 +161,52 @@ def test_a_remembered_highest_equity_counts_where_it_lies_above_the_start(
     (said,) = blocks(program, [(0, 0, START)], start=START, highest=path)
     lifted = min(max(BELOW, BELOW + remembered - START), START + RULES.floor_lock_dollars)
     assert float(said.split()[1]) == lifted
+
+
+AT_FIVE, AT_MIDNIGHT = 7.0 * HOUR, 14.0 * HOUR
+"""Ends of two sessions that hold the same morning, in seconds."""
+
+
+@pytest.mark.parametrize("other", [(AT_MIDNIGHT,), (AT_FIVE - HOUR,), ()])
+def test_a_days_loss_is_remembered_whenever_the_next_run_sees_the_day_end(
+    program: Path, tmp_path: Path, other: tuple[float, ...]
+) -> None:
+    """Trading hours chosen anew end at another time, and the end may not be known."""
+    day, known = tmp_path / "day.txt", (AT_FIVE,)
+    (_, *said) = blocks(program, [(0, 0, 0, *known), (1, -400, 0, *known)], loss=400, day=day)
+    for at, end in ((2, other), (3, known)):
+        said += blocks(program, [(at, 0, 0, *end)], loss=400, day=day)
+    assert [line.split()[0] for line in said] == ["DailyLoss"] * 3
+
+
+def test_a_remembered_loss_is_of_one_session_of_its_day(program: Path, tmp_path: Path) -> None:
+    day = tmp_path / "day.txt"
+    lost = [(0.0, 0.0, 0.0, AT_MIDNIGHT), (1.0, -400.0, 0.0, AT_MIDNIGHT)]
+    blocks(program, lost, loss=400, day=day)
+    kept = day.read_text()
+    looks = [(2.0, 0.0, 0.0, AT_FIVE), (AT_FIVE, 0.0, 0.0, AT_FIVE + 24 * HOUR)]
+    said = blocks(program, looks, loss=400, day=day)
+    assert [line.split()[0] for line in said] == ["DailyLoss", "None"]
+    day.write_text(kept)
+    (late,) = blocks(program, [(AT_MIDNIGHT, 0, 0, AT_MIDNIGHT + HOUR)], loss=400, day=day)
+    assert late.split()[0] == "None"
+    day.write_text(kept)
+    early = AT_MIDNIGHT - 25 * HOUR  # of a market that is played back from a day before
+    (early_on,) = blocks(program, [(early, 0, 0, early + HOUR)], loss=400, day=day)
+    assert early_on.split()[0] == "None"
+
+
+def test_a_floor_that_is_reached_names_the_file_that_keeps_it(program: Path, tmp_path: Path) -> None:
+    """An account that was begun anew stays below the floor of its former highest equity."""
+    path = tmp_path / "highest.txt"
+    path.write_text(f"{START + RULES.trailing_drawdown_dollars + 3_000}")
+    looks = [(at, 0.0, START) for at in (0.0, 3.0)]
+    first, said = blocks(program, looks, start=START, highest=path)
+    assert first.split(" ", 2)[2] == "None"
+    assert said.split(" ", 2)[2] == (
+        f"DrawdownFloor; the account's highest equity is remembered in {path}: where the account was "
+        "begun anew, disable the strategy, delete that file and enable it again"
+    )
+    path.unlink()
+    anew = blocks(program, looks, start=START, highest=path)
+    assert [line.split()[0] for line in anew] == ["None"] * 2

@@ -74,6 +74,29 @@ def test_a_bundle_that_differs_is_not_passed_on(proved: tuple[Path, Path]) -> No
         check(folder, attestation)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *({"actions": None}, {"actions": {}}, {"actions": {"compared": "many"}}),
+        *({"actions": {"compared": -1}}, {"csharp": None}, {"csharp": 1}),
+    ],
+    ids=str,
+)
+def test_an_attestation_that_does_not_say_what_is_shown_is_refused(
+    damage: dict[str, Any], proved: tuple[Path, Path]
+) -> None:
+    folder, attestation = proved
+    envelope = json.loads(attestation.read_text())
+    told = json.loads(base64.b64decode(envelope["payload"]))
+    for name, value in damage.items():
+        told["predicate"][name] = value
+        if value is None:
+            del told["predicate"][name]
+    write(attestation, envelope | {"payload": base64.b64encode(json.dumps(told).encode()).decode()})
+    with refuses():
+        check(folder, attestation)
+
+
 def test_an_attestation_of_another_kind_is_refused(proved: tuple[Path, Path]) -> None:
     folder, attestation = proved
     envelope = json.loads(attestation.read_text())

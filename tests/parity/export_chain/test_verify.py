@@ -31,7 +31,7 @@ from legacy_torch.evaluate import load_run
 from parity.engine.compare import Tolerance
 from parity.export_chain.comparison import EQUAL, Board, StageComparison
 from parity.export_chain.csharp import available
-from parity.export_chain.decisions import _spread
+from parity.export_chain.decisions import _spread, compare_decisions
 from parity.export_chain.observations import of_episodes
 from parity.export_chain.page import render
 from parity.export_chain.replay import ENVIRONMENTS
@@ -306,6 +306,15 @@ def test_a_planted_fault_is_named(
     baked = {g["hop"] for g in report["hops"] if not g["passed"]}
     if in_code:
         assert {"PyTorch program (.pt2)", "ONNX Runtime"} <= baked
+
+
+def test_a_chain_without_a_decision_is_no_proof() -> None:
+    policy, board = made_policy(1), Board()
+    compared = compare_decisions(board, bundle(1), policy, prepare(bars(), policy.config), 0).compared
+    first = board.first_divergence()
+    assert compared == 0
+    assert first is not None
+    assert first.sentence() == "decisions, observations of episodes: nothing was compared"
 
 
 # What a user does with it

@@ -23,12 +23,13 @@ pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of logs: one agrees, one was filled worse, in one nothing was decided."""
+    """Return a folder of logs: one agrees, one was filled worse, two hold no decision or no bar."""
     folder = tmp_path_factory.mktemp("week")
     (folder / "a.jsonl").write_bytes(live_log(1).read_bytes())
     (folder / "b.jsonl").write_bytes(live_log(1, "slip").read_bytes())
     lines = live_log(1).read_text().splitlines()[:4]
     (folder / "c.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "d.jsonl").write_text(lines[0] + "\n")
     return folder
 
 
@@ -57,6 +58,7 @@ def test_counts_are_sums_and_fills_are_measured_together(
     assert result.exit_code == 1
     assert "left out: " in result.stderr
     assert "c.jsonl: the strategy has decided nothing in its" in result.stderr
+    assert "d.jsonl: it holds no bar" in result.stderr
     report = json.loads((out / "replay.json").read_text())
     a, b = (one(week / f"{name}.jsonl", tmp_path / name) for name in "ab")
     assert report["compared"] == {

@@ -1,0 +1,79 @@
+"""An open position's ratios: the bits that the port gives them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jax_port.envs.state import quotient
+from markets import Bars
+from markets.synthetic.bars import synthetic_bars
+from parity.export_chain.csharp import MISSING, available
+from parity.export_chain.day import to_csv
+from tests.jax_port.export.made_bundle import bundle
+from tests.ninjatrader.compiled import compiled
+
+pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
+
+PROGRAM = """
+using System;
+using System.Globalization;
+using System.Linq;
+using RLTrader;
+
+public static class Show
+{
+    public static void Main(string[] args)
+    {
+        Manifest manifest = Manifest.Load(args[0]);
+        FeatureStream stream = new FeatureStream(manifest);
+        PositionTracker held = new PositionTracker(manifest);
+        float[] seen = new float[manifest.Size];
+        int head = manifest.Window * FeatureStream.Features;
+        foreach (Bar bar in BarFile.Read(args[1]))
+        {
+            if (!stream.Add(bar.Open, bar.High, bar.Low, bar.Close, bar.Volume)) continue;
+            if (!stream.Ready) continue;
+            int now = stream.Count - 1;
+            if (held.Side == 0)
+                held.Entered(1, stream.CloseTicks + 1, now, stream.StopTicks, stream.TargetTicks);
+            held.Write(seen, stream);
+            double[] row = { held.Entry, held.Stop, held.Target, stream.CloseTicks, stream.AtrTicks,
+                now - held.EntryBar, manifest.MaxEpisodeBars };
+            row = row.Concat(seen.Skip(head + 1).Take(4).Select(x => (double)x)).ToArray();
+            Console.WriteLine(string.Join(",", row.Select(
+                x => x.ToString("R", CultureInfo.InvariantCulture))));
+        }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("above", [0.0, 5_000_000.0])
+def test_ratios_have_the_bits_of_training(above: float, tmp_path: Path) -> None:
+    """Also of prices beyond the whole numbers that 32 bits hold."""
+    made = synthetic_bars("ES", days=4, seed=5)
+    frame = made.frame.copy()
+    frame[["open", "high", "low", "close"]] += above
+    file = tmp_path / "bars.csv"
+    file.write_text(to_csv(Bars.from_frame(frame, made.contract, source="made")), encoding="ascii")
+    command = ["mono", str(compiled(tmp_path, PROGRAM)), str(bundle(1)), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = np.array([line.split(",") for line in done.stdout.splitlines()], np.float64)
+    assert len(rows) > 1000
+    entry, stop, target, close, age, longest = rows.T[[0, 1, 2, 3, 5, 6]].astype(np.int32)
+    ranges = jnp.asarray(rows[:, 4].astype(np.float32))
+    expected = [
+        quotient(jnp.asarray(a), jnp.asarray(b))
+        for a, b in (
+            (entry, close),
+            (abs(stop - close), ranges),
+            (abs(target - close), ranges),
+            (age, longest),
+        )
+    ]
+    np.testing.assert_array_equal(rows.T[7:].astype(np.float32), np.stack(expected))
