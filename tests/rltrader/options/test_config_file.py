@@ -91,6 +91,16 @@ def test_what_is_written_into_a_run_asks_for_the_same_again(tmp_path: Path) -> N
     assert again == {**first, "bar_file": files, "out": None}
 
 
+def test_what_the_environment_asked_for_is_written_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(TEXT)
+    environment = {"X_STEPS": "2", "X_PI": "8,8"}
+    done = CliRunner().invoke(command, ["--config", str(path)], auto_envvar_prefix="X", env=environment)
+    assert done.exit_code == 0, done.output
+    again = run(tmp_path, SEEN["toml"])
+    assert (again["steps"], again["pi"], again["n_steps"]) == (2, "8,8", 64)
+
+
 @pytest.mark.parametrize("through", ["command line", "environment"])
 def test_a_rule_that_is_set_goes_before_the_file_s_and_leaves_it_the_others(
     tmp_path: Path, through: str

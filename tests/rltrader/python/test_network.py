@@ -98,6 +98,15 @@ def test_one_of_maskable_ppos_shape_becomes_the_projects_own(tmp_path: Path) -> 
     assert other.to_dict()["network"] == {"own": "Shared"}
 
 
+def test_one_of_maskable_ppos_shape_goes_on_from_what_it_has_learnt(tmp_path: Path) -> None:
+    agent = MaskablePPO(synthetic_bars("ES", days=3, seed=0), ungated=True, network=SeparateNnx)
+    drawn = agent._plan(agent.settings, tmp_path / "first").initial["path"]
+    assert load_policy(Path(drawn)).about[DRAWN]
+    agent._file = tmp_path / "learnt.safetensors"
+    agent._file.write_bytes(Path(drawn).read_bytes())
+    assert agent._plan(agent.settings, tmp_path / "second").initial["path"] == str(agent._file)
+
+
 def test_settings_of_the_projects_network_do_not_go_with_it() -> None:
     own = own_network(Shared())
     with refuses():

@@ -43,6 +43,14 @@ def test_what_is_no_schedule_is_named(schedules: Any) -> None:
         table_of({"clip_range": abs}, SETTINGS.override(anneal=True))
 
 
+def test_a_schedule_is_of_the_training_that_follows_it(tmp_path: Path) -> None:
+    """Of fewer steps than the settings', it comes down as far."""
+    bars = synthetic_bars("ES", days=3, seed=0)
+    agent = MaskablePPO(bars, ungated=True, schedules={"learning_rate": lambda left: left})
+    plan = agent._plan(SETTINGS.override(total_timesteps=400), tmp_path / "run")
+    assert plan.schedules["learning_rate"] == pytest.approx([0.75, 0.5, 0.25, 0.0])
+
+
 @pytest.mark.slow
 def test_a_linear_schedule_is_anneal(tmp_path: Path) -> None:
     bars, small = synthetic_bars("ES", days=3, seed=0), {"n_envs": 8, "n_steps": 16, "batch_size": 64}
