@@ -52,6 +52,7 @@ def test_bars_are_drawn_as_reviewed(drawings: Drawings) -> None:
     ]
     plain = Scale("share", lambda value: f"{value:.0%}", log=False, limits=(0.0, 1.0))
     shares = [Bar("kept", 0.25, "25%", "good"), Bar("left", 0.75, "75%", "loss")]
+    shares.append(Bar("with a name that is as long, and none at all", 0.0, "0%", "loss"))
     doubled = Scale("times, log scale", lambda value: f"{value:g}x", base=2.0, limits=(1.0, 4096.0))
     with drawings():
         draw_bars("speed", "steps a second", bars, SCALE)

@@ -105,3 +105,10 @@ def test_times_and_things() -> None:
     assert form.when("2026-11-26T14:10:05+00:00") == "2026-11-26 14:10 UTC"
     assert [form.count(x, "day") for x in (1, 2, 1234)] == ["1 day", "2 days", "1,234 days"]
     assert form.plain("n_envs") == "n envs"
+
+
+def test_nothing_is_a_number_too() -> None:
+    """A dash stands for what is not known."""
+    known = form.dollars(0.0), form.percent(0.0), form.number(0), form.number(0.0)
+    assert known == ("$0.00", "0.0%", "0", "0.00")
+    assert {form.dollars(None), form.percent(None), form.number(None)} == {form.DASH}
