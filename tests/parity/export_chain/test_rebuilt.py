@@ -20,7 +20,7 @@ from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import load_policy
-from parity.export_chain.rebuilt import rebuild
+from parity.export_chain.rebuilt import _same_model, rebuild
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.parity.export_chain.test_onnx_graph import endless
@@ -37,16 +37,19 @@ class Payload:
         return Path.touch, (self.trace,)
 
 
-def plant_in_model(folder: Path, trace: Path) -> None:
-    with zipfile.ZipFile(folder / MODEL) as archive:
+def describe_anew(path: Path, **entries: Any) -> None:
+    """Change entries of the description in SB3's zip."""
+    with zipfile.ZipFile(path) as archive:
         members = {item.filename: archive.read(item) for item in archive.infolist()}
-    description = json.loads(members["data"])
-    packed = base64.b64encode(pickle.dumps(Payload(trace))).decode()
-    description["clip_range"] = {":type:": "x", ":serialized:": packed}
-    members["data"] = json.dumps(description).encode()
-    with zipfile.ZipFile(folder / MODEL, "w") as archive:
+    members["data"] = json.dumps({**json.loads(members["data"]), **entries}).encode()
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
+
+
+def plant_in_model(folder: Path, trace: Path) -> None:
+    packed = base64.b64encode(pickle.dumps(Payload(trace))).decode()
+    describe_anew(folder / MODEL, clip_range={":type:": "x", ":serialized:": packed})
 
 
 def plant_in_normalizer(folder: Path, trace: Path) -> None:
@@ -124,6 +127,21 @@ def test_what_cannot_be_unpacked_is_other_bytes(received: Path, tmp_path: Path) 
     scratch.mkdir()
     policy = load_policy(received / POLICY)
     assert rebuild(received, policy, read_manifest(received), scratch).different == (PROGRAM,)
+
+
+def test_a_number_of_the_description_is_compared_too(received: Path) -> None:
+    """Plain entries stand in the zip as text: no pickle, and yet what SB3 trains on with."""
+    original = bundle(1) / MODEL
+    with zipfile.ZipFile(original) as archive:
+        said = json.loads(archive.read("data"))
+    plain = {name: value for name, value in said.items() if isinstance(value, int | float)}
+    assert {"gamma", "n_steps", "ent_coef"} <= set(plain)
+    describe_anew(received / MODEL)
+    assert _same_model(original, received / MODEL)
+    for name, value in plain.items():
+        describe_anew(received / MODEL, **{name: not value if isinstance(value, bool) else value + 1})
+        assert not _same_model(original, received / MODEL), name
+        describe_anew(received / MODEL, **{name: value})
 
 
 def test_equal_notes_make_equal_files_whatever_objects_their_texts_are(tmp_path: Path) -> None:
