@@ -105,6 +105,11 @@ def test_bad_files_are_one_sentence(tmp_path: Path, change: tuple[str, str]) -> 
         load_rules(write(tmp_path, GOOD.replace(*change)))
 
 
+def test_a_floor_that_stops_at_the_start_is_said_to_stop_there(tmp_path: Path) -> None:
+    rules = load_rules(write(tmp_path, GOOD + "floor_stops_at = 0\n"))
+    assert "it stops rising at $50,000" in str(rules.sentences())
+
+
 def test_no_such_rules() -> None:
     with refuses():
         load_rules("nowhere")

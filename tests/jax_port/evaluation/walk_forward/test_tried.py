@@ -10,14 +10,15 @@ import pytest
 from jax_port.evaluation.walk_forward.tried import Tried, settings_tried
 from tests.sentences import refuses
 
-ROWS = [{"sharpe_day": 0.5}, {"sharpe_day": None}, {"sharpe_day": -0.25}]
+ROWS = [{"sharpe_day": 0.5}, {"sharpe_day": None}, {"sharpe_day": 0.0}, {"sharpe_day": -0.25}]
+"""A trial that never traded has a ratio of zero, one that failed has none."""
 
 
 @pytest.mark.parametrize("place", ["best/run.toml", "trials/0007/run.toml"])
 def test_a_trial_s_own_file_counts_all_trials(tmp_path: Path, place: str) -> None:
     (tmp_path / "sweep.json").write_text(json.dumps({"trials": ROWS}))
     found = settings_tried(tmp_path / place)
-    assert found == Tried(3, (0.5, -0.25), str(tmp_path / "sweep.json"))
+    assert found == Tried(4, (0.5, 0.0, -0.25), str(tmp_path / "sweep.json"))
     assert settings_tried(tmp_path / place, 50).trials == 50
 
 
@@ -42,7 +43,7 @@ def test_a_sweep_that_is_named_goes_before_the_one_above_the_file(tmp_path: Path
         (tmp_path / name).mkdir()
         (tmp_path / name / "sweep.json").write_text(json.dumps({"trials": rows}))
     config, sweep = tmp_path / "above" / "best" / "run.toml", tmp_path / "named" / named
-    expected = Tried(3, (0.5, -0.25), str(tmp_path / "named" / "sweep.json"))
+    expected = Tried(4, (0.5, 0.0, -0.25), str(tmp_path / "named" / "sweep.json"))
     assert settings_tried(config, sweep=sweep) == expected
     assert settings_tried(None, 7, sweep) == expected._replace(trials=7)
 
