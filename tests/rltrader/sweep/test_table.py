@@ -8,9 +8,10 @@ from pathlib import Path
 import optuna
 import pandas as pd
 from optuna.trial import TrialState
+from rich.console import Console
 
 from jax_port.evaluation.tasks import sharpes_of, trials_of
-from rltrader.sweep.table import ranked, write
+from rltrader.sweep.table import ranked, show, write
 
 
 def study() -> optuna.Study:
@@ -48,6 +49,27 @@ def test_the_best_come_first_and_each_trial_once() -> None:
     assert rows[0]["pnl"] == 5.0
     assert rows[0]["spread"] == 2**0.5
     assert rows[4]["why"] == "loss is no number"
+
+
+def test_a_trial_that_made_nothing_comes_before_those_that_lost(tmp_path: Path) -> None:
+    trials = [
+        optuna.create_trial(
+            state=TrialState.COMPLETE,
+            value=value,
+            user_attrs={"origin": number, "pnl": [value], "sharpes": [value]},
+        )
+        for number, value in enumerate((-2.0, 0.0, 1.0))
+    ]
+    rows = ranked(trials)
+    assert [(row["trial"], row["pnl"], row["sharpe_day"]) for row in rows] == [
+        (2, 1.0, 1.0),
+        (1, 0.0, 0.0),
+        (0, -2.0, -2.0),
+    ]
+    console = Console(record=True, width=120)
+    show(rows, "pnl", tmp_path, console)
+    line = next(line for line in console.export_text().splitlines() if line.split()[:2] == ["2", "1"])
+    assert line.split()[3:] == ["$0.00", "0.000"]
 
 
 def test_what_is_written_counts_every_policy_that_was_judged(tmp_path: Path) -> None:
