@@ -12,6 +12,7 @@ from parity import Accepted, close, exact, integer
 from parity.harness import cases as make
 from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.judge import NUDGE_ULPS, NUDGES, Evidence, Judge, check_names
+from parity.harness.modes.played_port import play_port
 from tests.parity.harness import tiny
 from tests.parity.harness.lander import pair
 from tests.sentences import refuses
@@ -315,3 +316,42 @@ def test_the_inputs_are_nudged_in_eight_ways_and_only_by_a_few_units() -> None:
     assert set(np.unique(off)) == set(range(-NUDGE_ULPS, NUDGE_ULPS + 1))
     assert len(np.unique(np.array(nudged), axis=0)) == NUDGES
     assert found(evidence) == {}
+
+
+def test_the_limit_of_double_precision_is_a_share_of_numbers_however_small() -> None:
+    def small(by: float) -> Any:
+        def step(one: tiny.Tiny, action: Any) -> Any:
+            obs, *others = one.step(action)
+            return {**obs, "small": 1e-6 * one.levels[1] * (1 + by)}, *others
+
+        return tiny.side(step)
+
+    for by in (1e-9, -1e-9):
+        assert found(judged(small(by), reference=small(0))) == {"obs.small": 64}
+
+
+@pytest.mark.parametrize("alone", ["port", "reference", "neither"])
+def test_a_whole_number_that_hangs_on_no_last_digit_is_logic_without_double_precision(
+    alone: str,
+) -> None:
+    """Whichever side cannot be put in a state, so that the other one's inputs are nudged."""
+
+    def read(one: tiny.Tiny) -> Any:
+        return {**tiny.read(one), "levels": one.levels.astype(np.float32)}
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others = one.step(action)
+        return {**obs, "count": obs["count"] + (one.count == 2)}, *others
+
+    sides = {"port": tiny.side(step, read=read), "reference": tiny.side(read=read)}
+    if alone in sides:
+        sides[alone].write = None
+    one = tiny.pair(**sides)
+    base = play_port(one, 64, 0).cases if alone == "port" else make.visited(one, 64, 0)
+    judge = Judge(one, base)
+    judge.no_double = {"the port": "it is said to have none"}
+    evidence = judge.step(base)
+    assert evidence.double is None
+    wrong = evidence.native.reference.state["count"] == 2
+    assert (evidence.labels["obs.count"].labels == LOGIC).tolist() == wrong.tolist()
+    assert wrong.any()
