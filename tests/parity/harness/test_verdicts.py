@@ -13,7 +13,7 @@ from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.findings import FieldVerdict
 from parity.harness.judge import Evidence, Judge
 from parity.harness.verdicts import field_verdicts
-from tests.parity.harness import tiny
+from tests.parity.harness.sides import tiny
 
 COUNT = 32
 NEVER = Accepted("levels", "covers nothing", lambda before, action, after: before["count"] < 0)

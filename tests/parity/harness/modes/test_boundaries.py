@@ -21,7 +21,7 @@ from parity.harness.modes.boundaries import (
 )
 from parity.harness.sides.side import Steps
 from parity.harness.trees import take
-from tests.parity.harness import tiny
+from tests.parity.harness.sides import tiny
 
 
 class Wheel:

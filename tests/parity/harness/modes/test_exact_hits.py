@@ -11,7 +11,7 @@ from parity import Pair, near, real
 from parity.harness import cases as make
 from parity.harness.judge import Evidence, Judge
 from parity.harness.modes.exact_hits import step_exact_hits
-from tests.parity.harness import tiny
+from tests.parity.harness.sides import tiny
 
 
 class Line:

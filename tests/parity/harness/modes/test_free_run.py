@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.harness.fields import close, exact, integer
-from parity.harness.modes.free_run import LANES, _growth, _jump, _play, free_run
+from parity.harness.modes.free_run import LANES, _gone_on, _growth, _jump, _play, free_run
 from parity.harness.sides.side import Moments, Steps
 from parity.harness.trees import Fields
 
@@ -198,8 +198,10 @@ def test_the_step_that_ends_an_episode_counts_and_those_after_it_do_not(
         assert "terminated comes apart at step 3 " in free_run(judge, 0, STEPS).apart
         judge.skipped = {"terminated": "left out, to see what else counts"}
         assert free_run(judge, 0, STEPS).apart == ""
-        sides[1].shown[name][5:, 6] += 4  # another lane goes on
-        assert "at step 6" in free_run(judge, 0, STEPS).apart.replace("within", "at")
+        sides[1].shown[name][5:, 6] += 5  # another lane goes on
+        text = free_run(judge, 0, STEPS).apart
+        assert "at step 6" in text.replace("within", "at")
+        assert ("6 on the port" in text) or ("6]" in text) or ("by 5.0e+00" in text)
         sides[1].shown[name][2:, 4] += 4
         assert "at step 3" in free_run(judge, 0, STEPS).apart.replace("within", "at")
         sides[ender].final[2, 4] = False  # what is handed out there is not of the episode
@@ -232,3 +234,14 @@ def test_the_growth_of_rounding_is_its_factor_a_step() -> None:
     grown[3, 1], grown[:, 2] = np.nan, 0.0
     assert _growth(grown) == pytest.approx(2.0)
     assert _growth(grown[:7]) is None
+
+
+@pytest.mark.parametrize("going", [0b0000, 0b0110, 0b1111])
+def test_a_lane_whose_episode_has_ended_stays_where_it_was(going: int) -> None:
+    flags = np.array([bool(going >> lane & 1) for lane in range(4)])
+    old, new = (np.full((4, 2), value) for value in (1, 2))
+    ends = np.zeros(4, bool)
+    steps = Steps({"x": new}, {"obs": new * 10}, {"terminated": ends, "truncated": ends}, ~ends)
+    shown = _gone_on(Moments({"x": old}, {"obs": old * 10}), steps, flags)
+    assert shown.state["x"][:, 1].tolist() == np.where(flags, 2, 1).tolist()
+    assert np.array_equal(shown.obs["obs"], shown.state["x"] * 10)

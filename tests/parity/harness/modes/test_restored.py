@@ -11,7 +11,7 @@ from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.modes.restored import ask_restored
-from tests.parity.harness import tiny
+from tests.parity.harness.sides import tiny
 
 
 def asked(reference: Any, random: frozenset[str] = frozenset()) -> Answer:
