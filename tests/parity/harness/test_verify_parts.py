@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import Accepted, Report, verify
+from parity import Accepted, Report, integer, real, verify
 from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
@@ -114,7 +114,7 @@ def test_a_limit_that_is_off_by_a_millionth_is_found_about_the_boundary() -> Non
         obs, reward, over, _, info = one.step(action)
         return obs, reward, over, one.levels[1] > 9.0 * (1 + 1e-6), info
 
-    made = report(step, state={"levels": tiny.real(0, 100), "count": tiny.integer(0, 11)})
+    made = report(step, state={"levels": real(0, 100), "count": integer(0, 11)})
     assert made.field("truncated").logic > 10
     assert made.answer("terminated or truncated").status == "different"
 

@@ -49,7 +49,7 @@ def test_a_whole_state_is_the_same_whatever_is_drawn() -> None:
 
 @pytest.mark.parametrize(
     ("change", "name"),
-    [(more_steps, "count"), (other_level(1e-9), "levels"), (other_level(-1e-9), "levels")],
+    [(more_steps, "count"), (other_level(1e-12), "levels"), (other_level(-1e-12), "levels")],
 )
 def test_what_is_left_out_in_a_few_states_is_found(change: Any, name: str) -> None:
     answer = asked(forgetful(change))
