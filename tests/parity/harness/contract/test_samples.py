@@ -86,3 +86,17 @@ def test_the_gap_that_can_go_unnoticed_is_the_bound_of_kolmogorov() -> None:
     assert result.tests == 5  # one number: its distribution, its two ends on two sides
     size = 400 * 100 / 500
     assert 2 * math.exp(-2 * size * result.smallest**2) == pytest.approx(level)
+
+
+@pytest.mark.parametrize("sizes", [(4000, 4000), (6000, 2000), (2000, 6000)])
+def test_small_differences_are_found_where_there_are_many_draws(sizes: tuple[int, int]) -> None:
+    """A range a few hundredths narrower at either end, and a small shift of the whole."""
+    mine, theirs = (np.random.default_rng(n).random(size) for n, size in enumerate(sizes))
+    assert compare_samples({"x": mine}, {"x": theirs}).differs == {}
+    for change in (lambda x: 0.04 + 0.96 * x, lambda x: 0.96 * x):
+        assert "x" in compare_samples({"x": mine}, {"x": change(theirs)}).differs
+        assert "x" in compare_samples({"x": change(mine)}, {"x": theirs}).differs
+    bent = theirs + 0.12 * np.sin(np.pi * theirs)  # within the same ends
+    result = compare_samples({"x": mine}, {"x": bent})
+    assert "x" in result.differs
+    assert float(result.differs["x"].rpartition("gap ")[2].rstrip(")")) < 0.2
