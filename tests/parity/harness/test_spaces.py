@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
-from parity.harness.contract.spaces import _alike, _bounds, _observation
+from parity.harness.contract.spaces import _alike, _bounds, _inside, _observation
 from parity.harness.judge import Arm, Evidence
 from parity.harness.sides.side import Steps
 from parity.harness.spaces import Leaf, describe_space
@@ -116,3 +117,28 @@ def test_every_action_of_a_space_is_drawn() -> None:
     assert BOX.contains(drawn).all()
     assert {-1.0, 0.0, 1.0} <= set(drawn[:, 0].tolist())
     assert drawn[:, 2].min() == -10
+
+
+@pytest.mark.parametrize("side", ["reference", "port"])
+@pytest.mark.parametrize("part", range(3))
+def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
+    part: int, side: str
+) -> None:
+    evidence = []
+    for _ in range(3):
+        steps = [shown(a=np.full(4, 3), b=np.tile([[0.5, 1.0, 1.0]], (4, 1))) for _ in range(2)]
+        cases: Any = SimpleNamespace(source=np.array(["visited", "visited", "drawn", "visited"]))
+        evidence.append(Evidence(cases, Arm({}, *steps), None, {}))
+    space = {"a": WHOLE, "b": BOX}
+    assert _inside(evidence, space, space).status == "same"
+    assert _inside(evidence, None, None).status == "not asked"
+    obs = getattr(evidence[part].native, side).obs
+    obs["b"][2, 1] = 9.0  # no episode comes to it
+    assert _inside(evidence, space, space).status == "same"
+    obs["b"][3, 1], obs["a"][[0, 3]] = 9.0, 1
+    answer = _inside(evidence, space, space)
+    assert answer.status == "different"
+    assert answer.text == f"2 of the {side}'s are outside; 1 of the {side}'s are outside"
+    one_side = (space, None) if side == "reference" else (None, space)
+    assert _inside(evidence, *one_side).status == "different"
+    assert _inside(evidence, *one_side[::-1]).status == "same"

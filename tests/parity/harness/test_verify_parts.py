@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from parity import Accepted, Report, integer, real, verify
 from parity.harness import cases as make
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
+from parity.harness.modes.free_run import FreeRun
 from parity.harness.questions import QUESTIONS
-from parity.harness.verify import _accept, _seen
+from parity.harness.verify import _accept, _free, _seen
 from tests.parity.harness.sides import tiny
 
 FEW: dict[str, Any] = {"transitions": 128, "resets": 50}
@@ -140,3 +142,32 @@ def test_accepted_differences_that_were_not_seen_are_told() -> None:
         "reward on the last step: one more too",
     ]
     assert made.field("reward").verdict == "accepted"
+
+
+@pytest.mark.parametrize("growth", [{}, {"levels": 1.5}])
+@pytest.mark.parametrize("apart", ["", "levels comes apart"])
+def test_what_comes_apart_in_a_free_run_is_a_difference_however_rounding_grows(
+    apart: str, growth: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = FreeRun(steps=9, episodes=4, growth=growth, apart=apart)
+    monkeypatch.setattr("parity.harness.verify.free_run", lambda judge, seed: run)
+    judge: Any = SimpleNamespace(random=frozenset())
+    found, (answer,) = _free(judge, 0)
+    assert found is run
+    assert answer.status == ("different" if apart else "same")
+    assert answer.text.startswith(apart or "nothing but rounding comes apart in 4 episodes of up to 9")
+    judge.random = frozenset({"levels"})
+    found, (answer,) = _free(judge, 0)
+    assert (found, answer.status) == (None, "not asked")
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_contract_is_left_out_only_where_a_field_is_wrong_already(wrong: bool) -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + wrong, *others
+
+    made = verify(tiny.pair(tiny.side(step)), stop_early=True, **FEW)
+    assert made.verdict == ("different" if wrong else "same")
+    assert len(made.answers) == (0 if wrong else len(QUESTIONS) - 1)

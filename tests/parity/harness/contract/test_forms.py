@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from parity.harness import cases as make
-from parity.harness.contract.forms import _same_seed, form_distance
+from parity.harness.contract.forms import _distance, _same_seed, form_distance
 from parity.harness.judge import Judge
+from parity.harness.sides.side import Steps
 from tests.parity.harness.sides import tiny
 
 
@@ -80,3 +81,19 @@ def test_a_side_that_does_not_repeat_itself_is_named(late: str, which: str) -> N
     assert answer.status == ("different" if late else "same"), answer.text
     if late:
         assert answer.text.startswith(f"the {which}'s {late} gives another ")
+
+
+def test_the_field_that_is_farthest_is_named_wherever_it_stands() -> None:
+    def steps(**off: float) -> Steps:
+        state = {name: np.full(4, 1.0) + off.get(name, 0.0) * np.arange(4) for name in "abc"}
+        flags = np.zeros(4, bool)
+        return Steps(state, {}, {"terminated": flags, "truncated": flags}, ~flags)
+
+    assert _distance(steps(), steps(), frozenset()) == (0.0, "")
+    for name in "abc":
+        far, worst = _distance(
+            steps(), steps(**{**dict.fromkeys("abc", 1e-9), name: 1e-6}), frozenset()
+        )
+        assert worst == name
+        assert far == pytest.approx(3e-6 * 2**52, rel=1e-6)
+        assert _distance(steps(), steps(**{name: 1e-6}), frozenset(name)) == (0.0, "")
