@@ -154,7 +154,7 @@ def _both(a: Any, b: Any) -> str:
     x, y = np.asarray(a), np.asarray(b)
     if x.size <= MOST_SHOWN or x.shape != y.shape:
         return f"{a!r} on the reference and {b!r} on the port"
-    places = np.argwhere(x != y)
+    places = np.argwhere((x != y) & ~((x != x) & (y != y)))  # no number on both sides is no difference
     if not len(places):
         return f"an array of {x.size} numbers"
     first = tuple(int(place) for place in places[0])

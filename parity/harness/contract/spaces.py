@@ -92,7 +92,7 @@ def _endless(leaf: Leaf) -> Leaf:
         return leaf
     most = float(np.finfo(leaf.dtype).max)
     low, high = (
-        np.where(np.abs(end) >= most, np.sign(end) * np.inf, end) for end in (leaf.low, leaf.high)
+        np.where(np.abs(end) >= most, np.copysign(np.inf, end), end) for end in (leaf.low, leaf.high)
     )
     return replace(leaf, low=low, high=high)
 

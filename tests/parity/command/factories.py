@@ -13,7 +13,7 @@ from gymnax.environments.classic_control.cartpole import CartPole
 from gymnax.environments.classic_control.pendulum import Pendulum
 
 from parity import Program
-from tests.parity.harness.batched_cartpole import THETA, Carts, X
+from tests.parity.harness.sides.batched_cartpole import THETA, Carts, X
 
 __all__ = ["CartPole", "Pendulum", "cartpole", "nothing"]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from foundation.errors import InputError
 from parity.command.alarms import Runs, against_itself, count_alarms
 from parity.command.main import app
 from parity.harness.places import load_pair
@@ -58,3 +61,37 @@ def test_a_damaged_line_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "alarms.jsonl").write_text("{\n{}\n")
     with refuses():
         count_alarms(Runs(f"{PAIRS}:honest", runs=1), tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 7])
+def test_every_seed_is_tried_once_and_every_difference_is_an_alarm(
+    first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[int]()
+
+    def verified(pair: Any, *, seed: int, **settings: Any) -> Any:
+        tried.append(seed)
+        assert settings == {"transitions": 32, "resets": 50}
+        return SimpleNamespace(differences=["x differs"] * (seed % 3))
+
+    monkeypatch.setattr("parity.command.alarms.verify", verified)
+    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
+    wanted = Runs(f"{PAIRS}:honest", seed=first, runs=6, transitions=32, resets=50)
+    result = count_alarms(wanted, tmp_path)
+    assert tried == list(range(first, first + 6))
+    assert [one["seed"] for one in result["alarms"]] == [seed for seed in tried if seed % 3]
+    assert [len(one["said"]) for one in result["alarms"]] == [seed % 3 for seed in tried if seed % 3]
+    assert result["runs"] == 6
+    again = count_alarms(wanted, tmp_path)
+    assert len(tried) == 6  # none is tried twice
+    assert again["alarms"] == result["alarms"]
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_one_line_of_another_run_is_refused(place: int, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("parity.command.alarms._digest", lambda *_: "run")
+    lines = [{"run": "run", "seed": n, "alarm": [], "seconds": 0.1} for n in range(3)]
+    lines[place]["run"] = "other"
+    (tmp_path / "alarms.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    with pytest.raises(InputError, match="is of another pair, other code or other settings"):
+        count_alarms(Runs(f"{PAIRS}:honest", runs=3), tmp_path)

@@ -6,8 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from parity.command.pytest_plugin import PairTests
+from parity.harness.questions import QUESTIONS
+from tests.parity.command.small_pairs import honest
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,3 +40,19 @@ def test_a_pair_is_one_test_an_aspect(tmp_path: Path) -> None:
     failed, passed = (int(shown.split(f" {word}")[0].split()[-1]) for word in ("failed", "passed"))
     assert failed >= 3
     assert passed >= 20
+
+
+def test_every_field_question_and_branch_is_a_test() -> None:
+    made: list[str] = []
+
+    class Named:
+        @staticmethod
+        def from_parent(parent: object, name: str) -> str:
+            made.append(name)
+            return name
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parity.command.pytest_plugin.AspectTest", Named)
+        list(PairTests.collect(SimpleNamespace(pair=honest)))  # type: ignore[arg-type]
+    fields = ["height", "speed", "steps", "obs.ship", "obs.left", "reward", "terminated", "truncated"]
+    assert made == [*(f"field {name}" for name in fields), *QUESTIONS, "coverage"]

@@ -13,7 +13,7 @@ import pytest
 
 from parity import Pair, Report, verify
 from parity.mutation.operators import Change, changes_of
-from tests.parity.harness.planted import made_anew, source
+from tests.parity.harness.faults.planted import made_anew, source
 
 NOT_ASKED = frozenset({"state_space", "num_actions", "name"})
 """Functions of gymnax's environments that neither a reset, a step nor a trainer's space depends on."""

@@ -67,3 +67,65 @@ BAD: dict[str, Any] = {
 def test_bad_words_are_refused_in_a_sentence(words: str) -> None:
     with refuses():
         BAD[words]()
+
+
+def plainly_apart(x: float, y: float, period: float) -> float:
+    """Return how far two numbers are apart, by the plain definition."""
+    if x == y or (math.isnan(x) and math.isnan(y)):
+        return 0.0
+    if math.isnan(x) or math.isnan(y) or math.isinf(x) or math.isinf(y):
+        return math.inf
+    if not period:
+        return abs(x - y)
+    turned = math.fmod(abs(x - y), period)
+    return min(turned, period - turned)
+
+
+ODD = (0.0, -0.0, 1.0, -1.0, 2.5, 180.0, 359.0, -721.5, 1e300, -1e300, math.nan, math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("rule", [exact(), close(), angle(), angle(360)], ids=lambda r: r.describe())
+def test_any_two_numbers_are_apart_by_the_plain_definition(rule: Any) -> None:
+    """In either order: which side is larger, or no number, changes nothing."""
+    pairs = [(x, y) for x in ODD for y in ODD]
+    a, b = (np.array(side) for side in zip(*pairs, strict=True))
+    expected = [plainly_apart(x, y, rule.period) for x, y in pairs]
+    assert rule.apart(a, b).tolist() == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_a_bound_is_kept_whatever_the_rule() -> None:
+    for rule in (close(3, 0.5), angle(ulps=3, floor=0.5)):
+        assert (rule.ulps, rule.floor) == (3, 0.5)
+        assert "3 ulps or 0.5" in rule.describe()
+    with refuses():
+        close(floor=math.inf)
+
+
+def test_aims_are_added_to_aims_and_both_ends_of_a_domain_stay() -> None:
+    both = real(-1, 2) | near(0.5) | near(-0.25, 1.5)
+    assert (both.low, both.high, both.aims) == (-1, 2, (0.5, -0.25, 1.5))
+
+
+@pytest.mark.parametrize("aims", [(), (100,), (100, -7, 250)])
+@pytest.mark.parametrize("domain", [real(-60, 300), integer(-60, 300)], ids=["real", "whole"])
+def test_every_part_of_a_domain_and_both_sides_of_every_aim_are_drawn(domain: Any, aims: Any) -> None:
+    if aims:
+        domain |= near(*aims)
+    drawn = domain.sample(np.random.default_rng(1), (20_000,))
+    counts, _ = np.histogram(drawn, 12, (domain.low, domain.high))
+    assert counts.min() > 20_000 / 12 / 4
+    if domain.whole:
+        assert set(range(-60, 301)) == set(drawn.tolist())
+    for aim in (*aims, domain.low, domain.high):
+        reach = 2 if domain.whole else 1e-5
+        beside = np.sign(drawn[np.abs(drawn - aim) <= reach] - aim)
+        sides = {0.0, *([-1.0] if aim > domain.low else []), *([1.0] if aim < domain.high else [])}
+        assert set(beside.tolist()) == sides, aim
+
+
+def test_both_sides_of_an_aim_are_drawn_where_a_domain_is_wide() -> None:
+    aim = 4 * 10**8
+    drawn = (integer(0, 10**9) | near(aim)).sample(np.random.default_rng(0), (4000,))
+    near_by, counts = np.unique(drawn[np.abs(drawn - aim) < 5] - aim, return_counts=True)
+    assert near_by.tolist() == [-2, -1, 0, 1, 2]
+    assert counts.min() > 40

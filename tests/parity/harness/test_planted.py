@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from parity import Pair, Report, verify
-from tests.parity.harness.planted import FAULTS, MODULES, Planted, with_fault
-from tests.parity.harness.planted_by_a_stranger import BY_A_STRANGER
-from tests.parity.harness.planted_later import LATER
+from tests.parity.harness.faults.planted import FAULTS, MODULES, Planted, with_fault
+from tests.parity.harness.faults.planted_by_a_stranger import BY_A_STRANGER
+from tests.parity.harness.faults.planted_later import LATER
 
 SOME = [
     Planted("mountain_car_continuous", "maxval=-0.4", "maxval=-0.41", "reset distribution"),

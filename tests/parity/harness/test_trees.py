@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from foundation.errors import InputError
 from parity.harness.findings import state_words
-from parity.harness.trees import cast, digits, flatten, rebuild, stack
+from parity.harness.trees import cast, digits, flatten, join, numbers_in, rebuild, stack, take
 from tests.sentences import refuses
 
 
@@ -67,3 +69,44 @@ def test_a_number_is_told_with_every_digit_that_it_has() -> None:
     told = ["0.1", "0.1", "2.4000001", "1000001", "3", "3", "True", "1e+300"]
     assert [digits(value) for value in values] == told
     assert state_words({"x": np.array([2.5, -1.0]), "n": 1_234_567}) == "x [2.5, -1], n 1234567"
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_every_number_must_be_held_by_another_dtype(place: int) -> None:
+    for good, bad, dtype in ((3.0, 3.5, np.int32), (7, 2**40, np.int16), (9.0, np.nan, np.int64)):
+        values = np.full((2, 3), good)
+        assert cast("n", values, dtype).tolist() == values.tolist()
+        values.reshape(-1)[place] = bad
+        with pytest.raises(InputError):
+            cast("n", values, dtype)
+
+
+def test_every_number_flag_and_array_is_told_and_nothing_else() -> None:
+    tree = {
+        "flag": True,
+        "whole": 3,
+        "share": 0.5,
+        "nested": {"array": np.arange(4), "flags": [np.bool_(True), False], "grid": np.ones((2, 2))},
+        "word": "left",
+        "nothing": None,
+        "words": np.array(["a"]),
+    }
+    told = numbers_in(tree)
+    assert {name: value.tolist() for name, value in told.items()} == {
+        "flag": True,
+        "whole": 3,
+        "share": 0.5,
+        "nested.array": [0, 1, 2, 3],
+        "nested.flags.0": True,
+        "nested.flags.1": False,
+        "nested.grid": [[1, 1], [1, 1]],
+    }
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_rows_of_every_part_are_joined_in_order(parts: int) -> None:
+    many = [{"x": np.full((n + 1, 2), n), "y": np.full(n + 1, -n)} for n in range(parts)]
+    whole = join(many)
+    assert whole["x"][:, 1].tolist() == [n for n in range(parts) for _ in range(n + 1)]
+    assert (whole["x"][:, 0] == -whole["y"]).all()
+    assert take(whole, slice(0, 1))["x"].tolist() == [[0, 0]]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pytest
+
 from parity.harness import cases as make
-from parity.harness.contract.ends import ask_ends
-from parity.harness.judge import Judge
+from parity.harness.compare import EQUAL, LOGIC
+from parity.harness.contract.ends import _reward, _which_end, ask_ends, only_at_ends
+from parity.harness.judge import Evidence, Judge
+from parity.harness.trees import digits
 from tests.parity.harness.lander import mutable, pair
+from tests.parity.harness.sides import tiny
 
 
 def test_a_restart_in_the_step_after_an_end_is_named() -> None:
@@ -35,3 +41,83 @@ def test_a_restart_in_the_step_after_an_end_is_named() -> None:
     assert answer.status == "note"
     assert answer.port.startswith("begins another episode (Gymnasium's NEXT_STEP)"), answer.text
     assert answer.reference.startswith("goes on"), answer.text
+
+
+def judged(parts: int = 3) -> list[Evidence]:
+    one = tiny.pair()
+    base = make.visited(one, 48, 0)
+    judge = Judge(one, base)
+    return [judge.step(base) for _ in range(parts)]
+
+
+def set_ends(one: Evidence, mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Have episodes end in rows of both precisions: name to rows."""
+    for arm in (one.native, one.double):
+        assert arm is not None
+        for steps, ends in ((arm.reference, mine), (arm.port, theirs)):
+            for name in ("terminated", "truncated"):
+                steps.outcome[name] = np.isin(np.arange(48), ends.get(name, []))
+    for name in ("terminated", "truncated"):
+        a, b = one.native.reference.outcome[name], one.native.port.outcome[name]
+        one.labels[name].labels = np.where(a != b, LOGIC, EQUAL).astype(np.int8)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_one_last_reward_of_any_set_of_cases_is_another(part: int) -> None:
+    evidence = judged()
+    for one in evidence:
+        set_ends(one, {"terminated": [1, 7]}, {"terminated": [1, 7, 9]})
+    assert _reward(evidence).text == "equal, but for rounding, in 6 last steps"
+    evidence[part].labels["reward"].labels[[5, 9]] = LOGIC  # not the end of an episode on both sides
+    assert _reward(evidence).status == "same"
+    evidence[part].labels["reward"].labels[7] = LOGIC
+    answer = _reward(evidence)
+    assert answer.status == "different"
+    arm = evidence[part].double or evidence[part].native
+    value = digits(arm.reference.outcome["reward"][7])
+    assert answer.text == (
+        f"another in 1 of 6 last steps; for example {value} on the reference and {value} on the port"
+    )
+    evidence[part].accepted["reward"][7] = True
+    assert _reward(evidence).status == "same"
+
+
+KINDS: dict[str, Any] = {
+    "the same": ({"terminated": [3], "truncated": [5]}, {"terminated": [3], "truncated": [5]}, ""),
+    "swapped": ({"terminated": [3]}, {"truncated": [3]}, "1 steps end an episode on both sides and do"),
+    "both and one": (
+        {"terminated": [3]},
+        {"terminated": [3], "truncated": [3]},
+        "1 steps end an episode on both sides and do",
+    ),
+    "port alone": ({}, {"terminated": [3]}, "1 steps end an episode on one side alone"),
+    "reference alone": ({"truncated": [3]}, {}, "1 steps end an episode on one side alone"),
+}
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_way_an_episode_ends_is_held_in_every_set_of_cases(kind: str, part: int) -> None:
+    mine, theirs, words = KINDS[kind]
+    evidence = judged()
+    for one in evidence:
+        set_ends(one, {}, {})
+    set_ends(evidence[part], mine, theirs)
+    answer = _which_end(evidence)
+    assert answer.status == ("different" if words else "same")
+    assert answer.text.startswith(words or "both sides say the same")
+    counts = [len(mine.get(name, [])) for name in ("terminated", "truncated")]
+    assert f"({counts[0]} terminated and {counts[1]} truncated on the reference)" in answer.text
+
+
+def test_a_field_is_wrong_at_ends_alone_only_if_both_sides_end_there() -> None:
+    evidence = judged()
+    for one in evidence:
+        set_ends(one, {"terminated": [3, 4]}, {"terminated": [3, 5]})
+    assert not only_at_ends(evidence, "reward")
+    evidence[2].labels["reward"].labels[3] = LOGIC
+    assert only_at_ends(evidence, "reward")
+    for row in (0, 4, 5):
+        evidence[1].labels["reward"].labels[row] = LOGIC
+        assert not only_at_ends(evidence, "reward")
+        evidence[1].labels["reward"].labels[row] = EQUAL

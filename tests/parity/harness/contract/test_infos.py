@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 
 from parity import Port
 from parity.harness import cases as make
-from parity.harness.contract.infos import ask_info
+from parity.harness.contract.infos import _keys, _values, ask_info
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from tests.parity.harness.lander import mutable, pair, program
+from tests.parity.harness.sides import tiny
 
 
 def telling(factor: float = 1.0, more: Any = None) -> MutableSide:
@@ -72,3 +74,53 @@ def test_another_shape_is_told() -> None:
     answer = ask(wide, telling(1.0, lambda ship: {"map": 1}))
     assert answer.status == "different"
     assert answer.text == "map has shape (2,) on the reference and () on the port"
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_one_number_of_one_case_of_any_set_of_cases_is_told_otherwise(part: int) -> None:
+    one = tiny.pair()
+    base = make.visited(one, 320, 0)
+    judge = Judge(one, base)
+    evidence = [judge.step(base) for _ in range(3)]
+    for held in evidence:
+        for arm in (held.native, held.double):
+            assert arm is not None
+            for side in (arm.reference, arm.port):
+                side.told = {"heat": np.ones((320, 2)), "turns": np.arange(320)}
+    assert _values(judge, evidence).text == "heat, turns: equal, but for rounding, in 960 cases"
+    double = evidence[part].double
+    assert double is not None
+    ends = int(np.flatnonzero(double.port.ended)[-1])
+    for row in (0, ends, 319):
+        for name, place in (("heat", (row, 1)), ("turns", (row,))):
+            double.port.told[name] = double.port.told[name].copy()
+            kept = double.port.told[name][place]
+            double.port.told[name][place] += 1
+            answer = _values(judge, evidence)
+            assert answer.status == "different"
+            assert answer.text.startswith(f"{name} differs in 1 of 960 cases, for example ")
+            double.port.told[name][place] = np.nan if name == "heat" else -1
+            assert _values(judge, evidence).status == "different"
+            double.port.told[name][place] = kept
+    for held in evidence:
+        assert held.double is not None
+        held.double.port.told["turns"] = held.double.port.told["turns"] + 1
+    assert "turns differs in 960 of 960 cases" in _values(judge, evidence).text
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "status", "words"),
+    [
+        ("ab", "ab", "same", "both hand out a, b"),
+        ("", "", "same", "both hand out nothing"),
+        ("a", "abc", "note", "only the port's info has b, c"),
+        ("abc", "a", "different", "the port's info lacks b, c"),
+        ("ab", "bc", "different", "the port's info lacks a"),
+    ],
+)
+def test_a_name_that_the_port_lacks_is_a_difference_whatever_it_has_more(
+    mine: str, theirs: str, status: str, words: str
+) -> None:
+    steps = [SimpleNamespace(info=frozenset(names)) for names in (mine, theirs)]
+    answer = _keys(SimpleNamespace(native=SimpleNamespace(reference=steps[0], port=steps[1])))  # type: ignore[arg-type]
+    assert (answer.status, answer.text) == (status, words)

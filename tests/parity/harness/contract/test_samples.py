@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pytest
 
 from parity.harness.contract.samples import compare_samples
 
@@ -21,3 +24,79 @@ def test_draws_that_are_no_numbers_are_seen_and_hide_no_range() -> None:
     narrow = drawn(1, few=1)
     narrow["x"] = 0.04 + 0.96 * narrow["x"]  # lowest values are missing
     assert compare_samples(drawn(0), narrow).differs
+
+
+def normal(seed: int, many: int = 1000) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=many)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("shape", [(4,), (2, 2)])
+def test_one_number_of_an_array_is_drawn_otherwise(shape: tuple[int, ...], place: int) -> None:
+    def drawn(seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).normal(size=(1000, 4))
+
+    same = compare_samples({"x": drawn(0).reshape(-1, *shape)}, {"x": drawn(1).reshape(-1, *shape)})
+    assert same.differs == {}
+    for change in (lambda x: x + 0.5, lambda x: x * 1.6, lambda x: np.abs(x), lambda x: x.round(1)):
+        other = drawn(1)
+        other[:, place] = change(other[:, place])
+        for a, b in ((drawn(0), other), (other, drawn(0))):
+            result = compare_samples({"x": a.reshape(-1, *shape)}, {"x": b.reshape(-1, *shape)})
+            rounded = np.array_equal(other[:, place], other[:, place].round(1))
+            assert (f"x[{place}]" in result.differs) or (rounded and b is not other)
+            assert not {f"x[{n}]" for n in range(4) if n != place} & set(result.differs)
+
+
+def test_numbers_that_hang_together_on_one_side_alone_differ() -> None:
+    a, b, c = (normal(seed) for seed in range(3))
+    free = {"x": a, "y": b}
+    for other in ({"x": c, "y": c}, {"x": c, "y": -c}):
+        for mine, theirs in ((free, other), (other, free)):
+            differs = compare_samples(mine, theirs).differs
+            assert differs
+            assert all("scaled" in name for name in differs)
+
+
+def test_any_field_may_differ_and_every_one_is_named() -> None:
+    mine = {name: normal(seed) for seed, name in enumerate("abcdef")}
+    theirs = {name: normal(10 + seed) for seed, name in enumerate("abcdef")}
+    assert compare_samples(mine, theirs).differs == {}
+    for name in ("b", "f"):
+        theirs[name] = theirs[name] + 1
+    assert {"b", "f"} <= set(compare_samples(mine, theirs).differs)
+    assert not set("acde") & set(compare_samples(mine, theirs).differs)
+
+
+@pytest.mark.parametrize("sizes", [(1000, 1000), (1000, 60), (60, 1000)])
+def test_a_constant_a_shift_of_one_and_another_range_are_found_in_samples_of_any_size(
+    sizes: tuple[int, int],
+) -> None:
+    mine, theirs = (np.random.default_rng(n).random(size) for n, size in enumerate(sizes))
+    assert compare_samples({"x": mine}, {"x": theirs}).differs == {}
+    for other in (theirs * 0 + 0.5, theirs + 0.5, 1 - theirs**4):
+        assert "x" in compare_samples({"x": mine}, {"x": other}).differs
+    text = compare_samples({"x": mine}, {"x": theirs * 0 + 0.5}).differs["x"]
+    assert "; always 0.5 on the port (gap 0." in text
+
+
+def test_the_gap_that_can_go_unnoticed_is_the_bound_of_kolmogorov() -> None:
+    result = compare_samples({"x": normal(0, 400)}, {"x": normal(1, 100)}, alpha=1e-3)
+    level = 1e-3 / result.tests
+    assert result.tests == 5  # one number: its distribution, its two ends on two sides
+    size = 400 * 100 / 500
+    assert 2 * math.exp(-2 * size * result.smallest**2) == pytest.approx(level)
+
+
+@pytest.mark.parametrize("sizes", [(4000, 4000), (6000, 2000), (2000, 6000)])
+def test_small_differences_are_found_where_there_are_many_draws(sizes: tuple[int, int]) -> None:
+    """A range a few hundredths narrower at either end, and a small shift of the whole."""
+    mine, theirs = (np.random.default_rng(n).random(size) for n, size in enumerate(sizes))
+    assert compare_samples({"x": mine}, {"x": theirs}).differs == {}
+    for change in (lambda x: 0.04 + 0.96 * x, lambda x: 0.96 * x):
+        assert "x" in compare_samples({"x": mine}, {"x": change(theirs)}).differs
+        assert "x" in compare_samples({"x": change(mine)}, {"x": theirs}).differs
+    bent = theirs + 0.12 * np.sin(np.pi * theirs)  # within the same ends
+    result = compare_samples({"x": mine}, {"x": bent})
+    assert "x" in result.differs
+    assert float(result.differs["x"].rpartition("gap ")[2].rstrip(")")) < 0.2

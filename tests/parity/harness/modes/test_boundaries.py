@@ -8,9 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import Pair, Port, integer, real, verify
-from parity.harness.modes.boundaries import how_jumped
+from parity import Pair, Port, integer, near, real, verify
+from parity.harness import cases as make
+from parity.harness.modes.boundaries import (
+    FEW_VALUES,
+    OFFSETS,
+    boundary,
+    how_clipped,
+    how_ended,
+    how_jumped,
+    how_valued,
+)
 from parity.harness.sides.side import Steps
+from parity.harness.trees import take
+from tests.parity.harness.sides import tiny
 
 
 class Wheel:
@@ -98,3 +109,89 @@ def test_a_reward_and_a_flag_are_tried_beside_where_they_change(prize: float, br
     assert report.field("reward").verdict == ("logic" if prize != 0.3 else "equal")
     told = report.answer("info values")
     assert told.status == ("different" if brake != 1.5 else "same"), told.text
+
+
+def steps_of(count: int, **parts: Any) -> Steps:
+    none = np.zeros(count, bool)
+    outcome = {"reward": np.zeros(count), "terminated": none, "truncated": none}
+    outcome |= parts.pop("outcome", {})
+    return Steps(
+        parts.get("state", {}), parts.get("obs", {}), outcome, ~none, told=parts.get("told", {})
+    )
+
+
+def test_every_way_to_end_an_episode_is_one_of_its_own() -> None:
+    flags = {"terminated": np.array([0, 1, 0, 1], bool), "truncated": np.array([0, 0, 1, 1], bool)}
+    assert how_ended({}, steps_of(4, outcome=flags)).tolist() == [0, 1, 2, 3]
+
+
+def test_a_number_at_an_end_or_an_aim_of_its_domain_was_clipped_in_any_place() -> None:
+    state = {"angle": real(-1, 1) | near(0.5), "speed": real(0, 2), "count": integer(0, 3)}
+    one = replace(wheel_pair(0.0), state=state)
+    angles = np.array([[0.1, 0.2], [-1.0, 0.2], [0.2, 1.0], [0.1, 0.5], [0.1, 0.2], [0.1, 0.2]])
+    speeds = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 2.0])
+    after = {"angle": angles, "speed": speeds, "count": np.zeros(6, int)}
+    code = how_clipped(one)({}, steps_of(6, state=after))
+    assert code.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_any_number_of_an_array_may_jump() -> None:
+    one = replace(wheel_pair(0.0), state={"angle": real(-1, 1)})
+    before = {"angle": np.zeros((4, 3))}
+    after = np.zeros((4, 3))
+    after[1, 0], after[2, 1], after[3, 2] = 1.1, -1.1, 0.9
+    code = how_jumped(one)(before, steps_of(4, state={"angle": after}))
+    assert code.tolist() == [0, 1, 1, 0]
+
+
+KINDS: dict[str, Any] = {
+    "reward": lambda values: {"outcome": {"reward": values.astype(float)}},
+    "obs": lambda values: {"obs": {"obs": values}},
+    "told": lambda values: {"told": {"may": np.stack([values * 0, values], axis=1)}},
+}
+
+
+@pytest.mark.parametrize("kinds", [1, 2, FEW_VALUES, FEW_VALUES + 1])
+@pytest.mark.parametrize("what", KINDS)
+def test_a_number_of_few_values_is_taken_for_one_that_jumps(what: str, kinds: int) -> None:
+    values = np.r_[np.zeros(20, int), np.arange(kinds)]
+    steps = steps_of(len(values), **KINDS[what](values))
+    code = how_valued(frozenset(), steps)({}, steps)
+    jumps = 2 <= kinds <= FEW_VALUES
+    assert code.tolist() == ((values != 0) & jumps).astype(int).tolist()
+    name = {"reward": "reward", "obs": "obs", "told": "info may"}[what]
+    assert not how_valued(frozenset({name}), steps)({}, steps).any()
+    steps.outcome["terminated"] = np.arange(len(values)) == len(values) - 1
+    assert how_valued(frozenset(), steps)({}, steps)[-1] == 0
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cases_lie_on_both_sides_of_many_boundaries_and_close_by(reverse: bool) -> None:
+    """An episode of the small pair is cut off where the second level comes to be above nine."""
+    one = tiny.pair(state={"levels": real(0, 20)})
+    base = make.visited(one, 64, 0)
+    rng = np.random.default_rng(0)
+    levels = rng.uniform(0, 20, (200, 2))
+    state = {**take(base.state, np.arange(200) % 64), "levels": levels, "count": np.zeros(200, int)}
+    known = make.Cases(state, take(base.action, np.arange(200) % 64), np.full(200, "drawn"))
+
+    def over(before: Any, steps: Steps) -> np.ndarray:
+        cut = steps.outcome["truncated"]
+        return (~cut if reverse else cut).astype(int)
+
+    steps = one.reference.transition(state, known.action, np.zeros(200, int), double=True)
+    beside = boundary(one, known, over(state, steps), 0, over, pairs=16)
+    assert beside is not None
+    assert set(beside.source) == {"boundary"}
+    there = one.reference.transition(
+        beside.state, beside.action, np.zeros(len(beside), int), double=True
+    )
+    count = len(beside) // (1 + len(OFFSETS))
+    code = over(beside.state, there).reshape(-1, count)
+    for offset, row in zip((0.0, *OFFSETS), code, strict=True):
+        assert row.tolist() == [int(offset > 0)] * count, offset
+    crossed = there.state["levels"][:, 1].reshape(-1, count)
+    assert np.abs(crossed - 9.0).max() < 2e-3
+    assert len(np.unique(beside.state["levels"].reshape(-1, count, 2)[0], axis=0)) > 8
+    assert boundary(one, known, np.zeros(200, int), 0, over) is None
+    assert boundary(one, known, np.ones(200, int), 0, over) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.harness.fields import close, exact, integer
-from parity.harness.modes.free_run import LANES, _jump, _play, free_run
+from parity.harness.modes.free_run import LANES, _gone_on, _growth, _jump, _play, free_run
 from parity.harness.sides.side import Moments, Steps
 from parity.harness.trees import Fields
 
@@ -100,3 +100,148 @@ def test_every_action_is_one_that_may_be_taken_where_it_is_played(by: str) -> No
     )
     assert free_run(judge, 0).apart == ""
     assert sorted(reference.taken) == [(at, at % 4) for at in range(12) for _ in range(LANES)]
+
+
+class Scripted:
+    """A side that shows what it was told to, step by step; fields (steps, lanes, ...)."""
+
+    can_write = True
+
+    def __init__(self, shown: Fields, ended: np.ndarray, final: np.ndarray) -> None:
+        self.shown, self.ended, self.final, self.at = shown, ended, final, 0
+
+    def reset(self, seeds: np.ndarray) -> Moments:
+        return Moments({name: np.zeros_like(value[0]) for name, value in self.shown.items()}, {})
+
+    def spaces(self) -> dict[str, None]:
+        return {"action": None}
+
+    def lanes(self, *_: Any) -> Any:
+        self.at = 0
+        return self
+
+    def advance(self, action: Fields, seeds: np.ndarray) -> Steps:
+        now, self.at = self.at, self.at + 1
+        state = {name: value[now] for name, value in self.shown.items()}
+        ends = self.ended[now]
+        outcome = {"reward": ends * 0, "terminated": ends, "truncated": ends & False}
+        return Steps(state, {}, outcome, self.final[now])
+
+
+STEPS = 6
+
+
+def scripts(fractions: bool = False) -> tuple[Scripted, Scripted]:
+    made = []
+    for _ in range(2):
+        shown: Fields = {
+            "first": np.ones((STEPS, LANES), np.int64),
+            "second": np.ones((STEPS, LANES, 3)),
+        }
+        if not fractions:
+            shown["second"] = shown["second"].astype(np.int64)
+        flags = np.zeros((STEPS, LANES), bool)
+        made.append(Scripted(shown, flags.copy(), ~flags))
+    return made[0], made[1]
+
+
+def judge_of(mine: Any, theirs: Any, fractions: bool) -> Any:
+    pair = SimpleNamespace(name="scripts", reference=mine, port=theirs, action=integer(0, 1))
+    pair.legal = pair.policy = None
+    return SimpleNamespace(
+        pair=pair,
+        fractions=fractions,
+        no_double={},
+        states=lambda cases, double: cases.state,
+        skipped={},
+        random=frozenset(),
+        rule=lambda name, x, y: close() if x.dtype.kind == "f" else exact(),
+    )
+
+
+PLACES = [(0, 0), (0, 7), (3, LANES - 1), (STEPS - 1, 5)]
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+@pytest.mark.parametrize("name", ["first", "second"])
+@pytest.mark.parametrize(("step", "lane"), PLACES)
+def test_one_lane_that_comes_apart_in_one_step_is_named(
+    step: int, lane: int, name: str, fractions: bool
+) -> None:
+    mine, theirs = scripts(fractions)
+    assert free_run(judge_of(mine, theirs, fractions), 0, STEPS).apart == ""
+    theirs.shown[name][step:, lane] += 4
+    text = free_run(judge_of(mine, theirs, fractions), 0, STEPS).apart
+    if fractions and name == "second":
+        assert text == (
+            f"second comes apart within step {step + 1} of an episode, by 4.0e+00 of its size "
+            "in double precision"
+        )
+    else:
+        values = ("1", "5") if name == "first" else ("[1, 1, 1]", "[5, 5, 5]")
+        assert text == (
+            f"{name} comes apart at step {step + 1} of an episode ({values[0]} on the reference, "
+            f"{values[1]} on the port)"
+        )
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_the_step_that_ends_an_episode_counts_and_those_after_it_do_not(
+    name: str, fractions: bool
+) -> None:
+    for ender in (0, 1):
+        sides = scripts(fractions)
+        sides[ender].ended[2, 4] = True
+        sides[1].shown[name][3:, 4] += 4
+        judge = judge_of(*sides, fractions)
+        assert "terminated comes apart at step 3 " in free_run(judge, 0, STEPS).apart
+        judge.skipped = {"terminated": "left out, to see what else counts"}
+        assert free_run(judge, 0, STEPS).apart == ""
+        sides[1].shown[name][5:, 6] += 5  # another lane goes on
+        text = free_run(judge, 0, STEPS).apart
+        assert "at step 6" in text.replace("within", "at")
+        assert ("6 on the port" in text) or ("6]" in text) or ("by 5.0e+00" in text)
+        sides[1].shown[name][2:, 4] += 4
+        assert "at step 3" in free_run(judge, 0, STEPS).apart.replace("within", "at")
+        sides[ender].final[2, 4] = False  # what is handed out there is not of the episode
+        assert "at step 6" in free_run(judge, 0, STEPS).apart.replace("within", "at")
+
+
+def test_a_difference_that_jumps_is_told_of_the_field_in_which_it_is_largest() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        step, lane = int(rng.integers(5)), int(rng.integers(3))
+        small, large = np.full((5, 3), 1e-14), np.full((5, 3), 1e-14)
+        assert _jump({"a": small, "b": large}) == ""
+        small[step:, lane], large[step:, lane] = 1e-5, 1e-3
+        for apart in ({"a": small, "b": large}, {"b": large, "a": small}):
+            assert _jump(apart).startswith(
+                f"b comes apart within step {step + 1} of an episode, by 1.0e-03"
+            )
+        alone = {"a": small, "c": np.full((5, 3), np.nan)}
+        assert _jump(alone).startswith(
+            f"a comes apart within step {step + 1} of an episode, by 1.0e-05"
+        )
+    slow = 1e-14 * 100.0 ** np.arange(6)[:, None]  # it grows, and nowhere at once
+    assert _jump({"a": slow}) == ""
+    assert _jump({}) == ""
+
+
+def test_the_growth_of_rounding_is_its_factor_a_step() -> None:
+    grown = 1e-12 * 2.0 ** np.arange(20)[:, None] * np.ones(4)
+    assert _growth(grown) == pytest.approx(2.0)
+    grown[3, 1], grown[:, 2] = np.nan, 0.0
+    assert _growth(grown) == pytest.approx(2.0)
+    assert _growth(grown[:7]) is None
+
+
+@pytest.mark.parametrize("going", [0b0000, 0b0110, 0b1111])
+def test_a_lane_whose_episode_has_ended_stays_where_it_was(going: int) -> None:
+    flags = np.array([bool(going >> lane & 1) for lane in range(4)])
+    old, new = (np.full((4, 2), value) for value in (1, 2))
+    ends = np.zeros(4, bool)
+    steps = Steps({"x": new}, {"obs": new * 10}, {"terminated": ends, "truncated": ends}, ~ends)
+    shown = _gone_on(Moments({"x": old}, {"obs": old * 10}), steps, flags)
+    assert shown.state["x"][:, 1].tolist() == np.where(flags, 2, 1).tolist()
+    assert np.array_equal(shown.obs["obs"], shown.state["x"] * 10)

@@ -14,8 +14,8 @@ from parity import Pair, Report, verify
 from parity.harness import cases as make
 from parity.harness.judge import Judge
 from parity.harness.modes.played_port import play_port
-from tests.parity.harness.batched_cartpole import Carts, LateCarts, carts_pair
 from tests.parity.harness.lander import mutable, pair
+from tests.parity.harness.sides.batched_cartpole import Carts, LateCarts, carts_pair
 from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 480, "resets": 300}

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from parity.command.main import app
 from parity.harness.findings import Answer
-from parity.harness.output.certificate import issue, misfits
+from parity.harness.output.certificate import environments, issue, misfits
 from parity.harness.report import DIFFERENT, SAME, UNSEEN, Report
 from tests.parity.harness.lander import pair
 from tests.sentences import check_error
@@ -91,3 +91,20 @@ def test_each_thing_that_was_bound_voids_it(
             change(made[part], name)
             reasons.append(("" if part == "sources" else "version of ") + words.format(name))
     assert misfits(write(tmp_path / "certificate.json", made)) == reasons
+
+
+def test_a_certificate_names_every_side_the_rules_and_what_was_accepted() -> None:
+    made = report_of(SAME)
+    one = pair()
+    one.reference.sources, one.port.sources = (
+        ("tests.parity.harness.lander",),
+        ("examples.pairs.cartpole",),
+    )
+    issued = issue(one, made, "tests.parity.command.small_pairs")
+    assert {*one.reference.sources, *one.port.sources, "parity.harness.verify"} < set(issued["modules"])
+    assert "tests.parity.command.small_pairs" in issued["modules"]
+    assert set(issued["modules"]) <= set(issued["sources"])
+    for name in ("compare", "judge", "fields", "trees", "verdicts", "report", "modes.free_run"):
+        assert f"parity.harness.{name}" in issued["sources"]
+    assert environments(one.reference) == ["tests.parity.harness.lander"]
+    assert issued["accepted"] == made.accepted

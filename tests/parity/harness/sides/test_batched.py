@@ -13,7 +13,7 @@ import pytest
 from examples.pairs.cartpole import NAMES, pair
 from parity import Port, Report, verify
 from parity.harness.sides.restarting import final_rows
-from tests.parity.harness.batched_cartpole import Carts, LateCarts, carts_pair
+from tests.parity.harness.sides.batched_cartpole import Carts, LateCarts, carts_pair
 from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 320, "resets": 300}

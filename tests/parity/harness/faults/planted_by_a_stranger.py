@@ -6,7 +6,7 @@ wrong in the sixth digit, a number that outlives a restart, fields swapped, an e
 
 from __future__ import annotations
 
-from tests.parity.harness.planted import Planted
+from tests.parity.harness.faults.planted import Planted
 
 RESET = "    def reset_env(\n"
 

@@ -6,7 +6,7 @@ numbers of the wrong moment, and actions that are wrong only at their ends.
 
 from __future__ import annotations
 
-from tests.parity.harness.planted import Planted
+from tests.parity.harness.faults.planted import Planted
 
 CLIPPED = "velocity = jnp.clip(velocity, -params.max_speed, params.max_speed)\n"
 MOVED = "position = state.position + velocity\n"

@@ -1,0 +1,76 @@
+"""One case shown field by field: what is wrong is told, and what is accepted is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import Accepted, close
+from parity.command.one_case import show_case
+from tests.parity.harness.sides import tiny
+
+STATE: dict[str, Any] = {"levels": [1e9, 2.0], "count": 3, "open": False}
+FIELDS = ["levels", "count", "open", "obs.near", "obs.count", "reward", "terminated", "truncated"]
+
+
+def shown(step: Any = None, count: int = 3, **changes: Any) -> tuple[dict[str, list[str]], bool]:
+    lines, wrong = show_case(tiny.pair(tiny.side(step), **changes), {**STATE, "count": count}, 1)
+    assert "(double precision)" in lines[0]
+    rows = [line.split(maxsplit=2) for line in lines[1:]]
+    return {name: [label, values] for name, label, values in rows}, wrong
+
+
+def off(field: str) -> Any:
+    """Return a step that is wrong in one field, where four steps are done."""
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, over, cut, info = one.step(action)
+        if one.count == 4:
+            one.levels[1] += field == "levels"
+            one.count += field == "count"
+            one.open ^= field == "open"
+            obs["near"][0] += 1e3 * (field == "obs.near")
+            obs["count"] += field == "obs.count"
+            reward += 1e-6 * (field == "reward")
+            over, cut = over ^ (field == "terminated"), cut ^ (field == "truncated")
+        return obs, reward, over, cut, info
+
+    return step
+
+
+def test_two_sides_that_are_the_same_are_equal_in_every_field() -> None:
+    fields, wrong = shown()
+    assert list(fields) == FIELDS
+    assert {label for label, _ in fields.values()} == {"equal"}
+    assert not wrong
+    assert fields["levels"][1] == "[1250000000.0, 2.5], [1250000000.0, 2.5]"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_one_field_that_is_wrong_is_named_in_the_case_in_which_it_is(field: str) -> None:
+    fields, wrong = shown(off(field))
+    assert wrong
+    assert [name for name, (label, _) in fields.items() if label == "logic"] == [field]
+    assert not shown(off(field), count=4)[1]
+    at_three = Accepted(field, "known", lambda before, action, after: before["count"] == 3)
+    fields, wrong = shown(off(field), accepted=(at_three,))
+    assert (fields[field][0], wrong) == ("accepted", False)
+    elsewhere = Accepted(field, "known", lambda before, action, after: before["count"] == 5)
+    fields, wrong = shown(off(field), accepted=(elsewhere,))
+    assert (fields[field][0], wrong) == ("logic", True)
+    others = Accepted(tuple(one for one in FIELDS if one != field), "known")
+    assert shown(off(field), accepted=(others,))[1]
+
+
+@pytest.mark.parametrize(("by", "wrong"), [(1e-9, True), (2.0**-52, False)])
+def test_rounding_is_not_wrong_unless_a_bound_says_so(by: float, wrong: bool) -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward * (1 + by), *others
+
+    fields, found = shown(step)
+    assert (fields["reward"][0], found) == ("logic" if wrong else "rounding", wrong)
+    assert shown(step, rules={"reward": close(ulps=0)})[1]
+    assert np.isclose(float(fields["reward"][1].split(", ")[1]), 2.5)

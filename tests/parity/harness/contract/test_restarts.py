@@ -1,0 +1,152 @@
+"""What a port hands out where it restarts by itself: every field of every end, in every set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.harness import cases as make
+from parity.harness.contract.restarts import (
+    FORM_ULPS,
+    _in_the_next_step,
+    _kept_where_none_ended,
+    _last,
+    _parted,
+)
+from parity.harness.judge import Arm, Evidence
+from parity.harness.sides.side import Moments, Steps
+
+COUNT = 60
+ENDED = np.arange(COUNT) % 5 == 2
+
+
+def part(dtype: Any) -> Evidence:
+    """Return cases of a port whose restarting step is the step that does not, but where one ended."""
+    number = np.arange(COUNT)
+    state = {"x": (number + 0.5).astype(dtype), "n": number}
+    obs = {"obs": np.stack([number * 2.0, -number], axis=1).astype(dtype)}
+    outcome = {"reward": (number / 8).astype(dtype), "terminated": ENDED & (number < 30)}
+    outcome["truncated"] = ENDED & (number >= 30)
+    fresh = {
+        name: np.where(ENDED.reshape(-1, *(1,) * (value.ndim - 1)), 0, value).astype(value.dtype)
+        for name, value in {**state, **obs}.items()
+    }
+    shown = {"obs": fresh["obs"]} | {f"final {n}": v.copy() for n, v in {**outcome, **obs}.items()}
+    restart = Moments({"x": fresh["x"], "n": fresh["n"]}, shown)
+    steps = Steps(state, obs, outcome, np.ones(COUNT, bool), restart)
+    source = np.full(COUNT, "visited")
+    cases = make.Cases(state, {"action": number}, source)
+    return Evidence(cases, Arm(state, steps, steps), None, {})
+
+
+def restart_of(one: Evidence) -> Moments:
+    assert one.native.port.restart is not None
+    return one.native.port.restart
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("which", range(3))
+def test_one_field_of_one_case_that_is_another_in_the_step_that_restarts(
+    which: int, dtype: Any
+) -> None:
+    def asked(name: str, row: int, column: Any = ...) -> str:
+        evidence = [part(dtype) for _ in range(3)]
+        shown = restart_of(evidence[which])
+        fields = shown.state if name in shown.state else shown.obs
+        fields[name][row, column] += 1
+        return _kept_where_none_ended(evidence).status
+
+    assert _kept_where_none_ended([part(dtype)] * 3).status == "same"
+    for row in (0, 31, COUNT - 1):
+        assert not ENDED[row]
+        for name in ("x", "n"):
+            assert asked(name, row) == "different", (name, row)
+        assert asked("obs", row, 1) == "different"
+    for row in (2, 57):
+        assert asked("x", row) == asked("obs", row, 0) == "same"  # there another episode has begun
+    for row in (0, 2, 57, COUNT - 1):
+        assert asked("final reward", row) == "different"
+
+
+@pytest.mark.parametrize("flag", ["terminated", "truncated"])
+def test_ends_that_are_others_in_the_step_that_restarts(flag: str) -> None:
+    for many, status in ((2, "same"), (4, "different")):  # rounding may flip few of them
+        one = part(np.float64)
+        restart_of(one).obs[f"final {flag}"][:many] ^= True
+        assert _kept_where_none_ended([part(np.float64), one]).status == status
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_the_last_observation_is_handed_out_at_every_end(which: int) -> None:
+    for row in range(0, COUNT, 7):
+        for column in range(2):
+            evidence = [part(np.float64) for _ in range(3)]
+            restart_of(evidence[which]).obs["final obs"][row, column] += 1e-6
+            assert _last(evidence).status == ("different" if ENDED[row] else "same"), row
+    evidence = [part(np.float64) for _ in range(3)]
+    assert _last(evidence).text == f"handed out as it was at {3 * ENDED.sum()} ends"
+    del restart_of(evidence[which]).obs["final obs"]
+    assert _last(evidence).status == "note"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_two_forms_part_by_one_number_that_is_off_by_more_than_rounding(dtype: Any) -> None:
+    one = part(np.float32)
+    values = np.full((COUNT, 2), 100).astype(dtype)
+    one.native.port.obs["obs"] = values
+    assert not _parted(one.native, "obs", values, values.copy())
+    for sign in (1, -1):
+        for far in (0.9, 1.1):
+            other = values.copy()
+            if dtype is np.int64:
+                other[7, 1] += sign
+            elif dtype is np.float32:
+                other[7, 1] += sign * far * FORM_ULPS * np.spacing(dtype(100))
+            else:
+                other[7, 1] += sign * far * 100 * (2.0**-36 + 1e-13)
+            assert _parted(one.native, "obs", values, other) is (far > 1 or dtype is np.int64)
+
+
+def next_step(change: Callable[[Steps], None]) -> Any:
+    rng = np.random.default_rng(0)
+    flags = np.zeros(COUNT, bool)
+    state = {"x": rng.random(COUNT)}
+    outcome = {"reward": np.zeros(COUNT), "terminated": flags.copy(), "truncated": flags.copy()}
+    played = Steps(state, {"obs": state["x"]}, outcome, ~flags)
+    change(played)
+    resets = Moments(
+        {"x": np.random.default_rng(1).random(500)}, {"obs": np.random.default_rng(1).random(500)}
+    )
+    port: Any = SimpleNamespace(can_write=False)
+    judge: Any = SimpleNamespace(pair=SimpleNamespace(port=port))
+    cases: Any = part(np.float64)
+    return _in_the_next_step(judge, port, [cases], resets, played)
+
+
+FAULTS: dict[str, tuple[Callable[[Steps], None], str]] = {
+    "a reward": (lambda steps: steps.outcome["reward"].__setitem__(9, 0.5), "gives a reward of 0.5"),
+    "a cost": (lambda steps: steps.outcome["reward"].__setitem__(9, -0.5), "gives a reward of -0.5"),
+    "no number": (
+        lambda steps: steps.outcome["reward"].__setitem__(9, np.nan),
+        "gives a reward of nan",
+    ),
+    "an end": (
+        lambda steps: steps.outcome["truncated"].__setitem__(9, True),
+        "ends it in 1 of 60 cases",
+    ),
+    "another start": (lambda steps: steps.state["x"].__imul__(0.5), "x: from "),
+    "another view": (lambda steps: steps.obs.update(obs=steps.obs["obs"] + 1), "obs: from "),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_step_that_begins_another_episode_does_just_that(name: str) -> None:
+    assert next_step(lambda steps: None).status == "same"
+    change, words = FAULTS[name]
+    answer = next_step(change)
+    assert answer.status == "different", answer.text
+    assert words in answer.text

@@ -1,0 +1,74 @@
+"""How episodes begin: states and observations, and that the seed is heeded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from parity.harness import cases as make
+from parity.harness.contract.starts import ask_resets
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from tests.parity.harness.sides import tiny
+
+
+def asked(change: Any) -> Answer:
+    """Ask of a port whose reset is followed by a change."""
+
+    class Other(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            return change(self)
+
+    one = tiny.pair(tiny.side(make=Other))
+    judge = Judge(one, make.visited(one, 16, 0))
+    (answer,), _ = ask_resets(judge, 400, 0)
+    return answer
+
+
+def honest(one: Any) -> Any:
+    return one.seen()
+
+
+def other_state(one: Any) -> Any:
+    one.levels[1] = one.levels[1] * 0.9
+    return one.seen()
+
+
+def other_view(one: Any) -> Any:
+    return {**one.seen(), "near": one.levels * [1.0, 0.9]}
+
+
+def other_count(one: Any) -> Any:
+    return {**one.seen(), "count": one.count + int(one.levels[1] > 1.7)}
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (honest, set()),
+        (other_state, {"levels[1]", "obs.near[1]"}),
+        (other_view, {"obs.near[1]"}),
+        (other_count, {"obs.count"}),
+    ],
+)
+def test_a_start_that_is_another_in_any_field_is_found(change: Any, names: set[str]) -> None:
+    answer = asked(change)
+    assert answer.status == ("different" if names else "same"), answer.text
+    assert all(f"{name}: " in answer.text for name in names)
+    assert "on 400 and 400 draws" in answer.text
+
+
+def test_a_port_that_begins_the_same_whatever_the_seed_is_found() -> None:
+    one = tiny.pair()
+    judge = Judge(one, make.visited(one, 16, 0))
+    given = one.port.reset
+
+    def reset(numbers: Any, double: bool = False) -> Any:
+        return given(range(len(numbers)), double)  # type: ignore[arg-type]
+
+    one.port.reset = reset  # type: ignore[method-assign]
+    (answer,), _ = ask_resets(judge, 400, 0)
+    assert answer.status == "different"
+    assert "ignores its seed" in answer.text

@@ -1,0 +1,85 @@
+"""A threshold itself: cases in which both sides come to it to the bit, and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import Pair, near, real
+from parity.harness import cases as make
+from parity.harness.judge import Evidence, Judge
+from parity.harness.modes.exact_hits import step_exact_hits
+from tests.parity.harness.sides import tiny
+
+
+class Line:
+    """A place that moves by a quarter, and ends where it is at the goal or beyond."""
+
+    def reset(self, seed: int) -> Any:
+        self.place = float(np.random.default_rng(seed).uniform(0, 0.5))
+        return np.float64(self.place)
+
+    def over(self) -> bool:
+        return self.place >= 0.75
+
+    def step(self, action: int) -> Any:
+        self.place += 0.25 if action == 1 else -0.25
+        return np.float64(self.place), 0.0, self.over(), False, {}
+
+
+class Later(Line):
+    """The goal itself is not reached."""
+
+    def over(self) -> bool:
+        return self.place > 0.75
+
+
+class Beside(Later):
+    """In half of its states it lies one unit in the last place beside where it should."""
+
+    def step(self, action: int) -> Any:
+        self.place += (0.25 if action == 1 else -0.25) + (2.0**-53 if action == 1 else 0.0)
+        return np.float64(self.place), 0.0, self.over(), False, {}
+
+
+def line(kind: Any) -> Any:
+    def put(one: Line, state: Any) -> None:
+        one.place = float(state["place"])
+
+    return tiny.side(make=kind, read=lambda one: {"place": one.place}, write=put)
+
+
+def hits(kind: Any, domain: Any) -> Evidence | None:
+    one = Pair("a line", line(Line), line(kind), {"place": domain})
+    base = make.visited(one, 64, 0)
+    return step_exact_hits(Judge(one, base), base, 0)
+
+
+@pytest.mark.parametrize("high", [2.0, 0.75])
+def test_a_goal_that_counts_on_one_side_alone_is_wrong_in_every_hit(high: float) -> None:
+    """Also where the goal is the domain's end."""
+    domain = real(-1, high) | near(0.75)
+    honest, wrong = hits(Line, domain), hits(Later, domain)
+    assert honest is not None
+    assert wrong is not None
+    places = wrong.native.reference.state["place"]
+    assert set(places.tolist()) == {0.0, 0.75}
+    assert wrong.wrong("terminated").tolist() == (places == 0.75).tolist()
+    assert not any(honest.wrong(name).any() for name in honest.labels)
+
+
+def test_a_port_that_comes_beside_the_goal_is_not_held_to_it_there() -> None:
+    found = hits(Beside, real(-1, 2) | near(0.75))
+    assert found is not None
+    for arm in (found.double, found.native):
+        assert arm is not None
+        for steps in (arm.reference, arm.port):
+            assert set(steps.state["place"].tolist()) <= {0.0, 0.75}
+        assert (arm.reference.state["place"] == arm.port.state["place"]).all()
+    assert found.wrong("terminated").any()
+
+
+def test_without_a_value_to_aim_at_there_are_none() -> None:
+    assert hits(Later, real(0.5, 2)) is None

@@ -1,0 +1,74 @@
+"""A reference that is put back does what it did there, in every field of every case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.harness import cases as make
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from parity.harness.modes.restored import ask_restored
+from tests.parity.harness.sides import tiny
+
+
+def asked(reference: Any, random: frozenset[str] = frozenset()) -> Answer:
+    one = tiny.pair(reference=reference)
+    base = make.visited(one, 96, 0)
+    return ask_restored(Judge(one, base, random), base)
+
+
+def forgetful(change: Any) -> Any:
+    """Return a reference that is put somewhere else in the few states with three steps done."""
+
+    def put(one: tiny.Tiny, state: Any) -> None:
+        tiny.write(one, state)
+        if one.count == 3:
+            change(one)
+
+    return tiny.side(write=put)
+
+
+def more_steps(one: tiny.Tiny) -> None:
+    one.count += 1
+
+
+def other_level(share: float) -> Any:
+    def change(one: tiny.Tiny) -> None:
+        one.levels = one.levels * (1 + share)
+
+    return change
+
+
+def test_a_whole_state_is_the_same_whatever_is_drawn() -> None:
+    assert asked(tiny.side()).status == "same"
+    assert asked(tiny.side(), frozenset({"levels"})).status == "same"
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(more_steps, "count"), (other_level(1e-12), "levels"), (other_level(-1e-12), "levels")],
+)
+def test_what_is_left_out_in_a_few_states_is_found(change: Any, name: str) -> None:
+    answer = asked(forgetful(change))
+    assert answer.status == "different"
+    assert answer.text.startswith(f"put back in a visited state, its step gives {name} ")
+
+
+def test_rounding_of_what_is_put_back_is_none() -> None:
+    assert asked(forgetful(other_level(2.0**-52))).status == "same"
+
+
+def test_a_field_that_is_drawn_must_be_the_same_for_one_seed() -> None:
+    rng = np.random.default_rng(0)
+
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        out = one.step(action)
+        one.levels[1] += rng.random() * (one.count == 3)
+        return one.seen(), *out[1:]
+
+    answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
+    assert answer.status == "different"
+    assert "put in one state twice, with one seed, its step gives another levels" in answer.text

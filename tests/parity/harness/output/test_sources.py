@@ -1,0 +1,74 @@
+"""What a verdict depends on: every file that is imported, however it is, and every package."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from parity.harness.output import sources as module
+from parity.harness.output.sources import sources
+
+FILES = {
+    "bound_pair/__init__.py": "",
+    "bound_pair/main.py": "import numpy\nfrom bound_pair import whole\nfrom .near import value\n",
+    "bound_pair/whole.py": "from bound_pair.deep.far import *\n",
+    "bound_pair/near.py": "def late():\n    import bound_pair.late\nvalue = 1\n",
+    "bound_pair/late.py": "from .. import nothing_there\nimport json\n",
+    "bound_pair/deep/__init__.py": "from . import beside\n",
+    "bound_pair/deep/beside.py": "",
+    "bound_pair/deep/far.py": "import click.core as core\n",
+    "bound_pair/idle.py": "import scipy\n",
+}
+INSTALLED = cache(packages_distributions)
+"""Asked once, since every package is looked at."""
+Found = Callable[[], tuple[dict[str, str], dict[str, str]]]
+
+
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Found]:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(module, "packages_distributions", INSTALLED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield lambda: sources(["bound_pair.main"], ["click.types"])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bound_pair"]:
+        del sys.modules[name]
+
+
+def test_every_import_is_followed_and_of_packages_the_version_is_taken(found: Found) -> None:
+    files, packages = found()
+    expected = {name.removesuffix(".py").replace("/", ".") for name in FILES if "idle" not in name}
+    assert set(files) == {name.removesuffix(".__init__") for name in expected} | {"click.types"}
+    assert set(packages) == {"numpy", "click"}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "idle" not in name])
+def test_a_byte_of_any_of_them_changes_its_digest_and_no_other(
+    name: str, found: Found, tmp_path: Path
+) -> None:
+    before = found()[0]
+    path = tmp_path / name
+    path.write_text(FILES[name] + "# more\n", encoding="utf-8")
+    after = found()[0]
+    module = name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    assert [one for one in before if before[one] != after[one]] == [module]
+    assert set(before) == set(after)
+
+
+def test_what_nothing_imports_is_not_bound_and_a_module_without_a_file_is_refused(
+    found: Found, tmp_path: Path
+) -> None:
+    before = found()
+    (tmp_path / "bound_pair/idle.py").write_text("import json\n", encoding="utf-8")
+    assert found() == before
+    for name in ("bound_pair.gone", "sys"):
+        with pytest.raises(InputError):
+            sources([name])

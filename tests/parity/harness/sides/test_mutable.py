@@ -1,0 +1,124 @@
+"""Objects that are stepped: every row from its own state and seed, nothing left of the row before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foundation.errors import InputError
+from parity.harness.sides.mutable import MutableSide
+from tests.parity.harness.sides import tiny
+
+
+def state_of(rows: int) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    return {
+        "levels": rng.random((rows, 2)),
+        "count": np.arange(rows) % 11,
+        "open": np.arange(rows) % 2 == 0,
+    }
+
+
+class Sticky(tiny.Tiny):
+    """After an end it does nothing until it is reset; its step changes its state in place."""
+
+    over = False
+
+    def reset(self, seed: int) -> Any:
+        self.over = False
+        return super().reset(seed)
+
+    def step(self, action: int) -> Any:
+        if self.over:
+            return self.seen(), -1.0, False, False, {}
+        self.levels *= 2.0
+        out = super().step(action)
+        self.over = bool(out[2] or out[3])
+        return out
+
+
+def test_every_row_is_stepped_from_its_own_state_whatever_came_before_it() -> None:
+    side = tiny.side(make=Sticky, write=lambda one, state: vars(one).update(state))
+    state = state_of(40)
+    state["count"][[3, 4, 20]] = tiny.LIMIT - 1
+    before = {name: value.copy() for name, value in state.items()}
+    actions = {"action": np.arange(40) % 2}
+    for turn in range(2):
+        done = side.transition(state, actions, np.arange(40))
+        factor = np.where(actions["action"] == 1, 2.5, 1.5)[:, None]
+        assert np.array_equal(done.state["levels"], before["levels"] * factor), turn
+        assert np.array_equal(done.state["count"], before["count"] + 1)
+        assert (done.outcome["reward"] >= 0).all()
+        assert done.ended.sum() == 3
+    for name, value in state.items():
+        assert np.array_equal(value, before[name])  # what was handed over is left as it was
+
+
+def drawing(seeds: list[int]) -> MutableSide:
+    def reseed(one: Any, seed: int) -> None:
+        seeds.append(seed)
+        one.rng = np.random.default_rng(seed)
+
+    def step(one: Any, action: Any) -> Any:
+        obs, _, *others = one.step(action)
+        return obs, one.rng.random(), *others
+
+    class Drawing(tiny.Tiny):
+        rng = np.random.default_rng(0)
+
+    return tiny.side(step, Drawing, reseed=reseed)
+
+
+def test_every_row_draws_from_its_own_seed_in_cases_and_in_lanes() -> None:
+    used = list[int]()
+    side, seeds = drawing(used), np.array([5, 9, 5, 2])
+    actions = {"action": np.zeros(4, int)}
+    done = side.transition(state_of(4), actions, seeds)
+    assert used == seeds.tolist()
+    expected = [np.random.default_rng(seed).random() for seed in seeds]
+    assert done.outcome["reward"].tolist() == expected
+    lanes = side.lanes(seeds, state_of(4))
+    used.clear()
+    assert lanes.advance(actions, seeds).outcome["reward"].tolist() == expected
+    assert used == seeds.tolist()
+
+
+def test_resets_come_from_their_seeds_and_lanes_begin_where_they_are_put() -> None:
+    side = tiny.side()
+    shown = side.reset(np.array([3, 4, 3]))
+    for row, seed in enumerate((3, 4, 3)):
+        one = tiny.Tiny()
+        one.reset(seed)
+        assert np.array_equal(shown.state["levels"][row], one.levels)
+        assert np.array_equal(shown.obs["obs.near"][row], one.levels)
+    lanes: Any = side.lanes(np.arange(3), state_of(3))
+    for name, value in state_of(3).items():
+        assert np.array_equal(lanes.start.state[name], value)
+    first = lanes.advance({"action": np.ones(3, int)}, np.arange(3))
+    second = lanes.advance({"action": np.ones(3, int)}, np.arange(3))
+    assert np.array_equal(second.state["count"], first.state["count"] + 1)
+
+
+@pytest.mark.parametrize("row", [0, 2])
+def test_a_whole_number_that_a_field_cannot_hold_is_refused(row: int) -> None:
+    side = tiny.side(read=lambda one: {**tiny.read(one), "count": np.int8(one.count)})
+    state = state_of(3)
+    state["count"] = state["count"].astype(np.int64)
+    state["count"][row] = 1000
+    with pytest.raises(InputError, match="count"):
+        side.transition(state, {"action": np.zeros(3, int)}, np.arange(3))
+
+
+def test_what_every_step_tells_in_one_shape_is_told() -> None:
+    def step(one: Any, action: Any) -> Any:
+        *out, _ = one.step(action)
+        told = {"heat": np.full(2, one.count), "deep": {"n": one.count}, "name": "x"}
+        wide = {"map": np.ones(one.count)}
+        return *out, {**told, **wide, **({"late": 1} if one.count > 2 else {})}
+
+    done = tiny.side(step).transition(state_of(4), {"action": np.zeros(4, int)}, np.arange(4))
+    assert set(done.told) == {"heat", "deep.n"}
+    assert done.told["heat"].tolist() == [[n, n] for n in range(1, 5)]
+    assert done.info == {"heat", "deep", "name", "map", "late"}

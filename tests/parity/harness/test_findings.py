@@ -1,0 +1,74 @@
+"""Verdicts of fields and states in words: what passes, and which numbers a sentence tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.harness.findings import FieldVerdict, SmallestCase
+
+
+def verdict(word: str, **values: Any) -> FieldVerdict:
+    return FieldVerdict("x", "equal but for rounding", ("float64", "float32"), word, **values)
+
+
+NUMBERS: dict[str, Any] = {"compared": 90, "rounding": 7, "accepted": 5, "why": "a reason"}
+
+SENTENCES: list[tuple[str, dict[str, Any], bool, str]] = [
+    ("equal", {}, True, "x is equal in all 90 cases"),
+    ("rounding", {}, True, "x differs by rounding alone in 7 of 90 cases"),
+    ("accepted", {}, True, "x differs in 5 cases, which is accepted: a reason"),
+    ("drawn", {}, True, "x is drawn within the step: see the question about draws"),
+    ("not compared", {}, True, "x is not compared: a reason"),
+    ("logic", {"logic": 3}, False, "x differs by logic in 3 of 90 cases"),
+    ("contract", {"logic": 3}, False, "x differs by logic in 3 of 90 cases where an episode ends"),
+    ("logic", {"logic": 3, "beyond": 4}, False, "x differs by logic in 3 of 90 cases"),
+    *(
+        (
+            word,
+            {"beyond": 4, "largest_ulps": 12.4},
+            False,
+            "x differs by rounding beyond the bound (equal but for rounding) in 4 of 90 cases, "
+            "by up to 12 ulps",
+        )
+        for word in ("rounding", "equal", "accepted")
+    ),
+]
+
+
+@pytest.mark.parametrize(("word", "values", "passed", "sentence"), SENTENCES)
+def test_a_field_passes_where_nothing_is_wrong_and_says_what_was_seen(
+    word: str, values: dict[str, Any], passed: bool, sentence: str
+) -> None:
+    one = verdict(word, **{**NUMBERS, **values})
+    assert one.passed is passed
+    assert one.to_dict()["passed"] is passed
+    assert one.sentence() == sentence
+
+
+def smallest(a: Any, b: Any) -> str:
+    case = SmallestCase({}, 0, {"x": a}, {"x": b}, 3, "visited")
+    words = verdict("logic", compared=9, logic=3, smallest=case).sentence()
+    return words.removeprefix("x differs by logic in 3 of 9 cases; smallest: ")
+
+
+def test_of_a_large_array_the_first_place_that_differs_is_told_and_how_many_do() -> None:
+    a = np.arange(20.0).reshape(4, 5)
+    b = a.copy()
+    b[2, 1], b[2, 4], b[3, 0] = -1, -2, -3
+    assert smallest(a.tolist(), b.tolist()) == (
+        "at [2, 1] 11.0 on the reference and -1.0 on the port (3 of 20 numbers differ)"
+    )
+    assert smallest([1, 2], [1, 3]) == "[1, 2] on the reference and [1, 3] on the port"
+    assert smallest(1, 2.5) == "1 on the reference and 2.5 on the port"
+
+
+def test_what_is_no_number_on_both_sides_is_no_place_that_differs() -> None:
+    a = np.full(12, np.nan)
+    b = a.copy()
+    a[7], b[7], b[9] = 1.0, 2.0, 3.0
+    assert smallest(a.tolist(), b.tolist()) == (
+        "at [7] 1.0 on the reference and 2.0 on the port (2 of 12 numbers differ)"
+    )

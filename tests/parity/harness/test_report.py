@@ -1,0 +1,111 @@
+"""The verdict of a report: anything that differs, or was never seen, is told and does not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from parity import Report
+from parity.harness.findings import Answer, FieldVerdict
+from parity.harness.report import DIFFERENT, SAME, UNSEEN
+
+
+def field(word: str = "equal", name: str = "x", **values: Any) -> FieldVerdict:
+    return FieldVerdict(name, "equal", ("int32", "int32"), word, compared=9, **values)
+
+
+def report(fields: Any = (), answers: Any = (), seen: Any = None) -> Report:
+    branches = {"an episode ends": 1} if seen is None else seen
+    return Report("tiny", "", list(fields), list(answers), [], None, branches, {"visited": 9})
+
+
+BAD = {
+    "logic": [field("logic", logic=1)],
+    "contract": [field("contract", logic=1)],
+    "beyond": [field("rounding", rounding=2, beyond=1)],
+    "accepted and beyond": [field("accepted", accepted=2, beyond=1, why="known")],
+}
+GOOD = {
+    "equal": [field()],
+    "rounding": [field("rounding", rounding=1, largest_ulps=1.0)],
+    "accepted": [field("accepted", accepted=1, why="known")],
+    "drawn": [field("drawn")],
+}
+STATUSES = ("same", "different", "accepted", "note", "not asked")
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("kind", BAD)
+def test_one_field_that_fails_makes_the_pair_different(kind: str, first: bool) -> None:
+    others = [one for many in GOOD.values() for one in many]
+    fields = BAD[kind] + others if first else others + BAD[kind]
+    for seen in ({"an episode ends": 0}, {"an episode ends": 1}):
+        made = report(fields, seen=seen)
+        assert (made.verdict, made.passed) == (DIFFERENT, False)
+        assert made.differences == [BAD[kind][0].sentence()]
+    assert report(others).verdict == SAME
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_answer_fails_the_pair_where_it_is_different_and_nowhere_else(status: Any) -> None:
+    answers = [
+        Answer("q1", "same", "a"),
+        Answer("q2", status, "b", reason="c"),
+        Answer("q3", "note", "d"),
+    ]
+    made = report(GOOD["equal"], answers)
+    assert made.verdict == (DIFFERENT if status == "different" else SAME)
+    assert made.differences == (["q2: b"] if status == "different" else [])
+    assert made.accepted == (["q2 (c)"] if status == "accepted" else [])
+
+
+def test_every_difference_is_told() -> None:
+    answers = [Answer(f"q{n}", "different", "so") for n in range(3)]
+    fields = [field("logic", name, logic=1) for name in ("x", "y", "z")]
+    made = report([*fields, field("accepted", "w", accepted=3, why="known")], answers)
+    told = [one.sentence() for one in fields] + [f"q{n}: so" for n in range(3)]
+    assert made.differences == told == made.to_dict()["differences"]
+    assert str(made).splitlines()[1:7] == [f"  {one}" for one in told]
+    assert made.accepted == ["w in 3 cases (known)"]
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "logic"])
+def test_what_was_accepted_is_told_whatever_else_a_field_is(verdict: str) -> None:
+    made = report([field(verdict, accepted=1_234, logic=verdict == "logic", why="known")])
+    assert made.accepted == ["x in 1,234 cases (known)"]
+    assert "accepted: x in 1,234 cases (known)" in str(made)
+
+
+@pytest.mark.parametrize("lacking", [("a",), ("c",), ("a", "c"), ("a", "b", "c")])
+def test_one_branch_that_was_never_seen_is_no_pass(lacking: tuple[str, ...]) -> None:
+    seen = {name: 0 if name in lacking else 5 for name in "abc"}
+    made = report(GOOD["equal"], seen=seen)
+    assert (made.verdict, made.passed, made.missing) == (UNSEEN, False, list(lacking))
+    assert made.to_dict()["missing"] == list(lacking)
+    assert [f"  never seen: {name}" in str(made) for name in lacking] == [True] * len(lacking)
+    suite = ElementTree.fromstring(made.to_junit())
+    assert suite.get("failures") == "1"
+
+
+def test_every_aspect_is_a_test_and_what_is_wrong_fails() -> None:
+    answers = [Answer(status, status, "so") for status in STATUSES]  # type: ignore[arg-type]
+    fields = [field("logic", "x", logic=1), field("equal", "y"), field("contract", "z", logic=1)]
+    made = report(fields, answers, {"a": 0, "b": 1})
+    aspects = dict(made.aspects())
+    named = ["field x", "field y", "field z", "same", "different", "accepted", "note", "coverage"]
+    assert list(aspects) == named
+    assert {name for name, text in aspects.items() if text} == {
+        *("field x", "field z", "different", "coverage")
+    }
+    suite = ElementTree.fromstring(made.to_junit())
+    assert (suite.get("tests"), suite.get("failures")) == ("8", "4")
+    assert [one.get("name") for one in suite if len(one)] == [
+        "field x",
+        "field z",
+        "different",
+        "coverage",
+    ]
+    assert made.field("z") is fields[2]
+    assert made.answer("note") is answers[3]

@@ -1,0 +1,144 @@
+"""Spaces: which numbers lie inside, place by place, and whether two descriptions are alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from parity.harness.contract.spaces import _alike, _bounds, _inside, _observation
+from parity.harness.judge import Arm, Evidence
+from parity.harness.sides.side import Steps
+from parity.harness.spaces import Leaf, describe_space
+
+BOX = Leaf("box", (3,), "float32", np.array([-1.0, 0.0, -np.inf]), np.array([1.0, 5.0, 2.0]))
+WHOLE = Leaf("discrete", (), "int64", np.array(2), np.array(4))
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("row", range(4))
+def test_one_number_outside_puts_its_row_outside(row: int, place: int) -> None:
+    inside = np.tile(np.array([[-1.0, 5.0, -1e30]]), (4, 1))
+    assert BOX.contains(inside).all()
+    for value in (BOX.high[place] + 1e-3, BOX.low[place] - 1e-3, np.nan, np.inf):
+        if value == -np.inf:
+            continue  # there is no bound below
+        outside = inside.copy()
+        outside[row, place] = value
+        assert BOX.contains(outside).tolist() == [n != row for n in range(4)]
+
+
+def test_a_whole_number_outside_is_outside() -> None:
+    assert WHOLE.contains(np.arange(1, 6)).tolist() == [False, True, True, True, False]
+
+
+CHANGES: dict[str, Any] = {
+    "kind": {"kind": "discrete"},
+    "shape": {"shape": (3, 1)},
+    "dtype": {"dtype": "float64"},
+    "low": {"low": np.array([-1.0, 0.0, -1e30])},
+    "high": {"high": np.array([1.0, 5.0, 2.5])},
+    "sign": {"low": np.array([1.0, 0.0, -np.inf])},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_any_part_of_a_description_that_is_another_makes_the_space_another(name: str) -> None:
+    other = replace(BOX, **CHANGES[name])
+    for a, b in ((BOX, other), (other, BOX)):
+        assert _alike(a, a)
+        assert not _alike(a, b)
+        answer = _bounds("action space", {"x": WHOLE, "y": a}, {"x": WHOLE, "y": b})
+        assert answer.status == "different"
+    for a, b in (({"x": WHOLE}, {"x": WHOLE, "y": BOX}), ({"x": WHOLE}, {"y": WHOLE})):
+        assert _bounds("action space", a, b).status == "different"
+        assert _bounds("action space", b, a).status == "different"
+
+
+def test_the_largest_number_for_infinity_is_a_note_and_a_space_on_one_side_is_not_asked() -> None:
+    largest = np.array([-1.0, 0.0, -float(np.finfo(np.float32).max)])
+    assert _bounds("q", {"x": BOX}, {"x": BOX}).status == "same"
+    assert _bounds("q", {"x": BOX}, {"x": replace(BOX, low=largest)}).status == "note"
+    positive = replace(BOX, low=-largest * np.array([1, 0, 1]) + np.array([-2, 0, 0]))
+    assert _bounds("q", {"x": BOX}, {"x": positive}).status == "different"
+    for a, b in ((None, {"x": BOX}), ({"x": BOX}, None)):
+        assert _bounds("q", a, b).status == "not asked"
+
+
+def shown(**obs: Any) -> Steps:
+    flags = np.zeros(2, bool)
+    return Steps({}, obs, {"terminated": flags, "truncated": flags}, ~flags)
+
+
+def status(mine: Steps, theirs: Steps, space: Any) -> str:
+    evidence = Evidence(None, Arm({}, mine, theirs), None, {})  # type: ignore[arg-type]
+    return _observation(evidence, space).status
+
+
+def test_only_the_width_of_a_discrete_number_is_open() -> None:
+    narrow, wide = np.zeros(2, np.int32), np.zeros(2, np.int64)
+    real, single = np.zeros((2, 3)), np.zeros((2, 3), np.float32)
+    space = {"a": WHOLE}
+    assert status(shown(a=wide, b=real), shown(a=wide, b=real), space) == "same"
+    assert status(shown(a=wide, b=real), shown(a=narrow, b=real), space) == "note"
+    assert status(shown(a=wide, b=real), shown(a=narrow, b=single), space) == "different"
+    assert status(shown(a=wide, b=real), shown(a=narrow, b=real), {}) == "different"
+    assert status(shown(a=wide), shown(a=narrow, b=real), space) == "different"
+    assert status(shown(a=wide), shown(a=np.zeros(2, np.uint32)), space) == "different"
+    assert status(shown(a=wide), shown(a=np.zeros((2, 1), np.int32)), space) == "different"
+
+
+def test_spaces_of_gymnasium_are_described_with_both_ends() -> None:
+    spaces = gymnasium.spaces
+    one = describe_space(spaces.Discrete(4, start=-1), "action")["action"]
+    assert (one.kind, one.low.tolist(), one.high.tolist()) == ("discrete", -1, 2)
+    many = describe_space(spaces.MultiDiscrete([3, 5], start=[1, 0]), "action")["action"]
+    assert (many.low.tolist(), many.high.tolist()) == ([1, 0], [3, 4])
+    flags = describe_space(spaces.MultiBinary(3), "obs")["obs"]
+    assert (flags.low.tolist(), flags.high.tolist()) == ([0] * 3, [1] * 3)
+    parts = describe_space(
+        spaces.Dict({"x": spaces.Box(-1, 2, (2,)), "y": spaces.Tuple((spaces.Discrete(2),) * 2)}), "obs"
+    )
+    assert list(parts) == ["obs.x", "obs.y.0", "obs.y.1"]
+    assert (parts["obs.x"].low.tolist(), parts["obs.x"].high.tolist()) == ([-1, -1], [2, 2])
+
+
+def test_every_action_of_a_space_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    assert set(WHOLE.sample(rng, 200).tolist()) == {2, 3, 4}
+    grid = replace(WHOLE, shape=(2,), low=np.array([0, 5]), high=np.array([1, 7]))
+    assert [set(column.tolist()) for column in grid.sample(rng, 200).T] == [{0, 1}, {5, 6, 7}]
+    drawn = BOX.sample(rng, 500)
+    assert drawn.dtype == np.float32
+    assert BOX.contains(drawn).all()
+    assert {-1.0, 0.0, 1.0} <= set(drawn[:, 0].tolist())
+    assert drawn[:, 2].min() == -10
+
+
+@pytest.mark.parametrize("side", ["reference", "port"])
+@pytest.mark.parametrize("part", range(3))
+def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
+    part: int, side: str
+) -> None:
+    evidence = []
+    for _ in range(3):
+        steps = [shown(a=np.full(4, 3), b=np.tile([[0.5, 1.0, 1.0]], (4, 1))) for _ in range(2)]
+        cases: Any = SimpleNamespace(source=np.array(["visited", "visited", "drawn", "visited"]))
+        evidence.append(Evidence(cases, Arm({}, *steps), None, {}))
+    space = {"a": WHOLE, "b": BOX}
+    assert _inside(evidence, space, space).status == "same"
+    assert _inside(evidence, None, None).status == "not asked"
+    obs = getattr(evidence[part].native, side).obs
+    obs["b"][2, 1] = 9.0  # no episode comes to it
+    assert _inside(evidence, space, space).status == "same"
+    obs["b"][3, 1], obs["a"][[0, 3]] = 9.0, 1
+    answer = _inside(evidence, space, space)
+    assert answer.status == "different"
+    assert answer.text == f"2 of the {side}'s are outside; 1 of the {side}'s are outside"
+    one_side = (space, None) if side == "reference" else (None, space)
+    assert _inside(evidence, *one_side).status == "different"
+    assert _inside(evidence, *one_side[::-1]).status == "same"

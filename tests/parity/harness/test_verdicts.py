@@ -1,0 +1,144 @@
+"""Verdicts are made of every set of cases that was stepped: counts, sizes, and what was accepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import Accepted
+from parity.harness import cases as make
+from parity.harness.compare import EQUAL, LOGIC, ROUNDING
+from parity.harness.findings import FieldVerdict
+from parity.harness.judge import Evidence, Judge
+from parity.harness.verdicts import field_verdicts
+from tests.parity.harness.sides import tiny
+
+COUNT = 32
+NEVER = Accepted("levels", "covers nothing", lambda before, action, after: before["count"] < 0)
+
+
+def evidence_of(parts: int = 3, **changes: Any) -> tuple[Judge, list[Evidence]]:
+    """Return sets of cases of two sides that are the same."""
+    one = tiny.pair(**changes)
+    base = make.visited(one, COUNT, 0)
+    judge = Judge(one, base)
+    return judge, [judge.step(base) for _ in range(parts)]
+
+
+def verdicts(judge: Judge, evidence: list[Evidence]) -> dict[str, FieldVerdict]:
+    fields, smallest, _ = field_verdicts(judge, evidence, "", None, brief=True)
+    assert not smallest
+    return {one.name: one for one in fields}
+
+
+def test_cases_of_every_set_are_counted_by_their_label() -> None:
+    judge, evidence = evidence_of()
+    rng = np.random.default_rng(0)
+    for part in evidence:
+        held = part.labels["levels"]
+        held.labels = rng.choice([EQUAL, ROUNDING, LOGIC], COUNT).astype(np.int8)
+        held.beyond = rng.random(COUNT) < 0.5
+        held.compared = rng.random(COUNT) < 0.7
+        part.accepted["levels"] = rng.random(COUNT) < 0.3
+    one = verdicts(judge, evidence)["levels"]
+    rows = [
+        (int(held.labels[n]), bool(held.beyond[n]), bool(part.accepted["levels"][n]))
+        for part in evidence
+        for held in [part.labels["levels"]]
+        for n in range(COUNT)
+    ]
+    assert one.compared == sum(int(part.labels["levels"].compared.sum()) for part in evidence)
+    assert one.rounding == sum(label == ROUNDING for label, _, _ in rows)
+    assert one.logic == sum(label == LOGIC and not known for label, _, known in rows)
+    assert one.beyond == sum(label != LOGIC and far and not known for label, far, known in rows)
+    assert one.accepted == sum((label == LOGIC or far) and known for label, far, known in rows)
+    assert {name for name, held in verdicts(judge, evidence).items() if not held.passed} == {"levels"}
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize(
+    ("label", "beyond", "accepted", "expected", "passed"),
+    [
+        (LOGIC, False, False, "logic", False),
+        (LOGIC, True, False, "logic", False),
+        (LOGIC, False, True, "accepted", True),
+        (ROUNDING, True, True, "accepted", True),
+        (ROUNDING, False, False, "rounding", True),
+        (ROUNDING, True, False, "rounding", False),
+        (EQUAL, False, True, "equal", True),
+        (EQUAL, False, False, "equal", True),
+    ],
+)
+def test_one_case_of_one_set_decides(
+    part: int, label: int, beyond: bool, accepted: bool, expected: str, passed: bool
+) -> None:
+    judge, evidence = evidence_of(accepted=(NEVER,))
+    held = evidence[part].labels["levels"]
+    held.labels[5], held.beyond[5] = label, beyond
+    evidence[part].accepted["levels"][5] = accepted
+    one = verdicts(judge, evidence)["levels"]
+    assert (one.verdict, one.passed) == (expected, passed)
+
+
+def test_a_case_that_is_not_accepted_fails_beside_many_that_are() -> None:
+    judge, evidence = evidence_of(accepted=(NEVER,))
+    for part in evidence:
+        part.labels["levels"].labels[:] = LOGIC
+        part.accepted["levels"][:] = True
+    evidence[1].accepted["levels"][7] = False
+    one = verdicts(judge, evidence)["levels"]
+    assert (one.verdict, one.logic, one.accepted) == ("logic", 1, 3 * COUNT - 1)
+
+
+def test_the_largest_rounding_is_that_of_any_set_and_of_no_flipped_case() -> None:
+    judge, evidence = evidence_of()
+    for number, size in enumerate((2e-9, 5e-9, 3e-9)):
+        held = evidence[number].labels["levels"]
+        held.labels[number], held.apart[number], held.ulps[number] = ROUNDING, size, number + 1
+        held.labels[9], held.apart[9] = ROUNDING, 1.0
+        evidence[number].labels["open"].labels[9] = ROUNDING  # a threshold was met from another side
+        held.labels[10], held.apart[10] = LOGIC, 2.0
+        evidence[number].cases.source = np.array(["visited"] * 11 + ["boundary"] * (COUNT - 11))
+        held.labels[20], held.apart[20] = ROUNDING, 1.0
+    one = verdicts(judge, evidence)["levels"]
+    assert (one.largest, one.largest_ulps) == (5e-9, 2)
+    assert one.largest_at["levels"] == evidence[1].native.state["levels"][1].tolist()
+
+
+def test_a_difference_in_last_steps_alone_is_of_the_contract_and_any_other_is_logic() -> None:
+    judge, evidence = evidence_of()
+    part = evidence[1]
+    ends = np.arange(COUNT) >= COUNT - 4
+    for arm in (part.native, part.double):
+        assert arm is not None
+        for steps in (arm.reference, arm.port):
+            steps.outcome["truncated"] = ends
+    for name in ("reward", "levels"):
+        part.labels[name].labels[-2] = LOGIC
+    found = verdicts(judge, evidence)
+    assert found["reward"].verdict == "contract"
+    assert not found["reward"].passed
+    assert found["levels"].verdict == "logic"  # a state is not about how episodes end
+    evidence[2].labels["reward"].labels[0] = LOGIC
+    assert verdicts(judge, evidence)["reward"].verdict == "logic"
+
+
+def at(count: int) -> Any:
+    return lambda before, action, after: before["count"] == count
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_an_acceptance_is_used_where_it_covers_what_is_wrong(part: int) -> None:
+    known = (
+        Accepted("levels", "one", at(0)),
+        Accepted("levels", "two", at(1)),
+        Accepted("obs", "three"),
+    )
+    judge, evidence = evidence_of(accepted=known)
+    row = int(np.flatnonzero(evidence[part].native.state["count"] == 1)[0])
+    evidence[part].labels["levels"].labels[row] = LOGIC
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert used == [known[1]]
+    assert [one.name for one in fields if one.accepted] == ["levels"]

@@ -1,0 +1,173 @@
+"""Parts of a verification: what is accepted, what was seen, and that nothing found is left out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import Accepted, Report, integer, real, verify
+from parity.harness import cases as make
+from parity.harness.findings import Answer
+from parity.harness.judge import Judge
+from parity.harness.modes.free_run import FreeRun
+from parity.harness.questions import QUESTIONS
+from parity.harness.verify import _accept, _free, _seen
+from tests.parity.harness.sides import tiny
+
+FEW: dict[str, Any] = {"transitions": 128, "resets": 50}
+
+
+@pytest.mark.parametrize("status", ["same", "different", "note", "not asked"])
+def test_only_a_difference_is_accepted_and_only_by_its_own_name(status: Any) -> None:
+    known = (Accepted("step after the end", "one"), Accepted(("info keys", "info values"), "two"))
+    questions = ["info values", "step after the end", "free run"]
+    marked, used = _accept(
+        tiny.pair(accepted=known), [Answer(name, status, "so") for name in questions]
+    )
+    if status != "different":
+        assert [one.status for one in marked] == [status] * 3
+        assert used == []
+        return
+    assert [(one.status, one.reason) for one in marked] == [
+        ("accepted", "two"),
+        ("accepted", "one"),
+        ("different", ""),
+    ]
+    assert used == [known[1], known[0]]
+
+
+def test_branches_are_counted_in_every_set_of_cases() -> None:
+    one = tiny.pair(
+        branches={
+            "third": lambda before, action, after: before["count"] == 2,
+            "up": lambda before, action, after: action["action"] == 1,
+            "fast": lambda before, action, after: after["levels"][:, 1] > 1,
+            "never": lambda before, action, after: before["count"] < 0,
+        }
+    )
+    base = make.visited(one, 320, 0)
+    judge = Judge(one, base)
+    evidence = [judge.step(base), judge.step(base.rows(np.arange(7)))]
+    both = [*range(len(base)), *range(7)]
+    after = evidence[0].native.reference
+    assert _seen(judge, evidence) == {
+        "an episode ends": int(after.ended[both].sum()),
+        "third": int((base.state["count"][both] == 2).sum()),
+        "up": int((base.action["action"][both] == 1).sum()),
+        "fast": int((after.state["levels"][both, 1] > 1).sum()),
+        "never": 0,
+    }
+
+
+def report(step: Any = None, **changes: Any) -> Report:
+    return verify(tiny.pair(tiny.side(step), **changes), **FEW)
+
+
+@pytest.mark.costly
+def test_every_question_is_answered_once_and_in_order() -> None:
+    made = report()
+    assert made.passed, str(made)
+    names = [one.question for one in made.answers]
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(QUESTIONS)
+    assert names == sorted(names, key=QUESTIONS.index)
+    left = {"restart only at an end"}  # of ports that restart by themselves
+    assert set(QUESTIONS) - set(names) == left
+    assert made.cases["visited"] == made.cases["drawn"] == 64
+    assert made.cases["boundary"] > 100
+    assert made.field("levels").compared == sum(made.cases.values())
+
+
+@pytest.mark.costly
+def test_a_branch_that_is_never_taken_fails_the_pair() -> None:
+    made = report(branches={"never": lambda before, action, after: before["count"] < 0})
+    assert (made.verdict, made.missing) == ("not enough seen", ["never"])
+
+
+def only_where(condition: Any) -> Any:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        wrong = condition(one)
+        obs, reward, *others = one.step(action)
+        return obs, reward + wrong, *others
+
+    return step
+
+
+FAULTS: dict[str, Any] = {
+    "a state that is visited alone": lambda one: one.count == 0 and 1e9 <= one.levels[0] <= 2e9,
+    "a state that no episode visits": lambda one: one.levels[1] > 1e6,
+}
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_wherever_its_states_come_from(name: str) -> None:
+    made = report(only_where(FAULTS[name]))
+    assert made.verdict == "different"
+    assert not made.field("reward").passed
+
+
+@pytest.mark.costly
+def test_a_limit_that_is_off_by_a_millionth_is_found_about_the_boundary() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, over, _, info = one.step(action)
+        return obs, reward, over, one.levels[1] > 9.0 * (1 + 1e-6), info
+
+    made = report(step, state={"levels": real(0, 100), "count": integer(0, 11)})
+    assert made.field("truncated").logic > 10
+    assert made.answer("terminated or truncated").status == "different"
+
+
+@pytest.mark.costly
+def test_accepted_differences_that_were_not_seen_are_told() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others, _ = one.step(action)
+        return obs, reward + 1, *others, {"more": 1}
+
+    known = (
+        Accepted("reward", "one more"),
+        Accepted("levels", "never"),
+        Accepted("free run", "never either"),
+        Accepted("action space", "nor this"),
+        Accepted("reward on the last step", "one more too"),
+    )
+    made = report(step, accepted=known)
+    assert made.unused == [
+        "levels: never",
+        "free run: never either",
+        "action space: nor this",
+        "reward on the last step: one more too",
+    ]
+    assert made.field("reward").verdict == "accepted"
+
+
+@pytest.mark.parametrize("growth", [{}, {"levels": 1.5}])
+@pytest.mark.parametrize("apart", ["", "levels comes apart"])
+def test_what_comes_apart_in_a_free_run_is_a_difference_however_rounding_grows(
+    apart: str, growth: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = FreeRun(steps=9, episodes=4, growth=growth, apart=apart)
+    monkeypatch.setattr("parity.harness.verify.free_run", lambda judge, seed: run)
+    judge: Any = SimpleNamespace(random=frozenset())
+    found, (answer,) = _free(judge, 0)
+    assert found is run
+    assert answer.status == ("different" if apart else "same")
+    assert answer.text.startswith(apart or "nothing but rounding comes apart in 4 episodes of up to 9")
+    judge.random = frozenset({"levels"})
+    found, (answer,) = _free(judge, 0)
+    assert (found, answer.status) == (None, "not asked")
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_contract_is_left_out_only_where_a_field_is_wrong_already(wrong: bool) -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, reward, *others = one.step(action)
+        return obs, reward + wrong, *others
+
+    made = verify(tiny.pair(tiny.side(step)), stop_early=True, **FEW)
+    assert made.verdict == ("different" if wrong else "same")
+    assert len(made.answers) == (0 if wrong else len(QUESTIONS) - 1)
