@@ -35,7 +35,8 @@ def test_what_is_not_finite_is_beyond_every_limit(limit: object, value: float) -
 
 def plainly(limit: Tolerance, expected: Numbers, found: Numbers, rounding: Numbers) -> dict[str, Any]:
     """Return what a comparison of all rows says, number by number as it is defined."""
-    beyond, first, largest, share = set(), {}, 0.0, 0.0
+    beyond, largest, share = set(), 0.0, 0.0
+    first: dict[str, Any] = {}
     for place in np.ndindex(expected.shape):
         one, other = float(expected[place]), float(found[place])
         size = abs(one)
@@ -156,8 +157,14 @@ def test_stages_are_kept_apart_by_hop_and_name_and_told_in_order() -> None:
         (hop, stage, number + 1) for number, (hop, stage) in enumerate(places)
     ]
     assert [one.passed for one in board.comparisons] == [True, False, True, False, True]
-    for hop, first in ((None, "y"), ("a", "y"), ("b", "y z"), ("c", None)):
-        found = board.first_divergence(hop)
+    firsts: tuple[tuple[str | None, str | None], ...] = (
+        (None, "y"),
+        ("a", "y"),
+        ("b", "y z"),
+        ("c", None),
+    )
+    for hop_or_all, first in firsts:
+        found = board.first_divergence(hop_or_all)
         assert (found and found.stage) == first
     assert board.at("a", "x") is board.comparisons[0]
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from jax_port.export.bundle import MODULE
+from jax_port.export.advised import TRAINED_WITH, fusion_of
+from jax_port.export.bundle import FILES, MODULE
 from jax_port.export.manifest import describe, read_manifest
-from jax_port.export.sb3 import load_sb3
+from jax_port.export.sb3 import MODEL, NORMALIZER, load_sb3
 from jax_port.ppo.policy import Policy
 from markets import InputError, get_contract
 from parity.export_chain import verify as chain
@@ -41,7 +42,7 @@ def files_of(manifest: dict[str, Any], policy: Policy | None = None) -> list[str
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the bundle's model once."""
-    back = load_sb3(bundle(1) / chain.MODEL, bundle(1) / chain.NORMALIZER, advised=True)
+    back = load_sb3(bundle(1) / MODEL, bundle(1) / NORMALIZER, advised=True)
     monkeypatch.setattr(chain, "load_sb3", lambda *places, advised: back)
 
 
@@ -81,7 +82,7 @@ def test_sb3_s_files_give_back_the_weights_the_activation_and_the_rules() -> Non
 
 
 def test_a_module_of_the_same_size_that_is_not_this_version_s_is_named(tmp_path: Path) -> None:
-    for name in chain.FILES:
+    for name in FILES:
         (tmp_path / name).write_bytes((bundle(1) / name).read_bytes())
     code = (tmp_path / MODULE).read_bytes()
     (tmp_path / MODULE).write_bytes(code.replace(b"import", b"imp0rt", 1))
@@ -91,17 +92,17 @@ def test_a_module_of_the_same_size_that_is_not_this_version_s_is_named(tmp_path:
 
 
 def test_what_is_said_of_advice_in_training_is_the_policy_s() -> None:
-    stated, fusion = PRIOR.to_dict(), chain.fusion_of(PRIOR, "the policy").to_dict()
-    both = {chain.TRAINED_WITH: stated, "fusion": fusion}
+    stated, fusion = PRIOR.to_dict(), fusion_of(PRIOR, "the policy").to_dict()
+    both = {TRAINED_WITH: stated, "fusion": fusion}
     cases: tuple[tuple[Any, dict[str, Any], int], ...] = (
         (None, {}, 0),
         (None, {"fusion": fusion}, 0),
         (None, both, 1),
         (PRIOR, both, 0),
         (PRIOR, {}, 2),
-        (PRIOR, {chain.TRAINED_WITH: stated}, 1),
+        (PRIOR, {TRAINED_WITH: stated}, 1),
         (PRIOR, {**both, "fusion": {**fusion, "weight": 1.0}}, 1),
-        (PRIOR, {**both, chain.TRAINED_WITH: {**stated, "as": "columns"}}, 1),
+        (PRIOR, {**both, TRAINED_WITH: {**stated, "as": "columns"}}, 1),
     )
     for use, manifest, wrong in cases:
         board = Board()
