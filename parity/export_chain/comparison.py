@@ -54,8 +54,9 @@ class StageComparison(Comparison):
         """
         left, right = np.asarray(expected), np.asarray(actual)
         if left.shape != right.shape:
-            self.compared += len(left)
-            self.mismatches += len(left)
+            rows = max(len(left), len(right))
+            self.compared += rows
+            self.mismatches += rows
             self.share = float("inf")
             shapes = {"expected": f"shape {left.shape}", "found": f"shape {right.shape}"}
             self.first = self.first or shapes

@@ -62,14 +62,38 @@ def test_a_file_that_is_gone_is_named(proved: tuple[Path, Path]) -> None:
         check(*proved)
 
 
+def test_a_file_that_the_attestation_names_and_the_manifest_no_longer_does_is_refused(
+    proved: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """And one that the manifest names and nobody proved; both with all other files as they were."""
+    folder, path = proved
+    files = digests(folder)
+    for name, changed in {
+        "fewer": {name: digest for name, digest in files.items() if name != "policy.onnx"},
+        "more": {**files, "policy.more": "0" * 64},
+    }.items():
+        attestation = write(tmp_path / f"{name}.json", attest(changed, REPORT))
+        with refuses():
+            check(folder, attestation)
+    assert check(folder, path)[0] == REPORT
+
+
+def test_the_files_that_are_others_are_counted(proved: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, _ = proved
+    others = dict.fromkeys(digests(folder), "0" * 64)
+    with refuses():
+        check(folder, write(tmp_path / "others.json", attest(others, REPORT)))
+
+
 def test_another_bundle_is_refused(proved: tuple[Path, Path]) -> None:
     with refuses():
         check(bundle(2), proved[1])
 
 
-def test_a_bundle_that_differs_is_not_passed_on(proved: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("verdict", ["different", "not seen", "", "SAME", "same "])
+def test_a_bundle_that_differs_is_not_passed_on(verdict: str, proved: tuple[Path, Path]) -> None:
     folder, attestation = proved
-    write(attestation, attest(digests(folder), REPORT | {"verdict": "different"}))
+    write(attestation, attest(digests(folder), REPORT | {"verdict": verdict}))
     with refuses():
         check(folder, attestation)
 

@@ -114,18 +114,26 @@ PLAN = Plan(
 )
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> tuple[Path, Path]:
-    """A run's folder with its policy, and the bundle of it."""
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and its policy, and with the bundle of it; not to be changed."""
+    folder = tmp_path_factory.mktemp("exported")
+    run = folder / "run"
     runs.start(PLAN, run)
     note_lineage(run, [{"updates": [0, 1], "certificate": "ungated", "code": "a", "made": {}}], None)
     lineage = json.loads((run / "run.json").read_text())["lineage"]
     about = {"data": {"symbol": "ES"}, "certificate": "ungated", "lineage": lineage}
     policy = run / "policy-0.safetensors"
     save_policy(policy, replace(made_policy(1), about=about))
-    export(policy, tmp_path / "out")
-    return run, tmp_path / "out"
+    export(policy, folder / "out")
+    return folder
+
+
+@pytest.fixture
+def made(exported: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A run's folder with its policy, and the bundle of it."""
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "run", tmp_path / "out"
 
 
 def test_a_bundle_is_held_to_its_run(made: tuple[Path, Path]) -> None:
@@ -158,6 +166,69 @@ def test_a_bundle_of_another_agent_is_held_to_that_agent_s_policy(
     assert _different(tmp_path / "third", run) == {}
     save_policy(third, replace(made_policy(1, seed=8), about=about))
     assert list(_different(tmp_path / "third", run)) == ["run: its policy's file"]
+
+
+def _other_run(run: Path, to: Path, **values: Any) -> Path:
+    """Return a run with another plan, and the same policy and lineage."""
+    runs.start(replace(PLAN, **values), to)
+    shutil.copy(run / "policy-0.safetensors", to)
+    note_lineage(to, [{"updates": [0, 1], "certificate": "ungated", "code": "a", "made": {}}], None)
+    return to
+
+
+def test_each_rule_of_the_run_is_held_to_the_policy_and_to_the_manifest(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, folder = made
+    rules = replace(PLAN.config, max_episode_bars=PLAN.config.max_episode_bars + 1)
+    other = _other_run(run, tmp_path / "other", config=rules)
+    assert list(_different(folder, other)) == ["run: rules", "run: rules in the manifest"]
+    _change(folder, env_config=rules.to_dict())
+    assert list(_different(folder, run)) == ["run: rules in the manifest"]
+    assert list(_different(folder, other)) == ["run: rules"]
+
+
+def test_certificate_and_lineage_are_each_the_run_s(made: tuple[Path, Path]) -> None:
+    run, folder = made
+    told = read_manifest(folder)
+    for name, value in (
+        ("certificate", {"verdict": "same"}),
+        ("certificate", "gated"),
+        ("lineage", {}),
+        ("lineage", {"certificate": "ungated"}),
+        ("lineage", {**told["lineage"], "certificate": "other"}),
+    ):
+        _change(folder, **{**told, name: value})
+        assert list(_different(folder, run)) == [f"run: {name}"]
+
+
+def test_of_several_contracts_a_bundle_trades_one(made: tuple[Path, Path], tmp_path: Path) -> None:
+    """And it is held to the numbers of its own contract, wherever the header tells them."""
+    run, folder = made
+    sources = tuple(Source(symbol, kind="synthetic", days=4, seed=5) for symbol in ("ES", "NQ"))
+    other = _other_run(run, tmp_path / "other", data=TrainingData(sources))
+
+    def trained(**numbers: Any) -> Path:
+        """Let the policy of run and bundle say what it was trained on, NQ by these numbers."""
+        contracts = get_contract("ES"), replace(get_contract("NQ"), **numbers)
+        data = [{"symbol": one.symbol, "contract": describe_contract(one)} for one in contracts]
+        policy = load_policy(folder / POLICY)
+        for place in (folder / POLICY, other / "policy-0.safetensors"):
+            save_policy(place, replace(policy, about={**policy.about, "data": data}))
+        source = {**read_manifest(folder)["source"], "sha256": file_digest(folder / POLICY)}
+        _change(folder, source=source)
+        return other
+
+    for symbol, differing in {
+        "ES": [],
+        "NQ": [],
+        "MES": ["contract is one of the training data", "run: contract"],
+    }.items():
+        _change(folder, contract=asdict(get_contract(symbol)))
+        assert list(_different(folder, trained())) == differing
+    for symbol, differing in {"ES": [], "NQ": ["contract's numbers are the training's"]}.items():
+        _change(folder, contract=asdict(get_contract(symbol)))
+        assert list(_different(folder, trained(commission_cents=1))) == differing
 
 
 @pytest.mark.costly

@@ -20,7 +20,8 @@ from jax_port.export.manifest import MANIFEST, read_manifest
 from jax_port.export.programs import ONNX, PROGRAM
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import load_policy
-from parity.export_chain.rebuilt import _same_model, rebuild
+from parity.export_chain import rebuilt
+from parity.export_chain.rebuilt import _same_archive, _same_file, _same_graph, _same_model, rebuild
 from parity.export_chain.verify import Request, verify
 from tests.jax_port.export.made_bundle import bundle, made_policy
 from tests.parity.export_chain.test_onnx_graph import endless
@@ -154,3 +155,134 @@ def test_equal_notes_make_equal_files_whatever_objects_their_texts_are(tmp_path:
         save_sb3(made_policy(1), folder, given)
         made.append((folder / NORMALIZER).read_bytes())
     assert made[0] == made[1]
+
+
+Members = list[tuple[str, bytes]]
+PARTS: Members = [
+    (
+        "data",
+        json.dumps({"gamma": 0.99, "policy": {":type:": "x at 0x1", ":serialized:": "abc"}}).encode(),
+    ),
+    ("policy.pth", b"weights"),
+    ("policy.optimizer.pth", b"moments"),
+    ("pytorch_variables.pth", b""),
+    ("_stable_baselines3_version", b"2.9"),
+    ("system_info.txt", b"here"),
+]
+
+
+def zipped(path: Path, members: Members) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def with_other(name: str, data: bytes) -> Members:
+    return [(own, data if own == name else held) for own, held in PARTS]
+
+
+def described(**values: Any) -> Members:
+    return with_other("data", json.dumps({**json.loads(PARTS[0][1]), **values}).encode())
+
+
+OTHERS: dict[str, Members] = {
+    **{f"another {name}": with_other(name, b"other") for name, _ in PARTS[1:-1]},
+    **{f"no {name}": [part for part in PARTS if part[0] != name] for name, _ in PARTS[:-1]},
+    "one more": [*PARTS, ("more.pth", b"")],
+    "another number": described(gamma=0.9),
+    "one number more": described(more=1),
+    "another pickle": described(policy={":type:": "x at 0x1", ":serialized:": "abd"}),
+    "a pickle in the place of words": described(gamma={":serialized:": "abc"}),
+    "a description that is no JSON": with_other("data", b"{"),
+    "a description that is no object": with_other("data", b"[]"),
+    "a member twice, the other one first": [("policy.pth", b"other"), *PARTS],
+    "a member twice, the other one last": [*PARTS, ("policy.pth", b"other")],
+    "nothing at all": [],
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_zip_with_anything_else_in_it_is_another(name: str, tmp_path: Path) -> None:
+    own, other = zipped(tmp_path / "own.zip", PARTS), zipped(tmp_path / "other.zip", OTHERS[name])
+    assert not _same_model(other, own)
+    assert not _same_model(own, other)
+    assert not _same_archive(other, own)
+    assert not _same_archive(own, other)
+
+
+def test_where_a_zip_was_made_and_words_beside_a_pickle_do_not_count(tmp_path: Path) -> None:
+    own = zipped(tmp_path / "own.zip", PARTS)
+    words = {":type:": "x at 0x2", ":serialized:": "abc"}
+    for number, members in enumerate(
+        (
+            PARTS,
+            PARTS[::-1],
+            PARTS[:-1],
+            with_other("system_info.txt", b"there"),
+            described(policy=words),
+        )
+    ):
+        assert _same_model(zipped(tmp_path / f"{number}.zip", members), own)
+    assert _same_archive(zipped(tmp_path / "copy.zip", PARTS), own)
+    assert not _same_archive(tmp_path / "2.zip", own)
+
+
+def test_an_archive_that_unpacks_to_more_than_is_allowed_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its members together."""
+    one, other = (zipped(tmp_path / name, PARTS) for name in ("one.zip", "other.zip"))
+    size = sum(len(data) for _, data in PARTS)
+    monkeypatch.setattr(rebuilt, "MOST_BYTES", size)
+    assert _same_archive(one, other)
+    monkeypatch.setattr(rebuilt, "MOST_BYTES", size - 1)
+    assert not _same_archive(one, other)
+    assert not _same_model(one, other)
+
+
+@pytest.mark.parametrize(
+    "same", [_same_archive, _same_model, _same_graph], ids=lambda same: same.__name__
+)
+def test_two_that_cannot_be_read_are_not_the_same(
+    same: Callable[[Path, Path], bool], tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).write_bytes(b"no such file")
+    assert not same(tmp_path / "one", tmp_path / "other")
+
+
+def test_files_are_the_same_byte_by_byte(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for data, same in ((b"abc", True), (b"abd", False), (b"bbc", False), (b"ab", False), (b"", False)):
+        one.write_bytes(b"abc")
+        other.write_bytes(data)
+        assert _same_file(one, other) is _same_file(other, one) is same
+
+
+def test_each_file_that_is_another_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself and with all the others; what is made anew is compared with what was received."""
+    monkeypatch.setattr(rebuilt, "make_module", lambda policy, manifest: None)
+    monkeypatch.setattr(rebuilt, "read_graph", Path.read_bytes)
+    files = {MODEL: PARTS, NORMALIZER: None, PROGRAM: PARTS, ONNX: None}
+
+    def write(folder: Path, *names: str, mark: bytes = b"") -> None:
+        for name in names:
+            members = files[name]
+            if members is None:
+                (folder / name).write_bytes(b"as it is" + mark)
+            else:
+                zipped(folder / name, [*members, *([("more", mark)] if mark else [])])
+
+    monkeypatch.setattr(rebuilt, "save_sb3", lambda policy, to, note: write(to, MODEL, NORMALIZER))
+    monkeypatch.setattr(rebuilt, "save_program", lambda module, path: write(path.parent, PROGRAM))
+    monkeypatch.setattr(rebuilt, "save_onnx", lambda module, path: write(path.parent, ONNX))
+    for number, other in enumerate([(), *((name,) for name in files), tuple(files)]):
+        received, scratch = tmp_path / f"received{number}", tmp_path / f"scratch{number}"
+        received.mkdir()
+        scratch.mkdir()
+        write(received, *files)
+        write(received, *other, mark=b"!")
+        made = rebuild(received, made_policy(1), {}, scratch)
+        assert (made.folder, made.different) == (scratch, other)

@@ -11,8 +11,9 @@ from jax_port.data.data_loader import prepare
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig, get_contract
-from parity.gate.covered import missing
-from parity.learner.structures import aspects_of
+from parity.gate.covered import Missing, covered_by, missing
+from parity.learner.structures import aspects_of, merged
+from parity.learner.suite import cases_of_forms
 from parity.pairs.market_key import market_key
 from tests.parity.made_certificate import made_certificate, worlds_of
 
@@ -125,3 +126,67 @@ def test_advice_is_covered_by_no_certificate(certificate: dict[str, Any]) -> Non
     assert found
     assert (found.markets, found.learner, found.advice) == ((), (), "columns")
     assert found.reasons == ("advice as columns",)
+
+
+def test_anything_at_all_that_is_missing_is_something() -> None:
+    assert not Missing()
+    assert Missing((0,))
+    assert Missing(learner=("activation: tanh",))
+    assert Missing(advice="prior")
+
+
+def test_every_market_that_is_new_is_named_by_its_number(certificate: dict[str, Any]) -> None:
+    """With the costs of its own contract; one that was compared is left out wherever it stands."""
+    contract = get_contract("ES")
+    markets = [prepare(bars, CONFIG) for bars in DATA.bars()]
+    dear = replace(markets[0], contract=contract.with_costs(commission_cents=999))
+    other = replace(markets[0], digest="0" * 64)
+    found = missing(certificate, [dear, markets[0], other, dear, markets[0]], CONFIG, SETTINGS)
+    assert found.markets == (0, 2, 3)
+    assert missing(certificate, [markets[0], dear], CONFIG, SETTINGS).markets == (1,)
+
+
+@pytest.mark.parametrize("aspect", sorted(set(aspects_of(SETTINGS)) - {"precision"}))
+def test_each_aspect_of_a_learner_has_to_have_been_compared(
+    certificate: dict[str, Any], aspect: str
+) -> None:
+    """As it is; an aspect that the certificate does not know was not compared."""
+    value = aspects_of(SETTINGS)[aspect]
+    (form,) = certificate["covered"]["learner"].keys() & {"cpu"}
+    own = certificate["covered"]["learner"][form]
+    without = {name: values for name, values in own.items() if name != aspect}
+    other = {**own, aspect: [one for one in [*own[aspect], "another"] if one != value]}
+    for learner in ({form: other}, {form: without}, {form: without, "gpu": own}):
+        covered = {**certificate["covered"], "learner": learner}
+        found = missing({**certificate, "covered": covered}, [], CONFIG, SETTINGS)
+        assert found.learner == (f"{aspect}: {value}",)
+        assert found.reasons == (f"learner: {aspect}: {value}",)
+    for learner in ({}, {"gpu": own}):
+        covered = {**certificate["covered"], "learner": learner}
+        found = missing({**certificate, "covered": covered}, [], CONFIG, SETTINGS)
+        assert len(found.learner) == len(aspects_of(SETTINGS)) - 1
+
+
+def test_on_another_kind_of_device_no_aspect_counts(certificate: dict[str, Any]) -> None:
+    elsewhere = {**certificate, "made": {**certificate["made"], "platform": "gpu"}}
+    found = missing(elsewhere, [], CONFIG, SETTINGS)
+    assert len(found.learner) == len(aspects_of(SETTINGS)) - 1
+
+
+def test_a_run_covers_what_its_worlds_and_its_seeds_had() -> None:
+    worlds = worlds_of(DATA, CONFIG)
+    wider = replace(CONFIG, max_episode_bars=90)
+    worlds += [{**worlds[0], "contract": "NQ", "key": "another", "config": wider.to_dict()}]
+    covered = covered_by(worlds, [0, 1], learner=True)
+    assert covered["symbols"] == ["ES", "NQ"]
+    assert covered["markets"] == sorted(["another", worlds[0]["key"]])
+    lengths = covered["configuration"]["max_episode_bars"]
+    assert lengths == {"values": [30, 90], "least": 30, "largest": 90}
+    assert covered["configuration"]["session"] == {"values": [CONFIG.session]}
+    seeds = [cases_of_forms(seed) for seed in (0, 1)]
+    assert covered["learner"] == {
+        form: merged(aspects_of(case.settings) for one in seeds for case in one[form])
+        for form in seeds[0]
+    }
+    assert covered_by(worlds, [0, 1], learner=False)["learner"] == {}
+    assert covered_by(worlds, [], learner=True)["learner"] == {}

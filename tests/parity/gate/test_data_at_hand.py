@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jax_port.data import data_loader
+from jax_port.envs.form import form_of
 from jax_port.ppo import minibatches
 from jax_port.ppo.optimizer import layer_lr
 from jax_port.ppo.settings import TrainSettings
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
+from parity.engine.compare import Comparison
+from parity.engine.verify import CheckResult
 from parity.gate import data_at_hand
 from parity.gate.covered import Missing
-from parity.gate.data_at_hand import prove_missing
+from parity.gate.data_at_hand import CASES, EPISODES, check_markets, check_structure, prove_missing
 from parity.learner import port
+from parity.learner.structures import aspects_of
 from tests.sentences import refuses
 
 ODD = EnvConfig.phase1(max_episode_bars=25, window_size=7, contracts=7, session="all")
@@ -86,3 +92,149 @@ def test_a_training_with_advice_is_proved_on_the_spot(monkeypatch: pytest.Monkey
             _prove(lacking)
     finally:
         port.traced_program.cache_clear()
+
+
+# The same with parts that only say what they are told
+
+
+def result(check: str, compared: int = 3, bad: str = "") -> CheckResult:
+    fields = {"balance": Comparison(compared=10 * compared, mismatches=int(bad == "numbers"))}
+    measures = {"weights": Comparison(compared=2)}
+    error = "it ended" if bad == "error" else ""
+    return CheckResult(check, "a world", compared, fields, error=error, measures=measures)
+
+
+def _of(patch: pytest.MonkeyPatch, **parts: list[CheckResult]) -> list[Any]:
+    """Let markets, the learner and advice be checked with these results; return what was asked."""
+    asked: list[Any] = []
+
+    def markets(bars: Any, config: Any, seed: int, on_progress: Any) -> list[CheckResult]:
+        asked.append(("markets", [one.contract.symbol for one in bars], config, seed))
+        return list(parts["markets"])
+
+    def structure(settings: TrainSettings, advice: str = "") -> list[CheckResult]:
+        asked.append(("structure", settings, advice))
+        return list(parts["advice" if advice else "learner"])
+
+    patch.setattr(data_at_hand, "check_markets", markets)
+    patch.setattr(data_at_hand, "check_structure", structure)
+    return asked
+
+
+ALL = Missing((1, 0), ("activation: tanh",), ("this", "that"), "prior")
+GOOD = {
+    "markets": [result("data"), result("replay", 5), result("generated", 7)],
+    "learner": [result("learner"), result("learner draws")],
+    "advice": [result("learner"), result("learner gradients")],
+}
+
+
+def test_all_that_is_missing_is_compared_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SETTINGS.override(seed=17)
+    asked = _of(monkeypatch, **GOOD)
+    told = _prove(ALL, settings)
+    assert asked == [
+        ("markets", ["RTY", "ES"], ODD, 17),
+        ("structure", settings, ""),
+        ("structure", settings, "prior"),
+    ]
+    checks = [check for some in GOOD.values() for check in some]
+    assert told["because"] == ["this", "that"]
+    assert told["checks"] == len(checks)
+    assert told["transitions"] == 5 + 7
+    assert told["numbers"] == sum(10 * check.compared + 2 for check in checks)
+
+
+@pytest.mark.parametrize("bad", ["numbers", "error"])
+@pytest.mark.parametrize("part", GOOD)
+def test_whatever_check_fails_stops_the_training(
+    part: str, bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them, one in the midst and the last; what was sound after it does not help."""
+    for place, check in enumerate(GOOD[part]):
+        some = list(GOOD[part])
+        some[place] = result(check.check, check.compared, bad)
+        _of(monkeypatch, **{**GOOD, part: some})
+        with refuses():
+            _prove(ALL)
+
+
+def test_each_market_has_every_check_and_the_first_one_those_of_properties(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def record(scenario: Any, pair: Any, number: int, seed: int) -> str:
+        asked.append(("record", number, seed, scenario.episodes, scenario.cases, scenario.config))
+        return f"recorded {number}"
+
+    def judge(scenario: Any, pair: Any, market: Any, number: int, recorded: str, seed: int) -> Any:
+        asked.append(("judge", number, market.contract.symbol, recorded, seed))
+        return SimpleNamespace(checks=[f"judged {number}"])
+
+    def properties(scenario: Any, recorded: str, seed: int) -> list[str]:
+        asked.append(("properties", recorded, seed))
+        return ["properties"]
+
+    for name, part in (
+        ("record_world", record),
+        ("judge_world", judge),
+        ("check_properties", properties),
+    ):
+        monkeypatch.setattr(f"parity.suites.worlds.{name}", part)
+    bars = [synthetic_bars(symbol, days=2, seed=0) for symbol in ("ES", "RTY", "NQ")]
+    checks: list[Any] = list(check_markets(bars, ODD, 5))
+    assert checks == ["judged 0", "properties", "judged 1", "judged 2"]
+    assert asked == [
+        ("record", 0, 5, EPISODES, CASES, ODD),
+        ("judge", 0, "ES", "recorded 0", 5),
+        ("properties", "recorded 0", 5),
+        ("record", 1, 5, EPISODES, CASES, ODD),
+        ("judge", 1, "RTY", "recorded 1", 5),
+        ("record", 2, 5, EPISODES, CASES, ODD),
+        ("judge", 2, "NQ", "recorded 2", 5),
+    ]
+
+
+def test_a_small_learner_has_the_structure_of_the_one_that_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of settings of all kinds, every aspect, and the very layers and rates."""
+    asked: list[Any] = []
+
+    def check(form: str, case: Any) -> list[CheckResult]:
+        asked.append((form, case))
+        return []
+
+    monkeypatch.setattr("parity.learner.suite.check_case", check)
+    rng = np.random.default_rng(0)
+
+    def one_of(*values: Any) -> Any:
+        return values[rng.integers(len(values))]
+
+    seen: dict[str, set[str]] = {}
+    for _ in range(100):
+        settings = TrainSettings().override(
+            pi=one_of((8,), (8, 8, 8), (2000, 8)),
+            vf=one_of((8,), (8, 8), (8, 8, 8)),
+            activation=one_of("relu", "tanh"),
+            layer_lr=one_of((), (("policy_0", 0.0),), (("value_0", 0.5), ("policy_0", 2.0))),
+            anneal=one_of(True, False),
+            norm_reward=one_of(True, False),
+            clip_range_vf=one_of(None, 0.3),
+            target_kl=one_of(None, 0.01),
+            n_envs=8,
+            n_steps=16,
+            batch_size=one_of(64, 128, 60, 100),
+            order_groups=one_of(1, 4),
+        )
+        way = one_of("", "prior", "columns")
+        assert check_structure(settings, way) == []
+        form, case = asked[-1]
+        assert aspects_of(case.settings) == aspects_of(settings)
+        assert (case.settings.network, case.settings.layer_lr) == (settings.network, settings.layer_lr)
+        assert (form, case.advice) == (form_of(way), way)
+        assert case.updates == (1 if 2000 in settings.network.pi else 2)
+        for name, value in aspects_of(settings).items():
+            seen.setdefault(name, set()).add(value)
+    assert {name for name, values in seen.items() if len(values) < 2} == {"precision"}
