@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +19,7 @@ from foundation.errors import InputError
 from foundation.files import WriteError
 from rltrader.sweep import search
 from rltrader.sweep.attempts import SharedTrials
+from rltrader.sweep.command import sweep
 from rltrader.sweep.run_trial import LostError, Stopped
 from rltrader.sweep.search import PRUNERS, _open_study
 
@@ -147,3 +151,33 @@ def test_what_ends_the_worker_hands_its_trial_back_unless_it_is_the_trial_s_faul
     assert told.ended == [("given up", reason)]
     if isinstance(found.value, SystemExit):
         assert found.value.code == 143
+
+
+def test_a_worker_that_joins_leaves_the_sweep_s_file_and_takes_its_own_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the study is of all trials, with a proof that is asked for as the command says."""
+    out, config, asked = tmp_path / "out", tmp_path / "es.toml", []
+    config.write_text("[search]\ngamma = [0.97, 0.99]\n")
+    days = [date(2025, 1, day) for day in (2, 6, 8, 9)]
+    task = SimpleNamespace(plan=lambda _: "plan", split=days, folder=out)
+
+    class NoMore:
+        def __init__(self, study: Any, space: Any, count: int, lease: float) -> None:
+            asked.append((study.study_name, list(space), count, lease))
+
+        def next(self) -> None:
+            return None
+
+    monkeypatch.setattr(search, "_prepare", lambda *_: (task, {}))
+    monkeypatch.setattr(search, "SharedTrials", NoMore)
+    monkeypatch.setattr(search, "prove", lambda plan, given, _: asked.append(given["ungated"]))
+    for lease in ("7", "9"):
+        words = ("--trials", "5", "--seeds", "2", "--lease", lease, "--out", str(out))
+        words = (*words, "--synthetic", lease, "--config", str(config))
+        sweep.main(list(words), standalone_mode=False)
+    assert asked == [False, ("out", ["gamma"], 5, 7.0), False, ("out", ["gamma"], 5, 9.0)]
+    assert tomllib.loads((out / "sweep.toml").read_text())["synthetic"] == 7
+    values = json.loads((out / "sweep.json").read_text())
+    assert values["judge_first"] == "2025-01-08"
+    assert (values["seeds"], values["study"], values["objective"]) == (2, "out", "pnl")
