@@ -32,7 +32,8 @@ ELSEWHERE: dict[str, Any] = {"initial": None, "agents": None, "layer_factors": (
 ASKED = "asked"
 """User attribute of a study: what its trials have in common."""
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
-    "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=1),
+    # Judgements count from 1, and the first tells too little to end a trial by.
+    "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=2),
     "halving": optuna.pruners.SuccessiveHalvingPruner,
     "none": optuna.pruners.NopPruner,
 }

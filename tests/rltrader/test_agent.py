@@ -12,12 +12,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from foundation.files import file_digest
+from jax_port.data.data_loader import prepare
+from jax_port.ppo.policy import save_policy
+from jax_port.ppo.settings import NetworkSpec
+from jax_port.runs.plan import Plan
 from jax_port.runs.run import Moment
-from markets import Bars
+from markets import Bars, EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader import EvaluateEvery, MaskablePPO
 from rltrader.__main__ import app
 from rltrader.python.callbacks import Call
+from tests.jax_port.made_policy import make_policy
 from tests.jax_port.ppo.own.networks import OneHead
 from tests.rltrader.options.plans import assert_made_again
 from tests.sentences import refuses
@@ -162,3 +168,86 @@ def test_bad_input_is_one_sentence(make: Any) -> None:
 def test_wrong_shapes_are_named(agent: MaskablePPO) -> None:
     with refuses():
         agent.predict(np.zeros(7), np.ones(3, bool))
+
+
+class Begun(Exception):
+    """Stops a training where its run would begin; holds what arrived there."""
+
+
+def begun(agent: MaskablePPO, **asked: Any) -> tuple[Plan, Path, dict[str, Any]]:
+    """Return what ``learn`` would train: the plan, the folder, and all else that the run is told."""
+
+    def stop(plan: Plan, folder: Path, **more: Any) -> None:
+        raise Begun(plan, folder, more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jax_port.runs.run.run", stop)
+        with pytest.raises(Begun) as found:
+            agent.learn(**asked)
+    plan, folder, more = found.value.args
+    return plan, folder, more
+
+
+def test_what_a_training_is_asked_for_arrives(bars: Bars, tmp_path: Path) -> None:
+    agent = MaskablePPO(bars, ungated=True, total_timesteps=1280, **SMALL)
+    asked: list[int] = []
+    plan, folder, more = begun(
+        agent,
+        steps=300,
+        callback=lambda now: asked.append(now.total_updates),
+        folder=tmp_path / "run",
+        loggers=("mlflow",),
+    )
+    assert (plan.settings.total_timesteps, folder) == (300, tmp_path / "run")
+    assert (more["begin"], more["loggers"]) == (True, ("mlflow",))
+    assert more["certificate"] == plan.certificate == "ungated"
+    more["watch"](Moment(3, [{}], list))
+    assert asked == [3]  # of 128 steps each
+    assert more["enough"]() is False
+    plan, folder, more = begun(agent, callback=lambda now: True)
+    assert (plan.settings.total_timesteps, more["loggers"]) == (1280, ())
+    assert folder.parent.is_dir()
+    more["watch"](Moment(1, [{}], list))
+    assert more["enough"]() is True
+
+
+def test_no_steps_are_not_as_many_as_are_usual(bars: Bars, tmp_path: Path) -> None:
+    agent = MaskablePPO(bars, ungated=True, **SMALL)
+    with refuses():
+        agent.learn(0, folder=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_holds_a_run_keeps_its_bars(bars: Bars, tmp_path: Path) -> None:
+    kept = tmp_path / "run-bars" / "0.parquet"
+    for path in (tmp_path / "run" / "run.json", kept):
+        path.parent.mkdir()
+        path.write_text("of an earlier run")
+    with refuses():
+        MaskablePPO(bars, ungated=True, **SMALL).learn(128, folder=tmp_path / "run")
+    assert kept.read_text() == "of an earlier run"
+
+
+def test_runs_beside_each_other_keep_bars_of_their_own(bars: Bars, tmp_path: Path) -> None:
+    plans = {
+        name: begun(MaskablePPO(given, ungated=True, **SMALL), folder=tmp_path / name)[0]
+        for name, given in (("one", bars), ("other", others()))
+    }
+    for name, given in (("one", bars), ("other", others())):
+        (read,) = plans[name].data.bars()
+        assert read.digest == given.digest
+
+
+def test_one_that_is_loaded_goes_on_from_its_file(bars: Bars, tmp_path: Path) -> None:
+    """In the policy's own rules and network, whatever is usual."""
+    config = EnvConfig.phase2(window_size=4, max_episode_bars=33)
+    spec = NetworkSpec((6, 5), (7,), "tanh")
+    file = tmp_path / "policy.safetensors"
+    save_policy(file, make_policy(prepare(bars, config), config, spec=spec))
+    agent = MaskablePPO.load(file, bars, ungated=True, n_envs=4, n_steps=8, batch_size=16)
+    plan, _, _ = begun(agent, folder=tmp_path / "run")
+    assert plan.initial == {"path": str(file), "sha256": file_digest(file)}
+    assert (plan.config, plan.settings.network) == (config, spec)
+    assert plan.initial_policy() is not None
+    new, _, _ = begun(MaskablePPO(bars, ungated=True, **SMALL), folder=tmp_path / "new")
+    assert new.initial == {}

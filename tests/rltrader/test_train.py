@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from click.testing import CliRunner
 from rich.console import Console
 
+from foundation.signals import StopRequest
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import plan, run_file
 from jax_port.runs.gate import UNGATED
@@ -57,9 +58,9 @@ def test_only_where_and_how_a_run_goes_on_may_be_said_again(
     """What is the run's own, such as its length, would be passed over in silence."""
     monkeypatch.setattr(plan, "read_plan", lambda _: PLAN)
 
-    def resume_with(name: str) -> None:
+    def resume_with(name: str, source: ParameterSource = ParameterSource.COMMANDLINE) -> None:
         ctx = click.Context(train.train)
-        ctx.set_parameter_source(name, ParameterSource.COMMANDLINE)
+        ctx.set_parameter_source(name, source)
         assert train._resumed_plan(ctx, tmp_path, {}) == PLAN
 
     names = {str(param.name) for param in train.train.params}
@@ -71,8 +72,13 @@ def test_only_where_and_how_a_run_goes_on_may_be_said_again(
             continue
         taken.add(name)
     assert taken == {"out", "resume", *OF_THE_MACHINE, *OF_THE_PROOF} < names
-    with refuses():
-        resume_with("total_timesteps")
+    for source in ParameterSource:
+        if source is ParameterSource.DEFAULT:
+            resume_with("total_timesteps", source)
+            continue
+        resume_with("certificate", source)
+        with refuses():  # also from the environment, and from a file of --config
+            resume_with("total_timesteps", source)
 
 
 @pytest.mark.parametrize("asked", [None, "public.pem"])
@@ -112,3 +118,70 @@ def test_a_whole_training_with_all_that_can_be_asked(tmp_path: Path, snapshot: S
     again = CliRunner().invoke(train.train, ["--resume", "--out", str(out)])
     assert again.exit_code == 0, again.output
     snapshot("again", again.output)
+
+
+def test_a_run_that_goes_on_knows_its_own_contracts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its proof is asked for, which reads its bars."""
+    told: list[Path] = []
+
+    def prove(*_: Any) -> None:
+        raise ProofAskedForError(*told)
+
+    monkeypatch.setattr(plan, "read_plan", lambda _: PLAN)
+    monkeypatch.setattr(run_file, "shown_proof", lambda _: UNGATED)
+    monkeypatch.setattr(train, "register_contracts_of", told.append)
+    monkeypatch.setattr(train, "prove", prove)
+    done = CliRunner().invoke(train.train, ["--out", str(tmp_path), "--resume"])
+    assert isinstance(done.exception, ProofAskedForError), done.output
+    assert done.exception.args == (tmp_path,)
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        ([0.0, 100.0, None], "$50 an episode"),
+        ([0.0], "$0 an episode"),
+        ([-100.0, 0.0, 0.0, 0.0], "\N{MINUS SIGN}$25 an episode"),
+        ([None], ""),
+    ],
+)
+def test_progress_shows_the_mean_of_all_that_ended(
+    made: list[float | None], shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    class Bar:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def add_task(self, _: str, **fields: Any) -> int:
+            seen.update(fields)
+            return 0
+
+        def update(self, _: int, **fields: Any) -> None:
+            seen.update(fields)
+
+    monkeypatch.setattr(train, "ReportedProgress", Bar)
+    with train.progress(Console(quiet=True), PLAN) as tell:
+        tell(3, [])  # gone on with after three updates
+        assert (seen["total"], seen["completed"]) == (PLAN.settings.num_updates, 3)
+        tell(4, [{"steps_per_second": 1234.0, "episode_pnl_dollars": one} for one in made])
+    assert (seen["completed"], seen["rate"], seen["pnl"]) == (4, "1,234 steps/s", shown)
+
+
+def test_a_signal_is_answered_once_there_is_an_update_to_save() -> None:
+    asked, told = StopRequest(), []
+    asked.install = lambda: told.append("answers")
+    tell = train.answering(asked, lambda updates, records: told.append((updates, len(records))))
+    tell(5, [])  # what a run that goes on begins with
+    tell(6, [{}])
+    tell(7, [{}])
+    assert told == [(5, 0), "answers", (6, 1), (7, 1)]

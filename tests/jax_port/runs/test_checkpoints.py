@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from jax_port.runs import checkpoints
 from jax_port.runs.checkpoints import Checkpoints
@@ -53,3 +54,37 @@ def test_a_run_gone_on_with_hundreds_of_times_is_gone_on_with_again(tmp_path: Pa
     found = kept.latest(TREE)
     assert found is not None
     assert found[2] == stretches
+
+
+@pytest.mark.parametrize("name", [3, 7], ids=["fewer", "more"])
+def test_a_checkpoint_under_the_name_of_another_is_refused(tmp_path: Path, name: int) -> None:
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.save(5, TREE, [STRETCH])
+    (kept.folder / "5.safetensors").rename(kept.folder / f"{name}.safetensors")
+    with refuses():
+        kept.latest(TREE)
+
+
+def test_one_of_another_identity_or_of_other_shapes_is_refused(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path, "a" * 64)
+    kept.save(5, TREE, [STRETCH])
+    for template in (
+        {"weights": TREE["weights"].T},
+        {"weights": TREE["weights"].astype(np.float64)},
+        {"weights": TREE["weights"], "more": TREE["weights"]},
+    ):
+        with refuses():
+            kept.latest(template)
+    with refuses():
+        Checkpoints(tmp_path, "b" * 64).latest(TREE)
+    assert kept.latest(TREE) is not None
+
+
+def test_the_newest_two_are_kept_by_their_updates_and_not_by_their_names(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path, "a" * 64)
+    for updates in (8, 9, 10, 100):
+        kept.save(updates, {"weights": np.full((2, 3), updates, np.float32)}, [STRETCH])
+        found = kept.latest(TREE)
+        assert found is not None
+        assert (found[0], found[1]["weights"].max()) == (updates, updates)
+    assert sorted(file.name for file in kept.folder.iterdir()) == ["10.safetensors", "100.safetensors"]

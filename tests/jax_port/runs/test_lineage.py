@@ -102,6 +102,9 @@ def test_a_run_that_was_killed_before_its_first_update_goes_on_with_a_proof(tmp_
     assert not runs.run(PLAN, folder, stop=lambda: True, certificate=newer)
     assert shown_proof(folder) == newer
     assert [one["certificate"] for one in _told(folder)["stretches"]] == [newer]
+    grouped = replace(PLAN, settings=PLAN.settings.override(order_groups=2))
+    runs.start(grouped, tmp_path / "grouped")
+    assert in_words(shown_proof(tmp_path / "grouped")) == "same, minibatches by group"
 
 
 def test_a_stretch_without_a_proof_is_never_stamped_same(folder: Path) -> None:
@@ -275,9 +278,10 @@ def test_a_policy_that_grew_from_forty_others_is_read_and_shows_the_weakest_of_t
 
 
 def test_orders_by_group_are_said_behind_the_verdict() -> None:
-    plain, grouped = (lineage.stretch(0, PROOF, {}, groups) for groups in (1, 8))
+    plain, halves, grouped = (lineage.stretch(0, PROOF, {}, groups) for groups in (1, 2, 8))
     assert "order_groups" not in plain
-    assert grouped["order_groups"] == 8
+    assert (halves["order_groups"], grouped["order_groups"]) == (2, 8)
+    assert in_words(weakest([halves])) == "same, minibatches by group"
     assert in_words(weakest([plain])) == "same"
     assert in_words(weakest([grouped])) == "same, minibatches by group"
     other = {**grouped, "code": "another"}

@@ -52,6 +52,9 @@ def test_weights_are_those_of_the_network_and_its_moments() -> None:
     one, two = (training_bytes(settings, CONFIG, agents, 1) for agents in (1, 2))
     assert one["weights"] == 4 * COPIES * count
     assert two == {name: 2 * value for name, value in one.items()}
+    wide = training_bytes(settings, CONFIG, 1, 1, columns=4)  # features of a bar that advice adds
+    assert wide["weights"] - one["weights"] == 4 * COPIES * 4 * CONFIG.window_size * (7 + 11)
+    assert wide["environments"] - one["environments"] == settings.n_envs * 4 * 4 * CONFIG.window_size
     more = training_bytes(settings.override(n_envs=3 * settings.n_envs), CONFIG, 1, 1)
     assert more["environments"] == 3 * one["environments"]
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from foundation.files import file_digest, write_json
+from jax_port.data.data_loader import prepare
+from jax_port.ppo.policy import Policy, save_policy
 from jax_port.ppo.settings import TrainSettings
-from jax_port.runs.plan import Plan
+from jax_port.runs.plan import Plan, read_plan
+from jax_port.runs.run_file import RUN
+from jax_port.runs.training_advice import TrainingAdvice
 from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
+from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 
 
@@ -40,3 +51,57 @@ def test_only_a_number_of_the_learner_follows_a_schedule_and_one_value_an_update
     data = TrainingData((Source("ES", "/a.csv"),))
     with refuses():
         Plan(settings, data, EnvConfig.phase1(), schedules=schedules)
+
+
+def test_a_plan_that_is_read_again_is_all_of_it(tmp_path: Path) -> None:
+    """With its schedules: without them a run that goes on would learn at another rate."""
+    settings = TrainSettings(n_envs=8, n_steps=8, batch_size=32, total_timesteps=64 * 3, seed=5)
+    use = AdviceUse("columns", FusionSettings(), "rules", "a", "", "", "never")
+    plan = Plan(
+        settings.override(layer_lr=(("policy_0", 0.0),)),
+        TrainingData(
+            (Source("ES", "/a.csv", reader={"snap": True}), Source("NQ", "/b.csv", accepted=["x"])),
+            "2025-01-02",
+            "2025-01-09",
+            TrainingAdvice(use, ("/one", "/two"), 0.0),
+        ),
+        EnvConfig.phase2(),
+        agents=({"seed": 0, "ent_coef": 0.0}, {}),
+        updates_per_call=2,
+        checkpoint_every=3,
+        certificate={"verdict": "same"},
+        initial={"path": "/p", "sha256": "1"},
+        schedules={"learning_rate": [0.3, 0.0, 0.1], "clip_range": [0.2, 0.1, 0.0]},
+    )
+    usual = Plan(TrainSettings(), TrainingData((Source("ES"),)), EnvConfig.phase1())
+    for field in fields(Plan):
+        assert getattr(plan, field.name) != getattr(usual, field.name)
+    write_json(tmp_path / RUN, {"plan": plan.to_dict()})
+    assert read_plan(tmp_path) == plan
+
+
+def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> None:
+    config, data = EnvConfig.phase1(window_size=2), (Source("ES", kind="synthetic", days=2),)
+    market = prepare(data[0].read(), config)
+    path = tmp_path / "policy.safetensors"
+    settings = TrainSettings().override(pi=(16, 16), vf=(8,))
+
+    def plan_of(config: EnvConfig, policy: Policy) -> Plan:
+        save_policy(path, policy)
+        initial = {"path": str(path), "sha256": file_digest(path)}
+        return Plan(settings, TrainingData(data), config, initial=initial)
+
+    plan = plan_of(config, make_policy(market, config))
+    begun = plan.initial_policy()
+    assert begun is not None
+    assert begun.config == config
+    grown = replace(plan, config=EnvConfig.phase2(window_size=2)).initial_policy()
+    assert grown is not None
+    assert grown.config.phase == 2
+    save_policy(path, make_policy(market, config, seed=1))  # another one in its place
+    for ask in (plan.initial_policy, plan.grew_from):
+        with refuses():
+            ask()
+    of_two = EnvConfig.phase2(window_size=2)
+    with refuses():
+        plan_of(config, make_policy(market, of_two)).initial_policy()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import Checkpoints
 from jax_port.runs.divergence import require_finite_weights
-from jax_port.runs.logs.training_log import read_log
+from jax_port.runs.logs.training_log import Record, read_log
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.policies import FINISHED
 from jax_port.runs.training_data import Source, TrainingData
@@ -118,6 +119,41 @@ def test_a_call_that_holds_fewer_updates_makes_no_more_and_checkpoints_keep_thei
     assert told == [0, 2, 4, 6, 7]
     assert saved == [4, 7]
     assert [record["update"] for record in read_log(tmp_path)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+class Follows:
+    """A logger that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.updates: list[int] = []
+        self.closed = 0
+
+    def write(self, records: Sequence[Record]) -> None:
+        self.updates += [record["update"] for record in records]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.costly
+def test_a_run_that_goes_on_begins_where_it_was_left_and_all_that_follow_it_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that comes in the last update comes too late: the run is finished by then."""
+    settings = TrainSettings(n_envs=4, n_steps=8, batch_size=16, total_timesteps=32 * 4)
+    plan = Plan(settings.override(pi=(4,), vf=(4,)), DATA, CONFIG, certificate="ungated")
+    loggers = [Follows(), Follows()]
+    monkeypatch.setattr(runs, "make_loggers", lambda names, folder, plan: list(loggers))
+    told: list[int] = []
+    rest: list[int] = []
+    stopped = runs.run(plan, tmp_path, lambda n, _: told.append(n), lambda: told[-1] == 2, begin=True)
+    assert (stopped, told) == (False, [0, 1, 2])
+    assert [one.closed for one in loggers] == [1, 1]
+    finished = runs.run(plan, tmp_path, lambda n, _: rest.append(n), lambda: rest[-1] == 4)
+    assert (finished, rest) == (True, [2, 3, 4])
+    assert [one.updates for one in loggers] == [[1, 2, 3, 4]] * 2
+    assert [record["update"] for record in read_log(tmp_path)] == [1, 2, 3, 4]
+    assert json.loads((tmp_path / FINISHED).read_text()) == {"updates": 4, "policies": 1}
 
 
 @pytest.mark.slow

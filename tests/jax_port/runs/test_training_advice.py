@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foundation.files import file_digest
 from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.evaluate import evaluate
@@ -24,7 +25,7 @@ from markets.advice.passes import run_rules
 from markets.advice.rules import RulesAdvisor
 from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.store import open_store
-from markets.advice.table import About, AdviceTable, TableKey
+from markets.advice.table import TABLE, About, AdviceTable, TableKey
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 
@@ -174,3 +175,31 @@ def test_a_latency_of_zero_is_not_the_answer_s_own(
     monkeypatch.setattr("jax_port.runs.training_advice.lay", watched)
     replace(advice(table), latency=seconds).read(0, prepare(SOURCE.read(), CONFIG), CONFIG)
     assert seen == [asked]
+
+
+def test_each_market_has_its_own_table_and_says_which(table: Path, tmp_path: Path) -> None:
+    """The second here is a folder of passes, and on other bars than the first."""
+    sources = (SOURCE, replace(SOURCE, seed=1))
+    second = make_table(tmp_path / "second", sources[1])
+    told = from_tables("prior", FusionSettings("weighted"), [table, second], 2, None)
+    assert told.tables == (str(table), str(second))
+    _, facts = TrainingData(sources, advice=told).prepared(CONFIG)
+    files = [file_digest(place / TABLE if place.is_dir() else place) for place in (table, second)]
+    assert [one["advice"]["sha256"] for one in facts] == files
+    assert files[0] != files[1]
+    with refuses():
+        TrainingData(sources[::-1], advice=told).prepared(CONFIG)
+
+
+def test_advice_as_columns_counts_bars_and_not_numbers(table: Path) -> None:
+    (market,), (facts,) = TrainingData((SOURCE,), advice=advice(table, "columns")).prepared(CONFIG)
+    advised = (market.features[:, 11:] != 0).any(axis=1)
+    assert facts["advice"]["bars"] == int(advised.sum()) <= len(market)
+
+
+@pytest.mark.parametrize("strange", [1, 2])
+def test_every_table_is_of_the_same_advisor(table: Path, tmp_path: Path, strange: int) -> None:
+    tables = [table, table, table]
+    tables[strange] = make_table(tmp_path / "other", model="other rules")
+    with refuses():
+        from_tables("prior", FusionSettings(), tables, 3, None)

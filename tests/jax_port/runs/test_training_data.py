@@ -120,3 +120,20 @@ def test_evenings_belong_to_their_own_new_york_day(first: bool) -> None:
     kept = TrainingData(WEEK.sources, **cut)._cut(bars)
     wanted = bars.timestamps_ns[dates >= day if first else dates <= day]
     assert kept.timestamps_ns.tolist() == wanted.tolist()
+
+
+def test_every_symbol_of_synthetic_bars_is_a_market() -> None:
+    for asked in ({"synthetic": 3}, {"pattern": 3}):
+        data = from_options(files=[], symbols=["ES", "NQ", "RTY"], seed=4, **asked)
+        assert [one.symbol for one in data.sources] == ["ES", "NQ", "RTY"]
+        assert {(one.kind, one.days, one.seed) for one in data.sources} == {(*asked, 3, 4)}
+    (only,) = from_options(files=[], synthetic=3).sources
+    assert only == Source("ES", kind="synthetic", days=3)
+
+
+def test_what_is_said_of_dates_is_what_bars_there_are() -> None:
+    """From a Saturday to a Sunday: the days that were trained on lie within."""
+    _, (facts,) = TrainingData(WEEK.sources, "2025-01-04", "2025-01-12").prepared(CONFIG)
+    assert (facts["first"], facts["last"]) == (_days(WEEK)[0], _days(WEEK)[-1])
+    assert facts["first"] > "2025-01-04"
+    assert facts["last"] < "2025-01-12"

@@ -19,6 +19,8 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
 def test_rows_are_agents(tmp_path: Path) -> None:
     path = write(tmp_path, "\ufeffseed, learning_rate\n3,0.001\n\n,3e-4\n")
     assert read_agents(path) == ({"seed": 3, "learning_rate": 0.001}, {"learning_rate": 3e-4})
+    zeros = write(tmp_path, "seed,ent_coef\n0,0\n,0.0\n 0 ,\n")
+    assert read_agents(zeros) == ({"seed": 0, "ent_coef": 0.0}, {"ent_coef": 0.0}, {"seed": 0})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from markets.advice.fusion import FusionSettings
-from rltrader.options.fusion import fusion_settings
+from rltrader.options.fusion import fusion_settings, refuse_without_advice
 from tests.sentences import refuses
 
 
@@ -38,3 +38,11 @@ def test_each_setting_arrives_and_the_others_stay() -> None:
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with refuses():
         fusion_settings("gated", [text])
+
+
+@pytest.mark.parametrize("value", [0.0, "x", ("x",)])
+def test_what_is_about_advice_is_refused_without_any(value: object) -> None:
+    """Zero is a value that was given, too."""
+    refuse_without_advice({"--latency": None, "--fusion-set": ()})
+    with refuses():
+        refuse_without_advice({"--fusion": None, "--latency": value})

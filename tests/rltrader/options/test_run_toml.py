@@ -53,6 +53,12 @@ PLANS = {
         TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), AS_PHASE1
     ),
     "all of it": Plan(SETTINGS, FILES, RULES, ({}, {}, {}), 3, 7),
+    "two agents, and zero for what is usually none": Plan(
+        TrainSettings(seed=0, vf_coef=0.0, gae_lambda=0.0, norm_reward=False),
+        TrainingData((Source("ES", kind="pattern", days=5, seed=0),), last="2025-03-04"),
+        EnvConfig.phase1().override(hold_penalty=0.0, floor_lock_dollars=0.0),
+        ({}, {}),
+    ),
     "synthetic": Plan(
         SETTINGS, TrainingData((Source("NQ", kind="synthetic", days=5, seed=3),)), EnvConfig.phase1()
     ),

@@ -144,13 +144,29 @@ def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
     path.write_bytes(b"read when the training begins")
     initial = plan_of("--from-policy", str(path)).initial
     assert initial == {"path": str(path), "sha256": file_digest(path)}
+    for words in (("--from", "2025-01-07", "--from-policy", str(path)), ("--from", str(path))):
+        plan = plan_of(*words)
+        assert plan.initial == initial
+        assert plan.data.first == ("2025-01-07" if len(words) > 2 else "")
+    with refuses():
+        train.main([*BASE, "--from", str(path), "--from-policy", str(path)], standalone_mode=False)
+
+
+def test_every_layer_that_is_named_has_its_rate() -> None:
+    words = ("--freeze", "policy_0", "--freeze", "value_1", "--layer-rate", "value_0=0.5")
+    assert dict(plan_of(*words, "--layer-rate", "policy_1=0").settings.layer_lr) == {
+        "policy_0": 0.0,
+        "value_1": 0.0,
+        "value_0": 0.5,
+        "policy_1": 0.0,
+    }
 
 
 def test_a_date_in_another_form_is_the_same_plan_and_an_advisor_s_cutoff_is_before_it(
     usual: Plan,
 ) -> None:
     use = AdviceUse("columns", fusion_settings("gated", ()), "chat", "m", "", "", "2025-06-01")
-    for given, said in (("2025-06-03", False), ("2025-05-30", True)):
+    for given, said in (("2025-06-02", False), ("2025-06-01", True), ("2025-05-30", True)):
         day = date.fromisoformat(given)
         for text in (given, day.strftime("%Y%m%d"), day.strftime("%G-W%V-%u")):
             data = plan_of("--from", text, "--to", text).data

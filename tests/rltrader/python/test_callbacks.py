@@ -130,9 +130,20 @@ def test_it_judges_where_so_many_steps_were_passed_and_at_the_end(
         def score(self, _: Any) -> Score:
             return Score(0.0, 0.0, 9, 3)
 
-    callback = EvaluateEvery(BARS, 250)
-    monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
-    for updates in range(1, 9):
-        moment = Moment(updates, [{}], lambda: [object()])  # type: ignore[list-item]
-        callback(Call(moment, 100, 8))
-    assert [steps for steps, _ in callback.scores] == [300, 500, 800]
+    for calls, judged_at in (
+        (range(1, 10), [300, 500, 800, 900]),  # the last is no multiple
+        ((2, 4, 6, 8, 9), [400, 600, 800, 900]),  # two updates in a call, and the one that is left
+        ((3, 4, 7, 9), [300, 700, 900]),
+        ((9,), [900]),
+    ):
+        callback = EvaluateEvery(BARS, 250)
+        monkeypatch.setattr(callback, "_judged_on", lambda _: Judged())
+        before, ended = 0, []
+        for updates in calls:
+            records: list[Any] = [{}] * (updates - before)
+            moment = Moment(updates, records, lambda: [object()])  # type: ignore[list-item]
+            now, before = Call(moment, 100, 9), updates
+            callback(now)
+            ended.append(now.last)
+        assert [steps for steps, _ in callback.scores] == judged_at
+        assert ended == [*[False] * (len(ended) - 1), True]

@@ -87,10 +87,10 @@ def test_a_run_reads_the_bars_that_were_given(kind: str, tmp_path: Path) -> None
         assert facts["source"] == (bars.source if bars.accepted or kind == "level" else "1.parquet")
 
 
-def other_close(bars: Bars) -> Bars:
+def other_feature(bars: Bars, name: str) -> Bars:
     given = with_features(bars)
     assert given.precomputed is not None
-    return replace(given, precomputed=given.precomputed.assign(close=1.0))
+    return replace(given, precomputed=given.precomputed.assign(**{name: 1.0}))
 
 
 def off_grid(bars: Bars) -> Bars:
@@ -107,7 +107,8 @@ def off_grid(bars: Bars) -> Bars:
         lambda: late(plain()),
         lambda: replace(plain(), bar_seconds=1),
         lambda: replace(plain(), contract=get_contract("YM")),
-        lambda: other_close(plain()),
+        lambda: other_feature(plain(), "close"),
+        lambda: other_feature(plain(), "volume"),
         lambda: off_grid(plain()),
         lambda: plain().select(slice(0, 0)),
         lambda: plain().select(slice(0, None, 5)),

@@ -9,14 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from jax_port.data.data_loader import prepare
 from jax_port.evaluation.validation import Score, Split, Validation
 from jax_port.ppo.policy import save_policy
+from jax_port.runs import run as runs
+from jax_port.runs.gate import UNGATED
+from jax_port.runs.plan import Plan
 from jax_port.runs.run import Moment
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from rltrader.options.bars import _collect
+from rltrader.sweep import run_trial
 from rltrader.sweep.command import sweep
 from rltrader.sweep.run_trial import Judge, Task, _final_scores
 from rltrader.sweep.search import ELSEWHERE
@@ -79,3 +84,92 @@ def test_every_seed_is_judged_on_the_way_and_at_the_end(task: Task, tmp_path: Pa
     # Four judgements of ten updates: after the third, fifth, eighth and tenth.
     assert told == [(task.value(alone), part) for part in (1, 2, 3, 4)]
     assert pruned == [*[False] * 4, *[True] * 5, False]  # what is trained to its end is not cut short
+
+
+class Begun(Exception):
+    """Stops a trial where its training would begin; holds what arrived there."""
+
+
+def stop(plan: Plan, folder: Path, *_: Any, **more: Any) -> None:
+    raise Begun(plan, folder, more)
+
+
+def begun(
+    task: Task, number: int, proofs: dict[str, Any], **attributes: Any
+) -> tuple[Plan, str, dict[str, Any]]:
+    """Return the plan of a trial, the name of its folder, and all else that its run is told.
+
+    Args:
+        task: of the trial.
+        number: of the trial.
+        proofs: by what ``--ungated`` is where a proof is asked for.
+        attributes: of the trial.
+    """
+    trial: Any = SimpleNamespace(
+        number=number,
+        params={"learning_rate": 0.125},
+        user_attrs=attributes,
+        set_user_attr=lambda *_: None,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_trial, "prove", lambda plan, options, _: proofs[str(options["ungated"])])
+        patch.setattr(runs, "run", stop)
+        with pytest.raises(Begun) as found:
+            run_trial.run_trial(task, trial, 9.0, Console(quiet=True))
+    plan, folder, more = found.value.args
+    assert folder.parent == task.folder / "trials"
+    return plan, folder.name, more
+
+
+PROOFS = {"False": {"verdict": "same"}, "True": UNGATED}
+
+
+def test_a_trial_goes_on_where_an_earlier_attempt_began_the_same(task: Task, tmp_path: Path) -> None:
+    task = replace(task, folder=tmp_path, options={**task.options, "loggers": ("mlflow",)})
+    plan, name, more = begun(task, 0, PROOFS)
+    assert (name, more["begin"], more["loggers"]) == ("0000", True, ("mlflow",))
+    assert more["certificate"] == plan.certificate == PROOFS["False"]
+    assert more["programs"] is task.programs
+    assert list(more["texts"]) == ["run.toml"]
+    runs.start(plan, tmp_path / "trials" / name)
+    newer = {"False": {"verdict": "same", "sha256": "2"}, "True": UNGATED}
+    again, name, more = begun(task, 5, newer, origin=0)
+    assert (again, name) == (plan, "0000")  # whose checkpoints are of the plan as it was written
+    assert (more["begin"], more["certificate"]) == (False, newer["False"])
+
+
+def test_a_trial_that_was_begun_without_a_proof_asks_for_none_again(task: Task, tmp_path: Path) -> None:
+    task = replace(task, folder=tmp_path)
+    plan = replace(task.plan({"learning_rate": 0.125}), certificate=UNGATED)
+    runs.start(plan, tmp_path / "trials" / "0003")
+    again, name, more = begun(task, 4, PROOFS, origin=3)
+    assert (again, name, more["certificate"]) == (plan, "0003", UNGATED)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda plan: replace(plan, settings=plan.settings.override(gamma=0.5)),
+        lambda plan: replace(plan, config=EnvConfig.phase1(max_episode_bars=61)),
+        lambda plan: replace(plan, data=replace(plan.data, last="2025-01-03")),
+        lambda plan: replace(plan, agents=({}, {})),
+        lambda plan: replace(plan, checkpoint_every=1),
+        None,
+    ],
+    ids=["settings", "rules", "dates", "seeds", "checkpoints", "damaged"],
+)
+def test_what_another_training_left_is_neither_gone_on_with_nor_written_over(
+    changed: Any, task: Task, tmp_path: Path
+) -> None:
+    task = replace(task, folder=tmp_path)
+    left = tmp_path / "trials" / "0002" / "run.json"
+    if changed is None:
+        left.parent.mkdir(parents=True)
+        left.write_text("{")
+    else:
+        runs.start(changed(task.plan({"learning_rate": 0.125})), left.parent)
+    before = left.read_bytes()
+    plan, name, more = begun(task, 6, PROOFS, origin=2)
+    assert (name, more["begin"]) == ("0002-0006", True)
+    assert replace(plan, certificate={}) == task.plan({"learning_rate": 0.125})
+    assert left.read_bytes() == before

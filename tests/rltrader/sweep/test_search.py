@@ -1,10 +1,27 @@
-"""A study that several workers share: each looks for settings of its own."""
+"""A study that several workers share: its options, how trials end, and each worker's own settings."""
 
 from __future__ import annotations
 
+import json
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
-from rltrader.sweep.search import _open_study
+import optuna
+import pytest
+from optuna.study import StudyDirection
+from rich.console import Console
+
+from foundation.errors import InputError
+from foundation.files import WriteError
+from rltrader.sweep import search
+from rltrader.sweep.attempts import SharedTrials
+from rltrader.sweep.command import sweep
+from rltrader.sweep.run_trial import LostError, Stopped
+from rltrader.sweep.search import PRUNERS, _open_study
 
 
 def test_a_worker_that_joins_suggests_other_settings_than_the_one_that_began(tmp_path: Path) -> None:
@@ -16,3 +33,151 @@ def test_a_worker_that_joins_suggests_other_settings_than_the_one_that_began(tmp
     assert len({number for row in numbers for number in row}) == 12
     begun = _open_study({**options, "study": "again"}, tmp_path, {"bars": "x"})
     assert [begun.ask().suggest_float("x", 0.0, 1.0) for _ in range(4)] == numbers[0]
+
+
+def opened(folder: Path, **asked: Any) -> optuna.Study:
+    options = {"storage": None, "study": None, "seed": 3, "pruner": "none", **asked}
+    return _open_study(options, folder, {"bars": "x"})
+
+
+def test_each_option_of_a_study_is_its_own(tmp_path: Path) -> None:
+    def drawn(name: str, seed: int | None) -> float:
+        return opened(tmp_path / name, seed=seed).ask().suggest_float("x", 0.0, 1.0)
+
+    assert drawn("a", 3) == drawn("b", 3) != drawn("c", 4)
+    assert drawn("d", None) == drawn("e", 0)
+    study = opened(tmp_path / "a")
+    assert (study.study_name, study.direction) == ("a", StudyDirection.MAXIMIZE)
+    assert opened(tmp_path / "a", study="mine").study_name == "mine"
+    for name, make in PRUNERS.items():
+        assert type(opened(tmp_path / "a", pruner=name).pruner) is type(make())
+
+
+def test_no_trial_is_cut_short_at_its_first_judgement_by_the_median() -> None:
+    study = optuna.create_study(direction="maximize", pruner=PRUNERS["median"]())
+    for value in range(6):
+        trial = study.ask()
+        trial.report(value, 1)
+        trial.report(value, 2)
+        study.tell(trial, value)
+    hopeless = study.ask()
+    hopeless.report(-1.0, 1)
+    assert not hopeless.should_prune()
+    hopeless.report(-1.0, 2)
+    assert hopeless.should_prune()
+
+
+@dataclass
+class Told:
+    """Stands for the trials of a study, and remembers how one of them ended."""
+
+    ended: list[Any] = field(default_factory=list)
+    ours: bool = True
+
+    def give_up(self, trial: Any, reason: str | None = None) -> None:
+        self.ended.append(("given up", reason))
+
+    def finish(self, trial: Any, value: float, pruned: bool) -> bool:
+        self.ended.append((value, pruned))
+        return self.ours
+
+
+TRIAL: Any = SimpleNamespace(number=7)
+TASK: Any = SimpleNamespace(objective="pnl")
+
+
+def end_of(monkeypatch: pytest.MonkeyPatch, ends: Any, told: Told) -> str:
+    """Return what is said of a trial that ends so."""
+
+    def run_trial(task: Any, trial: Any, lease: float, console: Console) -> Any:
+        assert (task, trial, lease) == (TASK, TRIAL, 9.0)
+        if isinstance(ends, BaseException):
+            raise ends
+        return ends
+
+    monkeypatch.setattr(search, "run_trial", run_trial)
+    return search._ended(cast(SharedTrials, told), TASK, TRIAL, 9.0, Console(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("ends", "ended", "said"),
+    [
+        ((0.0, False), [(0.0, False)], "trial 7: $0.00 an episode"),
+        ((12.5, True), [(12.5, True)], "trial 7: $12.50 an episode, cut short"),
+        (InputError("no good"), [("given up", "no good")], "trial 7: failed, no good"),
+        (LostError(), [], "trial 7: another worker took it over"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory\nthere"),
+            [("given up", "RESOURCE_EXHAUSTED: Out of memory")],
+            "trial 7: failed, out of memory",
+        ),
+    ],
+)
+def test_how_a_trial_ended_is_recorded_and_said(
+    ends: Any, ended: list[Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    assert end_of(monkeypatch, ends, told) == said
+    assert told.ended == ended
+
+
+def test_a_trial_that_another_worker_has_by_now_is_not_said_to_be_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = end_of(monkeypatch, (1.0, False), Told(ours=False))
+    assert said == "trial 7: another worker took it over"
+
+
+@pytest.mark.parametrize(
+    ("ends", "raised", "reason"),
+    [
+        (Stopped(143), SystemExit, None),
+        (WriteError(Path("x"), "the disk is full"), WriteError, None),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (ZeroDivisionError("by zero\nthere"), ZeroDivisionError, "by zero"),
+        (ValueError(), ValueError, "ValueError"),
+    ],
+    ids=["stopped", "disk", "interrupted", "fault", "fault without words"],
+)
+def test_what_ends_the_worker_hands_its_trial_back_unless_it_is_the_trial_s_fault(
+    ends: BaseException,
+    raised: type[BaseException],
+    reason: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = Told()
+    with pytest.raises(raised) as found:
+        end_of(monkeypatch, ends, told)
+    assert told.ended == [("given up", reason)]
+    if isinstance(found.value, SystemExit):
+        assert found.value.code == 143
+
+
+def test_a_worker_that_joins_leaves_the_sweep_s_file_and_takes_its_own_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the study is of all trials, with a proof that is asked for as the command says."""
+    out, config, asked = tmp_path / "out", tmp_path / "es.toml", []
+    config.write_text("[search]\ngamma = [0.97, 0.99]\n")
+    days = [date(2025, 1, day) for day in (2, 6, 8, 9)]
+    task = SimpleNamespace(plan=lambda _: "plan", split=days, folder=out)
+
+    class NoMore:
+        def __init__(self, study: Any, space: Any, count: int, lease: float) -> None:
+            asked.append((study.study_name, list(space), count, lease))
+
+        def next(self) -> None:
+            return None
+
+    monkeypatch.setattr(search, "_prepare", lambda *_: (task, {}))
+    monkeypatch.setattr(search, "SharedTrials", NoMore)
+    monkeypatch.setattr(search, "prove", lambda plan, given, _: asked.append(given["ungated"]))
+    for lease in ("7", "9"):
+        words = ("--trials", "5", "--seeds", "2", "--lease", lease, "--out", str(out))
+        words = (*words, "--synthetic", lease, "--config", str(config))
+        sweep.main(list(words), standalone_mode=False)
+    assert asked == [False, ("out", ["gamma"], 5, 7.0), False, ("out", ["gamma"], 5, 9.0)]
+    assert tomllib.loads((out / "sweep.toml").read_text())["synthetic"] == 7
+    values = json.loads((out / "sweep.json").read_text())
+    assert values["judge_first"] == "2025-01-08"
+    assert (values["seeds"], values["study"], values["objective"]) == (2, "out", "pnl")

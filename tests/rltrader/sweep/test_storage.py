@@ -40,4 +40,13 @@ def test_what_is_no_place_is_named(tmp_path: Path, place: str) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert shown("postgresql://me:secret@host:1/x") == "postgresql://me@host:1/x"
+    assert shown("postgresql://me:se@cr@et@host:1/x") == "postgresql://me@host:1/x"
     assert shown("sqlite:///x.db") == "sqlite:///x.db"
+
+
+def test_a_journal_lies_where_it_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of one's own is not one in the sweep's folder."""
+    monkeypatch.chdir(tmp_path)
+    for place, path in ((None, tmp_path / "out" / JOURNAL), ("shared/s", tmp_path / "shared" / "s")):
+        open_storage(place, tmp_path / "out")
+        assert path.is_file()

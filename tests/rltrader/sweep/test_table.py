@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -87,3 +88,40 @@ def test_what_is_written_counts_every_policy_that_was_judged(tmp_path: Path) -> 
     assert list(table["trial"]) == [1, 4, 0, 2, 3]
     write(tmp_path, [], {"study": "s"}, 2)
     assert json.loads((tmp_path / "sweep.json").read_text())["best"] is None
+
+
+def test_the_best_is_one_that_was_trained_to_its_end_and_the_newest_such(tmp_path: Path) -> None:
+    """One that was cut short, or failed, is never pointed to, whatever it was worth."""
+    folder = tmp_path / "trials"
+    cut = {"state": "pruned", "sharpes": [0.5], "folder": "trials/0000"}
+    failed = {"state": "failed", "sharpes": [], "folder": None}
+    good = {"state": "complete", "sharpes": [0.1, 0.2], "folder": "trials/0001"}
+    better = {**good, "folder": "trials/0002"}
+
+    def written(*rows: dict[str, Any]) -> dict[str, Any]:
+        table = [{"trial": n, "settings": {}, **row} for n, row in enumerate(rows)]
+        write(tmp_path, table, {}, 2)
+        return dict(json.loads((tmp_path / "sweep.json").read_text()))
+
+    values = written(cut, failed)
+    assert (values["best"], values["chosen_from"], values["sharpes"]) == (None, 1, [0.5])
+    assert not (tmp_path / "best").is_symlink()
+    assert written(failed)["chosen_from"] == 1
+    assert written(cut, good)["best"] == 1
+    assert (tmp_path / "best").resolve() == folder / "0001"
+    assert written(better, good, cut)["chosen_from"] == 5
+    assert (tmp_path / "best").resolve() == folder / "0002"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_attempt_that_came_to_its_end_counts_whatever_came_after() -> None:
+    made = optuna.create_study(direction="maximize")
+    for state, value, reason in (
+        (TrialState.FAIL, None, {}),
+        (TrialState.COMPLETE, 2.0, {}),
+        (TrialState.FAIL, None, {"reason": "too late"}),
+    ):
+        attributes = {"origin": 0, **reason}
+        made.add_trial(optuna.create_trial(state=state, value=value, user_attrs=attributes))
+    (row,) = ranked(made.get_trials())
+    assert (row["trial"], row["state"], row["value"], row["why"]) == (0, "complete", 2.0, "")

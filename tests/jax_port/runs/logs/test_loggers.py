@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -55,6 +58,7 @@ def test_mlflow_holds_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert sorted(runs) == ["run-agent-0", "run-agent-1"]
     assert runs["run-agent-1"].data.params["learning_rate"] == "0.25"
+    assert [runs[f"run-agent-{n}"].data.params["seed"] for n in (0, 1)] == ["0", "1"]
     assert runs["run-agent-1"].data.params["network.pi"] == "(256, 256)"
     assert runs["run-agent-0"].info.status == "FINISHED"
     history = client.get_metric_history(runs["run-agent-0"].info.run_id, "train/loss")
@@ -71,6 +75,7 @@ def test_mlflow_goes_on_with_a_run_that_was_cut_off_and_begins_another_for_a_new
     mlflow = pytest.importorskip("mlflow", reason="without MLflow; nox -s loggers has it")
     place = f"sqlite:///{tmp_path}/server.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     client, folder = mlflow.MlflowClient(tracking_uri=place), tmp_path / "run"
 
     def followed(*records: Record) -> list[tuple[str, list[tuple[int, float]]]]:
@@ -80,7 +85,7 @@ def test_mlflow_goes_on_with_a_run_that_was_cut_off_and_begins_another_for_a_new
         (folder / RUN).touch()
         logger.write(records)
         logger.close()
-        experiment = client.get_experiment_by_name("rltrader").experiment_id
+        experiment = client.get_experiment_by_name("mine").experiment_id
         runs = client.search_runs([experiment], order_by=["attributes.start_time ASC"])
         told = []
         for run in runs:
@@ -153,6 +158,51 @@ def read_wandb(path: Path) -> tuple[str, list[dict[str, Any]]]:
             }
             rows.append({k: v for k, v in items.items() if k not in ("_runtime", "_timestamp")})
     return name, rows
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_each_agent_has_a_run_of_wandb_of_its_own_and_goes_on_with_it(
+    online: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its package is asked, which need not be there; only a server knows runs of before."""
+    asked: list[dict[str, Any]] = []
+    logged: list[tuple[str, dict[str, float], int]] = []
+
+    def init(**given: Any) -> Any:
+        asked.append(given)
+        return SimpleNamespace(
+            log=lambda values, step: logged.append((given["name"], values, step)), finish=lambda: None
+        )
+
+    package: Any = ModuleType("wandb")
+    package.init, package.Settings = init, lambda **_: None
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    for name, value in (("WANDB_MODE", "online"), ("WANDB_PROJECT", "mine")):
+        monkeypatch.setenv(name, value) if online else monkeypatch.delenv(name, raising=False)
+    for folder, plan in (
+        ("run", PLAN),
+        ("run", PLAN),
+        ("other", PLAN),
+        ("run", replace(PLAN, updates_per_call=3)),
+    ):
+        (logger,) = make_loggers(["wandb"], tmp_path / folder, plan)
+        logger.write(RECORDS[:2])
+        logger.close()
+    assert {(one["project"], one["mode"], one["resume"]) for one in asked} == {
+        ("mine", "online", "allow") if online else ("rltrader", "offline", None)
+    }
+    ids = [one["id"] for one in asked]
+    assert ids[:2] == ids[2:4]  # the same run once more
+    assert len(set(ids)) == 6
+    assert [one["name"] for one in asked[4:6]] == ["other-agent-0", "other-agent-1"]
+    assert [(one["config"]["learning_rate"], one["config"]["seed"]) for one in asked[:2]] == [
+        (PLAN.settings.learning_rate, 0),
+        (0.25, 1),
+    ]
+    assert logged[:2] == [
+        ("run-agent-0", {"train/loss": 0.5, "rollout/episode_pnl_dollars": -3.25}, 128),
+        ("run-agent-1", {"train/loss": 1.5}, 128),
+    ]
 
 
 class Failing:

@@ -30,6 +30,17 @@ def test_the_best_comes_first_and_means_are_of_episodes() -> None:
     assert ranked[2].pnl_dollars is None
 
 
+def test_each_mean_is_of_what_it_is_a_mean_of() -> None:
+    """Dollars and rewards of episodes, wins of trades; an update without any has no say."""
+    first, second = record(1, 0, 100.0, 3), record(2, 0, 500.0, 1)
+    first |= {"trades": 9, "win_rate": 1 / 3, "episode_reward": 2.0}
+    second |= {"trades": 1, "win_rate": 1.0, "episode_reward": -2.0}
+    third = record(3, 0, 800.0, 4) | {"trades": 0, "win_rate": None, "episode_reward": 1.0}
+    (one,) = rank([first, second, third, record(4, 0, None)])
+    assert (one.episodes, one.pnl_dollars, one.reward) == (8, 500.0, 1.0)
+    assert (one.trades, one.win_rate) == (10 / 8, 4 / 10)
+
+
 def test_an_agent_that_made_nothing_comes_before_those_that_lost() -> None:
     records = [record(1, 0, None), record(1, 1, -5.0), record(1, 2, 0.0), record(1, 3, 1.0)]
     assert [one.agent for one in rank(records)] == [3, 2, 1, 0]
