@@ -1,5 +1,6 @@
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +79,28 @@ def test_an_infinite_number_agrees_with_nothing(tolerance: Tolerance) -> None:
     infinite, one = np.array([[np.inf]], np.float32), np.array([[1.0]], np.float32)
     for a, b in ((infinite, infinite), (infinite, one), (one, infinite), (infinite, -infinite)):
         assert not tolerance.agree(a, b).any()
+
+
+@pytest.mark.parametrize(
+    ("made", "fields", "words"),
+    [
+        (exact(), (0.0, 0.0, 0, "number", False, ""), "equal"),
+        (exact("ticks"), (0.0, 0.0, 0, "number", False, "ticks"), "equal (ticks)"),
+        (exact(nan_is_undefined=True), (0.0, 0.0, 0, "number", True, ""), "equal"),
+        (close(), (1e-9, 0.0, 4, "number", False, ""), "within 4 ulps or 1e-09"),
+        (close(2, 0.5, True), (0.5, 0.0, 2, "number", True, ""), "within 2 ulps or 0.5"),
+        (Tolerance(ulps=3), (0.0, 0.0, 3, "number", False, ""), "within 3 ulps or 0"),
+        (Tolerance(0.5), (0.5, 0.0, 0, "number", False, ""), "0.5 + 0 of itself"),
+        (
+            Tolerance(0.5, 0.25, relative_to="row"),
+            (0.5, 0.25, 0, "row", False, ""),
+            "0.5 + 0.25 of the row",
+        ),
+    ],
+)
+def test_a_tolerance_is_what_it_is_called(made: Tolerance, fields: tuple[Any, ...], words: str) -> None:
+    assert (made, made.describe()) == (Tolerance(*fields), words)
+    assert made.exact == words.startswith("equal")
 
 
 def test_compare_counts_and_places_what_differs() -> None:
@@ -189,7 +212,7 @@ def test_a_comparison_counts_as_the_plain_definition_does(
     pairs = list(zip(expected[valid].ravel().tolist(), actual[valid].ravel().tolist(), strict=True))
     apart = [abs(a - b) for a, b in pairs]
     assert stats.max_abs == max(filter(math.isfinite, apart), default=0.0)
-    if tolerance.exact:
+    if tolerance in (exact(), exact(nan_is_undefined=True)):
         assert (stats.max_ulps, sum(stats.ulp_histogram)) == (0, 0)
         return
     distances = []
