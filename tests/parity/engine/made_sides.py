@@ -15,8 +15,8 @@ from parity.engine.record import Recording
 from parity.engine.replay import Replay
 from tests.parity.walker import walker_pair
 
-LENGTHS = (3, 2, 1)
-"""Steps of three lanes, of which the first two end, one each way."""
+LENGTHS = (3, 1, 2)
+"""Steps of three lanes, of which the first and the last end, one each way."""
 LANES, STEPS = 3, 3
 RULES = {
     "place": exact(),
@@ -53,7 +53,7 @@ def resting(*starts: int) -> Fields:
 def sides() -> tuple[Recording, Replay]:
     """Return a recording, and a replay that did the same and restarted in world 0 as it should."""
     terminated, truncated = np.zeros((2, LANES, STEPS), bool)
-    terminated[0, 2] = truncated[1, 1] = True
+    terminated[0, 2] = truncated[2, 1] = True
     before = moments((LANES,), 100)
     after = {
         **moments((LANES, STEPS), 200),
@@ -68,11 +68,11 @@ def sides() -> tuple[Recording, Replay]:
         before=before,
         after=after,
         injected=False,
-        starts=np.array([3, 5, 3], np.int32),
+        starts=np.array([3, 3, 5], np.int32),
         labels=["left", "right", "left"],
     )
     ended = terminated | truncated
-    restart = resting(5, 3, 0)  # the last lane never restarts, so what it holds is nothing
+    restart = resting(5, 0, 3)  # the second lane never restarts, so what it holds is nothing
     played = Replay(deepcopy(before), deepcopy(after), ended, restart, np.ones_like(ended))
     return recording, played
 

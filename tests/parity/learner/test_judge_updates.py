@@ -181,6 +181,8 @@ def test_a_number_of_an_update_is_off_by_its_size_or_a_floor(case: LearnerCase, 
             ours[name] = np.float64(value + sign * (share * LIMITS[name] * size if size else 1e-30))
             result = judge_updates(case, [theirs], [ours])
             assert result.passed == (passes and size > 0), (value, sign, share)
+        ours[name] = np.float64(-value)
+        assert judge_updates(case, [theirs], [ours]).passed == (value == 0)
 
 
 @pytest.mark.parametrize(
