@@ -168,9 +168,10 @@ def test_each_side_is_held_to_them_by_itself(name: str, lane: int, field: str, v
 def test_a_forbidden_action_that_does_anything_is_found(
     monkeypatch: pytest.MonkeyPatch, field: str, side: int
 ) -> None:
-    def after(lanes: int) -> Fields:
+    def after(places: Any) -> Fields:
+        lanes = len(places)
         return {
-            "place": np.full((lanes, 1), 3),
+            "place": np.array(places)[:, None],
             "obs": np.ones((lanes, 1, 2), np.float32),
             "masks": np.ones((lanes, 1, 2), bool),
             "terminated": np.zeros((lanes, 1), bool),
@@ -186,17 +187,18 @@ def test_a_forbidden_action_that_does_anything_is_found(
         made = recorded({}, {})
         few = slice(len(given))
         made.worlds, made.actions, made.lengths = made.worlds[few], made.actions[few], made.lengths[few]
-        made.after = after(len(given))
+        places = [case.state["lane"] for case in given]
+        made.before, made.after = {"place": np.array(places)}, after(places)
         return made
 
     monkeypatch.setattr(invariants, "record_cases", record)
     monkeypatch.setattr(
         invariants,
         "replay",
-        lambda pair, one: Replay({}, after(len(one.lengths)), *[None] * 3),  # type: ignore[arg-type]
+        lambda pair, one: Replay({}, after(one.before["place"]), *[None] * 3),  # type: ignore[arg-type]
     )
     for lane in range(4):
-        sides = after(4), after(4)
+        sides = after(range(4)), after(range(4))
         for one in sides:
             one["forbidden"][[1, 3]] = True
         sides[side][field] = changed(sides[side][field], (lane,) + (0,) * (sides[side][field].ndim - 1))
