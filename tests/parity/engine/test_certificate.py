@@ -26,6 +26,7 @@ from parity.engine.certificate import (
 from parity.engine.report import versions
 from tests.damage import damaged, damaged_bytes, refusal
 from tests.parity.made_certificate import made_certificate
+from tests.sentences import refuses
 
 
 def small() -> dict[str, object]:
@@ -243,7 +244,7 @@ def test_a_certificate_keeps_every_check_and_what_it_said() -> None:
 def test_another_format_is_refused(tmp_path: Path, whole: dict[str, Any], form: int) -> None:
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(envelope({**whole, "format": form})))
-    with pytest.raises(CertificateError, match=f"certificate format {form} is not 2"):
+    with refuses(kind=CertificateError):
         read(path)
 
 
@@ -290,5 +291,5 @@ def test_a_side_s_digest_that_is_not_of_its_files_is_refused(
         {name: digest for name, digest in subjects.items() if name != side},
     ):
         path.write_text(json.dumps(seal(statement(changed, KIND, values))))
-        with pytest.raises(CertificateError, match="its subjects do not fit each other"):
+        with refuses(kind=CertificateError):
             read(path)

@@ -259,5 +259,5 @@ def test_flags_are_counted() -> None:
 
 @pytest.mark.parametrize("shape", [(3, 2), (6,), (1, 2, 3), (2, 1), (1, 3)])
 def test_arrays_of_other_shapes_are_not_spread_over_each_other(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="has shape"):
+    with refuses(kind=ValueError):
         compare(exact(), np.zeros((2, 3)), np.zeros(shape))

@@ -84,7 +84,7 @@ HONEST = {
 def test_a_look_at_the_next_bar_is_found(
     monkeypatch: pytest.MonkeyPatch, bars: Bars, name: str | None, side: int
 ) -> None:
-    steps = [40, 41, 42, 39, 60, 38, 41, 40]
+    steps = [40, 41, 42, 39, 60, 38, 44, 43]
     cases = [Case(1, {"step_idx": step, "market": 1}, 0) for step in steps]
 
     def both(world: World, config: EnvConfig, given: list[Case]) -> Any:
