@@ -107,11 +107,9 @@ def verdict(report: Values, failed: Sequence[Values]) -> Verdict:
         count = f"{len(failed):,} of {len(report['checks']):,} checks failed."
         return Verdict("bad", "The two sides differ.", f"{count}{first}{never}")
     were = "was" if len(missing) == 1 else "were"
+    lack = f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}."
     return Verdict(
-        "warn",
-        "Not enough was seen.",
-        f"Nothing disagreed, but {len(missing):,} of the branches that must be taken never {were}."
-        f"{never}",
+        "warn", "Not enough was seen.", f"{lack}{never}" if missing else "No number was compared."
     )
 
 

@@ -100,10 +100,13 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """ "same", "different", or "not enough seen" where a required branch was never taken."""
+        """ "same", "different", or "not enough seen" where a required branch was never taken, or no
+        number was compared.
+        """
         if not all(check.passed for check in self.checks):
             return DIFFERENT
-        return UNSEEN if self.missing else SAME
+        seen = any(check.numbers for check in self.checks) and not self.missing
+        return SAME if seen else UNSEEN
 
     @property
     def findings(self) -> list[Finding]:

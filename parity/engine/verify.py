@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -214,7 +214,7 @@ def check_restarts(
             expected[name][here] = value
     every = np.ones(len(lanes), bool)
     result.fields, firsts = compare_fields(pair.rules, expected, restart, every)
-    result.first = firsts[0] if firsts else None
+    result.first = replace(firsts[0], lane=int(lanes[firsts[0].lane])) if firsts else None
     result.coverage["restarts"] = len(lanes)
     result.notes["distinct_starts"] = len(np.unique(starts))
     return result

@@ -122,7 +122,7 @@ def check_forbidden(
             every,
         )
         name, world = f"forbidden is hold, {side}", pair.worlds[cases[0].world]
-        first = firsts[0] if firsts else None
+        first = replace(firsts[0], lane=int(lanes[firsts[0].lane])) if firsts else None
         results.append(CheckResult(name, world, len(lanes), stats, first))
     return results
 

@@ -96,13 +96,13 @@ def _both(world: World, config: EnvConfig, cases: Sequence[Case]) -> Sides:
     return recording, replay(pair, recording)
 
 
-def _note(result: CheckResult, name: str, same: Array, lanes: Array) -> None:
-    """Count where two runs of one side agree, among the lanes that must."""
-    flat = same.reshape(len(same), -1)[lanes]
+def _note(result: CheckResult, name: str, same: Array, must: Array) -> None:
+    """Count where two runs of one side agree, among the lanes (N,) or steps (N, L) that must."""
+    flat = same.reshape(*must.shape, -1)[must]
     stats = Comparison("identical", int(flat.size), int((~flat).sum()))
     if stats.mismatches and result.first is None:
-        lane = int(np.flatnonzero(lanes)[np.argmin(flat.all(1))])
-        result.first = Mismatch(lane, 0, name, (), 1.0, 0.0)
+        lane, *step = (int(i) for i in np.argwhere(must)[np.argmin(flat.all(1))])
+        result.first = Mismatch(lane, step[0] if step else 0, name, (), 1.0, 0.0)
     result.fields.setdefault(name, Comparison("identical")).merge(stats)
 
 
@@ -151,6 +151,6 @@ def check_mirror(
         for name in (*MIRRORED, *(flag for flag in FLAGS if flag in then.after)):
             sign = -1 if name in NEGATED else 1
             same = now.after[name] * sign == then.after[name]
-            _note(result, name, same[recording.valid][:, None], np.ones(recording.transitions, bool))
+            _note(result, name, same, recording.valid)
         results.append(result)
     return results

@@ -1,9 +1,22 @@
+import math
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.engine.compare import FAR, Tolerance, close, compare, exact, ulp_distance
+from parity.engine.compare import (
+    FAR,
+    ULP_BUCKETS,
+    Array,
+    Tolerance,
+    close,
+    compare,
+    exact,
+    ulp_distance,
+)
 from tests.sentences import refuses
 
 floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -19,6 +32,10 @@ floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
         (1.0, 2.0, 2**23),
         (np.nan, np.nan, FAR),
         (np.inf, np.inf, FAR),
+        (np.nan, 1.0, FAR),
+        (1.0, np.nan, FAR),
+        (np.inf, 1.0, FAR),
+        (1.0, -np.inf, FAR),
     ],
 )
 def test_ulp_distance_counts_floats_between(a: float, b: float, ulps: int) -> None:
@@ -64,6 +81,28 @@ def test_an_infinite_number_agrees_with_nothing(tolerance: Tolerance) -> None:
         assert not tolerance.agree(a, b).any()
 
 
+@pytest.mark.parametrize(
+    ("made", "fields", "words"),
+    [
+        (exact(), (0.0, 0.0, 0, "number", False, ""), "equal"),
+        (exact("ticks"), (0.0, 0.0, 0, "number", False, "ticks"), "equal (ticks)"),
+        (exact(nan_is_undefined=True), (0.0, 0.0, 0, "number", True, ""), "equal"),
+        (close(), (1e-9, 0.0, 4, "number", False, ""), "within 4 ulps or 1e-09"),
+        (close(2, 0.5, True), (0.5, 0.0, 2, "number", True, ""), "within 2 ulps or 0.5"),
+        (Tolerance(ulps=3), (0.0, 0.0, 3, "number", False, ""), "within 3 ulps or 0"),
+        (Tolerance(0.5), (0.5, 0.0, 0, "number", False, ""), "0.5 + 0 of itself"),
+        (
+            Tolerance(0.5, 0.25, relative_to="row"),
+            (0.5, 0.25, 0, "row", False, ""),
+            "0.5 + 0.25 of the row",
+        ),
+    ],
+)
+def test_a_tolerance_is_what_it_is_called(made: Tolerance, fields: tuple[Any, ...], words: str) -> None:
+    assert (made, made.describe()) == (Tolerance(*fields), words)
+    assert made.exact == words.startswith("equal")
+
+
 def test_compare_counts_and_places_what_differs() -> None:
     a = np.arange(6).reshape(2, 3)
     b = a.copy()
@@ -85,3 +124,140 @@ def test_compare_leaves_out_what_is_not_valid() -> None:
 def test_compare_refuses_other_shapes() -> None:
     with refuses(kind=ValueError):
         compare(exact(), np.zeros(3), np.zeros(4))
+
+
+def ordinal(x: float) -> int:
+    """Return a float32's place among all finite ones, in order; both zeros are at 0."""
+    bits = int(np.float32(abs(x)).view(np.int32))
+    return -bits if x < 0 else bits
+
+
+def agree_plainly(tolerance: Tolerance, row: list[float], expected: float, actual: float) -> bool:
+    """Tell whether two numbers agree as :class:`Tolerance` describes it, one at a time."""
+    if math.isnan(expected) and math.isnan(actual):
+        return tolerance.nan_is_undefined
+    if not (math.isfinite(expected) and math.isfinite(actual)):
+        return False
+    size = max(map(abs, row)) if tolerance.relative_to == "row" else abs(expected)
+    near = abs(expected - actual) <= tolerance.absolute + tolerance.relative * size
+    return near or abs(ordinal(expected) - ordinal(actual)) <= tolerance.ulps
+
+
+TOLERANCES = [
+    exact(),
+    exact(nan_is_undefined=True),
+    close(ulps=2),
+    close(ulps=2, floor=0.25),
+    close(ulps=2, nan_is_undefined=True),
+    Tolerance(ulps=3),
+    Tolerance(absolute=0.25),
+    Tolerance(absolute=0.25, relative=0.5),
+    Tolerance(relative=0.5, nan_is_undefined=True),
+    Tolerance(absolute=0.25, relative=0.5, ulps=2),
+    Tolerance(absolute=0.25, relative=0.5, relative_to="row"),
+]
+STEPS = (0, 0, 1, 2, 3, 4, 8, 9, 64, 65, 4096, 4097, 5000)
+SHIFTS = (-8.0, -2.0, -1.0, -0.75, -0.5, -0.25, -1e-10, 1e-10, 0.25, 0.5, 0.75, 1.0, 2.0, 8.0)
+ODD = (math.nan, math.inf, -math.inf, 0.0, -0.0, 3e38)
+
+
+@st.composite
+def two_tables(draw: st.DrawFn, odd: bool = True) -> tuple[Array, Array]:
+    """Draw two float32 tables (3, 2) that are equal, near, at a limit, or far apart in each number."""
+    sizes = st.sampled_from((0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0, -0.5, -1.0, -2.0, -4.0))
+    expected = np.array([draw(sizes) for _ in range(6)], np.float32)
+    actual = expected.copy()
+    for place in range(6):
+        kind = draw(st.integers(0, 4 if odd else 2))
+        if kind == 1:
+            away = np.int32(draw(st.sampled_from(STEPS)))
+            actual[place] = (actual[place : place + 1].view(np.int32) + away).view(np.float32)[0]
+        elif kind == 2:
+            actual[place] += draw(st.sampled_from(SHIFTS))
+        elif kind > 2:
+            if draw(st.booleans()):
+                expected[place] = draw(st.sampled_from(ODD))
+            actual[place] = draw(st.sampled_from(ODD))
+    return expected.reshape(3, 2), actual.reshape(3, 2)
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES, ids=repr)
+@given(data=st.data())
+def test_numbers_agree_where_the_plain_definition_says_so(
+    tolerance: Tolerance, data: st.DataObject
+) -> None:
+    expected, actual = data.draw(two_tables(odd=tolerance.relative_to == "number"))
+    wanted = [
+        [
+            agree_plainly(tolerance, row.tolist(), float(a), float(b))
+            for a, b in zip(row, other, strict=True)
+        ]
+        for row, other in zip(expected, actual, strict=True)
+    ]
+    assert tolerance.agree(expected, actual).tolist() == wanted
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES, ids=repr)
+@given(tables=two_tables(), valid=st.lists(st.booleans(), min_size=3, max_size=3))
+def test_a_comparison_counts_as_the_plain_definition_does(
+    tolerance: Tolerance, tables: tuple[Array, Array], valid: list[bool]
+) -> None:
+    expected, actual = tables
+    differs, stats = compare(tolerance, expected, actual, np.array(valid))
+    agree = tolerance.agree(expected, actual)
+    assert differs.tolist() == [
+        [not x and one for x in row] for row, one in zip(agree, valid, strict=True)
+    ]
+    assert (stats.compared, stats.mismatches) == (2 * sum(valid), int(differs.sum()))
+    pairs = list(zip(expected[valid].ravel().tolist(), actual[valid].ravel().tolist(), strict=True))
+    apart = [abs(a - b) for a, b in pairs]
+    assert stats.max_abs == max(filter(math.isfinite, apart), default=0.0)
+    if tolerance in (exact(), exact(nan_is_undefined=True)):
+        assert (stats.max_ulps, sum(stats.ulp_histogram)) == (0, 0)
+        return
+    distances = []
+    for (a, b), between in zip(pairs, apart, strict=True):
+        if math.isnan(a) and math.isnan(b) and tolerance.nan_is_undefined:
+            distances.append(0)
+        elif not math.isfinite(between):
+            distances.append(FAR)
+        else:
+            distances.append(0 if between <= tolerance.absolute else abs(ordinal(a) - ordinal(b)))
+    assert stats.max_ulps == max(distances, default=0)
+    ends = [-1, *ULP_BUCKETS, FAR]
+    counts = [sum(low < one <= high for one in distances) for low, high in pairwise(ends)]
+    assert stats.ulp_histogram == counts
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES, ids=repr)
+@given(tables=two_tables())
+def test_parts_that_are_merged_say_what_the_whole_says(
+    tolerance: Tolerance, tables: tuple[Array, Array]
+) -> None:
+    expected, actual = tables
+    _, whole = compare(tolerance, expected, actual)
+    parts = [compare(tolerance, expected[row], actual[row])[1] for row in range(3)]
+    if tolerance.relative_to == "row":  # a single row has no rows, so numbers are their own size
+        parts = [compare(tolerance, expected[[row]], actual[[row]])[1] for row in range(3)]
+    assert parts[0].merge(parts[1]).merge(parts[2]) == whole
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 2), (2, 2, 2, 2)])
+def test_what_is_valid_tells_of_leading_axes(shape: tuple[int, ...]) -> None:
+    valid = np.array([[True, False], [True, True]])
+    differs, stats = compare(exact(), np.zeros(shape), np.ones(shape), valid)
+    assert differs.any(axis=tuple(range(2, len(shape)))).tolist() == valid.tolist()
+    assert stats.compared == stats.mismatches == 3 * int(np.prod(shape[2:]))
+
+
+def test_flags_are_counted() -> None:
+    a, b = np.array([True, False, True]), np.array([True, True, False])
+    differs, stats = compare(exact(), a, b)
+    assert differs.tolist() == [False, True, True]
+    assert (stats.compared, stats.mismatches, stats.passed) == (3, 2, False)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (1, 2, 3), (2, 1), (1, 3)])
+def test_arrays_of_other_shapes_are_not_spread_over_each_other(shape: tuple[int, ...]) -> None:
+    with refuses(kind=ValueError):
+        compare(exact(), np.zeros((2, 3)), np.zeros(shape))

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parity.engine.measure import measure_table, of_error, relative_error
 from parity.engine.page import render, tiles
@@ -43,6 +45,51 @@ def test_a_table_has_the_error_of_its_worst_tensor() -> None:
     assert shared.passed
     with refuses(kind=ValueError):
         measure_table(reference, {"big": port["big"]}, 0.05)
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (1, 2, 3), (2, 1), ()])
+def test_tensors_of_other_shapes_are_not_spread_over_each_other(shape: tuple[int, ...]) -> None:
+    for pair in ((np.ones((2, 3)), np.ones(shape)), (np.ones(shape), np.ones((2, 3)))):
+        with refuses(kind=ValueError):
+            relative_error(*pair)
+        with refuses(kind=ValueError):
+            measure_table({"a": pair[0]}, {"a": pair[1]}, 1.0)
+
+
+def test_a_tensor_that_one_side_alone_has_is_named() -> None:
+    one, more = {"a": np.ones(2)}, {"a": np.ones(2), "b": np.ones(2)}
+    for reference, port in ((one, more), (more, one), ({}, one), (one, {"b": one["a"]})):
+        with refuses(kind=ValueError):
+            measure_table(reference, port, 1.0)
+
+
+eighths = st.integers(-800, 800).map(lambda number: number / 8)
+two_tensors = st.lists(st.lists(eighths, min_size=3, max_size=3), min_size=2, max_size=2)
+
+
+@given(two_tensors, two_tensors, st.sampled_from((0.0, 0.01, 0.5, 1.0)))
+def test_a_table_s_error_is_the_plain_definition_s(
+    a: list[list[float]], b: list[list[float]], share: float
+) -> None:
+    def length(*numbers: float) -> float:
+        return math.sqrt(sum(number * number for number in numbers))
+
+    floor = share * length(*a[0], *a[1])
+    errors = []
+    for x, y in zip(a, b, strict=True):
+        apart = length(*(q - p for p, q in zip(x, y, strict=True)))
+        size = max(length(*x), floor)
+        errors.append(0.0 if apart == 0 else apart / size if size else math.inf)
+    table = measure_table(*({"p": np.array(t[0]), "q": np.array(t[1])} for t in (a, b)), 1.0, share)
+    assert table.error == pytest.approx(max(errors), rel=1e-9)
+    assert table.compared == 6
+    assert table.passed == (table.error <= 1.0)
+
+
+def test_an_error_at_its_limit_is_allowed() -> None:
+    assert of_error(0.5, 0.5, 1).passed
+    assert not of_error(math.nextafter(0.5, 1), 0.5, 1).passed
+    assert of_error(0.0, 0.0, 1).passed
 
 
 def test_the_larger_error_stands_and_what_is_no_number_stands_for_good() -> None:

@@ -292,6 +292,7 @@ def test_an_empty_report_is_a_page() -> None:
     empty = Report("nothing", 0, "", [], [], frozenset())
     text = Reader(render(empty.to_dict())).text
     assert "No check was made." in text
+    assert "Not enough was seen.No number was compared." in text
     assert "Episode reward deviation–no episodes replayed" in text
     assert "Branches covered–" in text
 

@@ -9,12 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from jax_port.data import features
-from jax_port.data.data_loader import prepare
+from jax_port.data.data_loader import PreparedMarket, prepare
 from markets import EnvConfig
 from markets.synthetic.stress import stress_bars
+from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult
 from parity.pairs.trading import World
-from parity.suites.data import check_data
+from parity.suites import data
+from parity.suites.data import RULES, check_data, judge_data, port_data, reference_data
 from parity.suites.processed import processed
 
 F64 = NDArray[np.float64]
@@ -73,3 +75,53 @@ def test_a_rounding_of_prices_is_seen(world: World, monkeypatch: pytest.MonkeyPa
     wrong = {name for name, stats in check(world).fields.items() if stats.mismatches}
     assert "feature macd in float64" in wrong
     assert "feature momentum in float64" in wrong
+
+
+@pytest.fixture(scope="module")
+def prepared(world: World) -> tuple[Fields, PreparedMarket, Fields]:
+    market = prepare(world.bars, CONFIG)
+    return reference_data(world, CONFIG), market, port_data(world, CONFIG, market)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_one_other_number_of_any_bar_is_seen(
+    world: World,
+    prepared: tuple[Fields, PreparedMarket, Fields],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    reference, market, port = prepared
+    rows = len(market)
+    for row in (0, rows // 2, rows - 1):
+        value = port[name].copy()
+        plain = value[row]
+        if value.dtype.kind == "f":
+            by_bits = RULES[name].exact
+            away = [np.nextafter(plain, np.inf, dtype=value.dtype) if by_bits else plain * 1.001 + 0.01]
+            away += [np.nan if np.isfinite(plain) else 0.0, np.inf]
+            away = [1.0, np.inf] if np.isnan(plain) else away
+        else:
+            away = [~plain] if value.dtype == bool else [plain + 1, plain - 1]
+        for other in away:
+            value[row] = other
+            monkeypatch.setattr(data, "port_data", lambda *given, value=value: {**port, name: value})
+            result = judge_data(world, CONFIG, reference, market)
+            assert not result.passed, (row, other)
+            assert result.first is not None
+            assert (result.first.lane, result.first.field, result.mismatches) == (row, name, 1)
+    monkeypatch.setattr(data, "port_data", lambda *given: port)
+    assert judge_data(world, CONFIG, reference, market).passed
+    assert result.compared == rows
+    assert set(result.fields) == set(RULES)
+
+
+def test_bars_that_one_side_leaves_out_are_an_error(
+    world: World, prepared: tuple[Fields, PreparedMarket, Fields]
+) -> None:
+    reference, market, _ = prepared
+    for rows in (slice(1, None), slice(None, -1), [0, *range(len(market))]):
+        other = {name: value[rows] for name, value in reference.items()}
+        result = judge_data(world, CONFIG, other, market)
+        assert not result.passed
+        keeps = f"the reference keeps {len(other['minute'])} bars, the port {len(market)}"
+        assert result.error == keeps

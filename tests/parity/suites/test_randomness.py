@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 from jax_port.ppo.fast import gpu_rollout
 from parity.engine.compare import Array
-from parity.suites import scale
+from parity.engine.verify import Mismatch
+from parity.suites import randomness, scale
 from parity.suites.randomness import (
+    FALSE_ALARM,
+    binomial_tests,
     check_environment_draws,
     check_learner_draws,
     joint_tests,
@@ -87,6 +91,47 @@ def test_orders_that_repeat_are_objected_to() -> None:
     result = judge("orders", "made", order_tests(orders), 1)
     assert result.first is not None
     assert result.first.field == "orders 37 and 41: same places"
+
+
+def test_a_count_s_chance_is_that_of_one_as_far_off_on_either_side() -> None:
+    trials, share = 12, 0.3
+    exactly = [math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(trials + 1)]
+    names = [str(k) for k in range(trials + 1)]
+    tests = binomial_tests(names, np.arange(trials + 1), trials, share)
+    assert [test.name for test in tests] == names
+    for k, test in enumerate(tests):
+        smaller = min(sum(exactly[: k + 1]), sum(exactly[k:]))
+        assert test.chance == pytest.approx(min(2 * smaller, 1.0), rel=1e-9)
+        assert (test.expected, test.observed) == (pytest.approx(3.6), k)
+
+
+@pytest.mark.parametrize("place", [0, 5, 9])
+@pytest.mark.parametrize(("factor", "passes"), [(1.01, True), (0.99, False)])
+def test_one_test_of_all_is_enough_and_all_share_the_false_alarm(
+    place: int, factor: float, passes: bool
+) -> None:
+    tests = [randomness.Test(f"test {number}", 0.5, 1.0, 2.0) for number in range(10)]
+    tests[place] = randomness.Test("rare", factor * FALSE_ALARM / 10, 3.0, 4.0)
+    result = judge("draws", "made", tests, 77)
+    assert (result.passed, result.compared) == (passes, 77)
+    stats = result.fields["independent draws"]
+    assert (stats.compared, stats.mismatches) == (10, int(not passes))
+    assert result.notes["least_chance"].endswith("(rare)")
+    assert result.first == (None if passes else Mismatch(0, -1, "rare", (), 3.0, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("lag", "offset"), [(1, 0), (7, 0), (32, 0), (0, 1), (0, 63), (0, 64), (4, 17)]
+)
+def test_a_draw_that_is_another_s_at_a_distance_is_named_by_it(lag: int, offset: int) -> None:
+    drawn = uniform(3)
+    for step in range(lag, len(drawn)):
+        drawn[step, offset:] = drawn[step - lag, : drawn.shape[1] - offset]
+    if not lag:
+        for place in range(offset, drawn.shape[1]):
+            drawn[:, place] = drawn[:, place - offset]
+    bad = {test.name for test in pair_tests("draws", drawn, SIZE) if test.chance < 1e-12}
+    assert f"draws, {lag} steps and {offset} environments apart: equal" in bad
 
 
 @pytest.mark.costly

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from parity.engine.compare import Comparison
+from parity.engine.diverge import Divergence
 from parity.engine.page import render
-from parity.engine.report import DIFFERENT, UNSEEN
-from parity.engine.verify import CheckResult
+from parity.engine.report import DIFFERENT, SAME, UNSEEN, FileLines, Report
+from parity.engine.verify import CheckResult, Mismatch
 from parity.gate.covered import covered_by
-from parity.suites import trading
+from parity.suites import rounds, trading
 from parity.suites.rounds import command_of, run_rounds, seeds_of
 from parity.suites.scenarios import Request, Scenario
 
@@ -86,6 +90,54 @@ def test_a_run_is_repeated_by_one_command(tmp_path: Path) -> None:
 
 
 def test_learners_of_all_seeds_are_covered() -> None:
-    one, several = (covered_by([], seeds_of(SMALL, rounds), True)["learner"] for rounds in (1, 4))
+    one, several = (covered_by([], seeds_of(SMALL, number), True)["learner"] for number in (1, 4))
     assert one.keys() == several.keys()
     assert one != several
+
+
+def made(seed: int, verdict: str) -> Report:
+    """Return a report of one seed that comes to a verdict."""
+    check = CheckResult(
+        "data", "ES", 1, {"a": Comparison(compared=10 * seed)}, coverage=Counter(seen=1)
+    )
+    check.error = "planted" if verdict == DIFFERENT else ""
+    required = {f"of {seed}"} if verdict == UNSEEN else set()
+    mismatch = Mismatch(0, 0, "a", (), 1, 2)
+    shown = Divergence("data", "ES", 0, 0, mismatch, "logic", [], {}, "", [], {}, "")
+    lines = {"a.py": FileLines(frozenset((1, 2, 9)), frozenset((seed,)))}
+    world = {"name": "ES", "digest": str(seed)}
+    report = Report("t", seed, "", [world], [check], frozenset(required), [shown], {"x": 1}, 2.0)
+    report.lines = lines
+    return report
+
+
+@pytest.mark.parametrize("bad", [None, 1, 2, 3])
+@pytest.mark.parametrize("verdict", [DIFFERENT, UNSEEN])
+def test_rounds_are_one_report_of_them_all(
+    monkeypatch: pytest.MonkeyPatch, bad: int | None, verdict: str
+) -> None:
+    asked: list[Request] = []
+
+    def run(request: Request, progress: object, compiled: str) -> Report:
+        asked.append(request)
+        return made(request.seed, verdict if request.seed == bad else SAME)
+
+    monkeypatch.setattr(rounds, "run", run)
+    request = replace(SMALL, seed=1)
+    report = run_rounds(request, 3)
+    assert asked == [replace(SMALL, seed=seed) for seed in (1, 2, 3)]
+    assert report.verdict == (SAME if bad is None else verdict)
+    wanted = {str(seed): verdict if seed == bad else SAME for seed in (1, 2, 3)}
+    assert report.settings["seeds"] == wanted
+    again = [command_of(replace(SMALL, seed=bad))] if bad else None
+    assert report.settings.get("again") == again
+    assert report.settings["x"] == 1
+    names = ["ES", "ES, seed 2", "ES, seed 3"]
+    assert [world["name"] for world in report.worlds] == names
+    assert [world["digest"] for world in report.worlds] == ["1", "2", "3"]
+    assert [check.world for check in report.checks] == names
+    assert [shown.world for shown in report.divergences] == names
+    assert report.required == ({f"of {bad}"} if bad and verdict == UNSEEN else set())
+    assert (report.coverage, report.seconds) == ({"seen": 3}, 6.0)
+    assert report.summary()["numbers_compared"] == 60
+    assert report.lines == {"a.py": FileLines(frozenset((1, 2, 9)), frozenset((1, 2, 3)))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from jax_port.data.data_loader import prepare
 from parity.engine.pair import Fields, Pair
+from parity.engine.verify import Mismatch
 from parity.mutants.recordings import small_scenarios
 from parity.pairs.trading import trading_pair
+from parity.suites import start_distribution
 from parity.suites.processed import processed
-from parity.suites.start_distribution import PER_START, judge_draws
+from parity.suites.start_distribution import PER_START, SHOWN, check_resets, judge_draws
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +90,78 @@ def test_a_processed_world_carries_features_of_its_own(pair: Pair) -> None:
     np.testing.assert_allclose(own.features[100:, 0], close * 65 / 64, rtol=1e-6)
     assert (own.bars[100:, 3] != plain.bars[100:, 3]).any()
     assert replace(carrying.bars, precomputed=None).digest == scenario.worlds[0].bars.digest
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+@pytest.mark.parametrize("name", ["north", "south"])
+def test_each_start_of_each_world_has_its_share(pair: Pair, name: str, place: int) -> None:
+    """Of starts that are drawn evenly, one is drawn never, or too often, and it is named."""
+    world = ("north", "south").index(name)
+    counts = [np.full(len(starts), PER_START) for starts in pair.starts]
+    number = int(np.arange(len(pair.starts[world]))[place]) + world * len(pair.starts[0])
+    for times, passes in ((0, False), (50, True), (140, True), (200, False), (2000, False)):
+        counts[world][place] = times
+        fields = {
+            "market": np.repeat(np.arange(2), [one.sum() for one in counts]),
+            "step_idx": np.concatenate(
+                [np.repeat(np.asarray(s), n) for s, n in zip(pair.starts, counts, strict=True)]
+            ),
+        }
+        result = judge_draws(pair, "draws", fields)
+        draws = sum(int(one.sum()) for one in counts)
+        assert (result.passed, result.compared) == (passes, draws)
+        assert result.mismatches == int(not passes)
+        assert result.notes["draws_of_a_start"] == [min(times, PER_START), max(times, PER_START)]
+        if not passes:
+            share = draws / sum(map(len, counts))
+            told = Mismatch(number, -1, "draws of a start", (), pytest.approx(share), float(times))
+            assert result.first == told
+
+
+@pytest.mark.parametrize("far", [-1, 0, 1])
+def test_a_bar_between_starts_is_none(pair: Pair, far: int) -> None:
+    fields = drawn(pair, lambda number, count: number)
+    known = np.asarray(pair.starts[1])
+    lane = int(np.flatnonzero(fields["market"] == 1)[3])
+    strange = {-1: known[0] - 1, 0: np.setdiff1d(np.arange(known[0], known[-1]), known)[:1].sum()}
+    fields["step_idx"][lane] = strange.get(far, known[-1] + 1) or known[-1] + 2
+    result = judge_draws(pair, "draws", fields)
+    assert result.world == pair.worlds[1]
+    assert result.first == Mismatch(lane, -1, "started at", (), -1.0, float(fields["step_idx"][lane]))
+
+
+@pytest.mark.costly
+def test_a_first_reset_is_held_to_its_draws_and_to_what_it_shows(pair: Pair) -> None:
+    honest = check_resets(pair)
+    assert honest.passed, honest.first
+    assert {"draws of a start", "balance", "obs", "masks"} <= set(honest.fields)
+    assert honest.fields["balance"].compared == SHOWN
+
+    def showing(**more: int) -> Pair:
+        def read(state: Any, params: Any) -> Any:
+            fields = pair.port.read(state, params)
+            return {name: value + more.get(name, 0) for name, value in fields.items()}
+
+        return replace(pair, port=replace(pair.port, read=read))
+
+    rich = check_resets(showing(balance=1))
+    assert rich.first is not None
+    assert (rich.passed, rich.first.field) == (False, "balance")
+    assert rich.fields["balance"].mismatches == SHOWN
+    late = check_resets(showing(step_idx=100_000))
+    assert late.first is not None
+    assert (late.passed, late.first.field) == (False, "started at")
+    assert not late.fields
+
+
+def test_draws_of_restarts_and_of_resets_are_both_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def check(name: str) -> Callable[..., str]:
+        return lambda *given: asked.append(given) or name
+
+    for name in ("check_restart_draws", "check_resets"):
+        monkeypatch.setattr(start_distribution, name, check(name))
+    found = start_distribution.check_draws("pair", "recording", 7)  # type: ignore[arg-type]
+    assert found == ["check_restart_draws", "check_resets"]
+    assert asked == [("pair", "recording", 7), ("pair", 7)]

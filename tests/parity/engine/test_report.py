@@ -1,0 +1,199 @@
+"""Verdicts, sums and JUnit of reports made by hand: nothing that failed is lost among what passed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from parity.engine.compare import Comparison
+from parity.engine.measure import of_error
+from parity.engine.report import DIFFERENT, SAME, UNSEEN, FileLines, Report
+from parity.engine.verify import CheckResult, Mismatch
+
+KINDS = ("replay", "generated", "restart")
+FAILINGS: dict[str, dict[str, Any]] = {
+    "a number": {"fields": {"obs": Comparison(compared=4, mismatches=3)}},
+    "a measure": {"measures": {"weights": of_error(2.0, 1.0, 3, "a bias")}},
+    "no number": {"measures": {"weights": of_error(float("nan"), 1.0, 3, "a bias")}},
+    "a place": {"first": Mismatch(2, 5, "restarted", (), 1.0, 0.0)},
+    "not carried out": {"error": "there is no such field"},
+}
+"""Ways in which a check fails, and what each leaves in its result."""
+COUNTED = {"a number": 3, "a measure": 1, "no number": 1, "a place": 0, "not carried out": 0}
+
+
+def passing(kind: str, world: str = "north", compared: int = 10) -> CheckResult:
+    """Return a check that passed."""
+    fields = {name: Comparison(compared=5) for name in ("obs", "reward", "masks")}
+    notes = {"episodes": 4, "reward_deviation_max": 0.25}
+    return CheckResult(kind, world, compared, fields, notes=notes, coverage=Counter(bought=1))
+
+
+def failing(kind: str, why: str) -> CheckResult:
+    """Return a check that failed in one way."""
+    notes = {"episodes": 4, "reward_deviation_max": 0.25}
+    return CheckResult(kind, "north", 10, notes=notes, **FAILINGS[why])
+
+
+def report(checks: list[CheckResult], *required: str) -> Report:
+    """Return a report of these checks."""
+    return Report("title", 0, "jitted", [], checks, frozenset(required))
+
+
+@pytest.mark.parametrize("why", FAILINGS)
+def test_one_check_that_failed_makes_the_verdict_wherever_it_stands(why: str) -> None:
+    for place, kind in product(range(4), KINDS):
+        checks = [passing(other) for other in KINDS]
+        checks.insert(place, failing(kind, why))
+        found = report(checks, "never taken")
+        assert found.verdict == DIFFERENT
+        summary = found.summary()
+        assert (summary["failed_checks"], summary["mismatches"]) == (1, COUNTED[why])
+        assert found.to_dict()["verdict"] == DIFFERENT
+        suite = ElementTree.fromstring(found.to_junit())
+        failed = [case.get("name") for case in suite if case.find("failure") is not None]
+        assert failed == [f"{kind}[north]", "coverage"]
+        assert (suite.get("tests"), suite.get("failures")) == ("5", "2")
+
+
+def test_what_had_to_be_seen_and_was_not_makes_no_verdict_of_same() -> None:
+    checks = [passing(kind) for kind in KINDS]
+    assert report(checks, "bought").verdict == SAME
+    for counts in ({}, {"sold": 0}, {"sold": 0, "held": 0}):
+        checks[1].coverage = Counter(counts)
+        found = report(checks, "bought", "sold", "held")
+        assert (found.verdict, found.missing) == (UNSEEN, ["held", "sold"])
+        assert found.to_dict()["missing"] == ["held", "sold"]
+        assert found.to_dict()["required"] == ["bought", "held", "sold"]
+        case = ElementTree.fromstring(found.to_junit())[-1]
+        failure = case.find("failure")
+        assert failure is not None
+        assert (case.get("name"), failure.get("message")) == ("coverage", "never seen: held, sold")
+    checks[2].coverage = Counter(sold=1, held=2)
+    assert report(checks, "bought", "sold", "held").verdict == SAME
+
+
+def test_a_comparison_of_nothing_is_no_verdict_of_same() -> None:
+    assert report([]).verdict == UNSEEN
+    nothing = CheckResult("replay", "north", 0, {"obs": Comparison()})
+    assert report([nothing, nothing]).verdict == UNSEEN
+    assert report([nothing, passing("replay")]).verdict == SAME
+
+
+def test_how_often_a_branch_was_taken_is_added_up() -> None:
+    checks = [passing(kind) for kind in KINDS]
+    checks[0].coverage["sold"] = 2
+    checks[1].coverage["sold"] = 5
+    checks[2].coverage["held"] = 0
+    found = report(checks)
+    assert found.coverage == {"bought": 3, "sold": 7}
+    assert found.to_dict()["coverage"] == {"bought": 3, "sold": 7}
+
+
+def test_the_numbers_at_the_head_are_those_of_the_checks() -> None:
+    checks = [
+        passing(kind, compared=10**power)
+        for power, kind in enumerate(("replay", "replay", "generated", "generated", "restart"))
+    ]
+    for number, check in enumerate(checks):
+        check.fields["obs"].max_ulps = (1, 7, 2, 3, 0)[number]
+        check.fields["reward"].max_ulps = (0, 2, 9, 1, 4)[number]
+        check.notes["reward_deviation_max"] = (0.25, 0.125, 5.0, 5.0, 5.0)[number]
+        check.notes["episodes"] = 2**number
+    checks.append(CheckResult("learner", "north", 10**5, measures={"weights": of_error(0.5, 1.0, 9)}))
+    summary = report(checks).summary()
+    assert summary == {
+        "episodes": 3,
+        "replayed_transitions": 11,
+        "generated_transitions": 1100,
+        "numbers_compared": 5 * 15 + 9,
+        "mismatches": 0,
+        "failed_checks": 0,
+        "max_ulps_obs": 7,
+        "max_ulps_reward": 9,
+        "reward_deviation_max": 0.25,
+        "relative_errors": {"weights": {"largest": 0.5, "limit": 1.0}},
+    }
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("largest", [0.5, 3.0, float("inf"), float("nan")])
+def test_the_largest_error_of_all_checks_is_told(place: int, largest: float) -> None:
+    errors = [0.25, 0.25, 0.25]
+    errors[place] = largest
+    checks = [
+        CheckResult("learner", "north", 1, measures={"m": of_error(error, 1.0, 2)}) for error in errors
+    ]
+    told = report(checks).summary()["relative_errors"]["m"]
+    assert told["largest"] == pytest.approx(largest, nan_ok=True)
+    for check, error in zip(checks, errors, strict=True):  # and no check is changed by it
+        assert check.measures["m"] == of_error(check.measures["m"].error, 1.0, 2)
+        assert check.measures["m"].error == pytest.approx(error, nan_ok=True)
+
+
+FAR = {
+    name: of_error(error, 1.0, 1, name)
+    for name, error in (("a", 9.0), ("b", 0.1), ("c", 2.0), ("d", 3.0))
+}
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"error": "no field", "first": Mismatch(0, 0, "obs", (), 1, 2)}, "no field"),
+        ({"error": "no field", "measures": FAR}, "no field"),
+        (
+            {"first": Mismatch(2, 5, "obs", (1, 0), 1.5, 2.5)},
+            "obs[1, 0]: reference 1.5, port 2.5 at lane 2, step 5",
+        ),
+        (
+            {"first": Mismatch(2, 0, "held", (), True, False)},
+            "held: reference True, port False at lane 2, step 0",
+        ),
+        ({"first": Mismatch(2, -1, "held", (), 3, 4)}, "held: reference 3, port 4 at lane 2"),
+        ({"fields": {"obs": Comparison(compared=4, mismatches=3)}}, "3 numbers differ"),
+        (
+            {"measures": {"near": of_error(0.5, 1.0, 1), "far": of_error(2.0, 1.0, 1, "a bias")}},
+            "far: error 2, 1 allowed (a bias)",
+        ),
+        ({"measures": FAR}, "a: error 9, 1 allowed, and 2 more (a)"),
+    ],
+)
+def test_a_failure_says_what_and_where(result: dict[str, Any], told: str) -> None:
+    check = CheckResult("replay", "north", 1, **result)
+    [case, _] = ElementTree.fromstring(report([check]).to_junit())
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.get("message") == told
+
+
+@pytest.mark.parametrize(
+    ("able", "ran", "never"),
+    [
+        ((), (), []),
+        ((1, 2, 3), (1, 2, 3), []),
+        ((1, 2, 3), (), [[1, 3]]),
+        ((1, 5, 9), (5,), [[1, 1], [9, 9]]),
+        ((1, 2, 5, 7, 8, 9), (1, 7), [[2, 5], [8, 9]]),
+        ((1, 2, 3, 4), (2, 3), [[1, 1], [4, 4]]),
+    ],
+)
+def test_lines_that_never_ran_are_told_as_ranges(
+    able: tuple[int, ...], ran: tuple[int, ...], never: list[list[int]]
+) -> None:
+    lines = FileLines(frozenset(able), frozenset(ran))
+    assert lines.to_dict() == {"lines": len(able), "ran": len(ran), "never": never}
+    nothing = FileLines(frozenset(), frozenset())
+    assert lines.merge(nothing) == nothing.merge(lines) == lines
+
+
+def test_lines_that_one_or_the_other_ran_were_run() -> None:
+    one, two = (
+        FileLines(frozenset((1, 2, 3)), frozenset((1,))),
+        FileLines(frozenset((2, 9)), frozenset((9,))),
+    )
+    assert one.merge(two) == FileLines(frozenset((1, 2, 3, 9)), frozenset((1, 9)))

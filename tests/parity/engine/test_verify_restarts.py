@@ -1,0 +1,98 @@
+"""Restarts of a replay made by hand against the reference's resets, each with one thing changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+
+from parity.engine.verify import Mismatch, check_restarts
+from tests.parity.engine.made_sides import (
+    LANES,
+    LENGTHS,
+    STEPS,
+    changed,
+    pair_of,
+    resting,
+    sides,
+    with_masks,
+)
+
+
+def test_honest_restarts_pass() -> None:
+    recording, played = sides()
+    result = check_restarts(pair_of(), recording, with_masks(played))
+    assert (result.passed, result.compared, result.coverage) == (True, 2, Counter(restarts=2))
+    assert {name: one.compared for name, one in result.fields.items()} == {
+        "place": 2,
+        "obs": 4,
+        "grid": 8,
+        "masks": 2,
+    }
+    assert result.notes["distinct_starts"] == 2
+
+
+def test_a_restart_too_many_or_too_few_and_a_state_that_is_touched_are_found() -> None:
+    recording, played = sides()
+    ended = played.restarted
+    for lane, step in product(range(LANES), range(STEPS)):
+        counts = step < LENGTHS[lane]
+        for name, what, values in (
+            ("restarted", "restarted", (float(ended[lane, step]), float(not ended[lane, step]))),
+            ("untouched", "state handed out without a restart", (1.0, 0.0)),
+        ):
+            value = getattr(played, name).copy()
+            value[lane, step] = not value[lane, step]
+            result = check_restarts(pair_of(), recording, with_masks(played._replace(**{name: value})))
+            assert result.first == (Mismatch(lane, step, what, (), *values) if counts else None)
+            assert result.passed != counts
+
+
+def test_a_restart_where_no_episode_begins_names_its_lane() -> None:
+    recording, played = sides()
+    for lane, start in product((0, 2), (-1, 4, 7)):  # 4 is a start of the other world
+        begun = played.restart["place"].copy()
+        begun[lane] = start
+        made = with_masks(played._replace(restart={**played.restart, "place": begun}))
+        result = check_restarts(pair_of(), recording, made)
+        assert result.first == Mismatch(lane, -1, "restarted at", (), -1.0, float(start))
+
+
+def test_a_restart_that_shows_anything_else_than_a_reset_is_found() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    for name in ("obs", "grid", "masks"):
+        for place in np.ndindex(honest.restart[name].shape):
+            restart = {**honest.restart, name: changed(honest.restart[name], place)}
+            result = check_restarts(pair_of(), recording, honest._replace(restart=restart))
+            if place[0] == 1:
+                assert result.passed  # of the lane that never restarted
+                continue
+            assert result.first is not None
+            assert (result.first.lane, result.first.step) == (place[0], -1)
+            assert (result.first.field, result.first.index) == (name, place[1:])
+            assert result.fields[name].mismatches == result.mismatches == 1
+
+
+def test_each_world_s_restarts_are_held_against_its_own_starts() -> None:
+    recording, played = sides()
+    south = pair_of(begun=lambda fields: (np.array([0, 1]), fields["place"]))
+    made = with_masks(played._replace(restart=resting(5, 0, 4)))
+    assert check_restarts(south, recording, made).passed
+    first = check_restarts(south, recording, with_masks(played)).first
+    assert first == Mismatch(2, -1, "restarted at", (), -1.0, 3.0)
+
+
+def test_no_more_restarts_are_compared_than_asked_for() -> None:
+    recording, played = sides()
+    honest = with_masks(played)
+    for most, seen in ((None, (0, 2)), (2, (0, 2)), (1, (0,)), (0, ())):
+        assert check_restarts(pair_of(), recording, honest, "few", most).coverage["restarts"] == len(
+            seen
+        )
+        for lane in range(LANES):
+            restart = {**honest.restart, "obs": changed(honest.restart["obs"], (lane, 1))}
+            made = honest._replace(restart=restart)
+            result = check_restarts(pair_of(), recording, made, "few", most)
+            assert (result.check, result.passed) == ("few", lane not in seen)

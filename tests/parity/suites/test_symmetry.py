@@ -1,0 +1,193 @@
+"""Looking ahead and lopsidedness are found where they are planted, and named with their place."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from markets import Bars, EnvConfig
+from markets.bars import FEATURES
+from markets.synthetic.bars import synthetic_bars
+from parity.engine.pair import Case, Fields
+from parity.engine.verify import CheckResult
+from parity.pairs.trading import World
+from parity.suites import symmetry
+from parity.suites.symmetry import check_blindness, check_mirror, mirrored, other_future
+
+CONFIG = EnvConfig.phase1(window_size=2)
+WINDOW = CONFIG.window_size * len(FEATURES)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return synthetic_bars("ES", days=1, seed=3)
+
+
+@pytest.mark.parametrize("cut", [0, 7, 100])
+def test_another_future_is_other_bars_after_the_cut_alone(bars: Bars, cut: int) -> None:
+    other, again = other_future(bars, cut, 1), other_future(bars, cut, 2)
+    assert len(other) == len(bars)
+    assert (other.frame.index == bars.frame.index).all()
+    for name in ("open", "high", "low", "close", "volume"):
+        then, now = bars.frame[name].to_numpy(), other.frame[name].to_numpy()
+        assert (then[: cut + 1] == now[: cut + 1]).all()
+        assert (then[cut + 1 :] != now[cut + 1 :]).mean() > 0.8
+    assert (again.frame["close"] != other.frame["close"]).any()
+    assert (other.frame["low"] > 0).all()
+
+
+def test_bars_in_a_mirror_have_every_move_negated(bars: Bars) -> None:
+    mirror = mirrored(bars)
+    for ours, theirs in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
+        moves = np.diff(mirror.frame[ours].to_numpy())
+        assert (moves == -np.diff(bars.frame[theirs].to_numpy())).all()
+    assert mirror.frame["close"].iloc[0] == bars.frame["close"].iloc[0]
+    assert (mirror.frame["volume"] == bars.frame["volume"]).all()
+
+
+def looking(bars: Bars, steps: list[int], ahead: dict[str, int]) -> Any:
+    """Return what one side shows whose fields look at bars up to so many after each step's."""
+    close = bars.frame["close"].to_numpy()
+
+    def seen(name: str) -> np.ndarray:
+        return close[np.array(steps) + ahead[name]]
+
+    before = {
+        "obs": np.stack([*[seen("window before")] * WINDOW, seen("rest before")], 1),
+        "masks": np.stack([np.zeros(len(steps)), seen("masks before")], 1),
+    }
+    after = {
+        "obs": np.stack([*[seen("window")] * WINDOW, seen("rest")], 1)[:, None],
+        "masks": np.stack([np.zeros(len(steps)), seen("masks")], 1)[:, None],
+        "reward": seen("reward")[:, None],
+    }
+    return SimpleNamespace(before=before, after=after)
+
+
+HONEST = {
+    "window before": -1,
+    "rest before": 9,
+    "masks before": 0,
+    "window": 0,
+    "rest": 9,
+    "masks": 1,
+    "reward": 0,
+}
+"""How far after a step's bar each part may look; 9 is any."""
+
+
+@pytest.mark.parametrize("name", [None, *(name for name, far in HONEST.items() if far < 9)])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_look_at_the_next_bar_is_found(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, name: str | None, side: int
+) -> None:
+    steps = [40, 41, 42, 39, 60, 38, 44, 43]
+    cases = [Case(1, {"step_idx": step, "market": 1}, 0) for step in steps]
+
+    def both(world: World, config: EnvConfig, given: list[Case]) -> Any:
+        assert [case.state["step_idx"] for case in given] == steps
+        assert {(case.world, case.state["market"]) for case in given} == {(0, 0)}
+        looks = [dict(HONEST), dict(HONEST)]
+        if name is not None:
+            looks[side][name] += 1
+        return tuple(looking(world.bars, steps, ahead) for ahead in looks)
+
+    monkeypatch.setattr(symmetry, "_both", both)
+    results = check_blindness(World("north", bars, ""), CONFIG, cases, 0)
+    assert [one.check for one in results] == ["no look-ahead, reference", "no look-ahead, port"]
+    assert [one.passed for one in results] == [name is None or side != number for number in (0, 1)]
+    cuts = [step - number % 2 for number, step in enumerate(steps[:6])]
+    assert {one.compared for one in results} == {sum(step <= cut + 1 for cut in cuts for step in steps)}
+    bad = results[side]
+    field = {"window before": "market part of obs", "masks before": "masks", "window": "obs"}
+    if name is not None:
+        wrong = {text for text, one in bad.fields.items() if one.mismatches}
+        assert wrong == {field.get(name, name)}
+        assert bad.first is not None
+        assert bad.first.field == field.get(name, name)
+        # The lane whose bar is the last that must not know the future.
+        last = {"window before": 1, "masks": -1}.get(name, 0)
+        first_cut = next(cut for cut in cuts if any(step == cut + last for step in steps))
+        assert steps[bad.first.lane] == first_cut + last
+
+
+def sides(lengths: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return a recording and a replay of a few lanes of two steps, all fields different numbers."""
+    shape = (3, 2)
+    after: Fields = {
+        name: 1 + number + np.arange(6).reshape(shape) for number, name in enumerate(symmetry.MIRRORED)
+    }
+    valid = np.arange(2) < np.array(lengths)[:, None]
+    recording = SimpleNamespace(
+        after=after,
+        valid=valid,
+        lengths=np.array(lengths),
+        transitions=sum(lengths),
+        actions=np.arange(6).reshape(shape),
+        starts=np.array([4, 5, 6]),
+    )
+    return recording, SimpleNamespace(after={name: value.copy() for name, value in after.items()})
+
+
+@pytest.mark.parametrize("name", [None, *symmetry.MIRRORED])
+def test_what_a_mirror_changes_is_found_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, bars: Bars, name: str | None
+) -> None:
+    lengths = (2, 1, 2)
+    given: list[Any] = []
+
+    def flipped(one: Any) -> Any:
+        after = {key: -value if key == "position" else value.copy() for key, value in one.after.items()}
+        return SimpleNamespace(**{**vars(one), "after": after})
+
+    def record(pair: Any, world: int, starts: Any, actions: Any) -> Any:
+        given.append((pair.worlds, starts.tolist(), actions.tolist()))
+        return turned[0]
+
+    monkeypatch.setattr(symmetry, "trading_pair", lambda worlds, config: SimpleNamespace(worlds=worlds))
+    monkeypatch.setattr(symmetry, "record_actions", record)
+    monkeypatch.setattr(symmetry, "replay", lambda pair, mirror: turned[1])
+    for side in (0, 1):
+        for lane, step in np.ndindex(3, 2):
+            both = sides(lengths)
+            turned = [flipped(one) for one in both]
+            if name is not None:
+                turned[side].after[name][lane, step] *= -1
+            results = check_mirror(World("north", bars, ""), CONFIG, *both)
+            wrong = name is not None and step < lengths[lane]
+            assert [one.passed for one in results] == [not wrong or side != one for one in (0, 1)]
+            assert all(one.compared == sum(lengths) for one in results)
+            first = results[side].first
+            assert (first is not None) == wrong
+            if first is not None:
+                assert (first.lane, first.step, first.field) == (lane, step, name)
+                assert results[side].mismatches == 1
+            assert given[-1][1:] == ([4, 5, 6], [[0, 2], [1, 3], [4, 5]])
+
+
+def test_episodes_of_other_lengths_are_found(monkeypatch: pytest.MonkeyPatch, bars: Bars) -> None:
+    both = sides((2, 1, 2))
+    shorter, _ = sides((2, 1, 1))
+    monkeypatch.setattr(symmetry, "trading_pair", lambda worlds, config: None)
+    monkeypatch.setattr(symmetry, "record_actions", lambda *given: shorter)
+    monkeypatch.setattr(symmetry, "replay", lambda pair, mirror: both[1])
+    for result in check_mirror(World("north", bars, ""), CONFIG, *both):
+        assert result.first is not None
+        assert (result.first.lane, result.first.field) == (2, "steps in the episode")
+        assert (result.first.reference, result.first.port) == (2.0, 1.0)
+
+
+def test_agreement_is_counted_where_it_must_be() -> None:
+    result = CheckResult("made", "north", 0)
+    same = np.ones((3, 2, 4), bool)
+    same[0, 1, 2] = same[2, 0, 1] = same[2, 0, 3] = False
+    symmetry._note(result, "a", same, np.array([[True, False], [True, True], [True, False]]))
+    assert (result.fields["a"].compared, result.fields["a"].mismatches) == (16, 2)
+    assert result.first is not None
+    assert (result.first.lane, result.first.step, result.first.field) == (2, 0, "a")
+    symmetry._note(result, "a", same, np.array([True, False, False]))
+    assert (result.fields["a"].compared, result.fields["a"].mismatches) == (24, 3)
+    assert result.first.lane == 2
