@@ -1,14 +1,17 @@
-"""Disagreements made by hand: which of them are one fault's, and which is the shortest to write down."""
+"""Disagreements made by hand: which of them are one fault's, and which is the shortest to tell."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
 
-from parity.engine.diverge import Divergence, FieldDifference, findings, reached
+from parity.engine.diverge import Divergence, FieldDifference, differences, findings, reached
+from parity.engine.pair import Case
 from parity.engine.verify import Mismatch
+from tests.parity.walker import walker_pair
 
 
 def divergence(*fields: str, world: str = "north", check: str = "replay", **made: Any) -> Divergence:
@@ -53,6 +56,18 @@ def test_disagreements_that_hang_together_by_any_field_are_one_fault() -> None:
         assert set(whole.worlds) == {"one", "two", "three"}
         assert set(whole.checks) == {"replay", "generated"}
         assert len(whole.worlds) + len(whole.checks) == 5
+
+
+def test_what_differs_before_an_action_is_told_as_what_differs_after_it() -> None:
+    pair = walker_pair()
+    plain = pair.port.masks
+    odd = replace(pair, port=replace(pair.port, masks=lambda state, params: ~plain(state, params)))
+    case = Case(0, {"place": 3, "steps": 0, "begun": 0}, 1)
+    assert differences(odd, case) == [
+        FieldDifference(when, f"masks[{place}]", True, False, None)
+        for when in ("before", "after")
+        for place in (0, 1)
+    ]
 
 
 @pytest.mark.parametrize("longer", [{"state": None}, {"actions": [1, 1]}, {"state": {"place": 12}}])
