@@ -64,6 +64,6 @@ def test_what_the_harness_itself_does_wrong_is_not_put_down_to_a_pair(call: str)
     names = {"__name__": "parity.harness.judge"}
     exec(f"import json, numpy\ndef wrong():\n    {call}\n", names)
     wrong: Any = names["wrong"]
-    with pytest.raises(ValueError, match="square|Expecting") as raised, their_errors():
+    with pytest.raises(ValueError, match=r"square|Expecting") as raised, their_errors():
         wrong()
     assert not isinstance(raised.value, InputError)
