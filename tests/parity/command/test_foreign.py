@@ -57,3 +57,13 @@ def test_an_error_of_the_harness_s_own_is_not_put_on_the_pair() -> None:
         own()
     assert not isinstance(raised.value, InputError)
     assert where_raised(raised.value) is None
+
+
+@pytest.mark.parametrize("call", ["numpy.linalg.inv(numpy.zeros((2, 3)))", "json.loads('{')"])
+def test_what_the_harness_itself_does_wrong_is_not_put_down_to_a_pair(call: str) -> None:
+    names = {"__name__": "parity.harness.judge"}
+    exec(f"import json, numpy\ndef wrong():\n    {call}\n", names)
+    wrong: Any = names["wrong"]
+    with pytest.raises(ValueError, match=r"square|Expecting") as raised, their_errors():
+        wrong()
+    assert not isinstance(raised.value, InputError)

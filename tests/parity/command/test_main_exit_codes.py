@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from parity import Report
 from parity.command.main import app
 from parity.harness.findings import Answer, FieldVerdict
+from parity.learning.statistics import EQUIVALENT
 from tests.parity.command.small_pairs import honest
 
 PAIR = "tests.parity.command.small_pairs:honest"
@@ -95,3 +97,17 @@ def test_one_false_alarm_is_one_too_many(
     }
     monkeypatch.setattr("parity.command.alarms.count_alarms", lambda *_: result)
     assert code("alarms", PAIR, "--quiet", "--out", tmp_path) == (1 if many else 0)
+
+
+@pytest.mark.parametrize("verdict", [EQUIVALENT, "different", "not enough seeds", "unknown"])
+def test_two_trainers_learn_the_same_only_where_that_was_shown(
+    verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = SimpleNamespace(name="tiny")
+    monkeypatch.setattr("parity.learning.tables.read_results", lambda *_, **__: table)
+    monkeypatch.setattr("parity.learning.compare.margin_of", lambda *_: 0.5)
+    monkeypatch.setattr("parity.learning.compare.compare", lambda *_, **__: {"verdict": verdict})
+    for name in ("reason", "render"):
+        monkeypatch.setattr(f"parity.learning.page.{name}", lambda report: "so")
+    words = ["learning", "a.csv", "b.csv", "--margin", "0.5", "--out", tmp_path]
+    assert code(*words) == (0 if verdict == EQUIVALENT else 1)

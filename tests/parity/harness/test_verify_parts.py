@@ -171,3 +171,32 @@ def test_the_contract_is_left_out_only_where_a_field_is_wrong_already(wrong: boo
     made = verify(tiny.pair(tiny.side(step)), stop_early=True, **FEW)
     assert made.verdict == ("different" if wrong else "same")
     assert len(made.answers) == (0 if wrong else len(QUESTIONS) - 1)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("power", [1, 3])
+def test_draws_in_few_states_alone_are_compared_too(power: int) -> None:
+    """What is not drawn in the states that are tried first is found where the fields differ."""
+
+    def side(power: int) -> Any:
+        def reseed(one: Any, seed: int) -> None:
+            one.rng = np.random.default_rng([seed, power])
+
+        def step(one: Any, action: Any) -> Any:
+            rare = int(one.levels[0]) % 64 == 0
+            obs, reward, *others = one.step(action)
+            one.open = bool(one.rng.random() < 0.5)  # this is drawn everywhere
+            return obs, one.rng.random() ** power if rare else reward, *others
+
+        class Drawing(tiny.Tiny):
+            rng = np.random.default_rng(0)
+
+        return tiny.side(step, Drawing, reseed=reseed)
+
+    port = side(power)
+    port.reseed = lambda one, seed: setattr(one, "rng", np.random.default_rng([seed, 9]))
+    made = verify(tiny.pair(port, reference=side(1)), transitions=600, resets=50)
+    assert made.field("reward").verdict == "drawn"
+    answer = made.answer("draws within a step")
+    assert answer.status == ("same" if power == 1 else "different"), answer.text
+    assert "reward" in answer.text

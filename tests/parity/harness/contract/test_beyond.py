@@ -10,10 +10,11 @@ import pytest
 
 from parity import Accepted, Pair, Port, integer, verify
 from parity.harness import cases as make
-from parity.harness.contract.beyond import ask_beyond
+from parity.harness.contract.beyond import _beyond_box, ask_beyond
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.mutable import MutableSide
+from parity.harness.spaces import Leaf
 from tests.parity.harness.lander import Ship, mutable, pair, program, read, write
 
 
@@ -148,3 +149,27 @@ def test_without_bounds_or_a_state_to_be_put_in_nothing_is_asked() -> None:
     side = mutable()
     side.write = None
     assert asked(pair(reference=side)).status == "not asked"
+
+
+class HalfStrict(Ship):
+    """Refuses what is below its actions and takes what is above."""
+
+    def step(self, action: int) -> Any:
+        if action < 0:
+            raise ValueError(f"no action {action}")
+        return super().step(action)
+
+
+def test_what_differs_goes_before_what_is_only_told() -> None:
+    answer = asked(pair(objects(Eager), reference=objects(HalfStrict)))
+    assert answer.status == "different"
+    assert "differ; with {'action': 2}" in answer.text
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_numbers_lie_beyond_both_ends_and_in_every_place(shape: tuple[int, ...]) -> None:
+    leaf = Leaf("box", shape, "float32", np.full(shape, -1.0), np.full(shape, 2.0))
+    values = _beyond_box(np.random.default_rng(0), leaf, np.zeros((200, *shape), np.float32))
+    assert values.dtype == np.float32
+    assert ((values < -1.0) | (values > 2.0)).all()
+    assert 60 < (values < -1.0).reshape(200, -1)[:, -1].sum() < 140

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity.harness import cases as make
-from parity.harness.contract.devices import ask_devices
+from parity.harness.contract.devices import ask_devices, step_on_devices
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.pair import Pair
@@ -65,3 +66,33 @@ def test_names_of_further_values_are_compared(mine: Any, theirs: Any, status: st
     (answer,) = [a for a in ask_spaces(judge, [evidence]) if a.question == "info keys"]
     assert answer.status == status
     assert np.unique(base.source).tolist() == ["visited"]
+
+
+@pytest.mark.parametrize("row", [None, 0, 40, 63])
+@pytest.mark.parametrize("name", ["speed", "steps"])
+def test_one_case_of_one_device_that_is_another_is_found(
+    name: str, row: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = device_pairs.honest
+
+    def run(command: list[str], **_: Any) -> Any:
+        with np.load(command[-2]) as held:
+            given = {key: held[key] for key in held.files}
+        fields = {key: value.copy() for key, value in step_on_devices(one.port, given, 1).items()}
+        if row is not None:
+            fields[name][row] += 1
+        np.savez(command[-1], allow_pickle=False, **fields)
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr("parity.harness.contract.devices.subprocess.run", run)
+    answer = ask(one, f"{PLACE}:honest", devices=2)
+    assert answer.status == ("same" if row is None else "different"), answer.text
+    assert answer.text.startswith("the port gives the same to the bit" if row is None else name)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_process_without_a_result_is_no_proof(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = SimpleNamespace(returncode=code, stderr="")
+    monkeypatch.setattr("parity.harness.contract.devices.subprocess.run", lambda *_, **__: done)
+    answer = ask(device_pairs.honest, f"{PLACE}:honest", devices=2)
+    assert (answer.status, answer.text) == ("different", f"on 2 devices it raises exit code {code}")

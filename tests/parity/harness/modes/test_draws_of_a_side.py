@@ -192,3 +192,12 @@ def test_fields_drawn_in_few_states_are_found_where_they_differ_and_no_others() 
     assert evidence[0].wrong("reward").all()
     assert judge.random == {"level", "obs"}
     assert all((part.state["count"] == 5).all() for part in more.cases)
+
+
+def test_outcomes_that_one_side_alone_comes_to_are_no_rare_ones() -> None:
+    """Else what each side comes to alone would be put together and look the same."""
+    mine = {"a": np.r_[np.zeros(3900, int), np.full(100, 1)]}
+    theirs = {"a": np.r_[np.zeros(3900, int), np.full(100, 2)]}
+    assert _joint(mine, mine, 1e-6) == ""
+    assert _joint(mine, theirs, 1e-6)
+    assert _joint(theirs, mine, 1e-6)

@@ -245,3 +245,21 @@ def test_a_lane_whose_episode_has_ended_stays_where_it_was(going: int) -> None:
     shown = _gone_on(Moments({"x": old}, {"obs": old * 10}), steps, flags)
     assert shown.state["x"][:, 1].tolist() == np.where(flags, 2, 1).tolist()
     assert np.array_equal(shown.obs["obs"], shown.state["x"] * 10)
+
+
+def test_actions_are_chosen_by_what_was_before_the_end_where_an_episode_has_ended() -> None:
+    mine, theirs = scripts()
+    for one in (mine, theirs):
+        one.shown["first"] = np.arange(STEPS * LANES).reshape(STEPS, LANES)
+        one.ended[2, 4] = True
+    seen = list[int]()
+
+    def choose(step: int, now: Moments) -> Fields:
+        seen.append(int(now.state["first"][4]))
+        return {"action": np.zeros(LANES, int)}
+
+    judge = judge_of(mine, theirs, fractions=False)
+    apart, discrete = _play(judge, mine.reset(np.arange(LANES)), np.arange(LANES), choose, STEPS, False)
+    assert (apart, discrete) == ({}, "")
+    # it is asked twice at the start; the end is come to in the third step
+    assert seen == [0, 0, 4, LANES + 4, LANES + 4, LANES + 4, LANES + 4]

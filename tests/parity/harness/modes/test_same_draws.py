@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -233,3 +234,22 @@ def test_a_generator_that_replays_returns_what_was_drawn() -> None:
     assert more == 0.0
     assert given.used == {**draws.counts, "uniform": draws.counts["uniform"] + 1}
     assert "numpy's Generator.permutation" in given.others
+
+
+class Gusts(Ferry):
+    """In one cell of forty it draws once more."""
+
+    def step(self, action: int) -> Any:
+        if self.cell == 11:
+            self.rng.random()
+        return super().step(action)
+
+
+def test_a_reference_that_draws_more_in_some_states_is_not_asked() -> None:
+    side = ferry()
+    pair = Pair("gusts", replace(side, make=Gusts), side, {"cell": integer(0, 39)})
+    base = make.visited(pair, 512, 0)
+    drawn = frozenset({"cell", "obs"})
+    answer = ask_same_draws(Judge(pair, base, drawn), base, drawn, 0)[1]
+    assert answer.status == "not asked"
+    assert answer.text == "how many numbers the reference draws depends on the state"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import gymnasium
 import pytest
 from click.testing import CliRunner
 
+from foundation.errors import InputError
 from parity.command.main import app
 from parity.harness.findings import Answer
 from parity.harness.output.certificate import environments, issue, misfits
@@ -108,3 +111,22 @@ def test_a_certificate_names_every_side_the_rules_and_what_was_accepted() -> Non
         assert f"parity.harness.{name}" in issued["sources"]
     assert environments(one.reference) == ["tests.parity.harness.lander"]
     assert issued["accepted"] == made.accepted
+
+
+class Inner(gymnasium.Env[Any, Any]):
+    """An environment that wrappers hide."""
+
+
+def test_an_environment_within_wrappers_is_bound_too() -> None:
+    wrapped = gymnasium.wrappers.TimeLimit(Inner(), 5)
+    side: Any = SimpleNamespace(environment=lambda: wrapped)
+    assert __name__ in environments(side)
+    assert "gymnasium.wrappers.common" in environments(side)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_certificate_of_another_format_is_refused(
+    number: int, sound: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=f"certificate format {number} is not 1"):
+        misfits(write(tmp_path / "certificate.json", {**sound, "format": number}))

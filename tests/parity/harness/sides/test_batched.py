@@ -207,3 +207,42 @@ def test_what_is_no_batched_side_is_refused(options: Any) -> None:
     port: Any = made.port
     with refuses():
         verify(replace(made, port=replace(port, **options)), **FEW)
+
+
+class Tellers:
+    """Copies that count, and tell a number and an array each."""
+
+    def __init__(self, copies: int) -> None:
+        self.count = np.zeros(copies, np.int64)
+
+    def reset(self, seed: Any) -> Any:
+        self.count[:] = np.asarray(seed) % 7
+        return self.count * 1.0
+
+    def step(self, actions: Any) -> Any:
+        self.count += actions
+        flags = np.zeros(len(self.count), bool)
+        told = {"heat": self.count * 2, "map": self.count[:, None] * np.ones(3), "few": np.ones(2)}
+        return self.count * 1.0, self.count * 0.5, flags, flags, told | {"_heat": flags}
+
+
+@pytest.mark.parametrize("many", [1, 3, 4, 9])
+def test_every_copy_of_every_batch_shows_and_tells_its_own(many: int) -> None:
+    def write(env: Any, state: Any) -> None:
+        env.count[:] = state["count"]
+
+    side = Port.batched(Tellers, lambda env: {"count": env.count}, write, batch=4, restarts="never")
+    counts, action = np.arange(many) * 10, np.arange(many) % 2
+    done = side.transition({"count": counts}, {"action": action}, np.arange(many))
+    after = counts + action
+    assert done.state["count"].tolist() == done.obs["obs"].tolist() == after.tolist()
+    assert done.outcome["reward"].tolist() == (after / 2).tolist()
+    assert set(done.told) == {"heat", "map"}
+    assert done.told["heat"].tolist() == (2 * after).tolist()
+    assert done.told["map"].tolist() == [[value] * 3 for value in after]
+    assert done.info == {"heat", "map", "few"}
+    shown = side.reset(np.arange(many))
+    assert shown.state["count"].tolist() == [seed % 7 for seed in range(many)]
+    lanes: Any = side.lanes(np.arange(many), {"count": counts})
+    assert lanes.start.state["count"].tolist() == counts.tolist()
+    assert lanes.advance({"action": action}, np.arange(many)).state["count"].tolist() == after.tolist()

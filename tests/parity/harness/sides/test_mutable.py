@@ -122,3 +122,31 @@ def test_what_every_step_tells_in_one_shape_is_told() -> None:
     assert set(done.told) == {"heat", "deep.n"}
     assert done.told["heat"].tolist() == [[n, n] for n in range(1, 5)]
     assert done.info == {"heat", "deep", "name", "map", "late"}
+
+
+class InPlace(tiny.Tiny):
+    """It never makes another array, and may end in both ways at once."""
+
+    def step(self, action: int) -> Any:
+        self.levels += 1.0
+        self.count += 1
+        return {"near": self.levels, "count": self.count}, 0.0, self.count > 2, self.count > 3, {}
+
+
+def test_what_was_shown_stays_as_it_was_while_an_object_goes_on() -> None:
+    def put(one: Any, state: Any) -> None:
+        one.levels[:] = state["levels"]
+        one.count, one.open = int(state["count"]), bool(state["open"])
+
+    side, state = tiny.side(make=InPlace, write=put), state_of(6)
+    actions, seeds = {"action": np.zeros(6, int)}, np.arange(6)
+    done = side.transition(state, actions, seeds)
+    lanes: Any = side.lanes(seeds, state)
+    first = lanes.advance(actions, seeds)
+    lanes.advance(actions, seeds)
+    for steps in (done, first):
+        assert np.array_equal(steps.state["levels"], state["levels"] + 1)
+        assert np.array_equal(steps.obs["obs.near"], state["levels"] + 1)
+        assert steps.outcome["terminated"].tolist() == [False, False, True, True, True, True]
+        assert steps.outcome["truncated"].tolist() == [False, False, False, True, True, True]
+    assert np.array_equal(lanes.start.state["levels"], state["levels"])
