@@ -48,14 +48,14 @@ MUTANTS = {
     ),
     "an entry ratio upside down": (
         "PositionTracker.cs",
-        "Entry / close : 1f",
-        "close / Entry : 1f",
+        "(float)(Entry / close)",
+        "(float)(close / Entry)",
         "observation",
     ),
     "time runs in the window": (
         "PositionTracker.cs",
-        "(float)manifest.MaxEpisodeBars",
-        "(float)manifest.Window",
+        "(double)manifest.MaxEpisodeBars",
+        "(double)manifest.Window",
         "observation",
     ),
     "a trailing stop may fall back": (
@@ -109,12 +109,19 @@ def stages_that_differ(found: dict[str, float]) -> set[str]:
     return shares | {stage for stage, count in names.items() if found[count]}
 
 
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_fault_fits_the_sources(name: str) -> None:
+    """Seen by every run of the tests, where only some faults are planted."""
+    file, right, wrong, _ = MUTANTS[name]
+    assert next(SOURCES.rglob(file)).read_text(encoding="utf-8").count(right) == 1
+    assert right != wrong
+
+
 @pytest.mark.costly(keep=3)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_shows(name: str, tmp_path: Path) -> None:
     file, right, wrong, stage = MUTANTS[name]
     text = next(SOURCES.rglob(file)).read_text(encoding="utf-8")
-    assert text.count(right) == 1
     (tmp_path / file).write_text(text.replace(right, wrong), encoding="utf-8")
     sources = [tmp_path / file if path.name == file else path for path in checker_sources()]
     program = tmp_path / "mutant.exe"
