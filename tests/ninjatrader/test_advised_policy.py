@@ -254,7 +254,7 @@ def test_the_policy_s_own_wish_to_enter_is_a_reason_to_ask(tmp_path: Path) -> No
     np.testing.assert_array_equal(asked == 1, (bare > 0) | (bar % 50 == 0))
 
 
-ASK_WHILE_BUSY = """
+BAR_BY_BAR = """
 using System;
 using System.IO;
 using System.Threading;
@@ -268,6 +268,19 @@ public static class Show
         DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
         bool[] mask = new bool[policy.Manifest.Actions];
         for (int n = 0; n < mask.Length; n++) mask[n] = true;
+        BODY
+        policy.Dispose();
+    }
+}
+"""
+
+
+def bar_by_bar(body: str) -> str:
+    """Return a program that loads a policy, allows every action, and then does what is given."""
+    return BAR_BY_BAR.replace("BODY", body)
+
+
+ASK_WHILE_BUSY = """
         for (int n = 1; n <= 9; n++)
         {
             policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
@@ -277,9 +290,6 @@ public static class Show
             if (n == 7) File.WriteAllText(args[1], "");
             while (n == 7 && policy.Client.Busy) Thread.Sleep(10);
         }
-        policy.Dispose();
-    }
-}
 """
 
 
@@ -295,23 +305,11 @@ def test_a_question_that_could_not_be_asked_begins_no_cooldown(tmp_path: Path) -
             time.sleep(0.01)
         return Advice(0.2, 0.5, 0.3, 0.5)
 
-    assert shown(tmp_path, ASK_WHILE_BUSY, ask, str(released)) == "1 8 "
+    assert shown(tmp_path, bar_by_bar(ASK_WHILE_BUSY), ask, str(released)) == "1 8 "
 
 
 ASK_UNTIL_IT_FAILS = """
-using System;
-using System.Threading;
-using RLTrader;
-
-public static class Show
-{
-    public static void Main(string[] args)
-    {
-        AdvisedPolicy policy = (AdvisedPolicy)AdvisedPolicy.Load(args[0]);
-        DateTime open = new DateTime(2025, 3, 10, 14, 0, 0, DateTimeKind.Utc);
         float[] observation = new float[policy.Manifest.Size];
-        bool[] mask = new bool[policy.Manifest.Actions];
-        for (int n = 0; n < mask.Length; n++) mask[n] = true;
         for (int n = 0; n < 2000 && policy.Client.Failed == 0; n++)
         {
             policy.Bar(open.AddMinutes(n), 5001, 4999, 5000, new double[Manifest.KnownFeatures.Length]);
@@ -319,9 +317,6 @@ public static class Show
             if (n >= 80) Thread.Sleep(10);
         }
         Console.Write(policy.Client.Failed > 0 && policy.Client.Newest != null);
-        policy.Dispose();
-    }
-}
 """
 
 
@@ -333,7 +328,7 @@ def test_an_answer_outlives_the_questions_after_it_that_fail(tmp_path: Path) -> 
         asked.append(view)
         return Advice(0.2, 0.5, 0.3, 0.5) if len(asked) == 1 else None
 
-    assert shown(tmp_path, ASK_UNTIL_IT_FAILS, ask) == "True"
+    assert shown(tmp_path, bar_by_bar(ASK_UNTIL_IT_FAILS), ask) == "True"
     assert len(asked) > 1
 
 

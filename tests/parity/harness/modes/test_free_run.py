@@ -82,22 +82,30 @@ def may(state: Fields, action: Fields) -> np.ndarray:
     return np.asarray((action["action"] == state["count"] % 4) & (state["count"] < 12))
 
 
-@pytest.mark.parametrize("by", ["legal", "policy"])
-def test_every_action_is_one_that_may_be_taken_where_it_is_played(by: str) -> None:
-    """Else sides that differ only where nothing is defined would be told apart."""
-    reference, port = Counter(2), Counter(3)
-    pair = SimpleNamespace(name="counters", reference=reference, port=port, action=integer(0, 3))
-    pair.legal = may if by == "legal" else None
-    pair.policy = (lambda rng, obs, state: obs["obs"] % 4) if by == "policy" else None
-    judge: Any = SimpleNamespace(
-        pair=pair,
-        fractions=False,
+def judge_of(
+    mine: Any, theirs: Any, fractions: bool = False, actions: int = 2, **chosen_by: Any
+) -> Any:
+    """Return a judge of two sides whose actions are whole numbers, chosen as they may be."""
+    pair = {"legal": None, "policy": None, **chosen_by}
+    return SimpleNamespace(
+        pair=SimpleNamespace(
+            name="sides", reference=mine, port=theirs, action=integer(0, actions - 1), **pair
+        ),
+        fractions=fractions,
         no_double={},
         states=lambda cases, double: cases.state,
         skipped={},
         random=frozenset(),
-        rule=lambda name, x, y: exact(),
+        rule=lambda name, x, y: close() if fractions and x.dtype.kind == "f" else exact(),
     )
+
+
+@pytest.mark.parametrize("by", ["legal", "policy"])
+def test_every_action_is_one_that_may_be_taken_where_it_is_played(by: str) -> None:
+    """Else sides that differ only where nothing is defined would be told apart."""
+    reference, port = Counter(2), Counter(3)
+    ways: dict[str, Any] = {"legal": may, "policy": lambda rng, obs, state: obs["obs"] % 4}
+    judge = judge_of(reference, port, actions=4, **{by: ways[by]})
     assert free_run(judge, 0).apart == ""
     assert sorted(reference.taken) == [(at, at % 4) for at in range(12) for _ in range(LANES)]
 
@@ -143,20 +151,6 @@ def scripts(fractions: bool = False) -> tuple[Scripted, Scripted]:
         flags = np.zeros((STEPS, LANES), bool)
         made.append(Scripted(shown, flags.copy(), ~flags))
     return made[0], made[1]
-
-
-def judge_of(mine: Any, theirs: Any, fractions: bool) -> Any:
-    pair = SimpleNamespace(name="scripts", reference=mine, port=theirs, action=integer(0, 1))
-    pair.legal = pair.policy = None
-    return SimpleNamespace(
-        pair=pair,
-        fractions=fractions,
-        no_double={},
-        states=lambda cases, double: cases.state,
-        skipped={},
-        random=frozenset(),
-        rule=lambda name, x, y: close() if x.dtype.kind == "f" else exact(),
-    )
 
 
 PLACES = [(0, 0), (0, 7), (3, LANES - 1), (STEPS - 1, 5)]
