@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foundation.provenance import KNOWN_XLA_FLAGS
 
-pytest_plugins = ["tests.sentences", "tests.costly", "tests.snapshots"]
+pytest_plugins = ["tests.sentences", "tests.costly", "tests.snapshots", "tests.one_order"]
 
 # Two readings of one page are compared here, so nothing may be promoted or broadcast in silence.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")

@@ -240,16 +240,16 @@ def test_no_bound_on_rounding_holds_about_a_boundary_and_everywhere_else_it_does
 @pytest.mark.parametrize(
     ("what", "fields"),
     [
-        ("levels", {"levels"}),
-        (("levels", "obs"), {"levels", "obs.near"}),
-        ("obs.near", {"obs.near"}),
-        (("level", "obs.nea", "ob"), set()),
-        ("near", set()),
+        ("levels", ("levels",)),
+        (("levels", "obs"), ("levels", "obs.near")),
+        ("obs.near", ("obs.near",)),
+        (("level", "obs.nea", "ob"), ()),
+        ("near", ()),
     ],
     ids=str,
 )
 def test_an_accepted_difference_covers_its_fields_in_its_cases_alone(
-    what: Any, fields: set[str]
+    what: Any, fields: tuple[str, ...]
 ) -> None:
     known = Accepted(what, "known", lambda before, action, after: before["count"] == 3)
     evidence = judged(tiny.side(tiny.changed(shift(1, 1e-3))), accepted=(known,))
