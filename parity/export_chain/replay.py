@@ -41,8 +41,7 @@ def replay(
     Returns:
         What was played: episodes, trades, and the PnL of both sides in dollars.
     """
-    numbers = np.unique(np.linspace(0, len(market.starts) - 1, episodes).astype(np.int64))
-    rows = market.starts[numbers].astype(np.int64)
+    rows = spread(market.starts, episodes)
     ours = evaluate(policy, market, rows=rows, trades_of="all", lanes=256)
     theirs, trades = _play(folder, policy, bars, rows)
     for column in EPISODE_COLUMNS:
@@ -62,6 +61,14 @@ def replay(
             "sb3 in the reference": round(float(theirs["pnl"].sum()), 2),
         },
     }
+
+
+def spread(
+    starts: np.ndarray[Any, np.dtype[Any]], episodes: int
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return at most so many of a file's starts, evenly spread from the first to the last."""
+    numbers = np.unique(np.linspace(0, len(starts) - 1, episodes).astype(np.int64))
+    return starts[numbers].astype(np.int64)
 
 
 def _play(

@@ -146,3 +146,33 @@ def test_other_bad_input_is_refused_too(tmp_path: Path) -> None:
         compare(one, other, margin=1.0)
     with refuses():
         compare(other, other, margin=1.0)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("sizes", [(5, 5), (12, 4)])
+def test_both_tests_reject_exactly_where_the_interval_lies_within_the_margin(
+    sizes: tuple[int, int], alpha: float
+) -> None:
+    rng = np.random.default_rng(0)
+    for shift in (-0.7, 0.0, 0.4):
+        a, b = rng.normal(0, 1, sizes[0]), rng.normal(shift, 2, sizes[1])
+        wide = equivalence(a, b, margin=1.0, alpha=alpha)
+        reach = max(abs(wide.low), abs(wide.high))
+        assert wide.low < wide.difference < wide.high
+        assert wide.high - wide.difference == pytest.approx(wide.difference - wide.low)
+        assert equivalence(a, b, margin=reach * 1.001, alpha=alpha).verdict == EQUIVALENT
+        assert equivalence(a, b, margin=reach * 0.999, alpha=alpha).verdict == TOO_FEW
+
+
+@pytest.mark.parametrize("seed", ["seed", "Seed", "SEED", " Seed "])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_column_of_seeds_is_no_score_however_it_is_written(
+    seed: str, first: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "results.csv"
+    rows = [(seed, "at 1", "at 2"), ("17", "1", "2"), ("4", "3", "6")]
+    path.write_text("".join(",".join(row if first else row[1:] + row[:1]) + "\n" for row in rows))
+    results = read_results(path)
+    assert results.columns == ("at 1", "at 2")
+    assert results.seeds == ("17", "4")
+    assert results.scores.tolist() == [1.5, 4.5]

@@ -12,6 +12,7 @@ import pytest
 from parity.harness import cases as make
 from parity.harness.contract.restarts import (
     FORM_ULPS,
+    _begun,
     _in_the_next_step,
     _kept_where_none_ended,
     _last,
@@ -150,3 +151,24 @@ def test_the_step_that_begins_another_episode_does_just_that(name: str) -> None:
     answer = next_step(change)
     assert answer.status == "different", answer.text
     assert words in answer.text
+
+
+@pytest.mark.parametrize("changed", ["terminated", "truncated"])
+def test_starts_after_ends_of_either_kind_are_held_to_resets(changed: str) -> None:
+    """A port that begins wrongly after one kind of end, and rightly after the other."""
+    rng = np.random.default_rng(0)
+    steps = part(np.float64).native.port
+    resets = Moments({"x": rng.random(4000)}, {})
+    judge: Any = SimpleNamespace(random=frozenset(), skipped={}, pair=SimpleNamespace(rules={}))
+    played = []
+    for _ in range(40):
+        ends, restart = steps.ended, Moments({"x": rng.random(COUNT)}, {"final obs": np.ones(COUNT)})
+        assert ends.sum() == steps.outcome["terminated"].sum() + steps.outcome["truncated"].sum() == 12
+        played.append(Steps(steps.state, steps.obs, steps.outcome, steps.final, restart))
+    answer = _begun(judge, played, resets)
+    assert answer.status == "same", answer.text
+    assert "480" in answer.text
+    for one in played:
+        assert one.restart is not None
+        one.restart.state["x"][one.outcome[changed]] += 1
+    assert _begun(judge, played, resets).status == "different"

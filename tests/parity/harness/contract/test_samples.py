@@ -100,3 +100,16 @@ def test_small_differences_are_found_where_there_are_many_draws(sizes: tuple[int
     result = compare_samples({"x": mine}, {"x": bent})
     assert "x" in result.differs
     assert float(result.differs["x"].rpartition("gap ")[2].rstrip(")")) < 0.2
+
+
+@pytest.mark.parametrize("size", [256, 257, 1000])
+@pytest.mark.parametrize("part", range(4))
+def test_every_quarter_of_a_large_field_is_looked_at(size: int, part: int) -> None:
+    mine, theirs = (np.random.default_rng(seed).normal(size=(400, size)) for seed in range(2))
+    assert compare_samples({"x": mine}, {"x": theirs}).differs == {}
+    quarter = slice(part * size // 4, (part + 1) * size // 4)
+    theirs[:, quarter] += 1
+    differs = compare_samples({"x": mine}, {"x": theirs}).differs
+    named = {int(name[2:-1]) for name in differs if name.startswith("x[") and name.endswith("]")}
+    assert len(named) >= 60
+    assert named <= set(range(size)[quarter])

@@ -257,3 +257,15 @@ def test_actions_are_chosen_by_what_was_before_the_end_where_an_episode_has_ende
     assert (apart, discrete) == ({}, "")
     # it is asked twice at the start; the end is come to in the third step
     assert seen == [0, 0, 4, LANES + 4, LANES + 4, LANES + 4, LANES + 4]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_number_that_is_none_on_one_side_alone_comes_apart(which: int, value: float) -> None:
+    sides = scripts(fractions=True)
+    for one in sides:
+        one.shown["second"][1:, 2, 0] = value  # on both sides it is no difference
+    assert free_run(judge_of(*sides, fractions=True), 0, STEPS).apart == ""
+    sides[which].shown["second"][3:, 5, 1] = value
+    text = free_run(judge_of(*sides, fractions=True), 0, STEPS).apart
+    assert text.startswith("second comes apart within step 4 of an episode, by inf of its size")

@@ -1,0 +1,66 @@
+"""The port's own restarts in a replay: every step of every lane draws its start anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from parity.engine.pair import BatchStep, Pair
+from parity.engine.record import Recording
+from parity.engine.replay import Replay, replay
+from tests.parity.walker import LONGEST, walker_pair
+
+LANES = 24
+
+
+AT_EVERY_STEP = np.repeat(np.arange(LONGEST), LANES // LONGEST)
+"""Steps that lanes have behind them: so many lanes end at each step of a replay."""
+
+
+def wide(pair: Pair) -> Pair:
+    """Return a pair whose port begins anywhere among a million places, from which nobody falls off."""
+    given = pair.port.step
+
+    def step(key: jax.Array, state: Any, action: jax.Array, params: Any) -> BatchStep:
+        out = given(key, state, action, params)
+        done = out.outcome["terminated"] | out.outcome["truncated"]
+        start = jax.random.randint(key, done.shape, -(10**6), 0)
+        begun = {**out.state, "place": jnp.where(done, start, out.state["place"])}
+        return out._replace(state=begun, obs=pair.port.observe(begun, params))
+
+    return replace(pair, port=replace(pair.port, step=step))
+
+
+def played(seed: int, behind: np.ndarray[Any, np.dtype[Any]] = AT_EVERY_STEP) -> Replay:
+    """Replay lanes that walk left."""
+    place = np.zeros(LANES, np.int32)
+    recording = Recording(
+        worlds=place,
+        actions=np.zeros((LANES, LONGEST), np.int32),
+        lengths=np.full(LANES, LONGEST, np.int32),
+        before={"place": place, "steps": behind.astype(np.int32), "begun": place},
+        after={},
+        injected=True,
+        starts=place,
+        labels=[""] * LANES,
+    )
+    return replay(wide(walker_pair()), recording, seed)
+
+
+def test_each_lane_and_each_seed_begins_elsewhere() -> None:
+    once, again, other = played(0), played(0), played(1)
+    assert once.restarted.argmax(axis=1).tolist() == (LONGEST - 1 - AT_EVERY_STEP).tolist()
+    starts = once.restart["place"]
+    assert len(np.unique(starts)) == LANES
+    assert np.array_equal(starts, again.restart["place"])
+    assert not set(starts.tolist()) & set(other.restart["place"].tolist())
+
+
+def test_a_lane_begins_elsewhere_at_each_step() -> None:
+    """A key that is the same in every step would lead it to one start, whenever it ends."""
+    starts = [played(0, np.full(LANES, behind)).restart["place"] for behind in range(LONGEST)]
+    assert len(np.unique(starts)) == LANES * LONGEST
