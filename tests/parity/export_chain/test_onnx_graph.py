@@ -102,7 +102,15 @@ def shape(model: Any) -> None:
     model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
 
 
-@pytest.mark.parametrize("change", [flip, swap, reach, cross, shape])
+def older(model: Any) -> None:
+    model.opset_import[0].version -= 1
+
+
+def other_form(model: Any) -> None:
+    model.ir_version -= 1
+
+
+@pytest.mark.parametrize("change", [flip, swap, reach, cross, shape, older, other_form])
 def test_another_computation_is_another_graph(change: Callable[[Any], None], tmp_path: Path) -> None:
     found = read_graph(changed(tmp_path / "x.onnx", change))
     assert found is not None

@@ -30,6 +30,20 @@ def test_the_cases_of_a_seed_have_every_structure(seed: int) -> None:
     assert drawn_cases(seed) == cases != drawn_cases(seed + 1)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_rates_are_none_or_freeze_a_layer_or_slow_one_and_speed_another(seed: int) -> None:
+    kinds = set()
+    for case in drawn_cases(seed):
+        factors = sorted(factor for _, factor in case.settings.layer_lr)
+        kinds.add(len(factors))
+        if len(factors) == 1:
+            assert factors == [0.0]
+        elif factors:
+            assert 0 < factors[0] < 1 < factors[1]
+            assert len({layer for layer, _ in case.settings.layer_lr}) == 2
+    assert kinds == {0, 1, 2}
+
+
 def test_seeds_draw_structures_of_their_own() -> None:
     networks = [str([case.settings.network for case in drawn_cases(seed)]) for seed in range(5)]
     assert len(set(networks)) == 5
