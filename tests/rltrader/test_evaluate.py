@@ -187,6 +187,21 @@ def test_policies_of_one_call_count_as_tried_against_each_other(
     assert [call.args[2] for call in finish.call_args_list] == [trials, 2]
 
 
+@pytest.mark.parametrize("named", ["p.safetensors", "x/../p.safetensors", "link", "run"])
+def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
+    run: Run, market: PreparedMarket, tmp_path: Path, named: str
+) -> None:
+    """As two it would be compared with itself, and count as two that were tried."""
+    for folder in ("x", "run"):
+        (tmp_path / folder).mkdir()
+    policy = tmp_path / "p.safetensors"
+    save_policy(policy, one_action_policy(market, CONFIG, HOLD))
+    (tmp_path / "link").symlink_to(policy)
+    (tmp_path / "run" / "policy-0.safetensors").symlink_to(policy)
+    check_error(run(policy, str(tmp_path / named)).exception)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.costly
 def test_would_it_pass(run: Run, tmp_path: Path, snapshot: Snapshot) -> None:
     bars = synthetic_bars("ES", days=9, seed=6, start="2025-01-02")

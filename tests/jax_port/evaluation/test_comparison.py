@@ -130,6 +130,26 @@ def test_names() -> None:
     assert unique_names(twins) == ["es-policy-0-1", "es-policy-0-2"]
 
 
+def test_a_bare_file_is_named_after_the_folder_that_it_lies_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nq").mkdir()
+    monkeypatch.chdir(tmp_path / "nq")
+    assert unique_names([Path("p.st"), Path("../es/p.st"), Path("./q.st")]) == ["nq-p", "es-p", "q"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_two_policies_share_a_name(seed: int) -> None:
+    """Each has a folder of that name; stems that look like names made of others are among them."""
+    rng = np.random.default_rng(seed)
+    folders, stems = ("x/es", "y/es", "y/nq"), ("p", "es-p", "es-p-1", "es-p-2", "p-1")
+    every = [Path(folder) / f"{stem}.st" for folder in folders for stem in stems]
+    paths = [every[int(place)] for place in rng.permutation(len(every))[: rng.integers(2, 15)]]
+    names = unique_names(paths)
+    assert len(set(names)) == len(paths)
+    assert all(path.stem in name for path, name in zip(paths, names, strict=True))
+
+
 def test_the_page(tmp_path: Path) -> None:
     policies = [policy(f"policy-{at}", NOISE + 300 * at) for at in range(8)]
     values = compare_policies(policies)

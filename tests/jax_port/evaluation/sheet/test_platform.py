@@ -113,6 +113,17 @@ def test_trades_that_overlap_are_booked_as_they_are_left() -> None:
         assert found[name] == statistics(table(in_order), reach(4), 500, 2)[name]
 
 
+def test_months_are_new_yorks() -> None:
+    """An exit at half past eight in the evening of 31 January is one of January."""
+    rows = [
+        ("2025-01-31 10:00", "2025-01-31 10:10", 10, 100.0),
+        ("2025-01-31 19:00", "2025-01-31 20:30", 90, 60.0),
+    ]
+    assert statistics(table(rows), reach(2), 500, 2)["profit_per_month"] == 160.0
+    rows.append(("2025-02-01 00:00", "2025-02-01 00:00", 0, -40.0))
+    assert statistics(table(rows), reach(3), 500, 2)["profit_per_month"] == 60.0
+
+
 def test_no_trade() -> None:
     found = statistics(table(ROWS)[:0], reach(0), 500, 3)
     assert (found["total_trades"], found["total_net_profit"], found["max_drawdown"]) == (0, 0.0, 0.0)

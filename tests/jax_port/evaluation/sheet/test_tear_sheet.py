@@ -101,6 +101,10 @@ def test_what_the_days_can_tell(sheet: TearSheet) -> None:
     )
     assert told(200, 500.0, 2000.0).endswith("so chance alone hardly explains a gain.")
     assert "a loss. Still, 30 days are few" in told(30, -2000.0, -500.0)
+    assert "a loss and a gain" in told(30, 0.0, 2000.0)
+    assert "a loss and a gain" in told(30, -2000.0, 0.0)
+    assert "Still, 59 days are few" in told(59, 500.0, 2000.0)
+    assert "few" not in told(60, 500.0, 2000.0)
     assert told(1, math.nan, math.nan) == (
         "One day says nothing: there is no second to compare it with."
     )
