@@ -45,6 +45,13 @@ def test_random_traders_enter_as_often_as_the_policy(week: Week) -> None:
     assert again[-1].pnl.tolist() == random[0].pnl.tolist()
 
 
+def test_who_never_trades_keeps_every_cent(week: Week) -> None:
+    """A hundred times $41,942.88 is a little less than its cents in floats."""
+    config = week.policy.config.override(initial_balance_dollars=41_942.88)
+    never, *_ = play_baselines(replace(week.policy, config=config), week.market, week.result, traders=0)
+    assert (never.pnl.tolist(), never.max_drawdown) == ([0] * 7, 0)
+
+
 def test_entry_rate_by_hand(week: Week) -> None:
     rows = {"daily": [True, True, False], "steps": [60, 60, 60], "open_bars": [50, 30, 0]}
     table = pd.DataFrame({**rows, "trades": [4, 6, 9]})
