@@ -148,7 +148,7 @@ def test_an_episode_that_runs_on_into_the_next_day_is_counted(three_days: Evalua
 def test_an_evening_is_no_other_day_and_its_episode_is_known_by_its_number(
     three_days: Evaluation,
 ) -> None:
-    """At half past eight in New York it is the next day in London; the middle day's is not of its place."""
+    """At half past eight in New York it is the next day in London."""
     table = three_days.episodes.assign(episode=[1, 4, 9])
     other = pd.DataFrame([{**table.iloc[0], "episode": 2, "daily": False, "day": "2025-03-20"}])
     other["day"] = pd.to_datetime(other["day"])

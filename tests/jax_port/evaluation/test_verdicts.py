@@ -24,8 +24,9 @@ def listed(number: int) -> dict[str, Any]:
     """Return one differing episode of which no number is another's."""
     return {
         "episode": number, "start": 7 * number, "start_time": f"2025-07-03T{number:02}:05:00+00:00",
-        "day": f"2025-07-{1 + number:02}", "daily": number % 2 == 0, "done_reason_minute": 1 + number % 4,
-        "done_reason_second": 1, "steps_minute": 60 + number, "steps_second": 20 + number,
+        "day": f"2025-07-{1 + number:02}", "daily": number % 2 == 0,
+        "done_reason_minute": 1 + number % 4, "done_reason_second": 1,
+        "steps_minute": 60 + number, "steps_second": 20 + number,
         "pnl_minute": 100.0 + number, "pnl_second": -300.0 - number, "open_pnl_minute": 0.5 * number,
         "open_pnl_second": -0.25 * number, "pnl_difference": -400.0 - 2.75 * number,
     }  # fmt: skip
