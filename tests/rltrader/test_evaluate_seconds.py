@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.evaluation.report import FILES, SECONDS_FILES
-from markets import EnvConfig, get_contract
+from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.seconds import second_bars
 from markets.writers import write_bars
-from rltrader.evaluate import _load_seconds
-from rltrader.options.bars import BarOptions
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.foundation.report.written_files import Page, read_json
 from tests.jax_port.made_policy import make_policy
 from tests.rltrader.conftest import BARS, CONFIG, Run
-from tests.rltrader.test_options_arrive import READER
 from tests.sentences import check_error
 from tests.snapshots import Snapshot
 
@@ -89,24 +85,6 @@ def test_seconds_that_change_nothing(
     assert "every second: the same verdict on every episode" in page.text
     assert "Episodes with another verdict" not in page.text
     snapshot("out", tmp_path / "out")
-
-
-def test_seconds_are_read_as_the_bars_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every option of a reader: their times are of the same zone, and their prices as snapped."""
-    asked: list[Any] = []
-
-    def read(path: Path, contract: Any, **options: Any) -> Path:
-        asked.append((contract, options))
-        return path
-
-    monkeypatch.setattr("markets.readers.read_bars", read)
-    monkeypatch.setattr("jax_port.data.seconds_loader.prepare_seconds", lambda *given: given)
-    minutes, seconds = tmp_path / "NQ.csv", tmp_path / "NQ_1s.csv"
-    seconds.touch()
-    options = BarOptions((minutes,), ("NQ",), **READER)  # type: ignore[arg-type]
-    contract = get_contract("NQ")
-    assert _load_seconds(seconds, options, contract, CONFIG) == (minutes, seconds, CONFIG)
-    assert asked == [(contract, READER)] * 2
 
 
 def test_seconds_that_cannot_be_used(

@@ -19,6 +19,7 @@ from jax_port.evaluation.comparison import (
     write,
 )
 from jax_port.evaluation.report import FILES, SECONDS_FILES
+from jax_port.evaluation.resampling import RESAMPLES, percentiles
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 
 DAYS = pd.bdate_range("2025-01-06", periods=40)
@@ -98,6 +99,26 @@ def test_a_row_is_one_policys_own_and_depends_on_no_order() -> None:
             "profit_factor": 1.0 + at,
             "held_out": f"status {at}",
         }
+
+
+@pytest.mark.parametrize("days", [2, 7, 40])
+def test_a_leads_interval_is_of_days_drawn_anew_the_same_for_both(days: int) -> None:
+    other = np.random.default_rng(1).integers(-55_000, 45_000, size=40)[:days]
+    given = [policy("a", NOISE[:days], DAYS[:days]), policy("b", other, DAYS[:days])]
+    first, second = compare_policies(given)["policies"]
+    gap = (NOISE[:days] - other) * (1 if first["name"] == "a" else -1)
+    means = gap[np.random.default_rng(0).integers(days, size=(RESAMPLES, days))].mean(axis=1)
+    expected = np.percentile(means, percentiles(days)) / 100
+    assert second["behind_between"] == pytest.approx(expected, rel=1e-12)
+    assert second["better"] == pytest.approx((means < 0).mean())
+    assert second["behind"] == pytest.approx(gap.mean() / 100)
+
+
+def test_one_day_has_no_interval() -> None:
+    given = [policy("a", NOISE[:1], DAYS[:1]), policy("b", NOISE[:1] - 5, DAYS[:1])]
+    first, second = compare_policies(given)["policies"]
+    assert (second["behind_between"], second["better"]) == ([None, None], None)
+    assert (first["sharpe_day"], second["behind"]) == (None, 0.05)
 
 
 def test_a_lead_within_luck_is_said_to_be() -> None:

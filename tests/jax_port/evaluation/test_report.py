@@ -13,7 +13,7 @@ import pytest
 
 from foundation.files import file_digest
 from jax_port.data.held_out import HELD_OUT, Relation, Span
-from jax_port.evaluation import report
+from jax_port.evaluation import page, report
 from jax_port.evaluation.intrabar import Verdicts, side_by_side
 from jax_port.evaluation.report import FILES, SECONDS_FILES, to_values, write
 from jax_port.evaluation.sheet.tear_sheet import tear_sheet
@@ -138,3 +138,18 @@ def test_every_table_is_its_own(
     assert told[1] is week.result
     assert told[2] is week.market
     assert told[3:] == ("sheet", ["chances"])
+
+
+def test_the_page_draws_the_account_from_each_days_first_bar(
+    made: Any, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(page.plots, "equity_plot", lambda *given: drawn.extend(given) or "a plot")
+    values = made(Relation(HELD_OUT, TRADED, TRAINED, 1))
+    sheet = tear_sheet(week.result, week.policy, week.market, week.baselines)
+    page.render(values, week.result, week.market, sheet)
+    curve, days, first = drawn
+    assert days == week.result.episodes.query("daily")["day"].tolist()
+    assert week.result.equity["step"].iloc[first].tolist() == [0] * len(days)
+    assert curve[0] == 50_000.0
+    assert curve[-1] == pytest.approx(50_000.0 + values["performance"]["account"]["pnl"])

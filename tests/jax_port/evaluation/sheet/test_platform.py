@@ -113,6 +113,27 @@ def test_trades_that_overlap_are_booked_as_they_are_left() -> None:
         assert found[name] == statistics(table(in_order), reach(4), 500, 2)[name]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_profit_is_made_at_the_second_of_the_exit(seed: int) -> None:
+    """Whatever the order of the entries: the same as of trades that are given in the order of exits."""
+    rng, begin = np.random.default_rng(seed), pd.Timestamp("2025-03-03 10:00")
+    rows = []
+    for at, (held, pnl) in enumerate(rng.integers((10, -90), (900, 100), (12, 2))):
+        entered = begin + pd.Timedelta(minutes=at)
+        rows.append((str(entered), str(entered + pd.Timedelta(seconds=int(held))), 1, float(pnl)))
+    by_exit = sorted(rows, key=lambda row: row[1])
+    assert by_exit != rows
+    names = (
+        "max_drawdown",
+        "ulcer_index",
+        "r_squared",
+        "max_consecutive_losers",
+        "max_time_to_recover",
+    )
+    found, expected = (statistics(table(given), reach(12), 500, 1) for given in (rows, by_exit))
+    assert {name: found[name] for name in names} == {name: expected[name] for name in names}
+
+
 def test_months_are_new_yorks() -> None:
     """An exit at half past eight in the evening of 31 January is one of January."""
     rows = [
