@@ -81,7 +81,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     refuse_unused(options)
     policies = tuple(find_policy(path) for path in policies)
     options["also"] = [find_policy(path) for path in options["also"]]
-    twice = [path for at, path in enumerate(policies) if path in policies[:at]]
+    files = [path.resolve() for path in policies]
+    twice = [path for at, path in enumerate(policies) if files[at] in files[:at]]
     if twice:
         raise InputError(f"{twice[0]}: given twice; give each policy once")
     rules = [load_rules(name) for name in options["rules"]]

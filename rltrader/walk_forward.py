@@ -96,9 +96,10 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
         trading_days(market), options["train"], options["test"], options["step"], options["gap"]
     )
     tried = settings_tried(path_of(ctx), options["trials"], options["sweep"])
+    # The file lies elsewhere than the one that the sweep was found by.
+    asked = to_toml(ctx, found={"sweep": tried.source} if tried.source else {})
     if not (out / CONFIG).exists():
-        # The file lies elsewhere than the one that the sweep was found by.
-        write_text(out / CONFIG, to_toml(ctx, found={"sweep": tried.source} if tried.source else {}))
+        write_text(out / CONFIG, asked)
     judged: list[Judged] = []
     programs: Programs = {}
     for number, window in enumerate(windows, 1):
@@ -108,6 +109,8 @@ def walk_forward(ctx: click.Context, /, bars: BarOptions, out: Path, **options: 
     result, sheet = joined.judge(judged, market, tried)
     values = joined.to_values(judged, result, sheet, market, tried)
     joined.write(out, values, result)
+    # A walk that was gone on with may have judged other days, or counted other trials.
+    write_text(out / CONFIG, asked)
     verdict = joined.verdict(values)
     say(f"{verdict.sign} {verdict.headline} {verdict.reason}")
     say(f"page: {out / 'walk_forward.html'}")

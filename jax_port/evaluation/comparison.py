@@ -55,10 +55,14 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
         stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}-{stem}"
         for stem, path in zip(stems, paths, strict=True)
     ]
-    return [
-        name if names.count(name) == 1 else f"{name}-{names[: at + 1].count(name)}"
-        for at, name in enumerate(names)
-    ]
+    made: list[str] = []
+    for name in names:
+        own, number = name, 0
+        while own in made or (names.count(name) > 1 and own in names):
+            number += 1
+            own = f"{name}-{number}"
+        made.append(own)
+    return made
 
 
 def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from foundation.files import WriteError, write_json
 from jax_port.data.data_loader import PreparedMarket, prepare
+from jax_port.data.trained_contract import describe_contract
 from jax_port.envs.env_phase1_jax import HOLD
 from jax_port.evaluation.report import FILES
 from jax_port.ppo.policy import save_policy
@@ -185,6 +186,51 @@ def test_policies_of_one_call_count_as_tried_against_each_other(
         for more in ([], ["--trials", "2"]):
             run(*policies[:1], *map(str, policies[1:]), "--to", "2025-01-02", *more)
     assert [call.args[2] for call in finish.call_args_list] == [trials, 2]
+
+
+@pytest.mark.parametrize("named", ["p.safetensors", "x/../p.safetensors", "link", "run"])
+def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
+    run: Run, market: PreparedMarket, tmp_path: Path, named: str
+) -> None:
+    """As two it would be compared with itself, and count as two that were tried."""
+    for folder in ("x", "run"):
+        (tmp_path / folder).mkdir()
+    policy = tmp_path / "p.safetensors"
+    save_policy(policy, one_action_policy(market, CONFIG, HOLD))
+    (tmp_path / "link").symlink_to(policy)
+    (tmp_path / "run" / "policy-0.safetensors").symlink_to(policy)
+    check_error(run(policy, str(tmp_path / named)).exception)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "two"])
+def test_what_a_sweep_tried_counts_for_its_policy_and_policies_of_one_call_for_each_other(
+    run: Run, market: PreparedMarket, tmp_path: Path, alone: bool
+) -> None:
+    policies = [tmp_path / "sweep" / "best" / "p.safetensors", tmp_path / "q.safetensors"]
+    for path, seed in zip(policies, (1, 2), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_policy(path, make_policy(market, CONFIG, seed=seed))
+    write_json(tmp_path / "sweep" / "sweep.json", {"chosen_from": 7, "sharpes": [0.5, None, -0.25]})
+    with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
+        run(policies[0], *([] if alone else [str(policies[1])]), "--from", "2025-01-03")
+    played, rules, trials, sharpes = finish.call_args.args
+    assert (rules, trials) == ([], 7)
+    made = played.result.episodes.query("daily").eval("pnl + open_pnl")
+    own = pytest.approx(made.mean() / made.std(ddof=1))
+    if alone:
+        assert sharpes == [own, 0.5, -0.25]
+    else:
+        assert sharpes[0] == own
+        assert len(sharpes) == 2
+        assert sharpes[1] != own
+
+
+def test_a_policy_of_other_ticks_is_refused(run: Run, market: PreparedMarket, tmp_path: Path) -> None:
+    trained = {"contract": {**describe_contract(market.contract), "tick_size": 0.5}}
+    policy = make_policy(market, CONFIG, data={**TRAINED, **trained})
+    check_error(run(policy, "--from", "2025-01-06").exception)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.costly

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from foundation.files import write_json
+from foundation.report.parts import Verdict
+from jax_port.evaluation.walk_forward import joined
 from jax_port.evaluation.walk_forward.tried import Tried
+from jax_port.evaluation.walk_forward.windows import Window
 from jax_port.ppo.train_ppo_jax import make_train
 from jax_port.runs import runner
 from jax_port.runs.plan import Plan
@@ -21,7 +27,7 @@ from jax_port.runs.policies import FINISHED
 from jax_port.runs.run_file import RUN
 from markets.synthetic.pattern import pattern_bars
 from markets.writers import write_bars
-from rltrader.walk_forward import walk_forward
+from rltrader.walk_forward import _judged, walk_forward
 from tests.foundation.report.layout import layout_faults, needs_browser
 from tests.rltrader.options.plans import assert_made_again
 from tests.sentences import check_error
@@ -228,6 +234,72 @@ def test_its_own_file_names_the_sweep_that_its_settings_are_from(
     words = ["--config", str(out / "walk_forward.toml"), "--ungated", "--out", str(out)]
     CliRunner().invoke(walk_forward, words)
     assert told == [Tried(3, (0.1, 0.3, -0.2), str(tmp_path / "es" / "sweep.json"))] * 2
+
+
+def test_its_own_file_says_what_its_numbers_were_asked_with(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A walk that is gone on with for other days and trials; what is refused or cut off leaves it."""
+    told: list[Any] = []
+    monkeypatch.setattr("rltrader.walk_forward._trained", lambda *given: tmp_path)
+    monkeypatch.setattr("rltrader.walk_forward._judged", lambda *given: given[1])
+    monkeypatch.setattr(joined, "judge", lambda *given: (told.append(given), given)[1][:2])
+    monkeypatch.setattr(joined, "to_values", lambda *_: {})
+    monkeypatch.setattr(joined, "write", lambda *_: None)
+    monkeypatch.setattr(joined, "verdict", lambda _: Verdict("good", "a", "b"))
+    out = tmp_path / "out"
+    again = ["--config", str(out / "walk_forward.toml"), "--ungated", "--out", str(out)]
+    for words in ((), ("--test", "1", "--step", "3", "--trials", "9"), ("--gap", "2")):
+        assert run(bars, out, *words).exit_code == 0
+        text = tomllib.loads((out / "walk_forward.toml").read_text())
+        assert CliRunner().invoke(walk_forward, again).exit_code == 0
+        asked, by_file = told[-2:]
+        assert asked[0] == by_file[0]  # the windows
+        assert asked[2] == by_file[2]  # the trials
+        assert tomllib.loads((out / "walk_forward.toml").read_text()) == text
+    monkeypatch.setattr(joined, "to_values", lambda *_: 1 / 0)
+    run(bars, out, "--trials", "77")
+    assert tomllib.loads((out / "walk_forward.toml").read_text()) == text
+
+
+def test_a_window_is_judged_on_its_own_days_alone_and_by_all_that_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, tuple[Any, ...]] = {}
+
+    def tell(place: str, answer: Any) -> None:
+        def called(*given: Any, **named: Any) -> Any:
+            seen[place.rsplit(".", 1)[1]] = (*given, *named.items())
+            return answer
+
+        monkeypatch.setattr(place, called)
+
+    policy = SimpleNamespace(config="rules", about="of its training")
+    tell("jax_port.ppo.policy.load_policy", policy)
+    tell("jax_port.data.held_out.starts_within", "rows")
+    tell("jax_port.data.held_out.relate", "relation")
+    tell("jax_port.data.held_out.require_held_out", None)
+    tell("jax_port.evaluation.evaluate.evaluate", "result")
+    tell("jax_port.evaluation.tasks.finish", SimpleNamespace(values="values", sheet="sheet"))
+    tell("jax_port.evaluation.report.write", None)
+    window = Window(*(date(2025, 1, day) for day in (2, 8, 10, 13)))
+    path, market, file = tmp_path / "window-2" / "run" / "policy-0.safetensors", "bars", Path("ES.csv")
+    made = _judged(path, window, file, market, tmp_path, Tried(9, (0.1, 0.2), "sweep.json"))  # type: ignore[arg-type]
+
+    assert seen["load_policy"] == (path,)
+    assert seen["starts_within"] == (market, "rules", date(2025, 1, 10), date(2025, 1, 13))
+    assert seen["relate"] == (market, "rules", "rows", "of its training")
+    assert seen["require_held_out"] == ("relation", market)
+    assert seen["evaluate"] == (policy, market, ("rows", "rows"))
+    played, rules, trials, sharpes = seen["finish"]
+    assert (rules, trials, sharpes) == ([], 9, (0.1, 0.2))
+    assert (played.policy, played.policy_path, played.data_path) == (policy, path, file)
+    assert (played.market, played.relation, played.result) == (market, "relation", "result")
+    assert played.asked == (date(2025, 1, 10), date(2025, 1, 13))
+    place = tmp_path / "window-2" / "evaluation"
+    assert seen["write"] == (place, "values", "result", market, "sheet")
+    assert made.report == Path("window-2/evaluation/report.html")
+    assert (made.window, made.policy, made.result) == (window, policy, "result")
 
 
 def test_too_few_days_is_one_sentence(bars: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from jax_port.evaluation.comparison import (
     write,
 )
 from jax_port.evaluation.report import FILES, SECONDS_FILES
+from jax_port.evaluation.resampling import RESAMPLES, percentiles
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 
 DAYS = pd.bdate_range("2025-01-06", periods=40)
@@ -100,6 +101,26 @@ def test_a_row_is_one_policys_own_and_depends_on_no_order() -> None:
         }
 
 
+@pytest.mark.parametrize("days", [2, 7, 40])
+def test_a_leads_interval_is_of_days_drawn_anew_the_same_for_both(days: int) -> None:
+    other = np.random.default_rng(1).integers(-55_000, 45_000, size=40)[:days]
+    given = [policy("a", NOISE[:days], DAYS[:days]), policy("b", other, DAYS[:days])]
+    first, second = compare_policies(given)["policies"]
+    gap = (NOISE[:days] - other) * (1 if first["name"] == "a" else -1)
+    means = gap[np.random.default_rng(0).integers(days, size=(RESAMPLES, days))].mean(axis=1)
+    expected = np.percentile(means, percentiles(days)) / 100
+    assert second["behind_between"] == pytest.approx(expected, rel=1e-12)
+    assert second["better"] == pytest.approx((means < 0).mean())
+    assert second["behind"] == pytest.approx(gap.mean() / 100)
+
+
+def test_one_day_has_no_interval() -> None:
+    given = [policy("a", NOISE[:1], DAYS[:1]), policy("b", NOISE[:1] - 5, DAYS[:1])]
+    first, second = compare_policies(given)["policies"]
+    assert (second["behind_between"], second["better"]) == ([None, None], None)
+    assert (first["sharpe_day"], second["behind"]) == (None, 0.05)
+
+
 def test_a_lead_within_luck_is_said_to_be() -> None:
     other = np.random.default_rng(1).integers(-55_000, 45_000, size=40)
     found = compare_policies([policy("a", NOISE), policy("b", other)])
@@ -128,6 +149,26 @@ def test_names() -> None:
     assert unique_names(paths) == ["es-policy-0", "nq-policy-0", "b"]
     twins = [Path("x/es/policy-0.safetensors"), Path("y/es/policy-0.safetensors")]
     assert unique_names(twins) == ["es-policy-0-1", "es-policy-0-2"]
+
+
+def test_a_bare_file_is_named_after_the_folder_that_it_lies_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nq").mkdir()
+    monkeypatch.chdir(tmp_path / "nq")
+    assert unique_names([Path("p.st"), Path("../es/p.st"), Path("./q.st")]) == ["nq-p", "es-p", "q"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_two_policies_share_a_name(seed: int) -> None:
+    """Each has a folder of that name; stems that look like names made of others are among them."""
+    rng = np.random.default_rng(seed)
+    folders, stems = ("x/es", "y/es", "y/nq"), ("p", "es-p", "es-p-1", "es-p-2", "p-1")
+    every = [Path(folder) / f"{stem}.st" for folder in folders for stem in stems]
+    paths = [every[int(place)] for place in rng.permutation(len(every))[: rng.integers(2, 15)]]
+    names = unique_names(paths)
+    assert len(set(names)) == len(paths)
+    assert all(path.stem in name for path, name in zip(paths, names, strict=True))
 
 
 def test_the_page(tmp_path: Path) -> None:

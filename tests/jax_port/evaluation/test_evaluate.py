@@ -114,6 +114,16 @@ def test_a_policy_that_holds_makes_nothing(hand_made: Callable[..., Any]) -> Non
     assert result.trades.dtypes["entry_time"] == "datetime64[ns, UTC]"
 
 
+def test_the_money_of_an_account_is_of_whole_cents(hand_made: Callable[..., Any]) -> None:
+    """A hundred times $41,942.88 is a little less than its cents in floats; none may be cut."""
+    assert int(41_942.88 * 100) == 4_194_287
+    for dollars in (41_942.88, 16_384.01, 50_000.01):
+        result = hand_made([(4004, 3996, 4000)], BUY, initial_balance_dollars=dollars)
+        assert result.equity["equity"].tolist() == [dollars, *[round(dollars - 15.0, 2)] * 2]
+        (episode,) = result.episodes.to_dict("records")
+        assert (episode["pnl"], episode["open_pnl"], episode["max_drawdown"]) == (0.0, -15.0, 15.0)
+
+
 CONFIG = EnvConfig.phase1(max_episode_bars=40)
 
 
@@ -144,6 +154,14 @@ def test_each_days_episode_is_recorded_in_whatever_batch_it_is_played(market: Pr
     assert wide.equity["episode"].nunique() == 4 > 3
     for name in ("episodes", "trades", "equity"):
         pd.testing.assert_frame_equal(getattr(wide, name), getattr(slim, name))
+
+
+def test_starts_are_played_once_and_by_time_however_they_are_given(market: PreparedMarket) -> None:
+    policy, rows = make_policy(market, CONFIG, seed=1), market.starts[::150]
+    mixed = np.random.default_rng(0).permutation(np.concatenate([rows, rows[2:5]]))
+    expected, found = (evaluate(policy, market, rows=given) for given in (rows, mixed.tolist()))
+    for name in ("episodes", "trades", "equity"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_daily_is_the_first_start_of_each_day(market: PreparedMarket) -> None:

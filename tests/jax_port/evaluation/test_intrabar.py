@@ -15,7 +15,7 @@ from jax_port.data.seconds_loader import PreparedSeconds, prepare_seconds
 from jax_port.envs.env_phase1_jax import BUY, SELL
 from jax_port.evaluation import intrabar
 from jax_port.evaluation.episode_plots import ANY, STOP_MOVED, TRADED, caption, choose
-from jax_port.evaluation.evaluate import evaluate
+from jax_port.evaluation.evaluate import evaluate, first_of_each_day
 from jax_port.evaluation.intrabar import (
     Verdicts,
     _less,
@@ -280,6 +280,10 @@ def test_days_without_a_move_or_a_trade_are_looked_at_too() -> None:
     assert choose(traded, market)[0] == TRADED
     common, traces = choose(evaluate(one_action_policy(market, config, 0), market, rows=rows), market)
     assert (common, [trace.rank for trace in traces]) == (ANY, ["best", "median", "worst"])
+    every = market.starts[first_of_each_day(market, market.starts)]
+    held = evaluate(one_action_policy(market, config, 0), market, rows=every)
+    days = held.episodes["day"].tolist()
+    assert [trace.day for trace in choose(held, market)[1]] == [days[0], days[2], days[3]]
     one, only = choose(evaluate(one_action_policy(market, config, 0), market, rows=rows[:1]), market)
     assert (one, [trace.rank for trace in only]) == (ANY, ["best"])
 

@@ -145,6 +145,24 @@ def test_an_episode_that_runs_on_into_the_next_day_is_counted(three_days: Evalua
     assert account(Evaluation(three_days.episodes, three_days.trades, late, "daily"))["run_on"] == 1
 
 
+def test_an_evening_is_no_other_day_and_its_episode_is_known_by_its_number(
+    three_days: Evaluation,
+) -> None:
+    """At half past eight in New York it is the next day in London."""
+    table = three_days.episodes.assign(episode=[1, 4, 9])
+    other = pd.DataFrame([{**table.iloc[0], "episode": 2, "daily": False, "day": "2025-03-20"}])
+    other["day"] = pd.to_datetime(other["day"])
+    episodes = pd.concat([table[:1], other, table[1:]], ignore_index=True)
+    equity = three_days.equity.copy()
+    equity["episode"] = equity["episode"].map({0: 1, 1: 4, 2: 9})
+    equity["time"] += pd.Timedelta(hours=11)
+    evening = Evaluation(episodes, three_days.trades, equity, "daily")
+    assert account(evening)["run_on"] == 0
+    for run_on, number in enumerate((9, 1, 4), 1):
+        equity.loc[equity["episode"] == number, "time"] += pd.Timedelta(hours=4)
+        assert account(evening)["run_on"] == run_on
+
+
 def test_episodes_from_every_start() -> None:
     table = episode_table(
         {"day": "2025-03-10", "pnl": 100.0, "reward": 1.0, "max_drawdown": 70.0},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,9 @@ import pytest
 
 from foundation.files import file_digest
 from jax_port.data.held_out import HELD_OUT, Relation, Span
-from jax_port.evaluation.report import to_values
+from jax_port.evaluation import page, report
+from jax_port.evaluation.intrabar import Verdicts, side_by_side
+from jax_port.evaluation.report import FILES, SECONDS_FILES, to_values, write
 from jax_port.evaluation.sheet.tear_sheet import tear_sheet
 from tests.jax_port.evaluation.conftest import Week
 
@@ -77,3 +80,76 @@ def test_advice_is_named_and_counted(made: Any, week: Week) -> None:
     counts = {"questions": 3, "advised": 30, "changed": 7}
     trained = {"trained_with": {"as": "columns"}, "fusion": None}
     assert told["advice"] == {"path": "advice.parquet", **trained, **counts}
+
+
+def by_the_second(week: Week) -> Verdicts:
+    """Return verdicts of which the second's is hand-made: the third start ended sooner."""
+    episodes = week.result.episodes.copy()
+    episodes.loc[2, ["done_reason", "steps", "pnl"]] = [1, 7, -123.25]
+    second = replace(week.result, episodes=episodes, trades=week.result.trades[3:])
+    seconds: Any = SimpleNamespace(source="ES_1s.csv", digest="of seconds")
+    return Verdicts(week.result, second, seconds, 900, 30)
+
+
+def test_both_verdicts_say_what_they_were_made_from(made: Any, week: Week, tmp_path: Path) -> None:
+    path = tmp_path / "seconds.csv"
+    path.write_text("seconds")
+    both = by_the_second(week)
+    values = made(Relation(HELD_OUT, TRADED), verdicts=both, seconds_path=path)["seconds"]
+    told = {
+        name: values[name] for name in ("source", "sha256", "file_sha256", "minutes", "minutes_without")
+    }
+    assert told == {
+        "source": "ES_1s.csv", "sha256": "of seconds", "file_sha256": file_digest(path),
+        "minutes": 900, "minutes_without": 30,
+    }  # fmt: skip
+    assert values["differ"] == {"starts": 1, "daily": int(week.result.episodes["daily"][2])}
+    assert [row["episode"] for row in values["episodes"]] == [2]
+    assert values["minute"]["trades"] - values["second"]["trades"] == 3
+
+
+@pytest.mark.parametrize("with_seconds", [True, False], ids=["seconds", "minutes"])
+def test_every_table_is_its_own(
+    week: Week, tmp_path: Path, with_seconds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an evaluation of before left of seconds, advice or a comparison is taken away."""
+    given: list[Any] = []
+    monkeypatch.setattr(report, "render", lambda *told: given.append(told) or "the page")
+    for name in (*SECONDS_FILES, "advice.json", "comparison.html", "notes.txt"):
+        (tmp_path / name).write_text("of before")
+    both = by_the_second(week) if with_seconds else None
+    sheet: Any = "sheet"
+    chances: Any = ["chances"]
+    write(tmp_path, {"format": 1}, week.result, week.market, sheet, both, chances)
+    expected = {
+        "trades": week.result.trades, "episodes": week.result.episodes, "equity": week.result.equity,
+    }  # fmt: skip
+    if both is not None:
+        expected |= {"seconds_episodes": side_by_side(both), "seconds_trades": both.second.trades}
+    for name, table in expected.items():
+        written = pd.read_parquet(tmp_path / f"{name}.parquet")
+        pd.testing.assert_frame_equal(written, table, check_dtype=False)
+    names = {*FILES, *(SECONDS_FILES if with_seconds else ()), "notes.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert (tmp_path / "trades.csv").read_text().count("\n") == 1 + len(week.result.trades)
+    assert (tmp_path / "report.html").read_text() == "the page"
+    (told,) = given
+    assert told[0] == {"format": 1}
+    assert told[1] is week.result
+    assert told[2] is week.market
+    assert told[3:] == ("sheet", ["chances"])
+
+
+def test_the_page_draws_the_account_from_each_days_first_bar(
+    made: Any, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(page.plots, "equity_plot", lambda *given: drawn.extend(given) or "a plot")
+    values = made(Relation(HELD_OUT, TRADED, TRAINED, 1))
+    sheet = tear_sheet(week.result, week.policy, week.market, week.baselines)
+    page.render(values, week.result, week.market, sheet)
+    curve, days, first = drawn
+    assert days == week.result.episodes.query("daily")["day"].tolist()
+    assert week.result.equity["step"].iloc[first].tolist() == [0] * len(days)
+    assert curve[0] == 50_000.0
+    assert curve[-1] == pytest.approx(50_000.0 + values["performance"]["account"]["pnl"])

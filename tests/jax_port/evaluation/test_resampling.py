@@ -83,3 +83,20 @@ def test_blocks_are_days_in_a_row() -> None:
     for begin in (0, 3, 6):
         assert (drawn[:, begin + 1] == (drawn[:, begin] + 1) % 7).all()
     assert set(drawn[:, 0]) == set(range(7))
+
+
+@pytest.mark.parametrize("days", [2, 3, 8])
+def test_intervals_of_few_days_are_the_percentiles_of_draws_that_have_a_ratio(days: int) -> None:
+    """Of draws of one day alone, again and again, no Sharpe ratio can be told."""
+    made = np.array([5_000, -3_000, 1_000, 700, -900, 2_500, -100, 40], np.int64)[:days]
+    found = day_intervals(day_shapes(*curve_of([np.array([day]) for day in made])))
+    drawn = made[np.random.default_rng(0).integers(days, size=(RESAMPLES, days))]
+    told = [row.mean() / row.std(ddof=1) for row in drawn if len(set(row.tolist())) > 1]
+    assert found["sharpe_day"] == pytest.approx(np.percentile(told, percentiles(days)), rel=1e-12)
+    assert found["pnl"] == pytest.approx(np.percentile(drawn.sum(axis=1) / 100, percentiles(days)))
+
+
+def test_days_that_are_all_alike_have_no_ratio_and_a_sure_total() -> None:
+    found = day_intervals(day_shapes(*curve_of([np.array([150])] * 4)))
+    assert np.isnan(found["sharpe_day"]).all()
+    assert (found["pnl"], found["max_drawdown"]) == ((6.0, 6.0), (0.0, 0.0))

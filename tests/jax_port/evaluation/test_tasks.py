@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +65,19 @@ def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> N
     for read in (trials_of, sharpes_of):
         with refuses():
             read(tmp_path / "best" / "policy.safetensors")
+
+
+def test_how_a_policy_was_advised_is_named_by_what_it_is() -> None:
+    fused = SimpleNamespace(settings=SimpleNamespace(to_dict=lambda: {"rule": "veto"}))
+    own = SimpleNamespace(advice=SimpleNamespace(to_dict=lambda: {"as": "prior"}))
+    table = Path("advice.parquet")
+    for path, advised, policy, told in (
+        (None, None, own, None),
+        (table, fused, SimpleNamespace(advice=None), (table, {"fusion": {"rule": "veto"}})),
+        (table, None, own, (table, {"trained_with": {"as": "prior"}})),
+    ):
+        given = SimpleNamespace(advice_path=path, advised=advised, policy=policy)
+        assert Played.advice.fget(given) == told  # type: ignore[attr-defined]
 
 
 def test_trials_without_a_run(tmp_path: Path) -> None:

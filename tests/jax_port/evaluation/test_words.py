@@ -16,7 +16,7 @@ from jax_port.evaluation.advice_comparison.comparison import ALONE, FUSED, LEAST
 from jax_port.evaluation.prop_firm.rules import Rules, Tier
 from tests.sentences import check_sentence
 
-RANGES = [(5.0, 9.0), (-9.0, -5.0), (-9.0, 5.0), (None, None)]
+RANGES = [(5.0, 9.0), (-9.0, -5.0), (-9.0, 5.0), (0.0, 5.0), (None, None)]
 
 
 def check(told: Verdict) -> None:

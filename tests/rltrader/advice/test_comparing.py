@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from foundation.report.parts import Verdict
 from jax_port.data.data_loader import prepare
 from jax_port.data.trained_contract import describe_contract
+from jax_port.evaluation.advice_comparison.comparison import make_arms, make_own_arms
 from jax_port.evaluation.advice_comparison.report import FILES
 from jax_port.ppo.policy import save_policy
 from markets import EnvConfig, InputError
+from markets.advice.by_bar import AdviceUse
+from markets.advice.fusion import FusionSettings
 from markets.advice.table import load_table, save_table
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from rltrader.__main__ import app
+from rltrader.advice.comparing import compare
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 from tests.jax_port.made_policy import make_policy
 from tests.sentences import check_error
@@ -26,6 +33,7 @@ from tests.snapshots import Snapshot
 
 CONFIG = EnvConfig.phase1(max_episode_bars=60)
 BARS = synthetic_bars("ES", days=12, seed=5, start="2025-01-02")
+OWN = AdviceUse("columns", FusionSettings(), "chat", "m", "1", "", "never")
 Run = Callable[..., Result]
 
 
@@ -190,6 +198,45 @@ def test_how_late_an_answer_comes_is_as_asked(
     done = evaluate(folder, folder / "rules", tmp_path / "out", *given)
     assert "enough was seen" in str(done.exception)
     assert seen == [milliseconds]
+
+
+@pytest.mark.parametrize("use", [None, OWN], ids=["fused", "trained with advice"])
+def test_every_policy_is_played_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: AdviceUse | None
+) -> None:
+    """Three seeds on the same rows, with the advice as it was laid for all arms."""
+    settings, seen = FusionSettings(weight=2.0), {}
+
+    def tell(place: str, answer: Any) -> None:
+        def called(*given: Any) -> Any:
+            seen[place.rsplit(".", 1)[1]] = given
+            return answer
+
+        monkeypatch.setattr(place, called)
+
+    comparison = "jax_port.evaluation.advice_comparison"
+    tell(f"{comparison}.comparison.play_arms", ("made", "days"))
+    tell(f"{comparison}.report.to_values", "values")
+    tell(f"{comparison}.report.write", None)
+    tell(f"{comparison}.report.verdict", Verdict("good", "a", "b"))
+    tell("markets.advice.table.load_table", "table")
+    policy = SimpleNamespace(advice=use)
+    played: Any = SimpleNamespace(
+        policy=policy, others=("second", "third"), laid="laid", market="bars", rows="rows",
+        advised=None if use else SimpleNamespace(settings=settings), policy_path=Path("first.st"),
+    )  # fmt: skip
+    options = {"advice": tmp_path, "also": [Path("second.st"), Path("third.st")], "tried": 4}
+    compare(played, options, tmp_path / "out")
+
+    arms, policies, *more, _ = seen["play_arms"]
+    assert arms == (make_own_arms(use) if use else make_arms(settings))
+    assert policies == [policy, "second", "third"]
+    assert more == ["bars", "laid", "rows"]
+    paths = [Path("first.st"), Path("second.st"), Path("third.st")]
+    table, judged = tmp_path / "advice.parquet", use or settings
+    assert seen["to_values"] == (arms, "made", "days", "table", table, judged, paths, "bars", 4)
+    assert seen["load_table"] == (tmp_path,)
+    assert seen["write"] == (tmp_path / "out", "values", "made", "days")
 
 
 def test_advice_on_other_bars_is_refused(folder: Path, tmp_path: Path) -> None:

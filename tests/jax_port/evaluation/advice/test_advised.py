@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,12 +17,12 @@ from jax_port.data.advisor_view import view_of
 from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.data.seconds_loader import prepare_seconds
 from jax_port.envs.env_phase1_jax import HOLD
-from jax_port.evaluation.advice.advised import Advised
+from jax_port.evaluation.advice.advised import AdviceState, Advised, begin, decide, follow
 from jax_port.evaluation.evaluate import Evaluation, evaluate
 from jax_port.evaluation.intrabar import evaluate_both
 from markets import EnvConfig
 from markets.advice.by_bar import AdviceUse
-from markets.advice.fusion import RULES, FusionSettings
+from markets.advice.fusion import RULES, FusionSettings, Situation, fuse
 from markets.advice.rules import RulesAdvisor
 from markets.advice.schedule import AdviceOnBars, lay
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
@@ -267,3 +270,99 @@ def test_advice_ages_by_minutes_and_not_by_bars(
     minute[START + 1 :] += apart
     made = alone(market, replace(bars, minute=minute), every=1, cooldown=0, most_age=4)
     assert bool(made.equity["position"].abs().sum() > 0) == trades
+
+
+def test_an_episode_that_is_over_counts_no_more_advice(market: PreparedMarket) -> None:
+    """Bought on the answer to the first bar, and liquidated at once or soon."""
+    config = CONFIG.override(trailing_drawdown_dollars=20.0)
+    bars = lay(table(market, {START: (0.0, 1.0, 0.0)}), market.timestamps_ns)
+    settings = FusionSettings(rule="alone", every=1, cooldown=0, most_age=1000)
+    policy = one_action_policy(market, config, HOLD)
+    made = evaluate(policy, market, rows=[START], advice=Advised(bars, settings))
+    (steps,), (told,) = made.episodes["steps"], made.advised.to_dict("records")  # type: ignore[union-attr]
+    assert made.episodes["done_reason"].tolist() == [1]
+    assert 2 <= steps < 60
+    # The first decision has no answer yet; after every one but the last another question is asked.
+    assert (told["advised"], told["questions"]) == (steps - 1, steps)
+
+
+class Plain:
+    """A definition of when is asked, when an answer acts and what is counted, bar by bar."""
+
+    def __init__(self, bars: AdviceOnBars, settings: FusionSettings, drawdown: int) -> None:
+        self.bars, self.settings, self.drawdown = bars, settings, drawdown
+        self.newest: int | None = None
+        self.waits: int | None = None
+        self.last = -(10**9)
+        self.losses = self.questions = self.advised = self.changed = 0
+
+    def decide(self, logits: np.ndarray, masks: np.ndarray, bar: int, left_cents: int) -> int:
+        """Return the action at a bar."""
+        bars, settings = self.bars, self.settings
+        if self.waits is not None and bars.known[self.waits] <= bar:
+            if bars.given[self.waits]:
+                self.newest = self.waits
+            self.waits = None
+        fresh, row = np.float32(0), 0
+        if self.newest is not None:
+            row = self.newest
+            age = int(bars.minute[bar] - bars.minute[row]) - 1
+            if age <= settings.most_age:
+                fresh = settings.freshness()[age]
+        left = np.float32(left_cents) / np.float32(self.drawdown)
+        one = Situation(
+            logits[None], masks[None], bars.advice[row][None], bars.confidence[row][None],
+            fresh[None], np.array([self.losses]), left[None],
+        )  # fmt: skip
+        action = int(fuse(one, settings).action[0])
+        bare = int(np.argmax(np.where(masks, logits, -np.inf)))
+        due = bar % settings.every == 0 or (settings.at_entries and bare in (1, 2))
+        if self.waits is None and due and bar - self.last > settings.cooldown:
+            self.waits = self.last = bar
+            self.questions += 1
+        self.advised += bool(fresh > 0)
+        self.changed += action != bare
+        return action
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_episode_of_advice_goes_as_defined(seed: int) -> None:
+    rng, count = np.random.default_rng(seed), 120
+    settings = FusionSettings(
+        rule=RULES[seed % len(RULES)], weight=2.0, every=(1, 2, 5)[seed % 3],
+        cooldown=(0, 1, 3, 7)[seed % 4], at_entries=seed % 2 == 0, fade=0.1 * (seed % 3),
+        most_age=(0, 4, 10)[seed % 3],
+    )  # fmt: skip
+    bars = AdviceOnBars(
+        advice=rng.dirichlet((1, 1, 1), count).astype(np.float32),
+        confidence=rng.random(count).astype(np.float32),
+        given=rng.random(count) < 0.7,
+        known=(np.arange(count) + rng.integers(1, 6, count)).astype(np.int32),
+        minute=np.cumsum(rng.choice([1, 1, 1, 1, 3, 30], count)).astype(np.int32),
+    )
+    plain, advice = Plain(bars, settings, 100_000), Advised(bars, settings).on_device()
+    params: Any = SimpleNamespace(trailing_drawdown=jnp.int32(100_000))
+
+    @jax.jit
+    def step(
+        logits: Any, masks: Any, bar: Any, equity: Any, told: AdviceState, lost: Any, won: Any
+    ) -> Any:
+        state: Any = SimpleNamespace(step_idx=bar, trailing_dd_level=jnp.int32(4_800_000))
+        action, told = decide(logits, masks, state, equity, told, params, advice)
+        before: Any = SimpleNamespace(losing_trades=jnp.int32(3), winning_trades=jnp.int32(2))
+        after: Any = SimpleNamespace(losing_trades=3 + lost, winning_trades=2 + won)
+        return action, follow(told, before, after)
+
+    told = begin(jnp.int32(0))
+    for bar in range(count):
+        logits, masks = rng.normal(size=3, scale=2).astype(np.float32), rng.random(3) < 0.7
+        masks[HOLD] = True
+        left, ended = int(rng.integers(1, 60_000)), rng.choice(["", "", "won", "lost", "even"])
+        lost, won = jnp.int32(ended == "lost"), jnp.int32(ended == "won")
+        action, told = step(logits, masks, jnp.int32(bar), jnp.int32(4_800_000 + left), told, lost, won)
+        assert int(action) == plain.decide(logits, masks, bar, left), bar
+        plain.losses = plain.losses + 1 if ended == "lost" else 0 if ended == "won" else plain.losses
+        names = ("questions", "advised", "changed", "losses", "last")
+        assert [int(getattr(told, name)) for name in names] == [getattr(plain, name) for name in names]
+    assert plain.questions > 5
+    assert settings.most_age == 0 or 0 < plain.advised < count

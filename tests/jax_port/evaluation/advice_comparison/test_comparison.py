@@ -84,6 +84,20 @@ def test_too_few_days_have_no_interval() -> None:
     assert np.isfinite(few.mean)
 
 
+@pytest.mark.parametrize("days", range(1, 16))
+def test_two_blocks_of_days_are_the_fewest_with_an_interval(days: int) -> None:
+    rng = np.random.default_rng(days)
+    found = gain(played(rng.normal(size=(2, 60))), played(np.zeros((2, 60))), np.arange(60) < days)
+    assert np.isfinite([found.low, found.high, found.p]).all() == (days >= 10)
+
+
+def test_an_advisor_alone_decides_whatever_weight_the_fusion_gives_it() -> None:
+    """A weight of 0 turns a fusion off: of the advisor alone it would leave the bare policy."""
+    for weight, alone in ((0.0, 1.0), (0.3, 0.3)):
+        arms = {arm.name: arm.settings for arm in make_arms(FusionSettings(weight=weight))}
+        assert (arms["advisor alone"].weight, arms["gated"].weight) == (alone, weight)
+
+
 def test_every_rule_every_setting_and_the_nulls_are_arms() -> None:
     arms = make_arms(FusionSettings())
     names = [arm.name for arm in arms]

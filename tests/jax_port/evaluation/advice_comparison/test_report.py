@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.files import file_digest
 from jax_port.evaluation.advice_comparison import report
 from jax_port.evaluation.advice_comparison.comparison import (
     ALONE,
@@ -17,12 +22,15 @@ from jax_port.evaluation.advice_comparison.comparison import (
     Arm,
     Played,
     _played,
+    gain,
+    holm,
     make_arms,
     make_own_arms,
 )
 from jax_port.evaluation.evaluate import Evaluation
 from markets.advice.by_bar import AdviceUse
 from markets.advice.fusion import FusionSettings
+from markets.advice.table import COLUMNS, About, AdviceTable, TableKey
 
 BARE_PNL = np.array([[10.0, 0.0, 30.0], [20.0, -40.0, 0.0]])
 """Two policies, three days."""
@@ -103,3 +111,76 @@ def test_what_policies_did_is_added_up() -> None:
     assert counts == (8, 240, 6, 26, 2)
     bare = _played([one([1.0, 2.0], [3, 4], None)])
     assert (bare.steps, bare.questions, bare.advised, bare.changed) == (120, 0, 0, 0)
+
+
+DATES = [date(2025, 3, 3) + timedelta(days=day) for day in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "unseen"),
+    [("", 0), ("never", 24), ("2025-03-02", 24), ("2025-03-03", 23), ("2025-03-12", 14),
+     ("2025-03-25", 1), ("2025-03-26", 0)],
+)  # fmt: skip
+def test_the_days_after_the_cutoff_are_judged_and_all_that_was_tried_counts(
+    cutoff: str, unseen: int, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("advice.parquet", "p0.safetensors", "p1.safetensors")]
+    for file in files:
+        file.write_text(file.name)
+    settings, rng = FusionSettings(), np.random.default_rng(1)
+    arms = make_arms(settings, 2)
+    bare = rng.normal(size=(2, 24), scale=100)
+    made = {
+        arm.name: played(bare + (at > 0) * rng.normal(loc=30, size=(2, 24), scale=40))
+        for at, arm in enumerate(arms)
+    }
+    frame = pd.DataFrame({name: [] for name in COLUMNS})
+    table = AdviceTable(About(TableKey("0", "chat", "m", "1"), "ES", 9, cutoff), frame)
+    market: Any = SimpleNamespace(
+        source="ES.csv", digest="of bars", contract=SimpleNamespace(symbol="ES")
+    )
+    values = report.to_values(arms, made, DATES, table, files[0], settings, files[1:], market, 7)
+
+    assert values["data"] == {
+        "source": "ES.csv", "symbol": "ES", "sha256": "of bars", "first": "2025-03-03",
+        "last": "2025-03-26", "days": 24, "after_cutoff": unseen,
+        "judged_on": "days after the cutoff" if unseen else "all days",
+    }  # fmt: skip
+    assert values["policies"] == [{"path": str(one), "sha256": file_digest(one)} for one in files[1:]]
+    assert (values["advice"]["path"], values["advice"]["sha256"]) == (
+        str(files[0]),
+        file_digest(files[0]),
+    )
+    last = np.arange(24) >= 24 - (unseen or 24)
+    gains = {arm.name: gain(made[arm.name], made["bare policy"], last) for arm in arms}
+    assert [row["gain"] for row in values["arms"]] == [gains[arm.name].mean for arm in arms]
+    counted = [arm.name for arm in arms if arm.kind not in (BARE, NULL)]
+    assert values["tried"] == len(counted) + 7
+    corrected = dict(zip(counted, holm([gains[name].p for name in counted], 7), strict=True))
+    for row in values["arms"]:
+        p = corrected.get(row["name"], np.nan)
+        assert row["p_corrected"] == (p if np.isfinite(p) else None)
+    before = [(row["name"], row["gain"]) for row in values["before"]]
+    assert before == [
+        (arm.name, gain(made[arm.name], made["bare policy"], ~last).mean)
+        for arm in arms
+        if arm.kind != NULL and 0 < unseen < 24
+    ]
+    assert values["judged"] == "gated"
+
+
+def test_every_arm_policy_and_day_is_a_row_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {"bare policy": played(BARE_PNL), "gated": played(BARE_PNL + 5)}
+    days = DATES[:3]
+    monkeypatch.setattr(report, "render", lambda _: "page")
+    report.write(tmp_path, {"format": 1}, made, days)
+    rows = pd.read_parquet(tmp_path / "advice_days.parquet")
+    assert rows.values.tolist() == [
+        [name, policy, pd.Timestamp(day), arm.pnl[policy, at]]
+        for name, arm in made.items()
+        for policy in range(2)
+        for at, day in enumerate(days)
+    ]
+    assert rows.columns.tolist() == ["arm", "policy", "day", "pnl"]

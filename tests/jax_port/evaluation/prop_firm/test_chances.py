@@ -9,9 +9,18 @@ from datetime import date
 import numpy as np
 import pytest
 
-from jax_port.evaluation.prop_firm.chances import BlockDays, Chances, _between, _three, chances
+from jax_port.evaluation.prop_firm import chances as module
+from jax_port.evaluation.prop_firm.chances import (
+    BlockDays,
+    Chances,
+    _between,
+    _draws,
+    _three,
+    chances,
+)
 from jax_port.evaluation.prop_firm.day_paths import DayPaths, from_paths
 from jax_port.evaluation.prop_firm.rules import Rules
+from jax_port.evaluation.resampling import percentiles
 from tests.sentences import refuses
 
 UP = 0.55
@@ -90,6 +99,9 @@ def test_blocks_keep_days_in_a_row_together() -> None:
     together = chances(RULES, paths, 1.0, accounts=500, draws=20, block=40)
     assert together.ends["undecided"] == 1.0
     assert apart.ends["undecided"] < 0.2
+    # Nor do the days that are drawn anew for the interval.
+    assert together.passes_between == together.breaches_between == (0.0, 0.0)
+    assert apart.breaches_between[1] > 0.2
 
 
 def test_days_that_never_pass() -> None:
@@ -134,3 +146,61 @@ def test_a_daily_loss_that_fails_an_account_is_a_breach_like_its_floor() -> None
     assert found.breaches == pytest.approx(lost + floor)
     low, high = found.breaches_between
     assert low <= found.breaches <= high
+
+
+@pytest.mark.parametrize(("most", "played"), [(None, 250), (400, 250), (250, 250), (9, 9), (1, 1)])
+def test_accounts_are_played_for_a_year_or_as_long_as_the_firm_lets_them(
+    most: int | None, played: int
+) -> None:
+    still = from_paths([np.array([0, 0])] * 5, np.ones(5, bool), "once a day")
+    found = chances(replace(RULES, maximum_days=most), still, 1.0, accounts=7, draws=2)
+    assert found.traces.shape == (7, played + 1)
+    end = "undecided" if most is None or most > 250 else "ran out of days"
+    assert found.ends == {**dict.fromkeys(found.ends, 0.0), end: 1.0}
+
+
+def test_few_days_stay_together_in_short_blocks() -> None:
+    given = {5: 1, 9: 1, 10: 2, 14: 2, 20: 4, 24: 4, 25: 5, 100: 5}
+    for days, block in given.items():
+        found = chances(RULES, walk(1, days), 1.0, accounts=5, draws=2)
+        assert (found.block, found.values()["block_days"]) == (block, block)
+    assert chances(RULES, walk(1, 8), 1.0, accounts=5, draws=2, block=3).block == 3
+
+
+@pytest.mark.parametrize("without", [0, 19, 20, 200])
+def test_intervals_are_of_the_draws_and_widen_with_few_days(
+    without: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A median has one where more than nine in ten of the draws have an account that passed."""
+    rng = np.random.default_rng(4)
+    passed, breached, medians = rng.random(200), rng.random(200), rng.integers(5, 90, 200) / 2
+    medians[rng.permutation(200)[:without]] = np.nan
+    monkeypatch.setattr(module, "_draws", lambda *_: (passed, breached, medians))
+    found = chances(RULES, walk(1, 7), 1.0, accounts=5)
+    at = percentiles(7)
+    assert found.passes_between == tuple(np.percentile(passed, at))
+    assert found.breaches_between == tuple(np.percentile(breached, at))
+    if without < 20:
+        assert found.median_between == tuple(np.percentile(medians[np.isfinite(medians)], at))
+    else:
+        assert np.isnan(found.median_between).all()
+
+
+def test_each_draw_tells_of_its_own_accounts() -> None:
+    """Of days that all gain, or all lose, the answer is known; of both, draws differ."""
+    rng = np.random.default_rng(0)
+
+    def told(steps: list[int]) -> list[list[float]]:
+        paths = from_paths([np.array([0, step]) for step in steps], np.ones(len(steps), bool), "x")
+        return [found.tolist() for found in _draws(RULES, paths, 1.0, 6, 1, 250, rng)]
+
+    assert told([50_000] * 5) == [[1.0] * 6, [0.0] * 6, [6.0] * 6]
+    passed, breached, medians = told([-50_000] * 5)
+    assert (passed, breached) == ([0.0] * 6, [1.0] * 6)
+    assert np.isnan(medians).all()
+    passed, breached, medians = told([50_000, 50_000, -50_000, -50_000, 50_000])
+    assert len(set(passed)) > 3
+    assert [one + other for one, other in zip(passed, breached, strict=True)] == pytest.approx(
+        [1.0] * 6
+    )
+    assert all(median >= 6 for median, share in zip(medians, passed, strict=True) if share)

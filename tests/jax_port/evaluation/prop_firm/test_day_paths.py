@@ -134,3 +134,62 @@ def test_a_minute_with_all_of_its_seconds_is_looked_at_whole() -> None:
     assert high.high.max() >= (120 - 100) * TICK - 1_000
     some = day_paths(evaluation(3, 3, 103), market(), 1, seconds([*full, (130, 70)]))
     assert (some.high.max(), some.low.min()) == (30 * TICK - 250, -30 * TICK - 250)
+
+
+def upside_down(day: Any, bars: Any, fine: PreparedSeconds | None) -> tuple[Any, Any, Any]:
+    """Return the same day of a short: each price as far on the other side of 100 ticks."""
+    trades = day.trades.assign(exit_price=50.0 - day.trades["exit_price"])
+    equity = day.equity.assign(position=-day.equity["position"])
+    turned = SimpleNamespace(episodes=day.episodes, trades=trades, equity=equity)
+    prices = bars.bars.copy()
+    prices[:, [1, 0, 2]] = 200 - bars.bars[:, :3]
+    if fine is not None:
+        fine = PreparedSeconds(200 - fine.low, 200 - fine.high, "seconds", "0", 0)
+    return turned, SimpleNamespace(bars=prices, contract=ES), fine
+
+
+@pytest.mark.parametrize("ends", [None, [(104, 98), (109, 100), (103, 99), (110, 97)]], ids=str)
+@pytest.mark.parametrize(("code", "out"), [(1, 99), (1, 97), (2, 109), (2, 104), (3, 107), (4, 99)])
+def test_a_short_lives_through_a_long_s_day_upside_down(
+    code: int, out: int, ends: list[tuple[int, int]] | None
+) -> None:
+    given = evaluation(3, code, out), market(), None if ends is None else seconds(ends)
+    long, short = (day_paths(day, bars, 1, fine) for day, bars, fine in (given, upside_down(*given)))
+    assert long.low.min() < 0 < long.high.max()
+    for name in ("high", "low", "end", "looked_at"):
+        np.testing.assert_array_equal(getattr(short, name), getattr(long, name), name)
+
+
+def test_each_day_goes_by_its_own_bars_and_its_own_exits() -> None:
+    """The third episode is the second day's; the second, of another start of the first, is none's."""
+    first, second = evaluation(3, 2, 109), evaluation(3, 1, 99)
+    quiet = evaluation(3, 3, 100)
+    second.trades["exit_step"] += 5
+    bars = np.concatenate([market().bars, np.full((1, 8), 9, np.int32), market().bars])
+
+    def joined(name: str) -> pd.DataFrame:
+        days = zip((0, 2, 3), (first, second, quiet), strict=True)
+        return pd.concat([getattr(day, name).assign(episode=at) for at, day in days], ignore_index=True)
+
+    equity, trades = joined("equity"), joined("trades")
+    rests = equity["episode"] == 3
+    equity.loc[rests, ["equity", "position", "entry"]] = [50_000.0, 0, np.nan]
+    episodes = pd.DataFrame(
+        {
+            "episode": range(4),
+            "daily": [True, False, True, True],
+            "start": [0, 1, 5, 5],
+            "trades": [1, 7, 1, 0],
+        }
+    )
+    day = SimpleNamespace(episodes=episodes, trades=trades[trades["episode"] < 3], equity=equity)
+    found = day_paths(day, SimpleNamespace(bars=bars, contract=ES), 1)
+    assert found.traded.tolist() == [True, True, False]
+    second.trades["exit_step"] -= 5
+    for at, alone in enumerate(day_paths(one, market(), 1) for one in (first, second)):
+        for name in ("high", "low"):
+            own, expected = getattr(found, name)[at], getattr(alone, name)[0]
+            assert own[: len(expected)].tolist() == expected.tolist()
+            assert set(own[len(expected) :]) <= {expected[-1]}
+        assert found.end[at] == alone.end[0]
+    assert {0} == {*found.high[2], *found.low[2], found.end[2]}

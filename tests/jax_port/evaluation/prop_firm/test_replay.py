@@ -65,6 +65,13 @@ def play(
         # both within one fall: the one that lies higher comes first
         (replace(RULES, daily_loss=10.0), [[-30]], (DAILY_LOSS, 1, -10.0)),
         (replace(RULES, daily_loss=25.0), [[-30]], (FLOOR, 1, -20.0)),
+        # and where they lie at one level, the floor was reached
+        (replace(RULES, daily_loss=20.0), [[-20]], (FLOOR, 1, -20.0)),
+        (
+            replace(RULES, daily_loss=20.0, daily_loss_means="stop for the day"),
+            [[-30, 60]],
+            (FLOOR, 1, -20.0),
+        ),
         # the best day may be half of the profit: 25 of 31 is not, of 51 it is
         (replace(RULES, best_day_share=0.5), [[25], [6], [20]], (PASSED, 3, 51.0)),
         (replace(RULES, minimum_days=3), [[31], [1], [1]], (PASSED, 3, 33.0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -132,3 +134,56 @@ def test_the_documented_file_is_accepted_and_every_name_documented(tmp_path: Pat
     assert {
         line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "50k" in line
     } | {"environment-phase2"} == set(names())
+
+
+LEVEL = "{profit = 0, contracts = 2}, {profit = 5, contracts = 2}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "minimum_days = 0",
+        "minimum_days = 5\nmaximum_days = 5",
+        "maximum_days = 1",
+        "floor_stops_at = -2000",
+        "best_day_share = 1",
+        "best_day_share = 0.01",
+        "daily_loss = 0.01",
+        f"contracts = [{LEVEL}]",
+        "contracts = [{profit = -1e9, contracts = 0.1}, {profit = 0, contracts = 1e9}]",
+    ],
+)
+def test_the_last_value_within_a_limit_is_taken(tmp_path: Path, line: str) -> None:
+    rules = load_rules(write(tmp_path, GOOD + line))
+    values = tomllib.loads(line)
+    tiers = tuple(Tier(**tier) for tier in values.pop("contracts", []))
+    assert rules == replace(load_rules(write(tmp_path, GOOD)), contracts=tiers, **values)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "minimum_days = -1",
+        "minimum_days = 6\nmaximum_days = 5",
+        "minimum_days = 2\nmaximum_days = 1",
+        "maximum_days = 0",
+        "floor_stops_at = -2000.01",
+        "best_day_share = 1.01",
+        "best_day_share = 0",
+        "daily_loss = 0",
+        "daily_loss = true",
+        'daily_loss_means = "sometimes"',
+        'automation = "perhaps"',
+        "note = 3",
+        f"contracts = [{LEVEL}, {{profit = 5, contracts = 3}}]",
+        f"contracts = [{LEVEL}, {{profit = 4, contracts = 3}}]",
+        "contracts = [{profit = 0, contracts = 0}]",
+        "contracts = [{profit = 0.01, contracts = 1}]",
+        "contracts = [{profit = 0}]",
+        "contracts = [{profit = 0, contracts = 1, price = 2}]",
+        "contracts = [{profit = 0, contracts = 1000000001}]",
+    ],
+)
+def test_the_first_value_beyond_a_limit_is_refused(tmp_path: Path, line: str) -> None:
+    with refuses():
+        load_rules(write(tmp_path, GOOD + line))

@@ -45,6 +45,13 @@ def test_random_traders_enter_as_often_as_the_policy(week: Week) -> None:
     assert again[-1].pnl.tolist() == random[0].pnl.tolist()
 
 
+def test_who_never_trades_keeps_every_cent(week: Week) -> None:
+    """A hundred times $41,942.88 is a little less than its cents in floats."""
+    config = week.policy.config.override(initial_balance_dollars=41_942.88)
+    never, *_ = play_baselines(replace(week.policy, config=config), week.market, week.result, traders=0)
+    assert (never.pnl.tolist(), never.max_drawdown) == ([0] * 7, 0)
+
+
 def test_entry_rate_by_hand(week: Week) -> None:
     rows = {"daily": [True, True, False], "steps": [60, 60, 60], "open_bars": [50, 30, 0]}
     table = pd.DataFrame({**rows, "trades": [4, 6, 9]})
@@ -63,21 +70,28 @@ def test_summary(week: Week) -> None:
     assert found["random"]["low"] == totals[0] / 100
     assert found["random"]["high"] == totals[2] / 100
     assert found["random"]["pnl"] == pytest.approx(np.mean(totals) / 100)
+    assert len(set(totals)) == 3
+    beaten = [summary(week.baselines, total)["random"]["beaten"] for total in totals]
+    assert beaten == [0, 1, 2]  # who made as much is not beaten
 
 
-def test_a_random_trader_tosses_other_coins_every_day(week: Week) -> None:
-    """At the same minutes of two days: of 300 such pairs about a third wants the same."""
+def test_a_random_trader_tosses_other_coins_every_day_and_every_minute(week: Week) -> None:
+    """Of 300 pairs about a third wants the same: a day's and the next's, a minute's and the next's."""
     phase = phase_of(week.policy.config)
     params = phase.make_params(stack([week.market]), week.policy.config)
     days = week.result.episodes.loc[week.result.episodes["daily"], "start"].to_numpy()
     numbers = jnp.asarray(np.searchsorted(week.market.starts, days), jnp.int32)
     fresh = jax.vmap(phase.reset_at, in_axes=(0, None))(numbers, params)
-    given = (jnp.float32([0.3, 0.3]), jnp.int32(1))
-    wanted = np.stack(
-        [
-            CoinActor()(phase, given, replace(fresh, step_idx=fresh.episode_start + minute), params)
-            for minute in range(50)
-        ]
-    )
+
+    def wanted_by(seed: int) -> np.ndarray:
+        given = (jnp.float32([0.3, 0.3]), jnp.int32(seed))
+        minutes = [replace(fresh, step_idx=fresh.episode_start + minute) for minute in range(50)]
+        return np.stack([CoinActor()(phase, given, states, params) for states in minutes])
+
+    wanted = wanted_by(1)
     assert (wanted[:, :-1] == wanted[:, 1:]).mean() < 0.5
+    for apart in (1, 2, 3):
+        assert (wanted[:-apart] == wanted[apart:]).mean() < 0.5
+    assert (wanted == wanted_by(2)).mean() < 0.5  # nor are they another trader's
+    assert (wanted == wanted_by(1)).all()
     assert [(wanted == action).mean() for action in (BUY, SELL)] == pytest.approx([0.3, 0.3], abs=0.08)

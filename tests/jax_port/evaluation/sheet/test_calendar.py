@@ -28,3 +28,9 @@ def test_weekdays() -> None:
     assert list(found) == ["Monday", "Tuesday", "Friday"]
     assert found["Monday"] == {"days": 2, "pnl": -18.5, "mean": -9.25, "winning": 0.5}
     assert found["Friday"]["pnl"] == 100.0
+
+
+def test_a_years_total_is_of_whole_cents() -> None:
+    """A hundred times $0.29 is a little less than 29 in floats."""
+    (year,) = years_table(by_month(DAYS[:2], np.array([29, 57], np.int64)))
+    assert (year["months"][10:], year["total"]) == ([0.29, 0.57], 0.86)

@@ -113,6 +113,38 @@ def test_trades_that_overlap_are_booked_as_they_are_left() -> None:
         assert found[name] == statistics(table(in_order), reach(4), 500, 2)[name]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_profit_is_made_at_the_second_of_the_exit(seed: int) -> None:
+    """Whatever the order of the entries: the same as of trades that are given in the order of exits."""
+    rng, begin = np.random.default_rng(seed), pd.Timestamp("2025-03-03 10:00")
+    rows = []
+    for at, (held, pnl) in enumerate(rng.integers((10, -90), (900, 100), (12, 2))):
+        entered = begin + pd.Timedelta(minutes=at)
+        rows.append((str(entered), str(entered + pd.Timedelta(seconds=int(held))), 1, float(pnl)))
+    by_exit = sorted(rows, key=lambda row: row[1])
+    assert by_exit != rows
+    names = (
+        "max_drawdown",
+        "ulcer_index",
+        "r_squared",
+        "max_consecutive_losers",
+        "max_time_to_recover",
+    )
+    found, expected = (statistics(table(given), reach(12), 500, 1) for given in (rows, by_exit))
+    assert {name: found[name] for name in names} == {name: expected[name] for name in names}
+
+
+def test_months_are_new_yorks() -> None:
+    """An exit at half past eight in the evening of 31 January is one of January."""
+    rows = [
+        ("2025-01-31 10:00", "2025-01-31 10:10", 10, 100.0),
+        ("2025-01-31 19:00", "2025-01-31 20:30", 90, 60.0),
+    ]
+    assert statistics(table(rows), reach(2), 500, 2)["profit_per_month"] == 160.0
+    rows.append(("2025-02-01 00:00", "2025-02-01 00:00", 0, -40.0))
+    assert statistics(table(rows), reach(3), 500, 2)["profit_per_month"] == 60.0
+
+
 def test_no_trade() -> None:
     found = statistics(table(ROWS)[:0], reach(0), 500, 3)
     assert (found["total_trades"], found["total_net_profit"], found["max_drawdown"]) == (0, 0.0, 0.0)

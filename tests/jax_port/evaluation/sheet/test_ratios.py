@@ -103,3 +103,13 @@ def test_what_cannot_be_computed_is_nan() -> None:
     assert np.isnan(ratios.rolling_sharpe(same, 21)).all()
     assert len(ratios.rolling_sharpe(one, 21)) == 0
     assert math.isnan(ratios.calmar(np.array([0.5, -1.0, 0.1])))  # nothing is left of the account
+
+
+def test_a_window_of_small_differences_has_a_ratio_and_one_of_rounding_has_none() -> None:
+    values = 1.0 + 1e-6 * np.random.default_rng(0).normal(size=30)
+    expected = [
+        part.mean() / part.std(ddof=1) * YEAR for part in (values[at : at + 21] for at in range(10))
+    ]
+    assert ratios.rolling_sharpe(values, 21) == pytest.approx(expected, rel=1e-6)
+    values[:21] = 0.1 + 0.2
+    assert np.isnan(ratios.rolling_sharpe(values, 21)).tolist() == [True] + [False] * 9

@@ -12,6 +12,7 @@ from foundation.files import finite
 from foundation.report.format import dollars
 from jax_port.evaluation.evaluate import evaluate
 from jax_port.evaluation.metrics import account
+from jax_port.evaluation.sheet import ratios, trade_list
 from jax_port.evaluation.sheet.tear_sheet import (
     TearSheet,
     daily_returns,
@@ -101,6 +102,10 @@ def test_what_the_days_can_tell(sheet: TearSheet) -> None:
     )
     assert told(200, 500.0, 2000.0).endswith("so chance alone hardly explains a gain.")
     assert "a loss. Still, 30 days are few" in told(30, -2000.0, -500.0)
+    assert "a loss and a gain" in told(30, 0.0, 2000.0)
+    assert "a loss and a gain" in told(30, -2000.0, 0.0)
+    assert "Still, 59 days are few" in told(59, 500.0, 2000.0)
+    assert "few" not in told(60, 500.0, 2000.0)
     assert told(1, math.nan, math.nan) == (
         "One day says nothing: there is no second to compare it with."
     )
@@ -159,3 +164,47 @@ def test_commissions_are_of_all_contracts(week: Week, sheet: TearSheet) -> None:
     three = replace(week.policy, config=week.policy.config.override(contracts=3))
     made = tear_sheet(week.result, three, week.market, week.baselines)
     assert made.values["platform"]["commission"] == 3 * 5.0 * len(sheet.trades)
+
+
+def test_its_ratios_are_of_all_days_those_without_a_trade_too(week: Week) -> None:
+    """And as sure as so many trials leave them, of which more may be known than are counted."""
+    rows, known = week.result.episodes.copy(), np.array([0.5, -0.2, 0.1, 0.3])
+    quiet = np.flatnonzero(rows["daily"])[2]
+    rows.loc[quiet, ["pnl", "open_pnl", "trades"]] = [0.0, 0.0, 0]
+    result = replace(week.result, episodes=rows)
+    made = tear_sheet(result, week.policy, week.market, week.baselines, 2, known)
+    pnl = made.pnl
+    assert len(pnl) == 7
+    assert pnl[2] == 0
+    returns, year = daily_returns(pnl, 5_000_000), math.sqrt(252)
+    assert made.values["ratios"] == {
+        "sharpe_day": ratios.sharpe(pnl),
+        "sharpe_year": ratios.sharpe(pnl) * year,
+        "sortino_day": ratios.sortino(pnl),
+        "sortino_year": ratios.sortino(pnl) * year,
+        "yearly_growth": ratios.yearly_growth(returns),
+        "max_drawdown_share": -ratios.max_drawdown(returns),
+        "calmar": ratios.calmar(returns),
+    }
+    assert made.values["luck"] == {
+        "days": 7,
+        "probabilistic_sharpe": ratios.probabilistic_sharpe(pnl),
+        "trials": 2,
+        "trials_known": True,
+        "deflated_sharpe": ratios.deflated_sharpe(pnl, 2, known),
+    }
+    assert made.values["platform"]["average_trades_per_day"] == len(made.trades) / 7
+
+
+def test_trades_stand_in_the_order_of_their_entries(week: Week, sheet: TearSheet) -> None:
+    mixed = week.result.trades.sample(frac=1.0, random_state=3)
+    assert of_daily(replace(week.result, trades=mixed)).equals(sheet.trades)
+    assert not mixed.reset_index(drop=True).equals(sheet.trades)
+
+
+def test_the_page_counts_all_trades_where_it_lists_some(
+    week: Week, sheet: TearSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trade_list, "MOST_LISTED", 3)
+    shown = sheet_view(finite(sheet.values), sheet, week.market.contract)
+    assert (len(shown["rows"]), shown["total"]) == (3, len(sheet.trades))
