@@ -75,6 +75,28 @@ def test_the_clocks_edges_are_visited(market: PreparedMarket, cases: list[Case])
     assert sum(case.state["step_idx"] == last for case in cases) > 20
 
 
+def test_places_are_all_bars_of_their_kind_on_which_a_step_can_be_taken(market: PreparedMarket) -> None:
+    size, minutes = len(market), market.bars[:, MINUTE]
+    usable = range(CONFIG.warmup_bars + CONFIG.window_size, size - 1)
+    spans = market.bars[:, HIGH] - market.bars[:, LOW]
+    wide = np.quantile(spans[usable.start :], 0.98)
+
+    def at(*edges: int) -> list[int]:
+        return [bar for bar in usable if any(abs(minutes[bar] - edge) <= 1 for edge in edges)]
+
+    expected = {
+        "any": list(usable),
+        "last entry minute": at(CONFIG.entry_close_minute - 1, CONFIG.entry_close_minute),
+        "flat by": at(CONFIG.flat_by_minute),
+        "entry open": at(CONFIG.entry_open_minute),
+        "end of data": [size - 4, size - 3, size - 2],
+        "wide": [bar for bar in usable if spans[bar] >= wide],
+    }
+    places = survey_market(market, CONFIG).places
+    assert {name: places[name].tolist() for name in expected} == expected
+    assert set(places) - set(expected) <= {"clock change"}
+
+
 def test_generated_cases_take_every_required_branch(pair: Pair) -> None:
     result, _ = check_generated(pair, 0, 4000, seed=0)
     assert result.passed, result.first
