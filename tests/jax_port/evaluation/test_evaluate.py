@@ -103,6 +103,7 @@ def test_what_is_open_at_the_end_is_marked_and_in_no_trade(hand_made: Callable[.
     (episode,) = result.episodes.to_dict("records")
     assert len(result.trades) == 0
     assert (episode["pnl"], episode["open_at_end"], episode["open_pnl"]) == (0.0, True, -15.0)
+    assert (episode["steps"], episode["open_bars"], episode["trades"]) == (2, 2, 1)
     assert result.equity["equity"].tolist() == [50_000.0, 49_985.0, 49_985.0]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jax_port.data.seconds_loader import PreparedSeconds
-from jax_port.evaluation.prop_firm.day_paths import day_paths, from_paths
+from jax_port.evaluation.prop_firm.day_paths import _until, day_paths, from_paths
 from markets.contracts import get_contract
 
 ES = get_contract("ES")
@@ -193,3 +193,27 @@ def test_each_day_goes_by_its_own_bars_and_its_own_exits() -> None:
             assert set(own[len(expected) :]) <= {expected[-1]}
         assert found.end[at] == alone.end[0]
     assert {0} == {*found.high[2], *found.low[2], found.end[2]}
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_stop_or_target_ends_a_minute_where_a_price_first_reaches_it(code: int, side: int) -> None:
+    """At exactly its price or beyond; drawn prices against a walk through them, worst before best."""
+    rng = np.random.default_rng([code, side + 1])
+    exactly = 0
+    for _ in range(300):
+        prices = 100 + side * np.sort(rng.integers(-4, 5, (6, 2)), axis=1)
+        out = 100 + side * int(rng.integers(1, 4)) * (1 if code == 2 else -1)
+        walked: list[int] = []
+        for worst, best in prices.tolist():
+            if code == 1 and side * (worst - out) <= 0:
+                walked.append(out)
+                break
+            walked.append(worst)
+            if code == 2 and side * (best - out) >= 0:
+                walked.append(out)
+                break
+            walked.append(best)
+        exactly += out in (worst, best)
+        assert _until(prices, out, code, side, True).tolist() == walked
+    assert exactly > 60

@@ -104,14 +104,26 @@ def test_traces_end_where_the_account_does() -> None:
     assert traces[0].tolist() == [0, 500, -1500, -1500, -1500]
 
 
-def walked(rules: Rules, paths: list[np.ndarray], order: np.ndarray) -> tuple[int, int]:
+def share(rules: Rules, profit: int, contracts: float) -> float:
+    """Return which part of the contracts may be traded at a profit (cents)."""
+    most = contracts
+    for number, tier in enumerate(rules.contracts):
+        if number == 0 or profit >= 100 * tier.profit:
+            most = tier.contracts
+    return min(most / contracts, 1.0)
+
+
+def walked(
+    rules: Rules, paths: list[np.ndarray], order: np.ndarray, contracts: float
+) -> tuple[int, int]:
     """Walk one account through whole paths, point by point (cents)."""
     profit = peak = best = 0
     cap = np.inf if rules.floor_stops_at is None else 100 * rules.floor_stops_at
     for day, number in enumerate(order):
         begin, ended = profit, None
+        part = share(rules, begin, contracts)
         for point in paths[number]:
-            now = begin + int(point)
+            now = begin + round(int(point) * part)
             if rules.trailing == "intraday":
                 peak = max(peak, now)
             floor = -100 * rules.drawdown if rules.trailing == "static" else 0
@@ -139,10 +151,17 @@ def walked(rules: Rules, paths: list[np.ndarray], order: np.ndarray) -> tuple[in
     return RUNNING, len(order)
 
 
+TIERS = (Tier(0.0, 1.0), Tier(4.0, 2.0), Tier(12.0, 4.0))
+
+
+@pytest.mark.parametrize("contracts", [1.0, 4.0, 5.0])
 @pytest.mark.parametrize(
     "rules",
     [
         RULES,
+        replace(RULES, best_day_share=0.4, contracts=TIERS),
+        replace(RULES, best_day_share=0.3, daily_loss=2.0, daily_loss_means="stop for the day"),
+        replace(RULES, trailing="end of day", contracts=TIERS, daily_loss=5.0, best_day_share=0.5),
         replace(RULES, floor_stops_at=1.0),
         replace(RULES, trailing="end of day", floor_stops_at=0.0, best_day_share=0.5),
         replace(RULES, trailing="end of day", daily_loss=6.0, daily_loss_means="stop for the day"),
@@ -150,7 +169,7 @@ def walked(rules: Rules, paths: list[np.ndarray], order: np.ndarray) -> tuple[in
         replace(RULES, trailing="static", daily_loss=9.0, minimum_days=4),
     ],
 )
-def test_reduced_days_give_what_whole_paths_do(rules: Rules) -> None:
+def test_reduced_days_give_what_whole_paths_do(rules: Rules, contracts: float) -> None:
     rng = np.random.default_rng(7)
     paths = [
         np.concatenate([[0], np.cumsum(rng.integers(-260, 275, size=rng.integers(2, 40)))])
@@ -164,8 +183,8 @@ def test_reduced_days_give_what_whole_paths_do(rules: Rules) -> None:
         lambda day, live: drawn[live, day],
         accounts,
         length,
-        1.0,
+        contracts,
     )
-    expected = [walked(rules, paths, order) for order in drawn]
+    expected = [walked(rules, paths, order, contracts) for order in drawn]
     assert list(zip(found.end.tolist(), found.days.tolist(), strict=True)) == expected
     assert len({end for end, _ in expected}) >= 2

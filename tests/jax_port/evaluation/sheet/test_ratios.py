@@ -113,3 +113,9 @@ def test_a_window_of_small_differences_has_a_ratio_and_one_of_rounding_has_none(
     assert ratios.rolling_sharpe(values, 21) == pytest.approx(expected, rel=1e-6)
     values[:21] = 0.1 + 0.2
     assert np.isnan(ratios.rolling_sharpe(values, 21)).tolist() == [True] + [False] * 9
+
+
+def test_a_trial_that_never_traded_counts_and_one_without_a_number_does_not() -> None:
+    given = np.array([0.3, 0.0, np.nan, -0.2, 0.0, np.inf, -np.inf])
+    assert ratios.known_sharpes(given).tolist() == [0.3, 0.0, -0.2, 0.0]
+    assert ratios.known_sharpes(None).tolist() == []
