@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,19 @@ def test_prices_of_a_tenth_are_on_the_grid_however_they_are_written(frame):
     made = Bars.from_frame(frame, RTY, source="made.csv")
     assert made.snapped == 0
     assert np.array_equal(made.frame["close"], RTY.snap(frame["close"]))
+
+
+@pytest.mark.parametrize("tick", [0.0000005, 0.00005, 0.01, 0.25, 1.0, 5.0])
+def test_a_price_between_two_ticks_is_off_the_grid_of_any_contract(frame, tick):
+    contract = replace(ES, tick_size=tick)
+    for column in ("open", "high", "low", "close"):
+        frame[column] = contract.to_points(np.rint(frame[column] * 4))
+    assert Bars.from_frame(frame, contract, source="made.csv").snapped == 0
+    frame.loc[frame.index[7], "high"] += 0.4 * tick
+    assert Bars.from_frame(frame, contract, source="made.csv").snapped == 1
+    frame.loc[frame.index[8:12], "high"] += 0.4 * tick
+    with refuses():
+        Bars.from_frame(frame, contract, source="made.csv")
 
 
 def spoil(frame: pd.DataFrame, row: int, column: str, value: float) -> pd.DataFrame:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 
+from foundation.errors import InputError
 from markets import Bars, get_contract
 from markets.seconds import seconds_of
 from markets.synthetic.bars import synthetic_bars
@@ -74,3 +77,19 @@ def test_what_does_not_belong_is_refused() -> None:
     minutes[["open", "high", "low", "close"]] += 20_000
     with refuses():
         seconds_of(replace(MINUTES, frame=minutes), replace(SECONDS, frame=frame))
+
+
+@pytest.mark.parametrize("before", [0, 1, 500])
+def test_a_second_outside_its_minute_is_named_where_others_are_of_no_minute(before: int) -> None:
+    """A file of seconds begins before the minutes do, and goes on between them."""
+    night = SECONDS.frame.iloc[:before].copy()
+    night.index = SECONDS.frame.index[0] - pd.to_timedelta(np.arange(before, 0, -1), unit="s")
+    frame = SECONDS.frame.copy()
+    wrong = frame.index[75]
+    frame.loc[wrong, "high"] = MINUTES.frame["high"].iloc[1] + 0.25
+    with pytest.raises(InputError) as refusal:
+        seconds_of(MINUTES, replace(SECONDS, frame=pd.concat([night, frame])))
+    assert (
+        f"1 seconds lie outside their minute's prices in {MINUTES.source}, first at {wrong} ("
+        in str(refusal.value)
+    )

@@ -56,6 +56,23 @@ def test_the_manifest_says_all(phase: int, snapshot: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("phase", PHASES)
+def test_stated_decisions_are_the_likeliest_allowed_and_those_that_the_episodes_wanted(
+    phase: int,
+) -> None:
+    """Not what was taken, where the episode explored."""
+    golden = json.loads((bundle(phase) / "golden.json").read_text())
+    explored = 0
+    for one in (*golden["cases"], *golden["far"]):
+        allowed = np.where(one["mask"], one["logits"], -np.inf)
+        assert one["action"] == int(np.argmax(allowed))
+    for one in golden["cases"]:
+        step = golden["episodes"][one["episode"]][one["step"]]
+        assert one["action"] == step["wanted"]
+        explored += step["taken"] != step["wanted"]
+    assert explored
+
+
+@pytest.mark.parametrize("phase", PHASES)
 def test_every_program_decides_as_the_port(phase: int) -> None:
     obs, masks = some_observations(phase)
     ours = in_float32(made_policy(phase), obs, masks)

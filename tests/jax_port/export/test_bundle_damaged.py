@@ -95,6 +95,20 @@ def test_golden_values_with_one_value_damaged_are_refused_by_name_or_have_the_ri
     assert refused > 300
 
 
+@pytest.mark.parametrize(
+    ("episode", "step", "there"),
+    [(0, 0, True), (0, 1, True), (0, 2, False), (0, 60, False), (1, 0, False), (2, 1, False)],
+)
+def test_a_case_states_a_step_that_there_is(
+    episode: int, step: int, there: bool, tmp_path: Path
+) -> None:
+    made, path = golden(), tmp_path / "golden.json"
+    made["cases"][0] |= {"episode": episode, "step": step}
+    path.write_text(json.dumps(made))
+    sentence = refusal(lambda: read_golden(tmp_path, made_policy(1)))
+    assert sentence is None if there else "cases[0]: there is no such step" in str(sentence)
+
+
 def policy_file(folder: Path) -> Path:
     path = folder / "policy.safetensors"
     save_policy(path, made_policy(1))

@@ -152,6 +152,17 @@ def test_a_policy_to_begin_with_arrives(tmp_path: Path) -> None:
         train.main([*BASE, "--from", str(path), "--from-policy", str(path)], standalone_mode=False)
 
 
+def test_a_policy_that_is_named_from_a_folder_is_found_from_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run says where it lies, and may be gone on with elsewhere."""
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(b"read when the training begins")
+    monkeypatch.chdir(tmp_path)
+    for name in ("policy.safetensors", "./policy.safetensors", str(path)):
+        assert plan_of("--from-policy", name).initial["path"] == str(path)
+
+
 def test_every_layer_that_is_named_has_its_rate() -> None:
     words = ("--freeze", "policy_0", "--freeze", "value_1", "--layer-rate", "value_0=0.5")
     assert dict(plan_of(*words, "--layer-rate", "policy_1=0").settings.layer_lr) == {

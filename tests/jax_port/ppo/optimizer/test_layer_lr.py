@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from jax_port.ppo.losses import LossTerms
 from jax_port.ppo.optimizer import adam
-from jax_port.ppo.optimizer.layer_lr import factors, without_frozen
-from jax_port.ppo.settings import NetworkSpec, TrainSettings
-from jax_port.ppo.update import clip_gradients
+from jax_port.ppo.settings import NetworkSpec, TrainSettings, hyper_params
+from jax_port.ppo.update import LearnerState, minibatch_step
 from tests.sentences import refuses
 
 NAMES = NetworkSpec((8,), (8,)).layers
 RATES = (("policy_0", 0.0), ("value_head", 0.25))
 RATE, NORM, STEPS = 1e-2, 0.5, 20
+HYPER = hyper_params(learning_rate=RATE, max_grad_norm=NORM)
 
 
 def _tree(rng: np.random.Generator) -> dict[str, Any]:
@@ -45,13 +46,22 @@ def test_weights_move_as_with_torchs_parameter_groups() -> None:
     learning = [weight for group in groups for weight in group["params"]]
 
     @jax.jit
-    def step(params: Any, grads: Any, moments: Any) -> Any:
-        clipped = clip_gradients(without_frozen(grads, RATES), jnp.float32(NORM))
-        return adam.update(params, clipped, moments, jnp.float32(RATE), factors(params, RATES))
+    def step(state: LearnerState, grads: Any) -> LearnerState:
+        terms = LossTerms(*(jnp.float32(0.0) for _ in LossTerms._fields))
+        moved, _, _ = minibatch_step(
+            state,
+            jnp.bool_(False),
+            jnp.arange(2),
+            lambda numbers: None,
+            lambda params, numbers, gather, hyper: (grads, terms),
+            HYPER,
+            RATES,
+        )
+        return moved
 
-    ours, moments = start, adam.init(start)
+    state = LearnerState(jax.tree.map(jnp.asarray, start), adam.init(start))
     for grads in gradients:
-        ours, moments = step(ours, grads, moments)
+        state = step(state, grads)
         for name, kinds in theirs["params"].items():
             for kind, weight in kinds.items():
                 weight.grad = torch.tensor(grads["params"][name][kind])
@@ -59,7 +69,7 @@ def test_weights_move_as_with_torchs_parameter_groups() -> None:
         optimizer.step()
     for name, kinds in theirs["params"].items():
         for kind, weight in kinds.items():
-            found, before = ours["params"][name][kind], start["params"][name][kind]
+            found, before = state.params["params"][name][kind], start["params"][name][kind]
             np.testing.assert_allclose(found, weight.detach().numpy(), rtol=1e-6, atol=1e-6)
             if name == "policy_0":
                 np.testing.assert_array_equal(found, before)
