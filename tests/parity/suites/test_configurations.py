@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from jax_port.data.data_loader import prepare
-from markets import EnvConfig
+from markets import EnvConfig, InputError, get_contract
 from markets.config import AccountRules, RewardConfig
+from markets.limits import check_int32
 from parity.suites.configurations import (
+    CONTRACTS,
     COUNT,
+    LIMIT,
+    LIMITED,
     REQUIRED,
+    SHAPES,
+    VALUES,
+    Configuration,
     coverage_of,
     draw_configurations,
     report_configurations,
@@ -61,3 +70,85 @@ def test_the_report_names_fields_kinds_and_values() -> None:
     assert result.passed
     assert set(result.coverage) == REQUIRED
     assert "0" in str(result.notes["floor_lock_dollars"]).split(", ")
+
+
+def defaults() -> dict[str, Any]:
+    """Return what every field is where nothing is said, and what ES costs."""
+    values = EnvConfig.phase2().to_dict()
+    costs = {name: getattr(get_contract("ES"), name) for name in ("slippage_ticks", "commission_cents")}
+    return {**values, **values["account"], **values["reward"], **costs}
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *VALUES])
+def test_every_value_that_is_drawn_is_of_the_kind_that_it_is_said_to_be(name: str) -> None:
+    rng = np.random.default_rng(0)
+    default = defaults()[name]
+    for kind, draw in {**SHAPES, **VALUES}[name].items():
+        values = [draw(rng) for _ in range(60)]
+        if kind in ("rth", "all"):
+            assert set(values) == {kind}
+            continue
+        assert all(type(value) is type(default) or kind == "large" for value in values), (
+            kind,
+            values[0],
+        )
+        if kind.isdigit():
+            assert set(values) == {float(kind)}, kind
+            continue
+        holds = {
+            "least": lambda value: 0 < value < default,
+            "negative": lambda value: value < 0,
+            "beyond the default": lambda value: 1 < value / default < (4 if default == 2 else 1.4),
+            "small": lambda value: 0 < value < default,
+            "large": lambda value: value > 3 * default,
+            "several": lambda value: value > default + 1,
+            "beyond float32": lambda value: value * 100 > 2**24,
+        }[kind]
+        if name in ("slippage_ticks", "commission_cents") and kind == "beyond the default":
+            assert all(value > default for value in values)
+            continue
+        assert all(map(holds, values)), (kind, values)
+
+
+@pytest.mark.costly
+def test_kinds_meet_in_other_combinations_with_each_seed() -> None:
+    """A fault that needs two settings at once shows with some seed."""
+    seeds = [draw_configurations(seed) for seed in range(6)]
+    names = sorted({**SHAPES, **VALUES})
+    for name in names:
+        if name not in LIMITED:
+            assert len({tuple(one.kinds.get(name) for one in drawn) for drawn in seeds}) > 1, name
+    pairs = {
+        (one.kinds.get("slippage_ticks"), one.kinds.get("commission_cents"))
+        for drawn in seeds
+        for one in drawn
+    }
+    assert len(pairs) == 9
+
+
+def with_value(one: Configuration, name: str, value: Any) -> EnvConfig:
+    return one.config.override(**{name: value})
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_value_near_the_limit_is_the_largest_there_may_be_but_for_a_little(name: str) -> None:
+    aimed = [one for one in draw_configurations(3) if one.kinds.get(name) == LIMIT]
+    assert {one.config.phase for one in aimed} == {1, 2}
+    for one in aimed:
+        value = one.value(name)
+        bars = one.world.bars.session(one.config.session)
+        check_int32(bars, with_value(one, name, value))
+        beyond = value + 1 + value // 20 if name == "contracts" else round(value * 1.05, 2)
+        with pytest.raises(InputError):
+            check_int32(replace(bars), with_value(one, name, beyond))
+
+
+def test_configurations_are_of_several_contracts_with_costs_of_their_own() -> None:
+    drawn = draw_configurations(3)
+    assert {one.world.bars.contract.symbol for one in drawn} == set(CONTRACTS)
+    assert len({one.world.bars.digest for one in drawn}) == len(CONTRACTS)
+    for one in drawn:
+        for name in one.kinds:
+            if name != "phase":
+                plain = defaults()[name]
+                assert one.value(name) != plain or one.kinds[name] in ("rth", "1"), (one.name, name)
