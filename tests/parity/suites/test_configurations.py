@@ -14,7 +14,9 @@ from markets.config import AccountRules, RewardConfig
 from markets.limits import check_int32
 from parity.suites.configurations import (
     CONTRACTS,
+    COSTS,
     COUNT,
+    EACH,
     LIMIT,
     LIMITED,
     REQUIRED,
@@ -72,42 +74,46 @@ def test_the_report_names_fields_kinds_and_values() -> None:
     assert "0" in str(result.notes["floor_lock_dollars"]).split(", ")
 
 
-def defaults() -> dict[str, Any]:
+def defaults(phase: int) -> dict[str, Any]:
     """Return what every field is where nothing is said, and what ES costs."""
-    values = EnvConfig.phase2().to_dict()
-    costs = {name: getattr(get_contract("ES"), name) for name in ("slippage_ticks", "commission_cents")}
+    values = (EnvConfig.phase1() if phase == 1 else EnvConfig.phase2()).to_dict()
+    costs = {name: getattr(get_contract("ES"), name) for name in COSTS}
     return {**values, **values["account"], **values["reward"], **costs}
+
+
+def is_beyond(value: float, default: float) -> bool:
+    """Say whether a value is on its default's far side from zero, and still near it."""
+    return 0 < abs(value) <= 0.01 if default == 0 else 1 < value / default <= 2
+
+
+def is_of_kind(name: str, kind: str, value: Any) -> bool:
+    """Say whether a field's value is what its kind says."""
+    plain = [defaults(phase)[name] for phase in (1, 2)]
+    if kind in ("rth", "all"):
+        return bool(value == kind)
+    if kind.isdigit():
+        return bool(value == float(kind))
+    if kind == "beyond the default":
+        return value > plain[0] if name in COSTS else any(is_beyond(value, one) for one in plain)
+    held: dict[str, bool] = {
+        "least": 0 < value < min(plain),
+        "negative": value < 0,
+        "small": 0 < value < max(plain),
+        "large": value > 3 * max(plain),
+        "several": value > max(plain) + 1,
+        "beyond float32": value * 100 > 2**24,
+    }
+    return held[kind]
 
 
 @pytest.mark.parametrize("name", [*SHAPES, *VALUES])
 def test_every_value_that_is_drawn_is_of_the_kind_that_it_is_said_to_be(name: str) -> None:
     rng = np.random.default_rng(0)
-    default = defaults()[name]
     for kind, draw in {**SHAPES, **VALUES}[name].items():
         values = [draw(rng) for _ in range(60)]
-        if kind in ("rth", "all"):
-            assert set(values) == {kind}
-            continue
-        assert all(type(value) is type(default) or kind == "large" for value in values), (
-            kind,
-            values[0],
-        )
-        if kind.isdigit():
-            assert set(values) == {float(kind)}, kind
-            continue
-        holds = {
-            "least": lambda value: 0 < value < default,
-            "negative": lambda value: value < 0,
-            "beyond the default": lambda value: 1 < value / default < (4 if default == 2 else 1.4),
-            "small": lambda value: 0 < value < default,
-            "large": lambda value: value > 3 * default,
-            "several": lambda value: value > default + 1,
-            "beyond float32": lambda value: value * 100 > 2**24,
-        }[kind]
-        if name in ("slippage_ticks", "commission_cents") and kind == "beyond the default":
-            assert all(value > default for value in values)
-            continue
-        assert all(map(holds, values)), (kind, values)
+        assert all(is_of_kind(name, kind, value) for value in values), (kind, values)
+        if type(defaults(1)[name]) is int:
+            assert {type(value) for value in values} == {int}
 
 
 @pytest.mark.costly
@@ -118,12 +124,6 @@ def test_kinds_meet_in_other_combinations_with_each_seed() -> None:
     for name in names:
         if name not in LIMITED:
             assert len({tuple(one.kinds.get(name) for one in drawn) for drawn in seeds}) > 1, name
-    pairs = {
-        (one.kinds.get("slippage_ticks"), one.kinds.get("commission_cents"))
-        for drawn in seeds
-        for one in drawn
-    }
-    assert len(pairs) == 9
 
 
 def with_value(one: Configuration, name: str, value: Any) -> EnvConfig:
@@ -143,12 +143,14 @@ def test_a_value_near_the_limit_is_the_largest_there_may_be_but_for_a_little(nam
             check_int32(replace(bars), with_value(one, name, beyond))
 
 
-def test_configurations_are_of_several_contracts_with_costs_of_their_own() -> None:
-    drawn = draw_configurations(3)
-    assert {one.world.bars.contract.symbol for one in drawn} == set(CONTRACTS)
-    assert len({one.world.bars.digest for one in drawn}) == len(CONTRACTS)
-    for one in drawn:
-        for name in one.kinds:
-            if name != "phase":
-                plain = defaults()[name]
-                assert one.value(name) != plain or one.kinds[name] in ("rth", "1"), (one.name, name)
+def test_configurations_are_of_several_contracts_and_hold_what_their_kinds_say() -> None:
+    for seed in (0, 3):
+        drawn = draw_configurations(seed)
+        assert [one.world.bars.contract.symbol for one in drawn] == [
+            symbol for _ in (1, 2) for symbol in CONTRACTS for _ in range(EACH)
+        ]
+        for one in drawn:
+            assert one.kinds["phase"] == str(one.config.phase)
+            for name, kind in one.kinds.items():
+                if name != "phase" and kind != LIMIT:
+                    assert is_of_kind(name, kind, one.value(name)), (one.name, name, kind)
