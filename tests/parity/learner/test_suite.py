@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,7 @@ from jax_port.ppo.fast.gpu_update import Standard, standard_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from parity.engine.verify import CheckResult
 from parity.learner import port as learner_port
+from parity.learner import suite
 from parity.learner.cases import KL_ENDS_ALL, LearnerCase, learner_cases, small_cases
 from parity.learner.drawn import REQUIRED as STRUCTURES
 from parity.learner.judge import LIMITS, Reach, judge_updates, reach_of
@@ -28,8 +31,11 @@ from parity.learner.suite import (
     cases_of_forms,
     check_decisions,
     check_drawn,
+    check_trainer,
     count_checks,
+    coverage_of,
     decision_cases,
+    uneven_minibatches,
 )
 from tests.sentences import refuses
 
@@ -271,3 +277,70 @@ def test_every_check_says_its_form_and_is_counted() -> None:
     assert sorted(drawn) == [f"drawn {number}" for number in range(1, 5)]
     # Three of each case, the decisions, and two agents side by side in two forms.
     assert count_checks() == 3 * len(names) + 1 + 2 * 2
+
+
+@pytest.mark.parametrize("form", ["cpu", "gpu"])
+def test_every_agent_that_is_trained_beside_others_is_judged_by_its_own_case(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    runs: Any = [
+        SimpleNamespace(
+            case=f"case {n}", weights=n, params="of all", form=form, updates=[0, f"last {n}"]
+        )
+        for n in range(3)
+    ]
+    asked: list[Any] = []
+    monkeypatch.setattr(suite, "run_trainer", lambda *given: asked.append(given) or ["a", "b", "c"])
+    monkeypatch.setattr(suite, "judge_end", lambda *given: given)
+    assert check_trainer(runs) == [(f"case {n}", f"last {n}", end) for n, end in enumerate("abc")]
+    assert asked == [([run.case for run in runs], [0, 1, 2], "of all", form)]
+
+
+def test_a_rate_that_stays_is_not_annealed_and_rewards_are_counted() -> None:
+    case = small_cases()[2]
+    assert not case.settings.norm_reward
+    rewards = np.zeros((4, 3))
+
+    def seen(*rates: float) -> Counter[str]:
+        tables = [{"learning rate": np.float64(rate), "rewards": rewards} for rate in rates]
+        return coverage_of(case, tables, Counter({"terminated": 2, "never": 0}))
+
+    assert seen(0.1, 0.1, 0.1)["learner: rate annealed"] == 0
+    found = seen(0.3, 0.2, 0.1)
+    assert found["learner: rate annealed"] == 2
+    assert found["learner: terminated"] == 2
+    assert "learner: never" not in found
+    assert found["learner: reward not normalised"] == 36
+    normalised = replace(case, settings=case.settings.override(norm_reward=True))
+    some = coverage_of(normalised, [{"learning rate": 0.1, "rewards": rewards}], Counter())
+    assert some["learner: reward not normalised"] == 0
+
+
+def test_an_uneven_minibatch_is_counted_wherever_it_is() -> None:
+    settings = TrainSettings(
+        n_envs=4, n_steps=6, batch_size=8, n_epochs=1, total_timesteps=24, order_groups=2
+    )
+    even = np.arange(24).reshape(2, 12).T.ravel()[None]
+    assert uneven_minibatches(settings, even) == 0
+    for batch, other in ((0, 1), (0, 2), (1, 2)):
+        orders = np.concatenate([even, even])
+        place, far = 8 * batch, 8 * other + 1  # one of each group
+        orders[1, [place, far]] = orders[1, [far, place]]
+        assert uneven_minibatches(settings, orders) == 2
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_every_case_has_the_run_s_seed_and_numbers_that_are_drawn_differ(seed: int) -> None:
+    cases = [case for some in cases_of_forms(seed).values() for case in some]
+    assert {case.settings.seed for case in cases} == {seed}
+    assert {case.late.seed for case in cases if case.late is not None} == {seed}
+    drawn = [case.settings for case in cases if case.name.startswith("drawn")]
+    others = [case.settings for some in cases_of_forms(seed + 1).values() for case in some][-2:]
+    plain = TrainSettings()
+    for name in (
+        *("learning_rate", "gamma", "gae_lambda", "clip_range"),
+        *("ent_coef", "vf_coef", "max_grad_norm"),
+    ):
+        values = {getattr(settings, name) for settings in (*drawn, *others)}
+        assert len(values) == len(drawn) + 2, name
+        assert getattr(plain, name) not in values, name
