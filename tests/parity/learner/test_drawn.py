@@ -93,10 +93,19 @@ def test_an_aspect_is_told_from_what_it_depends_on() -> None:
     network = NetworkSpec((8, 8), (8, 8, 9))
     plain = TrainSettings(n_envs=4, n_steps=24, batch_size=48, total_timesteps=96, network=network)
     assert aspects_of(plain) == {
-        "activation": "relu", "policy layers": "2", "value layers": "3", "mlps": "unequal",
-        "frozen layers": "off", "slower or faster layers": "off", "orders": "one",
-        "anneal": "off", "norm_reward": "on", "clip_range_vf": "off", "target_kl": "off",
-        "last minibatch": "whole", "precision": plain.precision,
+        "activation": "relu",
+        "policy layers": "2",
+        "value layers": "3",
+        "mlps": "unequal",
+        "frozen layers": "off",
+        "slower or faster layers": "off",
+        "orders": "one",
+        "anneal": "off",
+        "norm_reward": "on",
+        "clip_range_vf": "off",
+        "target_kl": "off",
+        "last minibatch": "whole",
+        "precision": plain.precision,
     }
     first, second = list(network.layers)[:2]
     for changes, aspect, value in (
