@@ -136,3 +136,20 @@ def test_rates_of_layers_are_of_two_layers_one_slower_and_one_faster(seed: int) 
             slower, faster = sorted(one.values())
             assert 0 < slower < 1 < faster
         assert set(one.values()) == {0.0} or len(one) != 1
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_numbers_that_are_drawn_are_of_the_seed_and_none_is_the_default(seed: int) -> None:
+    cases = [*drawn_cases(seed), *drawn_cases(seed + 1)]
+    for number, case in enumerate(cases):
+        own = seed + number // 4
+        assert case.settings.seed == own
+        assert case.late is None or case.late.seed == own
+    plain = TrainSettings()
+    for name in (
+        *("learning_rate", "gamma", "gae_lambda", "clip_range"),
+        *("ent_coef", "vf_coef", "max_grad_norm"),
+    ):
+        values = {getattr(case.settings, name) for case in cases}
+        assert len(values) == len(cases), name
+        assert getattr(plain, name) not in values, name

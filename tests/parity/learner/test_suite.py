@@ -24,7 +24,7 @@ from parity.learner import suite
 from parity.learner.cases import KL_ENDS_ALL, LearnerCase, learner_cases, small_cases
 from parity.learner.drawn import REQUIRED as STRUCTURES
 from parity.learner.judge import LIMITS, Reach, judge_updates, reach_of
-from parity.learner.port import PortRun, run_port, to_flax, to_torch, traced_program
+from parity.learner.port import Draws, PortRun, run_port, to_flax, to_torch, traced_program
 from parity.learner.suite import (
     REQUIRED,
     LearnerRun,
@@ -330,17 +330,41 @@ def test_an_uneven_minibatch_is_counted_wherever_it_is() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_every_case_has_the_run_s_seed_and_numbers_that_are_drawn_differ(seed: int) -> None:
+def test_every_case_has_the_run_s_seed(seed: int) -> None:
     cases = [case for some in cases_of_forms(seed).values() for case in some]
     assert {case.settings.seed for case in cases} == {seed}
     assert {case.late.seed for case in cases if case.late is not None} == {seed}
-    drawn = [case.settings for case in cases if case.name.startswith("drawn")]
-    others = [case.settings for some in cases_of_forms(seed + 1).values() for case in some][-2:]
-    plain = TrainSettings()
-    for name in (
-        *("learning_rate", "gamma", "gae_lambda", "clip_range"),
-        *("ent_coef", "vf_coef", "max_grad_norm"),
-    ):
-        values = {getattr(settings, name) for settings in (*drawn, *others)}
-        assert len(values) == len(drawn) + 2, name
-        assert getattr(plain, name) not in values, name
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("deviations", "passes"), [(0, True), (4.5, True), (5.5, False)])
+def test_an_action_that_is_taken_too_often_or_too_seldom_is_told_in_deviations(
+    sign: int, deviations: float, passes: bool
+) -> None:
+    """Of 10,000 decisions with chances of one half, a quarter and a quarter."""
+    case = replace(small_cases()[0], settings=TrainSettings())
+    count, chance = 10_000, 0.5
+    taken = count * chance + sign * deviations * np.sqrt(count * chance * (1 - chance))
+    numbers = np.array([1, 2])[np.arange(count - round(taken)) % 2]
+    actions = np.concatenate([np.zeros(round(taken), int), numbers]).reshape(2, 100, 50)
+    shape = (*actions.shape, 3)
+    updates = [
+        {
+            "actions": one,
+            "probabilities": np.broadcast_to([0.5, 0.25, 0.25], shape)[0].astype(np.float32),
+            "masks": np.ones(shape, bool)[0],
+        }
+        for one in actions
+    ]
+    orders = np.arange(5000)[None, None]
+    result = check_drawn(case, PortRun(updates, Draws(actions, actions, orders)))
+    assert result.passed == passes
+    assert result.compared == count + orders.size
+    assert abs(result.notes["deviations"]) == pytest.approx(deviations, abs=0.02)
+    if deviations:
+        assert result.notes["of"] == "likely actions"  # all of them lie as far off, and it is the last
+        assert result.notes["deviations"] * sign > 0
+    if not passes:
+        assert result.first is not None
+        assert result.first.field == "frequency of action 0"
+        assert (result.first.reference, result.first.port) == (5000, round(taken))
