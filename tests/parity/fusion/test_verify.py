@@ -141,7 +141,7 @@ def test_every_setting_with_either_number_of_actions_has_decisions_of_its_own(co
 
         return fuse
 
-    for seed in (0, 1):
+    for seed in (0, 2):
         found = verify({"one": side(seed), "other": numpy_side}, count, seed)
         decisions = sum(len(one.logits) for settings, one in given[seed] if settings.weight != 0)
         decisions += sum(len(one.logits) for settings, one in given[seed] if settings.weight == 0) // 2
