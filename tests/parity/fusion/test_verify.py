@@ -128,3 +128,54 @@ def test_probabilities_that_are_no_numbers_are_found() -> None:
 def test_settings_that_make_no_sense(values: dict[str, object]) -> None:
     with refuses():
         FusionSettings(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_every_setting_with_either_number_of_actions_has_decisions_of_its_own(count: int) -> None:
+    given: dict[int, list[tuple[FusionSettings, Situation]]] = {}
+
+    def side(seed: int) -> Callable[[Situation, FusionSettings], Fused]:
+        def fuse(one: Situation, settings: FusionSettings) -> Fused:
+            given.setdefault(seed, []).append((settings, one))
+            return numpy_side(one, settings)
+
+        return fuse
+
+    for seed in (0, 2):
+        found = verify({"one": side(seed), "other": numpy_side}, count, seed)
+        decisions = sum(len(one.logits) for settings, one in given[seed] if settings.weight != 0)
+        decisions += sum(len(one.logits) for settings, one in given[seed] if settings.weight == 0) // 2
+        assert found["one"].decisions == found["other"].decisions == decisions >= count
+    every = [(settings, one) for rows in given.values() for settings, one in rows]
+    asked = {(settings.rule, settings.weight, one.logits.shape[1]) for settings, one in every}
+    assert {(rule, actions) for rule, _, actions in asked} == {(r, n) for r in RULES for n in (3, 6)}
+    for rule in RULES:
+        assert len({weight for name, weight, _ in asked if name == rule}) == 3
+        assert (rule, 0.0, 3) in asked
+    drawn = {one.logits.tobytes() for _, one in every}
+    assert len(drawn) == 2 * 2 * len(RULES) * 3  # no seed's decisions are another's
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_decisions_are_drawn_on_both_sides_of_every_edge(rule: str) -> None:
+    settings = FusionSettings(rule=rule, threshold=0.25, most_losses=3, least_left=0.5)
+    given = situations(4000, 6, 2, settings)
+    for values, edge in (
+        (given.confidence, settings.threshold),
+        (given.losses, settings.most_losses),
+        (given.left, settings.least_left),
+        (given.left, 0.0),
+        (given.left, 1.0),
+    ):
+        assert min((values < edge).sum(), (values > edge).sum()) > 100
+    for values, edge in (
+        (given.confidence, settings.threshold),
+        (given.losses, settings.most_losses),
+        (given.left, settings.least_left),
+    ):
+        assert (values == np.float32(edge)).sum() > 100
+    fresh = settings.freshness()
+    assert {*np.unique(given.fresh)} == {*np.unique(fresh), np.float32(0)}
+    assert (given.masks.sum(1) == 1).any()
+    assert given.masks[:, 0].all()
+    assert ((given.advice == 1).any(1)).sum() > 100

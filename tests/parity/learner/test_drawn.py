@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from jax_port.ppo.optimizer import adam
+from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from jax_port.ppo.train_ppo_jax import annealed
 from parity.learner.cases import LearnerCase, small_cases
 from parity.learner.drawn import LATE, REQUIRED, coverage_of_structures, drawn_cases
 from parity.learner.judge import judge_updates, reach_of
 from parity.learner.late import Late
 from parity.learner.port import hyper_of, run_port, traced_program
+from parity.learner.structures import aspects_of
 from parity.learner.suite import LearnerRun
 
 
@@ -99,3 +101,69 @@ def test_a_correction_of_adam_that_stops_is_found(
     result = judge_updates(late.case, late.updates, port.updates, reach_of(late.port.draws, port.draws))
     assert not result.passed
     assert not result.measures["weights"].passed
+
+
+def test_an_aspect_is_told_from_what_it_depends_on() -> None:
+    network = NetworkSpec((8, 8), (8, 8, 9))
+    plain = TrainSettings(n_envs=4, n_steps=24, batch_size=48, total_timesteps=96, network=network)
+    assert aspects_of(plain) == {
+        "activation": "relu",
+        "policy layers": "2",
+        "value layers": "3",
+        "mlps": "unequal",
+        "frozen layers": "off",
+        "slower or faster layers": "off",
+        "orders": "one",
+        "anneal": "off",
+        "norm_reward": "on",
+        "clip_range_vf": "off",
+        "target_kl": "off",
+        "last minibatch": "whole",
+        "precision": plain.precision,
+    }
+    first, second = list(network.layers)[:2]
+    for changes, aspect, value in (
+        ({"batch_size": 24}, "last minibatch", "whole"),
+        ({"batch_size": 96}, "last minibatch", "whole"),
+        ({"batch_size": 50}, "last minibatch", "partial"),
+        ({"batch_size": 25}, "last minibatch", "partial"),
+        ({"anneal": True}, "anneal", "on"),
+        ({"norm_reward": False}, "norm_reward", "off"),
+        ({"clip_range_vf": 0.1}, "clip_range_vf", "on"),
+        ({"target_kl": 0.1}, "target_kl", "on"),
+        ({"order_groups": 2}, "orders", "by group"),
+        ({"layer_lr": ((first, 1.0),)}, "slower or faster layers", "off"),
+        ({"layer_lr": ((first, 1.0), (second, 2.0))}, "slower or faster layers", "on"),
+        ({"layer_lr": ((first, 0.0),)}, "slower or faster layers", "off"),
+        ({"layer_lr": ((first, 0.0),)}, "frozen layers", "on"),
+        ({"layer_lr": ((first, 0.5),)}, "frozen layers", "off"),
+    ):
+        assert aspects_of(plain.override(**changes))[aspect] == value, changes
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rates_of_layers_are_of_two_layers_one_slower_and_one_faster(seed: int) -> None:
+    rates = [dict(case.settings.layer_lr) for case in drawn_cases(seed)]
+    assert {len(one) for one in rates} == {0, 1, 2}
+    for one in rates:
+        if len(one) == 2:
+            slower, faster = sorted(one.values())
+            assert 0 < slower < 1 < faster
+        assert set(one.values()) == {0.0} or len(one) != 1
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_numbers_that_are_drawn_are_of_the_seed_and_none_is_the_default(seed: int) -> None:
+    cases = [*drawn_cases(seed), *drawn_cases(seed + 1)]
+    for number, case in enumerate(cases):
+        own = seed + number // 4
+        assert case.settings.seed == own
+        assert case.late is None or case.late.seed == own
+    plain = TrainSettings()
+    for name in (
+        *("learning_rate", "gamma", "gae_lambda", "clip_range"),
+        *("ent_coef", "vf_coef", "max_grad_norm"),
+    ):
+        values = {getattr(case.settings, name) for case in cases}
+        assert len(values) == len(cases), name
+        assert getattr(plain, name) not in values, name

@@ -26,3 +26,20 @@ def test_weights_may_come_in_any_order() -> None:
     assert one.first["a.weight"].any()
     another = late_state(Late(500, 10_000, seed=4), WEIGHTS, FEATURES, 2, 27, 96)
     assert (another.first["a.bias"] != one.first["a.bias"]).all()
+
+
+def test_a_late_state_has_the_market_s_spread_and_as_many_observations_as_it_is_late() -> None:
+    """Moments of both kinds are drawn by themselves, and the second are positive."""
+    features = FEATURES * 3 + np.float32(2)
+    features[7, 4] = np.nan
+    state = late_state(Late(500, 10_000, seed=3), WEIGHTS, features, 2, 27, 96)
+    sound = np.delete(features, 7, axis=0).astype(np.float64)
+    np.testing.assert_allclose(state.obs_mean, [*sound.mean(0), *sound.mean(0), *[0] * 5])
+    np.testing.assert_allclose(state.obs_var, [*sound.var(0), *sound.var(0), *[1] * 5])
+    assert state.seen == 500 * 96 + 1e-4
+    for name, first in state.first.items():
+        second = state.second[name]
+        assert first.shape == second.shape == WEIGHTS[name].shape
+        assert first.dtype == second.dtype == np.float32
+        assert (second > 0).all()
+        assert not np.isclose(second, first**2, rtol=1e-3, atol=1e-9).any()

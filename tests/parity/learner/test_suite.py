@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,18 +20,22 @@ from jax_port.ppo.fast.gpu_update import Standard, standard_of
 from jax_port.ppo.settings import NetworkSpec, TrainSettings
 from parity.engine.verify import CheckResult
 from parity.learner import port as learner_port
+from parity.learner import suite
 from parity.learner.cases import KL_ENDS_ALL, LearnerCase, learner_cases, small_cases
 from parity.learner.drawn import REQUIRED as STRUCTURES
 from parity.learner.judge import LIMITS, Reach, judge_updates, reach_of
-from parity.learner.port import PortRun, run_port, to_flax, to_torch, traced_program
+from parity.learner.port import Draws, PortRun, run_port, to_flax, to_torch, traced_program
 from parity.learner.suite import (
     REQUIRED,
     LearnerRun,
     cases_of_forms,
     check_decisions,
     check_drawn,
+    check_trainer,
     count_checks,
+    coverage_of,
     decision_cases,
+    uneven_minibatches,
 )
 from tests.sentences import refuses
 
@@ -271,3 +277,94 @@ def test_every_check_says_its_form_and_is_counted() -> None:
     assert sorted(drawn) == [f"drawn {number}" for number in range(1, 5)]
     # Three of each case, the decisions, and two agents side by side in two forms.
     assert count_checks() == 3 * len(names) + 1 + 2 * 2
+
+
+@pytest.mark.parametrize("form", ["cpu", "gpu"])
+def test_every_agent_that_is_trained_beside_others_is_judged_by_its_own_case(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    runs: Any = [
+        SimpleNamespace(
+            case=f"case {n}", weights=n, params="of all", form=form, updates=[0, f"last {n}"]
+        )
+        for n in range(3)
+    ]
+    asked: list[Any] = []
+    monkeypatch.setattr(suite, "run_trainer", lambda *given: asked.append(given) or ["a", "b", "c"])
+    monkeypatch.setattr(suite, "judge_end", lambda *given: given)
+    assert check_trainer(runs) == [(f"case {n}", f"last {n}", end) for n, end in enumerate("abc")]
+    assert asked == [([run.case for run in runs], [0, 1, 2], "of all", form)]
+
+
+def test_a_rate_that_stays_is_not_annealed_and_rewards_are_counted() -> None:
+    case = small_cases()[2]
+    assert not case.settings.norm_reward
+    rewards = np.zeros((4, 3))
+
+    def seen(*rates: float) -> Counter[str]:
+        tables = [{"learning rate": np.float64(rate), "rewards": rewards} for rate in rates]
+        return coverage_of(case, tables, Counter({"terminated": 2, "never": 0}))
+
+    assert seen(0.1, 0.1, 0.1)["learner: rate annealed"] == 0
+    found = seen(0.3, 0.2, 0.1)
+    assert found["learner: rate annealed"] == 2
+    assert found["learner: terminated"] == 2
+    assert "learner: never" not in found
+    assert found["learner: reward not normalised"] == 36
+    normalised = replace(case, settings=case.settings.override(norm_reward=True))
+    some = coverage_of(normalised, [{"learning rate": 0.1, "rewards": rewards}], Counter())
+    assert some["learner: reward not normalised"] == 0
+
+
+def test_an_uneven_minibatch_is_counted_wherever_it_is() -> None:
+    settings = TrainSettings(
+        n_envs=4, n_steps=6, batch_size=8, n_epochs=1, total_timesteps=24, order_groups=2
+    )
+    even = np.arange(24).reshape(2, 12).T.ravel()[None]
+    assert uneven_minibatches(settings, even) == 0
+    for batch, other in ((0, 1), (0, 2), (1, 2)):
+        orders = np.concatenate([even, even])
+        place, far = 8 * batch, 8 * other + 1  # one of each group
+        orders[1, [place, far]] = orders[1, [far, place]]
+        assert uneven_minibatches(settings, orders) == 2
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_every_case_has_the_run_s_seed(seed: int) -> None:
+    cases = [case for some in cases_of_forms(seed).values() for case in some]
+    assert {case.settings.seed for case in cases} == {seed}
+    assert {case.late.seed for case in cases if case.late is not None} == {seed}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("deviations", "passes"), [(0, True), (4.5, True), (5.5, False)])
+def test_an_action_that_is_taken_too_often_or_too_seldom_is_told_in_deviations(
+    sign: int, deviations: float, passes: bool
+) -> None:
+    """Of 10,000 decisions with chances of one half, a quarter and a quarter."""
+    case = replace(small_cases()[0], settings=TrainSettings())
+    count, chance = 10_000, 0.5
+    taken = count * chance + sign * deviations * np.sqrt(count * chance * (1 - chance))
+    numbers = np.array([1, 2])[np.arange(count - round(taken)) % 2]
+    actions = np.concatenate([np.zeros(round(taken), int), numbers]).reshape(2, 100, 50)
+    shape = (*actions.shape, 3)
+    updates = [
+        {
+            "actions": one,
+            "probabilities": np.broadcast_to([0.5, 0.25, 0.25], shape)[0].astype(np.float32),
+            "masks": np.ones(shape, bool)[0],
+        }
+        for one in actions
+    ]
+    orders = np.arange(5000)[None, None]
+    result = check_drawn(case, PortRun(updates, Draws(actions, actions, orders)))
+    assert result.passed == passes
+    assert result.compared == count + orders.size
+    assert abs(result.notes["deviations"]) == pytest.approx(deviations, abs=0.02)
+    if deviations:
+        assert result.notes["of"] in ("action 0", "likely actions")  # both lie as far off
+        assert result.notes["deviations"] * sign > 0
+    if not passes:
+        assert result.first is not None
+        assert result.first.field == "frequency of action 0"
+        assert (result.first.reference, result.first.port) == (5000, round(taken))

@@ -223,3 +223,64 @@ def test_a_forbidden_action_that_does_anything_is_found(
             first = results[side].first
             assert first is not None
             assert (first.lane, first.step, first.field) == (lane, 0, field)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("place", [0, 63, 64, 389, 399])
+def test_every_step_of_an_episode_is_held_to_them(side: int, place: int) -> None:
+    steps = 400
+    before, after = step()
+    lasting = {
+        name: np.repeat(value[:1], steps, axis=1)
+        for name, value in after.items()
+        if name not in ("obs", "masks", "step_idx")
+    }
+    lasting |= {name: np.repeat(after[name][:1], steps, axis=1) for name in ("obs", "masks")}
+    lasting["step_idx"] = before["step_idx"][:1] + 1 + np.arange(steps)[None]
+    begun = {name: value[0] for name, value in before.items()}
+    recording = Recording(
+        worlds=np.zeros(1, np.int32),
+        actions=np.zeros((1, steps), np.int32),
+        lengths=np.array([steps], np.int32),
+        before=begun,
+        after=lasting,
+        injected=False,
+        starts=np.zeros(1, np.int32),
+        labels=[""],
+    )
+    replay = played(recording)
+    assert all(one.passed for one in check_account(recording, replay, "north", CONFIG, CONTRACT))
+    (recording, replay)[side].after["balance"][0, place] += 1
+    results = check_account(recording, replay, "north", CONFIG, CONTRACT)
+    assert [one.passed for one in results] == [side != 0, side != 1]
+    first = results[side].first
+    assert first is not None
+    assert (first.lane, first.step) == (0, place)
+    assert {one.compared for one in results[side].fields.values()} == {steps}
+
+
+def test_a_forbidden_action_is_held_to_what_its_own_side_does_on_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the sides differ on hold too, that is another check's finding."""
+
+    def after(places: list[int]) -> Fields:
+        return {"place": np.array(places)[:, None], "forbidden": np.ones((len(places), 1), bool)}
+
+    held = recorded({}, {})
+    held.before, held.after = {"place": np.arange(3)}, after([1, 2, 3])
+    monkeypatch.setattr(invariants, "record_cases", lambda pair, cases: held)
+    of_port: Any = Replay({}, after([101, 102, 103]), *[None] * 3)  # type: ignore[arg-type]
+    monkeypatch.setattr(invariants, "replay", lambda pair, one: of_port)
+    cases = [Case(0, {}, 5)] * 3
+
+    def passed(reference: list[int], port: list[int]) -> list[bool]:
+        recording = recorded({}, {})
+        recording.after = after(reference)
+        replay: Any = Replay({}, after(port), *[None] * 3)  # type: ignore[arg-type]
+        return [one.passed for one in check_forbidden(walker_pair(), cases, recording, replay)]
+
+    assert passed([1, 2, 3], [101, 102, 103]) == [True, True]
+    assert passed([1, 2, 3], [1, 2, 3]) == [True, False]
+    assert passed([101, 102, 103], [101, 102, 103]) == [False, True]
+    assert passed([1, 2, 4], [101, 102, 104]) == [False, False]

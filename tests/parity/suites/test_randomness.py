@@ -14,6 +14,7 @@ import pytest
 from jax_port.ppo.fast import gpu_rollout
 from parity.engine.compare import Array
 from parity.engine.verify import Mismatch
+from parity.learner.port import Draws
 from parity.suites import randomness, scale
 from parity.suites.randomness import (
     FALSE_ALARM,
@@ -138,7 +139,17 @@ def test_a_draw_that_is_another_s_at_a_distance_is_named_by_it(lag: int, offset:
 def test_the_ports_draws_pass() -> None:
     result, drawn = check_environment_draws(5)
     assert result.passed, result.first
-    assert drawn["restarts of a batch"].shape == (64, 1024)
+    shapes = {name: x.shape for name, x in drawn.items()}
+    assert shapes == {
+        "restarts of a batch": (64, 1024),
+        "restarts of one environment": (64, 64),
+        "resets of a batch": (64, 1024),
+        "resets of one environment": (64, 64),
+    }
+    others = list(drawn.values())
+    for number, one in enumerate(others):
+        for other in others[:number]:  # no two are the same draws
+            assert (one[:, :64] == other[:, :64]).mean() < 0.1
     learner, draws = check_learner_draws(5)
     assert learner.passed, learner.first
     assert draws.actions.shape == (64, 8, 64)
@@ -202,3 +213,148 @@ def test_words_of_few_environments_are_objected_to(monkeypatch: pytest.MonkeyPat
 def test_draws_below_a_bound_are_whole_number_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scale, "below", lambda bits, bound: (bits >> 16) * bound >> 16)
     assert not scale.check_scale(1)[1].passed
+
+
+STARTS = 90
+
+
+def learnt(spoil: Callable[[Array, Array, Array], Any] = lambda *drawn: None) -> Draws:
+    """Return independent draws of 16 updates of 8 steps, spoilt in place."""
+    rng = np.random.default_rng(4)
+    actions = rng.integers(0, 3, (16, 8, 64))
+    starts = rng.integers(0, STARTS, (16 * 8 + 1, 64))
+    orders = np.stack([[rng.permutation(512)] for _ in range(16)])
+    spoil(actions, starts, orders)
+    return Draws(actions, starts, orders)
+
+
+def sharing(actions: Array, starts: Array, orders: Array) -> None:
+    """An action tells where the episode begins that its own step begins."""
+    starts[1:] = starts[1:] // 3 + actions.reshape(-1, 64) * (STARTS // 3)
+
+
+def early_starts_again(actions: Array, starts: Array, orders: Array) -> None:
+    starts[65:] = starts[1:65]
+
+
+def last_order_again(actions: Array, starts: Array, orders: Array) -> None:
+    orders[15] = orders[14]
+
+
+def last_actions_shared(actions: Array, starts: Array, orders: Array) -> None:
+    actions[8:, :, 32:] = actions[8:, :, :32]
+
+
+@pytest.mark.parametrize("form", ["cpu", "gpu"])
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (None, ""),
+        (sharing, "action and start, "),
+        (early_starts_again, "starts, "),
+        (last_actions_shared, "actions, "),
+        (last_order_again, "orders 15 and 16: "),
+    ],
+)
+def test_everything_that_a_learner_draws_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, spoil: Any, named: str, form: Any
+) -> None:
+    draws = learnt() if spoil is None else learnt(spoil)
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        randomness, "learner_draws", lambda *given: asked.append(given) or (draws, STARTS)
+    )
+    result, found = check_learner_draws(9, form)
+    assert asked == [(9, form)]
+    assert found is draws
+    assert result.world == ("learner" if form == "cpu" else "learner (gpu)")
+    assert result.compared == draws.actions.size + (len(draws.starts) - 1) * 64 + draws.orders.size
+    assert result.passed == (spoil is None)
+    if spoil is not None:
+        assert result.first is not None
+        assert result.first.field.startswith(named)
+
+
+def test_each_seed_and_form_has_draws_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    class _DrawnError(Exception):
+        pass
+
+    def run_port(case: Any, weights: Any, params: Any, form: Any) -> Any:
+        asked.append((case.settings.seed, form, case.updates, set(map(np.max, weights.values()))))
+        raise _DrawnError
+
+    monkeypatch.setattr(randomness, "run_port", run_port)
+    for seed, form in ((3, "cpu"), (4, "gpu")):
+        with pytest.raises(_DrawnError):
+            randomness.learner_draws(seed, form)  # type: ignore[arg-type]
+    assert asked == [(3, "cpu", randomness.UPDATES, {0}), (4, "gpu", randomness.UPDATES, {0})]
+
+    keys: list[Any] = []
+
+    def drawn(some: jax.Array, params: Any) -> dict[str, Array]:
+        keys.append(np.asarray(jax.random.key_data(some)))
+        row = np.asarray(params.market.starts[:, 0])
+        return {"all": row[None], "last": row[None, -1:]}
+
+    monkeypatch.setattr(randomness, "_environment_draws", drawn)
+    for seed in range(3):
+        found, size = randomness.environment_draws(seed)
+        assert found["all"].tolist() == [[*range(size)]]
+        assert found["last"].tolist() == [[size - 1]]
+    assert len(np.unique(np.concatenate(keys), axis=0)) == 12
+
+
+def test_each_seed_checks_other_words_bounds_and_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[bytes]] = {"words": [], "bits": [], "orders": []}
+
+    def told(name: str, value: Any) -> None:
+        seen[name].append(np.asarray(value).tobytes())
+
+    def words(key: jax.Array, count: int) -> Array:
+        told("words", jax.random.key_data(key))
+        return np.arange(count)
+
+    def below(bits: jax.Array, bound: int) -> Array:
+        told("bits", bits)
+        return (np.asarray(bits).astype(np.uint64) * np.uint64(bound)) >> np.uint64(32)
+
+    def orders(key: jax.Array, settings: Any) -> Array:
+        told("orders", jax.random.key_data(key))
+        return np.stack([np.random.default_rng(n).permutation(settings.rollout_size) for n in (0, 1)])
+
+    monkeypatch.setattr(scale, "ROLLOUTS", ((1024, 2),))
+    for name, stub in (("spread_bits", words), ("below", below), ("permutations", orders)):
+        monkeypatch.setattr(scale, name, stub)
+    for seed in range(3):
+        results = scale.check_scale(seed)
+        assert [one.check for one in results] == ["random bits at scale"] * 2 + ["orders at scale"]
+    for name, values in seen.items():
+        assert len(set(values)) == 3, name
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("rollout", [n for n, (a, b) in enumerate(scale.ROLLOUTS) if a * b > 2**10])
+def test_an_order_that_is_uneven_anywhere_is_objected_to(
+    monkeypatch: pytest.MonkeyPatch, rollout: int
+) -> None:
+    environments, steps = scale.ROLLOUTS[rollout]
+    size = environments * steps
+    few = size // 64
+    monkeypatch.setattr(scale, "ROLLOUTS", (scale.ROLLOUTS[rollout],))
+    rng = np.random.default_rng(0)
+    fair = np.stack([rng.permutation(size) for _ in range(2)])
+    for number in range(2):
+        for place in (0, size // 2, size - few):
+            uneven = fair.copy()
+            early = np.flatnonzero(fair[number] < size // 8)[:few]  # all of the rollout's beginning
+            rest = np.delete(fair[number], early)
+            uneven[number] = np.concatenate([rest[:place], fair[number][early], rest[place:]])
+            monkeypatch.setattr(scale, "permutations", lambda key, settings, orders=uneven: orders)
+            first = scale.check_scale(1)[-1].first
+            assert first is not None
+            words = f"{environments:,} x {steps:,}, order {number + 1}, from place {place}, eighth "
+            assert first.field.startswith(words)
+    monkeypatch.setattr(scale, "permutations", lambda key, settings: fair)
+    assert scale.check_scale(1)[-1].passed

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import prepare
 from parity.engine.pair import Fields, Pair
+from parity.engine.record import Recording
 from parity.engine.verify import Mismatch
 from parity.mutants.recordings import small_scenarios
 from parity.pairs.trading import trading_pair
 from parity.suites import start_distribution
 from parity.suites.processed import processed
-from parity.suites.start_distribution import PER_START, SHOWN, check_resets, judge_draws
+from parity.suites.start_distribution import (
+    PER_START,
+    SHOWN,
+    check_resets,
+    check_restart_draws,
+    judge_draws,
+)
+from tests.parity.walker import LONGEST, WALL, walker_pair
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +175,73 @@ def test_draws_of_restarts_and_of_resets_are_both_checked(monkeypatch: pytest.Mo
     found = start_distribution.check_draws("pair", "recording", 7)  # type: ignore[arg-type]
     assert found == ["check_restart_draws", "check_resets"]
     assert asked == [("pair", "recording", 7), ("pair", 7)]
+
+
+def about_to_end() -> Recording:
+    """Return four cases of the walker: one goes on, one falls, one is out of time, one goes on."""
+    before = {
+        "place": np.array([0, WALL - 1, 0, 1]),
+        "steps": np.array([0, 3, LONGEST - 1, 2]),
+        "begun": np.zeros(4, int),
+        "obs": np.zeros((4, 2)),
+        "masks": np.ones((4, 2), bool),
+    }
+    after = {
+        "terminated": np.array([[False], [True], [False], [False]]),
+        "truncated": np.array([[False], [False], [True], [False]]),
+    }
+    one = np.ones(4, np.int32)
+    worlds, starts = np.zeros(4, np.int32), np.zeros(4, np.int32)
+    return Recording(worlds, one[:, None], one, before, after, True, starts, [""] * 4)
+
+
+def restarting(chosen: Callable[[Any, Any], Any]) -> Pair:
+    """Return the walker whose restarts begin where ``chosen(drawn, was truncated)`` says."""
+    pair = walker_pair()
+
+    def step(key: Any, state: Any, action: Any, params: Any) -> Any:
+        out = pair.port.step(key, state, action, params)
+        begun = chosen(out.state["begun"], out.outcome["truncated"])
+        return out._replace(state={**out.state, "place": begun, "begun": begun})
+
+    return replace(pair, port=replace(pair.port, step=step))
+
+
+def test_restarts_after_either_end_are_drawn_from_all_starts() -> None:
+    result = check_restart_draws(restarting(lambda begun, late: begun), about_to_end())
+    assert result.passed, result.first
+    assert result.compared == 3 * PER_START
+    assert result.fields["draws of a start"].compared == 3
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("start", range(3))
+def test_restarts_after_one_kind_of_end_that_are_not_drawn_are_seen(late: bool, start: int) -> None:
+    def chosen(begun: Any, truncated: Any) -> Any:
+        return jax.numpy.where(truncated == late, start, begun)
+
+    result = check_restart_draws(restarting(chosen), about_to_end())
+    assert result.first is not None
+    assert result.first.field == "draws of a start"
+
+
+def test_each_seed_draws_restarts_and_resets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    judged = SimpleNamespace(passed=False)
+    monkeypatch.setattr(
+        start_distribution,
+        "judge_draws",
+        lambda pair, check, fields: drawn.append((check, fields["begun"].tolist())) or judged,
+    )
+    monkeypatch.setattr(start_distribution, "phase_of", lambda params: None)
+
+    def batch_reset(key: Any, params: Any, count: int, phase: Any) -> Any:
+        begun = jax.random.randint(key, (count,), 0, 3)
+        return begun, {"place": begun, "steps": begun * 0, "begun": begun}
+
+    monkeypatch.setattr(start_distribution.port, "batch_reset", batch_reset)
+    for seed in range(3):
+        start_distribution.check_draws(walker_pair(), about_to_end(), seed)
+    assert [check for check, _ in drawn] == ["restart draws", "reset draws"] * 3
+    assert {len(begun) for _, begun in drawn} == {3 * PER_START}
+    assert len({(check, str(begun)) for check, begun in drawn}) == 6

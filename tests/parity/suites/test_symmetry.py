@@ -13,7 +13,7 @@ from markets.bars import FEATURES
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.pair import Case, Fields
 from parity.engine.verify import CheckResult
-from parity.pairs.trading import World
+from parity.pairs.trading import FLAGS, World
 from parity.suites import symmetry
 from parity.suites.symmetry import check_blindness, check_mirror, mirrored, other_future
 
@@ -67,6 +67,9 @@ def looking(bars: Bars, steps: list[int], ahead: dict[str, int]) -> Any:
     return SimpleNamespace(before=before, after=after)
 
 
+SEEN = (*symmetry.MIRRORED, *FLAGS)
+"""What must be the same in a mirror: what either phase has, and what Phase 2 has beside it."""
+
 HONEST = {
     "window before": -1,
     "rest before": 9,
@@ -117,9 +120,7 @@ def test_a_look_at_the_next_bar_is_found(
 def sides(lengths: tuple[int, ...]) -> tuple[Any, Any]:
     """Return a recording and a replay of a few lanes of two steps, all fields different numbers."""
     shape = (3, 2)
-    after: Fields = {
-        name: 1 + number + np.arange(6).reshape(shape) for number, name in enumerate(symmetry.MIRRORED)
-    }
+    after: Fields = {name: 1 + number + np.arange(6).reshape(shape) for number, name in enumerate(SEEN)}
     valid = np.arange(2) < np.array(lengths)[:, None]
     recording = SimpleNamespace(
         after=after,
@@ -132,7 +133,7 @@ def sides(lengths: tuple[int, ...]) -> tuple[Any, Any]:
     return recording, SimpleNamespace(after={name: value.copy() for name, value in after.items()})
 
 
-@pytest.mark.parametrize("name", [None, *symmetry.MIRRORED])
+@pytest.mark.parametrize("name", [None, *SEEN])
 def test_what_a_mirror_changes_is_found_with_its_place(
     monkeypatch: pytest.MonkeyPatch, bars: Bars, name: str | None
 ) -> None:
@@ -191,3 +192,26 @@ def test_agreement_is_counted_where_it_must_be() -> None:
     symmetry._note(result, "a", same, np.array([True, False, False]))
     assert (result.fields["a"].compared, result.fields["a"].mismatches) == (24, 3)
     assert result.first.lane == 2
+
+
+def test_phase_1_has_no_flags_to_be_mirrored(monkeypatch: pytest.MonkeyPatch, bars: Bars) -> None:
+    both = sides((2, 1, 2))
+    for one in both:
+        one.after["position"] *= 0
+        for flag in FLAGS:
+            del one.after[flag]
+    monkeypatch.setattr(symmetry, "trading_pair", lambda worlds, config: None)
+    monkeypatch.setattr(symmetry, "record_actions", lambda *given: both[0])
+    monkeypatch.setattr(symmetry, "replay", lambda pair, mirror: both[1])
+    for result in check_mirror(World("north", bars, ""), CONFIG, *both):
+        assert result.passed
+        assert set(result.fields) == set(symmetry.MIRRORED)
+
+
+@pytest.mark.parametrize("cut", [0, 50])
+def test_each_seed_has_a_future_of_its_own_that_begins_at_once(bars: Bars, cut: int) -> None:
+    futures = [other_future(bars, cut, seed).frame["close"].to_numpy() for seed in range(20)]
+    assert len({future.tobytes() for future in futures}) == 20
+    then = bars.frame["close"].to_numpy()
+    for bar in (cut + 1, cut + 2, len(bars) - 1):
+        assert sum(future[bar] != then[bar] for future in futures) > 10

@@ -8,6 +8,8 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,8 +18,13 @@ from markets import contracts as module
 from markets.contracts import added_contracts
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from parity.engine.report import FileLines
+from parity.engine.verify import CheckResult
+from parity.learner.suite import REQUIRED as LEARNER_REQUIRED
 from parity.learner.suite import cases_of_forms
 from parity.suites import trading
+from parity.suites.configurations import REQUIRED as CONFIGURATIONS_REQUIRED
+from parity.suites.scale import check_scale
 from parity.suites.scenarios import Request, make_scenarios
 from tests.sentences import refuses
 
@@ -165,3 +172,164 @@ def test_no_process_outlives_a_gate_that_is_stopped() -> None:
     with pytest.raises(KeyboardInterrupt):
         trading.run(request, stop)
     assert set(multiprocessing.active_children()) <= others
+
+
+def named(name: str) -> CheckResult:
+    return CheckResult(name, "made", 3)
+
+
+CHECKS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "environment draws": ("check_environment_draws", (9,)),
+    "key reuse": ("check_key_reuse", (9,)),
+    "rounding": ("check_rounding", (9,)),
+    "learner draws": ("check_learner_draws", (9,)),
+    "learner draws (gpu)": ("check_learner_draws", (9, "gpu")),
+}
+"""By general check, what it calls, and with what where the seed is 9."""
+
+
+def test_each_general_check_is_its_own_with_the_run_s_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {**trading.GENERAL, **trading.LEARNER_GENERAL}.keys() == {*CHECKS, "scale"}
+    assert trading.GENERAL["scale"] is check_scale
+    asked: list[tuple[str, tuple[Any, ...]]] = []
+    for function in {name for name, _ in CHECKS.values()}:
+
+        def check(*given: Any, function: str = function) -> Any:
+            asked.append((function, given))
+            result = named(function)
+            return (result, None) if function.endswith("_draws") else result
+
+        monkeypatch.setattr(trading, function, check)
+    judge = trading.Judge(replace(small(0), seed=9), [])
+    for name, (function, given) in CHECKS.items():
+        outcome = judge.carry_out(trading.Part("general", name))
+        assert outcome.checks == [named(function)]
+        assert asked.pop() == (function, given)
+
+
+def test_a_learner_s_part_is_judged_in_its_form_with_the_run_s_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        trading, "check_cases", lambda *given: asked.append(given) or [named("a"), named("b")]
+    )
+    judge = trading.Judge(replace(small(0), seed=9), [])
+    for form in ("cpu", "gpu"):
+        outcome = judge.carry_out(trading.Part("learner", form, 2, 5))
+        assert asked.pop() == (form, 2, 5, 9)
+        assert outcome.checks == [named("a"), named("b")]
+        assert outcome.steps == [("a, made", 3), ("b, made", 3)]
+
+
+@pytest.mark.parametrize("properties", [True, False])
+def test_each_world_of_a_part_is_judged_and_the_first_asked_what_one_shows(
+    monkeypatch: pytest.MonkeyPatch, properties: bool
+) -> None:
+    scenario = SimpleNamespace(
+        name="made",
+        worlds=tuple(SimpleNamespace(name=f"world {number}") for number in range(3)),
+        properties=properties,
+    )
+    pair = SimpleNamespace(required=frozenset({"fell"}), port=SimpleNamespace(form="test"))
+    judge = trading.Judge(replace(small(0), seed=9), [scenario])  # type: ignore[list-item]
+    monkeypatch.setattr(judge, "_pair", lambda name: pair)
+    monkeypatch.setattr(judge, "markets", lambda name: ["first", "second", "third"])
+
+    def record(*given: Any) -> Any:
+        world = given[2]
+        assert given == (scenario, pair, world, 9)
+        much = SimpleNamespace(transitions=10 * world), SimpleNamespace(transitions=5)
+        return SimpleNamespace(world=world, episodes=much[0], transitions=much[1])
+
+    def judged(*given: Any) -> Any:
+        market, world, recorded = given[2:5]
+        assert given == (scenario, pair, market, world, recorded, 9)
+        assert (market, recorded.world) == (("first", "second", "third")[world], world)
+        return SimpleNamespace(checks=[named(f"judged {world}")], divergences=[f"of {world}"])
+
+    def once(*given: Any) -> Any:
+        assert (given[:2], given[2].world, given[3]) == ((scenario, pair), 0, 9)
+        return [named("once")]
+
+    def shown(*given: Any) -> Any:
+        assert (given[0], given[1].world, given[2]) == (scenario, 0, 9)
+        return [named("properties")]
+
+    monkeypatch.setattr(trading, "record_world", record)
+    monkeypatch.setattr(trading, "judge_world", judged)
+    monkeypatch.setattr(trading, "check_once", once)
+    monkeypatch.setattr(trading, "check_properties", shown)
+    monkeypatch.setattr(trading, "about_world", lambda world, market, given: {"name": market})
+
+    whole = judge.carry_out(trading.Part("worlds", "made", 0, 3))
+    of_first = ["judged 0", "once", *(["properties"] if properties else [])]
+    assert [one.check for one in whole.checks] == [*of_first, "judged 1", "judged 2"]
+    assert whole.divergences == ["of 0", "of 1", "of 2"]
+    assert [world["name"] for world in whole.worlds] == ["first", "second", "third"]
+    assert whole.steps == [("world 0", 5), ("world 1", 15), ("world 2", 25)]
+    assert (whole.required, whole.form) == (pair.required, "test")
+    later = judge.carry_out(trading.Part("worlds", "made", 1, 2))
+    assert [one.check for one in later.checks] == ["judged 1"]
+
+
+def test_a_report_holds_what_came_of_every_part_worlds_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [
+        trading.Part("general", "scale"),
+        trading.Part("learner", "gpu", 0, 1),
+        trading.Part("worlds", "north", 0, 1),
+        trading.Part("worlds", "south", 0, 1),
+    ]
+    outcomes = {
+        part: trading.Outcome(
+            checks=[named(part.name)],
+            divergences=[f"in {part.name}"],  # type: ignore[list-item]
+            worlds=[{"name": part.name}] if part.kind == "worlds" else [],
+            required=frozenset({f"seen in {part.name}"}),
+            form="test" if part.name == "south" else "",
+            steps=[(part.name, number), (f"more of {part.name}", 1)],
+            executed={"jax_port.a": {number}} if number != 1 else {},  # type: ignore[dict-item]
+        )
+        for number, part in enumerate(parts)
+    }
+    lines: list[Any] = []
+
+    def covered(modules: Any, executed: Any) -> dict[str, FileLines]:
+        lines.append((modules, executed))
+        return {}
+
+    monkeypatch.setattr(trading, "make_scenarios", lambda request: [])
+    monkeypatch.setattr(trading, "parts_of", lambda request, scenarios: parts)
+    monkeypatch.setattr(
+        trading, "_carry_out", lambda some, judge, compiled: ((p, outcomes[p]) for p in reversed(some))
+    )
+    monkeypatch.setattr(trading, "lines_of_port", covered)
+    monkeypatch.setattr(
+        trading,
+        "add_lines",
+        lambda whole, more: [whole.setdefault(k, set()).update(v) for k, v in more.items()],
+    )
+    monkeypatch.setattr(trading, "draw_configurations", lambda seed: seed)
+    monkeypatch.setattr(trading, "report_configurations", lambda seed: named(f"drawn of {seed}"))
+    told: list[tuple[str, int]] = []
+    request = replace(small(0), seed=9, configurations=True, data=Path("my.csv"))
+    report = trading.run(request, lambda *some: told.append(some))
+    names = ["north", "south", "gpu", "scale"]
+    assert [one.check for one in report.checks] == [*names, "drawn of 9"]
+    assert report.divergences == [f"in {name}" for name in names]
+    assert [world["name"] for world in report.worlds] == ["north", "south"]
+    assert report.required == (
+        LEARNER_REQUIRED | CONFIGURATIONS_REQUIRED | {f"seen in {name}" for name in names}
+    )
+    assert (report.form, report.seed) == ("test", 9)
+    assert report.settings == {"episodes": 4, "cases": 200, "days": 2, "data": "my.csv"}
+    assert lines == [(trading.MODULES, {"jax_port.a": {0, 2, 3}})]
+    assert told == [
+        row
+        for n, part in reversed(list(enumerate(parts)))
+        for row in ((part.name, n), (f"more of {part.name}", 1))
+    ]
+    bare = trading.run(replace(request, configurations=False, data=None))
+    assert [one.check for one in bare.checks] == names
+    assert bare.settings["data"] == ""
+    assert bare.required == report.required
