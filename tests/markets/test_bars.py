@@ -97,7 +97,9 @@ def test_high_and_low_hold_every_price_of_their_bar(frame):
         if high == max(values) and low == min(values):
             assert bars(table).frame.iloc[1, :4].tolist() == list(values)
         else:
-            with pytest.raises(InputError, match="high is below, or low above, another price in 1 of 2"):
+            with pytest.raises(
+                InputError, match="high is below, or low above, another price in 1 of 2"
+            ):
                 bars(table)
 
 

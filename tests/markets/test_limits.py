@@ -181,9 +181,7 @@ def test_drawn_bars_have_both_worst_cases():
     ],
     ids=str,
 )
-def test_the_farthest_order_is_counted_to_the_tick(
-    make_frame, monkeypatch, sizes, features_say, ticks
-):
+def test_the_farthest_order_is_counted_to_the_tick(make_frame, monkeypatch, sizes, features_say, ticks):
     frame = make_frame(days=1)
     features = None
     if features_say is not None:
