@@ -88,7 +88,7 @@ def spoil(frame: pd.DataFrame, row: int, column: str, value: float) -> pd.DataFr
 
 
 def test_high_and_low_hold_every_price_of_their_bar(frame):
-    """Of all bars of three prices, those are taken whose high is the highest and whose low the lowest."""
+    """Of all bars of three prices, those are taken whose high is highest and whose low is lowest."""
     few = frame.iloc[:2]
     for values in itertools.product((6000.0, 6000.25, 6000.5), repeat=4):
         table = few.copy()

@@ -53,6 +53,34 @@ def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str
         read_bars(path, "ES", timezone=NEW_YORK)
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["one column", "two columns"])
+@pytest.mark.parametrize("day_first", [False, True])
+@pytest.mark.parametrize("sign", ["/", ".", "-"])
+@pytest.mark.parametrize("pad", ["", "0"])
+def test_any_month_may_stand_first_or_second(
+    save: Callable[..., Path], both: bool, day_first: bool, sign: str, pad: str
+) -> None:
+    """December too, and days and months of one digit."""
+    for month in range(1, 13):
+        days = [pd.Timestamp(2024, month, day, 9, 30) for day in (1, 9, 12, 13, 28)]
+        lines = []
+        for at in days:
+            day, number = (f"{value:02d}" if pad else str(value) for value in (at.day, at.month))
+            date = sign.join([day, number] if day_first else [number, day])
+            lines.append(f"{date}{sign}2024{',' if both else ' '}09:30,6470,6472,6470,6471,120\n")
+        head = HEAD.replace("timestamp", "date,time") if both else HEAD
+        found = read_frame(save(head + "".join(lines)), timezone="UTC").index
+        assert list(found) == [at.tz_localize("UTC") for at in days]
+
+
+@pytest.mark.parametrize("form", ["2025-{}-{}", "2025/{}/{}", "2025.{}.{}"])
+def test_days_and_months_of_one_digit_after_the_year(save: Callable[..., Path], form: str) -> None:
+    for month, day in ((1, 4), (1, 14), (11, 4), (12, 31)):
+        row = f"{form.format(month, day)},09:30,6470,6472,6470,6471,120\n"
+        found = read_frame(save(HEAD.replace("timestamp", "date,time") + row), timezone="UTC").index
+        assert list(found) == [pd.Timestamp(2025, month, day, 9, 30, tz="UTC")]
+
+
 def clocks(save: Callable[..., Path], numbers: list[int]) -> list[str]:
     """Return the times of day that are read of whole numbers."""
     rows = [f"2025-09-02,{number},6470,6472,6470,6471,120\n" for number in numbers]
@@ -68,6 +96,8 @@ def clocks(save: Callable[..., Path], numbers: list[int]) -> list[str]:
         ([0, 100, 5900, 10000], ["00:00:00", "00:01:00", "00:59:00", "01:00:00"]),
         ([2200, 2300, 2400, 2500], ["00:22:00", "00:23:00", "00:24:00", "00:25:00"]),
         ([0], ["00:00:00"]),
+        ([5900, 10000], ["00:59:00", "01:00:00"]),
+        ([2300, 2400, 2500], ["00:23:00", "00:24:00", "00:25:00"]),
     ],
 )
 def test_whole_numbers_are_times_of_day(
