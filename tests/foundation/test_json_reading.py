@@ -136,7 +136,7 @@ def test_whole_numbers_of_up_to_nineteen_digits_are_read(sign: str) -> None:
     for text in (f"{sign}9223372036854775807", f"{sign}1", f"{sign}{'1' * 19}", f"{sign}0.{'1' * 25}"):
         assert decode_json(f'{{"a": {text}}}', Any, THING, where="x") == json.loads(f'{{"a": {text}}}')
     for digits in (20, 21, 30):
-        with pytest.raises(InputError, match="more than 19 digits|out of range"):
+        with pytest.raises(InputError, match=r"more than 19 digits|out of range"):
             decode_json(f'{{"a": {sign}{"1" * digits}}}', Any, THING, where="x")
 
 

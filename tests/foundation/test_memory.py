@@ -79,7 +79,9 @@ def test_the_lesser_of_machine_and_container_counts(
     ("parts", "largest"),
     [({"a": 3.0, "b": 2.0}, "a"), ({"a": 2.0, "b": 3.0}, "b"), ({"a": 1.0, "b": 1.0, "c": 3.0}, "c")],
 )
-def test_all_parts_count_together_and_the_largest_is_named(parts: dict[str, float], largest: str) -> None:
+def test_all_parts_count_together_and_the_largest_is_named(
+    parts: dict[str, float], largest: str
+) -> None:
     lower = {name: f"--{name}" for name in parts}
     memory.require_memory("this", parts, lower, 5)
     with pytest.raises(ValueError, match=f"of it for {largest}, .*; lower --{largest}$"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from markets import Bars
+from markets import Bars, InputError
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
@@ -140,6 +140,21 @@ def test_a_header_that_comes_again(save: Callable[..., Path]) -> None:
     row = "2025-09-02 13:30:00,6470.25,6472,6470,6471.5,120\n"
     with refuses():
         read_frame(save(HEAD + row + HEAD + row))
+
+
+@pytest.mark.parametrize("rows", [18, 19, 20, 21])
+def test_twenty_lines_tell_whether_the_last_price_is_whole(
+    save: Callable[..., Path], rows: int
+) -> None:
+    head = "timestamp,volume,open,high,low,close\n"
+    line = "2025-09-02 13:{:02d}:00,10,6470.00,6471.25,6469.75,6470.25"
+    text = head + "\n".join(line.format(minute) for minute in range(rows))
+    # The line at which the end of a file begins is not counted: it may be half of one.
+    if rows > 20:
+        with pytest.raises(InputError, match=f"line {rows + 1}: the file ends within the last number"):
+            read_frame(save(text[:-1]))
+    else:
+        assert len(read_frame(save(text[:-1]))) == rows
 
 
 def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> None:
