@@ -263,6 +263,20 @@ class TestParquet:
         frame.tz_convert("America/New_York").tz_localize(None).to_parquet(path)
         assert read_frame(path, timezone="America/New_York").index.equals(frame.index)
 
+    @pytest.mark.parametrize("name", [None, "timestamp", "Bar_Time", "when", "date"])
+    def test_a_zone_for_an_index_of_wall_times(self, make_frame, tmp_path, name):
+        """Whatever it is called; one of dates beside it does not count."""
+        frame = make_frame(days=1)
+        path = tmp_path / "bars.parquet"
+        local = frame.tz_convert("America/New_York").tz_localize(None).rename_axis(name)
+        if name != "date":
+            local = local.assign(date="2025-01-06")
+        local.to_parquet(path)
+        found = read_frame(path, timezone="America/New_York")
+        assert found.index.equals(frame.index)
+        assert found.attrs["file"].stamps == "wall"
+        assert found.attrs["file"].timezone == "America/New_York"
+
     def test_features_come_along(self, make_frame, tmp_path):
         path = tmp_path / "bars.parquet"
         processed_frame(make_frame(days=1)).to_parquet(path)
