@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markets import SYMBOLS, Contract, get_contract, register_contract
-from markets.contracts import _TABLE, contract_of
+from markets.contracts import _TABLE, added_contracts, contract_of
 from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
@@ -175,3 +175,11 @@ def test_a_price_between_two_ticks_is_the_nearest_in_ticks_as_in_points(symbol):
     np.testing.assert_array_equal(contract.to_ticks(contract.snap(prices)), contract.to_ticks(prices))
     halves = (ticks + 0.5) * contract.tick_size  # to the even one, as snapping
     np.testing.assert_array_equal(contract.to_ticks(halves) % 2, np.zeros_like(ticks))
+
+
+def test_a_built_in_contract_with_other_costs_is_told_to_other_processes(monkeypatch):
+    monkeypatch.setattr("markets.contracts._TABLE", dict(_TABLE))
+    assert added_contracts() == ()
+    dear = register_contract(get_contract("NQ").with_costs(commission_cents=300), overwrite=True)
+    crude = register_contract(Contract("CL", "Crude Oil", 0.01, 1000, 1, 250))
+    assert added_contracts() == (dear, crude)

@@ -8,7 +8,7 @@ import pytest
 
 from foundation.errors import InputError
 from markets import contracts, contracts_file
-from markets.contracts import Contract, added_contracts, get_contract, register_contract
+from markets.contracts import Contract, get_contract
 from markets.contracts_file import (
     REQUIRED,
     file_of,
@@ -145,10 +145,3 @@ def test_a_contract_of_two_files_must_have_the_same_numbers_in_both(
     mended = register_table(first, table)
     assert get_contract(symbol) in mended
     assert get_contract(symbol) not in made
-
-
-def test_a_built_in_contract_with_other_costs_is_told_to_other_processes() -> None:
-    assert added_contracts() == ()
-    dear = register_contract(get_contract("NQ").with_costs(commission_cents=300), overwrite=True)
-    crude = register_contract(Contract("CL", "Crude Oil", 0.01, 1000, 1, 250))
-    assert added_contracts() == (dear, crude)
