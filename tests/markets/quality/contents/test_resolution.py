@@ -147,7 +147,7 @@ def test_the_bars_that_are_longer_are_counted_and_the_first_is_named(
     assert found.message.startswith(words)
 
 
-def test_minutes_without_trades_are_no_longer_bars() -> None:
+def test_bars_in_twos_for_less_than_a_piece_are_no_longer_bars() -> None:
     """They lie any number of minutes apart, or in twos for less than a piece."""
     steps = 1 + np.random.default_rng(0).integers(0, 3, 1200)
     bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
