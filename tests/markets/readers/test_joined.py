@@ -73,6 +73,33 @@ def test_any_month_may_stand_first_or_second(
         assert list(found) == [at.tz_localize("UTC") for at in days]
 
 
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        # Two evenings whose morning has their own date, and two dates that change by day: of trading days.
+        ("02 18:00,02 02:00,03 18:00,03 02:00,04 18:00", "line 4: date changes at 18:00"),
+        ("02 17:00,02 09:59,03 17:00,03 02:00,04 11:00", "line 4: date changes at 17:00"),
+        ("02 18:00,02 02:00,03 18:00,04 11:00,05 12:00", ""),  # one such evening is no habit
+        ("02 18:00,02 02:00,02 18:00,02 02:00,03 18:00", ""),  # and one such change
+        ("02 16:59,02 02:00,03 16:59,03 02:00,04 18:00", ""),  # no evening
+        ("02 18:00,02 10:00,03 18:00,03 10:00,04 18:00", ""),  # no morning
+        ("02 18:00,03 02:00,03 18:00,04 02:00,04 18:00", ""),  # dates of calendar days
+    ],
+)
+def test_dates_that_change_in_the_evening_are_those_of_trading_days(
+    save: Callable[..., Path], rows: str, refused: str
+) -> None:
+    cells = [row.split() for row in rows.split(",")]
+    lines = [f"2025-09-{day},{clock},6470,6472,6470,6471,120\n" for day, clock in cells]
+    path = save(HEAD.replace("timestamp", "date,time") + "".join(lines))
+    if refused:
+        with pytest.raises(InputError, match=f"{refused} and not at midnight"):
+            read_frame(path, timezone="UTC")
+    else:
+        found = pd.DatetimeIndex(read_frame(path, timezone="UTC").index)
+        assert found.strftime("%d %H:%M").tolist() == rows.split(",")
+
+
 @pytest.mark.parametrize("form", ["2025-{}-{}", "2025/{}/{}", "2025.{}.{}"])
 def test_days_and_months_of_one_digit_after_the_year(save: Callable[..., Path], form: str) -> None:
     for month, day in ((1, 4), (1, 14), (11, 4), (12, 31)):
