@@ -76,7 +76,7 @@ def test_any_month_may_stand_first_or_second(
 @pytest.mark.parametrize(
     ("rows", "refused"),
     [
-        # Two evenings whose morning has their own date, and two dates that change by day: of trading days.
+        # Two evenings whose morning has their own date, and two dates that do not change at night.
         ("02 18:00,02 02:00,03 18:00,03 02:00,04 18:00", "line 4: date changes at 18:00"),
         ("02 17:00,02 09:59,03 17:00,03 02:00,04 11:00", "line 4: date changes at 17:00"),
         ("02 18:00,02 02:00,03 18:00,04 11:00,05 12:00", ""),  # one such evening is no habit
@@ -167,29 +167,3 @@ def test_a_header_that_comes_again(save: Callable[..., Path]) -> None:
     row = "2025-09-02 13:30:00,6470.25,6472,6470,6471.5,120\n"
     with refuses():
         read_frame(save(HEAD + row + HEAD + row))
-
-
-@pytest.mark.parametrize("rows", [18, 19, 20, 21])
-def test_twenty_lines_tell_whether_the_last_price_is_whole(
-    save: Callable[..., Path], rows: int
-) -> None:
-    head = "timestamp,volume,open,high,low,close\n"
-    line = "2025-09-02 13:{:02d}:00,10,6470.00,6471.25,6469.75,6470.25"
-    text = head + "\n".join(line.format(minute) for minute in range(rows))
-    # The line at which the end of a file begins is not counted: it may be half of one.
-    if rows > 20:
-        with pytest.raises(InputError, match=f"line {rows + 1}: the file ends within the last number"):
-            read_frame(save(text[:-1]))
-    else:
-        assert len(read_frame(save(text[:-1]))) == rows
-
-
-def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> None:
-    head = "timestamp,volume,open,high,low,close\n"
-    rows = [f"2025-09-02 13:{minute:02d}:00,10,6470.00,6471.25,6469.75,6470.25" for minute in range(40)]
-    text = head + "\n".join(rows)
-    for cut in (1, 2, 3):
-        with refuses():
-            read_frame(save(text[:-cut]))
-    assert len(read_frame(save(text))) == 40
-    assert len(read_frame(save(text[:-1] + "\n"))) == 40
