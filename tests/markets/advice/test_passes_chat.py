@@ -169,6 +169,31 @@ def test_a_batch_file_holds_no_more_requests_than_services_take(
 
 
 @pytest.mark.parametrize(
+    ("most", "wanted"), [(4, [190, 401, 402, 600]), (5, [100, 190, 401, 402, 600]), (50, None)]
+)
+def test_a_batch_that_is_written_again_with_more_bars_keeps_its_own(
+    store: AdviceStore,
+    view: MarketView,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    most: int,
+    wanted: list[int] | None,
+) -> None:
+    """Those of ranges that are not asked about again, too, and no more than services take."""
+    monkeypatch.setattr(batch, "MOST_REQUESTS", most)
+    path = tmp_path / "b.jsonl"
+    first = [190, 401, 402, 600]
+    assert write_batch(store, view, np.array(first), SETTINGS, PROMPT, path) == 4
+    more = np.array([100, 191, 203, 402])
+    whole = wanted or sorted({*first, *more.tolist()})
+    assert write_batch(store, view, more, SETTINGS, PROMPT, path) == len(whole)
+    lines = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
+    assert lines == [batch.custom_id(store, row) for row in whole]
+    out = {row: name for state in store.states() for row, name in state.asked.items()}
+    assert out == dict.fromkeys(whole, "b.jsonl")
+
+
+@pytest.mark.parametrize(
     ("change", "differs"),
     [
         ({}, False),
