@@ -58,25 +58,27 @@ def write_batch(
     """Write the bars among ``rows`` that have no answer yet as a batch file; return how many.
 
     The bars are marked first and the file is written from the marks, so that a killed call, made
-    again with the same name, writes the same file.
+    again with the same name, writes the same file; what an earlier call marked under it stays in it.
 
     Raises:
         InputError: nothing is left to ask.
     """
+    out = [row for state in store.states() for row, name in state.asked.items() if name == path.name]
+    room = max(MOST_REQUESTS - len(out), 0)
     marked: list[int] = []
-    for first, wanted in store.ranges(rows).items():
+    for first, wanted in store.ranges(np.union1d(rows, np.array(out, np.int64))).items():
         with store.claim(first) as journal:
             if journal is None:
                 continue
             state = journal.state
             marked += [row for row, name in state.asked.items() if name == path.name]
-            room = MOST_REQUESTS - len(marked)
             fresh = [
                 row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
-            ][: max(room, 0)]
+            ][:room]
             if fresh:
                 journal.write(Asked(row, path.name) for row in fresh)
             marked += fresh
+            room -= len(fresh)
     if not marked:
         raise InputError(f"{path}: nothing to write, every bar has an answer or is in another file")
     encode = msgspec.json.encode

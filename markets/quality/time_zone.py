@@ -78,8 +78,8 @@ ZONES = (
 
 SEASONS = (
     "winter",
-    "the week between the two clock changes in autumn",
-    "the weeks between the two clock changes in spring",
+    "the week between the two clock changes in spring, as until 2006",
+    "the weeks between the two clock changes in spring and autumn",
     "summer",
 )
 """States of the American and the European clocks, by the numbers of :func:`season_of`."""

@@ -57,7 +57,8 @@ def from_numbers(
         InputError: they are something else, which the message names where it can.
     """
     first = values[0]
-    if values.dtype.kind == "i" and len(str(first)) in _DIGITS:
+    early = FIRST_NS // 10**6 <= first < 10**12  # milliseconds until 2001 have twelve digits too
+    if values.dtype.kind == "i" and len(str(first)) in _DIGITS and not early:
         return _from_digits(raw, name, values), True
     if (
         len(values) > 1

@@ -159,6 +159,19 @@ def test_the_working_folder_stays_the_same_folder(
     assert Path("a").read_text() == (tmp_path / "a").read_text()
 
 
+def test_a_working_folder_below_stays_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "out"
+    (place / "a" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(place / "a" / "deep")
+    before = place.stat().st_ino
+    with atomic_folder(place, replaces=("a", "b")) as made:
+        write_text(made / "b", "2")
+    assert place.stat().st_ino == before
+    assert names(place) == ["b"]
+
+
 def test_an_exception_in_a_folder_leaves_the_old_whole(tmp_path: Path) -> None:
     place = tmp_path / "out"
     fill(place, a="1", b="1")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import InputError
 from foundation.json_lines import adding_lines, read_json_lines
 from foundation.json_reading import Artifact
 from tests.sentences import refuses
@@ -44,3 +45,31 @@ def test_what_is_no_utf8_is_refused_and_not_taken_for_cut_off(tmp_path: Path, da
     path.write_bytes(data)
     with refuses():
         read_json_lines(path, LINE)
+
+
+@pytest.mark.parametrize("ending", ["", "\n"])
+@pytest.mark.parametrize("at", range(4))
+def test_a_damaged_line_is_passed_over_only_where_it_is_the_last(
+    tmp_path: Path, at: int, ending: str
+) -> None:
+    """Whether or not its end was written, too."""
+    lines = [f'{{"n": {number}}}' for number in range(4)]
+    lines[at] = lines[at][:-2]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(lines) + ending)
+    if at == 3:
+        assert [line["n"] for line in read_json_lines(path, LINE)] == [0, 1, 2]
+    else:
+        with pytest.raises(InputError, match=f"lines.jsonl, line {at + 1}: not a readable"):
+            read_json_lines(path, LINE)
+
+
+def test_lines_that_are_kept_are_the_only_ones_before(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"n": 7}\n{"n": 8}\n{"n": 9}\n')
+    with adding_lines(path, [{"n": 8}]) as add:
+        assert path.read_text() == '{"n": 8}\n'
+        add({"n": "\u20ac"})
+        assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n'
+        add({"n": 11})
+    assert path.read_text() == '{"n": 8}\n{"n": "\\u20ac"}\n{"n": 11}\n'

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import InputError
 from foundation.import_closure import PACKAGES_ROOT
 from foundation.json_reading import (
+    MOST_DEPTH,
     Artifact,
     Count,
     Int32,
@@ -113,6 +115,44 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_brackets_in_strings_do_not_count() -> None:
     text = json.dumps({**GOOD, "rest": ["[" * 100, '\\"[[[' * 50, "1" * 40]})
     assert decode_json(text, Outer, THING, where="x").name == "x"
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a": ', "}")])
+def test_nesting_is_read_to_its_limit_and_no_deeper(opened: str, closed: str) -> None:
+    def nested(depth: int) -> str:
+        return opened * (depth - 1) + ("[]" if opened == "[" else "{}") + closed * (depth - 1)
+
+    for depth in (1, 2, MOST_DEPTH - 1, MOST_DEPTH):
+        decode_json(nested(depth), Any, THING, where="x")
+    with pytest.raises(InputError, match="nested more than 32 deep"):
+        decode_json(nested(MOST_DEPTH + 1), Any, THING, where="x")
+    # What is closed again is no depth.
+    many = "[" + ", ".join([nested(MOST_DEPTH - 1)] * 40) + "]"
+    assert len(decode_json(many, list[Any], THING, where="x")) == 40
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_whole_numbers_of_up_to_nineteen_digits_are_read(sign: str) -> None:
+    for text in (f"{sign}9223372036854775807", f"{sign}1", f"{sign}{'1' * 19}", f"{sign}0.{'1' * 25}"):
+        assert decode_json(f'{{"a": {text}}}', Any, THING, where="x") == json.loads(f'{{"a": {text}}}')
+    for digits in (20, 21, 30):
+        with pytest.raises(InputError, match=r"more than 19 digits|out of range"):
+            decode_json(f'{{"a": {sign}{"1" * digits}}}', Any, THING, where="x")
+
+
+def test_a_file_may_be_as_large_as_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(GOOD))
+    size = path.stat().st_size
+    assert read(path, most_bytes=size).name == "x"
+    assert decode_json(path.read_bytes(), Outer, replace(THING, most_bytes=size), where="x").name == "x"
+    for found in (
+        lambda kind: read_json(path, Outer, kind),
+        lambda kind: decode_json(path.read_bytes(), Outer, kind, where="x"),
+        lambda kind: decode_json(path.read_text(), Outer, kind, where="x"),
+    ):
+        with pytest.raises(InputError, match=f"larger than {size - 1} bytes"):
+            found(replace(THING, most_bytes=size - 1))
 
 
 def test_a_file_that_is_missing_a_folder_or_too_large(tmp_path: Path) -> None:

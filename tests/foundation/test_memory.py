@@ -46,3 +46,43 @@ def test_memory_of_this_machine() -> None:
     memory.require_memory("this", {"a": 5.0}, {"a": "--a"}, 5)
     with refuses():
         memory.require_memory("this", {"a": 5.0, "b": 1.0}, {"a": "--a", "b": "--b"}, 5)
+
+
+def test_what_the_system_says_is_free_is_in_units_of_1024_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "meminfo"
+    monkeypatch.setattr(memory, "CGROUP_USES", ())
+    monkeypatch.setattr(memory, "Path", lambda name: said if name == "/proc/meminfo" else Path(name))
+    said.write_text("MemTotal: 9000 kB\nMemFree: 100 kB\nMemAvailable:    4000 kB\nBuffers: 7 kB\n")
+    assert memory.available_memory() == 4000 * 1024
+    said.write_text("MemTotal: 9000 kB\n")
+    assert memory.available_memory() == memory.machine_memory()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+def test_the_lesser_of_machine_and_container_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """Whichever of the two places says it, as containers of either kind do."""
+    there, gone = tmp_path / "limit", tmp_path / "gone"
+    used = tmp_path / "used"
+    used.write_text("500\n")
+    places = ((there, used), (gone, gone)) if first else ((gone, gone), (there, used))
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", tuple(str(limit) for limit, _ in places))
+    monkeypatch.setattr(memory, "CGROUP_USES", places)
+    there.write_text("2000\n")
+    assert (memory.machine_memory(), memory.available_memory()) == (2000, 1500)
+
+
+@pytest.mark.parametrize(
+    ("parts", "largest"),
+    [({"a": 3.0, "b": 2.0}, "a"), ({"a": 2.0, "b": 3.0}, "b"), ({"a": 1.0, "b": 1.0, "c": 3.0}, "c")],
+)
+def test_all_parts_count_together_and_the_largest_is_named(
+    parts: dict[str, float], largest: str
+) -> None:
+    lower = {name: f"--{name}" for name in parts}
+    memory.require_memory("this", parts, lower, 5)
+    with pytest.raises(ValueError, match=f"of it for {largest}, .*; lower --{largest}$"):
+        memory.require_memory("this", parts, lower, 4)

@@ -64,3 +64,14 @@ def test_a_short_command_and_a_terminal_get_no_lines(monkeypatch: pytest.MonkeyP
     with progress.status(screen, "exporting"):
         time.sleep(0.1)
     assert not any(line.startswith("exporting, after") for line in lines(screen))
+
+
+def test_a_line_for_each_task_that_goes_on_and_is_shown() -> None:
+    with progress.progress_bar("parity", console=console(terminal=True)) as bar:
+        tasks = [bar.add_task("", total=total) for total in (10, None, 1, 4)]
+        bar.update(tasks[0], completed=3)
+        bar.update(tasks[1], completed=1234)
+        bar.update(tasks[2], completed=1)  # done
+        bar.update(tasks[3], visible=False)
+        told = [line.split(", after")[0] for line in bar.lines()]
+    assert told == ["parity, 3 of 10", "parity, 1,234 of ?"]

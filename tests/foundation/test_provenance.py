@@ -37,6 +37,33 @@ def test_machine_info_has_the_flags_of_jax() -> None:
     assert found["cpu"]
 
 
+def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 3, 4, 7, 8}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert provenance.cores() == 5
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert provenance.cores() == 64
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("", ""), ("--b=1 --a=2", "--a=2 --b=1"), ("  --a=2\n --b=1 ", "--a=2 --b=1"), ("--c", "--c")],
+)
+def test_flags_are_told_alike_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, given: str, said: str
+) -> None:
+    class Config:
+        jax_enable_x64 = True
+        jax_default_matmul_precision: str | None = None
+
+    monkeypatch.setenv("XLA_FLAGS", given)
+    found = provenance.jax_flags(Config)
+    assert found == {"jax_enable_x64": "True", "jax_default_matmul_precision": "", "XLA_FLAGS": said}
+    Config.jax_enable_x64, Config.jax_default_matmul_precision = False, "highest"
+    found = provenance.jax_flags(Config)
+    assert found == {"jax_enable_x64": "", "jax_default_matmul_precision": "highest", "XLA_FLAGS": said}
+
+
 def test_importing_foundation_imports_nothing_heavy() -> None:
     code = (
         "import sys, foundation.files, foundation.provenance, foundation.import_closure, "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from markets import Bars, get_contract
+from markets import Bars, InputError, get_contract
 from markets.bars import COLUMNS, FEATURES
 from markets.clock import new_york_minutes
 from markets.synthetic.stress import stress_bars
@@ -97,6 +99,22 @@ def spoil(frame: pd.DataFrame, row: int, column: str, value: float) -> pd.DataFr
     frame = frame.copy()
     frame.loc[frame.index[row], column] = value
     return frame
+
+
+def test_high_and_low_hold_every_price_of_their_bar(frame):
+    """Of all bars of three prices, those are taken whose high is highest and whose low is lowest."""
+    few = frame.iloc[:2]
+    for values in itertools.product((6000.0, 6000.25, 6000.5), repeat=4):
+        table = few.copy()
+        table.iloc[1, :4] = values
+        _, high, low, _ = values
+        if high == max(values) and low == min(values):
+            assert bars(table).frame.iloc[1, :4].tolist() == list(values)
+        else:
+            with pytest.raises(
+                InputError, match="high is below, or low above, another price in 1 of 2"
+            ):
+                bars(table)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +213,34 @@ def test_the_digest_changes_with_whatever_matters(frame):
     ]
     assert len(set(digests)) == len(digests)
     assert Bars.from_frame(frame, ES, source="elsewhere").digest == digests[0]
+
+
+@pytest.mark.parametrize("bar_seconds", [60, 1])
+def test_the_digest_is_that_of_section_three(frame, bar_seconds):
+    """Of all the bits: prices and volumes that float32 can't tell apart have digests of their own."""
+    features = features_of(frame) / 3
+    frame.loc[frame.index[7], "volume"] = 2**24 + 1
+    made = bars(frame, precomputed=features, bar_seconds=bar_seconds)
+    parts = [repr((ES, bar_seconds)).encode(), frame.index.asi8.tobytes()]
+    parts += [frame.to_numpy(np.float64).tobytes(), features.to_numpy(np.float64).tobytes()]
+    assert made.digest == hashlib.sha256(b"".join(parts)).hexdigest()
+    plain = bars(frame, bar_seconds=bar_seconds)
+    assert plain.digest == hashlib.sha256(b"".join(parts[:3])).hexdigest()
+
+
+@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize(("row", "value", "fits"), [
+    (0, np.nan, True), (0, np.inf, False), (0, -np.inf, False), (1, np.nan, False),
+    (1, np.inf, False), (1, -np.inf, False), (-1, np.nan, False), (-1, -np.inf, False),
+])  # fmt: skip
+def test_a_feature_may_lack_a_history_and_nothing_else(frame, name, row, value, fits):
+    table = pd.DataFrame({name: np.ones(len(frame)) for name in FEATURES}, index=frame.index)
+    table.loc[frame.index[row], name] = value
+    if fits:
+        assert np.isnan(bars(frame, precomputed=table).precomputed[name].iloc[0])
+    else:
+        with pytest.raises(InputError, match=f"feature {name} is missing or infinite"):
+            bars(frame, precomputed=table)
 
 
 def test_features_that_are_not_of_these_bars_are_refused(frame):

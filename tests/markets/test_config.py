@@ -94,6 +94,50 @@ def test_a_setting_that_cannot_be_is_refused_by_name(change):
         EnvConfig.phase1(**change)
 
 
+def beside(value: float, *, above: bool) -> float:
+    """Return the next number above or below that a setting could have."""
+    if isinstance(value, int):
+        return value + 1 if above else value - 1
+    if abs(value) < 1000:
+        return value + (0.01 if above else -0.01)
+    return value * 1.0001 if above == (value > 0) else value / 1.0001
+
+
+WHOLE = {"window_size": 1, "warmup_bars": 20, "max_episode_bars": 1, "contracts": 1}
+MINUTES = {
+    "entry_open_minute": (0, 959),
+    "entry_close_minute": (571, 1440),
+    "flat_by_minute": (0, 1440),
+}
+ABOVE_ZERO = ("sl_atr_mult", "tp_sl_ratio", "trail_atr_mult")
+CENTS = ("initial_balance_dollars", "trailing_drawdown_dollars", "pnl_divisor_dollars")
+EITHER_WAY = ("hold_penalty", "patience_reward", "violation_penalty", "invalid_action_penalty",
+              "trail_win_bonus")  # fmt: skip
+BOUNDS: list[tuple[str, float, float]] = [
+    *((name, least, 2**31 - 1) for name, least in WHOLE.items()),
+    *((name, *bounds) for name, bounds in MINUTES.items()),
+    *((name, 1e-9, 1e12) for name in ABOVE_ZERO),
+    *((name, 0.01, 1e12) for name in CENTS),
+    ("floor_lock_dollars", -15_000.0, 1e12),
+    *((name, -1e12, 1e12) for name in EITHER_WAY),
+]
+"""Every setting that is a number, with the least and the largest value that it may have."""
+
+
+def test_every_number_has_its_bounds_here():
+    assert {name for name, *_ in BOUNDS} == {name for name, *_ in PAGE} - {"session"}
+
+
+@pytest.mark.parametrize(("name", "least", "most"), BOUNDS)
+def test_a_number_may_be_its_least_and_its_largest_and_nothing_beyond(name, least, most):
+    for edge, above in ((least, False), (most, True)):
+        assert value(EnvConfig.phase1(**{name: edge}), name) == edge
+        outside = 0.0 if edge in (1e-9, 0.01) else beside(edge, above=above)
+        for wrong in (outside, float("inf") if above else float("-inf")):
+            with pytest.raises(InputError, match=r"must be|later than|has 1440 minutes|would begin"):
+                EnvConfig.phase1(**{name: wrong})
+
+
 def test_a_floor_lock_at_the_first_floor_is_allowed():
     assert EnvConfig.phase1(floor_lock_dollars=-15_000).account.floor_lock_dollars == -15_000
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markets import SYMBOLS, Contract, get_contract, register_contract
-from markets.contracts import _TABLE, contract_of
+from markets.contracts import _TABLE, added_contracts, contract_of
 from tests.sentences import refuses
 
 # symbol, name, tick, dollars a tick, slippage, dollars a side
@@ -134,6 +134,37 @@ def test_symbols_as_vendors_write_them(text, symbol):
     assert contract_of(text) == symbol
 
 
+SPELLINGS = (
+    *("{}", "/{}", "@{}", "${}", "&{}", "//{}", "CME_MINI:{}", "CBOT:{}", "A:B:{}", " {} ", "F.US.{}"),
+    *(f"{{}}{month}{year}" for month in "FGHJKMNQUVXZ" for year in ("5", "25", "025", "2025")),
+    *(f"{{}} {name} {year}" for name in ("JAN", "FEB", "MAR", "APR", "MAY") for year in (25, 2025)),
+    *(f"{{}}{name}{year}" for name in ("JUN", "JUL", "AUG", "SEP", "OCT") for year in (25, 2025)),
+    *("{} NOV25", "{} DEC 25", "{} 12-25", "{}_03-25", "{}=F", "{}.c.0", "{}.N.1", "{}.v.12"),
+    *("{}1!", "{}!", "{}2!", "{}#", "{}#C", "@{}#", "{}_F", "{}c1", "{}C12", "{}H5 Index", "{}A Index"),
+    *("{} Index", "{}H5.CME", "{}=F.X", "{}.CME"),
+)
+OTHERS = (
+    *("{}A5", "{}H", "{}H20255", "{}5", "{}.c.", "{}.x.0", "{}=G", "{} 1-25", "{} 12-2025"),
+    *("{} MAR5", "{} XYZ25", "{}1", "{}#CC", "{}C123", "{}_G", "{} H5", "X{}H5", "{}Q", "{} Indexes"),
+)
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_every_spelling_of_a_contract_is_understood_and_no_other(symbol):
+    for spelling in SPELLINGS:
+        assert contract_of(spelling.format(symbol)) == symbol, spelling
+        assert contract_of(spelling.format(symbol).lower()) == symbol, spelling
+    for spelling in OTHERS:
+        assert contract_of(spelling.format(symbol)) is None, spelling
+
+
+def test_ticks_beyond_32_bits_do_not_wrap_around():
+    ticks = np.array([2**31 - 1, 2**31, 2**32 + 7, 2**40 + 1])
+    for symbol in SYMBOLS:
+        contract = get_contract(symbol)
+        assert contract.to_ticks(contract.to_points(ticks)).tolist() == ticks.tolist()
+
+
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_a_price_between_two_ticks_is_the_nearest_in_ticks_as_in_points(symbol):
     contract = get_contract(symbol)
@@ -144,3 +175,11 @@ def test_a_price_between_two_ticks_is_the_nearest_in_ticks_as_in_points(symbol):
     np.testing.assert_array_equal(contract.to_ticks(contract.snap(prices)), contract.to_ticks(prices))
     halves = (ticks + 0.5) * contract.tick_size  # to the even one, as snapping
     np.testing.assert_array_equal(contract.to_ticks(halves) % 2, np.zeros_like(ticks))
+
+
+def test_a_built_in_contract_with_other_costs_is_told_to_other_processes(monkeypatch):
+    monkeypatch.setattr("markets.contracts._TABLE", dict(_TABLE))
+    assert added_contracts() == ()
+    dear = register_contract(get_contract("NQ").with_costs(commission_cents=300), overwrite=True)
+    crude = register_contract(Contract("CL", "Crude Oil", 0.01, 1000, 1, 250))
+    assert added_contracts() == (dear, crude)

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from markets import contracts
+from foundation.errors import InputError
+from markets import contracts, contracts_file
 from markets.contracts import Contract, get_contract
-from markets.contracts_file import own_contracts, register_contracts, register_table
+from markets.contracts_file import (
+    REQUIRED,
+    file_of,
+    own_contracts,
+    register_contracts,
+    register_table,
+)
 from tests.sentences import refuses
 
 CRUDE = """
@@ -24,6 +31,7 @@ commission_cents = 250
 @pytest.fixture(autouse=True)
 def own_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
+    monkeypatch.setattr(contracts_file, "_files", {})
 
 
 def write(folder: Path, text: str) -> Path:
@@ -101,3 +109,39 @@ def test_a_file_that_is_not_right_is_refused_whole(tmp_path: Path, text: str) ->
 def test_no_file(tmp_path: Path) -> None:
     with refuses():
         register_contracts(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_each_value_must_be_there(tmp_path: Path, name: str) -> None:
+    lines = [line for line in CRUDE.splitlines() if not line.startswith(f"{name} =")]
+    assert len(lines) == len(CRUDE.splitlines()) - 1
+    with pytest.raises(InputError, match=rf"\[contract.CL\]: {name} missing"):
+        register_contracts(write(tmp_path, "\n".join(lines)))
+
+
+def test_every_contract_of_a_file_is_known_to_be_of_it(tmp_path: Path) -> None:
+    path = write(tmp_path, CRUDE + CRUDE.replace("CL", "GC") + CRUDE.replace("CL", "SI"))
+    assert [made.symbol for made in register_contracts(path)] == ["CL", "GC", "SI"]
+    assert [file_of(symbol) for symbol in ("CL", "GC", "SI", "ES", "XX")] == [path] * 3 + [None] * 2
+
+
+@pytest.mark.parametrize("symbol", ["CL", "GC"])
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_contract_of_two_files_must_have_the_same_numbers_in_both(
+    tmp_path: Path, symbol: str, name: str
+) -> None:
+    first, second = tmp_path / "mine.toml", tmp_path / "run.toml"
+    values = {"name": "Oil", "tick_size": 0.01, "tick_value_cents": 1000, "slippage_ticks": 1}
+    table = {one: {**values, "commission_cents": 250} for one in ("CL", "GC")}
+    made = register_table(first, table)
+    assert register_table(second, table) == made
+    register_table(first, table)
+    other = {"Other": "Other"} if name == "name" else {}
+    table[symbol][name] = other.get("Other", 7)
+    with pytest.raises(InputError, match=rf"run.toml: \[contract.{symbol}\] has other numbers than"):
+        register_table(second, table)
+    assert get_contract("CL") == made[0]
+    # The file itself may have been mended.
+    mended = register_table(first, table)
+    assert get_contract(symbol) in mended
+    assert get_contract(symbol) not in made

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from markets import Bars, EnvConfig, RewardConfig, get_contract
-from markets.limits import check_int32, reward_scale
+from markets import Bars, EnvConfig, InputError, RewardConfig, get_contract, limits
+from markets.bars import FEATURES
+from markets.limits import SHAPING, check_int32, reward_scale
 from tests.sentences import refuses
 
 ES = get_contract("ES")
@@ -87,3 +93,112 @@ def test_a_price_beyond_exact_float32_is_refused(make_frame):
     frame[columns] += 0.25
     with refuses():
         check_int32(Bars.from_frame(frame, ES, source="made.csv"), EnvConfig.phase1())
+
+
+def drawn_bars(seed: int) -> Bars:
+    """Return bars with gaps between one's close and the next's open, of a contract with own costs."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 12))
+    opened, close = rng.integers(1000, 1400, (2, count))
+    high = np.maximum(opened, close) + rng.integers(0, 9, count)
+    low = np.minimum(opened, close) - rng.integers(0, 9, count)
+    prices = np.stack([opened, high, low, close], axis=1) * 0.25
+    index = pd.date_range("2025-01-06 14:30", periods=count, freq="min", tz="UTC", name="timestamp")
+    frame = pd.DataFrame(prices, columns=["open", "high", "low", "close"], index=index)
+    contract = ES.with_costs(slippage_ticks=int(rng.integers(0, 4)), commission_cents=170)
+    return Bars.from_frame(frame.assign(volume=1.0), contract, source="made.csv")
+
+
+def drawn_config(seed: int) -> EnvConfig:
+    rng = np.random.default_rng(seed)
+    return EnvConfig.phase2(
+        contracts=int(rng.integers(1, 6)),
+        max_episode_bars=int(rng.integers(1, 15)),
+        initial_balance_dollars=float(rng.integers(1, 30)),
+        floor_lock_dollars=float(rng.integers(-20, 20)),
+        trailing_drawdown_dollars=20.0 + float(rng.integers(1, 30)),
+        pnl_divisor_dollars=float(rng.integers(1, 30)),
+        patience_reward=float(rng.integers(0, 3)) / 1000,
+        invalid_action_penalty=-float(rng.integers(0, 30)),
+        trail_win_bonus=float(rng.integers(0, 20)),
+    )
+
+
+def plain_worst(bars: Bars, config: EnvConfig) -> tuple[int, int]:
+    """Return the worst cents of the account and of the scaled reward, by the words of check_int32."""
+    contract, account, reward = bars.contract, config.account, config.reward
+    ticks = [[round(price / 0.25) for price in row] for row in bars.frame.to_numpy()[:, :4].tolist()]
+    ranges = []
+    for at, (_, high, low, _) in enumerate(ticks):
+        before = ticks[max(at - 1, 0)][3]
+        ranges.append(max(high, before) - min(low, before))
+    span = min(config.max_episode_bars, len(ranges))
+    travelled = max(sum(ranges[at : at + span]) for at in range(len(ranges) - span + 1))
+    most = max(travelled, max(row[1] for row in ticks) - min(row[2] for row in ticks))
+    pnl = most * contract.tick_value_cents * account.contracts
+    a_side = contract.slippage_ticks * contract.tick_value_cents + contract.commission_cents
+    costs = 2 * a_side * account.contracts
+    amounts = (
+        account.initial_balance_dollars,
+        account.trailing_drawdown_dollars,
+        abs(account.floor_lock_dollars),
+    )
+    worst = pnl + costs * config.max_episode_bars + sum(round(100 * amount) for amount in amounts)
+    cents = Decimal(round(100 * reward.pnl_divisor_dollars))
+    shaping = sum(abs(Decimal(repr(getattr(reward, name)))) for name in SHAPING) * cents
+    return worst, int((pnl + costs + shaping) * reward_scale(reward))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_worst_case_of_drawn_bars_is_that_of_its_definition(seed, monkeypatch):
+    bars, config = drawn_bars(seed), drawn_config(seed)
+    account, scaled = plain_worst(bars, config)
+    worst = max(account, scaled)
+    # The terms of the reward are added in floats, which may come out a trifle above the whole cent.
+    monkeypatch.setattr(limits, "INT32_MAX", worst if account > scaled else worst + 1)
+    monkeypatch.setattr(limits, "_farthest_distance", lambda *rest: 0.0)
+    check_int32(bars, config)
+    monkeypatch.setattr(limits, "INT32_MAX", worst - 1)
+    with pytest.raises(InputError, match=re.escape(f"can reach {worst} cents")):
+        check_int32(bars, config)
+
+
+def test_drawn_bars_have_both_worst_cases():
+    pairs = [plain_worst(drawn_bars(seed), drawn_config(seed)) for seed in range(40)]
+    account = sum(worst > scaled for worst, scaled in pairs)
+    assert 10 < account < 30
+
+
+@pytest.mark.parametrize(
+    ("sizes", "features_say", "ticks"),
+    [
+        # True range 3 ticks: a stop of 1.5 x 3 + 1, a target of 3 x that + 1, a trail of 1 x 3 + 1.
+        ({}, None, 17.5),
+        ({"tp_sl_ratio": 0.5}, None, 5.5),
+        ({"tp_sl_ratio": 0.5, "sl_atr_mult": 0.25, "trail_atr_mult": 4.0}, None, 13.0),
+        ({}, 2.5, 49.0),  # 2.5 points are 10 ticks
+        ({}, 0.01, 8.5),  # no less than one tick
+    ],
+    ids=str,
+)
+def test_the_farthest_order_is_counted_to_the_tick(make_frame, monkeypatch, sizes, features_say, ticks):
+    frame = make_frame(days=1)
+    features = None
+    if features_say is not None:
+        features = pd.DataFrame({name: np.ones(len(frame)) for name in FEATURES}, index=frame.index)
+        features["atr"] = features_say / np.arange(1, len(frame) + 1)
+    bars = Bars.from_frame(frame, ES, source="made.csv", precomputed=features)
+    config = EnvConfig.phase2(**sizes)
+    monkeypatch.setattr(limits, "INT32_MAX", 2**40)
+    check_int32(bars, config)
+    # A stop or a target lies that far from a price, which may itself be twice the highest away.
+    edge = ticks + 2 * int(frame["high"].max() / 0.25)
+    cheap = EnvConfig.phase2(**sizes, initial_balance_dollars=0.01, trailing_drawdown_dollars=0.01,
+        floor_lock_dollars=0, max_episode_bars=1, violation_penalty=0, invalid_action_penalty=0,
+        trail_win_bonus=0)  # fmt: skip
+    assert max(plain_worst(bars, cheap)) < edge
+    monkeypatch.setattr(limits, "INT32_MAX", edge)
+    check_int32(bars, cheap)
+    monkeypatch.setattr(limits, "INT32_MAX", edge - 0.25)
+    with pytest.raises(InputError, match="a stop or target could lie"):
+        check_int32(bars, cheap)

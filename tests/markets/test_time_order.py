@@ -30,6 +30,21 @@ def test_what_to_do(other: np.ndarray, two: bool, words: str) -> None:
     assert (TWO_CONTRACTS in told) == two
 
 
+@pytest.mark.parametrize("lacks", [[0], [0, 1, 2, 3, 4], [5, 19]], ids=str)
+def test_rows_with_a_price_missing_say_nothing_of_the_others(lacks: list[int]) -> None:
+    """Neither of how far two contracts are apart, nor of whether there are two."""
+    for other, two in ((ROWS + 60.0, True), (ROWS + 1.0, False)):
+        one, second = ROWS.copy(), other.copy()
+        one[lacks[0]] = np.nan
+        second[lacks] = np.nan
+        told = same_time_mend(one, second)
+        assert (TWO_CONTRACTS in told) == two
+        assert ("about 60 points apart" in told) == two
+    same = ROWS.copy()
+    same[lacks] = np.nan
+    assert same_time_mend(ROWS, same) == "rows of the same time differ; keep one row a minute"
+
+
 HOUR = 3600 * 10**9
 
 

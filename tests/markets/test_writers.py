@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from foundation.files import WriteError
@@ -100,3 +101,18 @@ def test_prices_of_any_tick_are_written_whole(make_frame, tmp_path, tick, monkey
     bars = Bars.from_frame(frame.assign(**((prices - 6000) * 4 + 20_003).mul(tick)), own, source="made")
     path = write_bars(bars, tmp_path / "ZZ.csv")
     assert read_bars(path, own).digest == bars.digest
+
+
+def test_a_damaged_page_of_a_file_is_known_by_its_sum(make_frame, tmp_path):
+    path = write_bars(bars_of("ES", make_frame(days=1)), tmp_path / "bars.parquet")
+    group, whole = pq.read_metadata(path).row_group(0), path.read_bytes()
+    for number in range(group.num_columns):
+        column = group.column(number)
+        begin = column.data_page_offset
+        if column.has_dictionary_page:
+            begin = column.dictionary_page_offset
+        damaged = bytearray(whole)
+        damaged[begin + column.total_compressed_size - 2] ^= 0x10
+        path.write_bytes(bytes(damaged))
+        with pytest.raises(OSError, match="CRC checksum"):
+            pq.read_table(path, page_checksum_verification=True)

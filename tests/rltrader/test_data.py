@@ -16,7 +16,9 @@ from click.testing import CliRunner, Result
 from foundation.files import WriteError
 from markets import writers
 from markets.readers import read_bars
+from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.pattern import pattern_bars
+from markets.synthetic.seconds import second_bars
 from rltrader.__main__ import main
 from rltrader.data import data
 from tests.sentences import check_error, check_sentence
@@ -179,6 +181,54 @@ def test_more_bars_than_memory_are_refused_before_they_are_made(tmp_path):
     done = run("synthetic", *asked, "--out", tmp_path / "bars.csv")
     check_error(done.exception, r"there are [\d.,]+ \w+")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seconds", [False, True])
+@pytest.mark.parametrize(("session", "minutes"), [("rth", 450), ("all", 1380)])
+def test_the_memory_of_all_bars_is_asked_for(tmp_path, monkeypatch, session, minutes, seconds):
+    asked = []
+    monkeypatch.setattr("rltrader.data.require_memory", lambda *given: asked.append(given))
+    arguments = ["--symbol", "ES", "--days", 2, "--seed", 1, "--session", session]
+    arguments += ["--seconds"] * seconds
+    assert run("synthetic", *arguments, "--out", tmp_path / "bars.parquet").exit_code == 0
+    ((what, parts, lower),) = asked
+    size = 200 * 2 * minutes
+    assert what == "2 days of bars"
+    assert parts == {"minutes": size, "seconds": 60 * size * seconds}
+    assert lower == {"minutes": "--days", "seconds": "--days, or leave --seconds out"}
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["bars.parquet", *["bars_1s.parquet"] * seconds]
+    assert len(pd.read_parquet(tmp_path / "bars.parquet")) == 2 * minutes
+
+
+@pytest.mark.parametrize("pattern", [None, 0.0, 1.5])
+def test_every_option_of_synthetic_bars_arrives(tmp_path, pattern):
+    path = tmp_path / "bars.csv"
+    kind = [] if pattern is None else ["--pattern", pattern]
+    start = "2025-03-06"
+    asked = ["--symbol", "mnq", "--days", 3, "--seed", 11, "--start", start, "--seconds", *kind]
+    result = run("synthetic", *asked, "--out", path)
+    assert result.exit_code == 0, result.output
+    if pattern is None:
+        made = synthetic_bars("MNQ", days=3, seed=11, start=start)
+    else:
+        made = pattern_bars("MNQ", days=3, seed=11, start=start, strength=pattern)
+    assert read_bars(path, "MNQ").digest == made.digest
+    of_seconds = second_bars(made, seed=11)
+    assert read_bars(tmp_path / "bars_1s.csv", "MNQ").digest == of_seconds.digest
+    assert result.output.splitlines() == [
+        f"{path}: 1,350 one-minute bars, sha256 {made.digest[:16]}",
+        f"{tmp_path / 'bars_1s.csv'}: 81,000 one-second bars, sha256 {of_seconds.digest[:16]}",
+    ]
+
+
+def test_the_end_of_a_minute_that_times_are_of_is_passed_on(make_frame, save):
+    frame = make_frame(days=3)
+    closes = save(frame.set_axis(frame.index + pd.Timedelta(minutes=1)).to_csv(index_label="timestamp"))
+    check_error(run("check", closes, "--symbol", "ES").exception)
+    result = run("check", closes, "--symbol", "ES", "--stamped", "close")
+    assert result.exit_code == 0, result.output
+    assert "2025-01-06 09:30:00-05:00  to  2025-01-08 16:59:00-05:00" in result.output
 
 
 def test_minutes_and_seconds_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):

@@ -6,11 +6,20 @@ import json
 from fractions import Fraction
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from markets.advice.answers import MALFORMED, OK, Advice, read_content
+from markets.advice.answers import (
+    CUT_OFF,
+    MALFORMED,
+    OK,
+    REFUSED,
+    Advice,
+    read_completion,
+    read_content,
+)
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey, load_table, save_table
 
 NAMES = ("hold", "buy", "sell")
@@ -84,3 +93,70 @@ def test_chances_far_from_a_sum_of_one_or_beyond_it_are_no_advice(
 ) -> None:
     reply = read_content(answer(*chances))
     assert (reply.status, reply.advice is None) == (status, status != OK)
+
+
+def completion(usage: object = None, **choice: Any) -> bytes:
+    whole = {"message": {"content": answer(0.25, 0.5, 0.25)}, "finish_reason": "stop", **choice}
+    body = {"choices": [whole, {"message": {"content": "of another"}}]}
+    return json.dumps(body if usage is None else {**body, "usage": usage}).encode()
+
+
+@pytest.mark.parametrize(
+    ("choice", "status", "detail", "content"),
+    [
+        ({}, OK, "", None),
+        ({"finish_reason": None}, OK, "", None),
+        ({"finish_reason": "content_filter"}, REFUSED, "the model refused", ""),
+        ({"message": {"refusal": "I can't."}}, REFUSED, "the model refused", "I can't."),
+        ({"message": {"content": "x", "refusal": "No."}}, REFUSED, "the model refused", "No."),
+        ({"finish_reason": "length"}, MALFORMED, CUT_OFF, None),
+        ({"finish_reason": "length", "message": {"content": '{"h'}}, MALFORMED, CUT_OFF, '{"h'),
+        ({"message": {"content": None}}, MALFORMED, "input data was truncated", ""),
+    ],
+    ids=str,
+)
+def test_what_a_completion_comes_to(
+    choice: dict[str, Any], status: str, detail: str, content: str | None
+) -> None:
+    reply = read_completion(completion(**choice))
+    assert (reply.status, reply.detail) == (status, detail)
+    assert reply.content == (answer(0.25, 0.5, 0.25) if content is None else content)
+    assert (reply.advice is not None) == (status == OK)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (None, (0, 0)),
+        ({}, (0, 0)),
+        ({"prompt_tokens": 7}, (7, 0)),
+        ({"completion_tokens": 9}, (0, 9)),
+        ({"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16}, (7, 9)),
+        ({"prompt_tokens": -7, "completion_tokens": -9}, (0, 0)),
+        ({"prompt_tokens": 2**40, "completion_tokens": 2**31}, (2**31 - 1, 2**31 - 1)),
+        ({"prompt_tokens": 2**31 - 1, "completion_tokens": 2**31 - 2}, (2**31 - 1, 2**31 - 2)),
+    ],
+    ids=str,
+)
+def test_tokens_are_those_that_the_server_counts(usage: object, tokens: tuple[int, int]) -> None:
+    """Of an answer that comes to no advice, too."""
+    for choice in ({}, {"finish_reason": "length"}):
+        reply = read_completion(completion(usage, **choice))
+        assert (reply.prompt_tokens, reply.completion_tokens) == tokens
+
+
+def test_an_answer_holds_what_was_asked_for_and_no_more() -> None:
+    good = json.loads(answer(0.25, 0.5, 0.25))
+    assert read_content(f"  {json.dumps(good)}\n").status == OK
+    assert read_content(json.dumps({**good, "reason": "x" * 300})).status == OK
+    changes: list[dict[str, Any]] = [
+        {"reason": "x" * 301}, {"reason": None}, {"confidence": 1.01}, {"confidence": -0.01},
+        {"confidence": "0.5"}, {"hold": True}, {"more": 1},
+    ]  # fmt: skip
+    bad = [json.dumps({**good, **change}) for change in changes]
+    bad += [json.dumps({name: good[name] for name in good if name != left_out}) for left_out in good]
+    bad += ["", "[]", json.dumps(good) * 2, f"```{json.dumps(good)}```", "[" * 100_000, "NaN"]
+    for text in bad:
+        reply = read_content(text)
+        assert (reply.status, reply.advice, reply.content) == (MALFORMED, None, text), text
+        assert reply.detail

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from markets.advice.answers import FAILED
 from markets.advice.batch import forget_batch, read_batch, write_batch
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import SYSTEM, PromptSettings
-from markets.advice.store import AdviceStore, open_store
+from markets.advice.store import AdviceStore, Asked, Result, open_store
 from markets.advice.table import About, TableKey
 from markets.advice.view import MarketView
 from tests.sentences import refuses
@@ -84,6 +85,26 @@ def test_an_answer_that_comes_while_its_batch_is_given_up_is_kept(
     monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
     assert forget_batch(store, "batch.jsonl") == 5
     assert store.collect().frame["status"].tolist() == ["ok", *["failed"] * 5]
+
+
+def test_a_bar_that_went_into_another_batch_meanwhile_stays_there(
+    store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, ranges = np.arange(100, 104), AdviceStore.ranges
+    write_batch(store, view, rows, SETTINGS, PROMPT, tmp_path / "batch.jsonl")
+
+    def meanwhile(one: AdviceStore, given: Any) -> Any:
+        """Give up a bar and put it into another file, as another process may."""
+        monkeypatch.undo()
+        with store.claim(0) as journal:
+            assert journal is not None
+            journal.write([Result(102, FAILED), Asked(102, "other.jsonl")])
+        return ranges(one, given)
+
+    monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
+    assert forget_batch(store, "batch.jsonl") == 3
+    assert store.left(rows).tolist() == [100, 101, 103]
+    assert forget_batch(store, "other.jsonl") == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from foundation.errors import InputError
 from markets.advice.table import COLUMNS, About, AdviceTable, TableKey, load_table, save_table
 from tests.sentences import refuses
 
@@ -53,3 +54,62 @@ def test_a_row_without_a_bar_or_an_outcome_is_refused(path: Path, name: str) -> 
     pq.write_table(table.set_column(at, table.schema.field(name), empty), path)
     with refuses():
         load_table(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({"row": [0, 19]}, True),
+        ({"row": [18, 19]}, True),
+        ({"row": [19, 20]}, False),
+        ({"row": [-1, 4]}, False),
+        ({"row": [4, 4]}, False),
+        ({"row": [4, 1]}, False),
+        ({"hold": [0.5, 1.0], "buy": [0.5, 0.0]}, True),
+        ({"confidence": [0.0, 1.0]}, True),
+        ({"confidence": [0.5, 1.001]}, False),
+        ({"confidence": [-0.001, 0.5]}, False),
+        ({"confidence": [0.5, None]}, False),
+        ({"hold": [1.0, 0.9985]}, False),
+        ({"hold": [1.0, 0.9995]}, True),
+        ({"hold": [1.0, 0.5], "buy": [0.0, 0.502]}, False),
+        ({"hold": [1.0, 1.1], "sell": [0.0, -0.1]}, False),
+        ({"status": ["ok", "late"], "hold": [1.0, None], "confidence": [0.5, None]}, True),
+        ({"status": ["late", "ok"], "hold": [1.0, None]}, False),
+    ],
+    ids=str,
+)
+def test_rows_rise_within_their_bars_and_chances_sum_to_one(
+    path: Path, change: dict[str, Any], fits: bool
+) -> None:
+    table = pq.read_table(path)
+    for name, values in change.items():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pa.array(values, table.schema.field(name).type))
+    pq.write_table(table, path)
+    if fits:
+        assert load_table(path).rows.tolist() == change.get("row", [1, 4])
+    else:
+        with pytest.raises(InputError, match=r"do not rise from 0 to 19|do not sum to one"):
+            load_table(path)
+
+
+def test_totals_are_of_all_questions_and_times_of_those_with_advice(path: Path) -> None:
+    one = load_table(path)
+    frame = pd.concat([one.frame] * 3, ignore_index=True)
+    frame["status"] = ["ok", "late", "ok", "failed", "late", "ok"]
+    frame["attempts"], frame["prompt_tokens"] = range(1, 7), range(10, 70, 10)
+    frame["completion_tokens"] = [0, 1, 2, 3, 4, 5]
+    frame["latency_ms"] = [5.0, 999.0, 10.0, 999.0, 999.0, 30.0]
+    found = AdviceTable(one.about, frame).totals()
+    assert found == {
+        "questions": 6,
+        "advice": 3,
+        "without advice": {"late": 2, "failed": 1},
+        "requests": 21,
+        "prompt_tokens": 210,
+        "completion_tokens": 15,
+        "latency_ms": {"median": 10.0, "p95": pytest.approx(28.0)},
+    }
+    none = AdviceTable(one.about, frame[frame["status"] == "late"]).totals()
+    assert (none["advice"], none["latency_ms"]) == (0, {"median": None, "p95": None})

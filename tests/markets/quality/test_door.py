@@ -294,11 +294,12 @@ def same_bars(path: str, digest: str) -> bool:
 )
 def test_one_price_that_leaps_is_looked_at_wherever_it_stands(column: str, place: int) -> None:
     """It is held against the close before it; the first bar's high against its low."""
-    prices = {name: np.full(10, 5_000.0) for name in ("high", "low", "close")}
+    prices = {"high": np.full(10, 5_010.0), "low": np.full(10, 4_990.0), "close": np.full(10, 5_000.0)}
     assert not _leaps(**prices)
     most, up = (1.0 + BAD_PRINT, np.inf) if column == "high" else (1.0 - BAD_PRINT, -np.inf)
-    prices[column][place] = most * 5_000.0
+    edge = most * (5_000.0 if place else 4_990.0)
+    prices[column][place] = edge
     assert not _leaps(**prices)
-    prices[column][place] = np.nextafter(most * 5_000.0, up)
+    prices[column][place] = np.nextafter(edge, up)
     assert _leaps(**prices)
     assert not _leaps(*(values[:1] for values in prices.values()))

@@ -1,4 +1,4 @@
-"""Rows that a market could not have made are marked for what they are, and for nothing else."""
+"""Rows that no market made are marked for what they are; the facts are those of a plain count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markets.quality.facts import Rows
+from markets.contracts import get_contract
+from markets.quality.facts import Rows, measure
 from markets.synthetic.bars import synthetic_bars
 
 MARKS = ("missing", "non_positive", "impossible", "duplicates", "backwards", "spikes", "bad_prints")
@@ -54,3 +55,114 @@ def test_a_print_far_from_its_neighbours_is_marked(frame: pd.DataFrame) -> None:
         put(frame, 100, name, frame[name].iloc[100] * 1.2)
     found = marks(frame)
     assert found == {"bad_prints": [100, 101]}  # there, and back
+
+
+def new_york(at: pd.Timestamp) -> pd.Timestamp:
+    return at.tz_convert("America/New_York")
+
+
+def is_regular(at: pd.Timestamp) -> bool:
+    return (9, 30) <= (new_york(at).hour, new_york(at).minute) <= (16, 59)
+
+
+def drawn_rows(seed: int) -> pd.DataFrame:
+    """Return days of unequal volume, with rows that are missing, twice, out of order and empty."""
+    rng = np.random.default_rng(seed)
+    frame = synthetic_bars("ES", days=6, seed=seed, start="2025-03-05", session="all").frame.copy()
+    local = frame.index.tz_convert("America/New_York")
+    by_date = 1.0 + 4.0 * rng.random(40)
+    frame["volume"] = np.round(frame["volume"] * by_date[local.day])
+    keep = rng.random(len(frame)) < 0.97
+    keep &= ~((local.day == 10) & (local.hour >= 12))  # a short day
+    keep &= ~((local.day == 7) & (local.hour >= 9) & (local.hour < 17))  # no regular bar
+    frame = frame[keep]
+    order = np.arange(len(frame))
+    for _ in range(3):
+        at = int(rng.integers(0, len(frame) - 9))
+        order[[at, at + 7]] = order[[at + 7, at]]
+    order = np.insert(order, [50, 900], order[[49, 880]])
+    frame = frame.iloc[order]
+    frame.iloc[rng.integers(0, len(frame), 4), 3] = np.nan
+    frame.iloc[rng.integers(0, len(frame), 5), 4] = 0.0
+    frame.iloc[rng.integers(0, len(frame), 3), 2] -= 0.1
+    return frame
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_facts_are_what_a_plain_count_finds(seed: int) -> None:
+    frame = drawn_rows(seed)
+    facts = measure(Rows(frame, get_contract("ES"), "bars.csv"), "bars.csv")
+    times = list(frame.index)
+    latest, backwards, seen, twice = times[0], 0, set(), 0
+    first_of = []
+    for at in times:
+        backwards += at < latest
+        latest = max(latest, at)
+        twice += at in seen
+        first_of.append(at not in seen)
+        seen.add(at)
+    assert (facts.rows, facts.out_of_order, facts.duplicates) == (len(times), backwards, twice)
+    assert backwards > 3
+    assert twice == 2
+    assert facts.regular_rows == sum(is_regular(at) for at in times)
+    assert (facts.first, facts.last) == (
+        new_york(min(times)).isoformat(sep=" "),
+        new_york(max(times)).isoformat(sep=" "),
+    )
+    assert facts.step_seconds == 60.0
+    missing = frame.isna().any(axis=1).to_numpy()
+    assert facts.missing_values == missing.sum()
+    assert facts.zero_volume == (frame["volume"] == 0).sum()
+    assert facts.zero_volume_share == facts.zero_volume / len(frame)
+    prices = frame.iloc[:, :4].fillna(0.0)
+    assert facts.off_grid == (prices % 0.25 > 1e-9).sum().sum()
+    assert facts.off_grid_share == facts.off_grid / (4 * len(frame))
+    bars: dict[str, int] = {}
+    volume: dict[str, float] = {}
+    for at in sorted(seen):
+        if is_regular(at):
+            day = str(new_york(at).date())
+            bars[day] = bars.get(day, 0) + 1
+            volume.setdefault(day, 0.0)
+    for at, first, empty, traded in zip(times, first_of, missing, frame["volume"], strict=True):
+        if is_regular(at) and first and not empty:
+            volume[str(new_york(at).date())] += traded
+    assert facts.day_bars == bars
+    assert facts.day_volume == volume
+    assert facts.median_volume == float(np.median(list(volume.values())))
+    sizes = list(bars.values())
+    assert facts.days == {
+        "full": sum(size >= 380 for size in sizes),
+        "half": sum(180 <= size < 380 for size in sizes),
+        "short": sum(size < 180 for size in sizes),
+    }
+    weekdays = pd.bdate_range(min(bars), max(bars)).strftime("%Y-%m-%d")
+    assert facts.absent_days == tuple(day for day in weekdays if day not in bars) == ("2025-03-07",)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_gaps_are_the_minutes_that_are_not_there(seed: int) -> None:
+    """Of trading days whose first and last regular minutes are there, so that no edge is missing."""
+    rng = np.random.default_rng(seed)
+    bars = synthetic_bars("ES", days=5, seed=1, start="2025-03-06", session="all").frame
+    local = bars.index.tz_convert("America/New_York")
+    at_edge = (local.hour * 60 + local.minute).isin([570, 1019, 1080])
+    keep = at_edge | (rng.random(len(bars)) < 0.9)
+    facts = measure(Rows(bars[keep], get_contract("ES"), "bars.csv"), "bars.csv")
+    runs: list[tuple[int, int, str]] = []
+    length, regular, begin = 0, 0, bars.index[0]
+    for there, at in zip(keep.tolist(), bars.index, strict=True):
+        if there and length:
+            runs.append((regular, length, new_york(begin).isoformat(sep=" ")))
+            length = regular = 0
+        if not there:
+            begin = begin if length else at
+            length, regular = length + 1, regular + is_regular(at)
+    assert facts.gaps == len(runs) > 100
+    assert facts.missing_minutes == sum(length for _, length, _ in runs)
+    assert facts.regular_gaps == sum(regular > 0 for regular, _, _ in runs)
+    assert facts.regular_missing_minutes == sum(regular for regular, _, _ in runs)
+    assert facts.longest_gap_minutes == max(length for _, length, _ in runs)
+    longest = sorted(runs, key=lambda run: (-run[0], -run[1]))[:5]
+    found = [(gap.regular_minutes, gap.minutes, gap.start) for gap in facts.largest_gaps]
+    assert found == longest

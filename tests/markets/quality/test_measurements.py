@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from markets.quality import measurements as checks
 from markets.quality.sessions import while_closed
@@ -69,3 +70,93 @@ def test_missing_minutes_are_whole_numbers():
     assert {part.dtype for part in (found.start_ns, found.minutes, found.regular)} == {
         np.dtype(np.int64)
     }
+
+
+MINUTE = 60 * 10**9
+MONDAY = pd.Timestamp("2025-01-06 10:00", tz="America/New_York").value
+
+
+@pytest.mark.parametrize(
+    ("step", "minutes", "bad"),
+    [
+        (1.2, 1, True),
+        (1.2, 4 * 1440, True),  # over a long weekend
+        (1.2, 5 * 1440 - 1, True),
+        (1.2, 5 * 1440, False),  # after so long it may be any price
+        (1.1001, 1, True),
+        (1.0999, 1, False),
+        (0.8999, 1, True),
+        (0.9001, 1, False),
+    ],
+)
+def test_a_price_that_changes_for_good_within_days_is_a_bad_print(
+    step: float, minutes: int, bad: bool
+) -> None:
+    ns = MONDAY + MINUTE * np.array([0, 1, 1 + minutes, 2 + minutes])
+    prices = np.array([[100.0] * 4] * 2 + [[100.0 * step] * 4] * 2)
+    spikes, prints = checks.spikes(ns, prices, 0.25)
+    assert prints.tolist() == [False, False, bad, False]
+    assert not spikes.any()
+
+
+@pytest.mark.parametrize(
+    ("reach", "spike", "bad"),
+    [(15.0, False, False), (15.25, True, False), (600.0, True, False), (600.25, False, True)],
+)
+@pytest.mark.parametrize("side", ["up", "down"])
+def test_a_spike_reaches_fifteen_usual_ranges_and_a_bad_print_a_tenth_of_the_price(
+    reach: float, spike: bool, bad: bool, side: str
+) -> None:
+    """No bar is both; a quiet market's ranges count for no less than twenty ticks together."""
+    ns = MONDAY + MINUTE * np.arange(21)
+    prices = np.tile([6000.0, 6000.5, 5999.5, 6000.0], (21, 1))
+    prices[10, 1 if side == "up" else 2] += reach if side == "up" else -reach
+    prices[10, 1 if side == "up" else 2] = 6000.0 + (reach if side == "up" else -reach)
+    spikes, prints = checks.spikes(ns, prices, 0.25)
+    assert np.flatnonzero(spikes).tolist() == [10] * spike
+    assert np.flatnonzero(prints).tolist() == [10] * bad
+    quiet = prices.copy()
+    quiet[:, 1:3] = np.where(np.arange(21)[:, None] == 10, prices[:, 1:3], 6000.0)
+    far, _ = checks.spikes(ns, quiet, 0.25)
+    assert np.flatnonzero(far).tolist() == [10] * (not bad)  # beyond 20 ticks of 0.25 points
+    far, _ = checks.spikes(ns, quiet, reach / 20)
+    assert not far.any()
+
+
+@pytest.mark.parametrize(
+    ("slots", "busiest"),
+    [
+        ({570: 100.0}, None),
+        ({570: 100.0, 540: 110.0}, None),  # not by enough
+        ({570: 100.0, 540: 111.0}, 540),
+        ({930: 100.0, 960: 109.0}, None),
+        ({930: 100.0, 960: 111.0}, 960),  # the first after the close
+        ({930: 100.0, 0: 200.0, 1410: 300.0}, 1410),
+        ({930: 100.0, 0: 200.0, 1410: 150.0}, 0),
+        ({0: 1.0}, 0),
+    ],
+    ids=str,
+)
+def test_the_busiest_half_hour_outside_the_cash_session(
+    slots: dict[int, float], busiest: int | None
+) -> None:
+    midnight = pd.Timestamp("2025-01-06", tz="America/New_York").value
+    ns = np.array([midnight + minute * MINUTE + add * MINUTE for minute in slots for add in (0, 29)])
+    volume = np.repeat([volume / 2 for volume in slots.values()], 2)
+    assert checks.busiest_outside(ns, volume) == busiest
+
+
+def test_each_row_has_its_own_power_of_ten():
+    """Of a level that most rows share, whichever it is, and of one price beside its own close."""
+    good = np.array([100.0, 101.0, 99.0, 100.0])
+    for power in (-3, -2, -1, 1, 2, 3):
+        rows = np.tile(good, (9, 1))
+        rows[3:5] *= 10.0**power
+        assert checks.wrong_scale(rows).tolist() == [0, 0, 0, power, power, 0, 0, 0, 0]
+        rows[:8] = good * 10.0**power
+        rows[8] = good
+        assert checks.wrong_scale(rows).tolist() == [0] * 8 + [-power]
+        for column in range(3):
+            one = np.tile(good, (3, 1))
+            one[1, column] *= 10.0**power
+            assert checks.wrong_scale(one).tolist() == [0, power, 0]

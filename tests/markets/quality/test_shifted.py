@@ -18,8 +18,10 @@ from markets.quality.shifted import (
     CASH_OPEN,
     FEWEST_SESSIONS,
     FIRST_HOUR,
+    Shift,
     begins_busy,
     leap_and_peak,
+    volume_is_right,
 )
 from markets.quality.time_zone import clock_faults
 from markets.readers import read_bars
@@ -184,3 +186,45 @@ def test_volume_is_looked_at_where_half_of_the_regular_hours_are_there(
     ns = midnight + ((days + of_day) * MINUTE).ravel()
     volume = np.tile(np.where(of_day < CASH_OPEN, 10.0, 100.0), len(days))
     assert leap_and_peak(ns, volume) == (leap, None)
+
+
+@pytest.mark.parametrize(
+    ("leap", "peak", "right"),
+    [
+        (0, None, True),
+        (0, 5, True),
+        (0, 0, True),
+        (5, 5, False),
+        (5, 0, False),  # a leap elsewhere says more than where volume is largest
+        (None, 0, True),
+        (None, 15, True),  # 16:14, the last minute until 2020
+        (None, 14, False),
+        (None, -15, False),
+        (None, None, False),
+    ],
+)
+def test_volume_that_is_where_it_should_be(leap: int | None, peak: int | None, right: bool) -> None:
+    assert volume_is_right(leap, peak) is right
+
+
+@pytest.mark.parametrize(
+    ("minutes", "zone", "kind", "words", "mend"),
+    [
+        (5, "", "shifted", "5 minutes late", "subtract 5 minutes from every timestamp"),
+        (-5, "", "shifted", "5 minutes early", "add 5 minutes to every timestamp"),
+        (*(1, "", "stamped_by_close", "1 minute late"),
+         "subtract 1 minute from every timestamp, or pass --stamped close"),
+        (*(-1, "", "stamped_early", "1 minute early"),
+         "add 1 minute to every timestamp, or pass --stamped open"),
+        (*(-5, "Asia/Tokyo", "shifted", "5 minutes early"),
+         "add 5 minutes to every timestamp, and pass --tz Asia/Tokyo"),
+    ],
+)  # fmt: skip
+def test_a_shift_says_which_way_to_move_the_times(
+    minutes: int, zone: str, kind: str, words: str, mend: str
+) -> None:
+    fault = Shift(minutes, ("one sign", "another"), 1).fault(77, zone)
+    assert (fault.kind, fault.bars, fault.mend) == (kind, 77, mend)
+    assert fault.message.endswith(f"so every timestamp is {words}")
+    assert "one sign, and another, in New York time" in fault.message
+    assert fault.message.startswith("read as wall time of Asia/Tokyo, ") == bool(zone)

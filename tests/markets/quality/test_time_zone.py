@@ -12,7 +12,7 @@ from markets import Bars
 from markets.clock import new_york_minutes
 from markets.file_facts import FileFacts
 from markets.quality.inspection import inspect
-from markets.quality.time_zone import clock_faults
+from markets.quality.time_zone import SEASONS, clock_faults, judge_seasons, season_of
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
@@ -85,3 +85,96 @@ def test_parts_from_half_past_nine_on_are_refused_in_another_zones_time(
     with refuses():
         read_bars(path, "ES")
     assert read_bars(path, "ES", timezone=zone).digest == bars.digest
+
+
+@pytest.mark.parametrize(
+    ("day", "season"),
+    [
+        ("2025-01-06", 0),
+        ("2025-03-08", 0),
+        ("2025-03-10", 2),  # America's clocks went forward, Europe's not yet
+        ("2025-03-29", 2),
+        ("2025-03-31", 3),
+        ("2025-07-01", 3),
+        ("2025-10-25", 3),
+        ("2025-10-27", 2),  # Europe's went back, America's not yet
+        ("2025-11-01", 2),
+        ("2006-03-27", 1),  # Europe's went forward, America's not yet
+        ("2006-04-01", 1),
+        ("2006-10-28", 3),
+        ("2006-10-30", 0),
+        ("2025-11-03", 0),
+    ],
+)
+def test_the_season_of_a_day(day: str, season: int) -> None:
+    at = np.array([pd.Timestamp(f"{day} 17:00", tz="UTC").value])
+    assert season_of(at).tolist() == [season]
+    assert (
+        SEASONS[season].split(" changes ")[-1]
+        == (
+            "winter",
+            "in spring, as until 2006",
+            "in spring and autumn",
+            "summer",
+        )[season]
+    )
+
+
+@pytest.mark.parametrize(
+    ("opens", "verdict", "minute", "agreeing"),
+    [
+        (["09:30"] * 2, "right", 570, 2),
+        (["18:00"] * 2, "right", 1080, 2),
+        (["09:30"], "unclear", 570, 1),  # a day is too few
+        (["09:31"] * 3, "late", 571, 3),
+        (["18:01"] * 3, "late", 1081, 3),
+        (["09:29"] * 3, "early", 569, 3),
+        (["17:59"] * 3, "early", 1079, 3),
+        (["10:30"] * 2, "wrong", 630, 2),
+        (["10:30"] * 2 + ["11:00", "11:30"], "wrong", 630, 2),
+        (["10:30"] * 2 + ["11:00", "11:30", "12:00"], "unclear", 630, 2),  # on less than half
+        (["09:30"] * 2 + ["11:00", "11:30"], "right", 570, 2),
+        (["09:30"] * 2 + ["11:00"] * 3, "wrong", 660, 3),
+        (["09:31", "18:01", "09:31", "18:01"], "late", 571, 2),
+        (["10:00", "11:00", "12:00"], "unclear", 600, 1),
+    ],
+    ids=str,
+)
+def test_where_bars_begin_on_most_days_is_judged(
+    opens: list[str], verdict: str, minute: int, agreeing: int
+) -> None:
+    days = pd.bdate_range("2025-06-02", periods=len(opens)).strftime("%Y-%m-%d")
+    at = [
+        pd.Timestamp(f"{day} {hour}", tz="America/New_York")
+        for day, hour in zip(days, opens, strict=True)
+    ]
+    (season,) = judge_seasons(np.array([one.value for one in at]))
+    assert (season.number, season.name) == (3, "summer")
+    found = (season.verdict, season.minute, season.agreeing, season.days)
+    assert found == (verdict, minute, agreeing, len(opens))
+
+
+def test_each_season_is_judged_by_itself() -> None:
+    opens = {"2025-01-06": "09:30", "2025-01-07": "09:30", "2025-06-02": "10:30", "2025-06-03": "10:30"}
+    at = [pd.Timestamp(f"{day} {hour}", tz="America/New_York").value for day, hour in opens.items()]
+    assert [(one.number, one.verdict) for one in judge_seasons(np.array(at))] == [
+        (0, "right"),
+        (3, "wrong"),
+    ]
+
+
+@pytest.mark.parametrize(("stamps", "form"), [("offset", "carry an offset"), ("epoch", "are numbers")])
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("America/New_York", "+5"), ("Europe/Berlin", "-1"), ("Asia/Kolkata", "-5.5")]
+)
+def test_by_how_many_hours_times_labelled_utc_are_off(
+    stamps: str, form: str, zone: str, hours: str
+) -> None:
+    """Winter days of whole sessions, whose wall time was labelled UTC."""
+    bars = synthetic_bars("ES", days=6, seed=4, start="2025-01-13", session="all")
+    wall = pd.DatetimeIndex(bars.timestamps_ns, tz="UTC").tz_convert(zone).tz_localize(None)
+    volume = bars.frame["volume"].to_numpy()
+    (fault,) = clock_faults(wall.as_unit("ns").asi8, FileFacts(stamps), volume)  # type: ignore[arg-type]
+    assert fault.kind == "time_zone"
+    assert f"these timestamps {form}" in fault.mend
+    assert f"shift the times in the file by {hours} hours (more or less" in fault.mend

@@ -101,6 +101,21 @@ def test_one_of_several_instruments_is_picked(
         read_bars(path, "NQ", instrument="ESM5")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", ["symbol", "Ticker", "instrument", "contract"])
+def test_a_file_says_where_its_symbols_turn(bars: Bars, tmp_path: Path, name: str, suffix: str) -> None:
+    names = ["ESM5"] * 5 + ["ESU5"] * 3 + ["ESM5"] + ["ESZ5"] * 4
+    some = bars.frame.iloc[: len(names)]
+    path = write(some.assign(**{name: names}).reset_index(), tmp_path / f"bars{suffix}")
+    file = read_frame(path).attrs["file"]
+    assert file.contracts == ("ESM5", "ESU5", "ESZ5")
+    assert file.turns == 3
+    assert file.turn_ns == tuple(some.index[[5, 8, 9]].as_unit("ns").asi8.tolist())
+    one = write(some.assign(**{name: "ESM5"}).reset_index(), tmp_path / f"one{suffix}")
+    file = read_frame(one).attrs["file"]
+    assert (file.contracts, file.turns, file.turn_ns) == (("ESM5",), 0, ())
+
+
 def test_a_ticker_above_the_columns_is_held_against_the_symbol(bars: Bars, tmp_path: Path) -> None:
     path = tmp_path / "download.csv"
     for ticker in ("MES=F", "ES=F"):

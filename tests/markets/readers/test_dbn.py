@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from markets import Bars, InputError
+from markets.readers import dbn as dbn_reader
 from markets.readers import detect_format, read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from tests.fuzz.bars import databento, few_bars
@@ -55,6 +56,22 @@ def test_bars_have_the_digest_of_the_csv(bars: Bars, tmp_path: Path, compression
     assert read_frame(path).attrs["file"].contracts == ("ESH5",)
     with refuses():
         read_bars(path, "NQ")
+
+
+@pytest.mark.parametrize("piece", [1, 55, 56, 57, 400, 1 << 20])
+def test_a_file_is_read_whole_in_pieces_of_any_size(
+    few: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    path = tmp_path / "bars.dbn"
+    path.write_bytes(dbn_file(few, ESH5))
+    monkeypatch.setattr(dbn_reader, "_PIECE", piece)
+    assert read_bars(path, "ES").digest == few.digest
+    data = path.read_bytes()
+    text = dbn_reader.dbn_to_csv(data, "bars.dbn", most=1 << 20)
+    assert text.count(b"\n") == len(few) + 1
+    with pytest.raises(InputError, match="holds more than 0 GiB as text"):
+        dbn_reader.dbn_to_csv(data, "bars.dbn", most=len(text) - 1)
+    assert dbn_reader.dbn_to_csv(data, "bars.dbn", most=len(text)) == text
 
 
 def test_the_librarys_own_csv_of_it_is_read_alike(few: Bars, tmp_path: Path) -> None:

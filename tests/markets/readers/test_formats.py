@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from foundation.errors import InputError
+from markets import Bars, get_contract
 from markets.bars import FEATURES
 from markets.readers import detect_format, read_bars, read_frame
+from markets.writers import write_bars
 from tests.sentences import refuses
 
 NINJA = "20250902 133100;6470.25;6472;6470;6471.5;120\n20250902 133200;6471.5;6471.75;6469.25;6470;88\n"
@@ -133,6 +136,37 @@ class TestDatabento:
             )
 
     @pytest.mark.parametrize(
+        ("ids", "runs"),
+        [([1, 1, 2, 2, 3], True), ([1, 2, 3], True), ([1, 2, 1], False), ([1, 1, 2, 1, 2], False)],
+        ids=str,
+    )
+    def test_ids_that_follow_one_another_may_be_one_series(self, save, ids, runs):
+        rows = [
+            FIXED.replace(str(NS), str(NS + 60 * 10**9 * at)).replace("5602", str(one))
+            for at, one in enumerate(ids)
+        ]
+        path = save(databento(*rows))
+        with pytest.raises(InputError, match="follow one another" if runs else "pick one, for example"):
+            read_frame(path)
+        if not runs:
+            with pytest.raises(InputError, match="no instrument 'all'"):
+                read_frame(path, instrument="all")
+        else:
+            frame = read_frame(path, instrument="all")
+            assert len(frame) == len(ids)
+            turned = [at for at in range(1, len(ids)) if ids[at] != ids[at - 1]]
+            file = frame.attrs["file"]
+            assert (file.turns, file.turn_ns) == (
+                len(turned),
+                tuple(NS + 60 * 10**9 * at for at in turned),
+            )
+        assert read_frame(path, instrument="1").index.asi8.tolist() == [
+            NS + 60 * 10**9 * at for at, one in enumerate(ids) if one == 1
+        ]
+        with pytest.raises(InputError, match="pick one"):  # the same ids, of which two overlap
+            read_frame(save(databento(*rows, rows[-1].replace(f",{ids[-1]},", ",9,"))))
+
+    @pytest.mark.parametrize(
         "text",
         [
             databento(FIXED.replace(",33,", ",34,")),
@@ -229,6 +263,20 @@ class TestParquet:
         frame.tz_convert("America/New_York").tz_localize(None).to_parquet(path)
         assert read_frame(path, timezone="America/New_York").index.equals(frame.index)
 
+    @pytest.mark.parametrize("name", [None, "timestamp", "Bar_Time", "when", "date"])
+    def test_a_zone_for_an_index_of_wall_times(self, make_frame, tmp_path, name):
+        """Whatever it is called; one of dates beside it does not count."""
+        frame = make_frame(days=1)
+        path = tmp_path / "bars.parquet"
+        local = frame.tz_convert("America/New_York").tz_localize(None).rename_axis(name)
+        if name != "date":
+            local = local.assign(date="2025-01-06")
+        local.to_parquet(path)
+        found = read_frame(path, timezone="America/New_York")
+        assert found.index.equals(frame.index)
+        assert found.attrs["file"].stamps == "wall"
+        assert found.attrs["file"].timezone == "America/New_York"
+
     def test_features_come_along(self, make_frame, tmp_path):
         path = tmp_path / "bars.parquet"
         processed_frame(make_frame(days=1)).to_parquet(path)
@@ -255,3 +303,34 @@ class TestParquet:
         pq.write_table(pa.Table.from_pandas(frame), whole)
         path.write_bytes(whole.getvalue().to_pybytes()[:-100])
         refused(r"(?<=Parquet \().*(?=\);)")
+
+    @pytest.mark.parametrize("compression", ["none", "zstd"])
+    def test_a_damaged_page_of_prices_is_refused(self, make_frame, tmp_path, compression):
+        """Where the file has sums of its pages, as those that are written here have."""
+        frame = make_frame(days=1).iloc[:40]
+        frame["volume"] = np.random.default_rng(0).random(40)
+        path = tmp_path / "bars.parquet"
+        if compression == "zstd":
+            write_bars(Bars.from_frame(frame, get_contract("ES"), source="made"), path)
+        else:
+            table = pa.Table.from_pandas(frame)
+            pq.write_table(
+                table, path, use_dictionary=False, compression="none", write_page_checksum=True
+            )
+        whole = path.read_bytes()
+        places = []
+        group = pq.read_metadata(path).row_group(0)
+        for number in range(group.num_columns):
+            column = group.column(number)
+            # A chunk ends with the values of its last page.
+            end = column.data_page_offset + column.total_compressed_size
+            if column.has_dictionary_page:
+                end = column.dictionary_page_offset + column.total_compressed_size
+            places += [end - back for back in (1, 4, 9)]
+        for at in places:
+            damaged = bytearray(whole)
+            damaged[at] ^= 0x10
+            path.write_bytes(bytes(damaged))
+            with pytest.raises(InputError, match="cannot be read as Parquet"):
+                read_frame(path)
+        assert len(places) == 18

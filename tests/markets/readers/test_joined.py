@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from markets import Bars
+from markets import Bars, InputError
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
@@ -53,6 +53,61 @@ def test_one_line_of_another_form_is_named(bars: Bars, tmp_path: Path, cell: str
         read_bars(path, "ES", timezone=NEW_YORK)
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["one column", "two columns"])
+@pytest.mark.parametrize("day_first", [False, True])
+@pytest.mark.parametrize("sign", ["/", ".", "-"])
+@pytest.mark.parametrize("pad", ["", "0"])
+def test_any_month_may_stand_first_or_second(
+    save: Callable[..., Path], both: bool, day_first: bool, sign: str, pad: str
+) -> None:
+    """December too, and days and months of one digit."""
+    for month in range(1, 13):
+        days = [pd.Timestamp(2024, month, day, 9, 30) for day in (1, 9, 12, 13, 28)]
+        lines = []
+        for at in days:
+            day, number = (f"{value:02d}" if pad else str(value) for value in (at.day, at.month))
+            date = sign.join([day, number] if day_first else [number, day])
+            lines.append(f"{date}{sign}2024{',' if both else ' '}09:30,6470,6472,6470,6471,120\n")
+        head = HEAD.replace("timestamp", "date,time") if both else HEAD
+        found = read_frame(save(head + "".join(lines)), timezone="UTC").index
+        assert list(found) == [at.tz_localize("UTC") for at in days]
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        # Two evenings whose morning has their own date, and two dates that do not change at night.
+        ("02 18:00,02 02:00,03 18:00,03 02:00,04 18:00", "line 4: date changes at 18:00"),
+        ("02 17:00,02 09:59,03 17:00,03 02:00,04 11:00", "line 4: date changes at 17:00"),
+        ("02 18:00,02 02:00,03 18:00,04 11:00,05 12:00", ""),  # one such evening is no habit
+        ("02 18:00,02 02:00,02 18:00,02 02:00,03 18:00", ""),  # and one such change
+        ("02 16:59,02 02:00,03 16:59,03 02:00,04 18:00", ""),  # no evening
+        ("02 18:00,02 10:00,03 18:00,03 10:00,04 18:00", ""),  # no morning
+        ("02 18:00,03 02:00,03 18:00,04 02:00,04 18:00", ""),  # dates of calendar days
+    ],
+)
+def test_dates_that_change_in_the_evening_are_those_of_trading_days(
+    save: Callable[..., Path], rows: str, refused: str
+) -> None:
+    cells = [row.split() for row in rows.split(",")]
+    lines = [f"2025-09-{day},{clock},6470,6472,6470,6471,120\n" for day, clock in cells]
+    path = save(HEAD.replace("timestamp", "date,time") + "".join(lines))
+    if refused:
+        with pytest.raises(InputError, match=f"{refused} and not at midnight"):
+            read_frame(path, timezone="UTC")
+    else:
+        found = pd.DatetimeIndex(read_frame(path, timezone="UTC").index)
+        assert found.strftime("%d %H:%M").tolist() == rows.split(",")
+
+
+@pytest.mark.parametrize("form", ["2025-{}-{}", "2025/{}/{}", "2025.{}.{}"])
+def test_days_and_months_of_one_digit_after_the_year(save: Callable[..., Path], form: str) -> None:
+    for month, day in ((1, 4), (1, 14), (11, 4), (12, 31)):
+        row = f"{form.format(month, day)},09:30,6470,6472,6470,6471,120\n"
+        found = read_frame(save(HEAD.replace("timestamp", "date,time") + row), timezone="UTC").index
+        assert list(found) == [pd.Timestamp(2025, month, day, 9, 30, tz="UTC")]
+
+
 def clocks(save: Callable[..., Path], numbers: list[int]) -> list[str]:
     """Return the times of day that are read of whole numbers."""
     rows = [f"2025-09-02,{number},6470,6472,6470,6471,120\n" for number in numbers]
@@ -68,6 +123,8 @@ def clocks(save: Callable[..., Path], numbers: list[int]) -> list[str]:
         ([0, 100, 5900, 10000], ["00:00:00", "00:01:00", "00:59:00", "01:00:00"]),
         ([2200, 2300, 2400, 2500], ["00:22:00", "00:23:00", "00:24:00", "00:25:00"]),
         ([0], ["00:00:00"]),
+        ([5900, 10000], ["00:59:00", "01:00:00"]),
+        ([2300, 2400, 2500], ["00:23:00", "00:24:00", "00:25:00"]),
     ],
 )
 def test_whole_numbers_are_times_of_day(
@@ -110,14 +167,3 @@ def test_a_header_that_comes_again(save: Callable[..., Path]) -> None:
     row = "2025-09-02 13:30:00,6470.25,6472,6470,6471.5,120\n"
     with refuses():
         read_frame(save(HEAD + row + HEAD + row))
-
-
-def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> None:
-    head = "timestamp,volume,open,high,low,close\n"
-    rows = [f"2025-09-02 13:{minute:02d}:00,10,6470.00,6471.25,6469.75,6470.25" for minute in range(40)]
-    text = head + "\n".join(rows)
-    for cut in (1, 2, 3):
-        with refuses():
-            read_frame(save(text[:-cut]))
-    assert len(read_frame(save(text))) == 40
-    assert len(read_frame(save(text[:-1] + "\n"))) == 40

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from foundation.errors import InputError
 from markets import Bars
+from markets.clock import END_NS, FIRST_NS
 from markets.readers import read_bars, read_frame
+from markets.readers.numbered_times import from_numbers
+from markets.readers.table import RawTable
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -71,3 +76,68 @@ def test_years_of_two_digits_are_no_seconds_since_1970(bars: Bars, tmp_path: Pat
     with refuses():
         read_bars(path, "ES")
     assert read_bars(save(bars, path, bars.timestamps_ns // 10**9), "ES").digest == bars.digest
+
+
+def read(values: np.ndarray) -> tuple[list[int], bool]:
+    """Return numbers as nanoseconds since 1970, and whether they are wall times."""
+    raw = RawTable(pa.table({"time": values}), "made.csv", lambda row: f"row {row + 1}")
+    moments, wall = from_numbers(raw, "time", values)
+    return moments.astype("datetime64[ns]").view(np.int64).tolist(), wall
+
+
+UNITS = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_numbers_of_a_unit_are_read_from_1990_to_2059(unit: str) -> None:
+    factor = UNITS[unit]
+    first, end = FIRST_NS // factor, END_NS // factor
+    if unit == "nanoseconds":  # those of 1990 look like .NET's ticks of today
+        first = END_NS - 69 * 365 * 86_400 * 10**9
+    rng = np.random.default_rng(1)
+    values = np.concatenate([[first, end - 1], rng.integers(first, end, 50)])
+    assert read(values) == ([int(value) * factor for value in values], False)
+    for outside in (FIRST_NS // factor - 1, end):
+        with pytest.raises(InputError, match=f"row 2: time {outside} is not in the unit of the first"):
+            read(np.array([first + 1, outside]))
+        with pytest.raises(InputError, match=r"1990 to 2059|ticks of \.NET"):
+            read(np.array([outside] * 2))
+
+
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+def test_parts_of_a_unit_are_kept_to_the_microsecond(unit: str) -> None:
+    """As 1756819800.999 has no exact float, what it stands for is the nearest."""
+    factor = UNITS[unit]
+    rng = np.random.default_rng(2)
+    thousandths = rng.integers(FIRST_NS // factor * 1000, END_NS // factor * 1000, 400)
+    found, wall = read(thousandths / 1000)
+    assert not wall
+    assert np.abs(np.array(found) - thousandths * (factor // 1000)).max() < 500
+    assert any(number % 1000 for number in thousandths)
+
+
+def test_digits_of_drawn_times_and_of_days_that_there_are_not() -> None:
+    rng = np.random.default_rng(3)
+    ms = np.concatenate([[FIRST_NS, END_NS - 10**6], rng.integers(FIRST_NS, END_NS, 200)]) // 10**6
+    for form, unit, cut in (
+        ("%Y%m%d%H%M", 60_000, 0),
+        ("%Y%m%d%H%M%S", 1000, 0),
+        ("%Y%m%d%H%M%S%f", 1, 3),
+    ):
+        moments = pd.DatetimeIndex((ms // unit * unit).astype("datetime64[ms]"))
+        digits = [int(text[: len(text) - cut]) for text in moments.strftime(form)]
+        assert read(np.array(digits)) == (moments.as_unit("ns").asi8.tolist(), True)
+    days = dict.fromkeys((1, 3, 5, 7, 8, 10, 12), 31) | {4: 30, 6: 30, 9: 30, 11: 30}
+    for year in (2000, 2023, 2024):
+        for month in range(15):
+            last = days.get(month, 0) if month != 2 else 28 + (year % 4 == 0)
+            for day in (0, 1, 28, 29, 30, 31, 32):
+                number = np.array([year * 10**8 + month * 10**6 + day * 10**4 + 2359])
+                if 1 <= day <= last:
+                    assert read(number)[0] == [pd.Timestamp(year, month, day, 23, 59).value]
+                else:
+                    with pytest.raises(InputError, match="is no time such as"):
+                        read(number)
+    for number in (202501022400, 202501022360, 20250102235960, 199001010000 - 1, 206001010000):
+        with pytest.raises(InputError, match="is no time such as"):
+            read(np.array([202501022359, number] if number < 10**13 else [20250102235959, number]))

@@ -8,13 +8,16 @@ import io
 import lzma
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 import pytest
 
-from markets.readers import detect_format, read_frame
+from foundation.errors import InputError
+from markets.readers import detect_format, opening, read_frame
+from markets.readers.opening import member_name, read_bytes
 from tests.sentences import refuses
 
 TEXT = (
@@ -107,3 +110,36 @@ def test_a_cell_that_is_not_utf_8_is_named(save: Callable[..., object]) -> None:
     path = save((TEXT + row.format("1") * 2000 + row.format("1é")).encode("latin-1"), "bars.csv")
     with refuses():
         read_frame(path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd, "zip"])
+def test_text_is_read_up_to_its_limit_and_never_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes] | str
+) -> None:
+    path = tmp_path / "bars.csv"
+    if callable(pack):
+        path.write_bytes(pack(TEXT.encode()))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("Bars.CSV", TEXT)
+        assert member_name(path) == "Bars.CSV"
+    for limit in (len(TEXT) - 1, len(TEXT), len(TEXT) + 1):
+        monkeypatch.setattr(opening, "text_limit", lambda path, limit=limit: (limit, "this"))
+        if limit < len(TEXT):
+            with pytest.raises(InputError, match=r"bars\.csv holds more than this"):
+                read_bytes(path)
+        else:
+            assert read_bytes(path) == TEXT.encode()
+        for count in (0, 1, 17, len(TEXT) - 1):
+            assert read_bytes(path, count) == TEXT.encode()[:count]
+
+
+@pytest.mark.parametrize("names", [["a.csv", "b.csv"], ["a.xml"], [], ["a.csv", "notes.txt"]])
+def test_a_zip_holds_one_text(tmp_path: Path, names: list[str]) -> None:
+    path = tmp_path / "bars.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, TEXT)
+    with pytest.raises(InputError, match=f"with {len(names)} members"):
+        read_bytes(path)
+    assert member_name(path) == ("a.xml" if names == ["a.xml"] else "")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from foundation.errors import InputError
 from markets import Bars
 from markets.readers import read_bars, read_frame
+from markets.readers.table import RawTable
+from markets.readers.times import _FIRST, _require_24_hours, utc_index
 from markets.synthetic.bars import synthetic_bars
 from tests.sentences import refuses
 
@@ -75,3 +80,63 @@ def test_other_prices_that_are_no_numbers_are_not_taken_for_32nds(save: Save, pr
     row = f"2025-01-14 14:30:00,{price},6500,6500,6500,10\n"
     with refuses():
         read_frame(save(HEADER + row))
+
+
+def raw(stamps: object) -> RawTable:
+    return RawTable(pa.table({"time": stamps}), "made.csv", lambda row: f"row {row + 1}")
+
+
+def twelve_hours(rows: int) -> np.ndarray:
+    """Return minutes from 01:00 to 12:59, but for those from 05:00 on, of one day after another."""
+    minutes = [60 * hour + minute for hour in (12, 1, 2, 3, 4) for minute in range(60)]
+    day = np.sort(np.array(minutes))
+    days = -(-rows // len(day))
+    return ((np.arange(days)[:, None] * 1440 + day).ravel() * 60 * 10**9)[:rows]
+
+
+@pytest.mark.parametrize("rows", [600, _FIRST - 1, _FIRST, _FIRST + 1, 3 * _FIRST])
+def test_one_time_of_the_afternoon_tells_a_clock_of_24_hours(rows: int) -> None:
+    """Wherever it stands; hours from one to twelve alone, some of them never, do not."""
+    table = raw([0])
+    ns = twelve_hours(rows)
+    with pytest.raises(InputError, match="a 12-hour clock that lost its AM and PM"):
+        _require_24_hours(table, ns)
+    for hour in (13, 23, 0):
+        later = np.append(
+            ns, (ns[-1] // 86_400_000_000_000 + 1) * 86_400_000_000_000 + hour * 3600 * 10**9
+        )
+        _require_24_hours(table, later)
+
+
+@pytest.mark.parametrize("first", ["2025-09-02 13:30:00", "2025-09-02 13:30:00Z"])
+@pytest.mark.parametrize("row", [1, 2, 4])
+def test_the_first_row_that_differs_in_its_offset_is_named(first: str, row: int) -> None:
+    other = first.removesuffix("Z") if first.endswith("Z") else first + "-04:00"
+    cells = [first] * row + [other] * (5 - row)
+    with pytest.raises(
+        InputError, match=rf"row {row + 1}: time '{other.replace('+', '.')}' and the first"
+    ):
+        utc_index(raw(cells), "time", None)
+
+
+@pytest.mark.parametrize("part", ["", ".5", ".250", ".123456"])
+@pytest.mark.parametrize("form", ["{}20250902-13:30:00{}", "{}2025-09-02 13:30:00{} UTC",
+    "{}2025-09-02T13:30:00{}Z", "{}20250902 133000{}Z", "{}2025-09-02 09:30:00{}-04:00"])  # fmt: skip
+def test_parts_of_a_second_are_kept_in_every_form(part: str, form: str) -> None:
+    found = utc_index(raw([form.format("", part), form.format(" ", part) + " "]), "time", "Asia/Tokyo")
+    moment = pd.Timestamp(f"2025-09-02 13:30:00{part}", tz="UTC")
+    assert list(found.moments) == [moment, moment]
+    assert found.stamps == "offset"
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/Chicago"])
+def test_stored_times_with_a_zone_of_their_own_and_without(unit: str, zone: str | None) -> None:
+    moment = pd.Timestamp("2025-09-02 13:30", tz="UTC")
+    wall = moment.tz_convert(zone or "UTC").tz_localize(None)
+    naive = raw(pa.array([wall.to_pydatetime()], pa.timestamp(unit)))
+    found = utc_index(naive, "time", zone)
+    assert (list(found.moments), found.stamps) == ([moment], "wall")
+    aware = raw(pa.array([moment.to_pydatetime()], pa.timestamp(unit, "America/New_York")))
+    found = utc_index(aware, "time", zone)
+    assert (list(found.moments), found.stamps) == ([moment], "offset")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from markets.bars import COLUMNS, Bars
 from markets.contracts import get_contract
+from markets.synthetic.bars import synthetic_bars
 from markets.synthetic.statistics import describe, front_month
 
 # Two sessions of ES; prices in ticks of 0.25 above 100: open, high, low, close, volume.
@@ -75,3 +77,78 @@ def test_front_month_leaves_out_thin_dates(bars: Bars) -> None:
     both = Bars.from_frame(pd.concat([bars.frame, quiet]), bars.contract, source="three dates")
     # Volumes 120, 80 and 20: the median is 80, and a third of it is more than 20.
     assert front_month(both).frame.index.equals(bars.frame.index)
+
+
+def plain(bars: Bars) -> dict[str, float]:
+    """Return what the names of the statistics say, from a walk over the bars."""
+    rows = [[round(value / 0.25) for value in row[:4]] for row in bars.frame.to_numpy().tolist()]
+    volume = bars.frame["volume"].tolist()
+    times = list(bars.frame.index.tz_convert("America/New_York"))
+    sessions: list[list[int]] = [[0]]
+    for at in range(1, len(rows)):
+        if times[at] - times[at - 1] > pd.Timedelta(minutes=30):
+            sessions.append([])
+        sessions[-1].append(at)
+    moves = {at: rows[at][3] - rows[at - 1][3] for part in sessions for at in part[1:]}
+    sds = [np.std([moves[at] for at in part[1:]], ddof=1) for part in sessions]
+    scaled = {
+        at: moves[at] / sd for part, sd in zip(sessions, sds, strict=True) if sd > 0 for at in part[1:]
+    }
+
+    def together(values: dict[int, float], lag: int) -> float:
+        pairs = [
+            (values[at], values[at + lag])
+            for part in sessions
+            for at in part[1:]
+            if at + lag in part and at in values
+        ]
+        return float(np.corrcoef(*zip(*pairs, strict=True))[0, 1])
+
+    def kurtosis(values: list[float]) -> float:
+        away = np.array(values) - np.mean(values)
+        return float(np.mean(away**4) / np.mean(away**2) ** 2 - 3)
+
+    size = {at: abs(move) for at, move in moves.items()}
+    sizes = {at: abs(move) for at, move in scaled.items()}
+    gaps = [rows[part[0]][0] - rows[part[0] - 1][3] for part in sessions[1:]]
+    found = {
+        "bars": len(rows),
+        "sessions": len(sessions),
+        "return_sd": np.std(list(moves.values()), ddof=1),
+        "return_kurtosis_excess": kurtosis(list(moves.values())),
+        "return_kurtosis_excess_within_day": kurtosis(list(scaled.values())),
+        "session_sd_median": np.median(sds),
+        "session_sd_log_sd": np.std(np.log(sds), ddof=1),
+        "return_autocorrelation_1": together(moves, 1),
+        "session_gap_sd": np.std(gaps, ddof=1),
+        "session_gap_abs_median": np.median(np.abs(gaps)),
+        "open_at_previous_close_share": np.mean([rows[at][0] == rows[at - 1][3] for at in moves]),
+        "open_one_tick_off_share": np.mean([abs(rows[at][0] - rows[at - 1][3]) == 1 for at in moves]),
+        "log_volume_log_range_correlation": np.corrcoef(
+            np.log(np.array(volume) + 0.5), np.log([row[1] - row[2] + 0.5 for row in rows])
+        )[0, 1],
+    }
+    for lag in (1, 5, 20, 60):
+        found[f"abs_return_autocorrelation_{lag}"] = together(size, lag)
+        found[f"abs_return_autocorrelation_{lag}_within_day"] = together(sizes, lag)
+    parts = {
+        "night": lambda at: at >= "18:00" or at < "09:30",
+        "open": lambda at: "09:30" <= at < "10:00",
+        "midday": lambda at: "12:00" <= at < "13:30",
+        "last_half_hour": lambda at: "15:30" <= at < "16:00",
+        "after_close": lambda at: "16:00" <= at < "17:00",
+    }
+    for name, within in parts.items():
+        here = [at for at, when in enumerate(times) if within(when.strftime("%H:%M"))]
+        found[f"volume_{name}"] = np.mean([volume[at] for at in here]) / np.mean(volume)
+        moved = [size[at] for at in here if at in size]
+        found[f"move_{name}"] = np.mean(moved) / np.mean(list(size.values()))
+    return found
+
+
+def test_real_days_are_described_as_the_names_say() -> None:
+    bars = synthetic_bars("ES", days=4, seed=5, start="2025-03-06", session="all")
+    keep = np.random.default_rng(0).random(len(bars)) < 0.99
+    some = bars.select(keep)
+    facts, wanted = describe(some), plain(some)
+    assert {name: facts[name] for name in wanted} == pytest.approx(wanted, rel=1e-9)

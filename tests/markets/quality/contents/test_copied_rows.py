@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from markets import Bars
+from markets.quality.contents.copied_rows import copied_rows
 from markets.readers import read_bars
 from markets.synthetic.bars import synthetic_bars
+from tests.markets.quality.contents.made_contents import made
 from tests.sentences import refuses
 
 
@@ -56,3 +58,40 @@ def test_quiet_stretches_that_look_alike_are_no_copies(bars: Bars, tmp_path: Pat
     path = tmp_path / "NQ.csv"
     frame.to_csv(path)
     assert np.array_equal(read_bars(path, "NQ").frame["close"], frame["close"])
+
+
+@pytest.mark.parametrize("lengths", [(100,), (99,), (400, 130), (130, 99), (99, 300, 101)], ids=str)
+def test_copied_rows_are_counted_and_the_first_named(lengths: tuple[int, ...]) -> None:
+    """Runs of a hundred bars and more, all as many rows after their originals."""
+    rng = np.random.default_rng(len(lengths))
+    rows, apart = 3000, 1000
+    close = 6000 + 0.25 * rng.integers(-400, 400, rows)
+    volume = rng.integers(100, 9000, rows).astype(float)
+    volume[::3] = 64 * rng.integers(9, 90, len(volume[::3])) + 21  # rows that are looked up
+    bars = made(volume, close)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    starts, at = [], 50
+    for length in lengths:
+        starts.append(at)
+        for column in columns:
+            column[at + apart : at + apart + length] = column[at : at + length]
+        at += length + 60
+    found = list(copied_rows(bars))
+    long = [(start, length) for start, length in zip(starts, lengths, strict=True) if length >= 100]
+    assert len(found) == bool(long)
+    if long:
+        first, length = long[0]
+        assert found[0].count == sum(length for _, length in long)
+        copy, original = (
+            pd.Timestamp(bars.ns[row], tz="UTC").strftime("%Y-%m-%d %H:%M")
+            for row in (first + apart, first)
+        )
+        words = (
+            f"{length} bars from {copy} UTC on have the prices and volumes of those from {original} on"
+        )
+        assert found[0].message.startswith(words)
+    for column in columns:  # one column that differs makes no copies
+        other = {id(one): one.copy() for one in columns}
+        column[apart:] += 0.25 * (1 + np.arange(rows - apart) % 3)
+        assert not list(copied_rows(bars))
+        column[:] = other[id(column)]

@@ -11,11 +11,12 @@ import pytest
 
 from markets import Bars
 from markets.file_facts import FileFacts
-from markets.quality.contents.resolution import _copied
+from markets.quality.contents.resolution import _copied, resolution_problems
 from markets.quality.door import _contents
 from markets.quality.inspection import inspect
 from markets.readers import read_bars, read_frame
 from markets.synthetic.bars import synthetic_bars
+from tests.markets.quality.contents.made_contents import made
 from tests.sentences import refuses
 
 PRICES = ["open", "high", "low", "close"]
@@ -128,3 +129,29 @@ def test_longer_bars_for_days_before_those_of_a_minute_are_refused(
     longer(frame, minutes).to_csv(path)
     with refuses():
         read_bars(path, "ES")
+
+
+@pytest.mark.parametrize(("length", "rows"), [(2, 64), (3, 32), (5, 96), (60, 320)])
+@pytest.mark.parametrize("at", [0, 64, 640])
+def test_the_bars_that_are_longer_are_counted_and_the_first_is_named(
+    length: int, rows: int, at: int
+) -> None:
+    """In pieces of 32 bars, of which those that hold minutes too do not count."""
+    steps = np.ones(1200)
+    steps[at : at + rows] = length
+    bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
+    (found,) = resolution_problems(bars)
+    assert (found.kind, found.count) == ("bar_length", rows)
+    first = pd.Timestamp(bars.ns[at], tz="UTC").strftime("%Y-%m-%d %H:%M UTC")
+    words = f"about {rows} of 1,201 bars, from {first} on, are {length} minutes long"
+    assert found.message.startswith(words)
+
+
+def test_bars_in_twos_for_less_than_a_piece_are_no_longer_bars() -> None:
+    """They lie any number of minutes apart, or in twos for less than a piece."""
+    steps = 1 + np.random.default_rng(0).integers(0, 3, 1200)
+    bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
+    assert not list(resolution_problems(bars))
+    steps = np.where(np.arange(1200) % 32 == 31, 3, 2)
+    bars = made(100.0 + np.arange(1201) % 5, minutes=np.concatenate([[0], np.cumsum(steps)]))
+    assert list(resolution_problems(bars)) == []

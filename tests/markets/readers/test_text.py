@@ -1,0 +1,58 @@
+"""Lines of text: where a row stands, and whether the last number is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import InputError
+from markets.readers import read_frame
+from tests.sentences import refuses
+
+HEAD = "timestamp,open,high,low,close,volume\n"
+
+
+@pytest.mark.parametrize("rows", [18, 19, 20, 21])
+def test_twenty_lines_tell_whether_the_last_price_is_whole(
+    save: Callable[..., Path], rows: int
+) -> None:
+    head = "timestamp,volume,open,high,low,close\n"
+    line = "2025-09-02 13:{:02d}:00,10,6470.00,6471.25,6469.75,6470.25"
+    text = head + "\n".join(line.format(minute) for minute in range(rows))
+    # The line at which the end of a file begins is not counted: it may be half of one.
+    if rows > 20:
+        with pytest.raises(InputError, match=f"line {rows + 1}: the file ends within the last number"):
+            read_frame(save(text[:-1]))
+    else:
+        assert len(read_frame(save(text[:-1]))) == rows
+
+
+def test_a_file_that_ends_within_its_last_price(save: Callable[..., Path]) -> None:
+    head = "timestamp,volume,open,high,low,close\n"
+    rows = [f"2025-09-02 13:{minute:02d}:00,10,6470.00,6471.25,6469.75,6470.25" for minute in range(40)]
+    text = head + "\n".join(rows)
+    for cut in (1, 2, 3):
+        with refuses():
+            read_frame(save(text[:-cut]))
+    assert len(read_frame(save(text))) == 40
+    assert len(read_frame(save(text[:-1] + "\n"))) == 40
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\n\n\n"])
+@pytest.mark.parametrize("between", ["", "\n", "\r\n\n"])
+@pytest.mark.parametrize("row", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("cell", "words"), [("x", "is 'x', which is not a number"), ("1,2", "7 fields")]
+)
+def test_a_line_is_named_by_its_number_in_the_file(
+    save: Callable[..., Path], before: str, between: str, row: int, cell: str, words: str
+) -> None:
+    """Empty lines count, wherever they stand."""
+    lines = [f"2025-09-02 13:3{minute}:00,6470,6472,6470,6471,1\n" for minute in range(4)]
+    lines[row] = lines[row].replace("6472", cell)
+    text = before + HEAD + between + between.join(lines)
+    number = text[: text.index(lines[row])].count("\n") + 1
+    with pytest.raises(InputError, match=rf"bars\.csv, line {number}: .*{words}"):
+        read_frame(save(text))
