@@ -188,7 +188,7 @@ def training_log() -> Kind:
     lines = [json.dumps({"update": n, "agent": 0, "loss": 0.5}) for n in range(1, 9)]
 
     def go_on(path: Path) -> object:
-        TrainingLog(path.parent, after=10**6, agents=1).close()
+        TrainingLog(path.parent, after=10**6, agents=1, rollout_size=8).close()
         shutil.rmtree(path.parent / "tensorboard", ignore_errors=True)
         return read_log(path.parent)
 

@@ -128,6 +128,15 @@ def test_at_its_target_a_trade_leaves(by_second):
     assert env.highest_balance == 49_997.5 + 450.0  # at 5009.25, the target
 
 
+@pytest.mark.parametrize("low", [4998.5, 5007.0])
+def test_what_comes_after_the_target_is_no_longer_the_trades(by_second, low):
+    # The floor has come to $50,347.50 with the target: nothing below 5007.25 would be survived.
+    env = by_second((5012.0, low, 5000.0), [(5012.0, 5000.0), (5000.0, low)], **LONG_FLOOR)
+    _, terminated, _, info = _second_bar(env, BUY)
+    assert (terminated, info["exit_code"]) == (False, ExitCode.TARGET)
+    assert info["trade_pnl"] == 9 * 50 - 5
+
+
 def test_the_bar_of_the_entry_comes_before_it(by_second):
     env = by_second((5000.0, 4990.0, 5000.0), [(5000.0, 4990.0)], **LONG_FLOOR)
     env.step(HOLD)

@@ -49,7 +49,7 @@ def as_file(name: str, read_one: Callable[[Path], object]) -> Callable[[bytes, P
 
 
 def check_log(path: Path) -> object:
-    TrainingLog(path.parent, after=10**6, agents=1).close()
+    TrainingLog(path.parent, after=10**6, agents=1, rollout_size=8).close()
     return read_log(path.parent)
 
 

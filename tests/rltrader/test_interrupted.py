@@ -194,18 +194,18 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tmp_path: Path) -
 
 def test_a_log_that_finds_no_room_says_so_and_is_mended(tmp_path: Path) -> None:
     record = {"update": 1, "agent": 0, "steps": 64, "loss": 0.5}
-    log = TrainingLog(tmp_path, 0, 1)
+    log = TrainingLog(tmp_path, 0, 1, 8)
     with files_at_most(500), refuses(kind=WriteError):
         log.write([{**record, "update": update} for update in range(1, 100)])
     log.close()
-    TrainingLog(tmp_path, 3, 1).close()
+    TrainingLog(tmp_path, 3, 1, 8).close()
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 3
 
 
 def test_a_place_that_is_no_folder_is_named_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with refuses(kind=WriteError):
-        TrainingLog(tmp_path / "file" / "run", 0, 1)
+        TrainingLog(tmp_path / "file" / "run", 0, 1, 8)
     with refuses(kind=WriteError):
         write_json(tmp_path / "file" / "x.json", {})
 

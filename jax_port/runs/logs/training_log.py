@@ -108,7 +108,7 @@ class TrainingLog:
         WriteError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, after: int, agents: int, rollout_size: int = 1) -> None:
+    def __init__(self, folder: Path, after: int, agents: int, rollout_size: int) -> None:
         self._path = folder / LOG
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -147,6 +147,9 @@ def test_seconds_are_compared_by_medians() -> None:
         "rejax": TimeRatio(ratio=30.0, at_least=True),
     }
     assert ahead(rows[3:]) == {}
+    # what was good enough untrained took no time
+    assert ahead([row("port", 2.0), row("sbx", 0.0)]) == {"sbx": TimeRatio(ratio=0.0, at_least=False)}
+    assert ahead([row("port", 0.0), row("sbx", 2.0)]) == {}
 
 
 @pytest.mark.slow

@@ -70,7 +70,7 @@ def test_a_damaged_line_of_the_log_is_named_and_dropped_when_the_run_goes_on(
     path.write_bytes(b"\n".join([first, line, last, b""]))
     with refuses():
         read_log(tmp_path)
-    TrainingLog(tmp_path, after=3, agents=1).close()
+    TrainingLog(tmp_path, after=3, agents=1, rollout_size=8).close()
     assert path.read_bytes() == first + b"\n"
     assert read_log(tmp_path) == [{"update": 1, "agent": 0, "loss": 0.5}]
 
