@@ -128,10 +128,10 @@ def test_at_its_target_a_trade_leaves(by_second):
     assert env.highest_balance == 49_997.5 + 450.0  # at 5009.25, the target
 
 
-@pytest.mark.parametrize("low", [4998.5, 5007.0])
+@pytest.mark.parametrize("low", [4997.5, 4999.75])
 def test_what_comes_after_the_target_is_no_longer_the_trades(by_second, low):
-    # The floor has come to $50,347.50 with the target: nothing below 5007.25 would be survived.
-    env = by_second((5012.0, low, 5000.0), [(5012.0, 5000.0), (5000.0, low)], **LONG_FLOOR)
+    # With the target the floor has come to $50,347.50, which is 5007.25: any dip would be below it.
+    env = by_second((5012.0, 4997.5, 5000.0), [(5012.0, 5000.0), (5000.0, low)], **LONG_FLOOR)
     _, terminated, _, info = _second_bar(env, BUY)
     assert (terminated, info["exit_code"]) == (False, ExitCode.TARGET)
     assert info["trade_pnl"] == 9 * 50 - 5
