@@ -8,6 +8,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness import cases as make
+from parity.harness.findings import FieldVerdict
 from parity.harness.judge import Judge, check_names
 from parity.harness.modes.draws import drawn_fields
 from parity.harness.pair import Pair
@@ -49,6 +50,10 @@ def show_case(pair: Pair, state: Any, action: Any) -> tuple[list[str], bool]:
             label = "accepted"
         wrong |= bool(evidence.wrong(name)[0])
         lines.append(f"{name:>14}  {label:9}  {a!r}, {b!r}")
+    for name, why in judge.skipped.items():
+        one = FieldVerdict(name, "", ("", ""), "not compared", why=why)
+        wrong |= not one.passed
+        lines.append(f"{name:>14}  {one.verdict}: {why}")
     return lines, wrong
 
 

@@ -45,7 +45,8 @@ def field_verdicts(
                 one.growth = run.growth.get(name)
         verdicts.append(one)
     for name, why in judge.skipped.items():
-        verdicts.append(FieldVerdict(name, "", ("", ""), "not compared", why=why))
+        dtypes = judge.dtypes.get(name, ("", ""))
+        verdicts.append(FieldVerdict(name, "", dtypes, "not compared", why=why))
     command = f"envparity case {place}" if place else ""
     wrong = any(not one.passed for one in verdicts) and not brief
     smallest = smallest_cases(judge, evidence, command) if wrong else []

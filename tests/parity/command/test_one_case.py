@@ -64,6 +64,14 @@ def test_one_field_that_is_wrong_is_named_in_the_case_in_which_it_is(field: str)
     assert shown(off(field), accepted=(others,))[1]
 
 
+@pytest.mark.parametrize("field", ["reward", "terminated", "truncated"])
+def test_an_outcome_that_cannot_be_compared_is_told_and_wrong(field: str) -> None:
+    lines, wrong = show_case(tiny.pair(tiny.returning(**{field: tiny.two})), STATE, 1)
+    assert wrong
+    assert lines[-1].split(":")[0].split() == [field, "not", "compared"]
+    assert " of shape (2,) on the port; return one " in lines[-1]
+
+
 @pytest.mark.parametrize(("by", "wrong"), [(1e-9, True), (2.0**-52, False)])
 def test_rounding_is_not_wrong_unless_a_bound_says_so(by: float, wrong: bool) -> None:
     def step(one: tiny.Tiny, action: Any) -> Any:
