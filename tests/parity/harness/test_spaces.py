@@ -119,6 +119,39 @@ def test_every_action_of_a_space_is_drawn() -> None:
     assert drawn[:, 2].min() == -10
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "drawn"),
+    [
+        (-np.inf, np.inf, (-10, 10)),
+        (-3, np.inf, (-3, 10)),
+        (-np.inf, 2, (-10, 2)),
+        (9, np.inf, (9, 19)),
+        (10, np.inf, (10, 20)),
+        (20, np.inf, (20, 40)),
+        (-np.inf, -20, (-40, -20)),
+        (1e30, np.inf, (1e30, 2e30)),
+        (-np.inf, -3e38, (-np.finfo(np.float32).max, -3e38)),
+        (-np.finfo(np.float32).max, np.finfo(np.float32).max, (-3.4028235e38, 3.4028235e38)),
+    ],
+)
+def test_between_the_ends_of_a_box_numbers_are_drawn_wherever_they_lie(
+    low: float, high: float, drawn: tuple[float, float]
+) -> None:
+    box = Leaf("box", (2,), "float32", np.array([low, -1.0]), np.array([high, 1.0]))
+    values = box.sample(np.random.default_rng(0), 400)
+    assert box.contains(values).all()
+    assert len(np.unique(values[:, 0])) > 200
+    assert (values[:, 0].min(), values[:, 0].max()) == tuple(np.float32(end) for end in drawn)
+    assert (values[:, 1].min(), values[:, 1].max()) == (-1, 1)
+
+
+def test_a_box_as_wide_as_double_precision_is_drawn_from() -> None:
+    most = np.array(np.finfo(np.float64).max)
+    values = Leaf("box", (), "float64", -most, most).sample(np.random.default_rng(0), 400)
+    assert np.isfinite(values).all()
+    assert 0.2 < (values < 0).mean() < 0.7
+
+
 @pytest.mark.parametrize("side", ["reference", "port"])
 @pytest.mark.parametrize("part", range(3))
 def test_one_observation_outside_its_bounds_is_counted_where_it_was_visited(
