@@ -109,7 +109,7 @@ class FieldVerdict:
             return f"{self.name} is not compared: {self.why}"
         if self.verdict == "drawn":
             return f"{self.name} is drawn within the step: see the question about draws"
-        if self.beyond and self.verdict != "logic":
+        if self.beyond and self.verdict not in ("logic", "contract"):
             return (
                 f"{self.name} differs by rounding beyond the bound ({self.rule}) in {self.beyond} of "
                 f"{self.compared} cases, by up to {self.largest_ulps:.0f} ulps"

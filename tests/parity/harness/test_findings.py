@@ -25,6 +25,12 @@ SENTENCES: list[tuple[str, dict[str, Any], bool, str]] = [
     ("logic", {"logic": 3}, False, "x differs by logic in 3 of 90 cases"),
     ("contract", {"logic": 3}, False, "x differs by logic in 3 of 90 cases where an episode ends"),
     ("logic", {"logic": 3, "beyond": 4}, False, "x differs by logic in 3 of 90 cases"),
+    (
+        "contract",
+        {"logic": 3, "beyond": 4},
+        False,
+        "x differs by logic in 3 of 90 cases where an episode ends",
+    ),
     *(
         (
             word,
