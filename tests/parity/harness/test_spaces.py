@@ -32,6 +32,24 @@ def test_one_number_outside_puts_its_row_outside(row: int, place: int) -> None:
         assert BOX.contains(outside).tolist() == [n != row for n in range(4)]
 
 
+@pytest.mark.parametrize("ends", [(-1000, 0), (0, 1000), (-1000, 1), (-1, 1000), (-1000, 1000)])
+def test_each_bound_is_widened_by_one_unit_of_its_own(ends: tuple[float, float]) -> None:
+    low, high = (np.float32(end) for end in ends)
+    box = Leaf("box", (), "float32", np.array(low, np.float64), np.array(high, np.float64))
+    for end, away in ((low, -np.inf), (high, np.inf)):
+        one = np.nextafter(end, np.float32(away))
+        two = np.nextafter(one, np.float32(away))
+        assert box.contains(np.array([end, one, two])).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("end", [2**24, 2**53, 2**62])
+def test_large_whole_numbers_are_told_apart(end: int) -> None:
+    first, last = np.array(end), np.array(end + 3)
+    whole = Leaf("discrete", (), "int64", first, last)
+    values = np.arange(end - 1, end + 5)
+    assert whole.contains(values).tolist() == [False, True, True, True, True, False]
+
+
 def test_a_whole_number_outside_is_outside() -> None:
     assert WHOLE.contains(np.arange(1, 6)).tolist() == [False, True, True, True, False]
 
