@@ -77,6 +77,21 @@ def test_any_part_of_a_description_that_is_another_makes_the_space_another(name:
         assert _bounds("action space", b, a).status == "different"
 
 
+@pytest.mark.parametrize("end", [2**24, 2**31, 2**53])
+@pytest.mark.parametrize("name", ["low", "high"])
+def test_bounds_of_whole_numbers_are_compared_as_whole_numbers(end: int, name: str) -> None:
+    values: dict[str, Any] = {"low": np.array(-end), "high": np.array(end), "dtype": "int64"}
+    one = Leaf("discrete", (), **values)
+    other = replace(one, **{name: values[name] + 1})
+    assert _bounds("q", {"x": one}, {"x": one}).status == "same"
+    assert _bounds("q", {"x": one}, {"x": other}).status == "different"
+    box = Leaf("box", (), "int64", np.array(-5e7), np.array(5e7))
+    assert _bounds("q", {"x": box}, {"x": replace(box, **{name: np.array(5e7 - 1)})}).status != "same"
+    single = Leaf("box", (), "float32", np.array(-1.0), np.array(0.1))
+    narrow = replace(single, high=np.array(np.float32(0.1), np.float64))
+    assert _bounds("q", {"x": single}, {"x": narrow}).status == "same"
+
+
 def test_the_largest_number_for_infinity_is_a_note_and_a_space_on_one_side_is_not_asked() -> None:
     largest = np.array([-1.0, 0.0, -float(np.finfo(np.float32).max)])
     assert _bounds("q", {"x": BOX}, {"x": BOX}).status == "same"
