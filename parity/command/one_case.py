@@ -8,6 +8,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness import cases as make
+from parity.harness.findings import FieldVerdict
 from parity.harness.judge import Judge, check_names
 from parity.harness.modes.draws import drawn_fields
 from parity.harness.pair import Pair
@@ -49,6 +50,10 @@ def show_case(pair: Pair, state: Any, action: Any) -> tuple[list[str], bool]:
             label = "accepted"
         wrong |= bool(evidence.wrong(name)[0])
         lines.append(f"{name:>14}  {label:9}  {a!r}, {b!r}")
+    for name, why in judge.skipped.items():
+        one = FieldVerdict(name, "", ("", ""), "not compared", why=why)
+        wrong |= not one.passed
+        lines.append(f"{name:>14}  {one.verdict}: {why}")
     return lines, wrong
 
 
@@ -61,12 +66,15 @@ def _fields(option: str, given: Any, form: Fields) -> Fields:
     fields = {}
     for name, old in form.items():
         try:
+            if None in np.asarray(given[name], object).ravel().tolist():
+                raise TypeError("nothing is no number, though NumPy takes it for one")
             value = np.asarray(given[name], np.float64 if old.dtype.kind == "f" else old.dtype)
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"{option}: {name} is {given[name]!r}, which is no {old.dtype}") from None
         if value.shape != old.shape[1:]:
             raise InputError(f"{option}: {name} has shape {value.shape}; it must be {old.shape[1:]}")
-        if old.dtype.kind == "i" and not np.array_equal(value, np.asarray(given[name])):
-            raise InputError(f"{option}: {name} is {given[name]!r}; it must be a whole number")
+        if old.dtype.kind != "f" and not np.array_equal(value, np.asarray(given[name])):
+            wanted = "true or false" if old.dtype.kind == "b" else "a whole number"
+            raise InputError(f"{option}: {name} is {given[name]!r}; it must be {wanted}")
         fields[name] = value[None]
     return fields

@@ -89,8 +89,9 @@ class AspectTest(pytest.Item):
         report = parent.report()
         aspects = dict(report.aspects())
         if self.name not in aspects:
-            answers = {one.question: one.text for one in report.answers}
-            pytest.skip(answers.get(self.name, "not compared"))
+            reasons = {one.question: one.text for one in report.answers}
+            reasons |= {f"field {one.name}": one.sentence() for one in report.fields}
+            pytest.skip(reasons.get(self.name, "not compared"))
         if aspects[self.name]:
             raise Differs(aspects[self.name])
 

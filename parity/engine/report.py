@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
@@ -118,10 +119,11 @@ class Report:
         replays = [check for check in self.checks if check.check == "replay"]
         generated = [check for check in self.checks if check.check == "generated"]
 
-        largest: dict[str, Comparison] = {}
+        nearest: dict[str, Comparison] = {}  # to its limit: checks may hold one name to several
         for check in self.checks:
             for name, measure in check.measures.items():
-                largest.setdefault(name, replace(measure, compared=0)).merge(measure)
+                if name not in nearest or _nearer(measure, nearest[name]):
+                    nearest[name] = measure
 
         def most(name: str) -> int:
             return max((c.fields[name].max_ulps for c in self.checks if name in c.fields), default=0)
@@ -140,7 +142,7 @@ class Report:
             ),
             "relative_errors": {
                 name: {"largest": measure.error, "limit": measure.limit}
-                for name, measure in largest.items()
+                for name, measure in nearest.items()
             },
         }
 
@@ -184,6 +186,13 @@ class Report:
             if text:
                 ElementTree.SubElement(case, "failure", message=text)
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _nearer(one: Comparison, other: Comparison) -> bool:
+    """Say whether an error is a larger share of its own limit; one that is no number is the largest."""
+    if math.isnan(other.error):
+        return False
+    return not one.error * other.limit <= other.error * one.limit
 
 
 def _failure(check: CheckResult) -> str:

@@ -93,7 +93,10 @@ class FieldVerdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the field fails nothing."""
+        """Whether the field fails nothing; one that is not compared does, but for an observation, which
+        the question about its dtype and shape fails."""
+        if self.verdict == "not compared":
+            return self.name.partition(".")[0] == "obs"
         return self.verdict not in ("logic", "contract") and not self.beyond
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,7 +109,7 @@ class FieldVerdict:
             return f"{self.name} is not compared: {self.why}"
         if self.verdict == "drawn":
             return f"{self.name} is drawn within the step: see the question about draws"
-        if self.beyond and self.verdict != "logic":
+        if self.beyond and self.verdict not in ("logic", "contract"):
             return (
                 f"{self.name} differs by rounding beyond the bound ({self.rule}) in {self.beyond} of "
                 f"{self.compared} cases, by up to {self.largest_ulps:.0f} ulps"

@@ -21,7 +21,7 @@ from parity.harness.compare import (
 from parity.harness.fields import Rule
 from parity.harness.pair import Pair
 from parity.harness.precision import why_not_double
-from parity.harness.sides.side import Steps
+from parity.harness.sides.side import OUTCOME, Steps
 from parity.harness.trees import Array, Fields
 
 NUDGES, NUDGE_ULPS = 8, 4
@@ -135,13 +135,16 @@ class Judge:
         for name in sorted(set(mine) | set(theirs)):
             if name not in mine or name not in theirs:
                 reasons[name] = f"only the {'reference' if name in mine else 'port'} has it"
-            elif mine[name].shape != theirs[name].shape:
-                a, b = mine[name].shape[1:], theirs[name].shape[1:]
-                reasons[name] = f"shape {a} on the reference, {b} on the port"
-            elif {mine[name].dtype.kind, theirs[name].dtype.kind} & {"b"} and (
-                mine[name].dtype.kind != theirs[name].dtype.kind
-            ):
-                reasons[name] = f"{mine[name].dtype} on the reference, {theirs[name].dtype} on the port"
+                continue
+            a, b = mine[name], theirs[name]
+            one_is_a_flag = (a.dtype == bool) != (b.dtype == bool)
+            no_flags = name in ("terminated", "truncated") and a.ndim > 1
+            if a.shape != b.shape or one_is_a_flag or no_flags:
+                forms = [f"{value.dtype} of shape {value.shape[1:]}" for value in (a, b)]
+                reasons[name] = f"{forms[0]} on the reference, {forms[1]} on the port"
+                if name in OUTCOME:
+                    wanted = "number" if name == "reward" else "flag (true or false)"
+                    reasons[name] += f"; return one {wanted} a step on both sides"
         return reasons
 
     def rule(self, name: str, a: Array, b: Array) -> Rule:

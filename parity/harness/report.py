@@ -131,8 +131,12 @@ class Report:
         return fields + answers
 
     def aspects(self) -> list[tuple[str, str]]:
-        """Return every aspect by name, with what is wrong with it, or an empty text."""
-        aspects = [(f"field {one.name}", "" if one.passed else one.sentence()) for one in self.fields]
+        """Return every aspect that was looked at by name, with what is wrong with it, or nothing."""
+        aspects = [
+            (f"field {one.name}", "" if one.passed else one.sentence())
+            for one in self.fields
+            if one.verdict != "not compared" or not one.passed
+        ]
         aspects += [
             (one.question, one.text if one.status == "different" else "")
             for one in self.answers

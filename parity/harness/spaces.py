@@ -36,9 +36,9 @@ class Leaf:
             return domain.sample(rng, shape).astype(self.dtype)
         if self.kind == "discrete":
             return rng.integers(self.low, self.high, shape, endpoint=True).astype(self.dtype)
-        low = np.where(np.isfinite(self.low), self.low, -10.0)
-        high = np.where(np.isfinite(self.high), self.high, 10.0)
-        drawn = rng.uniform(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
+        low, high = self._ends()
+        share = rng.random(shape)
+        drawn = low * (1 - share) + high * share  # the width itself may be beyond all numbers
         kind = rng.random(shape)
         values = np.select(
             [kind < 0.1, kind < 0.2, kind < 0.25],
@@ -48,21 +48,38 @@ class Leaf:
         rounded = values.astype(self.dtype)
         return np.clip(rounded, low.astype(self.dtype), high.astype(self.dtype))
 
+    def _ends(self) -> tuple[Array, Array]:
+        """Return the ends to draw between; a missing one is 10 from zero, or more as the other is."""
+        with np.errstate(over="ignore", invalid="ignore"):  # where both are missing there is no number
+            below = np.fmin(-10.0, self.high - np.maximum(10.0, np.abs(self.high)))
+            above = np.fmax(10.0, self.low + np.maximum(10.0, np.abs(self.low)))
+        low = np.where(np.isfinite(self.low), self.low, below)
+        high = np.where(np.isfinite(self.high), self.high, above)
+        if np.dtype(self.dtype).kind != "f":
+            return low, high
+        most = float(np.finfo(self.dtype).max)
+        return np.clip(low, -most, most), np.clip(high, -most, most)
+
     def contains(self, values: Array) -> Array:
         """Return which rows (N, ...) lie within the bounds, widened by one unit in the last place."""
-        x = values.astype(np.float64)
-        slack: Array = np.zeros(self.shape)
-        if self.kind == "box":
-            with np.errstate(over="ignore", invalid="ignore"):
-                slack = np.spacing(np.abs(self.high).astype(np.float32)).astype(np.float64)
-            slack = np.where(np.isfinite(slack), slack, 0.0)
-        inside = (x >= self.low - slack) & (x <= self.high + slack)
-        return np.asarray(inside.reshape(len(x), -1).all(1))
+        if self.kind == "discrete":
+            inside = (values >= self.low) & (values <= self.high)
+        else:
+            x = values.astype(np.float64)
+            inside = (x >= self.low - _unit(self.low)) & (x <= self.high + _unit(self.high))
+        return np.asarray(inside.reshape(len(values), -1).all(1))
 
     def describe(self) -> str:
         """Return the leaf in words."""
         shape = f" of shape {self.shape}" if self.shape else ""
         return f"{self.kind} from {_short(self.low)} to {_short(self.high)}{shape}, {self.dtype}"
+
+
+def _unit(ends: Array) -> Array:
+    """Return one unit in the last place of float32 at each end, 0 where there is none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        units = np.spacing(np.abs(ends).astype(np.float32)).astype(np.float64)
+    return np.where(np.isfinite(units), units, 0.0)
 
 
 def _short(values: Array) -> str:

@@ -8,7 +8,7 @@ from parity.harness.compare import LOGIC, ROUNDING
 from parity.harness.contract.ends import only_at_ends
 from parity.harness.contract.restarts import has_two_steps
 from parity.harness.findings import FieldVerdict, SmallestCase
-from parity.harness.judge import Evidence, Judge
+from parity.harness.judge import Evidence, Judge, covers
 from parity.harness.modes.free_run import FreeRun
 from parity.harness.pair import Accepted
 from parity.harness.shrink import smallest_cases
@@ -45,7 +45,8 @@ def field_verdicts(
                 one.growth = run.growth.get(name)
         verdicts.append(one)
     for name, why in judge.skipped.items():
-        verdicts.append(FieldVerdict(name, "", ("", ""), "not compared", why=why))
+        dtypes = judge.dtypes.get(name, ("", ""))
+        verdicts.append(FieldVerdict(name, "", dtypes, "not compared", why=why))
     command = f"envparity case {place}" if place else ""
     wrong = any(not one.passed for one in verdicts) and not brief
     smallest = smallest_cases(judge, evidence, command) if wrong else []
@@ -78,14 +79,10 @@ def _fill(judge: Judge, evidence: list[Evidence], one: FieldVerdict, used: list[
         if len(rounding) and rounding[row] > one.largest:
             one.largest, one.largest_ulps = float(rounding[row]), float(labels.ulps[row])
             one.largest_at = {key: value[row].tolist() for key, value in part.native.state.items()}
-    _mark_used(judge, evidence, name, used)
+    seen = [a for a in judge.pair.accepted if _was_seen(a, evidence, name)]
+    used += [a for a in seen if a not in used]
     if one.accepted:
-        reasons = [
-            a.reason
-            for a in judge.pair.accepted
-            if name in a.names or name.partition(".")[0] in a.names
-        ]
-        one.why = "; ".join(reasons)
+        one.why = "; ".join(a.reason for a in seen)
     one.verdict = _verdict(one, _of_ends(evidence, name) and only_at_ends(evidence, name))
 
 
@@ -108,16 +105,14 @@ def _verdict(one: FieldVerdict, at_ends: bool) -> str:
     return "rounding" if one.rounding or one.beyond else "equal"
 
 
-def _mark_used(judge: Judge, evidence: list[Evidence], name: str, used: list[Accepted]) -> None:
-    from parity.harness.judge import covers
-
-    for accepted in judge.pair.accepted:
-        if accepted in used or not {name, name.partition(".")[0]} & set(accepted.names):
-            continue
-        for part in evidence:
-            labels = part.labels[name]
-            bad = (labels.labels == LOGIC) | labels.beyond
-            arm = part.double or part.native
-            if (bad & covers(accepted.where, arm, part.cases.action)).any():
-                used.append(accepted)
-                break
+def _was_seen(accepted: Accepted, evidence: list[Evidence], name: str) -> bool:
+    """Say whether an accepted difference covers a case in which a field differs."""
+    if not {name, name.partition(".")[0]} & set(accepted.names):
+        return False
+    for part in evidence:
+        labels = part.labels[name]
+        bad = (labels.labels == LOGIC) | labels.beyond
+        arm = part.double or part.native
+        if (bad & covers(accepted.where, arm, part.cases.action)).any():
+            return True
+    return False

@@ -83,7 +83,8 @@ def test_the_certificate_names_both_sides_and_fits(made: Path) -> None:
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert certificate["tolerances"]["learner: gradients"] == "relative error up to 0.0001"
     seen = certificate["counts"]["relative_errors"]["gradients"]
-    assert 0 < seen["largest"] < seen["limit"] == 1e-4
+    assert 0 < seen["largest"] < seen["limit"]
+    assert seen["limit"] in (1e-4, 2e-5)  # of both checks of gradients, the nearer to its own
     assert certificate["coverage"]["learner: norm clipped"] > 0
     assert set(certificate["covered"]["symbols"]) >= {"ES", "MNQ", "RTY", "MYM"}
     assert certificate["covered"]["configuration"]["contracts"]["least"] == 1

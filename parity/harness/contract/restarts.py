@@ -14,7 +14,7 @@ from parity.harness.contract.starts import answer_of, comparable
 from parity.harness.findings import Answer
 from parity.harness.judge import Arm, Evidence, Judge
 from parity.harness.sides.batched import BatchedSide
-from parity.harness.sides.side import Moments, Steps, join_moments, take_moments
+from parity.harness.sides.side import Moments, Steps, any_flag, join_moments, take_moments
 from parity.harness.trees import Array, Fields, digits, join, take
 
 FLIPPED = 0.05
@@ -212,7 +212,7 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
         if steps.restart is None:
             continue
         restart = {**steps.restart.state, **steps.restart.obs}
-        ends = restart["final terminated"] | restart["final truncated"]
+        ends = any_flag(restart["final terminated"]) | any_flag(restart["final truncated"])
         going = ~steps.ended & ~ends
         for name, value in {**steps.state, **steps.obs}.items():
             if going.any() and _parted(arm, name, value[going], restart[name][going]):
@@ -223,7 +223,7 @@ def _kept_where_none_ended(evidence: list[Evidence]) -> Answer:
             other = restart[f"final {name}"]
             same = ends == steps.ended
             for flag in ("terminated", "truncated"):
-                same &= steps.outcome[flag] == restart[f"final {flag}"]
+                same &= any_flag(steps.outcome[flag]) == any_flag(restart[f"final {flag}"])
             apart = same.any() and _parted(arm, name, value[same], other[same])
             flips = int((~same & (one.cases.source != "boundary")).sum())
             if apart or flips > FLIPPED * max(int((~going).sum()), 40):

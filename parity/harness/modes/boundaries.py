@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.harness.cases import Cases, concat, possible
 from parity.harness.pair import Pair
-from parity.harness.sides.side import Steps
+from parity.harness.sides.side import Steps, any_flag
 from parity.harness.trees import Array, Fields, take
 
 OFFSETS = tuple(sign * step * 1e-8 for step in (1, 8, 64, 512, 4096) for sign in (-1, 1))
@@ -80,7 +80,7 @@ CodeOf = Callable[[Fields, Steps], Array]
 def how_ended(before: Fields, steps: Steps) -> Array:
     """Return the way in which each step ended an episode: int (N,), 0 where it did not."""
     outcome = steps.outcome
-    return np.asarray(outcome["terminated"] + 2 * outcome["truncated"])
+    return np.asarray(any_flag(outcome["terminated"]) + 2 * any_flag(outcome["truncated"]))
 
 
 def how_clipped(pair: Pair) -> CodeOf:

@@ -64,7 +64,8 @@ def _tiles(report: Mapping[str, Any]) -> list[Tile]:
     fields = report["fields"]
     cases = sum(report["cases"].values())
     parts = ", ".join(f"{show(count)} {source}" for source, count in report["cases"].items())
-    logic = [one["name"] for one in fields if not one["passed"]]
+    logic = [one["name"] for one in fields if one["verdict"] in ("logic", "contract")]
+    beyond = [one["name"] for one in fields if one["beyond"] and one["name"] not in logic]
     rounding = [one for one in fields if one["verdict"] == "rounding"]
     most = max(rounding, key=lambda one: one["largest_ulps"], default=None)
     asked = [one for one in report["contract"] if one["status"] != "not asked"]
@@ -75,9 +76,8 @@ def _tiles(report: Mapping[str, Any]) -> list[Tile]:
         Tile(
             "Fields that differ by rounding",
             show(len(rounding)),
-            ""
-            if most is None
-            else f"up to {most['largest_ulps']:.0f} units in the last place, {most['name']}",
+            _rounded(most, beyond),
+            bool(beyond),
         ),
         Tile(
             "Questions of the contract",
@@ -86,3 +86,13 @@ def _tiles(report: Mapping[str, Any]) -> list[Tile]:
             bool(wrong),
         ),
     ]
+
+
+def _rounded(most: Mapping[str, Any] | None, beyond: list[str]) -> str:
+    """Return how far rounding went at most, and which fields it took beyond their bound."""
+    parts = []
+    if most is not None:
+        parts.append(f"up to {most['largest_ulps']:.0f} units in the last place, {most['name']}")
+    if beyond:
+        parts.append(f"beyond the bound: {', '.join(beyond)}")
+    return "; ".join(parts)

@@ -12,7 +12,16 @@ import numpy as np
 from foundation.errors import InputError
 from parity.harness.sides.mutable import MutableSide, widened
 from parity.harness.sides.restarting import Restarts, final_in, final_rows, restarted_within
-from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, join_moments, named
+from parity.harness.sides.side import (
+    Lanes,
+    Moments,
+    Steps,
+    action_tree,
+    any_flag,
+    join_moments,
+    named,
+    outcome_of,
+)
 from parity.harness.spaces import Space, describe_space
 from parity.harness.trees import (
     Array,
@@ -189,7 +198,9 @@ class BatchedSide:
             "step", {"reward": reward, "terminated": terminated, "truncated": truncated}, copies
         )
         obs = _with_rows("observation", flatten(seen, "obs"), copies)
-        ended = outcome["terminated"].astype(bool) | outcome["truncated"].astype(bool)
+        for name in ("terminated", "truncated"):
+            outcome[name] = outcome[name].astype(bool)
+        ended = any_flag(outcome["terminated"]) | any_flag(outcome["truncated"])
         final = final_rows(obs, ended, self.final(info))
         told = {
             name: value
@@ -200,11 +211,7 @@ class BatchedSide:
         return _Part(
             _first(self.state_of(env, copies), size),
             _first(obs, size),
-            {
-                "reward": outcome["reward"][:size],
-                "terminated": outcome["terminated"][:size].astype(bool),
-                "truncated": outcome["truncated"][:size].astype(bool),
-            },
+            _first(outcome_of(outcome), size),
             None if final is None else _first(final, size),
             _first(told, size),
             names,

@@ -12,6 +12,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.sides.side import (
+    OUTCOME,
     Lanes,
     Moments,
     Steps,
@@ -19,12 +20,12 @@ from parity.harness.sides.side import (
     join_moments,
     join_steps,
     named,
+    outcome_of,
 )
 from parity.harness.spaces import Space, describe_space
 from parity.harness.trees import (
     Array,
     Fields,
-    as_numbers,
     cast,
     flatten,
     numbers_in,
@@ -243,7 +244,7 @@ class FunctionalSide:
 
     def steps_of(self, out: Mapping[str, Any]) -> Steps:
         """Return what the jitted functions gave as steps."""
-        outcome = {name: as_numbers(name, value) for name, value in out["outcome"].items()}
+        outcome = outcome_of(out["outcome"])
         steps = Steps(out["state"], out["obs"], outcome, np.ones(len(outcome["reward"]), bool))
         steps.info, steps.told = frozenset(self._info), dict(out["told"])
         if "restart" in out:
@@ -302,7 +303,8 @@ def _zeros(dtypes: Mapping[str, Any], count: int) -> Fields:
 
 def _renamed(auto: Mapping[str, Any]) -> Fields:
     """Return what the restarting step said of the end, under names of its own."""
-    return {f"final {name}": value for name, value in auto.items()}
+    ends = outcome_of({name: auto[name] for name in OUTCOME})
+    return {f"final {name}": value for name, value in {**auto, **ends}.items()}
 
 
 def _chunks(count: int, batch: int) -> list[tuple[Array, int]]:

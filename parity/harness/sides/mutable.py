@@ -11,7 +11,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.sides.restarting import final_in, final_rows, restarted_within
-from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named
+from parity.harness.sides.side import Lanes, Moments, Steps, action_tree, named, outcome_of
 from parity.harness.spaces import Space, describe_space
 from parity.harness.trees import (
     Array,
@@ -211,19 +211,19 @@ class _Rows:
         obs, reward, terminated, truncated, info = stepped
         self._seen.append({name: np.array(value) for name, value in flatten(obs, "obs").items()})
         self._states.append({name: np.array(value) for name, value in state.items()})
-        self._outcomes.append(
-            {"reward": reward, "terminated": bool(terminated), "truncated": bool(truncated)}
-        )
+        flags = {"terminated": terminated, "truncated": truncated}
+        over = {name: np.asarray(value).astype(bool) for name, value in flags.items()}
+        self._outcomes.append({"reward": reward, **over})
         self._info |= set(info)
         self._told.append(numbers_in(info))
         self._final.append(final_in(info))
-        self.ended_last = bool(terminated) or bool(truncated)
+        self.ended_last = any(value.any() for value in over.values())
 
     def steps(self) -> Steps:
         steps = Steps(
             state=stack(self._states, "state"),
             obs=stack(self._seen, "observation"),
-            outcome=stack(self._outcomes, "outcome"),
+            outcome=outcome_of(stack(self._outcomes, "outcome")),
             final=np.ones(len(self._outcomes), bool),
             info=frozenset(self._info),
             told=self._always_told(),

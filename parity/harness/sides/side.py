@@ -10,7 +10,7 @@ import numpy as np
 
 from foundation.errors import InputError
 from parity.harness.spaces import Space
-from parity.harness.trees import Array, Fields, join, take
+from parity.harness.trees import Array, Fields, as_numbers, join, take
 
 OUTCOME = ("reward", "terminated", "truncated")
 """Names of what a step returns beside state and observation."""
@@ -82,7 +82,34 @@ class Steps:
     @property
     def ended(self) -> Array:
         """Where an episode ended: bool (N,)."""
-        return np.asarray(self.outcome["terminated"] | self.outcome["truncated"], bool)
+        return any_flag(self.outcome["terminated"]) | any_flag(self.outcome["truncated"])
+
+
+def any_flag(values: Array) -> Array:
+    """Return which of N rows have a flag set, whatever their form: bool (N,)."""
+    return np.asarray((values != 0).reshape(len(values), -1).any(axis=1))
+
+
+def outcome_of(given: Mapping[str, Any]) -> Fields:
+    """Return the outcome of N steps as a number and two flags a step, where it plainly is that.
+
+    An array of one element is its element, 0 and 1 are a flag, and a flag as a reward is a number. What
+    is anything else is left as it is: the judge does not compare it, and fails it.
+
+    Raises:
+        InputError: a part holds something else than numbers and flags.
+    """
+    outcome = {}
+    for name, raw in given.items():
+        value = as_numbers(name, raw)
+        if value.size == len(value):
+            value = value.reshape(len(value))
+        if name == "reward":
+            value = value.astype(np.int64) if value.dtype == bool else value
+        elif ((value == 0) | (value == 1)).all():
+            value = value.astype(bool)
+        outcome[name] = value
+    return outcome
 
 
 def join_steps(parts: list[Steps]) -> Steps:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from parity import Accepted, close
-from parity.command.one_case import show_case
+from parity.command.one_case import _fields, show_case
 from tests.parity.harness.sides import tiny
+from tests.sentences import refuses
 
 STATE: dict[str, Any] = {"levels": [1e9, 2.0], "count": 3, "open": False}
 FIELDS = ["levels", "count", "open", "obs.near", "obs.count", "reward", "terminated", "truncated"]
@@ -62,6 +63,47 @@ def test_one_field_that_is_wrong_is_named_in_the_case_in_which_it_is(field: str)
     assert (fields[field][0], wrong) == ("logic", True)
     others = Accepted(tuple(one for one in FIELDS if one != field), "known")
     assert shown(off(field), accepted=(others,))[1]
+
+
+FORM = {"u": np.uint8, "b": np.bool_, "i": np.int32, "f": np.float64}
+GIVEN: dict[str, Any] = {"u": 3, "b": True, "i": -3, "f": 1.5}
+
+
+def test_a_value_that_fits_its_field_is_kept() -> None:
+    form = {name: np.zeros(1, dtype) for name, dtype in FORM.items()}
+    for changes in ({}, {"u": 255, "b": False, "i": 4.0, "f": 2}, {"b": 1, "u": True}):
+        given = {**GIVEN, **changes}
+        made = _fields("--state", given, form)
+        assert {name: value[0] for name, value in made.items()} == given
+        assert all(made[name].dtype == dtype for name, dtype in FORM.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("u", value) for value in (1.7, -1, 300, None, "3")),
+        *(("b", value) for value in (2, 0.5, None, "no", float("nan"))),
+        *(("i", value) for value in (1.7, 2**31, None, "3")),
+        *(("f", value) for value in (None, "much")),
+    ],
+)
+def test_a_value_that_would_be_changed_is_refused(name: str, value: Any) -> None:
+    form = {one: np.zeros(1, dtype) for one, dtype in FORM.items()}
+    with refuses():
+        _fields("--state", {**GIVEN, name: value}, form)
+
+
+def test_a_place_of_an_array_that_is_empty_is_refused() -> None:
+    with refuses():
+        _fields("--state", {"near": [1.0, None]}, {"near": np.zeros((1, 2))})
+
+
+@pytest.mark.parametrize("field", ["reward", "terminated", "truncated"])
+def test_an_outcome_that_cannot_be_compared_is_told_and_wrong(field: str) -> None:
+    lines, wrong = show_case(tiny.pair(tiny.returning(**{field: tiny.two})), STATE, 1)
+    assert wrong
+    assert lines[-1].split(":")[0].split() == [field, "not", "compared"]
+    assert " of shape (2,) on the port; return one " in lines[-1]
 
 
 @pytest.mark.parametrize(("by", "wrong"), [(1e-9, True), (2.0**-52, False)])

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from parity.command.pytest_plugin import PairTests
+from parity import Report
+from parity.command.pytest_plugin import AspectTest, Differs, PairTests
+from parity.harness.findings import FieldVerdict
 from parity.harness.questions import QUESTIONS
 from tests.parity.command.small_pairs import honest
 
@@ -40,6 +42,21 @@ def test_a_pair_is_one_test_an_aspect(tmp_path: Path) -> None:
     failed, passed = (int(shown.split(f" {word}")[0].split()[-1]) for word in ("failed", "passed"))
     assert failed >= 3
     assert passed >= 20
+
+
+def test_what_was_not_compared_is_skipped_or_fails_but_never_passes() -> None:
+    fields = [
+        FieldVerdict(name, "", ("", ""), "not compared", why="of another shape")
+        for name in ("obs.ship", "reward")
+    ]
+    report = Report("tiny", "", fields, [], [], None, {}, {})
+    parent = object.__new__(PairTests)
+    parent._report = report
+    for name, end in (("obs.ship", pytest.skip.Exception), ("reward", Differs)):
+        item = object.__new__(AspectTest)
+        item.name, item.parent = f"field {name}", parent
+        with pytest.raises(end, match=f"^{name} is not compared: of another shape$"):
+            item.runtest()
 
 
 def test_every_field_question_and_branch_is_a_test() -> None:

@@ -135,6 +135,18 @@ def test_the_largest_error_of_all_checks_is_told(place: int, largest: float) -> 
         assert check.measures["m"].error == pytest.approx(error, nan_ok=True)
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("near", [1.9e-5, 3e-5, float("inf"), float("nan")])
+def test_of_one_name_with_two_limits_the_nearest_to_its_own_is_told(first: bool, near: float) -> None:
+    told = [(1e-5, 1e-4), (near, 2e-5)]
+    checks = [
+        CheckResult(f"learner {number}", "north", 1, measures={"gradients": of_error(error, limit, 2)})
+        for number, (error, limit) in enumerate(told if first else told[::-1])
+    ]
+    seen = report(checks).summary()["relative_errors"]["gradients"]
+    assert seen == {"largest": pytest.approx(near, nan_ok=True), "limit": 2e-5}
+
+
 FAR = {
     name: of_error(error, 1.0, 1, name)
     for name, error in (("a", 9.0), ("b", 0.1), ("c", 2.0), ("d", 3.0))

@@ -21,10 +21,16 @@ SENTENCES: list[tuple[str, dict[str, Any], bool, str]] = [
     ("rounding", {}, True, "x differs by rounding alone in 7 of 90 cases"),
     ("accepted", {}, True, "x differs in 5 cases, which is accepted: a reason"),
     ("drawn", {}, True, "x is drawn within the step: see the question about draws"),
-    ("not compared", {}, True, "x is not compared: a reason"),
+    ("not compared", {}, False, "x is not compared: a reason"),
     ("logic", {"logic": 3}, False, "x differs by logic in 3 of 90 cases"),
     ("contract", {"logic": 3}, False, "x differs by logic in 3 of 90 cases where an episode ends"),
     ("logic", {"logic": 3, "beyond": 4}, False, "x differs by logic in 3 of 90 cases"),
+    (
+        "contract",
+        {"logic": 3, "beyond": 4},
+        False,
+        "x differs by logic in 3 of 90 cases where an episode ends",
+    ),
     *(
         (
             word,
@@ -46,6 +52,16 @@ def test_a_field_passes_where_nothing_is_wrong_and_says_what_was_seen(
     assert one.passed is passed
     assert one.to_dict()["passed"] is passed
     assert one.sentence() == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "passed"),
+    [("obs", True), ("obs.x", True), ("observed", False), ("reward", False), ("terminated", False)],
+)
+def test_only_an_observation_may_go_without_a_comparison_since_a_question_fails_it(
+    name: str, passed: bool
+) -> None:
+    assert FieldVerdict(name, "", ("", ""), "not compared", why="a reason").passed is passed
 
 
 def smallest(a: Any, b: Any) -> str:

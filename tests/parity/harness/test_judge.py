@@ -13,6 +13,7 @@ from parity.harness import cases as make
 from parity.harness.compare import EQUAL, LOGIC, ROUNDING
 from parity.harness.judge import NUDGE_ULPS, NUDGES, Evidence, Judge, check_names
 from parity.harness.modes.played_port import play_port
+from parity.harness.sides.side import OUTCOME
 from tests.parity.harness.lander import pair
 from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
@@ -188,18 +189,36 @@ def test_what_cannot_be_compared_is_named_with_the_reason() -> None:
     assert skipped(showing(more=1), showing()) == {"obs.more": "only the reference has it"}
     assert skipped(showing(), showing(more=1)) == {"obs.more": "only the port has it"}
     assert skipped(showing(), showing(near=np.zeros(3))) == {
-        "obs.near": "shape (2,) on the reference, (3,) on the port"
+        "obs.near": "float64 of shape (2,) on the reference, float64 of shape (3,) on the port"
     }
     assert skipped(showing(), showing(near=np.zeros((2, 1)))) == {
-        "obs.near": "shape (2,) on the reference, (2, 1) on the port"
+        "obs.near": "float64 of shape (2,) on the reference, float64 of shape (2, 1) on the port"
     }
     assert skipped(showing(), showing(count=True)) == {
-        "obs.count": "int64 on the reference, bool on the port"
+        "obs.count": "int64 of shape () on the reference, bool of shape () on the port"
     }
     assert skipped(showing(count=True), showing()) == {
-        "obs.count": "bool on the reference, int64 on the port"
+        "obs.count": "bool of shape () on the reference, int64 of shape () on the port"
     }
     assert skipped(showing(), showing(count=np.int32(1))) == {}
+
+
+@pytest.mark.parametrize("name", OUTCOME)
+def test_an_outcome_that_cannot_be_compared_is_named_with_what_to_return(name: str) -> None:
+    for sides in (
+        {"port": tiny.returning(**{name: tiny.two})},
+        {"reference": tiny.returning(**{name: tiny.two})},
+    ):
+        one = tiny.pair(**sides)
+        why = Judge(one, make.visited(one, 16, 0)).skipped[name]
+        dtype = "float64" if name == "reward" else "bool"
+        forms = [
+            f"{dtype} of shape {'(2,)' if side in sides else '()'}" for side in ("reference", "port")
+        ]
+        assert why.startswith(f"{forms[0]} on the reference, {forms[1]} on the port; return one ")
+    both = tiny.pair(tiny.returning(**{name: tiny.two}), reference=tiny.returning(**{name: tiny.two}))
+    skipped = Judge(both, make.visited(both, 16, 0)).skipped
+    assert list(skipped) == ([] if name == "reward" else [name])  # of two ends there is none
 
 
 def test_where_a_side_restarts_within_a_step_its_outcome_is_compared_all_the_same() -> None:

@@ -25,6 +25,7 @@ BAD = {
     "logic": [field("logic", logic=1)],
     "contract": [field("contract", logic=1)],
     "beyond": [field("rounding", rounding=2, beyond=1)],
+    "not compared": [field("not compared", "reward", why="of another shape")],
     "accepted and beyond": [field("accepted", accepted=2, beyond=1, why="known")],
 }
 GOOD = {
@@ -32,6 +33,7 @@ GOOD = {
     "rounding": [field("rounding", rounding=1, largest_ulps=1.0)],
     "accepted": [field("accepted", accepted=1, why="known")],
     "drawn": [field("drawn")],
+    "not compared": [field("not compared", "obs.x", why="of another shape")],
 }
 STATUSES = ("same", "different", "accepted", "note", "not asked")
 
@@ -92,18 +94,20 @@ def test_one_branch_that_was_never_seen_is_no_pass(lacking: tuple[str, ...]) -> 
 def test_every_aspect_is_a_test_and_what_is_wrong_fails() -> None:
     answers = [Answer(status, status, "so") for status in STATUSES]  # type: ignore[arg-type]
     fields = [field("logic", "x", logic=1), field("equal", "y"), field("contract", "z", logic=1)]
-    made = report(fields, answers, {"a": 0, "b": 1})
+    unlike = [field("not compared", name, why="so") for name in ("obs.a", "reward")]
+    made = report([*fields, *unlike], answers, {"a": 0, "b": 1})
     aspects = dict(made.aspects())
-    named = ["field x", "field y", "field z", "same", "different", "accepted", "note", "coverage"]
-    assert list(aspects) == named
+    named = ["field x", "field y", "field z", "field reward"]
+    assert list(aspects) == [*named, "same", "different", "accepted", "note", "coverage"]
     assert {name for name, text in aspects.items() if text} == {
-        *("field x", "field z", "different", "coverage")
+        *("field x", "field z", "field reward", "different", "coverage")
     }
     suite = ElementTree.fromstring(made.to_junit())
-    assert (suite.get("tests"), suite.get("failures")) == ("8", "4")
+    assert (suite.get("tests"), suite.get("failures")) == ("9", "5")
     assert [one.get("name") for one in suite if len(one)] == [
         "field x",
         "field z",
+        "field reward",
         "different",
         "coverage",
     ]

@@ -32,6 +32,24 @@ def test_one_number_outside_puts_its_row_outside(row: int, place: int) -> None:
         assert BOX.contains(outside).tolist() == [n != row for n in range(4)]
 
 
+@pytest.mark.parametrize("ends", [(-1000, 0), (0, 1000), (-1000, 1), (-1, 1000), (-1000, 1000)])
+def test_each_bound_is_widened_by_one_unit_of_its_own(ends: tuple[float, float]) -> None:
+    low, high = (np.float32(end) for end in ends)
+    box = Leaf("box", (), "float32", np.array(low, np.float64), np.array(high, np.float64))
+    for end, away in ((low, -np.inf), (high, np.inf)):
+        one = np.nextafter(end, np.float32(away))
+        two = np.nextafter(one, np.float32(away))
+        assert box.contains(np.array([end, one, two])).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("end", [2**24, 2**53, 2**62])
+def test_large_whole_numbers_are_told_apart(end: int) -> None:
+    first, last = np.array(end), np.array(end + 3)
+    whole = Leaf("discrete", (), "int64", first, last)
+    values = np.arange(end - 1, end + 5)
+    assert whole.contains(values).tolist() == [False, True, True, True, True, False]
+
+
 def test_a_whole_number_outside_is_outside() -> None:
     assert WHOLE.contains(np.arange(1, 6)).tolist() == [False, True, True, True, False]
 
@@ -57,6 +75,21 @@ def test_any_part_of_a_description_that_is_another_makes_the_space_another(name:
     for a, b in (({"x": WHOLE}, {"x": WHOLE, "y": BOX}), ({"x": WHOLE}, {"y": WHOLE})):
         assert _bounds("action space", a, b).status == "different"
         assert _bounds("action space", b, a).status == "different"
+
+
+@pytest.mark.parametrize("end", [2**24, 2**31, 2**53])
+@pytest.mark.parametrize("name", ["low", "high"])
+def test_bounds_of_whole_numbers_are_compared_as_whole_numbers(end: int, name: str) -> None:
+    values: dict[str, Any] = {"low": np.array(-end), "high": np.array(end), "dtype": "int64"}
+    one = Leaf("discrete", (), **values)
+    other = replace(one, **{name: values[name] + 1})
+    assert _bounds("q", {"x": one}, {"x": one}).status == "same"
+    assert _bounds("q", {"x": one}, {"x": other}).status == "different"
+    box = Leaf("box", (), "int64", np.array(-5e7), np.array(5e7))
+    assert _bounds("q", {"x": box}, {"x": replace(box, **{name: np.array(5e7 - 1)})}).status != "same"
+    single = Leaf("box", (), "float32", np.array(-1.0), np.array(0.1))
+    narrow = replace(single, high=np.array(np.float32(0.1), np.float64))
+    assert _bounds("q", {"x": single}, {"x": narrow}).status == "same"
 
 
 def test_the_largest_number_for_infinity_is_a_note_and_a_space_on_one_side_is_not_asked() -> None:
@@ -117,6 +150,39 @@ def test_every_action_of_a_space_is_drawn() -> None:
     assert BOX.contains(drawn).all()
     assert {-1.0, 0.0, 1.0} <= set(drawn[:, 0].tolist())
     assert drawn[:, 2].min() == -10
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "drawn"),
+    [
+        (-np.inf, np.inf, (-10, 10)),
+        (-3, np.inf, (-3, 10)),
+        (-np.inf, 2, (-10, 2)),
+        (9, np.inf, (9, 19)),
+        (10, np.inf, (10, 20)),
+        (20, np.inf, (20, 40)),
+        (-np.inf, -20, (-40, -20)),
+        (1e30, np.inf, (1e30, 2e30)),
+        (-np.inf, -3e38, (-np.finfo(np.float32).max, -3e38)),
+        (-np.finfo(np.float32).max, np.finfo(np.float32).max, (-3.4028235e38, 3.4028235e38)),
+    ],
+)
+def test_between_the_ends_of_a_box_numbers_are_drawn_wherever_they_lie(
+    low: float, high: float, drawn: tuple[float, float]
+) -> None:
+    box = Leaf("box", (2,), "float32", np.array([low, -1.0]), np.array([high, 1.0]))
+    values = box.sample(np.random.default_rng(0), 400)
+    assert box.contains(values).all()
+    assert len(np.unique(values[:, 0])) > 200
+    assert (values[:, 0].min(), values[:, 0].max()) == tuple(np.float32(end) for end in drawn)
+    assert (values[:, 1].min(), values[:, 1].max()) == (-1, 1)
+
+
+def test_a_box_as_wide_as_double_precision_is_drawn_from() -> None:
+    most = np.array(np.finfo(np.float64).max)
+    values = Leaf("box", (), "float64", -most, most).sample(np.random.default_rng(0), 400)
+    assert np.isfinite(values).all()
+    assert 0.2 < (values < 0).mean() < 0.7
 
 
 @pytest.mark.parametrize("side", ["reference", "port"])

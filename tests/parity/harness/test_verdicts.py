@@ -141,4 +141,23 @@ def test_an_acceptance_is_used_where_it_covers_what_is_wrong(part: int) -> None:
     evidence[part].labels["levels"].labels[row] = LOGIC
     fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
     assert used == [known[1]]
-    assert [one.name for one in fields if one.accepted] == ["levels"]
+    assert [(one.name, one.why) for one in fields if one.accepted] == [("levels", "two")]
+
+
+def test_of_several_fields_each_tells_the_reasons_that_were_seen_in_it() -> None:
+    known = (
+        Accepted(("levels", "count"), "one", at(0)),
+        Accepted(("levels", "count"), "two", at(1)),
+        Accepted("levels", "three", at(0)),
+        Accepted("count", "four", at(9)),
+    )
+    judge, evidence = evidence_of(accepted=known)
+    counts = evidence[0].native.state["count"]
+    for name, seen in (("levels", [0]), ("count", [0, 1])):
+        evidence[0].labels[name].labels[np.isin(counts, seen)] = LOGIC
+    fields, _, used = field_verdicts(judge, evidence, "", None, brief=True)
+    assert {one.name: one.why for one in fields if one.accepted} == {
+        "levels": "one; three",
+        "count": "one; two",
+    }
+    assert used == [known[0], known[2], known[1]]

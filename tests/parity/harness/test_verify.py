@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from parity import Accepted, Port, Report, close, verify
+from parity.harness.output.page import render
+from parity.harness.sides.side import OUTCOME
 from tests.parity.harness.lander import mutable, pair, program, write
+from tests.parity.harness.sides import tiny
 from tests.sentences import refuses
 
 FEW: dict[str, Any] = {"transitions": 600, "resets": 400}
@@ -246,6 +249,37 @@ def test_states_with_other_fields_are_refused_with_their_names() -> None:
     side = Port.functional(program, read=lambda state: {"height": state.height, "fuel": state.steps})
     with refuses():
         verify(pair(side), **FEW)
+
+
+@pytest.mark.parametrize("name", OUTCOME)
+def test_an_outcome_that_cannot_be_compared_is_told_wherever_the_verdict_is(name: str) -> None:
+    one = tiny.pair(tiny.returning(**{name: tiny.two}), accepted=(Accepted(name, "known"),))
+    report = verify(one, transitions=64, resets=50)
+    sentence = report.field(name).sentence()
+    wanted = "number" if name == "reward" else "flag (true or false)"
+    assert sentence.startswith(f"{name} is not compared: ")
+    assert sentence.endswith(f"of shape (2,) on the port; return one {wanted} a step on both sides")
+    assert report.verdict == "different"
+    assert f"\n  {sentence}\n" in f"{report}\n"
+    assert sentence in report.to_dict()["differences"]
+    assert sentence.partition(": ")[2] in render(report.to_dict())
+    assert sentence in report.to_junit()
+    assert not report.unchecked
+
+
+def test_an_observation_that_cannot_be_compared_fails_by_its_question_and_is_told() -> None:
+    def step(one: tiny.Tiny, action: Any) -> Any:
+        obs, *others = one.step(action)
+        return {**obs, "count": np.array([obs["count"]])}, *others
+
+    known = (Accepted("observation dtype and shape", "known"),)
+    for accepted in ((), known):
+        one = tiny.pair(tiny.side(step), accepted=accepted)
+        report = verify(one, transitions=64, resets=50)
+        forms = "int64 of shape () on the reference, int64 of shape (1,) on the port"
+        assert report.unchecked == [f"obs.count: {forms}"]
+        assert report.verdict == ("same" if accepted else "different")
+        assert "field obs.count" not in dict(report.aspects())
 
 
 def test_an_accepted_difference_needs_a_reason() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parity import Accepted, Port, Report, verify
-from parity.harness.findings import state_words
-from parity.harness.output.page import render
+from parity.harness.findings import FieldVerdict, state_words
+from parity.harness.output.page import _tiles, render
 from parity.harness.report import rounding_words
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
 from tests.parity.harness.lander import pair, program
@@ -46,6 +47,27 @@ def test_a_state_is_told_in_few_words() -> None:
     assert state_words(state) == "x 0.123457, open True, near [1, 2], map of shape (6, 6)"
     assert state_words({f"f{n}": n for n in range(10)}).endswith("f7 7 and 2 more")
     assert state_words({}) == ""
+
+
+def test_fields_beyond_their_bound_are_told_of_rounding_and_not_of_logic() -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "a": {"verdict": "logic", "logic": 3, "beyond": 1},
+        "b": {"verdict": "contract", "logic": 3, "beyond": 1},
+        "c": {"verdict": "rounding", "rounding": 9, "beyond": 2, "largest_ulps": 7},
+        "d": {"verdict": "rounding", "rounding": 9, "largest_ulps": 2},
+        "e": {"verdict": "accepted", "accepted": 9, "beyond": 2},
+        "f": {"verdict": "equal"},
+    }
+    fields = [FieldVerdict(name, "", ("", ""), compared=9, **values) for name, values in kinds.items()]
+    report = Report("tiny", "", fields, [], [], None, {}, {"visited": 9})
+    logic, rounding = _tiles(report.to_dict())[1:3]
+    assert (logic.value, logic.below, logic.bad) == ("2", "a, b", True)
+    assert (rounding.value, rounding.bad) == ("2", True)
+    assert rounding.below == "up to 7 units in the last place, c; beyond the bound: c, e"
+    report.fields = fields[3:4]
+    logic, rounding = _tiles(report.to_dict())[1:3]
+    assert (logic.value, logic.below, logic.bad) == ("0", "none", False)
+    assert (rounding.below, rounding.bad) == ("up to 2 units in the last place, d", False)
 
 
 @pytest.mark.costly

@@ -36,6 +36,21 @@ def test_a_true_port_that_restarts_within_the_step_is_the_same() -> None:
     assert 0 < state.compared < obs.compared == report.field("reward").compared
 
 
+def test_an_outcome_in_another_form_is_the_same_outcome() -> None:
+    def step(carts: Carts, actions: Any) -> Any:
+        obs, reward, terminated, truncated, info = carts.step(actions)
+        return obs, reward[:, None], terminated.astype(int)[:, None], truncated.astype(float), info
+
+    state = {name: np.linspace(-0.3, 0.3, 8) for name in NAMES} | {"time": np.arange(8)}
+    args: Any = state, {"action": np.ones(8, int)}, np.arange(8)
+    plain, other = (
+        carts_pair(**options).port.transition(*args).outcome for options in ({}, {"step_all": step})
+    )
+    assert 0 < plain["terminated"].sum() < 8
+    for name, value in plain.items():
+        assert (other[name].dtype, other[name].tolist()) == (value.dtype, value.tolist()), name
+
+
 @pytest.mark.costly
 def test_restarts_of_several_batches_begin_apart() -> None:
     report = verify(carts_pair(), transitions=1_000, resets=1_000, seed=3)

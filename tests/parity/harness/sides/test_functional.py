@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from parity import Program
 from parity.harness.sides.functional import FunctionalSide, _chunks
 from tests.parity.harness.lander import CEILING, GRAVITY, THRUST, program
 
@@ -14,6 +18,43 @@ def test_every_row_is_in_one_batch_and_once(count: int) -> None:
     chunks = _chunks(count, 4)
     assert [int(row) for rows, size in chunks for row in rows[:size]] == list(range(count))
     assert all(len(rows) == 4 and rows.max() < count for rows, _ in chunks)
+
+
+def returning(reward: Any, over: Any, cut: Any) -> FunctionalSide:
+    """Return a side whose steps return the outcome in another form."""
+
+    def make() -> Program:
+        plain = program()
+
+        def changed(step: Any) -> Any:
+            def new(key: Any, state: Any, action: Any) -> Any:
+                obs, after, gain, terminated, truncated, info = step(key, state, action)
+                return obs, after, reward(gain), over(terminated), cut(truncated), info
+
+            return new
+
+        return plain._replace(step=changed(plain.step), auto_step=changed(plain.auto_step))
+
+    return FunctionalSide(make, batch=16)
+
+
+def test_an_outcome_in_another_form_is_the_same_outcome() -> None:
+    count = 12
+    plain = FunctionalSide(program, batch=16)
+    other = returning(lambda r: r[None], lambda o: o.astype(int), lambda c: c.astype(float)[None, None])
+    never = returning(lambda r: r, lambda o: jnp.int32(0), lambda c: c)
+    begin = plain.reset(np.arange(count)).state
+    begin["height"][::2], begin["steps"][::3] = 0.01, 19
+    args: Any = begin, {"action": np.zeros(count, int)}, np.arange(count)
+    mine, theirs, missing = (side.transition(*args) for side in (plain, other, never))
+    assert 0 < mine.outcome["terminated"].sum() < count
+    assert mine.restart is not None
+    assert theirs.restart is not None
+    for name, value in mine.outcome.items():
+        for made in (theirs.outcome[name], theirs.restart.obs[f"final {name}"]):
+            assert (made.dtype, made.tolist()) == (value.dtype, value.tolist()), name
+    assert missing.outcome["terminated"].dtype == bool
+    assert not missing.outcome["terminated"].any()
 
 
 @pytest.mark.parametrize("count", [3, 4, 9])

@@ -85,6 +85,19 @@ def test_every_row_draws_from_its_own_seed_in_cases_and_in_lanes() -> None:
     assert used == seeds.tolist()
 
 
+def test_an_outcome_in_another_form_is_the_same_outcome() -> None:
+    state, actions = state_of(12), {"action": np.ones(12, int)}
+    state["count"][3] = tiny.LIMIT - 1
+    plain = tiny.side().transition(state, actions, np.arange(12)).outcome
+    other = tiny.returning(
+        reward=lambda r: [r], terminated=lambda t: np.array([int(t)]), truncated=float
+    )
+    done = other.transition(state, actions, np.arange(12)).outcome
+    assert plain["terminated"].sum() == 1
+    for name, value in plain.items():
+        assert (done[name].dtype, done[name].tolist()) == (value.dtype, value.tolist()), name
+
+
 def test_resets_come_from_their_seeds_and_lanes_begin_where_they_are_put() -> None:
     side = tiny.side()
     shown = side.reset(np.array([3, 4, 3]))

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.harness.sides.side import OUTCOME, Moments, Steps, action_tree, join_steps, named
+from parity.harness.sides.side import (
+    OUTCOME,
+    Moments,
+    Steps,
+    action_tree,
+    join_steps,
+    named,
+    outcome_of,
+)
 from tests.sentences import refuses
 
 COUNT = 5
@@ -79,6 +87,48 @@ def test_what_is_handed_out_of_an_end_is_left_out_of_the_step_where_it_may_be_dr
     assert shown["obs.b"].tolist() == [[0, 0], [1, -1], [0, 0], [3, -3], [0, 0]]
     assert shown["reward"].tolist() == [0, 2, 4, 6, 8]
     assert steps(STATE).of_the_step["obs.a"].tolist() == [10, 11, 12, 13, 14]
+
+
+NUMBERS = {
+    "numbers": [0.5, 2.0, 1.0],
+    "of one element": [[0.5], [2.0], [1.0]],
+    "of one element, deep": [[[0.5]], [[2.0]], [[1.0]]],
+    "whole": [1, 0, 2],
+}
+FLAGS: dict[str, Any] = {
+    "flags": [True, False, True],
+    "of one element": [[True], [False], [True]],
+    "whole": np.array([1, 0, 1], np.int32),
+    "unsigned": np.array([[1], [0], [1]], np.uint8),
+    "with a fraction": np.array([1, 0, 1], np.float32),
+}
+
+
+def test_an_outcome_in_another_form_is_one_number_and_two_flags_a_step() -> None:
+    flags = np.array([True, False, True])
+    for given in NUMBERS.values():
+        reward = outcome_of({"reward": given})["reward"]
+        assert reward.tolist() == np.ravel(given).tolist()
+        assert reward.dtype == np.asarray(given).dtype
+    for given in FLAGS.values():
+        made = outcome_of({"reward": given, "terminated": given, "truncated": given})
+        assert made["terminated"].dtype == made["truncated"].dtype == bool
+        assert made["terminated"].tolist() == made["truncated"].tolist() == flags.tolist()
+        assert made["reward"].dtype.kind in "iuf"
+        assert made["reward"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("given", [[1, 2, 0], [0.5, 0, 1], [np.nan, 0, 1], [[0, 2], [1, 1], [0, 0]]])
+def test_what_is_no_flag_is_left_as_it_is_and_ends_an_episode_where_it_is_not_zero(given: Any) -> None:
+    made = outcome_of({"terminated": given, "truncated": [False] * 3})
+    assert np.array_equal(made["terminated"], given, equal_nan=True)
+    held = Steps({}, {}, made, np.ones(3, bool))
+    assert held.ended.tolist() == [bool(np.any(np.not_equal(row, 0))) for row in given]
+
+
+def test_an_outcome_of_words_is_refused() -> None:
+    with refuses():
+        outcome_of({"reward": ["much"]})
 
 
 def test_an_action_of_several_parts_is_nested_as_its_space_is() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from parity import Pair, Port, integer, real
 from parity.harness.sides.mutable import MutableSide
+from parity.harness.sides.side import OUTCOME
 
 LIMIT = 12
 
@@ -79,6 +80,22 @@ def changed(change: Callable[[Tiny], None], where: Callable[[Tiny], bool] = lamb
         return one.seen(), *out[1:]
 
     return step
+
+
+def returning(**forms: Callable[[Any], Any]) -> MutableSide:
+    """Return a side whose steps return parts of their outcome, by name, in another form."""
+
+    def step(one: Tiny, action: Any) -> Any:
+        obs, *outcome, info = one.step(action)
+        named = zip(OUTCOME, outcome, strict=True)
+        return obs, *(forms.get(name, lambda value: value)(value) for name, value in named), info
+
+    return side(step)
+
+
+def two(value: Any) -> Any:
+    """Return a value twice."""
+    return np.array([value, value])
 
 
 def pair(port: Any = None, **changes: Any) -> Pair:
