@@ -32,6 +32,11 @@ class TestNinjaTrader:
         frame = read_frame(save(NINJA.replace(" 13", " 09")), timezone="America/New_York")
         assert frame.index[0] == FIRST
 
+    @pytest.mark.parametrize(("stamped", "minutes"), [(None, 0), ("close", 0), ("open", 1)])
+    def test_the_end_of_a_minute_can_be_given(self, save, stamped, minutes):
+        frame = read_frame(save(NINJA), stamped=stamped)
+        assert frame.index[0] == FIRST + pd.Timedelta(minutes=minutes)
+
     def test_the_last_minute_before_midnight_stays_on_its_day(self, save):
         frame = read_frame(save("20250903 000000;1;1;1;1;1\n"))
         assert frame.index[0] == pd.Timestamp("2025-09-02 23:59", tz="UTC")
