@@ -91,6 +91,18 @@ class TestDatabento:
         assert frame["close"].tolist() == [44101.0] * 3
         assert frame["high"].tolist() == [44102.0, 99999999999.0, 44102.0]
 
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_one_price_that_is_not_there_scales_nothing_either(self, save, place):
+        """Wherever it stands; nor does one that is absurd, the first of all among them."""
+        rows = [FIXED.replace(str(NS), str(NS + 60 * 10**9 * at)) for at in range(3)]
+        rows[place] = rows[place].replace("6472000000000", str(2**63 - 1))
+        high = read_frame(save(databento(*rows)))["high"]
+        assert high.dropna().tolist() == [6472.0] * 2
+        shown = [f"{NS + 60 * 10**9 * at},33,1,5602,44100,44120,44090,44101,120" for at in range(3)]
+        shown[place] = shown[place].replace("44120", "99999999999")
+        high = read_frame(save(databento(*shown)))["high"].tolist()
+        assert high == [99999999999.0 if at == place else 44120.0 for at in range(3)]
+
     def test_whole_prices_on_display_are_no_fixed_point(self, save):
         row = f"{NS},33,1,5602,44100,44120,44090,44101,120"
         assert read_frame(save(databento(row)))["close"].tolist() == [44101.0]
