@@ -80,7 +80,7 @@ def drawn_rows(seed: int) -> pd.DataFrame:
     for _ in range(3):
         at = int(rng.integers(0, len(frame) - 9))
         order[[at, at + 7]] = order[[at + 7, at]]
-    order = np.insert(order, [50, 900], order[[49, 880]])
+    order = np.insert(order, [50, 1200], order[[49, 1195]])  # a night's bar twice, and a day's
     frame = frame.iloc[order]
     frame.iloc[rng.integers(0, len(frame), 4), 3] = np.nan
     frame.iloc[rng.integers(0, len(frame), 5), 4] = 0.0
@@ -104,6 +104,8 @@ def test_facts_are_what_a_plain_count_finds(seed: int) -> None:
     assert (facts.rows, facts.out_of_order, facts.duplicates) == (len(times), backwards, twice)
     assert backwards > 3
     assert twice == 2
+    assert is_regular(times[1201])
+    assert times.count(times[1201]) == 2
     assert facts.regular_rows == sum(is_regular(at) for at in times)
     assert (facts.first, facts.last) == (
         new_york(min(times)).isoformat(sep=" "),

@@ -19,6 +19,7 @@ from markets.quality.shifted import (
     FEWEST_SESSIONS,
     FIRST_HOUR,
     Shift,
+    _signs_of_volume,
     begins_busy,
     leap_and_peak,
     volume_is_right,
@@ -228,3 +229,21 @@ def test_a_shift_says_which_way_to_move_the_times(
     assert fault.message.endswith(f"so every timestamp is {words}")
     assert "one sign, and another, in New York time" in fault.message
     assert fault.message.startswith("read as wall time of Asia/Tokyo, ") == bool(zone)
+
+
+@pytest.mark.parametrize(
+    ("leap", "peak", "signs"),
+    [
+        (5, 5, ["volume leaps at 09:35, not at 09:30", "its last busy minute is 16:04, not 15:59"]),
+        (5, 4, ["volume leaps at 09:35, not at 09:30"]),
+        (None, 5, ["its last busy minute is 16:04, not 15:59"]),
+        (4, 6, []),
+        (0, 0, []),
+        (-5, -5, []),
+        (None, None, []),
+    ],
+)
+def test_volume_is_a_sign_of_the_shift_that_the_sessions_have(
+    leap: int | None, peak: int | None, signs: list[str]
+) -> None:
+    assert _signs_of_volume(leap, peak, 5) == signs

@@ -32,6 +32,11 @@ class TestNinjaTrader:
         frame = read_frame(save(NINJA.replace(" 13", " 09")), timezone="America/New_York")
         assert frame.index[0] == FIRST
 
+    @pytest.mark.parametrize(("stamped", "minutes"), [(None, 0), ("close", 0), ("open", 1)])
+    def test_the_end_of_a_minute_can_be_given(self, save, stamped, minutes):
+        frame = read_frame(save(NINJA), stamped=stamped)
+        assert frame.index[0] == FIRST + pd.Timedelta(minutes=minutes)
+
     def test_the_last_minute_before_midnight_stays_on_its_day(self, save):
         frame = read_frame(save("20250903 000000;1;1;1;1;1\n"))
         assert frame.index[0] == pd.Timestamp("2025-09-02 23:59", tz="UTC")
@@ -85,6 +90,18 @@ class TestDatabento:
         frame = read_frame(save(databento(row, bad, later)))
         assert frame["close"].tolist() == [44101.0] * 3
         assert frame["high"].tolist() == [44102.0, 99999999999.0, 44102.0]
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_one_price_that_is_not_there_scales_nothing_either(self, save, place):
+        """Wherever it stands; nor does one that is absurd, the first of all among them."""
+        rows = [FIXED.replace(str(NS), str(NS + 60 * 10**9 * at)) for at in range(3)]
+        rows[place] = rows[place].replace("6472000000000", str(2**63 - 1))
+        high = read_frame(save(databento(*rows)))["high"]
+        assert high.dropna().tolist() == [6472.0] * 2
+        shown = [f"{NS + 60 * 10**9 * at},33,1,5602,44100,44120,44090,44101,120" for at in range(3)]
+        shown[place] = shown[place].replace("44120", "99999999999")
+        high = read_frame(save(databento(*shown)))["high"].tolist()
+        assert high == [99999999999.0 if at == place else 44120.0 for at in range(3)]
 
     def test_whole_prices_on_display_are_no_fixed_point(self, save):
         row = f"{NS},33,1,5602,44100,44120,44090,44101,120"

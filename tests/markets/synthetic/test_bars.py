@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from markets.bars import COLUMNS, PRICE_COLUMNS, Bars
 from markets.clock import new_york_minutes
 from markets.contracts import SYMBOLS, get_contract
+from markets.synthetic import seconds
 from markets.synthetic.bars import synthetic_bars, synthetic_markets
 from markets.synthetic.model import MICRO_VOLUME, PROFILES
 from markets.synthetic.seconds import second_bars
@@ -273,3 +274,15 @@ def test_days_that_are_made_apart_are_not_alike(es: Bars) -> None:
     assert np.abs(alike).max() < 0.25  # five deviations of 448 independent pairs
     volume = es.frame["volume"].to_numpy().reshape(-1, 450)
     assert (volume[:80] != volume[40:]).mean() > 0.9
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 449, 450, 451])
+def test_seconds_are_the_same_however_many_minutes_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    minutes = synthetic_bars("RTY", days=1, seed=8)
+    whole = second_bars(minutes, seed=3)
+    monkeypatch.setattr(seconds, "_CHUNK", chunk)
+    assert second_bars(minutes, seed=3).digest == whole.digest
+    draws = whole.frame["volume"].to_numpy().reshape(-1, 60)
+    assert len(np.unique(draws / draws.sum(axis=1, keepdims=True), axis=0)) > 440
