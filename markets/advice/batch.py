@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
@@ -22,7 +23,7 @@ from markets.advice.answers import FAILED, Reply, read_completion
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.passes import question_id, to_result
-from markets.advice.store import AdviceStore, Asked, Result
+from markets.advice.store import RANGES, AdviceStore, Asked, Result
 from markets.advice.view import MarketView
 
 MOST_REQUESTS = 50_000
@@ -57,28 +58,49 @@ def write_batch(
 ) -> int:
     """Write the bars among ``rows`` that have no answer yet as a batch file; return how many.
 
-    The bars are marked first and the file is written from the marks, so that a killed call, made
-    again with the same name, writes the same file.
+    The bars are marked first and the file is written from all marks of its name, whoever works on their
+    ranges meanwhile, so that a killed call, made again with the same name, writes the same file.
 
     Raises:
         InputError: nothing is left to ask.
     """
-    marked: list[int] = []
-    for first, wanted in store.ranges(rows).items():
-        with store.claim(first) as journal:
-            if journal is None:
-                continue
-            state = journal.state
-            marked += [row for row, name in state.asked.items() if name == path.name]
+    with FileLock(store.folder / RANGES / ".batch"):  # two calls at once would miss each other's marks
+        marked = _out(store, path.name)
+        for first, wanted in store.ranges(rows).items():
             room = MOST_REQUESTS - len(marked)
-            fresh = [
-                row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
-            ][: max(room, 0)]
-            if fresh:
-                journal.write(Asked(row, path.name) for row in fresh)
-            marked += fresh
-    if not marked:
-        raise InputError(f"{path}: nothing to write, every bar has an answer or is in another file")
+            if room <= 0:
+                break
+            with store.claim(first) as journal:
+                if journal is None:
+                    continue
+                state = journal.state
+                fresh = [
+                    row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
+                ][:room]
+                if fresh:
+                    journal.write(Asked(row, path.name) for row in fresh)
+                marked += fresh
+        if not marked:
+            raise InputError(
+                f"{path}: nothing to write, every bar has an answer or is in another file"
+            )
+        _write(store, view, marked, settings, prompt, path)
+    return len(marked)
+
+
+def _out(store: AdviceStore, name: str) -> list[int]:
+    """Return the bars that are out in a batch file."""
+    return [row for state in store.states() for row, batch in state.asked.items() if batch == name]
+
+
+def _write(
+    store: AdviceStore,
+    view: MarketView,
+    marked: list[int],
+    settings: ChatSettings,
+    prompt: PromptSettings,
+    path: Path,
+) -> None:
     encode = msgspec.json.encode
     with atomic_file(path) as beside, beside.open("wb") as file:
         for row in sorted(marked):
@@ -89,7 +111,6 @@ def write_batch(
                 "body": settings.body(question(view, row, prompt)),
             }
             file.write(encode(line) + b"\n")
-    return len(marked)
 
 
 def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, path: Path) -> int:
@@ -127,7 +148,7 @@ def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, pat
 
 def forget_batch(store: AdviceStore, name: str) -> int:
     """Mark what is still out in a batch file as failed, so that a pass asks it; return how many."""
-    out = [row for state in store.states() for row, batch in state.asked.items() if batch == name]
+    out = _out(store, name)
     if not out:
         raise InputError(f"{name}: no bar of this table is out in a batch file of that name")
     written = 0
