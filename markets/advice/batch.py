@@ -81,9 +81,7 @@ def write_batch(
                     journal.write(Asked(row, path.name) for row in fresh)
                 marked += fresh
         if not marked:
-            raise InputError(
-                f"{path}: nothing to write, every bar has an answer or is in another file"
-            )
+            raise InputError(f"{path}: nothing to write, every bar has an answer or is in another file")
         _write(store, view, marked, settings, prompt, path)
     return len(marked)
 
