@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -111,8 +111,15 @@ def _write(
             file.write(encode(line) + b"\n")
 
 
-def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, path: Path) -> int:
-    """Read a batch's output file into the store; return how many answers were new.
+class Read(NamedTuple):
+    """What an output file held that the store did not: answers, and requests that failed."""
+
+    answers: int
+    failed: int
+
+
+def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, path: Path) -> Read:
+    """Read a batch's output file into the store; return how many answers were new, and what failed.
 
     A request that failed, as the file says, is marked as failed, and a later pass asks it.
 
@@ -162,8 +169,10 @@ def forget_batch(store: AdviceStore, name: str) -> int:
     return written
 
 
-def _keep(store: AdviceStore, view: MarketView, prompt: PromptSettings, found: dict[int, Reply]) -> int:
-    new = 0
+def _keep(
+    store: AdviceStore, view: MarketView, prompt: PromptSettings, found: dict[int, Reply]
+) -> Read:
+    new = failed = 0
     for first, rows in store.ranges(sorted(found)).items():
         with store.claim(first) as journal:
             if journal is None:
@@ -175,8 +184,9 @@ def _keep(store: AdviceStore, view: MarketView, prompt: PromptSettings, found: d
             ]
             if fresh:
                 journal.write(fresh)
-            new += len(fresh)
-    return new
+            lost = sum(result.status == FAILED for result in fresh)
+            new, failed = new + len(fresh) - lost, failed + lost
+    return Read(new, failed)
 
 
 def _held(store: AdviceStore, first: int) -> InputError:

@@ -58,8 +58,8 @@ def test_a_batch_goes_out_once_and_comes_back(
 
     names = [request["custom_id"] for request in sent]
     output.write_text(answer(names[0]) + answer(names[1], "no JSON") + answer(names[2], GOOD, 500))
-    assert read_batch(store, view, PROMPT, output) == 3
-    assert read_batch(store, view, PROMPT, output) == 1  # the failed one has no answer yet
+    assert read_batch(store, view, PROMPT, output) == (2, 1)
+    assert read_batch(store, view, PROMPT, output) == (0, 1)  # the failed one has no answer yet
     table = store.collect()
     assert table.frame["status"].tolist() == ["ok", "malformed", "failed"]
     assert store.left(rows).tolist() == [int(rows[2])]
@@ -79,7 +79,7 @@ def test_an_answer_that_comes_while_its_batch_is_given_up_is_kept(
     def meanwhile(one: AdviceStore, given: Any) -> Any:
         """Read the output after what is out was looked up, as another process may."""
         monkeypatch.undo()
-        assert read_batch(store, view, PROMPT, output) == 1
+        assert read_batch(store, view, PROMPT, output) == (1, 0)
         return ranges(one, given)
 
     monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
