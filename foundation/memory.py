@@ -21,7 +21,7 @@ CGROUP_USES = tuple(
         strict=True,
     )
 )
-"""The same, beside what the container uses."""
+"""The same, beside what the container uses; ``memory.stat`` beside that says what of it is cached."""
 
 
 def machine_memory() -> int | None:
@@ -44,9 +44,20 @@ def available_memory() -> int | None:
                 sizes.append(int(line.split()[1]) * 1024)
     for limit, used in CGROUP_USES:
         with suppress(OSError, ValueError):
-            limits = (int(Path(name).read_text(encoding="ascii")) for name in (limit, used))
-            sizes.append(max(0, next(limits) - next(limits)))
+            most, taken = (int(Path(name).read_text(encoding="ascii")) for name in (limit, used))
+            # Pages of files that nobody reads just now are given up where memory is wanted.
+            sizes.append(max(0, most - max(0, taken - _inactive(Path(used).with_name("memory.stat")))))
     return min(sizes, default=machine_memory())
+
+
+def _inactive(path: Path) -> int:
+    """Return the bytes of inactive file pages that a ``memory.stat`` tells, 0 where it tells none."""
+    stat: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        stat = dict(line.split() for line in path.read_text(encoding="ascii").splitlines())
+    # The older form counts the container's own pages and, as its limit does, those below it.
+    told = stat.get("total_inactive_file", stat.get("inactive_file", ""))
+    return int(told) if told.isdecimal() else 0
 
 
 def require_memory(

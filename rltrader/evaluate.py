@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from foundation.errors import InputError
+from foundation.files import file_digest
 from foundation.progress import progress_bar
 from foundation.report.format import dollars, number, percent
 from rltrader.advice.comparing import advice_options, compare, read_advised, read_others, refuse_unused
@@ -81,10 +82,7 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     refuse_unused(options)
     policies = tuple(find_policy(path) for path in policies)
     options["also"] = [find_policy(path) for path in options["also"]]
-    files = [path.resolve() for path in policies]
-    twice = [path for at, path in enumerate(policies) if files[at] in files[:at]]
-    if twice:
-        raise InputError(f"{twice[0]}: given twice; give each policy once")
+    _require_each_once(policies)
     rules = [load_rules(name) for name in options["rules"]]
     played = [_play(path, bars, options) for path in policies]
     trials = options["trials"] or max(len(policies), *(trials_of(path) for path in policies))
@@ -106,6 +104,16 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
         values = comparison.compare_policies(compared)
         comparison.write(out, values, compared)
         _show_comparison(values, out)
+
+
+def _require_each_once(policies: tuple[Path, ...]) -> None:
+    """Refuse a policy that is there twice, also as a link or a copy: it would count as two tried."""
+    first: dict[object, Path] = {}
+    for path in policies:
+        key = file_digest(path) if path.is_file() else path.resolve()
+        if key in first:
+            raise InputError(f"{path}: the same policy as {first[key]}; give each policy once")
+        first[key] = path
 
 
 def _play(policy: Path, bars: BarOptions, options: dict[str, Any]) -> Played:

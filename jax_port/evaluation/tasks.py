@@ -127,7 +127,7 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
         paths = (
             day_paths(played.result, market, contracts)
             if both is None
-            else day_paths(both.second, market, contracts, both.seconds)
+            else day_paths(both.second, market, contracts, both.seconds, policy.config.account)
         )
         full = contracts / MICROS if market.contract.full_size else contracts
         made = [chances(one, paths, full) for one in rules]

@@ -102,7 +102,7 @@ class NetworkSpec:
             object.__setattr__(self, name, sizes)
             if not sizes or not all(type(size) is int and size > 0 for size in sizes):
                 raise InputError(f"{name} is {sizes}; give at least one whole number above zero")
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in tuple(ACTIVATIONS):  # also what is no text
             raise InputError(
                 f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}"
             )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from foundation.errors import InputError
@@ -22,7 +23,7 @@ from markets.advice.answers import FAILED, Reply, read_completion
 from markets.advice.chat.client import ChatSettings
 from markets.advice.chat.prompt import PromptSettings, question
 from markets.advice.passes import question_id, to_result
-from markets.advice.store import AdviceStore, Asked, Result
+from markets.advice.store import RANGES, AdviceStore, Asked, Result
 from markets.advice.view import MarketView
 
 MOST_REQUESTS = 50_000
@@ -57,30 +58,47 @@ def write_batch(
 ) -> int:
     """Write the bars among ``rows`` that have no answer yet as a batch file; return how many.
 
-    The bars are marked first and the file is written from the marks, so that a killed call, made
-    again with the same name, writes the same file; what an earlier call marked under it stays in it.
+    The bars are marked first and the file is written from all marks of its name, whoever works on their
+    ranges meanwhile, so that a killed call, made again with the same name, writes the same file.
 
     Raises:
         InputError: nothing is left to ask.
     """
-    out = [row for state in store.states() for row, name in state.asked.items() if name == path.name]
-    room = max(MOST_REQUESTS - len(out), 0)
-    marked: list[int] = []
-    for first, wanted in store.ranges(np.union1d(rows, np.array(out, np.int64))).items():
-        with store.claim(first) as journal:
-            if journal is None:
-                continue
-            state = journal.state
-            marked += [row for row, name in state.asked.items() if name == path.name]
-            fresh = [
-                row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
-            ][:room]
-            if fresh:
-                journal.write(Asked(row, path.name) for row in fresh)
-            marked += fresh
-            room -= len(fresh)
-    if not marked:
-        raise InputError(f"{path}: nothing to write, every bar has an answer or is in another file")
+    with FileLock(store.folder / RANGES / ".batch"):  # two calls at once would miss each other's marks
+        marked = _out(store, path.name)
+        for first, wanted in store.ranges(rows).items():
+            room = MOST_REQUESTS - len(marked)
+            if room <= 0:
+                break
+            with store.claim(first) as journal:
+                if journal is None:
+                    continue
+                state = journal.state
+                fresh = [
+                    row for row in wanted.tolist() if not state.is_done(row) and row not in state.asked
+                ][:room]
+                if fresh:
+                    journal.write(Asked(row, path.name) for row in fresh)
+                marked += fresh
+        if not marked:
+            raise InputError(f"{path}: nothing to write, every bar has an answer or is in another file")
+        _write(store, view, marked, settings, prompt, path)
+    return len(marked)
+
+
+def _out(store: AdviceStore, name: str) -> list[int]:
+    """Return the bars that are out in a batch file."""
+    return [row for state in store.states() for row, batch in state.asked.items() if batch == name]
+
+
+def _write(
+    store: AdviceStore,
+    view: MarketView,
+    marked: list[int],
+    settings: ChatSettings,
+    prompt: PromptSettings,
+    path: Path,
+) -> None:
     encode = msgspec.json.encode
     with atomic_file(path) as beside, beside.open("wb") as file:
         for row in sorted(marked):
@@ -91,11 +109,17 @@ def write_batch(
                 "body": settings.body(question(view, row, prompt)),
             }
             file.write(encode(line) + b"\n")
-    return len(marked)
 
 
-def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, path: Path) -> int:
-    """Read a batch's output file into the store; return how many answers were new.
+class Read(NamedTuple):
+    """What an output file held that the store did not: answers, and requests that failed."""
+
+    answers: int
+    failed: int
+
+
+def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, path: Path) -> Read:
+    """Read a batch's output file into the store; return how many answers were new, and what failed.
 
     A request that failed, as the file says, is marked as failed, and a later pass asks it.
 
@@ -129,7 +153,7 @@ def read_batch(store: AdviceStore, view: MarketView, prompt: PromptSettings, pat
 
 def forget_batch(store: AdviceStore, name: str) -> int:
     """Mark what is still out in a batch file as failed, so that a pass asks it; return how many."""
-    out = [row for state in store.states() for row, batch in state.asked.items() if batch == name]
+    out = _out(store, name)
     if not out:
         raise InputError(f"{name}: no bar of this table is out in a batch file of that name")
     written = 0
@@ -145,8 +169,10 @@ def forget_batch(store: AdviceStore, name: str) -> int:
     return written
 
 
-def _keep(store: AdviceStore, view: MarketView, prompt: PromptSettings, found: dict[int, Reply]) -> int:
-    new = 0
+def _keep(
+    store: AdviceStore, view: MarketView, prompt: PromptSettings, found: dict[int, Reply]
+) -> Read:
+    new = failed = 0
     for first, rows in store.ranges(sorted(found)).items():
         with store.claim(first) as journal:
             if journal is None:
@@ -158,8 +184,9 @@ def _keep(store: AdviceStore, view: MarketView, prompt: PromptSettings, found: d
             ]
             if fresh:
                 journal.write(fresh)
-            new += len(fresh)
-    return new
+            lost = sum(result.status == FAILED for result in fresh)
+            new, failed = new + len(fresh) - lost, failed + lost
+    return Read(new, failed)
 
 
 def _held(store: AdviceStore, first: int) -> InputError:

@@ -69,7 +69,9 @@ def read(file: Path, bars: BarOptions, session: str, out: Path) -> None:
     view, store = _open(bars, session, out)
     prompt = PromptSettings(store.about.prompt_bars, store.about.masked)
     count = read_batch(store, view, prompt, file)
-    say(f"{count:,} new answers; {store.collect().totals()['advice']:,} bars with advice")
+    failed = f", {count.failed:,} requests failed and are to be asked again" if count.failed else ""
+    advice = store.collect().totals()["advice"]
+    say(f"{count.answers:,} new answers{failed}; {advice:,} bars with advice")
 
 
 @batch.command()

@@ -137,7 +137,7 @@ def defaults(command: click.Command, values: Mapping[str, Any], path: Path) -> d
     found: dict[str, Any] = {}
     for name, value in values.items():
         if name == TABLE and isinstance(value, Mapping):
-            found["overrides"] = [f"{key}={json.dumps(one)}" for key, one in value.items()]
+            found["overrides"] = [_rule(path, *one) for one in value.items()]
             continue
         if name in (SEARCH, CONTRACT) and isinstance(value, Mapping):
             continue
@@ -173,6 +173,14 @@ def _value(param: click.Option, name: str, value: Any, path: Path) -> Any:
     if isinstance(value, list):  # sizes, such as pi = [256, 256]
         return ",".join(str(_word(place, param, one)) for one in value)
     return _word(place, param, value)
+
+
+def _rule(path: Path, name: str, value: Any) -> str:
+    """Return a line of ``[set]`` as ``--set`` takes it."""
+    try:
+        return f"{name}={json.dumps(value)}"
+    except TypeError:  # JSON has no dates
+        raise InputError(f"{path}: [set] {name} is {value!r}; give a number or a text") from None
 
 
 def _word(place: str, param: click.Option, value: Any) -> Any:

@@ -79,6 +79,8 @@ def _distribution(place: str, setting: str, asked: Any) -> BaseDistribution:
         raise InputError(f"{place}: is no number; give a list of choices")
     for part in ("low", "high"):
         _check(place, setting, asked[part])
+    if not isinstance(asked.get("log", False), bool):
+        raise InputError(f"{place}: log is {asked['log']!r}; give true or false")
     make = IntDistribution if kind == "count" else FloatDistribution
     try:
         return make(**asked)

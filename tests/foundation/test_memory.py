@@ -30,6 +30,27 @@ def test_a_container_has_what_it_is_given_less_what_it_uses(container: Path) -> 
     assert (memory.machine_memory(), memory.available_memory()) == (1000, 0)
 
 
+@pytest.mark.parametrize(
+    ("stat", "available"),
+    [
+        ("anon 100\nfile 650\ninactive_file 550\nactive_file 100\n", 850),
+        ("inactive_file 50\ntotal_cache 650\ntotal_inactive_file 550\n", 850),
+        ("inactive_file 900\n", 1000),  # it was read a little later
+        ("anon 100\n", 300),
+        ("inactive_file some\n", 300),
+        ("damaged\n", 300),
+    ],
+    ids=["v2", "v1", "more than is used", "none", "no number", "damaged"],
+)
+def test_cached_files_that_nobody_reads_are_there_to_be_had(
+    container: Path, stat: str, available: int
+) -> None:
+    say(container, "1000", "700")
+    assert memory.available_memory() == 300
+    (container / "memory.stat").write_text(stat)
+    assert memory.available_memory() == available
+
+
 @pytest.mark.parametrize("limit", ["max", str(2**63 - 4096), None])
 def test_without_a_limit_the_machine_counts(container: Path, limit: str | None) -> None:
     if limit is not None:

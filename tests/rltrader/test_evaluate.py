@@ -179,8 +179,8 @@ def test_policies_of_one_call_count_as_tried_against_each_other(
     run: Run, market: PreparedMarket, tmp_path: Path, of: list[int], trials: int
 ) -> None:
     policies = [tmp_path / str(n) / "p.safetensors" for n in range(len(of))]
-    for path, count in zip(policies, of, strict=True):
-        save_policy(path, one_action_policy(market, CONFIG, HOLD))
+    for seed, (path, count) in enumerate(zip(policies, of, strict=True)):
+        save_policy(path, make_policy(market, CONFIG, seed=seed))
         write_json(path.with_name("finished.json"), {"policies": count})
     with patch("jax_port.evaluation.tasks.finish", side_effect=RuntimeError) as finish:
         for more in ([], ["--trials", "2"]):
@@ -188,7 +188,7 @@ def test_policies_of_one_call_count_as_tried_against_each_other(
     assert [call.args[2] for call in finish.call_args_list] == [trials, 2]
 
 
-@pytest.mark.parametrize("named", ["p.safetensors", "x/../p.safetensors", "link", "run"])
+@pytest.mark.parametrize("named", ["p.safetensors", "x/../p.safetensors", "link", "run", "copy"])
 def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
     run: Run, market: PreparedMarket, tmp_path: Path, named: str
 ) -> None:
@@ -198,6 +198,7 @@ def test_a_policy_that_is_given_twice_is_refused_however_it_is_named(
     policy = tmp_path / "p.safetensors"
     save_policy(policy, one_action_policy(market, CONFIG, HOLD))
     (tmp_path / "link").symlink_to(policy)
+    (tmp_path / "copy").write_bytes(policy.read_bytes())
     (tmp_path / "run" / "policy-0.safetensors").symlink_to(policy)
     check_error(run(policy, str(tmp_path / named)).exception)
     assert not (tmp_path / "out").exists()

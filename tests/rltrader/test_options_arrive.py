@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from jax_port.data.data_loader import prepare
 from jax_port.export.manifest import MANIFEST, describe
-from jax_port.ppo.policy import save_policy
+from jax_port.ppo.policy import load_policy, save_policy
 from markets import Bars, EnvConfig, get_contract, readers
 from markets.advice.fusion import FusionSettings
 from markets.advice.store import ABOUT
@@ -295,12 +295,12 @@ def test_a_policy_is_judged_as_chosen_from_all_that_any_run_of_them_made(
     more: tuple[str, ...], expected: int, places: dict[str, str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    policies = []
+    policies, policy = [], load_policy(Path(places["policy"]))
     for name, count in (("one", 2), ("two", 9), ("three", 5)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "finished.json").write_text(json.dumps({"updates": 1, "policies": count}))
         policies.append(tmp_path / name / "policy-0.safetensors")
-        policies[-1].write_bytes(Path(places["policy"]).read_bytes())
+        save_policy(policies[-1], replace(policy, about={**policy.about, "of": name}))
     bars = synthetic_bars("NQ", days=2, seed=0)
     monkeypatch.setenv("RLTRADER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(readers, "read_bars", lambda *given, **how: bars)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
 from jax_port.data.seconds_loader import PreparedSeconds
 from jax_port.evaluation.evaluate import Evaluation
+from markets.config import AccountRules, dollars_to_cents
 
 STOP, TARGET, LATE, LIQUIDATED = 1, 2, 3, 4
 """Exit codes (section 6 of the environment)."""
@@ -66,7 +67,11 @@ def from_paths(paths: list[Cents], traded: NDArray[np.bool_], looked_at: str) ->
 
 
 def day_paths(
-    result: Evaluation, market: PreparedMarket, contracts: int, seconds: PreparedSeconds | None = None
+    result: Evaluation,
+    market: PreparedMarket,
+    contracts: int,
+    seconds: PreparedSeconds | None = None,
+    account: AccountRules | None = None,
 ) -> DayPaths:
     """Return the paths of an evaluation's daily episodes.
 
@@ -75,18 +80,24 @@ def day_paths(
         market: its bars.
         contracts: traded at a time.
         seconds: of the bars; None takes each minute's worst price first, then its best.
+        account: that was evaluated, whose floor tells the second of a liquidation; the default one.
     """
+    account = account or AccountRules()
+    fall, lock = (
+        dollars_to_cents(name, getattr(account, name))
+        for name in ("trailing_drawdown_dollars", "floor_lock_dollars")
+    )
     tick = market.contract.tick_value_cents * contracts
     episodes = result.episodes[result.episodes["daily"]].set_index("episode")
     trades = dict(tuple(result.trades.groupby("episode")))
     starts = dict(zip(episodes.index, episodes["start"].tolist(), strict=True))
     paths = []
-    for number, account in result.equity.groupby("episode", sort=True):
+    for number, day in result.equity.groupby("episode", sort=True):
         first = starts[number]
         own = trades.get(number, result.trades[:0])
         prices = zip(own["exit_price"].tolist(), own["exit_code"].tolist(), strict=True)
         left = dict(zip(own["exit_step"].tolist(), prices, strict=True))
-        paths.append(_path(account, first, left, market, tick, seconds))
+        paths.append(_path(day, first, left, market, tick, seconds, (fall, lock)))
     return from_paths(
         paths,
         episodes["trades"].to_numpy() > 0,
@@ -97,29 +108,36 @@ def day_paths(
 
 
 def _path(
-    account: pd.DataFrame,
+    day: pd.DataFrame,
     first: int,
     left: dict[int, tuple[float, int]],
     market: PreparedMarket,
     tick: int,
     seconds: PreparedSeconds | None,
+    floor: tuple[int, int],
 ) -> Cents:
     """Return all points that an account went through on one day, cents relative to its start."""
-    equity = np.rint(account["equity"].to_numpy() * 100).astype(np.int64)
+    equity = np.rint(day["equity"].to_numpy() * 100).astype(np.int64)
     equity = equity - equity[0]
-    position = account["position"].to_numpy(np.int64)
-    entry = market.contract.to_ticks(np.nan_to_num(account["entry"].to_numpy()))
+    position = day["position"].to_numpy(np.int64)
+    entry = market.contract.to_ticks(np.nan_to_num(day["entry"].to_numpy()))
     closes = market.bars[:, CLOSE].astype(np.int64)
     points: list[Cents] = [equity[:1]]
+    highest = 0
     for step in range(1, len(equity)):
         row, side = first + step - 1, position[step - 1]
         if side:
             known = equity[step - 1] - side * (closes[row - 1] - entry[step - 1]) * tick
             prices = _prices(row, side, market, seconds)
             price, code = left.get(row, (0.0, LATE))
-            met = _until(prices, int(market.contract.to_ticks(price)), code, side, seconds is not None)
+            broken = np.zeros(len(prices), np.bool_)
+            if seconds is not None:
+                broken = _broken(known + side * (prices - entry[step - 1]) * tick, highest, *floor)
+            met = _until(prices, int(market.contract.to_ticks(price)), code, side, broken)
             points.append(known + side * (met - entry[step - 1]) * tick)
+            highest = int(points[-1].max(initial=highest))
         points.append(equity[step : step + 1])
+        highest = max(highest, int(equity[step]))
     return np.concatenate(points)
 
 
@@ -133,7 +151,20 @@ def _prices(row: int, side: int, market: PreparedMarket, seconds: PreparedSecond
     return np.stack([low, high] if side > 0 else [high, low], axis=1)
 
 
-def _until(prices: Cents, out: int, code: int, side: int, by_second: bool) -> Cents:
+def _broken(worth: Cents, highest: int, fall: int, lock: int) -> NDArray[np.bool_]:
+    """Return in which seconds the worst price lies below the drawdown floor, shape (n,).
+
+    Args:
+        worth: equity at the (worst, best) price of each second, shape (n, 2).
+        highest: equity before the first.
+        fall: how far below the highest equity so far the floor lies.
+        lock: profit at which the floor rises no further.
+    """
+    highs = np.maximum.accumulate(np.append(highest, worth[:, 1]))[:-1]
+    return worth[:, 0] < np.minimum(highs - fall, lock)
+
+
+def _until(prices: Cents, out: int, code: int, side: int, broken: NDArray[np.bool_]) -> Cents:
     """Return a minute's prices in order, up to the exit; what came after was no longer the trade's.
 
     Args:
@@ -141,17 +172,17 @@ def _until(prices: Cents, out: int, code: int, side: int, by_second: bool) -> Ce
         out: ticks of the exit.
         code: of the exit. A target is left at its price after the worst of its second; a stop at the
             first price that reaches it; a liquidation within the minute, which only seconds show, at
-            the worst price of its second. An exit at the close has all of the minute.
+            the worst price of the second that broke the floor. An exit at the close has all of it.
         side: 1 or -1.
-        by_second: the prices are of seconds.
+        broken: seconds in which the floor was broken, if the trade was still open; none by the minute.
     """
     passed = np.zeros(len(prices), np.bool_)
     if code == TARGET:
         passed = side * prices[:, 1] >= side * out
     elif code == STOP:
         passed = side * prices[:, 0] <= side * out
-    elif code == LIQUIDATED and by_second:
-        passed = prices[:, 0] == out
+    elif code == LIQUIDATED:
+        passed = broken
     if not passed.any():
         return prices.ravel()
     at = int(np.argmax(passed))

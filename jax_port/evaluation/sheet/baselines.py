@@ -2,7 +2,7 @@
 
 They are played by the environment itself, from the first start of each day, with its stops, targets,
 costs and drawdown: only who presses the button differs. The random trader enters as often as the policy
-does, on a random side, and leaves every exit to its stop and its target.
+does, of the bars at which it may, on a random side, and leaves every exit to its stop and its target.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from jax_port.data.data_loader import PreparedMarket, stack
@@ -25,6 +26,8 @@ from jax_port.evaluation.episodes import play_actor
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.sheet.ratios import sharpe
 from jax_port.ppo.policy import Policy
+from markets import EnvConfig
+from markets.clock import new_york_minutes
 
 RANDOM_TRADERS = 20
 
@@ -87,7 +90,7 @@ def play_baselines(
         traders: random ones; the same number gives the same trades.
     """
     episodes = result.episodes[result.episodes["daily"]]
-    rate = entry_rate(result)
+    rate = entry_rate(result, policy.config)
     params = phase_of(policy.config).make_params(stack([market]), policy.config)
     starts = np.searchsorted(market.starts, episodes["start"].to_numpy())
     initial = round(policy.config.account.initial_balance_dollars * 100)
@@ -110,12 +113,19 @@ def play_baselines(
     return made
 
 
-def entry_rate(result: Evaluation) -> float:
-    """Return the share of flat bars at which a policy entered, on its daily episodes, at most 1."""
-    rows = result.episodes[result.episodes["daily"]]
-    flat = int(rows["steps"].sum() - rows["open_bars"].sum())
-    trades = int(rows["trades"].sum())
-    return trades / max(flat, trades) if trades else 0.0
+def entry_rate(result: Evaluation, config: EnvConfig) -> float:
+    """Return the share of bars at which a policy entered, of those at which its daily episodes let it.
+
+    A trade may be opened on a bar of the entry window that the account comes to flat.
+    """
+    account = result.equity
+    stepped = account["step"].to_numpy() > 0
+    flat = np.roll(account["position"].to_numpy() == 0, 1)
+    minute = new_york_minutes(pd.DatetimeIndex(account["time"]).as_unit("ns").asi8)
+    open_to_entries = (minute >= config.entry_open_minute) & (minute < config.entry_close_minute)
+    chances = int((stepped & flat & open_to_entries).sum())
+    trades = int(result.episodes.loc[result.episodes["daily"], "trades"].sum())
+    return trades / chances if chances else 0.0
 
 
 def summary(baselines: list[Baseline], pnl: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def test_a_batch_goes_out_once_and_comes_back(
 
     names = [request["custom_id"] for request in sent]
     output.write_text(answer(names[0]) + answer(names[1], "no JSON") + answer(names[2], GOOD, 500))
-    assert read_batch(store, view, PROMPT, output) == 3
-    assert read_batch(store, view, PROMPT, output) == 1  # the failed one has no answer yet
+    assert read_batch(store, view, PROMPT, output) == (2, 1)
+    assert read_batch(store, view, PROMPT, output) == (0, 1)  # the failed one has no answer yet
     table = store.collect()
     assert table.frame["status"].tolist() == ["ok", "malformed", "failed"]
     assert store.left(rows).tolist() == [int(rows[2])]
@@ -79,7 +80,7 @@ def test_an_answer_that_comes_while_its_batch_is_given_up_is_kept(
     def meanwhile(one: AdviceStore, given: Any) -> Any:
         """Read the output after what is out was looked up, as another process may."""
         monkeypatch.undo()
-        assert read_batch(store, view, PROMPT, output) == 1
+        assert read_batch(store, view, PROMPT, output) == (1, 0)
         return ranges(one, given)
 
     monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
@@ -105,6 +106,54 @@ def test_a_bar_that_went_into_another_batch_meanwhile_stays_there(
     assert forget_batch(store, "batch.jsonl") == 3
     assert store.left(rows).tolist() == [100, 101, 103]
     assert forget_batch(store, "other.jsonl") == 1
+
+
+def test_a_file_written_again_has_all_that_is_out_in_it(
+    store: AdviceStore, view: MarketView, tmp_path: Path
+) -> None:
+    """Also bars in a range that another process holds, and those that are not asked for again."""
+    rows, path = view.rows(50), tmp_path / "batch.jsonl"
+    write_batch(store, view, rows, SETTINGS, PROMPT, path)
+    whole = path.read_bytes()
+    with store.claim(200) as held:
+        assert held is not None
+        assert write_batch(store, view, rows[:1], SETTINGS, PROMPT, path) == len(rows)
+    assert path.read_bytes() == whole
+
+
+def test_two_calls_at_once_write_one_file_of_both(
+    store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, path = view.rows(50), tmp_path / "batch.jsonl"
+    later = Thread(target=write_batch, args=(store, view, rows[5:], SETTINGS, PROMPT, path))
+    ranges = AdviceStore.ranges
+
+    def meanwhile(one: AdviceStore, given: Any) -> Any:
+        """Let the other call go as far as it can, after this one has looked for marks."""
+        monkeypatch.undo()
+        later.start()
+        later.join(0.5)
+        return ranges(one, given)
+
+    monkeypatch.setattr(AdviceStore, "ranges", meanwhile)
+    write_batch(store, view, rows[:5], SETTINGS, PROMPT, path)
+    later.join()
+    assert len(requests(path)) == len(rows)
+
+
+def test_a_file_never_holds_more_than_services_take(
+    store: AdviceStore, view: MarketView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the file was filled from later bars, while another process held the first."""
+    monkeypatch.setattr("markets.advice.batch.MOST_REQUESTS", 5)
+    rows, path = view.rows(40), tmp_path / "batch.jsonl"
+    with store.claim(0) as held:
+        assert held is not None
+        assert write_batch(store, view, rows, SETTINGS, PROMPT, path) == 5
+    whole = path.read_bytes()
+    assert write_batch(store, view, rows, SETTINGS, PROMPT, path) == 5
+    assert path.read_bytes() == whole
+    assert len(store.left(rows)) == len(rows) - 5
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ def test_what_comes_back_is_of_the_questions_that_went_out(words: list[str], tmp
     names = [json.loads(line)["custom_id"] for line in path.read_text().splitlines()]
     body = {"choices": [{"message": {"content": json.dumps(GOOD)}}], "usage": {"prompt_tokens": 7}}
     lines = [{"custom_id": name, "response": {"status_code": 200, "body": body}} for name in names[:-1]]
+    refused = [{**line, "response": {"status_code": 500}} for line in lines]
+    output.write_text("".join(json.dumps(line) + "\n" for line in refused))
+    told = advise("batch", "read", str(output), *words)
+    assert told == ("0 new answers, 12 requests failed and are to be asked again; 0 bars with advice\n")
     output.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "12 new answers; 12 bars with advice" in advise("batch", "read", str(output), *words)
     table = load_table(tmp_path / "table")

@@ -159,6 +159,9 @@ def test_a_whole_number_may_be_written_as_any_number(tmp_path: Path) -> None:
         "steps = nan",
         "n_steps = 64\nn-steps = 128",
         "steps",
+        "steps = 2025-01-01",
+        "[set]\nsession = 2025-01-01",
+        "[set]\nsession = { from = [09:30:00] }",
     ],
 )
 def test_a_name_or_value_that_is_no_option_s_is_refused(tmp_path: Path, text: str) -> None:

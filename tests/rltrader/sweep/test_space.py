@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def test_ranges_and_choices() -> None:
         {"activation": ["gelu"]},
         {"gamma": []},
         {"gamma": [0.9, 0.9]},
+        {"activation": [{"name": "relu"}]},
+        {"gamma": {"low": 0.9, "high": 0.99, "log": date(2025, 1, 1)}},
     ],
 )
 def test_what_cannot_be_searched_is_named(table: dict[str, Any]) -> None:

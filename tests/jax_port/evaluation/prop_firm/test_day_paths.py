@@ -11,6 +11,7 @@ import pytest
 
 from jax_port.data.seconds_loader import PreparedSeconds
 from jax_port.evaluation.prop_firm.day_paths import _until, day_paths, from_paths
+from markets.config import AccountRules
 from markets.contracts import get_contract
 
 ES = get_contract("ES")
@@ -96,11 +97,27 @@ def test_a_liquidation_at_the_close_has_lived_through_all_of_its_minute() -> Non
 
 def test_a_liquidation_within_a_minute_ends_it_at_the_worst_price_of_its_second() -> None:
     """An earlier second was lower, before the floor had risen."""
-    found = day_paths(
-        evaluation(3, 4, 99), market(), 1, seconds([(104, 98), (109, 100), (103, 99), (110, 97)])
-    )
-    assert found.high.max() == 9 * TICK - 250
+    account = AccountRules(trailing_drawdown_dollars=12 * TICK / 100)
+    ends = [(104, 98), (112, 100), (103, 99), (113, 97)]
+    found = day_paths(evaluation(3, 4, 99), market(), 1, seconds(ends), account)
+    assert found.high.max() == 12 * TICK - 250
     assert found.low.min() == -4 * TICK - 250
+
+
+@pytest.mark.parametrize("lock", [100.0, 0.0])
+def test_a_liquidation_is_in_the_second_that_broke_the_floor(lock: float) -> None:
+    """An earlier second had the same price, before the floor had risen; so has a later one."""
+    ends = [(101, 100), (130, 104), (112, 100), (140, 100)]
+    account = AccountRules(trailing_drawdown_dollars=29 * TICK / 100, floor_lock_dollars=lock)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account)
+    # a floor that stops at the money at the start is above the entry's price less its commission
+    assert found.high.max() == 30 * TICK - 250
+    at_once = AccountRules(trailing_drawdown_dollars=7 * TICK / 100, floor_lock_dollars=lock)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), at_once)
+    assert found.high.max() == 8 * TICK - 250  # the first second of the minute breaks it
+    even = AccountRules(trailing_drawdown_dollars=30 * TICK / 100, floor_lock_dollars=lock)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), even)
+    assert found.high.max() == 40 * TICK - 250  # equality is no breach: it was at the close
 
 
 def test_by_the_second_the_order_is_known() -> None:
@@ -215,5 +232,5 @@ def test_a_stop_or_target_ends_a_minute_where_a_price_first_reaches_it(code: int
                 break
             walked.append(best)
         exactly += out in (worst, best)
-        assert _until(prices, out, code, side, True).tolist() == walked
+        assert _until(prices, out, code, side, np.zeros(6, np.bool_)).tolist() == walked
     assert exactly > 60

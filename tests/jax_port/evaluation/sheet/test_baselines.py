@@ -53,12 +53,30 @@ def test_who_never_trades_keeps_every_cent(week: Week) -> None:
 
 
 def test_entry_rate_by_hand(week: Week) -> None:
-    rows = {"daily": [True, True, False], "steps": [60, 60, 60], "open_bars": [50, 30, 0]}
-    table = pd.DataFrame({**rows, "trades": [4, 6, 9]})
-    assert entry_rate(replace(week.result, episodes=table)) == 10 / 40
-    always = table.assign(open_bars=60, trades=1)
-    assert entry_rate(replace(week.result, episodes=always)) == 1.0
-    assert entry_rate(replace(week.result, episodes=table.assign(trades=0))) == 0.0
+    """Of a day's last eight minutes to enter and five after them, and of two bars of another day."""
+    config = week.policy.config
+    episodes = pd.DataFrame({"daily": [True, True, False], "trades": [2, 1, 9]})
+    late = pd.date_range("2025-01-28 15:52", periods=13, freq="min", tz="America/New_York")
+    early = pd.date_range("2025-01-29 09:30", periods=2, freq="min", tz="America/New_York")
+    equity = pd.DataFrame(
+        {
+            "step": [*range(14), 0, 1, 2],
+            "time": [late[0], *late, early[0], *early],
+            # entered in the third minute, left in the fifth, entered in the seventh, left after 16:00
+            "position": [0, 0, 0, 1, 1, 0, 0, -1, -1, -1, 0, 0, 0, 0, 0, 0, 1],
+        }
+    )
+    equity["time"] = pd.DatetimeIndex(equity["time"]).tz_convert("UTC")
+    result = replace(week.result, episodes=episodes, equity=equity)
+    assert entry_rate(result, config) == 3 / (3 + 2 + 2)
+    assert entry_rate(result, config.override(entry_close_minute=15 * 60 + 59)) == 3 / 7
+    assert entry_rate(result, config.override(entry_close_minute=16 * 60 + 4)) == 3 / (7 + 2)
+    assert entry_rate(result, config.override(entry_open_minute=9 * 60 + 31)) == 3 / 6
+    at_once = replace(result, equity=equity[14:], episodes=episodes[1:].assign(trades=2))
+    assert entry_rate(at_once, config) == 1.0
+    assert entry_rate(replace(result, episodes=episodes.assign(trades=0)), config) == 0.0
+    held = equity.assign(position=1)
+    assert entry_rate(replace(result, equity=held, episodes=episodes.assign(trades=0)), config) == 0.0
 
 
 def test_summary(week: Week) -> None:
