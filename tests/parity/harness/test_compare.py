@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from parity.harness import cases as make
 from parity.harness.compare import (
     EQUAL,
     LOGIC,
@@ -23,6 +25,8 @@ from parity.harness.compare import (
     spacing,
 )
 from parity.harness.fields import close, exact
+from parity.harness.judge import Judge
+from tests.parity.harness.sides import tiny
 
 
 def test_the_largest_number_has_the_spacing_of_those_below_it() -> None:
@@ -211,3 +215,31 @@ def test_a_whole_number_is_rounding_only_where_a_nudge_gives_the_references() ->
     a, b = np.array([1, 2, np.inf, 4], np.float32), np.array([1, 5, 3, 4], np.float32)
     found = label(close(), (a, b), None, ONES, endless)
     assert found.labels.tolist() == [EQUAL, LOGIC, ROUNDING, EQUAL]
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1e-9, 1.0])
+def test_a_whole_number_is_compared_with_a_number_that_has_fractions(wrong: float) -> None:
+    """Where one side's reward is a count and the other's the same count as a float."""
+
+    def giving(reward: Callable[[Any], Any]) -> Any:
+        made: Any = tiny.side()
+        given = made.transition
+
+        def transition(*asked: Any, **more: Any) -> Any:
+            steps = given(*asked, **more)
+            steps.outcome["reward"] = reward(steps.state["count"])
+            return steps
+
+        made.transition = transition
+        return made
+
+    whole, fractions = giving(lambda count: count * 3), giving(lambda count: count * 3.0 + wrong)
+    for reference, port in ((whole, fractions), (fractions, whole)):
+        one = tiny.pair(port, reference=reference)
+        base = make.visited(one, 64, 0)
+        evidence = Judge(one, base).step(base)
+        assert evidence.labels["reward"].compared.all()
+        counts = {name: int(evidence.wrong(name).sum()) for name in evidence.labels}
+        assert {name: count for name, count in counts.items() if count} == (
+            {"reward": 64} if wrong else {}
+        )

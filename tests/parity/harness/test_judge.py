@@ -378,28 +378,3 @@ def test_a_whole_number_that_hangs_on_no_last_digit_is_logic_without_double_prec
     wrong = evidence.native.reference.state["count"] == 2
     assert (evidence.labels["obs.count"].labels == LOGIC).tolist() == wrong.tolist()
     assert wrong.any()
-
-
-@pytest.mark.parametrize("wrong", [0.0, 1e-9, 1.0])
-def test_a_whole_number_is_compared_with_a_number_that_has_fractions(wrong: float) -> None:
-    """Where one side's reward is a count and the other's the same count as a float."""
-
-    def giving(reward: Callable[[Any], Any]) -> Any:
-        made: Any = tiny.side()
-        given = made.transition
-
-        def transition(*asked: Any, **more: Any) -> Any:
-            steps = given(*asked, **more)
-            steps.outcome["reward"] = reward(steps.state["count"])
-            return steps
-
-        made.transition = transition
-        return made
-
-    whole, fractions = giving(lambda count: count * 3), giving(lambda count: count * 3.0 + wrong)
-    for reference, port in ((whole, fractions), (fractions, whole)):
-        one = tiny.pair(port, reference=reference)
-        base = make.visited(one, 64, 0)
-        evidence = Judge(one, base).step(base)
-        assert evidence.labels["reward"].compared.all()
-        assert found(evidence) == ({"reward": 64} if wrong else {})
