@@ -172,7 +172,7 @@ class Plan:
         if not self.initial:
             return None
         policy = self._given_policy()
-        check_fits(policy, self.settings.network)
+        check_fits(policy, self.settings.network, self.config)
         if self.data.advice is not None and self.data.advice.use.way == "columns":
             raise InputError(
                 "advice as columns widens what a policy sees, and the one to begin with has none of "

@@ -98,6 +98,9 @@ def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> 
     grown = replace(plan, config=EnvConfig.phase2(window_size=2)).initial_policy()
     assert grown is not None
     assert grown.config.phase == 2
+    for other in (EnvConfig.phase1(window_size=3), EnvConfig.phase2(window_size=1)):
+        with refuses():
+            replace(plan, config=other).initial_policy()
     save_policy(path, make_policy(market, config, seed=1))  # another one in its place
     for ask in (plan.initial_policy, plan.grew_from):
         with refuses():
