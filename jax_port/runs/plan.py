@@ -120,9 +120,10 @@ class Plan:
 
     def _refuse_alike(self) -> None:
         """Refuse two agents that would be one, bit for bit, and count as two seeds."""
+        names = [name for name in RATES if name not in self.schedules]  # a schedule's holds for all
         first: dict[tuple[Any, ...], int] = {}
         for number, (seed, agent) in enumerate(zip(self.seeds, self.agents, strict=True)):
-            own = (seed, *(agent.get(name, getattr(self.settings, name)) for name in RATES))
+            own = (seed, *(agent.get(name, getattr(self.settings, name)) for name in names))
             before = first.setdefault(own, number)
             if before != number:
                 raise InputError(

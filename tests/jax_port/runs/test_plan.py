@@ -75,6 +75,15 @@ def test_no_two_agents_are_alike(agents: tuple[dict[str, Any], ...]) -> None:
         Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1(), agents)
 
 
+def test_agents_that_differ_in_what_follows_a_schedule_alone_are_alike() -> None:
+    """A schedule holds for all agents, whatever they say themselves."""
+    settings, data = TrainSettings(), TrainingData((Source("ES", "/a.csv"),))
+    schedules = {"gamma": [0.9] * settings.num_updates}
+    agents = ({"seed": 5, "gamma": 0.5}, {"seed": 5})
+    with refuses():
+        Plan(settings, data, EnvConfig.phase1(), agents, schedules=schedules)
+
+
 @pytest.mark.parametrize("schedules", [{"n_steps": [1.0] * 100}, {"gamma": [0.9] * 3}])
 def test_only_a_number_of_the_learner_follows_a_schedule_and_one_value_an_update(
     schedules: dict[str, list[float]],
