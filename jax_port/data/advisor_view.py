@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jax_port.data.data_loader import CLOSE, HIGH, LOW, PreparedMarket
+from jax_port.data.features import first_defined
 from markets import EnvConfig
 from markets.advice.view import MarketView
 
@@ -23,5 +24,5 @@ def view_of(market: PreparedMarket, config: EnvConfig) -> MarketView:
         low,
         close,
         market.features,
-        config.warmup_bars,
+        first_defined(market.features, config),
     )

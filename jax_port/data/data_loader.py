@@ -30,7 +30,7 @@ from foundation.errors import run_command
 from foundation.files import WriteError, json_digest, write_bytes
 from foundation.import_closure import PACKAGES_ROOT, digests
 from jax_port.data.array_digest import array_digest
-from jax_port.data.features import compute_features, compute_ticks, valid_starts
+from jax_port.data.features import compute_features, compute_ticks, first_defined, valid_starts
 from markets import Bars, Contract, EnvConfig, InputError
 from markets.bars import FEATURES, source_of
 from markets.file_facts import said_by_name
@@ -48,7 +48,7 @@ class MarketData:
     """Bars of one or more markets, one after another, as a pytree of device arrays.
 
     Attributes:
-        features: float32, shape (B, 11), section 3; NaN in bars before a window is full.
+        features: float32, shape (B, 11), section 3; NaN in bars before they are defined.
         bars: int32, shape (B, 8): high, low, close (ticks), stop, target and trail distances
             (ticks), New York minute, and the bits of atr in float32 ticks.
         starts: int32, shape (S, 2): a bar at which an episode may start, and its market.
@@ -124,29 +124,28 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
         config: session, window, ATR multiples and episode length.
 
     Raises:
-        InputError: no bar can start an episode, or the worst case leaves int32.
+        InputError: no bar can start an episode, a feature is not finite after all were defined, or
+            the worst case leaves int32.
     """
     session_bars = bars.session(config.session)
     check_int32(session_bars, config)
     wide = compute_features(session_bars)
     ticks = compute_ticks(session_bars, wide, config)
-    starts = valid_starts(wide, ticks.minute, config)
+    narrow = wide.astype(np.float32)
+    _require_whole(narrow, session_bars, config)
+    starts = valid_starts(narrow, ticks.minute, config)
     if not len(starts):
-        need = config.warmup_bars + config.window_size + config.max_episode_bars + 1
+        begins = first_defined(narrow, config)
+        if config.warmup_bars < begins < len(narrow):  # a file's own features may begin later
+            first, why = begins, "until its features begin"
+        else:
+            first, why = config.warmup_bars, "to warm up"
+        need = first + config.window_size + config.max_episode_bars + 1
         raise InputError(
             f"{bars.source}: no episode can start in its {len(session_bars)} {config.session} bars; "
-            f"one needs {need} bars ({config.warmup_bars} to warm up, {config.window_size} in the "
+            f"one needs {need} bars ({first} {why}, {config.window_size} in the "
             f"window, {config.max_episode_bars} to trade) and a bar in the entry window, so give more "
             "bars or a shorter max_episode_bars"
-        )
-    narrow = wide.astype(np.float32)
-    used = narrow[config.warmup_bars :]
-    if not np.isfinite(used).all():
-        row, column = np.argwhere(~np.isfinite(used))[0]
-        raise InputError(
-            f"{bars.source}: feature {FEATURES[column]} of bar "
-            f"{session_bars.frame.index[config.warmup_bars + row]} is not a finite float32; "
-            "repair the file"
         )
     rows = np.stack([*ticks[:-1], ticks.atr.view(np.int32)], axis=1)
     digest = hashlib.sha256(f"{session_bars.digest}{config.to_json()}".encode()).hexdigest()
@@ -160,6 +159,24 @@ def prepare(bars: Bars, config: EnvConfig) -> PreparedMarket:
         digest=digest,
         accepted=bars.accepted,
     )
+
+
+def _require_whole(features: NDArray[np.float32], bars: Bars, config: EnvConfig) -> None:
+    """Refuse features, float32 (T, 11), with a hole after all have begun, and such as never begin."""
+    begins = first_defined(features, config)
+    finite = np.isfinite(features[begins:])
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise InputError(
+            f"{bars.source}: feature {FEATURES[column]} of bar {bars.frame.index[begins + row]} is not "
+            "a finite float32; repair the file"
+        )
+    if config.warmup_bars < begins == len(features):
+        never = np.argmin(np.isfinite(features[-1]))
+        raise InputError(
+            f"{bars.source}: no bar has all features; {FEATURES[never]} is undefined to the end, so "
+            "mend the file, or let the features be computed"
+        )
 
 
 def stack(markets: Sequence[PreparedMarket]) -> MarketData:

@@ -196,11 +196,22 @@ def compute_ticks(bars: Bars, features: F64, config: EnvConfig) -> BarTicks:
     )
 
 
-def valid_starts(features: F64, minute: I32, config: EnvConfig) -> I32:
+def first_defined(features: NDArray[np.floating], config: EnvConfig) -> int:
+    """Return the first bar after the warm-up of which every feature is a finite number; T for none.
+
+    Args:
+        features: shape (T, 11) or wider; NaN where undefined.
+        config: warm-up.
+    """
+    defined = np.isfinite(features[config.warmup_bars :]).all(1)
+    return config.warmup_bars + int(defined.argmax()) if defined.any() else len(features)
+
+
+def valid_starts(features: NDArray[np.floating], minute: I32, config: EnvConfig) -> I32:
     """Return the bars at which an episode may start (section 4), int32, shape (S,), rising.
 
     Args:
-        features: float64, shape (T, 11); NaN where undefined.
+        features: of the precision that is observed, shape (T, 11); NaN where undefined.
         minute: int32 New York minutes, shape (T,).
         config: window, warm-up, entry window and episode length.
     """

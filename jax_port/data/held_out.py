@@ -43,15 +43,19 @@ class Relation:
     Attributes:
         status: one of this module's words.
         traded: dates of the bars that the episodes can trade.
-        training: dates of the training data of the same market, None where unknown or another's.
+        training: dates of the training data of the same market, None where unknown or another's; of
+            several that overlap, or that precede, those that end last.
         trading_days_between: full trading days after training and before ``traded``; None where
             ``traded`` does not follow.
+        begin: where the policy may have seen ``traded``, the first date from which the rest of its
+            episodes are held out; None where there is none.
     """
 
     status: str
     traded: Span
     training: Span | None = None
     trading_days_between: int | None = None
+    begin: date | None = None
 
     @property
     def leaks(self) -> bool:
@@ -115,16 +119,25 @@ def relate(
     spans = [span for symbol, span in trained if _market_of(symbol) == own]
     if not spans:
         return Relation(OTHER_MARKET, traded)
-    for span in spans:
-        if span.first <= traded.last and traded.first <= span.last:
-            return Relation(OVERLAPS, traded, span)
+    overlapping = [s for s in spans if s.first <= traded.last and traded.first <= s.last]
+    if overlapping:
+        newest = max(overlapping, key=lambda span: span.last)  # beyond it none is left
+        return Relation(OVERLAPS, traded, newest, begin=_begin_after(newest.last, days, rows))
     earlier = [span for span in spans if span.last < traded.first]
     if not earlier:
         return Relation(BEFORE, traded, min(spans, key=lambda span: span.first))
     nearest = max(earlier, key=lambda span: span.last)
     between = _trading_days_between(days, nearest.last, traded.first)
-    status = HELD_OUT if between >= EMBARGO_DAYS else TOO_CLOSE
-    return Relation(status, traded, nearest, between)
+    if between >= EMBARGO_DAYS:
+        return Relation(HELD_OUT, traded, nearest, between)
+    return Relation(TOO_CLOSE, traded, nearest, between, _begin_after(nearest.last, days, rows))
+
+
+def _begin_after(last: date, days: NDArray[np.int32], rows: NDArray[np.int64]) -> date | None:
+    """Return the first date of an episode from ``rows`` that lies far enough after ``last``."""
+    later = (day for number in np.unique(days[rows]) if (day := _date(number)) > last)
+    far = (day for day in later if _trading_days_between(days, last, day) >= EMBARGO_DAYS)
+    return next(far, None)
 
 
 def require_held_out(relation: Relation, market: PreparedMarket) -> None:
@@ -136,15 +149,8 @@ def require_held_out(relation: Relation, market: PreparedMarket) -> None:
     if not relation.leaks:
         return
     assert relation.training is not None
-    days = new_york_dates(market.timestamps_ns)
-    later = [
-        day
-        for number in np.unique(days[market.starts])
-        if (day := _date(number)) > relation.training.last
-        and _trading_days_between(days, relation.training.last, day) >= EMBARGO_DAYS
-    ]
     what = "overlaps" if relation.status == OVERLAPS else "follows too soon on"
-    mend = f"begin with --from {later[0]}" if later else "give later bars"
+    mend = f"begin with --from {relation.begin}" if relation.begin else "give later bars"
     raise InputError(
         f"{market.source}: {relation.traded} {what} the policy's training data of "
         f"{_market_of(market.contract.symbol)}, {relation.training}; {mend}, a full trading day after "

@@ -40,11 +40,12 @@ def summarize(
     records: StepRecord, ends: EpisodeStats, rollout: Rollout, returns: jax.Array, hyper: HyperParams
 ) -> Metrics:
     """Return an update's metrics."""
-    applied = records.applied.astype(jnp.float32)
-    count = jnp.maximum(jnp.sum(applied), 1.0)
+    applied = records.applied
+    count = jnp.maximum(jnp.sum(applied.astype(jnp.float32)), 1.0)
 
     def mean(x: jax.Array) -> jax.Array:
-        return jnp.sum(x * applied) / count
+        # A minibatch that was refused may be infinite, and infinity times zero is no number.
+        return jnp.sum(jnp.where(applied, x, 0.0)) / count
 
     terms = records.terms
     spread = jnp.var(returns)

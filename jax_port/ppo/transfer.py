@@ -54,11 +54,7 @@ def extend(policy: Policy, config: EnvConfig) -> Policy:
             f"a policy of phase {old.number} can't begin a run of phase {new.number} by transfer; give "
             "one of phase 1 to a run of phase 2"
         )
-    if policy.config.window_size != config.window_size:
-        raise InputError(
-            f"the policy sees {policy.config.window_size} bars and the run {config.window_size}; use "
-            f"--set window_size={policy.config.window_size}"
-        )
+    _require_window(policy, config)
     features = new.position_features - old.position_features
     layers = {name: dict(kinds) for name, kinds in policy.params["params"].items()}
     for name in ("policy_0", "value_0"):
@@ -110,10 +106,15 @@ def begin_with(agent: TrainState, policy: Policy, params: EnvParams) -> TrainSta
     return jax.vmap(one)(agent)
 
 
-def check_fits(policy: Policy, network: NetworkSpec) -> None:
-    """Refuse a policy that sees raw observations, and weights of another shape than the run's network.
+def check_fits(policy: Policy, network: NetworkSpec, config: EnvConfig) -> None:
+    """Refuse a policy that sees raw observations or another window, and weights of another shape.
 
     The user's own network was held to its own shapes when its file was read.
+
+    Args:
+        policy: to begin with.
+        network: the run's.
+        config: the run's rules, of either phase.
 
     Raises:
         InputError: naming both.
@@ -124,6 +125,7 @@ def check_fits(policy: Policy, network: NetworkSpec) -> None:
             "norm_obs=False), and training here always normalises them; go on with it in "
             "sb3-contrib, or give a policy that was trained behind a VecNormalize"
         )
+    _require_window(policy, config)
     if policy.own is not None:
         return
     if policy.spec != network:
@@ -131,4 +133,13 @@ def check_fits(policy: Policy, network: NetworkSpec) -> None:
             f"the policy's network is pi {policy.spec.pi}, vf {policy.spec.vf}, "
             f"{policy.spec.activation}, and the run's pi {network.pi}, vf {network.vf}, "
             f"{network.activation}; give the run the policy's with --pi, --vf and --activation"
+        )
+
+
+def _require_window(policy: Policy, config: EnvConfig) -> None:
+    """Refuse a policy of another window: beside the phase, it alone sets how much a network sees."""
+    if policy.config.window_size != config.window_size:
+        raise InputError(
+            f"the policy sees {policy.config.window_size} bars and the run {config.window_size}; use "
+            f"--set window_size={policy.config.window_size}"
         )

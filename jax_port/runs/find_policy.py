@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jax_port.runs.policies import BEST, LAST
@@ -20,18 +21,19 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
 
     Raises:
         InputError: the folder holds none, several of which none was chosen, or a model of SB3; or an
-            agent of a file is asked for.
+            agent is asked for of a file, of a bundle, or of a run without that agent.
     """
-    if agent is not None and path.is_file():
+    policies = sorted(path.glob(OF_AGENTS), key=_number) if path.is_dir() else []
+    bundled = not policies and (path / MANIFEST).is_file()
+    if agent is not None and (path.is_file() or bundled):
         raise InputError(
             f"{path}: the policy of one agent; give the run's folder with --agent {agent}, or leave "
             "--agent out"
         )
     if not path.is_dir():
         return path
-    policies = sorted(path.glob(OF_AGENTS), key=_number)
-    if agent is not None:
-        return path / f"policy-{agent}.safetensors"
+    if agent is not None and policies:
+        return _of_agent(path, policies, agent)
     if len(policies) == 1:
         return policies[0]
     if policies:
@@ -41,7 +43,7 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
             f"{path}: {len(policies)} agents here, {policies[0].stem} to {policies[-1].stem}; name the "
             f"file of one, such as {example} (export takes --agent as well)"
         )
-    if (path / MANIFEST).is_file():
+    if bundled:
         return path / BUNDLED
     if (path / LAST).is_file():
         raise InputError(
@@ -55,6 +57,18 @@ def find_policy(path: Path, agent: int | None = None) -> Path:
     unfinished = "this run has no policy yet" if (path / RUN).is_file() else "no policy here"
     raise InputError(
         f"{path}: {unfinished}; give the folder of a finished run or of a bundle, or a policy's file"
+    )
+
+
+def _of_agent(folder: Path, policies: Sequence[Path], agent: int) -> Path:
+    """Return the policy of an agent, from 0, among those of a run's folder."""
+    wanted = folder / f"policy-{agent}.safetensors"
+    if wanted in policies:
+        return wanted
+    first, last = policies[0].stem, policies[-1].stem
+    there = first if len(policies) == 1 else f"{len(policies)} others, {first} to {last}"
+    raise InputError(
+        f"{folder}: no agent {agent} here, but {there}; give --agent a number that is there"
     )
 
 

@@ -116,12 +116,33 @@ class Plan:
                     )
         for seed in self.seeds:
             self.settings.override(seed=seed)
+        self._refuse_alike()
+
+    def _refuse_alike(self) -> None:
+        """Refuse two agents that would be one, bit for bit, and count as two seeds."""
+        names = [name for name in RATES if name not in self.schedules]  # a schedule's holds for all
+        first: dict[tuple[Any, ...], int] = {}
+        for number, (seed, agent) in enumerate(zip(self.seeds, self.agents, strict=True)):
+            own = (seed, *(agent.get(name, getattr(self.settings, name)) for name in names))
+            before = first.setdefault(own, number)
+            if before != number:
+                raise InputError(
+                    f"agents {before} and {number} are the same, seed {seed} included; give one of "
+                    "them another seed, or leave it out"
+                )
 
     @property
     def seeds(self) -> list[int]:
-        """Seed of each agent; agents without one count on from the settings' seed."""
-        first = self.settings.seed
-        return [agent.get("seed", first + number) for number, agent in enumerate(self.agents)]
+        """Seed of each agent; those without one count on from the settings', past what others have."""
+        taken = {agent["seed"] for agent in self.agents if "seed" in agent}
+        seeds = []
+        for number, agent in enumerate(self.agents):
+            seed = agent.get("seed", self.settings.seed + number)
+            while "seed" not in agent and seed in taken:
+                seed += 1
+            taken.add(seed)
+            seeds.append(seed)
+        return seeds
 
     def hyper(self) -> HyperParams:
         """Return the learner's numbers of all agents, leaves float32 (A,)."""
@@ -172,7 +193,7 @@ class Plan:
         if not self.initial:
             return None
         policy = self._given_policy()
-        check_fits(policy, self.settings.network)
+        check_fits(policy, self.settings.network, self.config)
         if self.data.advice is not None and self.data.advice.use.way == "columns":
             raise InputError(
                 "advice as columns widens what a policy sees, and the one to begin with has none of "

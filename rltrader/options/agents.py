@@ -12,7 +12,9 @@ MOST_BYTES = 1 << 20
 
 
 def read_agents(path: Path) -> tuple[dict[str, Any], ...]:
-    """Return each row's overrides by name: a whole number for ``seed``, else floats; no empty cells.
+    """Return each row's overrides by name: a whole number for ``seed``, else floats.
+
+    An empty cell overrides nothing; a row without a seed gets one that no other row has.
 
     Raises:
         InputError: there is no such file, or a cell is no number; names the line.

@@ -336,6 +336,42 @@ def test_a_file_within_the_training_dates_asks_for_later_bars(market: PreparedMa
         held_out.require_held_out(relation, market)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("spans", "last", "begin"),
+    [
+        ([("2025-01-06", "2025-01-07"), ("2025-01-13", "2025-01-15")], None, date(2025, 1, 17)),
+        ([("2025-01-06", "2025-01-15"), ("2025-01-08", "2025-01-09")], None, date(2025, 1, 17)),
+        (
+            [("2024-12-02", "2025-01-01"), ("2025-01-13", "2025-01-15")],
+            date(2025, 1, 10),
+            date(2025, 1, 3),
+        ),
+        ([("2025-01-06", "2025-01-08")], date(2025, 1, 9), None),
+        ([("2025-01-06", "2025-01-08")], date(2025, 1, 10), date(2025, 1, 10)),
+    ],
+    ids=["apart", "one within the other", "later than the range", "ends too soon", "a day is left"],
+)
+def test_what_begins_at_the_date_that_a_refusal_names_is_held_out(
+    spans: list[tuple[str, str]], last: date | None, begin: date | None, order: int
+) -> None:
+    """From all files that a policy was trained on, and within the range that was asked for."""
+    market = prepare(synthetic_bars("ES", days=14, seed=5, start="2025-01-02"), CONFIG)
+    training = {"data": [about(*span)["data"] for span in spans[::order]]}
+
+    def from_(first: date | None) -> held_out.Relation:
+        rows = held_out.starts_within(market, CONFIG, first, last)
+        return held_out.relate(market, CONFIG, rows, training)
+
+    relation = from_(None)
+    assert relation.leaks
+    assert relation.begin == begin
+    with refuses():
+        held_out.require_held_out(relation, market)
+    if begin is not None:
+        assert from_(begin).status == held_out.HELD_OUT
+
+
 def test_the_contract_gives_the_money() -> None:
     config = EnvConfig.phase1(max_episode_bars=40, contracts=2)
     micro = prepare(synthetic_bars("MES", days=2, seed=5), config)

@@ -289,7 +289,7 @@ def test_what_normalises_nothing_is_not_trained_further_here(tmp_path: Path) -> 
     path = raw_bundle() / "policy.safetensors"
     settings = TrainSettings().override(pi=(64, 64), vf=(64, 64), activation="tanh")
     with refuses():
-        check_fits(load_policy(path), settings.network)
+        check_fits(load_policy(path), settings.network, config_of(1))
 
 
 SHORT = replace(config_of(1), max_episode_bars=40)

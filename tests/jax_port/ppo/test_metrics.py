@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -12,8 +13,11 @@ import pytest
 from jax_port.data.data_loader import prepare, stack
 from jax_port.envs import env_phase1_jax as env
 from jax_port.envs.state import EnvParams
+from jax_port.ppo.losses import LossTerms
+from jax_port.ppo.metrics import summarize
 from jax_port.ppo.settings import TrainSettings, hyper_params
 from jax_port.ppo.train_ppo_jax import init_agent, traced_update
+from jax_port.ppo.update import StepRecord
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 
@@ -104,3 +108,16 @@ def test_sums_of_episodes_are_those_of_the_same_actions_taken_one_by_one(
     assert ends.reasons.tolist() == [0, *reasons[1:]]
     assert (reasons[1:] > 0).sum() > 1
     assert ends.actions.tolist() == [(rollout.actions == action).sum() for action in range(3)]
+
+
+@pytest.mark.parametrize("refused", [np.inf, -np.inf, np.nan, 3e38])
+def test_nothing_of_a_minibatch_that_was_refused_is_in_a_mean(refused: float) -> None:
+    """The step that target_kl refuses has the largest numbers of all, infinite ones among them."""
+    terms = LossTerms(*(jnp.float32([[n, n + 1, refused]]) for n in range(6)))
+    records = StepRecord(terms, {}, jnp.array([[True, True, False]]))
+    nothing: Any = SimpleNamespace(values=jnp.zeros(4))
+    shown = summarize(records, nothing, nothing, jnp.arange(4.0), hyper_params(**HYPER))
+    for number, name in enumerate(LossTerms._fields):
+        mean = -shown.entropy if name == "entropy_loss" else getattr(shown, name)
+        assert mean == number + 0.5, name
+    assert shown.minibatches == 2

@@ -125,10 +125,10 @@ def test_a_network_of_another_shape_or_activation_does_not_begin_a_run(
     policy: Policy, name: str
 ) -> None:
     """No shape tells an activation: the weights of one would be read with the other in silence."""
-    check_fits(policy, NetworkSpec((16, 16), (16, 16), "relu"))
+    check_fits(policy, NetworkSpec((16, 16), (16, 16), "relu"), policy.config)
     other = {"pi": (16, 8), "vf": (16,), "activation": "tanh"}[name]
     with refuses():
-        check_fits(policy, replace(policy.spec, **{name: other}))
+        check_fits(policy, replace(policy.spec, **{name: other}), policy.config)
 
 
 @pytest.mark.costly

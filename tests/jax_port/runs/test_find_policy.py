@@ -29,6 +29,27 @@ def test_no_other_agent_is_chosen_where_a_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("manifest.json", "policy.safetensors"),
+        ("policy-0.safetensors",),
+        ("policy-1.safetensors", "policy-3.safetensors"),
+        ("run.json",),
+        ("run.json", "last.safetensors"),
+        ("model.zip",),
+        (),
+    ],
+    ids=["bundle", "one", "several", "empty run", "unfinished", "sb3", "nothing"],
+)
+def test_an_agent_that_a_folder_does_not_hold_is_named_by_its_number(
+    tmp_path: Path, names: list[str]
+) -> None:
+    """And not by a file that nobody wrote."""
+    with refuses():
+        find_policy(touched(tmp_path, *names), 2)
+
+
+@pytest.mark.parametrize(
     ("names", "found"),
     [
         (("run.json", "policy-0.safetensors", "last.safetensors"), "policy-0.safetensors"),
@@ -68,5 +89,7 @@ def test_of_several_agents_one_is_to_be_named(tmp_path: Path) -> None:
 def test_an_agent_goes_by_its_number_and_not_by_its_place(tmp_path: Path) -> None:
     """Also where files of others were taken away."""
     touched(tmp_path, "policy-1.safetensors", "policy-3.safetensors", "policy-10.safetensors")
-    for agent in (0, 1, 3, 10):
+    for agent in (1, 3, 10):
         assert find_policy(tmp_path, agent) == tmp_path / f"policy-{agent}.safetensors"
+    with refuses():
+        find_policy(tmp_path, 0)

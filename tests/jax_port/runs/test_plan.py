@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,46 @@ def test_every_agent_has_a_seed_that_a_program_takes(agents: tuple[dict[str, int
     assert Plan(settings, data, EnvConfig.phase1()).seeds == [2**31 - 1]
     with refuses():
         Plan(settings, data, EnvConfig.phase1(), agents)
+
+
+@pytest.mark.parametrize(
+    ("agents", "seeds"),
+    [
+        (({"seed": 1}, {"learning_rate": 1e-3}), [1, 2]),
+        (({}, {"seed": 0}, {}), [1, 0, 2]),
+        (({}, {}, {"seed": 0}, {"seed": 1}), [2, 3, 0, 1]),
+        (({"seed": 5, "gamma": 0.5}, {"seed": 5}), [5, 5]),
+    ],
+)
+def test_no_agent_is_given_the_seed_of_another(
+    agents: tuple[dict[str, Any], ...], seeds: list[int]
+) -> None:
+    """But two may be asked to share one, to compare numbers."""
+    data = TrainingData((Source("ES", "/a.csv"),))
+    assert Plan(TrainSettings(), data, EnvConfig.phase1(), agents).seeds == seeds
+
+
+@pytest.mark.parametrize(
+    "agents",
+    [
+        ({"seed": 5}, {"seed": 6}, {"seed": 5}),
+        ({"seed": 5, "gamma": 0.5}, {"seed": 5, "gamma": 0.5}),
+        ({"seed": 5}, {"seed": 5, "gamma": TrainSettings().gamma}),
+    ],
+    ids=["seeds", "numbers", "the settings' number"],
+)
+def test_no_two_agents_are_alike(agents: tuple[dict[str, Any], ...]) -> None:
+    with refuses():
+        Plan(TrainSettings(), TrainingData((Source("ES", "/a.csv"),)), EnvConfig.phase1(), agents)
+
+
+def test_agents_that_differ_in_what_follows_a_schedule_alone_are_alike() -> None:
+    """A schedule holds for all agents, whatever they say themselves."""
+    settings, data = TrainSettings(), TrainingData((Source("ES", "/a.csv"),))
+    schedules = {"gamma": [0.9] * settings.num_updates}
+    agents = ({"seed": 5, "gamma": 0.5}, {"seed": 5})
+    with refuses():
+        Plan(settings, data, EnvConfig.phase1(), agents, schedules=schedules)
 
 
 @pytest.mark.parametrize("schedules", [{"n_steps": [1.0] * 100}, {"gamma": [0.9] * 3}])
@@ -98,6 +139,9 @@ def test_only_the_policy_that_a_run_began_with_is_begun_with(tmp_path: Path) -> 
     grown = replace(plan, config=EnvConfig.phase2(window_size=2)).initial_policy()
     assert grown is not None
     assert grown.config.phase == 2
+    for other in (EnvConfig.phase1(window_size=3), EnvConfig.phase2(window_size=1)):
+        with refuses():
+            replace(plan, config=other).initial_policy()
     save_policy(path, make_policy(market, config, seed=1))  # another one in its place
     for ask in (plan.initial_policy, plan.grew_from):
         with refuses():

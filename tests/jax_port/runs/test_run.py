@@ -16,7 +16,9 @@ import jax
 import numpy as np
 import pytest
 
-from jax_port.ppo.policy import load_policy
+from foundation.files import file_digest
+from jax_port.data.data_loader import prepare
+from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import Checkpoints
@@ -28,6 +30,7 @@ from jax_port.runs.training_data import Source, TrainingData
 from markets import EnvConfig
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
+from tests.jax_port.made_policy import make_policy
 from tests.sentences import refuses
 from tests.snapshots import Snapshot
 
@@ -280,6 +283,25 @@ def test_agents_may_not_differ_in_sizes() -> None:
         Plan(SETTINGS, DATA, CONFIG, agents=({"n_envs": 3},))
     with refuses():
         Plan(SETTINGS, DATA, CONFIG, agents=({"gamma": 1.5},))
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_policy_of_another_window_is_refused_before_anything_is_written(
+    tmp_path: Path, phase: int
+) -> None:
+    """So that the corrected command finds the folder free."""
+    path, out = tmp_path / "policy.safetensors", tmp_path / "run"
+    save_policy(path, make_policy(prepare(DATA.sources[0].read(), CONFIG), CONFIG))
+    plan = Plan(
+        SETTINGS.override(pi=(16, 16)),
+        DATA,
+        CONFIG.override(window_size=30, phase=phase),
+        certificate="ungated",
+        initial={"path": str(path), "sha256": file_digest(path)},
+    )
+    with refuses():
+        runs.run(plan, out, begin=True)
+    assert not (out / "run.json").exists()
 
 
 def test_plans_go_there_and_back() -> None:

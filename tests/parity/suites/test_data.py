@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jax_port.data import features
+from jax_port.data import data_loader, features
 from jax_port.data.data_loader import PreparedMarket, prepare
 from markets import EnvConfig
+from markets.bars import FEATURES
 from markets.synthetic.stress import stress_bars
 from parity.engine.pair import Fields
 from parity.engine.verify import CheckResult
@@ -18,6 +20,7 @@ from parity.pairs.trading import World
 from parity.suites import data
 from parity.suites.data import RULES, check_data, judge_data, port_data, reference_data
 from parity.suites.processed import processed
+from tests.sentences import refuses
 
 F64 = NDArray[np.float64]
 CONFIG = EnvConfig.phase1()
@@ -55,6 +58,61 @@ def test_both_sides_agree_to_the_last_bit(world: World) -> None:
         assert not result.error
         for name, stats in result.fields.items():
             assert (stats.mismatches, stats.max_abs) == (0, 0.0), name
+
+
+def begins_later(world: World, begins: Mapping[str, int]) -> World:
+    """Return a processed world with NaN in some columns before the bar of their first value."""
+    late = processed(world)
+    features = late.bars.precomputed
+    assert features is not None
+    features = features.copy()
+    for name, bar in begins.items():
+        features.iloc[:bar, features.columns.get_loc(name)] = np.nan
+    return replace(late, bars=replace(late.bars, precomputed=features))
+
+
+@pytest.mark.parametrize(
+    ("begins", "first"),
+    [
+        ({"sma_20": 90}, 120),
+        ({"sma_20": 101}, 121),
+        ({"sma_20": 150, "atr": 130, "close": 40}, 170),
+        ({"atr": 150, "volume": 149}, 170),
+        (dict.fromkeys(FEATURES, 200), 220),
+    ],
+)
+def test_both_sides_start_where_the_features_of_a_file_begin(
+    world: World, begins: dict[str, int], first: int
+) -> None:
+    """Section 4: they are defined for the bars of the window and the start's own."""
+    late = begins_later(world, begins)
+    market = prepare(late.bars, CONFIG)
+    assert market.starts[0] == first
+    starts = reference_data(late, CONFIG)["can start"]
+    assert np.flatnonzero(starts).tolist() == market.starts.tolist()
+    assert check(late).passed
+
+
+def test_a_start_too_early_of_features_that_begin_later_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = begins_later(world, {"sma_20": 150})
+    right = features.valid_starts
+    monkeypatch.setattr(
+        data_loader, "valid_starts", lambda *given: np.r_[np.int32(169), right(*given)].astype(np.int32)
+    )
+    wrong = {name for name, stats in check(late).fields.items() if stats.mismatches}
+    assert wrong == {"can start"}
+
+
+@pytest.mark.parametrize("begins", [{"rsi": 1800}, {"rsi": 1300}], ids=["never", "too late"])
+def test_features_that_begin_too_late_give_both_sides_no_start(
+    world: World, begins: dict[str, int]
+) -> None:
+    late = begins_later(world, begins)
+    for make in (lambda: prepare(late.bars, CONFIG), lambda: reference_data(late, CONFIG)):
+        with refuses():
+            make()
 
 
 @pytest.mark.parametrize("mean", [sliding, newest_first])
