@@ -1,3 +1,5 @@
+import zlib
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -62,8 +64,11 @@ def test_an_instruction_that_cannot_be_read_is_refused() -> None:
 
 
 def test_what_this_machine_compiles_can_be_read() -> None:
+    # The compiler's cache takes equal programs of two files for one, so this one is the file's own.
+    own = jnp.float32(zlib.crc32(__file__.encode()) % 10**6)
+
     def run(x: jax.Array) -> jax.Array:
-        step = lambda y, _: (jnp.sin(y) * jnp.float32(2), y.sum())  # noqa: E731
+        step = lambda y, _: (jnp.sin(y) * own, y.sum())  # noqa: E731
         return jax.lax.scan(step, x, length=11)[1]
 
     module = parse(jax.jit(run).lower(jnp.ones((8, 4))).compile().as_text())
