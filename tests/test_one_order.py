@@ -24,6 +24,7 @@ def test_words(word):
 @pytest.fixture
 def ordered(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of the processes that it starts
     monkeypatch.syspath_prepend(ROOT)
     pytester.makeconftest(ORDERED)
     return pytester

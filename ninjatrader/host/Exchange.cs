@@ -17,6 +17,8 @@ namespace RLTrader.Host
         public Resting Other;              // of the same OCO pair
         public int Owner;                  // number of the instance that sent it
         public int Changing;
+        public long? Asked;                // the newest price that the strategy asked a stop for
+        public long Answered;              // when the last change is that takes long; later ones wait for it
         public long Sent, CancelAsked = long.MinValue / 2; // when the strategy did, by the clock
         public bool Lost;
         public bool Earlier;               // of an instance that is over, and left when the next one began
@@ -57,7 +59,7 @@ namespace RLTrader.Host
 
         /// <summary>What the next order of its kind meets.</summary>
         public int RejectEntry, RejectStop, RejectTarget, RejectExit, RefuseChange, PartialEntry, StuckEntry,
-            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel, SplitEntry, StuckExit;
+            PartialStop, Slow, StopAndExit, LoseStop, PartialTarget, LoseCancel, SplitEntry, StuckExit, SlowChange;
 
         /// <summary>What a stop that the broker has is said to be until it is set off.</summary>
         public OrderState StopState = OrderState.Working;
@@ -99,7 +101,10 @@ namespace RLTrader.Host
             order.Changing++;
             Report(order, OrderState.ChangePending);
             Report(order, OrderState.ChangeSubmitted);
-            Later(atOnce, () =>
+            bool moves = order.Type == OrderType.StopMarket && price != order.Price;
+            if (moves && !atOnce && Take(ref SlowChange))
+                order.Answered = Math.Max(order.Answered, clockwork.Now + chance.Between(61000, 130000));
+            Action answer = () =>
             {
                 order.Changing--;
                 if (order.Over) return;
@@ -113,7 +118,9 @@ namespace RLTrader.Host
                 OrderState now = order.Type == OrderType.StopMarket ? StopState : OrderState.Working;
                 report(order, now, 0, 0, refused ? ErrorCode.UnableToChangeOrder : ErrorCode.NoError);
                 if (order.Left == 0) Cancelled(order);
-            });
+            };
+            if (order.Answered > clockwork.Now) clockwork.At(order.Answered, answer);
+            else Later(atOnce, answer);
         }
 
         /// <summary>Ask that an order be cancelled; false where nobody hears of it.</summary>

@@ -26,6 +26,7 @@ namespace RLTrader.Host
                 case Event.StuckEntry: exchange.StuckEntry++; break;
                 case Event.PartialStop: exchange.PartialStop++; break;
                 case Event.SlowOrders: exchange.Slow += 3; break;
+                case Event.SlowChange: exchange.SlowChange += step.Amount; break;
                 case Event.LoseExecution:
                     if (step.Amount == 1) loseExecution++;
                     else loseExit++;
@@ -221,7 +222,8 @@ namespace RLTrader.Host
                 shown.Filled += filled;
             }
             shown.Quantity = order.Quantity;
-            if (state == exchange.StopState || state == OrderState.Working || state == OrderState.Accepted)
+            if (state == exchange.StopState || state == OrderState.Working || state == OrderState.Accepted
+                || state == OrderState.PartFilled)
                 SetPrice(order);
             Say(string.Format("{0} {1} {2}", shown.Name, state, filled == 0 ? "" : filled + " at " + price));
             if (filled > 0) Account(order.Side * filled);

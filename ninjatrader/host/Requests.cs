@@ -14,6 +14,7 @@ namespace RLTrader.Host
         private bool tainted, rejects, flattens;
         private int exitsAsked;
         private long slowToldAt;
+        private bool limitTold; // whatever becomes of the instance
         private int sounds, mails, alerts;
         private readonly List<KeyValuePair<long, string>> telling = new List<KeyValuePair<long, string>>();
         private int flattenedBy, asked; // the last: flattenings after the end
@@ -54,6 +55,7 @@ namespace RLTrader.Host
             if (Exchange.Own != 0 && !ByHand) Wrong("an entry while a trade is open");
             if (Now > Math.Min(killedAt, pressedAt) + Fresh) Wrong("an entry while the kill switch is on");
             if (Now > brokeAt + Fresh) Wrong("an entry after the loss limit");
+            if (limitTold) Wrong("an entry after a limit that the strategy told of");
             if (threwAt != Never) Wrong("an entry after the strategy threw");
             if (simulation.strategy.Position.Net != 0) Wrong("an entry while the platform believes in a position");
             if (Now > closedAt + 20000 && Now - launchedAt > 20000)
@@ -125,9 +127,11 @@ namespace RLTrader.Host
             {
                 if (order.Over || order.Type != OrderType.StopMarket || order.Owner != simulation.instance) continue;
                 if (!order.There) Wrong("a stop is moved that the broker does not have yet");
+                if (side * (price - (order.Asked ?? price)) < 0) Wrong("a stop is loosened that was asked for");
                 if (order.Changing == 0 && side * (price - order.Price) < 0) Wrong("a stop is loosened");
                 if (order.Changing == 0 && price == order.Price) Wrong("a stop is asked for where it stands");
                 moved = order;
+                order.Asked = price;
             }
             TooSoon("change");
             if (!quoted) return;
@@ -266,6 +270,8 @@ namespace RLTrader.Host
         public void Told(string message)
         {
             if (message == Notices.Line(Notices.ExitSlow)) slowToldAt = Now;
+            limitTold |= message.Contains(Block.DailyLoss.ToString());
+            limitTold |= message.Contains(Block.DrawdownFloor.ToString());
             bool bare = message == Notices.Line(Notices.Unprotected)
                 || message == Notices.Line(Notices.Overshot);
             if (bare && simulation.Scenario.Shadow) Wrong("paper is closed for want of a stop");
@@ -340,6 +346,7 @@ namespace RLTrader.Host
                 case Event.PartialStop:
                 case Event.PartialTarget:
                 case Event.SlowOrders:
+                case Event.SlowChange:
                 case Event.Foreign:
                 case Event.Kill:
                     return true;

@@ -29,7 +29,7 @@ namespace RLTrader.Host
             CloseByHand,
         Disable, Crash, Kill, Quiet, Jump, BadBar, BadSound, BadQuote, LoseStop, OtherDown, PartialTarget,
             LateExecution, LoseCancel, SaysAgain, LoseFlatten, HalfBracket, Press, Swing, NoTarget, SplitEntry,
-            KeepOrders, BadFlatten, StuckExit, SetBack
+            KeepOrders, BadFlatten, StuckExit, SetBack, SlowChange
     }
 
     /// <summary>One thing that happens.</summary>
@@ -130,6 +130,7 @@ namespace RLTrader.Host
             made.AddCircumstances(chance);
             made.AddLost(chance);
             made.AddLongLoss(new Chance(seed, 6));
+            made.AddLater(new Chance(seed, 7));
             made.Steps.Sort((a, b) => a.At.CompareTo(b.At));
             return made;
         }
@@ -277,6 +278,27 @@ namespace RLTrader.Host
             Add(Event.AllDown, at - chance.Between(5000, 30000), seconds);
             if (chance.OneIn(2)) Add(Event.Quiet, at - 4000, seconds); // the stop is not met meanwhile
             Add(Event.Disable, (at + chance.Between(1, 2000)) | 1, 2);
+        }
+
+        // The broker answers a trailing stop bars later; a limit is reached by a mark, not by the fill, before an end.
+        private void AddLater(Chance chance)
+        {
+            if (Shadow || Analyzer || Minutes < 8 || !chance.OneIn(DailyLoss > 0 ? 2 : 6)) return;
+            int side = chance.OneIn(2) ? 1 : -1, ticks = chance.Between(8, 18);
+            long at = chance.Between(1, Minutes - 6) * 60000L;
+            Add(Event.Wish, at - 20000, side > 0 ? 1 : 2);
+            bool limited = DailyLoss > 0 || FloorStart > 0;
+            if (limited) Add(Event.StuckExit, at, 1);
+            Add(Event.Jump, at + chance.Between(18000, 30000), limited ? -side * ticks : side * ticks);
+            if (limited)
+            {
+                Add(Event.Jump, at + chance.Between(35000, 55000), side * ticks);
+                Add(Event.Disable, (at + 90000) | 1, 1);
+                for (int bar = 3; bar < 9; bar++) Add(Event.Wish, at + bar * 60000, 1);
+                return;
+            }
+            for (int bar = 0; bar < 3; bar++) Add(Event.Wish, at + 50000 + bar * 60000, bar == 0 ? 3 : 4);
+            Add(Event.SlowChange, at + 70000, 3);
         }
 
         /// <summary>Minutes of prices after the reopening.</summary>

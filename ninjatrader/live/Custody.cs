@@ -22,6 +22,7 @@ namespace RLTrader
         private readonly Manifest manifest;
         private bool halted, flattensFirst, connected = true, barIsLate, lateTold, closedSinceBar, toldSlow;
         private int tradeSide, exitTries;
+        private long? askedStop; // in this trade, the best; its answer may be on its way
         private Block toldBlock;
         private readonly SteadyClock clock = new SteadyClock();
         private DateTime now, wall, connectedSince = DateTime.MinValue; // waits go by now, ends by the wall's clock
@@ -127,12 +128,14 @@ namespace RLTrader
             orders.Tell("the platform ignored an entry", false);
         }
 
-        /// <summary>Bring the open trade's stop to a price, or leave at once where the market is there
-        /// already.</summary>
+        /// <summary>Bring the open trade's stop to a price, never a looser one than asked for before, or leave at once
+        /// where the market is there already.</summary>
         public void Guide(long wanted)
         {
             OwnOrder stop = Trade.Alive(Role.Stop);
+            if (askedStop != null && Trade.Side * (askedStop.Value - wanted) > 0) wanted = askedStop.Value;
             if (wanted == agent.Position.Stop || stop == null || !stop.Working || !Reachable) return;
+            askedStop = wanted;
             if (AtMarket(wanted)) Exit(ExitReason.StopAtMarket);
             else orders.MoveStop(wanted);
         }
@@ -278,6 +281,7 @@ namespace RLTrader
         private void Follow()
         {
             PositionTracker held = agent.Position;
+            if (held.Side != Trade.Side) askedStop = null;
             if (Trade.Net == 0)
             {
                 if (held.Side != 0) closedSinceBar |= !lateTold;

@@ -1,7 +1,6 @@
 // When nothing may be opened and what is open must be closed: the end of the session, a kill switch, a loss limit for
 // the day and the environment's own drawdown floor on the live account. All of it is decided here, nothing is sent.
 using System;
-using System.Globalization;
 using System.IO;
 
 namespace RLTrader
@@ -25,8 +24,9 @@ namespace RLTrader
         /// training.</summary>
         public double FloorStart;
 
-        /// <summary>Where the account's highest equity is remembered, and what the day has made so far: a strategy that
-        /// is enabled again must not lose the day's limit twice.</summary>
+        /// <summary>Where the account's highest equity is remembered, and what the day has made so far, each with
+        /// whether its limit was reached: enabling a strategy again must not lift a limit. Several instances may share
+        /// them.</summary>
         public string FloorFile = "", DayFile = "";
     }
 
@@ -39,25 +39,24 @@ namespace RLTrader
 
         private readonly GuardSettings settings;
         private readonly Manifest manifest;
-        private double[] earlier;
-        private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue;
+        private Remembered earlier;
+        private DateTime looked = DateTime.MinValue, dayEnds = DateTime.MinValue, writtenEnd;
         private double dayStart, written = double.NaN, high = double.NaN;
         private double risen;                // the least equity of a spell above the highest
         private readonly SteadyClock clock = new SteadyClock();
         private DateTime? aboveSince, belowSince;
-        private bool killed, stopped, lost, breached;
+        private bool killed, stopped, lost, writtenLost, breached;
 
         public Guard(GuardSettings settings, Manifest manifest)
         {
             this.settings = settings;
             this.manifest = manifest;
             if (settings.DailyLoss > 0)
-                earlier = Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
+                earlier = Remembered.Read(settings.DayFile, 2, "the day's end in ticks and the dollars made");
             if (settings.FloorStart <= 0) return;
             high = settings.FloorStart;
-            double[] before = Read(settings.FloorFile, 1, "the account's highest equity in dollars");
-            if (before != null) high = Math.Max(high, before[0]);
-            Write(settings.FloorFile, high);
+            Remembered.Read(settings.FloorFile, 1, "the account's highest equity in dollars"); // throws if it is not
+            KeepFloor();
         }
 
         /// <summary>Why nothing may be opened at the moment.</summary>
@@ -78,8 +77,9 @@ namespace RLTrader
             get
             {
                 if (Block != Block.DrawdownFloor || settings.FloorFile.Length == 0) return Block.ToString();
-                return Block + "; the account's highest equity is remembered in " + settings.FloorFile
-                    + ": where the account was begun anew, disable the strategy, delete that file and enable it again";
+                return Block + "; this and the account's highest equity are remembered in " + settings.FloorFile
+                    + ": where the account was begun anew, disable its strategies, delete that file and enable them "
+                    + "again";
             }
         }
 
@@ -115,9 +115,11 @@ namespace RLTrader
             TimeSpan left = sessionEnd - utc;
             SessionCloses = left <= PlatformsOwn && left > PlatformsOwn - Patience.Platform;
             DateTime now = clock.At(utc);
+            bool due = false;
             if (now - looked >= FilePause)
             {
                 looked = now;
+                due = true;
                 killed = settings.KillFile.Length > 0 && File.Exists(settings.KillFile);
             }
             if (utc >= dayEnds)
@@ -126,13 +128,16 @@ namespace RLTrader
                 dayStart = made - MadeBefore(utc);
                 lost = false;
             }
-            if (made - dayStart != written && settings.DailyLoss > 0)
+            if (settings.DailyLoss > 0)
             {
-                written = made - dayStart;
-                Write(settings.DayFile, dayEnds.Ticks, written);
+                if (made - dayStart <= Rounding - settings.DailyLoss) lost = true;
+                KeepDay(utc, made - dayStart, due);
             }
-            if (settings.DailyLoss > 0 && made - dayStart <= Rounding - settings.DailyLoss) lost = true;
-            if (!double.IsNaN(high)) LookAtFloor(now, equity);
+            if (double.IsNaN(high)) return;
+            double highBefore = high;
+            bool breachedBefore = breached;
+            LookAtFloor(now, equity);
+            if (due || high != highBefore || breached != breachedBefore) KeepFloor();
         }
 
         // An account's cash and the news of a fill come apart, and until both are there a trade that was closed counts
@@ -152,7 +157,6 @@ namespace RLTrader
                 {
                     high = risen;
                     aboveSince = null;
-                    Write(settings.FloorFile, high);
                 }
             }
             if (!(equity < Floor - Rounding)) belowSince = null;
@@ -172,32 +176,48 @@ namespace RLTrader
         private double MadeBefore(DateTime utc)
         {
             if (earlier == null || dayEnds <= utc) return 0; // at a session's very end that one is still told of
-            double left = earlier[0] - utc.Ticks, made = earlier[1];
-            if (left <= 0 || (left > TimeSpan.TicksPerDay && earlier[0] != dayEnds.Ticks)) return 0;
+            if (!IsOfToday(earlier, utc)) return 0;
+            double made = earlier.Numbers[1];
             earlier = null;
             return made;
         }
 
-        private static double[] Read(string path, int count, string what)
+        private bool IsOfToday(Remembered day, DateTime utc)
         {
-            if (path.Length == 0 || !File.Exists(path)) return null;
-            string[] parts = File.ReadAllText(path).Trim().Split(' ');
-            double[] numbers = new double[count];
-            bool sound = parts.Length == count;
-            for (int n = 0; sound && n < count; n++)
-                sound = double.TryParse(parts[n], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[n])
-                    && !double.IsNaN(numbers[n]);
-            if (!sound) throw new BundleException(path + ": not " + what + "; correct it, or delete the file");
-            return numbers;
+            double left = day.Numbers[0] - utc.Ticks;
+            return left > 0 && (left <= TimeSpan.TicksPerDay || day.Numbers[0] == dayEnds.Ticks);
         }
 
-        private static void Write(string path, params double[] numbers)
+        // A limit that was reached, whoever wrote it, holds for the day; the money is this instance's own.
+        private void KeepDay(DateTime utc, double made, bool due)
         {
-            if (path.Length == 0) return;
-            string[] parts = Array.ConvertAll(numbers, x => x.ToString("R", CultureInfo.InvariantCulture));
-            try { File.WriteAllText(path, string.Join(" ", parts)); }
-            catch (IOException) { } // the limit in memory still holds; the next number is written again
-            catch (UnauthorizedAccessException) { }
+            bool changed = made != written || dayEnds != writtenEnd;
+            if (dayEnds <= utc || !(changed || due || lost != writtenLost)) return;
+            bool done = Remembered.Update(settings.DayFile, 2, before =>
+            {
+                bool known = before != null && IsOfToday(before, utc);
+                lost |= known && before.Blocked;
+                return known && !changed && before.Blocked == lost ? null : new Remembered(lost, dayEnds.Ticks, made);
+            });
+            if (!done) return;
+            written = made;
+            writtenEnd = dayEnds;
+            writtenLost = lost;
+        }
+
+        // The highest equity that any instance on the account saw, and a breach, which ends the account for all.
+        private void KeepFloor()
+        {
+            Remembered.Update(settings.FloorFile, 1, before =>
+            {
+                if (before != null)
+                {
+                    high = Math.Max(high, before.Numbers[0]);
+                    breached |= before.Blocked;
+                }
+                bool same = before != null && before.Numbers[0] == high && before.Blocked == breached;
+                return same ? null : new Remembered(breached, high);
+            });
         }
     }
 }

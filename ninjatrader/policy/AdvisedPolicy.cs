@@ -1,5 +1,5 @@
-// A policy fused with the advice of a service on this machine. It never waits: an answer that has not come by the
-// close of a bar is not there for that bar, and the bare policy decides.
+// A policy fused with the advice of a service on this machine. It never waits: the newest answer that has come by
+// the close of a bar counts, less with age, and without one the bare policy decides.
 using System;
 using System.Collections.Generic;
 using System.Globalization;

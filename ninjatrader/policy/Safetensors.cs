@@ -21,13 +21,14 @@ namespace RLTrader
         public static Dictionary<string, Tensor> Read(string path)
         {
             byte[] bytes = File.ReadAllBytes(path);
-            ulong length = bytes.Length < 8 ? ulong.MaxValue : BitConverter.ToUInt64(bytes, 0);
-            if (!BitConverter.IsLittleEndian || length > (ulong)(bytes.Length - 8))
-                throw new BundleException(path + ": not a .safetensors file; copy it again");
-            int start = 8 + (int)length;
-            object header = Json.Parse(Encoding.UTF8.GetString(bytes, 8, (int)length));
+            bool sound = BitConverter.IsLittleEndian && bytes.Length >= 8
+                && BitConverter.ToUInt64(bytes, 0) <= (ulong)(bytes.Length - 8);
+            int length = sound ? (int)BitConverter.ToUInt64(bytes, 0) : 0, start = 8 + length;
+            Dictionary<string, object> header =
+                sound ? Json.Parse(Encoding.UTF8.GetString(bytes, 8, length)) as Dictionary<string, object> : null;
+            if (header == null) throw new BundleException(path + ": not a .safetensors file; copy it again");
             Dictionary<string, Tensor> found = new Dictionary<string, Tensor>();
-            foreach (KeyValuePair<string, object> entry in (Dictionary<string, object>)header)
+            foreach (KeyValuePair<string, object> entry in header)
             {
                 if (entry.Key == "__metadata__") continue;
                 string kind = Json.Text(entry.Value, "dtype");
@@ -35,14 +36,19 @@ namespace RLTrader
                     throw new BundleException(path + ": " + entry.Key + " is " + kind
                         + "; only F32 and F64 are known, so export the policy anew");
                 double[] place = Json.Numbers(entry.Value, "data_offsets");
-                int[] shape = System.Array.ConvertAll(Json.Numbers(entry.Value, "shape"), x => (int)x);
-                int size = kind == "F32" ? 4 : 8, count = 1;
-                foreach (int side in shape) count *= side;
-                if (place[1] - place[0] != (double)count * size || place[0] < 0 || start + place[1] > bytes.Length)
+                double[] sides = Json.Numbers(entry.Value, "shape");
+                int size = kind == "F32" ? 4 : 8;
+                double numbers = 1; // as a double, which does not wrap round
+                foreach (double side in sides) numbers *= side;
+                bool fits = place.Length == 2 && place[0] >= 0 && place[0] == Math.Floor(place[0])
+                    && place[1] - place[0] == numbers * size && start + place[1] <= bytes.Length
+                    && System.Array.TrueForAll(sides, x => x >= 0 && x <= int.MaxValue && x == Math.Floor(x));
+                if (!fits)
                     throw new BundleException(path + ": " + entry.Key + " does not fit its place; copy the file again");
-                double[] values = new double[count];
+                int[] shape = System.Array.ConvertAll(sides, x => (int)x);
+                double[] values = new double[(int)numbers];
                 int from = start + (int)place[0];
-                for (int i = 0; i < count; i++)
+                for (int i = 0; i < values.Length; i++)
                     values[i] = size == 4 ? BitConverter.ToSingle(bytes, from + 4 * i)
                         : BitConverter.ToDouble(bytes, from + 8 * i);
                 found[entry.Key] = new Tensor(shape, values);

@@ -32,11 +32,15 @@ public static class Show
         limits.FloorStart = Number(args[2]);
         limits.FloorFile = args[4];
         limits.DayFile = args[5];
-        Guard guard = new Guard(limits, Manifest.Load(args[0]));
+        Manifest manifest = Manifest.Load(args[0]);
+        Guard first = new Guard(limits, manifest), second = null;
         DateTime begin = DateTime.Parse(args[3], Plain, DateTimeStyles.AdjustToUniversal);
         for (string line; (line = Console.ReadLine()) != null;)
         {
-            double[] look = Array.ConvertAll(line.Split(' '), Number);
+            bool beside = line.StartsWith("beside ");
+            if (beside && second == null) second = new Guard(limits, manifest);
+            Guard guard = beside ? second : first;
+            double[] look = Array.ConvertAll(line.Replace("beside ", "").Split(' '), Number);
             DateTime end = look.Length < 4 ? DateTime.MaxValue : begin.AddSeconds(look[3]);
             guard.Look(begin.AddSeconds(look[0]), end, look[1], look[2]);
             Console.WriteLine(guard.Block + " " + guard.Floor.ToString("R", Plain) + " " + guard.Why);
@@ -50,8 +54,9 @@ RULES = config_of(1).account
 BELOW = START - RULES.trailing_drawdown_dollars
 """The floor of an account that has never been above its start."""
 
-Look = tuple[float, ...]
-"""(seconds, dollars made, equity in dollars), and the session's end in seconds where it is known."""
+Look = tuple[float | str, ...]
+"""(seconds, dollars made, equity in dollars), and the session's end in seconds where it is known;
+"beside" before them is of a second instance, which begins at its first look."""
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +209,105 @@ def test_a_floor_that_is_reached_names_the_file_that_keeps_it(program: Path, tmp
     first, said = blocks(program, looks, start=START, highest=path)
     assert first.split(" ", 2)[2] == "None"
     assert said.split(" ", 2)[2] == (
-        f"DrawdownFloor; the account's highest equity is remembered in {path}: where the account was "
-        "begun anew, disable the strategy, delete that file and enable it again"
+        f"DrawdownFloor; this and the account's highest equity are remembered in {path}: where the "
+        "account was begun anew, disable its strategies, delete that file and enable them again"
     )
     path.unlink()
     anew = blocks(program, looks, start=START, highest=path)
     assert [line.split()[0] for line in anew] == ["None"] * 2
+
+
+def said_of(lines: list[str]) -> list[str]:
+    """Return the blocks alone."""
+    return [line.split()[0] for line in lines]
+
+
+def test_a_days_limit_that_was_reached_holds_for_every_run_of_the_day(
+    program: Path, tmp_path: Path
+) -> None:
+    """The mark broke it, the fill came in better, and the next run begins with that."""
+    day, evening = tmp_path / "day.txt", 8.0 * HOUR
+    blocks(program, [(0, 0, 0), (1, -400, 0), (2, -398, 0)], loss=400, day=day)
+    for at in (3.0, evening - 1):
+        assert said_of(blocks(program, [(at, 0, 0), (at + 0.5, 50, 0)], loss=400, day=day)) == [
+            "DailyLoss",
+            "DailyLoss",
+        ]
+    looks: list[Look] = [(evening, 0, 0), (evening + 1, -399, 0)]
+    assert said_of(blocks(program, looks, loss=400, day=day)) == ["None"] * 2
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_a_days_limit_lies_with_its_file(program: Path, tmp_path: Path) -> None:
+    """Deleted on purpose, it blocks no more."""
+    day = tmp_path / "day.txt"
+    blocks(program, [(0, 0, 0), (1, -400, 0), (2, -398, 0)], loss=400, day=day)
+    day.unlink()
+    assert said_of(blocks(program, [(3, 0, 0)], loss=400, day=day)) == ["None"]
+
+
+def test_a_days_limit_that_one_instance_reached_blocks_those_that_share_its_file(
+    program: Path, tmp_path: Path
+) -> None:
+    day = tmp_path / "day.txt"
+    looks: list[Look] = [("beside", 0, 0, 0), (0, 0, 0), (1, -400, 0), (2, -398, 0)]
+    looks += [("beside", 2, 0, 0), ("beside", 3, 10, 0), (4, -398, 0)]
+    assert said_of(blocks(program, looks, loss=400, day=day)) == ["None"] * 2 + ["DailyLoss"] * 5
+    assert said_of(blocks(program, [(5, 0, 0)], loss=400, day=day)) == ["DailyLoss"]
+
+
+def test_a_breached_floor_blocks_every_run_until_its_file_is_deleted(
+    program: Path, tmp_path: Path
+) -> None:
+    """A breach ends the account, though the fill that closed the trade lies above the floor."""
+    path = tmp_path / "highest.txt"
+    looks: list[Look] = [(at, 0, BELOW - 1) for at in (0.0, 3.0)]
+    assert said_of(blocks(program, looks, start=START, highest=path))[-1] == "DrawdownFloor"
+    for at in (5.0, 48.0 * HOUR):
+        said = blocks(program, [(at, 0, START)], start=START, highest=path)
+        assert said_of(said) == ["DrawdownFloor"]
+        assert str(path) in said[0]
+    path.unlink()
+    assert said_of(blocks(program, [(5, 0, START)], start=START, highest=path)) == ["None"]
+
+
+def test_a_floor_that_one_instance_saw_breached_blocks_those_on_the_same_account(
+    program: Path, tmp_path: Path
+) -> None:
+    looks: list[Look] = [("beside", 0, 0, START), (0, 0, BELOW - 1), (3, 0, BELOW - 1)]
+    looks += [("beside", 3, 0, START)]
+    said = said_of(blocks(program, looks, start=START, highest=tmp_path / "highest.txt"))
+    assert said == ["None"] * 2 + ["DrawdownFloor"] * 2
+
+
+def test_the_highest_equity_of_an_account_never_falls(program: Path, tmp_path: Path) -> None:
+    """Two instruments: one sees its open trade in it, the other does not."""
+    path, lock = tmp_path / "highest.txt", RULES.floor_lock_dollars
+    high, low = START + 0.8 * lock, START + 0.4 * lock
+    looks: list[Look] = [("beside", 0, 0, START), (0, 0, high), (3, 0, high)]
+    looks += [("beside", 3.5, 0, low), ("beside", 7, 0, low), ("beside", 11, 0, low)]
+    said = blocks(program, looks, start=START, highest=path)
+    assert float(path.read_text()) == high
+    assert [float(line.split()[1]) for line in said] == pytest.approx(
+        [BELOW] * 2 + [BELOW + 0.8 * lock] * 4
+    )
+
+
+def test_files_of_the_version_before_are_read(program: Path, tmp_path: Path) -> None:
+    """Numbers alone, nothing blocked."""
+    day, path = tmp_path / "day.txt", tmp_path / "highest.txt"
+    blocks(program, [(0, 0, START), (1, -300, START)], loss=400, start=START, highest=path, day=day)
+    assert len(day.read_text().split()) == 2
+    assert path.read_text() == "50000"
+    path.write_text(f"{START + 50}")
+    said = blocks(program, [(2, 0, START)], loss=400, start=START, highest=path, day=day)
+    assert said[0].split()[:2] == ["None", str(int(BELOW + 50))]
+
+
+@pytest.mark.parametrize("text", ["", "50000 lost", "blocked", "50000 1 blocked", "NaN"])
+def test_a_file_of_something_else_is_refused(program: Path, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "highest.txt"
+    path.write_text(text)
+    command = ["mono", str(program), str(bundle(1)), "0", str(START), TEN, str(path), ""]
+    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    assert f"{path}: not the account's highest equity in dollars; correct it" in done.stderr

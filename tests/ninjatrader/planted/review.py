@@ -312,6 +312,13 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
     "an account's name is taken for a folder": (
         (SETTINGS, "Path.GetInvalidFileNameChars()", "Path.GetInvalidPathChars()"),
     ),
+    "a restart forgets that the day's limit was reached": (
+        (GUARD, "lost |= known && before.Blocked;", ""),
+    ),
+    "a restart forgets that the floor was breached": ((GUARD, "breached |= before.Blocked;", ""),),
+    "a stop is loosened whose change is not answered yet": (
+        (CUSTODY, "            askedStop = wanted;\n", ""),
+    ),
     "waits go by a clock that is set back": (("SteadyClock.cs", "return steady;", "return utc;"),),
     "waits stand until a clock that was set back has caught up": (
         (
