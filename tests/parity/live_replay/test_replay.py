@@ -208,10 +208,10 @@ FAULTS: dict[str, tuple[str, str, str, str, set[str]]] = {
         "feature",
         {"macd"},
     ),
-    "a trailing stop may fall back": (
+    "a trailing stop is a tick too near": (
         "PositionTracker.cs",
-        "Side > 0 ? Math.Max(wanted, candidate) : Math.Min(wanted, candidate)",
-        "candidate",
+        "closeTicks - Side * trailTicks",
+        "closeTicks - Side * (trailTicks - 1)",
         "observation",
         {"stop"},
     ),
