@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jax_port.data.features import (
+    atr_in_ticks,
     compute_features,
     compute_ticks,
     ema,
@@ -201,6 +202,20 @@ def test_distances_are_at_least_one_tick_and_the_atr_at_least_one(
     config = EnvConfig.phase1(sl_atr_mult=0.1, tp_sl_ratio=0.1, trail_atr_mult=0.1)
     ticks = compute_ticks(bars, compute_features(bars), config)
     assert (ticks.stop[-1], ticks.target[-1], ticks.trail[-1], ticks.atr[-1]) == (1, 1, 1, 1.0)
+
+
+def test_an_atr_in_float32_moves_a_ratio_by_a_unit_in_the_last_place_at_most() -> None:
+    """As section 5 says of the two distances, which the reference divides by the ATR in float64."""
+    bars = synthetic_bars("NQ", days=2, seed=3)
+    features = compute_features(bars)
+    kept = compute_ticks(bars, features, EnvConfig.phase1()).atr[13:]
+    whole = np.maximum(atr_in_ticks(bars, features)[13:], 1.0)
+    assert (kept == whole.astype(np.float32)).all()
+    ticks = np.arange(400)[:, None]
+    ours, theirs = (
+        (ticks / atr).astype(np.float32).view(np.int32) for atr in (kept.astype(np.float64), whole)
+    )
+    assert np.abs(ours - theirs).max() == 1
 
 
 def test_distances_round_half_up_once(make_bars: Callable[..., Bars]) -> None:
