@@ -125,8 +125,8 @@ namespace RLTrader
             if (utc >= dayEnds)
             {
                 dayEnds = sessionEnd == DateTime.MaxValue ? NextDay(utc) : sessionEnd;
-                dayStart = made - MadeBefore(utc);
                 lost = false;
+                dayStart = made - MadeBefore(utc);
             }
             if (settings.DailyLoss > 0)
             {
@@ -178,6 +178,7 @@ namespace RLTrader
             if (earlier == null || dayEnds <= utc) return 0; // at a session's very end that one is still told of
             if (!IsOfToday(earlier, utc)) return 0;
             double made = earlier.Numbers[1];
+            lost = earlier.Blocked;
             earlier = null;
             return made;
         }

@@ -78,7 +78,12 @@ def test_the_training_accounts_floor_ends_trading_for_good(tmp_path: Path) -> No
     # The highest equity is the account's, whatever it trades.
     (path,) = (tmp_path / "rltrader").glob("*.txt")
     assert path.name == "highest equity of Account 1.txt"
-    assert float(path.read_text()) >= 64_900
+    highest, blocked = path.read_text().split()
+    assert float(highest) >= 64_900
+    assert blocked == "blocked"
+    # Enabling it again trades nothing, though the account is above its floor.
+    path.write_text("50000 blocked")
+    assert play(tmp_path, FloorStart=50_000)[0] == []
     (tmp_path / "other").mkdir()
     assert len(trades) < len(play(tmp_path / "other")[0])
 
@@ -227,15 +232,17 @@ def test_a_hole_in_the_bars_is_told(tmp_path: Path) -> None:
     assert "no bar came between" not in play(tmp_path / "whole")[1]
 
 
-def test_a_restart_does_not_give_the_days_loss_once_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", ["-400", "-400 blocked", "-20 blocked"])
+def test_a_restart_does_not_give_the_days_loss_once_more(kept: str, tmp_path: Path) -> None:
     first, told, _ = play(tmp_path, DailyLossLimit=400)
     assert "DailyLoss" in told
     (note,) = (tmp_path / "rltrader").glob("day of ES on Account 1.txt")
-    ends, _ = map(float, note.read_text().split())
-    # As if the strategy were enabled again on the last day, after a loss of the whole limit.
+    ends = float(note.read_text().split()[0])
+    # As if the strategy were enabled again on the last day, after a loss of the whole limit, or of what
+    # the fills made of it.
     for path in (tmp_path / "rltrader").glob("*.jsonl"):
         path.unlink()
-    note.write_text(f"{ends:.0f} -400")
+    note.write_text(f"{ends:.0f} {kept}")
     again, _, _ = play(tmp_path, DailyLossLimit=400)
     last = max(int(trade.split(",")[1]) for trade in first) // 86_400
     assert [t for t in first if int(t.split(",")[1]) // 86_400 == last]

@@ -314,6 +314,7 @@ REVIEW: dict[str, tuple[Edit, ...]] = {
     ),
     "a restart forgets that the day's limit was reached": (
         (GUARD, "lost |= known && before.Blocked;", ""),
+        (GUARD, "            lost = earlier.Blocked;\n", ""),
     ),
     "a restart forgets that the floor was breached": ((GUARD, "breached |= before.Blocked;", ""),),
     "a stop is loosened whose change is not answered yet": (
