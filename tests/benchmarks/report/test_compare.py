@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from benchmarks.harness.output import write_report
 from benchmarks.harness.reports import SCHEMA, EnvReport, MarketData, TrainReport, read_report
 from benchmarks.harness.rows import EnvironmentRow, TrainingRow
 from benchmarks.harness.statistics import Samples
-from benchmarks.report.compare import compare
+from benchmarks.report.compare import change_of, compare
+from benchmarks.report.sections import Measured
 from rltrader.bench import bench
 from tests.sentences import refuses
 
@@ -101,3 +103,20 @@ def test_two_benchmarks_are_not_compared() -> None:
         compare(one, two)
     with refuses():
         compare(one, one, margin=5)
+
+
+@pytest.mark.parametrize("machine", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("better", ["more", "less"])
+def test_a_change_up_to_the_machine_s_own_is_the_machine_s(
+    better: Any, exact: bool, machine: float
+) -> None:
+    """On one of half the speed rates halve and times double; what is counted does not change."""
+    drift = 1.0 if exact else machine if better == "more" else 1 / machine
+    words = {"more": ("slower", "faster"), "less": ("better", "worse")}[better]
+    for ratio in (0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0):
+        before, after = (Measured("", "a", "x", better, ((x,),), exact) for x in (10.0, 10.0 * ratio))
+        change = change_of(before, after, (ratio, ratio), 0.05, machine)
+        low, high = min(1.0, drift) * 0.95, max(1.0, drift) * 1.05
+        expected = words[0] if ratio < low else words[1] if ratio > high else "same"
+        assert (change.verdict, change.ratio) == (expected, ratio)
