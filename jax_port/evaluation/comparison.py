@@ -22,7 +22,7 @@ from foundation.report.html import templates
 from foundation.report.parts import Verdict
 from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
 from jax_port.evaluation.report import EVERY_FILE
-from jax_port.evaluation.resampling import RESAMPLES, percentiles
+from jax_port.evaluation.resampling import FEWEST_DAYS, RESAMPLES, percentiles, too_few
 from jax_port.evaluation.sheet.plots import day_ticks, room
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
 from jax_port.runs.run import made_with
@@ -71,7 +71,8 @@ def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
     Keys: days (that all have), first, last, and policies: a row each with name, pnl, mean_day and
     sharpe_day of the common days (dollars), behind (mean of a day below the first's) with its 95%
     interval ``behind_between`` (days drawn anew, the same for both), better (share of the draws in
-    which it is ahead of the first), and max_drawdown, trades, win_rate, profit_factor of all its days.
+    which it is ahead of the first; both NaN with fewer than five days), and max_drawdown, trades,
+    win_rate, profit_factor of all its days.
     """
     made = _day_by_day(policies).dropna()
     days = len(made)
@@ -83,7 +84,7 @@ def compare_policies(policies: Sequence[Compared]) -> dict[str, Any]:
         one = policies[int(place)]
         gap = table[:, order[0]] - table[:, place]
         low, high, better = math.nan, math.nan, math.nan
-        if days > 1 and place != order[0]:
+        if days >= FEWEST_DAYS and place != order[0]:
             means = gap[drawn].mean(axis=1)
             low, high = np.percentile(means, percentiles(days)) / 100
             better = float((means < 0).mean())
@@ -143,7 +144,7 @@ def verdict(values: Mapping[str, Any]) -> Verdict:
     headline = f"{first['name']} {made}: {dollars(abs(first['pnl']))} in {days}."
     low, high = second["behind_between"]
     if low is None:
-        return Verdict("warn", headline, "One day says nothing about the next.")
+        return Verdict("warn", headline, too_few(values["days"]))
     gap = f"Its lead over {second['name']} is {dollars(second['behind'])} a day, 95% interval"
     interval = f"{dollars(low)} to {dollars(high)}"
     if low <= 0:

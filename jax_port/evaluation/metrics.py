@@ -14,13 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jax_port.evaluation.evaluate import Evaluation
+from jax_port.evaluation.resampling import FEWEST_DAYS, RESAMPLES, percentiles
 from markets.clock import new_york_minutes
 
 EXITS = {1: "stop", 2: "target", 3: "late close", 4: "drawdown"}
 ENDS = {1: "drawdown", 2: "late close", 3: "end of data", 4: "bar limit"}
 DAYS_A_YEAR = 252
-RESAMPLES = 2000
-"""Resamples of the bootstrap."""
 
 Cents = NDArray[np.int64]
 
@@ -146,10 +145,11 @@ def starts(episodes: pd.DataFrame) -> dict[str, Any]:
 
 
 def interval(values: NDArray[np.float64], groups: NDArray[Any]) -> tuple[float, float]:
-    """Return a 95% bootstrap interval of the mean, resampling whole groups; NaN with one group.
+    """Return a 95% bootstrap interval of the mean, resampling whole groups; NaN with fewer than five.
 
     Episodes of one day share most of their bars, so single episodes would give an interval that is
-    far too narrow. The same values give the same interval.
+    far too narrow. Its ends are those of :func:`jax_port.evaluation.resampling.percentiles`. The same
+    values give the same interval.
 
     Args:
         values: float64, shape (N,).
@@ -158,10 +158,10 @@ def interval(values: NDArray[np.float64], groups: NDArray[Any]) -> tuple[float, 
     _, group = np.unique(groups, return_inverse=True)
     counts = np.bincount(group)
     sums = np.bincount(group, weights=values)
-    if len(counts) < 2:
+    if len(counts) < FEWEST_DAYS:
         return math.nan, math.nan
     drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLES, len(counts)))
-    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), (2.5, 97.5))
+    low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), percentiles(len(counts)))
     return float(low), float(high)
 
 

@@ -17,6 +17,7 @@ from jax_port.evaluation.episode_plots import caption, choose, episode_plot
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.metrics import below_peak, chain, daily
 from jax_port.evaluation.prop_firm.chances import Chances
+from jax_port.evaluation.resampling import too_few
 from jax_port.evaluation.sheet.tear_sheet import TearSheet
 from jax_port.evaluation.sheet.view import accounts_view, sheet_view
 from jax_port.runs.lineage import ALIKE, SAME
@@ -102,7 +103,7 @@ def verdict(values: Values) -> Verdict:
         )
     low, high = starts["mean_low"], starts["mean_high"]
     if low is None:
-        return Verdict("warn", headline, "One day says nothing about the next.")
+        return Verdict("warn", headline, too_few(starts["days"]))
     interval = (
         f"The 95% interval of the mean PnL of an episode, {dollars(low, 0)} to {dollars(high, 0)},"
     )

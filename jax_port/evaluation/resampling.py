@@ -15,6 +15,9 @@ from scipy import stats
 
 RESAMPLES = 2000
 LEVEL = 0.95
+FEWEST_DAYS = 5
+"""With fewer days there is no interval. Two days of noise lie on one side of zero in half of all cases,
+three in a quarter, four in an eighth, and so does all that is drawn from them."""
 
 Cents = NDArray[np.int64]
 
@@ -97,10 +100,23 @@ def percentiles(days: int, level: float = LEVEL) -> tuple[float, float]:
     return low, 100 - low
 
 
+def too_few(days: int) -> str:
+    """Return why so few days have no interval, in a sentence."""
+    if days == 1:
+        return "One day says nothing about the next."
+    return (
+        f"{days} days are too few to tell an edge from luck: no interval is given with fewer than "
+        f"{FEWEST_DAYS}."
+    )
+
+
 def day_intervals(shapes: DayShapes) -> dict[str, tuple[float, float]]:
-    """Return 95% intervals of "pnl" and "max_drawdown" (dollars) and "sharpe_day"; NaN with one day."""
+    """Return 95% intervals of "pnl" and "max_drawdown" (dollars) and "sharpe_day".
+
+    NaN with fewer than :data:`FEWEST_DAYS`.
+    """
     days = len(shapes.end)
-    if days < 2:
+    if days < FEWEST_DAYS:
         nothing = (math.nan, math.nan)
         return {"pnl": nothing, "sharpe_day": nothing, "max_drawdown": nothing}
     drawn = np.random.default_rng(0).integers(days, size=(RESAMPLES, days))

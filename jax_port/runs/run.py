@@ -193,8 +193,7 @@ def _train(
 ) -> bool:
     """Train in a folder that is this process's alone; return whether the run is finished."""
     main, grew_from = jax.process_index() == 0, plan.grew_from()
-    # Two packages, or two devices, may differ in the last bit: a run stays with the one it began on.
-    identity = identity_of({**plan.to_dict(), "data": facts})
+    identity = identity_of(deciding(plan, facts))
     params = everywhere(mesh, params)
     hyper = everywhere(mesh, plan.hyper())
     runner = Runner(plan, mesh, params, hyper, programs)
@@ -252,6 +251,19 @@ def _train(
         own = [{**plan.agents[number], "seed": seed} for number, seed in enumerate(plan.seeds)]
         write_ranking(folder, rank(of_the_end(read_log(folder))), own)
     return True
+
+
+def deciding(plan: Plan, facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return all that decides a run's numbers: what its checkpoints must share.
+
+    Where its data lie is left out, since files may be moved; how advice is used is not, which the
+    markets' facts do not say.
+    """
+    values = {**plan.to_dict(), "data": facts}
+    if plan.data.advice is not None:
+        told = plan.data.advice.to_dict()
+        values["advice"] = {name: told[name] for name in ("use", "latency")}
+    return values
 
 
 def _about(

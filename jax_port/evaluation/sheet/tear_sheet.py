@@ -20,7 +20,7 @@ from foundation.report.format import count, dollars
 from jax_port.data.data_loader import PreparedMarket
 from jax_port.evaluation.evaluate import Evaluation
 from jax_port.evaluation.metrics import cents, chain, daily
-from jax_port.evaluation.resampling import DayShapes, day_intervals, day_shapes
+from jax_port.evaluation.resampling import DayShapes, day_intervals, day_shapes, too_few
 from jax_port.evaluation.sheet import baselines as without_skill
 from jax_port.evaluation.sheet import ratios
 from jax_port.evaluation.sheet.baselines import Baseline
@@ -154,8 +154,8 @@ def evidence(values: dict[str, Any], pnl: float) -> str:
     """
     days = values["luck"]["days"]
     low, high = values["intervals"]["pnl"]
-    if days < 2 or low is None or not math.isfinite(low):
-        return "One day says nothing: there is no second to compare it with."
+    if low is None or not math.isfinite(low):
+        return too_few(days)
     span = (
         f"Days like these, drawn anew, make {dollars(low, 0)} to {dollars(high, 0)} in 95 of 100 cases"
     )

@@ -19,7 +19,7 @@ from jax_port.evaluation.comparison import (
     write,
 )
 from jax_port.evaluation.report import FILES, SECONDS_FILES
-from jax_port.evaluation.resampling import RESAMPLES, percentiles
+from jax_port.evaluation.resampling import RESAMPLES, percentiles, too_few
 from tests.foundation.report.layout import CHROMIUM, layout_faults
 
 DAYS = pd.bdate_range("2025-01-06", periods=40)
@@ -101,7 +101,7 @@ def test_a_row_is_one_policys_own_and_depends_on_no_order() -> None:
         }
 
 
-@pytest.mark.parametrize("days", [2, 7, 40])
+@pytest.mark.parametrize("days", [5, 7, 40])
 def test_a_leads_interval_is_of_days_drawn_anew_the_same_for_both(days: int) -> None:
     other = np.random.default_rng(1).integers(-55_000, 45_000, size=40)[:days]
     given = [policy("a", NOISE[:days], DAYS[:days]), policy("b", other, DAYS[:days])]
@@ -114,11 +114,15 @@ def test_a_leads_interval_is_of_days_drawn_anew_the_same_for_both(days: int) -> 
     assert second["behind"] == pytest.approx(gap.mean() / 100)
 
 
-def test_one_day_has_no_interval() -> None:
-    given = [policy("a", NOISE[:1], DAYS[:1]), policy("b", NOISE[:1] - 5, DAYS[:1])]
-    first, second = compare_policies(given)["policies"]
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_few_days_have_no_interval(days: int) -> None:
+    given = [policy(name, NOISE[:days] - less, DAYS[:days]) for name, less in (("a", 0), ("b", 5))]
+    found = compare_policies(given)
+    first, second = found["policies"]
     assert (second["behind_between"], second["better"]) == ([None, None], None)
-    assert (first["sharpe_day"], second["behind"]) == (None, 0.05)
+    assert ((first["sharpe_day"] is None) == (days == 1), second["behind"]) == (True, 0.05)
+    assert verdict(found).tone == "warn"
+    assert verdict(found).reason == too_few(days)
 
 
 def test_a_lead_within_luck_is_said_to_be() -> None:

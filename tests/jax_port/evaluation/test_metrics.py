@@ -20,6 +20,7 @@ from jax_port.evaluation.metrics import (
     summarize,
     trades,
 )
+from jax_port.evaluation.resampling import percentiles
 
 OPENS = pd.Timestamp("2025-03-10 09:30", tz="America/New_York").tz_convert("UTC")
 
@@ -183,8 +184,8 @@ def test_episodes_from_every_start() -> None:
     assert found["exposure"] == 10 / 20
     assert found["worst_drawdown"] == 70.0
     assert found["ends"] == {"drawdown": 1, "late close": 0, "end of data": 1, "bar limit": 2}
-    # two days, of means 200 and -25: a resample is one of them or both
-    assert (found["mean_low"], found["mean_high"]) == (-25.0, 200.0)
+    assert math.isnan(found["mean_low"])
+    assert math.isnan(found["mean_high"])
 
 
 def test_the_interval_resamples_whole_days() -> None:
@@ -193,7 +194,22 @@ def test_the_interval_resamples_whole_days() -> None:
     assert high == pytest.approx(1.96 * 10 / math.sqrt(40), rel=0.08)
     assert low == pytest.approx(-high, rel=0.08)
     assert interval(values, np.repeat(np.arange(40), 50)) == (low, high)
-    assert all(math.isnan(end) for end in interval(values, np.zeros(len(values))))
+
+
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_few_days_have_no_interval(days: int) -> None:
+    """However many episodes they have, and though each of them gained."""
+    found = interval(np.arange(1.0, 1001.0), np.arange(1000) % days)
+    assert all(math.isnan(end) for end in found)
+
+
+def test_five_days_have_an_interval_that_is_wider_than_the_plain_percentiles() -> None:
+    values, days = np.array([100.0, 120.0, -30.0, 90.0, 10.0]), np.arange(5)
+    drawn = values[np.random.default_rng(0).integers(5, size=(2000, 5))].mean(axis=1)
+    assert interval(values, days) == pytest.approx(np.percentile(drawn, percentiles(5)), rel=1e-12)
+    plain = np.percentile(drawn, (2.5, 97.5))
+    assert interval(values, days)[0] < plain[0]
+    assert interval(values, days)[1] > plain[1]
 
 
 def test_a_day_counts_by_its_episodes() -> None:

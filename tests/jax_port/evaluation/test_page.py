@@ -15,7 +15,7 @@ OPEN = "Whether the policy was trained on these days is not known."
 
 
 def values(status: str, low: float | None, high: float | None, pnl: float = 12.5) -> dict[str, Any]:
-    starts = {"mean_low": low, "mean_high": high, "days": 9}
+    starts = {"mean_low": low, "mean_high": high, "days": 9 if low is not None else 4}
     account = {"pnl": pnl, "days": 3}
     return {"performance": {"account": account, "starts": starts}, "held_out": {"status": status}}
 
@@ -32,7 +32,13 @@ def values(status: str, low: float | None, high: float | None, pnl: float = 12.5
         (HELD_OUT, -9.0, 5.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
         (HELD_OUT, 0.0, 5.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
         (HELD_OUT, -5.0, 0.0, "warn", "holds zero: 9 days do not tell an edge from luck."),
-        (HELD_OUT, None, None, "warn", "One day says nothing about the next."),
+        (
+            HELD_OUT,
+            None,
+            None,
+            "warn",
+            "4 days are too few to tell an edge from luck: no interval is given with fewer than 5.",
+        ),
         (OVERLAPS, 5.0, 9.0, "bad", "the policy may have learned these very bars."),
         (TOO_CLOSE, 5.0, 9.0, "bad", "the policy may have learned these very bars."),
     ],

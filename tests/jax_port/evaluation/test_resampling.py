@@ -14,7 +14,9 @@ from jax_port.evaluation.resampling import (
     day_shapes,
     drawdowns,
     percentiles,
+    too_few,
 )
+from tests.sentences import check_sentence
 
 
 def curve_of(days: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -65,9 +67,16 @@ def test_the_interval_of_the_total_holds_the_truth_about_95_times_in_100() -> No
     assert 89 <= held <= 100
 
 
-def test_one_day_has_no_interval() -> None:
-    found = day_intervals(day_shapes(*curve_of([np.array([5, -3])])))
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_few_days_have_no_interval(days: int) -> None:
+    found = day_intervals(day_shapes(*curve_of([np.array([5, -3 - day]) for day in range(days)])))
+    assert set(found) == {"pnl", "sharpe_day", "max_drawdown"}
     assert all(math.isnan(end) for ends in found.values() for end in ends)
+
+
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_why_few_days_have_none(days: int) -> None:
+    check_sentence(too_few(days))
 
 
 def test_percentiles_widen_with_few_days() -> None:
@@ -85,7 +94,7 @@ def test_blocks_are_days_in_a_row() -> None:
     assert set(drawn[:, 0]) == set(range(7))
 
 
-@pytest.mark.parametrize("days", [2, 3, 8])
+@pytest.mark.parametrize("days", [5, 6, 8])
 def test_intervals_of_few_days_are_the_percentiles_of_draws_that_have_a_ratio(days: int) -> None:
     """Of draws of one day alone, again and again, no Sharpe ratio can be told."""
     made = np.array([5_000, -3_000, 1_000, 700, -900, 2_500, -100, 40], np.int64)[:days]
@@ -97,6 +106,6 @@ def test_intervals_of_few_days_are_the_percentiles_of_draws_that_have_a_ratio(da
 
 
 def test_days_that_are_all_alike_have_no_ratio_and_a_sure_total() -> None:
-    found = day_intervals(day_shapes(*curve_of([np.array([150])] * 4)))
+    found = day_intervals(day_shapes(*curve_of([np.array([150])] * 5)))
     assert np.isnan(found["sharpe_day"]).all()
-    assert (found["pnl"], found["max_drawdown"]) == ((6.0, 6.0), (0.0, 0.0))
+    assert (found["pnl"], found["max_drawdown"]) == ((7.5, 7.5), (0.0, 0.0))

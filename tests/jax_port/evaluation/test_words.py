@@ -51,7 +51,7 @@ def test_what_tells_policies_apart() -> None:
             {"name": name, "pnl": pnl, "behind": 7.0, "behind_between": [low, high]}
             for name in ("a", "b", "c")[:count]
         ]
-        check(comparison.verdict({"days": 40, "policies": rows}))
+        check(comparison.verdict({"days": 40 if low is not None else 4, "policies": rows}))
     check(comparison.verdict({"days": 0, "policies": []}))
 
 

@@ -16,6 +16,7 @@ from jax_port.evaluation.evaluate import evaluate
 from jax_port.ppo.policy import load_policy, save_policy
 from jax_port.ppo.settings import TrainSettings
 from jax_port.runs import run as runs
+from jax_port.runs.checkpoints import identity_of
 from jax_port.runs.plan import Plan, read_plan
 from jax_port.runs.training_advice import TrainingAdvice, from_tables
 from jax_port.runs.training_data import Source, TrainingData
@@ -203,3 +204,21 @@ def test_every_table_is_of_the_same_advisor(table: Path, tmp_path: Path, strange
     tables[strange] = make_table(tmp_path / "other", model="other rules")
     with refuses():
         from_tables("prior", FusionSettings(), tables, 3, None)
+
+
+def test_runs_that_use_one_table_otherwise_share_no_checkpoints(table: Path, tmp_path: Path) -> None:
+    usual = Plan(SETTINGS, TrainingData((SOURCE,), advice=advice(table)), CONFIG)
+    _, facts = usual.data.prepared(CONFIG)
+    own = identity_of(runs.deciding(usual, facts))
+    heavier = TrainingAdvice(
+        replace(advice(table).use, settings=FusionSettings("weighted", weight=3.0)), (str(table),)
+    )
+    for other in (heavier, replace(advice(table), latency=2.0), replace(advice(table), latency=0.0)):
+        plan = replace(usual, data=replace(usual.data, advice=other))
+        assert identity_of(runs.deciding(plan, facts)) != own
+    # The same table in another place is the same training.
+    moved = replace(advice(table), tables=(str(tmp_path / "moved"),))
+    plan = replace(usual, data=replace(usual.data, advice=moved))
+    assert identity_of(runs.deciding(plan, facts)) == own
+    bare = replace(usual, data=replace(usual.data, advice=None))
+    assert "advice" not in runs.deciding(bare, facts)

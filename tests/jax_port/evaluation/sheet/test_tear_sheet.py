@@ -106,8 +106,9 @@ def test_what_the_days_can_tell(sheet: TearSheet) -> None:
     assert "a loss and a gain" in told(30, -2000.0, 0.0)
     assert "Still, 59 days are few" in told(59, 500.0, 2000.0)
     assert "few" not in told(60, 500.0, 2000.0)
-    assert told(1, math.nan, math.nan) == (
-        "One day says nothing: there is no second to compare it with."
+    assert told(1, math.nan, math.nan) == "One day says nothing about the next."
+    assert told(4, math.nan, math.nan) == (
+        "4 days are too few to tell an edge from luck: no interval is given with fewer than 5."
     )
 
 

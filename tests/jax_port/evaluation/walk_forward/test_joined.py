@@ -151,7 +151,10 @@ def test_what_the_windows_say(pnl: float, windows: tuple[float, ...], interval: 
         {
             "performance": {"account": {"pnl": pnl, "days": 70}},
             "windows": [{"performance": {"pnl": one}} for one in windows],
-            "tear_sheet": {"luck": {"days": 70}, "intervals": {"pnl": interval}},
+            "tear_sheet": {
+                "luck": {"days": 4 if None in interval else 70},
+                "intervals": {"pnl": interval},
+            },
         }
     )
     check_sentence(f"{told.tone}: {told.headline} | {told.reason}")
