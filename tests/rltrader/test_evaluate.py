@@ -92,7 +92,7 @@ def test_a_held_out_range(run: Run, market: PreparedMarket, tmp_path: Path, snap
     assert values["tear_sheet"]["platform"]["total_trades"] == len(trades)
     assert f"of {len(trades)} trades" not in page.text  # the list is made by the page's script
     assert json.loads(re.search(r'id="trade-rows">(.*?)</script>', page.raw)[1])[0][0] == 1
-    assert "2 days say nothing about an edge" in page.text or "2 days are few" in page.text
+    assert "2 days are too few to tell an edge from luck: no interval is given" in page.text
     assert "Would it pass" not in page.text
     assert values["evaluation_accounts"] == []
     assert "Every second" not in page.text
