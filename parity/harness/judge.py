@@ -230,7 +230,9 @@ class Judge:
                     state[name] = value
                     continue
                 steps = rng.integers(-NUDGE_ULPS, NUDGE_ULPS, value.shape, endpoint=True)
-                state[name] = (value + steps * np.spacing(np.abs(value))).astype(value.dtype)
+                finite = np.isfinite(value)
+                unit = np.spacing(np.abs(np.where(finite, value, 0)))
+                state[name] = np.where(finite, value + steps * unit, value).astype(value.dtype)
             seeds = (self._stepped + np.arange(len(cases))) % 2**31
             outcomes.append(side.transition(state, cases.action, seeds))
         return outcomes

@@ -122,6 +122,11 @@ def stack(rows: Sequence[Fields], what: str) -> Fields:
     return columns
 
 
+def equal(a: Array, b: Array) -> bool:
+    """Say whether two arrays are of one shape and equal, value for value; NaN equals NaN."""
+    return np.array_equal(a, b, equal_nan="f" in (a.dtype.kind, b.dtype.kind))
+
+
 def take(fields: Fields, rows: Any) -> Fields:
     """Return some rows of every field."""
     return {name: value[rows] for name, value in fields.items()}
@@ -152,8 +157,10 @@ def cast(name: str, values: Array, dtype: Any) -> Array:
     if kinds == ("f", "f"):
         return new
     if ("b" in kinds and kinds != ("b", "b")) or not np.array_equal(new.astype(values.dtype), values):
+        lost = np.flatnonzero((new.astype(values.dtype) != values).reshape(-1))
+        example = values.reshape(-1)[lost[0] if len(lost) else 0]
         raise InputError(
             f"{name} is {values.dtype} on one side and {dtype} on the other, which cannot hold it "
-            f"(for example {values.reshape(-1)[0]}); read it alike on both sides"
+            f"(for example {example}); read it alike on both sides"
         )
     return new

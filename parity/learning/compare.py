@@ -67,7 +67,7 @@ def compare(
             "of the same columns, or one of them by --column"
         )
     a, b = first.scores, second.scores
-    if a.std() == 0 and b.std() == 0:
+    if (a == a[0]).all() and (b == b[0]).all():  # rounding gives equal numbers a spread, too
         raise InputError(
             f"no score of {first.name} or {second.name} varies with the seed; train with other seeds"
         )

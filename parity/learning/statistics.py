@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,16 +86,22 @@ def equivalence(
         raise ValueError("each sample needs at least two numbers, all of them finite")
     if not 0 < margin < np.inf:
         raise ValueError(f"the margin is {margin}; it must be a number above zero")
-    low, high = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - 2 * alpha)
+    with warnings.catch_warnings():
+        # of a sample that does not vary, beside one that does: its spread is rounding, or nothing
+        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+        low, high = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - 2 * alpha)
+        below = stats.ttest_ind(b + margin, a, equal_var=False, alternative="greater").pvalue
+        above = stats.ttest_ind(b - margin, a, equal_var=False, alternative="less").pvalue
+        zero = stats.ttest_ind(b, a, equal_var=False).pvalue
     return Equivalence(
         difference=float(b.mean() - a.mean()),
         low=float(low),
         high=float(high),
         margin=float(margin),
         alpha=alpha,
-        p_below=float(stats.ttest_ind(b + margin, a, equal_var=False, alternative="greater").pvalue),
-        p_above=float(stats.ttest_ind(b - margin, a, equal_var=False, alternative="less").pvalue),
-        p_zero=float(stats.ttest_ind(b, a, equal_var=False).pvalue),
+        p_below=float(below),
+        p_above=float(above),
+        p_zero=float(zero),
         n=(a.size, b.size),
         planned=planned,
     )

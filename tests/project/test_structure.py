@@ -32,7 +32,7 @@ OF_SEVERAL = {
     "markets/readers/test_formats.py": "every reader of files",
     "parity/engine/test_engine.py": "the whole engine on a pair of its own",
     "parity/export_chain/test_both_phases.py": "a policy of each phase trained, exported and verified",
-    "parity/harness/test_constants.py": "the harness against constants of the shipped pairs",
+    "parity/harness/faults/test_constants.py": "the harness against constants of the shipped pairs",
     "parity/harness/faults/test_planted.py": "the harness against planted faults",
     "parity/pairs/test_evaluation.py": "evaluation on both sides",
     "rltrader/test_damaged_files.py": "every command on damaged files",

@@ -16,7 +16,7 @@ from parity.harness.findings import Answer
 from parity.harness.judge import Evidence, Judge
 from parity.harness.sides.side import Side
 from parity.harness.spaces import Leaf, Space
-from parity.harness.trees import Array, Fields, take
+from parity.harness.trees import Array, Fields, equal, take
 
 QUESTION = "actions beyond the bounds"
 BEYOND = 64
@@ -144,13 +144,9 @@ def _likeness(judge: Judge, cases: Cases, outside: Outside) -> str:
     done = port.transition(state, cases.action, seeds).of_the_step
     for name, action in outside.like.items():
         other = port.transition(state, action, seeds).of_the_step
-        if all(_equal(value, other[one]) for one, value in done.items()):
+        if all(equal(value, other[one]) for one, value in done.items()):
             return f"does what it does with {name}"
     return "takes it"
-
-
-def _equal(a: Array, b: Array) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def _compare(judge: Judge, cases: Cases, what: str) -> Answer:

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from parity.harness.cases import Cases
-from parity.harness.contract.forms import FORM_ULPS, form_distance
+from parity.harness.contract.forms import FORM_ULPS, apart_words, form_distance
 from parity.harness.findings import Answer
 from parity.harness.judge import Judge
 from parity.harness.sides.functional import FunctionalSide
@@ -72,8 +72,8 @@ def ask_devices(judge: Judge, cases: Cases, place: str, devices: int) -> Answer:
     worst = max(distances, key=lambda name: distances[name])
     largest = distances[worst]
     if largest > FORM_ULPS:
-        by = f"by {largest:.0f} ulps" if np.isfinite(largest) else "in whole numbers"
-        return Answer(QUESTION, "different", f"{worst} differs {by} on {devices} devices")
+        text = f"{worst} differs {apart_words(largest)} on {devices} devices"
+        return Answer(QUESTION, "different", text)
     words = "to the bit" if largest == 0 else f"but for rounding (up to {largest:.1f} ulps, {worst})"
     return Answer(
         QUESTION, "same", f"the port gives the same {words} on {devices} devices, {len(few)} cases"

@@ -130,7 +130,8 @@ def _again(side: Side, state: Fields, action: Fields, repeats: bool) -> str:
 
 def _all_apart(a: Fields, b: Fields) -> bool:
     """Say whether two sets of N states differ in every row."""
-    rows = [(a[name] != b[name]).reshape(len(a[name]), -1).any(axis=1) for name in a]
+    neither = {name: (a[name] != a[name]) & (b[name] != b[name]) for name in a}  # no number on both
+    rows = [((a[n] != b[n]) & ~neither[n]).reshape(len(a[n]), -1).any(axis=1) for n in a]
     return bool(np.any(rows, axis=0).all())
 
 

@@ -15,7 +15,7 @@ from parity.harness.sides.batched import BatchedSide
 from parity.harness.sides.functional import FunctionalSide
 from parity.harness.sides.mutable import MutableSide
 from parity.harness.sides.side import Side, Steps
-from parity.harness.trees import Array, take
+from parity.harness.trees import Array, equal, take
 
 FEW = 8
 FORM_ULPS = 512
@@ -43,9 +43,7 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
     for word, side in (("reference", judge.pair.reference), ("port", judge.pair.port)):
         one, two = side.reset(seeds), side.reset(seeds)
         for name, value in {**one.state, **one.obs}.items():
-            if not np.array_equal(
-                value, {**two.state, **two.obs}[name], equal_nan=value.dtype.kind == "f"
-            ):
+            if not equal(value, {**two.state, **two.obs}[name]):
                 return Answer(
                     question, "different", f"the {word}'s reset gives another {name} for one seed"
                 )
@@ -57,7 +55,7 @@ def _same_seed(judge: Judge, cases: Cases) -> Answer:
             continue
         again = [side.transition(state, few.action, np.arange(len(few))).fields for _ in range(2)]
         for name, value in again[0].items():
-            if not np.array_equal(value, again[1][name], equal_nan=value.dtype.kind == "f"):
+            if not equal(value, again[1][name]):
                 hint = ""
                 if isinstance(side, MutableSide | BatchedSide) and side.reseed is None:
                     hint = "; if it draws, give its side reseed, (environment, seed) -> None"
@@ -74,7 +72,7 @@ def _episodes_part(side: Side, few: Cases) -> str:
         action = take(few.action, slice(first, first + FEW))
         shown = [lanes.advance(action, seeds + first).of_the_step for lanes in (one, two)]
         for name, value in shown[0].items():
-            if not np.array_equal(value, shown[1][name], equal_nan=value.dtype.kind == "f"):
+            if not equal(value, shown[1][name]):
                 return name
     return ""
 
@@ -103,9 +101,8 @@ def _form(judge: Judge, cases: Cases, form: Literal["eager", "one"], question: s
         text = f"a copy's step depends on the other copies: {worst} is another where it is alone"
         return Answer(question, "different", text)
     if largest > FORM_ULPS:
-        return Answer(
-            question, "different", f"{worst} differs by {largest:.0f} ulps in {len(few)} cases"
-        )
+        by = apart_words(largest)
+        return Answer(question, "different", f"{worst} differs {by} in {len(few)} cases")
     words = "to the bit" if largest == 0 else f"but for rounding (up to {largest:.1f} ulps, {worst})"
     return Answer(question, "same", f"the port gives the same {words} in {len(few)} cases")
 
@@ -128,7 +125,7 @@ def _drawn_by_the_reference(judge: Judge, few: Cases) -> frozenset[str]:
     one, two = (
         judge.pair.reference.transition(state, few.action, seeds + more).fields for more in (0, 1_000)
     )
-    return frozenset(n for n in one if n in judge.random and not np.array_equal(one[n], two[n]))
+    return frozenset(n for n in one if n in judge.random and not equal(one[n], two[n]))
 
 
 def _distance(a: Steps, b: Steps, left_out: frozenset[str]) -> tuple[float, str]:
@@ -143,6 +140,13 @@ def _distance(a: Steps, b: Steps, left_out: frozenset[str]) -> tuple[float, str]
         if apart > largest:
             largest, worst = apart, name
     return largest, worst
+
+
+def apart_words(distance: float) -> str:
+    """Return a distance of :func:`form_distance` in words."""
+    if math.isinf(distance):
+        return "in a whole number, a flag, or in whether it is a number"
+    return f"by {distance:.0f} ulps"
 
 
 def form_distance(x: Array, y: Array) -> float:

@@ -10,7 +10,7 @@ from parity.harness.compare import default_rule, differ_in_double, differ_in_sin
 from parity.harness.contract.forms import FORM_ULPS
 from parity.harness.findings import Answer
 from parity.harness.judge import Arm, Evidence, Judge
-from parity.harness.trees import Array
+from parity.harness.trees import Array, equal
 
 KEYS, VALUES = "info keys", "info values"
 FEW, SEEDS = 16, 8
@@ -95,6 +95,6 @@ def _is_drawn(judge: Judge, one: Evidence, rows: Array, name: str) -> bool:
         if values is None:
             return True
         blocks = values.reshape(len(rows), SEEDS, -1)
-        if not np.array_equal(blocks, np.broadcast_to(blocks[:, :1], blocks.shape), equal_nan=False):
+        if not equal(blocks, np.broadcast_to(blocks[:, :1], blocks.shape)):
             return True
     return False

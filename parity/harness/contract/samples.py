@@ -74,15 +74,27 @@ def _columns(reference: Fields, port: Fields) -> list[tuple[str, Array, Array]]:
 
 def _combined(columns: list[tuple[str, Array, Array]]) -> list[tuple[str, Array, Array]]:
     """Return sums and differences of pairs of numbers that vary, which show how they depend."""
-    varying = [(name, a, b) for name, a, b in columns if a.std() > 0]
+    varying = [(name, a, b) for name, a, b in columns if _varies(a)]
     combined = []
     for (one, a, b), (two, c, d) in itertools.islice(itertools.combinations(varying, 2), MOST_PAIRS):
-        scale, other = a.std(), c.std()
+        scale, other = _spread(a), _spread(c)
         for sign, word in ((1, "+"), (-1, "-")):
-            mine, theirs = a / scale + sign * c / other, b / scale + sign * d / other
+            with np.errstate(invalid="ignore"):  # infinity less infinity is no number
+                mine, theirs = a / scale + sign * c / other, b / scale + sign * d / other
             # what cancels but for rounding is a constant on one side and not quite on the other
             combined.append((f"{one} {word} {two}, scaled", mine.round(6), theirs.round(6)))
     return combined
+
+
+def _varies(values: Array) -> bool:
+    """Say whether there are two numbers among values: rounding gives a constant a spread, too."""
+    numbers = values[np.isfinite(values)]
+    return bool((numbers != numbers[:1]).any())
+
+
+def _spread(values: Array) -> float:
+    """Return the standard deviation of those that are finite."""
+    return float(values[np.isfinite(values)].std()) or 1.0  # squares of the smallest numbers are zero
 
 
 def _kolmogorov(a: Array, b: Array) -> tuple[float, float]:
@@ -129,8 +141,13 @@ def _too_few(a: Array, b: Array) -> str:
 
 def _sentence(name: str, a: Array, b: Array, gap: float) -> str:
     def words(x: Array) -> str:
-        if x.min() == x.max():
-            return f"always {digits(x[0])}"
-        return f"from {x.min():.4g} to {x.max():.4g}, mean {x.mean():.4g}"
+        numbers = x[~np.isnan(x)]
+        none = f"no number in {len(x) - len(numbers)} of {len(x)} draws"
+        if not len(numbers):
+            return f"never a number in {len(x)} draws"
+        shown = f"from {numbers.min():.4g} to {numbers.max():.4g}, mean {numbers.mean():.4g}"
+        if numbers.min() == numbers.max():
+            shown = f"always {digits(numbers[0])}"
+        return shown if len(numbers) == len(x) else f"{none}, else {shown}"
 
     return f"{words(a)} on the reference; {words(b)} on the port (gap {gap:.2f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -131,13 +132,12 @@ def how_valued(random: frozenset[str], steps: Steps) -> CodeOf:
         name
         for name, values in _valued(steps).items()
         if name not in random
-        and len(np.unique(values[~steps.ended].reshape(int((~steps.ended).sum()), -1), axis=0))
-        in range(2, FEW_VALUES + 1)
+        and len(np.unique(_flat(values)[~steps.ended], axis=0)) in range(2, FEW_VALUES + 1)
     ]
 
     def rows(one: Steps) -> Array:
         values = _valued(one)
-        columns = [values[name].reshape(len(one.final), -1).astype(np.float64) for name in names]
+        columns = [_flat(values[name]).astype(np.float64) for name in names]
         return np.concatenate([*columns, np.zeros((len(one.final), 1))], axis=1)
 
     going = rows(steps)[~steps.ended]
@@ -150,6 +150,11 @@ def how_valued(random: frozenset[str], steps: Steps) -> CodeOf:
         return ((rows(one) != most).any(axis=1) & ~one.ended).astype(np.int64)
 
     return code_of
+
+
+def _flat(values: Array) -> Array:
+    """Return the numbers of N rows side by side, (N, M)."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def _valued(steps: Steps) -> Fields:

@@ -264,6 +264,10 @@ def _use(a: Array, b: Array, differs: Array, many: int) -> Use:
     wrong, seen = differs.reshape(len(a), -1), False
     for column in np.flatnonzero(wrong.any(axis=0)):
         changed, moved = (side[:many, column] - side[-many:, column] for side in (x, y))
+        numbers = np.isfinite(changed) & np.isfinite(
+            moved
+        )  # what is none says nothing of how others move
+        changed, moved = changed[numbers], moved[numbers]
         if not changed.any() and not moved.any():
             continue
         seen = True

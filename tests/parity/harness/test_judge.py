@@ -335,6 +335,11 @@ def test_the_inputs_are_nudged_in_eight_ways_and_only_by_a_few_units() -> None:
     assert set(np.unique(off)) == set(range(-NUDGE_ULPS, NUDGE_ULPS + 1))
     assert len(np.unique(np.array(nudged), axis=0)) == NUDGES
     assert found(evidence) == {}
+    base.state["levels"][3] = [np.inf, np.nan]
+    given.clear()
+    judge.step(base)
+    nudged = np.array(given).reshape(NUDGES + 1, 16, 2)
+    assert np.array_equal(nudged[:, 3], np.tile([np.inf, np.nan], (NUDGES + 1, 1)), equal_nan=True)
 
 
 def test_the_limit_of_double_precision_is_a_share_of_numbers_however_small() -> None:

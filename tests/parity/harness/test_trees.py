@@ -10,7 +10,7 @@ import pytest
 
 from foundation.errors import InputError
 from parity.harness.findings import state_words
-from parity.harness.trees import cast, digits, flatten, join, numbers_in, rebuild, stack, take
+from parity.harness.trees import cast, digits, equal, flatten, join, numbers_in, rebuild, stack, take
 from tests.sentences import refuses
 
 
@@ -110,3 +110,26 @@ def test_rows_of_every_part_are_joined_in_order(parts: int) -> None:
     assert whole["x"][:, 1].tolist() == [n for n in range(parts) for _ in range(n + 1)]
     assert (whole["x"][:, 0] == -whole["y"]).all()
     assert take(whole, slice(0, 1))["x"].tolist() == [[0, 0]]
+
+
+def test_what_would_be_lost_is_the_example() -> None:
+    for values, dtype, example in (
+        (np.array([1.0, 2.0, 2.5]), np.int32, "2.5"),
+        (np.array([7, 2**40]), np.int32, str(2**40)),
+        (np.array([0.0, np.nan]), np.int32, "nan"),
+    ):
+        with pytest.raises(InputError, match=rf"\(for example {example}\)"):
+            cast("n", values, dtype)
+
+
+def test_arrays_are_equal_in_shape_and_value_and_in_where_there_is_no_number() -> None:
+    a = np.array([1.0, np.nan, 3.0])
+    assert equal(a, a.copy())
+    for place, value in ((0, 2.0), (0, np.nan), (1, 0.0), (2, 3.0000001)):
+        other = a.copy()
+        other[place] = value
+        assert not equal(a, other)
+    assert not equal(a, a[None])
+    assert equal(np.array([True, False]), np.array([True, False]))
+    assert equal(np.array([1, 2]), np.array([1.0, 2.0]))
+    assert not equal(np.array([1, 2]), np.array([1, 3]))

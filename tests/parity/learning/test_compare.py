@@ -148,6 +148,20 @@ def test_other_bad_input_is_refused_too(tmp_path: Path) -> None:
         compare(other, other, margin=1.0)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, -7.7, 0.0, 1e9 + 0.1])
+def test_scores_that_never_vary_are_refused_whatever_rounding_makes_of_their_spread(
+    value: float,
+) -> None:
+    def still(name: str, other: float = 0.0) -> Results:
+        scores = np.array([[value], [value], [value + other]])
+        return Results(name, ("0", "1", "2"), ("score",), scores)
+
+    with refuses():
+        compare(still("a"), still("b"), margin=1.0)
+    for first, second in ((0.5, 0.0), (0.0, 0.5)):
+        assert compare(still("a", first), still("b", second), margin=1.0)["verdict"]
+
+
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
 @pytest.mark.parametrize("sizes", [(5, 5), (12, 4)])
 def test_both_tests_reject_exactly_where_the_interval_lies_within_the_margin(

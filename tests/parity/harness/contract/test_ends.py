@@ -10,7 +10,7 @@ import pytest
 
 from parity.harness import cases as make
 from parity.harness.compare import EQUAL, LOGIC
-from parity.harness.contract.ends import _reward, _which_end, ask_ends, only_at_ends
+from parity.harness.contract.ends import _all_apart, _reward, _which_end, ask_ends, only_at_ends
 from parity.harness.judge import Evidence, Judge
 from parity.harness.trees import digits
 from tests.parity.harness.lander import mutable, pair
@@ -121,3 +121,12 @@ def test_a_field_is_wrong_at_ends_alone_only_if_both_sides_end_there() -> None:
         evidence[1].labels["reward"].labels[row] = LOGIC
         assert not only_at_ends(evidence, "reward")
         evidence[1].labels["reward"].labels[row] = EQUAL
+
+
+def test_two_ends_that_have_no_number_in_one_place_are_the_same_there() -> None:
+    a = {"x": np.array([[1.0, np.nan], [2.0, np.nan]]), "n": np.array([3, 4])}
+    assert not _all_apart(a, a)
+    other = {**a, "n": np.array([3, 5])}
+    assert not _all_apart(a, other)
+    for change in ({"n": np.array([4, 5])}, {"x": a["x"] + 1}, {"x": np.nan_to_num(a["x"])}):
+        assert _all_apart(a, {**a, **change})

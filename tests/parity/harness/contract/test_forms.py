@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+from parity import Port
 from parity.harness import cases as make
-from parity.harness.contract.forms import _distance, _same_seed, form_distance
+from parity.harness.contract.forms import (
+    _distance,
+    _form,
+    _same_seed,
+    apart_words,
+    form_distance,
+)
 from parity.harness.judge import Judge
 from parity.harness.sides.side import Steps
+from tests.parity.harness.lander import pair, program
 from tests.parity.harness.sides import tiny
 
 
@@ -97,3 +106,43 @@ def test_the_field_that_is_farthest_is_named_wherever_it_stands() -> None:
         assert worst == name
         assert far == pytest.approx(3e-6 * 2**52, rel=1e-6)
         assert _distance(steps(), steps(**{name: 1e-6}), frozenset(name)) == (0.0, "")
+
+
+def test_a_form_that_is_another_in_a_whole_number_or_no_number_is_told_so() -> None:
+    whole, none = np.array([1, 2]), np.array([1.0, np.nan])
+    assert apart_words(form_distance(whole, whole + 1)) == apart_words(form_distance(none, np.ones(2)))
+    words = "in a whole number, a flag, or in whether it is a number"
+    assert apart_words(form_distance(whole, whole + 1)) == words
+    far = form_distance(np.array([1.0, 1.0]), np.array([1.0, 1.0 + 2.0**-40]))
+    assert apart_words(far) == "by 4096 ulps"
+
+
+def test_a_port_that_is_another_one_by_one_is_told_with_how_much() -> None:
+    """A step that counts its environments, of which there is one where it is alone."""
+
+    def told(change: Any) -> tuple[str, str]:
+        def made() -> Any:
+            plain = program()
+
+            def step(key: Any, state: Any, action: Any) -> Any:
+                out = plain.step(key, state, action)
+                many = jax.config.jax_disable_jit  # as one that looks at how it is run
+                return (out[0], change(out[1]) if many else out[1], *out[2:])
+
+            return plain._replace(step=step)
+
+        one = pair(Port.functional(made))
+        base = make.visited(one, 32, 0)
+        answer = _form(Judge(one, base), base, "eager", "eager against jitted")
+        return answer.status, answer.text
+
+    more = told(lambda state: state._replace(steps=state.steps + 1))
+    assert more == (
+        "different",
+        "steps differs in a whole number, a flag, or in whether it is a number in 8 cases",
+    )
+    status, text = told(lambda state: state._replace(speed=state.speed + 1))
+    assert status == "different"
+    assert text.startswith("speed differs by ")
+    assert text.endswith(" ulps in 8 cases")
+    assert told(lambda state: state)[0] == "same"

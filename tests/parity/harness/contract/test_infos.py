@@ -45,8 +45,10 @@ def telling_jax(factor: float) -> FunctionalSide:
     return side
 
 
-def ask(reference: MutableSide, port: Any, random: frozenset[str] = frozenset()) -> Answer:
-    one = replace(pair(), reference=reference, port=port)
+def ask(
+    reference: MutableSide, port: Any, random: frozenset[str] = frozenset(), of: Any = pair
+) -> Answer:
+    one = replace(of(), reference=reference, port=port)
     base = make.visited(one, 64, 0)
     judge = Judge(one, base, random)
     return ask_info(judge, [judge.step(base)])[1]
@@ -124,3 +126,18 @@ def test_a_name_that_the_port_lacks_is_a_difference_whatever_it_has_more(
     steps = [SimpleNamespace(info=frozenset(names)) for names in (mine, theirs)]
     answer = _keys(SimpleNamespace(native=SimpleNamespace(reference=steps[0], port=steps[1])))  # type: ignore[arg-type]
     assert (answer.status, answer.text) == (status, words)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_number_that_is_none_at_times_is_not_taken_for_drawn(drawn: bool) -> None:
+    def told(heat: float) -> Any:
+        def step(one: tiny.Tiny, action: Any) -> Any:
+            obs, reward, over, cut, _ = one.step(action)
+            more = np.random.default_rng(one.seed).random() if drawn else 0.0
+            hidden = np.nan if one.count % 2 else heat
+            return obs, reward, over, cut, {"heat": np.array([heat + more, hidden])}
+
+        return tiny.side(step, reseed=lambda one, seed: setattr(one, "seed", seed))
+
+    answer = ask(told(1.0), told(2.0), frozenset({"reward"}), tiny.pair)
+    assert answer.status == ("same" if drawn else "different"), answer.text

@@ -113,3 +113,41 @@ def test_every_quarter_of_a_large_field_is_looked_at(size: int, part: int) -> No
     named = {int(name[2:-1]) for name in differs if name.startswith("x[") and name.endswith("]")}
     assert len(named) >= 60
     assert named <= set(range(size)[quarter])
+
+
+def test_a_number_that_never_varies_is_in_no_sum_whatever_rounding_makes_of_its_spread() -> None:
+    still = np.full(1000, 0.1)
+    assert still.std() > 0  # but for which this would show nothing
+    alone = compare_samples({"x": normal(0)}, {"x": normal(1)}).tests
+    beside = compare_samples({"x": normal(0), "y": still}, {"x": normal(1), "y": still})
+    assert not beside.differs
+    assert beside.tests == 2 * alone == 10  # and none of sums and differences
+    both = compare_samples({"x": normal(0), "y": normal(2)}, {"x": normal(1), "y": normal(3)})
+    assert both.tests == 12
+
+
+def test_numbers_that_are_none_at_times_still_show_how_they_hang_together() -> None:
+    def gone(values: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(1000) % 50, values, np.nan)
+
+    a, b, c = (normal(seed) for seed in range(3))
+    assert not compare_samples({"x": gone(a), "y": b}, {"x": gone(c), "y": normal(4)}).differs
+    differs = compare_samples({"x": gone(a), "y": b}, {"x": gone(c), "y": c}).differs
+    assert "x - y, scaled" in differs
+
+
+def test_what_is_no_number_is_told_with_how_often_it_is_none() -> None:
+    def told(mine: np.ndarray, theirs: np.ndarray) -> str:
+        (text,) = compare_samples({"x": mine}, {"x": theirs}).differs.values()
+        return text.partition(" (gap")[0]
+
+    numbers = np.arange(1000.0)
+    some, none = np.where(numbers < 900, numbers, np.nan), np.full(1000, np.nan)
+    whole = "from 0 to 999, mean 499.5"
+    assert told(numbers, some) == (
+        f"{whole} on the reference; no number in 100 of 1000 draws, else from 0 to 899, mean 449.5 on "
+        "the port"
+    )
+    assert told(none, numbers) == f"never a number in 1000 draws on the reference; {whole} on the port"
+    still = np.where(numbers < 900, 3.0, np.nan)
+    assert told(numbers, still).endswith("no number in 100 of 1000 draws, else always 3 on the port")

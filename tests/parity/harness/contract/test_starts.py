@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from parity.harness import cases as make
@@ -72,3 +73,35 @@ def test_a_port_that_begins_the_same_whatever_the_seed_is_found() -> None:
     (answer,), _ = ask_resets(judge, 400, 0)
     assert answer.status == "different"
     assert "ignores its seed" in answer.text
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_level_that_is_never_a_number_does_not_hide_that_the_seed_is_not_heeded(deaf: bool) -> None:
+    class Gone(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(seed)
+            self.levels[0] = np.nan
+            return self.seen()
+
+    one = tiny.pair(tiny.side(make=Gone), reference=tiny.side(make=Gone))
+    judge = Judge(one, make.visited(one, 16, 0))
+    given = one.port.reset
+    if deaf:
+        one.port.reset = lambda numbers, double=False: given(np.arange(len(numbers)), double)  # type: ignore[method-assign]
+    (answer,), _ = ask_resets(judge, 400, 0)
+    assert answer.status == ("different" if deaf else "same"), answer.text
+    assert ("ignores its seed" in answer.text) == deaf
+
+
+def test_a_port_whose_starts_are_all_alike_ignores_no_seed_where_the_reference_does_too() -> None:
+    class Still(tiny.Tiny):
+        def reset(self, seed: int) -> Any:
+            super().reset(0)
+            self.levels[0] = np.nan
+            return self.seen()
+
+    for reference, status in ((Still, "same"), (tiny.Tiny, "different")):
+        one = tiny.pair(tiny.side(make=Still), reference=tiny.side(make=reference))
+        (answer,), _ = ask_resets(Judge(one, make.visited(one, 16, 0)), 400, 0)
+        assert answer.status == status, answer.text
+        assert "ignores its seed" not in answer.text

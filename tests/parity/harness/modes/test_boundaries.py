@@ -195,3 +195,26 @@ def test_cases_lie_on_both_sides_of_many_boundaries_and_close_by(reverse: bool) 
     assert len(np.unique(beside.state["levels"].reshape(-1, count, 2)[0], axis=0)) > 8
     assert boundary(one, known, np.zeros(200, int), 0, over) is None
     assert boundary(one, known, np.ones(200, int), 0, over) is None
+
+
+def test_where_every_step_ends_its_episode_no_value_is_looked_for() -> None:
+    values = {"reward": np.array([1.0, 2.0, 1.0]), "terminated": np.ones(3, bool)}
+    obs = {"obs.grid": np.ones((3, 2, 2), int), "obs.none": np.zeros((3, 0), int)}
+    for over, expected in ((True, [0, 0, 0]), (False, [0, 1, 0])):
+        steps = steps_of(3, outcome={**values, "terminated": np.full(3, over)}, obs=obs)
+        assert how_valued(frozenset(), steps)({}, steps).tolist() == expected
+
+
+@pytest.mark.parametrize("fault", [0.0, 1e-9])
+def test_a_pair_whose_episodes_last_one_step_is_compared(fault: float) -> None:
+    def over(by: float) -> Any:
+        def step(one: tiny.Tiny, action: Any) -> Any:
+            obs, reward, _, cut, info = one.step(action)
+            return obs, reward * (1 + by), True, cut, info
+
+        return tiny.side(step)
+
+    report = verify(tiny.pair(over(fault), reference=over(0.0)), transitions=64, resets=60)
+    assert report.verdict == ("different" if fault else "same")
+    assert report.field("reward").verdict == ("contract" if fault else "equal")
+    assert report.field("reward").compared == sum(report.cases.values())

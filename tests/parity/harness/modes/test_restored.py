@@ -72,3 +72,24 @@ def test_a_field_that_is_drawn_must_be_the_same_for_one_seed() -> None:
     answer = asked(tiny.side(step), frozenset({"levels", "obs.near"}))
     assert answer.status == "different"
     assert "put in one state twice, with one seed, its step gives another levels" in answer.text
+
+
+class Gone(tiny.Tiny):
+    """Some episodes begin with a level that is no number."""
+
+    def reset(self, seed: int) -> Any:
+        super().reset(seed)
+        if seed % 4 == 0:
+            self.levels[1] = np.nan
+        return self.seen()
+
+
+def test_a_level_that_is_no_number_in_some_states_is_neither_a_difference_nor_an_excuse() -> None:
+    put = tiny.side(make=Gone)
+    base = make.visited(tiny.pair(reference=put), 96, 0)
+    assert np.isnan(base.state["levels"]).any()
+    assert asked(put).status == "same"
+    assert asked(put, frozenset({"levels", "obs.near", "reward"})).status == "same"
+    for share, status in ((2.0**-52, "same"), (1e-12, "different")):
+        answer = asked(tiny.side(make=Gone, write=forgetful(other_level(share)).write))
+        assert answer.status == status, answer.text

@@ -100,3 +100,16 @@ def test_a_state_rounded_to_single_precision_excuses_what_is_made_of_it_and_no_m
     allowed = _coarse(small, {"place": None})
     off = {**small, "large": small["large"] + 2 * allowed}
     assert compared(small, off, ["place"]).status == "different"
+
+
+def test_rows_without_a_number_on_both_sides_do_not_hide_the_use_of_the_others() -> None:
+    a = numbers()
+    a[::7, 1] = np.nan
+    assert compared({"x": a}, {"x": a.copy()}).status == "same"
+    for factor in (1 + 1e-9, 1.01):
+        answer = compared({"x": a}, {"x": a * [1.0, factor, 1.0]})
+        assert answer.status == "different", answer.text
+    assert compared({"x": a}, {"x": a[:, ::-1]}).status == "note"
+    none = np.full((2 * MANY, 1), np.nan)
+    assert compared({"x": none}, {"x": none + 1}).status == "same"
+    assert compared({"x": none}, {"x": np.ones((2 * MANY, 1))}).status == "note"
