@@ -123,6 +123,16 @@ def file_of(symbol: str) -> Path | None:
     return _files.get(symbol)
 
 
+def known_files() -> dict[str, Path]:
+    """Return symbol to file of every contract that was registered from one, for another process."""
+    return dict(_files)
+
+
+def know_files(files: Mapping[str, Path]) -> None:
+    """Have :func:`file_of` name files from which another process registered contracts."""
+    _files.update(files)
+
+
 def _contract(path: Path, symbol: str, row: _Row) -> Contract:
     given: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(row).items() if value is not None

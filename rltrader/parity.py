@@ -207,6 +207,8 @@ def show_finding(found: dict[str, Any], worlds: int) -> str:
 
 
 def _why(check: dict[str, Any]) -> str:
+    from parity.engine.format import place_of
+
     first = check["first"]
     if check["error"]:
         return str(check["error"])
@@ -217,7 +219,8 @@ def _why(check: dict[str, Any]) -> str:
         return f"{check['mismatches']} numbers differ"
     place = f"{list(first['index'])}" if first["index"] else ""
     values = f"reference {show(first['reference'])}, port {show(first['port'])}"
-    return f"{first['field']}{place} at lane {first['lane']}, step {first['step']}: {values}"
+    where = place_of(check["check"], first["field"], first["lane"], first["step"])
+    return f"{first['field']}{place}{' ' if where else ''}{where}: {values}"
 
 
 @parity.command()

@@ -1,7 +1,6 @@
 """Count false alarms: a side of a pair is held against itself, with one seed after another.
 
-Each run is a line of JSON, written as soon as it is judged, so that what was cut off goes on where it
-was. All runs share one process, so that nothing is compiled twice.
+All runs share one process, so that nothing is compiled twice.
 """
 
 from __future__ import annotations
@@ -15,18 +14,17 @@ from typing import Any, Literal
 import jax
 
 from foundation import provenance
-from foundation.errors import InputError
 from foundation.files import json_digest, write_json
-from foundation.json_lines import adding_lines, read_json_lines
 from foundation.json_reading import Artifact
-from parity.harness.output.certificate import environments
-from parity.harness.output.sources import sources
+from parity.harness.output.certificate import bound_code
 from parity.harness.pair import Pair
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED, verify
+from parity.mutation.by_seed import Ledger, Line, counted, judge_seeds
 
 LINES, NUMBERS = "alarms.jsonl", "alarms.json"
 LINE = Artifact("line of a count of false alarms", "remove the file to begin anew")
+OTHERS = "another pair, other code or other settings"
 Sides = Literal["port", "reference", "pair"]
 Progress = Callable[[str, int, int], None]
 """(what was done last, runs judged, in all)."""
@@ -76,31 +74,26 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
     Raises:
         InputError: the pair cannot be compared, or the folder holds runs of another kind.
     """
-    from parity.mutation.score import at_most
-
     shipped = load_pair(wanted.place)
     pair = against_itself(shipped, wanted.against)
     out.mkdir(parents=True, exist_ok=True)
-    run = _digest(wanted, shipped)
-    lines = _known(out / LINES, run)
-    done = {line["seed"] for line in lines}
-    seeds = range(wanted.seed, wanted.seed + wanted.runs)
-    with adding_lines(out / LINES, lines) as add:
-        for seed in (one for one in seeds if one not in done):
-            began = time.perf_counter()
-            report = verify(pair, transitions=wanted.transitions, resets=wanted.resets, seed=seed)
-            line = {"run": run, "seed": seed, "alarm": report.differences}
-            lines.append({**line, "seconds": round(time.perf_counter() - began, 3)})
-            add(lines[-1])
-            if progress is not None:
-                progress(f"seed {seed}", len(lines), max(wanted.runs, len(lines)))
+
+    def judge(seed: int) -> dict[str, Any]:
+        began = time.perf_counter()
+        report = verify(pair, transitions=wanted.transitions, resets=wanted.resets, seed=seed)
+        return {"alarm": report.differences, "seconds": round(time.perf_counter() - began, 3)}
+
+    def told(line: Line, done: int, of: int) -> None:
+        if progress is not None:
+            progress(f"seed {line['seed']}", done, of)
+
+    ledger = Ledger(out / LINES, LINE, _digest(wanted, shipped), OTHERS)
+    lines = judge_seeds(ledger, range(wanted.seed, wanted.seed + wanted.runs), judge, told)
+    alarms = [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]]
     result = {
         "format": 1,
         "pair": pair.name,
-        "runs": len(lines),
-        "alarms": [{"seed": line["seed"], "said": line["alarm"]} for line in lines if line["alarm"]],
-        "at_most": at_most(sum(bool(line["alarm"]) for line in lines), len(lines)),
-        "seconds": round(sum(line["seconds"] for line in lines), 1),
+        **counted(lines, alarms),
         "settings": asdict(wanted),
         "made": {"when": provenance.now(), **provenance.made_with(VERSIONED, jax.devices())},
     }
@@ -109,18 +102,7 @@ def count_alarms(wanted: Runs, out: Path, progress: Progress | None = None) -> d
 
 
 def _digest(wanted: Runs, pair: Pair) -> str:
-    """Return what a line is about: the sides, their sources, and how large a run is."""
-    sides = sorted({*pair.reference.sources, *pair.port.sources, "parity.harness.verify"})
-    defined = sorted({*environments(pair.reference), *environments(pair.port)})
+    """Return what a line is about: the pair, all sources and versions, and how large a run is."""
+    bound = bound_code(pair, wanted.place.partition(":")[0])
     of_a_run = [wanted.place, wanted.against, wanted.transitions, wanted.resets]
-    return json_digest({"of": of_a_run, "sources": sources(sides, defined)})
-
-
-def _known(path: Path, run: str) -> list[dict[str, Any]]:
-    """Return the runs that were judged already; a last line that was cut off is dropped."""
-    lines = read_json_lines(path, LINE)
-    if any(line.get("run") != run for line in lines):
-        raise InputError(
-            f"{path} is of another pair, other code or other settings; give another --out, or remove it"
-        )
-    return lines
+    return json_digest({"of": of_a_run, "bound": bound})

@@ -14,6 +14,41 @@ CENTS = "cents"
 """Unit of fields that are compared as whole cents and shown in dollars."""
 
 
+LANES = {
+    **dict.fromkeys(("generated", "restart after a generated case", "forbidden is hold"), "case"),
+    **dict.fromkeys(("no look-ahead", "learner decisions"), "case"),
+    **dict.fromkeys(("restart draws", "reset draws"), "draw"),
+    **dict.fromkeys(("independent draws", "random bits at scale", "orders at scale"), ""),
+    "data": "bar",
+    "learner": "update",
+    "learner draws": "update",
+}
+"""What a lane of a kind of check is, where it is no episode; nothing where it is no place."""
+
+
+def lane_word(check: str) -> str:
+    """Return what a lane of a check is called; nothing where a check knows no lanes."""
+    return LANES.get(check.partition(",")[0], "episode")
+
+
+def place_of(check: str, field: str, lane: int, step: int) -> str:
+    """Return where a check first found a difference, such as "at episode 3, step 41"; or nothing.
+
+    Args:
+        check: its name.
+        field: in which the sides differ.
+        lane, step: of a :class:`parity.engine.verify.Mismatch`.
+    """
+    word = lane_word(check)
+    if field == "draws of a start":
+        word = "start"
+    elif check == "learner draws" and step < 0:
+        word = ""
+    if not word:
+        return ""
+    return f"at {word} {lane:,}, step {step:,}" if step >= 0 else f"at {word} {lane:,}"
+
+
 def ulps(distance: int | None) -> str:
     """Return a distance in ulps for reading."""
     if distance is None:

@@ -14,7 +14,17 @@ from foundation.report.format import exponent, figures, percent, plain, short, s
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
 from parity.engine.compare import FAR, Comparison, ulp_distance
-from parity.engine.format import CENTS, amount, amount_apart, runs, tolerance_of, ulps, unit_of
+from parity.engine.format import (
+    CENTS,
+    amount,
+    amount_apart,
+    lane_word,
+    place_of,
+    runs,
+    tolerance_of,
+    ulps,
+    unit_of,
+)
 from parity.engine.plots import coverage_plots, curve_plot, ulp_plots
 from parity.engine.report import DIFFERENT, SAME
 
@@ -211,11 +221,6 @@ def _brief_ulps(distance: int) -> str:
     return ulps(distance) if distance < 10**6 or distance >= FAR else short(distance)
 
 
-def _lane(check: str) -> str:
-    """Return what a lane of a check is called."""
-    return {"generated": "case", "learner": "update"}.get(check.partition(",")[0], "episode")
-
-
 def _place(name: str, index: Iterable[int]) -> str:
     inner = ", ".join(map(str, index))
     return f"{name}[{inner}]" if inner else name
@@ -227,12 +232,12 @@ def _check(check: Values) -> dict[str, Any]:
     far = [(name, measure) for name, measure in check["measures"].items() if exceeds(measure)]
     first, why = check["first"], check["error"]
     if first and not why:
-        at = f", step {first['step']:,}" if first["step"] >= 0 else ""
         unit = unit_of(check["fields"].get(first["field"], {}).get("rule", ""))
         unit = unit if unit == CENTS else ""
         mine, theirs = (" ".join(amount(first[side], unit)).rstrip() for side in ("reference", "port"))
-        place, lane = _place(first["field"], first["index"]), _lane(check["check"])
-        why = f"{place}: reference {mine}, port {theirs} at {lane} {first['lane']:,}{at}"
+        place = _place(first["field"], first["index"])
+        where = place_of(check["check"], first["field"], first["lane"], first["step"])
+        why = f"{place}: reference {mine}, port {theirs} {where}".rstrip()
     elif far and not why:
         name, measure = far[0]
         why = (
@@ -328,7 +333,7 @@ def _divergence(divergence: Values, fields: Sequence[Values]) -> dict[str, Any]:
         "unit": unit_of(rule),
         "apart": b - a,
         "ulps": distance,
-        "lane_word": _lane(divergence["check"]),
+        "lane_word": lane_word(divergence["check"]),
         "seen": divergence.get("seen"),
         "differences": [
             {**difference, "apart": difference["port"] - difference["reference"]}

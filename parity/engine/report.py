@@ -15,6 +15,7 @@ import numpy as np
 from foundation import provenance
 from parity.engine.compare import Comparison
 from parity.engine.diverge import Divergence, Finding, findings
+from parity.engine.format import place_of
 from parity.engine.verify import CheckResult
 
 SAME, DIFFERENT, UNSEEN = "same", "different", "not enough seen"
@@ -209,6 +210,6 @@ def _failure(check: CheckResult) -> str:
         more = f", and {len(far) - 1} more" if len(far) > 1 else ""
         return f"{far[0]}: error {measure.error:.2g}, {measure.limit:g} allowed{more} ({measure.where})"
     m = check.first
-    where = f"lane {m.lane}, step {m.step}" if m.step >= 0 else f"lane {m.lane}"
     place = f"{list(m.index)}" if m.index else ""
-    return f"{m.field}{place}: reference {m.reference!r}, port {m.port!r} at {where}"
+    where = place_of(check.check, m.field, m.lane, m.step)
+    return f"{m.field}{place}: reference {m.reference!r}, port {m.port!r} {where}".rstrip()

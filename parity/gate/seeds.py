@@ -1,8 +1,7 @@
 """Count false alarms of the gate: all of it with one seed after another, both sides being the same.
 
 ``python -m parity.gate.seeds --runs 50``. Every seed draws its own bars, configurations, networks,
-episodes and cases. Each run is a line of JSON, written as soon as it is judged, so that what was cut
-off goes on where it was. The gate's default strength is what is counted; ``rltrader parity run
+episodes and cases. The gate's default strength is what is counted; ``rltrader parity run
 --thorough`` is ten of these runs in one report.
 """
 
@@ -21,12 +20,12 @@ from rich.console import Console
 from foundation import provenance
 from foundation.errors import InputError, run_command
 from foundation.files import json_digest, write_json
-from foundation.json_lines import adding_lines, read_json_lines
 from foundation.json_reading import Artifact
 from foundation.loaded_code import loaded_digests
 from foundation.progress import progress_bar
 from parity.engine.report import SAME, Report, versions
-from parity.mutation.score import at_most
+from parity.mutation.by_seed import Ledger, Line, counted
+from parity.mutation.by_seed import judge_seeds as judge_by_seed
 from parity.suites.rounds import command_of
 from parity.suites.scenarios import Request
 from parity.suites.trading import MODULES, run
@@ -34,6 +33,7 @@ from parity.suites.trading import MODULES, run
 OUT = Path("reports/gate_seeds")
 LINES, NUMBERS = "seeds.jsonl", "seeds.json"
 LINE = Artifact("line of a count of the gate's false alarms", "remove the file to begin anew")
+OTHERS = "other code, other versions or other settings"
 
 Progress = Callable[[str, int], None]
 """(what was done last, seeds judged)."""
@@ -60,34 +60,28 @@ def judge_seeds(
             draws what can't be carried out.
     """
     out.mkdir(parents=True, exist_ok=True)
-    of = _digest(request)
-    lines = read_json_lines(out / LINES, LINE)
-    if any(line.get("run") != of for line in lines):
-        raise InputError(
-            f"{out / LINES} is of other code, other versions or other settings; give another --out, or "
-            "remove it"
-        )
-    done = {line["seed"] for line in lines}
-    with TemporaryDirectory() as compiled, adding_lines(out / LINES, lines) as add:
-        for seed in (seed for seed in seeds if seed not in done):
+
+    def told(line: Line, done: int, of: int) -> None:
+        if progress is not None:
+            progress(f"seed {line['seed']}: {line['verdict']}", done)
+
+    with TemporaryDirectory() as compiled:
+
+        def judge(seed: int) -> dict[str, Any]:
             asked = replace(request, seed=seed)
             try:
-                report = run(asked, compiled=compiled)
+                return line_of(run(asked, compiled=compiled), asked)
             except InputError as error:
                 raise InputError(f"seed {seed}: {error}") from None
-            lines.append({"run": of, "seed": seed, **line_of(report, asked)})
-            add(lines[-1])
-            if progress is not None:
-                progress(f"seed {seed}: {lines[-1]['verdict']}", len(lines))
+
+        ledger = Ledger(out / LINES, LINE, _digest(request), OTHERS)
+        lines = judge_by_seed(ledger, seeds, judge, told)
     alarms = [line for line in lines if line["verdict"] != SAME]
     result = {
         "format": 1,
-        "runs": len(lines),
-        "alarms": alarms,
-        "at_most": at_most(len(alarms), len(lines)),
+        **counted(lines, alarms),
         "closest": max((line["closest"] for line in lines), default=0.0),
         **{what: sum(line[what] for line in lines) for what in ("transitions", "numbers")},
-        "seconds": round(sum(line["seconds"] for line in lines), 1),
         "made": {
             "when": provenance.now(),
             "versions": versions(),

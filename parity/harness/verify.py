@@ -225,16 +225,16 @@ def _generated(
     first = evidence[0].double or evidence[0].native
     # Without double precision, nothing would say on which side of a clip rounding may put a number.
     clips = [
-        ("clip", about.how_clipped(pair), CLIPS),
-        ("jump", about.how_jumped(pair), CLIPS),
-        ("value", about.how_valued(judge.random, first.reference), CLIPS),
+        (1, "clip", about.how_clipped(pair), CLIPS),
+        (2, "jump", about.how_jumped(pair), CLIPS),
+        (3, "value", about.how_valued(judge.random, first.reference), CLIPS),
     ]
     sought = [] if judge.no_double else clips
     if not judge.random & {"terminated", "truncated"}:
-        sought.insert(0, ("boundary", about.how_ended, ENDS))
-    for name, code_of, pairs in sought:
+        sought.insert(0, (0, "boundary", about.how_ended, ENDS))
+    for number, name, code_of, pairs in sought:
         code = code_of(first.state, first.reference)
-        beside = about.boundary(pair, drawn, code, seed, code_of, pairs)
+        beside = about.boundary(pair, drawn, code, seed, code_of, pairs, number)
         if beside is not None and len(beside):
             evidence.append(judge.step(beside))
             counts[name] = len(beside)

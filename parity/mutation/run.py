@@ -20,9 +20,12 @@ from foundation import provenance
 from foundation.errors import InputError
 from foundation.files import json_digest, write_json, write_text
 from foundation.json_lines import adding_lines
+from parity.harness.output.certificate import bound_code
+from parity.harness.pair import Pair
 from parity.harness.places import load_pair
 from parity.harness.verify import VERSIONED
-from parity.mutation.lines import LINES, key_of, read_lines
+from parity.mutation.by_seed import Ledger
+from parity.mutation.lines import LINE, LINES, key_of
 from parity.mutation.operators import Change, changes_of, is_valid
 from parity.mutation.page import render, summarize
 from parity.mutation.port_modules import modules_of_reference, port_modules
@@ -30,6 +33,7 @@ from parity.mutation.recorder import Function
 from parity.mutation.sample import draw
 from parity.mutation.trial import Fate, Trials
 
+OTHERS = "another pair, other code or other settings"
 NUMBERS, PAGE = "mutants.json", "mutants.html"
 Progress = Callable[[str, int, int], None]
 """(what was done last, mutants judged, in all)."""
@@ -93,8 +97,8 @@ def measure(wanted: Wanted, out: Path, progress: Progress | None = None) -> dict
             f"{', '.join(sources.paths)}: nothing to change there; name other modules (--module)"
         )
     out.mkdir(parents=True, exist_ok=True)
-    run = _digest(wanted, sources)
-    before = _known(out / LINES, run)
+    run = _digest(wanted, sources, pair)
+    before = Ledger(out / LINES, LINE, run, OTHERS).lines()
     tell = progress or (lambda what, done, of: None)
     tell("verifying the unchanged port", 0, wanted.count)
     with tempfile.TemporaryDirectory(prefix="envparity-") as folder:
@@ -144,25 +148,17 @@ def _changes(sources: Sources, module: str, only: Sequence[str]) -> list[Change]
     return [one for one in changes if any(first <= one.line <= last for first, last in spans)]
 
 
-def _digest(wanted: Wanted, sources: Sources) -> str:
-    """Return what a line is about: the pair, the port's source, and how each mutant is verified."""
+def _digest(wanted: Wanted, sources: Sources, pair: Pair) -> str:
+    """Return what a line is about: the port's source, all that the pair depends on, and how each mutant
+    is verified."""
     return json_digest(
         {
             "place": wanted.place,
             "sources": {name: text.decode("utf-8", "replace") for name, text in sources.bytes.items()},
+            "bound": bound_code(pair, wanted.place.partition(":")[0]),
             "verified": [wanted.transitions, wanted.resets, wanted.seed],
         }
     )
-
-
-def _known(path: Path, run: str) -> list[dict[str, Any]]:
-    lines = read_lines(path)
-    if any(line.get("run") != run for line in lines):
-        raise InputError(
-            f"{path} is of another pair, another state of the port or other settings; give another "
-            "--out, or remove it"
-        )
-    return lines
 
 
 def _judge_all(

@@ -6,10 +6,12 @@ one seed in ten is as good as certain to be seen.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
-from markets import SYMBOLS
+from markets import SYMBOLS, get_contract
+from markets.contracts_file import file_of
 from parity.engine.report import SAME, Report
 from parity.suites.scenarios import Request, file_options
 from parity.suites.trading import Progress, run
@@ -51,12 +53,16 @@ def run_rounds(request: Request, rounds: int, progress: Progress | None = None) 
 
 def command_of(request: Request) -> str:
     """Return the command that carries out a request once more."""
-    words = ["rltrader parity run", *([file_options(request)] if request.data else [])]
+    symbols = (*([request.symbol] if request.data else ()), *request.symbols)
+    known = [file_of(get_contract(symbol).symbol) for symbol in symbols]
+    files = dict.fromkeys(file for file in known if file is not None)
+    own = "".join(f" --contracts {shlex.quote(str(file))}" for file in files)
+    words = [f"rltrader{own} parity run", *([file_options(request)] if request.data else [])]
     for name in ("episodes", "cases", "days"):
         if (value := getattr(request, name)) != getattr(Request, name):
             words.append(f"--{name} {value}")
     if request.symbols != SYMBOLS:
-        words.append(f"--symbols {','.join(request.symbols)}")
+        words.append(f"--symbols {shlex.quote(','.join(request.symbols))}")
     return " ".join([*words, f"--seed {request.seed}"])
 
 

@@ -6,11 +6,12 @@ made for the purpose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from markets import Bars, EnvConfig
 from markets.bars import FEATURES, PRICE_COLUMNS
@@ -28,20 +29,49 @@ CUTS = 6
 def other_future(bars: Bars, cut: int, seed: int) -> Bars:
     """Return the same bars up to and with number ``cut``, and different ones after it.
 
-    Prices move by whole ticks and volumes double, so the bars stay valid.
+    Prices move by whole ticks and volumes double, so the bars stay valid. So do features of the file's
+    own: after the cut they grow by a share of their own a bar.
     """
     rng = np.random.default_rng([seed, cut])
     later = slice(cut + 1, None)
-    ticks = {name: bars.contract.to_ticks(bars.frame[name]) for name in PRICE_COLUMNS}
-    steps = rng.integers(-8, 9, len(bars) - cut - 1).cumsum()
+    ticks = _ticks(bars)
+    count = len(bars) - cut - 1
+    steps = rng.integers(-8, 9, count).cumsum()
     steps = np.maximum(steps, 1 - ticks["low"][later])
     volume = bars.frame["volume"].to_numpy(copy=True)
     volume[later] *= 2.0
     for price in ticks.values():
         price[later] += steps
+    features = bars.precomputed
+    if features is not None:
+        grown = features.to_numpy(np.float64, copy=True)
+        grown[later] = grown[later] * rng.uniform(1.1, 2.0, (count, 1)) + rng.uniform(
+            0.1, 1.0, (count, 1)
+        )
+        features = pd.DataFrame(grown, index=features.index, columns=features.columns)
+    return _remade(bars, ticks, volume, features, "another future")
+
+
+def _ticks(bars: Bars) -> dict[str, NDArray[np.int64]]:
+    return {name: bars.contract.to_ticks(bars.frame[name]) for name in PRICE_COLUMNS}
+
+
+def _remade(
+    bars: Bars,
+    ticks: Mapping[str, NDArray[np.int64]],
+    volume: NDArray[np.float64],
+    features: pd.DataFrame | None,
+    what: str,
+) -> Bars:
+    """Return bars of other prices and volumes, with all else that they had."""
     columns = {name: bars.contract.to_points(price) for name, price in ticks.items()}
-    frame = pd.DataFrame({**columns, "volume": volume}, index=bars.frame.index)
-    return Bars.from_frame(frame, bars.contract, source=f"{bars.source}, another future")
+    return Bars.from_frame(
+        pd.DataFrame({**columns, "volume": volume}, index=bars.frame.index),
+        bars.contract,
+        source=f"{bars.source}, {what}",
+        precomputed=features,
+        bar_seconds=bars.bar_seconds,
+    )
 
 
 def check_blindness(
@@ -107,12 +137,16 @@ def _note(result: CheckResult, name: str, same: Array, must: Array) -> None:
 
 
 def mirrored(bars: Bars) -> Bars:
-    """Return bars whose every price move is negated, about the first close."""
-    frame = bars.frame.copy()
-    about = 2.0 * float(frame["close"].iloc[0])
-    for name, source in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
-        frame[name] = about - bars.frame[source]
-    return Bars.from_frame(frame, bars.contract, source=f"{bars.source}, mirrored")
+    """Return bars whose every price move is negated, between the same lowest and highest price.
+
+    So no price becomes negative, however far the market went. Features of the file's own are kept: of
+    them the account knows the ATR alone, which a mirror does not change.
+    """
+    ticks = _ticks(bars)
+    about = int(ticks["low"].min() + ticks["high"].max())
+    source = {"open": "open", "high": "low", "low": "high", "close": "close"}
+    turned = {name: about - ticks[other] for name, other in source.items()}
+    return _remade(bars, turned, bars.frame["volume"].to_numpy(), bars.precomputed, "mirrored")
 
 
 NEGATED = frozenset({"position"})
@@ -127,8 +161,6 @@ def check_mirror(
     world: World, config: EnvConfig, recording: Recording, played: Replay
 ) -> list[CheckResult]:
     """Check that negated price moves and swapped actions mirror positions and keep PnL.
-
-    Only exact where the tick is a power of two, so that negating a price rounds nothing.
 
     Args:
         world: the bars, already cut to the session.

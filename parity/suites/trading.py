@@ -9,12 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from jax_port.data.data_loader import PreparedMarket, prepare
 from jax_port.envs.form import Form
 from markets import Contract, InputError, register_contract
 from markets.contracts import added_contracts
+from markets.contracts_file import know_files, known_files
 from parity.engine.diverge import Divergence
 from parity.engine.pair import Pair
 from parity.engine.report import Report
@@ -262,12 +264,18 @@ _RECORDERS: list[LineRecorder] = []
 """Of a worker process: one of each."""
 
 
-def _start_worker(request: Request, contracts: Sequence[Contract], compiled: str = "") -> None:
+def _start_worker(
+    request: Request,
+    contracts: Sequence[Contract],
+    files: Mapping[str, Path],
+    compiled: str = "",
+) -> None:
     if compiled and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", compiled)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     for contract in contracts:  # a fresh process knows the built-in ones alone
         register_contract(contract, overwrite=True)
+    know_files(files)  # commands that show a case again name them
     _RECORDERS[:] = [begin_recording()]
     _JUDGES[:] = [Judge(request, list(make_scenarios(request)))]
 
@@ -296,7 +304,9 @@ def _carry_out(
         pool = ProcessPoolExecutor(
             request.workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=worker_start(_start_worker, request, added_contracts(), compiled or own),
+            initializer=worker_start(
+                _start_worker, request, added_contracts(), known_files(), compiled or own
+            ),
         )
         yield from _of_pool(pool, parts)
 

@@ -12,6 +12,8 @@ from markets.contracts import Contract, get_contract
 from markets.contracts_file import (
     REQUIRED,
     file_of,
+    know_files,
+    known_files,
     own_contracts,
     register_contracts,
     register_table,
@@ -145,3 +147,15 @@ def test_a_contract_of_two_files_must_have_the_same_numbers_in_both(
     mended = register_table(first, table)
     assert get_contract(symbol) in mended
     assert get_contract(symbol) not in made
+
+
+def test_another_process_can_be_told_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, CRUDE)
+    register_contracts(path)
+    told = known_files()
+    assert told == {"CL": path}
+    monkeypatch.setattr(contracts_file, "_files", {"GC": tmp_path / "gold.toml"})
+    know_files(told)
+    assert (file_of("CL"), file_of("GC"), file_of("ES")) == (path, tmp_path / "gold.toml", None)
+    told["CL"] = tmp_path  # a copy: what is done with it changes nothing
+    assert known_files() == {"CL": path, "GC": tmp_path / "gold.toml"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -63,3 +64,53 @@ def test_a_room_that_no_contract_names_is_found(copy: Path) -> None:
     (copy / "parity" / "attic").mkdir()
     (copy / "parity" / "attic" / "__init__.py").write_text("")
     assert broken(copy) == {"rooms of parity"}
+
+
+ONLY_UNIX = frozenset(
+    {
+        "crypt",
+        "curses",
+        "fcntl",
+        "grp",
+        "pty",
+        "pwd",
+        "readline",
+        "resource",
+        "syslog",
+        "termios",
+        "tty",
+    }
+)
+"""Modules of Python that Windows lacks."""
+
+
+def imported_for_all(code: str) -> set[str]:
+    """Return the modules that a file imports on every system as soon as it is imported itself."""
+    names = set[str]()
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import os, resource", {"os", "resource"}),
+        ("from fcntl import flock", {"fcntl"}),
+        ("if os.name == 'posix':\n    import fcntl", set()),
+        ("def f():\n    import resource", set()),
+    ],
+)
+def test_what_every_system_imports_is_told_from_what_one_does(code: str, found: set[str]) -> None:
+    assert imported_for_all(code) == found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_asks_windows_for_what_it_lacks(room: str) -> None:
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    asked = {str(file): imported_for_all(file.read_text("utf-8")) & ONLY_UNIX for file in files}
+    assert {name: modules for name, modules in asked.items() if modules} == {}

@@ -202,10 +202,14 @@ def test_what_failed_is_printed_in_a_line_a_check_and_a_finding_with_one_command
             ("generated", "ES", False),
         )
     ]
-    where = "balance at lane 3, step 4: reference 4,999,752, port 4,999,754"
+    where = "balance at {} 3, step 4: reference 4,999,752, port 4,999,754"
     assert failures({"checks": checks}) == [
-        f"failed: replay on ES and 1 more: {where}",
-        f"failed: generated on ES: {where}",
+        f"failed: replay on ES and 1 more: {where.format('episode')}",
+        f"failed: generated on ES: {where.format('case')}",
+    ]
+    nowhere = {**checks[3], "check": "independent draws", "first": {**first, "lane": 0, "step": -1}}
+    assert failures({"checks": [nowhere]}) == [
+        "failed: independent draws on ES: balance: reference 4,999,752, port 4,999,754"
     ]
     assert failures({"checks": checks[2:3]}) == []
     seen = {"fields": ["balance"], "worlds": ["ES", "NQ"], "checks": ["replay", "generated"]}

@@ -20,7 +20,13 @@ FEW_VALUES = 8
 
 
 def boundary(
-    pair: Pair, known: Cases, code: Array, seed: int, code_of: CodeOf, pairs: int = 48
+    pair: Pair,
+    known: Cases,
+    code: Array,
+    seed: int,
+    code_of: CodeOf,
+    pairs: int = 48,
+    search: int = 0,
 ) -> Cases | None:
     """Return cases on both sides of where the reference begins to do something, such as to end an
     episode, by bisection between two states.
@@ -28,17 +34,21 @@ def boundary(
     Args:
         pair: only its reference is driven, in double precision.
         known: cases that were stepped.
-        code: int (N,), 0 where it did not do it; other numbers for each way to do it.
+        code: int (N,), 0 where it did not do it; other numbers for each way to do it, which are sought
+            equally often, however seldom they are.
         seed: of the choice of states.
         code_of: (states before, steps of the reference) -> such a code of each.
         pairs: how many boundaries are looked for.
+        search: number of the search; one of another number chooses states of its own.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, 3, search])
     names = [name for name, domain in pair.state.items() if not domain.whole]
     does, does_not = np.flatnonzero(code), np.flatnonzero(code == 0)
     if not names or not len(does) or not len(does_not) or not pair.reference.can_write:
         return None
-    rows, others = rng.choice(does, pairs), rng.choice(does_not, pairs)
+    ways = rng.permutation(np.unique(code[does]))
+    rows = np.array([rng.choice(np.flatnonzero(code == ways[n % len(ways)])) for n in range(pairs)])
+    others = rng.choice(does_not, pairs)
     far = known.rows(rows)
     start = {name: known.state[name][others].astype(np.float64) for name in names}
     end = {name: far.state[name].astype(np.float64) for name in names}
@@ -122,7 +132,8 @@ def how_jumped(pair: Pair) -> CodeOf:
 
 def how_valued(random: frozenset[str], steps: Steps) -> CodeOf:
     """Return the function that says which of few values a step gave, where no episode ended: rewards,
-    whole numbers and flags of the observation and the info; int (N,), 0 for the most frequent ones.
+    whole numbers and flags of the observation and the info; int (N,), 0 for the most frequent ones,
+    else the number of the first that is another.
 
     Args:
         random: fields that are drawn.
@@ -147,7 +158,8 @@ def how_valued(random: frozenset[str], steps: Steps) -> CodeOf:
     def code_of(before: Fields, one: Steps) -> Array:
         if not len(going):
             return np.zeros(len(one.final), np.int64)
-        return ((rows(one) != most).any(axis=1) & ~one.ended).astype(np.int64)
+        other = rows(one) != most
+        return np.where(other.any(axis=1) & ~one.ended, 1 + other.argmax(axis=1), 0)
 
     return code_of
 

@@ -12,8 +12,9 @@ import jax
 from foundation.errors import InputError
 from foundation.json_reading import Artifact, Int32, Struct, convert, read_json
 from foundation.provenance import package_version
-from parity.harness.output.sources import sources
+from parity.harness.output.sources import source_of, sources
 from parity.harness.pair import Pair
+from parity.harness.places import find_here
 from parity.harness.report import SAME, Report
 from parity.harness.sides.side import Side
 
@@ -46,6 +47,29 @@ def environments(side: Side) -> list[str]:
     return sorted({one.__module__ for one in classes} - {"builtins", "typing", "abc", "__main__"})
 
 
+def bound_modules(pair: Pair, module: str) -> tuple[list[str], list[str]]:
+    """Return the modules that a verdict depends on, and those that the environments are defined in.
+
+    Args:
+        pair: that is verified.
+        module: the module in which the pair is declared.
+    """
+    sides = {*pair.reference.sources, *pair.port.sources}
+    modules = sorted({module, *sides, "parity.harness.verify"} - {"__main__"})
+    return modules, sorted({*environments(pair.reference), *environments(pair.port)})
+
+
+def bound_code(pair: Pair, module: str) -> dict[str, Any]:
+    """Return all that a verdict depends on, ready for JSON: sources, and versions that are in use.
+
+    Args:
+        pair: that is verified.
+        module: the module in which the pair is declared.
+    """
+    files, packages = sources(*bound_modules(pair, module))
+    return {"sources": files, "packages": packages, "bound": _bound()}
+
+
 def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
     """Return a certificate for a report.
 
@@ -54,10 +78,7 @@ def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
         report: what was found.
         module: the module in which the pair is declared.
     """
-    sides = {*pair.reference.sources, *pair.port.sources}
-    modules = sorted({module, *sides, "parity.harness.verify"} - {"__main__"})
-    defined = sorted({*environments(pair.reference), *environments(pair.port)})
-    files, packages = sources(modules, defined)
+    modules, defined = bound_modules(pair, module)
     return {
         "format": FORMAT,
         "pair": pair.name,
@@ -69,9 +90,7 @@ def issue(pair: Pair, report: Report, module: str) -> dict[str, Any]:
         "accepted": report.accepted,
         "modules": modules,
         "environments": defined,
-        "sources": files,
-        "packages": packages,
-        "bound": _bound(),
+        **bound_code(pair, module),
     }
 
 
@@ -83,13 +102,21 @@ def _bound() -> dict[str, str]:
 def misfits(path: Path) -> list[str]:
     """Return why a certificate does not fit the code at hand; nothing if it does.
 
+    Modules of the current folder are found as ``envparity check`` finds them.
+
     Raises:
-        InputError: there is none, or it is none of this format.
+        InputError: there is none, it is none of this format, or a module of it is not found here.
     """
     values: Mapping[str, Any] = read_json(path, dict[str, Any], FILE)
     held = convert(values, _Certificate, FILE, where=path)
     if held.format != FORMAT:
         raise InputError(f"{path}: certificate format {held.format} is not {FORMAT}; {MEND}")
+    find_here()
+    for module in held.modules:
+        if source_of(module) is None:
+            raise InputError(
+                f"{path}: there is no module {module}; run it in the folder that holds it, or {MEND}"
+            )
     reasons = [] if held.verdict == SAME else [f"its verdict is {held.verdict!r}"]
     files, packages = sources(held.modules, held.environments)
     for what, then, now in (

@@ -19,8 +19,8 @@ def sources(modules: Iterable[str], also: Iterable[str] = ()) -> tuple[dict[str,
     """Return what modules depend on: the SHA-256 of source files, and versions of installed packages.
 
     Imports are followed through every file that is no installed package's, relative imports too; of an
-    installed package the version is taken. The modules of ``also`` are digested though they are
-    installed.
+    installed package the version is taken. The modules to begin with and those of ``also`` are digested
+    though they are installed.
 
     Args:
         modules: dotted names to begin with, such as the pair's.
@@ -36,16 +36,17 @@ def sources(modules: Iterable[str], also: Iterable[str] = ()) -> tuple[dict[str,
     files: dict[str, str] = {}
     packages: dict[str, str] = {}
     installed = packages_distributions()
-    waiting, named = list(modules), set(also)
+    waiting = list(modules)
     first = set(waiting)
-    waiting += named
+    named = first | set(also)
+    waiting += named - first
     done: set[str] = set()
     while waiting:
         module = waiting.pop()
         if module in done:
             continue
         done.add(module)
-        file = _file(module)
+        file = source_of(module)
         if file is None:
             if module in first:
                 raise InputError(
@@ -68,7 +69,7 @@ def sources(modules: Iterable[str], also: Iterable[str] = ()) -> tuple[dict[str,
     return dict(sorted(files.items())), dict(sorted(packages.items()))
 
 
-def _file(module: str) -> Path | None:
+def source_of(module: str) -> Path | None:
     """Return a module's source file, or None: a built-in, a name that is none, a compiled one."""
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)

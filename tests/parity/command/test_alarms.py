@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from foundation.errors import InputError
+from parity.command import alarms
 from parity.command.alarms import Runs, against_itself, count_alarms
 from parity.command.main import app
 from parity.harness.places import load_pair
@@ -95,3 +99,28 @@ def test_one_line_of_another_run_is_refused(place: int, tmp_path: Path, monkeypa
     (tmp_path / "alarms.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     with pytest.raises(InputError, match="is of another pair, other code or other settings"):
         count_alarms(Runs(f"{PAIRS}:honest", runs=3), tmp_path)
+
+
+OWN = "from tests.parity.harness.lander import pair as made\n\npair = made()\n"
+CHANGES = {"module": OWN + "# more\n", "runs": OWN, "side": OWN, "transitions": OWN, "resets": OWN}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_line_is_of_the_pairs_own_module_and_of_how_much_is_compared(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More runs are of the same kind; all else is another one."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "pair_of_alarms.py").write_text(OWN, encoding="utf-8")
+    importlib.invalidate_caches()
+    wanted = Runs("pair_of_alarms:pair", runs=2, transitions=32, resets=50)
+    pair = load_pair(wanted.place)
+    try:
+        before = alarms._digest(wanted, pair)
+        (tmp_path / "pair_of_alarms.py").write_text(CHANGES[what], encoding="utf-8")
+        more = {"runs": {"runs": 3, "seed": 1}, "side": {"against": "reference"}}
+        sizes = {"transitions": {"transitions": 33}, "resets": {"resets": 51}}
+        after = alarms._digest(replace(wanted, **(more | sizes).get(what, {})), pair)
+    finally:
+        del sys.modules["pair_of_alarms"]
+    assert (after == before) == (what == "runs")

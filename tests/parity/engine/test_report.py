@@ -11,6 +11,7 @@ import pytest
 
 from parity.engine.compare import Comparison
 from parity.engine.measure import of_error
+from parity.engine.page import render
 from parity.engine.report import DIFFERENT, SAME, UNSEEN, FileLines, Report
 from parity.engine.verify import CheckResult, Mismatch
 
@@ -160,13 +161,13 @@ FAR = {
         ({"error": "no field", "measures": FAR}, "no field"),
         (
             {"first": Mismatch(2, 5, "obs", (1, 0), 1.5, 2.5)},
-            "obs[1, 0]: reference 1.5, port 2.5 at lane 2, step 5",
+            "obs[1, 0]: reference 1.5, port 2.5 at episode 2, step 5",
         ),
         (
             {"first": Mismatch(2, 0, "held", (), True, False)},
-            "held: reference True, port False at lane 2, step 0",
+            "held: reference True, port False at episode 2, step 0",
         ),
-        ({"first": Mismatch(2, -1, "held", (), 3, 4)}, "held: reference 3, port 4 at lane 2"),
+        ({"first": Mismatch(2, -1, "held", (), 3, 4)}, "held: reference 3, port 4 at episode 2"),
         ({"fields": {"obs": Comparison(compared=4, mismatches=3)}}, "3 numbers differ"),
         (
             {"measures": {"near": of_error(0.5, 1.0, 1), "far": of_error(2.0, 1.0, 1, "a bias")}},
@@ -181,6 +182,40 @@ def test_a_failure_says_what_and_where(result: dict[str, Any], told: str) -> Non
     failure = case.find("failure")
     assert failure is not None
     assert failure.get("message") == told
+
+
+@pytest.mark.parametrize(
+    ("name", "lane", "step", "place"),
+    [
+        ("data", 1200, -1, " at bar 1,200"),
+        ("restart", 3, -1, " at episode 3"),
+        ("generated", 4, 0, " at case 4, step 0"),
+        ("restart after a generated case", 4, -1, " at case 4"),
+        ("forbidden is hold, port", 4, 0, " at case 4, step 0"),
+        ("no look-ahead, reference", 4, 0, " at case 4, step 0"),
+        ("mirror, port", 4, 9, " at episode 4, step 9"),
+        ("invariants, reference", 4, 9, " at episode 4, step 9"),
+        ("learner, trainer's program", 1, 9, " at update 1, step 9"),
+        ("learner decisions", 5, -1, " at case 5"),
+        ("learner draws", 1, 2, " at update 1, step 2"),
+        ("learner draws", 0, -1, ""),
+        ("reset draws", 9, -1, " at draw 9"),
+        ("independent draws", 0, -1, ""),
+        ("random bits at scale", 0, -1, ""),
+        ("orders at scale", 0, -1, ""),
+    ],
+)
+def test_a_lane_is_called_what_it_is_in_every_kind_of_check(
+    name: str, lane: int, step: int, place: str
+) -> None:
+    """In the text for other programs, and on the page."""
+    check = CheckResult(name, "north", 1, first=Mismatch(lane, step, "held", (), 3, 4))
+    [case, _] = ElementTree.fromstring(report([check]).to_junit())
+    assert case[0].get("message") == f"held: reference 3, port 4{place}"
+    assert f"held: reference 3, port 4{place}</" in render(report([check]).to_dict())
+    rare = CheckResult(name, "north", 1, first=Mismatch(7, -1, "draws of a start", (), 3, 4))
+    [case, _] = ElementTree.fromstring(report([rare]).to_junit())
+    assert str(case[0].get("message")).endswith("port 4 at start 7")
 
 
 @pytest.mark.parametrize(

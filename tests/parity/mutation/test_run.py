@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parity.harness.places import load_pair
 from parity.mutation import run as measuring
 from parity.mutation.lines import LINES, read_lines
 from parity.mutation.operators import Change, changes_of
@@ -152,3 +155,25 @@ def test_changes_that_are_the_same_text_are_tried_once(tmp_path: Path, told: lis
     found = measuring._changes(sources, PORT, ())
     assert len({(one.start, one.end, one.new) for one in found}) == len(found)
     assert len(found) <= len(changes_of(PORT, FILE.read_bytes(), True))
+
+
+@pytest.mark.parametrize("what", ["pair", "port", "neither"])
+def test_a_run_is_of_the_pairs_own_module_too(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pair with other domains, or another reference, tells other mutants."""
+    own, port = tmp_path / "pair_of_mutants.py", tmp_path / "port_of_mutants.py"
+    own.write_text("from tests.parity.mutation.small_pair import pair\n", encoding="utf-8")
+    port.write_text("", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
+    wanted = Wanted("pair_of_mutants:pair", **SIZES)
+    pair = load_pair(wanted.place)
+    try:
+        before = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+        for file in {"pair": [own], "port": [port]}.get(what, []):
+            file.write_text(f"{file.read_text()}# more\n", encoding="utf-8")
+        after = measuring._digest(wanted, measuring.Sources({"port_of_mutants": port}), pair)
+    finally:
+        del sys.modules["pair_of_mutants"]
+    assert (after == before) == (what == "neither")

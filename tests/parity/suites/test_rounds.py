@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from markets import contracts, contracts_file
+from markets.contracts_file import register_contracts
 from parity.engine.compare import Comparison
 from parity.engine.diverge import Divergence
 from parity.engine.page import render
@@ -87,6 +90,31 @@ def test_a_run_is_repeated_by_one_command(tmp_path: Path) -> None:
     file = Request(data=tmp_path / "my bars.csv", symbol="NQ", cases=5, reader={"snap": True})
     words = f"rltrader parity run --data '{tmp_path}/my bars.csv' --symbol NQ --snap --cases 5 --seed 0"
     assert command_of(file) == words
+
+
+OWN = ("[contract.", "]\nname = 'Own'\ntick_size = 0.25\ntick_value_cents = 1250\n")
+COSTS = "commission_cents = 10\nslippage_ticks = 1\n"
+
+
+def test_a_command_names_the_files_of_contracts_and_all_that_is_not_as_it_is_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contracts, "_TABLE", dict(contracts._TABLE))
+    monkeypatch.setattr(contracts_file, "_files", {})
+    file = tmp_path / "my own.toml"
+    file.write_text("".join(f"{OWN[0]}{name}{OWN[1]}{COSTS}" for name in ("AA", "BB", "CC")))
+    register_contracts(file)
+    begins = ["rltrader", "--contracts", str(file), "parity", "run"]
+    of_file = Request(data=tmp_path / "b.csv", symbol="AA")
+    given = ["--data", str(tmp_path / "b.csv"), "--symbol", "AA"]
+    assert shlex.split(command_of(of_file)) == [*begins, *given, "--seed", "0"]
+    # Of synthetic bars; no file has the symbol of a file.
+    made = Request(symbol="AA", symbols=("ES", "CCZ5", "BB"), episodes=7, days=3, seed=11)
+    sizes = ["--episodes", "7", "--days", "3", "--symbols", "ES,CCZ5,BB", "--seed", "11"]
+    assert shlex.split(command_of(made)) == [*begins, *sizes]
+    assert command_of(replace(made, symbols=("ES",), episodes=100, days=6)) == (
+        "rltrader parity run --symbols ES --seed 11"
+    )
 
 
 def test_learners_of_all_seeds_are_covered() -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from markets import Bars, EnvConfig
-from markets.bars import FEATURES
+from markets.bars import FEATURES, PRICE_COLUMNS
 from markets.synthetic.bars import synthetic_bars
 from parity.engine.pair import Case, Fields
 from parity.engine.verify import CheckResult
-from parity.pairs.trading import FLAGS, World
+from parity.pairs.trading import FLAGS, World, trading_pair
 from parity.suites import symmetry
+from parity.suites.processed import processed
+from parity.suites.scenarios import Scenario
 from parity.suites.symmetry import check_blindness, check_mirror, mirrored, other_future
+from parity.suites.worlds import check_properties, record_world
 
 CONFIG = EnvConfig.phase1(window_size=2)
 WINDOW = CONFIG.window_size * len(FEATURES)
@@ -39,13 +44,63 @@ def test_another_future_is_other_bars_after_the_cut_alone(bars: Bars, cut: int) 
     assert (other.frame["low"] > 0).all()
 
 
-def test_bars_in_a_mirror_have_every_move_negated(bars: Bars) -> None:
-    mirror = mirrored(bars)
+def test_another_future_of_a_processed_file_has_other_features_after_the_cut_alone(bars: Bars) -> None:
+    own = processed(World("north", replace(bars, bar_seconds=30), "")).bars
+    assert own.precomputed is not None
+    futures = [other_future(own, 200, seed) for seed in (1, 2)]
+    for other in futures:
+        assert other.bar_seconds == 30
+        assert other.precomputed is not None
+        then, now = own.precomputed.to_numpy(), other.precomputed.to_numpy()
+        np.testing.assert_array_equal(now[:201], then[:201])
+        assert (now[201:] != then[201:]).all()  # in every column
+    assert (futures[0].precomputed != futures[1].precomputed).to_numpy()[201:].all()  # type: ignore
+    assert other_future(bars, 200, 1).precomputed is None
+    assert mirrored(own).bar_seconds == 30
+
+
+def trending(bars: Bars, times: float) -> Bars:
+    """Return bars that rise, or fall, to so many times their first price."""
+    more = np.linspace(0.0, (times - 1) * bars.frame["close"].iloc[0], len(bars))
+    frame = bars.frame.copy()
+    for name in PRICE_COLUMNS:
+        frame[name] = ((frame[name] + more) / bars.contract.tick_size).round() * bars.contract.tick_size
+    return Bars.from_frame(frame, bars.contract, source="a trend")
+
+
+@pytest.mark.parametrize("symbol", ["ES", "RTY"])  # a tick of a power of two, and of 0.1
+@pytest.mark.parametrize("times", [1.0, 5.0, 0.2])
+def test_bars_in_a_mirror_have_every_move_negated(symbol: str, times: float) -> None:
+    bars = trending(synthetic_bars(symbol, days=1, seed=3), times)
+    mirror, ticks = mirrored(bars), bars.contract.to_ticks
     for ours, theirs in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
-        moves = np.diff(mirror.frame[ours].to_numpy())
-        assert (moves == -np.diff(bars.frame[theirs].to_numpy())).all()
-    assert mirror.frame["close"].iloc[0] == bars.frame["close"].iloc[0]
+        moves = np.diff(ticks(mirror.frame[ours]))
+        assert (moves == -np.diff(ticks(bars.frame[theirs]))).all()
+    assert mirror.frame["low"].min() == bars.frame["low"].min() > 0
+    assert mirror.frame["high"].max() == bars.frame["high"].max()
+    assert (mirror.frame["high"] >= mirror.frame["low"]).all()
     assert (mirror.frame["volume"] == bars.frame["volume"]).all()
+    assert mirror.precomputed is None
+    assert mirror.source == "a trend, mirrored"
+
+
+def test_a_mirror_keeps_the_features_of_a_processed_file(bars: Bars) -> None:
+    own = processed(World("north", bars, "")).bars
+    pd.testing.assert_frame_equal(mirrored(own).precomputed, own.precomputed)
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("kind", ["processed", "a market that more than doubled"])
+def test_honest_sides_pass_on_bars_of_every_kind(kind: str, bars: Bars) -> None:
+    given = processed(World("north", bars, "")).bars if kind == "processed" else trending(bars, 3.0)
+    config = EnvConfig.phase2(max_episode_bars=40)
+    world = World("north", given, "")
+    scenario, pair = Scenario("any", (world,), config, 5, 30), trading_pair([world], config)
+    results = check_properties(scenario, record_world(scenario, pair, 0, 0), 0)
+    assert len(results) == 4
+    for one in results:
+        assert one.passed, one
+        assert one.compared > 20
 
 
 def looking(bars: Bars, steps: list[int], ahead: dict[str, int]) -> Any:

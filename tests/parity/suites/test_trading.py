@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from markets import Contract, get_contract, register_contract
+from markets import Contract, contracts_file, get_contract, register_contract
 from markets import contracts as module
 from markets.contracts import added_contracts
+from markets.contracts_file import file_of
 from markets.synthetic.bars import synthetic_bars
 from markets.writers import write_bars
 from parity.engine.report import FileLines
@@ -34,6 +35,7 @@ COPPER = Contract("HG", "Copper", 0.0005, 1250, 1, 240)
 @pytest.fixture(autouse=True)
 def _own_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TABLE", dict(module._TABLE))
+    monkeypatch.setattr(contracts_file, "_files", {})
 
 
 def copper(folder: Path) -> Request:
@@ -68,10 +70,11 @@ def test_a_fresh_process_is_told_them(tmp_path: Path, monkeypatch: pytest.Monkey
     request, added = copper(tmp_path), added_contracts()
     del module._TABLE["HG"]
     with refuses():
-        trading._start_worker(request, ())
+        trading._start_worker(request, (), {})
     monkeypatch.setattr(trading, "_JUDGES", [])
-    trading._start_worker(request, added)
+    trading._start_worker(request, added, {"HG": tmp_path / "own.toml"})
     assert get_contract("HG") == COPPER
+    assert file_of("HG") == tmp_path / "own.toml"
     scenarios = trading._JUDGES[0]._scenarios.values()
     assert any(world.bars.contract == COPPER for one in scenarios for world in one.worlds)
 
@@ -103,6 +106,26 @@ def test_every_world_case_and_check_is_in_one_part() -> None:
     drawn = {part.name for part in parts if part.kind == "general"}
     assert drawn == {*trading.GENERAL, *trading.LEARNER_GENERAL}
     assert len(set(parts)) == len(parts)
+
+
+def test_a_process_is_started_with_the_files_of_contracts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it finds is told with a command that names them."""
+    contracts_file.know_files({"HG": tmp_path / "own.toml"})
+    request, begun = copper(tmp_path), list[Any]()
+
+    def pool(workers: int, mp_context: Any, initializer: Any) -> Any:
+        begun.append(initializer)
+        return SimpleNamespace(submit=None, shutdown=lambda cancel_futures: None)
+
+    monkeypatch.setattr(trading, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(trading, "worker_start", lambda *given: given)
+    assert not list(trading._carry_out([], trading.Judge(request, [])))
+    ((start, given, contracts, files, compiled),) = begun
+    assert (start, given, contracts) == (trading._start_worker, request, (COPPER,))
+    assert files == {"HG": tmp_path / "own.toml"}
+    assert compiled
 
 
 @pytest.mark.slow

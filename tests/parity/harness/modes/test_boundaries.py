@@ -158,11 +158,39 @@ def test_a_number_of_few_values_is_taken_for_one_that_jumps(what: str, kinds: in
     steps = steps_of(len(values), **KINDS[what](values))
     code = how_valued(frozenset(), steps)({}, steps)
     jumps = 2 <= kinds <= FEW_VALUES
-    assert code.tolist() == ((values != 0) & jumps).astype(int).tolist()
+    number = 2 if what == "told" else 1  # of the column that has few values
+    assert code.tolist() == (((values != 0) & jumps) * number).tolist()
     name = {"reward": "reward", "obs": "obs", "told": "info may"}[what]
     assert not how_valued(frozenset({name}), steps)({}, steps).any()
     steps.outcome["terminated"] = np.arange(len(values)) == len(values) - 1
     assert how_valued(frozenset(), steps)({}, steps)[-1] == 0
+
+
+def test_each_number_that_jumps_has_a_code_of_its_own() -> None:
+    rewards, flags = np.array([0, 0, 0, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 1, 1, 0])
+    steps = steps_of(7, outcome={"reward": rewards.astype(float)}, obs={"flags": flags})
+    assert how_valued(frozenset(), steps)({}, steps).tolist() == [0, 0, 0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize("search", range(3))
+def test_a_boundary_that_is_seldom_crossed_is_sought_as_often_as_others(search: int) -> None:
+    """One state of 200 is above nine on the first level alone."""
+    one = tiny.pair(state={"levels": real(0, 20)})
+    base = make.visited(one, 64, 0)
+    levels = np.random.default_rng(1).uniform([0, 0], [8, 20], (200, 2))
+    levels[7] = 18, 1
+    state = {**take(base.state, np.arange(200) % 64), "levels": levels}
+    known = make.Cases(state, take(base.action, np.arange(200) % 64), np.full(200, "drawn"))
+
+    def over(before: Any, steps: Steps | None) -> np.ndarray:
+        first, second = before["levels"].T
+        return np.where(second > 9, 1, np.where(first > 9, 2, 0))
+
+    beside = boundary(one, known, over(state, None), 0, over, 16, search)
+    assert beside is not None
+    first, second = beside.state["levels"][: len(beside) // (1 + len(OFFSETS))].T
+    at = np.abs(second - 9) < 1e-3, np.abs(first - 9) < 1e-3
+    assert [int(some.sum()) for some in at] == [8, 8]
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -218,3 +246,37 @@ def test_a_pair_whose_episodes_last_one_step_is_compared(fault: float) -> None:
     assert report.verdict == ("different" if fault else "same")
     assert report.field("reward").verdict == ("contract" if fault else "equal")
     assert report.field("reward").compared == sum(report.cases.values())
+
+
+def test_every_search_of_a_verification_chooses_states_of_its_own() -> None:
+    """Though all of them may choose among the same."""
+    one = tiny.pair(state={"levels": real(0, 20)})
+    base = make.visited(one, 64, 0)
+    rng = np.random.default_rng(0)
+    state = {**take(base.state, np.arange(200) % 64), "levels": rng.uniform(0, 20, (200, 2))}
+    known = make.Cases(state, take(base.action, np.arange(200) % 64), np.full(200, "drawn"))
+
+    def over(before: Any, steps: Steps) -> np.ndarray:
+        return steps.outcome["truncated"].astype(int)
+
+    steps = one.reference.transition(state, known.action, np.zeros(200, int), double=True)
+    code = over(state, steps)
+    found = [boundary(one, known, code, 0, over, 16, search) for search in (0, 1, 2, 3, 0)]
+    first = [{tuple(row) for row in some.state["levels"]} for some in found if some is not None]
+    assert first[0] == first[-1]
+    for number, some in enumerate(first[:-1]):
+        assert all(not some & others for others in first[:number])
+
+
+@pytest.mark.costly
+def test_searches_of_a_verification_have_numbers_of_their_own(monkeypatch: Any) -> None:
+    searches = list[int]()
+
+    def noted(*given: Any) -> Any:
+        searches.append(given[-1])
+        return boundary(*given)
+
+    monkeypatch.setattr("parity.harness.modes.boundaries.boundary", noted)
+    report = verify(tiny.pair(), transitions=128, resets=50)
+    assert report.passed
+    assert len(searches) == len(set(searches)) == 4

@@ -12,6 +12,7 @@ import pytest
 from examples.pairs.cartpole import NAMES
 from parity import Pair, Report, verify
 from parity.harness import cases as make
+from parity.harness.cases import LANES
 from parity.harness.judge import Judge
 from parity.harness.modes.played_port import play_port
 from tests.parity.harness.lander import mutable, pair
@@ -182,3 +183,12 @@ def test_without_a_way_into_either_side_one_sentence_says_what_to_do() -> None:
     base = make.visited(one, 32, 0)
     with refuses():
         Judge(one, replace(base, played=None))
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_it_plays_other_episodes_than_the_reference_does_beside_it(seed: int) -> None:
+    one = pair(replace(mutable(), write=None))
+    played, beside = play_port(one, 256, seed).cases, make.visited(one, 128, seed)
+    begun = [one.state["height"][one.state["steps"] == 0] for one in (played, beside)]
+    assert min(map(len, begun)) >= LANES
+    assert not np.isin(*begun).any()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 from foundation.errors import InputError
+from foundation.files import file_digest
 from parity.command.main import app
 from parity.harness.findings import Answer
 from parity.harness.output.certificate import environments, issue, misfits
+from parity.harness.places import find_here, load
 from parity.harness.report import DIFFERENT, SAME, UNSEEN, Report
 from tests.parity.harness.lander import pair
-from tests.sentences import check_error
+from tests.sentences import check_error, refuses
 
 HERE = "tests.parity.harness.lander"
 DIFFERS = Answer("dtype of rewards", "different", "float32 and float64")
@@ -130,3 +134,85 @@ def test_a_certificate_of_another_format_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=f"certificate format {number} is not 1"):
         misfits(write(tmp_path / "certificate.json", {**sound, "format": number}))
+
+
+@pytest.fixture
+def here(
+    sound: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Path, Path]]:
+    """Two folders with modules of one name, in the first of which a certificate was made."""
+    name = "pairs_of_a_certificate"
+    folders = tmp_path / "first", tmp_path / "second"
+    for folder in folders:
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(f"# of {folder.name}\n", encoding="utf-8")
+    modules, digest = sorted([*sound["modules"], name]), file_digest(folders[0] / f"{name}.py")
+    made = {**sound, "modules": modules, "sources": {**sound["sources"], name: digest}}
+    write(folders[0] / "certificate.json", made)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    yield folders
+    importlib.invalidate_caches()
+
+
+def test_a_pair_of_the_current_folder_is_found_there_and_nowhere_else(
+    here: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = here
+    path = first / "certificate.json"
+    monkeypatch.chdir(first)
+    assert misfits(path) == []
+    monkeypatch.setattr(sys, "path", [str(first), *sys.path[1:]])  # the first is found anywhere
+    monkeypatch.chdir(second)
+    assert misfits(path) == ["pairs_of_a_certificate has changed"]
+
+
+def test_a_pair_that_is_not_here_is_asked_for(
+    here: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with refuses():
+        misfits(here[0] / "certificate.json")
+
+
+OWN = "pairs_of_this_folder"
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for number, folder in enumerate(("one", "two")):
+        place = tmp_path / folder / OWN
+        place.mkdir(parents=True)
+        (place / "__init__.py").write_text(f"value = {number}\n", encoding="utf-8")
+        (place / "inner.py").write_text(f"value = {number + 10}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path / "one")
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("folders")
+def test_the_current_folder_comes_before_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path / "two"))
+    assert load(f"{OWN}:value", "number") == 0
+    assert load(f"{OWN}.inner:value", "number") == 10
+    before = list(sys.path)
+    find_here()
+    assert sys.path == before
+    assert before[0] == str(tmp_path / "one")
+
+
+@pytest.mark.usefixtures("folders")
+@pytest.mark.parametrize("module", [OWN, f"{OWN}.inner"])
+def test_a_module_of_another_folder_is_not_taken_for_one_here(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(f"{module}:value", "number") == (10 if "." in module else 0)
+    monkeypatch.chdir(tmp_path)  # where there is none of that name
+    assert load(f"{module}:value", "number") == (10 if "." in module else 0)
+    monkeypatch.chdir(tmp_path / "two")
+    importlib.invalidate_caches()
+    with refuses():
+        load(f"{module}:value", "number")

@@ -8,9 +8,11 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import click.types
 import pytest
 
 from foundation.errors import InputError
+from foundation.files import file_digest
 from parity.harness.output import sources as module
 from parity.harness.output.sources import sources
 
@@ -72,3 +74,10 @@ def test_what_nothing_imports_is_not_bound_and_a_module_without_a_file_is_refuse
     for name in ("bound_pair.gone", "sys"):
         with pytest.raises(InputError):
             sources([name])
+
+
+def test_an_installed_module_to_begin_with_is_digested_and_what_it_imports_is_not() -> None:
+    files, packages = sources(["click.types"], ["click.core"])
+    assert set(files) == {"click.types", "click.core"}
+    assert set(packages) == {"click"}
+    assert files["click.types"] == file_digest(Path(click.types.__file__))
