@@ -123,11 +123,12 @@ def finish(played: Played, rules: Sequence[Rules], trials: int, sharpes: Sequenc
     )
     made: list[Chances] = []
     if rules:
-        contracts = policy.config.account.contracts
+        account = policy.config.account
+        contracts = account.contracts
         paths = (
-            day_paths(played.result, market, contracts)
+            day_paths(played.result, market, contracts, account=account)
             if both is None
-            else day_paths(both.second, market, contracts, both.seconds, policy.config.account)
+            else day_paths(both.second, market, contracts, both.seconds, account=account)
         )
         full = contracts / MICROS if market.contract.full_size else contracts
         made = [chances(one, paths, full) for one in rules]

@@ -16,7 +16,7 @@ from jax_port.export import torch_policy
 from jax_port.export.advised import TRAINED_WITH, fusion_of, load_network
 from jax_port.export.golden import GOLDEN, make_golden
 from jax_port.export.layers import to_torch
-from jax_port.export.manifest import MANIFEST, contract_of, describe
+from jax_port.export.manifest import MANIFEST, contract_of, describe, require_live_rules
 from jax_port.export.programs import ONNX, PROGRAM, save_onnx, save_program
 from jax_port.export.sb3 import MODEL, NORMALIZER, save_sb3
 from jax_port.ppo.policy import Policy
@@ -50,8 +50,9 @@ def export(
             A policy that was trained with a prior has its own.
 
     Raises:
-        InputError: the policy can't be read, fits no contract, was trained with advice as columns, the
-            place is taken, or the fusion needs what a live policy is not told.
+        InputError: the policy can't be read, fits no contract, has rules that the live strategy
+            refuses, was trained with advice as columns, the place is taken, or the fusion needs what a
+            live policy is not told.
     """
     digest = file_digest(source) if source.is_file() else ""
     policy, use = load_network(source)
@@ -63,6 +64,7 @@ def export(
             )
         fusion = fusion_of(use, source)
     contract = contract_of(policy, symbol)
+    require_live_rules(policy.config)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InputError(f"{to}: there is something here already; choose another --to")
     manifest = describe(policy, contract, {"file": source.name, "sha256": digest})

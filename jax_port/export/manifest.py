@@ -16,7 +16,7 @@ from jax_port.envs.registry import phase_of
 from jax_port.ppo.networks import FORBIDDEN_LOGIT
 from jax_port.ppo.policy import Policy
 from jax_port.ppo.running_statistics import CLIP, EPSILON
-from markets import Contract, InputError, get_contract
+from markets import Contract, EnvConfig, InputError, get_contract
 from markets.bars import FEATURES
 
 KIND = "rltrader bundle"
@@ -46,6 +46,12 @@ MASKS = {
     ),
 }
 UNGATED = "ungated"
+MOST_CONTRACTS = 100
+"""The live strategy takes a trade of more for a mistake, as it does the next two."""
+MOST_MULTIPLE = 100.0
+"""Of a stop's or a trail's ATRs, and of a target's stops."""
+LAST_FLAT_BY = 1439
+"""New York minute: a day has one from which everything is closed."""
 MANIFEST_FILE = Artifact(
     "manifest",
     "export the policy anew",
@@ -191,6 +197,28 @@ def contract_of(policy: Policy, symbol: str | None) -> Contract:
     contract = get_contract(symbols.pop())
     require_same_contract(policy.about, contract)
     return contract
+
+
+def require_live_rules(config: EnvConfig) -> None:
+    """Require rules that the live strategy takes (``ninjatrader/policy/Manifest.cs``).
+
+    Raises:
+        InputError: it would refuse the bundle.
+    """
+    limits = {
+        "contracts": (config.account.contracts, MOST_CONTRACTS),
+        **{
+            name: (getattr(config, name), MOST_MULTIPLE)
+            for name in ("sl_atr_mult", "tp_sl_ratio", "trail_atr_mult")
+        },
+        "flat_by_minute": (config.flat_by_minute, LAST_FLAT_BY),
+    }
+    for name, (value, most) in limits.items():
+        if value > most:
+            raise InputError(
+                f"the policy was trained with {name} {value:g}, and a bundle's live strategy takes "
+                f"{most:g} at most; train one with less"
+            )
 
 
 def trained_on(policy: Policy) -> set[str]:

@@ -126,7 +126,7 @@ namespace RLTrader
             {
                 dayEnds = sessionEnd == DateTime.MaxValue ? NextDay(utc) : sessionEnd;
                 lost = false;
-                dayStart = made - MadeBefore(utc);
+                dayStart = made - TakeUpDay(utc);
             }
             if (settings.DailyLoss > 0)
             {
@@ -171,9 +171,10 @@ namespace RLTrader
             return NewYork.Utc(local >= begin ? begin.AddDays(1) : begin);
         }
 
-        // What an earlier run made on a day that is not over yet, once, and whenever this run's own ends: its chart may
-        // have other trading hours, or the end may not be known. A note of days ahead is of a market played back.
-        private double MadeBefore(DateTime utc)
+        // Take up a day of an earlier run's that is not over yet, once, and whenever this run's own ends: its chart may
+        // have other trading hours, or the end may not be known. Its limit holds where it was reached; returned is what
+        // it made. A note of days ahead is of a market played back.
+        private double TakeUpDay(DateTime utc)
         {
             if (earlier == null || dayEnds <= utc) return 0; // at a session's very end that one is still told of
             if (!IsOfToday(earlier, utc)) return 0;

@@ -35,6 +35,16 @@ namespace RLTrader
         /// <summary>So is a distance of more average true ranges, or a target of more stops.</summary>
         public const double MostMultiple = 100;
 
+        /// <summary>From this minute on an open trade is closed; a day ends, so there is one.</summary>
+        public const int LastFlatBy = 1439;
+
+        /// <summary>Verdicts of a certificate that is a proof, as jax_port/runs/lineage.py has them.</summary>
+        public static readonly string[] Proofs =
+        {
+            "same", "same, minibatches by group", "same, but under changed code",
+                "same, but under changed code, minibatches by group"
+        };
+
         public static readonly string[] KnownFeatures =
         {
             "close", "volume", "sma_5", "sma_20", "rsi", "macd", "momentum", "atr", "hour_decimal", "min_from_open",
@@ -97,7 +107,7 @@ namespace RLTrader
             ReadRules(m, root, path);
             object certificate = Json.Get(root, "certificate");
             m.Certificate = certificate as string ?? Json.Text(certificate, "verdict");
-            m.Proved = m.Certificate == "same";
+            m.Proved = !(certificate is string) && Proofs.Contains(m.Certificate); // a bare word proves nothing
             if (Json.Has(root, "fusion")) m.Fusion = FusionSettings.Of(Json.Get(root, "fusion"));
             object trained = Json.Has(root, "trained_with_advice") ? Json.Get(root, "trained_with_advice") : null;
             Require(trained == null || (Json.Text(trained, "as") == "prior" && m.Fusion != null), path,
@@ -188,7 +198,7 @@ namespace RLTrader
             Require(Math.Max(m.StopMultiple, Math.Max(m.TargetRatio, m.TrailMultiple)) <= MostMultiple, path,
                 "sl_atr_mult, tp_sl_ratio and trail_atr_mult must not be above "
                 + MostMultiple.ToString(CultureInfo.InvariantCulture));
-            Require(m.EntryOpen >= 0 && m.FlatBy < 1440 && m.EntryClose <= 1440, path, "a minute lies outside the day");
+            Require(m.EntryOpen >= 0 && m.FlatBy <= LastFlatBy && m.EntryClose <= 1440, path, "a minute lies outside the day");
             Require(m.Slippage >= 0 && m.Commission >= 0, path, "slippage and commission must not be below zero");
             Require(m.WarmupBars >= 0 && m.MaxEpisodeBars > 0, path, "warmup_bars or max_episode_bars is too small");
         }

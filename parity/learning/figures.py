@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from foundation.report.format import change
+from foundation.report.format import change, number
 from foundation.report.svg import COLOURS, Size, axes_in, draw, figure_of
 from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 
@@ -51,6 +51,11 @@ def scores_plot(arms: Sequence[tuple[str, Sequence[float]]], label: str) -> Mark
     return draw("areas", f"{label}: {seeds_text}", paint)
 
 
+def decimals(margin: float) -> int:
+    """Return how many decimals show a margin with three figures; three at least."""
+    return max(3, 2 - int(np.floor(np.log10(margin))))
+
+
 def interval_plot(test: Values, verdict: str, label: str) -> Markup:
     """Draw the difference's interval against the margin.
 
@@ -61,7 +66,7 @@ def interval_plot(test: Values, verdict: str, label: str) -> Markup:
     """
     margin, low, high = test["margin"], test["low"], test["high"]
     reach = 1.25 * max(margin, abs(low), abs(high))
-    ink = COLOURS[TONES[verdict]]
+    ink, places = COLOURS[TONES[verdict]], decimals(margin)
 
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 150)
@@ -73,7 +78,7 @@ def interval_plot(test: Values, verdict: str, label: str) -> Markup:
             # Inside the margin: outside there may be no room.
             inside = {"right": "left", "left": "right"}[side]
             gap = -0.012 * reach * np.sign(edge)
-            words = f"margin {change(edge)}"
+            words = f"margin {change(edge, places)}"
             axes.text(edge + gap, 0.62, words, ha=inside, color=COLOURS["muted"])
         axes.plot([low, high], [0, 0], color=ink, linewidth=4, solid_capstyle="butt")
         axes.plot([test["difference"]], [0], "o", color=ink, markersize=9)
@@ -83,10 +88,9 @@ def interval_plot(test: Values, verdict: str, label: str) -> Markup:
         axes.xaxis.set_major_locator(MaxNLocator(8 if size.wide else 4))
         return figure
 
-    words = (
-        f"difference {change(test['difference'], 4)}, interval {change(low, 4)} to {change(high, 4)}"
-    )
-    return draw("interval", f"{words}, margin {margin:.4f}", paint)
+    middle, left, right = (change(x, places + 1) for x in (test["difference"], low, high))
+    words = f"difference {middle}, interval {left} to {right}, margin {number(margin, places + 1)}"
+    return draw("interval", words, paint)
 
 
 def curves_plot(report: Values) -> Markup:
@@ -95,10 +99,10 @@ def curves_plot(report: Values) -> Markup:
     def paint(size: Size) -> Figure:
         figure = figure_of(size.width, 420 if size.wide else 300)
         axes = axes_in(figure, 48, x="column of the table", y="interquartile mean")
-        for number, arm in enumerate(report["arms"]):
+        for row, arm in enumerate(report["arms"]):
             places = np.arange(1, len(arm["curve"]) + 1)
-            axes.fill_between(places, *arm["band"], color=INKS[number], alpha=0.3, linewidth=0)
-            axes.plot(places, arm["curve"], color=INKS[number], linewidth=(5.0, 1.8)[number])
+            axes.fill_between(places, *arm["band"], color=INKS[row], alpha=0.3, linewidth=0)
+            axes.plot(places, arm["curve"], color=INKS[row], linewidth=(5.0, 1.8)[row])
         axes.margins(y=0.09)
         axes.xaxis.set_major_locator(MaxNLocator(8 if size.wide else 4, integer=True))
         return figure

@@ -8,7 +8,7 @@ from typing import Any
 from foundation.report.format import change, figures, number, rounded, show
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Tone, Verdict
-from parity.learning.figures import curves_plot, interval_plot, scores_plot
+from parity.learning.figures import curves_plot, decimals, interval_plot, scores_plot
 from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW
 
 Values = Mapping[str, Any]
@@ -21,7 +21,7 @@ HEADLINES: Mapping[str, tuple[Tone, str]] = {
 
 MEANS = {
     EQUIVALENT: "Were the true difference as large as the margin or larger, numbers like these would "
-    "come up in at most {alpha:.0%} of such studies.",
+    "come up in at most {alpha} of such studies.",
     DIFFERENT: "The whole interval lies beyond the margin, so one side learns faster or better than "
     "the other by more than was agreed to count as nothing.",
     TOO_FEW: "Nothing was shown in either direction: this is no proof that they differ, and none that "
@@ -31,16 +31,21 @@ MEANS = {
 
 def because(test: Values, verdict: str) -> str:
     """Return a verdict's reason in one sentence."""
-    level = f"{1 - 2 * test['alpha']:.0%}"
+    level, places = exact_percent(1 - 2 * test["alpha"]), decimals(test["margin"])
     inside = {
         EQUIVALENT: "lies within",
         DIFFERENT: "lies wholly outside",
         TOO_FEW: "reaches across an edge of",
     }[verdict]
     return (
-        f"The {level} interval of the difference, {change(test['low'])} to {change(test['high'])}, "
-        f"{inside} the margin of ±{test['margin']:.3f}."
+        f"The {level} interval of the difference, {change(test['low'], places)} to "
+        f"{change(test['high'], places)}, {inside} the margin of ±{number(test['margin'], places)}."
     )
+
+
+def exact_percent(share: float) -> str:
+    """Return a share that somebody chose as a percentage with all of its digits, such as "97.5%"."""
+    return f"{100 * share:.10g}%"
 
 
 def brief(name: str, most: int) -> str:
@@ -63,7 +68,7 @@ def reason(report: Values) -> str:
 
 def seeds_words(planning: Values) -> str:
     """Return how many seeds it takes, in a sentence."""
-    wanted = f"{planning['wanted_power']:.0%}"
+    wanted = exact_percent(planning["wanted_power"])
     none, half = planning["seeds_if_none"], planning["seeds_if_half"]
     if none is None:
         return "With scores that scatter so, no sensible number of seeds would show it."
@@ -85,7 +90,7 @@ def render(report: Values) -> str:
     tiles = [
         Tile(
             "Difference of the means",
-            change(test["difference"]),
+            change(test["difference"], decimals(test["margin"])),
             f"margin ±{rounded(test['margin'], 3)}",
         ),
         Tile(
@@ -104,7 +109,7 @@ def render(report: Values) -> str:
     return page.render(
         report=report,
         verdict=Verdict(tone, headline, reason(report)),
-        means=MEANS[report["verdict"]].format(alpha=test["alpha"]),
+        means=MEANS[report["verdict"]].format(alpha=exact_percent(test["alpha"])),
         tiles=tiles,
         score=score,
         curves=curves_plot(report) if curve else "",
@@ -113,4 +118,5 @@ def render(report: Values) -> str:
             test, report["verdict"], f"{brief(second['name'], 20)} less {brief(first['name'], 20)}"
         ),
         show=show,
+        exact_percent=exact_percent,
     )

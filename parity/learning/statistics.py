@@ -16,6 +16,9 @@ CUT = 0.25
 """Share cut off at each end for the interquartile mean."""
 RESAMPLES = 4_000
 MOST_SEEDS = 100_000
+"""More are no sensible number."""
+AT_ONCE = 1 << 20
+"""Numbers of resamples that are held at a time."""
 
 Floats = NDArray[np.float64]
 
@@ -121,9 +124,19 @@ def bootstrap_iqm(x: ArrayLike, level: float = 0.95, seed: int = 0) -> tuple[Flo
         seed: of the draws.
     """
     sample = np.asarray(x, np.float64)
-    draws = np.random.default_rng(seed).integers(len(sample), size=(RESAMPLES, len(sample)))
-    low, high = np.quantile(iqm(sample[draws], axis=1), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    means = _resampled(sample, np.random.default_rng(seed))
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
+
+
+def _resampled(sample: Floats, rng: np.random.Generator) -> Floats:
+    """Return the IQM of each of many resamples, float64 (resamples, ...), in little memory."""
+    count = max(1, AT_ONCE // max(1, sample.size))
+    parts = [
+        iqm(sample[rng.integers(len(sample), size=(min(count, RESAMPLES - done), len(sample)))], axis=1)
+        for done in range(0, RESAMPLES, count)
+    ]
+    return np.concatenate(parts)
 
 
 def bootstrap_iqm_difference(
@@ -133,8 +146,7 @@ def bootstrap_iqm_difference(
     rng = np.random.default_rng(seed)
     means = []
     for sample in (np.asarray(first, np.float64), np.asarray(second, np.float64)):
-        draws = rng.integers(sample.size, size=(RESAMPLES, sample.size))
-        means.append(iqm(sample[draws], axis=1))
+        means.append(_resampled(sample, rng))
     low, high = np.quantile(means[1] - means[0], [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -167,12 +179,11 @@ def seeds_needed(
     """
     if not abs(true_difference) < margin:
         raise ValueError("no number of seeds shows a difference to be within a margin that it exceeds")
-    enough = 2
+    least, enough = 1, 2
     while power(enough, sd, margin, alpha, true_difference) < wanted:
-        enough *= 2
-        if enough > MOST_SEEDS:
+        if enough == MOST_SEEDS:
             raise ValueError(f"more than {MOST_SEEDS:,} seeds would be needed")
-    least = enough // 2
+        least, enough = enough, min(2 * enough, MOST_SEEDS)
     while enough - least > 1:
         middle = (least + enough) // 2
         if power(middle, sd, margin, alpha, true_difference) < wanted:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from foundation.errors import InputError
+from foundation.report.format import count
 from parity.learning.statistics import Floats
 
 SEED = "seed"
@@ -53,16 +55,18 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path}: larger than {MOST_BYTES:,} bytes; one row a seed is enough")
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+            reader = csv.reader(file)
+            # Numbered as an editor does, empty lines and all.
+            lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a CSV with one row a seed") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a readable CSV ({error})") from None
     if len(lines) < 3:
         raise InputError(
-            f"{path}: has {max(len(lines) - 1, 0)} rows; give a header and two seeds or more"
+            f"{path}: has {count(max(len(lines) - 1, 0), 'row')}; give a header and two seeds or more"
         )
-    header = [cell.strip() for cell in lines[0]]
+    header = [cell.strip() for cell in lines[0][1]]
     if all(_is_number(cell) for cell in header):
         raise InputError(
             f"{path}: the first line holds numbers; begin with a header, such as seed,score"
@@ -76,19 +80,19 @@ def read_results(path: Path, name: str = "", column: str | None = None) -> Resul
         raise InputError(f"{path}: there is no column but the seed's; give one with a score")
     places = [header.index(one) for one in wanted]
     rows = []
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in lines[1:]:
         if len(line) != len(header):
             raise InputError(
-                f"{path}, row {number}: {len(line)} cells, and {len(header)} in the header; mend the "
-                "row"
+                f"{path}, line {number}: {count(len(line), 'cell')}, and {len(header)} in the header; "
+                "mend the line"
             )
         rows.append([_number(path, number, header[place], line[place]) for place in places])
     numbered = [one for one in header if one.lower() == SEED]
     seeds = tuple(
         line[header.index(numbered[0])].strip() if numbered else str(number)
-        for number, line in enumerate(lines[1:])
+        for number, (_, line) in enumerate(lines[1:])
     )
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    twice = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
     if twice:
         raise InputError(f"{path}: seed {twice[0]} comes twice; give one row a seed")
     return Results(name or path.stem, seeds, tuple(wanted), np.array(rows, np.float64))
@@ -102,10 +106,10 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _number(path: Path, row: int, column: str, text: str) -> float:
+def _number(path: Path, line: int, column: str, text: str) -> float:
     if not _is_number(text) or not math.isfinite(float(text)):
         raise InputError(
-            f"{path}, row {row}: {column} is {text.strip()!r}, no finite number; leave the column out "
-            "with --column, or mend the row (a training that diverged is a result of its own)"
+            f"{path}, line {line}: {column} is {text.strip()!r}, no finite number; leave the column "
+            "out with --column, or mend the line (a training that diverged is a result of its own)"
         )
     return float(text)

@@ -8,7 +8,7 @@ from typing import Any
 from foundation.report.format import change, figures, number, percent
 from foundation.report.html import templates
 from foundation.report.parts import Tile, Verdict
-from parity.learning.page import HEADLINES, MEANS
+from parity.learning.page import HEADLINES, MEANS, exact_percent
 from parity.learning.page import because as words_of
 from parity.learning_study.design import ARMS
 from parity.learning_study.figures import NAMES, UNIT, areas_plot, curves_plot, difference_plot
@@ -31,7 +31,7 @@ def render(report: Values) -> str:
     return page.render(
         report=report,
         verdict=Verdict(tone, headline, because(report)),
-        means=MEANS[report["verdict"]].format(alpha=design["alpha"]),
+        means=MEANS[report["verdict"]].format(alpha=exact_percent(design["alpha"])),
         tiles=tiles(report) if test else [],
         names=NAMES,
         arms=ARMS,
@@ -40,6 +40,7 @@ def render(report: Values) -> str:
         areas=areas_plot(report),
         interval=difference_plot(report) if test else "",
         choices=choices(design),
+        exact_percent=exact_percent,
     )
 
 
@@ -66,7 +67,7 @@ def tiles(report: Values) -> list[Tile]:
             "Difference of the mean areas",
             change(test["difference"]),
             f"{'+' if moved > 0 else ''}{percent(moved)} of what lies between the random and the good "
-            f"policy; the margin is ±{share:.0%}",
+            f"policy; the margin is ±{exact_percent(share)}",
         ),
         Tile(
             f"Area, {NAMES['sb3']} / {NAMES['jax']}",
@@ -115,7 +116,9 @@ def choices(design: Values) -> dict[str, dict[str, Any]]:
             "seeds per side": design["seeds"],
             "pilot's sd": design["pilot_sd"],
             "pilot's margin": design["pilot_margin"],
-            "seeds for power 0.8, no true difference": design["planning"]["needed_if_none"],
+            f"seeds for power {design['power']:g}, no true difference": design["planning"][
+                "needed_if_none"
+            ],
             "power, no true difference": round(design["planning"]["power_if_none"], 3),
             "power, true difference of half the margin": round(
                 design["planning"]["power_if_half_margin"], 3

@@ -113,8 +113,10 @@ class _RowFields(Struct):
     seed: Count
     curve: list[float]
     seconds: float
+    cpu_seconds: float
     code: str
     versions: dict[str, str]
+    machine: str
 
 
 def read_row(path: Path, design: Design, arm: str) -> Row:
@@ -131,6 +133,10 @@ def read_row(path: Path, design: Design, arm: str) -> Row:
         raise InputError(
             f"{path}: this row is of design {str(row['design'])[:12]}, not of {design.digest[:12]}; "
             "choose another folder with --out, or delete the rows"
+        )
+    if len(fields.curve) != design.settings.num_updates:
+        raise ROW_FILE.damaged(
+            path, f"its curve has {len(fields.curve)} numbers, not {design.settings.num_updates}"
         )
     return row
 

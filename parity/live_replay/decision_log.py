@@ -24,6 +24,8 @@ MODES = ("historical", "backtest", "virtual", "live")
 DISTANCES = ("stop_ticks", "target_ticks", "trail_ticks")
 HELD = ("side", "entry", "stop", "target", "entry_bar", "trailing")
 TEXTS = ("skipped", "withheld", "mode")
+FUSION_NUMBERS = ("weight", "threshold", "fade", "most_age")
+"""Of a fusion, in the order of the header's "fusion_numbers"."""
 HEADER: dict[str, type] = {
     **dict.fromkeys(("bundle", "policy_sha256", "symbol", "session"), str),
     **dict.fromkeys(("phase", "window", "preload", "contracts"), int),
@@ -132,7 +134,7 @@ class LiveLog:
 
     @property
     def fusion(self) -> tuple[str, tuple[float, ...]] | None:
-        """What decisions were fused with: rule; weight, threshold, fade, most_age. None for bare."""
+        """What decisions were fused with: rule, and :data:`FUSION_NUMBERS`. None for bare."""
         if self.header.get("fusion") is None:
             return None
         return self.header["fusion"], tuple(self.header["fusion_numbers"])
@@ -199,7 +201,9 @@ def _header(path: Path, entries: list[dict[str, Any]]) -> dict[str, Any]:
         )
     if "fusion" in header:
         numbers = header.get("fusion_numbers")
-        has_numbers = isinstance(numbers, list) and all(isinstance(x, int | float) for x in numbers)
+        has_numbers = isinstance(numbers, list) and [type(x) in (int, float) for x in numbers] == [
+            True for _ in FUSION_NUMBERS
+        ]
         if not isinstance(header["fusion"], str) or not has_numbers:
             raise InputError(f"{path}: what its header says of the fusion is damaged; copy it again")
     own = {

@@ -23,6 +23,10 @@ REASONS = {
 }
 """Why a trade was closed, by the name that NinjaTrader or the strategy gives the order."""
 
+GIVEN_UP = ("an exit is on its way", "the account holds another position", "halted")
+"""Why live left bars without a decision that the rules know nothing of: its account's doing."""
+DECIDED = "whether something is decided"
+
 BAR, FEATURE, EXIT, OBSERVATION, MASK, LOGITS, ADVICE, ACTION, ENTRY = range(9)
 """Causal order within a bar: an exit comes before what is seen at its close, an order's fill after."""
 
@@ -49,6 +53,11 @@ class Difference:
     offline: Any
     apart: float | None = None
     allowed: float = 0.0
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it is no fault of a decision: live gave the bar up."""
+        return self.name == DECIDED and self.live in GIVEN_UP
 
 
 @dataclass(frozen=True)
@@ -160,9 +169,7 @@ class _Walk:
         live, action = self.log.skipped[t], int(self.log.action[t])
         if live != (rules := self._why_not(t)):
             words = (live or "it decides", rules or "it decides")
-            self.found.differences.append(
-                Difference(t, ACTION, "action", "whether something is decided", *words)
-            )
+            self.found.differences.append(Difference(t, ACTION, "action", DECIDED, *words))
         if live == LATE:
             self.leaving = t
         elif action >= 0:

@@ -26,7 +26,7 @@ from jax_port.export.stages import in_float64
 from jax_port.ppo.policy import Policy
 from markets import Bars, Contract, InputError
 from markets.advice.fusion import FusionSettings, Situation, fuse
-from parity.live_replay.decision_log import LiveLog
+from parity.live_replay.decision_log import FUSION_NUMBERS, LiveLog
 
 NS_PER_MINUTE = 60_000_000_000
 
@@ -93,7 +93,7 @@ def open_bundle(folder: Path, log: LiveLog) -> tuple[Policy, Contract, FusionSet
             )
     if log.fusion != _spoken(fusion):
         raise InputError(
-            f"{log.path}: its decisions are {_words(log.fusion)} and the bundle's "
+            f"{log.path}: its decisions are {_words(log.fusion)} and the bundle's are "
             f"{_words(_spoken(fusion))}; give the strategy's own bundle with --bundle"
         )
     return policy, contract, fusion
@@ -103,12 +103,15 @@ def _spoken(fusion: FusionSettings | None) -> tuple[str, tuple[float, ...]] | No
     """Return settings as a log's header tells them."""
     if fusion is None:
         return None
-    numbers = (fusion.weight, fusion.threshold, fusion.fade)
-    return fusion.rule, (*(float(np.float32(x)) for x in numbers), float(fusion.most_age))
+    return fusion.rule, tuple(float(np.float32(getattr(fusion, name))) for name in FUSION_NUMBERS)
 
 
 def _words(fusion: tuple[str, tuple[float, ...]] | None) -> str:
-    return "a bare policy's" if fusion is None else f"fused ({fusion[0]}, weight {fusion[1][0]:g})"
+    if fusion is None:
+        return "a bare policy's"
+    rule, numbers = fusion
+    told = (f"{name} {x:g}" for name, x in zip(FUSION_NUMBERS, numbers, strict=True))
+    return f"fused ({rule}: {', '.join(told)})"
 
 
 def cut(bars: Bars, log: LiveLog, policy: Policy) -> tuple[Bars, str | None]:

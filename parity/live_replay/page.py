@@ -52,6 +52,8 @@ def render(report: Values) -> str:
         modes=MODES,
         costs=costs,
         by_hour=None if costs is None else hours_plot(costs),
+        taken=taken_words(report["log"]),
+        given_up=given_up_words(report),
         largest={name: exponent(value) for name, value in report["largest"].items()},
     )
 
@@ -63,8 +65,17 @@ def verdict(report: Values) -> Verdict:
         return Verdict(
             "good", "Live and offline agree.", "Bar for bar, decision for decision and fill for fill."
         )
+    differ, given_up = count(report["fills"]["differ"], "fill"), sum(report["given_up"].values())
+    if other is None and given_up:
+        fills = f"{differ} differ" if report["fills"]["differ"] else "no fill differs"
+        return Verdict(
+            "warn",
+            f"Live gave up {count(given_up, 'bar')}.",
+            f"It decided nothing there for reasons of its account's: {given_up_words(report)}. Every "
+            f"bar, observation and decision beside agrees; {fills} from the rules. The first: "
+            f"{words(first)}.",
+        )
     if other is None:
-        differ = count(report["fills"]["differ"], "fill")
         return Verdict(
             "warn",
             "Only fills differ.",
@@ -72,6 +83,28 @@ def verdict(report: Values) -> Verdict:
             f"market's do. The first: {words(first)}.",
         )
     return Verdict("bad", "Live and offline disagree.", f"First beside fills: {words(other)}.")
+
+
+def given_up_words(report: Values) -> str:
+    """Return how many bars live gave up, by reason."""
+    return ", ".join(f"{why} ({count(bars, 'bar')})" for why, bars in report["given_up"].items())
+
+
+def taken_words(log: Values) -> str:
+    """Return how an action is taken from its logits, with a fusion and without."""
+    fusion = log["fusion"]
+    if fusion is None:
+        return "of which the highest allowed one is taken"
+    rules = sorted({"none" if one is None else one["rule"] for one in _listed(fusion)})
+    without = log["decisions"] - log["with_advice"]
+    return (
+        f"which are fused with advice before one is taken (rule {' or '.join(rules)}): "
+        f"{count(log['with_advice'], 'decision')} had an answer of the service, {without:,} had none"
+    )
+
+
+def _listed(fusion: Any) -> list[Any]:
+    return fusion if isinstance(fusion, list) else [fusion]
 
 
 def tiles(report: Values) -> list[Tile]:

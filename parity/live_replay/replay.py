@@ -6,6 +6,7 @@ fills are taken from the log.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -75,9 +76,10 @@ def replay_log(
             f"{log.path}: the strategy has decided nothing in its {len(log)} bars, so there is nothing "
             "to compare; give a log of a later time"
         )
-    other = next((difference for difference in differences if difference.stage != "fill"), None)
+    other = next((one for one in differences if one.stage != "fill" and not one.given_up), None)
     end = len(offline) if other is None else other.bar
     before = differences if other is None else differences[: differences.index(other)]
+    given_up = Counter(one.live for one in before if one.given_up)
     fills = [fill for fill in followed.fills if fill.bar < end]
     filled, contract = account_fills(fills, offline.minute), offline.contract
     tick_dollars = contract.tick_value_cents / 100
@@ -93,11 +95,12 @@ def replay_log(
         },
         "largest": {stage[1]: _largest(stage, end) for stage in stages if stage[2] is not EQUAL},
         "fills": {
-            "differ": len(before),
+            "differ": sum(one.stage == "fill" for one in before),
             "price_apart": sum(x > 0 for x in ticks),
             "largest_ticks": max(ticks, default=0.0),
             "allowed_ticks": fill_ticks,
         },
+        "given_up": {why: given_up[why] for why in live_fills.GIVEN_UP if given_up[why]},
         "modes": modes_of(log),
         "account_fills": filled,
         "live_fills": fill_quality(filled),

@@ -47,6 +47,7 @@ def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
             "largest_ticks": max(report["fills"]["largest_ticks"] for report in reports),
             "allowed_ticks": first["fills"]["allowed_ticks"],
         },
+        "given_up": dict(sum((Counter(report["given_up"]) for report in reports), Counter())),
         "modes": _modes(reports),
         "account_fills": filled,
         "live_fills": fill_quality(filled),
@@ -57,6 +58,7 @@ def join_reports(reports: Sequence[Values]) -> dict[str, Any]:
             **_sums(reports, "log", ("bars", "decisions", "with_advice")),
             "file": f"{len(reports)} logs",
             "last_line_cut_off": any(report["log"]["last_line_cut_off"] for report in reports),
+            "fusion": _fusion(reports),
             **{name: _common(reports, "log", name) for name in ("phase", "policy_sha256", "contracts")},
         },
         "data": {name: _common(reports, "data", name) for name in ("source", "sha256")},
@@ -99,6 +101,15 @@ def _modes(reports: Sequence[Values]) -> dict[str, dict[str, int]]:
         for mode, counts in report["modes"].items():
             tallies.setdefault(mode, Counter()).update(counts)
     return {mode: dict(counts) for mode, counts in tallies.items()}
+
+
+def _fusion(reports: Sequence[Values]) -> Any:
+    """Return what all logs are fused with, None for bare policies; a list of all where they differ."""
+    fusions: list[Any] = []
+    for report in reports:
+        if report["log"]["fusion"] not in fusions:
+            fusions.append(report["log"]["fusion"])
+    return fusions[0] if len(fusions) == 1 else fusions
 
 
 def _common(reports: Sequence[Values], part: str, name: str) -> Any:

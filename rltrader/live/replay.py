@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from foundation.errors import InputError
-from foundation.report.format import change, difference, dollars
+from foundation.report.format import change, count, difference, dollars
 from rltrader.consoles import report_console
 from rltrader.options.bars import BarOptions, bar_options
 
@@ -153,10 +153,16 @@ def _show(report: dict[str, Any]) -> None:
             "zone, say its zone with --tz"
         )
     other = report["first_beside_fills"]
+    if report["given_up"]:
+        reasons = ", ".join(f"{why} ({count(bars, 'bar')})" for why, bars in report["given_up"].items())
+        say(f"bars that live gave up, for reasons of its account's: {reasons}")
+        if other is not None and first["stage"] != "fill" and other != first:
+            say(f"first difference beside these: {words(other)}", "red")
     if first["stage"] == "fill":
         say(
             f"fills that differ: {fills['differ']} before "
-            + ("the log ends; all else agrees" if other is None else "something else does")
+            + ("something else does" if other is not None else "the log ends; all else agrees")
+            + (" but for bars that live gave up" if other is None and report["given_up"] else "")
             + "; the position follows the log's fills"
         )
         if other is not None:

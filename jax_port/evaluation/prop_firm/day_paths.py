@@ -71,7 +71,8 @@ def day_paths(
     market: PreparedMarket,
     contracts: int,
     seconds: PreparedSeconds | None = None,
-    account: AccountRules | None = None,
+    *,
+    account: AccountRules,
 ) -> DayPaths:
     """Return the paths of an evaluation's daily episodes.
 
@@ -80,9 +81,8 @@ def day_paths(
         market: its bars.
         contracts: traded at a time.
         seconds: of the bars; None takes each minute's worst price first, then its best.
-        account: that was evaluated, whose floor tells the second of a liquidation; the default one.
+        account: that was evaluated, whose floor tells the second of a liquidation.
     """
-    account = account or AccountRules()
     fall, lock = (
         dollars_to_cents(name, getattr(account, name))
         for name in ("trailing_drawdown_dollars", "floor_lock_dollars")

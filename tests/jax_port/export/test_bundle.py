@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,15 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with refuses(kind=WriteError):
         export(source, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_policy_that_the_live_strategy_refuses_is_not_exported(tmp_path: Path) -> None:
+    policy = made_policy(1)
+    many = replace(policy.config, account=replace(policy.config.account, contracts=101))
+    save_policy(tmp_path / "policy.safetensors", replace(policy, config=many))
+    with refuses():
+        export(tmp_path / "policy.safetensors", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_policy_that_does_not_say_its_contract_is_asked_for_it(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ SLIPS: dict[str, tuple[Edit, ...]] = {
     "the open trade does not count into the day's loss": (
         (CUSTODY, "Quote(Trade.Net) * tick;", "Trade.Average;"),
     ),
-    "a restart forgets the day's loss": ((GUARD, "made - MadeBefore(utc)", "made"),),
+    "a restart forgets the day's loss": ((GUARD, "made - TakeUpDay(utc)", "made"),),
     "the floor is not looked at": (
         (GUARD, "else breached |= now - belowSince.Value >= Patience.Settling;", ""),
     ),

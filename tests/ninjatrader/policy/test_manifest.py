@@ -11,15 +11,24 @@ import pytest
 
 from foundation.files import file_digest, write_json
 from jax_port.data.data_loader import prepare
-from jax_port.export.manifest import MANIFEST, describe
+from jax_port.export.manifest import (
+    LAST_FLAT_BY,
+    MANIFEST,
+    MOST_CONTRACTS,
+    MOST_MULTIPLE,
+    describe,
+    require_live_rules,
+)
 from jax_port.ppo.policy import save_policy
 from jax_port.ppo.settings import NetworkSpec
+from jax_port.runs.lineage import ALIKE, in_words, weakest
 from markets import Contract, EnvConfig
 from markets.advice.fusion import RULES, FusionSettings
 from markets.synthetic.bars import synthetic_bars
 from parity.export_chain.csharp import MISSING, available
 from tests.jax_port.made_policy import OTHER, make_policy
 from tests.ninjatrader.compiled import compiled
+from tests.sentences import refuses
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -57,6 +66,14 @@ public static class Show
 
     public static void Main(string[] args)
     {
+        if (args.Length == 0)
+        {
+            Line("Proofs", string.Join("|", Manifest.Proofs));
+            Line("MostContracts", Manifest.MostContracts.ToString());
+            Value("MostMultiple", Manifest.MostMultiple);
+            Line("LastFlatBy", Manifest.LastFlatBy.ToString());
+            return;
+        }
         Manifest manifest = Manifest.Load(args[0]);
         Fields("", manifest);
         if (manifest.Fusion == null) return;
@@ -92,8 +109,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("show"), PROGRAM)
 
 
-def read(program: Path, folder: Path) -> dict[str, str]:
-    done = subprocess.run(["mono", program, folder], capture_output=True, text=True, check=True)
+def read(program: Path, *folder: Path) -> dict[str, str]:
+    done = subprocess.run(["mono", program, *folder], capture_output=True, text=True, check=True)
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
@@ -174,3 +191,72 @@ def test_each_field_is_what_the_manifest_says(
             assert float(found[name]) == pytest.approx(value, rel=1e-15, abs=0), name
         else:
             assert found[name] == str(value), name
+
+
+def written(folder: Path, change: dict[str, Any], certificate: Any = "ungated") -> Path:
+    """Write what the C# side reads of a bundle, with other rules."""
+    config = EnvConfig.phase2(window_size=1).override(**change)
+    market = prepare(synthetic_bars("ES", days=2, seed=5), EnvConfig.phase1(max_episode_bars=60))
+    policy = make_policy(market, config, spec=NetworkSpec((2,), (2,)), certificate=certificate)
+    folder.mkdir()
+    save_policy(folder / "policy.safetensors", policy)
+    digest = file_digest(folder / "policy.safetensors")
+    told = describe(policy, CONTRACTS[0], {"file": "x", "sha256": "0"})
+    write_json(folder / MANIFEST, {**told, "files": {"policy.safetensors": digest}})
+    return folder
+
+
+def test_both_sides_have_the_same_proofs_and_limits(program: Path) -> None:
+    found = read(program)
+    proofs = found["Proofs"].split("|")
+    assert sorted(proofs) == sorted(ALIKE)
+    assert (found["MostContracts"], found["MostMultiple"], found["LastFlatBy"]) == (
+        str(MOST_CONTRACTS),
+        f"{MOST_MULTIPLE:g}",
+        str(LAST_FLAT_BY),
+    )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "shown", "proved"),
+    [
+        ({"verdict": "same"}, "same", True),
+        ({"verdict": "same, minibatches by group"}, "same, minibatches by group", True),
+        ({"verdict": "same, but under changed code"}, "same, but under changed code", True),
+        ({"verdict": "same by parts"}, "same by parts", False),
+        ({"verdict": "different"}, "different", False),
+        ({"verdict": "Same"}, "Same", False),
+        ("same", "same", False),
+        ("ungated", "ungated", False),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_proof_is_what_the_lineage_counts_as_one(
+    program: Path, tmp_path: Path, certificate: Any, shown: str, proved: bool
+) -> None:
+    found = read(program, written(tmp_path / "bundle", {}, certificate))
+    assert (found["Certificate"], found["Proved"]) == (shown, str(proved))
+    stretch = {"certificate": certificate, "code": "1"}
+    assert (in_words(weakest([stretch])) in ALIKE) == proved
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "more"),
+    [
+        ("contracts", 100, 101),
+        ("sl_atr_mult", 100.0, 100.5),
+        ("tp_sl_ratio", 100.0, 100.5),
+        ("trail_atr_mult", 100.0, 100.5),
+        ("flat_by_minute", 1439, 1440),
+    ],
+)
+def test_rules_that_the_strategy_refuses_are_not_exported(
+    program: Path, tmp_path: Path, name: str, most: float, more: float
+) -> None:
+    require_live_rules(EnvConfig.phase1().override(**{name: most}))
+    read(program, written(tmp_path / "most", {name: most}))
+    with refuses():
+        require_live_rules(EnvConfig.phase1().override(**{name: more}))
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        read(program, written(tmp_path / "more", {name: more}))
+    assert "BundleException" in error.value.stderr

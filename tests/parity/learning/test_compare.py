@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from scipy import stats
+from scipy.stats import trim_mean
 
 from parity.command.main import app
 from parity.learning.compare import compare, margin_of
-from parity.learning.page import reason, render
-from parity.learning.statistics import DIFFERENT, EQUIVALENT, TOO_FEW, equivalence, power
+from parity.learning.figures import decimals
+from parity.learning.page import MEANS, exact_percent, reason, render
+from parity.learning.statistics import (
+    DIFFERENT,
+    EQUIVALENT,
+    TOO_FEW,
+    bootstrap_iqm,
+    equivalence,
+    power,
+    seeds_needed,
+)
 from parity.learning.tables import Results, read_results
 from tests.sentences import refuses
 
@@ -24,6 +37,65 @@ def write(path: Path, values: np.ndarray, names: tuple[str, ...] = ("score",)) -
     lines += [f"{seed}," + ",".join(map(str, row)) for seed, row in enumerate(rows)]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def test_a_share_is_said_with_all_of_its_digits_and_a_margin_with_three_figures() -> None:
+    first, second = table("a", 10.0, 60), table("b", 10.0, 60, seed=1)
+    report = compare(first, second, margin=1.0, alpha=0.0125, wanted_power=0.975)
+    assert reason(report).startswith("The 97.5% interval of the difference, ")
+    page = render(report)
+    assert "as large as the margin or larger, numbers like these would come up in at most 1.25%" in page
+    assert "the 97.5% interval of the difference lies within the margin" in page
+    assert "its 95% interval" in page
+    assert "For a chance of 97.5% it takes " in page
+    assert "0.01%" in MEANS[EQUIVALENT].format(alpha=exact_percent(1e-4))
+    assert exact_percent(1 - 2 * 0.0005) == "99.9%"
+    small = Results("a", first.seeds, first.columns, first.values / 10_000)
+    other = Results("b", first.seeds, first.columns, second.values / 10_000)
+    less = compare(small, other, margin=0.0001)
+    shown = re.findall(r"[+−]0\.\d+", reason(less).replace("−0.000000", "0.000000"))
+    assert [len(one) for one in shown] == [9, 9]
+    assert shown[0] != shown[1]
+    assert "the margin of ±0.000100." in reason(less)
+    middle = f"{less['test']['difference']:+.6f}".replace("-", "−")
+    assert f"{middle}" in render(less)
+    assert re.search(r"difference [+−]0\.\d{7}, interval .*, margin 0\.0001000", render(less))
+    assert re.search(r"margin −0\.000100.*margin \+0\.000100", render(less), re.DOTALL)
+    assert decimals(50_000.0) == decimals(0.155) == decimals(0.1) == 3
+    assert (decimals(0.099), decimals(0.0021)) == (4, 5)
+
+
+def test_a_number_of_seeds_up_to_a_hundred_thousand_is_told() -> None:
+    def normal(wanted: float, sd: float) -> float:
+        # Many seeds: t is normal, and the true difference none.
+        z = stats.norm.ppf(0.95) + stats.norm.ppf((1 + wanted) / 2)
+        return float(2 * (z * sd) ** 2)
+
+    for sd in (61.8, 65.0, 70.0, 76.0):
+        needed = seeds_needed(sd, 1.0, 0.05, 0.8)
+        assert needed == pytest.approx(normal(0.8, sd), rel=1e-3)
+        assert power(needed - 1, sd, 1.0, 0.05) < 0.8 <= power(needed, sd, 1.0, 0.05)
+        assert 65_000 < needed < 100_000
+    most = 76.0
+    while power(100_000, most, 1.0, 0.05) >= 0.8:
+        last, most = most, most + 1e-3
+    assert seeds_needed(last, 1.0, 0.05, 0.8) in (99_998, 99_999, 100_000)
+    with refuses(kind=ValueError):
+        seeds_needed(most, 1.0, 0.05, 0.8)
+
+
+def test_resamples_are_drawn_in_parts_and_are_the_same_as_at_once() -> None:
+    sample = np.random.default_rng(0).standard_normal((40, 130))
+    draws = np.random.default_rng(5).integers(40, size=(4_000, 40))
+    for columns in (sample[:, 0], sample[:, :9]):
+        expected = np.quantile(trim_mean(columns[draws], 0.25, axis=1), [0.1, 0.9], axis=0)
+        np.testing.assert_allclose(bootstrap_iqm(columns, 0.8, seed=5), expected, rtol=1e-12)
+    tracemalloc.start()
+    try:
+        bootstrap_iqm(sample)
+        assert tracemalloc.get_traced_memory()[1] < 80e6  # all at once are 166 MB and more
+    finally:
+        tracemalloc.stop()
 
 
 def table(name: str, mean: float, seeds: int, sd: float = 1.0, seed: int = 0) -> Results:
@@ -121,10 +193,13 @@ def test_the_command_reads_curves_and_writes_a_page(tmp_path: Path) -> None:
         "seed\n1\n2\n",
         "seed,score\n0,1\n1,2,3\n",
         "seed,score,score\n0,1,1\n1,2,2\n",
+        "\n\nseed,score\n0,1\n\n,\n1,fast\n",
+        'seed,score\n"0\n",1\n1\n',
+        "seed,score\n" + "".join(f"{n % 70_000},1\n" for n in range(70_001)),
     ],
     ids=[
         *("a word", "no number", "a seed twice", "one seed", "no header", "no score", "three cells"),
-        "a name twice",
+        *("a name twice", "empty lines", "a cell of two lines", "many rows"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:

@@ -24,7 +24,7 @@ from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.decision_log import read_log
 from rltrader.live.replay import replay
 from tests.ninjatrader.hosting import host, live_bundle, live_files, live_log, run_host, scratch
-from tests.sentences import check_error
+from tests.sentences import check_error, refuses
 
 pytestmark = pytest.mark.skipif(not available(), reason=MISSING)
 
@@ -116,6 +116,18 @@ def test_a_log_belongs_to_the_bundle_of_its_fusion(tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(folder, other)
     manifest = json.loads((other / MANIFEST).read_text())
-    manifest["fusion"]["weight"] = 2.0
-    (other / MANIFEST).write_text(json.dumps(manifest))
-    check_error(run(path, other).exception, named)
+    for name, value in (("weight", 2.0), ("threshold", 0.5), ("fade", 0.25), ("most_age", 999)):
+        changed = {**manifest, "fusion": {**manifest["fusion"], name: value}}
+        (other / MANIFEST).write_text(json.dumps(changed))
+        check_error(run(path, other).exception, named)
+
+
+def test_numbers_of_a_fusion_are_four(tmp_path: Path) -> None:
+    lines = fused()[1].read_text(encoding="utf-8").splitlines()
+    header = json.loads(lines[0])
+    assert header["fusion_numbers"] == [6.0, np.float32(0.7), 0.0, 1000.0]
+    for numbers in ([], [6.0, 0.7, 0.0], [6.0, 0.7, 0.0, 1000.0, 1.0], [6.0, 0.7, 0.0, True], None):
+        spoilt = [json.dumps({**header, "fusion_numbers": numbers}), *lines[1:]]
+        (tmp_path / "log.jsonl").write_text("\n".join(spoilt) + "\n", encoding="utf-8")
+        with refuses():
+            read_log(tmp_path / "log.jsonl")

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from parity.export_chain.csharp import MISSING, available
 from parity.live_replay.page import PAGE, render
+from parity.live_replay.together import join_reports
 from rltrader.live.replay import replay
 from tests.foundation.report.layout import layout_faults, needs_browser, outside_requests
 from tests.ninjatrader.hosting import live_files, live_log
@@ -78,6 +79,35 @@ def test_a_difference_beside_fills_is_the_verdict(slipped: dict[str, Any]) -> No
     other = {**slipped["first"], "stage": "feature", "name": "<rsi>"}
     page = render({**slipped, "first_beside_fills": other})
     assert page.index("Live and offline disagree.") < page.index("&lt;rsi&gt;")
+
+
+@pytest.mark.parametrize(
+    ("fusion", "said"),
+    [
+        (None, "its scores of the actions, of which the highest allowed one is taken."),
+        (
+            {"rule": "weighted"},
+            "its scores of the actions, which are fused with advice before one is taken (rule "
+            "weighted): 1,030 decisions had an answer of the service, 20 had none.",
+        ),
+        (
+            [{"rule": "gated"}, None, {"rule": "alone"}, {"rule": "gated", "weight": 1.0}],
+            "its scores of the actions, which are fused with advice before one is taken (rule alone or "
+            "gated or none): 1,030 decisions had an answer of the service, 20 had none.",
+        ),
+    ],
+    ids=["bare", "fused", "several"],
+)
+def test_the_page_says_how_an_action_is_taken(slipped: dict[str, Any], fusion: Any, said: str) -> None:
+    log = {**slipped["log"], "fusion": fusion, "decisions": 1_050, "with_advice": 1_030}
+    page = render({**slipped, "log": log})
+    assert said in page
+    assert ("of which the highest" in page) == (fusion is None)
+    reports = [
+        {**slipped, "log": {**log, "fusion": each}} for each in (fusion, fusion, {"rule": "veto"})
+    ]
+    assert join_reports(reports[:2])["log"]["fusion"] == fusion
+    assert join_reports(reports)["log"]["fusion"] == [fusion, {"rule": "veto"}]
 
 
 @needs_browser

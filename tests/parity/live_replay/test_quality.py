@@ -112,6 +112,7 @@ def report(name: str, **changes: Any) -> dict[str, Any]:
         "compared": {"bars": 10, "decisions": 0, "fills": 0},
         "largest": {"bar": 0.0},
         "fills": {"differ": 0, "price_apart": 0, "largest_ticks": 0.0, "allowed_ticks": 1.0},
+        "given_up": {},
         "modes": {},
         "account_fills": fills,
         "live_fills": fill_quality(fills),
@@ -136,6 +137,7 @@ def test_of_several_logs_the_last_counts_as_much_as_the_first() -> None:
         compared={"bars": 7, "decisions": 4, "fills": 3},
         largest={"bar": 0.5, "logits": 1e-7},
         fills={"differ": 2, "price_apart": 1, "largest_ticks": 3.0, "allowed_ticks": 1.0},
+        given_up={"halted": 2},
         modes={"live": {"bars": 7, "decisions": 4, "withheld": 1, "fills": 3}},
         account_fills=fills,
         log={"last_line_cut_off": True, "decisions": 4, "with_advice": 2, "policy_sha256": "cc"},
@@ -154,6 +156,7 @@ def test_of_several_logs_the_last_counts_as_much_as_the_first() -> None:
             "compared": {"bars": 7 + 10 * others, "decisions": 4, "fills": 3},
             "largest": {"bar": 0.5, "logits": 1e-7},
             "fills": {"differ": 2, "price_apart": 1, "largest_ticks": 3.0, "allowed_ticks": 1.0},
+            "given_up": {"halted": 2},
             "modes": full["modes"],
             "account_fills": fills,
             "live_fills": fill_quality(fills),
@@ -183,11 +186,13 @@ def test_of_several_logs_the_last_counts_as_much_as_the_first() -> None:
 def test_counts_and_fills_of_two_logs_are_added() -> None:
     fills = account_fills(MATCHED, MINUTE)
     modes = {"live": {"bars": 7, "decisions": 4, "withheld": 1, "fills": 3}}
-    one = report("a.jsonl", modes=modes, account_fills=fills[:2])
+    given_up = {"an exit is on its way": 1, "halted": 2}
+    one = report("a.jsonl", modes=modes, account_fills=fills[:2], given_up={"halted": 5})
     other = report(
         "b.jsonl",
         modes={**modes, "virtual": {"bars": 1, "decisions": 0, "withheld": 0, "fills": 0}},
         account_fills=fills[2:],
+        given_up=given_up,
     )
     found = join_reports([one, other])
     assert found["account_fills"] == fills
@@ -196,5 +201,6 @@ def test_counts_and_fills_of_two_logs_are_added() -> None:
         "live": {"bars": 14, "decisions": 8, "withheld": 2, "fills": 6},
         "virtual": {"bars": 1, "decisions": 0, "withheld": 0, "fills": 0},
     }
+    assert found["given_up"] == {"an exit is on its way": 1, "halted": 7}
     assert (found["verdict"], found["first"], found["first_beside_fills"]) == ("same", None, None)
     assert join_reports([one]) == one

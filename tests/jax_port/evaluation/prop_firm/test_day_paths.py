@@ -16,6 +16,7 @@ from markets.contracts import get_contract
 
 ES = get_contract("ES")
 TICK = ES.tick_value_cents
+RULES = AccountRules()
 # ticks of bars 0 to 3: high, low, close; long at the close of bar 1, at 100
 BARS = [(105, 95, 100), (104, 97, 100), (108, 96, 103), (110, 98, 107)]
 
@@ -64,7 +65,7 @@ def ticks(paths: Any) -> list[list[float]]:
 
 
 def test_by_the_minute_the_worst_price_comes_first() -> None:
-    found = day_paths(evaluation(3, 3, 107), market(), 1)
+    found = day_paths(evaluation(3, 3, 107), market(), 1, account=RULES)
     # 0, then bar 2: 96, 108 (close 103), bar 3: 98, 110, and out at 107
     assert ticks(found) == [[0, -4], [8, -2], [10, pytest.approx(7 - 250 / TICK)]]
     assert found.end.tolist() == [7 * TICK - 500]
@@ -72,14 +73,14 @@ def test_by_the_minute_the_worst_price_comes_first() -> None:
 
 
 def test_a_target_ends_the_trade_within_its_minute() -> None:
-    found = day_paths(evaluation(3, 2, 109), market(), 1)
+    found = day_paths(evaluation(3, 2, 109), market(), 1, account=RULES)
     # bar 3 reaches 98, then its target of 109: not the 110 after it
     assert ticks(found)[:2] == [[0, -4], [8, -2]]
     assert found.high.max() == 9 * TICK - 250
 
 
 def test_a_stop_ends_the_trade_at_its_price() -> None:
-    found = day_paths(evaluation(3, 1, 99), market(), 1)
+    found = day_paths(evaluation(3, 1, 99), market(), 1, account=RULES)
     # bar 3's low of 98 and high of 110 came, if at all, after the stop at 99
     assert found.high.max() == 8 * TICK - 250
     assert found.low[0, -1] == -TICK - 500
@@ -87,10 +88,12 @@ def test_a_stop_ends_the_trade_at_its_price() -> None:
 
 def test_a_liquidation_at_the_close_has_lived_through_all_of_its_minute() -> None:
     """Its price lies within the bar, which says nothing of when: it is the close, less slippage."""
-    found = day_paths(evaluation(3, 4, 99), market(), 1)
+    found = day_paths(evaluation(3, 4, 99), market(), 1, account=RULES)
     # bar 3: 98, 110, and out at 99
     assert ticks(found) == [[0, -4], [8, -2], [10, pytest.approx(-1 - 250 / TICK)]]
-    by_second = day_paths(evaluation(3, 4, 99), market(), 1, seconds([(104, 98), (110, 100)]))
+    by_second = day_paths(
+        evaluation(3, 4, 99), market(), 1, seconds([(104, 98), (110, 100)]), account=RULES
+    )
     assert by_second.high.max() == 10 * TICK - 250
     assert by_second.low.min() == -4 * TICK - 250
 
@@ -99,7 +102,7 @@ def test_a_liquidation_within_a_minute_ends_it_at_the_worst_price_of_its_second(
     """An earlier second was lower, before the floor had risen."""
     account = AccountRules(trailing_drawdown_dollars=12 * TICK / 100)
     ends = [(104, 98), (112, 100), (103, 99), (113, 97)]
-    found = day_paths(evaluation(3, 4, 99), market(), 1, seconds(ends), account)
+    found = day_paths(evaluation(3, 4, 99), market(), 1, seconds(ends), account=account)
     assert found.high.max() == 12 * TICK - 250
     assert found.low.min() == -4 * TICK - 250
 
@@ -109,28 +112,40 @@ def test_a_liquidation_is_in_the_second_that_broke_the_floor(lock: float) -> Non
     """An earlier second had the same price, before the floor had risen; so has a later one."""
     ends = [(101, 100), (130, 104), (112, 100), (140, 100)]
     account = AccountRules(trailing_drawdown_dollars=29 * TICK / 100, floor_lock_dollars=lock)
-    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account=account)
     # a floor that stops at the money at the start is above the entry's price less its commission
     assert found.high.max() == 30 * TICK - 250
     at_once = AccountRules(trailing_drawdown_dollars=7 * TICK / 100, floor_lock_dollars=lock)
-    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), at_once)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account=at_once)
     assert found.high.max() == 8 * TICK - 250  # the first second of the minute breaks it
     even = AccountRules(trailing_drawdown_dollars=30 * TICK / 100, floor_lock_dollars=lock)
-    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), even)
+    found = day_paths(evaluation(3, 4, 100), market(), 1, seconds(ends), account=even)
     assert found.high.max() == 40 * TICK - 250  # equality is no breach: it was at the close
 
 
 def test_by_the_second_the_order_is_known() -> None:
-    found = day_paths(evaluation(3, 1, 99), market(), 1, seconds([(104, 101), (110, 100), (110, 98)]))
+    found = day_paths(
+        evaluation(3, 1, 99), market(), 1, seconds([(104, 101), (110, 100), (110, 98)]), account=RULES
+    )
     # bar 2: 108 before 96; bar 3: up to 110 in its second second, stopped in its third
     assert ticks(found)[:3] == [[0, 0], [8, -4], [10, pytest.approx(-1 - 250 / TICK)]]
     assert found.looked_at == "in every second"
-    late = day_paths(evaluation(3, 1, 99), market(), 1, seconds([(104, 99), (110, 98), (110, 98)]))
+    late = day_paths(
+        evaluation(3, 1, 99), market(), 1, seconds([(104, 99), (110, 98), (110, 98)]), account=RULES
+    )
     assert late.high.max() == 8 * TICK - 250  # stopped in the first second
 
 
+def test_the_rules_that_were_evaluated_are_asked_for() -> None:
+    """Others' floor would tell another second of a liquidation."""
+    with pytest.raises(TypeError, match="account"):
+        day_paths(evaluation(3, 4, 100), market(), 1)  # type: ignore[call-arg]
+
+
 def test_contracts_multiply() -> None:
-    one, two = (day_paths(evaluation(3, 3, 107, count), market(), count) for count in (1, 2))
+    one, two = (
+        day_paths(evaluation(3, 3, 107, count), market(), count, account=RULES) for count in (1, 2)
+    )
     for name in ("high", "low", "end"):
         assert getattr(two, name).tolist() == (2 * getattr(one, name)).tolist()
 
@@ -145,11 +160,11 @@ def test_reduced_paths_keep_every_high_and_the_low_after_it() -> None:
 
 def test_a_minute_with_all_of_its_seconds_is_looked_at_whole() -> None:
     full = [(100 + at % 5, 99 - at % 7) for at in range(59)]
-    found = day_paths(evaluation(3, 1, 80), market(), 1, seconds([*full, (100, 80)]))
+    found = day_paths(evaluation(3, 1, 80), market(), 1, seconds([*full, (100, 80)]), account=RULES)
     assert found.low.min() <= (80 - 100) * TICK
-    high = day_paths(evaluation(3, 2, 120), market(), 1, seconds([*full, (125, 99)]))
+    high = day_paths(evaluation(3, 2, 120), market(), 1, seconds([*full, (125, 99)]), account=RULES)
     assert high.high.max() >= (120 - 100) * TICK - 1_000
-    some = day_paths(evaluation(3, 3, 103), market(), 1, seconds([*full, (130, 70)]))
+    some = day_paths(evaluation(3, 3, 103), market(), 1, seconds([*full, (130, 70)]), account=RULES)
     assert (some.high.max(), some.low.min()) == (30 * TICK - 250, -30 * TICK - 250)
 
 
@@ -171,7 +186,9 @@ def test_a_short_lives_through_a_long_s_day_upside_down(
     code: int, out: int, ends: list[tuple[int, int]] | None
 ) -> None:
     given = evaluation(3, code, out), market(), None if ends is None else seconds(ends)
-    long, short = (day_paths(day, bars, 1, fine) for day, bars, fine in (given, upside_down(*given)))
+    long, short = (
+        day_paths(day, bars, 1, fine, account=RULES) for day, bars, fine in (given, upside_down(*given))
+    )
     assert long.low.min() < 0 < long.high.max()
     for name in ("high", "low", "end", "looked_at"):
         np.testing.assert_array_equal(getattr(short, name), getattr(long, name), name)
@@ -200,10 +217,10 @@ def test_each_day_goes_by_its_own_bars_and_its_own_exits() -> None:
         }
     )
     day = SimpleNamespace(episodes=episodes, trades=trades[trades["episode"] < 3], equity=equity)
-    found = day_paths(day, SimpleNamespace(bars=bars, contract=ES), 1)
+    found = day_paths(day, SimpleNamespace(bars=bars, contract=ES), 1, account=RULES)
     assert found.traded.tolist() == [True, True, False]
     second.trades["exit_step"] -= 5
-    for at, alone in enumerate(day_paths(one, market(), 1) for one in (first, second)):
+    for at, alone in enumerate(day_paths(one, market(), 1, account=RULES) for one in (first, second)):
         for name in ("high", "low"):
             own, expected = getattr(found, name)[at], getattr(alone, name)[0]
             assert own[: len(expected)].tolist() == expected.tolist()

@@ -1,0 +1,38 @@
+"""Rows of the study: all that a report tells of is there, or one sentence says what is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from parity.learning_study.design import DESIGN
+from parity.learning_study.rows import Row, path_of, read_rows, write_row
+from tests.sentences import refuses
+
+
+def test_a_row_needs_all_that_the_report_tells_of(tmp_path: Path) -> None:
+    row: Row = {
+        "format": 1,
+        "design": DESIGN.digest,
+        "arm": "sb3",
+        "seed": 1,
+        "curve": [n / 8 for n in range(16)],
+        "steps": 65_536,
+        "seconds": 1.0,
+        "cpu_seconds": 1.0,
+        "code": "",
+        "versions": {"python": "3"},
+        "machine": "one",
+        "when": "2026-11-29T06:00:00+00:00",
+    }
+    write_row(tmp_path, row)
+    assert read_rows(tmp_path, DESIGN) == {"sb3": [row], "jax": []}
+    damaged: list[Row] = [
+        {name: value for name, value in row.items() if name != lost}
+        for lost in ("curve", "seconds", "cpu_seconds", "code", "versions", "machine")
+    ]
+    damaged += [{**row, "curve": row["curve"][:2]}, {**row, "seed": 0}]
+    for each in damaged:
+        path_of(tmp_path, "sb3", 1).write_text(json.dumps(each))
+        with refuses():
+            read_rows(tmp_path, DESIGN)
