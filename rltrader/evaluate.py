@@ -85,7 +85,8 @@ def evaluate(policies: tuple[Path, ...], bars: BarOptions, out: Path, **options:
     _require_each_once(policies)
     rules = [load_rules(name) for name in options["rules"]]
     played = [_play(path, bars, options) for path in policies]
-    trials = options["trials"] or max(len(policies), *(trials_of(path) for path in policies))
+    tried = (trials_of(one.policy_path, one.policy.about) for one in played)
+    trials = options["trials"] or max(len(policies), *tried)
     ratios = [sharpe(one.pnl) for one in played]
     known = ratios if len(played) > 1 else ratios + sharpes_of(policies[0])
     reports = [finish(one, rules, trials, known) for one in played]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,6 +27,7 @@ from jax_port.evaluation.sheet.baselines import play_baselines
 from jax_port.evaluation.sheet.tear_sheet import TearSheet, tear_sheet
 from jax_port.evaluation.sweep_account import MEND, read_account
 from jax_port.ppo.policy import Policy
+from jax_port.runs.policies import AGENTS, FINISHED
 from markets.advice.schedule import AdviceOnBars
 
 MICROS = 10
@@ -162,8 +163,12 @@ class _Swept(Struct):
 FINISHED_FILE = Artifact("account of a finished run", MEND)
 
 
-def trials_of(policy_path: Path) -> int:
-    """Return how many policies a policy was chosen from, as its sweep or its run says; else 1.
+def trials_of(policy_path: Path, about: Mapping[str, Any]) -> int:
+    """Return how many policies one was chosen from, as its sweep says, or itself, or its run; else 1.
+
+    Args:
+        policy_path: its file.
+        about: what it was made from, which a copy in another folder says too.
 
     Raises:
         InputError: what its sweep or run wrote of that is damaged.
@@ -171,7 +176,10 @@ def trials_of(policy_path: Path) -> int:
     swept = _sweep_of(policy_path)
     if swept is not None:
         return swept[0]
-    path = policy_path.parent / "finished.json"
+    own = about.get(AGENTS)
+    if type(own) is int and own >= 1:
+        return own
+    path = policy_path.parent / FINISHED
     return read_json(path, _Finished, FINISHED_FILE).policies if path.exists() else 1
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 
 from foundation.errors import InputError
-from foundation.files import write_json
+from foundation.files import write_json, writing
+from foundation.json_reading import Artifact, Count, Struct, read_json
 from jax_port.ppo.policy import Policy, load_policy, save_policy
 from jax_port.ppo.train_ppo_jax import TrainState
+from jax_port.runs.checkpoints import FOLDER
 from jax_port.runs.logs.ranking import Record, rank
 
 if TYPE_CHECKING:
@@ -21,15 +23,86 @@ FINISHED = "finished.json"
 LAST, BEST = "last.safetensors", "best.safetensors"
 """Policies of a run that goes on: at its newest checkpoint, and at the best one. Copies and no links,
 so that every file system takes them."""
+AGENTS = "agents"
+"""Entry of a policy that says how many agents were trained side by side, of which it is one."""
 CHOSEN = "chosen"
 """Entry of such a policy that says by what it was chosen."""
 
 
-def write_policies(plan: Plan, folder: Path, agent: TrainState, about: Mapping[str, Any]) -> None:
-    """Write each agent's policy, then ``finished.json``; the arguments are :func:`policies_of`'s."""
+FINISHED_FILE = Artifact(
+    "account of a finished run", "remove this file, and go on with the run (--resume) to write it anew"
+)
+
+
+class _Finished(Struct):
+    updates: Count
+
+
+def policy_file(folder: Path, number: int) -> Path:
+    """Return the file of an agent's policy in a run's folder."""
+    return folder / f"policy-{number}.safetensors"
+
+
+def missing_policies(plan: Plan, folder: Path, updates: int) -> list[int] | None:
+    """Return the agents whose policies were removed since a run ended; None where it has not ended.
+
+    Args:
+        plan: of the run.
+        folder: of the run.
+        updates: of its newest checkpoint, which those of an earlier end are not of.
+
+    Raises:
+        InputError: ``finished.json`` is damaged.
+    """
+    path = folder / FINISHED
+    if not path.exists() or read_json(path, _Finished, FINISHED_FILE).updates != updates:
+        return None
+    return [number for number in range(len(plan.agents)) if not policy_file(folder, number).is_file()]
+
+
+def refuse_ended(folder: Path) -> None:
+    """Refuse to train a run anew that has ended once: its results would be lost.
+
+    Raises:
+        InputError: there are policies, or ``finished.json``, and no checkpoint.
+    """
+    ended = (folder / FINISHED).exists() or any(folder.glob("policy-*.safetensors"))
+    if ended and not any((folder / FOLDER).glob("[0-9]*")):
+        raise InputError(
+            f"{folder}: this run has ended and its checkpoints are gone, so it can't be gone on with; "
+            "begin another one with a policy of it (--from-policy), or train in another folder"
+        )
+
+
+def no_longer_finished(folder: Path) -> None:
+    """Take back that a run is finished, before it is gone on with: its policies are of its former end.
+
+    Raises:
+        WriteError: ``finished.json`` can't be removed.
+    """
+    path = folder / FINISHED
+    with writing(path):
+        path.unlink(missing_ok=True)
+
+
+def write_policies(
+    plan: Plan,
+    folder: Path,
+    agent: TrainState,
+    about: Mapping[str, Any],
+    only: Collection[int] | None = None,
+) -> None:
+    """Write each agent's policy, or those of some, then ``finished.json``.
+
+    Args:
+        plan, agent, about: as for :func:`policies_of`.
+        folder: of the run.
+        only: numbers of the agents whose policies are written; None for all.
+    """
     policies = policies_of(plan, agent, about)
     for number, policy in enumerate(policies):
-        save_policy(folder / f"policy-{number}.safetensors", policy)
+        if only is None or number in only:
+            save_policy(policy_file(folder, number), policy)
     write_json(folder / FINISHED, {"updates": about["updates"], "policies": len(policies)})
 
 

@@ -38,7 +38,15 @@ from jax_port.runs.logs.ranking import of_the_end, rank, write_ranking
 from jax_port.runs.logs.training_log import Record, TrainingLog, read_log
 from jax_port.runs.memory import require_training_memory
 from jax_port.runs.plan import Plan
-from jax_port.runs.policies import policies_of, write_last_and_best, write_policies
+from jax_port.runs.policies import (
+    AGENTS,
+    missing_policies,
+    no_longer_finished,
+    policies_of,
+    refuse_ended,
+    write_last_and_best,
+    write_policies,
+)
 from jax_port.runs.run_file import RUN, note_lineage
 from jax_port.runs.runner import Programs, Runner
 from markets import InputError
@@ -126,13 +134,16 @@ def run(
         programs: that earlier runs of this process compiled, to which this one's are added.
         loggers: names of :data:`jax_port.runs.logs.loggers.LOGGERS` that follow the run too.
 
+    A run that is at its last update already is left as it is; one that ``enough`` ended is not
+    finished any more while it is gone on with.
+
     Returns:
         Whether the run is finished.
 
     Raises:
-        InputError: the data is not what it was, a checkpoint can't be used, another process trains
-            in the folder, or a loss or a weight is no number any more; then the newest checkpoint is
-            the last good one.
+        InputError: the data is not what it was, a checkpoint can't be used or a run that has ended has
+            none any more, another process trains in the folder, or a loss or a weight is no number any
+            more; then the newest checkpoint is the last good one.
         WriteError: the folder can't be written to.
     """
     refuse_other_numbers()
@@ -150,6 +161,8 @@ def run(
     with held:
         if begin and main:
             refuse_occupied(folder)
+        if not begin:
+            refuse_ended(folder)
         others = make_loggers(loggers, folder, plan) if main else []  # one may not be to be had
         asked = _Asked(_told(on_progress, others), stop, enough, watch)
         try:
@@ -199,13 +212,21 @@ def _train(
     runner = Runner(plan, mesh, params, hyper, programs)
     checkpoints = Checkpoints(folder, identity)
     agent, done, before = runner.begin(checkpoints)
+    total, missing = plan.settings.num_updates, missing_policies(plan, folder, done)
     groups = plan.settings.order_groups
-    stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
-    checkpoints.require_room(stretches)
+    stretches = before  # what is only written under this code was not trained under it
+    if done < total:
+        stretches = lineage.going_on(before, lineage.stretch(done, proof, made_with(), groups))
+        checkpoints.require_room(stretches)
+        missing = None
+    elif missing == []:
+        asked.on_progress(done, [])
+        return True
     if main:
+        if done < total:
+            no_longer_finished(folder)
         note_lineage(folder, stretches, grew_from)
     asked.on_progress(done, [])
-    total = plan.settings.num_updates
     log = TrainingLog(folder, done, len(plan.agents), plan.settings.rollout_size) if main else None
 
     def policies(host: TrainState) -> list[Policy]:
@@ -247,7 +268,7 @@ def _train(
         shown = lineage.reached(stretches, done)
         note_lineage(folder, shown, grew_from)
         about = _about(plan, facts, done, shown, grew_from)
-        write_policies(plan, folder, last, about)
+        write_policies(plan, folder, last, about, missing)
         own = [{**plan.agents[number], "seed": seed} for number, seed in enumerate(plan.seeds)]
         write_ranking(folder, rank(of_the_end(read_log(folder))), own)
     return True
@@ -282,6 +303,7 @@ def _about(
         "initial": plan.initial,
         "updates": updates,
         "steps": updates * plan.settings.rollout_size,
+        AGENTS: len(plan.agents),
     }
 
 

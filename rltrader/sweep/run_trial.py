@@ -20,6 +20,7 @@ from jax_port.runs import lineage
 from jax_port.runs import run as runs
 from jax_port.runs.checkpoints import FOLDER as CHECKPOINTS
 from jax_port.runs.plan import Plan, read_plan
+from jax_port.runs.policies import refuse_ended
 from jax_port.runs.run_file import RUN, shown_proof
 from jax_port.runs.runner import Programs
 from rltrader.options.bars import BarOptions
@@ -162,7 +163,8 @@ def _place(task: Task, trial: Trial, plan: Plan) -> tuple[Path, Plan, bool]:
             if not (folder / RUN).exists():
                 return folder, plan, False
             before = read_plan(folder)
-    except InputError:  # held by a worker that only seems dead, or damaged
+            refuse_ended(folder)
+    except InputError:  # held by a worker that only seems dead, damaged, or ended without a checkpoint
         return task.folder / "trials" / f"{origin:04d}-{trial.number:04d}", plan, False
     if replace(before, certificate=plan.certificate) != plan:
         return task.folder / "trials" / f"{origin:04d}-{trial.number:04d}", plan, False

@@ -86,11 +86,11 @@ def accounts() -> list[Kind]:
     swept = json.dumps({"chosen_from": 4, "sharpes": [0.1, None, -0.2, 0.3], "trials": []}).encode()
 
     def finished_read(path: Path) -> object:
-        return (trials_of(path.parent / "policy.safetensors"),)
+        return (trials_of(path.parent / "policy.safetensors", {}),)
 
     def swept_read(path: Path) -> object:
         policy = path.parent / "best" / "policy.safetensors"
-        return trials_of(policy), sharpes_of(policy)
+        return trials_of(policy, {}), sharpes_of(policy)
 
     return [
         Kind("finished", finished, "finished.json", damage_json, finished_read),

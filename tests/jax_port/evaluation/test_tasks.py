@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,19 @@ RULES = Rules("r", "s", date(2026, 11, 26), 50_000.0, 500.0, 400.0, "intraday")
 
 def test_trials_of_a_runs_folder(tmp_path: Path) -> None:
     (tmp_path / "finished.json").write_text('{"updates": 3, "policies": 12}')
-    assert trials_of(tmp_path / "policy-0.safetensors") == 12
+    assert trials_of(tmp_path / "policy-0.safetensors", {}) == 12
+
+
+@pytest.mark.parametrize(("own", "trials"), [(1, 1), (5, 5), (0, 12), (-1, 12), ("5", 12), (True, 12)])
+def test_a_policy_says_itself_how_many_were_trained_beside_it(
+    tmp_path: Path, own: Any, trials: int
+) -> None:
+    """Also where its file was copied elsewhere, or its run has not ended; nonsense says nothing."""
+    about = {"agents": own}
+    (tmp_path / "finished.json").write_text('{"updates": 3, "policies": 12}')
+    assert trials_of(tmp_path / "best.safetensors", about) == trials
+    alone = trials if trials != 12 else 1
+    assert trials_of(tmp_path / "elsewhere" / "best.safetensors", about) == alone
 
 
 BAD = ['{"updates": 3, "policies": 1', "{}", "[" * 100_000, '{"policies": 1e999}', '{"policies": "x"}']
@@ -43,7 +56,7 @@ BAD = ['{"updates": 3, "policies": 1', "{}", "[" * 100_000, '{"policies": 1e999}
 def test_a_damaged_account_of_a_run_is_no_single_trial(tmp_path: Path, text: str) -> None:
     (tmp_path / "finished.json").write_text(text)
     with refuses():
-        trials_of(tmp_path / "policy-0.safetensors")
+        trials_of(tmp_path / "policy-0.safetensors", {})
 
 
 def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
@@ -51,7 +64,7 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
     policy.parent.mkdir()
     (policy.parent / "finished.json").write_text('{"policies": 1}')
     (tmp_path / "sweep.json").write_text('{"chosen_from": 7, "sharpes": [0.1, null, 0.0, 0.3]}')
-    assert trials_of(policy) == 7
+    assert trials_of(policy, {"agents": 3}) == 7
     assert sharpes_of(policy) == [0.1, 0.0, 0.3]  # a trial that never traded is one of them
 
 
@@ -62,7 +75,7 @@ def test_what_a_sweep_says_counts(tmp_path: Path) -> None:
 )
 def test_a_damaged_account_of_a_sweep_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "sweep.json").write_text(text)
-    for read in (trials_of, sharpes_of):
+    for read in (lambda path: trials_of(path, {"agents": 3}), sharpes_of):
         with refuses():
             read(tmp_path / "best" / "policy.safetensors")
 
@@ -81,7 +94,7 @@ def test_how_a_policy_was_advised_is_named_by_what_it_is() -> None:
 
 
 def test_trials_without_a_run(tmp_path: Path) -> None:
-    assert trials_of(tmp_path / "policy-0.safetensors") == 1
+    assert trials_of(tmp_path / "policy-0.safetensors", {}) == 1
 
 
 @pytest.mark.costly

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jax_port.runs.find_policy import find_policy
-from tests.sentences import refuses
+from tests.sentences import check_sentence, refuses
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -52,13 +52,39 @@ def test_an_agent_that_a_folder_does_not_hold_is_named_by_its_number(
 @pytest.mark.parametrize(
     ("names", "found"),
     [
-        (("run.json", "policy-0.safetensors", "last.safetensors"), "policy-0.safetensors"),
+        (
+            ("run.json", "policy-0.safetensors", "last.safetensors", "finished.json"),
+            "policy-0.safetensors",
+        ),
+        (("policy-0.safetensors", "last.safetensors"), "policy-0.safetensors"),
         (("manifest.json", "policy.safetensors", "maskable_ppo.zip"), "policy.safetensors"),
     ],
-    ids=["run", "bundle"],
+    ids=["run", "without what the run says", "bundle"],
 )
 def test_a_folder_stands_for_its_one_policy(tmp_path: Path, names: list[str], found: str) -> None:
     assert find_policy(touched(tmp_path, *names)) == tmp_path / found
+
+
+def test_policies_of_an_earlier_end_are_not_those_of_a_run_that_was_gone_on_with(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor those that were written before it was killed at its end; named by a file it is told."""
+    file = tmp_path / "policy-0.safetensors"
+    touched(tmp_path, "run.json", file.name)
+    for more in ("policy-1.safetensors", "last.safetensors", "best.safetensors"):
+        for agent in (None, 0):
+            with refuses():
+                find_policy(tmp_path, agent)
+        touched(tmp_path, more)
+    for other in ("last.safetensors", "best.safetensors", "policy-7.safetensors"):
+        assert find_policy(tmp_path / other) == tmp_path / other
+    assert not caplog.records
+    assert find_policy(file) == file
+    (told,) = caplog.messages
+    check_sentence(told)
+    touched(tmp_path, "finished.json")
+    assert (find_policy(file), find_policy(tmp_path, 0)) == (file, file)
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_two_workers_and_one_is_killed(config: Path, tmp_path: Path, place: str)
     assert table["value"].is_monotonic_decreasing
     best = out / "best" / "policy-0.safetensors"
     assert load_policy(best).about["certificate"] == "ungated"
-    assert trials_of(best) == 2 * TRIALS
+    assert trials_of(best, load_policy(best).about) == 2 * TRIALS
     assert len(sharpes_of(best)) == 2 * TRIALS
     shared = [tries[-1] for tries in ended.values()]
     assert values_alone(config, tmp_path, shared) == [trial.value for trial in shared]

@@ -173,3 +173,19 @@ def test_what_another_training_left_is_neither_gone_on_with_nor_written_over(
     assert (name, more["begin"]) == ("0002-0006", True)
     assert replace(plan, certificate={}) == task.plan({"learning_rate": 0.125})
     assert left.read_bytes() == before
+
+
+def test_a_trial_that_ended_and_whose_checkpoints_are_gone_is_trained_beside_it(
+    task: Task, tmp_path: Path
+) -> None:
+    """Its worker was killed before the sweep was told: what it left stays as it is."""
+    task = replace(task, folder=tmp_path)
+    left = tmp_path / "trials" / "0002"
+    runs.start(replace(task.plan({"learning_rate": 0.125}), certificate=UNGATED), left)
+    (left / "checkpoints").mkdir()
+    (left / "finished.json").write_text('{"updates": 1, "policies": 1}')
+    _, name, more = begun(task, 6, PROOFS, origin=2)
+    assert (name, more["begin"]) == ("0002-0006", True)
+    (left / "checkpoints" / "1.safetensors").touch()
+    _, name, more = begun(task, 7, PROOFS, origin=2)
+    assert (name, more["begin"]) == ("0002", False)
