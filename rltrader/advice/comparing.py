@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from foundation.progress import progress_bar
 from rltrader.consoles import say
@@ -47,9 +48,7 @@ def advice_options(command: Command) -> Command:
             metavar="NAME=VALUE",
             help="Another setting of the fusion, such as weight=0.5; may be repeated.",
         ),
-        click.option(
-            "--latency", type=click.FloatRange(0), help="Seconds of every answer, not its own."
-        ),
+        click.option("--latency", type=Number(0), help="Seconds of every answer, not its own."),
         click.option(
             "--also",
             multiple=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from rltrader.options.bars import BarOptions
 
@@ -62,7 +63,7 @@ def chat_options(command: Command) -> Command:
         click.option(
             "--context", type=int, default=20, show_default=True, help="Bars that a question shows."
         ),
-        click.option("--temperature", type=float, default=0.0, show_default=True),
+        click.option("--temperature", type=Number(), default=0.0, show_default=True),
         click.option("--max-tokens", type=int, default=200, show_default=True, help="Of an answer."),
         click.option(
             "--constrain",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from foundation.command_line.numbers import Number
 from foundation.errors import InputError
 from rltrader.advice.options import chat_options, chat_settings, prompt_settings
 from rltrader.consoles import say
@@ -15,7 +16,9 @@ from rltrader.consoles import say
 @click.option("--port", type=click.IntRange(1, 65535), default=8711, show_default=True)
 @click.option("--advisor", type=click.Choice(["rules", "chat"]), default="rules", show_default=True)
 @chat_options
-@click.option("--timeout", type=float, default=50.0, show_default=True, help="Seconds for one answer.")
+@click.option(
+    "--timeout", type=Number(), default=50.0, show_default=True, help="Seconds for one answer."
+)
 @click.option("--key-variable", default="OPENAI_API_KEY", show_default=True)
 def serve(port: int, advisor: str, **given: Any) -> None:
     """Answer a live strategy's questions on this machine, until stopped.
