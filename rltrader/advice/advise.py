@@ -167,11 +167,10 @@ def _confirm(expected: Any, given: dict[str, Any]) -> None:
     """Say what is to come, and ask where it is above a limit."""
     from foundation.report.format import dollars, duration
 
-    kind = "from the answers so far" if expected.measured else "a guess, before any answer"
     say(
         f"{expected.questions:,} questions, about {expected.prompt_tokens:,} tokens asked and "
         f"{expected.completion_tokens:,} answered: {dollars(expected.dollars)}, "
-        f"{duration(expected.seconds)} ({kind})"
+        f"{duration(expected.seconds)} ({expected.source})"
     )
     over = expected.dollars > given["most_dollars"] or expected.seconds > 3600 * given["most_hours"]
     if not over or given["yes"]:

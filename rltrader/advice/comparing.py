@@ -94,13 +94,14 @@ def read_advised(
     from jax_port.data.advisor_view import view_of
     from jax_port.evaluation.advice.advised import Advised
     from markets.advice.schedule import lay
-    from markets.advice.table import check_market, load_table
+    from markets.advice.table import check_market, load_table, require_latency
 
     table = load_table(options["advice"])
     if policy.advice is not None:
         policy.advice.check_table(table, options["advice"])
     check_market(table, view_of(market, policy.config), options["advice"])
     latency = options["latency"]
+    require_latency(table, latency, options["advice"])
     bars = lay(table, market.timestamps_ns, None if latency is None else 1000 * latency)
     if policy.advice is None:
         return bars, Advised(bars, fusion_settings(options["fusion"] or RULE, options["fusion_set"]))

@@ -24,7 +24,7 @@ def serve(port: int, advisor: str, **given: Any) -> None:
     """Answer a live strategy's questions on this machine, until stopped.
 
     The strategy's bundle has to carry fusion settings: rltrader export RUN --to DIR --fusion gated.
-    Exit code 2 means bad input.
+    Exit code 130 means stopped by Ctrl-C or 143 by SIGTERM, 2 bad input.
     """
     from markets.advice.service import AdviceService, ask_chat, ask_rules
 
@@ -36,7 +36,6 @@ def serve(port: int, advisor: str, **given: Any) -> None:
     say(f"{advisor} advise at {service.address}; stop with Ctrl-C")
     try:
         service.serve_forever()
-    except KeyboardInterrupt:
-        say(f"{service.counts['asked']:,} questions, {service.counts['advice']:,} with advice")
-    finally:
+    finally:  # a signal raises what ends the process, with the code that says which
         service.server_close()
+        say(f"{service.counts['asked']:,} questions, {service.counts['advice']:,} with advice")
